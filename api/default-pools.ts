@@ -1,0 +1,48 @@
+import { mac, type MacAddress } from '../mac/mac-address.ts';
+
+/** The prefix that all default pools lie under. */
+export const DEFAULT_PREFIX = 'a4:58:0f';
+
+/** The pool that workloads get addresses from when their namespace names none. */
+export const DEFAULT_WORKLOAD_POOL = 'kubernetes';
+
+/** A pool as the first migration of the ledger defines it. Periods are in seconds. */
+export interface PoolDefinition {
+  readonly name: string;
+  readonly first: MacAddress;
+  readonly last: MacAddress;
+  readonly description: string;
+  /** After how long an unused address goes back by itself; `null`: never. */
+  readonly autoReleaseSeconds: number | null;
+  /** How long a released address waits before somebody else gets it. */
+  readonly reuseDelaySeconds: number;
+}
+
+const HOUR = 3_600;
+const DAY = 24 * HOUR;
+
+function pool(
+  name: string,
+  [first, last]: readonly [string, string],
+  [autoReleaseSeconds, reuseDelaySeconds]: readonly [number | null, number],
+  description: string,
+): PoolDefinition {
+  return {
+    name,
+    first: mac(`${DEFAULT_PREFIX}:${first}`),
+    last: mac(`${DEFAULT_PREFIX}:${last}`),
+    description,
+    autoReleaseSeconds,
+    reuseDelaySeconds,
+  };
+}
+
+export const DEFAULT_POOLS: readonly PoolDefinition[] = [
+  pool('production', ['00:00:01', '00:ff:ff'], [null, 7 * DAY], 'Production hosts'),
+  pool('development', ['01:00:00', '01:ff:ff'], [7 * DAY, DAY], 'Development VMs'),
+  pool('experiment', ['02:00:00', '02:ff:ff'], [DAY, HOUR], 'Short experiments'),
+  pool('vultr', ['03:00:00', '03:ff:ff'], [30 * DAY, 7 * DAY], 'Vultr instances'),
+  pool('docker', ['04:00:00', '04:ff:ff'], [DAY, HOUR], 'Docker containers'),
+  pool('kubernetes', ['05:00:00', '05:ff:ff'], [DAY, HOUR], 'Pods and virtual machines in clusters'),
+  pool('reserved', ['ff:00:00', 'ff:ff:ff'], [null, 7 * DAY], 'Addresses held until released by force'),
+];

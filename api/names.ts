@@ -1,0 +1,39 @@
+/**
+ * Every name that rock-mac puts on objects of other people, in one place: users write these by hand,
+ * so they change only together with docs/pods.md.
+ */
+export const GROUP = 'mac.rock-os.io';
+export const VERSION = 'v1alpha1';
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** On MacAllocations only: the address is released in the ledger before the object goes. */
+export const RELEASE_FINALIZER = `${GROUP}/release`;
+
+export const ANNOTATIONS = {
+  /** `"true"` asks for addresses; `"false"` opts an object out of its namespace's injection. */
+  inject: `${GROUP}/inject`,
+  /** On a Namespace: the pool that its workloads get addresses from. */
+  pool: `${GROUP}/pool`,
+  /** Written by the webhook: a JSON list of `{network, interface, mac}`, the result for people and programs. */
+  addresses: `${GROUP}/addresses`,
+  /** Written by the webhook on an object that has no name yet: ties the stored object to its pending addresses. */
+  lease: `${GROUP}/lease`,
+  /** On a reserved claim that is being deleted: gives the address back too. */
+  forceRelease: `${GROUP}/force-release`,
+} as const;
+
+export const LABELS = {
+  /** `enabled` on a namespace opts all its pods and VMs in. */
+  inject: `${GROUP}/inject`,
+  /** On mirrors: the uid of the object that carries the address. */
+  consumerUid: `${GROUP}/consumer-uid`,
+} as const;
+
+/** The webhook configuration; the `zz-` makes it run after other people's, so that it sees what they added. */
+export const WEBHOOK_CONFIGURATION = 'zz-rock-mac';
+
+/** Where the operator and the webhook live unless the installation says otherwise. */
+export const SYSTEM_NAMESPACE = 'rock-mac-system';
+export const WEBHOOK_SERVICE = 'rock-mac-webhook';
+export const WEBHOOK_SECRET = 'rock-mac-webhook-tls';
+export const OPERATOR_LEASE = 'rock-mac-operator';

@@ -1,0 +1,84 @@
+/** A 48-bit MAC address as text in lower-case colon form, such as `a4:58:0f:05:00:00`. Only this module makes one. */
+export type MacAddress = string & { readonly __brand: 'MacAddress' };
+
+/** Why a text is no MAC address that a device may carry. */
+export type MacRefusal = 'malformed' | 'multicast' | 'broadcast' | 'zero';
+
+export type ParsedMac =
+  { readonly ok: true; readonly mac: MacAddress } | { readonly ok: false; readonly why: MacRefusal };
+
+/**
+ * The notations that people and vendors use, one expression each: colons (Linux, Kubernetes), dashes (IEEE 802, Windows),
+ * three dotted groups of four digits (Cisco), and bare digits. A mixture is refused: it is more likely a typing error.
+ */
+const NOTATIONS: readonly RegExp[] = [
+  /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/,
+  /^[0-9a-f]{2}(?:-[0-9a-f]{2}){5}$/,
+  /^[0-9a-f]{4}(?:\.[0-9a-f]{4}){2}$/,
+  /^[0-9a-f]{12}$/,
+];
+
+const LAST_ADDRESS = 0xffff_ffff_ffff;
+
+/** The I/G bit (IEEE 802, bit 0 of the first octet): set means a group address, which no single device may own. */
+const GROUP_BIT = 0x0100_0000_0000;
+
+/** The U/L bit (IEEE 802, bit 1 of the first octet): set means locally administered. */
+const LOCAL_BIT = 0x0200_0000_0000;
+
+/**
+ * Reads a unicast MAC address in any usual notation and any case.
+ *
+ * A multicast, broadcast or all-zero address is well formed, but no device may own it, so it is refused with its own
+ * reason; `parseAnyMac` takes those too.
+ */
+export function parseMac(text: string): ParsedMac {
+  const mac = parseAnyMac(text);
+  if (mac === undefined) return { ok: false, why: 'malformed' };
+  const addr = macToNumber(mac);
+  if (addr === 0) return { ok: false, why: 'zero' };
+  if (addr === LAST_ADDRESS) return { ok: false, why: 'broadcast' };
+  if (hasBit(addr, GROUP_BIT)) return { ok: false, why: 'multicast' };
+  return { ok: true, mac };
+}
+
+/** Reads any 48-bit address, group addresses included; `undefined` where the text is none. */
+export function parseAnyMac(text: string): MacAddress | undefined {
+  const lower = text.trim().toLowerCase();
+  if (!NOTATIONS.some((notation) => notation.test(lower))) return undefined;
+  return numberToMac(Number.parseInt(lower.replaceAll(/[^0-9a-f]/g, ''), 16));
+}
+
+/** Like `parseMac`, for text that is known to be right (constants, rows of the ledger). Throws a RangeError otherwise. */
+export function mac(text: string): MacAddress {
+  const parsed = parseMac(text);
+  if (!parsed.ok) throw new RangeError(`${JSON.stringify(text)} is not a usable MAC address (${parsed.why})`);
+  return parsed.mac;
+}
+
+/** The address as an unsigned 48-bit number: what ranges are computed with. Exact, since 48 bits fit a double. */
+export function macToNumber(address: MacAddress): number {
+  return Number.parseInt(address.replaceAll(':', ''), 16);
+}
+
+/** The inverse of `macToNumber`. Throws a RangeError outside 0 … 2^48 − 1. */
+export function numberToMac(addr: number): MacAddress {
+  if (!Number.isInteger(addr) || addr < 0 || addr > LAST_ADDRESS) {
+    throw new RangeError(`${String(addr)} is not a 48-bit address`);
+  }
+  const digits = addr.toString(16).padStart(12, '0');
+  return (digits.match(/../g) ?? []).join(':') as MacAddress;
+}
+
+export function isLocallyAdministered(address: MacAddress): boolean {
+  return hasBit(macToNumber(address), LOCAL_BIT);
+}
+
+export function isMulticast(address: MacAddress): boolean {
+  return hasBit(macToNumber(address), GROUP_BIT);
+}
+
+/** Bit operators of JavaScript work on 32 bits, so a bit of a 48-bit number is read by division. */
+function hasBit(addr: number, bit: number): boolean {
+  return Math.floor(addr / bit) % 2 === 1;
+}

@@ -1,0 +1,39 @@
+import { defineConfig } from 'vitest/config';
+
+/**
+ * Three projects, told apart by what they need: `unit` needs nothing, `integration` a real control plane and a real
+ * Postgres (raised once per run by test/ground), `fault` the same and more minutes, since it breaks them on purpose.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{mac,api,ledger,kube,operator,webhook,cli,hack,test}/**/*.test.ts'],
+          exclude: ['test/integration/**', 'test/faults/**', 'node_modules/**'],
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/ground/vitest-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'fault',
+          include: ['test/faults/**/*.test.ts'],
+          globalSetup: ['test/ground/vitest-setup.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          maxWorkers: 1,
+        },
+      },
+    ],
+  },
+});
