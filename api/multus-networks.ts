@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import type { MacAddress } from '../mac/mac-address.ts';
+import { elementSpans, memberSpans, splice, type Span } from './json-spans.ts';
+
+/**
+ * The annotation by which a pod asks Multus for more interfaces (Network Plumbing Working Group, "Kubernetes Network
+ * Custom Resource Definition De-facto Standard", section 4.1.2), read the way Multus reads it.
+ */
+export const NETWORKS_ANNOTATION = 'k8s.v1.cni.cncf.io/networks';
+
+/** One interface that the pod asks for. */
+export interface Attachment {
+  /** `namespace/name` of the NetworkAttachmentDefinition. */
+  readonly network: string;
+  /** The interface's name inside the pod, where the author named it. */
+  readonly interfaceName?: string;
+  /** The MAC as the author wrote it, unchecked. */
+  readonly mac?: string;
+}
+
+export interface NetworksAnnotation {
+  readonly attachments: readonly Attachment[];
+  /** The annotation's text with `macs[i]` on attachment i; `undefined` leaves that attachment as it is. */
+  withMacs(macs: readonly (MacAddress | undefined)[]): string;
+}
+
+export type ParsedNetworks =
+  { readonly ok: true; readonly networks: NetworksAnnotation } | { readonly ok: false; readonly problem: string };
+
+/** DNS-1123 label: what Multus takes as the name of a network or a namespace. Dots are refused there too. */
+const LABEL = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
+
+/** IFNAMSIZ of Linux is 16 with the closing NUL. */
+const LONGEST_INTERFACE_NAME = 15;
+
+/** Null and the empty text mean absence, as they do to a decoder written in Go. */
+const element = z.object({
+  name: z.string().regex(LABEL, 'is not a name of a NetworkAttachmentDefinition'),
+  namespace: z.union([z.literal(''), z.string().regex(LABEL, 'is not a name of a namespace')]).nullish(),
+  interface: z
+    .string()
+    .max(LONGEST_INTERFACE_NAME, `is longer than ${String(LONGEST_INTERFACE_NAME)} characters`)
+    .regex(/^[^\s/]*$/, 'has white space or a slash in it')
+    .nullish(),
+  mac: z.string().nullish(),
+});
+
+/** Reads either form of the annotation. The problem, where there is one, names the attachment. */
+export function parseNetworks(text: string, podNamespace: string): ParsedNetworks {
+  // Multus tells the forms apart by these characters anywhere in the text, and so must we.
+  return /[[{"]/.test(text) ? parseJsonForm(text, podNamespace) : parseCommaForm(text, podNamespace);
+}
+
+function parseJsonForm(text: string, podNamespace: string): ParsedNetworks {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { ok: false, problem: `is not valid JSON: ${error instanceof Error ? error.message : String(error)}` };
+  }
+  if (!Array.isArray(value)) return { ok: false, problem: 'is not a JSON list' };
+  const spans = elementSpans(text);
+  const attachments: Attachment[] = [];
+  for (const [index, span] of spans.entries()) {
+    const entry = element.safeParse(membersAsGoReadsThem(text, span));
+    if (!entry.success) return { ok: false, problem: badEntry(index, entry.error) };
+    const { name, namespace, interface: interfaceName, mac } = entry.data;
+    attachments.push(attachment({ name, namespace, interfaceName, mac }, podNamespace));
+  }
+  return {
+    ok: true,
+    networks: {
+      attachments,
+      withMacs: (macs) =>
+        splice(
+          text,
+          macs.flatMap((mac, index) => {
+            const span = spans[index];
+            return mac === undefined || span === undefined ? [] : macEdits(text, span, mac);
+          }),
+        ),
+    },
+  };
+}
+
+/**
+ * Multus decodes with encoding/json of Go, to which the case of a key means nothing and the last of two equal keys
+ * wins (https://pkg.go.dev/encoding/json#Unmarshal). A reader stricter than that would miss a MAC that is spelt `Mac`.
+ */
+function foldKey(key: string): string {
+  return key.toUpperCase().toLowerCase();
+}
+
+function membersAsGoReadsThem(text: string, span: Span): unknown {
+  if (text[span.start] !== '{') return JSON.parse(text.slice(span.start, span.end));
+  return Object.fromEntries(
+    memberSpans(text, span).map(({ key, value }) => [foldKey(key), JSON.parse(text.slice(value.start, value.end))]),
+  );
+}
+
+function badEntry(index: number, error: z.ZodError): string {
+  const [issue] = error.issues;
+  const path = [index, ...(issue?.path ?? [])].join('.');
+  return `has a bad entry at [${path}]: ${issue?.message ?? 'it is not understood'}`;
+}
+
+/** Every member named `mac` is replaced, since readers differ in which of two they believe; else one is put in front. */
+function macEdits(text: string, object: Span, mac: MacAddress): readonly { span: Span; text: string }[] {
+  const quoted = JSON.stringify(mac);
+  const members = memberSpans(text, object);
+  const present = members.filter(({ key }) => foldKey(key) === 'mac');
+  if (present.length > 0) return present.map(({ value }) => ({ span: value, text: quoted }));
+  const start = object.start + 1;
+  return [{ span: { start, end: start }, text: `"mac":${quoted}${members.length > 0 ? ',' : ''}` }];
+}
+
+function parseCommaForm(text: string, podNamespace: string): ParsedNetworks {
+  const entries: { name: string; namespace: string | undefined; interfaceName: string | undefined }[] = [];
+  for (const part of text.split(',')) {
+    const trimmed = part.trim();
+    const match = /^(?:([^/@]+)\/)?([^/@]+)(?:@([^/@\s]+))?$/.exec(trimmed);
+    const [, namespace, name = '', interfaceName] = match ?? [];
+    const good =
+      match !== null &&
+      LABEL.test(name) &&
+      (namespace === undefined || LABEL.test(namespace)) &&
+      (interfaceName?.length ?? 0) <= LONGEST_INTERFACE_NAME;
+    if (!good)
+      return { ok: false, problem: `has a bad entry ${JSON.stringify(trimmed)}: want [namespace/]name[@interface]` };
+    entries.push({ name, namespace, interfaceName });
+  }
+  return {
+    ok: true,
+    networks: {
+      attachments: entries.map((entry) => attachment(entry, podNamespace)),
+      // This form has no place for a MAC, so an answer is always JSON.
+      withMacs: (macs) =>
+        JSON.stringify(
+          entries.map(({ name, namespace, interfaceName }, index) => ({
+            name,
+            namespace,
+            interface: interfaceName,
+            mac: macs[index],
+          })),
+        ),
+    },
+  };
+}
+
+interface Entry {
+  readonly name: string;
+  readonly namespace?: string | null | undefined;
+  readonly interfaceName?: string | null | undefined;
+  readonly mac?: string | null | undefined;
+}
+
+function attachment({ name, namespace, interfaceName, mac }: Entry, podNamespace: string): Attachment {
+  return {
+    network: `${isGiven(namespace) ? namespace : podNamespace}/${name}`,
+    ...(isGiven(interfaceName) && { interfaceName }),
+    ...(isGiven(mac) && { mac }),
+  };
+}
+
+function isGiven(text: string | null | undefined): text is string {
+  return text !== null && text !== undefined && text !== '';
+}
+
+/**
+ * A name for each attachment that tells it from the others of its pod: the interface's name where the author gave one,
+ * else `namespace/name#occurrence`, counted from 0 among the attachments of that network. The same network may come
+ * several times, so its name alone is no key; and the name that Multus will give (net1, net2 …) depends on the cluster's
+ * default networks, which are not known here.
+ */
+export function nicNames(attachments: readonly Attachment[]): readonly string[] {
+  const seen = new Map<string, number>();
+  return attachments.map(({ network, interfaceName }) => {
+    const occurrence = seen.get(network) ?? 0;
+    seen.set(network, occurrence + 1);
+    return interfaceName ?? `${network}#${String(occurrence)}`;
+  });
+}

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { parsePrefix, type MacPrefix } from '../mac/mac-range.ts';
+import { podNics } from './pod-nics.ts';
+
+const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
+
+function nicsOf(annotations: Record<string, string>) {
+  return podNics({ namespace: 'web', annotations }, PREFIX);
+}
+
+test('a pod carries the addresses of its network annotation, whatever our own annotation claims', () => {
+  expect(
+    nicsOf({
+      'k8s.v1.cni.cncf.io/networks':
+        '[{"name":"blue","mac":"A4-58-0F-05-00-01"},{"name":"red","interface":"eth5","mac":"a4:58:0f:05:00:02"}]',
+      'mac.rock-os.io/addresses': '[{"network":"web/blue","mac":"a4:58:0f:05:00:77"}]',
+    }),
+  ).toEqual([
+    { nic: 'web/blue#0', mac: 'a4:58:0f:05:00:01' },
+    { nic: 'eth5', mac: 'a4:58:0f:05:00:02' },
+  ]);
+});
+
+test('an address for the pod itself stands in our annotation only', () => {
+  expect(nicsOf({ 'mac.rock-os.io/addresses': '[{"mac":"a4:58:0f:05:00:01"}]' })).toEqual([
+    { nic: 'primary', mac: 'a4:58:0f:05:00:01' },
+  ]);
+});
+
+test('addresses of other prefixes, and none at all, are nobody of ours', () => {
+  expect(nicsOf({ 'k8s.v1.cni.cncf.io/networks': '[{"name":"a","mac":"02:00:00:00:00:01"},{"name":"b"}]' })).toEqual(
+    [],
+  );
+  expect(nicsOf({ 'k8s.v1.cni.cncf.io/networks': 'not [json' })).toEqual([]);
+  expect(nicsOf({ 'mac.rock-os.io/addresses': '{"mac":1}' })).toEqual([]);
+  expect(nicsOf({})).toEqual([]);
+});
