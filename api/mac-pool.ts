@@ -29,7 +29,7 @@ export const macPoolStatus = z
     reserved: count('Held for good.').optional(),
     released: count('Given up.').optional(),
     orphaned: count('Of an owner that cannot be confirmed dead.').optional(),
-    free: count('Never used, or released and ready for reuse.').optional(),
+    free: count('Not held: never used, or released (also while its reuse delay runs).').optional(),
     utilisation: text('Share of the range that is not free, such as 12.5%.', 16).optional(),
     observedGeneration: z
       .int()

@@ -1,0 +1,186 @@
+import { SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../api/names.ts';
+import { operatorClusterRules, operatorNamespaceRules } from '../operator/rbac.ts';
+import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
+import { webhookConfiguration } from '../webhook/webhook-configuration.ts';
+
+/*
+ * The plain manifests of an installation, for `kubectl apply -f`. What a cluster must have to run the two processes is
+ * apart from the processes themselves, since the ground runs those as plain processes under the same rights.
+ */
+
+type Manifest = Record<string, unknown>;
+
+/** The port of the Service and of the container; 10250 is open from the control plane on managed clusters too. */
+const WEBHOOK_PORT = 10_250;
+const HEALTH_PORT = 8081;
+
+/** The Secret that the installer makes: key `url` holds the Postgres URL of the ledger. */
+const LEDGER_SECRET = 'rock-mac-ledger';
+
+export function namespaceManifest(): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: SYSTEM_NAMESPACE,
+      labels: { ...partOf(), 'pod-security.kubernetes.io/enforce': 'restricted' },
+    },
+  };
+}
+
+export function rbacManifests(): readonly Manifest[] {
+  return [
+    ...identity('rock-mac-operator', operatorClusterRules, operatorNamespaceRules),
+    ...identity('rock-mac-webhook', webhookClusterRules, webhookNamespaceRules),
+  ];
+}
+
+export function admissionManifests(): readonly Manifest[] {
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: meta(WEBHOOK_SERVICE),
+      spec: {
+        selector: selector('rock-mac-webhook'),
+        ports: [{ name: 'https', port: WEBHOOK_PORT, targetPort: 'https', protocol: 'TCP' }],
+      },
+    },
+    webhookConfiguration({ namespace: SYSTEM_NAMESPACE, service: WEBHOOK_SERVICE, port: WEBHOOK_PORT }),
+  ];
+}
+
+export function workloadManifests(version: string): readonly Manifest[] {
+  const image = `rock-mac:${version}`;
+  return [
+    deployment('rock-mac-operator', {
+      initContainers: [
+        container('migrate', { image, args: ['rock-mac.js', 'migrate'], env: [ledgerUrl()], resources: resources() }),
+      ],
+      containers: [
+        container('operator', {
+          image,
+          args: ['operator.js'],
+          env: [ledgerUrl(), { name: 'ROCK_MAC_IDENTITY', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+          ports: [{ name: 'health', containerPort: HEALTH_PORT }],
+          resources: resources(),
+          ...probes(),
+        }),
+      ],
+    }),
+    deployment('rock-mac-webhook', {
+      containers: [
+        container('webhook', {
+          image,
+          args: ['webhook.js'],
+          env: [ledgerUrl(), { name: 'ROCK_MAC_WEBHOOK_PORT', value: String(WEBHOOK_PORT) }],
+          ports: [
+            { name: 'https', containerPort: WEBHOOK_PORT },
+            { name: 'health', containerPort: HEALTH_PORT },
+          ],
+          resources: resources(),
+          ...probes(),
+        }),
+      ],
+    }),
+    disruptionBudget('rock-mac-operator'),
+    disruptionBudget('rock-mac-webhook'),
+  ];
+}
+
+function identity(name: string, clusterRules: readonly unknown[], namespaceRules: readonly unknown[]): Manifest[] {
+  const subjects = [{ kind: 'ServiceAccount', name, namespace: SYSTEM_NAMESPACE }];
+  const roleRef = (kind: string) => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name });
+  const rbac = 'rbac.authorization.k8s.io/v1';
+  const clusterMeta = { name, labels: partOf() };
+  return [
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(name) },
+    { apiVersion: rbac, kind: 'ClusterRole', metadata: clusterMeta, rules: clusterRules },
+    { apiVersion: rbac, kind: 'ClusterRoleBinding', metadata: clusterMeta, roleRef: roleRef('ClusterRole'), subjects },
+    { apiVersion: rbac, kind: 'Role', metadata: meta(name), rules: namespaceRules },
+    { apiVersion: rbac, kind: 'RoleBinding', metadata: meta(name), roleRef: roleRef('Role'), subjects },
+  ];
+}
+
+function deployment(name: string, pod: Manifest): Manifest {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: meta(name),
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: selector(name) },
+      // One more before one less: the webhook must never be down to what is starting.
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      template: {
+        metadata: { labels: { ...partOf(), ...selector(name) } },
+        spec: {
+          serviceAccountName: name,
+          securityContext: { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } },
+          topologySpreadConstraints: [
+            {
+              maxSkew: 1,
+              topologyKey: 'kubernetes.io/hostname',
+              whenUnsatisfiable: 'ScheduleAnyway',
+              labelSelector: { matchLabels: selector(name) },
+            },
+          ],
+          ...pod,
+        },
+      },
+    },
+  };
+}
+
+function container(name: string, rest: Manifest): Manifest {
+  return {
+    name,
+    imagePullPolicy: 'IfNotPresent',
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    },
+    ...rest,
+  };
+}
+
+function disruptionBudget(name: string): Manifest {
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: meta(name),
+    spec: {
+      maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+      selector: { matchLabels: selector(name) },
+    },
+  };
+}
+
+function probes(): Manifest {
+  return {
+    livenessProbe: { httpGet: { path: '/healthz', port: 'health' }, periodSeconds: 10, failureThreshold: 3 },
+    readinessProbe: { httpGet: { path: '/readyz', port: 'health' }, periodSeconds: 2, failureThreshold: 1 },
+  };
+}
+
+function resources(): Manifest {
+  return { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '512Mi' } };
+}
+
+function ledgerUrl(): Manifest {
+  return { name: 'ROCK_MAC_LEDGER_URL', valueFrom: { secretKeyRef: { name: LEDGER_SECRET, key: 'url' } } };
+}
+
+function meta(name: string): Manifest {
+  return { name, namespace: SYSTEM_NAMESPACE, labels: partOf() };
+}
+
+function partOf(): Record<string, string> {
+  return { 'app.kubernetes.io/name': 'rock-mac', 'app.kubernetes.io/part-of': 'rock-mac' };
+}
+
+function selector(name: string): Record<string, string> {
+  return { 'app.kubernetes.io/component': name };
+}

@@ -1,0 +1,17 @@
+import { hostname } from 'node:os';
+import { z } from 'zod';
+import { processEnvironment } from '../api/environment.ts';
+
+/** The environment of the operator process. */
+export const operatorEnvironment = z.object({
+  ...processEnvironment,
+  /** Tells the replicas apart in the Lease; in a pod its name. */
+  ROCK_MAC_IDENTITY: z
+    .string()
+    .min(1)
+    .default(() => `${hostname()}-${String(process.pid)}`),
+  /** What people call this cluster, shown beside its id in the ledger. */
+  ROCK_MAC_CLUSTER_NAME: z.string().min(1).default('cluster'),
+});
+
+export type OperatorConfig = z.infer<typeof operatorEnvironment>;

@@ -1,0 +1,19 @@
+import type { Logger } from 'pino';
+import type { KubeClient } from '../kube/client.ts';
+import type { Allocator } from '../ledger/allocator.ts';
+import type { LedgerPool } from '../ledger/connect.ts';
+import type { MacPrefix } from '../mac/mac-range.ts';
+
+/** What every controller is given. Nothing of it is global, so that a test can run several operators in one process. */
+export interface OperatorContext {
+  readonly client: KubeClient;
+  readonly ledger: LedgerPool;
+  readonly allocator: Allocator;
+  /** The uid of the kube-system namespace: the name of this cluster in the ledger. */
+  readonly clusterId: string;
+  readonly prefix: MacPrefix;
+  /** Who the audit names for what the operator does by itself. */
+  readonly actor: string;
+  readonly logger: Logger;
+  readonly now: () => Date;
+}

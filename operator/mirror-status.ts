@@ -1,0 +1,49 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { MacAllocationStatus } from '../api/mac-allocation.ts';
+import { setCondition, toTime } from '../kube/conditions.ts';
+import type { MacAddress } from '../mac/mac-address.ts';
+import type { OperatorContext } from './context.ts';
+import type { MacAllocation } from './resources.ts';
+
+interface BoundAddress {
+  readonly mac: MacAddress;
+  readonly generation: number;
+  readonly allocatedAt: Date;
+}
+
+/** The status of a mirror whose address is bound; the very same object when nothing changed. */
+export function boundStatus(
+  mirror: MacAllocation,
+  { mac, generation, allocatedAt }: BoundAddress,
+  { clusterId, now }: Pick<OperatorContext, 'clusterId' | 'now'>,
+): MacAllocationStatus {
+  const before: MacAllocationStatus = mirror.status ?? {};
+  const observedGeneration = mirror.metadata.generation;
+  const { consumerRef } = mirror.spec;
+  const ready = setCondition(
+    before.conditions ?? [],
+    { type: 'Ready', status: 'True', reason: 'Allocated', message: `${mac} is held in the ledger`, observedGeneration },
+    now(),
+  );
+  const conditions = setCondition(
+    ready,
+    {
+      type: 'Bound',
+      status: 'True',
+      reason: 'Bound',
+      message: 'The object that carries the address was seen',
+      observedGeneration,
+    },
+    now(),
+  );
+  const after: MacAllocationStatus = {
+    ...before,
+    mac,
+    allocatedAt: toTime(allocatedAt),
+    ...(consumerRef !== undefined && { consumer: consumerRef }),
+    ...(observedGeneration !== undefined && { observedGeneration }),
+    ledger: { generation, clusterId },
+    conditions: [...conditions],
+  };
+  return isDeepStrictEqual(after, mirror.status) ? before : after;
+}

@@ -1,0 +1,41 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { MacPoolStatus } from '../api/mac-pool.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import { poolStats, type PoolStats } from '../ledger/pool-stats.ts';
+import type { OperatorContext } from './context.ts';
+import { macPools, type MacPool } from './resources.ts';
+
+/**
+ * Writes the ledger's counts into the status of every MacPool, where they changed. Counting reads every row of the
+ * ledger once, so it is done for all pools together, by the clock.
+ */
+export async function publishCounts(
+  pools: readonly MacPool[],
+  { client, ledger }: Pick<OperatorContext, 'client' | 'ledger'>,
+): Promise<readonly PoolStats[]> {
+  const stats = await poolStats(ledger);
+  for (const pool of pools) {
+    const counted = stats.find((each) => each.pool === pool.metadata.name);
+    if (counted === undefined) continue;
+    const before: MacPoolStatus = pool.status ?? {};
+    const after: MacPoolStatus = { ...before, ...countsOf(counted) };
+    if (isDeepStrictEqual(after, before)) continue;
+    try {
+      await client.patch(
+        macPools,
+        { name: pool.metadata.name },
+        { type: 'merge', body: { status: countsOf(counted) } },
+        { subresource: 'status' },
+      );
+    } catch (error) {
+      // Deleted meanwhile, or changed: the next round counts again.
+      if (!isNotFound(error) && !isConflict(error)) throw error;
+    }
+  }
+  return stats;
+}
+
+function countsOf(stats: PoolStats): MacPoolStatus {
+  const { capacity, active, pending, reserved, released, orphaned, free, utilisation } = stats;
+  return { capacity, active, pending, reserved, released, orphaned, free, utilisation: `${String(utilisation)}%` };
+}

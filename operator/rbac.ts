@@ -1,0 +1,30 @@
+import { GROUP, OPERATOR_LEASE } from '../api/names.ts';
+
+/** A rule of a Role or ClusterRole. */
+export interface PolicyRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+/** What the operator may do anywhere. It never writes a pod: finalizers sit on MacAllocations only. */
+export const operatorClusterRules: readonly PolicyRule[] = [
+  { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
+  { apiGroups: [GROUP], resources: ['macallocations/status'], verbs: ['patch'] },
+  { apiGroups: [GROUP], resources: ['macpools'], verbs: ['get', 'list', 'watch', 'create'] },
+  { apiGroups: [GROUP], resources: ['macpools/status'], verbs: ['patch'] },
+  { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system'], verbs: ['get'] },
+];
+
+/** What it may do in its own namespace. A create cannot be limited by name: there is none yet when it is judged. */
+export const operatorNamespaceRules: readonly PolicyRule[] = [
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+  {
+    apiGroups: ['coordination.k8s.io'],
+    resources: ['leases'],
+    resourceNames: [OPERATOR_LEASE],
+    verbs: ['get', 'update'],
+  },
+];

@@ -1,0 +1,22 @@
+import { findByHolderKey } from '../ledger/find.ts';
+import { keepReserved } from '../ledger/keep-reserved.ts';
+import { release } from '../ledger/release.ts';
+import type { OperatorContext } from './context.ts';
+
+/**
+ * Releases what a holder key holds, compared with the generation that it was read with: between the two statements the
+ * address may get another owner, which then keeps it (promise I3). A reserved address stays reserved without `force`,
+ * for the next claim that asks for it. Answers the outcome, for the log.
+ */
+export async function releaseHolder(
+  key: string,
+  { force, reason }: { readonly force: boolean; readonly reason: string },
+  { ledger, actor }: Pick<OperatorContext, 'ledger' | 'actor'>,
+): Promise<string> {
+  const row = await findByHolderKey(ledger, key);
+  if (row === undefined) return 'nothing_held';
+  const [answer] = await release(ledger, [row], { force, actor, reason });
+  if (answer?.outcome !== 'needs_force') return answer?.outcome ?? 'unknown';
+  const [kept] = await keepReserved(ledger, [row], { actor, reason });
+  return kept?.outcome ?? 'unknown';
+}

@@ -1,0 +1,93 @@
+import type { Logger } from 'pino';
+import { OPERATOR_LEASE } from '../api/names.ts';
+import { createKubeClient } from '../kube/client.ts';
+import { systemClock } from '../kube/clock.ts';
+import { readClusterId } from '../kube/cluster-id.ts';
+import { startHealthServer } from '../kube/health-server.ts';
+import { runLeaderElection } from '../kube/leader-election.ts';
+import { retryForever } from '../kube/retry-forever.ts';
+import type { Service } from '../kube/run-process.ts';
+import { createAllocator } from '../ledger/allocator.ts';
+import { openLedger } from '../ledger/connect.ts';
+import type { OperatorConfig } from './config.ts';
+import { lead } from './lead.ts';
+import { createOperatorMetrics } from './metrics.ts';
+
+/** Claims are allocated as active at once, so that this period is only a bound that the ledger asks for. */
+const LEASE_SECONDS = 120;
+
+export interface OperatorService extends Service {
+  readonly healthPort: number;
+}
+
+/** Starts the operator: a candidate that works while it leads. Resolves when it stands for election. */
+export async function runOperator(config: OperatorConfig, logger: Logger): Promise<OperatorService> {
+  const stopping = new AbortController();
+  const metrics = createOperatorMetrics();
+  let knowsCluster = false;
+  const health = await startHealthServer({
+    host: config.ROCK_MAC_HEALTH_HOST,
+    port: config.ROCK_MAC_HEALTH_PORT,
+    live: () => true,
+    notReady: () => (knowsCluster ? [] : ['the cluster']),
+    metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
+  });
+  const client = createKubeClient({
+    userAgent: 'rock-mac-operator',
+    kubeconfig: config.KUBECONFIG,
+    logger,
+    metrics: metrics.client,
+  });
+  const ledger = openLedger({
+    url: config.ROCK_MAC_LEDGER_URL,
+    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
+    applicationName: 'rock-mac-operator',
+    max: 5,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 10_000,
+    onError: (error) => {
+      logger.warn({ err: error }, 'a connection to the ledger broke');
+    },
+  });
+  const allocator = createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS });
+  const clusterId = await retryForever('read the uid of kube-system', () => readClusterId(client), {
+    logger,
+    clock: systemClock,
+    signal: stopping.signal,
+  });
+  knowsCluster = true;
+  const context = {
+    client,
+    ledger,
+    allocator,
+    clusterId,
+    prefix: config.ROCK_MAC_PREFIX,
+    actor: 'rock-mac-operator',
+    logger,
+    now: () => new Date(),
+  };
+  const election = runLeaderElection({
+    client,
+    namespace: config.ROCK_MAC_NAMESPACE,
+    name: OPERATOR_LEASE,
+    identity: config.ROCK_MAC_IDENTITY,
+    onStarted: (signal) => lead({ context, clusterName: config.ROCK_MAC_CLUSTER_NAME, metrics, signal }),
+    logger,
+    metrics: metrics.leader,
+  });
+  logger.info(
+    { healthPort: health.port, clusterId, identity: config.ROCK_MAC_IDENTITY },
+    'the operator stands for election',
+  );
+  return {
+    healthPort: health.port,
+    stop: async () => {
+      stopping.abort();
+      await election.stop();
+      await allocator.close();
+      await ledger.close();
+      await client.close();
+      await health.close();
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import type { MacAllocationStatus } from '../api/mac-allocation.ts';
+import { RELEASE_FINALIZER } from '../api/names.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { isNotFound } from '../kube/errors.ts';
+import { removeFinalizer } from '../kube/json-patch.ts';
+import { macAllocations, type MacAllocation } from './resources.ts';
+
+/** Writes the status of exactly the object that was judged: a conflict means that it changed, and is judged again. */
+export async function writeStatus(
+  allocation: MacAllocation,
+  status: MacAllocationStatus,
+  client: KubeClient,
+): Promise<MacAllocation> {
+  if (status === allocation.status) return allocation;
+  const { namespace, name, uid, resourceVersion } = allocation.metadata;
+  return await client.patch(
+    macAllocations,
+    { namespace, name },
+    { type: 'merge', body: { metadata: { uid, resourceVersion }, status } },
+    { subresource: 'status' },
+  );
+}
+
+/** Lets a MacAllocation go. It may be gone already: somebody else removed the finalizer by hand. */
+export async function dropFinalizer(allocation: MacAllocation, client: KubeClient): Promise<void> {
+  const { namespace, name } = allocation.metadata;
+  const body = removeFinalizer(allocation, RELEASE_FINALIZER);
+  if (body.length === 0) return;
+  try {
+    await client.patch(macAllocations, { namespace, name }, { type: 'json', body });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}

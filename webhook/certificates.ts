@@ -1,0 +1,111 @@
+import 'reflect-metadata';
+import { X509Certificate, type webcrypto } from 'node:crypto';
+import * as x509 from '@peculiar/x509';
+
+/** A certificate and its private key, both in PEM. */
+export interface KeyPair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** ECDSA on P-256: what the API server, Go and Node all take, and quick to make. */
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+/** Clocks of nodes differ; a certificate that is not valid yet on one of them is an outage. */
+const CLOCK_SKEW_MS = 60 * 60 * 1000;
+
+/** A certificate authority for this installation alone. Times are milliseconds since 1970. */
+export async function makeAuthority(now: number, lifetimeMs: number): Promise<KeyPair> {
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    serialNumber: serialNumber(),
+    name: 'CN=rock-mac webhook CA',
+    notBefore: new Date(now - CLOCK_SKEW_MS),
+    notAfter: new Date(now + lifetimeMs),
+    signingAlgorithm: ALGORITHM,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return { certificate: certificate.toString('pem'), key: await exportKey(keys.privateKey) };
+}
+
+/** A serving certificate for these DNS names, signed by the authority. */
+export async function makeLeaf(
+  authority: KeyPair,
+  dnsNames: readonly string[],
+  now: number,
+  lifetimeMs: number,
+): Promise<KeyPair> {
+  const issuer = new x509.X509Certificate(authority.certificate);
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serialNumber(),
+    subject: `CN=${dnsNames[0] ?? 'rock-mac'}`,
+    issuer: issuer.subject,
+    notBefore: new Date(now - CLOCK_SKEW_MS),
+    notAfter: new Date(now + lifetimeMs),
+    signingAlgorithm: ALGORITHM,
+    publicKey: keys.publicKey,
+    signingKey: await importKey(authority.key),
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.SubjectAlternativeNameExtension(dnsNames.map((value) => ({ type: 'dns', value }))),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer),
+    ],
+  });
+  return { certificate: certificate.toString('pem'), key: await exportKey(keys.privateKey) };
+}
+
+/** What is asked of a certificate before it is served. */
+export interface CertificateFacts {
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly dnsNames: readonly string[];
+}
+
+/** Reads a PEM certificate; `undefined` where it is none. */
+export function readCertificate(pem: string): CertificateFacts | undefined {
+  try {
+    const certificate = new X509Certificate(pem);
+    return {
+      notBefore: certificate.validFromDate.getTime(),
+      notAfter: certificate.validToDate.getTime(),
+      dnsNames: (certificate.subjectAltName ?? '').split(', ').map((name) => name.replace(/^DNS:/, '')),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether the leaf's signature is by this authority. */
+export function isSignedBy(leafPem: string, authorityPem: string): boolean {
+  return new X509Certificate(leafPem).verify(new X509Certificate(authorityPem).publicKey);
+}
+
+/** The certificates of a PEM bundle, one text each. */
+export function splitBundle(bundle: string): readonly string[] {
+  return bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [];
+}
+
+/** 16 random octets with the top bit clear: RFC 5280 wants a positive number of at most 20. */
+function serialNumber(): string {
+  const octets = crypto.getRandomValues(new Uint8Array(16));
+  octets[0] = ((octets[0] ?? 0) & 0x7f) | 0x40;
+  return Buffer.from(octets).toString('hex');
+}
+
+async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
+  const der = Buffer.from(await crypto.subtle.exportKey('pkcs8', key)).toString('base64');
+  return `-----BEGIN PRIVATE KEY-----\n${(der.match(/.{1,64}/g) ?? []).join('\n')}\n-----END PRIVATE KEY-----\n`;
+}
+
+async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
+  const der = Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ''), 'base64');
+  return await crypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
+}

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { DEFAULT_WORKLOAD_POOL } from '../api/default-pools.ts';
+import { port, processEnvironment } from '../api/environment.ts';
+import { WEBHOOK_SERVICE } from '../api/names.ts';
+
+/** The environment of the webhook process. */
+export const webhookEnvironment = z.object({
+  ...processEnvironment,
+  /** The pool that pods get addresses from. */
+  ROCK_MAC_WORKLOAD_POOL: z.string().min(1).default(DEFAULT_WORKLOAD_POOL),
+  /** The Service in front of the replicas: the certificate is for its name. */
+  ROCK_MAC_WEBHOOK_SERVICE: z.string().min(1).default(WEBHOOK_SERVICE),
+  ROCK_MAC_WEBHOOK_HOST: z.string().default('::'),
+  ROCK_MAC_WEBHOOK_PORT: port.default(9443),
+  /** How long it goes on answering after it was told to stop, until nobody sends it anything any more. */
+  ROCK_MAC_DRAIN_SECONDS: z.coerce.number().min(0).max(300).default(5),
+});
+
+export type WebhookConfig = z.infer<typeof webhookEnvironment>;

@@ -1,0 +1,28 @@
+import { Counter, Histogram, Registry } from 'prom-client';
+
+/** What the webhook counts. Times are seconds, as Prometheus wants them. */
+export interface WebhookMetrics {
+  readonly registry: Registry;
+  readonly reviews: Counter<'entry' | 'allowed' | 'reason'>;
+  readonly seconds: Histogram<'entry'>;
+}
+
+export function createWebhookMetrics(): WebhookMetrics {
+  const registry = new Registry();
+  return {
+    registry,
+    reviews: new Counter({
+      name: 'rockmac_admission_reviews_total',
+      help: 'Admission reviews answered, by entry, answer and reason of the refusal.',
+      labelNames: ['entry', 'allowed', 'reason'],
+      registers: [registry],
+    }),
+    seconds: new Histogram({
+      name: 'rockmac_admission_review_duration_seconds',
+      help: 'Time from the request of the API server to the answer.',
+      labelNames: ['entry'],
+      buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 3, 5],
+      registers: [registry],
+    }),
+  };
+}

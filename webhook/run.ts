@@ -1,0 +1,158 @@
+import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { WEBHOOK_SECRET } from '../api/names.ts';
+import { createKubeClient } from '../kube/client.ts';
+import { systemClock } from '../kube/clock.ts';
+import { readClusterId } from '../kube/cluster-id.ts';
+import { listen, startHealthServer } from '../kube/health-server.ts';
+import { retryForever } from '../kube/retry-forever.ts';
+import type { Service } from '../kube/run-process.ts';
+import { sleep } from '../kube/sleep.ts';
+import { createAllocator } from '../ledger/allocator.ts';
+import { openLedger } from '../ledger/connect.ts';
+import { release } from '../ledger/release.ts';
+import { admitPod, type Held } from './admit-pod.ts';
+import { createCertificateKeeper } from './certificate-keeper.ts';
+import type { KeyPair } from './certificates.ts';
+import type { WebhookConfig } from './config.ts';
+import { createWebhookMetrics } from './metrics.ts';
+import { createWebhookServer } from './server.ts';
+import { PODS_PATH } from './webhook-configuration.ts';
+
+/** How long a handed-out address waits for its object: well above the 34 s in which the API server ends a request. */
+const LEASE_SECONDS = 120;
+
+/** What the ledger may take of the API server's 5 s. */
+const LEDGER_BUDGET_MS = 3_000;
+
+/** How soon a certificate that another replica made is served here. Far below the time for which both are trusted. */
+const CERTIFICATE_LOOK_MS = 10_000;
+
+export interface WebhookService extends Service {
+  /** Where it listens, for whoever let it take free ports. */
+  readonly port: number;
+  readonly healthPort: number;
+}
+
+/** Starts the webhook; resolves when it answers. */
+export async function runWebhook(config: WebhookConfig, logger: Logger): Promise<WebhookService> {
+  const stopping = new AbortController();
+  const metrics = createWebhookMetrics();
+  const waitingFor = new Set(['the certificate', 'the cluster']);
+  const health = await startHealthServer({
+    host: config.ROCK_MAC_HEALTH_HOST,
+    port: config.ROCK_MAC_HEALTH_PORT,
+    live: () => true,
+    // Not Postgres: it would take every replica out of service at once, and a refusal with a reason is the better answer.
+    notReady: () => [...waitingFor, ...(stopping.signal.aborted ? ['its end'] : [])],
+    metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
+  });
+  const client = createKubeClient({ userAgent: 'rock-mac-webhook', kubeconfig: config.KUBECONFIG, logger });
+  const ledger = openLedger({
+    url: config.ROCK_MAC_LEDGER_URL,
+    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
+    applicationName: 'rock-mac-webhook',
+    max: 4,
+    connectTimeoutMs: 2_000,
+    statementTimeoutMs: 2_000,
+    onError: (error) => {
+      logger.warn({ err: error }, 'a connection to the ledger broke');
+    },
+  });
+  const allocator = createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS, maxGroup: 128, maxQueue: 2_048 });
+  const keeper = createCertificateKeeper({
+    client,
+    namespace: config.ROCK_MAC_NAMESPACE,
+    secretName: WEBHOOK_SECRET,
+    dnsNames: dnsNamesOf(config),
+    logger,
+    now: Date.now,
+  });
+
+  const started = { logger, clock: systemClock, signal: stopping.signal };
+  const clusterId = await retryForever('read the uid of kube-system', () => readClusterId(client), started);
+  waitingFor.delete('the cluster');
+  let leaf = await retryForever('make a certificate', () => keeper.look(), started);
+  const admission = {
+    allocator,
+    clusterId,
+    prefix: config.ROCK_MAC_PREFIX,
+    pool: config.ROCK_MAC_WORKLOAD_POOL,
+    budgetMs: LEDGER_BUDGET_MS,
+    newLeaseId: randomUUID,
+    giveBack: async (held: readonly Held[]) => {
+      if (held.length === 0) return;
+      try {
+        await release(ledger, held, { force: false, actor: 'rock-mac-webhook', reason: 'the object was refused' });
+      } catch (error) {
+        // Their lease gives them back in two minutes.
+        logger.warn({ err: error, addresses: held.length }, 'could not give addresses of a refused object back');
+      }
+    },
+  };
+  const server = createWebhookServer(
+    {
+      entries: { [PODS_PATH]: (request) => admitPod(request, admission) },
+      logger,
+      metrics,
+      draining: () => stopping.signal.aborted,
+    },
+    leaf,
+  );
+  await listen(server, { host: config.ROCK_MAC_WEBHOOK_HOST, port: config.ROCK_MAC_WEBHOOK_PORT });
+  waitingFor.delete('the certificate');
+  const { port } = server.address() as AddressInfo;
+  logger.info({ port, healthPort: health.port, clusterId }, 'the webhook answers');
+
+  const keeping = keepCertificate(async () => {
+    const next = await keeper.look();
+    if (next.certificate !== leaf.certificate) serve(next);
+  });
+
+  function serve(next: KeyPair): void {
+    server.setSecureContext({ cert: next.certificate, key: next.key, minVersion: 'TLSv1.2' });
+    leaf = next;
+    logger.info('serving a new certificate');
+  }
+
+  async function keepCertificate(look: () => Promise<void>): Promise<void> {
+    for (;;) {
+      await sleep(CERTIFICATE_LOOK_MS, systemClock, stopping.signal);
+      if (stopping.signal.aborted) return;
+      try {
+        await look();
+      } catch (error) {
+        logger.warn({ err: error }, 'could not look after the certificate, trying again');
+      }
+    }
+  }
+
+  return {
+    port,
+    healthPort: health.port,
+    /** Readiness first, then the drain: the API server does not repeat a call whose connection is closed under it. */
+    stop: async () => {
+      stopping.abort();
+      await sleep(config.ROCK_MAC_DRAIN_SECONDS * 1_000, systemClock);
+      await new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeIdleConnections();
+      });
+      await keeping;
+      await allocator.close();
+      await ledger.close();
+      await client.close();
+      await health.close();
+    },
+  };
+}
+
+function dnsNamesOf({
+  ROCK_MAC_NAMESPACE: namespace,
+  ROCK_MAC_WEBHOOK_SERVICE: service,
+}: WebhookConfig): readonly string[] {
+  return [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`];
+}
