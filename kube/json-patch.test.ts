@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { addFinalizer, pointer, removeAnnotation, removeFinalizer, setAnnotations } from './json-patch.ts';
+
+const finalizer = 'mac.rock-os.io/release';
+const guard = { op: 'replace', path: '/metadata/resourceVersion', value: '7' };
+
+describe('a JSON pointer', () => {
+  test('escapes tilde and slash, the tilde first', () => {
+    expect(pointer('metadata', 'annotations', 'mac.rock-os.io/a~b')).toBe('/metadata/annotations/mac.rock-os.io~1a~0b');
+    expect(pointer('spec', 'containers', 0)).toBe('/spec/containers/0');
+    expect(pointer()).toBe('');
+  });
+});
+
+describe('a patch of annotations', () => {
+  test('brings the whole map where there is none', () => {
+    expect(setAnnotations({ metadata: {} }, { 'a/b': '1', c: '2' })).toEqual([
+      { op: 'add', path: '/metadata/annotations', value: { 'a/b': '1', c: '2' } },
+    ]);
+  });
+
+  test('touches nothing but what differs', () => {
+    const object = { metadata: { annotations: { keep: 'x', old: '1', same: '2' } } };
+    expect(setAnnotations(object, { old: '9', same: '2' })).toEqual([
+      { op: 'add', path: '/metadata/annotations/old', value: '9' },
+    ]);
+    expect(setAnnotations(object, { same: '2' })).toEqual([]);
+  });
+
+  test('removes one only where it is', () => {
+    const object = { metadata: { annotations: { 'a/b': '1' } } };
+    expect(removeAnnotation(object, 'a/b')).toEqual([{ op: 'remove', path: '/metadata/annotations/a~1b' }]);
+    expect(removeAnnotation(object, 'c')).toEqual([]);
+    expect(removeAnnotation({ metadata: {} }, 'c')).toEqual([]);
+  });
+});
+
+describe('a patch of finalizers', () => {
+  test('adds ours to those of others, tied to what was read', () => {
+    expect(addFinalizer({ metadata: { resourceVersion: '7', finalizers: ['x/y'] } }, finalizer)).toEqual([
+      guard,
+      { op: 'add', path: '/metadata/finalizers', value: ['x/y', finalizer] },
+    ]);
+    expect(addFinalizer({ metadata: { resourceVersion: '7' } }, finalizer)).toEqual([
+      guard,
+      { op: 'add', path: '/metadata/finalizers', value: [finalizer] },
+    ]);
+  });
+
+  test('removes ours and leaves those of others, tied to what was read', () => {
+    const object = { metadata: { resourceVersion: '7', finalizers: ['x/y', finalizer, 'z'] } };
+    expect(removeFinalizer(object, finalizer)).toEqual([
+      guard,
+      { op: 'add', path: '/metadata/finalizers', value: ['x/y', 'z'] },
+    ]);
+  });
+
+  test('is empty when there is nothing to do', () => {
+    expect(addFinalizer({ metadata: { resourceVersion: '7', finalizers: [finalizer] } }, finalizer)).toEqual([]);
+    expect(removeFinalizer({ metadata: { resourceVersion: '7' } }, finalizer)).toEqual([]);
+  });
+});

@@ -1,0 +1,168 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { readFileSync, existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+/** Where to find the API server and who to be there. Nothing given: what kubectl would use, then the pod's own. */
+export interface KubeConfigOptions {
+  /** Path of a kubeconfig, or several joined as in `KUBECONFIG`. */
+  readonly kubeconfig?: string | undefined;
+  /** Another context than the current one. */
+  readonly context?: string | undefined;
+  /** The service account of the pod that we run in. */
+  readonly inCluster?: boolean | undefined;
+}
+
+/** The environment and the file system root, so that a test can bring its own. */
+export interface KubeConfigSurroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Goes before the service account's paths. */
+  readonly root: string;
+}
+
+const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+
+/** The kubeconfig cannot be used. The message names file and cause; it never quotes the file, which holds secrets. */
+export class KubeConfigError extends Error {
+  override readonly name = 'KubeConfigError';
+}
+
+const named = z.looseObject({ name: z.string() });
+const cluster = named.extend({
+  cluster: z.looseObject({ server: z.string(), 'certificate-authority': z.string().optional() }),
+});
+const user = named.extend({
+  user: z
+    .looseObject({
+      'client-certificate': z.string().optional(),
+      'client-key': z.string().optional(),
+      tokenFile: z.string().optional(),
+      token: z.string().optional(),
+      exec: z.looseObject({ command: z.string() }).nullish(),
+    })
+    .nullish(),
+});
+const context = named.extend({ context: z.looseObject({ cluster: z.string(), user: z.string() }) });
+const kubeconfigFile = z.object({
+  clusters: z.array(cluster).nullish(),
+  users: z.array(user).nullish(),
+  contexts: z.array(context).nullish(),
+  'current-context': z.string().optional(),
+});
+type KubeConfigFile = z.infer<typeof kubeconfigFile>;
+
+/**
+ * Reads the configuration from disk, anew at each call.
+ *
+ * The files are read and merged here and not by client-node, since it knows neither the `tokenFile` of a user nor
+ * the rule of kubectl that the first file to name a thing wins
+ * (https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/#merging-kubeconfig-files),
+ * and since the errors of its YAML parser quote the line they complain about.
+ *
+ * @throws KubeConfigError
+ */
+export function loadKubeConfig(
+  options: KubeConfigOptions,
+  { env, root }: KubeConfigSurroundings = { env: process.env, root: '' },
+): KubeConfig {
+  const config = new KubeConfig();
+  const paths = options.inCluster === true ? undefined : findFiles(options, env);
+  if (paths !== undefined) config.loadFromString(JSON.stringify(mergeFiles(paths.map(readKubeConfigFile))));
+  else loadInCluster(config, root, env);
+
+  if (options.context !== undefined) config.setCurrentContext(options.context);
+  if (config.getCurrentCluster() === null) {
+    throw new KubeConfigError(`no cluster for the context "${config.getCurrentContext()}" in ${describe(paths)}`);
+  }
+  return config;
+}
+
+function findFiles({ kubeconfig }: KubeConfigOptions, env: KubeConfigSurroundings['env']): string[] | undefined {
+  if (kubeconfig !== undefined) return kubeconfig.split(delimiter).filter((path) => path !== '');
+  const fromEnv = (env['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
+  // kubectl passes over the missing ones among several.
+  if (fromEnv.length > 1) return fromEnv.filter((path) => existsSync(path));
+  if (fromEnv.length === 1) return fromEnv;
+  const usual = join(env['HOME'] ?? homedir(), '.kube', 'config');
+  return existsSync(usual) ? [usual] : undefined;
+}
+
+function loadInCluster(config: KubeConfig, root: string, env: KubeConfigSurroundings['env']): void {
+  if ((env['KUBERNETES_SERVICE_HOST'] ?? '') === '' || !existsSync(root + serviceAccountToken)) {
+    throw new KubeConfigError(
+      'no way to a cluster: no kubeconfig was given or found at ~/.kube/config, and this is no pod with a service account',
+    );
+  }
+  config.loadFromCluster(root);
+}
+
+function readKubeConfigFile(path: string): KubeConfigFile {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+    throw new KubeConfigError(`cannot read the kubeconfig ${path}: ${code}`);
+  }
+  const parsed = kubeconfigFile.safeParse(parseYaml(path, text));
+  if (!parsed.success) {
+    throw new KubeConfigError(`the kubeconfig ${path} is not one: ${z.prettifyError(parsed.error)}`);
+  }
+  return resolvePaths(parsed.data, dirname(path));
+}
+
+function parseYaml(path: string, text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    throw new KubeConfigError(`the kubeconfig ${path} is not valid YAML`);
+  }
+}
+
+/** Relative paths mean "beside this file". */
+function resolvePaths(file: KubeConfigFile, directory: string): KubeConfigFile {
+  const resolve = (path: string): string => (isAbsolute(path) ? path : join(directory, path));
+  for (const { cluster: fields } of file.clusters ?? []) {
+    const authority = fields['certificate-authority'];
+    if (authority !== undefined) fields['certificate-authority'] = resolve(authority);
+    // client-node speaks plain HTTP, as of `kubectl proxy`, only to a cluster that says it wants no TLS.
+    if (fields.server.startsWith('http:')) fields['insecure-skip-tls-verify'] = true;
+  }
+  for (const { user: fields } of file.users ?? []) {
+    if (fields !== undefined && fields !== null) resolveUserPaths(fields, resolve);
+  }
+  return file;
+}
+
+function resolveUserPaths(fields: NonNullable<z.infer<typeof user>['user']>, resolve: (path: string) => string): void {
+  for (const name of ['client-certificate', 'client-key'] as const) {
+    if (fields[name] !== undefined) fields[name] = resolve(fields[name]);
+  }
+  // A bare command is looked up in PATH; only one with a slash is a path.
+  if (fields.exec?.command.includes('/') === true) fields.exec.command = resolve(fields.exec.command);
+  if (fields.tokenFile !== undefined) {
+    // The file goes before a token that stands beside it, as in client-go. This is client-node's own form for it.
+    fields['auth-provider'] = { name: 'tokenFile', config: { tokenFile: resolve(fields.tokenFile) } };
+    delete fields.token;
+  }
+}
+
+function mergeFiles(files: readonly KubeConfigFile[]): KubeConfigFile {
+  return {
+    clusters: firstOfEachName(files.flatMap((file) => file.clusters ?? [])),
+    users: firstOfEachName(files.flatMap((file) => file.users ?? [])),
+    contexts: firstOfEachName(files.flatMap((file) => file.contexts ?? [])),
+    'current-context': files.map((file) => file['current-context'] ?? '').find((name) => name !== '') ?? '',
+  };
+}
+
+function firstOfEachName<T extends { readonly name: string }>(items: readonly T[]): T[] {
+  return [...new Map(items.toReversed().map((item) => [item.name, item])).values()].reverse();
+}
+
+function describe(paths: readonly string[] | undefined): string {
+  if (paths === undefined) return 'the in-cluster configuration';
+  return paths.length === 0 ? 'KUBECONFIG: none of its files exists' : paths.join(', ');
+}

@@ -1,0 +1,68 @@
+import { z } from 'zod';
+
+/*
+ * What we read of any Kubernetes object. zod's objects strip unknown keys, so that what nobody here needs
+ * (managedFields above all, often half of an object) is not kept in memory.
+ */
+
+export const ownerReference = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  name: z.string(),
+  uid: z.string(),
+  controller: z.boolean().optional(),
+  blockOwnerDeletion: z.boolean().optional(),
+});
+export type OwnerReference = z.infer<typeof ownerReference>;
+
+export const objectMeta = z.object({
+  name: z.string(),
+  namespace: z.string().optional(),
+  uid: z.string(),
+  resourceVersion: z.string(),
+  generation: z.number().optional(),
+  creationTimestamp: z.string().optional(),
+  deletionTimestamp: z.string().optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
+  finalizers: z.array(z.string()).optional(),
+  ownerReferences: z.array(ownerReference).optional(),
+});
+export type ObjectMeta = z.infer<typeof objectMeta>;
+
+/** Anything that the API server stores. */
+export interface KubeObject {
+  readonly metadata: ObjectMeta;
+}
+
+/** The name of one object; `namespace` is absent exactly for cluster-scoped kinds. */
+export interface ObjectKey {
+  readonly namespace?: string | undefined;
+  readonly name: string;
+}
+
+/** `namespace/name`, or `name` alone for a cluster-scoped object: the key of stores and work queues. */
+export function keyOf(object: { readonly metadata: ObjectKey }): string {
+  return formatKey(object.metadata);
+}
+
+export function formatKey({ namespace, name }: ObjectKey): string {
+  return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+/** The way back from `keyOf`. Neither a namespace nor a name can hold a slash. */
+export function parseKey(key: string): ObjectKey {
+  const slash = key.indexOf('/');
+  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+/** metav1.Condition */
+export const condition = z.object({
+  type: z.string(),
+  status: z.enum(['True', 'False', 'Unknown']),
+  reason: z.string(),
+  message: z.string(),
+  observedGeneration: z.number().optional(),
+  lastTransitionTime: z.string(),
+});
+export type Condition = z.infer<typeof condition>;

@@ -1,0 +1,70 @@
+import { keyOf, type KubeObject } from './objects.ts';
+
+/** Gives the values under which an object is found; none leaves it out of the index. */
+export type IndexFunction<T> = (object: T) => readonly string[];
+
+/** Objects by key, and by the indexes that their owner declared. */
+export interface Store<T extends KubeObject> {
+  readonly size: number;
+  get(key: string): T | undefined;
+  list(): T[];
+  /** @throws RangeError for an index that was not declared */
+  by(index: string, value: string): T[];
+  set(object: T): void;
+  delete(key: string): void;
+  keys(): IterableIterator<string>;
+}
+
+export function createStore<T extends KubeObject>(indexes: Readonly<Record<string, IndexFunction<T>>>): Store<T> {
+  const objects = new Map<string, T>();
+  const indexed = new Map(
+    Object.entries(indexes).map(([name, valuesOf]) => [name, { valuesOf, keys: new Map<string, Set<string>>() }]),
+  );
+
+  function unindex(key: string, object: T): void {
+    for (const { valuesOf, keys } of indexed.values()) {
+      for (const value of valuesOf(object)) {
+        const bucket = keys.get(value);
+        bucket?.delete(key);
+        if (bucket?.size === 0) keys.delete(value);
+      }
+    }
+  }
+
+  function index(key: string, object: T): void {
+    for (const { valuesOf, keys } of indexed.values()) {
+      for (const value of valuesOf(object)) {
+        const bucket = keys.get(value);
+        if (bucket === undefined) keys.set(value, new Set([key]));
+        else bucket.add(key);
+      }
+    }
+  }
+
+  return {
+    get size() {
+      return objects.size;
+    },
+    get: (key) => objects.get(key),
+    list: () => [...objects.values()],
+    by: (name, value) => {
+      const found = indexed.get(name);
+      if (found === undefined) throw new RangeError(`there is no index ${name}`);
+      return [...(found.keys.get(value) ?? [])].flatMap((key) => objects.get(key) ?? []);
+    },
+    set: (object) => {
+      const key = keyOf(object);
+      const before = objects.get(key);
+      if (before !== undefined) unindex(key, before);
+      objects.set(key, object);
+      index(key, object);
+    },
+    delete: (key) => {
+      const before = objects.get(key);
+      if (before === undefined) return;
+      unindex(key, before);
+      objects.delete(key);
+    },
+    keys: () => objects.keys(),
+  };
+}
