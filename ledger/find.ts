@@ -1,0 +1,126 @@
+import { z } from 'zod';
+import { macToNumber, type MacAddress } from '../mac/mac-address.ts';
+import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
+import { ADDRESS_STATES, type AddressState } from './owner.ts';
+import type { Queryable } from './statement.ts';
+import { storableText } from './storable-text.ts';
+import { requireValid } from './validate.ts';
+
+const FROM = `from rock_mac.addresses a join rock_mac.pools p using (pool_id)`;
+
+/** What the ledger knows of one address; `undefined` where it was never handed out. */
+export async function findByMac(db: Queryable, mac: MacAddress): Promise<AddressRow | undefined> {
+  const [row] = await db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.addr = $1`,
+    values: [macToNumber(mac)],
+    row: addressRowSchema,
+  });
+  return row;
+}
+
+/** Several addresses at once, in the order of addresses; those that were never handed out are left out. */
+export function findByMacs(db: Queryable, macs: readonly MacAddress[]): Promise<AddressRow[]> {
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.addr = any ($1::bigint[]) order by a.addr`,
+    values: [macs.map(macToNumber)],
+    row: addressRowSchema,
+  });
+}
+
+/** The address that a key holds now. */
+export async function findByHolderKey(db: Queryable, key: string): Promise<AddressRow | undefined> {
+  const [row] = await findByHolderKeys(db, [key]);
+  return row;
+}
+
+/** The addresses that these keys hold now, in the order of addresses; keys that hold none are left out. */
+export async function findByHolderKeys(db: Queryable, keys: readonly string[]): Promise<AddressRow[]> {
+  requireValid(z.array(storableText(600)), keys, 'The search for holder keys');
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.holder_key = any ($1::text[]) and a.state <> 'released' order by a.addr`,
+    values: [[...keys]],
+    row: addressRowSchema,
+  });
+}
+
+/** What a device holds now, in the order of addresses. */
+export async function findByDevice(db: Queryable, deviceId: string): Promise<AddressRow[]> {
+  requireValid(storableText(512), deviceId, 'The search for a device');
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.device_id = $1 and a.state <> 'released' order by a.addr`,
+    values: [deviceId],
+    row: addressRowSchema,
+  });
+}
+
+/** What an object of a cluster holds now, in the order of addresses. */
+export async function findByOwnerUid(db: Queryable, clusterId: string, uid: string): Promise<AddressRow[]> {
+  requireValid(z.array(storableText(128)), [clusterId, uid], 'The search for an owner');
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.owner_uid = $2 and a.cluster_id = $1 and a.state <> 'released' order by a.addr`,
+    values: [clusterId, uid],
+    row: addressRowSchema,
+  });
+}
+
+export interface AddressFilter {
+  readonly clusterId?: string | undefined;
+  readonly pool?: string | undefined;
+  /** All when not given. */
+  readonly states?: readonly AddressState[] | undefined;
+  readonly namespace?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly deviceId?: string | undefined;
+  /** State, generation, owner or consumer changed at or after this moment. */
+  readonly changedSince?: Date | undefined;
+  /** `address`: rising, can be paged with `after`. `newest`: latest allocation first. */
+  readonly order?: 'address' | 'newest' | undefined;
+  /** Only addresses above this one: the last of the page before. For `address` order. */
+  readonly after?: MacAddress | undefined;
+  /** Rows at most: 1 to 10,000; 100 when not given. */
+  readonly limit?: number | undefined;
+}
+
+const filterSchema = z.object({
+  clusterId: storableText(64).optional(),
+  pool: storableText(63).optional(),
+  states: z.array(z.enum(ADDRESS_STATES)).optional(),
+  namespace: storableText(253).optional(),
+  kind: storableText(64).optional(),
+  deviceId: storableText(512).optional(),
+  changedSince: z.date().optional(),
+  order: z.enum(['address', 'newest']).optional(),
+  limit: z.int().min(1).max(10_000).optional(),
+});
+
+const ORDERS = { address: 'a.addr', newest: 'a.allocated_at desc, a.addr desc' } as const;
+
+/** A page of addresses. Throws BAD_REQUEST for a filter that makes no sense. */
+export async function listAddresses(db: Queryable, filter: AddressFilter = {}): Promise<AddressRow[]> {
+  requireValid(filterSchema, filter, 'The list of addresses');
+  const { order = 'address', limit = 100, after } = filter;
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM}
+      where ($1::text is null or a.cluster_id = $1)
+        and ($2::text is null or p.name = $2)
+        and ($3::text[] is null or a.state = any ($3))
+        and ($4::text is null or a.owner_namespace = $4)
+        and ($5::text is null or a.owner_kind = $5)
+        and ($6::text is null or a.device_id = $6)
+        and ($7::timestamptz is null or a.changed_at >= $7)
+        and ($8::bigint is null or a.addr > $8)
+      order by ${ORDERS[order]} limit $9`,
+    values: [
+      filter.clusterId ?? null,
+      filter.pool ?? null,
+      filter.states === undefined ? null : [...filter.states],
+      filter.namespace ?? null,
+      filter.kind ?? null,
+      filter.deviceId ?? null,
+      filter.changedSince ?? null,
+      after === undefined ? null : macToNumber(after),
+      limit,
+    ],
+    row: addressRowSchema,
+  });
+}

@@ -1,0 +1,140 @@
+-- The tables of the ledger. Everything lives in the schema rock_mac; functions name their search_path themselves,
+-- so that nothing depends on the settings of a session (pgbouncer shares sessions between transactions).
+
+-- All time of the ledger comes from here. Tests replace this one function to move time; periods in the tables can
+-- therefore keep sane minimums. Called after a lock was taken, it is later than everything the previous holder did.
+create function rock_mac.clock() returns timestamptz language sql volatile parallel safe
+  return clock_timestamp();
+
+-- Arithmetic uses bigint, people use macaddr.
+create function rock_mac.to_mac(addr bigint) returns macaddr language sql immutable strict parallel safe
+  return lpad(to_hex(addr), 12, '0')::macaddr;
+create function rock_mac.to_addr(mac macaddr) returns bigint language sql immutable strict parallel safe
+  return ('x0000' || replace(mac::text, ':', ''))::bit(64)::bigint;
+
+-- What tells one history of the database from another. The timeline is read from the name of the current WAL file: the
+-- control file still shows the old one for seconds after a promotion.
+create function rock_mac.current_timeline() returns text language sql volatile
+  return left(pg_walfile_name(pg_current_wal_lsn()), 8);
+
+-- Null where the provider does not allow the question (some managed services); the guard then rests on the timeline.
+create function rock_mac.current_system_identifier() returns bigint language plpgsql volatile as $$
+begin
+  if has_function_privilege('pg_catalog.pg_control_system()', 'execute') then
+    return (select c.system_identifier from pg_catalog.pg_control_system() c);
+  end if;
+  return null;
+end $$;
+
+create table rock_mac.ledger_state (
+  one               boolean primary key default true check (one),
+  ledger_id         uuid    not null default gen_random_uuid(),
+  prefix            text    not null default 'a4:58:0f' check (prefix ~ '^[0-9a-f]{2}(:[0-9a-f]{2}){0,4}$'),
+  incarnation       bigint  not null default 1,        -- +1 at every recovery; callers pass the one they know
+  system_identifier bigint,
+  timeline          text    not null,
+  mode              text    not null default 'open' check (mode in ('open', 'recovering', 'paused')),
+  why               text    not null default '',       -- why it is not open, in words for a person
+  needs_approval    boolean not null default false,    -- it opens only after an admin's word (restored from a backup)
+  durability        text    not null default 'single' check (durability in ('single', 'quorum')),
+  lost_tail         int     not null default 1024 check (lost_tail between 0 and 65536),
+  pending_cap       int     not null default 2048 check (pending_cap > 0),   -- pending rows of one namespace
+  changed_at        timestamptz not null default rock_mac.clock()
+);
+insert into rock_mac.ledger_state (system_identifier, timeline)
+values (rock_mac.current_system_identifier(), rock_mac.current_timeline());
+
+create table rock_mac.clusters (
+  cluster_id        text   collate "C" primary key check (octet_length(cluster_id) between 1 and 64),   -- uid of kube-system
+  name              text   not null check (octet_length(name) between 1 and 253),
+  registered_at     timestamptz not null default rock_mac.clock(),
+  adopted_at        timestamptz,                       -- its live objects were written into the ledger; null: may not allocate
+  asserted          bigint not null default 0,         -- the incarnation in which it last said what its objects carry
+  last_full_pass_at timestamptz,
+  retired_at        timestamptz,
+  changed_by        text   not null
+);
+
+create table rock_mac.pools (
+  pool_id      int    generated always as identity primary key,
+  name         text   collate "C" not null unique check (name ~ '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'),
+  first        bigint not null check (first between 0 and 281474976710655),
+  last         bigint not null check (last  between 0 and 281474976710655),
+  next_addr    bigint not null,                          -- the cursor: every address below it has a row
+  floor_at     timestamptz not null default '-infinity', -- the queue of released addresses is empty up to here
+  floor_addr   bigint not null default 0,
+  auto_release interval check (auto_release >= '1 hour'),            -- null: never
+  reuse_delay  interval not null check (reuse_delay >= '1 minute'),
+  paused       boolean not null default false,
+  description  text   not null default '' check (octet_length(description) <= 1024),
+  changed_by   text   not null,
+  check (first <= last),
+  check (next_addr between first and last + 1),
+  constraint pools_never_overlap exclude using gist (int8range(first, last, '[]') with &&)
+) with (fillfactor = 50);   -- the cursor moves at every group: leave room for updates in the same page
+
+-- One row per address that was ever used. No row exists before the first use, so a pool may be as large as it likes.
+-- No foreign keys: they cost 80 ms per 5,120 rows; the functions and `check` see to what they would.
+create table rock_mac.addresses (
+  addr            bigint primary key,
+  pool_id         int    not null,
+  state           text   not null check (state in ('pending', 'active', 'reserved', 'released', 'orphaned')),
+  generation      bigint not null default 1 check (generation > 0),
+  origin          text   not null check (origin in ('allocate', 'adopt', 'import', 'lost-tail')),   -- how this owner came by it
+  holder_key      text   collate "C" not null check (octet_length(holder_key) between 1 and 600),
+  cluster_id      text   collate "C",                    -- null: a device outside clusters
+  owner_kind      text   collate "C",
+  owner_namespace text   collate "C",
+  owner_name      text   collate "C",
+  owner_uid       text   collate "C",
+  owner_nic       text   collate "C",
+  device_id       text   collate "C",
+  device_type     text,
+  metadata        jsonb  not null default '{}' check (jsonb_typeof(metadata) = 'object' and octet_length(metadata::text) <= 32768),
+  allocated_at    timestamptz not null,
+  changed_at      timestamptz not null,                  -- last change of state, generation, owner or consumer
+  expires_at      timestamptz,                           -- pending: lease; device or claim: expiry; null: never by time
+  missing_since   timestamptz,                           -- a full pass of its cluster did not find its object
+  kept_since      timestamptz,                           -- reserved, and its claim was deleted: the next such claim takes it up
+  released_at     timestamptz,
+  -- The pod or VM that uses a claim now. Its lease is null once the object was seen.
+  consumer_key        text collate "C" check (octet_length(consumer_key) between 1 and 600),
+  consumer_kind       text collate "C",
+  consumer_name       text collate "C",
+  consumer_uid        text collate "C",
+  consumer_nic        text collate "C",
+  consumer_expires_at timestamptz,
+  requester       text   not null,                       -- who asked for it; stays while it is held
+  actor           text   not null check (octet_length(actor) <= 256),   -- which program or person made the last change
+  reason          text   not null default '' check (octet_length(reason) <= 1024),
+  check ((state = 'released') = (released_at is not null)),
+  check (state <> 'pending' or expires_at is not null),
+  check (state not in ('reserved', 'released', 'orphaned') or expires_at is null),
+  check (missing_since is null or cluster_id is not null),
+  check (kept_since is null or state = 'reserved'),
+  check (consumer_key is null or (cluster_id is not null and state in ('active', 'reserved', 'orphaned'))),
+  check (consumer_expires_at is null or consumer_key is not null)
+) with (fillfactor = 85);
+
+create unique index addresses_holder  on rock_mac.addresses (holder_key) where state <> 'released';
+create index addresses_queue          on rock_mac.addresses (pool_id, released_at, addr) where state = 'released';
+create index addresses_due            on rock_mac.addresses (expires_at) where expires_at is not null;
+create index addresses_pending        on rock_mac.addresses (cluster_id, owner_namespace) where state = 'pending';
+create index addresses_cluster        on rock_mac.addresses (cluster_id, addr) where cluster_id is not null and state <> 'released';
+create index addresses_missing        on rock_mac.addresses (cluster_id, missing_since) where missing_since is not null;
+create index addresses_owner          on rock_mac.addresses (owner_uid) where owner_uid is not null and state <> 'released';
+create index addresses_device         on rock_mac.addresses (device_id) where device_id is not null and state <> 'released';
+create unique index addresses_consumer on rock_mac.addresses (consumer_key) where consumer_key is not null;
+create unique index addresses_mac     on rock_mac.addresses (rock_mac.to_mac(addr));   -- so that people can ask by MAC
+
+insert into rock_mac.pools (name, first, last, next_addr, auto_release, reuse_delay, description, changed_by)
+select s.name, rock_mac.to_addr(s.first), rock_mac.to_addr(s.last), rock_mac.to_addr(s.first), s.auto_release, s.reuse_delay, s.description, 'migration'
+from (values
+  ('production',  'a4:58:0f:00:00:01'::macaddr, 'a4:58:0f:00:ff:ff'::macaddr, null::interval, '7 days'::interval, 'Production hosts'),
+  ('development', 'a4:58:0f:01:00:00', 'a4:58:0f:01:ff:ff', '7 days',  '1 day',  'Development VMs'),
+  ('experiment',  'a4:58:0f:02:00:00', 'a4:58:0f:02:ff:ff', '1 day',   '1 hour', 'Short experiments'),
+  ('vultr',       'a4:58:0f:03:00:00', 'a4:58:0f:03:ff:ff', '30 days', '7 days', 'Vultr instances'),
+  ('docker',      'a4:58:0f:04:00:00', 'a4:58:0f:04:ff:ff', '1 day',   '1 hour', 'Docker containers'),
+  ('kubernetes',  'a4:58:0f:05:00:00', 'a4:58:0f:05:ff:ff', '1 day',   '1 hour', 'Pods and virtual machines in clusters'),
+  ('reserved',    'a4:58:0f:ff:00:00', 'a4:58:0f:ff:ff:ff', null,      '7 days', 'Addresses held until released by force')
+) as s(name, first, last, auto_release, reuse_delay, description);

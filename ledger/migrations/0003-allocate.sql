@@ -1,0 +1,213 @@
+-- Handing out addresses.
+
+-- An acknowledged change must be on disk, and on a standby where one is configured, whatever the role's settings say (I2).
+create function rock_mac.be_durable() returns void language plpgsql volatile as $$
+begin
+  if current_setting('synchronous_commit') in ('off', 'local', 'remote_write') then
+    perform set_config('synchronous_commit', 'on', true);
+  end if;
+end $$;
+
+-- Null: open; else why not. Asked after the pool lock, by every function that gives an address to a new owner, so that no
+-- allocation runs beside a recovery: that takes all pool locks before it changes the state.
+create function rock_mac.not_open(p_incarnation bigint) returns text language plpgsql volatile set search_path = rock_mac, pg_temp as $$
+declare s ledger_state;
+begin
+  select * into s from ledger_state;
+  if s.timeline <> current_timeline() then return 'timeline_changed'; end if;
+  if s.system_identifier <> current_system_identifier() then return 'system_changed'; end if;   -- null on either side: not known
+  if s.mode <> 'open' then return s.mode; end if;
+  if p_incarnation is not null and p_incarnation <> s.incarnation then return 'wrong_incarnation'; end if;
+  if s.durability = 'quorum' and current_setting('synchronous_standby_names') = '' then return 'not_durable'; end if;
+  perform be_durable();
+  return null;
+end $$;
+
+-- One request, as the program sends it. Programs that do not know a field leave it out.
+create type rock_mac.request as (ord int, key text, addr bigint, state text, cluster text, kind text, namespace text, name text, uid text,
+  nic text, device text, type text, metadata jsonb, ttl bigint, requester text, actor text, reason text);
+
+-- What a refused caller may be told about who is in the way. Who sees it is decided by the program.
+create function rock_mac.holder_of(a rock_mac.addresses) returns jsonb language sql stable set search_path = rock_mac, pg_temp
+  return jsonb_strip_nulls(jsonb_build_object('clusterId', a.cluster_id, 'kind', a.owner_kind, 'namespace', a.owner_namespace,
+    'name', a.owner_name, 'uid', a.owner_uid, 'nic', a.owner_nic, 'deviceId', a.device_id, 'deviceType', a.device_type));
+
+-- Puts requests on addresses: picks[i] goes to reqs[i]. Where a row exists already, it must be free for this owner:
+--   released, and its pool's delay has passed, or it was this owner's last;
+--   reserved, and its claim was deleted, and a claim of the same namespace asks for it by name.
+create function rock_mac.place(p rock_mac.pools, reqs rock_mac.request[], picks bigint[], t timestamptz, p_lease interval, p_ready timestamptz)
+returns void language sql volatile set search_path = rock_mac, pg_temp
+begin atomic
+  insert into addresses as a (addr, pool_id, state, origin, holder_key, cluster_id, owner_kind, owner_namespace, owner_name, owner_uid,
+      owner_nic, device_id, device_type, metadata, allocated_at, changed_at, expires_at, requester, actor, reason)
+  select picks[r.i], p.pool_id, r.state, 'allocate', r.key, r.cluster, r.kind, r.namespace, r.name, r.uid, r.nic, r.device, r.type,
+         coalesce(r.metadata, '{}'), t, t,
+         case r.state when 'pending' then t + p_lease
+                      when 'active' then t + coalesce(make_interval(secs => r.ttl), case when r.cluster is null then p.auto_release end) end,
+         r.requester, r.actor, coalesce(r.reason, '')
+  from unnest(reqs) with ordinality as r(ord, key, addr, state, cluster, kind, namespace, name, uid, nic, device, type,
+                                         metadata, ttl, requester, actor, reason, i)
+  where r.i <= cardinality(picks)
+  on conflict (addr) do update set
+      state = case when a.state = 'reserved' then 'reserved' else excluded.state end,
+      expires_at = case when a.state = 'reserved' then null else excluded.expires_at end,
+      origin = excluded.origin, holder_key = excluded.holder_key, cluster_id = excluded.cluster_id,
+      owner_kind = excluded.owner_kind, owner_namespace = excluded.owner_namespace, owner_name = excluded.owner_name,
+      owner_uid = excluded.owner_uid, owner_nic = excluded.owner_nic, device_id = excluded.device_id,
+      device_type = excluded.device_type, metadata = excluded.metadata, allocated_at = excluded.allocated_at,
+      changed_at = excluded.changed_at, requester = excluded.requester, actor = excluded.actor, reason = excluded.reason,
+      released_at = null, missing_since = null, kept_since = null, generation = a.generation + 1
+    where (a.state = 'released'
+           and (a.released_at <= p_ready
+                or (a.cluster_id = excluded.cluster_id and a.owner_kind = excluded.owner_kind
+                    and a.owner_namespace = excluded.owner_namespace and a.owner_name = excluded.owner_name)
+                or (a.cluster_id is null and excluded.cluster_id is null and a.device_id = excluded.device_id)))
+       or (a.kept_since is not null and a.cluster_id = excluded.cluster_id
+           and a.owner_kind = excluded.owner_kind and a.owner_namespace = excluded.owner_namespace);
+end;
+
+-- N requests for one pool, one transaction, one round trip.
+-- PL/pgSQL and not one WITH statement: in READ COMMITTED each statement inside it gets a new snapshot, so what follows the
+-- pool lock sees what the previous holder committed. A single statement looks at the ledger as it was before the wait.
+create function rock_mac.allocate(p_pool text, p_requests jsonb, p_lease interval, p_incarnation bigint)
+returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz)
+language plpgsql volatile
+set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  p pools; closed text; t timestamptz; ready timestamptz; next_reuse timestamptz; q record;
+  reqs request[]; keys text[]; strangers text[]; replay text[]; capped text[]; skip text[];
+  todo request[]; picks bigint[] := '{}'; more bigint[];
+  want int; cur bigint; stop bigint; win bigint;
+begin
+  -- 1. The pool lock closes the race of two groups for the same next address. NO KEY: it must not block reports.
+  select * into p from pools where name = p_pool for no key update;
+  if not found then closed := 'pool_not_found';
+  else
+    closed := not_open(p_incarnation);                    -- 2. The guard, after the wait.
+    if closed is null and p.paused then closed := 'pool_paused'; end if;
+  end if;
+  if closed is not null then
+    return query select r.ord, closed, null::bigint, null::bigint, null::text, null::timestamptz, null::jsonb, null::timestamptz
+                 from jsonb_populate_recordset(null::request, p_requests) r;
+    return;
+  end if;
+  t := clock();                                           -- not now(): now() is older than the wait for the lock
+  ready := t - p.reuse_delay;
+  reqs := array(select r from jsonb_populate_recordset(null::request, p_requests) r);
+  keys := array(select r.key from unnest(reqs) r);
+
+  -- 3. A cluster that has not yet written its live objects into the ledger could be given an address that one of them carries.
+  strangers := array(select r.key from unnest(reqs) r where r.cluster is not null and not exists (
+                 select 1 from clusters c where c.cluster_id = r.cluster and c.adopted_at is not null and c.retired_at is null));
+
+  -- 4. Replays: a key that holds an address keeps it. A pending one gets a new lease in this transaction, so that expiry
+  --    cannot take it between this answer and the object being stored.
+  replay := array(select a.holder_key from addresses a
+                  where a.holder_key = any (keys) and a.holder_key <> all (strangers) and a.state <> 'released'
+                  order by a.addr for update);
+  if cardinality(replay) > 0 then
+    update addresses a set expires_at = greatest(a.expires_at, t + p_lease)
+    where a.holder_key = any (replay) and a.state = 'pending';
+  end if;
+
+  -- 5. Creates that keep failing leave pending rows behind; beyond the cap a namespace waits until some are bound or freed.
+  --    Groups of other pools may count at the same moment, so that the cap can be passed by a group or two.
+  capped := array(
+    with asked as (
+      select r.key, r.cluster, r.namespace, row_number() over (partition by r.cluster, r.namespace order by r.ord) as nth
+      from unnest(reqs) r
+      where r.state = 'pending' and r.cluster is not null and r.key <> all (replay) and r.key <> all (strangers)),
+    used as (
+      select n.cluster, n.namespace, (select count(*) from (
+               select 1 from addresses a where a.state = 'pending' and a.cluster_id = n.cluster and a.owner_namespace = n.namespace
+               limit s.pending_cap) c) as held, s.pending_cap
+      from (select distinct cluster, namespace from asked) n, ledger_state s)
+    select a.key from asked a join used u using (cluster, namespace) where u.held + a.nth > u.pending_cap);
+  skip := strangers || replay || capped;
+
+  -- 6. Requests for one specific address go first, so that the cursor walks around them.
+  --    A key, or an address, that comes twice in one group counts once.
+  todo := array(select row(d.*)::request from (
+            select distinct on (addr) * from (
+              select distinct on (key) * from unnest(reqs) r where addr between p.first and p.last and key <> all (skip)
+              order by key, ord) k order by addr, ord) d);
+  if cardinality(todo) > 0 then
+    perform place(p, todo, array(select u.addr from unnest(todo) with ordinality u order by u.ordinality), t, p_lease, ready);
+  end if;
+
+  -- 7. The rest want the next one.
+  todo := array(select row(d.*)::request from (
+            select distinct on (key) * from unnest(reqs) r where addr is null and key <> all (skip) order by key, ord) d
+            order by ord);
+  want := cardinality(todo); cur := p.next_addr;
+
+  -- 8. The cursor. One range probe says whether anything lies ahead; only then walk, in growing windows and at most
+  --    ~22,000 addresses a call. What was walked is committed, so it is walked once. Always in the order of addresses:
+  --    without it the planner may take them from a hash, and the cursor then skips addresses for good.
+  if want > 0 and cur <= p.last then
+    stop := least(p.last, cur + want - 1);
+    if not exists (select 1 from addresses a where a.addr between cur and stop) then
+      picks := array(select g from generate_series(cur, stop) g order by g); cur := stop + 1;
+    else
+      win := want + 64;
+      loop
+        stop := least(p.last, cur + win - 1);
+        more := array(select s.g from (select generate_series(cur, stop) g offset 0) s
+                      where not exists (select 1 from addresses a where a.addr = s.g) order by s.g limit want - cardinality(picks));
+        picks := picks || more;
+        cur := case when cardinality(picks) = want then picks[want] + 1 else stop + 1 end;
+        exit when cardinality(picks) = want or cur > p.last or win > 16384;
+        win := win * 4;
+      end loop;
+    end if;
+  end if;
+
+  -- 9. Behind the end: released longest ago, delay over. The floor keeps the scan off dead index entries, which a long
+  --    report transaction keeps in the way.
+  if cardinality(picks) < want and cur > p.last then
+    for q in select a.addr, a.released_at from addresses a
+             where a.pool_id = p.pool_id and a.state = 'released'
+               and (a.released_at, a.addr) > (p.floor_at, p.floor_addr) and a.released_at <= ready
+             order by a.released_at, a.addr limit want - cardinality(picks) for update
+    loop
+      picks := picks || q.addr; p.floor_at := q.released_at; p.floor_addr := q.addr;
+    end loop;
+  end if;
+
+  -- 10. Write.
+  if cardinality(picks) > 0 then
+    perform place(p, todo, picks, t, p_lease, ready);
+    update pools set next_addr = cur, floor_at = p.floor_at, floor_addr = p.floor_addr where pool_id = p.pool_id;
+  elsif cur <> p.next_addr then
+    update pools set next_addr = cur where pool_id = p.pool_id;
+  end if;
+  if cardinality(picks) < want and cur > p.last then
+    select a.released_at + p.reuse_delay into next_reuse from addresses a
+    where a.pool_id = p.pool_id and a.state = 'released' and (a.released_at, a.addr) > (p.floor_at, p.floor_addr)
+    order by a.released_at, a.addr limit 1;
+  end if;
+
+  -- 11. One answer per request, whatever happened to the others. h: what the key holds now; b: who holds the address asked for.
+  return query
+  select r.ord,
+         case when r.key = any (strangers) then 'not_adopted'
+              when h.addr <> r.addr or h.pool_id <> p.pool_id then 'key_conflict'
+              when h.addr is not null and h.holder_key = any (replay) then 'replayed'
+              when h.addr is not null then 'allocated'
+              when r.key = any (capped) then 'pending_cap'
+              when r.addr not between p.first and p.last then 'out_of_range'
+              when r.addr is not null then 'in_use'
+              when cur <= p.last then 'retry'
+              else 'exhausted' end,
+         coalesce(h.addr, b.addr), h.generation, coalesce(h.state, b.state), h.expires_at,
+         case when b.addr is not null then holder_of(b) end,
+         case when h.addr is not null then null
+              when b.state = 'released' then b.released_at + p.reuse_delay
+              when b.addr is not null then b.expires_at
+              when r.addr is null then next_reuse end
+  from unnest(reqs) r
+  left join addresses h on h.holder_key = r.key and h.state <> 'released' and r.key <> all (strangers)
+  left join addresses b on b.addr = r.addr and h.addr is null;
+end $$;

@@ -1,0 +1,99 @@
+-- After a failover or a restore the ledger may have forgotten its last acknowledged answers. It knows that by its epoch
+-- (timeline and system identifier), hands out nothing until it has made up for them, and always opens again.
+
+-- Opens a recovering ledger when nothing is missing any more.
+create function rock_mac.open_if_ready() returns text language plpgsql volatile set search_path = rock_mac, pg_temp as $$
+begin
+  update ledger_state s set mode = 'open', why = '', changed_at = clock()
+  where s.mode = 'recovering' and not s.needs_approval and not exists (
+    select 1 from clusters c where c.adopted_at is not null and c.retired_at is null and c.asserted < s.incarnation);
+  return (select s.mode from ledger_state s);
+end $$;
+
+-- Starts a new incarnation. `p_expected` is the incarnation that the caller saw: of many callers one does it.
+-- `p_lossy`: acknowledged answers may be missing whatever the durability says (a restored backup); `p_approval`: it opens
+-- only after an admin's word, because the gap may be longer than the lost tail.
+--
+-- In a fixed order of allocation the lost answers can only have handed out the next addresses in that order: first from the
+-- cursor, then from the head of the queue. Those are taken out of play until somebody says that an object carries them,
+-- or a person frees them by force.
+create function rock_mac.recover(p_expected bigint, p_lossy boolean, p_approval boolean, p_actor text) returns bigint
+language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '5s' as $$
+declare s ledger_state; p pools; got bigint[]; n int; key text;
+begin
+  perform be_durable();
+  perform 1 from pools order by pool_id for update;         -- no allocation is in flight beyond this line
+  select * into s from ledger_state for update;
+  if s.incarnation <> p_expected then return s.incarnation; end if;      -- somebody else did it
+  if not p_lossy and s.timeline = current_timeline() and (s.system_identifier = current_system_identifier()) is not false then
+    return s.incarnation;                                    -- nothing happened
+  end if;
+  update ledger_state set incarnation = s.incarnation + 1, timeline = current_timeline(), system_identifier = current_system_identifier(),
+         changed_at = clock();
+  -- Under quorum a promoted standby has every acknowledged answer. A restored one has not: its caller says so.
+  if s.durability = 'quorum' and not p_lossy then return s.incarnation + 1; end if;
+
+  update ledger_state set mode = 'recovering', needs_approval = needs_approval or p_approval,
+         why = case when p_approval then 'restored from a backup' else 'the database failed over or was restored' end;
+  key := 'lost-tail/' || s.incarnation + 1 || '/';
+  for p in select * from pools order by pool_id loop
+    got := array(select g.g from (select generate_series(p.next_addr, least(p.last, p.next_addr + 16 * s.lost_tail::bigint)) g offset 0) g
+                 where not exists (select 1 from addresses a where a.addr = g.g) order by g.g limit s.lost_tail);
+    n := cardinality(got);
+    insert into addresses (addr, pool_id, state, origin, holder_key, allocated_at, changed_at, requester, actor, reason)
+    select g, p.pool_id, 'orphaned', 'lost-tail', key || g, clock(), clock(), p_actor, p_actor, 'may have been handed out before the failover'
+    from unnest(got) g order by g;
+    if n > 0 then update pools set next_addr = got[n] + 1 where pool_id = p.pool_id; end if;
+    if n < s.lost_tail then
+      -- Only what was reusable by then; the margin covers a clock that runs behind the old primary's.
+      update addresses a set state = 'orphaned', origin = 'lost-tail', released_at = null, generation = a.generation + 1, holder_key = key || a.addr,
+             cluster_id = null, owner_kind = null, owner_namespace = null, owner_name = null, owner_uid = null, owner_nic = null,
+             device_id = null, device_type = null, metadata = '{}', allocated_at = clock(), changed_at = clock(),
+             requester = p_actor, actor = p_actor, reason = 'may have been handed out before the failover'
+      where a.addr in (select b.addr from addresses b where b.pool_id = p.pool_id and b.state = 'released'
+                         and b.released_at <= clock() - p.reuse_delay + interval '5 minutes'
+                       order by b.released_at, b.addr limit s.lost_tail - n);
+    end if;
+  end loop;
+  -- A renewal may be among what was lost: a device that is still there must not expire because of that.
+  update addresses a set expires_at = clock() + coalesce(p2.auto_release, a.expires_at - a.allocated_at)
+  from pools p2
+  where p2.pool_id = a.pool_id and a.cluster_id is null and a.state = 'active'
+    and a.expires_at < clock() + coalesce(p2.auto_release, a.expires_at - a.allocated_at);
+  update addresses a set missing_since = null where a.missing_since is not null;
+  perform open_if_ready();
+  return s.incarnation + 1;
+end $$;
+
+-- A cluster has said, by adopt, what all its live objects carry.
+create function rock_mac.reasserted(p_cluster text, p_incarnation bigint, p_actor text) returns text
+language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+declare s ledger_state;
+begin
+  perform be_durable();
+  select * into s from ledger_state for update;              -- two last clusters at once: the second sees the first
+  if s.incarnation <> p_incarnation then return 'wrong_incarnation'; end if;
+  update clusters set asserted = p_incarnation, changed_by = p_actor where cluster_id = p_cluster and retired_at is null and asserted < p_incarnation;
+  if not found and not exists (select 1 from clusters where cluster_id = p_cluster and retired_at is null) then return 'not_registered'; end if;
+  return open_if_ready();
+end $$;
+
+-- An admin's word: go on although a cluster is silent. It has to write its live objects into the ledger again before it may allocate.
+create function rock_mac.recover_without(p_cluster text, p_actor text) returns text
+language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+begin
+  perform be_durable();
+  perform 1 from ledger_state for update;
+  update clusters set adopted_at = null, changed_by = p_actor where cluster_id = p_cluster;
+  if not found then return 'not_registered'; end if;
+  return open_if_ready();
+end $$;
+
+-- An admin's word after a restore: whatever was handed out after the backup is known, or taken as lost.
+create function rock_mac.approve_recovery() returns text
+language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+begin
+  perform be_durable();
+  update ledger_state set needs_approval = false, changed_at = clock();
+  return open_if_ready();
+end $$;

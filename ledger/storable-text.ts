@@ -1,0 +1,63 @@
+import { Buffer } from 'node:buffer';
+import { z } from 'zod';
+
+/** Postgres' text and jsonb hold every Unicode text but NUL, and nothing that is no Unicode text (a lone surrogate). */
+function isStorable(text: string): boolean {
+  return !text.includes('\0') && text.isWellFormed();
+}
+
+const UNSTORABLE = 'holds NUL or half of a surrogate pair';
+
+/** A text that Postgres can store, of at most so many octets in UTF-8. */
+export function storableText(maxOctets: number): z.ZodType<string> {
+  return z
+    .string()
+    .refine(isStorable, UNSTORABLE)
+    .refine((text) => Buffer.byteLength(text) <= maxOctets, `is longer than ${String(maxOctets)} octets`);
+}
+
+const MAX_METADATA_OCTETS = 16_384;
+const MAX_METADATA_DEPTH = 16;
+
+/** A JSON object that Postgres can store. Its limits keep one row, and its audit rows, small. */
+export const storableMetadata: z.ZodType<Readonly<Record<string, unknown>>> = z
+  .custom<Readonly<Record<string, unknown>>>((value) => isPlainObject(value), 'is not a JSON object')
+  .superRefine((value, context) => {
+    const problem = jsonProblem(value, MAX_METADATA_DEPTH) ?? sizeProblem(value);
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+  });
+
+function sizeProblem(value: unknown): string | undefined {
+  if (Buffer.byteLength(JSON.stringify(value)) <= MAX_METADATA_OCTETS) return undefined;
+  return `is longer than ${String(MAX_METADATA_OCTETS)} octets`;
+}
+
+/** Why a value is no JSON that can be stored. Stops at the depth limit, so that a circle ends too. */
+function jsonProblem(value: unknown, depth: number): string | undefined {
+  if (typeof value === 'object' && value !== null) return objectProblem(value, depth);
+  switch (typeof value) {
+    case 'string':
+      return isStorable(value) ? undefined : UNSTORABLE;
+    case 'number':
+      return Number.isFinite(value) ? undefined : 'holds a number that JSON has no word for';
+    case 'object':
+    case 'boolean':
+    case 'undefined':
+      return undefined;
+    default:
+      return `holds a ${typeof value}`;
+  }
+}
+
+function objectProblem(value: object, depth: number): string | undefined {
+  if (depth === 0) return `is nested deeper than ${String(MAX_METADATA_DEPTH)} levels`;
+  for (const [key, inner] of Object.entries(value)) {
+    const problem = isStorable(key) ? jsonProblem(inner, depth - 1) : UNSTORABLE;
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function isPlainObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
