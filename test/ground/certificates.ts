@@ -1,0 +1,105 @@
+import 'reflect-metadata';
+import * as x509 from '@peculiar/x509';
+import { randomBytes, webcrypto } from 'node:crypto';
+
+/** A certificate with its private key, both PEM. */
+export interface KeyPair {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Whom a certificate is for. */
+export interface Subject {
+  readonly commonName: string;
+  /** For a Kubernetes user: its groups. */
+  readonly organizations?: readonly string[];
+  /** Makes it a server's certificate for these DNS names; IP addresses go into `serverAddresses`. */
+  readonly serverNames?: readonly string[];
+  readonly serverAddresses?: readonly string[];
+}
+
+/** A certificate authority that lives as long as its control plane. */
+export interface Authority extends KeyPair {
+  issue(subject: Subject): Promise<KeyPair>;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+const validForMs = 30 * 24 * 3_600_000;
+/** Clocks of virtual machines jump; a certificate that starts "now" may start in the future. */
+const clockSlackMs = 24 * 3_600_000;
+
+/** Makes a new authority. */
+export async function createAuthority(commonName: string): Promise<Authority> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const root = await x509.X509CertificateGenerator.createSelfSigned({
+    ...common(),
+    name: distinguishedName({ commonName }),
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.digitalSignature, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return {
+    certificate: root.toString('pem'),
+    key: await privatePem(keys.privateKey),
+    issue: (subject) => issue(root, keys.privateKey, subject),
+  };
+}
+
+/** A key pair without a certificate, for signing ServiceAccount tokens. */
+export async function createSigningKey(): Promise<{ readonly publicKey: string; readonly key: string }> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const spki = await webcrypto.subtle.exportKey('spki', keys.publicKey);
+  return { publicKey: pem('PUBLIC KEY', spki), key: await privatePem(keys.privateKey) };
+}
+
+async function issue(root: x509.X509Certificate, rootKey: webcrypto.CryptoKey, subject: Subject): Promise<KeyPair> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const names = [
+    ...(subject.serverNames ?? []).map((value) => ({ type: 'dns' as const, value })),
+    ...(subject.serverAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
+  ];
+  const usage = names.length > 0 ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth;
+  const certificate = await x509.X509CertificateGenerator.create({
+    ...common(),
+    subject: distinguishedName(subject),
+    issuer: root.subject,
+    signingKey: rootKey,
+    publicKey: keys.publicKey,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([usage]),
+      await x509.AuthorityKeyIdentifierExtension.create(root.publicKey),
+      ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension(names)] : []),
+    ],
+  });
+  return { certificate: certificate.toString('pem'), key: await privatePem(keys.privateKey) };
+}
+
+function common() {
+  return {
+    serialNumber: `01${randomBytes(8).toString('hex')}`,
+    notBefore: new Date(Date.now() - clockSlackMs),
+    notAfter: new Date(Date.now() + validForMs),
+    signingAlgorithm: algorithm,
+  };
+}
+
+function distinguishedName(subject: Subject): x509.JsonName {
+  return [...(subject.organizations ?? []).map((name) => ({ O: [name] })), { CN: [subject.commonName] }];
+}
+
+async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
+  return pem('PRIVATE KEY', await webcrypto.subtle.exportKey('pkcs8', key));
+}
+
+function pem(label: string, content: ArrayBuffer): string {
+  const lines =
+    Buffer.from(content)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n');
+}

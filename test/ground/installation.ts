@@ -1,0 +1,200 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../../api/names.ts';
+import { migrate } from '../../ledger/migrate.ts';
+import { claimPort, type Claim } from './claim.ts';
+import type { ControlPlane } from './control-plane.ts';
+import { eventually } from './eventually.ts';
+import type { Ground } from './ground.ts';
+import { applyManifests } from './manifests.ts';
+import { logTail, type Child } from './process.ts';
+import { startServiceForwarder, type ServiceForwarder } from './service-forwarder.ts';
+
+const repository = path.join(import.meta.dirname, '..', '..');
+
+/** Where the programs come from: the sources as they are, or the bundles of `make build`. */
+const programs = {
+  sources: { operator: 'operator/main.ts', webhook: 'webhook/main.ts' },
+  build: { operator: 'build/operator.js', webhook: 'build/webhook.js' },
+} as const;
+
+export interface InstallationOptions {
+  readonly ground: Ground;
+  /** The cluster to install into; the ground's first when not given. */
+  readonly controlPlane?: ControlPlane;
+  /** The ledger; migrated here. */
+  readonly ledgerUrl: string;
+  /** How many of each to start at once; one when not given. */
+  readonly operators?: number;
+  readonly webhooks?: number;
+  readonly programs?: keyof typeof programs;
+  /** More environment for the processes, or another way to the ledger for them (a proxy, say). */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+/** One process of rock-mac. */
+export interface Program {
+  readonly name: string;
+  readonly logFile: string;
+  /** The value of one sample of its metrics, summed over its labels; 0 where it has none. */
+  metric(name: string): Promise<number>;
+  /** SIGTERM, and the wait for its end. */
+  stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
+/**
+ * rock-mac on the ground as it is in a cluster: the manifests that users apply, and processes that run with the rights of
+ * their ServiceAccounts behind the Service's address. Only the kubelet's part, starting them, is done here.
+ */
+export interface Installation {
+  readonly operators: readonly Program[];
+  readonly webhooks: readonly Program[];
+  startOperator(): Promise<Program>;
+  startWebhook(): Promise<Program>;
+  /** Resolves when the operator leads and every pool is shown. */
+  ready(): Promise<void>;
+  /** Stops all processes. The manifests stay. */
+  close(): Promise<void>;
+}
+
+export async function install(options: InstallationOptions): Promise<Installation> {
+  const { ground, ledgerUrl } = options;
+  const plane = options.controlPlane ?? ground.controlPlane;
+  await Promise.all([applyInstallation(plane), migrate(ledgerUrl)]);
+  const [operatorConfig, webhookConfig, forwarder] = await Promise.all([
+    plane.serviceAccountKubeconfig(SYSTEM_NAMESPACE, 'rock-mac-operator'),
+    plane.serviceAccountKubeconfig(SYSTEM_NAMESPACE, 'rock-mac-webhook'),
+    forwardService(plane),
+  ]);
+  const operators: Program[] = [];
+  const webhooks: Program[] = [];
+  const starter = createStarter(options, plane.name);
+
+  const installation: Installation = {
+    operators,
+    webhooks,
+    startOperator: async () => {
+      const { program } = await starter.start('operator', { KUBECONFIG: operatorConfig });
+      operators.push(program);
+      return program;
+    },
+    startWebhook: async () => {
+      const { program, port } = await starter.start('webhook', {
+        KUBECONFIG: webhookConfig,
+        ROCK_MAC_WEBHOOK_HOST: '127.0.0.1',
+        ROCK_MAC_DRAIN_SECONDS: '1',
+      });
+      forwarder.add({ host: '127.0.0.1', port });
+      webhooks.push(program);
+      return program;
+    },
+    ready: async () => {
+      await eventually(
+        async () => {
+          const shown = await plane.kubectl(['get', 'macpools', '-o', 'jsonpath={.items[*].status.capacity}']);
+          if (shown.trim().split(/\s+/).length < 7) throw new Error(`pools are not counted yet: ${shown}`);
+        },
+        { within: 60_000, every: 200 },
+      );
+    },
+    close: async () => {
+      await Promise.all([...operators, ...webhooks].map((program) => program.stop()));
+      await forwarder.close();
+      await starter.close();
+    },
+  };
+  await Promise.all([
+    ...Array.from({ length: options.operators ?? 1 }, () => installation.startOperator()),
+    ...Array.from({ length: options.webhooks ?? 1 }, () => installation.startWebhook()),
+  ]);
+  return installation;
+}
+
+async function applyInstallation({ kubectl }: ControlPlane): Promise<void> {
+  await applyManifests(kubectl, [path.join(repository, 'crds')]);
+  const manifests = ['namespace', 'rbac', 'admission'].map((name) =>
+    path.join(repository, 'deploy', 'manifests', `${name}.yaml`),
+  );
+  await applyManifests(kubectl, manifests);
+}
+
+const serviceAnswer = z.object({
+  spec: z.object({ clusterIP: z.string(), ports: z.tuple([z.object({ port: z.number() })]) }),
+});
+
+async function forwardService({ kubectl }: ControlPlane): Promise<ServiceForwarder> {
+  const text = await kubectl(['get', 'service', WEBHOOK_SERVICE, '-n', SYSTEM_NAMESPACE, '-o', 'json']);
+  const { clusterIP, ports } = serviceAnswer.parse(JSON.parse(text)).spec;
+  return await startServiceForwarder({ clusterIp: clusterIP, port: ports[0].port, targets: [] });
+}
+
+type Kind = keyof (typeof programs)['sources'];
+
+function createStarter({ ground, ledgerUrl, env = {}, ...options }: InstallationOptions, planeName: string) {
+  const claims: Claim<number>[] = [];
+  const files = programs[options.programs ?? 'sources'];
+  let started = 0;
+
+  async function claim(): Promise<number> {
+    const claimed = await claimPort();
+    claims.push(claimed);
+    return claimed.value;
+  }
+
+  return {
+    start: async (kind: Kind, own: NodeJS.ProcessEnv): Promise<{ program: Program; port: number }> => {
+      const name = `${planeName}-${kind}-${++started}`;
+      const [port, healthPort] = [await claim(), await claim()];
+      const child = await ground.run.spawn({
+        name,
+        command: process.execPath,
+        args: ['--enable-source-maps', path.join(repository, files[kind])],
+        env: {
+          ROCK_MAC_LEDGER_URL: ledgerUrl,
+          ROCK_MAC_HEALTH_HOST: '127.0.0.1',
+          ROCK_MAC_HEALTH_PORT: String(healthPort),
+          ROCK_MAC_WEBHOOK_PORT: String(port),
+          ROCK_MAC_IDENTITY: name,
+          ...env,
+          ...own,
+        },
+      });
+      await untilReady(child, name, healthPort);
+      return { program: programOf(child, name, healthPort), port };
+    },
+    close: async () => {
+      await Promise.all(claims.map(({ release }) => release()));
+    },
+  };
+}
+
+async function untilReady(child: Child, name: string, healthPort: number): Promise<void> {
+  await eventually(
+    async () => {
+      const answer = await fetch(`http://127.0.0.1:${healthPort}/readyz`);
+      if (!answer.ok) throw new Error(`${name} is not ready: ${await answer.text()}`);
+    },
+    { within: 30_000, every: 100 },
+  ).catch((error: unknown) => {
+    throw new Error(`${name} did not get ready. Its log ends with:\n${logTail(child.logFile)}`, { cause: error });
+  });
+}
+
+function programOf(child: Child, name: string, healthPort: number): Program {
+  return {
+    name,
+    logFile: child.logFile,
+    metric: async (metric) => {
+      const text = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
+      const samples = text.split('\n').filter((line) => line.startsWith(`${metric}{`) || line.startsWith(`${metric} `));
+      return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+    },
+    stop: async () => {
+      child.signal('SIGTERM');
+      await child.exited;
+    },
+    kill: () => child.kill(),
+  };
+}

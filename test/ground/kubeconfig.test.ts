@@ -1,0 +1,26 @@
+import { KubeConfig } from '@kubernetes/client-node';
+import { describe, expect, it } from 'vitest';
+import { kubeconfigText, type Credentials } from './kubeconfig.ts';
+
+function load(credentials: Credentials, namespace?: string): KubeConfig {
+  const config = new KubeConfig();
+  config.loadFromString(
+    kubeconfigText({ server: 'https://127.0.0.1:6443', ca: 'CA', user: 'alice', credentials, namespace }),
+  );
+  return config;
+}
+
+describe('a kubeconfig', () => {
+  it('carries a client certificate inside', () => {
+    const config = load({ certificate: 'CERTIFICATE', key: 'KEY' });
+    expect(config.getCurrentCluster()?.server).toBe('https://127.0.0.1:6443');
+    expect(Buffer.from(config.getCurrentUser()?.certData ?? '', 'base64').toString()).toBe('CERTIFICATE');
+    expect(Buffer.from(config.getCurrentUser()?.keyData ?? '', 'base64').toString()).toBe('KEY');
+  });
+
+  it('carries a token and a namespace', () => {
+    const config = load({ token: 'secret' }, 'fleet');
+    expect(config.getCurrentUser()?.token).toBe('secret');
+    expect(config.getContextObject('ground')?.namespace).toBe('fleet');
+  });
+});

@@ -1,0 +1,34 @@
+import { stringify } from 'yaml';
+
+/** How somebody proves who they are. */
+export type Credentials = { readonly certificate: string; readonly key: string } | { readonly token: string };
+
+/** A kubeconfig file's text for one server and one user, all credentials inside. */
+export function kubeconfigText(options: {
+  readonly server: string;
+  readonly ca: string;
+  readonly user: string;
+  readonly credentials: Credentials;
+  readonly namespace?: string | undefined;
+}): string {
+  const { server, ca, user, credentials, namespace } = options;
+  const proof =
+    'token' in credentials
+      ? { token: credentials.token }
+      : {
+          'client-certificate-data': base64(credentials.certificate),
+          'client-key-data': base64(credentials.key),
+        };
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'ground', cluster: { server, 'certificate-authority-data': base64(ca) } }],
+    users: [{ name: user, user: proof }],
+    contexts: [{ name: 'ground', context: { cluster: 'ground', user, ...(namespace && { namespace }) } }],
+    'current-context': 'ground',
+  });
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
+}

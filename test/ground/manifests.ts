@@ -1,0 +1,23 @@
+import path from 'node:path';
+import type { Kubectl } from './kubectl.ts';
+
+const foreignCrds = ['network-attachment-definitions', 'virtual-machines', 'virtual-machine-instances'] as const;
+
+/** Applies YAML files (or folders of them) and waits until the CRDs among them are served. */
+export async function applyManifests(kubectl: Kubectl, files: readonly string[]): Promise<void> {
+  const named = files.flatMap((file) => ['-f', file]);
+  const applied = await kubectl(['apply', '--server-side', '--force-conflicts', '-o', 'name', ...named]);
+  const crds = applied.split('\n').filter((name) => name.startsWith('customresourcedefinition.'));
+  if (crds.length > 0) await kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...crds]);
+}
+
+/** Installs small versions of the CRDs of Multus and KubeVirt; all of them unless some are named. */
+export async function installForeignCrds(
+  kubectl: Kubectl,
+  names: readonly (typeof foreignCrds)[number][] = foreignCrds,
+): Promise<void> {
+  await applyManifests(
+    kubectl,
+    names.map((name) => path.join(import.meta.dirname, 'crds', `${name}.yaml`)),
+  );
+}

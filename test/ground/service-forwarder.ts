@@ -1,0 +1,78 @@
+import type { Socket } from 'node:net';
+import { closeServer, connect, listen, type Endpoint } from './sockets.ts';
+
+export interface ServiceForwarderOptions {
+  /** The Service's ClusterIP, which is a loopback address on the ground. */
+  readonly clusterIp: string;
+  /** The Service's port. */
+  readonly port: number;
+  /** What kube-proxy would take from the EndpointSlices. */
+  readonly targets: readonly Endpoint[];
+}
+
+/** Stands in for kube-proxy and makes one port of one Service answer. */
+export interface ServiceForwarder extends Endpoint {
+  readonly targets: readonly Endpoint[];
+  add(target: Endpoint): void;
+  /** New connections no longer go there; those that are open stay. */
+  remove(target: Endpoint): void;
+  /** Stops listening and breaks all connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens on the ClusterIP and gives each new connection to the next target. One that does not accept it is passed
+ * over; when none does, the connection is broken. Throws when the address cannot be listened on.
+ */
+export async function startServiceForwarder(options: ServiceForwarderOptions): Promise<ServiceForwarder> {
+  const endpoint = { host: options.clusterIp, port: options.port };
+  let targets = [...options.targets];
+  let turn = 0;
+  const open = new Set<Socket>();
+
+  const track = (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    socket.on('error', () => socket.destroy());
+  };
+  const serve = async (client: Socket) => {
+    track(client);
+    const first = turn++;
+    for (const target of rotated(targets, first)) {
+      const upstream = await connect(target).catch(() => undefined);
+      if (upstream === undefined) continue;
+      track(upstream);
+      client.once('close', () => upstream.destroy());
+      upstream.once('close', () => client.destroy());
+      client.pipe(upstream).pipe(client);
+      return;
+    }
+    client.destroy();
+  };
+  const { server, port } = await listen(endpoint, (client) => void serve(client));
+
+  return {
+    host: endpoint.host,
+    port,
+    get targets() {
+      return targets;
+    },
+    add: (target) => {
+      targets = [...targets, target];
+    },
+    remove: (target) => {
+      targets = targets.filter(({ host, port: on }) => host !== target.host || on !== target.port);
+    },
+    close: async () => {
+      const closed = closeServer(server);
+      for (const socket of open) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  if (items.length === 0) return [];
+  const start = by % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
+}

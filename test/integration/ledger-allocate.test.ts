@@ -1,0 +1,334 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { DEFAULT_POOLS } from '../../api/default-pools.ts';
+import { allocate } from '../../ledger/allocate.ts';
+import { listAudit } from '../../ledger/audit.ts';
+import { markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
+import { findByHolderKey, findByMac, listAddresses } from '../../ledger/find.ts';
+import { keepReserved } from '../../ledger/keep-reserved.ts';
+import { definePool, growPool, listPools, pausePool, removePool } from '../../ledger/pools.ts';
+import { poolStats } from '../../ledger/pool-stats.ts';
+import { release } from '../../ledger/release.ts';
+import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
+import { aPodRequest, aRequest, ask, LEASE_SECONDS, ledgerOfThisFile, take } from './ledger-fixture.ts';
+
+const ledger = ledgerOfThisFile();
+const by = { actor: 'test', reason: 'test' };
+
+beforeAll(async () => {
+  await registerCluster(ledger.current.db, { clusterId: 'c1', name: 'one' }, 'test');
+  await markAdopted(ledger.current.db, 'c1', 'test');
+});
+
+/** A pool of its own for a test, of so many addresses under a4:58:0f:<octet>. */
+async function aPool(name: string, octet: string, size: number) {
+  const first = mac(`a4:58:0f:${octet}:00:00`);
+  const last = numberToMac(macToNumber(first) + size - 1);
+  const pool = { name, first, last, description: '', autoReleaseSeconds: null, reuseDelaySeconds: 3_600 };
+  expect(await definePool(ledger.current.db, pool, 'test')).toBe('defined');
+  return { ...pool, at: (index: number) => numberToMac(macToNumber(first) + index) };
+}
+
+describe('a new ledger', () => {
+  test('has the seven default pools', async () => {
+    const { db } = ledger.current;
+    expect((await listPools(db)).slice(0, 7)).toEqual(
+      DEFAULT_POOLS.map((pool) => ({ ...pool, paused: false, used: false })),
+    );
+  });
+});
+
+describe('the next address', () => {
+  test('is the one behind the last, for each request of a group, in their order', async () => {
+    const pool = await aPool('sequence', '10', 16);
+    const group = ['a', 'b', 'c'].map((key) => aRequest({ key, pool: pool.name }));
+    const answers = await allocate(ledger.current.db, pool.name, group, { leaseSeconds: LEASE_SECONDS });
+    expect(answers.map((answer) => answer.outcome === 'allocated' && answer.mac)).toEqual([0, 1, 2].map(pool.at));
+    expect(await take(ledger.current, aRequest({ key: 'd', pool: pool.name }))).toMatchObject({ mac: pool.at(3) });
+  });
+
+  test('steps over addresses that were asked for by name, and leaves no hole', async () => {
+    const pool = await aPool('steps', '11', 8);
+    await take(ledger.current, aRequest({ key: 'named-1', pool: pool.name, requested: pool.at(1) }));
+    await take(ledger.current, aRequest({ key: 'named-3', pool: pool.name, requested: pool.at(3) }));
+    const group = ['s0', 's2', 's4'].map((key) => aRequest({ key, pool: pool.name }));
+    const answers = await allocate(ledger.current.db, pool.name, group, { leaseSeconds: LEASE_SECONDS });
+    expect(answers.map((answer) => answer.outcome === 'allocated' && answer.mac)).toEqual([0, 2, 4].map(pool.at));
+  });
+
+  test('never leaves the pool: a full one is exhausted and says when the next comes back', async () => {
+    const pool = await aPool('small', '12', 2);
+    const first = await take(ledger.current, aRequest({ key: 'small-1', pool: pool.name }));
+    await take(ledger.current, aRequest({ key: 'small-2', pool: pool.name }));
+    expect(await ask(ledger.current, aRequest({ key: 'small-3', pool: pool.name }))).toEqual({ outcome: 'exhausted' });
+
+    await release(ledger.current.db, [first], by);
+    const { reusableAt } = (await findByMac(ledger.current.db, first.mac)) ?? {};
+    expect(await ask(ledger.current, aRequest({ key: 'small-3', pool: pool.name }))).toEqual({
+      outcome: 'exhausted',
+      nextReuseAt: reusableAt,
+    });
+    await ledger.current.advance(3_601);
+    expect(await take(ledger.current, aRequest({ key: 'small-3', pool: pool.name }))).toMatchObject({
+      mac: first.mac,
+      generation: 2,
+    });
+  });
+
+  test('behind the end of the range is the one that was released longest ago', async () => {
+    const pool = await aPool('reuse', '13', 3);
+    const held = [];
+    for (const key of ['r1', 'r2', 'r3']) held.push(await take(ledger.current, aRequest({ key, pool: pool.name })));
+    for (const item of [held[1], held[2], held[0]]) if (item) await release(ledger.current.db, [item], by);
+    await ledger.current.advance(3_601);
+    const group = ['r4', 'r5', 'r6', 'r7'].map((key) => aRequest({ key, pool: pool.name }));
+    const answers = await allocate(ledger.current.db, pool.name, group, { leaseSeconds: LEASE_SECONDS });
+    expect(answers.map((answer) => (answer.outcome === 'allocated' ? answer.mac : answer.outcome))).toEqual([
+      pool.at(1),
+      pool.at(2),
+      pool.at(0),
+      'exhausted',
+    ]);
+  });
+});
+
+describe('the same key', () => {
+  test('gets the same address again, with a new lease while it is pending, and one audit row', async () => {
+    const first = await ask(ledger.current, aPodRequest('again'));
+    await ledger.current.advance(60);
+    const second = await ask(ledger.current, aPodRequest('again'));
+    if (first.outcome !== 'allocated' || second.outcome !== 'replayed')
+      throw new Error(JSON.stringify([first, second]));
+    expect(second.mac).toBe(first.mac);
+    expect(Number(second.expiresAt) - Number(first.expiresAt)).toBeGreaterThanOrEqual(60_000);
+    expect(await listAudit(ledger.current.db, { mac: first.mac })).toHaveLength(1);
+  });
+
+  test('twice in one group counts once', async () => {
+    const pool = await aPool('twins', '14', 8);
+    const twins = [aRequest({ key: 'twin', pool: pool.name }), aRequest({ key: 'twin', pool: pool.name })];
+    const answers = await allocate(ledger.current.db, pool.name, twins, { leaseSeconds: LEASE_SECONDS });
+    expect(answers).toEqual([answers[0], answers[0]]);
+    expect(await listAddresses(ledger.current.db, { pool: pool.name })).toHaveLength(1);
+  });
+
+  test('for another address, or in another pool, is a conflict', async () => {
+    const pool = await aPool('conflict', '15', 8);
+    await take(ledger.current, aRequest({ key: 'fixed', pool: pool.name, requested: pool.at(4) }));
+    const elsewhere = aRequest({ key: 'fixed', pool: pool.name, requested: pool.at(5) });
+    expect(await ask(ledger.current, elsewhere)).toEqual({ outcome: 'key_conflict' });
+    expect(await ask(ledger.current, aRequest({ key: 'fixed', pool: 'docker' }))).toEqual({ outcome: 'key_conflict' });
+  });
+});
+
+describe('an address asked for by name', () => {
+  test('that somebody holds is refused with who holds it', async () => {
+    const held = await take(ledger.current, aPodRequest('holder'));
+    expect(await ask(ledger.current, aPodRequest('asker', { requested: held.mac }))).toMatchObject({
+      outcome: 'in_use',
+      mac: held.mac,
+      holder: {
+        state: 'pending',
+        owner: { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: 'holder', nic: 'eth0' },
+      },
+    });
+  });
+
+  test('goes back to its last owner within the reuse delay, and to nobody else', async () => {
+    const held = await take(ledger.current, aPodRequest('web-0'));
+    await release(ledger.current.db, [held], by);
+    expect(await ask(ledger.current, aPodRequest('web-1', { requested: held.mac }))).toMatchObject({
+      outcome: 'in_use',
+      holder: { state: 'released' },
+    });
+    expect(
+      await take(ledger.current, aPodRequest('web-0', { key: 'named/web-0/2', requested: held.mac })),
+    ).toMatchObject({
+      mac: held.mac,
+      generation: 2,
+    });
+  });
+
+  test('outside the pool is out of range', async () => {
+    const request = aRequest({ key: 'far', pool: 'development', requested: mac('a4:58:0f:02:00:00') });
+    expect(await ask(ledger.current, request)).toEqual({ outcome: 'out_of_range' });
+  });
+
+  test('of a reserved claim that was deleted is taken up by a claim of the same namespace, and stays reserved', async () => {
+    const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'fleet', name: 'host-1', uid: 'u1', nic: '' };
+    const kept = await take(ledger.current, aRequest({ key: 'claim/u1', pool: 'reserved', state: 'reserved', owner }));
+    const next = { key: 'claim/u2', pool: 'reserved', requested: kept.mac } as const;
+    expect(await ask(ledger.current, aRequest({ ...next, owner: { ...owner, uid: 'u2' } }))).toMatchObject({
+      outcome: 'in_use',
+    });
+    expect(await keepReserved(ledger.current.db, [kept], by)).toEqual([{ outcome: 'kept' }]);
+    expect(
+      await ask(ledger.current, aRequest({ ...next, owner: { ...owner, namespace: 'other', uid: 'u2' } })),
+    ).toMatchObject({ outcome: 'in_use' });
+    expect(
+      await ask(ledger.current, aRequest({ ...next, owner: { ...owner, name: 'host-2', uid: 'u2' } })),
+    ).toMatchObject({
+      outcome: 'allocated',
+      mac: kept.mac,
+      generation: 2,
+      state: 'reserved',
+    });
+  });
+});
+
+describe('a request is refused, and its neighbours are not,', () => {
+  test('when its cluster has not been adopted or has ended', async () => {
+    const { db } = ledger.current;
+    const inCluster = (clusterId: string) =>
+      aPodRequest(`in-${clusterId}`, {
+        pool: 'experiment',
+        owner: { clusterId, kind: 'Pod', namespace: 'n', name: 'p', nic: 'eth0' },
+      });
+    await registerCluster(db, { clusterId: 'new', name: 'new' }, 'test');
+    await registerCluster(db, { clusterId: 'old', name: 'old' }, 'test');
+    await markAdopted(db, 'old', 'test');
+    await retireCluster(db, 'old', 'test');
+    const group = [inCluster('nowhere'), inCluster('new'), inCluster('old'), inCluster('c1')];
+    const answers = await allocate(db, 'experiment', group, { leaseSeconds: LEASE_SECONDS });
+    expect(answers.map(({ outcome }) => outcome)).toEqual(['not_adopted', 'not_adopted', 'not_adopted', 'allocated']);
+  });
+
+  test('when too many addresses of its namespace wait for their objects', async () => {
+    const { db, sql } = ledger.current;
+    await sql('update rock_mac.ledger_state set pending_cap = 3');
+    const inTeam = (namespace: string, name: string) =>
+      aPodRequest(`${namespace}-${name}`, { owner: { clusterId: 'c1', kind: 'Pod', namespace, name, nic: 'eth0' } });
+    const group = [...['1', '2', '3', '4'].map((name) => inTeam('busy', name)), inTeam('calm', '1')];
+    const answers = await allocate(db, 'kubernetes', group, { leaseSeconds: LEASE_SECONDS });
+    await sql('update rock_mac.ledger_state set pending_cap = default');
+    expect(answers.map(({ outcome }) => outcome)).toEqual([
+      'allocated',
+      'allocated',
+      'allocated',
+      'pending_cap',
+      'allocated',
+    ]);
+  });
+
+  test('when its pool is paused, or does not exist', async () => {
+    const pool = await aPool('paused', '16', 4);
+    expect(await pausePool(ledger.current.db, pool.name, true, 'test')).toBe('paused');
+    expect(await ask(ledger.current, aRequest({ key: 'p', pool: pool.name }))).toEqual({ outcome: 'pool_paused' });
+    expect(await pausePool(ledger.current.db, pool.name, false, 'test')).toBe('resumed');
+    expect(await ask(ledger.current, aRequest({ key: 'p', pool: pool.name }))).toMatchObject({ outcome: 'allocated' });
+    expect(await ask(ledger.current, aRequest({ key: 'q', pool: 'nowhere' }))).toEqual({ outcome: 'pool_not_found' });
+  });
+});
+
+describe('a pool', () => {
+  test('cannot share an address with another, nor be defined twice in two ways', async () => {
+    const { db } = ledger.current;
+    const pool = await aPool('mine', '17', 16);
+    expect(await definePool(db, pool, 'test')).toBe('unchanged');
+    expect(await definePool(db, { ...pool, reuseDelaySeconds: 60 }, 'test')).toBe('conflict');
+    expect(await definePool(db, { ...pool, name: 'theirs', first: pool.at(15), last: pool.at(20) }, 'test')).toBe(
+      'overlaps',
+    );
+    const outside = { ...pool, name: 'outside', first: mac('a4:58:10:00:00:00'), last: mac('a4:58:10:00:00:0f') };
+    expect(await definePool(db, outside, 'test')).toBe('outside_prefix');
+    await expect(definePool(db, { ...pool, reuseDelaySeconds: 1 }, 'test')).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+    });
+  });
+
+  test('grows at its end', async () => {
+    const { db } = ledger.current;
+    const pool = await aPool('grows', '18', 1);
+    await aPool('neighbour', '19', 1);
+    await take(ledger.current, aRequest({ key: 'g1', pool: pool.name }));
+    expect(await growPool(db, pool.name, pool.at(1), 'test')).toBe('grown');
+    expect(await growPool(db, pool.name, pool.at(0), 'test')).toBe('would_shrink');
+    expect(await growPool(db, pool.name, mac('a4:58:0f:19:00:00'), 'test')).toBe('overlaps');
+    expect(await take(ledger.current, aRequest({ key: 'g2', pool: pool.name }))).toMatchObject({ mac: pool.at(1) });
+  });
+
+  test('goes when it was never used, and is paused when it was', async () => {
+    const { db } = ledger.current;
+    const pool = await aPool('leaves', '1a', 4);
+    const held = await take(ledger.current, aRequest({ key: 'l1', pool: pool.name }));
+    expect(await removePool(db, pool.name, 'test')).toBe('in_use');
+    await release(db, [held], by);
+    expect(await removePool(db, pool.name, 'test')).toBe('paused');
+    await aPool('unused', '1b', 4);
+    expect(await removePool(db, 'unused', 'test')).toBe('removed');
+  });
+
+  test('counts its addresses', async () => {
+    const pool = await aPool('counts', '1c', 10);
+    const ask3 = (state: 'active' | 'reserved' | 'pending') =>
+      take(ledger.current, aRequest({ key: `counts-${state}`, pool: pool.name, state }));
+    const held = await ask3('active');
+    await ask3('reserved');
+    await ask3('pending');
+    await release(ledger.current.db, [held], by);
+    expect((await poolStats(ledger.current.db)).find((stats) => stats.pool === pool.name)).toMatchObject({
+      capacity: 10,
+      active: 0,
+      pending: 1,
+      reserved: 1,
+      released: 1,
+      orphaned: 0,
+      free: 8,
+      reusableNow: 7,
+      utilisation: 20,
+      totalAllocated: 3,
+      totalReleased: 1,
+    });
+  });
+});
+
+describe('the audit', () => {
+  test('tells who asked for an address, who gave it up and when, under the names that people know', async () => {
+    const held = await take(ledger.current, aRequest({ key: 'audited', device: { id: 'vm-7', type: 'qemu-vm' } }));
+    await release(ledger.current.db, [held], { actor: 'bob', reason: 'done' });
+    const rows = await ledger.current.sql(
+      `select action, mac_address, pool, device_id, "user", details, generation, state_before, state, actor, reason
+       from rock_mac.audit_log where mac_address = $1 order by "timestamp", id`,
+      [held.mac.toUpperCase()],
+    );
+    const both = { mac_address: held.mac, pool: 'development', device_id: 'vm-7', generation: 1 };
+    expect(rows).toEqual([
+      {
+        ...both,
+        action: 'allocate',
+        user: 'ada',
+        actor: 'test',
+        reason: '',
+        state_before: null,
+        state: 'active',
+        details: { requester: 'ada', deviceType: 'qemu-vm' },
+      },
+      {
+        ...both,
+        action: 'release',
+        user: 'bob',
+        actor: 'bob',
+        reason: 'done',
+        state_before: 'active',
+        state: 'released',
+        details: { requester: 'ada', deviceType: 'qemu-vm' },
+      },
+    ]);
+  });
+
+  test('cannot be changed, and no address can be deleted', async () => {
+    for (const text of ['update rock_mac.audit_log set action = action', 'delete from rock_mac.addresses']) {
+      await expect(ledger.current.sql(text)).rejects.toThrow('never allowed');
+    }
+  });
+});
+
+test('what a key holds is found by that key only while it holds it', async () => {
+  const held = await take(ledger.current, aRequest({ key: 'finder', device: { id: 'vm-8' } }));
+  expect(await findByHolderKey(ledger.current.db, 'finder')).toMatchObject({
+    ...held,
+    state: 'active',
+    pool: 'development',
+  });
+  await release(ledger.current.db, [held], by);
+  expect(await findByHolderKey(ledger.current.db, 'finder')).toBeUndefined();
+});

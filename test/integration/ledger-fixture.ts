@@ -1,0 +1,93 @@
+import { afterAll, beforeAll } from 'vitest';
+import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/allocate.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { migrate } from '../../ledger/migrate.ts';
+import type { MacAddress } from '../../mac/mac-address.ts';
+import { freshDatabase } from '../ground/testing.ts';
+import type { Template } from '../ground/template-database.ts';
+
+/** A migrated ledger, copied for each test file. */
+export const ledgerTemplate: Template = { name: 'ledger_template', prepare: (url) => migrate(url) };
+
+export interface TestLedger {
+  readonly url: string;
+  readonly db: LedgerPool;
+  /** Moves the ledger's clock; times that it writes from now on lie so much later. */
+  readonly advance: (seconds: number) => Promise<void>;
+  /** Runs any SQL and returns its rows as they come. */
+  readonly sql: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
+  readonly close: () => Promise<void>;
+}
+
+export async function freshLedger(options: { readonly max?: number } = {}): Promise<TestLedger> {
+  const database = await freshDatabase({ template: ledgerTemplate });
+  const { url } = database;
+  const { max = 4 } = options;
+  const db = openLedger({ url, applicationName: 'test', max, statementTimeoutMs: 10_000, connectTimeoutMs: 5_000 });
+  let shift = 0;
+  const sql = async (text: string, values: unknown[] = []) =>
+    (await db.pool.query<Record<string, unknown>>(text, values)).rows;
+  return {
+    url,
+    db,
+    sql,
+    advance: async (seconds) => {
+      shift += seconds;
+      await sql(`create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
+                 return clock_timestamp() + make_interval(secs => ${String(shift)})`);
+    },
+    close: async () => {
+      await db.close();
+      await database.remove();
+    },
+  };
+}
+
+/** One ledger for all tests of a file; they keep apart by the pools that they use. */
+export function ledgerOfThisFile(): { readonly current: TestLedger } {
+  let ledger: TestLedger | undefined;
+  beforeAll(async () => {
+    ledger = await freshLedger();
+  });
+  afterAll(async () => {
+    await ledger?.close();
+  });
+  return {
+    get current() {
+      if (ledger === undefined) throw new Error('there is no ledger outside tests');
+      return ledger;
+    },
+  };
+}
+
+/** A request of a device, to be changed where a test cares. */
+export function aRequest(changes: Partial<AllocationRequest> & { readonly key: string }): AllocationRequest {
+  return { pool: 'development', state: 'active', requester: 'ada', actor: 'test', ...changes };
+}
+
+/** A request of a pod in cluster `c1`, pending as admission makes it. */
+export function aPodRequest(name: string, changes: Partial<AllocationRequest> = {}): AllocationRequest {
+  const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name, nic: 'eth0' };
+  return aRequest({ key: `named/${name}`, pool: 'kubernetes', state: 'pending', owner, ...changes });
+}
+
+export const LEASE_SECONDS = 120;
+
+/** Asks for one address and returns whatever the answer is. */
+export async function ask(ledger: TestLedger, request: AllocationRequest): Promise<AllocationOutcome> {
+  const [answer] = await allocate(ledger.db, request.pool, [request], { leaseSeconds: LEASE_SECONDS });
+  if (answer === undefined) throw new Error('no answer');
+  return answer;
+}
+
+/** Asks for one address that must be handed out. */
+export async function take(
+  ledger: TestLedger,
+  request: AllocationRequest,
+): Promise<{ mac: MacAddress; generation: number; key: string }> {
+  const answer = await ask(ledger, request);
+  if (answer.outcome !== 'allocated' && answer.outcome !== 'replayed') {
+    throw new Error(`not allocated: ${JSON.stringify(answer)}`);
+  }
+  return { mac: answer.mac, generation: answer.generation, key: request.key };
+}

@@ -1,0 +1,302 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { adopt, type AdoptItem } from '../../ledger/adopt.ts';
+import { listAudit } from '../../ledger/audit.ts';
+import { bind } from '../../ledger/bind.ts';
+import { listClusters, markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
+import { dropConsumer, expiredConsumers, takeConsumer } from '../../ledger/consumer.ts';
+import { expireDevices } from '../../ledger/expire.ts';
+import { expiredLeases, releaseExpiredLeases } from '../../ledger/expired-leases.ts';
+import { findByDevice, findByMac, findByOwnerUid, listAddresses } from '../../ledger/find.ts';
+import { boundKey, claimKey } from '../../ledger/holder-key.ts';
+import { ledgerTime, missingAddresses, observe } from '../../ledger/observe.ts';
+import { approveRecovery, reasserted, recover, recoverIfNeeded, recoverWithout } from '../../ledger/recovery.ts';
+import { release } from '../../ledger/release.ts';
+import { renew } from '../../ledger/renew.ts';
+import { ledgerState } from '../../ledger/state.ts';
+import { mac, type MacAddress } from '../../mac/mac-address.ts';
+import { aPodRequest, aRequest, ask, freshLedger, ledgerOfThisFile, take } from './ledger-fixture.ts';
+
+const ledger = ledgerOfThisFile();
+const by = { actor: 'test', reason: 'test' };
+
+beforeAll(async () => {
+  await registerCluster(ledger.current.db, { clusterId: 'c1', name: 'one' }, 'test');
+  await markAdopted(ledger.current.db, 'c1', 'test');
+});
+
+function pod(name: string, uid = `uid-${name}`) {
+  return { clusterId: 'c1', kind: 'Pod', namespace: 'team', name, uid, nic: 'eth0' };
+}
+
+/** What the operator sends when it sees a stored pod that carries an address. */
+function seen(name: string, address: MacAddress, uid = `uid-${name}`) {
+  const owner = pod(name, uid);
+  return { mac: address, key: `named/${name}`, boundKey: boundKey({ ...owner, mac: address }), owner };
+}
+
+/** A live pod that carries an address which the ledger may not know of. */
+function carried(name: string, address: MacAddress, changes: Partial<AdoptItem> = {}): AdoptItem {
+  const owner = pod(name);
+  return { mac: address, key: boundKey({ ...owner, mac: address }), owner, requester: 'ada', ...changes };
+}
+
+describe('binding', () => {
+  test('gives a pending address to the uid of its object, once, with one audit row', async () => {
+    const { db } = ledger.current;
+    const held = await take(ledger.current, aPodRequest('web'));
+    for (let time = 0; time < 2; time++) {
+      expect(await bind(db, [seen('web', held.mac)], 'operator')).toEqual([{ outcome: 'bound', generation: 1 }]);
+    }
+    expect(await findByOwnerUid(db, 'c1', 'uid-web')).toMatchObject([
+      { mac: held.mac, state: 'active', owner: pod('web') },
+    ]);
+    expect((await findByMac(db, held.mac))?.expiresAt).toBeUndefined();
+    expect((await listAudit(db, { mac: held.mac })).map(({ action }) => action)).toEqual(['bind', 'allocate']);
+  });
+
+  test('frees the name: a pod of the same name gets another address while the old one is still held', async () => {
+    const { db } = ledger.current;
+    const first = await take(ledger.current, aPodRequest('again'));
+    await bind(db, [seen('again', first.mac)], 'operator');
+    const second = await take(ledger.current, aPodRequest('again'));
+    expect(second.mac).not.toBe(first.mac);
+    expect(await bind(db, [seen('again', second.mac, 'uid-2')], 'operator')).toMatchObject([{ outcome: 'bound' }]);
+  });
+
+  test('of two addresses on one NIC works, and a bad item fails alone', async () => {
+    const { db } = ledger.current;
+    const one = await take(ledger.current, aPodRequest('double', { key: 'named/double' }));
+    const two = await take(ledger.current, aPodRequest('double', { key: 'named/double/2' }));
+    const items = [
+      seen('double', one.mac),
+      { ...seen('double', two.mac), key: 'named/double/2' },
+      seen('double', mac('a4:58:0f:05:ff:ff')),
+      { ...seen('double', one.mac), key: 'bad\0' },
+      { ...seen('double', one.mac), boundKey: 'other' },
+    ];
+    const outcomes = await bind(db, items, 'operator');
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['bound', 'bound', 'unknown', 'invalid', 'conflict']);
+  });
+
+  test('brings back an address whose lease ran out, unless it has a new owner', async () => {
+    const { db } = ledger.current;
+    const late = await take(ledger.current, aPodRequest('late'));
+    await release(db, [late], by);
+    expect(await bind(db, [seen('late', late.mac)], 'operator')).toEqual([{ outcome: 'bound', generation: 1 }]);
+
+    const lost = await take(ledger.current, aPodRequest('lost'));
+    await release(db, [lost], by);
+    await ledger.current.advance(3_601);
+    await take(ledger.current, aPodRequest('thief', { requested: lost.mac }));
+    expect(await bind(db, [seen('lost', lost.mac)], 'operator')).toEqual([{ outcome: 'conflict', generation: 2 }]);
+  });
+});
+
+describe('releasing', () => {
+  test('compares address, generation and key', async () => {
+    const { db } = ledger.current;
+    const held = await take(ledger.current, aRequest({ key: 'cas' }));
+    const items = [
+      { ...held, generation: 2 },
+      { ...held, key: 'other' },
+      { ...held, mac: mac('a4:58:0f:01:ff:ff') },
+      held,
+    ];
+    const outcomes = await release(db, items, by);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['not_owner', 'not_owner', 'unknown', 'released']);
+    expect(await release(db, [held], by)).toEqual([{ outcome: 'already_released' }]);
+  });
+
+  test('a reserved address needs force', async () => {
+    const { db } = ledger.current;
+    const held = await take(ledger.current, aRequest({ key: 'safe', pool: 'reserved', state: 'reserved' }));
+    expect(await release(db, [held], by)).toEqual([{ outcome: 'needs_force' }]);
+    expect(await release(db, [held], { ...by, force: true })).toEqual([{ outcome: 'released' }]);
+  });
+});
+
+describe('a lease that ran out', () => {
+  test('frees its address only if it is still over when the operator has looked', async () => {
+    const { db } = ledger.current;
+    const gone = await take(ledger.current, aPodRequest('gone'));
+    const slow = await take(ledger.current, aPodRequest('slow'));
+    await ledger.current.advance(121);
+    const expired = await expiredLeases(db, 'c1', 100);
+    expect(expired.map((row) => row.mac)).toEqual(expect.arrayContaining([gone.mac, slow.mac]));
+    await take(ledger.current, aPodRequest('slow'));
+    expect(await releaseExpiredLeases(db, [gone, slow], by)).toEqual([{ outcome: 'released' }, { outcome: 'renewed' }]);
+  });
+});
+
+describe('a device', () => {
+  test('expires after its time unless it is renewed', async () => {
+    const { db } = ledger.current;
+    const short = await take(
+      ledger.current,
+      aRequest({ key: 'vm-short', ttlSeconds: 100, device: { id: 'vm-short' } }),
+    );
+    const long = await take(ledger.current, aRequest({ key: 'vm-long', ttlSeconds: 100 }));
+    expect(await renew(db, [{ ...long, ttlSeconds: 100_000 }])).toMatchObject([{ outcome: 'renewed' }]);
+    expect(await findByDevice(db, 'vm-short')).toMatchObject([{ mac: short.mac }]);
+    await ledger.current.advance(101);
+    expect(await expireDevices(db, { limit: 10, actor: 'cleanup' })).toContain(short.mac);
+    expect((await findByMac(db, long.mac))?.state).toBe('active');
+    expect(await renew(db, [short])).toEqual([{ outcome: 'not_owner' }]);
+  });
+});
+
+describe('a claim', () => {
+  test('has one consumer: of two that name it at once, one is refused, and the next gets it when the first is gone', async () => {
+    const { db } = ledger.current;
+    const owner = { ...pod('claim'), kind: 'MacAllocation', nic: '' };
+    const key = claimKey({ clusterId: 'c1', uid: owner.uid });
+    const claim = await take(ledger.current, aRequest({ key, owner }));
+    const consumer = (name: string, expected?: string) => ({
+      claimKey: key,
+      expected,
+      key: name,
+      kind: 'Pod',
+      name,
+      nic: 'eth0',
+    });
+    const lease = { leaseSeconds: 120, actor: 'webhook' };
+
+    const both = await takeConsumer(db, [consumer('a')], lease);
+    expect(both).toMatchObject([{ outcome: 'taken', mac: claim.mac }]);
+    expect(await takeConsumer(db, [consumer('b')], lease)).toEqual([{ outcome: 'in_use', consumerKey: 'a' }]);
+    expect(await takeConsumer(db, [consumer('a')], lease)).toMatchObject([{ outcome: 'taken' }]);
+
+    await ledger.current.advance(121);
+    expect(await expiredConsumers(db, 'c1', 10)).toMatchObject([{ mac: claim.mac, consumer: { key: 'a' } }]);
+    const bound = { ...consumer('bound-a', 'a'), uid: 'uid-a' };
+    expect(await takeConsumer(db, [bound], { actor: 'operator' })).toEqual([
+      { outcome: 'taken', mac: claim.mac, expiresAt: undefined },
+    ]);
+    expect(await release(db, [claim], by)).toEqual([{ outcome: 'has_consumer' }]);
+    expect(await dropConsumer(db, [{ mac: claim.mac, consumerKey: 'a' }], by)).toEqual([{ outcome: 'not_consumer' }]);
+    expect(await dropConsumer(db, [{ mac: claim.mac, consumerKey: 'bound-a' }], by)).toEqual([{ outcome: 'dropped' }]);
+    expect(await takeConsumer(db, [consumer('b')], lease)).toMatchObject([{ outcome: 'taken' }]);
+  });
+});
+
+describe('adopting', () => {
+  test('takes what is free, knows what it holds, and leaves what others hold', async () => {
+    const { db } = ledger.current;
+    const free = mac('a4:58:0f:02:00:07');
+    const released = await take(ledger.current, aRequest({ key: 'was', pool: 'docker' }));
+    await release(db, [released], by);
+    const held = await take(ledger.current, aRequest({ key: 'is', pool: 'docker' }));
+    const items = [
+      carried('a', free),
+      carried('b', released.mac),
+      carried('c', held.mac),
+      carried('d', mac('a4:58:0f:77:00:00')),
+      carried('e', mac('a4:58:0f:02:00:08'), { owner: { ...pod('e'), clusterId: 'nobody' } }),
+      carried('f', mac('a4:58:0f:02:00:09'), { metadata: { text: '\ud800' } }),
+    ];
+    const outcomes = await adopt(db, items, 'operator');
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual([
+      'adopted',
+      'adopted',
+      'conflict',
+      'in_no_pool',
+      'not_registered',
+      'invalid',
+    ]);
+    expect(await adopt(db, [carried('a', free)], 'operator')).toEqual([{ outcome: 'held', generation: 1 }]);
+    const next = await take(ledger.current, aRequest({ key: 'cursor', pool: 'experiment' }));
+    expect(next.mac).toBe('a4:58:0f:02:00:00');
+  });
+});
+
+describe('a pass over all objects', () => {
+  test('marks what it did not see, and frees nothing', async () => {
+    const { db, advance } = ledger.current;
+    await adopt(db, [carried('here', mac('a4:58:0f:03:00:01')), carried('away', mac('a4:58:0f:03:00:02'))], 'operator');
+    const everything = (await listAddresses(db, { clusterId: 'c1', limit: 1_000 })).map((row) => row.mac);
+    await advance(60);
+    const startedAt = await ledgerTime(db);
+    await adopt(db, [carried('newer', mac('a4:58:0f:03:00:03'))], 'operator');
+    const pass = {
+      clusterId: 'c1',
+      startedAt,
+      seen: everything.filter((address) => address !== mac('a4:58:0f:03:00:02')),
+    };
+    expect(await observe(db, pass)).toEqual({ marked: 1, cleared: 0 });
+    expect(await missingAddresses(db, 'c1', 10)).toEqual([]);
+    await advance(31 * 86_400);
+    expect(await missingAddresses(db, 'c1', 10)).toMatchObject([{ mac: 'a4:58:0f:03:00:02', state: 'active' }]);
+    expect(await observe(db, { ...pass, seen: everything })).toEqual({ marked: 0, cleared: 1 });
+  });
+});
+
+describe('the end of a cluster', () => {
+  test('orphans what it still held, which only force can free', async () => {
+    const { db } = ledger.current;
+    await registerCluster(db, { clusterId: 'c9', name: 'nine' }, 'test');
+    const owner = { ...pod('left'), clusterId: 'c9' };
+    await adopt(db, [carried('left', mac('a4:58:0f:04:00:aa'), { owner, key: 'left' })], 'operator');
+    expect(await retireCluster(db, 'c9', 'admin')).toEqual({ outcome: 'retired', orphaned: 1 });
+    expect(await retireCluster(db, 'c9', 'admin')).toEqual({ outcome: 'unchanged', orphaned: 0 });
+    expect(await registerCluster(db, { clusterId: 'c9', name: 'nine' }, 'test')).toBe('retired');
+    const item = { mac: mac('a4:58:0f:04:00:aa'), generation: 1, key: 'left' };
+    expect(await release(db, [item], by)).toEqual([{ outcome: 'needs_force' }]);
+    expect(await release(db, [item], { ...by, force: true })).toEqual([{ outcome: 'released' }]);
+    expect((await listClusters(db)).find(({ clusterId }) => clusterId === 'c9')?.retiredAt).toBeInstanceOf(Date);
+  });
+});
+
+describe('after a failover', () => {
+  /** What a promoted standby looks like from inside: another timeline than the ledger remembers. */
+  const failOver = `update rock_mac.ledger_state set timeline = 'before'`;
+
+  test('nothing is handed out until every cluster has said what its objects carry, and then nothing twice', async () => {
+    const own = await freshLedger();
+    const { db, sql } = own;
+    for (const clusterId of ['c1', 'c2']) {
+      await registerCluster(db, { clusterId, name: clusterId }, 'test');
+      await markAdopted(db, clusterId, 'test');
+    }
+    await sql(`update rock_mac.ledger_state set lost_tail = 3`);
+    await take(own, aPodRequest('known'));
+    await sql(failOver);
+    expect(await ask(own, aPodRequest('early'))).toEqual({ outcome: 'not_open', why: 'timeline_changed' });
+
+    expect((await recoverIfNeeded(db, 'operator')).closed).toMatchObject({
+      why: 'recovering',
+      message: expect.stringContaining('c1, c2') as string,
+    });
+    expect(await recover(db, { expected: 1, actor: 'late operator' })).toBe(2);
+    expect(await ask(own, aPodRequest('early'))).toEqual({ outcome: 'not_open', why: 'recovering' });
+    const lost = mac('a4:58:0f:05:00:01');
+    expect(await adopt(db, [carried('lost', lost)], 'operator')).toMatchObject([{ outcome: 'adopted' }]);
+    expect(await reasserted(db, { clusterId: 'c1', incarnation: 1 }, 'operator')).toBe('wrong_incarnation');
+    expect(await reasserted(db, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('recovering');
+    expect(await recoverWithout(db, 'c2', 'admin')).toBe('open');
+    expect(await take(own, aPodRequest('early'))).toMatchObject({ mac: 'a4:58:0f:05:00:04' });
+    await own.close();
+  });
+
+  test('a ledger without clusters opens itself, and one under quorum loses nothing', async () => {
+    const own = await freshLedger();
+    await take(own, aRequest({ key: 'one' }));
+    await own.sql(failOver);
+    expect((await recoverIfNeeded(own.db, 'cli')).closed).toBeUndefined();
+    expect(await take(own, aRequest({ key: 'two' }))).toMatchObject({ mac: 'a4:58:0f:01:04:01' });
+
+    await own.sql(`update rock_mac.ledger_state set durability = 'quorum', timeline = 'before'`);
+    expect(await recover(own.db, { expected: 2, actor: 'cli' })).toBe(3);
+    expect((await ledgerState(own.db)).closed).toMatchObject({ why: 'not_durable' });
+    await own.sql(`update rock_mac.ledger_state set durability = 'single'`);
+    expect(await take(own, aRequest({ key: 'three' }))).toMatchObject({ mac: 'a4:58:0f:01:04:02' });
+    await own.close();
+  });
+
+  test('a restored backup opens only after the word of an admin', async () => {
+    const own = await freshLedger();
+    await recover(own.db, { expected: 1, lossy: true, needsApproval: true, actor: 'restore' });
+    expect((await ledgerState(own.db)).closed?.message).toContain('waits for an admin');
+    expect(await approveRecovery(own.db)).toBe('open');
+    await own.close();
+  });
+});
