@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createKubeClient, type KubeClient, type KubeClientOptions, type WatchEvent } from './client.ts';
+import { systemClock } from './clock.ts';
 import { secrets, type Secret } from './core-resources.ts';
 import { isAlreadyExists, isGone, KubeConnectionError, KubeDecodeError } from './errors.ts';
 import { metadataOnly } from './resource.ts';
@@ -223,6 +224,15 @@ describe('what is sent', () => {
 });
 
 describe('credentials', () => {
+  /** A real clock that a test can put forward. */
+  const shiftedClock = () => ({
+    ...systemClock,
+    shiftMs: 0,
+    now() {
+      return systemClock.now() + this.shiftMs;
+    },
+  });
+
   const needs =
     (token: string): Answer =>
     (response, request) => {
@@ -248,19 +258,21 @@ describe('credentials', () => {
   test('are read from the disk now and then, also when nobody complains', async () => {
     const { server } = await setUp([ok]);
     const tokenFile = server.file('token', 'old');
-    const client = clientOf(server, { clock: fastClock(1_000) }, { tokenFile });
+    const clock = shiftedClock();
+    const client = clientOf(server, { clock }, { tokenFile });
     await client.get(secrets, key);
     server.kubeconfig({ user: { token: 'new' } });
-    await new Promise((resolve) => setTimeout(resolve, 15));
+    clock.shiftMs = 10_000;
     await client.get(secrets, key);
     expect(server.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer old', 'Bearer new']);
   });
 
   test('go on when their file is unreadable for a moment', async () => {
-    const { server, client } = await setUp([ok], { clock: fastClock(1_000) }, { token: 'good' });
+    const clock = shiftedClock();
+    const { server, client } = await setUp([ok], { clock }, { token: 'good' });
     await client.get(secrets, key);
     server.file('kubeconfig', 'half-writ: [');
-    await new Promise((resolve) => setTimeout(resolve, 15));
+    clock.shiftMs = 10_000;
     await client.get(secrets, key);
     expect(server.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer good', 'Bearer good']);
   });

@@ -325,15 +325,17 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       }
     },
 
-    create: (resource, object, writeOptions = {}) => {
-      const namespace = writeOptions.namespace ?? object.metadata.namespace;
-      return sendFor(resource, {
-        method: 'POST',
-        path: resourcePath(resource, { namespace }),
+    create: async (resource, object, writeOptions = {}) => {
+      const call = {
+        method: 'POST' as const,
+        path: resourcePath(resource, { namespace: writeOptions.namespace ?? object.metadata.namespace }),
+        resource: resource.plural,
         query: writeQuery(writeOptions),
         body: { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object },
         options: writeOptions,
-      });
+      };
+      const created = parseAnswer(call, await send(call));
+      return decode(resource, writeOptions.dryRun === true ? withResourceVersion(created) : created);
     },
 
     patch: (resource, key, patch, writeOptions = {}) =>
@@ -344,10 +346,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
           ...writeQuery(writeOptions),
           force: patch.type === 'apply' && patch.force === true ? 'true' : undefined,
         },
-        body:
-          patch.type === 'apply'
-            ? { apiVersion: apiVersionOf(resource), kind: resource.kind, ...patch.body }
-            : patch.body,
+        body: patch.type === 'apply' ? applied(resource, key, patch.body) : patch.body,
         contentType: patchContentType[patch.type],
         options: writeOptions,
       }),
@@ -390,6 +389,18 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
 
     close: () => transport.close(),
   };
+}
+
+/** The server wants the name in the body too. */
+function applied(resource: Resource<KubeObject>, { namespace, name }: ObjectKey, body: NewObject): NewObject {
+  const metadata = { ...body.metadata, name, namespace };
+  return { apiVersion: apiVersionOf(resource), kind: resource.kind, ...body, metadata };
+}
+
+/** What was made in a dry run has a uid but was never stored, so that it has no resourceVersion: it gets an empty one. */
+function withResourceVersion(created: unknown): unknown {
+  const object = z.looseObject({ metadata: z.looseObject({ resourceVersion: z.string().default('') }) });
+  return object.safeParse(created).data ?? created;
 }
 
 function selectors({ labelSelector, fieldSelector }: Selection): Record<string, string | undefined> {

@@ -359,25 +359,18 @@ describe('stopping a reflector', () => {
     const { clock, calls, reflector } = reflect({ lists: [failure(503)], watches: [] });
     reflector.start();
     await clock.advance(10);
-    const waiting = reflector.hasSynced();
+    const waiting = expect(reflector.hasSynced()).rejects.toThrow('stopped before it had synced');
     await reflector.stop();
     await clock.advance(1_000_000);
     expect(calls).toEqual(['0 list']);
-    await expect(waiting).rejects.toThrow('stopped before it had synced');
+    await waiting;
   });
 
   test('drops a list that arrives too late', async () => {
-    const clock = createManualClock();
     const answer = Promise.withResolvers<List<KubeObject>>();
-    const { changes, reflector } = reflect(
-      { lists: [], watches: [] },
-      {
-        client: {
-          ...scriptedClient({ lists: [], watches: [] }, clock, []),
-          list: () => answer.promise as ReturnType<KubeClient['list']>,
-        },
-      },
-    );
+    const { watch } = scriptedClient({ lists: [], watches: [] }, createManualClock(), []);
+    const client = { list: () => answer.promise, watch } as Pick<KubeClient, 'list' | 'watch'>;
+    const { changes, reflector } = reflect({ lists: [], watches: [] }, { client });
     reflector.start();
     const stopping = reflector.stop();
     answer.resolve({ items: [object('a', '1')], resourceVersion: '1' });

@@ -10,6 +10,8 @@ export const operatorEnvironment = z.object({
     .string()
     .min(1)
     .default(() => `${hostname()}-${String(process.pid)}`),
+  /** How long the others wait for a leader that says nothing more, in seconds. */
+  ROCK_MAC_LEADER_LEASE_SECONDS: z.coerce.number().min(3).max(300).default(15),
   /** What people call this cluster, shown beside its id in the ledger. */
   ROCK_MAC_CLUSTER_NAME: z.string().min(1).default('cluster'),
 });

@@ -70,8 +70,8 @@ async function releaseMirror(
   const { clusterId, logger } = context;
   const key = boundKey({ clusterId, uid, nic, mac: parsed.mac });
   const outcome = await releaseHolder(key, { force: false, reason: 'pod is gone' }, context);
-  logger.info(
-    { namespace: mirror.metadata.namespace, mirror: mirror.metadata.name, mac: parsed.mac, outcome },
-    'address released',
-  );
+  const { namespace, name } = mirror.metadata;
+  // Anything but `released` says that it was done before: a look at a copy that is a moment old.
+  const level = outcome === 'released' ? 'info' : 'debug';
+  logger[level]({ namespace, mirror: name, mac: parsed.mac, outcome }, 'address released');
 }

@@ -36,6 +36,22 @@ export async function publishCounts(
 }
 
 function countsOf(stats: PoolStats): MacPoolStatus {
-  const { capacity, active, pending, reserved, released, orphaned, free, utilisation } = stats;
-  return { capacity, active, pending, reserved, released, orphaned, free, utilisation: `${String(utilisation)}%` };
+  const { capacity, active, pending, reserved, released, orphaned, free } = stats;
+  return {
+    capacity,
+    active,
+    pending,
+    reserved,
+    released,
+    orphaned,
+    free,
+    utilisation: formatShare(capacity - free, capacity),
+  };
+}
+
+/** The smallest share that is shown says that it is not nothing: two pods in 65,536 addresses are no `0%`. */
+export function formatShare(held: number, capacity: number): string {
+  const percent = (100 * held) / capacity;
+  if (held > 0 && percent < 0.01) return '<0.01%';
+  return `${String(Number(percent.toFixed(2)))}%`;
 }

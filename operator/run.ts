@@ -71,6 +71,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     namespace: config.ROCK_MAC_NAMESPACE,
     name: OPERATOR_LEASE,
     identity: config.ROCK_MAC_IDENTITY,
+    ...leasePeriods(config.ROCK_MAC_LEADER_LEASE_SECONDS * 1_000),
     onStarted: (signal) => lead({ context, clusterName: config.ROCK_MAC_CLUSTER_NAME, metrics, signal }),
     logger,
     metrics: metrics.leader,
@@ -90,4 +91,9 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
       await health.close();
     },
   };
+}
+
+/** The proportions of the defaults of Kubernetes' own components: 15, 10 and 2 seconds. */
+function leasePeriods(leaseDurationMs: number) {
+  return { leaseDurationMs, renewDeadlineMs: (leaseDurationMs * 2) / 3, retryPeriodMs: (leaseDurationMs * 2) / 15 };
 }

@@ -63,8 +63,9 @@ create function rock_mac.owner_text(n rock_mac.addresses) returns text language 
 create function rock_mac.audit_details(n rock_mac.addresses) returns jsonb language sql stable
   return jsonb_strip_nulls(jsonb_build_object(
     'requester', n.requester, 'kind', n.owner_kind, 'namespace', n.owner_namespace, 'name', n.owner_name, 'uid', n.owner_uid,
-    'nic', n.owner_nic, 'deviceType', n.device_type, 'metadata', nullif(n.metadata, '{}'), 'kept', n.kept_since is not null or null,
-    'consumer', n.consumer_key, 'consumerUid', n.consumer_uid));
+    'nic', n.owner_nic, 'deviceType', n.device_type, 'kept', n.kept_since is not null or null,
+    'consumer', n.consumer_key, 'consumerUid', n.consumer_uid))
+    || case when n.metadata = '{}' then '{}'::jsonb else jsonb_build_object('metadata', n.metadata) end;   -- its own nulls stay
 
 create trigger addresses_audit_insert after insert on rock_mac.addresses referencing new table as new_rows
   for each statement execute function rock_mac.write_audit();

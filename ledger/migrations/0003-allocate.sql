@@ -135,6 +135,7 @@ begin
               order by key, ord) k order by addr, ord) d);
   if cardinality(todo) > 0 then
     perform place(p, todo, array(select u.addr from unnest(todo) with ordinality u order by u.ordinality), t, p_lease, ready);
+    skip := skip || array(select u.key from unnest(todo) u);   -- the same key may also have asked for any address
   end if;
 
   -- 7. The rest want the next one.

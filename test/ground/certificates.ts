@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
-import { randomBytes, webcrypto } from 'node:crypto';
+import { createPrivateKey, randomBytes, webcrypto } from 'node:crypto';
 
 /** A certificate with its private key, both PEM. */
 export interface KeyPair {
@@ -41,11 +41,15 @@ export async function createAuthority(commonName: string): Promise<Authority> {
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return {
-    certificate: root.toString('pem'),
-    key: await privatePem(keys.privateKey),
-    issue: (subject) => issue(root, keys.privateKey, subject),
-  };
+  return loadAuthority({ certificate: root.toString('pem'), key: await privatePem(keys.privateKey) });
+}
+
+/** An authority that was made before. */
+export async function loadAuthority({ certificate, key }: KeyPair): Promise<Authority> {
+  const root = new x509.X509Certificate(certificate);
+  const der = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });
+  const privateKey = await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
+  return { certificate, key, issue: (subject) => issue(root, privateKey, subject) };
 }
 
 /** A key pair without a certificate, for signing ServiceAccount tokens. */

@@ -9,7 +9,7 @@ import { randomInt } from 'node:crypto';
  */
 export interface Claim<T> {
   readonly value: T;
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 const portClaimHost = '127.255.255.254';

@@ -16,7 +16,7 @@ export interface ControlPlaneFiles {
   readonly frontProxyKey: string;
   readonly serviceAccountPublicKey: string;
   readonly serviceAccountKey: string;
-  readonly controllerManagerKubeconfig: string;
+  readonly adminKubeconfig: string;
 }
 
 /** What the three programs are told. */
@@ -82,9 +82,9 @@ export function apiServerFlags({ ports, files, serviceRange, apiServerFlags = []
 export function controllerManagerFlags(settings: ControlPlaneSettings): string[] {
   const { ports, files, controllerManagerFlags = [] } = settings;
   return [
-    `--kubeconfig=${files.controllerManagerKubeconfig}`,
-    `--authentication-kubeconfig=${files.controllerManagerKubeconfig}`,
-    `--authorization-kubeconfig=${files.controllerManagerKubeconfig}`,
+    `--kubeconfig=${files.adminKubeconfig}`,
+    `--authentication-kubeconfig=${files.adminKubeconfig}`,
+    `--authorization-kubeconfig=${files.adminKubeconfig}`,
     `--service-account-private-key-file=${files.serviceAccountKey}`,
     `--root-ca-file=${files.ca}`,
     '--use-service-account-credentials',

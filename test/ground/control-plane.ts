@@ -1,19 +1,12 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { z } from 'zod';
 import { apiRequest, type ApiAccess } from './api-request.ts';
 import { resolveBinaries, type Binaries } from './binaries.ts';
-import { createAuthority, createSigningKey, type Authority } from './certificates.ts';
 import { claimFixedPort, claimPort, claimServiceRange, type Claim } from './claim.ts';
-import {
-  apiServerFlags,
-  controllerManagerFlags,
-  etcdFlags,
-  type ControlPlaneFiles,
-  type ControlPlanePorts,
-} from './control-plane-flags.ts';
+import { apiServerFlags, controllerManagerFlags, etcdFlags, type ControlPlanePorts } from './control-plane-flags.ts';
+import { createControlPlaneFiles } from './control-plane-files.ts';
 import { eventually } from './eventually.ts';
-import { kubeconfigText, type Credentials } from './kubeconfig.ts';
+import { identitiesOf, type ControlPlaneAccess, type Identities } from './identities.ts';
 import { kubectlFor, type Kubectl } from './kubectl.ts';
 import { createPart, type Part } from './part.ts';
 import { openRun, type Run } from './run.ts';
@@ -31,13 +24,8 @@ export interface ControlPlaneOptions {
   readonly controllerManagerFlags?: readonly string[];
 }
 
-export interface KubeconfigOptions {
-  /** Another way to the same API server, such as a proxy's `https://127.0.0.1:PORT`. */
-  readonly server?: string;
-}
-
 /** A real etcd, kube-apiserver and kube-controller-manager. */
-export interface ControlPlane {
+export interface ControlPlane extends Identities {
   readonly name: string;
   readonly url: string;
   readonly port: number;
@@ -51,50 +39,57 @@ export interface ControlPlane {
   readonly etcd: Part;
   readonly apiServer: Part;
   readonly controllerManager: Part;
-  /** Path of a new kubeconfig for a user with a client certificate; RBAC decides what it may. */
-  userKubeconfig(name: string, groups?: readonly string[], options?: KubeconfigOptions): Promise<string>;
-  /** Path of a new kubeconfig with a fresh token (valid for a day) of an existing ServiceAccount. */
-  serviceAccountKubeconfig(namespace: string, name: string, options?: KubeconfigOptions): Promise<string>;
+  /** Plain data with which another process can make users, by `identitiesOf`. */
+  readonly access: ControlPlaneAccess;
   /** kubectl as the administrator. */
   readonly kubectl: Kubectl;
   /** Ends all parts and removes the data. */
   close(): Promise<void>;
 }
 
-const tokenAnswer = z.object({ status: z.object({ token: z.string() }) });
-const tokenLifeSeconds = 86_400;
+/** What must be given back when the control plane ends, or fails to start. */
+interface Holdings {
+  readonly claims: Claim<unknown>[];
+  readonly parts: Part[];
+}
 
 /** Starts a control plane and waits until it answers and the `default` ServiceAccount is there. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const run = options.run ?? (await openRun());
-  const claims: Claim<unknown>[] = [];
-  try {
-    return await raise(run, options, claims);
-  } catch (error) {
-    await Promise.all(claims.map((claim) => claim.release()));
+  const holdings: Holdings = { claims: [], parts: [] };
+  let folder: string | undefined;
+  const close = async () => {
     if (options.run === undefined) await run.close();
+    await Promise.all(holdings.parts.map((part) => part.kill()));
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    await Promise.all(holdings.claims.map((claim) => claim.release()));
+  };
+  let closing: Promise<void> | undefined;
+  try {
+    const binaries = options.binaries ?? (await resolveBinaries({ log: run.log, run }));
+    folder = await run.makeFolder(options.name ?? 'control-plane');
+    const plane = await raise(run, folder, binaries, options, holdings);
+    return { ...plane, close: () => (closing ??= close()) };
+  } catch (error) {
+    await close();
     throw error;
   }
 }
 
-async function raise(run: Run, options: ControlPlaneOptions, claims: Claim<unknown>[]): Promise<ControlPlane> {
-  const binaries = options.binaries ?? (await resolveBinaries({ log: run.log }));
-  const folder = await run.makeFolder(options.name ?? 'control-plane');
+async function raise(
+  run: Run,
+  folder: string,
+  binaries: Binaries,
+  options: ControlPlaneOptions,
+  { claims, parts }: Holdings,
+): Promise<Omit<ControlPlane, 'close'>> {
   const name = path.basename(folder);
   const ports = await claimPorts(options.ports ?? {}, claims);
   const range = await claimServiceRange();
   claims.push(range);
-  const identity = await createIdentity(folder, ports.api);
-  const settings = {
-    ...options,
-    ports,
-    files: identity.files,
-    etcdData: path.join(folder, 'etcd'),
-    serviceRange: range.value,
-  };
-  const { admin } = identity;
-  const answers = (port: number, url: string) => async () =>
-    (await apiRequest({ ...admin, url: `https://127.0.0.1:${port}` }, url)).status === 200;
+  const { files, access } = await createControlPlaneFiles(folder, ports.api);
+  const settings = { ...options, ports, files, etcdData: path.join(folder, 'etcd'), serviceRange: range.value };
+  const admin = { url: access.url, ca: access.authority.certificate, ...access.admin };
 
   const etcd = createPart(run, {
     child: { name: `${name}-etcd`, command: binaries.etcd, args: etcdFlags(settings) },
@@ -102,7 +97,7 @@ async function raise(run: Run, options: ControlPlaneOptions, claims: Claim<unkno
   });
   const apiServer = createPart(run, {
     child: { name: `${name}-kube-apiserver`, command: binaries.kubeApiserver, args: apiServerFlags(settings) },
-    ready: answers(ports.api, '/readyz'),
+    ready: () => answers(admin, '/readyz'),
   });
   const controllerManager = createPart(run, {
     child: {
@@ -110,37 +105,34 @@ async function raise(run: Run, options: ControlPlaneOptions, claims: Claim<unkno
       command: binaries.kubeControllerManager,
       args: controllerManagerFlags(settings),
     },
-    ready: answers(ports.controllerManager, '/healthz'),
+    ready: () => answers({ ...admin, url: `https://127.0.0.1:${ports.controllerManager}` }, '/healthz'),
   });
-  const parts = [controllerManager, apiServer, etcd];
+  parts.push(controllerManager, apiServer, etcd);
 
   await etcd.start();
   await apiServer.start();
   await controllerManager.start();
   await eventually(() => hasDefaultServiceAccount(admin), { within: 30_000, every: 50 });
 
-  const plane = {
+  return {
     name,
-    url: admin.url,
+    url: access.url,
     port: ports.api,
-    kubeconfig: identity.kubeconfig,
-    caCertificate: admin.ca,
+    kubeconfig: files.adminKubeconfig,
+    caCertificate: access.authority.certificate,
     serviceRange: range.value,
     binaries,
     etcd,
     apiServer,
     controllerManager,
-    ...kubeconfigMakers(folder, identity),
-    kubectl: kubectlFor(binaries.kubectl, identity.kubeconfig),
+    access,
+    kubectl: kubectlFor(binaries.kubectl, files.adminKubeconfig),
+    ...identitiesOf(access),
   };
-  const close = async () => {
-    if (options.run === undefined) await run.close();
-    await Promise.all(parts.map((part) => part.kill()));
-    await rm(folder, { recursive: true, force: true });
-    await Promise.all(claims.map((claim) => claim.release()));
-  };
-  let closing: Promise<void> | undefined;
-  return { ...plane, close: () => (closing ??= close()) };
+}
+
+async function answers(access: ApiAccess, url: string): Promise<boolean> {
+  return (await apiRequest(access, url)).status === 200;
 }
 
 async function claimPorts(fixed: Partial<ControlPlanePorts>, claims: Claim<unknown>[]): Promise<ControlPlanePorts> {
@@ -155,88 +147,6 @@ async function claimPorts(fixed: Partial<ControlPlanePorts>, claims: Claim<unkno
     api: await claim('the API server', fixed.api),
     controllerManager: await claim('the controller manager', fixed.controllerManager),
   };
-}
-
-interface Identity {
-  readonly authority: Authority;
-  readonly admin: ApiAccess;
-  readonly kubeconfig: string;
-  readonly files: ControlPlaneFiles;
-}
-
-async function createIdentity(folder: string, apiPort: number): Promise<Identity> {
-  const certificates = path.join(folder, 'certificates');
-  await mkdir(certificates, { mode: 0o700 });
-  const save = async (name: string, content: string) => {
-    const file = path.join(certificates, name);
-    await writeFile(file, content, { mode: 0o600 });
-    return file;
-  };
-  const [authority, frontProxy, tokens] = await Promise.all([
-    createAuthority('rock-mac ground'),
-    createAuthority('rock-mac ground front proxy'),
-    createSigningKey(),
-  ]);
-  const [serving, proxyClient, adminPair] = await Promise.all([
-    authority.issue({
-      commonName: 'kube-apiserver',
-      serverNames: ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
-      serverAddresses: ['127.0.0.1'],
-    }),
-    frontProxy.issue({ commonName: 'front-proxy-client' }),
-    authority.issue({ commonName: 'ground-admin', organizations: ['system:masters'] }),
-  ]);
-  const url = `https://127.0.0.1:${apiPort}`;
-  const admin = { url, ca: authority.certificate, ...adminPair };
-  const kubeconfig = await save(
-    'admin.kubeconfig',
-    kubeconfigText({ server: url, ca: admin.ca, user: 'ground-admin', credentials: adminPair }),
-  );
-  const files = {
-    ca: await save('ca.crt', authority.certificate),
-    servingCertificate: await save('serving.crt', serving.certificate),
-    servingKey: await save('serving.key', serving.key),
-    frontProxyCa: await save('front-proxy-ca.crt', frontProxy.certificate),
-    frontProxyCertificate: await save('front-proxy.crt', proxyClient.certificate),
-    frontProxyKey: await save('front-proxy.key', proxyClient.key),
-    serviceAccountPublicKey: await save('service-account.pub', tokens.publicKey),
-    serviceAccountKey: await save('service-account.key', tokens.key),
-    controllerManagerKubeconfig: kubeconfig,
-  };
-  return { authority, admin, kubeconfig, files };
-}
-
-function kubeconfigMakers(
-  folder: string,
-  { admin, authority }: Identity,
-): Pick<ControlPlane, 'userKubeconfig' | 'serviceAccountKubeconfig'> {
-  let made = 0;
-  const write = async (user: string, credentials: Credentials, extra: { server?: string; namespace?: string }) => {
-    const file = path.join(folder, `${user.replaceAll(/[^a-z0-9-]+/gi, '-')}-${++made}.kubeconfig`);
-    const text = kubeconfigText({ server: admin.url, ca: admin.ca, user, credentials, ...extra });
-    await writeFile(file, text, { mode: 0o600 });
-    return file;
-  };
-  return {
-    userKubeconfig: async (name, groups = [], options = {}) =>
-      write(name, await authority.issue({ commonName: name, organizations: groups }), options),
-    serviceAccountKubeconfig: async (namespace, name, options = {}) => {
-      const token = await requestToken(admin, namespace, name);
-      return write(`system:serviceaccount:${namespace}:${name}`, { token }, { ...options, namespace });
-    },
-  };
-}
-
-async function requestToken(admin: ApiAccess, namespace: string, name: string): Promise<string> {
-  const answer = await apiRequest(admin, `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, {
-    apiVersion: 'authentication.k8s.io/v1',
-    kind: 'TokenRequest',
-    spec: { expirationSeconds: tokenLifeSeconds },
-  });
-  if (answer.status !== 201) {
-    throw new Error(`No token for ServiceAccount ${namespace}/${name}: the API server said ${answer.body}`);
-  }
-  return tokenAnswer.parse(JSON.parse(answer.body)).status.token;
 }
 
 async function hasDefaultServiceAccount(admin: ApiAccess): Promise<void> {

@@ -2,13 +2,15 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from './eventually.ts';
 import { createPart, type PartSpec } from './part.ts';
 import { openRun } from './run.ts';
 import { tempFolder } from './temp-folder.ts';
 
 async function makePart(script: string, spec: Partial<PartSpec> = {}) {
   const folder = await tempFolder();
-  const run = await openRun({ root: folder, log: () => undefined });
+  const said: string[] = [];
+  const run = await openRun({ root: folder, log: (line) => said.push(line) });
   onTestFinished(() => run.close());
   const flag = path.join(folder, 'flag');
   const part = createPart(run, {
@@ -16,7 +18,7 @@ async function makePart(script: string, spec: Partial<PartSpec> = {}) {
     ready: () => Promise.resolve(existsSync(flag)),
     ...spec,
   });
-  return { part, flag };
+  return { part, flag, said };
 }
 
 describe('a part', () => {
@@ -48,6 +50,18 @@ describe('a part', () => {
     await part.start();
     await expect(part.stop()).rejects.toThrow('did not end within 0.1 s');
     expect(part.pid).toBeUndefined();
+  });
+
+  it('is reported when it ends unasked, and not when it is told to', async () => {
+    const { part, said } = await makePart('touch "$1"; exec sleep 60');
+    await part.start();
+    await part.kill();
+    await part.start();
+    expect(said).toEqual([]);
+    process.kill(part.pid ?? 0, 'SIGKILL');
+    await eventually(() => {
+      expect(said).toEqual([expect.stringMatching(/^part has ended \(SIGKILL\), unasked; its log: .*part\.log$/)]);
+    });
   });
 
   it('shows the end of its log when it ends while it starts', async () => {

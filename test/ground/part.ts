@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { logTail, type Child, type ChildSpec } from './process.ts';
-import type { Run } from './run.ts';
+import type { Log, Run } from './run.ts';
 
 /** A server of the ground that can be broken on purpose. Its ports and its data stay the same over its lives. */
 export interface Part {
@@ -43,6 +43,7 @@ export function createPart(run: Run, spec: PartSpec): Part {
       if (running() !== undefined) throw new Error(`${name} runs already.`);
       child = await run.spawn(spec.child);
       await untilReady(child, spec);
+      void reportUnaskedEnd(child, name, run.log);
     },
     stop: async () => {
       const stopping = running();
@@ -52,6 +53,11 @@ export function createPart(run: Run, spec: PartSpec): Part {
       await running()?.kill();
     },
   };
+}
+
+async function reportUnaskedEnd(child: Child, name: string, log: Log): Promise<void> {
+  const { code, signal } = await child.exited;
+  if (!child.asked) log(`${name} has ended (${signal ?? `code ${code ?? '?'}`}), unasked; its log: ${child.logFile}`);
 }
 
 async function untilReady(child: Child, spec: PartSpec): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { claimFixedPort, claimPort } from './claim.ts';
+import { claimFixedPort, claimPort, type Claim } from './claim.ts';
 import { createDatabase, dropDatabase, ping } from './databases.ts';
 import { createPart, type Part } from './part.ts';
 import { postgresPrograms, type PostgresPrograms } from './postgres-binaries.ts';
@@ -45,31 +45,31 @@ const user = 'ground';
 /** Makes a data directory, starts Postgres on it (TCP on 127.0.0.1 only, password by SCRAM) and waits for it. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
   const run = options.run ?? (await openRun());
+  let port: Claim<number> | undefined;
   try {
-    return await raise(run, options);
+    port = await (options.port === undefined ? claimPort() : claimFixedPort(options.port, 'Postgres'));
+    return await raise(run, port, options);
   } catch (error) {
     if (options.run === undefined) await run.close();
+    await port?.release();
     throw error;
   }
 }
 
-async function raise(run: Run, options: PostgresOptions): Promise<Postgres> {
+async function raise(run: Run, port: Claim<number>, options: PostgresOptions): Promise<Postgres> {
   const programs = await postgresPrograms(run);
   const folder = await run.makeFolder(options.name ?? 'postgres');
-  const name = path.basename(folder);
   const password = randomBytes(12).toString('hex');
   const dataFolder = await initialise(run, programs, folder, password);
-  const port = await (options.port === undefined ? claimPort() : claimFixedPort(options.port, 'Postgres'));
   await writeFile(
     path.join(dataFolder, 'postgresql.auto.conf'),
     settingsText({ ...defaults(options), ...options.settings, port: port.value }),
   );
-
   const url = (database = 'postgres') =>
     `postgresql://${user}:${password}@127.0.0.1:${port.value}/${encodeURIComponent(database)}`;
   const part = createPart(run, {
     child: {
-      name,
+      name: path.basename(folder),
       command: programs.postgres,
       args: ['-D', dataFolder],
       env: cleanEnvironment,
@@ -133,6 +133,7 @@ async function initialise(run: Run, programs: PostgresPrograms, folder: string, 
     env: cleanEnvironment,
     cwd: folder,
     user: programs.user,
+    softSignal: 'SIGTERM', // as below; its own `postgres` then ends by itself
   });
   const { code } = await initdb.exited;
   if (code !== 0) throw new Error(`initdb failed. Its log (${initdb.logFile}):\n${logTail(initdb.logFile)}`);

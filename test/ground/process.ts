@@ -31,6 +31,8 @@ export interface Child {
   readonly logFile: string;
   /** Undefined while it runs. */
   readonly exit: ChildExit | undefined;
+  /** Whether we have sent it a signal; if not, its end is its own doing. */
+  readonly asked: boolean;
   /** Resolves when it has ended; never rejects. */
   readonly exited: Promise<ChildExit>;
   signal(signal: NodeJS.Signals): void;
@@ -50,6 +52,7 @@ export async function startChild(spec: ChildSpec, runFolder: string): Promise<Ch
   // Synchronous from the fork to the record: a runner that is killed in between would leave a child nobody knows.
   const record = child.pid === undefined ? undefined : register(spec, child.pid, runFolder);
   let exit: ChildExit | undefined;
+  let asked = false;
   const exited = new Promise<ChildExit>((resolve) => {
     child.once('exit', (code, signal) => {
       exit = { code, signal };
@@ -64,13 +67,21 @@ export async function startChild(spec: ChildSpec, runFolder: string): Promise<Ch
     get exit() {
       return exit;
     },
+    get asked() {
+      return asked;
+    },
     exited,
-    signal: (signal) => void child.kill(signal),
+    signal: (signal) => {
+      asked = true;
+      child.kill(signal);
+    },
     kill: async () => {
+      asked = true;
       await killTree(record.process);
       await exited;
     },
     end: async () => {
+      asked = true;
       await endChild(record);
       await exited;
     },

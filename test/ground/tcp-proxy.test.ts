@@ -67,14 +67,14 @@ describe('a TCP proxy', () => {
     const client = await startClient(proxy);
     proxy.delay(60);
     const began = performance.now();
-    for (const piece of ['a', 'b', 'c', 'd']) {
+    for (const piece of 'abcdefghijklmnopqrst') {
       client.say(piece);
       await sleep(5);
     }
-    await hears(client, 'abcd');
+    await hears(client, 'abcdefghijklmnopqrst');
     const took = performance.now() - began;
     expect(took).toBeGreaterThanOrEqual(118);
-    expect(took).toBeLessThan(400);
+    expect(took).toBeLessThan(1_500);
   });
 
   it('breaks all connections and refuses new ones when it is cut, until it is healed', async () => {

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { inject } from 'vitest';
 import { migrate } from '../../ledger/migrate.ts';
 import { createDatabase, dropDatabase } from './databases.ts';
+import { identitiesOf, type Identities } from './identities.ts';
 import { kubectlFor, type Kubectl } from './kubectl.ts';
 import { ensureTemplate, type Template } from './template-database.ts';
 import type { SharedGround } from './vitest-setup.ts';
@@ -27,6 +28,11 @@ export function kubeConfig(file: string = sharedGround().kubeconfig): KubeConfig
 export function sharedKubectl(): Kubectl {
   const { binariesFolder, kubeconfig } = sharedGround();
   return kubectlFor(path.join(binariesFolder, 'kubectl'), kubeconfig);
+}
+
+/** Makes users of the shared control plane. */
+export function sharedIdentities(): Identities {
+  return identitiesOf(sharedGround().access);
 }
 
 /** Something a test was given and gives back. */

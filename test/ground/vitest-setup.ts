@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { startGround } from './ground.ts';
+import type { ControlPlaneAccess } from './identities.ts';
 
 /** What a test file can know of the ground that its run shares. Workers are other processes, so only plain data. */
 export interface SharedGround {
@@ -10,6 +11,8 @@ export interface SharedGround {
   readonly postgresUrl: string;
   /** Folder with kubectl and the other programs. */
   readonly binariesFolder: string;
+  /** For making users of the control plane. */
+  readonly access: ControlPlaneAccess;
 }
 
 declare module 'vitest' {
@@ -29,6 +32,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     kubeconfig: ground.controlPlane.kubeconfig,
     postgresUrl: ground.postgres.url(),
     binariesFolder: ground.controlPlane.binaries.folder,
+    access: ground.controlPlane.access,
   });
   return () => ground.close();
 }

@@ -1,7 +1,15 @@
 import { CoreV1Api } from '@kubernetes/client-node';
 import { describe, expect, it } from 'vitest';
 import { withClient } from '../ground/databases.ts';
-import { eventually, freshDatabase, freshNamespace, kubeConfig, sharedGround } from '../ground/testing.ts';
+import {
+  eventually,
+  freshDatabase,
+  freshNamespace,
+  kubeConfig,
+  sharedGround,
+  sharedIdentities,
+  sharedKubectl,
+} from '../ground/testing.ts';
 
 const numbers = {
   name: 'template_numbers',
@@ -29,6 +37,24 @@ describe('the ground that a test run shares', () => {
     expect(kept.rows).toEqual([{ kept: 10 }]);
     await Promise.all(databases.map((database) => database.remove()));
     await expect(withClient(first.url, (client) => client.query('select 1'))).rejects.toThrow('does not exist');
+  });
+
+  it('gives each test a ledger of its own, migrated, with the settings of its database', async () => {
+    const database = await freshDatabase({ migrate: true });
+    const pools = await withClient(database.url, (client) => client.query('select name from pools'));
+    expect(pools.rows).toHaveLength(7);
+    await database.remove();
+  });
+
+  it('makes users for whom RBAC decides', async () => {
+    const namespace = await freshNamespace();
+    const { userKubeconfig, serviceAccountKubeconfig } = sharedIdentities();
+    const alice = kubeConfig(await userKubeconfig('alice', ['developers'])).makeApiClient(CoreV1Api);
+    await expect(alice.listNamespace()).rejects.toThrow('HTTP-Code: 403');
+    await eventually(() => serviceAccountKubeconfig(namespace.name, 'default'));
+    await sharedKubectl()(['-n', namespace.name, 'create', 'rolebinding', 'all', '--clusterrole=view', '--user=alice']);
+    await eventually(() => alice.listNamespacedPod({ namespace: namespace.name }));
+    await namespace.remove();
   });
 
   it('makes an empty database where no template is named', async () => {

@@ -182,7 +182,7 @@ describe('a control plane', () => {
     );
     expect(await through(['get', '--raw', '/readyz'])).toBe('ok');
     proxy.freeze();
-    await expect(through(['get', 'namespaces', '--request-timeout=1s'])).rejects.toThrow();
+    await expect(through(['get', '--raw', '/readyz', '--request-timeout=1s'])).rejects.toThrow();
     await proxy.heal();
     expect(await through(['get', '--raw', '/readyz'])).toBe('ok');
   });

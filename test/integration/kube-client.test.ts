@@ -1,36 +1,370 @@
-import { test } from 'vitest';
-import { createKubeClient } from '../../kube/client.ts';
-import { namespaces, leases } from '../../kube/core-resources.ts';
-import { sharedGround } from '../ground/testing.ts';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { createKubeClient, type KubeClient, type KubeClientOptions } from '../../kube/client.ts';
+import { events, leases, namespaces, secrets } from '../../kube/core-resources.ts';
+import { isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound, isUnauthorized } from '../../kube/errors.ts';
+import { addFinalizer, removeFinalizer, setAnnotations } from '../../kube/json-patch.ts';
+import { toMicroTime } from '../../kube/micro-time.ts';
+import { objectMeta } from '../../kube/objects.ts';
+import { metadataOnly, type Resource } from '../../kube/resource.ts';
+import { reviewAccess, reviewToken } from '../../kube/reviews.ts';
+import { startTcpProxy } from '../ground/tcp-proxy.ts';
+import { eventually, freshNamespace, sharedGround } from '../ground/testing.ts';
 
-test('scratch', async () => {
-  const { kubeconfig } = sharedGround();
-  const client = createKubeClient({ kubeconfig, userAgent: 'x' });
-  const ns = await client.get(namespaces, { name: 'default' });
-  console.log(ns);
-  const l = await client.create(leases, { metadata: { namespace: 'default', name: 'aa' }, spec: {} });
-  console.log(l);
-  const bad = async (body: any) => {
-    try {
-      console.log(await client.patch(leases, { namespace: 'default', name: 'aa' }, { type: 'json', body }));
-    } catch (e) {
-      console.log(e, JSON.stringify(e));
-    }
+const configMapSchema = z.object({ metadata: objectMeta, data: z.record(z.string(), z.string()).optional() });
+type ConfigMap = z.infer<typeof configMapSchema>;
+
+const configMaps: Resource<ConfigMap> = {
+  group: '',
+  version: 'v1',
+  plural: 'configmaps',
+  kind: 'ConfigMap',
+  namespaced: true,
+  schema: configMapSchema,
+};
+
+const podSchema = z.object({
+  metadata: objectMeta,
+  spec: z.object({ nodeName: z.string().optional() }),
+  status: z.object({ phase: z.string().optional(), message: z.string().optional() }).optional(),
+});
+
+const pods: Resource<z.infer<typeof podSchema>> = {
+  group: '',
+  version: 'v1',
+  plural: 'pods',
+  kind: 'Pod',
+  namespaced: true,
+  schema: podSchema,
+};
+
+let client: KubeClient;
+let namespace: string;
+let folder: string;
+
+function connect(options: Partial<KubeClientOptions> = {}): KubeClient {
+  return createKubeClient({ kubeconfig: sharedGround().kubeconfig, userAgent: 'rock-mac-test', ...options });
+}
+
+/** A client for one test. */
+function connectFor(options: Partial<KubeClientOptions>): KubeClient {
+  const mine = connect(options);
+  onTestFinished(() => mine.close());
+  return mine;
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then(
+    () => {
+      throw new Error('it did not fail');
+    },
+    (error: unknown) => error,
+  );
+}
+
+beforeAll(async () => {
+  client = connect();
+  const fresh = await freshNamespace({ prefix: 'kube-client' });
+  namespace = fresh.name;
+  folder = await mkdtemp(join(tmpdir(), 'kube-client-'));
+  return async () => {
+    await fresh.remove();
   };
-  await bad([{ op: 'test', path: '/metadata/resourceVersion', value: '1' }]);
-  await bad([{ op: 'test', path: '/metadata/uid', value: '1' }]);
-  await bad([
-    { op: 'replace', path: '/metadata/resourceVersion', value: '1' },
-    { op: 'add', path: '/metadata/finalizers', value: ['a.b/c'] },
-  ]);
-  await bad([
-    { op: 'replace', path: '/metadata/uid', value: '1' },
-    { op: 'add', path: '/metadata/finalizers', value: ['a.b/c'] },
-  ]);
-  await bad([
-    { op: 'replace', path: '/metadata/resourceVersion', value: l.metadata.resourceVersion },
-    { op: 'add', path: '/metadata/finalizers', value: ['a.b/c'] },
-  ]);
-  await bad([{ op: 'remove', path: '/metadata/labels/a' }]);
+});
+
+afterAll(async () => {
   await client.close();
+  await rm(folder, { recursive: true });
+});
+
+function newName(): string {
+  return `test-${randomBytes(4).toString('hex')}`;
+}
+
+function newConfigMap(data: Record<string, string> = {}): Promise<ConfigMap> {
+  return client.create(configMaps, { metadata: { namespace, name: newName() }, data });
+}
+
+describe('an object', () => {
+  test('is created, read, updated and deleted', async () => {
+    const created = await newConfigMap({ a: '1' });
+    expect(created.metadata.uid).toMatch(/^[0-9a-f-]{36}$/);
+    expect(await client.get(configMaps, created.metadata)).toEqual(created);
+
+    const updated = await client.update(configMaps, { ...created, data: { a: '2' } });
+    expect(updated.data).toEqual({ a: '2' });
+    expect(isConflict(await failureOf(client.update(configMaps, { ...created, data: {} })))).toBe(true);
+
+    await client.delete(configMaps, created.metadata);
+    expect(isNotFound(await failureOf(client.get(configMaps, created.metadata)))).toBe(true);
+    expect(isNotFound(await failureOf(client.delete(configMaps, created.metadata)))).toBe(true);
+  });
+
+  test('is not created twice', async () => {
+    const { metadata } = await newConfigMap();
+    const error = await failureOf(client.create(configMaps, { metadata: { namespace, name: metadata.name } }));
+    expect(isAlreadyExists(error)).toBe(true);
+    expect(isConflict(error)).toBe(false);
+  });
+
+  test('may get its name from the server', async () => {
+    const created = await client.create(configMaps, { metadata: { generateName: 'some-' } }, { namespace });
+    expect(created.metadata.name).toMatch(/^some-.+/);
+  });
+
+  test('is not stored in a dry run', async () => {
+    const name = newName();
+    const answer = await client.create(configMaps, { metadata: { namespace, name } }, { dryRun: true });
+    expect(answer.metadata.name).toBe(name);
+    expect(isNotFound(await failureOf(client.get(configMaps, { namespace, name })))).toBe(true);
+  });
+
+  test('that the server finds invalid is refused with the fields that are wrong', async () => {
+    const error = await failureOf(client.create(configMaps, { metadata: { namespace, name: 'No Name' } }));
+    expect(isInvalid(error)).toBe(true);
+    expect(error).toMatchObject({ details: { causes: [{ field: 'metadata.name' }] } });
+  });
+
+  test('is deleted only when it has the uid that is meant', async () => {
+    const { metadata } = await newConfigMap();
+    const other = '00000000-0000-4000-8000-000000000000';
+    expect(isConflict(await failureOf(client.delete(configMaps, metadata, { uid: other })))).toBe(true);
+    await client.delete(configMaps, metadata, { uid: metadata.uid });
+    expect(isNotFound(await failureOf(client.get(configMaps, metadata)))).toBe(true);
+  });
+
+  test('can be read as metadata alone', async () => {
+    const { metadata } = await newConfigMap({ large: 'x'.repeat(1000) });
+    expect(await client.get(metadataOnly(configMaps), metadata)).toEqual({ metadata });
+  });
+});
+
+describe('a patch', () => {
+  test('merges', async () => {
+    const { metadata } = await newConfigMap({ a: '1', b: '2' });
+    const patched = await client.patch(configMaps, metadata, { type: 'merge', body: { data: { a: null, c: '3' } } });
+    expect(patched.data).toEqual({ b: '2', c: '3' });
+  });
+
+  test('sets annotations, whether there were some or none', async () => {
+    const before = await newConfigMap();
+    const first = await client.patch(configMaps, before.metadata, {
+      type: 'json',
+      body: setAnnotations(before, { 'mac.rock-os.io/a': '1' }),
+    });
+    const second = await client.patch(configMaps, first.metadata, {
+      type: 'json',
+      body: setAnnotations(first, { 'mac.rock-os.io/c': '2' }),
+    });
+    expect(second.metadata.annotations).toEqual({ 'mac.rock-os.io/a': '1', 'mac.rock-os.io/c': '2' });
+  });
+
+  test('of finalizers holds a deletion back until the last one is gone', async () => {
+    const before = await newConfigMap();
+    const held = await client.patch(configMaps, before.metadata, { type: 'json', body: addFinalizer(before, 'a.b/c') });
+    await client.delete(configMaps, held.metadata, { uid: held.metadata.uid });
+    const dying = await client.get(configMaps, held.metadata);
+    expect(dying.metadata.deletionTimestamp).toBeDefined();
+    await client.patch(configMaps, dying.metadata, { type: 'json', body: removeFinalizer(dying, 'a.b/c') });
+    expect(isNotFound(await failureOf(client.get(configMaps, held.metadata)))).toBe(true);
+  });
+
+  test('of finalizers is a conflict when the object has changed, also when its finalizers vanished', async () => {
+    const before = await newConfigMap();
+    const held = await client.patch(configMaps, before.metadata, { type: 'json', body: addFinalizer(before, 'a.b/c') });
+    await client.patch(configMaps, held.metadata, { type: 'merge', body: { metadata: { finalizers: null } } });
+    const add = client.patch(configMaps, held.metadata, { type: 'json', body: addFinalizer(before, 'a.b/c') });
+    expect(isConflict(await failureOf(add))).toBe(true);
+    const remove = client.patch(configMaps, held.metadata, { type: 'json', body: removeFinalizer(held, 'a.b/c') });
+    expect(isConflict(await failureOf(remove))).toBe(true);
+  });
+
+  test('applies, and tells who owns a field', async () => {
+    const key = { namespace, name: newName() };
+    const body = { metadata: {}, data: { a: '1' } };
+    const applied = await client.patch(configMaps, key, { type: 'apply', body }, { fieldManager: 'first' });
+    expect(applied.data).toEqual({ a: '1' });
+    const other = { metadata: {}, data: { a: '2' } };
+    const error = await failureOf(
+      client.patch(configMaps, key, { type: 'apply', body: other }, { fieldManager: 'second' }),
+    );
+    expect(isConflict(error)).toBe(true);
+    const forced = await client.patch(
+      configMaps,
+      key,
+      { type: 'apply', body: other, force: true },
+      { fieldManager: 'second' },
+    );
+    expect(forced.data).toEqual({ a: '2' });
+  });
+
+  test('of the status changes the status and nothing else', async () => {
+    const pod = await client.create(pods, {
+      metadata: { namespace, name: newName() },
+      spec: { containers: [{ name: 'main', image: 'none' }] },
+    });
+    const patch = {
+      type: 'merge',
+      body: { metadata: { resourceVersion: pod.metadata.resourceVersion }, status: { message: 'seen' } },
+    } as const;
+    const patched = await client.patch(pods, pod.metadata, patch, { subresource: 'status' });
+    expect(patched.status?.message).toBe('seen');
+    const late = client.patch(pods, pod.metadata, patch, { subresource: 'status' });
+    expect(isConflict(await failureOf(late))).toBe(true);
+  });
+});
+
+describe('a list', () => {
+  test('is the same in pages of any size, and a watch goes on from it without a gap', async () => {
+    const fresh = await freshNamespace({ prefix: 'kube-pages' });
+    onTestFinished(() => fresh.remove());
+    const selection = { namespace: fresh.name, labelSelector: 'test=pages' };
+    const make = (name: string): Promise<ConfigMap> =>
+      client.create(configMaps, { metadata: { namespace: fresh.name, name, labels: { test: 'pages' } } });
+    const all = Array.from({ length: 25 }, (_, i) => `item-${String(i).padStart(2, '0')}`);
+    await Promise.all(all.map(make));
+
+    const whole = await client.list(configMaps, selection);
+    expect(whole.items.map(({ metadata }) => metadata.name).sort()).toEqual(all);
+    for (const pageSize of [1, 7, 25]) {
+      const paged = await client.list(configMaps, { ...selection, pageSize });
+      expect(paged.items).toEqual(whole.items);
+    }
+
+    await make('later');
+    const { resourceVersion } = whole;
+    const watch = client.watch(
+      configMaps,
+      { ...selection, resourceVersion, timeoutSeconds: 60, idleTimeoutMs: 60_000 },
+      AbortSignal.timeout(20_000),
+    );
+    const seen: string[] = [];
+    for await (const event of watch) {
+      if (event.type === 'BOOKMARK') continue;
+      seen.push(`${event.type} ${event.object.metadata.name}`);
+      if (seen.length === 1) await client.delete(configMaps, event.object.metadata);
+      else break;
+    }
+    expect(seen).toEqual(['ADDED later', 'DELETED later']);
+  });
+
+  test('takes field selectors', async () => {
+    const { items } = await client.list(namespaces, { fieldSelector: 'metadata.name=kube-system' });
+    expect(items.map(({ metadata }) => metadata.name)).toEqual(['kube-system']);
+  });
+
+  test('is ended by the server in its time when it is watched', async () => {
+    const { resourceVersion } = await client.list(namespaces);
+    const watch = client.watch(
+      namespaces,
+      { resourceVersion, fieldSelector: 'metadata.name=none', timeoutSeconds: 1, idleTimeoutMs: 60_000 },
+      new AbortController().signal,
+    );
+    for await (const event of watch) expect(event.type).toBe('BOOKMARK');
+  });
+});
+
+describe('our own kinds of Kubernetes', () => {
+  test('are what the server has', async () => {
+    const now = toMicroTime(new Date());
+    const lease = await client.create(leases, {
+      metadata: { namespace, name: newName() },
+      spec: { holderIdentity: 'me', leaseDurationSeconds: 15, renewTime: now, acquireTime: now, leaseTransitions: 0 },
+    });
+    expect(lease.spec.renewTime).toBe(now);
+    const secret = await client.create(secrets, { metadata: { namespace, name: newName() }, data: { k: 'dg==' } });
+    expect(secret.data).toEqual({ k: 'dg==' });
+    const event = await client.create(events, {
+      metadata: { namespace, name: newName() },
+      eventTime: now,
+      action: 'Testing',
+      reason: 'Tested',
+      type: 'Normal',
+      reportingController: 'rock-mac.io/test',
+      reportingInstance: 'me',
+      regarding: { apiVersion: 'v1', kind: 'Secret', namespace, name: secret.metadata.name },
+    });
+    expect(event.regarding?.name).toBe(secret.metadata.name);
+  });
+});
+
+describe('connections', () => {
+  test('are few for many requests', async () => {
+    const { apiUrl, kubeconfig } = sharedGround();
+    const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(apiUrl).port) });
+    onTestFinished(() => proxy.close());
+    const path = join(folder, 'via-proxy');
+    const text = await readFile(kubeconfig, 'utf8');
+    await writeFile(path, text.replace(apiUrl, `https://127.0.0.1:${proxy.port}`));
+    const mine = connectFor({ kubeconfig: path, maxConnections: 10 });
+
+    for (let i = 0; i < 100; i++) await mine.get(namespaces, { name: 'default' });
+    expect(proxy.connections).toBeGreaterThan(0);
+    expect(proxy.connections).toBeLessThanOrEqual(2);
+    await Promise.all(Array.from({ length: 300 }, () => mine.get(namespaces, { name: 'default' })));
+    expect(proxy.connections).toBeLessThanOrEqual(10);
+  });
+});
+
+const whoAmI = z.object({ status: z.object({ userInfo: z.object({ username: z.string() }) }) });
+
+async function identityOf(asking: KubeClient): Promise<string> {
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+  const answer = await asking.raw('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', body);
+  return whoAmI.parse(answer).status.userInfo.username;
+}
+
+const tokenRequest = z.object({ status: z.object({ token: z.string() }) });
+
+async function requestToken(): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`;
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 600 } };
+  const ask = async () => tokenRequest.parse(await client.raw('POST', path, body)).status.token;
+  // The ServiceAccount comes a moment after its namespace.
+  return await eventually(ask);
+}
+
+describe('who we are', () => {
+  test('is what the token file says now, when the server refuses what it said before', async () => {
+    const token = await requestToken();
+    const tokenFile = join(folder, 'token');
+    await writeFile(tokenFile, `${token.slice(0, -8)}AAAAAAAA\n`);
+    const text = await readFile(sharedGround().kubeconfig, 'utf8');
+    const path = join(folder, 'with-token-file');
+    await writeFile(path, text.replace(/client-certificate-data:.*\n\s*client-key-data:.*\n/, 'tokenFile: token\n'));
+    const mine = connectFor({ kubeconfig: path });
+
+    expect(isUnauthorized(await failureOf(identityOf(mine)))).toBe(true);
+    await writeFile(tokenFile, `${token}\n`);
+    expect(await identityOf(mine)).toBe(`system:serviceaccount:${namespace}:default`);
+  });
+
+  test('can be somebody else, with the rights of that one', async () => {
+    const mine = connectFor({ impersonate: { user: 'alice', groups: ['developers', 'testers'] } });
+    expect(await identityOf(mine)).toBe('alice');
+    expect(isForbidden(await failureOf(mine.list(secrets, { namespace })))).toBe(true);
+  });
+});
+
+describe('a review', () => {
+  test('tells who a token belongs to', async () => {
+    const owner = await reviewToken(client, await requestToken());
+    expect(owner?.username).toBe(`system:serviceaccount:${namespace}:default`);
+    expect(owner?.groups).toContain('system:serviceaccounts');
+    expect(await reviewToken(client, 'no token')).toBeUndefined();
+  });
+
+  test('tells what somebody may do', async () => {
+    const metrics = { verb: 'get', path: '/metrics' };
+    expect(await reviewAccess(client, { username: 'alice' }, metrics)).toMatchObject({ allowed: false });
+    const admin = { username: 'root', groups: ['system:masters'] };
+    expect(await reviewAccess(client, admin, metrics)).toMatchObject({ allowed: true });
+    const use = { verb: 'use', group: 'mac.rock-os.io', resource: 'macpools', name: 'production' };
+    expect(await reviewAccess(client, { username: 'alice' }, use)).toMatchObject({ allowed: false });
+    expect(await reviewAccess(client, admin, use)).toMatchObject({ allowed: true });
+  });
 });

@@ -1,0 +1,83 @@
+# The one way in. `make help` lists every target with its sentence.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# A current Node comes as a package, since the host's may be older than the Kubernetes client takes.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+INSTALLED := node_modules/.package-lock.json
+PREFIX ?= /usr/local
+
+.PHONY: help
+help: ## list every target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-18s %s\n", $$1, $$2 }'
+
+.PHONY: quickstart
+quickstart: build ## show the main job in a terminal, on real parts; KEEP=1 leaves it up
+	@node hack/quickstart.ts
+
+.PHONY: test
+test: $(INSTALLED) ## prove everything: lint, types, generated files, unit and integration tests
+	@node hack/test.ts lint types verify unit integration
+
+.PHONY: test-faults
+test-faults: $(INSTALLED) ## break things on purpose and see them heal (some minutes more)
+	@node hack/test.ts fault
+
+.PHONY: lint
+lint: $(INSTALLED) ## look for mistakes, wrong imports between rooms, bad format and dead code
+	@npm run --silent lint
+
+.PHONY: types
+types: $(INSTALLED) ## check the types
+	@npm run --silent types
+
+.PHONY: generate
+generate: $(INSTALLED) ## write the CRDs and the other generated files
+	@node hack/generate.ts
+
+.PHONY: verify
+verify: $(INSTALLED) ## prove that the generated files are what `make generate` writes
+	@node hack/generate.ts --check
+
+.PHONY: format
+format: $(INSTALLED) ## put all files into their format
+	@prettier --write --log-level warn .
+
+.PHONY: deps
+deps: $(INSTALLED) ## install the npm packages
+
+.PHONY: build
+build: $(INSTALLED) ## bundle the programs into build/; build/rock-mac runs
+	@node hack/build.ts
+
+.PHONY: install
+install: build ## put rock-mac into PREFIX/bin (default /usr/local)
+	@install -d '$(DESTDIR)$(PREFIX)/lib/rock-mac' '$(DESTDIR)$(PREFIX)/bin'
+	@cp -R build/. '$(DESTDIR)$(PREFIX)/lib/rock-mac/'
+	@ln -sf ../lib/rock-mac/rock-mac '$(DESTDIR)$(PREFIX)/bin/rock-mac'
+	@echo 'Installed $(DESTDIR)$(PREFIX)/bin/rock-mac'
+
+.PHONY: ground-binaries
+ground-binaries: $(INSTALLED) ## find or build the Kubernetes programs that the ground runs (once; then cached)
+	@node test/ground/main.ts binaries
+
+.PHONY: ground
+ground: $(INSTALLED) ## raise a control plane and Postgres in the foreground; prints how to connect
+	@exec node test/ground/main.ts up
+
+.PHONY: dev
+dev: build ## raise the ground with operator and webhook on it, in the foreground
+	@exec node hack/dev.ts
+
+.PHONY: clean
+clean: ## remove what was built and installed here; caches of the user stay
+	@rm -rf build node_modules
+
+# npm itself runs on the host's Node, which may be older than what the packages ask for: that is what `node` in
+# devDependencies mends, so the warning about it is noise.
+$(INSTALLED): package.json package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 20 or newer, which comes with it' >&2; exit 1; }
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@

@@ -1,0 +1,43 @@
+/**
+ * `make dev`: the ground with rock-mac on it, in the foreground. Prints shell lines that can be evaluated, then READY;
+ * everything else goes to stderr and to the log files that it names. Other people's tools attach to it this way.
+ */
+import path from 'node:path';
+import { groundOptionsFromEnvironment } from '../test/ground/environment.ts';
+import { startGround } from '../test/ground/ground.ts';
+import { install } from '../test/ground/installation.ts';
+import { untilInterrupted } from '../test/ground/interruption.ts';
+import { logToStderr, openRun } from '../test/ground/run.ts';
+import { exportLine, pathLine, readyLine } from '../test/ground/shell-lines.ts';
+
+const interrupted = untilInterrupted();
+const run = await openRun();
+try {
+  const { operators, webhooks } = await Promise.race([raise(), interrupted.then(stopped)]);
+  for (const { name, logFile } of [...operators, ...webhooks]) logToStderr(`log of ${name}: ${logFile}`);
+  process.stdout.write(`${readyLine}\n`);
+  await interrupted;
+  logToStderr('taking everything down');
+} catch (error) {
+  logToStderr(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+} finally {
+  await run.close();
+}
+process.exit();
+
+async function raise() {
+  const ground = await startGround({ ...groundOptionsFromEnvironment(process.env), run });
+  const ledgerUrl = await ground.postgres.createDatabase('rock_mac');
+  const installation = await install({ ground, ledgerUrl, programs: 'build', webhooks: 2 });
+  await installation.ready();
+  const { kubeconfig, binaries } = ground.controlPlane;
+  process.stdout.write(`${exportLine('KUBECONFIG', kubeconfig)}\n`);
+  process.stdout.write(`${exportLine('ROCK_MAC_LEDGER_URL', ledgerUrl)}\n`);
+  process.stdout.write(`${pathLine(`${path.join(import.meta.dirname, '..', 'build')}:${binaries.folder}`)}\n`);
+  return installation;
+}
+
+function stopped(): never {
+  throw new Error('interrupted before everything was up; all is taken down again');
+}

@@ -1,0 +1,80 @@
+/**
+ * Runs checks one after the other and closes with one plain line, `N passed, N failed, N skipped`: the true sums over all
+ * of them. A check that is no test runner (lint, types, generated files) counts as one. What was skipped is named above
+ * the line, with its reason. Exits non-zero when anything failed or nothing ran.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { addTallies, type Tally } from './tally.ts';
+
+const ROOT = path.join(import.meta.dirname, '..');
+
+const COMMANDS: Readonly<Record<string, readonly string[]>> = {
+  lint: ['npm', 'run', '--silent', 'lint'],
+  types: ['npm', 'run', '--silent', 'types'],
+  verify: ['node', 'hack/generate.ts', '--check'],
+};
+
+const VITEST_PROJECTS = ['unit', 'integration', 'fault'];
+
+const report = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+    }),
+  ),
+});
+
+const wanted = process.argv.slice(2);
+const tallies = wanted.map((name) => {
+  console.log(`\n== ${name}`);
+  return VITEST_PROJECTS.includes(name) ? runVitest(name) : runCommand(name);
+});
+const { passed, failed, skipped } = addTallies(tallies);
+for (const name of skipped) console.log(`skipped: ${name}`);
+if (failed > 0 || passed === 0) process.exitCode = 1;
+console.log(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped`);
+
+function runCommand(name: string): Tally {
+  const [program, ...args] = COMMANDS[name] ?? [];
+  if (program === undefined) throw new Error(`there is no check ${name}`);
+  const ok = run(program, args);
+  console.log(ok ? 'ok' : `${name} failed`);
+  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
+}
+
+function runVitest(project: string): Tally {
+  const folder = mkdtempSync(path.join(tmpdir(), 'rock-mac-test-'));
+  try {
+    const file = path.join(folder, 'report.json');
+    const ok = run('vitest', [
+      'run',
+      '--project',
+      project,
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile=${file}`,
+    ]);
+    const { numPassedTests, numFailedTests, testResults } = report.parse(JSON.parse(readFileSync(file, 'utf8')));
+    const all = testResults.flatMap(({ assertionResults }) => assertionResults);
+    const skipped = all.filter(({ status }) => !['passed', 'failed'].includes(status)).map(({ fullName }) => fullName);
+    // A file that does not even load, or an error outside every test, fails the run without a failed test.
+    return { passed: numPassedTests, failed: Math.max(numFailedTests, ok ? 0 : 1), skipped };
+  } catch (error) {
+    console.log(`vitest left no report: ${error instanceof Error ? error.message : String(error)}`);
+    return { passed: 0, failed: 1, skipped: [] };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function run(program: string, args: readonly string[]): boolean {
+  return spawnSync(program, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] }).status === 0;
+}

@@ -1,0 +1,51 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { createAuthority, createSigningKey } from './certificates.ts';
+import type { ControlPlaneFiles } from './control-plane-flags.ts';
+import type { ControlPlaneAccess } from './identities.ts';
+import { kubeconfigText } from './kubeconfig.ts';
+
+/** Makes all certificates and keys of a control plane and writes them into its folder, readable by us alone. */
+export async function createControlPlaneFiles(
+  folder: string,
+  apiPort: number,
+): Promise<{ readonly files: ControlPlaneFiles; readonly access: ControlPlaneAccess }> {
+  const certificates = path.join(folder, 'certificates');
+  await mkdir(certificates, { mode: 0o700 });
+  const save = async (name: string, content: string) => {
+    const file = path.join(certificates, name);
+    await writeFile(file, content, { mode: 0o600 });
+    return file;
+  };
+  const [authority, frontProxy, tokens] = await Promise.all([
+    createAuthority('rock-mac ground'),
+    createAuthority('rock-mac ground front proxy'),
+    createSigningKey(),
+  ]);
+  const [serving, proxyClient, admin] = await Promise.all([
+    authority.issue({
+      commonName: 'kube-apiserver',
+      serverNames: ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
+      serverAddresses: ['127.0.0.1'],
+    }),
+    frontProxy.issue({ commonName: 'front-proxy-client' }),
+    authority.issue({ commonName: 'ground-admin', organizations: ['system:masters'] }),
+  ]);
+  const { certificate, key } = authority;
+  const url = `https://127.0.0.1:${apiPort}`;
+  const files = {
+    ca: await save('ca.crt', certificate),
+    servingCertificate: await save('serving.crt', serving.certificate),
+    servingKey: await save('serving.key', serving.key),
+    frontProxyCa: await save('front-proxy-ca.crt', frontProxy.certificate),
+    frontProxyCertificate: await save('front-proxy.crt', proxyClient.certificate),
+    frontProxyKey: await save('front-proxy.key', proxyClient.key),
+    serviceAccountPublicKey: await save('service-account.pub', tokens.publicKey),
+    serviceAccountKey: await save('service-account.key', tokens.key),
+    adminKubeconfig: await save(
+      'admin.kubeconfig',
+      kubeconfigText({ server: url, ca: certificate, user: 'ground-admin', credentials: admin }),
+    ),
+  };
+  return { files, access: { url, authority: { certificate, key }, admin, folder } };
+}

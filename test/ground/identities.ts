@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { apiRequest, type ApiAccess } from './api-request.ts';
+import { loadAuthority, type KeyPair } from './certificates.ts';
+import { kubeconfigText, type Credentials } from './kubeconfig.ts';
+
+/** All that it takes to make a user of a control plane. Plain data, so that it can be handed to another process. */
+export interface ControlPlaneAccess {
+  readonly url: string;
+  /** Signs client certificates. */
+  readonly authority: KeyPair;
+  readonly admin: KeyPair;
+  /** Where kubeconfig files are written to. */
+  readonly folder: string;
+}
+
+export interface KubeconfigOptions {
+  /** Another way to the same API server, such as a proxy's `https://127.0.0.1:PORT`. */
+  readonly server?: string;
+}
+
+/** Makes users with whom RBAC can be tried. */
+export interface Identities {
+  /** Path of a new kubeconfig for a user with a client certificate. */
+  readonly userKubeconfig: (name: string, groups?: readonly string[], options?: KubeconfigOptions) => Promise<string>;
+  /** Path of a new kubeconfig with a fresh token (valid for a day) of an existing ServiceAccount. */
+  readonly serviceAccountKubeconfig: (namespace: string, name: string, options?: KubeconfigOptions) => Promise<string>;
+}
+
+const tokenAnswer = z.object({ status: z.object({ token: z.string() }) });
+const tokenLifeSeconds = 86_400;
+
+/** See {@link Identities}. */
+export function identitiesOf(access: ControlPlaneAccess): Identities {
+  const { url, authority, folder } = access;
+  const write = async (user: string, credentials: Credentials, extra: { server?: string; namespace?: string }) => {
+    const unique = randomBytes(4).toString('hex');
+    const file = path.join(folder, `${user.replaceAll(/[^a-z0-9-]+/gi, '-')}-${unique}.kubeconfig`);
+    const text = kubeconfigText({ server: url, ca: authority.certificate, user, credentials, ...extra });
+    await writeFile(file, text, { mode: 0o600 });
+    return file;
+  };
+  return {
+    userKubeconfig: async (name, groups = [], options = {}) => {
+      const signer = await loadAuthority(authority);
+      return write(name, await signer.issue({ commonName: name, organizations: groups }), options);
+    },
+    serviceAccountKubeconfig: async (namespace, name, options = {}) => {
+      const token = await requestToken({ url, ca: authority.certificate, ...access.admin }, namespace, name);
+      return write(`system:serviceaccount:${namespace}:${name}`, { token }, { ...options, namespace });
+    },
+  };
+}
+
+async function requestToken(admin: ApiAccess, namespace: string, name: string): Promise<string> {
+  const answer = await apiRequest(admin, `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { expirationSeconds: tokenLifeSeconds },
+  });
+  if (answer.status !== 201) {
+    throw new Error(`No token for ServiceAccount ${namespace}/${name}: the API server said ${answer.body}`);
+  }
+  return tokenAnswer.parse(JSON.parse(answer.body)).status.token;
+}

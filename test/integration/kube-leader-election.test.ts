@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { createKubeClient, type KubeClient } from '../../kube/client.ts';
+import { leases, type Lease } from '../../kube/core-resources.ts';
+import { runLeaderElection, type LeaderElection } from '../../kube/leader-election.ts';
+import { eventually, freshNamespace, sharedGround } from '../ground/testing.ts';
+
+let client: KubeClient;
+let namespace: string;
+
+beforeAll(async () => {
+  client = createKubeClient({ kubeconfig: sharedGround().kubeconfig, userAgent: 'rock-mac-test' });
+  const fresh = await freshNamespace({ prefix: 'kube-leader' });
+  namespace = fresh.name;
+  return () => fresh.remove();
+});
+
+afterAll(() => client.close());
+
+/** Who does the leader's work, and whether it was ever more than one. */
+class Work {
+  readonly now = new Set<string>();
+  readonly history: string[] = [];
+  most = 0;
+
+  begin(identity: string, signal: AbortSignal): void {
+    this.now.add(identity);
+    this.history.push(identity);
+    this.most = Math.max(this.most, this.now.size);
+    signal.addEventListener('abort', () => this.now.delete(identity));
+  }
+}
+
+function stand(name: string, identity: string, work: Work): LeaderElection {
+  const election = runLeaderElection({
+    client,
+    namespace,
+    name,
+    identity,
+    leaseDurationMs: 3_000,
+    renewDeadlineMs: 2_000,
+    retryPeriodMs: 200,
+    onStarted: (signal) => {
+      work.begin(identity, signal);
+    },
+    logger: pino({ level: 'silent' }),
+  });
+  onTestFinished(() => election.stop());
+  return election;
+}
+
+function leaseOf(name: string): Promise<Lease> {
+  return client.get(leases, { namespace, name });
+}
+
+describe('leader election', () => {
+  test('has one leader of two, who renews its lease', async () => {
+    const work = new Work();
+    const candidates = [stand('two', 'a', work), stand('two', 'b', work)];
+    await eventually(() => {
+      expect(work.now.size).toBe(1);
+    });
+    const [leader = ''] = work.now;
+    const before = await leaseOf('two');
+    expect(before.spec).toMatchObject({ holderIdentity: leader, leaseDurationSeconds: 3, leaseTransitions: 0 });
+    await eventually(async () => {
+      const { spec } = await leaseOf('two');
+      expect(spec.renewTime).not.toBe(before.spec.renewTime);
+      expect(spec.acquireTime).toBe(before.spec.acquireTime);
+    });
+    expect(work.history).toEqual([leader]);
+    expect(candidates.map(({ leading }) => leading).sort()).toEqual([false, true]);
+  });
+
+  test('hands over at once when the leader stops', async () => {
+    const work = new Work();
+    const first = stand('handover', 'a', work);
+    await eventually(() => {
+      expect(work.history).toEqual(['a']);
+    });
+    stand('handover', 'b', work);
+    const stopped = performance.now();
+    await first.stop();
+    await eventually(
+      () => {
+        expect(work.history).toEqual(['a', 'b']);
+      },
+      { every: 20 },
+    );
+    // The lease alone would have kept b waiting for 3 s.
+    expect(performance.now() - stopped).toBeLessThan(1_500);
+    expect((await leaseOf('handover')).spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
+  });
+
+  test('waits for the lease of a leader that was killed, and takes over then', async () => {
+    const { kubeconfig } = sharedGround();
+    const program = join(import.meta.dirname, 'kube-candidate.ts');
+    const doomed = spawn(process.execPath, [program, kubeconfig, namespace, 'killed', 'doomed'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void doomed.kill('SIGKILL'));
+    await once(doomed.stdout, 'data');
+    const work = new Work();
+    stand('killed', 'heir', work);
+    await eventually(async () => {
+      expect((await leaseOf('killed')).spec.holderIdentity).toBe('doomed');
+    });
+    doomed.kill('SIGKILL');
+    await once(doomed, 'exit');
+    const killed = performance.now();
+    const { renewTime } = (await leaseOf('killed')).spec;
+    await eventually(
+      () => {
+        expect(work.history).toEqual(['heir']);
+      },
+      { every: 20 },
+    );
+    // The last renewal was at most one retry period before the end.
+    expect(performance.now() - killed).toBeGreaterThan(2_500);
+    expect(performance.now() - killed).toBeLessThan(5_000);
+    const after = (await leaseOf('killed')).spec;
+    expect(after).toMatchObject({ holderIdentity: 'heir', leaseTransitions: 1 });
+    expect(Date.parse(after.acquireTime ?? '')).toBeGreaterThan(Date.parse(renewTime ?? '') + 2_900);
+  });
+
+  test('never has two leaders while leadership flaps', async () => {
+    const work = new Work();
+    let generation = 0;
+    const candidates = ['a', 'b', 'c'].map((identity) => stand('flapping', `${identity}-0`, work));
+    const until = performance.now() + 5_000;
+    while (performance.now() < until) {
+      const leader = candidates.findIndex(({ leading }) => leading);
+      if (leader >= 0) {
+        generation++;
+        await candidates[leader]?.stop();
+        candidates[leader] = stand('flapping', `${'abc'[leader] ?? ''}-${generation}`, work);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(work.history.length).toBeGreaterThan(5);
+    expect(work.most).toBe(1);
+    expect((await leaseOf('flapping')).spec.leaseTransitions).toBe(work.history.length - 1);
+  });
+});

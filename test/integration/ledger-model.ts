@@ -1,0 +1,407 @@
+import type { AddressState } from '../../ledger/owner.ts';
+
+/**
+ * The ledger as a few maps in memory: what the rules of the design say, in the simplest words, without locks, indexes or
+ * cursors that skip. The property test asks both the same questions. Addresses are numbers, times are microseconds.
+ */
+export interface Model {
+  now: number;
+  incarnation: number;
+  mode: 'open' | 'recovering';
+  /** The database has failed over, and nobody has noticed yet. */
+  failedOver: boolean;
+  readonly lostTail: number;
+  readonly pools: ModelPool[];
+  readonly rows: Map<number, ModelRow>;
+  /** Clusters that may allocate, with the incarnation in which they last said what they carry. */
+  readonly clusters: Map<string, number>;
+}
+
+export interface ModelPool {
+  readonly name: string;
+  readonly first: number;
+  last: number;
+  next: number;
+  paused: boolean;
+  readonly reuseDelay: number;
+  readonly autoRelease: number | undefined;
+  /** When the last reused address had been released: no release is written before it. */
+  lastReuse: number;
+}
+
+export interface Who {
+  readonly cluster?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly namespace?: string | undefined;
+  readonly name?: string | undefined;
+  readonly uid?: string | undefined;
+  readonly device?: string | undefined;
+}
+
+export interface ModelRow {
+  state: AddressState;
+  generation: number;
+  key: string;
+  who: Who;
+  lostTail: boolean;
+  allocatedAt: number;
+  expiresAt: number | undefined;
+  releasedAt: number | undefined;
+  kept: boolean;
+  consumer: { key: string; until: number | undefined } | undefined;
+}
+
+export interface Question {
+  readonly key: string;
+  readonly who: Who;
+  readonly state: 'pending' | 'active' | 'reserved';
+  readonly requested: number | undefined;
+  readonly ttl: number | undefined;
+}
+
+export interface Answer {
+  readonly outcome: string;
+  readonly addr?: number | undefined;
+  readonly generation?: number | undefined;
+  readonly until?: number | undefined;
+}
+
+/** A compare-and-set on one owner of one address. */
+export interface Held {
+  readonly addr: number;
+  readonly generation: number;
+  readonly key: string;
+}
+
+const MINUTE = 60_000_000;
+
+export const LEASE = 2 * MINUTE;
+
+function holderOf(model: Model, key: string): number | undefined {
+  for (const [addr, row] of model.rows) if (row.key === key && row.state !== 'released') return addr;
+  return undefined;
+}
+
+function poolOf(model: Model, addr: number): ModelPool {
+  const pool = model.pools.find(({ first, last }) => addr >= first && addr <= last);
+  if (pool === undefined) throw new Error(`no pool has ${String(addr)}`);
+  return pool;
+}
+
+/** Released addresses of a pool, the one that waits longest first. */
+function queue(model: Model, pool: ModelPool): [number, number][] {
+  return [...model.rows]
+    .filter(([addr, row]) => row.state === 'released' && addr >= pool.first && addr <= pool.last)
+    .map(([addr, row]): [number, number] => [addr, row.releasedAt ?? 0])
+    .sort(([a, atA], [b, atB]) => atA - atB || a - b);
+}
+
+function closedReason(model: Model): string | undefined {
+  if (model.failedOver) return 'timeline_changed';
+  return model.mode === 'open' ? undefined : model.mode;
+}
+
+/** Answers a group, in the order of its questions. */
+export function allocateInModel(model: Model, pool: ModelPool, questions: readonly Question[]): Answer[] {
+  const closed = closedReason(model) ?? (pool.paused ? 'pool_paused' : undefined);
+  if (closed !== undefined) return questions.map(() => [closed]);
+  const mayAsk = questions.filter(({ who }) => who.cluster === undefined || model.clusters.has(who.cluster));
+  const replayed = new Set(mayAsk.filter(({ key }) => holderOf(model, key) !== undefined).map(({ key }) => key));
+  replayed.forEach((key) => {
+    renewLease(model, key);
+  });
+  const fresh = mayAsk.filter(({ key }) => !replayed.has(key));
+  const named = placeNamed(model, pool, fresh);
+  const unnamed = fresh.filter(({ key, requested }) => requested === undefined && !named.has(key));
+  placeNext(
+    model,
+    pool,
+    firstOfEach(unnamed, ({ key }) => key),
+  );
+  return questions.map((question) =>
+    mayAsk.includes(question) ? answer(model, pool, question, replayed) : ['not_adopted'],
+  );
+}
+
+function renewLease(model: Model, key: string): void {
+  const row = model.rows.get(holderOf(model, key) ?? -1);
+  if (row?.state === 'pending') row.expiresAt = Math.max(row.expiresAt ?? 0, model.now + LEASE);
+}
+
+function firstOfEach<T>(items: readonly T[], by: (item: T) => unknown): T[] {
+  const seen = new Set<unknown>();
+  return items.filter((item) => !seen.has(by(item)) && seen.add(by(item)));
+}
+
+/** Those that ask for one address; of several for one address the first is looked at. Returns the keys that asked. */
+function placeNamed(model: Model, pool: ModelPool, fresh: readonly Question[]): Set<string> {
+  const inRange = fresh.filter(({ requested: addr = -1 }) => addr >= pool.first && addr <= pool.last);
+  const named = firstOfEach(
+    firstOfEach(inRange, ({ key }) => key),
+    ({ requested }) => requested,
+  );
+  for (const question of named) {
+    const addr = question.requested ?? -1;
+    const row = model.rows.get(addr);
+    if (row === undefined || mayTake(model, pool, row, question.who)) place(model, pool, addr, question);
+  }
+  return new Set(named.map(({ key }) => key));
+}
+
+function mayTake(model: Model, pool: ModelPool, row: ModelRow, who: Who): boolean {
+  const same = (...parts: (keyof Who)[]) =>
+    parts.every((part) => who[part] !== undefined && who[part] === row.who[part]);
+  if (row.kept) return same('cluster', 'kind', 'namespace');
+  if (row.state !== 'released') return false;
+  if ((row.releasedAt ?? 0) <= model.now - pool.reuseDelay) return true;
+  if (same('cluster', 'kind', 'namespace', 'name')) return true;
+  return who.cluster === undefined && row.who.cluster === undefined && same('device');
+}
+
+/** Never-used addresses in their order, then those released longest ago. */
+function placeNext(model: Model, pool: ModelPool, questions: readonly Question[]): void {
+  const waiting = [...questions];
+  while (waiting.length > 0 && pool.next <= pool.last) {
+    const question = model.rows.has(pool.next) ? undefined : waiting.shift();
+    if (question !== undefined) place(model, pool, pool.next, question);
+    pool.next += 1;
+  }
+  const reusable = queue(model, pool).filter(([, releasedAt]) => releasedAt <= model.now - pool.reuseDelay);
+  for (const [addr, releasedAt] of reusable) {
+    const question = waiting.shift();
+    if (question === undefined) return;
+    place(model, pool, addr, question);
+    pool.lastReuse = releasedAt;
+  }
+}
+
+function place(model: Model, pool: ModelPool, addr: number, { key, who, state, ttl }: Question): void {
+  const before = model.rows.get(addr);
+  const kept = before?.kept === true;
+  const period = ttl ?? (who.cluster === undefined ? pool.autoRelease : undefined);
+  const expiry = { pending: model.now + LEASE, active: period && model.now + period, reserved: undefined }[state];
+  model.rows.set(addr, {
+    state: kept ? 'reserved' : state,
+    generation: (before?.generation ?? 0) + 1,
+    key,
+    who,
+    lostTail: false,
+    allocatedAt: model.now,
+    expiresAt: kept ? undefined : expiry,
+    releasedAt: undefined,
+    kept: false,
+    consumer: before?.consumer,
+  });
+}
+
+function answer(model: Model, pool: ModelPool, question: Question, replayed: ReadonlySet<string>): Answer {
+  const addr = holderOf(model, question.key);
+  if (addr !== undefined) {
+    const isOther = question.requested !== undefined && question.requested !== addr;
+    if (isOther || poolOf(model, addr) !== pool) return ['key_conflict'];
+    const row = model.rows.get(addr);
+    return [replayed.has(question.key) ? 'replayed' : 'allocated', addr, row?.generation, row?.expiresAt];
+  }
+  const { requested } = question;
+  if (requested === undefined) return pool.next <= pool.last ? ['retry'] : ['exhausted', nextReuse(model, pool)];
+  if (requested < pool.first || requested > pool.last) return ['out_of_range'];
+  const holder = model.rows.get(requested);
+  const until = holder?.releasedAt === undefined ? holder?.expiresAt : holder.releasedAt + pool.reuseDelay;
+  return ['in_use', requested, undefined, until];
+}
+
+function nextReuse(model: Model, pool: ModelPool): number | undefined {
+  const [head] = queue(model, pool);
+  return head && head[1] + pool.reuseDelay;
+}
+
+export function releaseInModel(model: Model, { addr, generation, key }: Held, force: boolean): string {
+  const row = model.rows.get(addr);
+  if (row === undefined) return 'unknown';
+  if (row.generation !== generation || row.key !== key) return 'not_owner';
+  if (row.state === 'released') return 'already_released';
+  if (!force && (row.state === 'reserved' || row.state === 'orphaned')) return 'needs_force';
+  if (!force && row.consumer !== undefined) return 'has_consumer';
+  free(model, addr, row);
+  return 'released';
+}
+
+function free(model: Model, addr: number, row: ModelRow): void {
+  const releasedAt = Math.max(model.now, poolOf(model, addr).lastReuse + 1);
+  Object.assign(row, { state: 'released', releasedAt, expiresAt: undefined, kept: false, consumer: undefined });
+}
+
+export function releaseLeaseInModel(model: Model, { addr, generation, key }: Held): string {
+  const row = model.rows.get(addr);
+  if (row === undefined) return 'unknown';
+  if (row.generation !== generation || row.key !== key) return 'not_owner';
+  if (row.state === 'released') return 'already_released';
+  if (row.state !== 'pending' || (row.expiresAt ?? 0) >= model.now) return 'renewed';
+  free(model, addr, row);
+  return 'released';
+}
+
+export function bindInModel(model: Model, addr: number, key: string, boundKey: string, who: Who): string {
+  const row = model.rows.get(addr);
+  if (row === undefined) return 'unknown';
+  if (row.key === boundKey && row.state === 'active') return 'bound';
+  const mine = row.key === key && row.who.cluster === who.cluster && row.who.namespace === who.namespace;
+  const holder = holderOf(model, boundKey);
+  if (!mine || row.who.kind !== who.kind || !['pending', 'released', 'orphaned'].includes(row.state)) return 'conflict';
+  if (holder !== undefined && holder !== addr) return 'conflict';
+  Object.assign(row, { state: 'active', key: boundKey, who, expiresAt: undefined, releasedAt: undefined });
+  return 'bound';
+}
+
+export function keepInModel(model: Model, { addr, generation, key }: Held): string {
+  const row = model.rows.get(addr);
+  if (row === undefined) return 'unknown';
+  if (row.generation !== generation || row.key !== key) return 'not_owner';
+  if (row.state !== 'reserved') return 'not_reserved';
+  row.kept = true;
+  return 'kept';
+}
+
+export function renewInModel(model: Model, { addr, generation, key }: Held, ttl: number | undefined): Answer {
+  const row = model.rows.get(addr);
+  if (row === undefined) return ['unknown'];
+  if (row.generation !== generation || row.key !== key || row.state !== 'active') return ['not_owner'];
+  if (row.expiresAt === undefined) return ['never_expires'];
+  const period = ttl ?? poolOf(model, addr).autoRelease;
+  if (period !== undefined) row.expiresAt = model.now + period;
+  return ['renewed', undefined, undefined, row.expiresAt];
+}
+
+/** Devices whose time is over. */
+export function expireInModel(model: Model, limit: number): number[] {
+  const due = [...model.rows]
+    .filter(([, { state, who }]) => (state === 'active' || state === 'pending') && who.cluster === undefined)
+    .filter(([, { expiresAt }]) => expiresAt !== undefined && expiresAt < model.now)
+    .sort(([a, rowA], [b, rowB]) => (rowA.expiresAt ?? 0) - (rowB.expiresAt ?? 0) || a - b)
+    .slice(0, limit);
+  for (const [addr, row] of due) free(model, addr, row);
+  return due.map(([addr]) => addr).sort((a, b) => a - b);
+}
+
+/** Pending addresses of a cluster whose lease is over, longest over first. */
+export function expiredLeasesInModel(model: Model, cluster: string): number[] {
+  return [...model.rows]
+    .filter(([, { state, who }]) => state === 'pending' && who.cluster === cluster)
+    .filter(([, { expiresAt = 0 }]) => expiresAt < model.now)
+    .sort(([a, rowA], [b, rowB]) => (rowA.expiresAt ?? 0) - (rowB.expiresAt ?? 0) || a - b)
+    .map(([addr]) => addr);
+}
+
+export function adoptInModel(model: Model, addr: number, key: string, who: Who, state: 'active' | 'reserved'): Answer {
+  if (who.cluster === undefined || !model.clusters.has(who.cluster)) return ['not_registered'];
+  const holder = holderOf(model, key);
+  const row = model.rows.get(addr);
+  if (holder === addr) return ['held', undefined, row?.generation];
+  if (holder !== undefined) return ['key_conflict'];
+  const sameObject = row?.who.cluster === who.cluster && row.who.uid === who.uid && who.uid !== undefined;
+  const isFree = row === undefined || row.state === 'released';
+  if (!isFree && !(row.state === 'orphaned' && (row.lostTail || sameObject))) return ['conflict'];
+  const generation = (row?.generation ?? 0) + 1;
+  const times = { allocatedAt: model.now, expiresAt: undefined, releasedAt: undefined };
+  const consumer = row?.consumer;
+  model.rows.set(addr, { state, generation, key, who, lostTail: false, ...times, kept: false, consumer });
+  return ['adopted', undefined, generation];
+}
+
+export interface ConsumerQuestion {
+  readonly claimKey: string;
+  readonly expected: string | undefined;
+  readonly key: string;
+  /** Absent: the object was seen. */
+  readonly lease: number | undefined;
+}
+
+export function takeConsumerInModel(model: Model, { claimKey, expected, key, lease }: ConsumerQuestion): Answer {
+  const closed = closedReason(model);
+  if (closed !== undefined && lease !== undefined) return [closed];
+  const addr = holderOf(model, claimKey);
+  const row = model.rows.get(addr ?? -1);
+  if (row === undefined || row.kept || (row.state !== 'active' && row.state !== 'reserved')) return ['unknown'];
+  const { consumer } = row;
+  const elsewhere = [...model.rows.values()].some((other) => other !== row && other.consumer?.key === key);
+  const isSeen = consumer?.key === key && consumer.until === undefined;
+  if ((consumer?.key === expected || consumer?.key === key) && !isSeen && !elsewhere) {
+    const before = consumer?.key === key ? (consumer.until ?? 0) : 0;
+    row.consumer = { key, until: lease === undefined ? undefined : Math.max(before, model.now + lease) };
+  }
+  return row.consumer?.key === key ? ['taken', addr, undefined, row.consumer.until] : ['in_use'];
+}
+
+export function dropConsumerInModel(model: Model, addr: number, key: string): string {
+  const row = model.rows.get(addr);
+  if (row?.consumer?.key !== key) return 'not_consumer';
+  row.consumer = undefined;
+  return 'dropped';
+}
+
+export function pauseInModel(pool: ModelPool, paused: boolean): string {
+  if (pool.paused === paused) return 'unchanged';
+  pool.paused = paused;
+  return paused ? 'paused' : 'resumed';
+}
+
+export function growInModel(pool: ModelPool, last: number): string {
+  if (last === pool.last) return 'unchanged';
+  if (last < pool.last) return 'would_shrink';
+  pool.last = last;
+  return 'grown';
+}
+
+/** What was handed out last may be forgotten: the next addresses in the order of allocation are taken out of play. */
+export function recoverInModel(model: Model): void {
+  if (!model.failedOver) return;
+  model.failedOver = false;
+  model.incarnation += 1;
+  model.mode = 'recovering';
+  for (const pool of model.pools) loseTail(model, pool);
+  for (const [addr, row] of model.rows) giveTime(model, addr, row);
+  openIfReady(model);
+}
+
+function loseTail(model: Model, pool: ModelPool): void {
+  const neverUsed = [];
+  for (let addr = pool.next; addr <= pool.last && neverUsed.length < model.lostTail; addr++) {
+    if (!model.rows.has(addr)) neverUsed.push(addr);
+  }
+  const reusableSoon = queue(model, pool)
+    .filter(([, releasedAt]) => releasedAt <= model.now - pool.reuseDelay + 5 * MINUTE)
+    .slice(0, model.lostTail - neverUsed.length)
+    .map(([addr]) => addr);
+  pool.next = Math.max(pool.next, (neverUsed.at(-1) ?? 0) + 1);
+  for (const addr of [...neverUsed, ...reusableSoon]) {
+    model.rows.set(addr, {
+      state: 'orphaned',
+      generation: (model.rows.get(addr)?.generation ?? 0) + 1,
+      key: `lost-tail/${String(model.incarnation)}/${String(addr)}`,
+      who: {},
+      lostTail: true,
+      allocatedAt: model.now,
+      expiresAt: undefined,
+      releasedAt: undefined,
+      kept: false,
+      consumer: undefined,
+    });
+  }
+}
+
+/** A renewal may be among what was lost. */
+function giveTime(model: Model, addr: number, row: ModelRow): void {
+  if (row.state !== 'active' || row.who.cluster !== undefined || row.expiresAt === undefined) return;
+  const period = poolOf(model, addr).autoRelease ?? row.expiresAt - row.allocatedAt;
+  row.expiresAt = Math.max(row.expiresAt, model.now + period);
+}
+
+function openIfReady(model: Model): void {
+  if ([...model.clusters.values()].every((asserted) => asserted === model.incarnation)) model.mode = 'open';
+}
+
+export function reassertInModel(model: Model, cluster: string): string {
+  model.clusters.set(cluster, model.incarnation);
+  openIfReady(model);
+  return model.mode;
+}

@@ -1,0 +1,502 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { z } from 'zod';
+import { adopt } from '../../ledger/adopt.ts';
+import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/allocate.ts';
+import { bind } from '../../ledger/bind.ts';
+import { dropConsumer, takeConsumer } from '../../ledger/consumer.ts';
+import { expireDevices } from '../../ledger/expire.ts';
+import { expiredLeases, releaseExpiredLeases } from '../../ledger/expired-leases.ts';
+import type { HeldItem } from '../../ledger/held-item.ts';
+import { keepReserved } from '../../ledger/keep-reserved.ts';
+import type { Owner } from '../../ledger/owner.ts';
+import { growPool, pausePool } from '../../ledger/pools.ts';
+import { reasserted, recover } from '../../ledger/recovery.ts';
+import { release } from '../../ledger/release.ts';
+import { renew } from '../../ledger/renew.ts';
+import { macToNumber, numberToMac } from '../../mac/mac-address.ts';
+import { auditEntries, replay, tableRows } from './ledger-audit-replay.ts';
+import { LEASE_SECONDS, ledgerOfThisFile, type TestLedger } from './ledger-fixture.ts';
+import * as inModel from './ledger-model.ts';
+import type { Answer, Held, Model, ModelPool, Who } from './ledger-model.ts';
+
+/*
+ * Random histories of all operations on two pools of 16 addresses: small pools find bugs, since everything meets
+ * everything. After each step the ledger's answer and its whole table must equal the model's.
+ *
+ * ROCK_MAC_PROPERTY_SECONDS=600 searches longer; a failure prints the seed and the path with which it comes again.
+ */
+const SECONDS = Number(process.env['ROCK_MAC_PROPERTY_SECONDS'] ?? 15);
+
+const ledger = ledgerOfThisFile();
+const by = { actor: 'test', reason: 'test' };
+const START = Date.UTC(2030, 0, 1);
+const SECOND = 1_000_000;
+
+/** Where the pools begin; behind each is room to grow. */
+const FIRST = { tiny: 0xa4_58_0f_10_00_00, other: 0xa4_58_0f_10_01_00 };
+
+function newModel(): Model {
+  const pool = (name: keyof typeof FIRST, reuseDelay: number, autoRelease: number | undefined): ModelPool => {
+    const first = FIRST[name];
+    return { name, first, last: first + 15, next: first, paused: false, reuseDelay, autoRelease, lastReuse: -Infinity };
+  };
+  return {
+    now: 0,
+    incarnation: 1,
+    mode: 'open',
+    failedOver: false,
+    lostTail: 2,
+    pools: [pool('tiny', 60 * SECOND, 3_600 * SECOND), pool('other', 600 * SECOND, undefined)],
+    rows: new Map(),
+    clusters: new Map([['c1', 1]]),
+  };
+}
+
+/** The ledger as it was before the first question. Triggers are off for the one session that does it. */
+async function emptyLedger({ sql }: TestLedger): Promise<void> {
+  await sql(`
+    begin;
+    set local session_replication_role = replica;
+    truncate rock_mac.addresses, rock_mac.audit_log, rock_mac.clusters;
+    delete from rock_mac.pools;
+    insert into rock_mac.pools (name, first, last, next_addr, auto_release, reuse_delay, changed_by)
+    values ('tiny', ${String(FIRST.tiny)}, ${String(FIRST.tiny + 15)}, ${String(FIRST.tiny)}, '1 hour', '1 minute', 'test'),
+           ('other', ${String(FIRST.other)}, ${String(FIRST.other + 15)}, ${String(FIRST.other)}, null, '10 minutes', 'test');
+    insert into rock_mac.clusters (cluster_id, name, adopted_at, asserted, changed_by) values ('c1', 'one', now(), 1, 'test');
+    update rock_mac.ledger_state set incarnation = 1, mode = 'open', lost_tail = 2, timeline = rock_mac.current_timeline();
+    commit`);
+}
+
+async function setClock({ sql }: TestLedger, now: number): Promise<void> {
+  await sql(`create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
+             return timestamptz '${new Date(START).toISOString()}' + interval '${String(now)} microseconds'`);
+}
+
+const microseconds = (column: string) =>
+  `(extract(epoch from ${column}) * 1000000)::bigint - ${String(START * 1_000)} as ${column}`;
+
+const tableRow = z.object({
+  addr: z.int(),
+  state: z.string(),
+  generation: z.int(),
+  holder_key: z.string(),
+  expires_at: z.int().nullable(),
+  released_at: z.int().nullable(),
+  kept: z.boolean(),
+  consumer_key: z.string().nullable(),
+  consumer_expires_at: z.int().nullable(),
+});
+
+function tableOf({ db }: TestLedger) {
+  return db.query({
+    text: `select addr, state, generation, holder_key, ${microseconds('expires_at')}, ${microseconds('released_at')},
+             kept_since is not null as kept, consumer_key, ${microseconds('consumer_expires_at')}
+           from rock_mac.addresses order by addr`,
+    values: [],
+    row: tableRow,
+  });
+}
+
+function modelTable(model: Model): z.infer<typeof tableRow>[] {
+  return [...model.rows]
+    .sort(([a], [b]) => a - b)
+    .map(([addr, row]) => ({
+      addr,
+      state: row.state,
+      generation: row.generation,
+      holder_key: row.key,
+      expires_at: row.expiresAt ?? null,
+      released_at: row.releasedAt ?? null,
+      kept: row.kept,
+      consumer_key: row.consumer?.key ?? null,
+      consumer_expires_at: row.consumer?.until ?? null,
+    }));
+}
+
+const time = (date: Date | undefined) => (date === undefined ? undefined : (Number(date) - START) * 1_000);
+
+/** Times of answers come in milliseconds; the table is compared to the microsecond. */
+const toMilliseconds = ([outcome, addr, generation, until]: Answer): Answer => [
+  outcome,
+  addr,
+  generation,
+  until === undefined ? undefined : Math.floor(until / 1_000) * 1_000,
+];
+
+function allocationAnswer(answer: AllocationOutcome): Answer {
+  switch (answer.outcome) {
+    case 'allocated':
+    case 'replayed':
+      return [answer.outcome, macToNumber(answer.mac), answer.generation, time(answer.expiresAt)];
+    case 'in_use':
+      return [answer.outcome, macToNumber(answer.mac), undefined, time(answer.holder.until)];
+    case 'exhausted':
+      return [answer.outcome, time(answer.nextReuseAt)];
+    case 'not_open':
+      return [answer.why];
+    default:
+      return [answer.outcome];
+  }
+}
+
+/** Ten askers: devices, pods of two namespaces, claims, and one of a cluster that nobody has registered. */
+const ASKERS = [
+  'device-0',
+  'device-1',
+  'device-2',
+  'pod-0',
+  'pod-1',
+  'pod-2',
+  'claim-0',
+  'claim-1',
+  'claim-2',
+  'stranger',
+];
+
+function whoIs(asker: string): Who {
+  const [kind, number] = asker.split('-');
+  if (kind === 'device') return { device: `vm-${String(number)}` };
+  const object = { namespace: `team-${String(Number(number) % 2)}`, name: `${asker}-name`, uid: `uid-${asker}` };
+  if (kind === 'claim') return { ...object, cluster: 'c1', kind: 'MacAllocation' };
+  return { ...object, cluster: kind === 'pod' ? 'c1' : 'c2', kind: 'Pod' };
+}
+
+function ownerOf(who: Who): (Owner & { uid: string }) | undefined {
+  const { cluster: clusterId, kind = '', namespace = '', name = '', uid = '' } = who;
+  return clusterId === undefined ? undefined : { clusterId, kind, namespace, name, uid, nic: 'eth0' };
+}
+
+const boundKey = (asker: string, addr: number) => `bound-${asker}-${String(addr)}`;
+
+function toRequest(pool: string, asker: string, question: inModel.Question): AllocationRequest {
+  const { key, who, state, requested, ttl } = question;
+  return {
+    key,
+    pool,
+    state,
+    owner: ownerOf(who),
+    device: who.device === undefined ? undefined : { id: who.device, type: 'vm' },
+    requested: requested === undefined ? undefined : numberToMac(requested),
+    ttlSeconds: ttl === undefined ? undefined : ttl / SECOND,
+    metadata: { asker, nothing: null, list: [1, null, { deep: null }] },
+    requester: `user of ${asker}`,
+    actor: 'test',
+  };
+}
+
+/** A step of a history. What it is about depends on what is there when its turn comes. */
+interface Step {
+  readonly text: string;
+  /** Asks the model and then the ledger; both answers are compared. */
+  readonly run: (model: Model, real: TestLedger) => Promise<readonly [model: unknown, real: unknown]>;
+}
+
+const place = fc.nat(17);
+const nth = fc.nat(40);
+const asker = fc.constantFrom(...ASKERS);
+const poolIndex = fc.constantFrom(0, 0, 0, 1);
+
+function poolAt(model: Model, index: number): ModelPool {
+  const pool = model.pools[index];
+  if (pool === undefined) throw new Error('there are two pools');
+  return pool;
+}
+
+/** Some address that has a row, or one that has none. */
+function someAddr(model: Model, index: number): number {
+  const addrs = [...model.rows.keys()];
+  return addrs[index % (addrs.length + 1)] ?? FIRST.tiny + (index % 16);
+}
+
+/** The owner of some address as a caller knows it, who may have been asleep for too long. */
+function heldItem(model: Model, index: number, stale: 'no' | 'generation' | 'key'): Held {
+  const addr = someAddr(model, index);
+  const { generation = 1, key = 'nobody' } = model.rows.get(addr) ?? {};
+  return { addr, generation: generation + (stale === 'generation' ? 1 : 0), key: stale === 'key' ? 'other' : key };
+}
+
+const stale = fc.constantFrom('no' as const, 'no' as const, 'no' as const, 'generation' as const, 'key' as const);
+const toItem = ({ addr, ...rest }: Held): HeldItem => ({ mac: numberToMac(addr), ...rest });
+const outcomeOf = ([first]: readonly { readonly outcome: string }[]) => first?.outcome;
+
+const wish = fc.record({
+  asker,
+  reserve: fc.boolean(),
+  requested: fc.option(place, { freq: 3, nil: undefined }),
+  ttl: fc.option(fc.constant(900 * SECOND), { freq: 3, nil: undefined }),
+});
+
+function question(
+  pool: ModelPool,
+  { asker: key, reserve, requested, ttl }: typeof wish extends fc.Arbitrary<infer W> ? W : never,
+) {
+  const state = reserve ? 'reserved' : key.startsWith('pod') || key === 'stranger' ? 'pending' : 'active';
+  return {
+    key,
+    who: whoIs(key),
+    state,
+    requested: requested === undefined ? undefined : pool.first + requested,
+    ttl,
+  } as const;
+}
+
+const allocateStep = fc
+  .tuple(poolIndex, fc.array(wish, { minLength: 1, maxLength: 5 }))
+  .map(([index, wishes]): Step => ({
+    text: `allocate from pool ${String(index)}: ${JSON.stringify(wishes)}`,
+    run: async (model, { db }) => {
+      const pool = poolAt(model, index);
+      const questions = wishes.map((one) => question(pool, one));
+      const requests = questions.map((one) => toRequest(pool.name, one.key, one));
+      const answers = await allocate(db, pool.name, requests, {
+        leaseSeconds: LEASE_SECONDS,
+        incarnation: model.incarnation,
+      });
+      return [
+        inModel.allocateInModel(model, pool, questions).map(toMilliseconds),
+        answers.map(allocationAnswer).map(toMilliseconds),
+      ];
+    },
+  }));
+
+const releaseStep = fc.tuple(nth, stale, fc.boolean()).map(([index, how, force]): Step => ({
+  text: `release ${String(index)}, ${how} stale${force ? ', by force' : ''}`,
+  run: async (model, { db }) => {
+    const item = heldItem(model, index, how);
+    const got = await release(db, [toItem(item)], { ...by, force });
+    return [inModel.releaseInModel(model, item, force), outcomeOf(got)];
+  },
+}));
+
+const bindStep = fc.tuple(nth, fc.option(asker, { freq: 2, nil: undefined })).map(([index, other]): Step => ({
+  text: `bind ${String(index)} to ${other ?? 'its asker'}`,
+  run: async (model, { db }) => {
+    const addr = someAddr(model, index);
+    const key = other ?? model.rows.get(addr)?.key ?? 'nobody';
+    const who = whoIs(key);
+    const owner = ownerOf(who) ?? {
+      clusterId: 'c1',
+      kind: 'Pod',
+      namespace: 'team-0',
+      name: 'x',
+      uid: 'x',
+      nic: 'eth0',
+    };
+    const bound = boundKey(key, addr);
+    const got = await bind(db, [{ mac: numberToMac(addr), key, boundKey: bound, owner }], 'test');
+    const asked = { ...who, cluster: owner.clusterId, kind: owner.kind, namespace: owner.namespace };
+    return [inModel.bindInModel(model, addr, key, bound, asked), outcomeOf(got)];
+  },
+}));
+
+const keepStep = fc.tuple(nth, stale).map(([index, how]): Step => ({
+  text: `keep ${String(index)} reserved, ${how} stale`,
+  run: async (model, { db }) => {
+    const item = heldItem(model, index, how);
+    const got = await keepReserved(db, [toItem(item)], by);
+    return [inModel.keepInModel(model, item), outcomeOf(got)];
+  },
+}));
+
+const renewStep = fc.tuple(nth, stale, fc.boolean()).map(([index, how, own]): Step => ({
+  text: `renew ${String(index)}, ${how} stale, for ${own ? 'a time of its own' : "the pool's period"}`,
+  run: async (model, { db }) => {
+    const item = heldItem(model, index, how);
+    const [got] = await renew(db, [{ ...toItem(item), ttlSeconds: own ? 500 : undefined }]);
+    const until = got?.outcome === 'renewed' ? time(got.expiresAt) : undefined;
+    const answer: Answer = [got?.outcome ?? '', undefined, undefined, until];
+    return [toMilliseconds(inModel.renewInModel(model, item, own ? 500 * SECOND : undefined)), answer];
+  },
+}));
+
+const expireStep = fc.constantFrom(1, 100).map((limit): Step => ({
+  text: `expire ${String(limit)}`,
+  run: async (model, { db }) => {
+    const got = await expireDevices(db, { limit, actor: 'test' });
+    return [inModel.expireInModel(model, limit), got.map(macToNumber)];
+  },
+}));
+
+const leaseStep = fc.tuple(nth, stale).map(([index, how]): Step => ({
+  text: `free the leases that are over, and ${String(index)}, ${how} stale`,
+  run: async (model, { db }) => {
+    const over = await expiredLeases(db, 'c1', 100);
+    const wanted = inModel.expiredLeasesInModel(model, 'c1');
+    const items = [
+      ...over.map(({ mac, generation, key }) => ({ addr: macToNumber(mac), generation, key })),
+      heldItem(model, index, how),
+    ];
+    const got = [];
+    for (const item of items) got.push(outcomeOf(await releaseExpiredLeases(db, [toItem(item)], by)));
+    return [
+      [wanted, items.map((item) => inModel.releaseLeaseInModel(model, item))],
+      [over.map((row) => macToNumber(row.mac)), got],
+    ];
+  },
+}));
+
+const adoptStep = fc
+  .tuple(asker, nth, place, fc.boolean(), fc.boolean())
+  .map(([who, index, at, known, reserved]): Step => ({
+    text: `adopt ${known ? `row ${String(index)}` : `address ${String(at)}`} for ${who}`,
+    run: async (model, { db }) => {
+      const addr = known ? someAddr(model, index) : FIRST.tiny + Math.min(at, 15);
+      const state = reserved ? 'reserved' : 'active';
+      const owner = ownerOf(whoIs(who)) ?? {
+        clusterId: 'c2',
+        kind: 'Pod',
+        namespace: 'n',
+        name: 'x',
+        uid: 'x',
+        nic: '',
+      };
+      const key = boundKey(who, addr);
+      const [got] = await adopt(db, [{ mac: numberToMac(addr), key, owner, state, requester: 'test' }], 'test');
+      const generation = got !== undefined && 'generation' in got ? got.generation : undefined;
+      const answer = [got?.outcome, undefined, generation].filter((part, place) => place === 0 || part !== undefined);
+      const wanted = inModel
+        .adoptInModel(model, addr, key, whoIs(who), state)
+        .filter((part, place) => place === 0 || part !== undefined);
+      return [wanted, answer];
+    },
+  }));
+
+const takeStep = fc.tuple(nth, fc.nat(2), fc.boolean(), fc.boolean()).map(([index, user, isSeen, knows]): Step => ({
+  text: `consumer ${String(user)} takes ${String(index)}${isSeen ? ', seen' : ''}${knows ? ', knowing who has it' : ''}`,
+  run: async (model, { db }) => {
+    const inCluster = [...model.rows.values()].filter(({ who }) => who.cluster !== undefined);
+    const row = inCluster[index % Math.max(1, inCluster.length)];
+    const claimKey = row?.key ?? 'nobody';
+    const expected = knows ? row?.consumer?.key : undefined;
+    const key = `user-${String(user)}`;
+    const item = { claimKey, expected, key, kind: 'Pod', name: key, nic: 'eth0' };
+    const [got] = await takeConsumer(db, [item], { actor: 'test', leaseSeconds: isSeen ? undefined : LEASE_SECONDS });
+    const question = { claimKey, expected, key, lease: isSeen ? undefined : inModel.LEASE };
+    const wanted = toMilliseconds(inModel.takeConsumerInModel(model, question));
+    if (got?.outcome === 'taken') return [wanted, [got.outcome, macToNumber(got.mac), undefined, time(got.expiresAt)]];
+    return [wanted[0], got?.outcome === 'not_open' ? got.why : got?.outcome];
+  },
+}));
+
+const dropStep = fc.tuple(nth, fc.nat(2)).map(([index, user]): Step => ({
+  text: `consumer ${String(user)} leaves ${String(index)}`,
+  run: async (model, { db }) => {
+    const used = [...model.rows].filter(([, { consumer }]) => consumer !== undefined);
+    const addr = used[index % Math.max(1, used.length)]?.[0] ?? FIRST.tiny;
+    const consumerKey = `user-${String(user)}`;
+    const got = await dropConsumer(db, [{ mac: numberToMac(addr), consumerKey }], by);
+    return [inModel.dropConsumerInModel(model, addr, consumerKey), outcomeOf(got)];
+  },
+}));
+
+const pauseStep = fc.tuple(poolIndex, fc.boolean()).map(([index, paused]): Step => ({
+  text: `${paused ? 'pause' : 'resume'} pool ${String(index)}`,
+  run: async (model, { db }) => {
+    const pool = poolAt(model, index);
+    return [inModel.pauseInModel(pool, paused), await pausePool(db, pool.name, paused, 'test')];
+  },
+}));
+
+const growStep = fc.tuple(poolIndex, fc.nat(20)).map(([index, size]): Step => ({
+  text: `grow pool ${String(index)} to ${String(size + 1)}`,
+  run: async (model, { db }) => {
+    const pool = poolAt(model, index);
+    const last = pool.first + size;
+    return [inModel.growInModel(pool, last), await growPool(db, pool.name, numberToMac(last), 'test')];
+  },
+}));
+
+/** Also backwards: the clock of a promoted standby may run behind. */
+const timeStep = fc.constantFrom(-90, 1, 1, 45, 61, 121, 601, 3_601).map((seconds): Step => ({
+  text: `${String(seconds)} s pass`,
+  run: async (model, real) => {
+    model.now += seconds * SECOND;
+    await setClock(real, model.now);
+    return [undefined, undefined];
+  },
+}));
+
+const failOverStep = fc.constant<Step>({
+  text: 'the database fails over',
+  run: async (model, { sql }) => {
+    model.failedOver = true;
+    await sql(`update rock_mac.ledger_state set timeline = 'before'`);
+    return [undefined, undefined];
+  },
+});
+
+const recoverStep = fc.constant<Step>({
+  text: 'recover',
+  run: async (model, { db }) => {
+    const incarnation = await recover(db, { expected: model.incarnation, actor: 'test' });
+    inModel.recoverInModel(model);
+    return [model.incarnation, incarnation];
+  },
+});
+
+const reassertStep = fc.constant<Step>({
+  text: 'the cluster re-asserts',
+  run: async (model, { db }) => {
+    const got = await reasserted(db, { clusterId: 'c1', incarnation: model.incarnation }, 'test');
+    return [inModel.reassertInModel(model, 'c1'), got];
+  },
+});
+
+const often = (step: fc.Arbitrary<Step>, weight: number) => ({ arbitrary: step, weight });
+
+const history = fc.array(
+  fc.oneof(
+    often(allocateStep, 12),
+    often(releaseStep, 6),
+    often(bindStep, 5),
+    often(keepStep, 2),
+    often(renewStep, 2),
+    often(expireStep, 2),
+    often(leaseStep, 2),
+    often(adoptStep, 3),
+    often(takeStep, 4),
+    often(dropStep, 2),
+    often(pauseStep, 1),
+    often(growStep, 1),
+    often(timeStep, 6),
+    often(failOverStep, 1),
+    often(recoverStep, 2),
+    often(reassertStep, 3),
+  ),
+  { minLength: 20, maxLength: 80, size: 'max' },
+);
+
+function checkPools(model: Model): void {
+  for (const addr of model.rows.keys()) {
+    expect(model.pools.some(({ first, last }) => addr >= first && addr <= last)).toBe(true);
+  }
+}
+
+test(
+  'whatever happens in whatever order, the ledger answers as the rules say, and its audit replayed gives its table',
+  { timeout: SECONDS * 1_000 + 60_000 },
+  async () => {
+    const real = ledger.current;
+    await fc.assert(
+      fc.asyncProperty(history, async (steps) => {
+        const model = newModel();
+        await emptyLedger(real);
+        await setClock(real, 0);
+        for (const [number, { text, run }] of steps.entries()) {
+          const [wanted, got] = await run(model, real);
+          expect(got, `answer ${String(number)}: ${text}`).toEqual(wanted);
+          expect(await tableOf(real), `table after ${String(number)}: ${text}`).toEqual(modelTable(model));
+        }
+        checkPools(model);
+        expect(replay(await auditEntries(real.db))).toEqual(await tableRows(real.db));
+      }),
+      {
+        numRuns: SECONDS * 20,
+        interruptAfterTimeLimit: SECONDS * 1_000,
+        markInterruptAsFailure: false,
+        endOnFailure: process.env['ROCK_MAC_PROPERTY_SHRINK'] === undefined,
+      },
+    );
+  },
+);

@@ -1,0 +1,197 @@
+import { describe, expect, test } from 'vitest';
+import { findByMac, listAddresses } from '../../ledger/find.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
+import {
+  addressesOf,
+  aPod,
+  auditOf,
+  installedGroundOfThisFile,
+  shownAllocations,
+  untilNoAllocations,
+} from './installed-ground.ts';
+
+const installed = installedGroundOfThisFile();
+const REVIEWS = 'rockmac_admission_reviews_total';
+
+async function create(manifest: string): Promise<string> {
+  return await installed().plane.kubectl(['create', '-f', '-', '-o', 'name'], { input: manifest });
+}
+
+async function remove(...pods: string[]): Promise<void> {
+  await installed().plane.kubectl(['delete', 'pod', ...pods]);
+  await untilNoAllocations(installed().plane);
+}
+
+async function untilMirrored(count: number) {
+  return await eventually(
+    async () => {
+      const shown = await shownAllocations(installed().plane);
+      const ready = shown.filter(({ status }) =>
+        status?.conditions.some(({ type, status: is }) => type === 'Bound' && is === 'True'),
+      );
+      if (ready.length !== count) throw new Error(`${String(ready.length)} are bound`);
+      return ready;
+    },
+    { within: 15_000, every: 100 },
+  );
+}
+
+describe('a pod that asks for addresses', () => {
+  test('has one on each network when it is stored, shows them, and gives them back when it is deleted', async () => {
+    const { plane, ledger } = installed();
+    await create(aPod('web', { networks: '[{"name":"blue"},{"name":"storage","interface":"eth5"}]' }));
+    const addresses = await addressesOf(plane, 'web');
+    expect(addresses.map(({ network }) => network)).toEqual(['default/blue', 'default/storage']);
+    const macs = addresses.map((address) => mac(address.mac));
+    expect(new Set(macs).size).toBe(2);
+    for (const each of macs) expect(each).toMatch(/^a4:58:0f:05:/);
+
+    const mirrors = await untilMirrored(2);
+    expect(mirrors.map(({ status }) => status?.mac).sort()).toEqual([...macs].sort());
+    for (const { spec } of mirrors) expect(spec).toMatchObject({ pool: 'kubernetes', consumerRef: { name: 'web' } });
+
+    await remove('web');
+    for (const each of macs) {
+      expect((await findByMac(ledger, each))?.state).toBe('released');
+      const audit = await auditOf(ledger, each);
+      expect(audit.map(({ action }) => action)).toEqual(['allocate', 'bind', 'release']);
+      // Who asked, as the API server knows it; and when, in the order in which it happened.
+      expect(audit[0]?.user).toBe('ground-admin');
+      expect(audit.map(({ actor }) => actor).slice(1)).toEqual(['rock-mac-operator', 'rock-mac-operator']);
+      const times = audit.map(({ timestamp }) => timestamp.getTime());
+      expect(times).toEqual(times.toSorted((a, b) => a - b));
+    }
+  });
+
+  test('may have no name yet: the pods of a ReplicaSet get theirs by the lease that the webhook writes', async () => {
+    const { plane, ledger } = installed();
+    const template = JSON.parse(aPod('unused', { networks: '[{"name":"blue"}]' })) as {
+      metadata: { annotations: object };
+      spec: object;
+    };
+    await plane.kubectl(['create', '-f', '-'], {
+      input: JSON.stringify({
+        apiVersion: 'apps/v1',
+        kind: 'ReplicaSet',
+        metadata: { name: 'many' },
+        spec: {
+          replicas: 3,
+          selector: { matchLabels: { app: 'many' } },
+          template: {
+            metadata: { labels: { app: 'many' }, annotations: template.metadata.annotations },
+            spec: template.spec,
+          },
+        },
+      }),
+    });
+    const mirrors = await untilMirrored(3);
+    const macs = mirrors.map(({ status }) => status?.mac ?? '');
+    expect(new Set(macs).size).toBe(3);
+    const rows = await listAddresses(ledger, { states: ['active'], kind: 'Pod' });
+    expect(rows.map((row) => row.mac).sort()).toEqual(macs.toSorted());
+    // Asked for by the controller that made the pod, as admission saw it.
+    expect(rows[0]?.requester).toBe('system:serviceaccount:kube-system:replicaset-controller');
+    await plane.kubectl(['delete', 'replicaset', 'many']);
+    await untilNoAllocations(plane);
+  });
+
+  test('gets new addresses when it is a copy of a stored one, annotations and all', async () => {
+    const { plane } = installed();
+    await create(aPod('original', { networks: '[{"name":"blue"}]' }));
+    const stored = JSON.parse(await plane.kubectl(['get', 'pod', 'original', '-o', 'json'])) as {
+      metadata: { annotations: Record<string, string> };
+    };
+    await create(aPod('copy', { annotations: stored.metadata.annotations }));
+    const [[original], [copy]] = [await addressesOf(plane, 'original'), await addressesOf(plane, 'copy')];
+    expect(copy?.mac).not.toBe(original?.mac);
+    await remove('original', 'copy');
+  });
+
+  test('may name a free address of its pool, in any notation, and cannot have it twice', async () => {
+    const { plane } = installed();
+    await create(aPod('chooser', { networks: '[{"name":"blue","mac":"A4-58-0F-05-77-01"}]' }));
+    expect(await addressesOf(plane, 'chooser')).toEqual([{ network: 'default/blue', mac: 'a4:58:0f:05:77:01' }]);
+    await expect(create(aPod('rival', { networks: '[{"name":"blue","mac":"a4580f057701"}]' }))).rejects.toThrow(
+      /MAC a4:58:0f:05:77:01 on default\/blue#0 is held by another owner/,
+    );
+    await remove('chooser');
+  });
+
+  test('without any network gets its address in the annotation, and its author a warning', async () => {
+    const { plane } = installed();
+    await create(aPod('plain'));
+    expect((await addressesOf(plane, 'plain')).map((each) => Object.keys(each))).toEqual([['mac']]);
+    await remove('plain');
+  });
+
+  test('that ended gives its addresses back before it is deleted', async () => {
+    const { plane, ledger } = installed();
+    await create(aPod('job', { networks: '[{"name":"blue"}]' }));
+    const [address] = await addressesOf(plane, 'job');
+    await untilMirrored(1);
+    await plane.kubectl([
+      'patch',
+      'pod',
+      'job',
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      '{"status":{"phase":"Succeeded"}}',
+    ]);
+    await untilNoAllocations(plane);
+    expect((await findByMac(ledger, mac(address?.mac ?? '')))?.state).toBe('released');
+    await plane.kubectl(['delete', 'pod', 'job']);
+  });
+
+  test('shows its mirror again when somebody deletes it by hand, and keeps its address', async () => {
+    const { plane, ledger } = installed();
+    await create(aPod('steady', { networks: '[{"name":"blue"}]' }));
+    const [address] = await addressesOf(plane, 'steady');
+    const [mirror] = await untilMirrored(1);
+    await plane.kubectl(['delete', 'macallocation', mirror?.metadata.name ?? '']);
+    const [again] = await untilMirrored(1);
+    expect(again?.status?.mac).toBe(address?.mac);
+    expect((await auditOf(ledger, address?.mac ?? '')).map(({ action }) => action)).toEqual(['allocate', 'bind']);
+    await remove('steady');
+  });
+
+  test('changes nothing in the ledger when it is only tried', async () => {
+    const { plane, ledger } = installed();
+    const before = await listAddresses(ledger, { limit: 10_000 });
+    await plane.kubectl(['create', '--dry-run=server', '-f', '-'], {
+      input: aPod('tried', { networks: '[{"name":"blue"}]' }),
+    });
+    expect(await listAddresses(ledger, { limit: 10_000 })).toEqual(before);
+  });
+});
+
+describe('a pod that the webhook has nothing to do with', () => {
+  test.each([
+    ['did not ask', {}, {}],
+    ['said no', { 'mac.rock-os.io/inject': 'false' }, {}],
+    ['is on the network of its host', { 'mac.rock-os.io/inject': 'true' }, { hostNetwork: true }],
+  ])('because it %s, never reaches it', async (_, annotations, spec) => {
+    const { plane, installation } = installed();
+    const [webhook] = installation.webhooks;
+    const before = await webhook?.metric(REVIEWS);
+    const pod = JSON.parse(aPod('stranger')) as { metadata: { annotations?: object }; spec: object };
+    pod.metadata.annotations = annotations;
+    pod.spec = { ...pod.spec, ...spec };
+    await create(JSON.stringify(pod));
+    expect(await webhook?.metric(REVIEWS)).toBe(before);
+    await plane.kubectl(['delete', 'pod', 'stranger', '--grace-period=0', '--force']);
+    // The counter is no dead one: a pod that asks moves it.
+    await create(aPod('asker'));
+    expect(await webhook?.metric(REVIEWS)).toBe((before ?? 0) + 1);
+    await remove('asker');
+  });
+
+  test('because it is in kube-system, never reaches it', async () => {
+    const { plane, installation } = installed();
+    const before = await installation.webhooks[0]?.metric(REVIEWS);
+    await plane.kubectl(['create', '-n', 'kube-system', '-f', '-'], { input: aPod('system') });
+    expect(await installation.webhooks[0]?.metric(REVIEWS)).toBe(before);
+    await plane.kubectl(['delete', '-n', 'kube-system', 'pod', 'system']);
+  });
+});
