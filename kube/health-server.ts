@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 /** What a probe or a scraper may ask a process of ours, over plain HTTP. */
@@ -67,10 +68,7 @@ async function answer(path: string, options: HealthServerOptions): Promise<Healt
 }
 
 /** Resolves when the server listens; rejects with the reason (a port in use, say). */
-export async function listen(
-  server: Server | import('node:https').Server,
-  at: { host: string; port: number },
-): Promise<void> {
+export async function listen(server: Server | HttpsServer, at: { host: string; port: number }): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.host, () => {

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { addFinalizer, pointer, removeAnnotation, removeFinalizer, setAnnotations } from './json-patch.ts';
+import {
+  addFinalizer,
+  pointer,
+  removeAnnotation,
+  removeFinalizer,
+  setAnnotations,
+  test as testOf,
+} from './json-patch.ts';
 
 const finalizer = 'mac.rock-os.io/release';
 const guard = { op: 'replace', path: '/metadata/resourceVersion', value: '7' };
@@ -32,6 +39,12 @@ describe('a patch of annotations', () => {
     expect(removeAnnotation(object, 'a/b')).toEqual([{ op: 'remove', path: '/metadata/annotations/a~1b' }]);
     expect(removeAnnotation(object, 'c')).toEqual([]);
     expect(removeAnnotation({ metadata: {} }, 'c')).toEqual([]);
+  });
+});
+
+describe('a test', () => {
+  test('is an operation with the value that must stand there', () => {
+    expect(testOf('/spec/running', true)).toEqual({ op: 'test', path: '/spec/running', value: true });
   });
 });
 

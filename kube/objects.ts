@@ -13,7 +13,6 @@ export const ownerReference = z.object({
   controller: z.boolean().optional(),
   blockOwnerDeletion: z.boolean().optional(),
 });
-export type OwnerReference = z.infer<typeof ownerReference>;
 
 export const objectMeta = z.object({
   name: z.string(),

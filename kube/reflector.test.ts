@@ -261,6 +261,18 @@ describe('a reflector that was cut off', () => {
     await reflector.stop();
   });
 
+  test('leaves a server alone for as long as it asks, but not for ever', async () => {
+    const asking = (retryAfterSeconds: number): WatchScript => ({
+      then: new KubeError({ status: 429, message: 'no', retryAfterSeconds }),
+    });
+    const { clock, calls, reflector } = reflect({ lists: [[object('a', '1')]], watches: [asking(5), asking(9_999)] });
+    reflector.start();
+    await clock.advance(100_000);
+    const times = calls.filter((call) => call.includes('watch')).map((call) => Number(call.split(' ')[0]));
+    expect(times).toEqual([0, 6_000, 68_000]);
+    await reflector.stop();
+  });
+
   test('lists again when the server keeps refusing its position, but not when it is only overloaded', async () => {
     const many = (status: number): Scripts => ({
       lists: [[object('a', '1')]],

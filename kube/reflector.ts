@@ -229,7 +229,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   }
 
   async function recover(error: unknown): Promise<void> {
-    const delayMs = backoffMs(failures, timing.backoff, random);
+    const delayMs = askedDelayMs(error) + backoffMs(failures, timing.backoff, random);
     metrics?.restarted?.({ resource: name, reason: reasonOf(error) });
     if (positionIsDoubtful(error, failures)) resourceVersion = undefined;
     if (isGone(error)) logger.info({ delayMs }, 'the watch lost its thread, listing again');
@@ -280,6 +280,12 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
 function positionIsDoubtful(error: unknown, failures: number): boolean {
   if (isGone(error) || isNotFound(error)) return true;
   return error instanceof KubeError && error.status !== 429 && error.status !== 503 && failures >= 2;
+}
+
+/** How long an overloaded server wants to be left alone; a wish for more than a minute is not believed. */
+function askedDelayMs(error: unknown): number {
+  const seconds = error instanceof KubeError ? (error.retryAfterSeconds ?? 0) : 0;
+  return Math.min(seconds, 60) * 1000;
 }
 
 /** A label for metrics: few values, whatever happens. */

@@ -11,6 +11,8 @@ export interface RecoverOptions {
   readonly lossy?: boolean;
   /** It opens only after `approveRecovery`, since more may be missing than a lost tail. */
   readonly needsApproval?: boolean;
+  /** The highest incarnation that anybody remembers, where the ledger has forgotten some. */
+  readonly above?: number;
   readonly actor: string;
 }
 
@@ -20,10 +22,10 @@ export interface RecoverOptions {
  * forgotten are orphaned, and it opens when every cluster has re-asserted; without clusters, at once.
  */
 export async function recover(db: Queryable, options: RecoverOptions): Promise<number> {
-  const { expected, lossy = false, needsApproval = false, actor } = options;
+  const { expected, lossy = false, needsApproval = false, above = 0, actor } = options;
   const { incarnation } = await queryOne(db, {
-    text: `select rock_mac.recover($1, $2, $3, $4) as incarnation`,
-    values: [expected, lossy, needsApproval, actor],
+    text: `select rock_mac.recover($1, $2, $3, $4, $5) as incarnation`,
+    values: [expected, lossy, needsApproval, above, actor],
     row: z.object({ incarnation: z.int() }),
   });
   return incarnation;
@@ -34,6 +36,26 @@ export async function recoverIfNeeded(db: Queryable, actor: string): Promise<Led
   const state = await ledgerState(db);
   if (state.closed?.why !== 'timeline_changed' && state.closed?.why !== 'system_changed') return state;
   await recover(db, { expected: state.incarnation, actor });
+  return ledgerState(db);
+}
+
+/** What somebody remembers of the ledger in a place that no failover and no restore of the database can touch. */
+export type Remembered = Pick<LedgerState, 'incarnation' | 'auditHead'>;
+
+/**
+ * Starts the recovery where the ledger knows less than the caller remembers: acknowledged answers are gone, whatever the
+ * database says of itself. An old backup that was put back file by file looks like the database that it was, and one
+ * under `quorum` like a clean failover. Where more is gone than a lost tail makes up for, an admin has to approve.
+ */
+export async function recoverIfBehind(db: Queryable, remembered: Remembered, actor: string): Promise<LedgerState> {
+  const state = await ledgerState(db);
+  const { incarnation: expected, auditHead, lostTail } = state;
+  const { incarnation: above } = remembered;
+  // A later incarnation made up for it already; what was remembered before says nothing about it.
+  const forgotten = above > expected || (above === expected && remembered.auditHead > auditHead);
+  if (!forgotten) return recoverIfNeeded(db, actor);
+  const needsApproval = above > expected || remembered.auditHead - auditHead > lostTail;
+  await recover(db, { expected, lossy: true, needsApproval, above, actor });
   return ledgerState(db);
 }
 

@@ -19,6 +19,13 @@ export interface LedgerState {
   readonly waitsFor: readonly { readonly clusterId: string; readonly name: string }[];
   /** It was restored from a backup and opens only after an admin's word. */
   readonly needsApproval: boolean;
+  /**
+   * The number of its last audit row. Who remembers it outside of the database sees that the database has gone back
+   * (`recoverIfBehind`), which an old backup cannot know of itself.
+   */
+  readonly auditHead: number;
+  /** How many addresses of each pool a recovery takes out of play, because they may have been handed out and forgotten. */
+  readonly lostTail: number;
 }
 
 const stateRow = z.object({
@@ -30,16 +37,19 @@ const stateRow = z.object({
   needs_approval: z.boolean(),
   closed: z.enum(['read_only', 'recovering', 'paused', 'timeline_changed', 'system_changed', 'not_durable']).nullable(),
   waits_for: z.array(z.object({ clusterId: z.string(), name: z.string() })),
+  audit_head: z.int(),
+  lost_tail: z.int(),
 });
 
 /** What the ledger is and whether it hands out addresses; if not, why, and what to do. */
 export async function ledgerState(db: Queryable): Promise<LedgerState> {
   const row = await queryOne(db, {
-    text: `select s.ledger_id, s.prefix, s.incarnation, s.mode, s.durability, s.needs_approval,
+    text: `select s.ledger_id, s.prefix, s.incarnation, s.mode, s.durability, s.needs_approval, s.lost_tail,
              case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open(null) end as closed,
              coalesce((select jsonb_agg(jsonb_build_object('clusterId', c.cluster_id, 'name', c.name) order by c.name, c.cluster_id)
                        from rock_mac.clusters c
-                       where c.adopted_at is not null and c.retired_at is null and c.asserted < s.incarnation), '[]') as waits_for
+                       where c.adopted_at is not null and c.retired_at is null and c.asserted < s.incarnation), '[]') as waits_for,
+             (select coalesce(max(l.id), 0) from rock_mac.audit_log l) as audit_head
            from rock_mac.ledger_state s`,
     values: [],
     row: stateRow,
@@ -52,6 +62,8 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
     durability: row.durability,
     waitsFor: row.waits_for,
     needsApproval: row.needs_approval,
+    auditHead: row.audit_head,
+    lostTail: row.lost_tail,
   };
   if (row.closed === null) return state;
   return { ...state, closed: { why: row.closed, message: closedMessage(row.closed, state) } };

@@ -100,9 +100,9 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     },
     leaf,
   );
-  await listen(server, { host: config.ROCK_MAC_WEBHOOK_HOST, port: config.ROCK_MAC_WEBHOOK_PORT });
+  await listen(server.https, { host: config.ROCK_MAC_WEBHOOK_HOST, port: config.ROCK_MAC_WEBHOOK_PORT });
   waitingFor.delete('the certificate');
-  const { port } = server.address() as AddressInfo;
+  const { port } = server.https.address() as AddressInfo;
   logger.info({ port, healthPort: health.port, clusterId }, 'the webhook answers');
 
   const keeping = keepCertificate(async () => {
@@ -111,7 +111,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   });
 
   function serve(next: KeyPair): void {
-    server.setSecureContext({ cert: next.certificate, key: next.key, minVersion: 'TLSv1.2' });
+    server.https.setSecureContext({ cert: next.certificate, key: next.key, minVersion: 'TLSv1.2' });
     leaf = next;
     logger.info('serving a new certificate');
   }
@@ -135,12 +135,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     stop: async () => {
       stopping.abort();
       await sleep(config.ROCK_MAC_DRAIN_SECONDS * 1_000, systemClock);
-      await new Promise<void>((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        server.closeIdleConnections();
-      });
+      await server.close();
       await keeping;
       await allocator.close();
       await ledger.close();

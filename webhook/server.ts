@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { Logger } from 'pino';
 import { formatReview, parseReview, type AdmissionRequest, type Answer } from './admission-review.ts';
@@ -27,18 +28,70 @@ export interface WebhookServerOptions {
   readonly draining: () => boolean;
 }
 
-export function createWebhookServer(options: WebhookServerOptions, leaf: KeyPair): Server {
-  const server = createServer({ cert: leaf.certificate, key: leaf.key, minVersion: 'TLSv1.2' }, createApp(options));
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  // Must be longer than the keep-alive, or Node cuts a connection that waits for its next request.
-  server.headersTimeout = KEEP_ALIVE_MS + 5_000;
-  return server;
+export interface WebhookServer {
+  readonly https: Server;
+  /**
+   * Takes no new connections and resolves when the last request has its answer. What is open besides is cut then: Node
+   * would wait minutes for a connection that was opened and never used, and Go's client opens some.
+   */
+  readonly close: () => Promise<void>;
 }
 
-function createApp({ entries, logger, metrics, draining }: WebhookServerOptions): Express {
+/** For the last answer to leave the buffers of TLS. */
+const FLUSH_MS = 100;
+
+export function createWebhookServer(options: WebhookServerOptions, leaf: KeyPair): WebhookServer {
+  const sockets = new Set<Socket>();
+  let inFlight = 0;
+  let closing = false;
+  const cutUnused = (): void => {
+    if (!closing || inFlight > 0) return;
+    setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, FLUSH_MS);
+  };
+  const app = createApp(options, {
+    began: () => {
+      inFlight++;
+    },
+    ended: () => {
+      inFlight--;
+      cutUnused();
+    },
+  });
+  const https = createServer({ cert: leaf.certificate, key: leaf.key, minVersion: 'TLSv1.2' }, app);
+  https.keepAliveTimeout = KEEP_ALIVE_MS;
+  // Must be longer than the keep-alive, or Node cuts a connection that waits for its next request.
+  https.headersTimeout = KEEP_ALIVE_MS + 5_000;
+  // The raw sockets, of which some never begin to speak TLS.
+  https.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return {
+    https,
+    close: () =>
+      new Promise((resolve) => {
+        closing = true;
+        https.close(() => {
+          resolve();
+        });
+        cutUnused();
+      }),
+  };
+}
+
+interface RequestHooks {
+  readonly began: () => void;
+  readonly ended: () => void;
+}
+
+function createApp({ entries, logger, metrics, draining }: WebhookServerOptions, hooks: RequestHooks): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use((_request, response, next) => {
+    hooks.began();
+    response.once('close', hooks.ended);
     if (draining()) response.set('Connection', 'close');
     next();
   });

@@ -199,8 +199,8 @@ begin
               when h.addr is not null then 'allocated'
               when r.key = any (capped) then 'pending_cap'
               when r.addr not between p.first and p.last then 'out_of_range'
-              when r.addr is not null then 'in_use'
-              when cur <= p.last then 'retry'
+              when b.addr is not null then 'in_use'
+              when r.addr is not null or cur <= p.last then 'retry'   -- the address is free: another question of its key was answered
               else 'exhausted' end,
          coalesce(h.addr, b.addr), h.generation, coalesce(h.state, b.state), h.expires_at,
          case when b.addr is not null then holder_of(b) end,

@@ -12,14 +12,15 @@ end $$;
 
 -- Starts a new incarnation. `p_expected` is the incarnation that the caller saw: of many callers one does it.
 -- `p_lossy`: acknowledged answers may be missing whatever the durability says (a restored backup); `p_approval`: it opens
--- only after an admin's word, because the gap may be longer than the lost tail.
+-- only after an admin's word, because the gap may be longer than the lost tail. `p_above`: the highest incarnation that
+-- anybody remembers; a backup may be older than the last recoveries, and an incarnation never comes twice.
 --
 -- In a fixed order of allocation the lost answers can only have handed out the next addresses in that order: first from the
 -- cursor, then from the head of the queue. Those are taken out of play until somebody says that an object carries them,
 -- or a person frees them by force.
-create function rock_mac.recover(p_expected bigint, p_lossy boolean, p_approval boolean, p_actor text) returns bigint
+create function rock_mac.recover(p_expected bigint, p_lossy boolean, p_approval boolean, p_above bigint, p_actor text) returns bigint
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '5s' as $$
-declare s ledger_state; p pools; got bigint[]; n int; key text;
+declare s ledger_state; p pools; got bigint[]; n int; key text; next_incarnation bigint;
 begin
   perform be_durable();
   perform 1 from pools order by pool_id for update;         -- no allocation is in flight beyond this line
@@ -28,14 +29,15 @@ begin
   if not p_lossy and s.timeline = current_timeline() and (s.system_identifier = current_system_identifier()) is not false then
     return s.incarnation;                                    -- nothing happened
   end if;
-  update ledger_state set incarnation = s.incarnation + 1, timeline = current_timeline(), system_identifier = current_system_identifier(),
+  next_incarnation := greatest(s.incarnation, p_above) + 1;
+  update ledger_state set incarnation = next_incarnation, timeline = current_timeline(), system_identifier = current_system_identifier(),
          changed_at = clock();
   -- Under quorum a promoted standby has every acknowledged answer. A restored one has not: its caller says so.
-  if s.durability = 'quorum' and not p_lossy then return s.incarnation + 1; end if;
+  if s.durability = 'quorum' and not p_lossy then return next_incarnation; end if;
 
   update ledger_state set mode = 'recovering', needs_approval = needs_approval or p_approval,
          why = case when p_approval then 'restored from a backup' else 'the database failed over or was restored' end;
-  key := 'lost-tail/' || s.incarnation + 1 || '/';
+  key := 'lost-tail/' || next_incarnation || '/';
   for p in select * from pools order by pool_id loop
     got := array(select g.g from (select generate_series(p.next_addr, least(p.last, p.next_addr + 16 * s.lost_tail::bigint)) g offset 0) g
                  where not exists (select 1 from addresses a where a.addr = g.g) order by g.g limit s.lost_tail);
@@ -62,7 +64,7 @@ begin
     and a.expires_at < clock() + coalesce(p2.auto_release, a.expires_at - a.allocated_at);
   update addresses a set missing_since = null where a.missing_since is not null;
   perform open_if_ready();
-  return s.incarnation + 1;
+  return next_incarnation;
 end $$;
 
 -- A cluster has said, by adopt, what all its live objects carry.

@@ -151,3 +151,21 @@ export async function auditOf(ledger: LedgerPool, mac: string): Promise<readonly
   const entries = await listAudit(ledger, { limit: 10_000 });
   return entries.filter((entry) => entry.mac === mac).reverse();
 }
+
+/** Lets time pass in the ledger, whose clock is one function, while `wait` looks at what that does. */
+export async function whileLedgerIsAhead(
+  ledger: LedgerPool,
+  interval: string,
+  wait: () => Promise<void>,
+): Promise<void> {
+  const setClock = (body: string) =>
+    ledger.pool.query(
+      `create or replace function rock_mac.clock() returns timestamptz language sql volatile return ${body}`,
+    );
+  await setClock(`clock_timestamp() + interval '${interval}'`);
+  try {
+    await wait();
+  } finally {
+    await setClock('clock_timestamp()');
+  }
+}

@@ -1,15 +1,26 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { createKubeClient, type KubeClient, type KubeClientOptions } from '../../kube/client.ts';
-import { events, leases, namespaces, secrets } from '../../kube/core-resources.ts';
+import {
+  customResourceDefinitions,
+  events,
+  leases,
+  mutatingWebhookConfigurations,
+  namespaces,
+  secrets,
+  services,
+  validatingWebhookConfigurations,
+} from '../../kube/core-resources.ts';
 import { isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound, isUnauthorized } from '../../kube/errors.ts';
-import { addFinalizer, removeFinalizer, setAnnotations } from '../../kube/json-patch.ts';
+import { addFinalizer, removeFinalizer, setAnnotations, test as testOf } from '../../kube/json-patch.ts';
 import { toMicroTime } from '../../kube/micro-time.ts';
-import { objectMeta } from '../../kube/objects.ts';
+import { objectMeta, type KubeObject } from '../../kube/objects.ts';
 import { metadataOnly, type Resource } from '../../kube/resource.ts';
 import { reviewAccess, reviewToken } from '../../kube/reviews.ts';
 import { startTcpProxy } from '../ground/tcp-proxy.ts';
@@ -183,6 +194,14 @@ describe('a patch', () => {
     expect(isConflict(await failureOf(remove))).toBe(true);
   });
 
+  test('is not applied when one of its tests fails', async () => {
+    const { metadata } = await newConfigMap({ a: '1' });
+    const body = [testOf('/data/a', '2'), { op: 'replace', path: '/data/a', value: '3' }] as const;
+    const error = await failureOf(client.patch(configMaps, metadata, { type: 'json', body }));
+    expect(isInvalid(error)).toBe(true);
+    expect((await client.get(configMaps, metadata)).data).toEqual({ a: '1' });
+  });
+
   test('applies, and tells who owns a field', async () => {
     const key = { namespace, name: newName() };
     const body = { metadata: {}, data: { a: '1' } };
@@ -268,7 +287,7 @@ describe('a list', () => {
   });
 });
 
-describe('our own kinds of Kubernetes', () => {
+describe('the kinds of Kubernetes that we use', () => {
   test('are what the server has', async () => {
     const now = toMicroTime(new Date());
     const lease = await client.create(leases, {
@@ -290,6 +309,41 @@ describe('our own kinds of Kubernetes', () => {
     });
     expect(event.regarding?.name).toBe(secret.metadata.name);
   });
+
+  test('can all be read, whatever a cluster has of them', async () => {
+    const { items } = await client.list(services, { namespace: 'default' });
+    expect(items.find(({ metadata }) => metadata.name === 'kubernetes')?.spec.ports?.[0]?.port).toBe(443);
+    for (const resource of [leases, secrets, events, services, namespaces, customResourceDefinitions]) {
+      expect(await client.list<KubeObject>(resource)).toMatchObject({
+        resourceVersion: expect.stringMatching(/^\d+$/) as string,
+      });
+    }
+  });
+
+  test.each([
+    ['mutating', mutatingWebhookConfigurations],
+    ['validating', validatingWebhookConfigurations],
+  ])('among them the %s webhook configurations, whose CA bundle is patched alone', async (_case, resource) => {
+    const clientConfig = { url: 'https://127.0.0.1:1/' };
+    const webhook = {
+      name: 'test.rock-os.io',
+      clientConfig,
+      rules: [],
+      sideEffects: 'None',
+      admissionReviewVersions: ['v1'],
+    };
+    const { metadata } = await client.create(resource, { metadata: { name: newName() }, webhooks: [webhook] });
+    onTestFinished(() => client.delete(resource, metadata));
+    const caBundle = Buffer.from(sharedCaCertificate()).toString('base64');
+    const patched = await client.patch(resource, metadata, {
+      type: 'json',
+      body: [
+        testOf('/webhooks/0/name', webhook.name),
+        { op: 'add', path: '/webhooks/0/clientConfig/caBundle', value: caBundle },
+      ],
+    });
+    expect(patched.webhooks).toEqual([{ name: webhook.name, clientConfig: { caBundle } }]);
+  });
 });
 
 describe('connections', () => {
@@ -309,6 +363,16 @@ describe('connections', () => {
     expect(proxy.connections).toBeLessThanOrEqual(10);
   });
 });
+
+const clusterOf = z.object({
+  clusters: z.tuple([z.object({ cluster: z.object({ 'certificate-authority-data': z.string() }) })]),
+});
+
+/** PEM of some authority: the shared API server's own. */
+function sharedCaCertificate(): string {
+  const { clusters } = clusterOf.parse(parse(readFileSync(sharedGround().kubeconfig, 'utf8')));
+  return Buffer.from(clusters[0].cluster['certificate-authority-data'], 'base64').toString();
+}
 
 const whoAmI = z.object({ status: z.object({ userInfo: z.object({ username: z.string() }) }) });
 

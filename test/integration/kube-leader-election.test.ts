@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createKubeClient, type KubeClient } from '../../kube/client.ts';
@@ -91,13 +91,13 @@ describe('leader election', () => {
       { every: 20 },
     );
     // The lease alone would have kept b waiting for 3 s.
-    expect(performance.now() - stopped).toBeLessThan(1_500);
+    expect(performance.now() - stopped).toBeLessThan(2_500);
     expect((await leaseOf('handover')).spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
   });
 
   test('waits for the lease of a leader that was killed, and takes over then', async () => {
     const { kubeconfig } = sharedGround();
-    const program = join(import.meta.dirname, 'kube-candidate.ts');
+    const program = fileURLToPath(import.meta.resolve('./kube-candidate.ts'));
     const doomed = spawn(process.execPath, [program, kubeconfig, namespace, 'killed', 'doomed'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -110,7 +110,6 @@ describe('leader election', () => {
     });
     doomed.kill('SIGKILL');
     await once(doomed, 'exit');
-    const killed = performance.now();
     const { renewTime } = (await leaseOf('killed')).spec;
     await eventually(
       () => {
@@ -118,9 +117,6 @@ describe('leader election', () => {
       },
       { every: 20 },
     );
-    // The last renewal was at most one retry period before the end.
-    expect(performance.now() - killed).toBeGreaterThan(2_500);
-    expect(performance.now() - killed).toBeLessThan(5_000);
     const after = (await leaseOf('killed')).spec;
     expect(after).toMatchObject({ holderIdentity: 'heir', leaseTransitions: 1 });
     expect(Date.parse(after.acquireTime ?? '')).toBeGreaterThan(Date.parse(renewTime ?? '') + 2_900);
@@ -142,6 +138,8 @@ describe('leader election', () => {
     }
     expect(work.history.length).toBeGreaterThan(5);
     expect(work.most).toBe(1);
-    expect((await leaseOf('flapping')).spec.leaseTransitions).toBe(work.history.length - 1);
+    await eventually(async () => {
+      expect((await leaseOf('flapping')).spec.leaseTransitions).toBe(work.history.length - 1);
+    });
   });
 });

@@ -181,7 +181,7 @@ describe('a certificate that changes on the disk', () => {
     expect(await identityOf(client)).toBe('alice');
     clock.shiftMs = 10_000;
     expect(await identityOf(client)).toBe('bob');
-    expect(reconnects).toEqual(['credentials']);
+    expect(reconnects).toContain('credentials');
   });
 
   test('is used at once when the old authority does not vouch for the server', async () => {

@@ -104,7 +104,7 @@ function closedReason(model: Model): string | undefined {
 /** Answers a group, in the order of its questions. */
 export function allocateInModel(model: Model, pool: ModelPool, questions: readonly Question[]): Answer[] {
   const closed = closedReason(model) ?? (pool.paused ? 'pool_paused' : undefined);
-  if (closed !== undefined) return questions.map(() => [closed]);
+  if (closed !== undefined) return questions.map(() => ({ outcome: closed }));
   const mayAsk = questions.filter(({ who }) => who.cluster === undefined || model.clusters.has(who.cluster));
   const replayed = new Set(mayAsk.filter(({ key }) => holderOf(model, key) !== undefined).map(({ key }) => key));
   replayed.forEach((key) => {
@@ -119,7 +119,7 @@ export function allocateInModel(model: Model, pool: ModelPool, questions: readon
     firstOfEach(unnamed, ({ key }) => key),
   );
   return questions.map((question) =>
-    mayAsk.includes(question) ? answer(model, pool, question, replayed) : ['not_adopted'],
+    mayAsk.includes(question) ? answer(model, pool, question, replayed) : { outcome: 'not_adopted' },
   );
 }
 
@@ -196,18 +196,23 @@ function place(model: Model, pool: ModelPool, addr: number, { key, who, state, t
 
 function answer(model: Model, pool: ModelPool, question: Question, replayed: ReadonlySet<string>): Answer {
   const addr = holderOf(model, question.key);
-  if (addr !== undefined) {
-    const isOther = question.requested !== undefined && question.requested !== addr;
-    if (isOther || poolOf(model, addr) !== pool) return ['key_conflict'];
-    const row = model.rows.get(addr);
-    return [replayed.has(question.key) ? 'replayed' : 'allocated', addr, row?.generation, row?.expiresAt];
+  const row = model.rows.get(addr ?? -1);
+  if (addr === undefined || row === undefined) return refusal(model, pool, question.requested);
+  const isOther = question.requested !== undefined && question.requested !== addr;
+  if (isOther || poolOf(model, addr) !== pool) return { outcome: 'key_conflict' };
+  const outcome = replayed.has(question.key) ? 'replayed' : 'allocated';
+  return { outcome, addr, generation: row.generation, until: row.expiresAt };
+}
+
+function refusal(model: Model, pool: ModelPool, requested: number | undefined): Answer {
+  if (requested === undefined) {
+    return pool.next <= pool.last ? { outcome: 'retry' } : { outcome: 'exhausted', until: nextReuse(model, pool) };
   }
-  const { requested } = question;
-  if (requested === undefined) return pool.next <= pool.last ? ['retry'] : ['exhausted', nextReuse(model, pool)];
-  if (requested < pool.first || requested > pool.last) return ['out_of_range'];
+  if (requested < pool.first || requested > pool.last) return { outcome: 'out_of_range' };
   const holder = model.rows.get(requested);
-  const until = holder?.releasedAt === undefined ? holder?.expiresAt : holder.releasedAt + pool.reuseDelay;
-  return ['in_use', requested, undefined, until];
+  if (holder === undefined) return { outcome: 'retry' }; // only the first question of its key was looked at
+  const until = holder.releasedAt === undefined ? holder.expiresAt : holder.releasedAt + pool.reuseDelay;
+  return { outcome: 'in_use', addr: requested, until };
 }
 
 function nextReuse(model: Model, pool: ModelPool): number | undefined {
@@ -264,12 +269,12 @@ export function keepInModel(model: Model, { addr, generation, key }: Held): stri
 
 export function renewInModel(model: Model, { addr, generation, key }: Held, ttl: number | undefined): Answer {
   const row = model.rows.get(addr);
-  if (row === undefined) return ['unknown'];
-  if (row.generation !== generation || row.key !== key || row.state !== 'active') return ['not_owner'];
-  if (row.expiresAt === undefined) return ['never_expires'];
+  if (row === undefined) return { outcome: 'unknown' };
+  if (row.generation !== generation || row.key !== key || row.state !== 'active') return { outcome: 'not_owner' };
+  if (row.expiresAt === undefined) return { outcome: 'never_expires' };
   const period = ttl ?? poolOf(model, addr).autoRelease;
   if (period !== undefined) row.expiresAt = model.now + period;
-  return ['renewed', undefined, undefined, row.expiresAt];
+  return { outcome: 'renewed', until: row.expiresAt };
 }
 
 /** Devices whose time is over. */
@@ -293,19 +298,22 @@ export function expiredLeasesInModel(model: Model, cluster: string): number[] {
 }
 
 export function adoptInModel(model: Model, addr: number, key: string, who: Who, state: 'active' | 'reserved'): Answer {
-  if (who.cluster === undefined || !model.clusters.has(who.cluster)) return ['not_registered'];
+  if (!model.clusters.has(who.cluster ?? '')) return { outcome: 'not_registered' };
   const holder = holderOf(model, key);
   const row = model.rows.get(addr);
-  if (holder === addr) return ['held', undefined, row?.generation];
-  if (holder !== undefined) return ['key_conflict'];
-  const sameObject = row?.who.cluster === who.cluster && row.who.uid === who.uid && who.uid !== undefined;
-  const isFree = row === undefined || row.state === 'released';
-  if (!isFree && !(row.state === 'orphaned' && (row.lostTail || sameObject))) return ['conflict'];
+  if (holder === addr) return { outcome: 'held', generation: row?.generation };
+  if (holder !== undefined) return { outcome: 'key_conflict' };
+  if (row !== undefined && !mayAdopt(row, who)) return { outcome: 'conflict' };
   const generation = (row?.generation ?? 0) + 1;
   const times = { allocatedAt: model.now, expiresAt: undefined, releasedAt: undefined };
   const consumer = row?.consumer;
   model.rows.set(addr, { state, generation, key, who, lostTail: false, ...times, kept: false, consumer });
-  return ['adopted', undefined, generation];
+  return { outcome: 'adopted', generation };
+}
+
+function mayAdopt(row: ModelRow, who: Who): boolean {
+  if (row.state === 'released') return true;
+  return row.state === 'orphaned' && (row.lostTail || (row.who.cluster === who.cluster && row.who.uid === who.uid));
 }
 
 export interface ConsumerQuestion {
@@ -316,20 +324,29 @@ export interface ConsumerQuestion {
   readonly lease: number | undefined;
 }
 
-export function takeConsumerInModel(model: Model, { claimKey, expected, key, lease }: ConsumerQuestion): Answer {
+export function takeConsumerInModel(model: Model, question: ConsumerQuestion): Answer {
   const closed = closedReason(model);
-  if (closed !== undefined && lease !== undefined) return [closed];
-  const addr = holderOf(model, claimKey);
+  if (closed !== undefined && question.lease !== undefined) return { outcome: closed };
+  const addr = holderOf(model, question.claimKey);
   const row = model.rows.get(addr ?? -1);
-  if (row === undefined || row.kept || (row.state !== 'active' && row.state !== 'reserved')) return ['unknown'];
+  if (row === undefined || row.kept || (row.state !== 'active' && row.state !== 'reserved'))
+    return { outcome: 'unknown' };
+  if (mayConsume(model, row, question)) row.consumer = { key: question.key, until: leaseEnd(model, row, question) };
+  return row.consumer?.key === question.key
+    ? { outcome: 'taken', addr, until: row.consumer.until }
+    : { outcome: 'in_use' };
+}
+
+function mayConsume(model: Model, row: ModelRow, { key, expected }: ConsumerQuestion): boolean {
   const { consumer } = row;
-  const elsewhere = [...model.rows.values()].some((other) => other !== row && other.consumer?.key === key);
-  const isSeen = consumer?.key === key && consumer.until === undefined;
-  if ((consumer?.key === expected || consumer?.key === key) && !isSeen && !elsewhere) {
-    const before = consumer?.key === key ? (consumer.until ?? 0) : 0;
-    row.consumer = { key, until: lease === undefined ? undefined : Math.max(before, model.now + lease) };
-  }
-  return row.consumer?.key === key ? ['taken', addr, undefined, row.consumer.until] : ['in_use'];
+  if (consumer?.key === key) return consumer.until !== undefined; // what was seen stays seen
+  const usesAnother = [...model.rows.values()].some((other) => other.consumer?.key === key);
+  return consumer?.key === expected && !usesAnother;
+}
+
+function leaseEnd(model: Model, { consumer }: ModelRow, { key, lease }: ConsumerQuestion): number | undefined {
+  if (lease === undefined) return undefined;
+  return Math.max(consumer?.key === key ? (consumer.until ?? 0) : 0, model.now + lease);
 }
 
 export function dropConsumerInModel(model: Model, addr: number, key: string): string {

@@ -1,0 +1,48 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { startHealthServer, type HealthServerOptions } from './health-server.ts';
+
+async function ask(
+  path: string,
+  options: Partial<HealthServerOptions> = {},
+): Promise<{ status: number; text: string }> {
+  const server = await startHealthServer({
+    host: '127.0.0.1',
+    port: 0,
+    live: () => true,
+    notReady: () => [],
+    metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', text: 'rockmac_up 1\n' }),
+    ...options,
+  });
+  onTestFinished(() => server.close());
+  const answer = await fetch(`http://127.0.0.1:${server.port}${path}`);
+  return { status: answer.status, text: await answer.text() };
+}
+
+describe('the health server', () => {
+  test('says whether the process lives and whether it is ready, and what it waits for', async () => {
+    expect(await ask('/healthz')).toEqual({ status: 200, text: 'ok\n' });
+    expect(await ask('/healthz', { live: () => false })).toEqual({ status: 503, text: 'not live\n' });
+    expect(await ask('/readyz?verbose')).toEqual({ status: 200, text: 'ok\n' });
+    expect(await ask('/readyz', { notReady: () => ['certificates', 'the ledger'] })).toEqual({
+      status: 503,
+      text: 'waiting for certificates, the ledger\n',
+    });
+  });
+
+  test('serves the metrics, and an error when they cannot be had', async () => {
+    expect(await ask('/metrics')).toEqual({ status: 200, text: 'rockmac_up 1\n' });
+    expect((await ask('/metrics', { metrics: () => Promise.reject(new Error('no')) })).status).toBe(500);
+  });
+
+  test('serves nothing else', async () => {
+    expect((await ask('/')).status).toBe(404);
+  });
+
+  test('says when its port is taken', async () => {
+    const options = { host: '127.0.0.1', live: () => true, notReady: () => [] };
+    const metrics = () => Promise.resolve({ contentType: '', text: '' });
+    const first = await startHealthServer({ ...options, metrics, port: 0 });
+    onTestFinished(() => first.close());
+    await expect(startHealthServer({ ...options, metrics, port: first.port })).rejects.toThrow('EADDRINUSE');
+  });
+});

@@ -1,0 +1,185 @@
+import { z } from 'zod';
+import { afterEach, describe, expect, test } from 'vitest';
+import { findByMac, listAddresses } from '../../ledger/find.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
+import {
+  aClaim,
+  addressesOf,
+  aPod,
+  auditOf,
+  installedGroundOfThisFile,
+  shownAllocations,
+  untilNoAllocations,
+  untilReason,
+  whileLedgerIsAhead,
+} from '../integration/installed-ground.ts';
+
+const installed = installedGroundOfThisFile();
+
+async function create(manifest: string): Promise<string> {
+  return await installed().plane.kubectl(['create', '-f', '-', '-o', 'name'], { input: manifest });
+}
+
+/** Kills every operator and starts another one, with a network that is whole again. */
+async function replaceOperator(): Promise<void> {
+  const { installation, ledgerProxy } = installed();
+  await Promise.all(installation.operators.map((operator) => operator.kill()));
+  await ledgerProxy.heal();
+  await installation.startOperator();
+}
+
+/** Waits until the ledger has done something whose answer nobody got. */
+async function untilLedger(what: string, holds: () => Promise<boolean>): Promise<void> {
+  await eventually(
+    async () => {
+      if (!(await holds())) throw new Error(`not yet: ${what}`);
+    },
+    { within: 40_000, every: 50 },
+  );
+}
+
+async function expectNoDoubleAndNoLeak(): Promise<void> {
+  const { ledger, plane } = installed();
+  const keys = await ledger.query({
+    text: `select holder_key as key from rock_mac.addresses where state <> 'released' group by 1 having count(*) > 1`,
+    values: [],
+    row: z.object({ key: z.string() }),
+  });
+  expect(keys).toEqual([]);
+  const shown = (await shownAllocations(plane)).map(({ status }) => status?.mac);
+  const held = await listAddresses(ledger, { states: ['active', 'orphaned'], limit: 10_000 });
+  expect(held.map((row) => row.mac as string).sort()).toEqual(shown.toSorted());
+}
+
+/** Pods that went before any operator saw them leave nothing but a lease, and that ends. */
+async function untilLeasesAreGivenBack(): Promise<void> {
+  const { ledger } = installed();
+  await whileLedgerIsAhead(ledger, '3 minutes', async () => {
+    await untilLedger('the end of all leases', async () => {
+      return (await listAddresses(ledger, { states: ['pending'] })).length === 0;
+    });
+  });
+}
+
+afterEach(async () => {
+  const { plane } = installed();
+  await plane.kubectl(['delete', 'pods,macallocations', '--all', '--wait=false']);
+  await untilNoAllocations(plane, 60_000);
+});
+
+describe('the operator killed with SIGKILL', () => {
+  test('after the ledger allocated and before it heard so: the claim gets that very address, once', async () => {
+    const { plane, ledger, ledgerProxy } = installed();
+    ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.allocate') });
+    await create(aClaim('cut', { pool: 'development' }));
+    let promised = '';
+    await untilLedger('an address for the claim', async () => {
+      const [row] = await listAddresses(ledger, { pool: 'development', states: ['active'] });
+      promised = row?.mac ?? '';
+      return row !== undefined;
+    });
+    await replaceOperator();
+    const claim = await untilReason(plane, 'cut', 'Allocated');
+    expect(claim.status?.mac).toBe(promised);
+    expect((await auditOf(ledger, promised)).map(({ action }) => action)).toEqual(['allocate']);
+    await expectNoDoubleAndNoLeak();
+  });
+
+  test('after the ledger released and before it heard so: the claim goes, and the release is told once', async () => {
+    const { plane, ledger, ledgerProxy } = installed();
+    await create(aClaim('leaving', { pool: 'development' }));
+    const address = (await untilReason(plane, 'leaving', 'Allocated')).status?.mac ?? '';
+    ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.release') });
+    await plane.kubectl(['delete', 'macallocation', 'leaving', '--wait=false']);
+    await untilLedger('the release', async () => (await findByMac(ledger, mac(address)))?.state === 'released');
+    expect(await shownAllocations(plane)).toHaveLength(1);
+    await replaceOperator();
+    await untilNoAllocations(plane);
+    expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'release']);
+  });
+
+  test('after the ledger bound a pod and before it heard so: the mirror shows it, bound once', async () => {
+    const { plane, ledger, ledgerProxy } = installed();
+    ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.bind') });
+    await create(aPod('carrier', { networks: '[{"name":"blue"}]' }));
+    const [address] = await addressesOf(plane, 'carrier');
+    await untilLedger(
+      'the binding',
+      async () => (await findByMac(ledger, mac(address?.mac ?? '')))?.state === 'active',
+    );
+    await replaceOperator();
+    await eventually(
+      async () => {
+        const [mirror] = await shownAllocations(plane);
+        if (mirror?.status?.mac !== address?.mac) throw new Error('the mirror shows nothing yet');
+      },
+      { within: 20_000, every: 100 },
+    );
+    expect((await auditOf(ledger, address?.mac ?? '')).map(({ action }) => action)).toEqual(['allocate', 'bind']);
+    await expectNoDoubleAndNoLeak();
+  });
+
+  test('while pods come and go: everything is explained in the end', async () => {
+    const { plane, installation } = installed();
+    const pods = Array.from({ length: 12 }, (_, index) => `churn-${String(index)}`);
+    for (const [index, name] of pods.entries()) {
+      await create(aPod(name, { networks: '[{"name":"blue"}]' }));
+      if (index % 4 === 3) await replaceOperator();
+      if (index % 2 === 1) await plane.kubectl(['delete', 'pod', name, '--wait=false']);
+    }
+    // A pod that is deleted while no operator lives.
+    await Promise.all(installation.operators.map((operator) => operator.kill()));
+    await plane.kubectl(['delete', 'pod', 'churn-0', 'churn-2']);
+    await installation.startOperator();
+    await eventually(
+      async () => {
+        const shown = await shownAllocations(plane);
+        expect(shown.map(({ spec }) => spec.consumerRef?.name).sort()).toEqual([
+          'churn-10',
+          'churn-4',
+          'churn-6',
+          'churn-8',
+        ]);
+        await expectNoDoubleAndNoLeak();
+      },
+      { within: 60_000, every: 500 },
+    );
+    await untilLeasesAreGivenBack();
+    await expectNoDoubleAndNoLeak();
+  });
+});
+
+describe('two operators and two webhooks at once', () => {
+  test('do no work twice', async () => {
+    const { plane, installation, ledger } = installed();
+    await replaceOperator();
+    await Promise.all([installation.startOperator(), installation.startWebhook()]);
+    const names = Array.from({ length: 20 }, (_, index) => `twin-${String(index)}`);
+    await Promise.all(names.map((name) => create(aPod(name, { networks: '[{"name":"blue"},{"name":"red"}]' }))));
+    await Promise.all(names.slice(0, 5).map((name) => create(aClaim(`claim-${name}`, { pool: 'docker' }))));
+    await eventually(
+      async () => {
+        const shown = await shownAllocations(plane);
+        if (shown.filter(({ status }) => status?.mac !== undefined).length !== 45) throw new Error('not all are shown');
+      },
+      { within: 40_000, every: 200 },
+    );
+    await expectNoDoubleAndNoLeak();
+    await plane.kubectl(['delete', 'pods,macallocations', '--all', '--wait=false']);
+    await untilNoAllocations(plane, 60_000);
+    const actions = await ledger.query({
+      text: `select action, count(*)::int as count, count(distinct (mac_address, generation))::int as owners
+             from rock_mac.audit_log where pool in ('docker', 'kubernetes') and owner like '%twin-%'
+             group by 1 order by 1`,
+      values: [],
+      row: z.object({ action: z.string(), count: z.number(), owners: z.number() }),
+    });
+    // As many rows as owners: nobody allocated, bound or released anything a second time.
+    expect(actions).toEqual([
+      { action: 'allocate', count: 45, owners: 45 },
+      { action: 'bind', count: 40, owners: 40 },
+      { action: 'release', count: 45, owners: 45 },
+    ]);
+  });
+});

@@ -1,0 +1,243 @@
+import { afterEach, expect, test } from 'vitest';
+import { z } from 'zod';
+import { adopt } from '../../ledger/adopt.ts';
+import { allocate, type AllocationRequest } from '../../ledger/allocate.ts';
+import { checkLedger } from '../../ledger/check.ts';
+import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { migrate } from '../../ledger/migrate.ts';
+import { definePool } from '../../ledger/pools.ts';
+import { approveRecovery, reasserted, recoverIfBehind, recoverIfNeeded } from '../../ledger/recovery.ts';
+import { release } from '../../ledger/release.ts';
+import { ledgerState } from '../../ledger/state.ts';
+import { mac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
+import { startPostgres, type Postgres } from '../ground/postgres.ts';
+import { openRun, type Run } from '../ground/run.ts';
+import { startTcpProxy } from '../ground/tcp-proxy.ts';
+import { aRequest } from '../integration/ledger-fixture.ts';
+import { copyOf, type Copy } from './ledger-standby.ts';
+
+const LOST = 500;
+const small = {
+  name: 'small',
+  first: mac('a4:58:0f:50:00:00'),
+  last: mac('a4:58:0f:50:00:3f'),
+  description: '',
+  autoReleaseSeconds: null,
+  reuseDelaySeconds: 60,
+};
+
+const closers: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** A run with a primary that holds a ledger; everything goes when the test ends. */
+async function aPrimary(): Promise<{ ground: Run; primary: Postgres }> {
+  const ground = await openRun();
+  closers.push(() => ground.close());
+  const primary = await startPostgres({ run: ground, fsync: false, name: 'primary' });
+  await migrate(primary.url());
+  return { ground, primary };
+}
+
+function ledgerAt(url: string): LedgerPool {
+  const db = openLedger({ url, applicationName: 'test', max: 2, statementTimeoutMs: 10_000, connectTimeoutMs: 2_000 });
+  closers.push(() => db.close());
+  return db;
+}
+
+function podRequest(key: string): AllocationRequest {
+  const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: key, nic: 'eth0' };
+  return aRequest({ key, pool: 'kubernetes', state: 'pending', owner });
+}
+
+/** Addresses that the ledger has acknowledged, and the key of each. */
+async function acknowledged(db: LedgerPool, requests: readonly AllocationRequest[]): Promise<Map<MacAddress, string>> {
+  const macs = new Map<MacAddress, string>();
+  for (let from = 0; from < requests.length; from += 100) {
+    const group = requests.slice(from, from + 100);
+    const answers = await allocate(db, group[0]?.pool ?? '', group, { leaseSeconds: 120 });
+    answers.forEach((answer, index) => {
+      if (answer.outcome !== 'allocated') throw new Error(`not allocated: ${JSON.stringify(answer)}`);
+      macs.set(answer.mac, group[index]?.key ?? '');
+    });
+  }
+  return macs;
+}
+
+const many = (count: number, word: string, make = (key: string) => aRequest({ key })) =>
+  Array.from({ length: count }, (_, n) => make(`${word}-${String(n)}`));
+
+function twice(lost: Iterable<MacAddress>, later: ReadonlyMap<MacAddress, string>): MacAddress[] {
+  return [...lost].filter((address) => later.has(address));
+}
+
+async function replicated(standby: LedgerPool, primary: LedgerPool): Promise<void> {
+  const row = z.object({ lsn: z.string() });
+  const [target] = await primary.query({ text: 'select pg_current_wal_lsn()::text as lsn', values: [], row });
+  const text = 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as there';
+  const there = { text, values: [target?.lsn], row: z.object({ there: z.boolean() }) };
+  await expect.poll(() => standby.query(there), { timeout: 20_000 }).toEqual([{ there: true }]);
+}
+
+async function promote(standby: LedgerPool): Promise<void> {
+  await standby.query({ text: 'select pg_promote()', values: [], row: z.object({}) });
+}
+
+/** A pool whose 64 addresses have all been used and given up long ago: what it hands out next comes from its queue. */
+async function aUsedPool(db: LedgerPool): Promise<void> {
+  await definePool(db, small, 'test');
+  const requests = many(64, 'used', (key) => aRequest({ key, pool: small.name }));
+  const used = await acknowledged(db, requests);
+  const items = [...used].map(([address, key]) => ({ mac: address, generation: 1, key }));
+  await release(db, items, { actor: 'test', reason: 'test' });
+  await db.pool
+    .query(`create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
+                       return clock_timestamp() + interval '1 hour'`);
+}
+
+test('a standby that lost the last 500 acknowledged answers hands none of them out again, and opens', async () => {
+  const { ground, primary } = await aPrimary();
+  await primary.stop();
+  const standby = await copyOf(primary, ground, 'standby');
+  await primary.start();
+  const link = await startTcpProxy({ host: '127.0.0.1', port: primary.port });
+  closers.push(() => link.close());
+  await standby.follow(link);
+  await standby.start();
+
+  const before = ledgerAt(primary.url());
+  await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
+  await markAdopted(before, 'c1', 'test');
+  await aUsedPool(before);
+  await acknowledged(before, many(50, 'kept'));
+  const after = ledgerAt(standby.url);
+  await replicated(after, before);
+  expect((await ledgerState(after)).closed).toMatchObject({ why: 'read_only' });
+
+  await link.cut();
+  const devices = await acknowledged(before, many(LOST, 'lost'));
+  const pods = await acknowledged(before, many(LOST, 'pod', podRequest));
+  const reused = await acknowledged(
+    before,
+    many(32, 'reused', (key) => aRequest({ key, pool: small.name })),
+  );
+  await primary.kill();
+  await promote(after);
+
+  expect(await allocate(after, 'development', many(1, 'early'), { leaseSeconds: 120 })).toEqual([
+    { outcome: 'not_open', why: 'timeline_changed' },
+  ]);
+  const state = await recoverIfNeeded(after, 'operator');
+  expect(state).toMatchObject({ incarnation: 2, closed: { why: 'recovering' }, waitsFor: [{ clusterId: 'c1' }] });
+  const carried = [...pods].map(([address, name]) => ({
+    mac: address,
+    key: `bound/${name}`,
+    owner: { clusterId: 'c1', kind: 'Pod', namespace: 'team', name, uid: `uid-${name}`, nic: 'eth0' },
+    requester: 'test',
+  }));
+  const adopted = await adopt(after, carried, 'operator');
+  expect(new Set(adopted.map(({ outcome }) => outcome))).toEqual(new Set(['adopted']));
+  expect(await reasserted(after, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('open');
+
+  const laterDevices = await acknowledged(after, many(2 * LOST, 'later'));
+  const laterPods = await acknowledged(after, many(2 * LOST, 'later-pod', podRequest));
+  expect(twice(devices.keys(), laterDevices)).toEqual([]);
+  expect(twice(pods.keys(), laterPods)).toEqual([]);
+  const again = await allocate(
+    after,
+    small.name,
+    many(64, 'again', (key) => aRequest({ key, pool: small.name })),
+    {
+      leaseSeconds: 120,
+    },
+  );
+  expect(again.filter((answer) => answer.outcome === 'allocated' && reused.has(answer.mac))).toEqual([]);
+  expect(await checkLedger(after)).toEqual([]);
+});
+
+/** A primary that waits for `first`, with `second` beside it. */
+async function aQuorum(ground: Run, primary: Postgres): Promise<{ first: Copy; second: Copy }> {
+  await primary.stop();
+  const first = await copyOf(primary, ground, 'one');
+  const second = await copyOf(primary, ground, 'two');
+  await primary.start();
+  for (const copy of [first, second]) {
+    await copy.follow({ host: '127.0.0.1', port: primary.port });
+    await copy.start();
+  }
+  return { first, second };
+}
+
+test('under quorum a standby has every acknowledged answer: it opens at once and nothing is orphaned', async () => {
+  const { ground, primary } = await aPrimary();
+  const { first, second } = await aQuorum(ground, primary);
+  const before = ledgerAt(primary.url());
+  await before.pool.query(`update rock_mac.ledger_state set durability = 'quorum'`);
+  expect(await allocate(before, 'development', many(1, 'alone'), { leaseSeconds: 120 })).toEqual([
+    { outcome: 'not_open', why: 'not_durable' },
+  ]);
+  await before.pool.query(`alter system set synchronous_standby_names = 'one'`);
+  await before.pool.query('select pg_reload_conf()');
+  await expect.poll(async () => (await ledgerState(before)).closed).toBeUndefined();
+  const kept = await acknowledged(before, many(LOST, 'kept'));
+  await primary.kill();
+
+  const after = ledgerAt(first.url);
+  await promote(after);
+  await after.pool.query(`alter system set synchronous_standby_names = 'two'`);
+  await after.pool.query('select pg_reload_conf()');
+  await second.stop();
+  await second.follow({ host: '127.0.0.1', port: first.port });
+  await second.start();
+  const state = await recoverIfNeeded(after, 'operator');
+  expect(state).toMatchObject({ incarnation: 2, durability: 'quorum', mode: 'open' });
+  expect(state.closed).toBeUndefined();
+
+  const later = await acknowledged(after, many(LOST, 'later'));
+  expect(twice(kept.keys(), later)).toEqual([]);
+  expect(Math.min(...[...later.keys()].map(macToNumber))).toBe(Math.max(...[...kept.keys()].map(macToNumber)) + 1);
+  const replayed = await allocate(after, 'development', many(100, 'kept'), { leaseSeconds: 120 });
+  expect(new Set(replayed.map(({ outcome }) => outcome))).toEqual(new Set(['replayed']));
+  expect(await checkLedger(after)).toEqual([]);
+});
+
+test('an old backup that was put back is known by what the operator remembers, and opens after the word of an admin', async () => {
+  const { ground, primary } = await aPrimary();
+  const before = ledgerAt(primary.url());
+  await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
+  await markAdopted(before, 'c1', 'test');
+  await acknowledged(before, many(100, 'old'));
+  await primary.stop();
+  const backup = await copyOf(primary, ground, 'backup');
+  await primary.start();
+
+  const devices = await acknowledged(before, many(1_000, 'new'));
+  const pods = await acknowledged(before, many(2_000, 'pod', podRequest));
+  const remembered = await ledgerState(before);
+  await primary.kill();
+  await backup.start();
+
+  const after = ledgerAt(backup.url);
+  expect((await ledgerState(after)).closed).toBeUndefined(); // of itself it cannot know
+  const state = await recoverIfBehind(after, remembered, 'operator');
+  expect(state).toMatchObject({ incarnation: 2, needsApproval: true, closed: { why: 'recovering' } });
+  expect(state.closed?.message).toContain('rock-mac recover --approve');
+  expect(await recoverIfBehind(after, remembered, 'another operator')).toMatchObject({ incarnation: 2 });
+
+  const items = [...pods].map(([address, name]) => ({
+    mac: address,
+    key: `bound/${name}`,
+    owner: { clusterId: 'c1', kind: 'Pod', namespace: 'team', name, uid: `uid-${name}`, nic: 'eth0' },
+    requester: 'test',
+  }));
+  await adopt(after, items, 'operator');
+  const { incarnation } = await ledgerState(after);
+  expect(await reasserted(after, { clusterId: 'c1', incarnation }, 'operator')).toBe('recovering');
+  expect(await approveRecovery(after)).toBe('open');
+
+  expect(twice(devices.keys(), await acknowledged(after, many(1_000, 'later')))).toEqual([]);
+  expect(twice(pods.keys(), await acknowledged(after, many(1_000, 'later-pod', podRequest)))).toEqual([]);
+  expect(await checkLedger(after)).toEqual([]);
+});

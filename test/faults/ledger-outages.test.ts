@@ -1,0 +1,224 @@
+import { execFile } from 'node:child_process';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest';
+import { z } from 'zod';
+import { allocate, type AllocationOutcome } from '../../ledger/allocate.ts';
+import { createAllocator, type Allocator } from '../../ledger/allocator.ts';
+import { checkLedger } from '../../ledger/check.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { LedgerError } from '../../ledger/errors.ts';
+import { migrate } from '../../ledger/migrate.ts';
+import { startPostgres, type Postgres } from '../ground/postgres.ts';
+import { startTcpProxy, type TcpProxy } from '../ground/tcp-proxy.ts';
+import { aRequest } from '../integration/ledger-fixture.ts';
+
+const MAX_CONNECTIONS = 14;
+const DEADLINE_MS = 1_500;
+
+let postgres: Postgres;
+let proxy: TcpProxy;
+/** Straight to Postgres, to look at what is there. */
+let direct: LedgerPool;
+/** Through the bad network, as a program would go. */
+let db: LedgerPool;
+let allocator: Allocator;
+
+beforeAll(async () => {
+  const settings = { max_connections: MAX_CONNECTIONS, superuser_reserved_connections: 0, reserved_connections: 0 };
+  postgres = await startPostgres({ fsync: false, settings });
+  proxy = await startTcpProxy({ host: '127.0.0.1', port: postgres.port });
+  await migrate(postgres.url());
+});
+
+beforeEach(() => {
+  const options = { applicationName: 'test', statementTimeoutMs: 600, connectTimeoutMs: 500 };
+  const throughProxy = new URL(postgres.url());
+  throughProxy.port = String(proxy.port);
+  db = openLedger({ ...options, url: throughProxy.href, max: 2 });
+  direct = openLedger({ ...options, url: postgres.url(), max: 1, statementTimeoutMs: 20_000 });
+  allocator = createAllocator({ db, leaseSeconds: 120 });
+});
+
+afterEach(async () => {
+  await proxy.heal();
+  await allocator.close();
+  await Promise.all([db.close(), direct.close()]);
+});
+
+afterAll(async () => {
+  await proxy.close();
+  await postgres.close();
+});
+
+async function errorOf(attempt: Promise<unknown>): Promise<LedgerError> {
+  const error: unknown = await attempt.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof LedgerError) return error;
+  throw new Error(`not a LedgerError: ${String(error)}`);
+}
+
+/** Asks while something is broken: the error must be there soon after the deadline. */
+async function refusalOf(key: string): Promise<LedgerError> {
+  const started = performance.now();
+  const error = await errorOf(allocator.allocate(aRequest({ key }), { deadlineMs: DEADLINE_MS }));
+  expect(performance.now() - started).toBeLessThan(DEADLINE_MS + 500);
+  return error;
+}
+
+/** Asks again when it is mended: the key has one address, with one audit row, and nothing else has happened. */
+async function expectOneAnswer(key: string): Promise<AllocationOutcome> {
+  const answer = await allocator.allocate(aRequest({ key }), { deadlineMs: 5_000 });
+  expect(['allocated', 'replayed']).toContain(answer.outcome);
+  const rows = (table: string) =>
+    direct.query({
+      text: `select 1 as row from rock_mac.${table} where holder_key = $1`,
+      values: [key],
+      row: z.object({}),
+    });
+  expect([await rows('addresses'), await rows('audit_log')].map(({ length }) => length)).toEqual([1, 1]);
+  expect(await checkLedger(direct)).toEqual([]);
+  return answer;
+}
+
+describe('the answer to a COMMIT that was lost on the way', () => {
+  test('is given again to the same key: the same address, and one audit row', async () => {
+    const ask = () => allocate(db, 'development', [aRequest({ key: 'lost-answer' })], { leaseSeconds: 120 });
+    proxy.dropAnswers({ when: (request) => request.includes('rock_mac.allocate') });
+    expect(await errorOf(ask())).toMatchObject({ code: 'LEDGER_TIMEOUT', retryable: true });
+    const stored = await direct.query({
+      text: `select generation, addr from rock_mac.addresses where holder_key = 'lost-answer'`,
+      values: [],
+      row: z.object({ generation: z.literal(1), addr: z.int() }),
+    });
+    expect(stored).toHaveLength(1);
+    await proxy.heal();
+    expect(await ask()).toMatchObject([{ outcome: 'replayed', generation: 1 }]);
+    await expectOneAnswer('lost-answer');
+  });
+
+  test('is not seen by an asker: the allocator asks again before its deadline', async () => {
+    let dropped = 0;
+    proxy.dropAnswers({ when: (request) => request.includes('rock_mac.allocate') && dropped++ === 0 });
+    const answer = await allocator.allocate(aRequest({ key: 'unseen' }), { deadlineMs: 4_000 });
+    expect(answer).toMatchObject({ outcome: 'replayed', generation: 1 });
+    expect(dropped).toBeGreaterThan(1);
+    await expectOneAnswer('unseen');
+  });
+
+  test('of a transaction is an error that may have been a success, never a success that was none', async () => {
+    proxy.dropAnswers({ when: (request) => request.includes('commit') });
+    const error = await errorOf(
+      db.transaction((transaction) =>
+        allocate(transaction, 'development', [aRequest({ key: 'lost-end' })], { leaseSeconds: 120 }),
+      ),
+    );
+    expect(error).toMatchObject({ code: 'LEDGER_TIMEOUT', retryable: true });
+    await proxy.heal();
+    expect(await expectOneAnswer('lost-end')).toMatchObject({ outcome: 'replayed' });
+  });
+});
+
+describe('a request is refused in time, with a name for what is wrong, and is answered once it is mended,', () => {
+  test('when Postgres is slow', async () => {
+    proxy.delay(3_000);
+    expect(await refusalOf('slow')).toMatchObject({
+      code: expect.stringMatching(/TIMEOUT|UNAVAILABLE/) as string,
+      retryable: true,
+    });
+    await proxy.heal();
+    await expectOneAnswer('slow');
+  });
+
+  test('when the network swallows everything', async () => {
+    await allocator.allocate(aRequest({ key: 'warm' }));
+    proxy.freeze();
+    expect(await refusalOf('frozen')).toMatchObject({
+      code: expect.stringMatching(/TIMEOUT|UNAVAILABLE/) as string,
+      retryable: true,
+    });
+    await proxy.heal();
+    await expectOneAnswer('frozen');
+  });
+
+  test('when Postgres is gone, in the middle of it', async () => {
+    await allocator.allocate(aRequest({ key: 'before' }));
+    await postgres.kill();
+    expect(await refusalOf('gone')).toMatchObject({ code: 'LEDGER_UNAVAILABLE', retryable: true });
+    await postgres.start();
+    await expectOneAnswer('gone');
+  });
+
+  test('when Postgres takes no changes', async () => {
+    await direct.pool.query('alter system set default_transaction_read_only = on');
+    await direct.pool.query('select pg_reload_conf()');
+    const show = {
+      text: 'show default_transaction_read_only',
+      values: [],
+      row: z.object({ default_transaction_read_only: z.string() }),
+    };
+    await expect.poll(() => direct.query(show)).toEqual([{ default_transaction_read_only: 'on' }]);
+    expect(await refusalOf('read-only')).toMatchObject({ code: 'LEDGER_READ_ONLY', retryable: true });
+    await direct.pool.query('set default_transaction_read_only = off; begin read write; rollback');
+    await direct.pool.query('alter system reset default_transaction_read_only');
+    await direct.pool.query('select pg_reload_conf()');
+    await expectOneAnswer('read-only');
+  });
+
+  test('when Postgres has no connection left', async () => {
+    await direct.pool.query('select 1');
+    const hogs: Client[] = [];
+    for (let number = 1; number < MAX_CONNECTIONS; number++) hogs.push(new Client(postgres.url()));
+    await Promise.all(hogs.map((hog) => hog.connect()));
+    expect(await refusalOf('crowded')).toMatchObject({ code: 'LEDGER_TOO_MANY_CONNECTIONS', retryable: true });
+    await Promise.all(hogs.map((hog) => hog.end()));
+    await expectOneAnswer('crowded');
+  });
+
+  test('when its disk is full', async (context) => {
+    const disk = await smallDisk(context);
+    await direct.pool.query(`create tablespace small location '${disk}'`);
+    await direct.pool.query('alter table rock_mac.audit_log set tablespace small');
+    // Numbers do not compress, so that a megabyte is soon full.
+    const noise = () => ({ noise: Array.from({ length: 700 }, () => Math.random()) });
+    let error: LedgerError | undefined;
+    let full = '';
+    for (let number = 0; error === undefined; number++) {
+      full = `full-${String(number)}`;
+      const attempt = allocator.allocate(aRequest({ key: full, metadata: noise() }), { deadlineMs: DEADLINE_MS });
+      error = await attempt.then(
+        () => undefined,
+        (reason: unknown) => (reason instanceof LedgerError ? reason : undefined),
+      );
+      expect(number).toBeLessThan(1_000);
+    }
+    expect(error).toMatchObject({ code: 'LEDGER_DISK_FULL', retryable: true });
+    await direct.pool.query('alter table rock_mac.audit_log set tablespace pg_default');
+    await direct.pool.query('drop tablespace small');
+    await expectOneAnswer(full);
+  });
+});
+
+const run = promisify(execFile);
+
+/** A disk of one megabyte that Postgres may write to; skips the test where this user may not mount one. */
+async function smallDisk(context: TestContext): Promise<string> {
+  if (process.getuid?.() !== 0) context.skip('a small disk needs the right to mount one: run as root');
+  const folder = await mkdtemp(path.join(path.dirname(postgres.dataFolder), 'small-'));
+  try {
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]);
+  } catch (error) {
+    await rm(folder, { recursive: true });
+    context.skip(`a small disk could not be mounted: ${String(error)}`);
+  }
+  context.onTestFinished(async () => {
+    await run('umount', ['--lazy', folder]);
+    await rm(folder, { recursive: true });
+  });
+  await chown(folder, 65_534, 65_534); // `nobody`, as whom root runs Postgres here
+  return folder;
+}

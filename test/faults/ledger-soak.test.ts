@@ -1,0 +1,173 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { checkLedger } from '../../ledger/check.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { expireDevices } from '../../ledger/expire.ts';
+import { migrate } from '../../ledger/migrate.ts';
+import { definePool } from '../../ledger/pools.ts';
+import { mac, macToNumber } from '../../mac/mac-address.ts';
+import { startPostgres, type Postgres } from '../ground/postgres.ts';
+import { auditEntries, replay, tableRows } from '../integration/ledger-audit-replay.ts';
+
+/*
+ * Six processes with sixteen askers each want the 48 addresses of one pool, while one after another of them, and Postgres
+ * itself, is killed. ROCK_MAC_SOAK_SECONDS makes it longer.
+ */
+const SECONDS = Number(process.env['ROCK_MAC_SOAK_SECONDS'] ?? 40);
+const PROCESSES = 6;
+
+const pool = {
+  name: 'crowded',
+  first: mac('a4:58:0f:60:00:00'),
+  last: mac('a4:58:0f:60:00:2f'),
+  description: '',
+  autoReleaseSeconds: 3_600,
+  reuseDelaySeconds: 60,
+};
+
+/** The ledger's time runs 600 times as fast: the reuse delay of a minute is 0.1 s, the expiry of the killed ones' 6 s. */
+const start = new Date().toISOString();
+const FAST_CLOCK = `create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
+  return timestamptz '${start}' + (clock_timestamp() - timestamptz '${start}') * 600`;
+const EXPIRY_MS = (pool.autoReleaseSeconds * 1_000) / 600;
+
+const factSchema = z.object({
+  fact: z.enum(['got', 'releasing', 'released', 'error']),
+  at: z.number(),
+  mac: z.string().optional(),
+  generation: z.int().optional(),
+  key: z.string().optional(),
+  code: z.string().optional(),
+});
+
+type Fact = z.infer<typeof factSchema>;
+
+let postgres: Postgres;
+let db: LedgerPool;
+
+beforeAll(async () => {
+  postgres = await startPostgres({ fsync: false });
+  await migrate(postgres.url());
+  db = openLedger({
+    url: postgres.url(),
+    applicationName: 'test',
+    max: 2,
+    statementTimeoutMs: 20_000,
+    connectTimeoutMs: 2_000,
+  });
+  await definePool(db, pool, 'test');
+  await db.pool.query(FAST_CLOCK);
+});
+
+afterAll(async () => {
+  await db.close();
+  await postgres.close();
+});
+
+interface Asker {
+  readonly process: ChildProcess;
+  readonly exited: Promise<unknown>;
+}
+
+/** What one process said, and when it was killed. */
+function startAsker(number: number, facts: Fact[]): Asker {
+  const script = path.join(import.meta.dirname, 'ledger-asker.ts');
+  const args = [script, postgres.url(), pool.name, `asker-${String(number)}`, String(macToNumber(pool.first))];
+  const child = spawn(process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env['PATH'] },
+  });
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    if (line.endsWith('}')) facts.push(factSchema.parse(JSON.parse(line)));
+  });
+  return { process: child, exited: new Promise((resolve) => child.once('close', resolve)) };
+}
+
+async function kill({ process: child, exited }: Asker): Promise<void> {
+  child.kill('SIGKILL');
+  await exited;
+}
+
+async function breakThings(until: number, facts: Fact[]): Promise<{ clients: number; servers: number }> {
+  const killed = { clients: 0, servers: 0 };
+  let number = 0;
+  const askers = Array.from({ length: PROCESSES }, () => startAsker(number++, facts));
+  for (let round = 0; Date.now() < until; round++) {
+    await sleep(randomInt(200, 700));
+    await expireDevices(db, { limit: 100, actor: 'cleanup' });
+    if (round % 3 === 2) {
+      await postgres.kill();
+      killed.servers++;
+      await sleep(randomInt(50, 300));
+      await postgres.start();
+    } else {
+      const victim = askers.shift();
+      if (victim !== undefined) await kill(victim);
+      killed.clients++;
+      askers.push(startAsker(number++, facts));
+    }
+  }
+  await Promise.all(askers.map(kill));
+  return killed;
+}
+
+/** From the answer to the moment it was given back, or had expired: as the clients saw it, whatever the ledger says. */
+function overlaps(facts: readonly Fact[]): string[] {
+  const ends = new Map(facts.filter(({ fact }) => fact === 'releasing').map(({ key, at }) => [key, at]));
+  const held = facts
+    .filter(({ fact }) => fact === 'got')
+    .map(({ mac, key, at }) => ({ mac, key, from: at, to: ends.get(key) ?? at + EXPIRY_MS - 1_000 }))
+    .sort((a, b) => (a.mac ?? '').localeCompare(b.mac ?? '') || a.from - b.from);
+  return held.flatMap((one, index) => {
+    const next = held[index + 1];
+    return next?.mac === one.mac && next !== undefined && next.from < one.to
+      ? [`${String(one.mac)}: ${String(one.key)} and ${String(next.key)}`]
+      : [];
+  });
+}
+
+test(
+  'kill -9 of clients and of Postgres: no address has two owners, no answer is lost, no address is skipped',
+  { timeout: SECONDS * 1_000 + 120_000 },
+  async () => {
+    const facts: Fact[] = [];
+    const killed = await breakThings(Date.now() + SECONDS * 1_000, facts);
+    const got = facts.filter(({ fact }) => fact === 'got');
+    const released = facts.filter(({ fact }) => fact === 'released');
+    const errors = Object.entries(
+      Object.groupBy(
+        facts.filter(({ fact }) => fact === 'error'),
+        ({ code = '' }) => code,
+      ),
+    );
+    console.log(
+      `${String(killed.clients)} clients and ${String(killed.servers)} servers killed; ${String(got.length)} addresses got, ` +
+        `${String(released.length)} given back; ${errors.map(([code, some]) => `${code} ${String(some?.length)}`).join(', ')}`,
+    );
+    expect(killed.servers).toBeGreaterThan(SECONDS / 10);
+    expect(got.length).toBeGreaterThan(SECONDS * 20);
+
+    const entries = await auditEntries(db);
+    expect(replay(entries)).toEqual(await tableRows(db));
+    const said = (state: string, { mac: address = '', generation = 0, key = '' }: Fact) =>
+      `${state} ${address} ${String(generation)} ${key}`;
+    const audited = new Set(
+      entries.map(
+        ({ state, addr, generation, holder_key }) =>
+          `${state === 'released' ? 'released' : 'got'} ${String(addr)} ${String(generation)} ${holder_key}`,
+      ),
+    );
+    const inNumbers = (fact: Fact) => ({ ...fact, mac: String(macToNumber(mac(fact.mac ?? ''))) });
+    const lost = [...got, ...released]
+      .map((fact) => said(fact.fact, inNumbers(fact)))
+      .filter((line) => !audited.has(line));
+    expect(lost).toEqual([]);
+    expect(overlaps(facts)).toEqual([]);
+    expect(await checkLedger(db)).toEqual([]);
+  },
+);

@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { bind } from '../../ledger/bind.ts';
+import { checkLedger, RULES } from '../../ledger/check.ts';
+import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
+import { takeConsumer } from '../../ledger/consumer.ts';
+import { boundKey } from '../../ledger/holder-key.ts';
+import { keepReserved } from '../../ledger/keep-reserved.ts';
+import { recoverIfNeeded } from '../../ledger/recovery.ts';
+import { release } from '../../ledger/release.ts';
+import { aPodRequest, aRequest, freshLedger, take, type TestLedger } from './ledger-fixture.ts';
+
+const by = { actor: 'test', reason: 'test' };
+
+/** A ledger with something in every state. */
+async function livelyLedger(): Promise<TestLedger> {
+  const ledger = await freshLedger();
+  const { db, sql } = ledger;
+  await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
+  await markAdopted(db, 'c1', 'test');
+  await sql(`update rock_mac.ledger_state set lost_tail = 2`);
+  const device = await take(ledger, aRequest({ key: 'gone', device: { id: 'vm-1' }, metadata: { rack: null } }));
+  await take(ledger, aRequest({ key: 'stays', device: { id: 'vm-2', type: 'qemu-vm' } }));
+  await release(db, [device], by);
+  const pod = await take(ledger, aPodRequest('web'));
+  const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: 'web', uid: 'u1', nic: 'eth0' };
+  await bind(db, [{ mac: pod.mac, key: pod.key, boundKey: boundKey({ ...owner, mac: pod.mac }), owner }], 'test');
+  await take(ledger, aPodRequest('pending'));
+  const claim = { ...owner, kind: 'MacAllocation', name: 'host', uid: 'u2', nic: '' };
+  const kept = await take(ledger, aRequest({ key: 'claim/1', pool: 'reserved', state: 'reserved', owner: claim }));
+  await keepReserved(db, [kept], by);
+  await take(ledger, aRequest({ key: 'claim/2', owner: { ...claim, uid: 'u3' } }));
+  const consumer = { claimKey: 'claim/2', key: 'pod-key', kind: 'Pod', name: 'web', nic: 'eth0' };
+  await takeConsumer(db, [consumer], { actor: 'test', leaseSeconds: 120 });
+  await sql(`update rock_mac.ledger_state set timeline = 'before'`);
+  await recoverIfNeeded(db, 'test');
+  return ledger;
+}
+
+/** As a superuser who knows no shame: constraints and triggers are off. */
+const shameless = (statement: string) => `
+  begin;
+  set local session_replication_role = replica;
+  alter table rock_mac.addresses drop constraint if exists addresses_check, drop constraint if exists addresses_check1,
+    drop constraint if exists addresses_check2, drop constraint if exists addresses_check3, drop constraint if exists addresses_check4,
+    drop constraint if exists addresses_check5, drop constraint if exists addresses_check6;
+  ${statement};
+  commit`;
+
+const a = 'rock_mac.addresses';
+const p = 'rock_mac.pools';
+
+/** How to break each rule. A break may show under further rules too. */
+const BREAKS: Readonly<Record<string, string>> = {
+  'guards-in-place': `alter table ${a} disable trigger addresses_audit_update`,
+  'one-row-per-address': `alter table ${a} drop constraint addresses_pkey; drop index rock_mac.addresses_mac; insert into ${a} select * from ${a} where holder_key = 'gone'`,
+  'one-address-per-key': `drop index rock_mac.addresses_holder; update ${a} set holder_key = 'stays' where owner_name = 'web'`,
+  'one-claim-per-consumer': `drop index rock_mac.addresses_consumer; update ${a} set consumer_key = 'pod-key' where owner_name = 'web'`,
+  'one-state': `delete from rock_mac.ledger_state`,
+  'pools-apart': `alter table ${p} drop constraint pools_never_overlap; update ${p} set last = last + 1 where name = 'development'`,
+  'pools-under-prefix': `update rock_mac.ledger_state set prefix = 'a4:58:0f:01'`,
+  'address-in-its-pool': `update ${a} set pool_id = (select pool_id from ${p} where name = 'docker') where holder_key = 'stays'`,
+  'cursor-in-its-pool': `alter table ${p} drop constraint pools_check1; update ${p} set next_addr = last + 7 where name = 'docker'`,
+  'no-hole-below-cursor': `delete from ${a} where holder_key = 'stays'`,
+  'queue-above-floor': `update ${p} set floor_at = 'infinity' where name = 'development'`,
+  'state-and-times-agree': `update ${a} set expires_at = null where state = 'pending'`,
+  'consumer-of-a-claim': `update ${a} set cluster_id = null where consumer_key = 'pod-key'`,
+  'owner-is-known': `delete from rock_mac.clusters`,
+  'retired-cluster-holds-nothing': `update rock_mac.clusters set retired_at = now()`,
+  'leases-are-settled': `update ${a} set expires_at = now() - interval '2 hours' where state = 'pending'`,
+  'audit-has-the-last-word': `update ${a} set metadata = '{}' where holder_key = 'gone'`,
+  'audited-address-exists': `delete from ${a} where holder_key = 'claim/1'`,
+  'audit-is-unbroken': `delete from rock_mac.audit_log where action = 'release'; insert into rock_mac.audit_log (action, mac_address, pool, "user", actor, state_before, state, generation)
+    select 'allocate', mac_address, pool, 'x', 'x', 'active', 'active', 2 from rock_mac.audit_log where holder_key = 'stays'`,
+};
+
+describe('a check of the ledger', () => {
+  test('finds nothing in a ledger that has lived', async () => {
+    const ledger = await livelyLedger();
+    expect(await checkLedger(ledger.db)).toEqual([]);
+    await ledger.close();
+  });
+
+  test('knows a way to break every rule', () => {
+    expect(Object.keys(BREAKS).sort()).toEqual(RULES.map(({ rule }) => rule).sort());
+  });
+
+  test.each(Object.entries(BREAKS))('reports %s when it is broken', async (rule, statement) => {
+    const ledger = await livelyLedger();
+    await ledger.sql(shameless(statement));
+    const finding = (await checkLedger(ledger.db)).find((one) => one.rule === rule);
+    expect(finding?.rows.length).toBeGreaterThan(0);
+    expect(finding?.count).toBe(finding?.rows.length);
+    await ledger.close();
+  });
+});
+
+test('a change past the audit is reported with the address and with what the audit says of it', async () => {
+  const ledger = await livelyLedger();
+  await ledger.sql(shameless(`update ${a} set state = 'reserved', expires_at = null where holder_key = 'stays'`));
+  const findings = await checkLedger(ledger.db);
+  expect(findings).toMatchObject([
+    {
+      rule: 'audit-has-the-last-word',
+      count: 1,
+      rows: [{ mac: 'a4:58:0f:01:00:01', state: 'reserved', audit_state: 'active', holder_key: 'stays' }],
+    },
+  ]);
+  await ledger.close();
+});

@@ -1,0 +1,49 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { applyManifests, sharedKubectl } from '../ground/testing.ts';
+
+const repository = path.join(import.meta.dirname, '..', '..');
+const run = promisify(execFile);
+
+function file(...parts: string[]): string {
+  return path.join(repository, ...parts);
+}
+
+describe('what users apply', () => {
+  beforeAll(async () => {
+    await applyManifests(sharedKubectl(), [file('crds'), file('deploy', 'manifests', 'namespace.yaml')]);
+  });
+
+  test.each([
+    file('deploy', 'manifests'),
+    file('deploy', 'kind', 'postgres.yaml'),
+    file('deploy', 'examples', 'pod.yaml'),
+    file('deploy', 'examples', 'claim.yaml'),
+  ])('%s is taken by the API server as it is', async (manifest) => {
+    const kubectl = sharedKubectl();
+    const taken = await kubectl(['apply', '--server-side', '--dry-run=server', '-o', 'name', '-f', manifest]);
+    expect(taken.trim()).not.toBe('');
+  });
+
+  test('kubectl explain describes every field of a claim', async () => {
+    const explained = await sharedKubectl()(['explain', 'macallocation.spec', '--recursive=false']);
+    for (const field of ['pool', 'device', 'requestedMac', 'reserved', 'attributes', 'expiresAfter', 'renewedAt']) {
+      expect(explained).toMatch(new RegExp(`${field}\\t<`));
+    }
+    expect(explained).toContain('Name of the MacPool that the address comes from. Immutable.');
+  });
+
+  test('the short names and the category work', async () => {
+    const kubectl = sharedKubectl();
+    for (const name of ['ma', 'macalloc', 'mp', 'macpool', 'rock-mac']) await kubectl(['get', name, '-A']);
+  });
+});
+
+test('the quickstart on kind says what is missing instead of failing', async () => {
+  const { stdout } = await run(file('deploy', 'kind', 'quickstart.sh'), {
+    env: { ...process.env, PATH: '/usr/bin:/bin', DOCKER_HOST: 'unix:///nonexistent.sock' },
+  });
+  expect(stdout).toMatch(/^skipped: .*docker/i);
+});

@@ -1,0 +1,130 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { listAddresses } from '../../ledger/find.ts';
+import { eventually } from '../ground/eventually.ts';
+import {
+  addressesOf,
+  aPod,
+  installedGroundOfThisFile,
+  untilNoAllocations,
+  whileLedgerIsAhead,
+} from './installed-ground.ts';
+
+const installed = installedGroundOfThisFile();
+
+async function create(manifest: string): Promise<string> {
+  return await installed().plane.kubectl(['create', '-f', '-', '-o', 'name'], { input: manifest });
+}
+
+/** What the refusal of a pod says to its author, without kubectl's own words around it. */
+async function refusalOf(manifest: string): Promise<string> {
+  try {
+    await create(manifest);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  throw new Error('the pod was not refused');
+}
+
+/** Addresses that somebody holds at this moment. */
+async function held(): Promise<readonly string[]> {
+  const rows = await listAddresses(installed().ledger, {
+    states: ['pending', 'active', 'reserved', 'orphaned'],
+    limit: 10_000,
+  });
+  return rows.map(({ mac }) => mac);
+}
+
+afterEach(async () => {
+  await installed().plane.kubectl(['delete', 'pods', '--all', '--grace-period=0', '--force']);
+  await untilNoAllocations(installed().plane);
+});
+
+describe('bad input is refused with its cause and the next step, and nothing is held', () => {
+  test.each([
+    ['networks that are no JSON', '[{"name":"blue"', /is not valid JSON.*\n?.*Correct the annotation/s],
+    ['networks that are no list', '{"name":"blue"}', /is not a JSON list/],
+    ['a network without a name', '[{"interface":"eth5"}]', /has a bad entry at \[0\.name\]/],
+    ['a MAC that is none', '[{"name":"blue","mac":"a4:58"}]', /is not a MAC address.*leave "mac" out/s],
+    ['a multicast MAC', '[{"name":"blue","mac":"01:00:5e:00:00:01"}]', /multicast/],
+    ['a MAC that is in no pool', '[{"name":"blue","mac":"a4:58:0f:77:00:00"}]', /is not in pool kubernetes/],
+    ['a MAC of another pool', '[{"name":"blue","mac":"a4:58:0f:00:00:01"}]', /is not in pool kubernetes/],
+    [
+      'one MAC twice',
+      '[{"name":"a","mac":"a4:58:0f:05:66:00"},{"name":"b","mac":"a4:58:0f:05:66:00"}]',
+      /two interfaces/,
+    ],
+  ])('%s', async (_, networks, message) => {
+    const before = await held();
+    expect(await refusalOf(aPod('bad', { networks }))).toMatch(message);
+    expect(await held()).toEqual(before);
+  });
+
+  test('one good network beside a bad one gives back what it got', async () => {
+    const before = await held();
+    const networks = '[{"name":"good"},{"name":"bad","mac":"a4:58:0f:77:00:00"}]';
+    expect(await refusalOf(aPod('half', { networks }))).toMatch(/is not in pool kubernetes/);
+    expect(await held()).toEqual(before);
+  });
+});
+
+describe('while the ledger does not answer', () => {
+  test.each(['is cut off', 'hangs'])(
+    'because it %s, a pod that asks is refused in time, a plain one is not disturbed, and both work again afterwards',
+    async (how) => {
+      const { plane, ledgerProxy } = installed();
+      if (how === 'hangs') ledgerProxy.freeze();
+      else await ledgerProxy.cut();
+      try {
+        const started = Date.now();
+        expect(await refusalOf(aPod('asker', { networks: '[{"name":"blue"}]' }))).toMatch(/ledger/i);
+        expect(Date.now() - started).toBeLessThan(5_000);
+        const plain = JSON.parse(aPod('plain')) as { metadata: { annotations?: object } };
+        delete plain.metadata.annotations;
+        await create(JSON.stringify(plain));
+      } finally {
+        await ledgerProxy.heal();
+      }
+      await eventually(() => create(aPod('asker', { networks: '[{"name":"blue"}]' })), { within: 20_000, every: 300 });
+      expect(await addressesOf(plane, 'asker')).toHaveLength(1);
+    },
+  );
+});
+
+describe('while the webhook is down', () => {
+  test('a pod that asks is refused with a message that names the webhook, and a plain pod is not disturbed', async () => {
+    const { installation } = installed();
+    const [webhook] = installation.webhooks;
+    await webhook?.kill();
+    expect(await refusalOf(aPod('asker', { networks: '[{"name":"blue"}]' }))).toMatch(
+      /failed calling webhook "inject-pods\.mac\.rock-os\.io"/,
+    );
+    const plain = JSON.parse(aPod('plain')) as { metadata: { annotations?: object } };
+    delete plain.metadata.annotations;
+    await create(JSON.stringify(plain));
+    await installation.startWebhook();
+    await create(aPod('asker', { networks: '[{"name":"blue"}]' }));
+  });
+});
+
+describe('an address that was handed out for a pod that was never stored', () => {
+  test('is given back when its lease is over, and not before', async () => {
+    const { plane, ledger } = installed();
+    // Admission hands an address out; then the quota, which is judged after us, refuses the pod.
+    await plane.kubectl(['create', 'quota', 'none', '--hard=pods=0']);
+    try {
+      expect(await refusalOf(aPod('over', { networks: '[{"name":"blue"}]' }))).toMatch(/quota/);
+    } finally {
+      await plane.kubectl(['delete', 'quota', 'none']);
+    }
+    const [pending] = await listAddresses(ledger, { states: ['pending'] });
+    expect(pending?.owner?.name).toBe('over');
+    await whileLedgerIsAhead(ledger, '3 minutes', async () => {
+      await eventually(
+        async () => {
+          expect(await listAddresses(ledger, { states: ['pending'] })).toEqual([]);
+        },
+        { within: 40_000, every: 500 },
+      );
+    });
+  });
+});

@@ -1,0 +1,149 @@
+import { Agent, request } from 'node:https';
+import { connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { afterEach, describe, expect, test } from 'vitest';
+import { listen } from '../kube/health-server.ts';
+import { makeAuthority, makeLeaf } from './certificates.ts';
+import { createWebhookMetrics } from './metrics.ts';
+import { createWebhookServer, type Admit, type WebhookServer } from './server.ts';
+
+const NAME = 'rock-mac-webhook.rock-mac-system.svc';
+const PATH = '/admit/pods';
+const agents: Agent[] = [];
+afterEach(() => {
+  for (const agent of agents.splice(0)) agent.destroy();
+});
+
+interface Running {
+  readonly server: WebhookServer;
+  readonly port: number;
+  readonly post: (body: string, options?: { path?: string; contentType?: string }) => Promise<Reply>;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly text: string;
+}
+
+async function start(admit: Admit): Promise<Running> {
+  const authority = await makeAuthority(Date.now(), 3_600_000);
+  const leaf = await makeLeaf(authority, [NAME], Date.now(), 3_600_000);
+  const server = createWebhookServer(
+    {
+      entries: { [PATH]: admit },
+      logger: pino({ enabled: false }),
+      metrics: createWebhookMetrics(),
+      draining: () => false,
+    },
+    leaf,
+  );
+  await listen(server.https, { host: '127.0.0.1', port: 0 });
+  const { port } = server.https.address() as AddressInfo;
+  const agent = new Agent({ keepAlive: true, ca: authority.certificate, servername: NAME });
+  agents.push(agent);
+  return {
+    server,
+    port,
+    post: (body, { path = PATH, contentType = 'application/json' } = {}) =>
+      new Promise((resolve, reject) => {
+        const headers = { 'Content-Type': contentType, 'Content-Length': Buffer.byteLength(body) };
+        const sent = request({ host: '127.0.0.1', port, path, method: 'POST', agent, headers }, (response) => {
+          let text = '';
+          response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+          response.on('end', () => {
+            resolve({ status: response.statusCode ?? 0, text });
+          });
+        });
+        sent.on('error', reject);
+        sent.end(body);
+      }),
+  };
+}
+
+function review(extra: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: {
+      uid: 'u-1',
+      kind: { group: '', version: 'v1', kind: 'Pod' },
+      operation: 'CREATE',
+      userInfo: { username: 'ann' },
+      object: {},
+      ...extra,
+    },
+  });
+}
+
+const allow: Admit = () => Promise.resolve({ allowed: true });
+
+describe('the server of the webhook', () => {
+  test('answers a review with its own uid, and a patch in base64', async () => {
+    const { server, post } = await start(() =>
+      Promise.resolve({ allowed: true, patch: [{ op: 'add', path: '/a', value: 1 }], warnings: ['careful'] }),
+    );
+    const { response } = JSON.parse((await post(review())).text) as { response: Record<string, unknown> };
+    expect(response).toEqual({
+      uid: 'u-1',
+      allowed: true,
+      patchType: 'JSONPatch',
+      patch: Buffer.from('[{"op":"add","path":"/a","value":1}]').toString('base64'),
+      warnings: ['careful'],
+    });
+    await server.close();
+  });
+
+  test('turns a failure of ours into a refusal that can be tried again, and tells nothing of it', async () => {
+    const { server, post } = await start(() => Promise.reject(new Error('password hunter2')));
+    const { text } = await post(review());
+    expect(text).not.toContain('hunter2');
+    expect(JSON.parse(text)).toMatchObject({ response: { allowed: false, status: { code: 503 } } });
+    await server.close();
+  });
+
+  test.each([
+    ['an empty body', '', 'application/json', 400],
+    ['no JSON', '{"a":', 'application/json', 400],
+    ['another kind', '{"kind":"Pod"}', 'application/json', 400],
+    ['the old version', review().replace('admission.k8s.io/v1', 'admission.k8s.io/v1beta1'), 'application/json', 400],
+    ['another content type', review(), 'text/plain', 400],
+    ['more than 7 MiB', review({ object: { big: 'x'.repeat(8 * 1024 * 1024) } }), 'application/json', 413],
+  ])('refuses %s, and goes on', async (_, body, contentType, status) => {
+    const { server, post } = await start(allow);
+    expect((await post(body, { contentType })).status).toBe(status);
+    expect((await post(review())).status).toBe(200);
+    await server.close();
+  });
+
+  test('takes a review of nearly 7 MiB', async () => {
+    const { server, post } = await start(allow);
+    expect((await post(review({ object: { big: 'x'.repeat(7_000_000) } }))).status).toBe(200);
+    await server.close();
+  });
+
+  test('answers what is on its way before it closes, and does not wait for connections that nobody uses', async () => {
+    const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
+    const { promise: entered, resolve: enter } = Promise.withResolvers<undefined>();
+    const { server, post, port } = await start(async () => {
+      enter(undefined);
+      await released;
+      return { allowed: true };
+    });
+    const unused = connect(port, '127.0.0.1');
+    unused.on('error', () => undefined);
+    const answer = post(review());
+    await entered;
+    let closed = false;
+    const closing = server.close().then(() => {
+      closed = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(closed).toBe(false);
+    release(undefined);
+    expect((await answer).status).toBe(200);
+    // Long before the 120 s after which Node would give the unused connection up.
+    await closing;
+    unused.destroy();
+  });
+});
