@@ -69,5 +69,3 @@ export const conditions = z
     'x-kubernetes-list-type': 'map',
     'x-kubernetes-list-map-keys': ['type'],
   });
-
-export type Condition = z.infer<typeof conditions>[number];

@@ -4,7 +4,6 @@
  */
 export const GROUP = 'mac.rock-os.io';
 export const VERSION = 'v1alpha1';
-export const API_VERSION = `${GROUP}/${VERSION}`;
 
 /** On MacAllocations only: the address is released in the ledger before the object goes. */
 export const RELEASE_FINALIZER = `${GROUP}/release`;

@@ -145,7 +145,7 @@ export function isNotFound(error: unknown): error is KubeError {
   return hasStatus(error, 404);
 }
 
-/** The object changed under us (a stale resourceVersion, a failed `test` of a patch, a uid precondition). */
+/** The object changed under us (a stale resourceVersion, another uid), or a field belongs to another manager. */
 export function isConflict(error: unknown): error is KubeError {
   return hasStatus(error, 409) && error.reason !== 'AlreadyExists';
 }

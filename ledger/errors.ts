@@ -41,6 +41,11 @@ const CODES = {
     retryable: false,
     next: 'Nothing of that migration was applied: remove the cause and migrate again.',
   },
+  LEDGER_NOT_EMPTY: {
+    retryable: false,
+    next: 'Make an empty database, run `rock-mac migrate` on it, and name that as the ledger.',
+  },
+  BACKUP_REFUSED: { retryable: false, next: 'Name another backup.' },
   LEDGER_FAILED: { retryable: false, next: 'Look into the log of Postgres; if the cause is not there, report it.' },
   BAD_REQUEST: { retryable: false, next: 'Correct the value and ask again.' },
 } as const satisfies Record<string, { retryable: boolean; next: string }>;

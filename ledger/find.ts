@@ -18,15 +18,6 @@ export async function findByMac(db: Queryable, mac: MacAddress): Promise<Address
   return row;
 }
 
-/** Several addresses at once, in the order of addresses; those that were never handed out are left out. */
-export function findByMacs(db: Queryable, macs: readonly MacAddress[]): Promise<AddressRow[]> {
-  return db.query({
-    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.addr = any ($1::bigint[]) order by a.addr`,
-    values: [macs.map(macToNumber)],
-    row: addressRowSchema,
-  });
-}
-
 /** The address that a key holds now. */
 export async function findByHolderKey(db: Queryable, key: string): Promise<AddressRow | undefined> {
   const [row] = await findByHolderKeys(db, [key]);

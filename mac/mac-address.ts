@@ -74,10 +74,6 @@ export function isLocallyAdministered(address: MacAddress): boolean {
   return hasBit(macToNumber(address), LOCAL_BIT);
 }
 
-export function isMulticast(address: MacAddress): boolean {
-  return hasBit(macToNumber(address), GROUP_BIT);
-}
-
 /** Bit operators of JavaScript work on 32 bits, so a bit of a 48-bit number is read by division. */
 function hasBit(addr: number, bit: number): boolean {
   return Math.floor(addr / bit) % 2 === 1;

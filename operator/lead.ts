@@ -50,7 +50,7 @@ export async function lead({ context, clusterName, metrics, signal }: Term): Pro
   const work = createControllers(context, metrics);
   for (const reflector of work.reflectors) reflector.start();
   await Promise.race([Promise.all(work.reflectors.map((reflector) => reflector.hasSynced())), aborted(signal)]);
-  for (const controller of work.controllers) controller.start();
+  if (!signal.aborted) for (const controller of work.controllers) controller.start();
   logger.info('leading');
   await Promise.all([
     every(

@@ -1,7 +1,7 @@
 import type { Refusal } from './admission-review.ts';
 
 /**
- * The four ways to say no. Never AlreadyExists or Timeout as a reason, and never a Retry-After: clients act on those by
+ * The three ways to say no. Never AlreadyExists or Timeout as a reason, and never a Retry-After: clients act on those by
  * themselves, and what they would do (skip the object, or repeat inside the time-out) is wrong here.
  */
 export function malformed(message: string): Refusal {
@@ -10,10 +10,6 @@ export function malformed(message: string): Refusal {
 
 export function taken(message: string): Refusal {
   return { code: 409, reason: 'Conflict', message };
-}
-
-export function forbidden(message: string): Refusal {
-  return { code: 403, reason: 'Forbidden', message };
 }
 
 export function unavailable(message: string): Refusal {

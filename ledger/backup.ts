@@ -1,0 +1,111 @@
+import { createWriteStream } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { z } from 'zod';
+import { BACKUP_TABLES, checksum, headerLine, type BackupTable } from './backup-format.ts';
+import type { LedgerPool } from './connect.ts';
+import { requireSchema } from './migrate.ts';
+import { queryOne, type Queryable } from './statement.ts';
+
+/** What is in a backup. */
+export interface BackedUp {
+  readonly counts: Readonly<Partial<Record<BackupTable, number>>>;
+  readonly sha256: string;
+}
+
+const ROWS_PER_LINE = 500;
+
+/** By what the rows of a table are paged: rising, and never null. */
+const ORDER: Readonly<Record<BackupTable, string>> = {
+  clusters: 'cluster_id',
+  pools: 'pool_id::text',
+  addresses: 'addr',
+  audit_log: 'id',
+};
+
+/**
+ * Writes the whole ledger to `out`, as it was at one moment, while it goes on working. Never holds more than some hundred
+ * rows in memory. Ends `out`. A program that is interrupted leaves a file without its end, which `restore` refuses.
+ */
+export async function backup(db: LedgerPool, out: Writable): Promise<BackedUp> {
+  const gzip = createGzip();
+  const written = finished(gzip.pipe(out));
+  written.catch(() => undefined); // awaited below, when the ledger has been read
+  const sum = checksum();
+  const write = async (line: string) => {
+    sum.add(line);
+    if (!gzip.write(line)) await Promise.race([new Promise((resolve) => gzip.once('drain', resolve)), written]);
+  };
+  try {
+    const counts = await db.transaction((transaction) => writeTables(transaction, write));
+    const sha256 = sum.text();
+    gzip.end(`${JSON.stringify({ end: true, sha256 })}\n`);
+    await written;
+    return { counts, sha256 };
+  } catch (error) {
+    gzip.destroy();
+    out.destroy();
+    throw error;
+  }
+}
+
+/** As `backup`, to a file that only its owner may read, and that appears under its name when it is whole and on disk. */
+export async function backupToFile(db: LedgerPool, file: string): Promise<BackedUp> {
+  const unfinished = `${file}.unfinished`;
+  try {
+    const result = await backup(db, createWriteStream(unfinished, { mode: 0o600, flags: 'wx', flush: true }));
+    await rename(unfinished, file);
+    return result;
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+}
+
+type Write = (line: string) => Promise<void>;
+
+async function writeTables(db: Queryable, write: Write): Promise<BackedUp['counts']> {
+  const text = 'set transaction isolation level repeatable read, read only';
+  await db.query({ text, values: [], row: z.object({}) });
+  const { version: schema } = await requireSchema(db);
+  const {
+    state,
+    counts,
+    taken_at: takenAt,
+  } = await queryOne(db, {
+    text: `select (select to_jsonb(s) from rock_mac.ledger_state s) as state, to_jsonb(now())#>>'{}' as taken_at, jsonb_build_object(
+             ${BACKUP_TABLES.map((table) => `'${table}', (select count(*) from rock_mac.${table})`).join(', ')}) as counts`,
+    values: [],
+    row: z.object({
+      state: z.record(z.string(), z.unknown()),
+      taken_at: z.string(),
+      counts: z.record(z.enum(BACKUP_TABLES), z.int()),
+    }),
+  });
+  await write(headerLine({ schema, takenAt, counts, state }));
+  for (const table of BACKUP_TABLES) await writeTable(db, table, write);
+  return counts;
+}
+
+/** Page after page in the order of a key, inside the one snapshot. */
+async function writeTable(db: Queryable, table: BackupTable, write: Write): Promise<void> {
+  const key = ORDER[table];
+  let last: string | number | null = null;
+  do {
+    const page: { rows: string; last: string | number | null } = await queryOne(db, {
+      text: `select coalesce(jsonb_agg(to_jsonb(t) - 'page_key' order by t.page_key), '[]')::text as rows, max(t.page_key) as last
+             from (select *, ${key} as page_key from rock_mac.${table} where $1::text is null or ${key} > $1${castOf(table)}
+                   order by ${key} limit $2) t`,
+      values: [last, ROWS_PER_LINE],
+      row: z.object({ rows: z.string(), last: z.union([z.string(), z.number()]).nullable() }),
+    });
+    if (page.last !== null) await write(`{"table":"${table}","rows":${page.rows}}\n`);
+    last = page.last;
+  } while (last !== null);
+}
+
+function castOf(table: BackupTable): string {
+  return table === 'addresses' || table === 'audit_log' ? '::text::bigint' : '::text';
+}

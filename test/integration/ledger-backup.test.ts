@@ -1,0 +1,190 @@
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { backup, backupToFile } from '../../ledger/backup.ts';
+import { checkLedger } from '../../ledger/check.ts';
+import { listClusters, markAdopted, registerCluster } from '../../ledger/clusters.ts';
+import { openLedger } from '../../ledger/connect.ts';
+import { listAddresses } from '../../ledger/find.ts';
+import { definePool, listPools } from '../../ledger/pools.ts';
+import { approveRecovery, reasserted } from '../../ledger/recovery.ts';
+import { release } from '../../ledger/release.ts';
+import { restore, restoreFromFile } from '../../ledger/restore.ts';
+import { ledgerState } from '../../ledger/state.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { aPodRequest, aRequest, ask, freshLedger, ledgerOfThisFile, take, type TestLedger } from './ledger-fixture.ts';
+
+/** The ledger that is backed up: some pools, a cluster, and more rows than one line holds. */
+const original = ledgerOfThisFile();
+let whole: Buffer;
+
+beforeAll(async () => {
+  const ledger = original.current;
+  const { db, sql } = ledger;
+  await sql(`update rock_mac.ledger_state set lost_tail = 5, pending_cap = 77`);
+  await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
+  await markAdopted(db, 'c1', 'test');
+  const range = { first: mac('a4:58:0f:30:00:00'), last: mac('a4:58:0f:30:00:0f') };
+  const periods = { description: 'ä "quoted" \\ pool', autoReleaseSeconds: null, reuseDelaySeconds: 60 };
+  await definePool(db, { name: 'own', ...range, ...periods }, 'test');
+  for (let n = 0; n < 1_200; n++)
+    await take(ledger, aRequest({ key: `vm-${String(n)}`, metadata: { n, text: 'line\nbreak', none: null } }));
+  await take(ledger, aPodRequest('web'));
+  const gone = await take(ledger, aRequest({ key: 'gone', pool: 'own' }));
+  await release(db, [gone], { actor: 'test', reason: 'test' });
+  whole = await backedUp(ledger);
+}, 60_000);
+
+async function backedUp({ db }: TestLedger): Promise<Buffer> {
+  const out = new PassThrough();
+  const chunks = out.toArray();
+  await backup(db, out);
+  return Buffer.concat(z.array(z.instanceof(Buffer)).parse(await chunks));
+}
+
+const by = { actor: 'restore' };
+const from = (bytes: Buffer) => Readable.from([bytes]);
+const everything = ({ sql }: TestLedger, table: string, order: string) =>
+  sql(`select to_jsonb(t) as row from rock_mac.${table} t order by ${order}`);
+
+async function emptyLedger(): Promise<TestLedger> {
+  const ledger = await freshLedger();
+  onTestFinished(() => ledger.close());
+  return ledger;
+}
+
+/** The lines of the backup, changed and packed again. */
+function changed(change: (lines: string[]) => string[]): Buffer {
+  return gzipSync(change(gunzipSync(whole).toString().trimEnd().split('\n')).join('\n') + '\n');
+}
+
+describe('a backup that is restored', () => {
+  test('gives every row again, and the ledger waits for an admin and for its clusters', async () => {
+    const ledger = await emptyLedger();
+    const restored = await restore(ledger.db, from(whole), by);
+    expect(restored.counts).toEqual({ clusters: 1, pools: 8, addresses: 1_202, audit_log: 1_203 });
+    expect(await listClusters(ledger.db)).toEqual(await listClusters(original.current.db));
+    const before = await listAddresses(original.current.db, { limit: 10_000 });
+    const after = await listAddresses(ledger.db, { limit: 10_000 });
+    const beside = after.filter(({ state }) => state !== 'orphaned');
+    expect(beside.map((row) => ({ ...row, expiresAt: undefined }))).toEqual(
+      before.map((row) => ({ ...row, expiresAt: undefined })),
+    );
+    const audit = await everything(ledger, 'audit_log', 'id');
+    expect(audit.slice(0, 1_203)).toEqual(await everything(original.current, 'audit_log', 'id'));
+    expect(audit.slice(1_203).every(({ row }) => JSON.stringify(row).includes('lost-tail'))).toBe(true);
+    expect((await listPools(ledger.db)).map(({ name, first, last }) => ({ name, first, last }))).toEqual(
+      (await listPools(original.current.db)).map(({ name, first, last }) => ({ name, first, last })),
+    );
+
+    expect(restored.state).toMatchObject({ incarnation: 2, needsApproval: true, closed: { why: 'recovering' } });
+    expect(restored.state.ledgerId).toBe((await ledgerState(original.current.db)).ledgerId);
+    expect(await ask(ledger, aRequest({ key: 'early' }))).toEqual({ outcome: 'not_open', why: 'recovering' });
+    expect(await reasserted(ledger.db, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('recovering');
+    expect(await approveRecovery(ledger.db)).toBe('open');
+    // 1,200 were handed out, 5 may have been after the backup.
+    expect(await take(ledger, aRequest({ key: 'late' }))).toMatchObject({ mac: 'a4:58:0f:01:04:b5' });
+    expect(await take(ledger, aRequest({ key: 'vm-7' }))).toMatchObject({ mac: 'a4:58:0f:01:00:07', generation: 1 });
+    expect(await checkLedger(ledger.db)).toEqual([]);
+  });
+
+  test('into a ledger that is in use is refused', async () => {
+    const ledger = await emptyLedger();
+    await take(ledger, aRequest({ key: 'mine' }));
+    await expect(restore(ledger.db, from(whole), by)).rejects.toMatchObject({ code: 'LEDGER_NOT_EMPTY' });
+    expect(await listAddresses(ledger.db)).toHaveLength(1);
+  });
+
+  test('of an older schema leaves columns that it does not know at their defaults', async () => {
+    const ledger = await emptyLedger();
+    const older = await backedUp(original.current);
+    await ledger.sql(`alter table rock_mac.addresses add column colour text not null default 'grey'`);
+    await restore(ledger.db, from(older), by);
+    expect(await ledger.sql('select distinct colour from rock_mac.addresses')).toEqual([{ colour: 'grey' }]);
+  });
+});
+
+describe('a file that cannot be restored is refused, and the ledger stays empty,', () => {
+  const body = (lines: string[]) => lines.slice(0, -1);
+  const bad: Readonly<Record<string, [make: () => Buffer, message: RegExp]>> = {
+    'when it was cut in the middle': [() => whole.subarray(0, whole.length >> 1), /is cut or damaged: unexpected end/],
+    'when its last octets are missing': [() => whole.subarray(0, whole.length - 4), /is cut or damaged/],
+    'when it was cut between two lines': [() => changed(body), /is cut or damaged: its end is missing/],
+    'when it is empty': [() => Buffer.alloc(0), /is no backup|is cut or damaged/],
+    'when a value in it was changed': [
+      () => changed((lines) => lines.map((line) => line.replace('vm-7"', 'vm-x"'))),
+      /its checksum is not that of its content/,
+    ],
+    'when lines are missing in its middle': [() => changed((lines) => lines.toSpliced(3, 1)), /is cut or damaged/],
+    'when something follows its end': [() => changed((lines) => [...lines, '{}']), /something follows its end/],
+    'when it is something else': [() => Buffer.from('SQLite format 3\0'), /is no backup of a rock-mac ledger/],
+    'when it is something else, compressed': [
+      () => gzipSync('{"hello": "world"}\n'),
+      /is no backup of a rock-mac ledger/,
+    ],
+    'when a newer program made it': [
+      () => changed((lines) => lines.map((line) => line.replace('"version":1', '"version":2'))),
+      /was made by a newer program \(format 2/,
+    ],
+    'when it has a newer schema': [
+      () => changed((lines) => lines.map((line) => line.replace(/"schema":\d+/, '"schema":999'))),
+      /was made by a newer program .*schema 999/,
+    ],
+  };
+
+  test.each(Object.entries(bad))('%s', async (_, [make, message]) => {
+    const ledger = await emptyLedger();
+    const attempt = restore(ledger.db, from(make()), by);
+    await expect(attempt).rejects.toMatchObject({
+      code: 'BACKUP_REFUSED',
+      message: expect.stringMatching(message) as string,
+    });
+    expect(await listAddresses(ledger.db)).toEqual([]);
+    expect(await listPools(ledger.db)).toHaveLength(7);
+    expect(await take(ledger, aRequest({ key: 'first' }))).toMatchObject({ mac: 'a4:58:0f:01:00:00' });
+    expect(await checkLedger(ledger.db)).toEqual([]);
+  });
+});
+
+describe('a backup file', () => {
+  async function aFolder(): Promise<string> {
+    const folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-test-'));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    return folder;
+  }
+
+  test('is readable by its owner only, and is one moment of a ledger that goes on', async () => {
+    const file = path.join(await aFolder(), 'ledger.backup');
+    const busy = (async () => {
+      for (let n = 0; n < 200; n++)
+        await take(original.current, aRequest({ key: `busy-${String(n)}`, pool: 'docker' }));
+    })();
+    await backupToFile(original.current.db, file);
+    await busy;
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const ledger = await emptyLedger();
+    await restoreFromFile(ledger.db, file, by);
+    expect((await checkLedger(ledger.db)).map(({ rule }) => rule)).toEqual([]);
+  });
+
+  test('that cannot be finished leaves nothing behind', async () => {
+    const folder = await aFolder();
+    const closed = openLedger({
+      url: original.current.url,
+      applicationName: 'test',
+      max: 1,
+      statementTimeoutMs: 100,
+      connectTimeoutMs: 100,
+    });
+    await closed.close();
+    await expect(backupToFile(closed, path.join(folder, 'x'))).rejects.toMatchObject({ code: 'LEDGER_CLOSED' });
+    await writeFile(path.join(folder, 'old'), 'kept');
+    expect(await readdir(folder)).toEqual(['old']);
+    await expect(backupToFile(original.current.db, path.join(folder, 'no', 'x'))).rejects.toThrow('ENOENT');
+    expect(await readFile(path.join(folder, 'old'), 'utf8')).toBe('kept');
+  });
+});
