@@ -53,9 +53,10 @@ build: $(INSTALLED) ## bundle the programs into build/; build/rock-mac runs
 	@node hack/build.ts
 
 .PHONY: install
-install: build ## put rock-mac into PREFIX/bin (default /usr/local)
+install: build ## put rock-mac, with the Node that it needs, into PREFIX/bin (default /usr/local)
 	@install -d '$(DESTDIR)$(PREFIX)/lib/rock-mac' '$(DESTDIR)$(PREFIX)/bin'
 	@cp -R build/. '$(DESTDIR)$(PREFIX)/lib/rock-mac/'
+	@cp node_modules/node/bin/node '$(DESTDIR)$(PREFIX)/lib/rock-mac/node'
 	@ln -sf ../lib/rock-mac/rock-mac '$(DESTDIR)$(PREFIX)/bin/rock-mac'
 	@echo 'Installed $(DESTDIR)$(PREFIX)/bin/rock-mac'
 

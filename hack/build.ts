@@ -18,14 +18,18 @@ const BANNER = [
   'const __dirname = __pathDirname(__filename);',
 ].join('\n');
 
-/** Runs the program with a Node that is new enough: the one on the PATH, else the one of the checkout. */
+/** Runs the program with the first Node that is new enough: the user's, the installation's, or the checkout's. */
 const LAUNCHER = `#!/bin/sh
 here=$(CDPATH= cd -- "$(dirname -- "$(readlink -f -- "$0")")" && pwd)
-node=node
-if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 24 ? 0 : 1)' 2>/dev/null; then
-  node="$here/../node_modules/.bin/node"
-fi
-exec "$node" "$here/rock-mac.js" "$@"
+for node in node "$here/node" "$here/../node_modules/node/bin/node"; do
+  version=$("$node" --version 2>/dev/null) || continue
+  major=\${version#v}
+  if [ "\${major%%.*}" -ge 24 ]; then
+    exec "$node" "$here/rock-mac.js" "$@"
+  fi
+done
+echo 'Error: rock-mac needs Node.js 24 or newer. Install it, or run rock-mac from a checkout after "make build".' >&2
+exit 1
 `;
 
 await rm(`${ROOT}build`, { recursive: true, force: true });
