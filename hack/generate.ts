@@ -6,7 +6,9 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { stringify } from 'yaml';
 import { customResourceDefinitions } from '../api/crds.ts';
+import { operatorClusterRules, operatorNamespaceRules } from '../operator/rbac.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
 import { admissionManifests, namespaceManifest, rbacManifests, workloadManifests } from './manifests.ts';
 
 const ROOT = new URL('../', import.meta.url);
@@ -27,10 +29,31 @@ function generatedFiles(): readonly GeneratedFile[] {
   return [
     yamlFile('crds/macallocations.yaml', macAllocation),
     yamlFile('crds/macpools.yaml', macPool),
+    ...chartFiles(),
     yamlFile('deploy/manifests/namespace.yaml', namespaceManifest()),
     yamlFile('deploy/manifests/rbac.yaml', ...rbacManifests()),
     yamlFile('deploy/manifests/admission.yaml', ...admissionManifests()),
     yamlFile('deploy/manifests/workloads.yaml', ...workloadManifests(packageJson.version)),
+  ];
+}
+
+/** What the chart takes from code as it is; its templates put in the namespace, the port and the keep annotation. */
+function chartFiles(): readonly GeneratedFile[] {
+  const [macAllocation, macPool] = customResourceDefinitions();
+  const [, ...configurations] = admissionManifests();
+  const folder = 'charts/rock-mac/files';
+  return [
+    yamlFile(`${folder}/crds/macallocations.yaml`, macAllocation),
+    yamlFile(`${folder}/crds/macpools.yaml`, macPool),
+    ...configurations.map((each) => yamlFile(`${folder}/admission/${String(each['kind']).toLowerCase()}.yaml`, each)),
+    yamlFile(`${folder}/operator-rules.yaml`, {
+      clusterRules: operatorClusterRules,
+      namespaceRules: operatorNamespaceRules,
+    }),
+    yamlFile(`${folder}/webhook-rules.yaml`, {
+      clusterRules: webhookClusterRules,
+      namespaceRules: webhookNamespaceRules,
+    }),
   ];
 }
 

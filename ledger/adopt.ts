@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { MacAddress } from '../mac/mac-address.ts';
 import { ownerColumns } from './allocate.ts';
+import { macSchema } from './mac-schema.ts';
 import { itemsJson } from './held-item.ts';
 import {
   deviceSchema,
@@ -42,7 +43,7 @@ export type AdoptOutcome =
   | Invalid;
 
 const itemSchema = z.object({
-  mac: z.string(),
+  mac: macSchema,
   key: storableText(600).refine((key) => key !== '', 'is empty'),
   owner: ownerSchema.required({ uid: true }),
   state: z.enum(['active', 'reserved']).optional(),

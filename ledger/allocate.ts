@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { macToNumber, type MacAddress } from '../mac/mac-address.ts';
+import { macSchema } from './mac-schema.ts';
 import {
   addrSchema,
   deviceSchema,
@@ -92,6 +93,7 @@ export interface AllocateOptions {
 const requestSchema = z.object({
   key: storableText(600).refine((key) => key !== '', 'is empty'),
   pool: storableText(63),
+  requested: macSchema.optional(),
   state: z.enum(['pending', 'active', 'reserved']),
   owner: ownerSchema.optional(),
   device: deviceSchema.optional(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { MacAddress } from '../mac/mac-address.ts';
 import { ownerColumns } from './allocate.ts';
+import { macSchema } from './mac-schema.ts';
 import { itemsJson } from './held-item.ts';
 import { ownerSchema, type Owner } from './owner.ts';
 import type { Queryable } from './statement.ts';
@@ -27,7 +28,7 @@ export type BindOutcome =
   | Invalid;
 
 const itemSchema = z.object({
-  mac: z.string(),
+  mac: macSchema,
   key: storableText(600),
   boundKey: storableText(600),
   owner: ownerSchema.required({ uid: true }),

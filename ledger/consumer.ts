@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { MacAddress } from '../mac/mac-address.ts';
 import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
+import { macSchema } from './mac-schema.ts';
 import { itemsJson, outcomeStatement } from './held-item.ts';
 import { addrSchema } from './owner.ts';
 import type { Queryable } from './statement.ts';
@@ -91,7 +92,7 @@ export async function dropConsumer(
   items: readonly { readonly mac: MacAddress; readonly consumerKey: string }[],
   { actor, reason }: { readonly actor: string; readonly reason: string },
 ): Promise<DropOutcome[]> {
-  const schema = z.object({ mac: z.string(), consumerKey: storableText(600) });
+  const schema = z.object({ mac: macSchema, consumerKey: storableText(600) });
   const text = `select outcome from rock_mac.drop_consumer($1::jsonb, $2, $3) order by ord`;
   return answerEach(items, schema, (group) =>
     db.query(

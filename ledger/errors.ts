@@ -45,6 +45,10 @@ const CODES = {
     retryable: false,
     next: 'Make an empty database, run `rock-mac migrate` on it, and name that as the ledger.',
   },
+  IMPORT_REFUSED: {
+    retryable: false,
+    next: 'Name the SQLite file of the tool before, usually ~/.rock/mac-dispenser.db.',
+  },
   BACKUP_REFUSED: { retryable: false, next: 'Name another backup.' },
   LEDGER_FAILED: { retryable: false, next: 'Look into the log of Postgres; if the cause is not there, report it.' },
   BAD_REQUEST: { retryable: false, next: 'Correct the value and ask again.' },
@@ -77,6 +81,7 @@ const BY_SQLSTATE: Readonly<Record<string, LedgerErrorCode>> = {
   '54': 'BAD_REQUEST', // program limit: a value too complex or too long
   '57': 'LEDGER_UNAVAILABLE',
   '58': 'LEDGER_UNAVAILABLE',
+  '23505': 'LEDGER_BUSY', // somebody else took this key at the same moment: asked again, there is an answer for it
   '25006': 'LEDGER_READ_ONLY',
   '25P03': 'LEDGER_TIMEOUT',
   '25P04': 'LEDGER_TIMEOUT',

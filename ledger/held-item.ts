@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { macToNumber, type MacAddress } from '../mac/mac-address.ts';
+import { macSchema } from './mac-schema.ts';
 import type { Statement } from './statement.ts';
 import { storableText } from './storable-text.ts';
 
@@ -11,7 +12,7 @@ export interface HeldItem {
   readonly key: string;
 }
 
-export const heldItemSchema = z.object({ mac: z.string(), generation: z.int().min(1), key: storableText(600) });
+export const heldItemSchema = z.object({ mac: macSchema, generation: z.int().min(1), key: storableText(600) });
 
 /** Items as the functions of the ledger take them: JSON with the place of each in its group. */
 export function itemsJson<I extends { readonly mac: MacAddress }>(

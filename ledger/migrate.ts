@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, escapeIdentifier } from 'pg';
 import { z } from 'zod';
 import { connectionConfig, type ConnectionOptions } from './connection-config.ts';
@@ -29,14 +30,18 @@ interface Migration {
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
 /** The version that this program was written for: the highest number in `migrations/`. A test compares the two. */
-export const PROGRAM_VERSION = 8;
+export const PROGRAM_VERSION = 9;
 
 /** Any number works as long as all versions take the same one. Held until the end of each migration's transaction. */
 const MIGRATION_LOCK = 5_808_001;
 
-/** Milliseconds that a migration waits for a table before it lets traffic pass and tries again. */
-const TABLE_LOCK_TIMEOUT_MS = 2_000;
-const TABLE_LOCK_TRIES = 15;
+/**
+ * Milliseconds that a migration waits for a table, and then lets traffic pass before it tries again. Everybody who comes
+ * meanwhile waits behind it, so both are well below the three seconds within which an asker has to have an answer.
+ */
+const TABLE_LOCK_TIMEOUT_MS = 800;
+const TABLE_LOCK_PAUSE_MS = 1_000;
+const TABLE_LOCK_TRIES = 30;
 
 /**
  * Brings the schema of a ledger up to this program's version. Each file is one transaction under one advisory lock, so of
@@ -89,7 +94,10 @@ async function applyWithPatience(client: Client, migration: Migration, programVe
       return await apply(client, migration, programVersion);
     } catch (error) {
       await client.query('rollback').catch(() => undefined);
-      if (sqlState(error) === '55P03' && tries < TABLE_LOCK_TRIES) continue;
+      if (sqlState(error) === '55P03' && tries < TABLE_LOCK_TRIES) {
+        await sleep(TABLE_LOCK_PAUSE_MS);
+        continue;
+      }
       if (error instanceof LedgerError || sqlState(error) === undefined) throw error;
       const cause = error instanceof Error ? error.message : String(error);
       throw new LedgerError('LEDGER_MIGRATION_FAILED', `Migration ${migration.name} failed: ${cause}`, {

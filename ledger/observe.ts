@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { macToNumber, type MacAddress } from '../mac/mac-address.ts';
 import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
 import { queryOne, type Queryable } from './statement.ts';
+import { requireValid } from './validate.ts';
 
 /** The ledger's time, to be read before a pass lists anything: what changes later is not judged by that pass. */
 export async function ledgerTime(db: Queryable): Promise<Date> {
@@ -31,7 +32,8 @@ export interface Observed {
  * Writes down which active addresses of a cluster a complete pass did not see. Frees nothing. Only for a pass that can be
  * trusted: every page of a quorum list arrived, and the cluster is the one that it is registered as.
  */
-export function observe(db: Queryable, pass: Pass): Promise<Observed> {
+export async function observe(db: Queryable, pass: Pass): Promise<Observed> {
+  requireValid(z.date(), pass.startedAt, 'The beginning of the pass');
   return queryOne(db, {
     text: `select marked, cleared from rock_mac.observe($1, $2, $3::bigint[])`,
     values: [pass.clusterId, pass.startedAt, pass.seen.map(macToNumber)],

@@ -99,7 +99,7 @@ begin
   keys := array(select r.key from unnest(reqs) r);
 
   -- 3. A cluster that has not yet written its live objects into the ledger could be given an address that one of them carries.
-  strangers := array(select r.key from unnest(reqs) r where r.cluster <> all (array(
+  strangers := array(select r.key from unnest(reqs) r where r.cluster is not null and r.cluster <> all (array(
                  select c.cluster_id from clusters c where c.adopted_at is not null and c.retired_at is null)));
 
   -- 4. Replays: a key that holds an address keeps it. A pending one gets a new lease in this transaction, so that expiry

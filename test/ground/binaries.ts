@@ -153,7 +153,8 @@ async function fromAssets({ env, log }: Settings): Promise<string | undefined> {
   return undefined;
 }
 
-function cacheHome(env: NodeJS.ProcessEnv): string {
+/** Where programs that are dear to get are kept for this user. */
+export function cacheHome(env: NodeJS.ProcessEnv): string {
   const named = env['XDG_CACHE_HOME'];
   if (named !== undefined && path.isAbsolute(named)) return named;
   return path.join(env['HOME'] ?? homedir(), '.cache');

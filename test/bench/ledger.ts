@@ -1,0 +1,222 @@
+/*
+ * How fast the ledger is, in ratios that hold on any machine: everything is measured on one Postgres in one run, in rounds
+ * that alternate, because what else a machine does moves every absolute number. `--quick`: less of all, and nothing kept.
+ */
+import { listAudit } from '../../ledger/audit.ts';
+import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { findByMac } from '../../ledger/find.ts';
+import { migrate } from '../../ledger/migrate.ts';
+import { poolStats } from '../../ledger/pool-stats.ts';
+import { definePool } from '../../ledger/pools.ts';
+import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
+import { startPostgres, type Postgres } from '../ground/postgres.ts';
+import { measure, measureAllocations, median, openOneRowWriters, percentile, type Measured } from './measure.ts';
+import { emptyAgain, fillPools, freePlaces, poolStates } from './pool-states.ts';
+import { CLUSTER, deviceRequest, podRequest } from './requests.ts';
+import { goalTable, keep, machine, milliseconds, perSecond, table, times, type Goal } from './report.ts';
+
+const quick = process.argv.includes('--quick');
+const ROUNDS = quick ? 3 : 5;
+const ROUND_MS = quick ? 500 : 1_500;
+const SLICES = quick ? 3 : 4;
+const NEARLY_FULL = quick ? 131_072 : 1_048_576;
+const LARGE_AUDIT = quick ? 200_000 : 1_000_000;
+
+interface Section {
+  readonly text: string;
+  readonly goals: readonly Goal[];
+}
+
+async function ledger(postgres: Postgres, name: string, template?: string): Promise<LedgerPool> {
+  const url = await postgres.createDatabase(name, template === undefined ? {} : { template });
+  if (template === undefined) await migrate(url);
+  const db = openLedger({
+    url,
+    applicationName: 'bench',
+    max: 4,
+    statementTimeoutMs: 120_000,
+    connectTimeoutMs: 5_000,
+  });
+  if (template === undefined) {
+    await registerCluster(db, { clusterId: CLUSTER, name: 'bench' }, 'bench');
+    await markAdopted(db, CLUSTER, 'bench');
+  }
+  return db;
+}
+
+const byRound = (rounds: readonly Measured[], of: (measured: Measured) => number) => median(rounds.map(of));
+const p50 = ({ latencies }: Measured) => percentile(latencies, 50);
+const p99 = ({ latencies }: Measured) => percentile(latencies, 99);
+
+async function rates(postgres: Postgres): Promise<Section> {
+  const db = await ledger(postgres, 'rates');
+  const oneRow = await openOneRowWriters(postgres.url('rates'), 8);
+  const wide = { name: 'wide', first: mac('a4:58:0f:40:00:00'), last: mac('a4:58:0f:bf:ff:ff'), description: '' };
+  await definePool(db, { ...wide, autoReleaseSeconds: 86_400, reuseDelaySeconds: 3_600 }, 'bench');
+  const ask = (callers: number, next: (pool: string) => ReturnType<typeof podRequest>, ms = ROUND_MS) =>
+    measureAllocations(db, { callers, ms }, () => next('wide'));
+
+  const ways: readonly (readonly [title: string, run: (ms?: number) => Promise<Measured>])[] = [
+    ['one-row commits, 8 connections', (ms = ROUND_MS) => oneRow.measure(ms)],
+    ['pods, 1 asker', (ms) => ask(1, podRequest, ms)],
+    ['pods, 8 askers', (ms) => ask(8, podRequest, ms)],
+    ['pods, 32 askers', (ms) => ask(32, podRequest, ms)],
+    ['pods, 128 askers', (ms) => ask(128, podRequest, ms)],
+    ['devices, 128 askers', (ms) => ask(128, deviceRequest, ms)],
+  ];
+  for (const [, run] of ways) await run(300); // caches, plans and compiled code
+  const rounds = ways.map((): Measured[] => []);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [index, [, run]] of ways.entries()) rounds[index]?.push(await run());
+  }
+  await oneRow.close();
+  await db.close();
+
+  const base = rounds[0] ?? [];
+  const ratio = (measured: readonly Measured[]) =>
+    median(measured.map((one, round) => one.perSecond / (base[round]?.perSecond ?? Number.NaN)));
+  const lines = ways.map(([title], index) => {
+    const measured = rounds[index] ?? [];
+    const rate = perSecond(byRound(measured, (one) => one.perSecond));
+    return [
+      title,
+      rate,
+      times(ratio(measured)),
+      milliseconds(byRound(measured, p50)),
+      milliseconds(byRound(measured, p99)),
+    ];
+  });
+  const goal = (who: string, way: number): Goal => {
+    const measured = ratio(rounds[way] ?? []);
+    return { goal: `128 askers for ${who}: allocations/s ≥ 3 × one-row commits/s`, measured, reached: measured >= 3 };
+  };
+  return {
+    text: `### Allocations\n\n${table(['', 'per second', 'to one-row commits', 'p50 ms', 'p99 ms'], lines)}`,
+    goals: [goal('pods', 4), goal('devices', 5)],
+  };
+}
+
+async function states(postgres: Postgres): Promise<Section> {
+  const db = await ledger(postgres, 'states');
+  const pools = poolStates(NEARLY_FULL);
+  await fillPools(db, pools);
+  // Alternating slices: what else the machine does meets all states alike. One asker, so that the state is all that counts.
+  const turns = freePlaces(NEARLY_FULL);
+  const latencies = pools.map(() => Array.from({ length: ROUNDS }, (): number[] => []));
+  for (const pool of pools) await slice(pool);
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let n = 0; n < SLICES; n++) {
+      for (const [index, pool] of pools.entries()) latencies[index]?.[round]?.push(...(await slice(pool)).latencies);
+    }
+  }
+  async function slice(pool: (typeof pools)[number]): Promise<Measured> {
+    const measured = await measureAllocations(db, { callers: 1, ms: 60_000, turns }, () => podRequest(pool.name));
+    if (pool.name === 'nearly') await emptyAgain(db, pool);
+    return measured;
+  }
+  await db.close();
+
+  const of = (rounds: readonly number[][], percent: number) =>
+    median(
+      rounds.map((round) =>
+        percentile(
+          round.toSorted((a, b) => a - b),
+          percent,
+        ),
+      ),
+    );
+  const found = pools.map(({ title }, index) => {
+    const rounds = latencies[index] ?? [];
+    return { title, p50: of(rounds, 50), p99: of(rounds, 99) };
+  });
+  const empty = found[0]?.p99 ?? Number.NaN;
+  const worst = Math.max(...found.map((one) => one.p99)) / empty;
+  const lines = found.map((one) => [one.title, milliseconds(one.p50), milliseconds(one.p99), times(one.p99 / empty)]);
+  return {
+    text: `### States of a pool, one asker\n\n${table(['pool', 'p50 ms', 'p99 ms', 'p99 to empty'], lines)}`,
+    goals: [
+      { goal: 'p99 of the worst pool state ≤ 1.5 × that of the empty pool', measured: worst, reached: worst <= 1.5 },
+    ],
+  };
+}
+
+/** The same ledger with one audit row for each address, and with many. */
+async function auditSizes(postgres: Postgres): Promise<Section> {
+  const held = 65_000;
+  const first = mac('a4:58:0f:01:00:00');
+  const made = await ledger(postgres, 'small');
+  await made.pool.query(`
+    insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, device_id, allocated_at, changed_at, requester, actor)
+    select p.first + i, p.pool_id, 'active', 'allocate', 'fill/' || i, 'vm-' || i, now(), now(), 'ada', 'bench'
+    from rock_mac.pools p, generate_series(0, ${held - 1}) i where p.name = 'development' order by i;
+    update rock_mac.pools set next_addr = first + ${held} where name = 'development'`);
+  await made.close();
+  const large = await ledger(postgres, 'large', 'small');
+  await large.pool.query(`
+    insert into rock_mac.audit_log ("timestamp", action, mac_address, pool, device_id, "user", details, generation, state_before, state,
+                                    holder_key, actor)
+    select now(), 'change', rock_mac.to_mac(${macToNumber(first)} + i % ${held}), 'development', 'vm-' || i % ${held}, 'ada',
+           '{"requester": "ada"}', 1, 'active', 'active', 'fill/' || i % ${held}, 'bench'
+    from generate_series(1, ${LARGE_AUDIT}) i`);
+  const small = await ledger(postgres, 'again', 'small');
+  for (const db of [small, large]) await db.pool.query('vacuum (analyze)');
+
+  const aMac = () => numberToMac(macToNumber(first) + Math.floor(Math.random() * held));
+  const ways: readonly (readonly [title: string, turns: number, ask: (db: LedgerPool) => Promise<unknown>])[] = [
+    ['`stats`', 3, poolStats],
+    ['look-up by MAC', 200, (db) => findByMac(db, aMac())],
+    [
+      'view `allocations` by MAC',
+      200,
+      (db) => db.pool.query('select * from rock_mac.allocations where mac_address = $1', [aMac()]),
+    ],
+    ['history of a MAC', 200, (db) => listAudit(db, { mac: aMac(), limit: 1 })],
+  ];
+  const lines: string[][] = [];
+  const goals: Goal[] = [];
+  for (const [title, turns, ask] of ways) {
+    const found = { small: [] as number[], large: [] as number[] };
+    for (let round = 0; round <= ROUNDS; round++) {
+      for (const [size, db] of Object.entries({ small, large }) as ['small' | 'large', LedgerPool][]) {
+        const measured = await measure({ callers: 1, ms: 60_000, turns }, () => ask(db));
+        if (round > 0) found[size].push(p50(measured));
+      }
+    }
+    lines.push(sizes(title, median(found.small), median(found.large)));
+    const growth = median(found.large) / median(found.small);
+    // A fifth is noise here; what scans the audit would take many times as long.
+    goals.push({ goal: `${title} does not grow with the audit`, measured: growth, reached: growth <= 1.2 });
+  }
+  const found = { small: [] as Measured[], large: [] as Measured[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [size, db] of Object.entries({ small, large }) as ['small' | 'large', LedgerPool][]) {
+      found[size].push(await measureAllocations(db, { callers: 32, ms: ROUND_MS / 2 }, () => podRequest('kubernetes')));
+    }
+  }
+  lines.push(sizes('allocation, 32 askers', byRound(found.small, p50), byRound(found.large, p50)));
+  await small.close();
+  await large.close();
+  const head = ['p50 ms', `audit of ${perSecond(held)} rows`, `of ${perSecond(held + LARGE_AUDIT)} rows`, 'growth'];
+  return { text: `### Size of the audit\n\n${table(head, lines)}`, goals: goals.slice(0, 3) };
+}
+
+function sizes(title: string, small: number, large: number): string[] {
+  return [title, milliseconds(small), milliseconds(large), times(large / small)];
+}
+
+const where = `${new Date().toISOString().slice(0, 10)}, ${machine()}; PostgreSQL 18, Node ${process.versions.node}, fsync on.`;
+const postgres = await startPostgres({ name: 'bench', fsync: true });
+try {
+  const sections: Section[] = [];
+  for (const run of [rates, states, auditSizes]) {
+    sections.push(await run(postgres));
+    process.stdout.write(`${sections.at(-1)?.text ?? ''}\n\n`);
+  }
+  const goals = goalTable(sections.flatMap((section) => section.goals));
+  process.stdout.write(`### Goals\n\n${goals}\n\n${where}\n`);
+  const text = [`Measured ${where}`, ...sections.map((section) => section.text), `### Goals\n\n${goals}`].join('\n\n');
+  if (!quick) await keep(new URL('../../docs/benchmarks.md', import.meta.url), text);
+} finally {
+  await postgres.close();
+}

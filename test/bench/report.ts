@@ -1,0 +1,46 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { cpus, loadavg, platform, totalmem } from 'node:os';
+
+/** A table of Markdown, in the form that prettier gives it. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) =>
+    Math.max(3, ...[head, ...rows].map((row) => row[column]?.length ?? 0), title.length),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width)).join(' | ')} |`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
+}
+
+export const perSecond = (value: number) => Math.round(value).toLocaleString('en-US');
+export const milliseconds = (value: number) => value.toFixed(value < 10 ? 2 : 1);
+export const times = (value: number) => `${value.toFixed(2)} ×`;
+
+export interface Goal {
+  readonly goal: string;
+  readonly measured: number;
+  readonly reached: boolean;
+}
+
+export function goalTable(goals: readonly Goal[]): string {
+  const rows = goals.map(({ goal, measured, reached }) => [goal, times(measured), reached ? 'yes' : 'no']);
+  return table(['goal', 'measured', 'reached'], rows);
+}
+
+/** The machine in words that fit any: nobody needs to know whose it is. */
+export function machine(): string {
+  const memory = Math.round(totalmem() / 2 ** 30);
+  const system = platform() === 'linux' ? 'Linux' : platform();
+  const [load = 0] = loadavg();
+  return `${cpus().length} cores, ${memory} GiB, ${system}; load ${load.toFixed(1)} at the start`;
+}
+
+const BEGIN = '<!-- bench-ledger: written by `make bench-ledger` -->';
+const END = '<!-- bench-ledger: end -->';
+
+/** Puts a new text between the marks of the file and leaves what people wrote around them. */
+export async function keep(file: URL, text: string): Promise<void> {
+  const before = await readFile(file, 'utf8');
+  const [from, to] = [before.indexOf(BEGIN), before.indexOf(END)];
+  if (from === -1 || to < from) throw new Error(`${file.pathname} has lost its marks ${BEGIN} and ${END}`);
+  await writeFile(file, `${before.slice(0, from)}${BEGIN}\n\n${text}\n\n${before.slice(to)}`);
+}

@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { allocate, type AllocationRequest } from '../../ledger/allocate.ts';
+import { createAllocator } from '../../ledger/allocator.ts';
+import { bind, type BindItem } from '../../ledger/bind.ts';
+import { checkLedger } from '../../ledger/check.ts';
+import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { takeConsumer } from '../../ledger/consumer.ts';
+import { isLedgerError } from '../../ledger/errors.ts';
+import { listAddresses } from '../../ledger/find.ts';
+import { boundKey } from '../../ledger/holder-key.ts';
+import { release } from '../../ledger/release.ts';
+import { macToNumber, numberToMac, type MacAddress } from '../../mac/mac-address.ts';
+import { aPodRequest, aRequest, ledgerOfThisFile, LEASE_SECONDS, take } from './ledger-fixture.ts';
+
+/*
+ * Many connections at once, as many processes would be: no allocator puts them in a row.
+ */
+const ledger = ledgerOfThisFile();
+let db: LedgerPool;
+
+beforeAll(async () => {
+  db = openLedger({
+    url: ledger.current.url,
+    applicationName: 'race',
+    max: 8,
+    statementTimeoutMs: 10_000,
+    connectTimeoutMs: 5_000,
+  });
+  await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
+  await markAdopted(db, 'c1', 'test');
+});
+afterAll(() => db.close());
+
+async function macsOf(pool: string, requests: readonly AllocationRequest[]): Promise<MacAddress[]> {
+  const answers = await allocate(db, pool, requests, { leaseSeconds: LEASE_SECONDS });
+  return answers.flatMap((answer) => {
+    if (answer.outcome === 'in_use') return []; // the cursor was there first
+    if (answer.outcome !== 'allocated') throw new Error(JSON.stringify(answer));
+    return answer.mac;
+  });
+}
+
+test('groups from many connections get each address once, without an error and without a hole', async () => {
+  const first = 0xa4_58_0f_01_00_00;
+  const groups = Array.from({ length: 120 }, (_, n) =>
+    Array.from({ length: 1 + (n % 4) }, (_, m) => {
+      const key = `${String(n)}/${String(m)}`;
+      // Some ask for an address ahead of the cursor, which it has to step over.
+      return n % 10 === 0 && m === 0
+        ? aRequest({ key, requested: numberToMac(first + 2 * n + 20) })
+        : aRequest({ key });
+    }),
+  );
+  const macs = (await Promise.all(groups.map((group) => macsOf('development', group)))).flat();
+  expect(new Set(macs).size).toBe(macs.length);
+  const inOrder = macs.map((mac) => macToNumber(mac) - first).sort((a, b) => a - b);
+  expect(inOrder).toEqual(Array.from(inOrder, (_, index) => index));
+  expect(await checkLedger(db)).toEqual([]);
+});
+
+test('the last addresses of a pool, and those in its queue, go to one asker each', async () => {
+  const pool = 'experiment';
+  await ledger.current.sql(`update rock_mac.pools set last = first + 39 where name = $1`, [pool]);
+  for (const round of [1, 2]) {
+    const askers = Array.from({ length: 60 }, (_, n) => aRequest({ key: `round-${String(round)}/${String(n)}`, pool }));
+    const answers = await Promise.all(
+      askers.map((asker) => allocate(db, pool, [asker], { leaseSeconds: LEASE_SECONDS })),
+    );
+    const outcomes = Object.groupBy(answers.flat(), ({ outcome }) => outcome);
+    expect([outcomes.allocated?.length, outcomes.exhausted?.length]).toEqual([40, 20]);
+    const held = (await listAddresses(db, { pool, states: ['active'] })).map(({ mac, generation, key }) => ({
+      mac,
+      generation,
+      key,
+    }));
+    expect(held.map(({ generation }) => generation)).toEqual(Array.from({ length: 40 }, () => round));
+    await Promise.all(held.map((item) => release(db, [item], { actor: 'test', reason: 'test' })));
+    await ledger.current.advance(3_601);
+  }
+});
+
+test('the same key asked in two pools at once has one address, and the other answer says so', async () => {
+  const allocator = createAllocator({ db, leaseSeconds: LEASE_SECONDS });
+  for (let n = 0; n < 30; n++) {
+    const key = `both-${String(n)}`;
+    const answers = await Promise.all(['docker', 'vultr'].map((pool) => allocator.allocate(aRequest({ key, pool }))));
+    expect(answers.map(({ outcome }) => outcome).sort()).toEqual(['allocated', 'key_conflict']);
+  }
+  await allocator.close();
+  expect(await checkLedger(db)).toEqual([]);
+});
+
+test('one pod that takes two claims at once under one name gets one of them', async () => {
+  const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'team', name: 'claim', uid: 'u', nic: '' };
+  for (let n = 0; n < 30; n++) {
+    const keys = [`claim-a/${String(n)}`, `claim-b/${String(n)}`];
+    await macsOf(
+      'vultr',
+      keys.map((key) => aRequest({ key, pool: 'vultr', owner })),
+    );
+    const consume = (claimKey: string) =>
+      takeConsumer(db, [{ claimKey, key: `pod/${String(n)}`, kind: 'Pod', name: 'p', nic: 'eth0' }], {
+        actor: 'test',
+        leaseSeconds: 60,
+      });
+    const answers = await Promise.all(keys.map((key) => again(() => consume(key))));
+    expect(
+      answers
+        .flat()
+        .map(({ outcome }) => outcome)
+        .sort(),
+    ).toEqual(['in_use', 'taken']);
+  }
+});
+
+/** Asks again after an error that passes, as every caller has to. */
+async function again<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (isLedgerError(error) && error.retryable) return ask();
+    throw error;
+  }
+}
+
+test('binding the same pods from many connections, in any order, never locks up', async () => {
+  const pods: BindItem[] = [];
+  for (let n = 0; n < 60; n++) {
+    const { mac, key } = await take(ledger.current, aPodRequest(`pod-${String(n)}`));
+    const owner = {
+      clusterId: 'c1',
+      kind: 'Pod',
+      namespace: 'team',
+      name: `pod-${String(n)}`,
+      uid: `uid-${String(n)}`,
+      nic: 'eth0',
+    };
+    pods.push({ mac, key, boundKey: boundKey({ ...owner, mac }), owner });
+  }
+  const rounds = Array.from({ length: 40 }, (_, round) => (round % 2 === 0 ? pods : pods.toReversed()));
+  const answers = await Promise.all(rounds.map((items) => bind(db, items, 'test')));
+  expect(new Set(answers.flat().map(({ outcome }) => outcome))).toEqual(new Set(['bound']));
+  const text = `select count(*) as binds from rock_mac.audit_log where action = 'bind'`;
+  expect(await db.query({ text, values: [], row: z.object({ binds: z.int() }) })).toEqual([{ binds: 60 }]);
+});
+
+test('what is acknowledged is on disk, whatever the settings of the session say', async () => {
+  const setting = z.object({ synchronous_commit: z.string() });
+  const held = await take(ledger.current, aRequest({ key: 'durable' }));
+  const writes: ((transaction: Parameters<typeof release>[0]) => Promise<unknown>)[] = [
+    (transaction) =>
+      allocate(transaction, 'development', [aRequest({ key: 'durable-2' })], { leaseSeconds: LEASE_SECONDS }),
+    (transaction) => release(transaction, [held], { actor: 'test', reason: 'test' }),
+    (transaction) => registerCluster(transaction, { clusterId: 'c2', name: 'two' }, 'test'),
+  ];
+  for (const write of writes) {
+    const rows = await db.transaction(async (transaction) => {
+      await transaction.query({ text: 'set local synchronous_commit = off', values: [], row: z.object({}) });
+      await write(transaction);
+      return transaction.query({ text: 'show synchronous_commit', values: [], row: setting });
+    });
+    expect(rows).toEqual([{ synchronous_commit: 'on' }]);
+  }
+});

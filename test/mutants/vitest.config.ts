@@ -1,0 +1,14 @@
+import path from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+/** For run.ts: the tests of a broken copy, on the Postgres that it has started. */
+export default defineConfig({
+  test: {
+    root: path.join(import.meta.dirname, '..', '..'),
+    include: ['test/integration/ledger*.test.ts'],
+    globalSetup: ['test/mutants/setup.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 1,
+  },
+});
