@@ -86,11 +86,12 @@ function expectAll(items: readonly Secret[]): void {
 
 describe('60,000 objects', () => {
   test('are listed in pages, all of them', async () => {
-    let requests = 0;
-    const client = connect({ metrics: { request: () => requests++ } });
+    const statuses: string[] = [];
+    const client = connect({ metrics: { request: ({ status }) => statuses.push(status) } });
     const { items } = await client.list(secrets, selection);
     expectAll(items);
-    expect(requests).toBe(total / 500);
+    // Pages that arrived: a page that a busy server was late with is asked for again.
+    expect(statuses.filter((status) => status === '200')).toHaveLength(total / 500);
   });
 
   test('are listed anew when their revision is compacted away between two pages', async () => {
