@@ -25,6 +25,14 @@ test: $(INSTALLED) ## prove everything: lint, types, generated files, unit and i
 test-faults: $(INSTALLED) ## break things on purpose and see them heal (some minutes more)
 	@node hack/test.ts fault
 
+.PHONY: mutants
+mutants: $(INSTALLED) ## break the ledger's code on purpose, one way after the other, and see a test fail for each
+	@node test/mutants/run.ts
+
+.PHONY: bench-ledger
+bench-ledger: $(INSTALLED) ## measure the ledger, and write the table into docs/benchmarks.md
+	@node test/bench/ledger.ts
+
 .PHONY: lint
 lint: $(INSTALLED) ## look for mistakes, wrong imports between rooms, bad format and dead code
 	@npm run --silent lint
