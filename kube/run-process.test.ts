@@ -1,0 +1,66 @@
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { expect, test } from 'vitest';
+
+const module = path.join(import.meta.dirname, 'run-process.ts');
+
+/** A process of its own around a service, since signals and exit codes belong to processes. */
+function start(service: string) {
+  const program = `
+    import { runProcess } from ${JSON.stringify(module)};
+    const say = (text) => process.stdout.write(text + '\\n');
+    const logger = { info: (_, text) => say(text ?? _), fatal: (_, text) => say(text) };
+    // Something that was started before, as a server is, keeps the process alive.
+    setInterval(() => undefined, 1_000);
+    await runProcess(async () => { ${service} }, logger);
+    say('returned');
+    process.exit();
+  `;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  const waiting: (() => void)[] = [];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    for (const look of waiting) look();
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return {
+    signal: (signal: NodeJS.Signals) => child.kill(signal),
+    said: (text: string) =>
+      new Promise<void>((resolve) => {
+        const look = (): void => {
+          if (output.includes(text)) resolve();
+        };
+        waiting.push(look);
+        look();
+      }),
+    end: async () => ({ code: await ended, output: output.trim().split('\n') }),
+  };
+}
+
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  '%s stops the service in order, and the process ends well',
+  async (signal) => {
+    const running = start(`say('up'); return { stop: async () => { say('stopping it') } };`);
+    await running.said('up');
+    running.signal(signal);
+    expect(await running.end()).toEqual({ code: 0, output: ['up', 'stopping', 'stopping it', 'stopped', 'returned'] });
+  },
+);
+
+test('a second signal ends a service that cannot stop', async () => {
+  const running = start(`say('up'); return { stop: () => new Promise(() => undefined) };`);
+  await running.said('up');
+  running.signal('SIGTERM');
+  await running.said('stopping');
+  running.signal('SIGTERM');
+  expect((await running.end()).code).toBe(1);
+});
+
+test('a service that cannot start ends the process, whatever was started before it', async () => {
+  const { code, output } = await start(`throw new Error('port taken');`).end();
+  expect(code).toBe(1);
+  expect(output).toEqual(['cannot run']);
+});
