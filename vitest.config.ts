@@ -11,13 +11,13 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{mac,api,ledger,kube,operator,webhook,cli,hack,test}/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/faults/**', 'node_modules/**'],
+          exclude: ['test/integration/**', 'test/e2e/**', 'test/faults/**', 'node_modules/**'],
         },
       },
       {
         test: {
           name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          include: ['test/{integration,e2e}/**/*.test.ts'],
           globalSetup: ['test/ground/vitest-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,

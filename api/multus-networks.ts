@@ -1,12 +1,19 @@
 import { z } from 'zod';
 import type { MacAddress } from '../mac/mac-address.ts';
-import { elementSpans, memberSpans, splice, type Span } from './json-spans.ts';
+import { elementSpans, memberSpans, splice, type MemberSpan, type Span } from './json-spans.ts';
 
 /**
  * The annotation by which a pod asks Multus for more interfaces (Network Plumbing Working Group, "Kubernetes Network
  * Custom Resource Definition De-facto Standard", section 4.1.2), read the way Multus reads it.
  */
 export const NETWORKS_ANNOTATION = 'k8s.v1.cni.cncf.io/networks';
+
+/**
+ * Puts one network in the place of the cluster's own, in the same form. Its NetworkAttachmentDefinition is looked for in
+ * the namespace that Multus was given for that, `kube-system` unless somebody changed it.
+ */
+export const DEFAULT_NETWORK_ANNOTATION = 'v1.multus-cni.io/default-network';
+export const DEFAULT_NETWORK_NAMESPACE = 'kube-system';
 
 /** One interface that the pod asks for. */
 export interface Attachment {
@@ -16,6 +23,10 @@ export interface Attachment {
   readonly interfaceName?: string;
   /** The MAC as the author wrote it, unchecked. */
   readonly mac?: string;
+  /** A second place for one, which some plugins believe before the first: `mac` in the member `cni-args`. */
+  readonly cniArgsMac?: string;
+  /** Of InfiniBand: the address is this GUID, and no MAC. */
+  readonly infinibandGuid?: string;
 }
 
 export interface NetworksAnnotation {
@@ -43,6 +54,7 @@ const element = z.object({
     .regex(/^[^\s/]*$/, 'has white space or a slash in it')
     .nullish(),
   mac: z.string().nullish(),
+  'infiniband-guid': z.string().nullish(),
 });
 
 /** Reads either form of the annotation. The problem, where there is one, names the attachment. */
@@ -64,8 +76,11 @@ function parseJsonForm(text: string, podNamespace: string): ParsedNetworks {
   for (const [index, span] of spans.entries()) {
     const entry = element.safeParse(membersAsGoReadsThem(text, span));
     if (!entry.success) return { ok: false, problem: badEntry(index, entry.error) };
-    const { name, namespace, interface: interfaceName, mac } = entry.data;
-    attachments.push(attachment({ name, namespace, interfaceName, mac }, podNamespace));
+    const { name, namespace, interface: interfaceName, mac, 'infiniband-guid': infinibandGuid } = entry.data;
+    const cniArgsMac = cniArgsMacs(text, span)
+      .map(({ value }) => JSON.parse(text.slice(value.start, value.end)) as unknown)
+      .findLast((value) => typeof value === 'string');
+    attachments.push(attachment({ name, namespace, interfaceName, mac, cniArgsMac, infinibandGuid }, podNamespace));
   }
   return {
     ok: true,
@@ -104,14 +119,26 @@ function badEntry(index: number, error: z.ZodError): string {
   return `has a bad entry at [${path}]: ${issue?.message ?? 'it is not understood'}`;
 }
 
-/** Every member named `mac` is replaced, since readers differ in which of two they believe; else one is put in front. */
+/**
+ * Every member named `mac` is replaced, since readers differ in which of two they believe, and in `cni-args` too; where
+ * there is none, one is put in front.
+ */
 function macEdits(text: string, object: Span, mac: MacAddress): readonly { span: Span; text: string }[] {
   const quoted = JSON.stringify(mac);
   const members = memberSpans(text, object);
   const present = members.filter(({ key }) => foldKey(key) === 'mac');
-  if (present.length > 0) return present.map(({ value }) => ({ span: value, text: quoted }));
+  const edits = [...present, ...cniArgsMacs(text, object)].map(({ value }) => ({ span: value, text: quoted }));
+  if (present.length > 0) return edits;
   const start = object.start + 1;
-  return [{ span: { start, end: start }, text: `"mac":${quoted}${members.length > 0 ? ',' : ''}` }];
+  return [{ span: { start, end: start }, text: `"mac":${quoted}${members.length > 0 ? ',' : ''}` }, ...edits];
+}
+
+function cniArgsMacs(text: string, object: Span): readonly MemberSpan[] {
+  if (text[object.start] !== '{') return [];
+  return memberSpans(text, object)
+    .filter(({ key, value }) => foldKey(key) === 'cni-args' && text[value.start] === '{')
+    .flatMap(({ value }) => memberSpans(text, value))
+    .filter(({ key }) => foldKey(key) === 'mac');
 }
 
 function parseCommaForm(text: string, podNamespace: string): ParsedNetworks {
@@ -152,13 +179,18 @@ interface Entry {
   readonly namespace?: string | null | undefined;
   readonly interfaceName?: string | null | undefined;
   readonly mac?: string | null | undefined;
+  readonly cniArgsMac?: string | undefined;
+  readonly infinibandGuid?: string | null | undefined;
 }
 
-function attachment({ name, namespace, interfaceName, mac }: Entry, podNamespace: string): Attachment {
+function attachment({ name, namespace, ...given }: Entry, podNamespace: string): Attachment {
+  const { interfaceName, mac, cniArgsMac, infinibandGuid } = given;
   return {
     network: `${isGiven(namespace) ? namespace : podNamespace}/${name}`,
     ...(isGiven(interfaceName) && { interfaceName }),
     ...(isGiven(mac) && { mac }),
+    ...(isGiven(cniArgsMac) && { cniArgsMac }),
+    ...(isGiven(infinibandGuid) && { infinibandGuid }),
   };
 }
 

@@ -8,6 +8,9 @@ export const VERSION = 'v1alpha1';
 /** On MacAllocations only: the address is released in the ledger before the object goes. */
 export const RELEASE_FINALIZER = `${GROUP}/release`;
 
+/** On MacPools: one with addresses in use is not forgotten. */
+export const POOL_FINALIZER = `${GROUP}/pool-in-use`;
+
 export const ANNOTATIONS = {
   /** `"true"` asks for addresses; `"false"` opts an object out of its namespace's injection. */
   inject: `${GROUP}/inject`,
@@ -17,8 +20,12 @@ export const ANNOTATIONS = {
   addresses: `${GROUP}/addresses`,
   /** Written by the webhook on an object that has no name yet: ties the stored object to its pending addresses. */
   lease: `${GROUP}/lease`,
+  /** On a pod or VM: the claim whose address it uses, or a JSON map from interfaces to claims. */
+  allocation: `${GROUP}/allocation`,
   /** On a reserved claim that is being deleted: gives the address back too. */
   forceRelease: `${GROUP}/force-release`,
+  /** On a MacPool whose automatic release is held: the count that a person has looked at and lets go. */
+  approveRelease: `${GROUP}/approve-release`,
 } as const;
 
 export const LABELS = {
@@ -28,7 +35,7 @@ export const LABELS = {
   consumerUid: `${GROUP}/consumer-uid`,
 } as const;
 
-/** The webhook configuration; the `zz-` makes it run after other people's, so that it sees what they added. */
+/** The mutating and the validating configuration; `zz-` makes them run after other people's, and see what those added. */
 export const WEBHOOK_CONFIGURATION = 'zz-rock-mac';
 
 /** Where the operator and the webhook live unless the installation says otherwise. */
@@ -36,3 +43,6 @@ export const SYSTEM_NAMESPACE = 'rock-mac-system';
 export const WEBHOOK_SERVICE = 'rock-mac-webhook';
 export const WEBHOOK_SECRET = 'rock-mac-webhook-tls';
 export const OPERATOR_LEASE = 'rock-mac-operator';
+
+/** The operator's ServiceAccount: the one identity that may make mirrors. */
+export const OPERATOR_SERVICE_ACCOUNT = 'rock-mac-operator';

@@ -1,17 +1,17 @@
-import { parseMac, type MacAddress } from '../mac/mac-address.ts';
-import { hasPrefix, type MacPrefix } from '../mac/mac-range.ts';
+import type { MacPrefix } from '../mac/mac-range.ts';
 import { readAddresses } from './addresses-annotation.ts';
-import { NETWORKS_ANNOTATION, nicNames, parseNetworks } from './multus-networks.ts';
+import {
+  DEFAULT_NETWORK_ANNOTATION,
+  DEFAULT_NETWORK_NAMESPACE,
+  NETWORKS_ANNOTATION,
+  nicNames,
+  parseNetworks,
+} from './multus-networks.ts';
 import { ANNOTATIONS } from './names.ts';
+import { ourMac, type Nic } from './nic.ts';
 
 /** The name of a pod's own interface, which no network annotation names. */
 export const PRIMARY_NIC = 'primary';
-
-/** An address of ours on an interface of a stored pod. */
-export interface PodNic {
-  readonly nic: string;
-  readonly mac: MacAddress;
-}
 
 interface AnnotatedPod {
   readonly namespace: string;
@@ -20,28 +20,28 @@ interface AnnotatedPod {
 
 /**
  * The addresses under our prefix that a stored pod carries: from the annotation that Multus reads, which is what gets
- * onto the wire, and for the pod's own interface from ours, since nothing else names that one.
+ * onto the wire, and for the pod's own interface from that of its default network, else from ours.
  */
-export function podNics(pod: AnnotatedPod, prefix: MacPrefix): readonly PodNic[] {
-  const nics: PodNic[] = [];
+export function podNics(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
+  const nics: Nic[] = [];
   const parsed = parseNetworks(pod.annotations[NETWORKS_ANNOTATION] ?? '[]', pod.namespace);
   if (parsed.ok) {
     const { attachments } = parsed.networks;
     const names = nicNames(attachments);
-    for (const [index, { mac }] of attachments.entries()) {
+    for (const [index, { mac, cniArgsMac }] of attachments.entries()) {
       const nic = names[index];
-      const ours = ourMac(mac, prefix);
+      const ours = ourMac(mac ?? cniArgsMac, prefix);
       if (nic !== undefined && ours !== undefined) nics.push({ nic, mac: ours });
     }
   }
-  const primary = readAddresses(pod.annotations[ANNOTATIONS.addresses]).find(({ network }) => network === undefined);
-  const primaryMac = ourMac(primary?.mac, prefix);
+  const primaryMac = ourMac(primaryMacOf(pod), prefix);
   if (primaryMac !== undefined) nics.push({ nic: PRIMARY_NIC, mac: primaryMac });
   return nics;
 }
 
-function ourMac(text: string | undefined, prefix: MacPrefix): MacAddress | undefined {
-  if (text === undefined) return undefined;
-  const parsed = parseMac(text);
-  return parsed.ok && hasPrefix(parsed.mac, prefix) ? parsed.mac : undefined;
+function primaryMacOf({ annotations }: AnnotatedPod): string | undefined {
+  const replaced = parseNetworks(annotations[DEFAULT_NETWORK_ANNOTATION] ?? '[]', DEFAULT_NETWORK_NAMESPACE);
+  const [network] = replaced.ok ? replaced.networks.attachments : [];
+  if (network?.mac !== undefined) return network.mac;
+  return readAddresses(annotations[ANNOTATIONS.addresses]).find((each) => each.network === undefined)?.mac;
 }

@@ -1,7 +1,7 @@
-import { SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../api/names.ts';
+import { OPERATOR_SERVICE_ACCOUNT, SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../api/names.ts';
 import { operatorClusterRules, operatorNamespaceRules } from '../operator/rbac.ts';
 import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
-import { webhookConfiguration } from '../webhook/webhook-configuration.ts';
+import { mutatingConfiguration, validatingConfiguration } from '../webhook/webhook-configuration.ts';
 
 /*
  * The plain manifests of an installation, for `kubectl apply -f`. What a cluster must have to run the two processes is
@@ -30,12 +30,13 @@ export function namespaceManifest(): Manifest {
 
 export function rbacManifests(): readonly Manifest[] {
   return [
-    ...identity('rock-mac-operator', operatorClusterRules, operatorNamespaceRules),
+    ...identity(OPERATOR_SERVICE_ACCOUNT, operatorClusterRules, operatorNamespaceRules),
     ...identity('rock-mac-webhook', webhookClusterRules, webhookNamespaceRules),
   ];
 }
 
 export function admissionManifests(): readonly Manifest[] {
+  const address = { namespace: SYSTEM_NAMESPACE, service: WEBHOOK_SERVICE, port: WEBHOOK_PORT };
   return [
     {
       apiVersion: 'v1',
@@ -46,7 +47,8 @@ export function admissionManifests(): readonly Manifest[] {
         ports: [{ name: 'https', port: WEBHOOK_PORT, targetPort: 'https', protocol: 'TCP' }],
       },
     },
-    webhookConfiguration({ namespace: SYSTEM_NAMESPACE, service: WEBHOOK_SERVICE, port: WEBHOOK_PORT }),
+    mutatingConfiguration(address),
+    validatingConfiguration(address),
   ];
 }
 

@@ -17,12 +17,12 @@ export interface BackedUp {
 
 const ROWS_PER_LINE = 500;
 
-/** By what the rows of a table are paged: rising, and never null. */
-const ORDER: Readonly<Record<BackupTable, string>> = {
-  clusters: 'cluster_id',
-  pools: 'pool_id::text',
-  addresses: 'addr',
-  audit_log: 'id',
+/** By what the rows of a table are paged: a rising, unique key, and a value below all of them. */
+const ORDER: Readonly<Record<BackupTable, { key: string; below: string | number }>> = {
+  clusters: { key: 'cluster_id', below: '' },
+  pools: { key: 'pool_id', below: 0 },
+  addresses: { key: 'addr', below: -1 },
+  audit_log: { key: 'id', below: 0 },
 };
 
 /**
@@ -91,21 +91,18 @@ async function writeTables(db: Queryable, write: Write): Promise<BackedUp['count
 
 /** Page after page in the order of a key, inside the one snapshot. */
 async function writeTable(db: Queryable, table: BackupTable, write: Write): Promise<void> {
-  const key = ORDER[table];
-  let last: string | number | null = null;
-  do {
-    const page: { rows: string; last: string | number | null } = await queryOne(db, {
-      text: `select coalesce(jsonb_agg(to_jsonb(t) - 'page_key' order by t.page_key), '[]')::text as rows, max(t.page_key) as last
-             from (select *, ${key} as page_key from rock_mac.${table} where $1::text is null or ${key} > $1${castOf(table)}
-                   order by ${key} limit $2) t`,
+  const { key, below } = ORDER[table];
+  let last: string | number | null = below;
+  while (last !== null) {
+    const page: z.infer<typeof pageRow> = await queryOne(db, {
+      text: `select '[' || string_agg(row_to_json(t)::text, ',' order by ${key}) || ']' as rows, max(${key}) as last
+             from (select * from rock_mac.${table} where ${key} > $1 order by ${key} limit $2) t`,
       values: [last, ROWS_PER_LINE],
-      row: z.object({ rows: z.string(), last: z.union([z.string(), z.number()]).nullable() }),
+      row: pageRow,
     });
-    if (page.last !== null) await write(`{"table":"${table}","rows":${page.rows}}\n`);
+    if (page.rows !== null) await write(`{"table":"${table}","rows":${page.rows}}\n`);
     last = page.last;
-  } while (last !== null);
+  }
 }
 
-function castOf(table: BackupTable): string {
-  return table === 'addresses' || table === 'audit_log' ? '::text::bigint' : '::text';
-}
+const pageRow = z.object({ rows: z.string().nullable(), last: z.union([z.string(), z.number()]).nullable() });

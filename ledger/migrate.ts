@@ -125,6 +125,8 @@ async function apply(client: Client, migration: Migration, programVersion: numbe
   const due = version < migration.version;
   if (due) {
     await client.query(migration.sql);
+    // What default privileges of one schema cannot do: PUBLIC may execute every new function unless told otherwise.
+    await client.query('revoke execute on all functions in schema rock_mac from public');
     await client.query('insert into rock_mac.schema_version (version, name, min_program) values ($1, $2, $3)', [
       migration.version,
       migration.name,

@@ -1,44 +1,52 @@
-import type { MacAllocationStatus } from '../api/mac-allocation.ts';
-import { ANNOTATIONS, RELEASE_FINALIZER } from '../api/names.ts';
 import { parseDuration } from '../api/duration.ts';
+import type { ConsumerRef, MacAllocationStatus } from '../api/mac-allocation.ts';
+import { ANNOTATIONS, RELEASE_FINALIZER } from '../api/names.ts';
 import { toTime } from '../kube/conditions.ts';
 import type { Result } from '../kube/controller.ts';
 import { addFinalizer } from '../kube/json-patch.ts';
+import { keyOf } from '../kube/objects.ts';
+import { adopt } from '../ledger/adopt.ts';
+import type { AddressRow } from '../ledger/address-row.ts';
 import type { AllocationOutcome, AllocationRequest } from '../ledger/allocate.ts';
 import { LedgerError } from '../ledger/errors.ts';
+import { findByHolderKey, findByMac } from '../ledger/find.ts';
 import { claimKey } from '../ledger/holder-key.ts';
+import { ledgerTime } from '../ledger/observe.ts';
+import { release } from '../ledger/release.ts';
+import { renew } from '../ledger/renew.ts';
 import { parseMac } from '../mac/mac-address.ts';
-import { judgeOutcome, statusAfter, type Verdict } from './claim-status.ts';
+import { claimItem } from './assert-live.ts';
+import { currentConsumer } from './claim-consumer.ts';
+import { judgeBlocked, judgeExpiry, judgeOutcome, statusAfter, type Held, type Verdict } from './claim-status.ts';
 import type { OperatorContext } from './context.ts';
+import { recordReady } from './record-ready.ts';
 import { releaseHolder } from './release-holder.ts';
 import { macAllocations, type MacAllocation } from './resources.ts';
 import { dropFinalizer, writeStatus } from './write-allocation.ts';
 
+/** How soon a claim is looked at again whose consumer holds up its end. Its going is news too; this is the second way. */
+const BLOCKED_RETRY_MS = 10_000;
+
 /**
- * Keeps a claim: a MacAllocation that a person, a script or Git made. Watches MacAllocations without a consumerRef;
- * sets their finalizer and their status.
+ * Keeps a claim: a MacAllocation that a person, a script or Git made. Watches MacAllocations without a consumerRef, and is
+ * called when a consumer comes or goes and when an expiry is over; sets their finalizer and their status.
  *
  * The order makes every crash harmless: 1. finalizer stored, 2. ledger written, 3. status written. Killed after 1, the
  * claim is allocated at the next look; after 2, the same key (the claim's uid) gets the same address again.
  * On deletion: 1. ledger released, 2. finalizer dropped; killed between them, the release answers that it is done.
+ * On expiry: 1. ledger released, 2. status written, 3. object deleted; killed between them, the next look goes on.
  */
 export async function reconcileClaim(claim: MacAllocation, context: OperatorContext): Promise<Result> {
-  const { deletionTimestamp, finalizers } = claim.metadata;
+  const { deletionTimestamp, finalizers, namespace, name } = claim.metadata;
   const guarded = finalizers?.includes(RELEASE_FINALIZER) === true;
-  if (deletionTimestamp !== undefined) {
-    if (guarded) await giveBack(claim, context);
-    return {};
-  }
+  if (deletionTimestamp !== undefined) return guarded ? await giveBack(claim, context) : undefined;
   if (!guarded) {
     // The stored change comes back as a watch event; only then is it certain that no address can be forgotten.
-    await context.client.patch(macAllocations, keyOf(claim), {
-      type: 'json',
-      body: addFinalizer(claim, RELEASE_FINALIZER),
-    });
-    return {};
+    const body = addFinalizer(claim, RELEASE_FINALIZER);
+    await context.client.patch(macAllocations, { namespace, name }, { type: 'json', body });
+    return undefined;
   }
-  if (claim.status?.mac !== undefined) return {};
-  return await allocate(claim, context);
+  return claim.status?.mac === undefined ? await allocate(claim, context) : await keep(claim, context);
 }
 
 async function allocate(claim: MacAllocation, context: OperatorContext): Promise<Result> {
@@ -51,7 +59,7 @@ async function allocate(claim: MacAllocation, context: OperatorContext): Promise
       message: `requestedMac ${requestedMac ?? ''} cannot be owned by a device: create a new claim with a unicast address`,
     };
     await publish(claim, verdict, {}, context);
-    return {};
+    return undefined;
   }
   let outcome: AllocationOutcome;
   try {
@@ -65,12 +73,12 @@ async function allocate(claim: MacAllocation, context: OperatorContext): Promise
   const held = heldBy(outcome, context);
   if (held.mac !== undefined) context.logger.info({ claim: keyOf(claim), mac: held.mac, pool }, 'claim allocated');
   await publish(claim, verdict, held, context);
-  return verdict.retryAfterMs === undefined ? {} : { requeueAfterMs: verdict.retryAfterMs };
+  return verdict.retryAfterMs === undefined ? undefined : { requeueAfterMs: verdict.retryAfterMs };
 }
 
 /** `undefined` where the requested address is none that a device may own. */
 function requestFor(claim: MacAllocation, { clusterId, actor }: OperatorContext): AllocationRequest | undefined {
-  const { pool, requestedMac, reserved = false, device, attributes, expiresAfter } = claim.spec;
+  const { pool, requestedMac, reserved = false, device, attributes, requester } = claim.spec;
   const { namespace = '', name, uid } = claim.metadata;
   const parsed = requestedMac === undefined ? undefined : parseMac(requestedMac);
   if (parsed?.ok === false) return undefined;
@@ -82,18 +90,19 @@ function requestFor(claim: MacAllocation, { clusterId, actor }: OperatorContext)
     owner: { clusterId, kind: 'MacAllocation', namespace, name, uid, nic: '' },
     device,
     metadata: attributes,
-    // What is reserved never expires.
-    ttlSeconds: reserved || expiresAfter === undefined ? undefined : parseDuration(expiresAfter),
-    requester: `MacAllocation ${namespace}/${name}`,
+    ttlSeconds: ttlOf(claim),
+    requester: requester?.username ?? `MacAllocation ${namespace}/${name}`,
     actor,
     reason: 'claim',
   };
 }
 
-function heldBy(
-  outcome: AllocationOutcome,
-  { clusterId, now }: OperatorContext,
-): Pick<MacAllocationStatus, 'mac' | 'allocatedAt' | 'expiresAt' | 'ledger'> {
+/** What is reserved never expires. */
+function ttlOf({ spec: { reserved = false, expiresAfter } }: MacAllocation): number | undefined {
+  return reserved || expiresAfter === undefined ? undefined : parseDuration(expiresAfter);
+}
+
+function heldBy(outcome: AllocationOutcome, { clusterId, now }: OperatorContext): Held {
   if (outcome.outcome !== 'allocated' && outcome.outcome !== 'replayed') return {};
   return {
     mac: outcome.mac,
@@ -103,24 +112,118 @@ function heldBy(
   };
 }
 
-async function giveBack(claim: MacAllocation, context: OperatorContext): Promise<void> {
-  const key = claimKey({ clusterId: context.clusterId, uid: claim.metadata.uid });
-  // A reserved address outlives its claim unless this is asked for: the ledger then answers needs_force.
-  const force = claim.metadata.annotations?.[ANNOTATIONS.forceRelease] === 'true';
-  const outcome = await releaseHolder(key, { force, reason: 'claim deleted' }, context);
-  context.logger.info({ claim: keyOf(claim), mac: claim.status?.mac, outcome }, 'claim released');
+/** A claim that has its address: its expiry and its consumer are brought up to date. */
+async function keep(claim: MacAllocation, context: OperatorContext): Promise<Result> {
+  const { ledger, clusterId } = context;
+  const row = await findByHolderKey(ledger, claimKey({ clusterId, uid: claim.metadata.uid }));
+  if (row === undefined) return await recall(claim, context);
+  const expiresAt = isRenewed(claim) ? await renewed(claim, row, context) : row.expiresAt;
+  if (expiresAt !== undefined && expiresAt < (await ledgerTime(ledger))) return await expire(claim, row, context);
+  const consumer = await currentConsumer(row, context);
+  const held: Held = {
+    ...(expiresAt !== undefined && { expiresAt: toTime(expiresAt) }),
+    ledger: { generation: row.generation, clusterId },
+  };
+  await publish(claim, judgeExpiry(row.mac, expiresAt), held, context, consumer.ref);
+  // One that admission has named and nobody has seen yet: the end of its lease changes that.
+  return undefined;
+}
+
+/** Only `renewedAt` can change in a spec, so that a generation which was not acted on yet is a renewal. */
+function isRenewed({ metadata: { generation = 0 }, spec, status }: MacAllocation): boolean {
+  return spec.renewedAt !== undefined && (status?.observedGeneration ?? 0) < generation;
+}
+
+/** The ledger's clock decides, and not `renewedAt`, which its author could set to any time. */
+async function renewed(
+  claim: MacAllocation,
+  row: AddressRow,
+  { ledger, logger }: OperatorContext,
+): Promise<Date | undefined> {
+  if (row.expiresAt === undefined) return undefined;
+  const [answer] = await renew(ledger, [{ ...row, ttlSeconds: ttlOf(claim) }]);
+  if (answer?.outcome !== 'renewed') return row.expiresAt;
+  logger.info({ claim: keyOf(claim), mac: row.mac, expiresAt: answer.expiresAt }, 'claim renewed');
+  return answer.expiresAt;
+}
+
+/**
+ * The ledger has nothing for a claim that has an address. Either it expired and the operator died before it could say so,
+ * or the ledger forgot it, or somebody released it by force: then the claim, which is still there, takes it again.
+ */
+async function recall(claim: MacAllocation, context: OperatorContext): Promise<Result> {
+  const { ledger, clusterId, actor, logger } = context;
+  const [item] = claimItem(claim, 'its claim is still there', context);
+  if (item === undefined) return undefined;
+  const row = await findByMac(ledger, item.mac);
+  const isSpent = row?.key === claimKey({ clusterId, uid: claim.metadata.uid }) && row.reason === EXPIRED;
+  if (isSpent && ttlOf(claim) !== undefined) return await endExpired(claim, context);
+  const [answer] = await adopt(ledger, [item], actor);
+  const outcome = answer?.outcome;
+  logger.warn({ claim: keyOf(claim), mac: item.mac, outcome }, 'the ledger did not know the address of a claim');
+  // Held by another: the pass shows it as a conflict.
+  return { requeueAfterMs: outcome === 'adopted' || outcome === 'held' ? 0 : BLOCKED_RETRY_MS };
+}
+
+/** The reason in the ledger by which an expiry is known again after a crash. */
+const EXPIRED = 'expired';
+
+async function expire(claim: MacAllocation, row: AddressRow, context: OperatorContext): Promise<Result> {
+  const { ledger, actor, logger } = context;
+  const consumer = await currentConsumer(row, context);
+  if (consumer.inUse) {
+    await publish(claim, judgeBlocked('expired', consumer.name), {}, context, consumer.ref);
+    return { requeueAfterMs: BLOCKED_RETRY_MS };
+  }
+  const [answer] = await release(ledger, [row], { actor, reason: EXPIRED });
+  logger.info({ claim: keyOf(claim), mac: row.mac, outcome: answer?.outcome }, 'claim expired');
+  if (answer?.outcome !== 'released' && answer?.outcome !== 'already_released')
+    return { requeueAfterMs: BLOCKED_RETRY_MS };
+  context.metrics.released('expired');
+  return await endExpired(claim, context);
+}
+
+async function endExpired(claim: MacAllocation, context: OperatorContext): Promise<Result> {
+  const { namespace, name, uid } = claim.metadata;
+  const message = 'The claim was not renewed in time: its address is released. Create a new claim to get another';
+  await publish(claim, { ready: false, reason: 'Expired', message }, {}, context);
+  await context.client.delete(macAllocations, { namespace, name }, { uid });
+  return undefined;
+}
+
+/** The deletion of a claim, which waits for its consumer and for the ledger. */
+async function giveBack(claim: MacAllocation, context: OperatorContext): Promise<Result> {
+  try {
+    const key = claimKey({ clusterId: context.clusterId, uid: claim.metadata.uid });
+    const row = await findByHolderKey(context.ledger, key);
+    const consumer = row === undefined ? undefined : await currentConsumer(row, context);
+    if (consumer?.inUse === true) {
+      await publish(claim, judgeBlocked('deleted', consumer.name), {}, context, consumer.ref);
+      return { requeueAfterMs: BLOCKED_RETRY_MS };
+    }
+    // A reserved address outlives its claim unless this is asked for: the ledger then answers needs_force.
+    const force = claim.metadata.annotations?.[ANNOTATIONS.forceRelease] === 'true';
+    const outcome = await releaseHolder(key, { force, reason: 'claim deleted' }, context);
+    if (outcome === 'has_consumer') return { requeueAfterMs: 0 };
+    context.logger.info({ claim: keyOf(claim), mac: claim.status?.mac, outcome }, 'claim released');
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
+    const message = `The release waits for the ledger (${error.code}); without the ledger for good, see docs/operations.md`;
+    await publish(claim, { ready: false, reason: 'Releasing', message }, {}, context);
+    throw error;
+  }
   await dropFinalizer(claim, context.client);
+  return undefined;
 }
 
 async function publish(
   claim: MacAllocation,
   verdict: Verdict,
-  held: Parameters<typeof statusAfter>[2],
-  { client, now }: OperatorContext,
+  held: Held,
+  context: OperatorContext,
+  consumer?: ConsumerRef,
 ): Promise<void> {
-  await writeStatus(claim, statusAfter(claim, verdict, held, now()), client);
-}
-
-function keyOf({ metadata: { namespace, name } }: MacAllocation) {
-  return { namespace, name };
+  const status: MacAllocationStatus = statusAfter(claim, verdict, { held, consumer }, context.now());
+  await writeStatus(claim, status, context.client);
+  recordReady(claim, verdict, context);
 }

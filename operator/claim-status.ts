@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { MacAllocationStatus, ReadyReason } from '../api/mac-allocation.ts';
+import type { ConsumerRef, MacAllocationStatus, ReadyReason } from '../api/mac-allocation.ts';
 import { setCondition, toTime } from '../kube/conditions.ts';
+import type { Condition } from '../kube/objects.ts';
 import type { AllocationOutcome } from '../ledger/allocate.ts';
 import type { MacAllocation } from './resources.ts';
 
@@ -27,7 +28,7 @@ export function judgeOutcome(outcome: AllocationOutcome, pool: string, requested
   switch (outcome.outcome) {
     case 'allocated':
     case 'replayed':
-      return { ready: true, reason: 'Allocated', message: `${outcome.mac} is held in the ledger` };
+      return judgeExpiry(outcome.mac, outcome.expiresAt);
     case 'in_use':
       return wait(
         'RequestedMacInUse',
@@ -62,31 +63,57 @@ function outOfRange(pool: string, requested: string | undefined): string {
   return `requestedMac ${requested ?? ''} is not in pool ${pool}: create a new claim with an address of that pool, or without one`;
 }
 
+/** An allocated claim; with an expiry, how long it lasts. */
+export function judgeExpiry(mac: string, expiresAt: Date | undefined): Verdict {
+  const until = expiresAt === undefined ? '' : ` until ${toTime(expiresAt)}, unless spec.renewedAt is set anew before`;
+  return { ready: true, reason: 'Allocated', message: `${mac} is held in the ledger${until}` };
+}
+
+/** A claim whose end waits for who uses its address. */
+export function judgeBlocked(why: 'deleted' | 'expired', consumer: string): Verdict {
+  const message = `The claim is ${why}, but ${consumer} still carries its address: delete that first`;
+  return { ready: false, reason: 'ReleaseBlocked', message };
+}
+
+/** What the ledger holds for a claim. */
+export type Held = Pick<MacAllocationStatus, 'mac' | 'allocatedAt' | 'expiresAt' | 'ledger'>;
+
 /** The status after a verdict; the very same object when nothing changed, so that no write is needed. */
 export function statusAfter(
   claim: MacAllocation,
-  verdict: Verdict,
-  held: Pick<MacAllocationStatus, 'mac' | 'allocatedAt' | 'expiresAt' | 'ledger'>,
+  { ready, reason, message }: Verdict,
+  { held, consumer }: { readonly held: Held; readonly consumer?: ConsumerRef | undefined },
   now: Date,
 ): MacAllocationStatus {
-  const before: MacAllocationStatus = claim.status ?? {};
-  const generation = claim.metadata.generation;
-  const conditions = setCondition(
+  const { consumer: usedBefore, ...before }: MacAllocationStatus = claim.status ?? {};
+  const { generation: observedGeneration } = claim.metadata;
+  const judged = setCondition(
     before.conditions ?? [],
-    {
-      type: 'Ready',
-      status: verdict.ready ? 'True' : 'False',
-      reason: verdict.reason,
-      message: verdict.message,
-      observedGeneration: generation,
-    },
+    { type: 'Ready', status: ready ? 'True' : 'False', reason, message, observedGeneration },
     now,
   );
   const after: MacAllocationStatus = {
     ...before,
     ...held,
-    ...(generation !== undefined && { observedGeneration: generation }),
-    conditions: [...conditions],
+    ...(observedGeneration !== undefined && { observedGeneration }),
+    ...(consumer !== undefined && { consumer }),
+    conditions: [...withBound(judged, consumer, usedBefore !== undefined, now)],
   };
-  return isDeepStrictEqual(after, before) ? before : after;
+  return claim.status !== undefined && isDeepStrictEqual(after, claim.status) ? claim.status : after;
+}
+
+/** Bound appears with the first consumer, and tells from then on whether there is one. */
+function withBound(
+  conditions: readonly Condition[],
+  consumer: ConsumerRef | undefined,
+  wasUsed: boolean,
+  now: Date,
+): readonly Condition[] {
+  if (consumer !== undefined) {
+    const message = `${consumer.kind} ${consumer.name} carries the address`;
+    return setCondition(conditions, { type: 'Bound', status: 'True', reason: 'InUse', message }, now);
+  }
+  if (!wasUsed) return conditions;
+  const message = 'Nothing carries the address at the moment';
+  return setCondition(conditions, { type: 'Bound', status: 'False', reason: 'NotInUse', message }, now);
 }

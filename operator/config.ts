@@ -12,6 +12,8 @@ export const operatorEnvironment = z.object({
     .default(() => `${hostname()}-${String(process.pid)}`),
   /** How long the others wait for a leader that says nothing more, in seconds. */
   ROCK_MAC_LEADER_LEASE_SECONDS: z.coerce.number().min(3).max(300).default(15),
+  /** Between two comparisons of the whole cluster with the ledger, in seconds. */
+  ROCK_MAC_PASS_SECONDS: z.coerce.number().min(1).max(3_000).default(300),
   /** What people call this cluster, shown beside its id in the ledger. */
   ROCK_MAC_CLUSTER_NAME: z.string().min(1).default('cluster'),
 });

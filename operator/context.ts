@@ -1,8 +1,10 @@
 import type { Logger } from 'pino';
 import type { KubeClient } from '../kube/client.ts';
+import type { EventRecorder } from '../kube/events.ts';
 import type { Allocator } from '../ledger/allocator.ts';
 import type { LedgerPool } from '../ledger/connect.ts';
-import type { MacPrefix } from '../mac/mac-range.ts';
+import type { CarrierKind } from './carrier.ts';
+import type { OperatorMetrics } from './metrics.ts';
 
 /** What every controller is given. Nothing of it is global, so that a test can run several operators in one process. */
 export interface OperatorContext {
@@ -11,9 +13,14 @@ export interface OperatorContext {
   readonly allocator: Allocator;
   /** The uid of the kube-system namespace: the name of this cluster in the ledger. */
   readonly clusterId: string;
-  readonly prefix: MacPrefix;
+  /** Every kind of object that can carry an address of ours. */
+  readonly kinds: readonly CarrierKind[];
   /** Who the audit names for what the operator does by itself. */
   readonly actor: string;
+  readonly events: EventRecorder;
+  readonly metrics: OperatorMetrics;
+  /** Between two comparisons of the whole cluster with the ledger. */
+  readonly passEveryMs: number;
   readonly logger: Logger;
   readonly now: () => Date;
 }

@@ -1,5 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ClientMetrics, ControllerMetrics, LeaderMetrics, ReflectorMetrics } from '../kube/metrics.ts';
+import type {
+  ClientMetrics,
+  ControllerMetrics,
+  EventMetrics,
+  LeaderMetrics,
+  ReflectorMetrics,
+} from '../kube/metrics.ts';
 import type { PoolStats } from '../ledger/pool-stats.ts';
 
 /** What the operator counts. Times are seconds, as Prometheus wants them. */
@@ -9,6 +15,17 @@ export interface OperatorMetrics {
   readonly reflector: ReflectorMetrics;
   readonly controller: ControllerMetrics;
   readonly leader: LeaderMetrics;
+  readonly events: EventMetrics;
+  allocated(pool: string): void;
+  /** A claim was refused; the reason is the one of its Ready condition. */
+  refused(reason: string): void;
+  released(why: string): void;
+  /** A pass that counts has ended. */
+  passed(pass: { readonly conflicts: number; readonly durationMs: number }): void;
+  autoReleaseHeld(pool: string, addresses: number): void;
+  ledgerOpen(open: boolean): void;
+  /** One statement, or one transaction, has ended: `ok`, or the code of its error. */
+  ledgerAsked(statement: { readonly outcome: string; readonly durationMs: number }): void;
   pools(stats: readonly PoolStats[]): void;
 }
 
@@ -61,8 +78,94 @@ export function createOperatorMetrics(): OperatorMetrics {
     labelNames: ['pool', 'state'],
     registers,
   });
+  const allocations = new Counter({
+    name: 'rockmac_claims_allocated_total',
+    help: 'Claims that got their address, by pool.',
+    labelNames: ['pool'],
+    registers,
+  });
+  const refusals = new Counter({
+    name: 'rockmac_claims_refused_total',
+    help: 'Claims whose Ready condition became False, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const releases = new Counter({
+    name: 'rockmac_releases_total',
+    help: 'Addresses that the operator released, by cause.',
+    labelNames: ['cause'],
+    registers,
+  });
+  const droppedEvents = new Counter({
+    name: 'rockmac_events_dropped_total',
+    help: 'Events that could not be delivered, by reason.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const conflicts = new Gauge({
+    name: 'rockmac_conflicts',
+    help: 'Addresses that an object carries which is not their owner, as the last pass found them.',
+    registers,
+  });
+  const passes = new Histogram({
+    name: 'rockmac_pass_duration_seconds',
+    help: 'Duration of the passes that compared the whole cluster with the ledger.',
+    buckets: BUCKETS,
+    registers,
+  });
+  const lastPass = new Gauge({
+    name: 'rockmac_last_pass_timestamp_seconds',
+    help: 'When the last pass ended that counts.',
+    registers,
+  });
+  const autoReleaseHeld = new Gauge({
+    name: 'rockmac_auto_release_held',
+    help: 'Addresses without a live owner whose release waits for a person, by pool.',
+    labelNames: ['pool'],
+    registers,
+  });
+  const ledgerOpen = new Gauge({
+    name: 'rockmac_ledger_open',
+    help: 'Whether the ledger hands out addresses: 1 or 0. 0 also while it cannot be asked.',
+    registers,
+  });
+  const statements = new Histogram({
+    name: 'rockmac_ledger_statement_duration_seconds',
+    help: 'Duration of statements on the ledger, by outcome: ok, or the code of the error.',
+    labelNames: ['outcome'],
+    buckets: BUCKETS,
+    registers,
+  });
   return {
     registry,
+    ledgerAsked: ({ outcome, durationMs }) => {
+      statements.observe({ outcome }, durationMs / 1_000);
+    },
+    passed: ({ conflicts: found, durationMs }) => {
+      conflicts.set(found);
+      passes.observe(durationMs / 1_000);
+      lastPass.setToCurrentTime();
+    },
+    autoReleaseHeld: (pool, held) => {
+      autoReleaseHeld.set({ pool }, held);
+    },
+    ledgerOpen: (open) => {
+      ledgerOpen.set(open ? 1 : 0);
+    },
+    allocated: (pool) => {
+      allocations.inc({ pool });
+    },
+    refused: (reason) => {
+      refusals.inc({ reason });
+    },
+    released: (cause) => {
+      releases.inc({ cause });
+    },
+    events: {
+      dropped: ({ reason }) => {
+        droppedEvents.inc({ reason });
+      },
+    },
     client: {
       request: ({ method, resource, status }) => {
         requests.inc({ method, resource, status });

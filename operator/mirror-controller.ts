@@ -1,77 +1,121 @@
-import { RELEASE_FINALIZER } from '../api/names.ts';
 import type { ConsumerRef } from '../api/mac-allocation.ts';
+import { RELEASE_FINALIZER } from '../api/names.ts';
 import type { Result } from '../kube/controller.ts';
-import { isNotFound } from '../kube/errors.ts';
+import { namespaces } from '../kube/core-resources.ts';
+import { isConflict, isNotFound } from '../kube/errors.ts';
+import type { ObjectMeta } from '../kube/objects.ts';
+import { LedgerError } from '../ledger/errors.ts';
 import { boundKey } from '../ledger/holder-key.ts';
-import { parseMac } from '../mac/mac-address.ts';
+import { parseMac, type MacAddress } from '../mac/mac-address.ts';
+import type { CarrierKind } from './carrier.ts';
 import type { OperatorContext } from './context.ts';
-import { isFinished } from './mirror.ts';
+import { readIfThere } from './read-live.ts';
 import { releaseHolder } from './release-holder.ts';
-import { macAllocations, pods, type MacAllocation, type Pod } from './resources.ts';
+import { macAllocations, type MacAllocation } from './resources.ts';
 import { dropFinalizer } from './write-allocation.ts';
 
+/** The address that a mirror shows, and on whose behalf it is carried. */
+export interface Mirrored {
+  readonly kind: CarrierKind;
+  readonly namespace: string;
+  readonly consumer: ConsumerRef;
+  readonly mac: MacAddress;
+}
+
+/** How soon a mirror is looked at again whose owner does not show the address any more while something else does. */
+const LINGER_MS = 3_000;
+
+/** For so long a ledger that is away holds up the end of a mirror. */
+const LEDGER_PATIENCE_MS = 60_000;
+
 /**
- * Ends a mirror when the object that carries its address is gone. Watches MacAllocations with a consumerRef, and is
- * called when a pod goes; deletes the mirror, and releases its address before its finalizer is dropped.
+ * Ends a mirror when nothing carries its address any more. Watches MacAllocations with a consumerRef, and is called when
+ * their owner changes; deletes the mirror, and releases its address before its finalizer is dropped.
  *
- * A cache that does not hold the object proves nothing, so the object is read by name and compared by uid. Any doubt
- * (an error, a cut answer) throws, and nothing is released.
+ * A copy that does not hold the owner proves nothing, so it is read live and compared by uid. Any doubt (an error, a cut
+ * answer) throws, and nothing is released.
  */
 export async function reconcileMirror(
   mirror: MacAllocation,
-  isSeenAlive: (consumer: ConsumerRef, namespace: string | undefined) => boolean,
+  isSeenOn: (mirrored: Mirrored) => boolean,
   context: OperatorContext,
 ): Promise<Result> {
-  const { consumerRef } = mirror.spec;
-  if (consumerRef === undefined) return {};
   const { deletionTimestamp, finalizers, namespace, name, uid } = mirror.metadata;
+  const mirrored = mirroredBy(mirror, context);
+  if (mirrored === undefined) return undefined;
   if (deletionTimestamp === undefined) {
-    // A cache that does hold it is proof enough here: when the object goes, that is news, and this is called again.
-    if (isSeenAlive(consumerRef, namespace) || (await findCarrier(mirror, consumerRef, context)) !== undefined)
-      return {};
-    await context.client.delete(macAllocations, { namespace, name }, { uid });
-    return {};
+    // A copy that does hold it is proof enough here: when the object goes, that is news, and this is called again.
+    if (isSeenOn(mirrored)) return undefined;
+    if (await isCarried(mirrored, context)) return { requeueAfterMs: LINGER_MS };
+    await deleteIfThere({ namespace, name, uid }, context);
+    return undefined;
   }
-  if (finalizers?.includes(RELEASE_FINALIZER) !== true) return {};
-  // Deleted by hand while its object lives: the address stays with the object, and a new mirror is made.
-  if ((await findCarrier(mirror, consumerRef, context)) === undefined) {
-    await releaseMirror(mirror, consumerRef, context);
+  if (finalizers?.includes(RELEASE_FINALIZER) !== true) return undefined;
+  if (await isCarried(mirrored, context)) {
+    // Deleted by hand while its object lives: the address stays with the object, and a new mirror is made. Where none can
+    // be made (the namespace is being deleted, or the owner has left its instance behind), this one waits for the end.
+    const willBeMadeAgain = isSeenOn(mirrored) && !(await isNamespaceEnding(mirrored.namespace, context));
+    if (!willBeMadeAgain) return { requeueAfterMs: LINGER_MS };
+  } else if ((await releaseMirrored(mirror, mirrored, context)) === 'later') {
+    return { requeueAfterMs: LINGER_MS };
   }
   await dropFinalizer(mirror, context.client);
-  return {};
+  return undefined;
+}
+
+/** The garbage collector may have been faster, and a mirror of another uid is another matter. */
+async function deleteIfThere(
+  { namespace, name, uid }: Pick<ObjectMeta, 'namespace' | 'name' | 'uid'>,
+  { client }: OperatorContext,
+): Promise<void> {
+  try {
+    await client.delete(macAllocations, { namespace, name }, { uid });
+  } catch (error) {
+    if (!isNotFound(error) && !isConflict(error)) throw error;
+  }
+}
+
+/** `undefined` for what no version of the operator that knew these kinds has made: nothing is known of it. */
+function mirroredBy({ metadata, spec }: MacAllocation, { kinds }: OperatorContext): Mirrored | undefined {
+  const { consumerRef: consumer, requestedMac = '' } = spec;
+  const kind = kinds.find(({ resource }) => resource.kind === consumer?.kind);
+  const parsed = parseMac(requestedMac);
+  if (consumer === undefined || kind === undefined || !parsed.ok) return undefined;
+  return { kind, namespace: metadata.namespace ?? '', consumer, mac: parsed.mac };
+}
+
+function isCarried({ kind, namespace, consumer, mac }: Mirrored, { client }: OperatorContext): Promise<boolean> {
+  return kind.stillCarries({ namespace, name: consumer.name, uid: consumer.uid, mac }, client);
+}
+
+async function isNamespaceEnding(name: string, { client }: OperatorContext): Promise<boolean> {
+  const namespace = await readIfThere(namespaces, { name }, client);
+  return namespace?.metadata.deletionTimestamp !== undefined;
 }
 
 /**
- * The live object. What its annotations say now does not count: an interface keeps the address that it was made with,
- * whatever is edited afterwards.
+ * A ledger that is away must not keep namespaces and nodes from being cleared: after a minute the finalizer goes all the
+ * same. The address then stays held until a pass of the operator has missed it for as long as its pool says.
  */
-async function findCarrier(
+async function releaseMirrored(
   mirror: MacAllocation,
-  { name, uid }: ConsumerRef,
-  { client }: OperatorContext,
-): Promise<Pod | undefined> {
-  let pod: Pod;
-  try {
-    pod = await client.get(pods, { namespace: mirror.metadata.namespace, name });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-  return pod.metadata.uid === uid && !isFinished(pod) ? pod : undefined;
-}
-
-async function releaseMirror(
-  mirror: MacAllocation,
-  { uid, nic }: ConsumerRef,
+  { consumer: { uid, nic }, namespace, mac }: Mirrored,
   context: OperatorContext,
-): Promise<void> {
-  const parsed = parseMac(mirror.spec.requestedMac ?? '');
-  if (!parsed.ok) return;
-  const { clusterId, logger } = context;
-  const key = boundKey({ clusterId, uid, nic, mac: parsed.mac });
-  const outcome = await releaseHolder(key, { force: false, reason: 'pod is gone' }, context);
-  const { namespace, name } = mirror.metadata;
-  // Anything but `released` says that it was done before: a look at a copy that is a moment old.
-  const level = outcome === 'released' ? 'info' : 'debug';
-  logger[level]({ namespace, mirror: name, mac: parsed.mac, outcome }, 'address released');
+): Promise<'done' | 'later'> {
+  const { clusterId, logger, now } = context;
+  const log = { namespace, mirror: mirror.metadata.name, mac };
+  try {
+    const key = boundKey({ clusterId, uid, nic, mac });
+    const outcome = await releaseHolder(key, { force: false, reason: 'object is gone' }, context);
+    // Anything but `released` says that it was done before: a look at a copy that is a moment old.
+    const level = outcome === 'released' ? 'info' : 'debug';
+    logger[level]({ ...log, outcome }, 'address released');
+    return 'done';
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
+    const waitedMs = now().getTime() - Date.parse(mirror.metadata.deletionTimestamp ?? '');
+    if (waitedMs < LEDGER_PATIENCE_MS) return 'later';
+    logger.warn({ ...log, err: error }, 'the ledger is away: the mirror goes, and a later pass releases its address');
+    return 'done';
+  }
 }

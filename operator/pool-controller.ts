@@ -1,11 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PoolDefinition } from '../api/default-pools.ts';
 import { formatDuration, parseDuration } from '../api/duration.ts';
+import { POOL_FINALIZER } from '../api/names.ts';
 import type { MacPoolSpec, MacPoolStatus } from '../api/mac-pool.ts';
 import { setCondition, type NewCondition } from '../kube/conditions.ts';
 import type { Result } from '../kube/controller.ts';
 import { isAlreadyExists } from '../kube/errors.ts';
-import { definePool, growPool, listPools, pausePool, type DefineOutcome, type Pool } from '../ledger/pools.ts';
+import { addFinalizer, removeFinalizer } from '../kube/json-patch.ts';
+import { poolStats, type PoolStats } from '../ledger/pool-stats.ts';
+import {
+  definePool,
+  growPool,
+  listPools,
+  pausePool,
+  removePool,
+  type DefineOutcome,
+  type Pool,
+} from '../ledger/pools.ts';
 import { mac } from '../mac/mac-address.ts';
 import type { OperatorContext } from './context.ts';
 import { macPools, type MacPool } from './resources.ts';
@@ -20,7 +31,10 @@ const DEFAULT_REUSE_DELAY_SECONDS = 3_600;
 export async function registerPools({ client, ledger, logger }: OperatorContext): Promise<void> {
   for (const pool of await listPools(ledger)) {
     try {
-      await client.create(macPools, { metadata: { name: pool.name }, spec: specOf(pool) });
+      await client.create(macPools, {
+        metadata: { name: pool.name, finalizers: [POOL_FINALIZER] },
+        spec: specOf(pool),
+      });
       logger.info({ pool: pool.name }, 'pool shown');
     } catch (error) {
       if (!isAlreadyExists(error)) throw error;
@@ -45,27 +59,62 @@ function specOf(pool: Pool): MacPoolSpec {
  * paused. Anything else that differs is a conflict, for a person to settle. Watches MacPools; sets their Ready condition.
  */
 export async function reconcilePool(pool: MacPool, context: OperatorContext): Promise<Result> {
-  if (pool.metadata.deletionTimestamp !== undefined) return undefined;
-  const { ledger, actor, client, now } = context;
+  const { ledger, actor, client } = context;
+  const { deletionTimestamp, name } = pool.metadata;
+  if (deletionTimestamp !== undefined) return await endPool(pool, context);
+  const guard = addFinalizer(pool, POOL_FINALIZER);
+  // The stored change comes back as a watch event.
+  if (guard.length > 0) {
+    await client.patch(macPools, { name }, { type: 'json', body: guard });
+    return undefined;
+  }
   const wanted = definitionOf(pool);
   let outcome = await definePool(ledger, wanted, actor);
   if (outcome === 'conflict') outcome = await settle(wanted, context);
   if (outcome === 'defined' || outcome === 'unchanged') {
     await pausePool(ledger, wanted.name, pool.spec.paused === true, actor);
   }
+  await publish(pool, judge(outcome, pool), context);
+  return undefined;
+}
+
+/** How soon a pool is looked at again whose deletion is held back. */
+const HELD_BACK_MS = 5_000;
+
+/**
+ * The end of a MacPool, held back while anybody holds an address of it, in this cluster or another. The ledger then forgets
+ * a pool that was never used, and keeps one that was, paused. One that was never the ledger's definition just goes.
+ */
+async function endPool(pool: MacPool, context: OperatorContext): Promise<Result> {
+  const { ledger, actor, client, logger } = context;
+  const { name } = pool.metadata;
+  const body = removeFinalizer(pool, POOL_FINALIZER);
+  if (body.length === 0) return undefined;
+  const stats = (await poolStats(ledger)).find((each) => each.pool === name);
+  const isTheLedgers = stats?.first === pool.spec.first;
+  if (isTheLedgers) {
+    const outcome = await removePool(ledger, name, actor);
+    if (outcome === 'in_use') {
+      await publish(pool, judgeHeldBack(stats, pool), context);
+      return { requeueAfterMs: HELD_BACK_MS };
+    }
+    logger.info({ pool: name, outcome }, 'pool deleted');
+  }
+  await client.patch(macPools, { name }, { type: 'json', body });
+  return undefined;
+}
+
+async function publish(pool: MacPool, condition: NewCondition, { client, now }: OperatorContext): Promise<void> {
+  const { name, generation, resourceVersion } = pool.metadata;
   const before: MacPoolStatus = pool.status ?? {};
-  const { generation } = pool.metadata;
-  const conditions = setCondition(before.conditions ?? [], judge(outcome, pool), now());
   const after: MacPoolStatus = {
     ...before,
-    conditions: [...conditions],
+    conditions: [...setCondition(before.conditions ?? [], condition, now())],
     ...(generation !== undefined && { observedGeneration: generation }),
   };
-  if (!isDeepStrictEqual(after, before)) {
-    const body = { metadata: { resourceVersion: pool.metadata.resourceVersion }, status: after };
-    await client.patch(macPools, { name: wanted.name }, { type: 'merge', body }, { subresource: 'status' });
-  }
-  return undefined;
+  if (isDeepStrictEqual(after, before)) return;
+  const body = { metadata: { resourceVersion }, status: after };
+  await client.patch(macPools, { name }, { type: 'merge', body }, { subresource: 'status' });
 }
 
 function definitionOf({ metadata: { name }, spec }: MacPool): PoolDefinition {
@@ -125,4 +174,12 @@ function judge(outcome: DefineOutcome, { spec, metadata: { generation } }: MacPo
   return spec.paused === true
     ? { ...base, status: 'False', reason: 'Paused', message: 'The pool hands out nothing until spec.paused is false' }
     : { ...base, status: 'True', reason: 'Defined', message: 'The ledger has this pool' };
+}
+
+function judgeHeldBack(stats: PoolStats, { metadata: { generation } }: MacPool): NewCondition {
+  const { pool, active, pending, reserved, orphaned } = stats;
+  const held = active + pending + reserved + orphaned;
+  const parts = `${active} active, ${pending} pending, ${reserved} reserved, ${orphaned} orphaned`;
+  const message = `The deletion waits for ${held} addresses that are held (${parts}): release them; rock-mac list --pool ${pool} shows whose they are`;
+  return { type: 'Ready', status: 'False', reason: 'DeletionBlocked', message, observedGeneration: generation };
 }

@@ -11,11 +11,12 @@ import type { OperatorContext } from './context.ts';
 export async function releaseHolder(
   key: string,
   { force, reason }: { readonly force: boolean; readonly reason: string },
-  { ledger, actor }: Pick<OperatorContext, 'ledger' | 'actor'>,
+  { ledger, actor, metrics }: Pick<OperatorContext, 'ledger' | 'actor' | 'metrics'>,
 ): Promise<string> {
   const row = await findByHolderKey(ledger, key);
   if (row === undefined) return 'nothing_held';
   const [answer] = await release(ledger, [row], { force, actor, reason });
+  if (answer?.outcome === 'released') metrics.released(reason);
   if (answer?.outcome !== 'needs_force') return answer?.outcome ?? 'unknown';
   const [kept] = await keepReserved(ledger, [row], { actor, reason });
   return kept?.outcome ?? 'unknown';

@@ -6,9 +6,7 @@ import { objectMeta } from '../kube/objects.ts';
 import type { Resource } from '../kube/resource.ts';
 
 /*
- * The kinds that the operator reads. The schemas keep what it needs and drop the rest, which is most of a pod.
- *
- * For our own kinds the API server has checked every field by the very types that the CRDs are generated from. A second,
+ * Our own kinds. The API server has checked every field by the very types that the CRDs are generated from. A second,
  * subtly different check (zod counts UTF-16 units where the server counts characters) would let one odd object of one
  * tenant stop the reading of all of them.
  */
@@ -47,19 +45,4 @@ export const macPools: Resource<MacPool> = {
   kind: 'MacPool',
   namespaced: false,
   schema: macPool,
-};
-
-const pod = z.object({
-  metadata: objectMeta,
-  status: z.object({ phase: z.string().optional() }).optional(),
-});
-export type Pod = z.infer<typeof pod>;
-
-export const pods: Resource<Pod> = {
-  group: '',
-  version: 'v1',
-  plural: 'pods',
-  kind: 'Pod',
-  namespaced: true,
-  schema: pod,
 };

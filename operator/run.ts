@@ -1,16 +1,19 @@
 import type { Logger } from 'pino';
-import { OPERATOR_LEASE } from '../api/names.ts';
+import { GROUP, OPERATOR_LEASE } from '../api/names.ts';
 import { createKubeClient } from '../kube/client.ts';
 import { systemClock } from '../kube/clock.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
+import { createEventRecorder } from '../kube/events.ts';
 import { startHealthServer } from '../kube/health-server.ts';
 import { runLeaderElection } from '../kube/leader-election.ts';
 import { retryForever } from '../kube/retry-forever.ts';
 import type { Service } from '../kube/run-process.ts';
 import { createAllocator } from '../ledger/allocator.ts';
 import { openLedger } from '../ledger/connect.ts';
+import { carrierKinds } from './carrier-kinds.ts';
 import type { OperatorConfig } from './config.ts';
 import { lead } from './lead.ts';
+import { meteredLedger } from './metered-ledger.ts';
 import { createOperatorMetrics } from './metrics.ts';
 
 /** Claims are allocated as active at once, so that this period is only a bound that the ledger asks for. */
@@ -38,7 +41,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     logger,
     metrics: metrics.client,
   });
-  const ledger = openLedger({
+  const connections = openLedger({
     url: config.ROCK_MAC_LEDGER_URL,
     passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
     applicationName: 'rock-mac-operator',
@@ -49,6 +52,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
       logger.warn({ err: error }, 'a connection to the ledger broke');
     },
   });
+  const ledger = meteredLedger(connections, metrics);
   const allocator = createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS });
   const clusterId = await retryForever('read the uid of kube-system', () => readClusterId(client), {
     logger,
@@ -56,13 +60,23 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     signal: stopping.signal,
   });
   knowsCluster = true;
+  const events = createEventRecorder({
+    client,
+    controller: `${GROUP}/operator`,
+    instance: config.ROCK_MAC_IDENTITY,
+    logger,
+    metrics: metrics.events,
+  });
   const context = {
     client,
     ledger,
     allocator,
     clusterId,
-    prefix: config.ROCK_MAC_PREFIX,
+    kinds: carrierKinds(config.ROCK_MAC_PREFIX),
     actor: 'rock-mac-operator',
+    events,
+    metrics,
+    passEveryMs: config.ROCK_MAC_PASS_SECONDS * 1_000,
     logger,
     now: () => new Date(),
   };
@@ -72,7 +86,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     name: OPERATOR_LEASE,
     identity: config.ROCK_MAC_IDENTITY,
     ...leasePeriods(config.ROCK_MAC_LEADER_LEASE_SECONDS * 1_000),
-    onStarted: (signal) => lead({ context, clusterName: config.ROCK_MAC_CLUSTER_NAME, metrics, signal }),
+    onStarted: (signal) => lead({ context, clusterName: config.ROCK_MAC_CLUSTER_NAME, signal }),
     logger,
     metrics: metrics.leader,
   });
@@ -85,6 +99,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     stop: async () => {
       stopping.abort();
       await election.stop();
+      await events.stop();
       await allocator.close();
       await ledger.close();
       await client.close();

@@ -13,10 +13,13 @@ export async function writeStatus(
 ): Promise<MacAllocation> {
   if (status === allocation.status) return allocation;
   const { namespace, name, uid, resourceVersion } = allocation.metadata;
+  // In a merge patch a field goes by null; one that is left out stays.
+  const gone = Object.keys(allocation.status ?? {}).filter((field) => !Object.hasOwn(status, field));
+  const body = { ...status, ...Object.fromEntries(gone.map((field) => [field, null])) };
   return await client.patch(
     macAllocations,
     { namespace, name },
-    { type: 'merge', body: { metadata: { uid, resourceVersion }, status } },
+    { type: 'merge', body: { metadata: { uid, resourceVersion }, status: body } },
     { subresource: 'status' },
   );
 }

@@ -11,7 +11,10 @@ const rawObject = z.looseObject({
       name: z.string().optional(),
       namespace: z.string().optional(),
       uid: z.string().optional(),
-      annotations: z.record(z.string(), z.string()).nullish(),
+      annotations: z
+        .record(z.string(), z.string())
+        .nullish()
+        .transform((annotations) => annotations ?? undefined),
     })
     .optional(),
 });
@@ -26,6 +29,7 @@ const admissionRequest = z.object({
     username: z.string().default(''),
     uid: z.string().optional(),
     groups: z.array(z.string()).optional(),
+    extra: z.record(z.string(), z.array(z.string())).optional(),
   }),
   object: rawObject.nullish(),
   oldObject: rawObject.nullish(),
@@ -39,6 +43,7 @@ const admissionReview = z.object({
 });
 
 export type AdmissionRequest = z.infer<typeof admissionRequest>;
+export type AdmissionUser = AdmissionRequest['userInfo'];
 
 /** A JSON Patch operation (RFC 6902). */
 export type PatchOperation =

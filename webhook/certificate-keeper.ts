@@ -3,10 +3,12 @@ import type { KubeClient } from '../kube/client.ts';
 import {
   mutatingWebhookConfigurations,
   secrets,
+  validatingWebhookConfigurations,
   type Secret,
   type WebhookConfiguration,
 } from '../kube/core-resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
+import type { Resource } from '../kube/resource.ts';
 import type { Logger } from 'pino';
 import {
   CERTIFICATE_PERIODS,
@@ -62,9 +64,11 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
     }
   }
 
-  async function readConfiguration(): Promise<WebhookConfiguration | undefined> {
+  async function readConfiguration(
+    resource: Resource<WebhookConfiguration>,
+  ): Promise<WebhookConfiguration | undefined> {
     try {
-      return await client.get(mutatingWebhookConfigurations, { name: WEBHOOK_CONFIGURATION });
+      return await client.get(resource, { name: WEBHOOK_CONFIGURATION });
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -72,10 +76,15 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
   }
 
   async function publish(bundle: string): Promise<void> {
+    await publishInto(mutatingWebhookConfigurations, bundle);
+    await publishInto(validatingWebhookConfigurations, bundle);
+  }
+
+  async function publishInto(resource: Resource<WebhookConfiguration>, bundle: string): Promise<void> {
     const caBundle = Buffer.from(bundle).toString('base64');
-    const configuration = await readConfiguration();
+    const configuration = await readConfiguration(resource);
     if (configuration === undefined) {
-      logger.warn({ configuration: WEBHOOK_CONFIGURATION }, 'nothing to publish the certificate authority into');
+      logger.warn({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'nothing to publish the authority into');
       return;
     }
     const { resourceVersion } = configuration.metadata;
@@ -84,7 +93,7 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
     );
     if (stale.length === 0) return;
     await client.patch(
-      mutatingWebhookConfigurations,
+      resource,
       { name: WEBHOOK_CONFIGURATION },
       {
         type: 'json',
@@ -94,7 +103,7 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
         ],
       },
     );
-    logger.info({ configuration: WEBHOOK_CONFIGURATION }, 'published the certificate authority');
+    logger.info({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'published the certificate authority');
   }
 
   return {

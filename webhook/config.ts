@@ -2,12 +2,15 @@ import { z } from 'zod';
 import { DEFAULT_WORKLOAD_POOL } from '../api/default-pools.ts';
 import { port, processEnvironment } from '../api/environment.ts';
 import { WEBHOOK_SERVICE } from '../api/names.ts';
+import { PRIMARY_CNIS } from './primary-target.ts';
 
 /** The environment of the webhook process. */
 export const webhookEnvironment = z.object({
   ...processEnvironment,
-  /** The pool that pods get addresses from. */
+  /** The pool that objects get addresses from whose namespace names none. */
   ROCK_MAC_WORKLOAD_POOL: z.string().min(1).default(DEFAULT_WORKLOAD_POOL),
+  /** The CNI of the cluster, where it takes the address of a pod's own interface from an annotation. */
+  ROCK_MAC_PRIMARY_CNI: z.enum(PRIMARY_CNIS).default('none'),
   /** The Service in front of the replicas: the certificate is for its name. */
   ROCK_MAC_WEBHOOK_SERVICE: z.string().min(1).default(WEBHOOK_SERVICE),
   ROCK_MAC_WEBHOOK_HOST: z.string().default('::'),

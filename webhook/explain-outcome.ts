@@ -1,31 +1,44 @@
 import type { AllocationOutcome } from '../ledger/allocate.ts';
-import type { PlannedNic } from './plan-pod.ts';
-import { malformed, taken, unavailable } from './refusals.ts';
+import type { TakeOutcome } from '../ledger/consumer.ts';
 import type { Refusal } from './admission-review.ts';
+import type { PlannedNic } from './plan.ts';
+import { forbidden, malformed, taken, unavailable } from './refusals.ts';
 
 /** What the ledger said, or that it could not be asked. */
 export type LedgerAnswer = AllocationOutcome | { readonly outcome: 'ledger_error'; readonly message: string };
 
+/** All answers that are no address. */
+export type RefusedAnswer = Exclude<LedgerAnswer, HeldAnswer>;
+
+/** `replayed`: the same question was answered before. */
+export type HeldAnswer = Extract<AllocationOutcome, { readonly outcome: 'allocated' | 'replayed' }>;
+
+/** What the explanation needs beside the answer. */
+export interface Circumstances {
+  readonly nic: PlannedNic;
+  readonly namespace: string;
+  readonly pool: string;
+  /** Who holds the address, where the asker may know. */
+  readonly holder?: string | undefined;
+  /** The pool in which an address lies that is not in `pool`. */
+  readonly otherPool?: string | undefined;
+}
+
 /** The refusal for an answer of the ledger that is no address: what is the matter, and what to do about it. */
-export function explainOutcome(outcome: LedgerAnswer, nic: PlannedNic | undefined, pool: string): Refusal {
-  const requested = nic?.requested ?? 'the address';
+export function explainOutcome(outcome: RefusedAnswer, circumstances: Circumstances): Refusal {
+  const { nic, pool, holder } = circumstances;
+  const requested = nic.requested ?? 'the address';
   switch (outcome.outcome) {
-    case 'allocated':
-    case 'replayed':
-      throw new Error(`${outcome.outcome} is no refusal`);
     case 'in_use':
-      // Not by whom: the asker may not be allowed to see the other's namespace.
       return taken(
-        `MAC ${outcome.mac} on ${nic?.nic ?? 'this interface'} is held by another owner.\nLeave "mac" out to get the next free one.`,
+        `MAC ${outcome.mac} on ${nic.nic} is held by another owner${holder === undefined ? '' : ` (${holder})`}.\nLeave it out to get the next free one.`,
       );
     case 'key_conflict':
       return taken(
         `This object holds another address than ${requested} already.\nTry again in two minutes, when that one has been given back.`,
       );
     case 'out_of_range':
-      return malformed(
-        `MAC ${requested} is not in pool ${pool}.\nAsk for one of that pool, or leave "mac" out to get one.`,
-      );
+      return outOfRange(requested, circumstances);
     case 'exhausted':
       return unavailable(
         `Pool ${pool} has no free address${nextReuse(outcome.nextReuseAt)}.\nRelease addresses, or let the pool grow.`,
@@ -47,14 +60,43 @@ export function explainOutcome(outcome: LedgerAnswer, nic: PlannedNic | undefine
         'This namespace has too many addresses handed out to objects that were never stored.\nTry again in two minutes.',
       );
     case 'not_open':
-      return unavailable(
-        `The ledger hands out nothing at the moment (${outcome.why}).\nTry again; it opens by itself when it is sure.`,
-      );
+      return closed(outcome.why);
     case 'ledger_error':
       return unavailable(`${outcome.message}\nTry again; nothing was handed out that is not given back.`);
     case 'retry':
       return unavailable('The ledger was still searching its pool.\nTry again.');
   }
+}
+
+/** The refusal for a claim that could not be taken. */
+export function claimTaken(outcome: Exclude<TakeOutcome, { readonly outcome: 'taken' }>, claim: string): Refusal {
+  switch (outcome.outcome) {
+    case 'in_use':
+      return taken(`The address of ${claim} is in use by another object.\nTry again when that one is gone.`);
+    case 'unknown':
+      return unavailable(`The address of ${claim} is no longer held in the ledger.\nTry again when it is ready.`);
+    case 'not_open':
+      return closed(outcome.why);
+    case 'invalid':
+      return malformed(`The address of ${claim} cannot be given to this object: ${outcome.why}.\nCorrect the object.`);
+  }
+}
+
+function outOfRange(requested: string, { nic, namespace, pool, otherPool }: Circumstances): Refusal {
+  if (otherPool !== undefined) {
+    return forbidden(
+      `MAC ${requested} on ${nic.nic} is not in pool ${pool} but in ${otherPool}, which namespace ${namespace} does not use.\nAsk for one of pool ${pool}, or use a claim.`,
+    );
+  }
+  return malformed(
+    `MAC ${requested} on ${nic.nic} is not in pool ${pool}, nor in any other.\nAsk for one of that pool, or leave it out to get one.`,
+  );
+}
+
+function closed(why: string): Refusal {
+  return unavailable(
+    `The ledger hands out nothing at the moment (${why}).\nTry again; it opens by itself when it is sure.`,
+  );
 }
 
 function nextReuse(at: Date | undefined): string {

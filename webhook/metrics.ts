@@ -1,4 +1,4 @@
-import { Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What the webhook counts. Times are seconds, as Prometheus wants them. */
 export interface WebhookMetrics {
@@ -9,6 +9,14 @@ export interface WebhookMetrics {
 
 export function createWebhookMetrics(): WebhookMetrics {
   const registry = new Registry();
+  new Gauge({
+    name: 'process_resident_memory_bytes',
+    help: 'Memory of the process.',
+    registers: [registry],
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
   return {
     registry,
     reviews: new Counter({

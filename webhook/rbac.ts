@@ -1,11 +1,19 @@
-import { WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../api/names.ts';
+import { GROUP, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../api/names.ts';
 
-/** What the webhook may do anywhere: find out which cluster it is in, and publish its certificate authority. */
+/**
+ * What the webhook may do anywhere: read which pool a namespace names, what a network honours and what a claim holds, and
+ * publish its certificate authority. It writes no object of anybody: what it decides travels in its answers.
+ */
 export const webhookClusterRules = [
-  { apiGroups: [''], resources: ['namespaces'], resourceNames: ['kube-system'], verbs: ['get'] },
+  // Among them kube-system, whose uid is the name of the cluster.
+  { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: ['k8s.cni.cncf.io'], resources: ['network-attachment-definitions'], verbs: ['get', 'list', 'watch'] },
+  { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['get'] },
+  // To find out whether the one who is refused may know who holds the address.
+  { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
   {
     apiGroups: ['admissionregistration.k8s.io'],
-    resources: ['mutatingwebhookconfigurations'],
+    resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
     resourceNames: [WEBHOOK_CONFIGURATION],
     verbs: ['get', 'patch'],
   },

@@ -10,15 +10,22 @@ import { retryForever } from '../kube/retry-forever.ts';
 import type { Service } from '../kube/run-process.ts';
 import { sleep } from '../kube/sleep.ts';
 import { createAllocator } from '../ledger/allocator.ts';
-import { openLedger } from '../ledger/connect.ts';
+import { openLedger, type LedgerPool } from '../ledger/connect.ts';
 import { release } from '../ledger/release.ts';
-import { admitPod, type Held } from './admit-pod.ts';
+import { admitWorkload, type WorkloadAdmission } from './admit-workload.ts';
 import { createCertificateKeeper } from './certificate-keeper.ts';
+import { findNamedClaim } from './claims.ts';
 import type { KeyPair } from './certificates.ts';
 import type { WebhookConfig } from './config.ts';
+import { createExplainer } from './explainer.ts';
 import { createWebhookMetrics } from './metrics.ts';
+import { watchNamespacePools } from './namespace-pools.ts';
+import { watchNetworks } from './networks.ts';
+import type { Held } from './obtain.ts';
+import { recordRelease } from './record-release.ts';
 import { createWebhookServer } from './server.ts';
-import { PODS_PATH } from './webhook-configuration.ts';
+import { stampRequester } from './stamp-requester.ts';
+import { PATHS } from './webhook-configuration.ts';
 
 /** How long a handed-out address waits for its object: well above the 34 s in which the API server ends a request. */
 const LEASE_SECONDS = 120;
@@ -74,26 +81,32 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const clusterId = await retryForever('read the uid of kube-system', () => readClusterId(client), started);
   waitingFor.delete('the cluster');
   let leaf = await retryForever('make a certificate', () => keeper.look(), started);
-  const admission = {
-    allocator,
-    clusterId,
+  const pools = watchNamespacePools({ client, defaultPool: config.ROCK_MAC_WORKLOAD_POOL, logger });
+  const networks = watchNetworks({ client, logger });
+  const admission: WorkloadAdmission = {
     prefix: config.ROCK_MAC_PREFIX,
-    pool: config.ROCK_MAC_WORKLOAD_POOL,
-    budgetMs: LEDGER_BUDGET_MS,
+    primaryCni: config.ROCK_MAC_PRIMARY_CNI,
+    supportOf: (names) => networks.supportOf(names),
     newLeaseId: randomUUID,
-    giveBack: async (held: readonly Held[]) => {
-      if (held.length === 0) return;
-      try {
-        await release(ledger, held, { force: false, actor: 'rock-mac-webhook', reason: 'the object was refused' });
-      } catch (error) {
-        // Their lease gives them back in two minutes.
-        logger.warn({ err: error, addresses: held.length }, 'could not give addresses of a refused object back');
-      }
+    obtaining: {
+      allocator,
+      ledger,
+      clusterId,
+      leaseSeconds: LEASE_SECONDS,
+      budgetMs: LEDGER_BUDGET_MS,
+      poolOf: (namespace) => pools.poolOf(namespace),
+      findClaim: (namespace, name) => findNamedClaim({ namespace, name }, { client, clusterId }),
+      giveBack: (held) => giveBack(held, ledger, logger),
+      explainer: createExplainer({ client, ledger, clusterId }),
     },
   };
   const server = createWebhookServer(
     {
-      entries: { [PODS_PATH]: (request) => admitPod(request, admission) },
+      entries: {
+        [PATHS.workloads]: (request) => admitWorkload(request, admission),
+        [PATHS.allocations]: (request) => Promise.resolve(stampRequester(request)),
+        [PATHS.releases]: (request) => recordRelease(request, { ledger, clusterId, logger }),
+      },
       logger,
       metrics,
       draining: () => stopping.signal.aborted,
@@ -137,12 +150,23 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
       await sleep(config.ROCK_MAC_DRAIN_SECONDS * 1_000, systemClock);
       await server.close();
       await keeping;
+      await Promise.all([pools.stop(), networks.stop()]);
       await allocator.close();
       await ledger.close();
       await client.close();
       await health.close();
     },
   };
+}
+
+/** Best effort: what is not given back here is given back when its lease is over, in two minutes. */
+async function giveBack(held: readonly Held[], ledger: LedgerPool, logger: Logger): Promise<void> {
+  if (held.length === 0) return;
+  try {
+    await release(ledger, held, { force: false, actor: 'rock-mac-webhook', reason: 'the object was refused' });
+  } catch (error) {
+    logger.warn({ err: error, addresses: held.length }, 'could not give addresses of a refused object back');
+  }
 }
 
 function dnsNamesOf({

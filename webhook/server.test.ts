@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { Agent, request } from 'node:https';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { listen } from '../kube/health-server.ts';
@@ -120,6 +122,22 @@ describe('the server of the webhook', () => {
     const { server, post } = await start(allow);
     expect((await post(review({ object: { big: 'x'.repeat(7_000_000) } }))).status).toBe(200);
     await server.close();
+  });
+
+  test('answers also what comes while it closes, on a connection that was opened before', async () => {
+    const { server, port } = await start(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return { allowed: true };
+    });
+    const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const closing = server.close();
+    const body = review();
+    const head = `POST ${PATH} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${String(Buffer.byteLength(body))}`;
+    socket.write(`${head}\r\n\r\n${body}`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK/);
+    await closing;
   });
 
   test('answers what is on its way before it closes, and does not wait for connections that nobody uses', async () => {

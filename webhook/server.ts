@@ -47,6 +47,8 @@ export function createWebhookServer(options: WebhookServerOptions, leaf: KeyPair
   const cutUnused = (): void => {
     if (!closing || inFlight > 0) return;
     setTimeout(() => {
+      // One more may have come meanwhile on a connection that was kept; its end calls this again.
+      if (inFlight > 0) return;
       for (const socket of sockets) socket.destroy();
     }, FLUSH_MS);
   };

@@ -1,70 +1,155 @@
-import { ANNOTATIONS, WEBHOOK_CONFIGURATION } from '../api/names.ts';
+import { GROUP, LABELS, VERSION, WEBHOOK_CONFIGURATION } from '../api/names.ts';
+import {
+  allocationConditions,
+  askedItself,
+  releaseConditions,
+  workloadConditions,
+  type MatchCondition,
+} from './match-conditions.ts';
 
 /** Where the API server finds the webhook. */
 export interface WebhookAddress {
   readonly namespace: string;
   readonly service: string;
   readonly port: number;
+  /** More namespaces that are never touched: the one of the ledger's Postgres, where that runs in this cluster. */
+  readonly exemptNamespaces?: readonly string[];
 }
 
-/** The path of the one entry so far. */
-export const PODS_PATH = '/admit/pods';
+/** The paths of the server, one for each kind of question. */
+export const PATHS = {
+  workloads: '/admit/workloads',
+  allocations: '/admit/allocations',
+  releases: '/admit/releases',
+} as const;
+
+const WORKLOAD_RULES = [
+  { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'], resources: ['pods'], scope: 'Namespaced' },
+  {
+    apiGroups: ['kubevirt.io'],
+    apiVersions: ['*'],
+    operations: ['CREATE', 'UPDATE'],
+    resources: ['virtualmachines'],
+    scope: 'Namespaced',
+  },
+  // Never UPDATE: the kind has no status subresource, so that each report of a node would come by here.
+  {
+    apiGroups: ['kubevirt.io'],
+    apiVersions: ['*'],
+    operations: ['CREATE'],
+    resources: ['virtualmachineinstances'],
+    scope: 'Namespaced',
+  },
+];
 
 /**
  * The MutatingWebhookConfiguration, without a CA bundle: the webhook publishes that itself, and a chart that rendered it
  * would put an old one back at every upgrade.
  *
- * The conditions decide who can be hurt by an outage of ours: with `failurePolicy: Fail` an object that passes them is
- * refused while the webhook is down, and every other object never notices (promise I6).
+ * The first two entries differ in how an object opted in, so that no object is sent by both: the label of its namespace,
+ * or its own annotation in a namespace without the label.
  */
-export function webhookConfiguration(address: WebhookAddress): Record<string, unknown> {
+export function mutatingConfiguration(address: WebhookAddress): Record<string, unknown> {
+  const workloads = {
+    path: PATHS.workloads,
+    rules: WORKLOAD_RULES,
+    failurePolicy: 'Fail',
+    sideEffects: 'NoneOnDryRun',
+  } as const;
+  return configuration('MutatingWebhookConfiguration', [
+    {
+      ...entry(address, {
+        ...workloads,
+        name: 'inject-namespaces',
+        namespaceSelector: namespacesWhere('In', address),
+        matchConditions: workloadConditions,
+      }),
+      reinvocationPolicy: 'Never',
+    },
+    {
+      ...entry(address, {
+        ...workloads,
+        name: 'inject-objects',
+        namespaceSelector: namespacesWhere('NotIn', address),
+        matchConditions: [askedItself, ...workloadConditions],
+      }),
+      reinvocationPolicy: 'Never',
+    },
+    {
+      ...entry(address, {
+        name: 'stamp-requester',
+        path: PATHS.allocations,
+        rules: allocationRules('CREATE', 'UPDATE'),
+        matchConditions: allocationConditions(address.namespace),
+        failurePolicy: 'Fail',
+        sideEffects: 'None',
+      }),
+      reinvocationPolicy: 'Never',
+    },
+  ]);
+}
+
+/** Who asks for a release is worth knowing, but not worth holding a deletion back: hence `Ignore`. */
+export function validatingConfiguration(address: WebhookAddress): Record<string, unknown> {
+  return configuration('ValidatingWebhookConfiguration', [
+    entry(address, {
+      name: 'record-release',
+      path: PATHS.releases,
+      rules: allocationRules('DELETE'),
+      matchConditions: releaseConditions(address.namespace),
+      failurePolicy: 'Ignore',
+      sideEffects: 'NoneOnDryRun',
+    }),
+  ]);
+}
+
+function configuration(kind: string, webhooks: readonly unknown[]): Record<string, unknown> {
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
-    kind: 'MutatingWebhookConfiguration',
+    kind,
     metadata: { name: WEBHOOK_CONFIGURATION },
-    webhooks: [
+    webhooks,
+  };
+}
+
+interface Entry {
+  readonly name: string;
+  readonly path: string;
+  readonly rules: readonly unknown[];
+  readonly namespaceSelector?: Record<string, unknown>;
+  readonly matchConditions: readonly MatchCondition[];
+  readonly failurePolicy: 'Fail' | 'Ignore';
+  readonly sideEffects: 'None' | 'NoneOnDryRun';
+}
+
+function entry(address: WebhookAddress, { name, path, ...rest }: Entry): Record<string, unknown> {
+  return {
+    name: `${name}.${GROUP}`,
+    admissionReviewVersions: ['v1'],
+    clientConfig: { service: { namespace: address.namespace, name: address.service, port: address.port, path } },
+    matchPolicy: 'Equivalent',
+    ...rest,
+    timeoutSeconds: 5,
+  };
+}
+
+/** By the name that the API server itself sets: a label of its own choosing would let a tenant exempt itself. */
+function namespacesWhere(operator: 'In' | 'NotIn', { namespace, exemptNamespaces = [] }: WebhookAddress) {
+  return {
+    matchExpressions: [
       {
-        name: 'inject-pods.mac.rock-os.io',
-        admissionReviewVersions: ['v1'],
-        clientConfig: {
-          service: { namespace: address.namespace, name: address.service, port: address.port, path: PODS_PATH },
-        },
-        rules: [
-          { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: 'Namespaced' },
-        ],
-        matchPolicy: 'Equivalent',
-        // By the name that the API server itself sets: a label of its own choosing would let a tenant exempt itself.
-        namespaceSelector: {
-          matchExpressions: [
-            { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', address.namespace] },
-          ],
-        },
-        matchConditions: [
-          {
-            name: 'asked-for-an-address',
-            expression: `${annotation(ANNOTATIONS.inject)} == 'true'`,
-          },
-          {
-            name: 'not-a-mirror-pod',
-            expression: `${annotation('kubernetes.io/config.mirror')} == ''`,
-          },
-          { name: 'not-on-the-host-network', expression: '!object.spec.?hostNetwork.orValue(false)' },
-          {
-            name: 'not-a-virt-launcher-pod',
-            expression:
-              "!object.metadata.?ownerReferences.orValue([]).exists(owner, owner.kind == 'VirtualMachineInstance')",
-          },
-        ],
-        failurePolicy: 'Fail',
-        reinvocationPolicy: 'Never',
-        sideEffects: 'NoneOnDryRun',
-        timeoutSeconds: 5,
+        key: 'kubernetes.io/metadata.name',
+        operator: 'NotIn',
+        values: ['kube-system', namespace, ...exemptNamespaces],
       },
+      { key: LABELS.inject, operator, values: ['enabled'] },
     ],
   };
 }
 
-/** An annotation's value in CEL, or the empty text: both the map and the key may be absent. */
-function annotation(key: string): string {
-  return `object.metadata.?annotations[?'${key}'].orValue('')`;
+/** In every namespace, ours and kube-system included: a claim is nobody's start-up. */
+function allocationRules(...operations: readonly string[]): readonly unknown[] {
+  return [
+    { apiGroups: [GROUP], apiVersions: [VERSION], operations, resources: ['macallocations'], scope: 'Namespaced' },
+  ];
 }

@@ -8,9 +8,8 @@ exception
   when insufficient_privilege then raise notice 'role rock_mac_auditor was not made: this user may not create roles';
 end $$;
 
+-- Functions are taken from PUBLIC after every migration, by the program that runs it.
 revoke all on schema rock_mac from public;
-revoke all on all functions in schema rock_mac from public;
-alter default privileges in schema rock_mac revoke all on functions from public;
 
 do $$
 begin

@@ -17,16 +17,18 @@ begin atomic
   on conflict (holder_key) do update set username = excluded.username, asked_at = clock();
 end;
 
--- Before the row is written, so that the audit, which is written after it, has the name. Only releases of claims come here.
+-- Before the row is written, so that the audit, which is written after it, has the name. Only releases of claims come
+-- here, and no expiry: nobody asked for that, and its reason is compared by programs.
 create function rock_mac.name_release() returns trigger language plpgsql set search_path = rock_mac, pg_temp as $$
 declare asker text;
 begin
   delete from release_requests r where r.holder_key = old.holder_key returning r.username into asker;
-  if asker is not null then new.reason := left(new.reason || ', asked for by ' || asker, 1024); end if;
+  -- A reason has room for 1,024 octets, and no name is worth a release that fails.
+  if octet_length(new.reason) + octet_length(asker) < 1000 then new.reason := new.reason || ', asked for by ' || asker; end if;
   return new;
 end $$;
 create trigger addresses_name_release before update on rock_mac.addresses for each row
-  when (new.state = 'released' and old.state <> 'released' and old.owner_kind = 'MacAllocation')
+  when (new.state = 'released' and old.state <> 'released' and old.owner_kind = 'MacAllocation' and new.reason <> 'expired')
   execute function rock_mac.name_release();
 
 revoke all on function rock_mac.ask_for_release(text, text), rock_mac.name_release() from public;

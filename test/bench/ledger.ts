@@ -164,7 +164,7 @@ async function auditSizes(postgres: Postgres): Promise<Section> {
 
   const aMac = () => numberToMac(macToNumber(first) + Math.floor(Math.random() * held));
   const ways: readonly (readonly [title: string, turns: number, ask: (db: LedgerPool) => Promise<unknown>])[] = [
-    ['`stats`', 3, poolStats],
+    ['`stats`', 9, poolStats],
     ['look-up by MAC', 200, (db) => findByMac(db, aMac())],
     [
       'view `allocations` by MAC',

@@ -34,13 +34,12 @@ export function machine(): string {
   return `${cpus().length} cores, ${memory} GiB, ${system}; load ${load.toFixed(1)} at the start`;
 }
 
-const BEGIN = '<!-- bench-ledger: written by `make bench-ledger` -->';
-const END = '<!-- bench-ledger: end -->';
-
-/** Puts a new text between the marks of the file and leaves what people wrote around them. */
-export async function keep(file: URL, text: string): Promise<void> {
+/** Puts a new text between the marks of a bench in the file and leaves what people wrote around them. */
+export async function keep(file: URL, text: string, bench = 'bench-ledger'): Promise<void> {
+  const begin = `<!-- ${bench}: written by \`make ${bench}\` -->`;
+  const end = `<!-- ${bench}: end -->`;
   const before = await readFile(file, 'utf8');
-  const [from, to] = [before.indexOf(BEGIN), before.indexOf(END)];
-  if (from === -1 || to < from) throw new Error(`${file.pathname} has lost its marks ${BEGIN} and ${END}`);
-  await writeFile(file, `${before.slice(0, from)}${BEGIN}\n\n${text}\n\n${before.slice(to)}`);
+  const [from, to] = [before.indexOf(begin), before.indexOf(end)];
+  if (from === -1 || to < from) throw new Error(`${file.pathname} has lost its marks ${begin} and ${end}`);
+  await writeFile(file, `${before.slice(0, from)}${begin}\n\n${text}\n\n${before.slice(to)}`);
 }

@@ -41,6 +41,11 @@ async function giveBack(item: HeldItem): Promise<void> {
     try {
       const [answer] = await release(db, [item], { force: true, actor: name, reason: 'done' });
       if (answer?.outcome === 'released') say({ fact: 'released', ...item });
+      // A retry that arrives late, when the address may have its next owner: it must change nothing.
+      setTimeout(
+        () => void release(db, [item], { force: true, actor: name, reason: 'late' }).catch(() => undefined),
+        150,
+      );
       return;
     } catch (error) {
       if (!isLedgerError(error) || !error.retryable) throw error;

@@ -34,6 +34,8 @@ const pool = {
 const start = new Date().toISOString();
 const FAST_CLOCK = `create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
   return timestamptz '${start}' + (clock_timestamp() - timestamptz '${start}') * 600`;
+/** How long an answer may have been on its way: what a killed client held ends so much earlier for it. */
+const ANSWER_MS = 4_000;
 const EXPIRY_MS = (pool.autoReleaseSeconds * 1_000) / 600;
 
 const factSchema = z.object({
@@ -121,7 +123,7 @@ function overlaps(facts: readonly Fact[]): string[] {
   const ends = new Map(facts.filter(({ fact }) => fact === 'releasing').map(({ key, at }) => [key, at]));
   const held = facts
     .filter(({ fact }) => fact === 'got')
-    .map(({ mac, key, at }) => ({ mac, key, from: at, to: ends.get(key) ?? at + EXPIRY_MS - 1_000 }))
+    .map(({ mac, key, at }) => ({ mac, key, from: at, to: ends.get(key) ?? at + EXPIRY_MS - ANSWER_MS }))
     .sort((a, b) => (a.mac ?? '').localeCompare(b.mac ?? '') || a.from - b.from);
   return held.flatMap((one, index) => {
     const next = held[index + 1];
@@ -150,7 +152,7 @@ test(
         `${String(released.length)} given back; ${errors.map(([code, some]) => `${code} ${String(some?.length)}`).join(', ')}`,
     );
     expect(killed.servers).toBeGreaterThan(SECONDS / 10);
-    expect(got.length).toBeGreaterThan(SECONDS * 20);
+    expect(got.length).toBeGreaterThan(SECONDS * 5);
 
     const entries = await auditEntries(db);
     expect(replay(entries)).toEqual(await tableRows(db));

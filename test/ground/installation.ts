@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../../api/names.ts';
+import { SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../../api/names.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { claimPort, type Claim } from './claim.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -24,7 +24,7 @@ export interface InstallationOptions {
   readonly controlPlane?: ControlPlane;
   /** The ledger; migrated here. */
   readonly ledgerUrl: string;
-  /** How many of each to start at once; one when not given. */
+  /** How many of each to start at once; one when not given. Without a webhook nothing is sent to one. */
   readonly operators?: number;
   readonly webhooks?: number;
   readonly programs?: keyof typeof programs;
@@ -63,6 +63,7 @@ export async function install(options: InstallationOptions): Promise<Installatio
   const { ground, ledgerUrl } = options;
   const plane = options.controlPlane ?? ground.controlPlane;
   await Promise.all([applyInstallation(plane), migrate(ledgerUrl)]);
+  if (options.webhooks === 0) await removeWebhookConfigurations(plane);
   const [operatorConfig, webhookConfig, forwarder] = await Promise.all([
     plane.serviceAccountKubeconfig(SYSTEM_NAMESPACE, 'rock-mac-operator'),
     plane.serviceAccountKubeconfig(SYSTEM_NAMESPACE, 'rock-mac-webhook'),
@@ -118,6 +119,11 @@ async function applyInstallation({ kubectl }: ControlPlane): Promise<void> {
     path.join(repository, 'deploy', 'manifests', `${name}.yaml`),
   );
   await applyManifests(kubectl, manifests);
+}
+
+/** For tests of the operator alone: what nobody answers would be refused. */
+async function removeWebhookConfigurations({ kubectl }: ControlPlane): Promise<void> {
+  await kubectl(['delete', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', WEBHOOK_CONFIGURATION]);
 }
 
 const serviceAnswer = z.object({

@@ -110,8 +110,8 @@ describe('a ledger that cannot be used says why and what to do', () => {
 
 describe('a connection', () => {
   test('on which a statement timed out is never used again', async () => {
-    const db = open(ledger.current.url, { max: 1, statementTimeoutMs: 150 });
-    const sleep = { text: 'select pg_sleep(1)::text, 7::int8 as one', values: [], row: z.object({ one: z.int() }) };
+    const db = open(ledger.current.url, { max: 1, statementTimeoutMs: 1_000 });
+    const sleep = { text: 'select pg_sleep(4)::text, 7::int8 as one', values: [], row: z.object({ one: z.int() }) };
     expect(await errorOf(db.query(sleep))).toMatchObject({ code: 'LEDGER_TIMEOUT', retryable: true });
     expect(await db.query(selectOne)).toEqual([{ one: 1 }]);
   });

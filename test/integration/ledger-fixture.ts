@@ -1,6 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/allocate.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { isLedgerError } from '../../ledger/errors.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { freshDatabase } from '../ground/testing.ts';
@@ -90,4 +91,14 @@ export async function take(
     throw new Error(`not allocated: ${JSON.stringify(answer)}`);
   }
   return { mac: answer.mac, generation: answer.generation, key: request.key };
+}
+
+/** Asks again after an error that passes, as every caller has to. */
+export async function again<T>(ask: () => Promise<T>, tries = 10): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (tries > 1 && isLedgerError(error) && error.retryable) return again(ask, tries - 1);
+    throw error;
+  }
 }

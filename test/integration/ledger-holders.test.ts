@@ -96,14 +96,15 @@ describe('releasing', () => {
   test('compares address, generation and key', async () => {
     const { db } = ledger.current;
     const held = await take(ledger.current, aRequest({ key: 'cas' }));
-    const items = [
+    const others = [
       { ...held, generation: 2 },
       { ...held, key: 'other' },
       { ...held, mac: mac('a4:58:0f:01:ff:ff') },
-      held,
     ];
-    const outcomes = await release(db, items, by);
-    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['not_owner', 'not_owner', 'unknown', 'released']);
+    const outcomes = await release(db, others, by);
+    expect(outcomes.map(({ outcome }) => outcome)).toEqual(['not_owner', 'not_owner', 'unknown']);
+    expect((await findByMac(db, held.mac))?.state).toBe('active');
+    expect(await release(db, [held], by)).toEqual([{ outcome: 'released' }]);
     expect(await release(db, [held], by)).toEqual([{ outcome: 'already_released' }]);
   });
 

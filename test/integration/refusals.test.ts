@@ -44,7 +44,7 @@ describe('bad input is refused with its cause and the next step, and nothing is 
     ['networks that are no JSON', '[{"name":"blue"', /is not valid JSON.*\n?.*Correct the annotation/s],
     ['networks that are no list', '{"name":"blue"}', /is not a JSON list/],
     ['a network without a name', '[{"interface":"eth5"}]', /has a bad entry at \[0\.name\]/],
-    ['a MAC that is none', '[{"name":"blue","mac":"a4:58"}]', /is not a MAC address.*leave "mac" out/s],
+    ['a MAC that is none', '[{"name":"blue","mac":"a4:58"}]', /is not a MAC address.*leave it out/s],
     ['a multicast MAC', '[{"name":"blue","mac":"01:00:5e:00:00:01"}]', /multicast/],
     ['a MAC that is in no pool', '[{"name":"blue","mac":"a4:58:0f:77:00:00"}]', /is not in pool kubernetes/],
     ['a MAC of another pool', '[{"name":"blue","mac":"a4:58:0f:00:00:01"}]', /is not in pool kubernetes/],
@@ -96,7 +96,7 @@ describe('while the webhook is down', () => {
     const [webhook] = installation.webhooks;
     await webhook?.kill();
     expect(await refusalOf(aPod('asker', { networks: '[{"name":"blue"}]' }))).toMatch(
-      /failed calling webhook "inject-pods\.mac\.rock-os\.io"/,
+      /failed calling webhook "inject-objects\.mac\.rock-os\.io"/,
     );
     const plain = JSON.parse(aPod('plain')) as { metadata: { annotations?: object } };
     delete plain.metadata.annotations;

@@ -121,8 +121,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'anybody takes a released address back within its delay',
     file: allocate,
-    find: 'or (a.cluster_id = excluded.cluster_id and a.owner_kind = excluded.owner_kind',
-    replace: 'or (true',
+    find: 'and a.owner_namespace = excluded.owner_namespace and a.owner_name = excluded.owner_name)',
+    replace: ')',
     caughtBy: allocating('an address asked for by name goes back to its last owner'),
   },
   {
@@ -150,8 +150,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'changes are not audited',
     file: audit,
-    find: 'from new_rows n join old_rows o using (addr)',
-    replace: 'from new_rows n join old_rows o on false',
+    find: 'join old_rows o using (addr)',
+    replace: 'join old_rows o on false',
     caughtBy: allocating('the audit tells who asked'),
   },
   {
@@ -239,7 +239,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: clusters,
     after: 'create function rock_mac.retire_cluster(',
     find: "set state = 'orphaned'",
-    replace: 'set state = a.state',
+    replace: "set state = 'released', released_at = clock()",
     caughtBy: holding('the end of a cluster orphans'),
   },
   {

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { parsePrefix, type MacPrefix } from '../mac/mac-range.ts';
+import { vmiNics, vmiStatusNics, vmNics } from './vm-nics.ts';
+
+const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
+
+function devices(...interfaces: unknown[]) {
+  return { domain: { devices: { interfaces } } };
+}
+
+test('a virtual machine carries the addresses of its template, in any notation, by the names of its interfaces', () => {
+  const vm = { spec: { template: { spec: devices({ name: 'blue', macAddress: 'A4-58-0F-05-00-01', bridge: {} }) } } };
+  expect(vmNics(vm, PREFIX)).toEqual([{ nic: 'blue', mac: 'a4:58:0f:05:00:01' }]);
+});
+
+test('an instance carries the addresses of its spec, and shows those of its status', () => {
+  const instance = {
+    spec: devices({ name: 'blue', macAddress: 'a4:58:0f:05:00:01' }, { name: 'red' }),
+    status: { interfaces: [{ name: 'red', mac: 'a4:58:0f:05:00:02' }, { mac: 'a4:58:0f:05:00:03' }] },
+  };
+  expect(vmiNics(instance, PREFIX)).toEqual([{ nic: 'blue', mac: 'a4:58:0f:05:00:01' }]);
+  expect(vmiStatusNics(instance, PREFIX)).toEqual([
+    { nic: 'red', mac: 'a4:58:0f:05:00:02' },
+    { nic: '', mac: 'a4:58:0f:05:00:03' },
+  ]);
+});
+
+test.each([
+  ['no template', { spec: {} }],
+  ['null on the way', { spec: { template: null } }],
+  ['interfaces that are no list', { spec: { template: { spec: devices() } }, x: 1 }],
+  ['an entry that is no object', { spec: { template: { spec: devices(7, null, 'a4:58:0f:05:00:01') } } }],
+  [
+    'an address of another prefix',
+    { spec: { template: { spec: devices({ name: 'a', macAddress: '02:00:00:00:00:01' }) } } },
+  ],
+  ['a name of the prototype', { spec: { template: { spec: { domain: Object.create({ devices: {} }) as object } } } }],
+  ['nothing at all', undefined],
+])('with %s a virtual machine carries nothing of ours', (_, vm) => {
+  expect(vmNics(vm, PREFIX)).toEqual([]);
+});

@@ -1,0 +1,73 @@
+import { parseDuration } from '../api/duration.ts';
+import { adopt, type AdoptItem } from '../ledger/adopt.ts';
+import { claimKey } from '../ledger/holder-key.ts';
+import { parseMac } from '../mac/mac-address.ts';
+import { liveAddresses } from './carrier-controller.ts';
+import type { OperatorContext } from './context.ts';
+import { listLiveObjects } from './live-objects.ts';
+import { isMirror } from './mirror.ts';
+import { liveKey } from './relation.ts';
+import { macAllocations, type MacAllocation } from './resources.ts';
+
+/** Rows of one call. */
+const AT_ONCE = 500;
+
+/**
+ * Writes into the ledger what every live object and every claim of this cluster holds: before the cluster may allocate for
+ * the first time, and after the ledger may have forgotten something. Works while the ledger hands out nothing.
+ *
+ * What another owner holds already is left to it: it is a claim's consumer, an address that is being bound, or a duplicate
+ * that is older than the installation, which the pass reports.
+ */
+export async function assertLive(reason: string, context: OperatorContext): Promise<number> {
+  const { ledger, client, actor, logger } = context;
+  const claims = (await client.list(macAllocations, { keep: (each) => !isMirror(each) })).items;
+  const objects = await listLiveObjects(context);
+  // Claims first: what a pod carries of a claim must not become the pod's own.
+  const items = [
+    ...claims.flatMap((claim) => claimItem(claim, reason, context)),
+    ...objects.flatMap(({ carrier, kind }) =>
+      liveAddresses(carrier, kind, context).map((address): AdoptItem => ({
+        mac: address.mac,
+        key: liveKey(address),
+        owner: address.owner,
+        requester: actor,
+        reason,
+      })),
+    ),
+  ];
+  for (let start = 0; start < items.length; start += AT_ONCE) {
+    const group = items.slice(start, start + AT_ONCE);
+    for (const [index, { outcome }] of (await adopt(ledger, group, actor)).entries()) {
+      const { mac, owner } = group[index] ?? {};
+      if (outcome !== 'held' && outcome !== 'adopted')
+        logger.info({ ...owner, mac, outcome }, 'address in use is not free');
+    }
+  }
+  return items.length;
+}
+
+/** What a claim shows in its status, as the ledger takes it; nothing while it has no address. */
+export function claimItem(
+  claim: MacAllocation,
+  reason: string,
+  { clusterId, actor }: Pick<OperatorContext, 'clusterId' | 'actor'>,
+): AdoptItem[] {
+  const { namespace = '', name, uid } = claim.metadata;
+  const { device, attributes, reserved = false, expiresAfter } = claim.spec;
+  const parsed = parseMac(claim.status?.mac ?? '');
+  if (!parsed.ok) return [];
+  return [
+    {
+      mac: parsed.mac,
+      key: claimKey({ clusterId, uid }),
+      owner: { clusterId, kind: 'MacAllocation', namespace, name, uid, nic: '' },
+      state: reserved ? 'reserved' : 'active',
+      device,
+      metadata: attributes,
+      ttlSeconds: reserved || expiresAfter === undefined ? undefined : parseDuration(expiresAfter),
+      requester: actor,
+      reason,
+    },
+  ];
+}

@@ -1,0 +1,202 @@
+import { ANNOTATIONS } from '../api/names.ts';
+import { createController, type Controller } from '../kube/controller.ts';
+import { formatKey, keyOf, type ObjectKey } from '../kube/objects.ts';
+import { createReflector, type Reflector } from '../kube/reflector.ts';
+import type { Carrier, CarrierKind } from './carrier.ts';
+import { reconcileCarrier, type CarrierWorld } from './carrier-controller.ts';
+import { reconcileClaim } from './claim-controller.ts';
+import { reportConflict } from './conflicts.ts';
+import type { OperatorContext } from './context.ts';
+import { releaseDeparted } from './departed.ts';
+import { isMirror } from './mirror.ts';
+import { reconcileMirror, type Mirrored } from './mirror-controller.ts';
+import { runPass } from './pass.ts';
+import { reconcilePool } from './pool-controller.ts';
+import { macAllocations, macPools, type MacAllocation, type MacPool } from './resources.ts';
+
+/** Reconciles at a time; most of each is waiting for the API server or the ledger. */
+const CONCURRENCY = 8;
+
+/** The longest wait is also how long after an outage the last object is right again. */
+const BACKOFF = { baseMs: 50, maxMs: 15_000 };
+
+/** The one key of the pass, which looks at everything. */
+const PASS = 'pass';
+
+/** The copies that are kept and the controllers that act on them, wired to each other and not started. */
+export interface Controllers {
+  readonly controllers: readonly Controller[];
+  readonly reflectors: readonly Pick<Reflector<MacAllocation>, 'start' | 'stop' | 'hasSynced'>[];
+  readonly pools: Pick<Reflector<MacPool>, 'list'>;
+  readonly wakeClaim: (claim: ObjectKey) => void;
+}
+
+export function createControllers(context: OperatorContext): Controllers {
+  const { client, logger, metrics } = context;
+  const common = { logger, concurrency: CONCURRENCY, metrics: metrics.controller, backoff: BACKOFF };
+  const read = { client, logger, metrics: metrics.reflector };
+
+  const allocations = createReflector({
+    ...read,
+    resource: macAllocations,
+    indexes: { consumer: consumerUids, pool: ({ spec }) => [spec.pool] },
+    onChange: ({ type, object }) => {
+      (isMirror(object) ? mirrors : claims).enqueue(keyOf(object));
+      // A mirror that somebody deleted by hand is made again while its object lives.
+      const { consumerRef } = object.spec;
+      if (type !== 'deleted' || consumerRef === undefined) return;
+      const { namespace } = object.metadata;
+      carriers.get(consumerRef.kind)?.controller.enqueue(identityKey({ ...consumerRef, namespace }));
+    },
+  });
+  const pools = createReflector({
+    ...read,
+    resource: macPools,
+    onChange: ({ object, before }) => {
+      poolKeeper.enqueue(keyOf(object));
+      const approved = object.metadata.annotations?.[ANNOTATIONS.approveRelease];
+      if (approved !== before?.metadata.annotations?.[ANNOTATIONS.approveRelease]) pass.enqueue(PASS);
+      // What a claim waits for may have come: a pool that was missing, paused or full.
+      for (const claim of allocations.by('pool', object.metadata.name)) {
+        if (!isMirror(claim) && claim.status?.mac === undefined) claims.enqueue(keyOf(claim));
+      }
+    },
+  });
+  const wakeUsers = (uid: string): MacAllocation[] => {
+    const users = allocations.by('consumer', uid);
+    for (const user of users) (isMirror(user) ? mirrors : claims).enqueue(keyOf(user));
+    return users;
+  };
+  const wakeClaim = (claim: ObjectKey): void => {
+    claims.enqueue(formatKey(claim));
+  };
+  const world: CarrierWorld = {
+    allocation: (key) => allocations.get(key),
+    claimChanged: wakeClaim,
+    conflict: (carrier, kind, address, row) => {
+      reportConflict(carrier, kind, address, row, context);
+    },
+  };
+  const carriers = new Map(
+    context.kinds.map((kind) => [
+      kind.resource.kind,
+      followKind(kind, { ...common, ...read, world, wakeUsers, context }),
+    ]),
+  );
+  const isSeenOn = ({ kind, namespace, consumer: { name, uid }, mac }: Mirrored): boolean => {
+    const carrier = carriers.get(kind.resource.kind)?.copy.get(formatKey({ namespace, name }));
+    return carrier?.metadata.uid === uid && carrier.shows.includes(mac);
+  };
+
+  const claims = createController({
+    ...common,
+    name: 'claim',
+    reconcile: async (key) => {
+      const claim = allocations.get(key);
+      return claim === undefined || isMirror(claim) ? undefined : await reconcileClaim(claim, context);
+    },
+  });
+  const mirrors = createController({
+    ...common,
+    name: 'mirror',
+    reconcile: async (key) => {
+      const mirror = allocations.get(key);
+      return mirror === undefined ? undefined : await reconcileMirror(mirror, isSeenOn, context);
+    },
+  });
+  const poolKeeper = createController({
+    ...common,
+    name: 'pool',
+    reconcile: async (key) => {
+      const pool = pools.get(key);
+      return pool === undefined ? undefined : await reconcilePool(pool, context);
+    },
+  });
+  const pass = createController({
+    ...common,
+    concurrency: 1,
+    name: PASS,
+    backoff: { baseMs: 1_000, maxMs: context.passEveryMs },
+    reconcile: async () => {
+      await runPass(
+        {
+          allocations: () => allocations.list(),
+          pools: () => pools.list(),
+          wake: ({ kind, carrier }) => {
+            carriers.get(kind.resource.kind)?.controller.enqueue(identityKey(carrier.metadata));
+          },
+        },
+        context,
+      );
+      return { requeueAfterMs: context.passEveryMs };
+    },
+  });
+  pass.enqueue(PASS);
+  const followed = [...carriers.values()];
+  return {
+    controllers: [claims, mirrors, poolKeeper, pass, ...followed.map(({ controller }) => controller)],
+    reflectors: [allocations, pools, ...followed.map(({ copy }) => copy)],
+    pools,
+    wakeClaim,
+  };
+}
+
+interface Following {
+  readonly context: OperatorContext;
+  readonly world: CarrierWorld;
+  /** Looks again at the mirrors and claims whose address this object carries; answers them. */
+  readonly wakeUsers: (uid: string) => readonly MacAllocation[];
+}
+
+type Common = Omit<Parameters<typeof createController>[0], 'name' | 'reconcile' | 'metrics'> &
+  Pick<Parameters<typeof createReflector>[0], 'client'>;
+
+/** Keeps a copy of all carriers of one kind, and brings the ledger to what they carry. */
+function followKind(kind: CarrierKind, { context, world, wakeUsers, ...options }: Following & Common) {
+  const copy: Reflector<Carrier> = createReflector({
+    ...options,
+    resource: kind.resource,
+    optional: kind.optional,
+    keep: ({ nics }) => nics.length > 0,
+    onChange: ({ object: { metadata } }) => {
+      controller.enqueue(identityKey(metadata));
+    },
+  });
+  const controller: Controller = createController({
+    ...options,
+    name: kind.resource.kind.toLowerCase(),
+    reconcile: async (key) => {
+      const identity = parseIdentityKey(key);
+      const users = wakeUsers(identity.uid);
+      const carrier = copy.get(formatKey(identity));
+      if (carrier?.metadata.uid === identity.uid) return await reconcileCarrier(carrier, kind, world, context);
+      if (users.length === 0) await releaseDeparted(identity, kind, context);
+      return undefined;
+    },
+  });
+  return { copy, controller };
+}
+
+/** The uid is part of the key: an object and its successor of the same name are two matters. */
+function identityKey({
+  namespace = '',
+  name,
+  uid,
+}: {
+  namespace?: string | undefined;
+  name: string;
+  uid: string;
+}): string {
+  return `${namespace}/${name}/${uid}`;
+}
+
+function parseIdentityKey(key: string): { namespace: string; name: string; uid: string } {
+  const [namespace = '', name = '', uid = ''] = key.split('/');
+  return { namespace, name, uid };
+}
+
+/** Whoever carries the address of a mirror, or uses a claim. */
+function consumerUids({ spec, status }: MacAllocation): string[] {
+  const uid = spec.consumerRef?.uid ?? status?.consumer?.uid;
+  return uid === undefined ? [] : [uid];
+}

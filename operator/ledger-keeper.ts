@@ -1,0 +1,48 @@
+import { LedgerError } from '../ledger/errors.ts';
+import { listClusters, markAdopted } from '../ledger/clusters.ts';
+import { reasserted, recoverIfNeeded } from '../ledger/recovery.ts';
+import type { LedgerState } from '../ledger/state.ts';
+import { assertLive } from './assert-live.ts';
+import type { OperatorContext } from './context.ts';
+
+/** Whether the ledger hands out addresses at this moment, in the words of a condition. */
+export interface LedgerVerdict {
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/**
+ * Does this cluster's part in opening a ledger that failed over or was restored: starts the recovery, writes down again
+ * what every live object carries, and says so. A cluster that an admin went on without is adopted anew. Answers what to
+ * show; the ledger being away is an answer too.
+ */
+export async function keepLedgerOpen(context: OperatorContext): Promise<LedgerVerdict> {
+  const { ledger, clusterId, actor, logger } = context;
+  try {
+    const state = await recoverIfNeeded(ledger, actor);
+    const { incarnation } = state;
+    const known = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
+    const isCurrent = known?.adoptedAt !== undefined && known.asserted >= incarnation;
+    if (known === undefined || known.retiredAt !== undefined || isCurrent) return judgeLedger(state);
+    const addresses = await assertLive('carried after a recovery of the ledger', context);
+    if (known.adoptedAt === undefined) await markAdopted(ledger, clusterId, actor);
+    const mode = await reasserted(ledger, { clusterId, incarnation }, actor);
+    logger.info({ incarnation, addresses, mode }, 'told the ledger again what this cluster carries');
+    return judgeLedger(await recoverIfNeeded(ledger, actor));
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
+    logger.debug({ err: error }, 'the ledger is away');
+    const message = `The ledger cannot be asked (${error.code}): nothing is handed out, what is held stays. Check Postgres and the way to it`;
+    return { status: 'Unknown', reason: 'LedgerUnavailable', message };
+  }
+}
+
+function judgeLedger({ closed }: LedgerState): LedgerVerdict {
+  if (closed === undefined) return { status: 'True', reason: 'Open', message: 'The ledger hands out addresses' };
+  const reason = closed.why
+    .split('_')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');
+  return { status: 'False', reason, message: closed.message };
+}

@@ -1,0 +1,21 @@
+import type { Carrier, CarrierKind } from './carrier.ts';
+import type { OperatorContext } from './context.ts';
+import { listIfThere } from './read-live.ts';
+
+export interface LiveObject {
+  readonly kind: CarrierKind;
+  readonly carrier: Carrier;
+}
+
+/**
+ * Every object of the cluster that shows an address of ours or a lease id, of all kinds, each read page by page from the
+ * API server's store. All of it or an error, never a part: what is not in here is taken for absent by who calls this.
+ */
+export async function listLiveObjects({ kinds, client }: OperatorContext): Promise<readonly LiveObject[]> {
+  const keep = ({ shows, lease }: Carrier) => shows.length > 0 || lease !== undefined;
+  const found: LiveObject[] = [];
+  for (const kind of kinds) {
+    for (const carrier of await listIfThere(kind.resource, client, { keep })) found.push({ kind, carrier });
+  }
+  return found;
+}

@@ -1,0 +1,124 @@
+import { readClusterId } from '../kube/cluster-id.ts';
+import type { AddressRow } from '../ledger/address-row.ts';
+import { listClusters } from '../ledger/clusters.ts';
+import { findByMacs } from '../ledger/find-by-macs.ts';
+import { claimKey } from '../ledger/holder-key.ts';
+import { ledgerTime, observe } from '../ledger/observe.ts';
+import { parseMac, type MacAddress } from '../mac/mac-address.ts';
+import { autoRelease } from './auto-release.ts';
+import { liveAddresses } from './carrier-controller.ts';
+import { showConflicts, type Conflict } from './conflicts.ts';
+import type { OperatorContext } from './context.ts';
+import { listLiveObjects, type LiveObject } from './live-objects.ts';
+import { isMirror } from './mirror.ts';
+import { relationOf } from './relation.ts';
+import { macAllocations, type MacAllocation, type MacPool } from './resources.ts';
+
+/** What a pass needs beside the context: the copies that the controllers keep, and a way to have one look again. */
+export interface PassWorld {
+  readonly allocations: () => readonly MacAllocation[];
+  readonly pools: () => readonly MacPool[];
+  /** Has a live object's own reconcile look at it: it adopts and binds. */
+  readonly wake: (object: LiveObject) => void;
+}
+
+/** Rows asked for at a time. */
+const AT_ONCE = 1_000;
+
+/**
+ * Compares everything that lives in the cluster with everything that the ledger has of it, both ways: what an object
+ * carries and the ledger does not know is adopted, what the ledger has and no object carries is marked as missing, and
+ * given back when it has been missing for long; what two carry is reported and left to people.
+ *
+ * A pass counts only as a whole: all pages of quorum lists, from the cluster that the ledger means. Any error ends it with
+ * nothing marked and nothing released.
+ */
+export async function runPass(world: PassWorld, context: OperatorContext): Promise<void> {
+  const { ledger, client, clusterId, logger, metrics } = context;
+  const started = performance.now();
+  const lastPassAt = await requireOwnCluster(context);
+  // The ledger's time before anything is listed: what changes later is not judged by this pass.
+  const startedAt = await ledgerTime(ledger);
+  const objects = await listLiveObjects(context);
+  const isAllocatedClaim = (each: MacAllocation) => !isMirror(each) && each.status?.mac !== undefined;
+  const claims = (await client.list(macAllocations, { keep: isAllocatedClaim })).items;
+  // Between the lists the way to the API server may have led elsewhere.
+  await requireOwnCluster(context);
+
+  const seen = new Set(objects.flatMap(({ carrier }) => carrier.shows));
+  for (const claim of claims) for (const mac of macOf(claim)) seen.add(mac);
+  const rows = await rowsOf([...seen], context);
+  const conflicts = compare(objects, claims, rows, world, context);
+  const { marked, cleared } = await observe(ledger, { clusterId, startedAt, seen: [...seen] });
+  await showConflicts(conflicts, world.allocations(), context);
+  const sinceLastPassMs = lastPassAt === undefined ? 0 : startedAt.getTime() - lastPassAt.getTime();
+  const released = await autoRelease(world.pools(), sinceLastPassMs, context);
+  const durationMs = Math.round(performance.now() - started);
+  metrics.passed({ conflicts: conflicts.length, durationMs });
+  const level = marked + cleared + released + conflicts.length > 0 ? 'info' : 'debug';
+  logger[level](
+    { seen: seen.size, marked, cleared, released, conflicts: conflicts.length, durationMs },
+    'compared the cluster with the ledger',
+  );
+}
+
+/** Throws unless the API server at hand is the cluster that the ledger has under our id. Answers when it last passed. */
+async function requireOwnCluster({ client, ledger, clusterId }: OperatorContext): Promise<Date | undefined> {
+  const found = await readClusterId(client);
+  if (found !== clusterId) {
+    throw new Error(
+      `The API server is cluster ${found} and not ${clusterId}: nothing is compared. Restart the operator`,
+    );
+  }
+  const known = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
+  if (known === undefined || known.retiredAt !== undefined) {
+    throw new Error(`The ledger does not have cluster ${clusterId}, or it was retired: nothing is compared`);
+  }
+  return known.lastFullPassAt;
+}
+
+async function rowsOf(
+  macs: readonly MacAddress[],
+  { ledger }: OperatorContext,
+): Promise<ReadonlyMap<MacAddress, AddressRow>> {
+  const rows = new Map<MacAddress, AddressRow>();
+  for (let start = 0; start < macs.length; start += AT_ONCE) {
+    for (const row of await findByMacs(ledger, macs.slice(start, start + AT_ONCE))) rows.set(row.mac, row);
+  }
+  return rows;
+}
+
+/** Has looked at what the ledger does not have as it is, and answers what two carry. */
+function compare(
+  objects: readonly LiveObject[],
+  claims: readonly MacAllocation[],
+  rows: ReadonlyMap<MacAddress, AddressRow>,
+  world: PassWorld,
+  context: OperatorContext,
+): readonly Conflict[] {
+  const conflicts: Conflict[] = [];
+  for (const object of objects) {
+    for (const address of liveAddresses(object.carrier, object.kind, context)) {
+      const row = rows.get(address.mac);
+      const relation = relationOf(address, row);
+      if (relation === 'free' || relation === 'promised') world.wake(object);
+      const { kind, namespace, name } = address.owner;
+      if (relation === 'conflict') conflicts.push({ mac: address.mac, carriedBy: `${kind} ${namespace}/${name}` });
+    }
+  }
+  for (const claim of claims) {
+    const { namespace = '', name, uid } = claim.metadata;
+    for (const mac of macOf(claim)) {
+      const row = rows.get(mac);
+      if (row === undefined || row.state === 'released') continue;
+      const isItsOwn = row.key === claimKey({ clusterId: context.clusterId, uid });
+      if (!isItsOwn) conflicts.push({ mac, carriedBy: `MacAllocation ${namespace}/${name}` });
+    }
+  }
+  return conflicts;
+}
+
+function macOf({ status }: MacAllocation): readonly MacAddress[] {
+  const parsed = parseMac(status?.mac ?? '');
+  return parsed.ok ? [parsed.mac] : [];
+}

@@ -1,0 +1,21 @@
+import { GROUP, VERSION } from '../api/names.ts';
+import { findCondition } from '../kube/conditions.ts';
+import type { Verdict } from './claim-status.ts';
+import type { OperatorContext } from './context.ts';
+import type { MacAllocation } from './resources.ts';
+
+/** Tells the owner of a claim, and the metrics, when the reason of its Ready condition has changed. */
+export function recordReady(
+  claim: MacAllocation,
+  { ready, reason, message }: Verdict,
+  { events, metrics }: Pick<OperatorContext, 'events' | 'metrics'>,
+): void {
+  if (findCondition(claim.status?.conditions ?? [], 'Ready')?.reason === reason) return;
+  if (ready) metrics.allocated(claim.spec.pool);
+  else metrics.refused(reason);
+  const { metadata } = claim;
+  events.record(
+    { apiVersion: `${GROUP}/${VERSION}`, kind: 'MacAllocation', metadata },
+    { type: ready ? 'Normal' : 'Warning', reason, action: 'Allocate', note: message },
+  );
+}

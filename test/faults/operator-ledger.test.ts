@@ -1,0 +1,150 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { findByMac } from '../../ledger/find.ts';
+import { listPools } from '../../ledger/pools.ts';
+import { ledgerState } from '../../ledger/state.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
+import { aClaim, installedGroundOfThisFile, untilNoAllocations, untilReason } from '../integration/installed-ground.ts';
+
+const installed = installedGroundOfThisFile({ webhooks: 0 });
+
+beforeAll(async () => {
+  await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);
+});
+
+async function create(manifest: string): Promise<void> {
+  await installed().plane.kubectl(['create', '-f', '-'], { input: manifest });
+}
+
+async function carry(name: string, address: string): Promise<void> {
+  const annotations = { 'k8s.v1.cni.cncf.io/networks': JSON.stringify([{ name: 'blue', mac: address }]) };
+  const spec = { containers: [{ name: 'main', image: 'example.invalid/none' }] };
+  await create(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, annotations }, spec }));
+}
+
+async function sql(text: string): Promise<void> {
+  await installed().ledger.pool.query(text);
+}
+
+const condition = z.object({ status: z.string(), reason: z.string(), message: z.string() });
+
+async function untilLedgerShown(reason: string): Promise<z.infer<typeof condition>> {
+  const { plane } = installed();
+  return await eventually(
+    async () => {
+      const path = '{.status.conditions[?(@.type=="LedgerOpen")]}';
+      const shown = condition.parse(
+        JSON.parse(await plane.kubectl(['get', 'macpool', 'vultr', '-o', `jsonpath=${path}`])),
+      );
+      if (shown.reason !== reason) throw new Error(`LedgerOpen is ${shown.reason}`);
+      return shown;
+    },
+    { within: 30_000, every: 100 },
+  );
+}
+
+describe('a ledger', () => {
+  test('that failed over is told again what lives here, what it forgot included, and opens', async () => {
+    const { plane, ledger, installation } = installed();
+    await create(aClaim('kept', { pool: 'development' }));
+    await untilReason(plane, 'kept', 'Allocated');
+    const { incarnation } = await ledgerState(ledger);
+    await Promise.all(installation.operators.map((operator) => operator.kill()));
+    // Answered, stored on a pod, and lost with the primary: the standby never heard of it.
+    const forgotten = 'a4:58:0f:05:00:00';
+    expect(await findByMac(ledger, mac(forgotten))).toBeUndefined();
+    await carry('bearer', forgotten);
+    await sql(`update rock_mac.ledger_state set timeline = 'FFFFFFFF'`);
+    await installation.startOperator();
+    await eventually(
+      async () => {
+        expect(await findByMac(ledger, mac(forgotten))).toMatchObject({ state: 'active', owner: { name: 'bearer' } });
+        expect(await ledgerState(ledger)).toMatchObject({ mode: 'open', incarnation: incarnation + 1 });
+      },
+      { within: 30_000, every: 100 },
+    );
+    // The next address is none that may have been handed out before the failover.
+    await create(aClaim('next', { pool: 'kubernetes' }));
+    expect((await untilReason(plane, 'next', 'Allocated')).status?.mac).toMatch(/^a4:58:0f:05:04:/);
+    await plane.kubectl(['delete', 'pod', 'bearer', '--grace-period=0', '--force']);
+    await plane.kubectl(['delete', 'macallocation', 'kept', 'next']);
+    await untilNoAllocations(plane);
+  });
+
+  test('that is closed says on every pool why and what to do, and serves who waited when it opens', async () => {
+    const { plane } = installed();
+    await sql(`update rock_mac.ledger_state set mode = 'paused'`);
+    const shown = await untilLedgerShown('Paused');
+    expect(shown).toMatchObject({ status: 'False', message: 'An admin has paused the ledger.' });
+    await create(aClaim('patient', { pool: 'docker' }));
+    await untilReason(plane, 'patient', 'LedgerRecovering');
+    await sql(`update rock_mac.ledger_state set mode = 'open'`);
+    await untilReason(plane, 'patient', 'Allocated');
+    await untilLedgerShown('Open');
+    await plane.kubectl(['delete', 'macallocation', 'patient']);
+  });
+
+  test('that is away is shown as such, holds up no pod, and hears of what went when it is back', async () => {
+    const { plane, ledger, ledgerProxy } = installed();
+    const address = 'a4:58:0f:05:30:00';
+    await carry('brief', address);
+    await eventually(
+      async () => {
+        expect((await findByMac(ledger, mac(address)))?.state).toBe('active');
+      },
+      { within: 20_000, every: 100 },
+    );
+    await ledgerProxy.cut();
+    expect((await untilLedgerShown('LedgerUnavailable')).status).toBe('Unknown');
+    await plane.kubectl(['delete', 'pod', 'brief', '--grace-period=0', '--force', '--timeout=5s']);
+    await ledgerProxy.heal();
+    await untilNoAllocations(plane, 30_000);
+    expect((await findByMac(ledger, mac(address)))?.state).toBe('released');
+    await untilLedgerShown('Open');
+  });
+});
+
+describe('a pool that is deleted', () => {
+  async function pool(name: string, octet: string): Promise<void> {
+    const spec = { first: `a4:58:0f:${octet}:00:00`, last: `a4:58:0f:${octet}:00:0f`, reuseDelay: '1h' };
+    await create(JSON.stringify({ apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacPool', metadata: { name }, spec }));
+    await installed().plane.kubectl(['wait', '--for=condition=Ready', `macpool/${name}`, '--timeout=20s']);
+  }
+
+  test('stays as long as somebody holds an address of it, says how many, and is then kept paused in the ledger', async () => {
+    const { plane, ledger } = installed();
+    await pool('busy', '40');
+    await create(aClaim('one', { pool: 'busy' }));
+    await create(aClaim('two', { pool: 'busy', reserved: true }));
+    await Promise.all(['one', 'two'].map((name) => untilReason(plane, name, 'Allocated')));
+    await plane.kubectl(['delete', 'macpool', 'busy', '--wait=false']);
+    const path = '{.status.conditions[?(@.type=="Ready")].reason}';
+    await plane.kubectl(['wait', `--for=jsonpath=${path}=DeletionBlocked`, 'macpool/busy', '--timeout=20s']);
+    const shown = await plane.kubectl(['get', 'macpool', 'busy', '-o', 'jsonpath={.status.conditions[*].message}']);
+    expect(shown).toMatch(/waits for 2 addresses that are held \(1 active, 0 pending, 1 reserved, 0 orphaned\)/);
+    await plane.kubectl(['annotate', 'macallocation', 'two', 'mac.rock-os.io/force-release=true']);
+    await plane.kubectl(['delete', 'macallocation', 'one', 'two']);
+    await plane.kubectl(['wait', '--for=delete', 'macpool/busy', '--timeout=30s']);
+    expect((await listPools(ledger)).find(({ name }) => name === 'busy')).toMatchObject({ paused: true, used: true });
+  });
+
+  test('and was never used is forgotten', async () => {
+    const { plane, ledger } = installed();
+    await pool('unused', '41');
+    await plane.kubectl(['delete', 'macpool', 'unused', '--timeout=20s']);
+    expect((await listPools(ledger)).map(({ name }) => name)).not.toContain('unused');
+  });
+
+  test('and never was what the ledger has under its name, goes without touching that', async () => {
+    const { plane, ledger } = installed();
+    const spec = { first: 'a4:58:0f:05:00:00', last: 'a4:58:0f:05:00:0f' };
+    await create(
+      JSON.stringify({ apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacPool', metadata: { name: 'thief' }, spec }),
+    );
+    const path = '{.status.conditions[?(@.type=="Ready")].reason}';
+    await plane.kubectl(['wait', `--for=jsonpath=${path}=RangeOverlaps`, 'macpool/thief', '--timeout=20s']);
+    await plane.kubectl(['delete', 'macpool', 'thief', '--timeout=20s']);
+    expect((await listPools(ledger)).map(({ name }) => name)).toContain('kubernetes');
+  });
+});

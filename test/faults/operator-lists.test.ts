@@ -1,0 +1,138 @@
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { listAddresses } from '../../ledger/find.ts';
+import { migrate } from '../../ledger/migrate.ts';
+import { eventually } from '../ground/eventually.ts';
+import { claimPort } from '../ground/claim.ts';
+import type { Child } from '../ground/process.ts';
+import { installedGroundOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-ground.ts';
+import { startLyingApiServer, type Lie, type LyingApiServer } from './lying-api-server.ts';
+import { carrying, numbered, withoutAdmission } from './operator-pods.ts';
+
+const installed = installedGroundOfThisFile({ webhooks: 0, operators: 1 });
+const repository = path.join(import.meta.dirname, '..', '..');
+
+let proxy: LyingApiServer | undefined;
+let operator: Child | undefined;
+let healthPort = 0;
+let opened: LedgerPool | undefined;
+
+function ledger(): LedgerPool {
+  if (opened === undefined) throw new Error('the ledger of this file is not open');
+  return opened;
+}
+
+/** One operator whose only way to the API server leads through the proxy. */
+beforeAll(async () => {
+  const { plane, installation, ground } = installed();
+  await withoutAdmission(plane);
+  await Promise.all(installation.operators.map((each) => each.stop()));
+  proxy = await startLyingApiServer(plane);
+  const claim = await claimPort();
+  healthPort = claim.value;
+  const url = await ground.postgres.createDatabase('lied_to');
+  await migrate(url);
+  opened = openLedger({
+    url,
+    applicationName: 'test',
+    max: 2,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 10_000,
+  });
+  operator = await ground.run.spawn({
+    name: 'operator-behind-proxy',
+    command: process.execPath,
+    args: [path.join(repository, 'operator', 'main.ts')],
+    env: {
+      KUBECONFIG: await plane.serviceAccountKubeconfig('rock-mac-system', 'rock-mac-operator', { server: proxy.url }),
+      ROCK_MAC_LEDGER_URL: url,
+      ROCK_MAC_HEALTH_HOST: '127.0.0.1',
+      ROCK_MAC_HEALTH_PORT: String(healthPort),
+      ROCK_MAC_LEADER_LEASE_SECONDS: '3',
+      ROCK_MAC_PASS_SECONDS: '1',
+    },
+  });
+});
+
+afterAll(async () => {
+  await operator?.kill();
+  await proxy?.close();
+  await opened?.close();
+});
+
+async function lastPass(): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${String(healthPort)}/metrics`)).text();
+  return Number(/^rockmac_last_pass_timestamp_seconds (\S+)$/m.exec(text)?.[1] ?? 0);
+}
+
+async function activePods(): Promise<number> {
+  return (await listAddresses(ledger(), { states: ['active'], kind: 'Pod', limit: 1_000 })).length;
+}
+
+async function untilShown(count: number): Promise<void> {
+  await eventually(
+    async () => {
+      const shown = (await shownAllocations(installed().plane)).filter(({ status }) => status?.mac !== undefined);
+      if (shown.length !== count) throw new Error(`${String(shown.length)} are shown`);
+    },
+    { within: 40_000, every: 200 },
+  );
+}
+
+async function untilNextPass(): Promise<void> {
+  const before = await lastPass();
+  await eventually(
+    async () => {
+      if ((await lastPass()) <= before) throw new Error('no pass since');
+    },
+    { within: 20_000, every: 100 },
+  );
+}
+
+describe('I3: while the API server seems to say that all pods are gone', () => {
+  test('nothing is released, also after a day of it, and everything is well when it tells the truth again', async () => {
+    const { plane } = installed();
+    await plane.kubectl(['create', '-f', '-'], { input: carrying(numbered(20, 'living', '05:60')) });
+    await untilShown(20);
+    proxy?.lie('empty');
+    await untilNextPass();
+    await untilNextPass();
+    await ledger().pool.query(`update rock_mac.addresses set missing_since = missing_since - interval '25 hours'`);
+    await untilNextPass();
+    await untilNextPass();
+    expect(await activePods()).toBe(20);
+    proxy?.lie('none');
+    await untilNextPass();
+    await untilNextPass();
+    const rows = await listAddresses(ledger(), { states: ['active'], kind: 'Pod', limit: 100 });
+    expect(rows.filter(({ missingSince }) => missingSince !== undefined)).toEqual([]);
+    await untilShown(20);
+  });
+
+  test.each<Lie>(['cut', 'refused'])('a pass whose list of pods is %s does not count', async (how) => {
+    proxy?.lie(how);
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const before = await lastPass();
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    expect(await lastPass()).toBe(before);
+    const rows = await listAddresses(ledger(), { states: ['active'], kind: 'Pod', limit: 100 });
+    expect(rows.filter(({ missingSince }) => missingSince !== undefined)).toEqual([]);
+    proxy?.lie('none');
+    await untilNextPass();
+  });
+
+  test('a pass that loses its way to the server in the middle marks nothing', async () => {
+    // Every list of MacAllocations fails, which comes after all pods were read.
+    proxy?.lie('cut', '/macallocations');
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    const before = await lastPass();
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect(await lastPass()).toBe(before);
+    proxy?.lie('none');
+    await untilNextPass();
+    await installed().plane.kubectl(['delete', 'pods', '--all', '--grace-period=0', '--force']);
+    await untilNoAllocations(installed().plane, 60_000);
+    expect(await activePods()).toBe(0);
+  });
+});

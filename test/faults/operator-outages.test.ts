@@ -1,0 +1,271 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { findByMac, listAddresses } from '../../ledger/find.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
+import {
+  aClaim,
+  auditOf,
+  installedGroundOfThisFile,
+  shownAllocations,
+  untilNoAllocations,
+  untilReason,
+  whileLedgerIsAhead,
+} from '../integration/installed-ground.ts';
+import { carrying, numbered, withoutAdmission } from './operator-pods.ts';
+
+const installed = installedGroundOfThisFile({ webhooks: 0 });
+
+beforeAll(async () => {
+  await withoutAdmission(installed().plane);
+});
+
+/** The operator of the moment. */
+function leader() {
+  const operator = installed().installation.operators.at(-1);
+  if (operator === undefined) throw new Error('there is no operator');
+  return operator;
+}
+
+async function create(manifest: string): Promise<void> {
+  await installed().plane.kubectl(['create', '-f', '-'], { input: manifest });
+}
+
+async function until(what: string, holds: () => Promise<boolean>, within = 60_000): Promise<void> {
+  await eventually(
+    async () => {
+      if (!(await holds())) throw new Error(`not yet: ${what}`);
+    },
+    { within, every: 100 },
+  );
+}
+
+async function stateOf(address: string): Promise<string | undefined> {
+  return (await findByMac(installed().ledger, mac(address)))?.state;
+}
+
+const outageMs = 30_000;
+
+async function pass(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** I1, I5: what is held is what is shown, one row for each. */
+async function untilExplained(): Promise<void> {
+  await until('the ledger and the cluster say the same', async () => {
+    const shown = (await shownAllocations(installed().plane)).map(({ status }) => status?.mac ?? 'none').sort();
+    const held = await listAddresses(installed().ledger, { states: ['active', 'orphaned', 'pending'], limit: 10_000 });
+    return JSON.stringify(shown) === JSON.stringify(held.map((row) => row.mac as string).sort());
+  });
+}
+
+describe('I8: the operator killed with SIGKILL at each step', () => {
+  /** Holds locks on rows of the ledger, so that a step of the operator cannot be taken, until it is called. */
+  async function block(rows: string): Promise<() => Promise<void>> {
+    const client = await installed().ledger.pool.connect();
+    await client.query('begin');
+    await client.query(`select 1 from ${rows} for update`);
+    return async () => {
+      await client.query('rollback');
+      client.release();
+    };
+  }
+
+  async function replaceOperator(): Promise<void> {
+    await leader().kill();
+    await installed().installation.startOperator();
+  }
+
+  test('a claim: finalizer stored, ledger not written', async () => {
+    const { plane, ledger } = installed();
+    const unblock = await block('rock_mac.pools');
+    await create(aClaim('step-one', { pool: 'development' }));
+    await until('the finalizer', async () => (await shownAllocations(plane))[0]?.metadata.finalizers !== undefined);
+    await leader().kill();
+    await unblock();
+    expect((await shownAllocations(plane))[0]?.status?.mac).toBeUndefined();
+    await installed().installation.startOperator();
+    const address = (await untilReason(plane, 'step-one', 'Allocated')).status?.mac ?? '';
+    expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate']);
+    await untilExplained();
+  });
+
+  test('a claim that is deleted: ledger not written', async () => {
+    const { plane, ledger } = installed();
+    const address = (await untilReason(plane, 'step-one', 'Allocated')).status?.mac ?? '';
+    const unblock = await block('rock_mac.addresses');
+    await plane.kubectl(['delete', 'macallocation', 'step-one', '--wait=false']);
+    await pass(1_000);
+    await leader().kill();
+    await unblock();
+    expect(await stateOf(address)).toBe('active');
+    await installed().installation.startOperator();
+    await untilNoAllocations(plane);
+    expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'release']);
+  });
+
+  test('a claim that expires: ledger written, status and deletion not', async () => {
+    const { plane, ledger, ledgerProxy } = installed();
+    await create(aClaim('brief', { pool: 'experiment', expiresAfter: '1h' }));
+    const address = (await untilReason(plane, 'brief', 'Allocated')).status?.mac ?? '';
+    ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.release(') });
+    await whileLedgerIsAhead(ledger, '61 minutes', async () => {
+      await until('the release', async () => (await stateOf(address)) === 'released');
+      await leader().kill();
+      await ledgerProxy.heal();
+      await installed().installation.startOperator();
+      await untilNoAllocations(plane);
+    });
+    expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'release']);
+  });
+
+  test('a pod: mirror stored, address given up by nobody yet, pod gone meanwhile', async () => {
+    const { plane } = installed();
+    await create(carrying(numbered(1, 'stepped', '05:71')));
+    await untilExplained();
+    const unblock = await block('rock_mac.addresses');
+    await plane.kubectl(['delete', 'pod', 'stepped-0', '--grace-period=0', '--force']);
+    await until('the mirror is on its way out', async () => (await deleting()) > 0);
+    await leader().kill();
+    await unblock();
+    expect(await stateOf('a4:58:0f:05:71:00')).toBe('active');
+    await installed().installation.startOperator();
+    await untilNoAllocations(plane);
+    expect(await stateOf('a4:58:0f:05:71:00')).toBe('released');
+    await replaceOperator();
+    await untilExplained();
+  });
+
+  async function deleting(): Promise<number> {
+    const path = '{.items[*].metadata.deletionTimestamp}';
+    const text = await installed().plane.kubectl(['get', 'macallocations', '-o', `jsonpath=${path}`]);
+    return text.trim() === '' ? 0 : text.trim().split(' ').length;
+  }
+});
+
+describe('I5, I7: many at once', () => {
+  test('a namespace with 200 pods that is deleted goes, with every address released once', async () => {
+    const { plane, ledger } = installed();
+    await plane.kubectl(['delete', 'pods,macallocations', '--all', '--wait=false', '--grace-period=0', '--force']);
+    await plane.kubectl(['create', 'namespace', 'crowd']);
+    await plane.kubectl(['wait', '--for=create', 'serviceaccount/default', '-n', 'crowd', '--timeout=30s']);
+    await plane.kubectl(['create', '-n', 'crowd', '-f', '-'], { input: carrying(numbered(200, 'one', '05:74')) });
+    const held = () => listAddresses(ledger, { namespace: 'crowd', states: ['active'], limit: 1_000 });
+    await until('all adopted', async () => (await held()).length === 200);
+    const started = performance.now();
+    await plane.kubectl(['delete', 'namespace', 'crowd', '--timeout=90s']);
+    await until('all released', async () => (await held()).length === 0);
+    console.log(`namespace of 200 pods gone and released after ${Math.round(performance.now() - started)} ms`);
+    const actions = await ledger.query({
+      text: `select action, count(*)::int as count, count(distinct mac_address)::int as addresses
+             from rock_mac.audit_log where owner like '%crowd/%' group by 1 order by 1`,
+      values: [],
+      row: z.object({ action: z.string(), count: z.number(), addresses: z.number() }),
+    });
+    expect(actions).toEqual([
+      { action: 'adopt', count: 200, addresses: 200 },
+      { action: 'release', count: 200, addresses: 200 },
+    ]);
+  });
+});
+
+describe('I3, I8: what happens during an outage of half a minute is made up for afterwards, and nothing that lives is released', () => {
+  beforeEach(async () => {
+    await installed().plane.kubectl([
+      'delete',
+      'pods,macallocations',
+      '--all',
+      '--wait=false',
+      '--grace-period=0',
+      '--force',
+    ]);
+    await untilNoAllocations(installed().plane);
+    await create(carrying(numbered(6, 'before', '05:72')));
+    await create(aClaim('standing', { pool: 'vultr' }));
+    await untilReason(installed().plane, 'standing', 'Allocated');
+    await until('all mirrored', async () => (await shownAllocations(installed().plane)).length === 7);
+    await untilExplained();
+  });
+
+  async function expectConverged(): Promise<void> {
+    const want = ['before-2', 'before-3', 'before-4', 'before-5', 'claim', 'claim', 'during-0'];
+    await until('every pod and claim, and nothing else, has its address', async () => {
+      const shown = await shownAllocations(installed().plane);
+      return JSON.stringify(shown.map(({ spec }) => spec.consumerRef?.name ?? 'claim').sort()) === JSON.stringify(want);
+    });
+    await untilExplained();
+  }
+
+  test('of Postgres', async () => {
+    const { plane, ledgerProxy } = installed();
+    await ledgerProxy.cut();
+    await plane.kubectl(['delete', 'pod', 'before-0', 'before-1', '--grace-period=0', '--force']);
+    await create(carrying(numbered(1, 'during', '05:73')));
+    await create(aClaim('asked', { pool: 'vultr' }));
+    await pass(outageMs);
+    expect(
+      (await shownAllocations(plane)).find(({ metadata }) => metadata.name === 'asked')?.status?.mac,
+    ).toBeUndefined();
+    await ledgerProxy.heal();
+    await expectConverged();
+  });
+
+  test('of the API server', async () => {
+    const { plane } = installed();
+    await plane.kubectl(['delete', 'pod', 'before-0', 'before-1', '--grace-period=0', '--force', '--wait=false']);
+    await create(carrying(numbered(1, 'during', '05:73')));
+    await create(aClaim('asked', { pool: 'vultr' }));
+    await plane.apiServer.kill();
+    await pass(outageMs);
+    await plane.apiServer.start();
+    await expectConverged();
+  });
+
+  test('of both', async () => {
+    const { plane, ledgerProxy } = installed();
+    await ledgerProxy.cut();
+    await plane.kubectl(['delete', 'pod', 'before-0', 'before-1', '--grace-period=0', '--force', '--wait=false']);
+    await create(carrying(numbered(1, 'during', '05:73')));
+    await create(aClaim('asked', { pool: 'vultr' }));
+    await plane.apiServer.kill();
+    await pass(outageMs);
+    await ledgerProxy.heal();
+    await plane.apiServer.start();
+    await expectConverged();
+  });
+});
+
+describe('I7: leadership that changes hands every second', () => {
+  test('does no work twice', async () => {
+    const { plane, installation, ledger } = installed();
+    await installation.startOperator();
+    const names = Array.from({ length: 12 }, (_, index) => `flap-${String(index)}`);
+    const lease = ['-n', 'rock-mac-system', 'lease', 'rock-mac-operator'];
+    const other = { holderIdentity: 'nobody', leaseDurationSeconds: 1 };
+    for (const name of names) {
+      await create(aClaim(name, { pool: 'docker' }));
+      // Whoever leads finds the Lease in other hands; a second later it is free for either of the two.
+      await plane.kubectl(['patch', ...lease, '--type=merge', '-p', JSON.stringify({ spec: other })]);
+      await pass(1_000);
+    }
+    await until('all allocated', async () => {
+      const shown = await shownAllocations(plane);
+      return (
+        shown.filter(({ metadata, status }) => names.includes(metadata.name) && status?.mac !== undefined).length ===
+        names.length
+      );
+    });
+    await plane.kubectl(['delete', 'macallocations', '--all', '--wait=false']);
+    await untilNoAllocations(plane, 60_000);
+    const actions = await ledger.query({
+      text: `select action, count(*)::int as count, count(distinct (mac_address, generation))::int as owners
+             from rock_mac.audit_log where owner like '%flap-%' group by 1 order by 1`,
+      values: [],
+      row: z.object({ action: z.string(), count: z.number(), owners: z.number() }),
+    });
+    expect(actions).toEqual([
+      { action: 'allocate', count: 12, owners: 12 },
+      { action: 'release', count: 12, owners: 12 },
+    ]);
+  });
+});

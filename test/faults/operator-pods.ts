@@ -1,0 +1,24 @@
+import type { ControlPlane } from '../ground/control-plane.ts';
+
+/** Pods that carry addresses of their author's choice, so that the webhook has nothing to do with them. */
+export function carrying(pods: readonly { readonly name: string; readonly mac: string }[]): string {
+  const items = pods.map(({ name, mac }) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, annotations: { 'k8s.v1.cni.cncf.io/networks': JSON.stringify([{ name: 'blue', mac }]) } },
+    spec: { containers: [{ name: 'main', image: 'example.invalid/none' }] },
+  }));
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+}
+
+export function numbered(count: number, name: string, octets: string): { name: string; mac: string }[] {
+  return Array.from({ length: count }, (_, index) => ({
+    name: `${name}-${String(index)}`,
+    mac: `a4:58:0f:${octets}:${index.toString(16).padStart(2, '0')}`,
+  }));
+}
+
+/** Takes admission out of a test that is about the operator alone. */
+export async function withoutAdmission({ kubectl }: ControlPlane): Promise<void> {
+  await kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);
+}

@@ -1,0 +1,168 @@
+import { beforeAll, expect, test } from 'vitest';
+import { findByMac } from '../../ledger/find.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
+import { installForeignCrds } from '../ground/manifests.ts';
+import { installedGroundOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-ground.ts';
+
+// The machines name their addresses themselves, so that the operator is alone here with what is stored.
+const installed = installedGroundOfThisFile({ webhooks: 0 });
+
+beforeAll(async () => {
+  await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);
+});
+
+const KUBEVIRT = { apiVersion: 'kubevirt.io/v1' };
+
+function devices(macAddress: string) {
+  return { domain: { devices: { interfaces: [{ name: 'blue', macAddress, bridge: {} }] } } };
+}
+
+interface Owner {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+function machine(name: string, macAddress: string) {
+  return { ...KUBEVIRT, kind: 'VirtualMachine', metadata: { name }, spec: { template: { spec: devices(macAddress) } } };
+}
+
+function instance(name: string, macAddress: string, owner?: Owner) {
+  const ownerReferences = owner === undefined ? [] : [{ ...owner, controller: true }];
+  const metadata = { name, ownerReferences };
+  return { ...KUBEVIRT, kind: 'VirtualMachineInstance', metadata, spec: devices(macAddress) };
+}
+
+/** What virt-controller makes to run an instance. */
+function launcher(name: string, macAddress: string, owner: Owner) {
+  const networks = JSON.stringify([{ name: 'blue', mac: macAddress, interface: 'pod16477688c0e' }]);
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      labels: { 'kubevirt.io': 'virt-launcher' },
+      annotations: { 'k8s.v1.cni.cncf.io/networks': networks },
+      ownerReferences: [{ ...owner, controller: true }],
+    },
+    spec: { containers: [{ name: 'compute', image: 'example.invalid/none' }] },
+  };
+}
+
+interface Manifest {
+  readonly kind: string;
+  readonly apiVersion: string;
+  readonly metadata: { readonly name: string };
+  readonly spec: object;
+}
+
+/** Stores an object; answers how others refer to it. */
+async function create(manifest: Manifest): Promise<Owner> {
+  const { kubectl } = installed().plane;
+  const uid = await kubectl(['create', '-f', '-', '-o', 'jsonpath={.metadata.uid}'], {
+    input: JSON.stringify(manifest),
+  });
+  return { apiVersion: manifest.apiVersion, kind: manifest.kind, name: manifest.metadata.name, uid: uid.trim() };
+}
+
+async function remove(...what: string[]): Promise<void> {
+  await installed().plane.kubectl(['delete', ...what, '--grace-period=0']);
+}
+
+async function stateOf(address: string): Promise<string | undefined> {
+  return (await findByMac(installed().ledger, mac(address)))?.state;
+}
+
+/** Waits until these are the addresses that mirrors show, each with the kind of its owner. */
+async function untilMirrored(want: Readonly<Record<string, string>>): Promise<void> {
+  const { plane, ledger } = installed();
+  await eventually(
+    async () => {
+      const shown = await shownAllocations(plane);
+      const kinds: Record<string, string | undefined> = {};
+      for (const { status } of shown) {
+        const row = await findByMac(ledger, mac(status?.mac ?? ''));
+        kinds[status?.mac ?? ''] = row?.state === 'active' ? row.owner?.kind : row?.state;
+      }
+      expect(kinds).toEqual(want);
+    },
+    { within: 20_000, every: 100 },
+  );
+}
+
+/** Longer than the operator takes between two looks at an address that only lingers. */
+async function staysHeld(address: string): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  expect(await stateOf(address)).toBe('active');
+}
+
+test('a machine is seen although KubeVirt came after the operator, and keeps its address through stop, start and migration', async () => {
+  const { plane } = installed();
+  const address = 'a4:58:0f:05:10:01';
+  await installForeignCrds(plane.kubectl, ['virtual-machines', 'virtual-machine-instances']);
+  const vm = await create(machine('mill', address));
+  await untilMirrored({ [address]: 'VirtualMachine' });
+
+  const vmi = await create(instance('mill', address, vm));
+  await create(launcher('launcher-source', address, vmi));
+  await create(launcher('launcher-target', address, vmi));
+  await remove('pod', 'launcher-source');
+  await remove('vmi/mill', 'pod/launcher-target');
+  await staysHeld(address);
+  await untilMirrored({ [address]: 'VirtualMachine' });
+
+  await remove('vm', 'mill');
+  await untilNoAllocations(plane);
+  expect(await stateOf(address)).toBe('released');
+});
+
+test('the address of a deleted machine stays held while an instance or a launcher pod has it, and goes after the last', async () => {
+  const { plane } = installed();
+  const address = 'a4:58:0f:05:10:02';
+  const vm = await create(machine('orphan', address));
+  const vmi = await create(instance('orphan', address, vm));
+  const pod = launcher('launcher-orphan', address, vmi);
+  // On a node whose kubelet takes its time to stop the guest.
+  await create({ ...pod, spec: { ...pod.spec, nodeName: 'slow' } });
+  await untilMirrored({ [address]: 'VirtualMachine' });
+
+  // What the garbage collector does for `--cascade=orphan`; here its copy of kinds that have just come may be too old.
+  await plane.kubectl(['patch', 'vmi', 'orphan', '--type=merge', '-p', '{"metadata":{"ownerReferences":null}}']);
+  await remove('vm', 'orphan', '--cascade=orphan');
+  await staysHeld(address);
+  await remove('vmi', 'orphan');
+  await plane.kubectl(['delete', 'pod', 'launcher-orphan', '--wait=false']);
+  await staysHeld(address);
+  await remove('pod', 'launcher-orphan', '--force');
+  await untilNoAllocations(plane);
+  expect(await stateOf(address)).toBe('released');
+});
+
+test('a machine whose address is changed while it runs holds both until its instance has stopped', async () => {
+  const { plane } = installed();
+  const [before, after] = ['a4:58:0f:05:10:03', 'a4:58:0f:05:10:04'];
+  const vm = await create(machine('changed', before));
+  await create(instance('changed', before, vm));
+  await untilMirrored({ [before]: 'VirtualMachine' });
+  const spec = machine('changed', after).spec;
+  await plane.kubectl(['patch', 'vm', 'changed', '--type=merge', '-p', JSON.stringify({ spec })]);
+  await untilMirrored({ [before]: 'VirtualMachine', [after]: 'VirtualMachine' });
+  await remove('vmi', 'changed');
+  await untilMirrored({ [after]: 'VirtualMachine' });
+  expect(await stateOf(before)).toBe('released');
+  await remove('vm', 'changed');
+  await untilNoAllocations(plane);
+});
+
+test('an instance without a machine owns its address until it has ended', async () => {
+  const { plane } = installed();
+  const address = 'a4:58:0f:05:10:05';
+  await create(instance('lone', address));
+  await untilMirrored({ [address]: 'VirtualMachineInstance' });
+  await plane.kubectl(['patch', 'vmi', 'lone', '--type=merge', '-p', '{"status":{"phase":"Succeeded"}}']);
+  await untilNoAllocations(plane);
+  expect(await stateOf(address)).toBe('released');
+  await remove('vmi', 'lone');
+});

@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { pino } from 'pino';
+import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
+import { KubeError } from '../../kube/errors.ts';
+import { listAddresses } from '../../ledger/find.ts';
+import { eventually } from '../ground/eventually.ts';
+import { aPod, installedGroundOfThisFile } from '../integration/installed-ground.ts';
+import { annotatedPods, type AnnotatedPod } from '../integration/pod-kind.ts';
+
+/** The ledger may take 3 s of the 5 after which the API server hangs up. */
+const REFUSED_WITHIN_MS = 3_600;
+
+const installed = installedGroundOfThisFile();
+let client: KubeClient;
+let made = 0;
+
+beforeAll(async () => {
+  const { plane } = installed();
+  client = createKubeClient({
+    userAgent: 'test',
+    kubeconfig: plane.kubeconfig,
+    logger: pino({ enabled: false }),
+    // More than are sent at once, so that the times are those of the webhook.
+    maxConnections: 256,
+  });
+  await plane.kubectl(['create', '-f', '-'], {
+    input: JSON.stringify({
+      apiVersion: 'mac.rock-os.io/v1alpha1',
+      kind: 'MacPool',
+      metadata: { name: 'tiny' },
+      spec: { first: 'a4:58:0f:20:00:00', last: 'a4:58:0f:20:00:01', reuseDelay: '1h' },
+    }),
+  });
+  await plane.kubectl(['create', 'namespace', 'small']);
+  await plane.kubectl(['annotate', 'namespace', 'small', 'mac.rock-os.io/pool=tiny']);
+  await eventually(() => create('small'), { within: 20_000, every: 200 });
+});
+
+afterAll(() => client.close());
+
+async function create(namespace: string, networks = 'blue'): Promise<AnnotatedPod> {
+  const manifest = JSON.parse(aPod(`p-${String(made++)}`, { networks })) as NewObject;
+  return await client.create(annotatedPods, manifest, { namespace, attempts: 1 });
+}
+
+async function refusal(namespace = 'default', networks = 'blue', within = REFUSED_WITHIN_MS): Promise<KubeError> {
+  const started = Date.now();
+  const error: unknown = await create(namespace, networks).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(Date.now() - started).toBeLessThan(within);
+  if (!(error instanceof KubeError)) throw new Error(`not refused: ${String(error)}`);
+  expect(error.status).toBe(503);
+  return error;
+}
+
+async function setState(assignments: string): Promise<void> {
+  await installed().ledger.pool.query(`update rock_mac.ledger_state set ${assignments}`);
+}
+
+test('a slow ledger makes a create slow, and one that is too slow refuses it in time', async () => {
+  const { ledgerProxy } = installed();
+  await create('default');
+  ledgerProxy.delay(400);
+  try {
+    expect((await create('default')).metadata.annotations?.['mac.rock-os.io/addresses']).toMatch(/a4:58:0f/);
+    ledgerProxy.delay(2_500);
+    expect((await refusal()).message).toMatch(/The ledger .*\n?.*[Tt]ry again/s);
+  } finally {
+    await ledgerProxy.heal();
+  }
+  await eventually(() => create('default'), { within: 20_000, every: 300 });
+});
+
+test.each([
+  ['recovers', `mode = 'recovering', needs_approval = true`, /recovering/],
+  ['is paused', `mode = 'paused', needs_approval = true`, /paused/],
+])('a ledger that %s refuses every create at once, and serves again when it is open', async (_, assignments, why) => {
+  await setState(assignments);
+  try {
+    expect((await refusal()).message).toMatch(why);
+  } finally {
+    await setState(`mode = 'open', needs_approval = false`);
+  }
+  await eventually(() => create('default'), { within: 20_000, every: 300 });
+});
+
+test('a pool that is full refuses, with the time at which that ends, and takes nothing for the other networks', async () => {
+  const { ledger } = installed();
+  await create('small');
+  const held = async () => await listAddresses(ledger, { pool: 'tiny', states: ['pending', 'active'] });
+  expect(await held()).toHaveLength(2);
+  const { message } = await refusal('small', 'blue,red');
+  expect(message).toMatch(/Pool tiny has no free address/);
+  expect(await held()).toHaveLength(2);
+});
+
+test('creates that keep failing after admission meet a cap, and nobody else does', async () => {
+  const { plane } = installed();
+  await plane.kubectl(['create', 'namespace', 'wild']);
+  await plane.kubectl(['create', 'quota', 'none', '-n', 'wild', '--hard=pods=0']);
+  await setState('pending_cap = 3');
+  try {
+    await eventually(
+      async () => {
+        await expect(create('wild')).rejects.toThrow(/too many addresses handed out to objects that were never stored/);
+      },
+      { within: 20_000, every: 50 },
+    );
+    await create('default');
+  } finally {
+    await setState('pending_cap = 2048');
+  }
+});
+
+test('two hundred creates at once against a ledger that is cut off are all refused in time', async () => {
+  const { ledgerProxy } = installed();
+  await ledgerProxy.cut();
+  try {
+    // The API server itself takes the time here: had it hung up, the words would be its own. What a client of that many
+    // connections waits for is its own affair.
+    const refusals = Array.from({ length: 200 }, () => refusal('default', 'blue', Infinity));
+    for (const { message } of await Promise.all(refusals)) expect(message).toMatch(/The ledger/);
+  } finally {
+    await ledgerProxy.heal();
+  }
+  await eventually(() => create('default'), { within: 20_000, every: 300 });
+});

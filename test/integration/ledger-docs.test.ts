@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { checkLedger } from '../../ledger/check.ts';
+import { markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { release } from '../../ledger/release.ts';
+import type { Queryable } from '../../ledger/statement.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { freshDatabase } from '../ground/testing.ts';
+import { adopt } from '../../ledger/adopt.ts';
+import { allocate } from '../../ledger/allocate.ts';
+import { aPodRequest, aRequest } from './ledger-fixture.ts';
+
+const page = await readFile(new URL('../../docs/ledger.md', import.meta.url), 'utf8');
+
+/** The queries of the page, each with the question above it. */
+const queries = [...page.matchAll(/\n([^\n]+)\n\n```sql\n(.*?)```/gs)].map(
+  ([, question = '', sql = '']) => [question, sql] as const,
+);
+
+let db: LedgerPool;
+let database: Awaited<ReturnType<typeof freshDatabase>>;
+
+beforeAll(async () => {
+  database = await freshDatabase({ migrate: true });
+  db = openLedger({
+    url: database.url,
+    applicationName: 'test',
+    max: 2,
+    statementTimeoutMs: 10_000,
+    connectTimeoutMs: 5_000,
+  });
+  for (const clusterId of ['c1', 'gone']) {
+    await registerCluster(db, { clusterId, name: clusterId }, 'test');
+    await markAdopted(db, clusterId, 'test');
+  }
+  const devices = ['vm-1', 'vm-2'].map((id) => aRequest({ key: id, device: { id, type: 'qemu-vm' } }));
+  await allocate(db, 'development', devices, { leaseSeconds: 120 });
+  await release(db, [{ mac: mac('a4:58:0f:01:00:00'), generation: 1, key: 'vm-1' }], { actor: 'ada', reason: 'done' });
+  await allocate(db, 'kubernetes', [aPodRequest('web')], { leaseSeconds: 120 });
+  const owner = { clusterId: 'gone', kind: 'Pod', namespace: 'team', name: 'left', uid: 'u', nic: 'eth0' };
+  await adopt(db, [{ mac: mac('a4:58:0f:05:00:99'), key: 'left', owner, requester: 'ada' }], 'test');
+  await retireCluster(db, 'gone', 'test');
+});
+afterAll(async () => {
+  await db.close();
+  await database.remove();
+});
+
+const anyRow = z.record(z.string(), z.unknown());
+
+/** In one transaction, as a user who was granted the role. */
+function asAuditor<T>(use: (transaction: Queryable) => Promise<T>): Promise<T> {
+  return db.transaction(async (transaction) => {
+    await transaction.query({ text: 'set local role rock_mac_auditor', values: [], row: anyRow });
+    return use(transaction);
+  });
+}
+
+const rowsFor = (text: string) => asAuditor((transaction) => transaction.query({ text, values: [], row: anyRow }));
+
+describe('every question of docs/ledger.md has an answer for an auditor:', () => {
+  test('there are ten', () => {
+    expect(queries).toHaveLength(10);
+  });
+
+  test.each(queries)('%s', async (_, sql) => {
+    expect(await rowsFor(sql)).not.toEqual([]);
+  });
+});
+
+describe('the queries that people had for the tool before', () => {
+  test.each([
+    'select mac_address, pool, device_id, device_type, allocated_at, days_allocated from active_allocations order by allocated_at',
+    `select pool, description, active_count, released_count, reserved_count, total_allocated, total_released from pool_stats where pool = 'development'`,
+    'select id, action, mac_address, pool, device_id, "user", details, timestamp from audit_log order by timestamp desc limit 10',
+  ])('are answered without a schema name: %s', async (sql) => {
+    expect(await rowsFor(sql)).not.toEqual([]);
+  });
+
+  test('count what was handed out and what was given up', async () => {
+    expect(await rowsFor(`select total_allocated, total_released from pool_stats where pool = 'development'`)).toEqual([
+      { total_allocated: 2, total_released: 1 },
+    ]);
+  });
+});
+
+describe('an auditor', () => {
+  test('reads every table and every view', async () => {
+    const tables = await db.query({
+      text: `select format('%I.%I', table_schema, table_name) as name from information_schema.tables where table_schema = 'rock_mac'`,
+      values: [],
+      row: z.object({ name: z.string() }),
+    });
+    expect(tables.length).toBeGreaterThan(8);
+    for (const { name } of tables) await rowsFor(`select * from ${name} limit 1`);
+  });
+
+  test('can have the ledger checked', async () => {
+    expect(await checkLedger({ transaction: asAuditor })).toEqual([]);
+  });
+
+  test.each([
+    `update rock_mac.pools set paused = true`,
+    `insert into rock_mac.audit_log (action, pool, "user", actor) values ('allocate', 'x', 'x', 'x')`,
+    `delete from rock_mac.addresses`,
+    `truncate rock_mac.audit_log`,
+    `select rock_mac.pause_pool('docker', true, 'x')`,
+    `select * from rock_mac.allocate('docker', '[]', '1 s', null)`,
+    `select rock_mac.approve_recovery()`,
+    `create table rock_mac.mine (x int)`,
+  ])('changes nothing: %s', async (sql) => {
+    await expect(rowsFor(sql)).rejects.toMatchObject({ code: 'LEDGER_NOT_ALLOWED', retryable: false });
+  });
+});
+
+test('a user without the role reads nothing, and functions of later migrations are not for everybody', async () => {
+  const functions = await db.query({
+    text: `select p.proname as name from pg_proc p where p.pronamespace = 'rock_mac'::regnamespace
+             and has_function_privilege('public', p.oid, 'execute')`,
+    values: [],
+    row: anyRow,
+  });
+  expect(functions).toEqual([]);
+});

@@ -1,0 +1,132 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
+import { expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { createAllocator } from '../../ledger/allocator.ts';
+import { checkLedger } from '../../ledger/check.ts';
+import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
+import { release } from '../../ledger/release.ts';
+import { again, aRequest, freshLedger, take, type TestLedger } from './ledger-fixture.ts';
+
+const NEXT = PROGRAM_VERSION + 1;
+
+/** The migrations of the next version of the program. */
+async function withNext(sql: string): Promise<URL> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-test-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  await cp(new URL('../../ledger/migrations/', import.meta.url), folder, { recursive: true });
+  await writeFile(path.join(folder, `${String(NEXT).padStart(4, '0')}-next.sql`), sql);
+  return pathToFileURL(`${folder}/`);
+}
+
+/** What an expanding migration does: columns with defaults, an index, a view, a new function. */
+const EXPANDING = `
+  alter table addresses add column colour text not null default 'grey';
+  alter table pools add column owner text;
+  create index addresses_colour on addresses (colour) where state = 'active';
+  create view colours as select colour, count(*) as addresses from addresses group by colour;
+  create function colour_of(p_addr bigint) returns text language sql stable set search_path = rock_mac, pg_temp
+    return (select a.colour from addresses a where a.addr = p_addr);`;
+
+async function aLedger(): Promise<TestLedger> {
+  const ledger = await freshLedger();
+  onTestFinished(() => ledger.close());
+  return ledger;
+}
+
+/** The program of before at work: takes addresses and gives them back until it is told to stop. */
+function work({ db }: TestLedger): { stop: () => Promise<number> } {
+  const allocator = createAllocator({ db, leaseSeconds: 120 });
+  let stopped = false;
+  const asker = async (name: number) => {
+    let turns = 0;
+    while (!stopped) {
+      const key = `${String(name)}/${String(turns++)}`;
+      const answer = await allocator.allocate(aRequest({ key }), { deadlineMs: 10_000 });
+      if (answer.outcome !== 'allocated' && answer.outcome !== 'replayed') throw new Error(JSON.stringify(answer));
+      await again(() => release(db, [{ ...answer, key }], { actor: 'test', reason: 'test' }));
+      await sleep(1);
+    }
+    return turns;
+  };
+  const all = Promise.all(Array.from({ length: 8 }, (_, name) => asker(name)));
+  all.catch(() => undefined); // thrown by stop
+  return {
+    stop: async () => {
+      stopped = true;
+      const turns = await all;
+      await allocator.close();
+      return turns.reduce((sum, some) => sum + some, 0);
+    },
+  };
+}
+
+test('a migration runs while the program of before works, which notices nothing and goes on with the new schema', async () => {
+  const ledger = await aLedger();
+  const working = work(ledger);
+  await sleep(300);
+  expect(await migrate(ledger.url, { directory: await withNext(EXPANDING) })).toEqual({
+    applied: [`${String(NEXT).padStart(4, '0')}-next.sql`],
+    version: NEXT,
+  });
+  await sleep(300);
+  expect(await working.stop()).toBeGreaterThan(50);
+  expect(await requireSchema(ledger.db)).toEqual({ version: NEXT, minProgram: 0 });
+  expect(await take(ledger, aRequest({ key: 'after' }))).toMatchObject({ generation: 1 });
+  expect(await checkLedger(ledger.db)).toEqual([]);
+});
+
+test('of two migrators at once each file is applied once, also while the program works', async () => {
+  const ledger = await aLedger();
+  const working = work(ledger);
+  const directory = await withNext(EXPANDING);
+  const both = await Promise.all([migrate(ledger.url, { directory }), migrate(ledger.url, { directory })]);
+  expect(both.flatMap(({ applied }) => applied)).toHaveLength(1);
+  await working.stop();
+});
+
+test('a migration that waits behind a long report lets allocation pass, and comes again', async () => {
+  const ledger = await aLedger();
+  await take(ledger, aRequest({ key: 'first' }));
+  const migrating = ledger.db.transaction(async (report) => {
+    await report.query({ text: 'select count(*) from rock_mac.addresses', values: [], row: z.object({}) });
+    const migration = migrate(ledger.url, { directory: await withNext(EXPANDING) });
+    await sleep(500);
+    // Asked while the migration waits for the report, and everybody behind the migration.
+    const allocator = createAllocator({ db: ledger.db, leaseSeconds: 120 });
+    for (const key of ['one', 'two', 'three']) {
+      expect(await allocator.allocate(aRequest({ key }))).toMatchObject({ outcome: 'allocated' });
+      await sleep(700);
+    }
+    await allocator.close();
+    expect((await schemaVersion(report)).version).toBe(PROGRAM_VERSION);
+    return { migration };
+  });
+  expect((await (await migrating).migration).applied).toHaveLength(1);
+});
+
+test('a migration that fails leaves nothing behind and says which it was', async () => {
+  const ledger = await aLedger();
+  const directory = await withNext(`create table half (x int); select 1 / 0;`);
+  await expect(migrate(ledger.url, { directory })).rejects.toMatchObject({
+    code: 'LEDGER_MIGRATION_FAILED',
+    message: expect.stringMatching(/-next\.sql failed: division by zero/) as string,
+  });
+  expect((await schemaVersion(ledger.db)).version).toBe(PROGRAM_VERSION);
+  expect(await ledger.sql(`select to_regclass('rock_mac.half')::text as half`)).toEqual([{ half: null }]);
+});
+
+test('a breaking migration refuses the program of before, at its start and when it migrates', async () => {
+  const ledger = await aLedger();
+  await migrate(ledger.url, { directory: await withNext(`-- min-program: ${String(NEXT)}\n${EXPANDING}`) });
+  const refusal = {
+    code: 'LEDGER_SCHEMA_TOO_NEW',
+    retryable: false,
+    message: expect.stringContaining('Upgrade this program') as string,
+  };
+  await expect(requireSchema(ledger.db)).rejects.toMatchObject(refusal);
+  await expect(migrate(ledger.url)).rejects.toMatchObject(refusal);
+});

@@ -1,0 +1,217 @@
+import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { findByMac } from '../../ledger/find.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
+import {
+  aClaim,
+  addressesOf,
+  aPod,
+  auditOf,
+  installedGroundOfThisFile,
+  untilReason,
+  whileLedgerIsAhead,
+} from './installed-ground.ts';
+
+const installed = installedGroundOfThisFile();
+const ALLOCATION = 'mac.rock-os.io/allocation';
+
+const shown = z.object({
+  metadata: z.object({ uid: z.string() }),
+  spec: z.looseObject({
+    requester: z.object({ username: z.string(), uid: z.string().optional(), groups: z.array(z.string()).optional() }),
+  }),
+});
+
+async function kubectl(args: readonly string[], input?: string): Promise<string> {
+  return await installed().plane.kubectl(args, input === undefined ? {} : { input });
+}
+
+async function create(manifest: string): Promise<string> {
+  return await kubectl(['create', '-f', '-', '-o', 'name'], manifest);
+}
+
+async function show(claim: string) {
+  return shown.parse(JSON.parse(await kubectl(['get', 'macallocation', claim, '-o', 'json'])));
+}
+
+/** A claim that has its address; answers that. */
+async function readyClaim(name: string, spec: Record<string, unknown> = {}): Promise<string> {
+  await create(aClaim(name, { pool: 'production', ...spec }));
+  return (await untilReason(installed().plane, name, 'Allocated')).status?.mac ?? '';
+}
+
+async function removePod(name: string): Promise<void> {
+  await kubectl(['delete', 'pod', name, '--grace-period=0', '--force']);
+}
+
+describe('the requester of a claim', () => {
+  test('is who the API server knows, whatever was written into it, and is told to the ledger', async () => {
+    const { plane, ledger } = installed();
+    await kubectl(['create', 'rolebinding', 'ann', '--clusterrole=admin', '--user=ann']);
+    await kubectl(['create', 'role', 'claims', '--verb=*', '--resource=macallocations.mac.rock-os.io']);
+    await kubectl(['create', 'rolebinding', 'ann-claims', '--role=claims', '--user=ann']);
+    const kubeconfig = await plane.userKubeconfig('ann', ['fleet']);
+    const forged = aClaim('forged', {
+      pool: 'production',
+      requester: { username: 'root', groups: ['system:masters'] },
+    });
+    await plane.kubectl(['--kubeconfig', kubeconfig, 'create', '-f', '-'], { input: forged });
+    const { requester } = (await show('forged')).spec;
+    expect(requester.username).toBe('ann');
+    expect(requester.groups).toEqual(expect.arrayContaining(['fleet', 'system:authenticated']));
+    const { status } = await untilReason(plane, 'forged', 'Allocated');
+    expect((await findByMac(ledger, mac(status?.mac ?? '')))?.requester).toBe('ann');
+  });
+
+  test('stays when the claim is replaced by who leaves it out, and by who writes another', async () => {
+    await create(aClaim('steady', { pool: 'production' }));
+    for (const requester of [undefined, { username: 'root' }]) {
+      const spec = { pool: 'production', ...(requester !== undefined && { requester }) };
+      await kubectl(['replace', '-f', '-'], aClaim('steady', { ...spec }));
+      expect((await show('steady')).spec.requester.username).toBe('ground-admin');
+    }
+  });
+
+  test('is not stamped for the operator, and a mirror is made by nobody else', async () => {
+    const consumerRef = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', nic: 'n' };
+    await expect(create(aClaim('fake', { pool: 'production', consumerRef }))).rejects.toThrow(
+      /\(Forbidden\).*consumerRef is written by the operator/s,
+    );
+  });
+
+  test('may have more groups than the kind has room for', async () => {
+    const { plane } = installed();
+    const groups = Array.from({ length: 80 }, (_, index) => `team-${String(index)}`);
+    await kubectl(['create', 'rolebinding', 'team-claims', '--role=claims', '--group=team-0']);
+    const kubeconfig = await plane.userKubeconfig('bob', groups);
+    const manifest = aClaim('crowded', { pool: 'production' });
+    await plane.kubectl(['--kubeconfig', kubeconfig, 'create', '-f', '-'], { input: manifest });
+    expect((await show('crowded')).spec.requester.groups).toHaveLength(64);
+  });
+});
+
+describe('the deletion of a claim', () => {
+  test('is in the audit with the name of who asked for it', async () => {
+    const { ledger } = installed();
+    const address = await readyClaim('short');
+    await kubectl(['delete', 'macallocation', 'short']);
+    const [allocated, released] = await auditOf(ledger, address);
+    expect(allocated).toMatchObject({ action: 'allocate', user: 'ground-admin' });
+    expect(released).toMatchObject({ action: 'release', actor: 'rock-mac-operator' });
+    expect(released?.reason).toMatch(/, asked for by ground-admin$/);
+  });
+
+  test('is held back neither by a ledger nor by a webhook that is away; only the operator waits', async () => {
+    const { ledgerProxy } = installed();
+    await readyClaim('patient');
+    await ledgerProxy.cut();
+    try {
+      await kubectl(['delete', 'macallocation', 'patient', '--wait=false']);
+    } finally {
+      await ledgerProxy.heal();
+    }
+    await kubectl(['wait', '--for=delete', 'macallocation/patient', '--timeout=40s']);
+  });
+});
+
+describe('a pod that names a claim', () => {
+  test('has its address, also in a pool that its namespace does not use, and the next pod has it again', async () => {
+    const { ledger } = installed();
+    const address = await readyClaim('gate');
+    const annotations = { [ALLOCATION]: 'gate' };
+    for (const name of ['one', 'two']) {
+      await eventually(() => create(aPod(name, { networks: 'blue', annotations })), { within: 20_000, every: 200 });
+      expect(await addressesOf(installed().plane, name)).toEqual([{ network: 'default/blue', mac: address }]);
+      expect((await findByMac(ledger, mac(address)))?.consumer).toMatchObject({ kind: 'Pod', name });
+      await removePod(name);
+    }
+    expect((await auditOf(ledger, address)).filter(({ action }) => action === 'release')).toEqual([]);
+  });
+
+  test('waits while another one uses it, and of two at once exactly one has it', async () => {
+    const address = await readyClaim('narrow');
+    const annotations = { [ALLOCATION]: 'narrow' };
+    const results = await Promise.allSettled(
+      ['left', 'right'].map((name) => create(aPod(name, { networks: 'blue', annotations }))),
+    );
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const refused = results.find((result) => result.status === 'rejected');
+    expect(String(refused?.reason)).toMatch(/\(Conflict\).*claim narrow is in use by another object.*Try again/s);
+    const winner = results[0]?.status === 'fulfilled' ? 'left' : 'right';
+    const loser = winner === 'left' ? 'right' : 'left';
+    await removePod(winner);
+    await eventually(() => create(aPod(loser, { networks: 'blue', annotations })), { within: 20_000, every: 200 });
+    expect((await addressesOf(installed().plane, loser))[0]?.mac).toBe(address);
+    await removePod(loser);
+  });
+
+  test('may name one for each interface, and gets ordinary addresses beside them', async () => {
+    const address = await readyClaim('half');
+    const networks = '[{"name":"blue"},{"name":"red","interface":"eth5"}]';
+    const annotations = { [ALLOCATION]: '{"eth5":"half"}' };
+    await create(aPod('mixed', { networks, annotations }));
+    const [first, second] = await addressesOf(installed().plane, 'mixed');
+    expect(second?.mac).toBe(address);
+    expect(first?.mac).toMatch(/^a4:58:0f:05:/);
+    await removePod('mixed');
+  });
+
+  test('needs no annotation where it writes the address of an unused claim of its namespace', async () => {
+    const { ledger } = installed();
+    const address = await readyClaim('written');
+    const networks = JSON.stringify([{ name: 'blue', mac: address.toUpperCase() }]);
+    await create(aPod('writer', { networks }));
+    expect((await findByMac(ledger, mac(address)))?.consumer?.name).toBe('writer');
+    await expect(create(aPod('copyist', { networks }))).rejects.toThrow(/claim written is in use by another object/);
+    await removePod('writer');
+  });
+
+  test.each([
+    ['is not there', undefined, 'nowhere', /"nowhere" is not in namespace default.*Create it/s],
+    ['is not ready', { pool: 'laboratory' }, 'waiting', /waiting is not ready \(PoolNotFound\)/],
+  ])('is refused, to be tried again, while the claim %s', async (_, spec, name, message) => {
+    if (spec !== undefined) {
+      await create(aClaim(name, spec));
+      await untilReason(installed().plane, name, 'PoolNotFound');
+    }
+    const refused = create(aPod('asker', { networks: 'blue', annotations: { [ALLOCATION]: name } }));
+    await expect(refused).rejects.toThrow(message);
+    await expect(refused).rejects.toThrow(/ServiceUnavailable/);
+  });
+
+  test('cannot name what only shows the address of another pod', async () => {
+    await create(aPod('carrier', { networks: 'blue' }));
+    const mirror = await eventually(
+      async () => {
+        const names = await kubectl(['get', 'macallocations', '-o', 'name']);
+        const found = /carrier-[0-9a-f]{8}/.exec(names)?.[0];
+        if (found === undefined) throw new Error('no mirror yet');
+        return found;
+      },
+      { within: 15_000 },
+    );
+    await expect(create(aPod('thief', { networks: 'blue', annotations: { [ALLOCATION]: mirror } }))).rejects.toThrow(
+      /request is invalid.*only shows what another object carries/s,
+    );
+    await removePod('carrier');
+  });
+
+  test('gives it free when it was never stored, once its lease is over', async () => {
+    const { ledger, plane } = installed();
+    const address = await readyClaim('promised');
+    const annotations = { [ALLOCATION]: 'promised' };
+    await kubectl(['create', 'quota', 'none', '--hard=pods=0']);
+    try {
+      await expect(create(aPod('over', { networks: 'blue', annotations }))).rejects.toThrow(/quota/);
+    } finally {
+      await kubectl(['delete', 'quota', 'none']);
+    }
+    await expect(create(aPod('heir', { networks: 'blue', annotations }))).rejects.toThrow(/in use/);
+    await whileLedgerIsAhead(ledger, '3 minutes', async () => {
+      await eventually(() => create(aPod('heir', { networks: 'blue', annotations })), { within: 40_000, every: 500 });
+    });
+    expect((await addressesOf(plane, 'heir'))[0]?.mac).toBe(address);
+    await removePod('heir');
+  });
+});

@@ -1,0 +1,321 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
+import { objectMeta } from '../../kube/objects.ts';
+import type { Resource } from '../../kube/resource.ts';
+import { findByMac, listAddresses } from '../../ledger/find.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
+import { installForeignCrds } from '../ground/manifests.ts';
+import { installedGroundOfThisFile } from './installed-ground.ts';
+
+/*
+ * KubeVirt itself cannot run here. What its controllers write is scripted: the same verbs on the same fields, against
+ * kinds of the same shape.
+ */
+
+const installed = installedGroundOfThisFile();
+const NAMESPACE = 'machines';
+const OURS = /^a4:58:0f:05:/;
+
+const nicSchema = z.looseObject({ name: z.string(), macAddress: z.string().optional() });
+const instanceSpec = z.looseObject({
+  domain: z.looseObject({ devices: z.looseObject({ interfaces: z.array(nicSchema).default([]) }) }),
+});
+const machineSchema = z.looseObject({
+  metadata: objectMeta,
+  spec: z.looseObject({ template: z.looseObject({ spec: instanceSpec }) }),
+});
+const instanceSchema = z.looseObject({ metadata: objectMeta, spec: instanceSpec });
+type Machine = z.infer<typeof machineSchema>;
+type Nic = z.infer<typeof nicSchema>;
+
+const base = { group: 'kubevirt.io', version: 'v1', namespaced: true } as const;
+const machines: Resource<Machine> = {
+  ...base,
+  plural: 'virtualmachines',
+  kind: 'VirtualMachine',
+  schema: machineSchema,
+};
+const instances: Resource<z.infer<typeof instanceSchema>> = {
+  ...base,
+  plural: 'virtualmachineinstances',
+  kind: 'VirtualMachineInstance',
+  schema: instanceSchema,
+};
+
+let client: KubeClient;
+
+beforeAll(async () => {
+  const { plane } = installed();
+  await installForeignCrds(plane.kubectl);
+  await plane.kubectl(['create', 'namespace', NAMESPACE]);
+  await plane.kubectl(['label', 'namespace', NAMESPACE, 'mac.rock-os.io/inject=enabled']);
+  client = createKubeClient({ userAgent: 'test', kubeconfig: plane.kubeconfig, logger: pino({ enabled: false }) });
+  await eventually(() => client.create(machines, aMachine('early', ['blue']), { namespace: NAMESPACE, dryRun: true }));
+});
+
+afterAll(() => client.close());
+
+function specOf(nics: readonly (string | Nic)[]) {
+  const interfaces = nics.map((nic) => (typeof nic === 'string' ? { name: nic, bridge: {} } : nic));
+  return {
+    domain: { devices: { interfaces } },
+    networks: interfaces.map(({ name }) => ({ name, multus: { networkName: name } })),
+  };
+}
+
+function aMachine(name: string, nics: readonly (string | Nic)[], rest: { run?: object; metadata?: object } = {}) {
+  const { run = { running: true }, metadata = {} } = rest;
+  return { metadata: { name, ...metadata }, spec: { ...run, template: { spec: specOf(nics) } } } satisfies NewObject;
+}
+
+async function create(name: string, nics: readonly (string | Nic)[], rest: Parameters<typeof aMachine>[2] = {}) {
+  return macsOf(await client.create(machines, aMachine(name, nics, rest), { namespace: NAMESPACE }));
+}
+
+async function get(name: string): Promise<Machine> {
+  return await client.get(machines, { namespace: NAMESPACE, name });
+}
+
+function macsOf({ spec }: Machine): Record<string, string | undefined> {
+  return nicsAndMacs(spec.template.spec.domain.devices.interfaces);
+}
+
+function nicsAndMacs(nics: readonly Nic[]): Record<string, string | undefined> {
+  return Object.fromEntries(nics.map(({ name, macAddress }) => [name, macAddress]));
+}
+
+/** Replaces the interfaces and leaves the rest, as a person with an editor does. */
+async function setNics(name: string, nics: readonly (string | Nic)[], extra: object = {}, dryRun = false) {
+  const body = { spec: { ...extra, template: { spec: specOf(nics) } } };
+  return macsOf(await client.patch(machines, { namespace: NAMESPACE, name }, { type: 'merge', body }, { dryRun }));
+}
+
+async function whileLedgerIsAway(work: () => Promise<void>): Promise<void> {
+  const { ledgerProxy } = installed();
+  await ledgerProxy.cut();
+  try {
+    await work();
+  } finally {
+    await ledgerProxy.heal();
+  }
+}
+
+async function untilState(address: string | undefined, state: string) {
+  return await eventually(
+    async () => {
+      const row = await findByMac(installed().ledger, mac(address ?? ''));
+      expect(row?.state).toBe(state);
+      return row;
+    },
+    { within: 30_000, every: 200 },
+  );
+}
+
+async function refusalOf(work: Promise<unknown>): Promise<string> {
+  return await work.then(
+    () => '',
+    (error: unknown) => String(error),
+  );
+}
+
+describe('a virtual machine', () => {
+  test('has its addresses in its spec when it is stored, and owns them in the ledger', async () => {
+    const { blue, red } = await create('web', ['blue', { name: 'red', sriov: {} }]);
+    expect(blue).toMatch(OURS);
+    expect(red).toMatch(OURS);
+    expect(blue).not.toBe(red);
+    expect((await untilState(blue, 'active'))?.owner).toMatchObject({
+      kind: 'VirtualMachine',
+      name: 'web',
+      nic: 'blue',
+    });
+  });
+
+  test.each([
+    ['by the client', []],
+    ['by the server', ['--server-side']],
+  ])('keeps them when its manifest is applied again %s, and nobody asks the ledger', async (_, flags) => {
+    const name = `applied-${String(flags.length)}`;
+    const apply = async (memory: string) => {
+      const manifest = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', ...aMachine(name, ['blue']) };
+      const text = JSON.stringify({ ...manifest, spec: { ...manifest.spec, memory } });
+      await installed().plane.kubectl(['apply', '-n', NAMESPACE, ...flags, '-f', '-'], { input: text });
+      return macsOf(await get(name));
+    };
+    const before = await apply('1Gi');
+    expect(before['blue']).toMatch(OURS);
+    await whileLedgerIsAway(async () => {
+      expect(await apply('2Gi')).toEqual(before);
+    });
+  });
+
+  test('keeps them when its pool overwrites its spec, labels and annotations', async () => {
+    const pooled = { metadata: { annotations: { 'mac.rock-os.io/inject': 'true', old: 'x' } } };
+    const before = await create('pool-0', ['blue', 'red'], pooled);
+    const stored = await get('pool-0');
+    const { resourceVersion } = stored.metadata;
+    await whileLedgerIsAway(async () => {
+      const overwritten = { ...stored, ...aMachine('pool-0', ['blue', 'red']) };
+      const metadata = { name: 'pool-0', namespace: NAMESPACE, resourceVersion, annotations: { new: 'y' } };
+      const replaced = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', ...overwritten, metadata };
+      await installed().plane.kubectl(['replace', '-f', '-'], { input: JSON.stringify(replaced) });
+    });
+    expect(macsOf(await get('pool-0'))).toEqual(before);
+  });
+
+  test('gets one for an interface that is plugged in while it runs; unplugged, the address goes back', async () => {
+    const before = await create('hot', ['blue']);
+    const tried = await setNics('hot', ['blue', 'red'], {}, true);
+    expect(tried).toEqual({ blue: before['blue'], red: undefined });
+    const after = await setNics('hot', ['blue', 'red']);
+    expect(after['blue']).toBe(before['blue']);
+    expect(after['red']).toMatch(OURS);
+    await untilState(after['red'], 'active');
+    expect(await setNics('hot', ['blue'])).toEqual(before);
+    await untilState(after['red'], 'released');
+    await untilState(before['blue'], 'active');
+  });
+
+  test('may be given another address by a person while it runs, if nobody else has it', async () => {
+    await create('changed', ['blue']);
+    const other = await create('other', ['blue']);
+    const free = 'a4:58:0f:05:88:01';
+    expect(await setNics('changed', [{ name: 'blue', bridge: {}, macAddress: free }])).toEqual({ blue: free });
+    expect((await untilState(free, 'active'))?.owner).toMatchObject({ name: 'changed' });
+    const taken = setNics('changed', [{ name: 'blue', bridge: {}, macAddress: other['blue'] }]);
+    expect(await refusalOf(taken)).toMatch(/held by another owner \(VirtualMachine machines\/other\)/);
+  });
+
+  test('that was stored before its namespace opted in is left alone while it runs, and filled when it is started', async () => {
+    const { plane } = installed();
+    await plane.kubectl(['create', 'namespace', 'late']);
+    await client.create(machines, aMachine('runs', ['blue']), { namespace: 'late' });
+    await client.create(machines, aMachine('off', ['blue'], { run: { runStrategy: 'Halted' } }), { namespace: 'late' });
+    await plane.kubectl(['label', 'namespace', 'late', 'mac.rock-os.io/inject=enabled']);
+    const patch = async (name: string, spec: object, dryRun = false) =>
+      macsOf(await client.patch(machines, { namespace: 'late', name }, { type: 'merge', body: { spec } }, { dryRun }));
+    const plugged = { template: { spec: specOf(['blue', 'red']) } };
+    const running = await patch('runs', plugged);
+    expect(running['blue']).toBeUndefined();
+    expect(running['red']).toMatch(OURS);
+    expect(await patch('off', { runStrategy: 'Always' }, true)).toEqual({ blue: undefined });
+    expect((await patch('off', { runStrategy: 'Always' }))['blue']).toMatch(OURS);
+  });
+
+  test('that is cloned arrives with empty addresses and gets its own', async () => {
+    const source = await create('source', ['blue'], { metadata: { annotations: { 'mac.rock-os.io/lease': 'x' } } });
+    const target = await create('clone', [{ name: 'blue', bridge: {}, macAddress: '' }], {
+      metadata: { annotations: { 'mac.rock-os.io/lease': 'x' } },
+    });
+    expect(target['blue']).toMatch(OURS);
+    expect(target['blue']).not.toBe(source['blue']);
+    expect((await get('clone')).metadata.annotations ?? {}).toEqual({});
+  });
+
+  test('that is restored has its addresses again under its name, and under another one only when the first is gone', async () => {
+    const nics = (address: string | undefined) => [{ name: 'blue', bridge: {}, macAddress: address }];
+    const before = await create('snap', ['blue']);
+    await untilState(before['blue'], 'active');
+    await setNics('snap', ['green']);
+    expect(await setNics('snap', nics(before['blue']))).toEqual(before);
+    expect(await refusalOf(create('restored', nics(before['blue'])))).toMatch(/held by another owner/);
+    await client.delete(machines, { namespace: NAMESPACE, name: 'snap' });
+    await untilState(before['blue'], 'released');
+    expect(await create('snap', nics(before['blue']))).toEqual(before);
+  });
+
+  test('can be tried without a trace', async () => {
+    const tried = { namespace: NAMESPACE, dryRun: true };
+    const before = await listAddresses(installed().ledger, { limit: 10_000, namespace: NAMESPACE });
+    expect(macsOf(await client.create(machines, aMachine('tried', ['blue']), tried))).toEqual({ blue: undefined });
+    await client.create(instances, { metadata: { name: 'tried' }, spec: specOf(['blue']) }, tried);
+    expect((await setNics('web', ['blue', 'red'], {}, true))['blue']).toMatch(OURS);
+    const after = await listAddresses(installed().ledger, { limit: 10_000, namespace: NAMESPACE });
+    expect(after.map((row) => row.mac)).toEqual(before.map((row) => row.mac));
+  });
+});
+
+describe('an instance', () => {
+  test('of a machine comes with the addresses of the machine, at every start', async () => {
+    const { blue } = await create('started', ['blue']);
+    const vm = await get('started');
+    const owner = {
+      apiVersion: 'kubevirt.io/v1',
+      kind: 'VirtualMachine',
+      name: 'started',
+      uid: vm.metadata.uid,
+      controller: true,
+    };
+    for (const start of [1, 2]) {
+      const made = await client.create(
+        instances,
+        { metadata: { name: 'started', ownerReferences: [owner] }, spec: vm.spec.template.spec },
+        { namespace: NAMESPACE },
+      );
+      expect(nicsAndMacs(made.spec.domain.devices.interfaces), `start ${String(start)}`).toEqual({ blue });
+      await client.delete(instances, { namespace: NAMESPACE, name: 'started' });
+    }
+    expect((await untilState(blue, 'active'))?.owner?.kind).toBe('VirtualMachine');
+  });
+
+  test.each([
+    ['without a machine', { name: 'alone' }],
+    ['of a replica set, before it has a name', { generateName: 'many-' }],
+  ])('%s gets its own address and owns it', async (_, metadata) => {
+    const made = await client.create(instances, { metadata, spec: specOf(['blue']) }, { namespace: NAMESPACE });
+    const { blue } = nicsAndMacs(made.spec.domain.devices.interfaces);
+    expect(blue).toMatch(OURS);
+    expect((await untilState(blue, 'active'))?.owner).toMatchObject({
+      kind: 'VirtualMachineInstance',
+      name: made.metadata.name,
+      uid: made.metadata.uid,
+    });
+  });
+});
+
+describe('every example', () => {
+  const folder = path.join(import.meta.dirname, '..', '..', 'deploy', 'examples');
+  const shown = z.object({
+    items: z.array(z.looseObject({ kind: z.string(), metadata: objectMeta })),
+  });
+
+  beforeAll(async () => {
+    await installed().plane.kubectl(['apply', '-f', path.join(folder, 'network.yaml')]);
+  });
+
+  test.each(readdirSync(folder))('%s can be applied as it is, and its objects get their addresses', async (file) => {
+    const { kubectl } = installed().plane;
+    const manifest = path.join(folder, file);
+    // A pod whose claim stands in the same file is refused until that is ready.
+    await eventually(() => kubectl(['apply', '-f', manifest]), { within: 20_000, every: 300 });
+    const objects = await kubectl(['get', '-o', 'json', '-f', manifest, '-f', path.join(folder, 'network.yaml')]);
+    for (const object of shown.parse(JSON.parse(objects)).items) {
+      const addresses = object.metadata.annotations?.['mac.rock-os.io/addresses'];
+      if (object.kind === 'Pod') expect(addresses).toMatch(/a4:58:0f:0[05]:/);
+      if (object.kind === 'VirtualMachine') {
+        const macs = Object.values(macsOf(machineSchema.parse(object)));
+        expect(macs).toEqual([expect.stringMatching(OURS), expect.stringMatching(OURS)]);
+      }
+      if (object.kind === 'Deployment') await expectPodsOf(object.metadata.namespace ?? '');
+    }
+  });
+
+  async function expectPodsOf(namespace: string): Promise<void> {
+    await eventually(
+      async () => {
+        const { items } = shown.parse(
+          JSON.parse(await installed().plane.kubectl(['get', 'pods', '-n', namespace, '-o', 'json'])),
+        );
+        expect(items).toHaveLength(2);
+        for (const { metadata } of items)
+          expect(metadata.annotations?.['mac.rock-os.io/addresses']).toMatch(/a4:58:0f:02:/);
+      },
+      { within: 20_000, every: 200 },
+    );
+  }
+});

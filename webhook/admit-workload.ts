@@ -1,0 +1,85 @@
+import type { MacPrefix } from '../mac/mac-range.ts';
+import type { AdmissionRequest, Answer } from './admission-review.ts';
+import { networkNames, readNetworks } from './multus-target.ts';
+import type { NetworkSupport } from './networks.ts';
+import { obtain, type Obtaining, type Subject } from './obtain.ts';
+import type { Plan, Planned } from './plan.ts';
+import { planPod } from './plan-pod.ts';
+import { planVm, planVmi } from './plan-vm.ts';
+import type { PrimaryCni } from './primary-target.ts';
+import { malformed } from './refusals.ts';
+import { restorePod } from './restore-pod.ts';
+
+export interface WorkloadAdmission {
+  readonly prefix: MacPrefix;
+  readonly primaryCni: PrimaryCni;
+  readonly obtaining: Obtaining;
+  readonly supportOf: (networks: readonly string[]) => Promise<ReadonlyMap<string, NetworkSupport>>;
+  readonly newLeaseId: () => string;
+}
+
+/** What is known of a review once it is clear that it holds an object in a namespace. */
+interface Incoming {
+  readonly request: AdmissionRequest;
+  readonly object: NonNullable<AdmissionRequest['object']>;
+  readonly namespace: string;
+  readonly kind: Subject['kind'];
+}
+
+/** Answers for a pod, a virtual machine or an instance of one: an address for each interface that wants one. */
+export async function admitWorkload(request: AdmissionRequest, admission: WorkloadAdmission): Promise<Answer> {
+  const { object, oldObject, namespace } = request;
+  const kind = KINDS.find((known) => known === request.kind.kind);
+  if (object?.metadata === undefined || namespace === undefined || kind === undefined) {
+    return { allowed: false, refusal: malformed('The review holds no pod or virtual machine in a namespace.') };
+  }
+  const { prefix } = admission;
+  if (kind === 'Pod' && oldObject !== null && oldObject !== undefined) {
+    const { annotations } = object.metadata;
+    const patch = restorePod(annotations, oldObject.metadata?.annotations ?? {}, { namespace, prefix });
+    return { allowed: true, patch };
+  }
+  const incoming = { request, object, namespace, kind };
+  const planned = await planFor(incoming, admission);
+  return planned.ok ? await answer(planned.plan, incoming, admission) : { allowed: false, refusal: planned.refusal };
+}
+
+const KINDS = ['Pod', 'VirtualMachine', 'VirtualMachineInstance'] as const;
+
+async function planFor(
+  { request, object, namespace, kind }: Incoming,
+  { prefix, primaryCni, supportOf }: WorkloadAdmission,
+): Promise<Planned> {
+  switch (kind) {
+    case 'VirtualMachine':
+      return planVm(object, request.oldObject ?? undefined, prefix);
+    case 'VirtualMachineInstance':
+      return planVmi(object, prefix);
+    case 'Pod': {
+      const annotations = object.metadata?.annotations;
+      const read = readNetworks(annotations ?? {}, namespace);
+      if (!read.ok) {
+        return { ok: false, refusal: malformed(`${read.problem}.\nCorrect the annotation and create the pod again.`) };
+      }
+      const support = await supportOf(networkNames(read.networks));
+      return planPod(annotations, read.networks, { prefix, primaryCni, support });
+    }
+  }
+}
+
+async function answer(plan: Plan, incoming: Incoming, admission: WorkloadAdmission): Promise<Answer> {
+  const { request, object, namespace, kind } = incoming;
+  const { nics, warnings } = plan;
+  if (request.dryRun === true) {
+    const told = nics.length === 0 ? warnings : [...warnings, 'rock-mac: a dry run hands out no addresses'];
+    return { allowed: true, patch: plan.patch([], undefined), warnings: told };
+  }
+  // The name is empty where the API server will make one (generateName).
+  const name = request.name ?? object.metadata?.name ?? '';
+  const leaseId = name === '' && nics.length > 0 ? admission.newLeaseId() : undefined;
+  const uid = request.oldObject?.metadata?.uid;
+  const subject: Subject = { kind, namespace, name, uid, leaseId, requester: request.userInfo };
+  const obtained = await obtain(nics, subject, admission.obtaining);
+  if (!obtained.ok) return { allowed: false, refusal: obtained.refusal };
+  return { allowed: true, patch: plan.patch(obtained.macs, leaseId), warnings };
+}

@@ -1,0 +1,235 @@
+import type { AllocationRequest } from '../ledger/allocate.ts';
+import type { Allocator } from '../ledger/allocator.ts';
+import { takeConsumer, type ConsumerItem } from '../ledger/consumer.ts';
+import { LedgerError } from '../ledger/errors.ts';
+import { admissionKey, leaseKey } from '../ledger/holder-key.ts';
+import type { Owner } from '../ledger/owner.ts';
+import type { Queryable } from '../ledger/statement.ts';
+import type { MacAddress } from '../mac/mac-address.ts';
+import type { AdmissionUser, Refusal } from './admission-review.ts';
+import { findClaimOf, type FoundClaim, type UsableClaim } from './claims.ts';
+import type { Explainer } from './explainer.ts';
+import { claimTaken, type HeldAnswer, type LedgerAnswer, type RefusedAnswer } from './explain-outcome.ts';
+import type { PlannedNic } from './plan.ts';
+import { unavailable } from './refusals.ts';
+
+/** The object for which addresses are asked. */
+export interface Subject {
+  readonly kind: 'Pod' | 'VirtualMachine' | 'VirtualMachineInstance';
+  readonly namespace: string;
+  /** Empty where the API server will make one (generateName). */
+  readonly name: string;
+  /** Of an object that is stored already. */
+  readonly uid?: string | undefined;
+  /** Ties the stored object to this answer where nothing else of it is known that a second call could repeat. */
+  readonly leaseId: string | undefined;
+  /** The user who sends it. */
+  readonly requester: AdmissionUser;
+}
+
+export interface Obtaining {
+  readonly allocator: Allocator;
+  readonly ledger: Queryable;
+  readonly clusterId: string;
+  readonly leaseSeconds: number;
+  /** How long the ledger may take for all of one object, in milliseconds. */
+  readonly budgetMs: number;
+  readonly poolOf: (namespace: string) => Promise<string>;
+  readonly findClaim: (namespace: string, name: string) => Promise<FoundClaim>;
+  /** Gives back what was handed out for an object that is then refused. */
+  readonly giveBack: (held: readonly Held[]) => Promise<void>;
+  readonly explainer: Explainer;
+}
+
+/** An address that this admission got from the ledger, with what a release is compared with. */
+export interface Held {
+  readonly key: string;
+  readonly mac: MacAddress;
+  readonly generation: number;
+}
+
+export type Obtained =
+  { readonly ok: true; readonly macs: readonly MacAddress[] } | { readonly ok: false; readonly refusal: Refusal };
+
+/**
+ * Gets an address for every interface, or a refusal and holds nothing new.
+ *
+ * Claims come last: an address that was just handed out can be given back at once, but a claim that was just taken may be
+ * that of an object which is stored by now, so that only its lease frees it.
+ */
+export async function obtain(nics: readonly PlannedNic[], subject: Subject, by: Obtaining): Promise<Obtained> {
+  const found = await Promise.all(nics.map((nic) => named(nic, subject, by)));
+  const missing = found.find((each) => each?.ok === false);
+  if (missing?.ok === false) return missing;
+
+  const until = Date.now() + by.budgetMs;
+  const asked = nics.filter(({ claim }) => claim === undefined);
+  const pool = asked.length === 0 ? '' : await by.poolOf(subject.namespace);
+  const answers = await Promise.all(asked.map((nic) => ask(nic, pool, subject, by)));
+  const held = answers.flatMap(({ held: each }) => each ?? []);
+  const refused = answers.find(({ refusal }) => refusal !== undefined);
+  if (refused?.refusal !== undefined) {
+    await by.giveBack(held);
+    return { ok: false, refusal: await by.explainer.explain(refused.refusal, refused.nic, pool, subject) };
+  }
+
+  const results = nics.map((nic, index) => {
+    const each = found[index];
+    if (each?.ok === true) return { nic, mac: each.claim.mac, claim: each.claim };
+    const answer = answers[asked.indexOf(nic)];
+    return { nic, mac: answer?.mac, claim: answer?.claim };
+  });
+  const refusal = await take(results, until, subject, by);
+  if (refusal !== undefined) {
+    await by.giveBack(held);
+    return { ok: false, refusal };
+  }
+  return { ok: true, macs: results.flatMap(({ mac }) => mac ?? []) };
+}
+
+/** The claim that an interface names; `undefined` where it names none. */
+async function named(nic: PlannedNic, { namespace }: Subject, by: Obtaining): Promise<FoundClaim | undefined> {
+  if (nic.claim === undefined) return undefined;
+  const found = await by.findClaim(namespace, nic.claim);
+  if (!found.ok || nic.requested === undefined || nic.requested === found.claim.mac) return found;
+  const message = `MAC ${nic.requested} on ${nic.nic} is not the one of ${found.claim.name}, which is ${found.claim.mac}.`;
+  return { ok: false, refusal: { code: 422, reason: 'Invalid', message: `${message}\nLeave one of the two out.` } };
+}
+
+interface Asked {
+  readonly nic: PlannedNic;
+  readonly mac?: MacAddress;
+  /** What has to be given back when another interface is refused. */
+  readonly held?: Held;
+  readonly claim?: UsableClaim;
+  readonly refusal?: RefusedAnswer;
+}
+
+async function ask(nic: PlannedNic, pool: string, subject: Subject, by: Obtaining): Promise<Asked> {
+  const request = requestFor(nic, pool, subject, by);
+  const answer = await answerOf(() => by.allocator.allocate(request, { deadlineMs: by.budgetMs }));
+  if (isHeld(answer)) {
+    const { mac, generation } = answer;
+    // A replay belongs to an earlier admission of the same object, which may be stored by now: it is never given back.
+    return { nic, mac, ...(answer.outcome === 'allocated' && { held: { key: request.key, mac, generation } }) };
+  }
+  const claim = await claimInTheWay(nic, answer, subject, by);
+  if (claim !== undefined) return { nic, mac: claim.mac, claim };
+  if (answer.outcome === 'in_use' && isOwn(answer.holder.owner, subject, by)) return { nic, mac: answer.mac };
+  return { nic, refusal: answer };
+}
+
+function isHeld(answer: LedgerAnswer): answer is HeldAnswer {
+  return answer.outcome === 'allocated' || answer.outcome === 'replayed';
+}
+
+/** Two interfaces of one machine may change their addresses with each other. */
+function isOwn(owner: Owner | undefined, { uid }: Subject, { clusterId }: Obtaining): boolean {
+  return uid !== undefined && owner?.uid === uid && owner.clusterId === clusterId;
+}
+
+/** Who writes the address of a claim of their own namespace means that claim. */
+async function claimInTheWay(
+  { requested }: PlannedNic,
+  answer: RefusedAnswer,
+  { namespace }: Subject,
+  { clusterId, ledger }: Obtaining,
+): Promise<UsableClaim | undefined> {
+  if (requested === undefined || (answer.outcome !== 'in_use' && answer.outcome !== 'out_of_range')) return undefined;
+  try {
+    return await findClaimOf(requested, { namespace, clusterId, ledger });
+  } catch (error) {
+    if (error instanceof LedgerError) return undefined;
+    throw error;
+  }
+}
+
+function requestFor(
+  { nic, requested }: PlannedNic,
+  pool: string,
+  subject: Subject,
+  { clusterId }: Obtaining,
+): AllocationRequest {
+  const { kind, namespace, name, leaseId, requester } = subject;
+  const owner: Owner = { clusterId, kind, namespace, name, nic };
+  const wish = requested === undefined ? {} : { requested };
+  return {
+    key: leaseId === undefined ? admissionKey({ ...owner, pool, ...wish }) : leaseKey(leaseId, nic),
+    pool,
+    ...wish,
+    state: 'pending',
+    owner,
+    requester: requester.username,
+    actor: requester.username,
+    reason: 'admission',
+  };
+}
+
+interface Result {
+  readonly nic: PlannedNic;
+  readonly claim?: UsableClaim | undefined;
+}
+
+/** Makes the object the consumer of its claims. Of two that want one at once, the second is told to wait. */
+async function take(
+  results: readonly Result[],
+  until: number,
+  subject: Subject,
+  by: Obtaining,
+): Promise<Refusal | undefined> {
+  const items = results.flatMap(({ nic, claim }) =>
+    claim === undefined ? [] : [consumerItem(nic, claim, subject, by)],
+  );
+  if (items.length === 0) return undefined;
+  try {
+    const taking = takeConsumer(
+      by.ledger,
+      items.map(({ item }) => item),
+      { leaseSeconds: by.leaseSeconds, actor: subject.requester.username },
+    );
+    const outcomes = await within(taking, until - Date.now());
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.outcome !== 'taken') return claimTaken(outcome, items[index]?.claim.name ?? 'the claim');
+    }
+    return undefined;
+  } catch (error) {
+    if (error instanceof LedgerError) return unavailable(`${error.message}\nTry again.`);
+    throw error;
+  }
+}
+
+function consumerItem(
+  { nic }: PlannedNic,
+  claim: UsableClaim,
+  { kind, namespace, name, leaseId }: Subject,
+  { clusterId }: Obtaining,
+): { readonly item: ConsumerItem; readonly claim: UsableClaim } {
+  const { pool, mac } = claim;
+  const key =
+    leaseId === undefined
+      ? admissionKey({ clusterId, kind, namespace, name, nic, pool, requested: mac })
+      : leaseKey(leaseId, nic);
+  return { item: { claimKey: claim.key, key, kind, name, nic }, claim };
+}
+
+/** One failing request must not hide the answers of the others: what those got has to be given back. */
+async function answerOf(asking: () => Promise<LedgerAnswer>): Promise<LedgerAnswer> {
+  try {
+    return await asking();
+  } catch (error) {
+    if (error instanceof LedgerError) return { outcome: 'ledger_error', message: error.message };
+    throw error;
+  }
+}
+
+async function within<T>(work: Promise<T>, ms: number): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new LedgerError('LEDGER_TIMEOUT', 'The ledger did not answer in time'));
+  }, ms);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

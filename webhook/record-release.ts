@@ -1,0 +1,25 @@
+import type { Logger } from 'pino';
+import { LedgerError } from '../ledger/errors.ts';
+import { claimKey } from '../ledger/holder-key.ts';
+import { askForRelease } from '../ledger/release-request.ts';
+import type { Queryable } from '../ledger/statement.ts';
+import type { AdmissionRequest, Answer } from './admission-review.ts';
+
+/**
+ * Writes down who deletes a claim, as well as it can: a ledger that cannot be reached must hold no deletion back, so that
+ * the answer is always yes.
+ */
+export async function recordRelease(
+  { oldObject, userInfo, dryRun }: AdmissionRequest,
+  { ledger, clusterId, logger }: { readonly ledger: Queryable; readonly clusterId: string; readonly logger: Logger },
+): Promise<Answer> {
+  const uid = oldObject?.metadata?.uid;
+  if (dryRun === true || uid === undefined) return { allowed: true };
+  try {
+    await askForRelease(ledger, { key: claimKey({ clusterId, uid }), username: userInfo.username });
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
+    logger.warn({ err: error, user: userInfo.username }, 'could not write down who deletes a claim');
+  }
+  return { allowed: true };
+}

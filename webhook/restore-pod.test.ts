@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { parsePrefix, type MacPrefix } from '../mac/mac-range.ts';
+import { restorePod } from './restore-pod.ts';
+
+const context = { namespace: 'web', prefix: parsePrefix('a4:58:0f') as MacPrefix };
+const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
+const ADDRESSES = 'mac.rock-os.io/addresses';
+const PATH = '/metadata/annotations/k8s.v1.cni.cncf.io~1networks';
+const A = 'a4:58:0f:05:00:01';
+const B = 'a4:58:0f:05:00:02';
+const stored = { [NETWORKS]: `[{"mac":"${A}","name":"blue"},{"mac":"${B}","name":"red","interface":"eth5"}]` };
+
+describe('an update of a pod', () => {
+  test.each([
+    ['in the form it was written in', 'blue,red@eth5'],
+    ['with the networks in another order', '[{"name":"red","interface":"eth5"},{"name":"blue"}]'],
+  ])('that dropped its addresses gets them back, %s', (_, networks) => {
+    const [operation] = restorePod({ [NETWORKS]: networks }, stored, context);
+    expect(operation).toMatchObject({ op: 'add', path: PATH });
+    const attachments = JSON.parse(String(operation !== undefined && 'value' in operation && operation.value)) as {
+      name: string;
+      mac: string;
+    }[];
+    expect(Object.fromEntries(attachments.map(({ name, mac }) => [name, mac]))).toEqual({ blue: A, red: B });
+  });
+
+  test('that replaced all annotations gets ours back too', () => {
+    const all = { ...stored, [ADDRESSES]: `[{"mac":"${A}"}]`, 'mac.rock-os.io/lease': 'l-1' };
+    expect(restorePod({}, all, context).map(({ path }) => path)).toEqual([
+      '/metadata/annotations/mac.rock-os.io~1addresses',
+      '/metadata/annotations/mac.rock-os.io~1lease',
+    ]);
+    expect(restorePod(undefined, all, context)).toMatchObject([{ op: 'add', path: '/metadata/annotations' }]);
+  });
+
+  test('leaves alone what was changed on purpose, what is new, and what is gone', () => {
+    const changed = '[{"name":"blue","mac":"02:00:00:00:00:01"},{"name":"green"}]';
+    expect(restorePod({ [NETWORKS]: changed }, stored, context)).toEqual([]);
+  });
+
+  test('brings no address back that was not ours', () => {
+    const foreign = { [NETWORKS]: '[{"name":"blue","mac":"02:00:00:00:00:01"}]' };
+    expect(restorePod({ [NETWORKS]: 'blue' }, foreign, context)).toEqual([]);
+  });
+
+  test('whose networks cannot be read is left to Multus to refuse', () => {
+    expect(restorePod({ [NETWORKS]: '[{' }, stored, context)).toEqual([]);
+  });
+});

@@ -1,0 +1,50 @@
+import { NETWORKS_ANNOTATION, nicNames, parseNetworks, type Attachment } from '../api/multus-networks.ts';
+import { ANNOTATIONS } from '../api/names.ts';
+import { ourMac } from '../api/nic.ts';
+import type { MacAddress } from '../mac/mac-address.ts';
+import type { MacPrefix } from '../mac/mac-range.ts';
+import type { PatchOperation } from './admission-review.ts';
+import { annotationPatch, type Annotations } from './annotation-patch.ts';
+
+/**
+ * The patch for an update of a pod that dropped addresses, as applying the pod's manifest again does: they come back from
+ * the stored pod. What the update changes on purpose stays, and an interface that is new gets nothing: the ledger is not
+ * asked, so that no update of a running pod depends on it.
+ */
+export function restorePod(
+  annotations: Annotations | undefined,
+  stored: Annotations,
+  { namespace, prefix }: { readonly namespace: string; readonly prefix: MacPrefix },
+): readonly PatchOperation[] {
+  const wanted: Record<string, string | undefined> = {};
+  const now = parseNetworks(annotations?.[NETWORKS_ANNOTATION] ?? '', namespace);
+  const before = parseNetworks(stored[NETWORKS_ANNOTATION] ?? '', namespace);
+  if (now.ok && before.ok) {
+    const macs = lostMacs(now.networks.attachments, macsByNic(before.networks.attachments, prefix));
+    if (macs.some((mac) => mac !== undefined)) wanted[NETWORKS_ANNOTATION] = now.networks.withMacs(macs);
+  }
+  for (const key of [ANNOTATIONS.addresses, ANNOTATIONS.lease]) {
+    if (annotations?.[key] === undefined && stored[key] !== undefined) wanted[key] = stored[key];
+  }
+  return annotationPatch(annotations, wanted);
+}
+
+function lostMacs(
+  attachments: readonly Attachment[],
+  carried: ReadonlyMap<string, MacAddress>,
+): readonly (MacAddress | undefined)[] {
+  const names = nicNames(attachments);
+  return attachments.map(({ mac, cniArgsMac }, index) =>
+    mac === undefined && cniArgsMac === undefined ? carried.get(names[index] ?? '') : undefined,
+  );
+}
+
+function macsByNic(attachments: readonly Attachment[], prefix: MacPrefix): ReadonlyMap<string, MacAddress> {
+  const names = nicNames(attachments);
+  return new Map(
+    attachments.flatMap(({ mac, cniArgsMac }, index): [string, MacAddress][] => {
+      const ours = ourMac(mac ?? cniArgsMac, prefix);
+      return ours === undefined ? [] : [[names[index] ?? '', ours]];
+    }),
+  );
+}
