@@ -50,6 +50,13 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
+test('a service that is still starting does not hold the process up', async () => {
+  const running = start(`say('starting'); return new Promise(() => undefined);`);
+  await running.said('starting');
+  running.signal('SIGTERM');
+  expect(await running.end()).toEqual({ code: 0, output: ['starting', 'stopped before it was up'] });
+});
+
 test('a second signal ends a service that cannot stop', async () => {
   const running = start(`say('up'); return { stop: () => new Promise(() => undefined) };`);
   await running.said('up');

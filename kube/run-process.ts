@@ -21,7 +21,12 @@ export async function runProcess(start: () => Promise<Service>, logger: Logger):
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   try {
-    const service = await start();
+    const service = await Promise.race([start(), told]);
+    if (typeof service === 'string') {
+      // What it waits for (an API server that is away, say) may never come, and nothing is in use yet.
+      logger.info({ signal: service }, 'stopped before it was up');
+      process.exit(0);
+    }
     const signal = await told;
     logger.info({ signal }, 'stopping');
     await service.stop();

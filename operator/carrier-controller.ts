@@ -1,5 +1,5 @@
 import { isAlreadyExists, isForbidden, isNotFound } from '../kube/errors.ts';
-import { keyOf } from '../kube/objects.ts';
+import { keyOf, type ObjectKey } from '../kube/objects.ts';
 import type { Result } from '../kube/controller.ts';
 import { adopt } from '../ledger/adopt.ts';
 import type { AddressRow } from '../ledger/address-row.ts';
@@ -19,7 +19,7 @@ export interface CarrierWorld {
   /** The copy of a MacAllocation, by `namespace/name`. */
   readonly allocation: (key: string) => MacAllocation | undefined;
   /** To be called when the consumer of a claim has changed in the ledger. */
-  readonly claimChanged: (claim: { readonly namespace: string; readonly name: string }) => void;
+  readonly claimChanged: (claim: ObjectKey) => void;
   /** To be called when the address that it carries is somebody else's. */
   readonly conflict: (carrier: Carrier, kind: CarrierKind, address: LiveAddress, row: AddressRow) => void;
 }
@@ -98,6 +98,7 @@ async function adoptFound(
 ): Promise<'kept' | 'contested'> {
   const { ledger, actor, logger } = context;
   const { mac, owner } = carried;
+  if (!(await isStillThere(carried, context))) return 'kept';
   const item = { mac, key: liveKey(carried), owner, requester: actor, reason: 'seen on a live object' };
   const [adopted] = await adopt(ledger, [item], actor);
   const row = await findByMac(ledger, mac);
@@ -126,6 +127,14 @@ async function mirrorAndBind(
   await writeStatus(mirror, status, context.client);
 }
 
+/**
+ * Before something that was given up is taken again: each kind has a watch of its own, and the news that an object is gone
+ * may come after the news that its mirror is. To adopt for the dead would be undone, but it would be in the audit.
+ */
+function isStillThere({ kind, owner, mac }: Carried, { client }: OperatorContext): Promise<boolean> {
+  return kind.stillCarries({ ...owner, mac }, client);
+}
+
 /** Hands the address over from the question of the admission to the stored object. Answers its generation. */
 async function bindAddress(
   carried: Carried,
@@ -145,17 +154,19 @@ async function consume(
   carried: Carried,
   row: AddressRow,
   world: CarrierWorld,
-  { ledger, actor, logger }: OperatorContext,
+  context: OperatorContext,
 ): Promise<'kept' | 'contested'> {
+  const { ledger, actor, logger } = context;
   const key = liveKey(carried);
   const { kind, name, uid, nic } = carried.owner;
   if (row.consumer?.key !== key || row.consumer.expiresAt !== undefined) {
+    if (!(await isStillThere(carried, context))) return 'kept';
     const item = { claimKey: row.key, expected: row.consumer?.key, key, kind, name, uid, nic };
     const [taken] = await takeConsumer(ledger, [item], { actor });
     if (taken?.outcome !== 'taken') return 'contested';
     logger.info({ ...describe(carried), claim: row.owner?.name }, 'claim is used');
   }
-  world.claimChanged({ namespace: row.owner?.namespace ?? '', name: row.owner?.name ?? '' });
+  if (row.owner !== undefined) world.claimChanged(row.owner);
   return 'kept';
 }
 
@@ -173,12 +184,17 @@ async function ensureMirror(
     return await client.create(macAllocations, newMirror(subject));
   } catch (error) {
     if (isAlreadyExists(error)) return asMirrorOf(subject, await client.get(macAllocations, key));
-    if (isForbidden(error) || isNotFound(error)) {
+    if (isNotFound(error) || isNamespaceTerminating(error)) {
       logger.info({ ...key, carrier: subject.carrier.metadata.name }, 'no mirror: its namespace is being deleted');
       return undefined;
     }
     throw error;
   }
+}
+
+/** Any other refusal (a quota, a policy) is no end of the namespace: it is retried, and stays visible in the log. */
+function isNamespaceTerminating(error: unknown): boolean {
+  return isForbidden(error) && (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
 }
 
 /** An object of that name that somebody else made is left alone. */

@@ -19,6 +19,7 @@ import { claimItem } from './assert-live.ts';
 import { currentConsumer } from './claim-consumer.ts';
 import { judgeBlocked, judgeExpiry, judgeOutcome, statusAfter, type Held, type Verdict } from './claim-status.ts';
 import type { OperatorContext } from './context.ts';
+import { readIfThere } from './read-live.ts';
 import { recordReady } from './record-ready.ts';
 import { releaseHolder } from './release-holder.ts';
 import { macAllocations, type MacAllocation } from './resources.ts';
@@ -67,6 +68,8 @@ async function allocate(claim: MacAllocation, context: OperatorContext): Promise
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
     await publish(claim, { ready: false, reason: 'LedgerUnavailable', message: error.message }, {}, context);
+    // A value that the ledger does not take stays one: the spec is immutable, so only a new claim helps.
+    if (error.code === 'BAD_REQUEST') return undefined;
     throw error;
   }
   const verdict = judgeOutcome(outcome, pool, requestedMac);
@@ -152,12 +155,16 @@ async function renewed(
  * or the ledger forgot it, or somebody released it by force: then the claim, which is still there, takes it again.
  */
 async function recall(claim: MacAllocation, context: OperatorContext): Promise<Result> {
-  const { ledger, clusterId, actor, logger } = context;
+  const { ledger, actor, logger } = context;
   const [item] = claimItem(claim, 'its claim is still there', context);
   if (item === undefined) return undefined;
   const row = await findByMac(ledger, item.mac);
-  const isSpent = row?.key === claimKey({ clusterId, uid: claim.metadata.uid }) && row.reason === EXPIRED;
+  const isSpent = row?.key === item.key && row.reason === EXPIRED;
   if (isSpent && ttlOf(claim) !== undefined) return await endExpired(claim, context);
+  // Our copy may be older than its end.
+  const { namespace, name, uid } = claim.metadata;
+  const live = await readIfThere(macAllocations, { namespace, name }, context.client);
+  if (live?.metadata.uid !== uid || live.metadata.deletionTimestamp !== undefined) return undefined;
   const [answer] = await adopt(ledger, [item], actor);
   const outcome = answer?.outcome;
   logger.warn({ claim: keyOf(claim), mac: item.mac, outcome }, 'the ledger did not know the address of a claim');

@@ -45,7 +45,8 @@ export function newMirror(subject: MirrorSubject): NewObject {
   const spec: MacAllocationSpec = {
     pool: subject.pool,
     requestedMac: subject.mac,
-    requester: { username: subject.requester },
+    // The field's bound; the ledger has the whole name.
+    requester: { username: subject.requester.slice(0, 256) },
     consumerRef,
   };
   return {

@@ -5,7 +5,15 @@ import { READY_REASONS } from '../api/mac-allocation.ts';
 const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
 
 const POOL_REASONS = [
-  ...['Defined', 'Paused', 'DefinitionConflict', 'RangeOverlaps', 'OutsidePrefix', 'DeletionBlocked'],
+  ...[
+    'Defined',
+    'Paused',
+    'DefinitionConflict',
+    'RangeOverlaps',
+    'OutsidePrefix',
+    'InvalidDefinition',
+    'DeletionBlocked',
+  ],
   ...['Open', 'LedgerUnavailable', 'Recovering', 'ReadOnly', 'NotDurable'],
   ...['TooMany', 'PassesMissing', 'StillHeld', 'Approved', 'Usual', 'NothingToRelease'],
 ];

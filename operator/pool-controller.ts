@@ -17,6 +17,7 @@ import {
   type DefineOutcome,
   type Pool,
 } from '../ledger/pools.ts';
+import { isLedgerError } from '../ledger/errors.ts';
 import { mac } from '../mac/mac-address.ts';
 import type { OperatorContext } from './context.ts';
 import { macPools, type MacPool } from './resources.ts';
@@ -69,8 +70,17 @@ export async function reconcilePool(pool: MacPool, context: OperatorContext): Pr
     return undefined;
   }
   const wanted = definitionOf(pool);
-  let outcome = await definePool(ledger, wanted, actor);
-  if (outcome === 'conflict') outcome = await settle(wanted, context);
+  let outcome: DefineOutcome;
+  try {
+    outcome = await definePool(ledger, wanted, actor);
+    if (outcome === 'conflict') outcome = await settle(wanted, context);
+  } catch (error) {
+    if (!isLedgerError(error) || error.code !== 'BAD_REQUEST') throw error;
+    const observedGeneration = pool.metadata.generation;
+    const refused = { type: 'Ready', status: 'False', reason: 'InvalidDefinition', message: error.message } as const;
+    await publish(pool, { ...refused, observedGeneration }, context);
+    return undefined;
+  }
   if (outcome === 'defined' || outcome === 'unchanged') {
     await pausePool(ledger, wanted.name, pool.spec.paused === true, actor);
   }

@@ -67,9 +67,19 @@ async function planFor(
   }
 }
 
+/**
+ * Interfaces of one object for which the ledger is asked. More is a mistake or an attack: each would hold an address while
+ * the others are asked for, and a refusal would send them all through the reuse delay.
+ */
+const MOST_INTERFACES = 64;
+
 async function answer(plan: Plan, incoming: Incoming, admission: WorkloadAdmission): Promise<Answer> {
   const { request, object, namespace, kind } = incoming;
   const { nics, warnings } = plan;
+  if (nics.length > MOST_INTERFACES) {
+    const count = `${String(nics.length)} interfaces of this object want an address`;
+    return { allowed: false, refusal: malformed(`${count}; ${String(MOST_INTERFACES)} is the most.\nAsk for fewer.`) };
+  }
   if (request.dryRun === true) {
     const told = nics.length === 0 ? warnings : [...warnings, 'rock-mac: a dry run hands out no addresses'];
     return { allowed: true, patch: plan.patch([], undefined), warnings: told };

@@ -59,6 +59,23 @@ describe('certificates of the webhook', () => {
     expect(steps).toEqual(['new-authority', 'new-leaf']);
   });
 
+  test.each([
+    ['the authority', 'authorityKey', ['new-authority', 'new-leaf']],
+    ['the serving certificate', 'leafKey', ['new-leaf']],
+  ] as const)('heal when the key of %s is junk, or that of another', async (_, field, wanted) => {
+    const good = await settle(NOTHING, START);
+    const other = await makeAuthority(START, DAY);
+    for (const key of ['junk', other.key]) {
+      const steps: string[] = [];
+      // Past the wait between a new authority and its first certificate.
+      const broken = { ...good, [field]: key };
+      const healed = await settle(broken, START + 1, steps);
+      const settled = await settle(healed, START + DAY, steps);
+      expect(steps).toEqual(wanted);
+      expect(trusts(settled.bundle, settled.leaf)).toBe(true);
+    }
+  });
+
   test('change their authority so that both the reader of the old bundle and of the new one trust what is served', async () => {
     let stored = await settle(NOTHING, START);
     const seen = new Set<string>();

@@ -1,4 +1,4 @@
-import { isSignedBy, makeAuthority, makeLeaf, readCertificate, splitBundle } from './certificates.ts';
+import { isSignedBy, keyMatches, makeAuthority, makeLeaf, readCertificate, splitBundle } from './certificates.ts';
 
 /** What the Secret holds. All texts are PEM; an empty text is something that is not there yet. */
 export interface StoredCertificates {
@@ -68,6 +68,7 @@ function problemOf(certificate: string | undefined, key: string, now: number, li
   if (certificate === undefined || certificate === '' || key === '') return 'is missing';
   const facts = readCertificate(certificate);
   if (facts === undefined) return 'cannot be read';
+  if (!keyMatches(certificate, key)) return 'has a key that is not its own';
   if (facts.notAfter <= now) return 'has expired';
   if (facts.notAfter - now < lifetimeMs / 3) return 'expires soon';
   return undefined;

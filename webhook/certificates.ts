@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { X509Certificate, type webcrypto } from 'node:crypto';
+import { createPrivateKey, X509Certificate, type webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 /** A certificate and its private key, both in PEM. */
@@ -80,6 +80,15 @@ export function readCertificate(pem: string): CertificateFacts | undefined {
     };
   } catch {
     return undefined;
+  }
+}
+
+/** Whether the private key is one, and belongs to this certificate. */
+export function keyMatches(certificatePem: string, keyPem: string): boolean {
+  try {
+    return new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(keyPem));
+  } catch {
+    return false;
   }
 }
 

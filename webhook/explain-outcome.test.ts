@@ -26,7 +26,12 @@ const table: readonly (readonly [RefusedAnswer, number, string, RegExp])[] = [
   [{ outcome: 'not_adopted' }, 503, 'ServiceUnavailable', /may not allocate yet.*\nTry again/],
   [{ outcome: 'pending_cap' }, 503, 'ServiceUnavailable', /never stored\.\nTry again in two minutes/],
   [{ outcome: 'not_open', why: 'recovering' }, 503, 'ServiceUnavailable', /\(recovering\)\.\nTry again/],
-  [{ outcome: 'ledger_error', message: 'The ledger is away.' }, 503, 'ServiceUnavailable', /is away\.\nTry again/],
+  [
+    { outcome: 'ledger_error', message: 'The ledger is away.', badRequest: false },
+    503,
+    'ServiceUnavailable',
+    /is away\.\nTry again/,
+  ],
   [{ outcome: 'retry' }, 503, 'ServiceUnavailable', /still searching its pool\.\nTry again/],
 ];
 

@@ -5,7 +5,8 @@ import type { PlannedNic } from './plan.ts';
 import { forbidden, malformed, taken, unavailable } from './refusals.ts';
 
 /** What the ledger said, or that it could not be asked. */
-export type LedgerAnswer = AllocationOutcome | { readonly outcome: 'ledger_error'; readonly message: string };
+export type LedgerAnswer =
+  AllocationOutcome | { readonly outcome: 'ledger_error'; readonly message: string; readonly badRequest: boolean };
 
 /** All answers that are no address. */
 export type RefusedAnswer = Exclude<LedgerAnswer, HeldAnswer>;
@@ -62,6 +63,8 @@ export function explainOutcome(outcome: RefusedAnswer, circumstances: Circumstan
     case 'not_open':
       return closed(outcome.why);
     case 'ledger_error':
+      // A value that the ledger will never take: to try again, as a 503 says, would not help.
+      if (outcome.badRequest) return malformed(outcome.message);
       return unavailable(`${outcome.message}\nTry again; nothing was handed out that is not given back.`);
     case 'retry':
       return unavailable('The ledger was still searching its pool.\nTry again.');

@@ -1,5 +1,5 @@
 import { ANNOTATIONS, OPERATOR_SERVICE_ACCOUNT } from '../api/names.ts';
-import { NETWORKS_ANNOTATION } from '../api/multus-networks.ts';
+import { DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION } from '../api/multus-networks.ts';
 
 /** A condition in CEL that the API server judges before it calls us. All of an entry's must hold. */
 export interface MatchCondition {
@@ -38,7 +38,7 @@ const podConditions: readonly MatchCondition[] = [
   { name: 'not-a-virt-launcher-pod', expression: `!${hasOwner('VirtualMachineInstance')}` },
   {
     name: 'pod-update-changes-its-networks',
-    expression: `oldObject == null || ${annotation('object', NETWORKS_ANNOTATION)} != ${annotation('oldObject', NETWORKS_ANNOTATION)}`,
+    expression: `oldObject == null || ${[NETWORKS_ANNOTATION, DEFAULT_NETWORK_ANNOTATION].map(changes).join(' || ')}`,
   },
 ];
 
@@ -100,6 +100,10 @@ function onlyFor(resource: string, conditions: readonly MatchCondition[]): reado
 
 function annotation(object: 'object' | 'oldObject', key: string): string {
   return `${object}.metadata.?annotations[?'${key}'].orValue('')`;
+}
+
+function changes(key: string): string {
+  return `${annotation('object', key)} != ${annotation('oldObject', key)}`;
 }
 
 function hasOwner(kind: string): string {

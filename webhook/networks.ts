@@ -43,8 +43,14 @@ export function watchNetworks({ client, logger }: { readonly client: KubeClient;
   copy.start();
 
   async function support(name: string): Promise<NetworkSupport> {
-    const found = await cachedGet(copy, client, definitions, parseKey(name));
-    return found === undefined ? 'missing' : macSupport(found.spec?.config);
+    try {
+      const found = await cachedGet(copy, client, definitions, parseKey(name));
+      return found === undefined ? 'missing' : macSupport(found.spec?.config);
+    } catch (error) {
+      // A pod that gets an address on trust is better than one that is refused because of a slow read.
+      logger.warn({ err: error, network: name }, 'could not read a network');
+      return 'unknown';
+    }
   }
 
   return {

@@ -160,7 +160,7 @@ function requestFor(
     state: 'pending',
     owner,
     requester: requester.username,
-    actor: requester.username,
+    actor: 'rock-mac-webhook',
     reason: 'admission',
   };
 }
@@ -185,7 +185,7 @@ async function take(
     const taking = takeConsumer(
       by.ledger,
       items.map(({ item }) => item),
-      { leaseSeconds: by.leaseSeconds, actor: subject.requester.username },
+      { leaseSeconds: by.leaseSeconds, actor: 'rock-mac-webhook' },
     );
     const outcomes = await within(taking, until - Date.now());
     for (const [index, outcome] of outcomes.entries()) {
@@ -217,7 +217,8 @@ async function answerOf(asking: () => Promise<LedgerAnswer>): Promise<LedgerAnsw
   try {
     return await asking();
   } catch (error) {
-    if (error instanceof LedgerError) return { outcome: 'ledger_error', message: error.message };
+    if (error instanceof LedgerError)
+      return { outcome: 'ledger_error', message: error.message, badRequest: error.code === 'BAD_REQUEST' };
     throw error;
   }
 }

@@ -33,6 +33,17 @@ describe('an update of a pod', () => {
     expect(restorePod(undefined, all, context)).toMatchObject([{ op: 'add', path: '/metadata/annotations' }]);
   });
 
+  test('gets back that of the network in the place of the cluster’s', () => {
+    const key = 'v1.multus-cni.io/default-network';
+    expect(restorePod({ [key]: 'own' }, { [key]: `[{"name":"own","mac":"${A}"}]` }, context)).toEqual([
+      {
+        op: 'add',
+        path: '/metadata/annotations/v1.multus-cni.io~1default-network',
+        value: `[{"name":"own","mac":"${A}"}]`,
+      },
+    ]);
+  });
+
   test('leaves alone what was changed on purpose, what is new, and what is gone', () => {
     const changed = '[{"name":"blue","mac":"02:00:00:00:00:01"},{"name":"green"}]';
     expect(restorePod({ [NETWORKS]: changed }, stored, context)).toEqual([]);

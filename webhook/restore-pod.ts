@@ -1,4 +1,11 @@
-import { NETWORKS_ANNOTATION, nicNames, parseNetworks, type Attachment } from '../api/multus-networks.ts';
+import {
+  DEFAULT_NETWORK_ANNOTATION,
+  DEFAULT_NETWORK_NAMESPACE,
+  NETWORKS_ANNOTATION,
+  nicNames,
+  parseNetworks,
+  type Attachment,
+} from '../api/multus-networks.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import { ourMac } from '../api/nic.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
@@ -17,11 +24,15 @@ export function restorePod(
   { namespace, prefix }: { readonly namespace: string; readonly prefix: MacPrefix },
 ): readonly PatchOperation[] {
   const wanted: Record<string, string | undefined> = {};
-  const now = parseNetworks(annotations?.[NETWORKS_ANNOTATION] ?? '', namespace);
-  const before = parseNetworks(stored[NETWORKS_ANNOTATION] ?? '', namespace);
-  if (now.ok && before.ok) {
+  for (const [key, home] of [
+    [NETWORKS_ANNOTATION, namespace],
+    [DEFAULT_NETWORK_ANNOTATION, DEFAULT_NETWORK_NAMESPACE],
+  ] as const) {
+    const now = parseNetworks(annotations?.[key] ?? '', home);
+    const before = parseNetworks(stored[key] ?? '', home);
+    if (!now.ok || !before.ok) continue;
     const macs = lostMacs(now.networks.attachments, macsByNic(before.networks.attachments, prefix));
-    if (macs.some((mac) => mac !== undefined)) wanted[NETWORKS_ANNOTATION] = now.networks.withMacs(macs);
+    if (macs.some((mac) => mac !== undefined)) wanted[key] = now.networks.withMacs(macs);
   }
   for (const key of [ANNOTATIONS.addresses, ANNOTATIONS.lease]) {
     if (annotations?.[key] === undefined && stored[key] !== undefined) wanted[key] = stored[key];

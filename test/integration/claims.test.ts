@@ -209,6 +209,16 @@ describe('a pool', () => {
     ]);
   });
 
+  test('whose periods the ledger does not take is never Ready, and says why', async () => {
+    const { plane } = installed();
+    await pool('hasty', { first: 'a4:58:0f:40:00:00', last: 'a4:58:0f:40:00:0f', reuseDelay: '1s' });
+    await plane.kubectl([
+      ...['wait', '--for=jsonpath={.status.conditions[0].reason}=InvalidDefinition'],
+      ...['macpool/hasty', '--timeout=10s'],
+    ]);
+    await plane.kubectl(['delete', 'macpool', 'hasty', '--wait=false']);
+  });
+
   test('may grow at its end, and then has more to give', async () => {
     const { plane } = installed();
     await pool('small', { first: 'a4:58:0f:30:00:00', last: 'a4:58:0f:30:00:00' });

@@ -59,6 +59,21 @@ describe('bad input is refused with its cause and the next step, and nothing is 
     expect(await held()).toEqual(before);
   });
 
+  test('more networks than one pod may ask for', async () => {
+    const before = await held();
+    const networks = JSON.stringify(Array.from({ length: 65 }, (_, index) => ({ name: `n${String(index)}` })));
+    expect(await refusalOf(aPod('greedy', { networks }))).toMatch(/65 interfaces.*64 is the most/s);
+    expect(await held()).toEqual(before);
+  });
+
+  test('but never a name: a user of 1,000 characters gets an address like any other', async () => {
+    const { plane } = installed();
+    await plane.kubectl(['create', '--as', 'u'.repeat(1_000), '--as-group', 'system:masters', '-f', '-'], {
+      input: aPod('long', { networks: '[{"name":"blue"}]' }),
+    });
+    expect(await addressesOf(plane, 'long')).toHaveLength(1);
+  });
+
   test('one good network beside a bad one gives back what it got', async () => {
     const before = await held();
     const networks = '[{"name":"good"},{"name":"bad","mac":"a4:58:0f:77:00:00"}]';

@@ -175,6 +175,10 @@ const REACHING: readonly Case[] = [
   ['a pod whose networks are taken away', updates(pods, 'labelled', 'stored', annotated({ [NETWORKS]: null }))],
   ['a pod that asked and whose networks change', updates(pods, 'plain', 'stored', annotated({ [NETWORKS]: 'red' }))],
   [
+    'a pod whose network in the place of the cluster’s changes',
+    updates(pods, 'labelled', 'stored', annotated({ 'v1.multus-cni.io/default-network': 'own' })),
+  ],
+  [
     'a pod from which the request and the addresses are taken at once',
     updates(pods, 'plain', 'stored', annotated({ [NETWORKS]: 'blue', [INJECT]: null })),
   ],
