@@ -33,6 +33,10 @@ mutants: $(INSTALLED) ## break the ledger's code on purpose, one way after the o
 bench-ledger: $(INSTALLED) ## measure the ledger, and write the table into docs/benchmarks.md
 	@node test/bench/ledger.ts
 
+.PHONY: bench-webhook
+bench-webhook: $(INSTALLED) ## measure pod creates with the webhook, with one that does nothing, and with none
+	@node test/bench/webhook.ts
+
 .PHONY: lint
 lint: $(INSTALLED) ## look for mistakes, wrong imports between rooms, bad format and dead code
 	@npm run --silent lint
