@@ -35,7 +35,9 @@ const report = z.object({
 const wanted = process.argv.slice(2);
 const tallies = wanted.map((name) => {
   console.log(`\n== ${name}`);
-  return VITEST_PROJECTS.includes(name) ? runVitest(name) : runCommand(name);
+  // `fault=crashes,ledger-` runs the files of a project whose paths hold one of these.
+  const [project = '', parts = ''] = name.split('=');
+  return VITEST_PROJECTS.includes(project) ? runVitest(project, parts.split(',').filter(Boolean)) : runCommand(name);
 });
 const { passed, failed, skipped } = addTallies(tallies);
 for (const name of skipped) console.log(`skipped: ${name}`);
@@ -50,7 +52,7 @@ function runCommand(name: string): Tally {
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
 }
 
-function runVitest(project: string): Tally {
+function runVitest(project: string, parts: readonly string[]): Tally {
   const folder = mkdtempSync(path.join(tmpdir(), 'rock-mac-test-'));
   try {
     const file = path.join(folder, 'report.json');
@@ -61,6 +63,7 @@ function runVitest(project: string): Tally {
       '--reporter=default',
       '--reporter=json',
       `--outputFile=${file}`,
+      ...parts,
     ]);
     const { numPassedTests, numFailedTests, testResults } = report.parse(JSON.parse(readFileSync(file, 'utf8')));
     const all = testResults.flatMap(({ assertionResults }) => assertionResults);
