@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { WEBHOOK_SECRET } from '../api/names.ts';
+import { keepServing, tlsOf } from '../kube/called-server.ts';
+import { createCertificateKeeper } from '../kube/certificate-keeper.ts';
+import type { KeyPair } from '../kube/certificates.ts';
 import { createKubeClient } from '../kube/client.ts';
 import { systemClock } from '../kube/clock.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
@@ -13,15 +16,14 @@ import { createAllocator } from '../ledger/allocator.ts';
 import { openLedger, type LedgerPool } from '../ledger/connect.ts';
 import { release } from '../ledger/release.ts';
 import { admitWorkload, type WorkloadAdmission } from './admit-workload.ts';
-import { createCertificateKeeper } from './certificate-keeper.ts';
 import { findNamedClaim } from './claims.ts';
-import type { KeyPair } from './certificates.ts';
 import type { WebhookConfig } from './config.ts';
 import { createExplainer } from './explainer.ts';
 import { createWebhookMetrics } from './metrics.ts';
 import { watchNamespacePools } from './namespace-pools.ts';
 import { watchNetworks } from './networks.ts';
 import type { Held } from './obtain.ts';
+import { publishAuthority } from './publish-authority.ts';
 import { recordRelease } from './record-release.ts';
 import { createWebhookServer } from './server.ts';
 import { stampRequester } from './stamp-requester.ts';
@@ -32,9 +34,6 @@ const LEASE_SECONDS = 120;
 
 /** What the ledger may take of the API server's 5 s. */
 const LEDGER_BUDGET_MS = 3_000;
-
-/** How soon a certificate that another replica made is served here. Far below the time for which both are trusted. */
-const CERTIFICATE_LOOK_MS = 10_000;
 
 export interface WebhookService extends Service {
   /** Where it listens, for whoever let it take free ports. */
@@ -73,6 +72,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     namespace: config.ROCK_MAC_NAMESPACE,
     secretName: WEBHOOK_SECRET,
     dnsNames: dnsNamesOf(config),
+    publish: (bundle) => publishAuthority(bundle, { client, logger }),
     logger,
     now: Date.now,
   });
@@ -80,7 +80,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const started = { logger, clock: systemClock, signal: stopping.signal };
   const clusterId = await retryForever('read the uid of kube-system', () => readClusterId(client), started);
   waitingFor.delete('the cluster');
-  let leaf = await retryForever('make a certificate', () => keeper.look(), started);
+  const leaf = await retryForever('make a certificate', () => keeper.look(), started);
   const pools = watchNamespacePools({ client, defaultPool: config.ROCK_MAC_WORKLOAD_POOL, logger });
   const networks = watchNetworks({ client, logger });
   const admission: WorkloadAdmission = {
@@ -118,28 +118,10 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const { port } = server.https.address() as AddressInfo;
   logger.info({ port, healthPort: health.port, clusterId }, 'the webhook answers');
 
-  const keeping = keepCertificate(async () => {
-    const next = await keeper.look();
-    if (next.certificate !== leaf.certificate) serve(next);
-  });
-
-  function serve(next: KeyPair): void {
-    server.https.setSecureContext({ cert: next.certificate, key: next.key, minVersion: 'TLSv1.2' });
-    leaf = next;
-    logger.info('serving a new certificate');
-  }
-
-  async function keepCertificate(look: () => Promise<void>): Promise<void> {
-    for (;;) {
-      await sleep(CERTIFICATE_LOOK_MS, systemClock, stopping.signal);
-      if (stopping.signal.aborted) return;
-      try {
-        await look();
-      } catch (error) {
-        logger.warn({ err: error }, 'could not look after the certificate, trying again');
-      }
-    }
-  }
+  const serve = (next: KeyPair) => {
+    server.https.setSecureContext(tlsOf(next));
+  };
+  const keeping = keepServing(serve, { keeper, leaf, ...started });
 
   return {
     port,

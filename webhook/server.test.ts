@@ -6,9 +6,10 @@ import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { listen } from '../kube/health-server.ts';
-import { makeAuthority, makeLeaf } from './certificates.ts';
+import type { CalledServer } from '../kube/called-server.ts';
+import { makeAuthority, makeLeaf } from '../kube/certificates.ts';
 import { createWebhookMetrics } from './metrics.ts';
-import { createWebhookServer, type Admit, type WebhookServer } from './server.ts';
+import { createWebhookServer, type Admit } from './server.ts';
 
 const NAME = 'rock-mac-webhook.rock-mac-system.svc';
 const PATH = '/admit/pods';
@@ -18,7 +19,7 @@ afterEach(() => {
 });
 
 interface Running {
-  readonly server: WebhookServer;
+  readonly server: CalledServer;
   readonly port: number;
   readonly post: (body: string, options?: { path?: string; contentType?: string }) => Promise<Reply>;
 }

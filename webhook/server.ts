@@ -1,20 +1,13 @@
-import { createServer, type Server } from 'node:https';
-import type { Socket } from 'node:net';
 import express, { type ErrorRequestHandler, type Express } from 'express';
 import type { Logger } from 'pino';
+import { createCalledServer, tlsOf, type CalledServer } from '../kube/called-server.ts';
+import type { KeyPair } from '../kube/certificates.ts';
 import { formatReview, parseReview, type AdmissionRequest, type Answer } from './admission-review.ts';
-import type { KeyPair } from './certificates.ts';
 import type { WebhookMetrics } from './metrics.ts';
 import { unavailable } from './refusals.ts';
 
 /** The largest review: two objects of etcd's 3 MiB (as JSON) and what stands around them. */
 const LONGEST_BODY = '7mb';
-
-/**
- * The API server keeps idle connections for 90 s and does not repeat a POST whose connection was closed under it, so the
- * server must be the one that waits longer. Node's own default is 5 s.
- */
-const KEEP_ALIVE_MS = 120_000;
 
 /** Answers one review. Rejecting is allowed: it becomes a refusal that can be tried again. */
 export type Admit = (request: AdmissionRequest) => Promise<Answer>;
@@ -28,72 +21,14 @@ export interface WebhookServerOptions {
   readonly draining: () => boolean;
 }
 
-export interface WebhookServer {
-  readonly https: Server;
-  /**
-   * Takes no new connections and resolves when the last request has its answer. What is open besides is cut then: Node
-   * would wait minutes for a connection that was opened and never used, and Go's client opens some.
-   */
-  readonly close: () => Promise<void>;
+export function createWebhookServer(options: WebhookServerOptions, leaf: KeyPair): CalledServer {
+  return createCalledServer(tlsOf(leaf), createApp(options));
 }
 
-/** For the last answer to leave the buffers of TLS. */
-const FLUSH_MS = 100;
-
-export function createWebhookServer(options: WebhookServerOptions, leaf: KeyPair): WebhookServer {
-  const sockets = new Set<Socket>();
-  let inFlight = 0;
-  let closing = false;
-  const cutUnused = (): void => {
-    if (!closing || inFlight > 0) return;
-    setTimeout(() => {
-      // One more may have come meanwhile on a connection that was kept; its end calls this again.
-      if (inFlight > 0) return;
-      for (const socket of sockets) socket.destroy();
-    }, FLUSH_MS);
-  };
-  const app = createApp(options, {
-    began: () => {
-      inFlight++;
-    },
-    ended: () => {
-      inFlight--;
-      cutUnused();
-    },
-  });
-  const https = createServer({ cert: leaf.certificate, key: leaf.key, minVersion: 'TLSv1.2' }, app);
-  https.keepAliveTimeout = KEEP_ALIVE_MS;
-  // Must be longer than the keep-alive, or Node cuts a connection that waits for its next request.
-  https.headersTimeout = KEEP_ALIVE_MS + 5_000;
-  // The raw sockets, of which some never begin to speak TLS.
-  https.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  return {
-    https,
-    close: () =>
-      new Promise((resolve) => {
-        closing = true;
-        https.close(() => {
-          resolve();
-        });
-        cutUnused();
-      }),
-  };
-}
-
-interface RequestHooks {
-  readonly began: () => void;
-  readonly ended: () => void;
-}
-
-function createApp({ entries, logger, metrics, draining }: WebhookServerOptions, hooks: RequestHooks): Express {
+function createApp({ entries, logger, metrics, draining }: WebhookServerOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use((_request, response, next) => {
-    hooks.began();
-    response.once('close', hooks.ended);
     if (draining()) response.set('Connection', 'close');
     next();
   });

@@ -10,7 +10,7 @@ import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { definePool } from '../../ledger/pools.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { makeAuthority, makeLeaf } from '../../webhook/certificates.ts';
+import { makeAuthority, makeLeaf } from '../../kube/certificates.ts';
 import { claimPort } from '../ground/claim.ts';
 import { eventually } from '../ground/eventually.ts';
 import { startGround, type Ground } from '../ground/ground.ts';

@@ -29,7 +29,7 @@ function trusts(bundle: string, leaf: string): boolean {
   return splitBundle(bundle).some((authority) => isSignedBy(leaf, authority));
 }
 
-describe('certificates of the webhook', () => {
+describe('certificates of a server', () => {
   test('are made from nothing: an authority, and a leaf for the name of the Service', async () => {
     const steps: string[] = [];
     const stored = await settle(NOTHING, START, steps);

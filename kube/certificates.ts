@@ -19,7 +19,7 @@ export async function makeAuthority(now: number, lifetimeMs: number): Promise<Ke
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
-    name: 'CN=rock-mac webhook CA',
+    name: 'CN=rock-mac CA',
     notBefore: new Date(now - CLOCK_SKEW_MS),
     notAfter: new Date(now + lifetimeMs),
     signingAlgorithm: ALGORITHM,

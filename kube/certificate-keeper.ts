@@ -1,14 +1,3 @@
-import { WEBHOOK_CONFIGURATION } from '../api/names.ts';
-import type { KubeClient } from '../kube/client.ts';
-import {
-  mutatingWebhookConfigurations,
-  secrets,
-  validatingWebhookConfigurations,
-  type Secret,
-  type WebhookConfiguration,
-} from '../kube/core-resources.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../kube/errors.ts';
-import type { Resource } from '../kube/resource.ts';
 import type { Logger } from 'pino';
 import {
   CERTIFICATE_PERIODS,
@@ -18,12 +7,17 @@ import {
   type StoredCertificates,
 } from './certificate-plan.ts';
 import type { KeyPair } from './certificates.ts';
+import type { KubeClient } from './client.ts';
+import { secrets, type Secret } from './core-resources.ts';
+import { isAlreadyExists, isConflict, isNotFound } from './errors.ts';
 
 export interface CertificateKeeperOptions {
   readonly client: KubeClient;
   readonly namespace: string;
   readonly secretName: string;
   readonly dnsNames: readonly string[];
+  /** Tells the API server which authorities to trust, wherever it looks for them. Called at every look. */
+  readonly publish: (bundle: string) => Promise<void>;
   readonly logger: Logger;
   readonly now: () => number;
   readonly periods?: CertificatePeriods;
@@ -39,7 +33,8 @@ export interface CertificateKeeper {
 }
 
 export function createCertificateKeeper(options: CertificateKeeperOptions): CertificateKeeper {
-  const { client, namespace, secretName: name, dnsNames, logger, now, periods = CERTIFICATE_PERIODS } = options;
+  const { client, namespace, secretName: name, dnsNames, publish, logger, now } = options;
+  const { periods = CERTIFICATE_PERIODS } = options;
 
   async function read(): Promise<Secret | undefined> {
     try {
@@ -62,48 +57,6 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
       if (isConflict(error) || isAlreadyExists(error)) return undefined;
       throw error;
     }
-  }
-
-  async function readConfiguration(
-    resource: Resource<WebhookConfiguration>,
-  ): Promise<WebhookConfiguration | undefined> {
-    try {
-      return await client.get(resource, { name: WEBHOOK_CONFIGURATION });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  }
-
-  async function publish(bundle: string): Promise<void> {
-    await publishInto(mutatingWebhookConfigurations, bundle);
-    await publishInto(validatingWebhookConfigurations, bundle);
-  }
-
-  async function publishInto(resource: Resource<WebhookConfiguration>, bundle: string): Promise<void> {
-    const caBundle = Buffer.from(bundle).toString('base64');
-    const configuration = await readConfiguration(resource);
-    if (configuration === undefined) {
-      logger.warn({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'nothing to publish the authority into');
-      return;
-    }
-    const { resourceVersion } = configuration.metadata;
-    const stale = configuration.webhooks.flatMap((webhook, index) =>
-      webhook.clientConfig.caBundle === caBundle ? [] : [`/webhooks/${String(index)}/clientConfig/caBundle`],
-    );
-    if (stale.length === 0) return;
-    await client.patch(
-      resource,
-      { name: WEBHOOK_CONFIGURATION },
-      {
-        type: 'json',
-        body: [
-          { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
-          ...stale.map((path) => ({ op: 'add' as const, path, value: caBundle })),
-        ],
-      },
-    );
-    logger.info({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'published the certificate authority');
   }
 
   return {
