@@ -1,7 +1,7 @@
 /**
  * Runs checks one after the other and closes with one plain line, `N passed, N failed, N skipped`: the true sums over all
- * of them. A check that is no test runner (lint, types, generated files) counts as one. What was skipped is named above
- * the line, with its reason. Exits non-zero when anything failed or nothing ran.
+ * of them. A check that is no test runner (lint, types, generated files) counts as one. What was skipped or failed is
+ * named above the line, with its reason. Exits non-zero when anything failed or nothing ran.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -27,7 +27,10 @@ const report = z.object({
     z.object({
       name: z.string(),
       status: z.string(),
-      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+      message: z.string().optional(),
+      assertionResults: z.array(
+        z.object({ fullName: z.string(), status: z.string(), failureMessages: z.array(z.string()).nullish() }),
+      ),
     }),
   ),
 });
@@ -39,8 +42,9 @@ const tallies = wanted.map((name) => {
   const [project = '', parts = ''] = name.split('=');
   return VITEST_PROJECTS.includes(project) ? runVitest(project, parts.split(',').filter(Boolean)) : runCommand(name);
 });
-const { passed, failed, skipped } = addTallies(tallies);
+const { passed, failed, failures, skipped } = addTallies(tallies);
 for (const name of skipped) console.log(`skipped: ${name}`);
+for (const name of failures) console.log(`failed: ${name}`);
 if (failed > 0 || passed === 0) process.exitCode = 1;
 console.log(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped`);
 
@@ -49,7 +53,7 @@ function runCommand(name: string): Tally {
   if (program === undefined) throw new Error(`there is no check ${name}`);
   const ok = run(program, args);
   console.log(ok ? 'ok' : `${name} failed`);
-  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: [] };
+  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, failures: ok ? [] : [name], skipped: [] };
 }
 
 function runVitest(project: string, parts: readonly string[]): Tally {
@@ -67,15 +71,26 @@ function runVitest(project: string, parts: readonly string[]): Tally {
     ]);
     const { numPassedTests, numFailedTests, testResults } = report.parse(JSON.parse(readFileSync(file, 'utf8')));
     const all = testResults.flatMap(({ assertionResults }) => assertionResults);
+    const failures = testResults.flatMap(({ name: file, status, message = '', assertionResults }) => {
+      const failed = assertionResults.filter((each) => each.status === 'failed');
+      const where = path.relative(ROOT, file);
+      // A file that did not load, or whose set-up failed, has no failed test to name.
+      if (failed.length === 0 && status === 'failed') return [`${where}: ${firstLine(message)}`];
+      return failed.map((each) => `${where}: ${each.fullName}: ${firstLine(each.failureMessages?.[0] ?? '')}`);
+    });
     const skipped = all.filter(({ status }) => !['passed', 'failed'].includes(status)).map(({ fullName }) => fullName);
     // A file that does not even load, or an error outside every test, fails the run without a failed test.
-    return { passed: numPassedTests, failed: Math.max(numFailedTests, ok ? 0 : 1), skipped };
+    return { passed: numPassedTests, failed: Math.max(numFailedTests, ok ? 0 : 1), failures, skipped };
   } catch (error) {
     console.log(`vitest left no report: ${error instanceof Error ? error.message : String(error)}`);
-    return { passed: 0, failed: 1, skipped: [] };
+    return { passed: 0, failed: 1, failures: [`${project}: no report`], skipped: [] };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }
 
 function run(program: string, args: readonly string[]): boolean {
