@@ -76,6 +76,10 @@ install: build ## put rock-mac, with the Node that it needs, into PREFIX/bin (de
 ground-binaries: $(INSTALLED) ## find or build the Kubernetes programs that the ground runs (once; then cached)
 	@node test/ground/main.ts binaries
 
+.PHONY: helm-binaries
+helm-binaries: $(INSTALLED) ## find or build Helm 3 and Helm 4, with which the chart is tested (once; then cached)
+	@node test/ground/main.ts helm
+
 .PHONY: ground
 ground: $(INSTALLED) ## raise a control plane and Postgres in the foreground; prints how to connect
 	@exec node test/ground/main.ts up

@@ -3,12 +3,14 @@ import path from 'node:path';
 import { resolveBinaries } from './binaries.ts';
 import { groundOptionsFromEnvironment } from './environment.ts';
 import { startGround, type Ground } from './ground.ts';
+import { helmMajors, resolveHelm } from './helm.ts';
 import { logToStderr, openRun } from './run.ts';
 import { untilInterrupted } from './interruption.ts';
 import { exportLine, pathLine, readyLine } from './shell-lines.ts';
 
 const usage = `Usage: node test/ground/main.ts COMMAND
   binaries   find or get the Kubernetes programs, and print their folder
+  helm       find or build both Helm versions, and print their paths
   up         raise everything and stay in the foreground; print how to connect, then READY`;
 
 /** The database that `up` makes for the ledger. */
@@ -18,6 +20,9 @@ async function main(command: string | undefined): Promise<void> {
   switch (command) {
     case 'binaries':
       print((await resolveBinaries()).folder);
+      return;
+    case 'helm':
+      for (const major of helmMajors) print(await resolveHelm(major, logToStderr));
       return;
     case 'up':
       await up();

@@ -12,7 +12,7 @@ const chart = path.join(import.meta.dirname, '..', '..', 'charts', 'rock-mac');
 const run = promisify(execFile);
 let helm = '';
 beforeAll(async () => {
-  helm = await resolveHelm(logToStderr);
+  helm = await resolveHelm(4, logToStderr);
 }, 900_000);
 
 async function template(namespace: string, ...values: string[]): Promise<string> {

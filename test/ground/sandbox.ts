@@ -1,0 +1,79 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import path from 'node:path';
+
+/** A file or folder of the machine that a sandboxed process sees somewhere else. */
+export interface Mount {
+  readonly source: string;
+  /** Absolute, as the process sees it. */
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+export interface SandboxOptions {
+  /** An empty folder: becomes the process's root, which it cannot write to. */
+  readonly root: string;
+  readonly mounts: readonly Mount[];
+  /** `uid:gid`. */
+  readonly user: string;
+  readonly workingDir: string;
+  readonly command: readonly string[];
+}
+
+/** Found first in the PATH of a sandbox: the Node that runs us, in the place of an image's. */
+export const sandboxPath = '/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * The command line that runs a process as a container runtime would, with nothing but util-linux: a mount namespace, a root
+ * of its own that is read-only, files at the very paths that the pod names, and no root's rights. Programs and libraries
+ * come from the machine, which stands in for the base image. Every step ends in `exec`, so signals reach the process.
+ *
+ * Where we are not root, a user namespace lends the right to mount; the process then keeps our own uid.
+ */
+export async function sandboxed(options: SandboxOptions): Promise<{ command: string; args: string[] }> {
+  const isRoot = process.getuid?.() === 0;
+  const mounts = [...machineMounts(), ...options.mounts];
+  for (const { source, target } of mounts) await makeMountPoint(source, path.join(options.root, target));
+  const listed = mounts.flatMap(({ source, target, readOnly }) => [readOnly ? 'ro' : 'rw', source, target]);
+  return {
+    command: 'unshare',
+    args: [
+      ...(isRoot ? [] : ['--user', '--map-root-user']),
+      ...['--mount', '/bin/sh', '-euc', script, 'sandbox'],
+      ...[options.root, isRoot ? options.user : '', options.workingDir],
+      ...[...listed, '--', ...options.command],
+    ],
+  };
+}
+
+const script = `
+root=$1 user=$2 directory=$3
+shift 3
+mount --bind "$root" "$root"
+while [ "$1" != -- ]; do
+  mount --rbind "$2" "$root$3"
+  [ "$1" = rw ] || mount -o remount,bind,ro "$root$3"
+  shift 3
+done
+shift
+mount -o remount,bind,ro "$root"
+exec chroot \${user:+--userspec="$user"} "$root" env --chdir="$directory" "$@"
+`;
+
+/** Only root could write to these anyway, and the process is not root. */
+function machineMounts(): Mount[] {
+  const same = (target: string): Mount => ({ source: target, target, readOnly: false });
+  return [
+    ...['/usr', '/bin', '/lib', '/lib64', '/dev', '/proc'].map(same),
+    { source: process.execPath, target: '/node/bin/node', readOnly: false },
+  ];
+}
+
+async function makeMountPoint(source: string, target: string): Promise<void> {
+  if ((await stat(source)).isDirectory()) {
+    await mkdir(target, { recursive: true });
+  } else {
+    await mkdir(path.dirname(target), { recursive: true });
+    await writeFile(target, '');
+  }
+}
