@@ -5,6 +5,9 @@
 export const GROUP = 'mac.rock-os.io';
 export const VERSION = 'v1alpha1';
 
+/** The read-only API over the ledger itself, which shows what no object of a cluster does. */
+export const LEDGER_GROUP = `ledger.${GROUP}`;
+
 /** On MacAllocations only: the address is released in the ledger before the object goes. */
 export const RELEASE_FINALIZER = `${GROUP}/release`;
 
@@ -46,3 +49,11 @@ export const OPERATOR_LEASE = 'rock-mac-operator';
 
 /** The operator's ServiceAccount: the one identity that may make mirrors. */
 export const OPERATOR_SERVICE_ACCOUNT = 'rock-mac-operator';
+
+/** The operator's user name, as admission sees it. */
+export function operatorUsername(systemNamespace: string): string {
+  return `system:serviceaccount:${systemNamespace}:${OPERATOR_SERVICE_ACCOUNT}`;
+}
+
+/** The policy that asks for the verb `use` on a pool, and its binding. */
+export const POOL_USE_POLICY = 'rock-mac-pool-use';

@@ -1,4 +1,6 @@
 import { OPERATOR_SERVICE_ACCOUNT, SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../api/names.ts';
+import { poolUseBinding, poolUsePolicy } from '../api/pool-use-policy.ts';
+import { peopleRoles, POOL_READER, type PeopleRole } from '../api/roles.ts';
 import { operatorClusterRules, operatorNamespaceRules } from '../operator/rbac.ts';
 import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
 import { mutatingConfiguration, validatingConfiguration } from '../webhook/webhook-configuration.ts';
@@ -13,6 +15,8 @@ type Manifest = Record<string, unknown>;
 /** The port of the Service and of the container; 10250 is open from the control plane on managed clusters too. */
 const WEBHOOK_PORT = 10_250;
 const HEALTH_PORT = 8081;
+
+const RBAC = 'rbac.authorization.k8s.io/v1';
 
 /** The Secret that the installer makes: key `url` holds the Postgres URL of the ledger. */
 const LEDGER_SECRET = 'rock-mac-ledger';
@@ -35,6 +39,26 @@ export function rbacManifests(): readonly Manifest[] {
   ];
 }
 
+/** The rights of people, of which only the reading of pools is given to everybody. */
+export function roleManifests(): readonly Manifest[] {
+  return [
+    ...peopleRoles.map(clusterRole),
+    {
+      apiVersion: RBAC,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: POOL_READER, labels: partOf() },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: POOL_READER },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:authenticated' }],
+    },
+  ];
+}
+
+function clusterRole({ name, aggregatesTo, rules }: PeopleRole): Manifest {
+  const aggregation =
+    aggregatesTo === undefined ? {} : { [`rbac.authorization.k8s.io/aggregate-to-${aggregatesTo}`]: 'true' };
+  return { apiVersion: RBAC, kind: 'ClusterRole', metadata: { name, labels: { ...partOf(), ...aggregation } }, rules };
+}
+
 export function admissionManifests(): readonly Manifest[] {
   const address = { namespace: SYSTEM_NAMESPACE, service: WEBHOOK_SERVICE, port: WEBHOOK_PORT };
   return [
@@ -49,6 +73,8 @@ export function admissionManifests(): readonly Manifest[] {
     },
     mutatingConfiguration(address),
     validatingConfiguration(address),
+    poolUsePolicy(SYSTEM_NAMESPACE),
+    poolUseBinding(),
   ];
 }
 
@@ -93,14 +119,13 @@ export function workloadManifests(version: string): readonly Manifest[] {
 function identity(name: string, clusterRules: readonly unknown[], namespaceRules: readonly unknown[]): Manifest[] {
   const subjects = [{ kind: 'ServiceAccount', name, namespace: SYSTEM_NAMESPACE }];
   const roleRef = (kind: string) => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name });
-  const rbac = 'rbac.authorization.k8s.io/v1';
   const clusterMeta = { name, labels: partOf() };
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(name) },
-    { apiVersion: rbac, kind: 'ClusterRole', metadata: clusterMeta, rules: clusterRules },
-    { apiVersion: rbac, kind: 'ClusterRoleBinding', metadata: clusterMeta, roleRef: roleRef('ClusterRole'), subjects },
-    { apiVersion: rbac, kind: 'Role', metadata: meta(name), rules: namespaceRules },
-    { apiVersion: rbac, kind: 'RoleBinding', metadata: meta(name), roleRef: roleRef('Role'), subjects },
+    { apiVersion: RBAC, kind: 'ClusterRole', metadata: clusterMeta, rules: clusterRules },
+    { apiVersion: RBAC, kind: 'ClusterRoleBinding', metadata: clusterMeta, roleRef: roleRef('ClusterRole'), subjects },
+    { apiVersion: RBAC, kind: 'Role', metadata: meta(name), rules: namespaceRules },
+    { apiVersion: RBAC, kind: 'RoleBinding', metadata: meta(name), roleRef: roleRef('Role'), subjects },
   ];
 }
 

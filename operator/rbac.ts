@@ -1,12 +1,5 @@
 import { GROUP, OPERATOR_LEASE } from '../api/names.ts';
-
-/** A rule of a Role or ClusterRole. */
-export interface PolicyRule {
-  readonly apiGroups: readonly string[];
-  readonly resources: readonly string[];
-  readonly verbs: readonly string[];
-  readonly resourceNames?: readonly string[];
-}
+import type { PolicyRule } from '../api/roles.ts';
 
 /** What the operator may do anywhere. It never writes a pod: finalizers sit on MacAllocations only. */
 export const operatorClusterRules: readonly PolicyRule[] = [

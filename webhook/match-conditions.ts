@@ -1,4 +1,4 @@
-import { ANNOTATIONS, OPERATOR_SERVICE_ACCOUNT } from '../api/names.ts';
+import { ANNOTATIONS, operatorUsername } from '../api/names.ts';
 import { DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION } from '../api/multus-networks.ts';
 
 /** A condition in CEL that the API server judges before it calls us. All of an entry's must hold. */
@@ -66,7 +66,7 @@ export const workloadConditions: readonly MatchCondition[] = [
 /** The operator is trusted with what is protected here, and its mirrors must not wait for us. */
 const notTheOperator = (systemNamespace: string): MatchCondition => ({
   name: 'not-the-operator',
-  expression: `request.userInfo.username != 'system:serviceaccount:${systemNamespace}:${OPERATOR_SERVICE_ACCOUNT}'`,
+  expression: `request.userInfo.username != '${operatorUsername(systemNamespace)}'`,
 });
 
 /** A claim that is made, or whose stamp somebody touches. */

@@ -115,7 +115,7 @@ export async function install(options: InstallationOptions): Promise<Installatio
 
 async function applyInstallation({ kubectl }: ControlPlane): Promise<void> {
   await applyManifests(kubectl, [path.join(repository, 'crds')]);
-  const manifests = ['namespace', 'rbac', 'admission'].map((name) =>
+  const manifests = ['namespace', 'rbac', 'roles', 'admission'].map((name) =>
     path.join(repository, 'deploy', 'manifests', `${name}.yaml`),
   );
   await applyManifests(kubectl, manifests);

@@ -51,6 +51,8 @@ describe('the requester of a claim', () => {
     await kubectl(['create', 'rolebinding', 'ann', '--clusterrole=admin', '--user=ann']);
     await kubectl(['create', 'role', 'claims', '--verb=*', '--resource=macallocations.mac.rock-os.io']);
     await kubectl(['create', 'rolebinding', 'ann-claims', '--role=claims', '--user=ann']);
+    const anyPool = ['--clusterrole=rock-mac-pool-admin', '--user=ann', '--group=team-0'];
+    await kubectl(['create', 'clusterrolebinding', 'any-pool', ...anyPool]);
     const kubeconfig = await plane.userKubeconfig('ann', ['fleet']);
     const forged = aClaim('forged', {
       pool: 'production',
