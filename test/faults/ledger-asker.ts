@@ -2,7 +2,7 @@
  * A process that takes addresses and gives them back, with 16 askers on one allocator, until it is killed. Each line that
  * it writes is a fact that a client of the ledger knows at that moment; the soak test compares them with the ledger.
  *
- *   node test/faults/ledger-asker.ts URL POOL NAME
+ *   node test/faults/ledger-asker.ts URL POOL NAME FIRST
  */
 import { randomInt } from 'node:crypto';
 import { writeSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { openLedger } from '../../ledger/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import type { HeldItem } from '../../ledger/held-item.ts';
 import { release } from '../../ledger/release.ts';
-import { macToNumber, numberToMac, type MacAddress } from '../../mac/mac-address.ts';
+import { numberToMac, type MacAddress } from '../../mac/mac-address.ts';
 
 const [url = '', pool = '', name = '', first = ''] = process.argv.slice(2);
 const db = openLedger({ url, applicationName: name, max: 4, statementTimeoutMs: 2_000, connectTimeoutMs: 1_000 });
@@ -77,7 +77,7 @@ async function askForEver(asker: number): Promise<never> {
       continue;
     }
     const item = { mac: answer.mac, generation: answer.generation, key };
-    say({ fact: 'got', ...item, addr: macToNumber(answer.mac) });
+    say({ fact: 'got', ...item, until: answer.expiresAt?.toISOString() });
     await sleep(randomInt(30));
     say({ fact: 'releasing', ...item });
     await giveBack(item);

@@ -11,6 +11,7 @@ import { approveRecovery, reasserted, recoverIfBehind, recoverIfNeeded } from '.
 import { release } from '../../ledger/release.ts';
 import { ledgerState } from '../../ledger/state.ts';
 import { mac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
 import { startPostgres, type Postgres } from '../ground/postgres.ts';
 import { openRun, type Run } from '../ground/run.ts';
 import { startTcpProxy } from '../ground/tcp-proxy.ts';
@@ -42,7 +43,7 @@ async function aPrimary(): Promise<{ ground: Run; primary: Postgres }> {
 }
 
 function ledgerAt(url: string): LedgerPool {
-  const db = openLedger({ url, applicationName: 'test', max: 2, statementTimeoutMs: 10_000, connectTimeoutMs: 2_000 });
+  const db = openLedger({ url, applicationName: 'test', max: 2, statementTimeoutMs: 30_000, connectTimeoutMs: 5_000 });
   closers.push(() => db.close());
   return db;
 }
@@ -78,7 +79,12 @@ async function replicated(standby: LedgerPool, primary: LedgerPool): Promise<voi
   const [target] = await primary.query({ text: 'select pg_current_wal_lsn()::text as lsn', values: [], row });
   const text = 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as there';
   const there = { text, values: [target?.lsn], row: z.object({ there: z.boolean() }) };
-  await expect.poll(() => standby.query(there), { timeout: 20_000 }).toEqual([{ there: true }]);
+  await eventually(
+    async () => {
+      expect(await standby.query(there)).toEqual([{ there: true }]);
+    },
+    { within: 30_000 },
+  );
 }
 
 async function promote(standby: LedgerPool): Promise<void> {
@@ -180,7 +186,9 @@ test('under quorum a standby has every acknowledged answer: it opens at once and
   ]);
   await before.pool.query(`alter system set synchronous_standby_names = 'one'`);
   await before.pool.query('select pg_reload_conf()');
-  await expect.poll(async () => (await ledgerState(before)).closed).toBeUndefined();
+  await eventually(async () => {
+    expect((await ledgerState(before)).closed).toBeUndefined();
+  });
   const kept = await acknowledged(before, many(LOST, 'kept'));
   await primary.kill();
 

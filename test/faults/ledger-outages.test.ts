@@ -11,9 +11,10 @@ import { checkLedger } from '../../ledger/check.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { migrate } from '../../ledger/migrate.ts';
+import { eventually } from '../ground/eventually.ts';
 import { startPostgres, type Postgres } from '../ground/postgres.ts';
 import { startTcpProxy, type TcpProxy } from '../ground/tcp-proxy.ts';
-import { aRequest } from '../integration/ledger-fixture.ts';
+import { aRequest, inTime } from '../integration/ledger-fixture.ts';
 
 const MAX_CONNECTIONS = 14;
 const DEADLINE_MS = 1_500;
@@ -38,7 +39,7 @@ beforeEach(() => {
   const throughProxy = new URL(postgres.url());
   throughProxy.port = String(proxy.port);
   db = openLedger({ ...options, url: throughProxy.href, max: 2 });
-  direct = openLedger({ ...options, url: postgres.url(), max: 1, statementTimeoutMs: 20_000 });
+  direct = openLedger({ ...options, url: postgres.url(), max: 1, statementTimeoutMs: 20_000, connectTimeoutMs: 5_000 });
   allocator = createAllocator({ db, leaseSeconds: 120 });
 });
 
@@ -64,15 +65,13 @@ async function errorOf(attempt: Promise<unknown>): Promise<LedgerError> {
 
 /** Asks while something is broken: the error must be there soon after the deadline. */
 async function refusalOf(key: string): Promise<LedgerError> {
-  const started = performance.now();
-  const error = await errorOf(allocator.allocate(aRequest({ key }), { deadlineMs: DEADLINE_MS }));
-  expect(performance.now() - started).toBeLessThan(DEADLINE_MS + 500);
-  return error;
+  const refusal = errorOf(allocator.allocate(aRequest({ key }), { deadlineMs: DEADLINE_MS }));
+  return inTime(DEADLINE_MS + 500, refusal);
 }
 
 /** Asks again when it is mended: the key has one address, with one audit row, and nothing else has happened. */
 async function expectOneAnswer(key: string): Promise<AllocationOutcome> {
-  const answer = await allocator.allocate(aRequest({ key }), { deadlineMs: 5_000 });
+  const answer = await allocator.allocate(aRequest({ key }), { deadlineMs: 20_000 });
   expect(['allocated', 'replayed']).toContain(answer.outcome);
   const rows = (table: string) =>
     direct.query({
@@ -83,6 +82,15 @@ async function expectOneAnswer(key: string): Promise<AllocationOutcome> {
   expect([await rows('addresses'), await rows('audit_log')].map(({ length }) => length)).toEqual([1, 1]);
   expect(await checkLedger(direct)).toEqual([]);
   return answer;
+}
+
+/** A backend outlives its client's connection for a moment; one of the test before would take a place, or give one back. */
+async function onlyWeAreConnected(): Promise<void> {
+  const text = `select count(*) from pg_stat_activity where backend_type = 'client backend'`;
+  const clients = { text, values: [], row: z.object({ count: z.int() }) };
+  await eventually(async () => {
+    expect(await direct.query(clients)).toEqual([{ count: 1 }]);
+  });
 }
 
 describe('the answer to a COMMIT that was lost on the way', () => {
@@ -104,7 +112,7 @@ describe('the answer to a COMMIT that was lost on the way', () => {
   test('is not seen by an asker: the allocator asks again before its deadline', async () => {
     let dropped = 0;
     proxy.dropAnswers({ when: (request) => request.includes('rock_mac.allocate') && dropped++ === 0 });
-    const answer = await allocator.allocate(aRequest({ key: 'unseen' }), { deadlineMs: 4_000 });
+    const answer = await allocator.allocate(aRequest({ key: 'unseen' }), { deadlineMs: 20_000 });
     expect(answer).toMatchObject({ outcome: 'replayed', generation: 1 });
     expect(dropped).toBeGreaterThan(1);
     await expectOneAnswer('unseen');
@@ -161,7 +169,9 @@ describe('a request is refused in time, with a name for what is wrong, and is an
       values: [],
       row: z.object({ default_transaction_read_only: z.string() }),
     };
-    await expect.poll(() => direct.query(show)).toEqual([{ default_transaction_read_only: 'on' }]);
+    await eventually(async () => {
+      expect(await direct.query(show)).toEqual([{ default_transaction_read_only: 'on' }]);
+    });
     expect(await refusalOf('read-only')).toMatchObject({ code: 'LEDGER_READ_ONLY', retryable: true });
     await direct.pool.query('set default_transaction_read_only = off; begin read write; rollback');
     await direct.pool.query('alter system reset default_transaction_read_only');
@@ -170,7 +180,7 @@ describe('a request is refused in time, with a name for what is wrong, and is an
   });
 
   test('when Postgres has no connection left', async () => {
-    await direct.pool.query('select 1');
+    await onlyWeAreConnected();
     const hogs: Client[] = [];
     for (let number = 1; number < MAX_CONNECTIONS; number++) hogs.push(new Client(postgres.url()));
     await Promise.all(hogs.map((hog) => hog.connect()));

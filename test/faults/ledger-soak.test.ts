@@ -11,8 +11,9 @@ import { expireDevices } from '../../ledger/expire.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { definePool } from '../../ledger/pools.ts';
 import { mac, macToNumber } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
 import { startPostgres, type Postgres } from '../ground/postgres.ts';
-import { auditEntries, replay, tableRows } from '../integration/ledger-audit-replay.ts';
+import { auditAndTable, replay } from '../integration/ledger-audit-replay.ts';
 
 /*
  * Six processes with sixteen askers each want the 48 addresses of one pool, while one after another of them, and Postgres
@@ -31,12 +32,13 @@ const pool = {
 };
 
 /** The ledger's time runs 600 times as fast: the reuse delay of a minute is 0.1 s, the expiry of the killed ones' 6 s. */
-const start = new Date().toISOString();
+const SPEED = 600;
+const start = new Date();
 const FAST_CLOCK = `create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
-  return timestamptz '${start}' + (clock_timestamp() - timestamptz '${start}') * 600`;
-/** How long an answer may have been on its way: what a killed client held ends so much earlier for it. */
-const ANSWER_MS = 4_000;
-const EXPIRY_MS = (pool.autoReleaseSeconds * 1_000) / 600;
+  return timestamptz '${start.toISOString()}' + (clock_timestamp() - timestamptz '${start.toISOString()}') * ${String(SPEED)}`;
+
+/** When the ledger's clock shows `time`, on the clock of everybody else. */
+const ourTime = (time: Date) => Number(start) + (Number(time) - Number(start)) / SPEED;
 
 const factSchema = z.object({
   fact: z.enum(['got', 'releasing', 'released', 'error']),
@@ -45,6 +47,8 @@ const factSchema = z.object({
   generation: z.int().optional(),
   key: z.string().optional(),
   code: z.string().optional(),
+  /** Until when it was got, by the ledger's clock; absent where that is for good. */
+  until: z.coerce.date().optional(),
 });
 
 type Fact = z.infer<typeof factSchema>;
@@ -99,7 +103,7 @@ async function breakThings(until: number, facts: Fact[]): Promise<{ clients: num
   const killed = { clients: 0, servers: 0 };
   let number = 0;
   const askers = Array.from({ length: PROCESSES }, () => startAsker(number++, facts));
-  for (let round = 0; Date.now() < until; round++) {
+  for (let round = 0; Date.now() < until || killed.servers < SECONDS / 10; round++) {
     await sleep(randomInt(200, 700));
     await expireDevices(db, { limit: 100, actor: 'cleanup' });
     if (round % 3 === 2) {
@@ -114,16 +118,37 @@ async function breakThings(until: number, facts: Fact[]): Promise<{ clients: num
       askers.push(startAsker(number++, facts));
     }
   }
+  // At any moment, with everybody at work: the table is what the audit says.
+  const { entries, table } = await auditAndTable(db);
+  expect(replay(entries)).toEqual(table);
   await Promise.all(askers.map(kill));
   return killed;
 }
 
-/** From the answer to the moment it was given back, or had expired: as the clients saw it, whatever the ledger says. */
+/** The server brings the last statements of clients that were killed to an end: nothing changes any more after that. */
+async function nobodyAtWork(): Promise<void> {
+  await eventually(
+    async () => {
+      const others = await db.query({
+        text: `select application_name as name, state, query from pg_stat_activity where application_name like 'asker-%'`,
+        values: [],
+        row: z.object({ name: z.string(), state: z.string().nullable(), query: z.string() }),
+      });
+      expect(others).toEqual([]);
+    },
+    { within: 30_000 },
+  );
+}
+
+/** From the answer to the moment it was given back, or expires: as the clients saw it, whatever the ledger says. */
 function overlaps(facts: readonly Fact[]): string[] {
   const ends = new Map(facts.filter(({ fact }) => fact === 'releasing').map(({ key, at }) => [key, at]));
   const held = facts
     .filter(({ fact }) => fact === 'got')
-    .map(({ mac, key, at }) => ({ mac, key, from: at, to: ends.get(key) ?? at + EXPIRY_MS - ANSWER_MS }))
+    .map(({ mac, key, at, until }) => {
+      const expiry = until === undefined ? Infinity : ourTime(until);
+      return { mac, key, from: at, to: Math.min(ends.get(key) ?? Infinity, expiry) };
+    })
     .sort((a, b) => (a.mac ?? '').localeCompare(b.mac ?? '') || a.from - b.from);
   return held.flatMap((one, index) => {
     const next = held[index + 1];
@@ -151,11 +176,11 @@ test(
       `${String(killed.clients)} clients and ${String(killed.servers)} servers killed; ${String(got.length)} addresses got, ` +
         `${String(released.length)} given back; ${errors.map(([code, some]) => `${code} ${String(some?.length)}`).join(', ')}`,
     );
-    expect(killed.servers).toBeGreaterThan(SECONDS / 10);
     expect(got.length).toBeGreaterThan(SECONDS * 5);
 
-    const entries = await auditEntries(db);
-    expect(replay(entries)).toEqual(await tableRows(db));
+    await nobodyAtWork();
+    const { entries, table } = await auditAndTable(db);
+    expect(replay(entries)).toEqual(table);
     const said = (state: string, { mac: address = '', generation = 0, key = '' }: Fact) =>
       `${state} ${address} ${String(generation)} ${key}`;
     const audited = new Set(

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { LedgerPool } from '../../ledger/connect.ts';
 import { ADDRESS_STATES } from '../../ledger/owner.ts';
 import type { Queryable } from '../../ledger/statement.ts';
 
@@ -23,14 +24,28 @@ const replayedRow = z.object({
   requester: z.string(),
 });
 
-export type ReplayedRow = z.infer<typeof replayedRow>;
+type ReplayedRow = z.infer<typeof replayedRow>;
 
 const entryRow = replayedRow.extend({ id: z.int(), state_before: z.enum(ADDRESS_STATES).nullable() });
 
 type Entry = z.infer<typeof entryRow>;
 
+/**
+ * The audit and the table at one moment. Two reads one after the other are two moments, and something may be committed
+ * between them: a client that was killed leaves a statement behind it that its server still brings to an end.
+ */
+export function auditAndTable(
+  db: Pick<LedgerPool, 'transaction'>,
+): Promise<{ entries: Entry[]; table: ReplayedRow[] }> {
+  return db.transaction(async (snapshot) => {
+    const text = 'set transaction isolation level repeatable read, read only';
+    await snapshot.query({ text, values: [], row: z.object({}) });
+    return { entries: await auditEntries(snapshot), table: await tableRows(snapshot) };
+  });
+}
+
 /** Every audit row of an address, oldest first. */
-export function auditEntries(db: Queryable): Promise<Entry[]> {
+function auditEntries(db: Queryable): Promise<Entry[]> {
   return db.query({
     text: `select id, rock_mac.to_addr(mac_address) as addr, pool, state_before, state, generation, holder_key, cluster_id,
              details->>'kind' as owner_kind, details->>'namespace' as owner_namespace, details->>'name' as owner_name,
@@ -44,7 +59,7 @@ export function auditEntries(db: Queryable): Promise<Entry[]> {
 }
 
 /** The table itself, in the same form. */
-export function tableRows(db: Queryable): Promise<ReplayedRow[]> {
+function tableRows(db: Queryable): Promise<ReplayedRow[]> {
   return db.query({
     text: `select a.addr, p.name as pool, a.state, a.generation, a.holder_key, a.cluster_id, a.owner_kind, a.owner_namespace,
              a.owner_name, a.owner_uid, a.owner_nic, a.device_id, a.device_type, a.metadata, a.kept_since is not null as kept,

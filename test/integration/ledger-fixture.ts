@@ -1,10 +1,10 @@
-import { afterAll, beforeAll } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/allocate.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import { freshDatabase } from '../ground/testing.ts';
+import { eventually, freshDatabase } from '../ground/testing.ts';
 import type { Template } from '../ground/template-database.ts';
 
 /** A migrated ledger, copied for each test file. */
@@ -91,6 +91,28 @@ export async function take(
     throw new Error(`not allocated: ${JSON.stringify(answer)}`);
   }
   return { mac: answer.mac, generation: answer.generation, key: request.key };
+}
+
+/**
+ * What `attempt` comes to, if that is there within so many milliseconds. Its own time limit and this one are timers of one
+ * process, which ring in their order also when the machine stands still for a while: being busy makes nothing late.
+ */
+export function inTime<T>(ms: number, attempt: Promise<T>): Promise<T> {
+  const { promise: alarm, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    reject(new Error(`nothing came within ${String(ms)} ms`));
+  }, ms);
+  return Promise.race([attempt, alarm]).finally(() => {
+    clearTimeout(timer);
+  });
+}
+
+/** Resolves when some statement in this database waits for a lock that another one holds. */
+export async function untilSomebodyWaits({ sql }: Pick<TestLedger, 'sql'>): Promise<void> {
+  const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  await eventually(async () => {
+    expect(await sql(waiting)).not.toEqual([]);
+  });
 }
 
 /** Asks again after an error that passes, as every caller has to. */

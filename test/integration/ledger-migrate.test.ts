@@ -9,7 +9,7 @@ import { createAllocator } from '../../ledger/allocator.ts';
 import { checkLedger } from '../../ledger/check.ts';
 import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
 import { release } from '../../ledger/release.ts';
-import { again, aRequest, freshLedger, take, type TestLedger } from './ledger-fixture.ts';
+import { again, aRequest, freshLedger, take, untilSomebodyWaits, type TestLedger } from './ledger-fixture.ts';
 
 const NEXT = PROGRAM_VERSION + 1;
 
@@ -38,28 +38,32 @@ async function aLedger(): Promise<TestLedger> {
 }
 
 /** The program of before at work: takes addresses and gives them back until it is told to stop. */
-function work({ db }: TestLedger): { stop: () => Promise<number> } {
+function work({ db }: TestLedger): { turns: (more: number) => Promise<void>; stop: () => Promise<void> } {
   const allocator = createAllocator({ db, leaseSeconds: 120 });
   let stopped = false;
+  let turns = 0;
   const asker = async (name: number) => {
-    let turns = 0;
-    while (!stopped) {
-      const key = `${String(name)}/${String(turns++)}`;
+    for (let turn = 0; !stopped; turn++, turns++) {
+      const key = `${String(name)}/${String(turn)}`;
       const answer = await allocator.allocate(aRequest({ key }), { deadlineMs: 10_000 });
       if (answer.outcome !== 'allocated' && answer.outcome !== 'replayed') throw new Error(JSON.stringify(answer));
       await again(() => release(db, [{ ...answer, key }], { actor: 'test', reason: 'test' }));
       await sleep(1);
     }
-    return turns;
   };
   const all = Promise.all(Array.from({ length: 8 }, (_, name) => asker(name)));
-  all.catch(() => undefined); // thrown by stop
+  all.catch(() => {
+    stopped = true; // what was thrown comes out of `stop`
+  });
   return {
+    turns: async (more) => {
+      const wanted = turns + more;
+      while (!stopped && turns < wanted) await sleep(10);
+    },
     stop: async () => {
       stopped = true;
-      const turns = await all;
+      await all;
       await allocator.close();
-      return turns.reduce((sum, some) => sum + some, 0);
     },
   };
 }
@@ -67,13 +71,13 @@ function work({ db }: TestLedger): { stop: () => Promise<number> } {
 test('a migration runs while the program of before works, which notices nothing and goes on with the new schema', async () => {
   const ledger = await aLedger();
   const working = work(ledger);
-  await sleep(300);
+  await working.turns(50);
   expect(await migrate(ledger.url, { directory: await withNext(EXPANDING) })).toEqual({
     applied: [`${String(NEXT).padStart(4, '0')}-next.sql`],
     version: NEXT,
   });
-  await sleep(300);
-  expect(await working.stop()).toBeGreaterThan(50);
+  await working.turns(50);
+  await working.stop();
   expect(await requireSchema(ledger.db)).toEqual({ version: NEXT, minProgram: 0 });
   expect(await take(ledger, aRequest({ key: 'after' }))).toMatchObject({ generation: 1 });
   expect(await checkLedger(ledger.db)).toEqual([]);
@@ -94,7 +98,7 @@ test('a migration that waits behind a long report lets allocation pass, and come
   const migrating = ledger.db.transaction(async (report) => {
     await report.query({ text: 'select count(*) from rock_mac.addresses', values: [], row: z.object({}) });
     const migration = migrate(ledger.url, { directory: await withNext(EXPANDING) });
-    await sleep(500);
+    await untilSomebodyWaits(ledger);
     // Asked while the migration waits for the report, and everybody behind the migration.
     const allocator = createAllocator({ db: ledger.db, leaseSeconds: 120 });
     for (const key of ['one', 'two', 'three']) {

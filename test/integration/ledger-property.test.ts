@@ -16,7 +16,7 @@ import { reasserted, recover } from '../../ledger/recovery.ts';
 import { release } from '../../ledger/release.ts';
 import { renew } from '../../ledger/renew.ts';
 import { macToNumber, numberToMac } from '../../mac/mac-address.ts';
-import { auditEntries, replay, tableRows } from './ledger-audit-replay.ts';
+import { auditAndTable, replay } from './ledger-audit-replay.ts';
 import { LEASE_SECONDS, ledgerOfThisFile, type TestLedger } from './ledger-fixture.ts';
 import * as inModel from './ledger-model.ts';
 import type { Answer, Held, Model, ModelPool, Who } from './ledger-model.ts';
@@ -486,7 +486,8 @@ test(
           expect(await tableOf(real), `table after ${String(number)}: ${text}`).toEqual(modelTable(model));
         }
         checkPools(model);
-        expect(replay(await auditEntries(real.db))).toEqual(await tableRows(real.db));
+        const { entries, table } = await auditAndTable(real.db);
+        expect(replay(entries)).toEqual(table);
         const findings = await checkLedger(real.db);
         // Histories jump over hours in which nobody looks after leases.
         expect(findings.filter(({ rule }) => rule !== 'leases-are-settled')).toEqual([]);

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { escapeIdentifier } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { allocate, type AllocationRequest } from '../../ledger/allocate.ts';
@@ -8,12 +8,21 @@ import { checkLedger } from '../../ledger/check.ts';
 import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { takeConsumer } from '../../ledger/consumer.ts';
+import { isLedgerError, sqlState } from '../../ledger/errors.ts';
 import { listAddresses } from '../../ledger/find.ts';
 import { boundKey } from '../../ledger/holder-key.ts';
 import { release } from '../../ledger/release.ts';
 import type { Queryable } from '../../ledger/statement.ts';
 import { macToNumber, numberToMac, type MacAddress } from '../../mac/mac-address.ts';
-import { again, aPodRequest, aRequest, ledgerOfThisFile, LEASE_SECONDS, take } from './ledger-fixture.ts';
+import {
+  again,
+  aPodRequest,
+  aRequest,
+  ledgerOfThisFile,
+  LEASE_SECONDS,
+  take,
+  untilSomebodyWaits,
+} from './ledger-fixture.ts';
 
 /*
  * Many connections at once, as many processes would be: no allocator puts them in a row.
@@ -22,6 +31,8 @@ const ledger = ledgerOfThisFile();
 let db: LedgerPool;
 
 beforeAll(async () => {
+  const { pathname } = new URL(ledger.current.url);
+  await ledger.current.sql(`alter database ${escapeIdentifier(pathname.slice(1))} set deadlock_timeout = '50ms'`);
   db = openLedger({
     url: ledger.current.url,
     applicationName: 'race',
@@ -34,8 +45,22 @@ beforeAll(async () => {
 });
 afterAll(() => db.close());
 
+/**
+ * Asks again where a lock was long in coming, as it may be on a busy machine; every other error comes out, a circle of
+ * locks above all (it is found long before a lock is given up: see the first hook).
+ */
+async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    const lockTimedOut = isLedgerError(error) && sqlState(error.cause) === '55P03';
+    if (!lockTimedOut) throw error;
+    return patiently(ask);
+  }
+}
+
 async function macsOf(pool: string, requests: readonly AllocationRequest[]): Promise<MacAddress[]> {
-  const answers = await allocate(db, pool, requests, { leaseSeconds: LEASE_SECONDS });
+  const answers = await patiently(() => allocate(db, pool, requests, { leaseSeconds: LEASE_SECONDS }));
   return answers.flatMap((answer) => {
     if (answer.outcome === 'in_use') return []; // the cursor was there first
     if (answer.outcome !== 'allocated') throw new Error(JSON.stringify(answer));
@@ -67,7 +92,7 @@ test('the last addresses of a pool, and those in its queue, go to one asker each
   for (const round of [1, 2]) {
     const askers = Array.from({ length: 60 }, (_, n) => aRequest({ key: `round-${String(round)}/${String(n)}`, pool }));
     const answers = await Promise.all(
-      askers.map((asker) => allocate(db, pool, [asker], { leaseSeconds: LEASE_SECONDS })),
+      askers.map((asker) => patiently(() => allocate(db, pool, [asker], { leaseSeconds: LEASE_SECONDS }))),
     );
     const outcomes = Object.groupBy(answers.flat(), ({ outcome }) => outcome);
     expect([outcomes.allocated?.length, outcomes.exhausted?.length]).toEqual([40, 20]);
@@ -77,7 +102,7 @@ test('the last addresses of a pool, and those in its queue, go to one asker each
       key,
     }));
     expect(held.map(({ generation }) => generation)).toEqual(Array.from({ length: 40 }, () => round));
-    await Promise.all(held.map((item) => release(db, [item], { actor: 'test', reason: 'test' })));
+    await Promise.all(held.map((item) => patiently(() => release(db, [item], { actor: 'test', reason: 'test' }))));
     await ledger.current.advance(3_601);
   }
 });
@@ -107,7 +132,7 @@ test('one pod that takes two claims at once gets one of them, also before the fi
   const { second } = await db.transaction(async (transaction) => {
     expect(await consume(transaction, 'claim-a')).toMatchObject([{ outcome: 'taken' }]);
     const second = again(() => consume(db, 'claim-b'));
-    await sleep(200);
+    await untilSomebodyWaits(ledger.current);
     return { second };
   });
   expect(await second).toEqual([{ outcome: 'in_use', consumerKey: undefined }]);
@@ -128,7 +153,7 @@ test('binding the same pods from many connections, in any order, never locks up'
     pods.push({ mac, key, boundKey: boundKey({ ...owner, mac }), owner });
   }
   const rounds = Array.from({ length: 40 }, (_, round) => (round % 2 === 0 ? pods : pods.toReversed()));
-  const answers = await Promise.all(rounds.map((items) => bind(db, items, 'test')));
+  const answers = await Promise.all(rounds.map((items) => patiently(() => bind(db, items, 'test'))));
   expect(new Set(answers.flat().map(({ outcome }) => outcome))).toEqual(new Set(['bound']));
   const text = `select count(*) as binds from rock_mac.audit_log where action = 'bind'`;
   expect(await db.query({ text, values: [], row: z.object({ binds: z.int() }) })).toEqual([{ binds: 60 }]);
