@@ -1,21 +1,22 @@
 #!/usr/bin/env node
-import { CommanderError } from 'commander';
-import { LedgerError } from '../ledger/errors.ts';
-import { createProgram } from './commands.ts';
-import { UserError } from './user-error.ts';
+import path from 'node:path';
+import { createTerminal } from './terminal.ts';
 
-try {
-  await createProgram((line) => {
-    process.stdout.write(`${line}\n`);
-  })
-    .exitOverride()
-    .parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode;
-  } else {
-    const known = error instanceof UserError || error instanceof LedgerError;
-    process.stderr.write(`Error: ${known ? error.message : String(error instanceof Error ? error.stack : error)}\n`);
-    process.exitCode = 1;
-  }
+/** What the libraries of the program run on. */
+const OLDEST_NODE = [22, 19] as const;
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1])) {
+  const wanted = OLDEST_NODE.join('.');
+  process.stderr.write(`Error: rock-mac needs Node.js ${wanted} or newer, this is ${process.versions.node}.\n`);
+  process.exit(1);
 }
+
+// A reader who has seen enough (`| head -1`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+
+const { run } = await import('./run.ts');
+const name = path.basename(process.argv[1] ?? '').replace(/\.[jt]s$/, '');
+process.exitCode = await run(name, process.argv.slice(2), createTerminal(process.stdout, process.stderr, process.env));

@@ -1,0 +1,67 @@
+import { Option, type Command } from 'commander';
+import { SORT_KEYS, type Backend, type SortKey } from '../backend.ts';
+import { withBackend, type Cli } from '../cli.ts';
+import { didYouMean } from '../did-you-mean.ts';
+import { addressReport } from '../output/addresses.ts';
+import { outputOption, printReport } from '../output/format.ts';
+import { addExamples } from './examples.ts';
+import { moment, rowCount, states } from './values.ts';
+
+interface Options {
+  readonly pool?: string;
+  readonly status: string;
+  readonly limit: number;
+  readonly device?: string;
+  readonly owner?: string;
+  readonly ownerNamespace?: string;
+  readonly since?: Date;
+  readonly sortBy: SortKey;
+  readonly after?: string;
+}
+
+/** `list`: who holds what, newest first, as the tool before printed it. */
+export function addList(program: Command, cli: Cli): void {
+  const command = program
+    .command('list')
+    .summary('show addresses, newest first')
+    .description('Shows addresses with their holders, newest first.')
+    .option('-p, --pool <name>', 'only of this pool')
+    .option('-s, --status <states>', 'only in these states (commas between them), or all', 'active')
+    .option('-l, --limit <count>', 'at most so many', rowCount, 100)
+    .option('-d, --device <id>', 'only of this device')
+    .option('--owner <object>', 'only of this object in a cluster: name, namespace/name or kind/namespace/name')
+    .option('--owner-namespace <name>', 'only of objects in this namespace')
+    .option('--since <moment>', 'only allocated since then: so long ago (2h, 7d), or a date', (text) => moment(text))
+    .addOption(new Option('--sort-by <key>', 'in which order').choices([...SORT_KEYS]).default('newest'))
+    .option('--after <token>', 'the next page: what the page before named')
+    .addOption(outputOption())
+    .action(async (options: Options, command: Command) => {
+      const { pool, device, owner, ownerNamespace: namespace, since, sortBy, limit, after } = options;
+      const query = { pool, states: states(options.status), device, owner, namespace, since, sortBy, limit, after };
+      const { page, hint } = await withBackend(command, cli, async (backend) => {
+        const page = await backend.list(query);
+        return { page, hint: page.items.length === 0 ? await poolHint(backend, pool) : undefined };
+      });
+      await printReport(cli.terminal, command, addressReport(page));
+      if (hint !== undefined) cli.terminal.tell(hint);
+      if (page.next !== undefined && cli.terminal.interactive) {
+        cli.terminal.tell(`There are more: add --after ${page.next}, or raise --limit.`);
+      }
+    });
+  const { program: name } = cli.mode;
+  addExamples(
+    command,
+    `${name} list`,
+    `${name} list -p development -s active,reserved -l 20`,
+    `${name} list --status all --since 2h -o wide`,
+    `${name} list -o json | jq -r '.items[].mac'`,
+  );
+}
+
+/** Nothing was found, perhaps since there is no such pool: no error, as ever, but a person wants to know. */
+async function poolHint(backend: Backend, pool: string | undefined): Promise<string | undefined> {
+  if (pool === undefined) return undefined;
+  const names = (await backend.pools()).map(({ name }) => name);
+  if (names.includes(pool)) return undefined;
+  return `There is no pool ${pool}.${didYouMean(pool, names)} The pools are ${names.join(', ')}.`;
+}

@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import type { PoolStats } from '../../ledger/pool-stats.ts';
+import { withBackend, type Cli } from '../cli.ts';
+import { outputOption, printReport } from '../output/format.ts';
+import { bar } from '../output/style.ts';
+import { formatTable, type Column } from '../output/table.ts';
+import { addExamples } from './examples.ts';
+
+const COLUMNS: readonly Column[] = [
+  { head: 'Pool', width: 12 },
+  { head: 'Description', width: 30 },
+  { head: 'Active', width: 8 },
+  { head: 'Released', width: 10 },
+  { head: 'Reserved', width: 10 },
+];
+
+const WIDE_COLUMNS: readonly Column[] = [
+  ...COLUMNS,
+  { head: 'Pending', width: 8 },
+  { head: 'Orphaned', width: 8 },
+  { head: 'Free', width: 8 },
+  { head: 'Capacity', width: 8 },
+  { head: 'Use', width: 8 },
+  { head: 'Range', width: 0 },
+];
+
+/** `stats`: how full each pool is. A person's terminal shows a bar behind the columns of the tool before. */
+export function addStats(program: Command, cli: Cli): void {
+  const command = program
+    .command('stats')
+    .summary('show how full each pool is')
+    .description('Shows how many addresses of each pool are in use; on a terminal, with a bar.')
+    .addOption(outputOption())
+    .action(async (_options: unknown, command: Command) => {
+      const pools = await withBackend(command, cli, (backend) => backend.stats());
+      const { terminal } = cli;
+      await printReport(terminal, command, {
+        lines: (format) => {
+          if (format === 'wide') return formatTable(WIDE_COLUMNS, pools.map(wideCells));
+          if (!terminal.interactive) return formatTable(COLUMNS, pools.map(cells));
+          const rows = pools.map((pool) => [...cells(pool), bar(terminal, pool.utilisation)]);
+          return formatTable([...COLUMNS, { head: 'Use', width: 0 }], rows);
+        },
+        value: { items: pools },
+        names: () => pools.map(({ pool }) => pool),
+      });
+    });
+  const { program: name } = cli.mode;
+  addExamples(
+    command,
+    `${name} stats`,
+    `${name} stats -o wide`,
+    `${name} stats -o json | jq '.items[] | select(.utilisation > 75) | .pool'`,
+  );
+}
+
+/** A long description is cut, so that the numbers behind it stand where scripts look for them; json has all of it. */
+function cells({ pool, description, active, released, reserved }: PoolStats): string[] {
+  const short = description.length > 30 ? `${description.slice(0, 29)}…` : description;
+  return [pool, short, String(active), String(released), String(reserved)];
+}
+
+function wideCells(pool: PoolStats): string[] {
+  const counts = [pool.pending, pool.orphaned, pool.free, pool.capacity].map(String);
+  return [...cells(pool), ...counts, `${pool.utilisation.toFixed(2)}%`, `${pool.first}-${pool.last}`];
+}

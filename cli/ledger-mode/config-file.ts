@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { readLegacyConfig, type LegacyConfig } from '../../ledger/legacy-config.ts';
+import { UserError } from '../errors.ts';
+
+/** The configuration file: where the ledger is. That of the tool before, which begins with `mac_dispenser`, is taken too. */
+export interface ConfigFile {
+  readonly file: string;
+  readonly ledgerUrl?: string | undefined;
+  readonly passwordFile?: string | undefined;
+  readonly legacy?: LegacyConfig | undefined;
+}
+
+const fileSchema = z.strictObject({
+  ledger: z.strictObject({ url: z.string().min(1), passwordFile: z.string().min(1).optional() }).optional(),
+  mac_dispenser: z.unknown().optional(),
+});
+
+/** Reads the file that was named, or the one in the usual place, which may be missing. */
+export async function readConfigFile(named: string | undefined, home = homedir()): Promise<ConfigFile | undefined> {
+  const file = named === undefined ? path.join(home, '.rock', 'mac-dispenser.yaml') : expandHome(named, home);
+  const text = await readText(file, named !== undefined);
+  if (text === undefined) return undefined;
+  const { parse } = await import('yaml'); // most have no such file
+  let raw: unknown;
+  try {
+    raw = parse(text);
+  } catch (error) {
+    throw new UserError(`${file} is no YAML: ${error instanceof Error ? error.message : String(error)}`, 'Correct it.');
+  }
+  const parsed = fileSchema.safeParse(raw ?? {});
+  if (!parsed.success) {
+    const what = parsed.error.issues.map(({ path: key, message }) => `${key.map(String).join('.')} ${message}`.trim());
+    throw new UserError(`${file} is not understood: ${what.join('; ')}.`, 'Correct it, or name another with --config.');
+  }
+  const { ledger, mac_dispenser: old } = parsed.data;
+  return {
+    file,
+    ledgerUrl: ledger?.url,
+    passwordFile: ledger?.passwordFile === undefined ? undefined : expandHome(ledger.passwordFile, home),
+    legacy: old === undefined ? undefined : readLegacyConfig(text),
+  };
+}
+
+async function readText(file: string, mustExist: boolean): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    if (missing && !mustExist) return undefined;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UserError(`The configuration file ${file} cannot be read (${why}).`, 'Name another with --config.');
+  }
+}
+
+export function expandHome(file: string, home = homedir()): string {
+  return file === '~' || file.startsWith('~/') ? path.join(home, file.slice(1)) : file;
+}

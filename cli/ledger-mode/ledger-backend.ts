@@ -1,0 +1,56 @@
+import type { AddressRow } from '../../ledger/address-row.ts';
+import { listAudit } from '../../ledger/audit.ts';
+import type { LedgerPool } from '../../ledger/connect.ts';
+import { findByDevice, findByMac, listAddresses } from '../../ledger/find.ts';
+import { poolStats } from '../../ledger/pool-stats.ts';
+import { listPools } from '../../ledger/pools.ts';
+import type { Backend } from '../backend.ts';
+import type { Target } from '../target.ts';
+import { toAddress } from './address.ts';
+import { currentUser } from './current-user.ts';
+import { releaseRows } from './release.ts';
+import { renewRows } from './renew.ts';
+import { reserveAddress } from './reserve.ts';
+import { takeAddress } from './take-address.ts';
+
+/** The commands on a ledger: the same functions that operator and webhook call. */
+export function createLedgerBackend(ledger: LedgerPool): Backend {
+  const user = currentUser();
+  return {
+    allocate: ({ requestKey, expiresAfterSeconds, ...request }) =>
+      takeAddress(ledger, { ...request, state: 'active', requestKey, ttlSeconds: expiresAfterSeconds }, user),
+    reserve: (request) => reserveAddress(ledger, request, user),
+    release: async (target, { force }) => releaseRows(ledger, await heldRows(ledger, target), { force, actor: user }),
+    renew: async (target, { seconds }) => {
+      const rows = (await heldRows(ledger, target)).filter(({ owner }) => owner === undefined);
+      return renewRows(ledger, rows, seconds);
+    },
+    find: async (target) => (await findRows(ledger, target)).map(toAddress),
+    list: async ({ pool, states, device: deviceId, namespace, sortBy, limit }) => {
+      const order = sortBy === 'mac' ? 'address' : 'newest';
+      const rows = await listAddresses(ledger, { pool, states, deviceId, namespace, order, limit });
+      return { items: rows.map(toAddress) };
+    },
+    stats: () => poolStats(ledger),
+    audit: async ({ target, pool, action, since, limit }) => {
+      const of = target?.kind === 'device' ? { deviceId: target.text } : { mac: target?.mac };
+      return listAudit(ledger, { ...of, pool, action, since, limit });
+    },
+    pools: () => listPools(ledger),
+    suggest: () => Promise.resolve([]),
+    close: () => ledger.close(),
+  };
+}
+
+/** An address, held or not; or what a device holds. */
+async function findRows(ledger: LedgerPool, target: Target): Promise<AddressRow[]> {
+  const { mac } = target;
+  const rows = target.kind === 'device' ? await findByDevice(ledger, target.text) : [];
+  if (rows.length > 0 || mac === undefined) return rows;
+  const row = await findByMac(ledger, mac);
+  return row === undefined ? [] : [row];
+}
+
+async function heldRows(ledger: LedgerPool, target: Target): Promise<AddressRow[]> {
+  return (await findRows(ledger, target)).filter(({ state }) => state !== 'released');
+}

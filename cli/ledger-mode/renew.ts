@@ -1,0 +1,30 @@
+import type { AddressRow } from '../../ledger/address-row.ts';
+import type { LedgerPool } from '../../ledger/connect.ts';
+import { renew } from '../../ledger/renew.ts';
+import type { Address } from '../backend.ts';
+import { UserError } from '../errors.ts';
+import { toAddress } from './address.ts';
+
+/** Renews what is still held, and answers with the new expiries; without one where it never expires. */
+export async function renewRows(
+  ledger: LedgerPool,
+  rows: readonly AddressRow[],
+  seconds: number | undefined,
+): Promise<Address[]> {
+  const items = rows.map(({ mac, generation, key }) => ({ mac, generation, key, ttlSeconds: seconds }));
+  const outcomes = await renew(ledger, items);
+  return rows.flatMap((row, index): Address[] => {
+    const outcome = outcomes[index];
+    switch (outcome?.outcome) {
+      case 'renewed':
+        return [{ ...toAddress(row), expiresAt: outcome.expiresAt }];
+      case 'never_expires':
+        return [{ ...toAddress(row), expiresAt: undefined }];
+      case 'invalid':
+        throw new UserError(`The renewal of ${row.mac} was refused:`, outcome.why);
+      default:
+        // Released in this moment, or reserved, which has no expiry to move.
+        return row.state === 'reserved' ? [toAddress(row)] : [];
+    }
+  });
+}

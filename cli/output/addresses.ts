@@ -1,0 +1,54 @@
+import type { Address, Page } from '../backend.ts';
+import type { Report } from './format.ts';
+import { formatTable, type Column } from './table.ts';
+import { formatMinutes } from './time.ts';
+
+/** What stands in the column of the device: the device, or the object that holds the address. */
+export function holderName({ device, owner }: Pick<Address, 'device' | 'owner'>): string {
+  return device?.id ?? (owner === undefined ? '' : `${owner.namespace}/${owner.name}`);
+}
+
+const COLUMNS: readonly Column[] = [
+  { head: 'MAC Address', width: 20 },
+  { head: 'Pool', width: 12 },
+  { head: 'Device ID', width: 20 },
+  { head: 'Status', width: 10 },
+  { head: 'Allocated At', width: 16 },
+];
+
+/** More columns stand behind those of the tool before. */
+const WIDE_COLUMNS: readonly Column[] = [
+  ...COLUMNS,
+  { head: 'Expires At', width: 16 },
+  { head: 'Type', width: 12 },
+  { head: 'Owner', width: 40 },
+  { head: 'Requester', width: 12 },
+];
+
+/** What `list` prints: the table of the tool before, with its total. */
+export function addressReport(page: Page<Address>): Report {
+  const { items } = page;
+  return {
+    lines: (format) => {
+      if (items.length === 0) return ['No allocations found'];
+      const wide = format === 'wide';
+      const rows = items.map((item) => (wide ? [...cells(item), ...moreCells(item)] : cells(item)));
+      return [...formatTable(wide ? WIDE_COLUMNS : COLUMNS, rows), '', `Total: ${String(items.length)} allocation(s)`];
+    },
+    value: page,
+    names: () => items.map(({ mac }) => mac),
+  };
+}
+
+function cells(item: Address): string[] {
+  return [item.mac, item.pool, holderName(item), item.state, minutesOf(item.allocatedAt)];
+}
+
+function moreCells({ expiresAt, device, owner, requester }: Address): string[] {
+  const object = owner === undefined ? '' : `${owner.kind}/${owner.namespace}/${owner.name}/${owner.nic}`;
+  return [minutesOf(expiresAt), device?.type ?? '', object, requester ?? ''];
+}
+
+function minutesOf(date: Date | undefined): string {
+  return date === undefined ? '' : formatMinutes(date);
+}

@@ -1,0 +1,76 @@
+import { Command } from 'commander';
+import packageJson from '../package.json' with { type: 'json' };
+import type { Cli } from './cli.ts';
+import { addAllocate } from './commands/allocate.ts';
+import { addAudit } from './commands/audit.ts';
+import { addLedgerOnly } from './commands/ledger-only.ts';
+import { addList } from './commands/list.ts';
+import { addMigrate } from './commands/migrate.ts';
+import { addPools } from './commands/pools.ts';
+import { addRelease } from './commands/release.ts';
+import { addRenew } from './commands/renew.ts';
+import { addReserve } from './commands/reserve.ts';
+import { addShow } from './commands/show.ts';
+import { addStats } from './commands/stats.ts';
+import { EXIT_CODES, EXIT_MEANINGS, EXITS } from './errors.ts';
+
+type AddCommand = (program: Command, cli: Cli) => void;
+
+/** In both modes. */
+const COMMANDS: readonly AddCommand[] = [
+  addAllocate,
+  addReserve,
+  addRelease,
+  addRenew,
+  addList,
+  addShow,
+  addStats,
+  addPools,
+  addAudit,
+];
+
+/** On a ledger only; the plugin answers them with a sentence. */
+const LEDGER_COMMANDS: readonly AddCommand[] = [addMigrate];
+
+/** The program with all its commands. Loads nothing that `--help` does not need: commands load what they use. */
+export function createProgram(cli: Cli): Command {
+  const { mode, terminal } = cli;
+  const program = new Command(mode.program)
+    .description(mode.description)
+    .usage('[options] [command]')
+    .version(packageJson.version, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .option('-v, --verbose', 'say more')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      getOutHelpWidth: () => terminal.columns,
+      getErrHelpWidth: () => terminal.columns,
+      writeOut: (text) => {
+        terminal.print(text.trimEnd());
+      },
+      writeErr: (text) => {
+        terminal.tell(text.trimEnd());
+      },
+      outputError: (text, write) => {
+        write(`${text.trimEnd().replace(/^error: /, 'Error: ')} See \`${mode.program} --help\`.`);
+      },
+    })
+    .addHelpText('after', `\nExit codes:\n${exitCodeLines().join('\n')}`)
+    .exitOverride();
+  for (const option of mode.globalOptions()) program.addOption(option);
+  for (const add of COMMANDS) add(program, cli);
+  if (mode.kind === 'ledger') for (const add of LEDGER_COMMANDS) add(program, cli);
+  else addLedgerOnly(program, cli, ledgerOnlyNames(cli));
+  return program;
+}
+
+/** The names of the commands that need a ledger. */
+function ledgerOnlyNames(cli: Cli): string[] {
+  const names = new Command();
+  for (const add of LEDGER_COMMANDS) add(names, cli);
+  return names.commands.map((command) => command.name());
+}
+
+function exitCodeLines(): string[] {
+  return EXITS.map((exit) => `  ${String(EXIT_CODES[exit])}  ${EXIT_MEANINGS[exit]}`);
+}

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { createTerminal } from './terminal.ts';
+
+function outputs(isTTY: boolean) {
+  const written = { out: '', err: '' };
+  const sink = (name: 'out' | 'err') => ({
+    isTTY,
+    write: (text: string | Uint8Array) => {
+      written[name] += String(text);
+      return true;
+    },
+  });
+  return { written, stdout: sink('out'), stderr: sink('err') };
+}
+
+test('data goes to stdout and words for people to stderr', () => {
+  const { written, stdout, stderr } = outputs(false);
+  const terminal = createTerminal(stdout, stderr, {});
+  terminal.print('data');
+  terminal.tell('words');
+  expect(written).toEqual({ out: 'data\n', err: 'words\n' });
+});
+
+test('progress is shown on a terminal alone, and gives way to the next line', () => {
+  const pipe = outputs(false);
+  createTerminal(pipe.stdout, pipe.stderr, {}).progress('1 of 2');
+  expect(pipe.written.err).toBe('');
+  const tty = outputs(true);
+  const terminal = createTerminal(tty.stdout, tty.stderr, {});
+  terminal.progress('1 of 2');
+  terminal.print('done');
+  expect(tty.written).toEqual({ out: 'done\n', err: '\r\x1b[K1 of 2\r\x1b[K' });
+});
+
+test.each([
+  ['a terminal', true, {}, true],
+  ['a terminal of somebody who wants no colours', true, { NO_COLOR: '1' }, false],
+  ['an empty NO_COLOR, which asks for nothing', true, { NO_COLOR: '' }, true],
+  ['a dumb terminal', true, { TERM: 'dumb' }, false],
+  ['a pipe', false, {}, false],
+])('colours on %s', (_, isTTY, env, wanted) => {
+  const { stdout, stderr } = outputs(isTTY);
+  expect(createTerminal(stdout, stderr, env).colours).toBe(wanted);
+});
