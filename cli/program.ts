@@ -12,6 +12,16 @@ import { addRenew } from './commands/renew.ts';
 import { addReserve } from './commands/reserve.ts';
 import { addShow } from './commands/show.ts';
 import { addStats } from './commands/stats.ts';
+import { addBackup } from './commands/backup.ts';
+import { addCheck } from './commands/check.ts';
+import { addCleanup } from './commands/cleanup.ts';
+import { addCluster } from './commands/cluster.ts';
+import { addImport } from './commands/import.ts';
+import { addInit } from './commands/init.ts';
+import { addLedger } from './commands/ledger.ts';
+import { addRecover } from './commands/recover.ts';
+import { addRestore } from './commands/restore.ts';
+import { addSql } from './commands/sql.ts';
 import { EXIT_CODES, EXIT_MEANINGS, EXITS } from './errors.ts';
 
 type AddCommand = (program: Command, cli: Cli) => void;
@@ -30,7 +40,19 @@ const COMMANDS: readonly AddCommand[] = [
 ];
 
 /** On a ledger only; the plugin answers them with a sentence. */
-const LEDGER_COMMANDS: readonly AddCommand[] = [addMigrate];
+const LEDGER_COMMANDS: readonly AddCommand[] = [
+  addInit,
+  addCleanup,
+  addCheck,
+  addSql,
+  addBackup,
+  addRestore,
+  addImport,
+  addMigrate,
+  addRecover,
+  addCluster,
+  addLedger,
+];
 
 /** The program with all its commands. Loads nothing that `--help` does not need: commands load what they use. */
 export function createProgram(cli: Cli): Command {

@@ -83,7 +83,12 @@ export function workloadManifests(version: string): readonly Manifest[] {
   return [
     deployment('rock-mac-operator', {
       initContainers: [
-        container('migrate', { image, args: ['rock-mac.js', 'migrate'], env: [ledgerUrl()], resources: resources() }),
+        container('migrate', {
+          image,
+          args: ['rock-mac.js', 'migrate', '--no-backup'],
+          env: [ledgerUrl()],
+          resources: resources(),
+        }),
       ],
       containers: [
         container('operator', {

@@ -6,7 +6,7 @@ import { createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { BACKUP_TABLES, checksum, headerLine, type BackupTable } from './backup-format.ts';
 import type { LedgerPool } from './connect.ts';
-import { requireSchema } from './migrate.ts';
+import { requireKnownSchema } from './migrate.ts';
 import { queryOne, type Queryable } from './statement.ts';
 
 /** What is in a backup. */
@@ -14,6 +14,9 @@ export interface BackedUp {
   readonly counts: Readonly<Partial<Record<BackupTable, number>>>;
   readonly sha256: string;
 }
+
+/** Told how many rows have been written or read, of how many. */
+export type OnRows = (done: number, total: number) => void;
 
 const ROWS_PER_LINE = 500;
 
@@ -27,9 +30,10 @@ const ORDER: Readonly<Record<BackupTable, { key: string; below: string | number 
 
 /**
  * Writes the whole ledger to `out`, as it was at one moment, while it goes on working. Never holds more than some hundred
- * rows in memory. Ends `out`. A program that is interrupted leaves a file without its end, which `restore` refuses.
+ * rows in memory. Ends `out`. A program that is interrupted leaves a file without its end, which `restore` refuses. Takes a
+ * ledger with an older schema too, so that one can be taken before a migration.
  */
-export async function backup(db: LedgerPool, out: Writable): Promise<BackedUp> {
+export async function backup(db: LedgerPool, out: Writable, onRows?: OnRows): Promise<BackedUp> {
   const gzip = createGzip();
   const written = finished(gzip.pipe(out));
   written.catch(() => undefined); // awaited below, when the ledger has been read
@@ -39,7 +43,7 @@ export async function backup(db: LedgerPool, out: Writable): Promise<BackedUp> {
     if (!gzip.write(line)) await Promise.race([new Promise((resolve) => gzip.once('drain', resolve)), written]);
   };
   try {
-    const counts = await db.transaction((transaction) => writeTables(transaction, write));
+    const counts = await db.transaction((transaction) => writeTables(transaction, write, onRows));
     const sha256 = sum.text();
     gzip.end(`${JSON.stringify({ end: true, sha256 })}\n`);
     await written;
@@ -52,10 +56,10 @@ export async function backup(db: LedgerPool, out: Writable): Promise<BackedUp> {
 }
 
 /** As `backup`, to a file that only its owner may read, and that appears under its name when it is whole and on disk. */
-export async function backupToFile(db: LedgerPool, file: string): Promise<BackedUp> {
+export async function backupToFile(db: LedgerPool, file: string, onRows?: OnRows): Promise<BackedUp> {
   const unfinished = `${file}.unfinished`;
   try {
-    const result = await backup(db, createWriteStream(unfinished, { mode: 0o600, flags: 'wx', flush: true }));
+    const result = await backup(db, createWriteStream(unfinished, { mode: 0o600, flags: 'wx', flush: true }), onRows);
     await rename(unfinished, file);
     return result;
   } catch (error) {
@@ -66,10 +70,10 @@ export async function backupToFile(db: LedgerPool, file: string): Promise<Backed
 
 type Write = (line: string) => Promise<void>;
 
-async function writeTables(db: Queryable, write: Write): Promise<BackedUp['counts']> {
+async function writeTables(db: Queryable, write: Write, onRows?: OnRows): Promise<BackedUp['counts']> {
   const text = 'set transaction isolation level repeatable read, read only';
   await db.query({ text, values: [], row: z.object({}) });
-  const { version: schema } = await requireSchema(db);
+  const { version: schema } = await requireKnownSchema(db);
   const {
     state,
     counts,
@@ -85,24 +89,39 @@ async function writeTables(db: Queryable, write: Write): Promise<BackedUp['count
     }),
   });
   await write(headerLine({ schema, takenAt, counts, state }));
-  for (const table of BACKUP_TABLES) await writeTable(db, table, write);
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  let done = 0;
+  for (const table of BACKUP_TABLES) {
+    await writeTable(db, table, async (rows, line) => {
+      await write(line);
+      onRows?.((done += rows), total);
+    });
+  }
   return counts;
 }
 
 /** Page after page in the order of a key, inside the one snapshot. */
-async function writeTable(db: Queryable, table: BackupTable, write: Write): Promise<void> {
+async function writeTable(
+  db: Queryable,
+  table: BackupTable,
+  write: (rows: number, line: string) => Promise<void>,
+): Promise<void> {
   const { key, below } = ORDER[table];
   let last: string | number | null = below;
   while (last !== null) {
     const page: z.infer<typeof pageRow> = await queryOne(db, {
-      text: `select '[' || string_agg(row_to_json(t)::text, ',' order by ${key}) || ']' as rows, max(${key}) as last
+      text: `select '[' || string_agg(row_to_json(t)::text, ',' order by ${key}) || ']' as rows, count(*) as count, max(${key}) as last
              from (select * from rock_mac.${table} where ${key} > $1 order by ${key} limit $2) t`,
       values: [last, ROWS_PER_LINE],
       row: pageRow,
     });
-    if (page.rows !== null) await write(`{"table":"${table}","rows":${page.rows}}\n`);
+    if (page.rows !== null) await write(page.count, `{"table":"${table}","rows":${page.rows}}\n`);
     last = page.last;
   }
 }
 
-const pageRow = z.object({ rows: z.string().nullable(), last: z.union([z.string(), z.number()]).nullable() });
+const pageRow = z.object({
+  rows: z.string().nullable(),
+  count: z.int(),
+  last: z.union([z.string(), z.number()]).nullable(),
+});

@@ -192,13 +192,19 @@ export async function schemaVersion(db: Queryable): Promise<SchemaVersion> {
  * a breaking change is fine, so that version N and N-1 run side by side during an upgrade.
  */
 export async function requireSchema(db: Queryable): Promise<SchemaVersion> {
-  const schema = await schemaVersion(db);
-  if (schema.version === 0) throw new LedgerError('LEDGER_SCHEMA_MISSING', 'This database holds no ledger yet');
-  refuseNewer(schema, PROGRAM_VERSION);
+  const schema = await requireKnownSchema(db);
   if (schema.version < PROGRAM_VERSION) {
     const what = `The ledger has schema ${String(schema.version)}, this program needs ${String(PROGRAM_VERSION)}`;
     throw new LedgerError('LEDGER_SCHEMA_TOO_OLD', what);
   }
+  return schema;
+}
+
+/** As `requireSchema`, but takes an older schema too: to read all of it before it is migrated. */
+export async function requireKnownSchema(db: Queryable): Promise<SchemaVersion> {
+  const schema = await schemaVersion(db);
+  if (schema.version === 0) throw new LedgerError('LEDGER_SCHEMA_MISSING', 'This database holds no ledger yet');
+  refuseNewer(schema, PROGRAM_VERSION);
   return schema;
 }
 

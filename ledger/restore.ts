@@ -14,6 +14,7 @@ import {
   type BackupTable,
   type RowsLine,
 } from './backup-format.ts';
+import type { OnRows } from './backup.ts';
 import type { LedgerPool } from './connect.ts';
 import { LedgerError } from './errors.ts';
 import { PROGRAM_VERSION, requireSchema } from './migrate.ts';
@@ -32,6 +33,7 @@ export interface RestoreOptions {
   readonly actor: string;
   /** The highest incarnation that anybody remembers of this ledger, where it is known. */
   readonly above?: number;
+  readonly onRows?: OnRows | undefined;
 }
 
 /**
@@ -44,7 +46,7 @@ export async function restore(db: LedgerPool, source: Readable, options: Restore
   const header = await db.transaction(async (transaction) => {
     await requireSchema(transaction);
     await emptyOrRefuse(transaction);
-    const read = await restoreLines(transaction, linesOf(source));
+    const read = await restoreLines(transaction, linesOf(source), options.onRows);
     await afterRows(transaction);
     const expected = await restoreState(transaction, read.state);
     const { actor, above = 0 } = options;
@@ -96,15 +98,18 @@ async function afterRows(db: Queryable): Promise<void> {
   }
 }
 
-async function restoreLines(db: Queryable, lines: AsyncGenerator<string>): Promise<BackupHeader> {
+async function restoreLines(db: Queryable, lines: AsyncGenerator<string>, onRows?: OnRows): Promise<BackupHeader> {
   const sum = checksum();
   const first = await lines.next();
   const header = parseHeader(first.done === true ? undefined : first.value, PROGRAM_VERSION);
   sum.add(`${String(first.value)}\n`);
   const counts = new Map<BackupTable, number>();
+  const total = Object.values(header.counts).reduce((sum, count) => sum + count, 0);
+  let done = 0;
   for await (const { table, rows } of batchesOf(lines, sum)) {
     await insertRows(db, table, rows);
     counts.set(table, (counts.get(table) ?? 0) + rows.length);
+    onRows?.((done += rows.length), total);
   }
   for (const table of BACKUP_TABLES) {
     const [wanted, got] = [header.counts[table], counts.get(table) ?? 0];

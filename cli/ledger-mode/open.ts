@@ -1,23 +1,50 @@
 import type { Backend } from '../backend.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { isLedgerError } from '../../ledger/errors.ts';
 import { requireSchema } from '../../ledger/migrate.ts';
-import { findLedger } from './find-ledger.ts';
+import type { EmbeddedFolder } from './embedded/folder.ts';
+import { findLedger, type LedgerPlace } from './find-ledger.ts';
 import { createLedgerBackend } from './ledger-backend.ts';
 
 const CONNECT_MS = 5_000;
 const STATEMENT_MS = 10_000;
 
-/** Opens the ledger that the options name, and refuses a schema that this program does not speak. */
-export async function openNamedLedger(options: GlobalOptions): Promise<LedgerPool> {
+/** For what reads or writes the whole ledger. */
+export const LONG_STATEMENT_MS = 3_600_000;
+
+/** Opens the ledger that the options name for one use. */
+export async function withLedger<T>(
+  options: GlobalOptions,
+  use: (ledger: LedgerPool, place: LedgerPlace) => Promise<T>,
+  settings: { readonly statementTimeoutMs?: number } = {},
+): Promise<T> {
   const place = await findLedger(options, process.env);
-  const ledger = openLedger({
-    ...place,
+  const ledger = await openPlace(place, settings);
+  try {
+    return await use(ledger, place);
+  } finally {
+    await ledger.close();
+  }
+}
+
+export async function openBackend(options: GlobalOptions): Promise<Backend> {
+  return createLedgerBackend(await openPlace(await findLedger(options, process.env)));
+}
+
+/** Opens a ledger, starts it where it is ours to start, and refuses a schema that this program does not speak. */
+export async function openPlace(
+  place: LedgerPlace,
+  { statementTimeoutMs = STATEMENT_MS }: { readonly statementTimeoutMs?: number } = {},
+): Promise<LedgerPool> {
+  const { url, passwordFile, embedded } = place;
+  const named = openLedger({
+    ...{ url, passwordFile, statementTimeoutMs },
     applicationName: 'rock-mac',
     max: 1,
     connectTimeoutMs: CONNECT_MS,
-    statementTimeoutMs: STATEMENT_MS,
   });
+  const ledger = embedded === undefined ? named : startedWhenAway(named, embedded.folder);
   try {
     await requireSchema(ledger);
     return ledger;
@@ -27,6 +54,31 @@ export async function openNamedLedger(options: GlobalOptions): Promise<LedgerPoo
   }
 }
 
-export async function openBackend(options: GlobalOptions): Promise<Backend> {
-  return createLedgerBackend(await openNamedLedger(options));
+/**
+ * The embedded ledger, which does not run after a reboot or a kill: a statement that finds it away starts it. The statement
+ * itself is asked again only where it can have done nothing yet, on the way in; whoever asks for an address asks again by
+ * its key.
+ */
+function startedWhenAway(ledger: LedgerPool, folder: EmbeddedFolder): LedgerPool {
+  const start = async (error: unknown) => {
+    if (!isLedgerError(error) || error.code !== 'LEDGER_UNAVAILABLE') throw error;
+    const { ensureStarted } = await import('./embedded/server.ts');
+    await ensureStarted(folder);
+    return error;
+  };
+  let reached = false;
+  return {
+    ...ledger,
+    query: async (statement) => {
+      try {
+        const rows = await ledger.query(statement);
+        reached = true;
+        return rows;
+      } catch (error) {
+        const away = await start(error);
+        if (reached) throw away;
+        return ledger.query(statement);
+      }
+    },
+  };
 }

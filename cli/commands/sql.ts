@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import type { Cli } from '../cli.ts';
+import { outputOption, printReport } from '../output/format.ts';
+import { formatPlain } from '../output/table.ts';
+import { addExamples } from './examples.ts';
+
+/** `sql`: a question to the ledger in its own language. */
+export function addSql(program: Command, { terminal }: Cli): void {
+  const command = program
+    .command('sql')
+    .summary('ask the ledger in SQL; reads only')
+    .description(
+      'Runs one statement in a transaction that may only read, as the auditor where that role is granted. The tables ' +
+        'and views are described in docs/ledger.md; those of the tool before (active_allocations, pool_stats, ' +
+        'audit_log) have their old names.',
+    )
+    .argument('<statement>')
+    .addOption(outputOption())
+    .action(async (statement: string, _options: unknown, command: Command) => {
+      const { askSql } = await import('../ledger-mode/sql.ts');
+      const { columns, rows } = await askSql(command.optsWithGlobals(), statement);
+      const cells = rows.map((row) => row.map(cellText));
+      await printReport(terminal, command, {
+        lines: () => [...formatPlain(columns, cells), `(${String(rows.length)} row(s))`],
+        value: rows.map((row) => Object.fromEntries(columns.map((column, index) => [column, row[index]]))),
+        names: () => cells.map(([first = '']) => first),
+      });
+    });
+  addExamples(
+    command,
+    `rock-mac sql 'select * from pool_stats'`,
+    `rock-mac sql "select * from audit_log where pool = 'docker' order by timestamp desc limit 5" -o json`,
+  );
+}
+
+function cellText(value: unknown): string {
+  if (value === null || value === undefined) return '';
+  if (value instanceof Date) return value.toISOString();
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value);
+}

@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { appendFile, mkdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { homedir, userInfo } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { UserError } from '../../errors.ts';
+import { DATABASE_USER, embeddedFolder, embeddedLink, SOCKET_PORT, type EmbeddedFolder } from './folder.ts';
+import { ensurePrograms } from './programs.ts';
+import { SERVER_ENVIRONMENT } from './server.ts';
+import { giveTo, openToOthers, serverUser, type ServerUser } from './server-user.ts';
+
+/** Where root's ledger lies when Postgres' user may not enter root's home. */
+const SYSTEM_FOLDER = '/var/lib/rock-mac';
+
+/** The folder of this user's embedded ledger, made where there is none. */
+export async function makeFolder(home = homedir()): Promise<EmbeddedFolder> {
+  const link = embeddedLink(home);
+  const known = await realpath(link).catch(() => undefined);
+  if (known !== undefined) return embeddedFolder(known);
+  await mkdir(path.dirname(link), { recursive: true });
+  const user = await serverUser();
+  if (user === undefined || (await openToOthers(path.dirname(link)))) {
+    // Another user has to enter it; what is inside has rights of its own.
+    await mkdir(link, { mode: user === undefined ? 0o700 : 0o711 });
+    return embeddedFolder(await realpath(link));
+  }
+  const root = path.join(SYSTEM_FOLDER, `ledger-${randomBytes(4).toString('hex')}`);
+  await mkdir(root, { recursive: true, mode: 0o711 });
+  await symlink(root, link);
+  return embeddedFolder(root);
+}
+
+/** Makes the data directory, complete or not at all. */
+export async function makeDataFolder(folder: EmbeddedFolder): Promise<void> {
+  const version = await readFile(path.join(folder.data, 'PG_VERSION'), 'utf8').catch(() => undefined);
+  const programs = await ensurePrograms(folder);
+  if (version !== undefined) return;
+  const user = await serverUser();
+  const unfinished = `${folder.data}.unfinished`;
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(unfinished, { mode: 0o700 });
+  await giveTo(user, unfinished);
+  await initdb(path.join(programs, 'native', 'bin', 'initdb'), unfinished, user);
+  await configure(unfinished, folder.run);
+  await rename(unfinished, folder.data);
+}
+
+async function initdb(program: string, data: string, user: ServerUser): Promise<void> {
+  const args = [
+    `--pgdata=${data}`,
+    `--username=${DATABASE_USER}`,
+    '--auth-local=peer',
+    '--auth-host=reject',
+    '--encoding=UTF8',
+    '--locale-provider=builtin',
+    '--locale=C.UTF-8',
+  ];
+  const options = { env: SERVER_ENVIRONMENT, cwd: path.dirname(data), ...user };
+  try {
+    await promisify(execFile)(program, args, options);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UserError(
+      `Postgres could not make its data directory: ${why.trim()}`,
+      'Nothing was made. Remove the cause and run `rock-mac init` again.',
+    );
+  }
+}
+
+/** No network, one user: whoever runs `rock-mac` here, as the kernel says who is at the other end of the socket. */
+async function configure(data: string, run: string): Promise<void> {
+  const settings = {
+    listen_addresses: '',
+    unix_socket_directories: run,
+    unix_socket_permissions: '0700',
+    port: SOCKET_PORT,
+    max_connections: 200, // shells at once
+    shared_buffers: '32MB',
+    max_wal_size: '256MB',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+  };
+  const lines = Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'\n`);
+  await appendFile(path.join(data, 'postgresql.conf'), `\n# rock-mac\n${lines.join('')}`);
+  await writeFile(path.join(data, 'pg_hba.conf'), `local all ${DATABASE_USER} peer map=owner\n`);
+  await writeFile(path.join(data, 'pg_ident.conf'), `owner "${userInfo().username}" ${DATABASE_USER}\n`);
+}

@@ -1,0 +1,39 @@
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { embeddedFolder, embeddedUrl, findEmbedded } from './folder.ts';
+
+let home: string;
+
+beforeEach(async () => {
+  home = await mkdtemp(path.join(tmpdir(), 'rock-mac-folder-'));
+});
+
+afterEach(async () => {
+  await rm(home, { recursive: true });
+});
+
+test('the socket lies in the folder, or elsewhere where its path would be too long for one', () => {
+  expect(embeddedFolder('/home/ada/.rock/ledger').run).toBe('/home/ada/.rock/ledger/run');
+  const long = embeddedFolder(`/home/${'x'.repeat(90)}/.rock/ledger`).run;
+  expect(long).toMatch(/rock-mac-[0-9a-f]{12}$/);
+  expect(embeddedFolder(`/home/${'y'.repeat(90)}/.rock/ledger`).run).not.toBe(long);
+});
+
+test('the URL names the socket and nothing that listens on a network', () => {
+  const url = new URL(embeddedUrl({ run: '/home/ada/.rock/ledger/run' }));
+  expect(url.searchParams.get('host')).toBe('/home/ada/.rock/ledger/run');
+  expect(url.password).toBe('');
+});
+
+test('there is a ledger only where init has finished one', async () => {
+  expect(await findEmbedded(home)).toBeUndefined();
+  const elsewhere = path.join(home, 'elsewhere');
+  await mkdir(elsewhere);
+  await mkdir(path.join(home, '.rock'));
+  await symlink(elsewhere, path.join(home, '.rock', 'ledger'));
+  expect(await findEmbedded(home)).toBeUndefined();
+  await writeFile(path.join(elsewhere, 'ledger.json'), '{"version": 1}');
+  expect((await findEmbedded(home))?.folder.data).toBe(path.join(elsewhere, 'data'));
+});

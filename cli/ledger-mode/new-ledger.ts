@@ -1,0 +1,118 @@
+import { allocate } from '../../ledger/allocate.ts';
+import type { LedgerPool } from '../../ledger/connect.ts';
+import { deviceKey } from '../../ledger/holder-key.ts';
+import type { LegacyConfig } from '../../ledger/legacy-config.ts';
+import { definePool, listPools, removePool } from '../../ledger/pools.ts';
+import { ledgerState } from '../../ledger/state.ts';
+import type { Queryable } from '../../ledger/statement.ts';
+import { DEFAULT_POOLS, type PoolDefinition } from '../../api/default-pools.ts';
+import { rangeContains } from '../../mac/mac-range.ts';
+import { UserError } from '../errors.ts';
+
+const DAY = 86_400;
+
+/** A part of one pool's range, for which a ledger is made the authority. */
+export interface Slice {
+  readonly pool: string;
+  readonly first: PoolDefinition['first'];
+  readonly last: PoolDefinition['last'];
+}
+
+/** Leaves one pool, that of the slice, in a ledger that has handed out nothing yet. All of it or nothing. */
+export async function sliceLedger(ledger: LedgerPool, slice: Slice, actor: string): Promise<void> {
+  const usual = DEFAULT_POOLS.find(({ name }) => name === slice.pool);
+  const definition = {
+    name: slice.pool,
+    first: slice.first,
+    last: slice.last,
+    description: usual?.description ?? '',
+    autoReleaseSeconds: usual === undefined ? DAY : usual.autoReleaseSeconds,
+    reuseDelaySeconds: usual?.reuseDelaySeconds ?? DAY,
+  };
+  await ledger.transaction(async (transaction) => {
+    for (const { name, used } of await listPools(transaction)) {
+      if (used) throw inUse(name);
+      await removePool(transaction, name, actor);
+    }
+    await defineOrRefuse(transaction, definition, actor);
+  });
+}
+
+/** The pools of an old configuration file, and its addresses that people give out by hand. Answers with what was done. */
+export async function configureLedger(ledger: LedgerPool, config: LegacyConfig, actor: string): Promise<string[]> {
+  const { prefix } = await ledgerState(ledger);
+  if (prefix !== config.prefix) {
+    throw new UserError(
+      `The configuration file has the prefix ${config.prefix}, the ledger ${prefix}.`,
+      'Take the prefix out of the file, or name another file with --config.',
+    );
+  }
+  const defined: string[] = [];
+  for (const pool of config.pools) {
+    if (await redefineUnused(ledger, pool, actor)) defined.push(pool.name);
+  }
+  const kept = await keepBack(ledger, config, actor);
+  return [
+    ...(defined.length === 0 ? [] : [`Pools as in the configuration file: ${defined.join(', ')}`]),
+    ...(kept === 0 ? [] : [`Reserved the first addresses of the pools, ${String(kept)} in all (reserve_first)`]),
+    ...config.warnings,
+  ];
+}
+
+/** A pool that has handed out an address stays as it is. */
+async function redefineUnused(ledger: LedgerPool, pool: PoolDefinition, actor: string): Promise<boolean> {
+  return ledger.transaction(async (transaction) => {
+    const known = (await listPools(transaction)).find(({ name }) => name === pool.name);
+    if (known?.used === true || (known !== undefined && sameDefinition(known, pool))) return false;
+    if (known !== undefined) await removePool(transaction, pool.name, actor);
+    await defineOrRefuse(transaction, pool, actor);
+    return true;
+  });
+}
+
+function sameDefinition(a: PoolDefinition, b: PoolDefinition): boolean {
+  return (
+    a.first === b.first &&
+    a.last === b.last &&
+    a.autoReleaseSeconds === b.autoReleaseSeconds &&
+    a.reuseDelaySeconds === b.reuseDelaySeconds
+  );
+}
+
+async function defineOrRefuse(db: Queryable, pool: PoolDefinition, actor: string): Promise<void> {
+  const outcome = await definePool(db, pool, actor);
+  if (outcome === 'defined' || outcome === 'unchanged') return;
+  const why =
+    outcome === 'outside_prefix' ? 'lies outside of the prefix of the ledger' : 'shares addresses with another';
+  throw new UserError(`Pool ${pool.name} (${pool.first} to ${pool.last}) ${why}.`, 'Choose another range.');
+}
+
+/** Each under a key of its own, so that doing it again changes nothing. */
+async function keepBack(ledger: LedgerPool, { pools, keptBack }: LegacyConfig, actor: string): Promise<number> {
+  let count = 0;
+  for (const pool of pools) {
+    const requests = keptBack
+      .filter((mac) => rangeContains(pool, mac))
+      .map((mac) => ({
+        key: deviceKey(`kept-back/${mac}`),
+        pool: pool.name,
+        requested: mac,
+        state: 'reserved' as const,
+        device: { type: 'reserved' },
+        requester: actor,
+        actor,
+        reason: 'kept back by the configuration file',
+      }));
+    const outcomes = requests.length === 0 ? [] : await allocate(ledger, pool.name, requests, { leaseSeconds: 60 });
+    count += outcomes.filter(({ outcome }) => outcome === 'allocated').length;
+  }
+  return count;
+}
+
+function inUse(pool: string): UserError {
+  return new UserError(
+    `Pool ${pool} of this ledger has handed out addresses already, so it cannot become one for a slice.`,
+    'Make a new ledger for the slice.',
+    'conflict',
+  );
+}

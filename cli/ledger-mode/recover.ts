@@ -1,0 +1,36 @@
+import { approveRecovery, recoverIfNeeded, recoverWithout } from '../../ledger/recovery.ts';
+import { ledgerState, type LedgerState } from '../../ledger/state.ts';
+import type { GlobalOptions } from '../cli.ts';
+import { UserError } from '../errors.ts';
+import { findCluster } from './clusters.ts';
+import { currentUser } from './current-user.ts';
+import { withLedger } from './open.ts';
+
+/** Goes on with a recovery as far as it can, and answers with the state that the ledger is in then. */
+export async function recoverLedger(
+  options: GlobalOptions,
+  { approve, without }: { readonly approve: boolean; readonly without?: string | undefined },
+): Promise<string[]> {
+  return withLedger(options, async (ledger) => {
+    const actor = currentUser();
+    await recoverIfNeeded(ledger, actor);
+    if (without !== undefined) {
+      const { clusterId, name } = await findCluster(ledger, without);
+      const outcome = await recoverWithout(ledger, clusterId, actor);
+      if (outcome === 'not_registered') {
+        throw new UserError(
+          `Cluster ${name} has ended, so nothing waits for it.`,
+          'Run `rock-mac recover`.',
+          'notFound',
+        );
+      }
+    }
+    if (approve) await approveRecovery(ledger);
+    return [stateLine(await ledgerState(ledger))];
+  });
+}
+
+export function stateLine({ closed, incarnation }: LedgerState): string {
+  if (closed === undefined) return `The ledger is open (incarnation ${String(incarnation)}).`;
+  return closed.message;
+}

@@ -1,0 +1,62 @@
+import { access } from 'node:fs/promises';
+import type { LedgerPool } from '../../ledger/connect.ts';
+import { restoreFromFile } from '../../ledger/restore.ts';
+import type { Queryable } from '../../ledger/statement.ts';
+import type { GlobalOptions } from '../cli.ts';
+import { UserError } from '../errors.ts';
+import { formatMinutes } from '../output/time.ts';
+import type { Terminal } from '../terminal.ts';
+import { countsText } from './backup.ts';
+import { currentUser } from './current-user.ts';
+import { LONG_STATEMENT_MS, withLedger } from './open.ts';
+import { rowsProgress, saveBackup } from './save-backup.ts';
+
+/** Restores a backup and answers with the lines that say so. A dry run does all of it and takes it back. */
+export async function restoreLedger(
+  options: GlobalOptions,
+  { file, dryRun }: { readonly file: string; readonly dryRun: boolean },
+  terminal: Pick<Terminal, 'tell' | 'progress'>,
+): Promise<string[]> {
+  await access(file).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UserError(`${file} cannot be read (${why}).`, 'Name a file that `rock-mac backup` wrote.');
+  });
+  return withLedger(
+    options,
+    async (ledger) => {
+      // What is there is little (its pools, its settings), and then it is gone.
+      if (!dryRun) await saveBackup(ledger, 'restore', terminal);
+      const restored = await restoreFromFile(dryRun ? takenBack(ledger) : ledger, file, {
+        actor: currentUser(),
+        onRows: rowsProgress(terminal, 'Read'),
+      });
+      const what = `${countsText(restored)} of ${formatMinutes(restored.takenAt)}`;
+      if (dryRun) return [`Would restore ${what}`];
+      const { closed } = restored.state;
+      return [`Restored ${what}`, ...(closed === undefined ? [] : [closed.message])];
+    },
+    { statementTimeoutMs: LONG_STATEMENT_MS },
+  );
+}
+
+/** The same ledger, whose transactions do everything and keep nothing. */
+function takenBack(ledger: LedgerPool): LedgerPool {
+  return {
+    ...ledger,
+    transaction: async <R>(use: (db: Queryable) => Promise<R>) => {
+      const undo = new Error('taken back');
+      const results: { readonly value: R }[] = [];
+      await ledger
+        .transaction(async (db) => {
+          results.push({ value: await use(db) });
+          throw undo;
+        })
+        .catch((error: unknown) => {
+          if (error !== undo) throw error;
+        });
+      const [result] = results;
+      if (result === undefined) throw new Error('the transaction gave no result');
+      return result.value;
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { mkdir } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { backupToFile, type BackedUp, type OnRows } from '../../ledger/backup.ts';
+import type { LedgerPool } from '../../ledger/connect.ts';
+import type { Terminal } from '../terminal.ts';
+
+type Words = Pick<Terminal, 'tell' | 'progress'>;
+
+/** `~/.rock/backups/NAME-20260131-090507.backup` */
+export function usualFile(name: string, now = new Date(), home = homedir()): string {
+  const stamp = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  return path.join(home, '.rock', 'backups', `${name}-${stamp}.backup`);
+}
+
+export async function writeBackup(
+  ledger: LedgerPool,
+  file: string,
+  terminal: Pick<Terminal, 'progress'>,
+): Promise<BackedUp> {
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  return backupToFile(ledger, file, rowsProgress(terminal, 'Written'));
+}
+
+/** A backup before something that changes much, and the line that says where it is. */
+export async function saveBackup(ledger: LedgerPool, before: string, terminal: Words): Promise<void> {
+  const file = usualFile(`before-${before}`);
+  await writeBackup(ledger, file, terminal);
+  terminal.tell(`A backup from before the ${before} is in ${file}.`);
+}
+
+export function rowsProgress(terminal: Pick<Terminal, 'progress'>, verb: string): OnRows {
+  return (done, total) => {
+    terminal.progress(`${verb} ${done.toLocaleString('en-US')} of ${total.toLocaleString('en-US')} rows`);
+  };
+}
