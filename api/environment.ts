@@ -20,9 +20,10 @@ export const processEnvironment = {
       if (prefix === undefined) context.addIssue('want one to five octets, such as a4:58:0f');
       return prefix ?? z.NEVER;
     }),
-  /** Where /healthz, /readyz and /metrics are served. */
+  /** Where /healthz and /readyz are served, and /metrics on a port of its own. */
   ROCK_MAC_HEALTH_HOST: z.string().default('::'),
   ROCK_MAC_HEALTH_PORT: port.default(8081),
+  ROCK_MAC_METRICS_PORT: port.default(8443),
   ROCK_MAC_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
   /** The way to the API server; in a pod it is found without. */
   KUBECONFIG: z.string().optional(),

@@ -53,7 +53,7 @@ export const macAllocationSpec = z
     ).optional(),
     reserved: z
       .boolean()
-      .optional()
+      .default(false)
       .meta({ description: 'Holds the address for good, also after this object is deleted, until released by force.' }),
     attributes: z
       .record(z.string().max(63), z.string().max(1024))
@@ -102,7 +102,8 @@ export const macAllocationStatus = z
   })
   .meta({ description: 'What the ledger holds.' });
 
-export type MacAllocationSpec = z.infer<typeof macAllocationSpec>;
+/** As somebody may write it: the API server puts the defaults in. */
+export type MacAllocationSpec = z.input<typeof macAllocationSpec>;
 export type MacAllocationStatus = z.infer<typeof macAllocationStatus>;
 
 /** Reasons of the Ready condition. Scripts and alerts read them: do not rename. */

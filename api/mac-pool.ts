@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { canonicalMac, conditions, count, duration, text } from './fields.ts';
 
+/** What a pool gets that names no reuse delay. */
+export const DEFAULT_REUSE_DELAY = '1h';
+
 export const macPoolSpec = z
   .object({
     first: canonicalMac('First address of the range. Immutable.'),
@@ -9,8 +12,13 @@ export const macPoolSpec = z
     autoReleaseAfter: duration(
       'After how long an address that nobody uses goes back by itself. Without it: never.',
     ).optional(),
-    reuseDelay: duration('How long a released address waits before somebody else gets it.').optional(),
-    paused: z.boolean().optional().meta({ description: 'A paused pool hands out nothing; what it handed out stays.' }),
+    reuseDelay: duration('How long a released address waits before somebody else gets it.').default(
+      DEFAULT_REUSE_DELAY,
+    ),
+    paused: z
+      .boolean()
+      .default(false)
+      .meta({ description: 'A paused pool hands out nothing; what it handed out stays.' }),
   })
   .meta({
     description: 'The range and its rules.',
@@ -40,5 +48,6 @@ export const macPoolStatus = z
   })
   .meta({ description: 'What the ledger counts.' });
 
-export type MacPoolSpec = z.infer<typeof macPoolSpec>;
+/** As somebody may write it: the API server puts the defaults in. */
+export type MacPoolSpec = z.input<typeof macPoolSpec>;
 export type MacPoolStatus = z.infer<typeof macPoolStatus>;

@@ -9,6 +9,12 @@ export interface PolicyRule {
   readonly resourceNames?: readonly string[];
 }
 
+/** What a process needs that asks the API server who reads its metrics, and whether they may. */
+export const metricsServerRules: readonly PolicyRule[] = [
+  { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+  { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+];
+
 /** A ClusterRole for people. */
 export interface PeopleRole {
   readonly name: string;

@@ -15,6 +15,7 @@ type Manifest = Record<string, unknown>;
 /** The port of the Service and of the container; 10250 is open from the control plane on managed clusters too. */
 const WEBHOOK_PORT = 10_250;
 const HEALTH_PORT = 8081;
+const METRICS_PORT = 8443;
 
 const RBAC = 'rbac.authorization.k8s.io/v1';
 
@@ -95,7 +96,10 @@ export function workloadManifests(version: string): readonly Manifest[] {
           image,
           args: ['operator.js'],
           env: [ledgerUrl(), { name: 'ROCK_MAC_IDENTITY', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
-          ports: [{ name: 'health', containerPort: HEALTH_PORT }],
+          ports: [
+            { name: 'health', containerPort: HEALTH_PORT },
+            { name: 'metrics', containerPort: METRICS_PORT },
+          ],
           resources: resources(),
           ...probes(),
         }),
@@ -110,6 +114,7 @@ export function workloadManifests(version: string): readonly Manifest[] {
           ports: [
             { name: 'https', containerPort: WEBHOOK_PORT },
             { name: 'health', containerPort: HEALTH_PORT },
+            { name: 'metrics', containerPort: METRICS_PORT },
           ],
           resources: resources(),
           ...probes(),

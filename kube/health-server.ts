@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-/** What a probe or a scraper may ask a process of ours, over plain HTTP. */
+/** What a probe may ask a process of ours, over plain HTTP and without saying who it is. */
 export interface HealthServerOptions {
   readonly host: string;
   /** 0 takes a free port. */
@@ -11,8 +11,6 @@ export interface HealthServerOptions {
   readonly live: () => boolean;
   /** Empty: ready. Else what it waits for, for the person who reads the probe's failure. */
   readonly notReady: () => readonly string[];
-  /** The metrics in the text format of Prometheus, and their content type. */
-  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
 export interface HealthServer {
@@ -20,13 +18,11 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
-/** Serves /healthz, /readyz and /metrics. */
+/** Serves /healthz and /readyz. */
 export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
   const server = createServer((request, response) => {
-    answer(new URL(request.url ?? '/', 'http://localhost').pathname, options).then(
-      ({ status, contentType, text }) => response.writeHead(status, { 'Content-Type': contentType }).end(text),
-      () => response.writeHead(500).end(),
-    );
+    const { status, text } = answer(new URL(request.url ?? '/', 'http://localhost').pathname, options);
+    response.writeHead(status, { 'Content-Type': 'text/plain' }).end(`${text}\n`);
   });
   await listen(server, options);
   return {
@@ -43,27 +39,21 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
 
 interface HealthAnswer {
   readonly status: number;
-  readonly contentType: string;
   readonly text: string;
 }
 
-async function answer(path: string, options: HealthServerOptions): Promise<HealthAnswer> {
-  const plain = (status: number, text: string): HealthAnswer => ({
-    status,
-    contentType: 'text/plain',
-    text: `${text}\n`,
-  });
+function answer(path: string, { live, notReady }: HealthServerOptions): HealthAnswer {
   switch (path) {
     case '/healthz':
-      return options.live() ? plain(200, 'ok') : plain(503, 'not live');
+      return live() ? { status: 200, text: 'ok' } : { status: 503, text: 'not live' };
     case '/readyz': {
-      const missing = options.notReady();
-      return missing.length === 0 ? plain(200, 'ok') : plain(503, `waiting for ${missing.join(', ')}`);
+      const missing = notReady();
+      return missing.length === 0
+        ? { status: 200, text: 'ok' }
+        : { status: 503, text: `waiting for ${missing.join(', ')}` };
     }
-    case '/metrics':
-      return { status: 200, ...(await options.metrics()) };
     default:
-      return plain(404, 'there are /healthz, /readyz and /metrics');
+      return { status: 404, text: 'there are /healthz and /readyz' };
   }
 }
 

@@ -6,7 +6,7 @@ import { runOperator } from './run.ts';
 
 try {
   const config = readEnvironment(operatorEnvironment, process.env);
-  const logger = pino({ name: 'rock-mac-operator', level: config.ROCK_MAC_LOG_LEVEL });
+  const logger = pino({ base: { component: 'rock-mac-operator' }, level: config.ROCK_MAC_LOG_LEVEL });
   await runProcess(() => runOperator(config, logger), logger);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

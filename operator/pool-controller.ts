@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { PoolDefinition } from '../api/default-pools.ts';
 import { formatDuration, parseDuration } from '../api/duration.ts';
 import { POOL_FINALIZER } from '../api/names.ts';
-import type { MacPoolSpec, MacPoolStatus } from '../api/mac-pool.ts';
+import { DEFAULT_REUSE_DELAY, type MacPoolSpec, type MacPoolStatus } from '../api/mac-pool.ts';
 import { setCondition, type NewCondition } from '../kube/conditions.ts';
 import type { Result } from '../kube/controller.ts';
 import { isAlreadyExists } from '../kube/errors.ts';
@@ -18,12 +18,9 @@ import {
   type Pool,
 } from '../ledger/pools.ts';
 import { isLedgerError } from '../ledger/errors.ts';
-import { mac } from '../mac/mac-address.ts';
+import { parseMac, type MacRefusal } from '../mac/mac-address.ts';
 import type { OperatorContext } from './context.ts';
 import { macPools, type MacPool } from './resources.ts';
-
-/** What a pool gets that names no reuse delay. */
-const DEFAULT_REUSE_DELAY_SECONDS = 3_600;
 
 /**
  * Shows every pool of the ledger as a MacPool. The seven defaults come with the ledger, so that this is also how they get
@@ -51,7 +48,7 @@ function specOf(pool: Pool): MacPoolSpec {
     ...(description !== '' && { description }),
     ...(autoReleaseSeconds !== null && { autoReleaseAfter: formatDuration(autoReleaseSeconds) }),
     reuseDelay: formatDuration(reuseDelaySeconds),
-    ...(paused && { paused }),
+    paused,
   };
 }
 
@@ -70,15 +67,17 @@ export async function reconcilePool(pool: MacPool, context: OperatorContext): Pr
     return undefined;
   }
   const wanted = definitionOf(pool);
+  if (typeof wanted === 'string') {
+    await refuse(pool, wanted, context);
+    return undefined;
+  }
   let outcome: DefineOutcome;
   try {
     outcome = await definePool(ledger, wanted, actor);
     if (outcome === 'conflict') outcome = await settle(wanted, context);
   } catch (error) {
     if (!isLedgerError(error) || error.code !== 'BAD_REQUEST') throw error;
-    const observedGeneration = pool.metadata.generation;
-    const refused = { type: 'Ready', status: 'False', reason: 'InvalidDefinition', message: error.message } as const;
-    await publish(pool, { ...refused, observedGeneration }, context);
+    await refuse(pool, error.message, context);
     return undefined;
   }
   if (outcome === 'defined' || outcome === 'unchanged') {
@@ -86,6 +85,13 @@ export async function reconcilePool(pool: MacPool, context: OperatorContext): Pr
   }
   await publish(pool, judge(outcome, pool), context);
   return undefined;
+}
+
+/** What it says can never be a pool; only a person helps, and that is news. */
+async function refuse(pool: MacPool, message: string, context: OperatorContext): Promise<void> {
+  const observedGeneration = pool.metadata.generation;
+  const refused = { type: 'Ready', status: 'False', reason: 'InvalidDefinition', message } as const;
+  await publish(pool, { ...refused, observedGeneration }, context);
 }
 
 /** How soon a pool is looked at again whose deletion is held back. */
@@ -127,15 +133,23 @@ async function publish(pool: MacPool, condition: NewCondition, { client, now }: 
   await client.patch(macPools, { name }, { type: 'merge', body }, { subresource: 'status' });
 }
 
-function definitionOf({ metadata: { name }, spec }: MacPool): PoolDefinition {
+/** The definition, or why it is none: the API server knows the form of an address, but not which a device may own. */
+function definitionOf({ metadata: { name }, spec }: MacPool): PoolDefinition | string {
+  const [first, last] = [parseMac(spec.first), parseMac(spec.last)];
+  if (!first.ok) return unownable('first', spec.first, first.why);
+  if (!last.ok) return unownable('last', spec.last, last.why);
   return {
     name,
-    first: mac(spec.first),
-    last: mac(spec.last),
+    first: first.mac,
+    last: last.mac,
     description: spec.description ?? '',
     autoReleaseSeconds: spec.autoReleaseAfter === undefined ? null : (parseDuration(spec.autoReleaseAfter) ?? null),
-    reuseDelaySeconds: parseDuration(spec.reuseDelay ?? '') ?? DEFAULT_REUSE_DELAY_SECONDS,
+    reuseDelaySeconds: parseDuration(spec.reuseDelay ?? DEFAULT_REUSE_DELAY) ?? 0,
   };
+}
+
+function unownable(field: string, text: string, why: MacRefusal): string {
+  return `spec.${field} ${text} is a ${why} address, which no device may own: choose another range in a new MacPool`;
 }
 
 /** A definition that differs only by a later end is growth. */

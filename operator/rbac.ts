@@ -1,5 +1,5 @@
 import { GROUP, OPERATOR_LEASE } from '../api/names.ts';
-import type { PolicyRule } from '../api/roles.ts';
+import { metricsServerRules, type PolicyRule } from '../api/roles.ts';
 
 /** What the operator may do anywhere. It never writes a pod: finalizers sit on MacAllocations only. */
 export const operatorClusterRules: readonly PolicyRule[] = [
@@ -23,6 +23,7 @@ export const operatorClusterRules: readonly PolicyRule[] = [
     resourceNames: ['virtualmachineinstances.kubevirt.io', 'virtualmachines.kubevirt.io'],
     verbs: ['get'],
   },
+  ...metricsServerRules,
 ];
 
 /** What it may do in its own namespace. A create cannot be limited by name: there is none yet when it is judged. */

@@ -6,6 +6,7 @@ import { readClusterId } from '../kube/cluster-id.ts';
 import { createEventRecorder } from '../kube/events.ts';
 import { startHealthServer } from '../kube/health-server.ts';
 import { runLeaderElection } from '../kube/leader-election.ts';
+import { startMetricsServer } from '../kube/metrics-server.ts';
 import { retryForever } from '../kube/retry-forever.ts';
 import type { Service } from '../kube/run-process.ts';
 import { createAllocator } from '../ledger/allocator.ts';
@@ -33,13 +34,19 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     port: config.ROCK_MAC_HEALTH_PORT,
     live: () => true,
     notReady: () => (knowsCluster ? [] : ['the cluster']),
-    metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
   });
   const client = createKubeClient({
     userAgent: 'rock-mac-operator',
     kubeconfig: config.KUBECONFIG,
     logger,
     metrics: metrics.client,
+  });
+  const scraped = await startMetricsServer({
+    host: config.ROCK_MAC_HEALTH_HOST,
+    port: config.ROCK_MAC_METRICS_PORT,
+    client,
+    clock: systemClock,
+    registry: metrics.registry,
   });
   const connections = openLedger({
     url: config.ROCK_MAC_LEDGER_URL,
@@ -102,6 +109,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
       await events.stop();
       await allocator.close();
       await ledger.close();
+      await scraped.close();
       await client.close();
       await health.close();
     },

@@ -6,7 +6,7 @@ import { runWebhook } from './run.ts';
 
 try {
   const config = readEnvironment(webhookEnvironment, process.env);
-  const logger = pino({ name: 'rock-mac-webhook', level: config.ROCK_MAC_LOG_LEVEL });
+  const logger = pino({ base: { component: 'rock-mac-webhook' }, level: config.ROCK_MAC_LOG_LEVEL });
   await runProcess(() => runWebhook(config, logger), logger);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

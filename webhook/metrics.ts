@@ -5,6 +5,7 @@ export interface WebhookMetrics {
   readonly registry: Registry;
   readonly reviews: Counter<'entry' | 'allowed' | 'reason'>;
   readonly seconds: Histogram<'entry'>;
+  readonly certificateExpiry: Gauge;
 }
 
 export function createWebhookMetrics(): WebhookMetrics {
@@ -23,6 +24,11 @@ export function createWebhookMetrics(): WebhookMetrics {
       name: 'rockmac_admission_reviews_total',
       help: 'Admission reviews answered, by entry, answer and reason of the refusal.',
       labelNames: ['entry', 'allowed', 'reason'],
+      registers: [registry],
+    }),
+    certificateExpiry: new Gauge({
+      name: 'rockmac_certificate_expiry_timestamp_seconds',
+      help: 'When the certificate expires that this replica serves; a new one is made when a third of its life is left.',
       registers: [registry],
     }),
     seconds: new Histogram({

@@ -1,4 +1,5 @@
 import { GROUP, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../api/names.ts';
+import { metricsServerRules } from '../api/roles.ts';
 
 /**
  * What the webhook may do anywhere: read which pool a namespace names, what a network honours and what a claim holds, and
@@ -9,8 +10,8 @@ export const webhookClusterRules = [
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
   { apiGroups: ['k8s.cni.cncf.io'], resources: ['network-attachment-definitions'], verbs: ['get', 'list', 'watch'] },
   { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['get'] },
-  // To find out whether the one who is refused may know who holds the address.
-  { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
+  // The second of these also to find out whether the one who is refused may know who holds the address.
+  ...metricsServerRules,
   {
     apiGroups: ['admissionregistration.k8s.io'],
     resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],

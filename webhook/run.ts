@@ -4,11 +4,12 @@ import type { Logger } from 'pino';
 import { WEBHOOK_SECRET } from '../api/names.ts';
 import { keepServing, tlsOf } from '../kube/called-server.ts';
 import { createCertificateKeeper } from '../kube/certificate-keeper.ts';
-import type { KeyPair } from '../kube/certificates.ts';
+import { readCertificate, type KeyPair } from '../kube/certificates.ts';
 import { createKubeClient } from '../kube/client.ts';
 import { systemClock } from '../kube/clock.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
 import { listen, startHealthServer } from '../kube/health-server.ts';
+import { startMetricsServer } from '../kube/metrics-server.ts';
 import { retryForever } from '../kube/retry-forever.ts';
 import type { Service } from '../kube/run-process.ts';
 import { sleep } from '../kube/sleep.ts';
@@ -52,9 +53,15 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     live: () => true,
     // Not Postgres: it would take every replica out of service at once, and a refusal with a reason is the better answer.
     notReady: () => [...waitingFor, ...(stopping.signal.aborted ? ['its end'] : [])],
-    metrics: async () => ({ contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }),
   });
   const client = createKubeClient({ userAgent: 'rock-mac-webhook', kubeconfig: config.KUBECONFIG, logger });
+  const scraped = await startMetricsServer({
+    host: config.ROCK_MAC_HEALTH_HOST,
+    port: config.ROCK_MAC_METRICS_PORT,
+    client,
+    clock: systemClock,
+    registry: metrics.registry,
+  });
   const ledger = openLedger({
     url: config.ROCK_MAC_LEDGER_URL,
     passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
@@ -118,8 +125,13 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const { port } = server.https.address() as AddressInfo;
   logger.info({ port, healthPort: health.port, clusterId }, 'the webhook answers');
 
+  const showExpiry = ({ certificate }: KeyPair) => {
+    metrics.certificateExpiry.set((readCertificate(certificate)?.notAfter ?? 0) / 1_000);
+  };
+  showExpiry(leaf);
   const serve = (next: KeyPair) => {
     server.https.setSecureContext(tlsOf(next));
+    showExpiry(next);
   };
   const keeping = keepServing(serve, { keeper, leaf, ...started });
 
@@ -135,6 +147,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
       await Promise.all([pools.stop(), networks.stop()]);
       await allocator.close();
       await ledger.close();
+      await scraped.close();
       await client.close();
       await health.close();
     },

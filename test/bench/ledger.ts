@@ -2,6 +2,7 @@
  * How fast the ledger is, in ratios that hold on any machine: everything is measured on one Postgres in one run, in rounds
  * that alternate, because what else a machine does moves every absolute number. `--quick`: less of all, and nothing kept.
  */
+import { table } from '../../hack/table.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
@@ -14,7 +15,7 @@ import { startPostgres, type Postgres } from '../ground/postgres.ts';
 import { measure, measureAllocations, median, openOneRowWriters, percentile, type Measured } from './measure.ts';
 import { emptyAgain, fillPools, freePlaces, poolStates } from './pool-states.ts';
 import { CLUSTER, deviceRequest, podRequest } from './requests.ts';
-import { goalTable, keep, machine, milliseconds, perSecond, table, times, type Goal } from './report.ts';
+import { goalTable, keep, machine, milliseconds, perSecond, times, type Goal } from './report.ts';
 
 const quick = process.argv.includes('--quick');
 const ROUNDS = quick ? 3 : 5;

@@ -1,15 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, platform, totalmem } from 'node:os';
-
-/** A table of Markdown, in the form that prettier gives it. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, column) =>
-    Math.max(3, ...[head, ...rows].map((row) => row[column]?.length ?? 0), title.length),
-  );
-  const line = (cells: readonly string[]) =>
-    `| ${widths.map((width, i) => (cells[i] ?? '').padEnd(width)).join(' | ')} |`;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...rows.map(line)].join('\n');
-}
+import { table } from '../../hack/table.ts';
 
 export const perSecond = (value: number) => Math.round(value).toLocaleString('en-US');
 export const milliseconds = (value: number) => value.toFixed(value < 10 ? 2 : 1);

@@ -5,6 +5,7 @@
 import path from 'node:path';
 import { pino } from 'pino';
 import { z } from 'zod';
+import { table } from '../../hack/table.ts';
 import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
 import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
@@ -20,7 +21,7 @@ import { startServiceForwarder } from '../ground/service-forwarder.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
 import { measure, measureAllocations, median, percentile, type Measured } from './measure.ts';
 import { CLUSTER, podRequest } from './requests.ts';
-import { goalTable, keep, machine, milliseconds, perSecond, table, type Goal } from './report.ts';
+import { goalTable, keep, machine, milliseconds, perSecond, type Goal } from './report.ts';
 
 const quick = process.argv.includes('--quick');
 const ROUNDS = quick ? 3 : 7;

@@ -6,6 +6,7 @@ import { migrate } from '../../ledger/migrate.ts';
 import { eventually } from '../ground/eventually.ts';
 import { claimPort } from '../ground/claim.ts';
 import type { Child } from '../ground/process.ts';
+import { readMetric } from '../ground/read-metric.ts';
 import { installedGroundOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-ground.ts';
 import { startLyingApiServer, type Lie, type LyingApiServer } from './lying-api-server.ts';
 import { carrying, numbered, withoutAdmission } from './operator-pods.ts';
@@ -15,7 +16,7 @@ const repository = path.join(import.meta.dirname, '..', '..');
 
 let proxy: LyingApiServer | undefined;
 let operator: Child | undefined;
-let healthPort = 0;
+let metricsPort = 0;
 let opened: LedgerPool | undefined;
 
 function ledger(): LedgerPool {
@@ -29,8 +30,8 @@ beforeAll(async () => {
   await withoutAdmission(plane);
   await Promise.all(installation.operators.map((each) => each.stop()));
   proxy = await startLyingApiServer(plane);
-  const claim = await claimPort();
-  healthPort = claim.value;
+  const [health, metrics] = await Promise.all([claimPort(), claimPort()]);
+  metricsPort = metrics.value;
   const url = await ground.postgres.createDatabase('lied_to');
   await migrate(url);
   opened = openLedger({
@@ -48,7 +49,8 @@ beforeAll(async () => {
       KUBECONFIG: await plane.serviceAccountKubeconfig('rock-mac-system', 'rock-mac-operator', { server: proxy.url }),
       ROCK_MAC_LEDGER_URL: url,
       ROCK_MAC_HEALTH_HOST: '127.0.0.1',
-      ROCK_MAC_HEALTH_PORT: String(healthPort),
+      ROCK_MAC_HEALTH_PORT: String(health.value),
+      ROCK_MAC_METRICS_PORT: String(metricsPort),
       ROCK_MAC_LEADER_LEASE_SECONDS: '3',
       ROCK_MAC_PASS_SECONDS: '1',
     },
@@ -62,8 +64,8 @@ afterAll(async () => {
 });
 
 async function lastPass(): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${String(healthPort)}/metrics`)).text();
-  return Number(/^rockmac_last_pass_timestamp_seconds (\S+)$/m.exec(text)?.[1] ?? 0);
+  const { metricsToken: token } = installed().installation;
+  return await readMetric('rockmac_last_pass_timestamp_seconds', { port: metricsPort, token });
 }
 
 async function activePods(): Promise<number> {

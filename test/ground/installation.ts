@@ -8,6 +8,7 @@ import { eventually } from './eventually.ts';
 import type { Ground } from './ground.ts';
 import { applyManifests } from './manifests.ts';
 import { logTail, type Child } from './process.ts';
+import { readMetric } from './read-metric.ts';
 import { startServiceForwarder, type ServiceForwarder } from './service-forwarder.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
@@ -36,6 +37,8 @@ export interface InstallationOptions {
 export interface Program {
   readonly name: string;
   readonly logFile: string;
+  readonly healthPort: number;
+  readonly metricsPort: number;
   /** The value of one sample of its metrics, summed over its labels; 0 where it has none. */
   metric(name: string): Promise<number>;
   /** SIGTERM, and the wait for its end. */
@@ -49,6 +52,8 @@ export interface Program {
  * their ServiceAccounts behind the Service's address. Only the kubelet's part, starting them, is done here.
  */
 export interface Installation {
+  /** Of a ServiceAccount that may read the metrics. */
+  readonly metricsToken: string;
   readonly operators: readonly Program[];
   readonly webhooks: readonly Program[];
   startOperator(): Promise<Program>;
@@ -64,16 +69,18 @@ export async function install(options: InstallationOptions): Promise<Installatio
   const plane = options.controlPlane ?? ground.controlPlane;
   await Promise.all([applyInstallation(plane), migrate(ledgerUrl)]);
   if (options.webhooks === 0) await removeWebhookConfigurations(plane);
-  const [operatorConfig, webhookConfig, forwarder] = await Promise.all([
+  const [operatorConfig, webhookConfig, metricsToken, forwarder] = await Promise.all([
     plane.serviceAccountKubeconfig(SYSTEM_NAMESPACE, 'rock-mac-operator'),
     plane.serviceAccountKubeconfig(SYSTEM_NAMESPACE, 'rock-mac-webhook'),
+    makeMetricsReader(plane),
     forwardService(plane),
   ]);
   const operators: Program[] = [];
   const webhooks: Program[] = [];
-  const starter = createStarter(options, plane.name);
+  const starter = createStarter(options, plane.name, metricsToken);
 
   const installation: Installation = {
+    metricsToken,
     operators,
     webhooks,
     startOperator: async () => {
@@ -126,6 +133,21 @@ async function removeWebhookConfigurations({ kubectl }: ControlPlane): Promise<v
   await kubectl(['delete', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', WEBHOOK_CONFIGURATION]);
 }
 
+/** What stands for Prometheus. Answers its token. */
+async function makeMetricsReader({ kubectl }: ControlPlane): Promise<string> {
+  const name = 'metrics-reader';
+  const namespace = ['-n', SYSTEM_NAMESPACE];
+  const manifests = [
+    await kubectl(['create', 'serviceaccount', name, ...namespace, '--dry-run=client', '-o', 'yaml']),
+    await kubectl([
+      ...['create', 'clusterrolebinding', name, '--clusterrole=rock-mac-metrics-reader'],
+      ...[`--serviceaccount=${SYSTEM_NAMESPACE}:${name}`, '--dry-run=client', '-o', 'yaml'],
+    ]),
+  ];
+  await kubectl(['apply', '-f', '-'], { input: manifests.join('---\n') });
+  return (await kubectl(['create', 'token', name, ...namespace, '--duration=24h'])).trim();
+}
+
 const serviceAnswer = z.object({
   spec: z.object({ clusterIP: z.string(), ports: z.tuple([z.object({ port: z.number() })]) }),
 });
@@ -138,7 +160,11 @@ async function forwardService({ kubectl }: ControlPlane): Promise<ServiceForward
 
 type Kind = keyof (typeof programs)['sources'];
 
-function createStarter({ ground, ledgerUrl, env = {}, ...options }: InstallationOptions, planeName: string) {
+function createStarter(
+  { ground, ledgerUrl, env = {}, ...options }: InstallationOptions,
+  planeName: string,
+  metricsToken: string,
+) {
   const claims: Claim<number>[] = [];
   const files = programs[options.programs ?? 'sources'];
   let started = 0;
@@ -152,7 +178,7 @@ function createStarter({ ground, ledgerUrl, env = {}, ...options }: Installation
   return {
     start: async (kind: Kind, own: NodeJS.ProcessEnv): Promise<{ program: Program; port: number }> => {
       const name = `${planeName}-${kind}-${++started}`;
-      const [port, healthPort] = [await claim(), await claim()];
+      const [port, healthPort, metricsPort] = [await claim(), await claim(), await claim()];
       const child = await ground.run.spawn({
         name,
         command: process.execPath,
@@ -161,6 +187,7 @@ function createStarter({ ground, ledgerUrl, env = {}, ...options }: Installation
           ROCK_MAC_LEDGER_URL: ledgerUrl,
           ROCK_MAC_HEALTH_HOST: '127.0.0.1',
           ROCK_MAC_HEALTH_PORT: String(healthPort),
+          ROCK_MAC_METRICS_PORT: String(metricsPort),
           ROCK_MAC_WEBHOOK_PORT: String(port),
           ROCK_MAC_IDENTITY: name,
           ...env,
@@ -168,7 +195,8 @@ function createStarter({ ground, ledgerUrl, env = {}, ...options }: Installation
         },
       });
       await untilReady(child, name, healthPort);
-      return { program: programOf(child, name, healthPort), port };
+      const metric = (wanted: string) => readMetric(wanted, { port: metricsPort, token: metricsToken });
+      return { program: { ...programOf(child, name), healthPort, metricsPort, metric }, port };
     },
     close: async () => {
       await Promise.all(claims.map(({ release }) => release()));
@@ -188,15 +216,10 @@ async function untilReady(child: Child, name: string, healthPort: number): Promi
   });
 }
 
-function programOf(child: Child, name: string, healthPort: number): Program {
+function programOf(child: Child, name: string): Pick<Program, 'name' | 'logFile' | 'stop' | 'kill'> {
   return {
     name,
     logFile: child.logFile,
-    metric: async (metric) => {
-      const text = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
-      const samples = text.split('\n').filter((line) => line.startsWith(`${metric}{`) || line.startsWith(`${metric} `));
-      return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
-    },
     stop: async () => {
       child.signal('SIGTERM');
       await child.exited;

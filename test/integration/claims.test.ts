@@ -219,6 +219,18 @@ describe('a pool', () => {
     await plane.kubectl(['delete', 'macpool', 'hasty', '--wait=false']);
   });
 
+  test('of addresses that no device may own is never Ready, and says why', async () => {
+    const { plane } = installed();
+    await pool('shouting', { first: '01:00:5e:00:00:00', last: '01:00:5e:00:00:0f' });
+    await plane.kubectl([
+      ...['wait', '--for=jsonpath={.status.conditions[0].reason}=InvalidDefinition'],
+      ...['macpool/shouting', '--timeout=10s'],
+    ]);
+    const shown = await plane.kubectl(['get', 'macpool', 'shouting', '-o', 'jsonpath={.status.conditions[0].message}']);
+    expect(shown).toMatch(/spec.first 01:00:5e:00:00:00 is a multicast address/);
+    await plane.kubectl(['delete', 'macpool', 'shouting', '--timeout=10s']);
+  });
+
   test('may grow at its end, and then has more to give', async () => {
     const { plane } = installed();
     await pool('small', { first: 'a4:58:0f:30:00:00', last: 'a4:58:0f:30:00:00' });

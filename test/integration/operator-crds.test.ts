@@ -1,0 +1,277 @@
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { applyManifests, freshNamespace, sharedKubectl, type Fresh } from '../ground/testing.ts';
+
+/*
+ * Every rule, default, column and selectable field of the two kinds, on the API server alone: nothing of ours runs here, so
+ * that all of it is what the CustomResourceDefinitions themselves say.
+ */
+
+const crds = path.join(import.meta.dirname, '..', '..', 'crds');
+let namespace: Fresh;
+const pools: string[] = [];
+
+beforeAll(async () => {
+  await applyManifests(sharedKubectl(), [crds]);
+  namespace = await freshNamespace();
+});
+afterAll(async () => {
+  await kubectl(['delete', 'mp', ...pools]);
+  await namespace.remove();
+});
+
+async function kubectl(args: readonly string[], input?: unknown): Promise<string> {
+  return await sharedKubectl()(
+    ['-n', namespace.name, ...args],
+    input === undefined ? {} : { input: JSON.stringify(input) },
+  );
+}
+
+type Spec = Record<string, unknown>;
+
+async function aClaim(name: string, spec: Spec): Promise<string> {
+  const kind = { apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacAllocation' };
+  return await kubectl(['create', '-f', '-', '-o', 'name'], { ...kind, metadata: { name }, spec });
+}
+
+/** A pool of its own name; its range is nobody's matter where no operator is. */
+async function aPool(spec: Spec): Promise<string> {
+  const name = `${namespace.name}-${String(pools.length)}`;
+  const kind = { apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacPool' };
+  await kubectl(['create', '-f', '-'], { ...kind, metadata: { name }, spec });
+  pools.push(name);
+  return name;
+}
+
+async function patch(what: string, name: string, change: object, ...more: readonly string[]): Promise<string> {
+  return await kubectl(['patch', what, name, '--type=merge', '-p', JSON.stringify(change), ...more]);
+}
+
+async function specOf(what: string, name: string): Promise<unknown> {
+  return z.object({ spec: z.unknown() }).parse(JSON.parse(await kubectl(['get', what, name, '-o', 'json']))).spec;
+}
+
+const consumerRef = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', nic: 'n' };
+const whole = {
+  pool: 'production',
+  device: { id: 'host-1', type: 'qemu-vm' },
+  requestedMac: 'A4-58-0F-00-12-34',
+  reserved: true,
+  attributes: { rack: 'a7' },
+  expiresAfter: '1d12h',
+  renewedAt: '2026-01-02T03:04:05Z',
+  requester: { username: 'ada', uid: '1', groups: ['fleet'] },
+  consumerRef,
+};
+
+describe('a MacAllocation', () => {
+  beforeAll(async () => {
+    await aClaim('whole', whole);
+    await aClaim('bare', { pool: 'production' });
+  });
+
+  test('is stored as it was written, with every field and in any notation of an address', async () => {
+    expect(await specOf('ma', 'whole')).toEqual(whole);
+    for (const [index, requestedMac] of ['a458.0f00.1235', 'A4580F001236', 'a4:58:0F:00:12:37'].entries()) {
+      await aClaim(`notation-${String(index)}`, { pool: 'production', requestedMac });
+    }
+  });
+
+  test('is not reserved unless it says so', async () => {
+    expect(await specOf('ma', 'bare')).toEqual({ pool: 'production', reserved: false });
+  });
+
+  const others: readonly [keyof typeof whole, unknown][] = [
+    ['pool', 'development'],
+    ['device', { id: 'host-2', type: 'qemu-vm' }],
+    ['requestedMac', 'a4:58:0f:00:12:35'],
+    ['reserved', false],
+    ['attributes', { rack: 'b1' }],
+    ['expiresAfter', '2d'],
+    ['requester', { username: 'eve', uid: '1', groups: ['fleet'] }],
+    ['consumerRef', { ...consumerRef, name: 'q' }],
+  ];
+
+  test.each(others)('keeps its %s: neither another value nor none', async (field, other) => {
+    const message = new RegExp(`${field} is immutable: create a new MacAllocation instead`);
+    await expect(patch('ma', 'whole', { spec: { [field]: other } })).rejects.toThrow(message);
+    // Of a field with a default the removal is the default's value, and of a required one it is malformed.
+    const removed = patch('ma', 'whole', { spec: { [field]: null } });
+    await expect(removed).rejects.toThrow(field === 'pool' ? /spec.pool: Required value/ : message);
+  });
+
+  test.each(others.filter(([field]) => field !== 'pool' && field !== 'reserved'))(
+    'that was made without %s never gets one',
+    async (field) => {
+      await expect(patch('ma', 'bare', { spec: { [field]: whole[field] } })).rejects.toThrow(
+        new RegExp(`${field} is immutable`),
+      );
+    },
+  );
+
+  test('whose group was taken out of its requester has another requester', async () => {
+    await expect(patch('ma', 'whole', { spec: { requester: { groups: null } } })).rejects.toThrow(/requester is/);
+  });
+
+  test('may be renewed, and be renewed no more', async () => {
+    await patch('ma', 'whole', { spec: { renewedAt: '2026-02-03T04:05:06Z' } });
+    await patch('ma', 'whole', { spec: { renewedAt: null } });
+    await patch('ma', 'whole', { spec: { renewedAt: whole.renewedAt } });
+  });
+
+  test.each<[string, Spec, RegExp]>([
+    ['no pool', {}, /spec.pool: Required value/],
+    ['an empty pool', { pool: '' }, /spec.pool/],
+    ['a pool name that is too long', { pool: 'p'.repeat(64) }, /spec.pool/],
+    ['a MAC that is none', { pool: 'p', requestedMac: 'a4:58' }, /spec.requestedMac/],
+    ['a MAC in a mixture of notations', { pool: 'p', requestedMac: 'a4:58-0f:00:00:01' }, /spec.requestedMac/],
+    ['a duration that is none', { pool: 'p', expiresAfter: 'soon' }, /spec.expiresAfter/],
+    ['a duration of nothing but a number', { pool: 'p', expiresAfter: '48' }, /spec.expiresAfter/],
+    ['a time that is none', { pool: 'p', renewedAt: 'yesterday' }, /spec.renewedAt/],
+    ['attributes that are no texts', { pool: 'p', attributes: { rack: 7 } }, /spec.attributes.rack/],
+    ['an attribute that is too long', { pool: 'p', attributes: { a: 'x'.repeat(1_025) } }, /spec.attributes.a/],
+    [
+      'too many attributes',
+      {
+        pool: 'p',
+        attributes: Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`k${String(index)}`, ''])),
+      },
+      /spec.attributes/,
+    ],
+    ['a reservation that is no yes or no', { pool: 'p', reserved: 'maybe' }, /spec.reserved/],
+    ['a consumer without a uid', { pool: 'p', consumerRef: { ...consumerRef, uid: undefined } }, /consumerRef.uid/],
+    ['a requester without a name', { pool: 'p', requester: { uid: '1' } }, /requester.username/],
+    ['a device name that is too long', { pool: 'p', device: { id: 'x'.repeat(254) } }, /spec.device.id/],
+    ['a field that does not exist', { pool: 'p', macAddress: 'a4:58:0f:00:00:01' }, /unknown field "spec.macAddress"/],
+  ])('with %s is refused', async (_, spec, message) => {
+    await expect(aClaim('refused', spec)).rejects.toThrow(message);
+  });
+
+  const status = {
+    mac: 'a4:58:0f:00:12:34',
+    expiresAt: '2026-03-04T05:06:07Z',
+    consumer: consumerRef,
+    conditions: [
+      {
+        type: 'Ready',
+        status: 'True',
+        reason: 'Allocated',
+        message: 'm',
+        lastTransitionTime: '2026-01-02T03:04:05Z',
+      },
+    ],
+    ledger: { generation: 1, clusterId: 'c' },
+  };
+
+  test('has its address set once: neither another nor none afterwards', async () => {
+    await patch('ma', 'whole', { status }, '--subresource=status');
+    for (const mac of ['a4:58:0f:00:12:35', null]) {
+      await expect(patch('ma', 'whole', { status: { mac } }, '--subresource=status')).rejects.toThrow(
+        /status.mac is set once and never changes/,
+      );
+    }
+    await patch('ma', 'whole', { status: { observedGeneration: 2 } }, '--subresource=status');
+  });
+
+  test('does not take a status from who writes the object, nor a spec from who writes the status', async () => {
+    await patch('ma', 'bare', { status });
+    expect(await kubectl(['get', 'ma', 'bare', '-o', 'jsonpath={.status}'])).toBe('');
+    await patch('ma', 'bare', { spec: { renewedAt: whole.renewedAt } }, '--subresource=status');
+    expect(await specOf('ma', 'bare')).not.toHaveProperty('renewedAt');
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['an address in another notation', { mac: 'A4:58:0F:00:00:01' }, /status.mac/],
+    ['a generation of nobody', { ledger: { generation: 0, clusterId: 'c' } }, /status.ledger.generation/],
+    [
+      'a condition that is neither true nor false',
+      { conditions: [{ ...status.conditions[0], status: 'Yes' }] },
+      /status/,
+    ],
+    ['one condition twice', { conditions: [status.conditions[0], status.conditions[0]] }, /Duplicate value/],
+  ])('takes no status with %s', async (_, wrong, message) => {
+    await expect(patch('ma', 'bare', { status: wrong }, '--subresource=status')).rejects.toThrow(message);
+  });
+
+  test('is shown in columns, the rest of them with -o wide', async () => {
+    const lines = (await kubectl(['get', 'ma', 'whole'])).trim().split('\n');
+    expect(lines[0]?.split(/\s{2,}/)).toEqual(['NAME', 'POOL', 'MAC', 'READY', 'REASON', 'DEVICE', 'AGE']);
+    expect(lines[1]?.split(/\s{2,}/).slice(0, 6)).toEqual([
+      ...['whole', 'production', 'a4:58:0f:00:12:34', 'True', 'Allocated', 'host-1'],
+    ]);
+    const wide = (await kubectl(['get', 'ma', 'whole', '-o', 'wide'])).trim().split('\n');
+    expect(wide[0]).toMatch(/CONSUMER +REQUESTER +EXPIRES$/);
+    expect(wide[1]).toMatch(/p +ada +2026-03-04T05:06:07Z$/);
+  });
+
+  test.each(['status.mac=a4:58:0f:00:12:34', 'spec.device.id=host-1'])('is found by the field %s', async (selector) => {
+    expect(await kubectl(['get', 'ma', '--field-selector', selector, '-o', 'name'])).toBe(
+      'macallocation.mac.rock-os.io/whole\n',
+    );
+  });
+
+  test('is found by its pool, and by no field that is not meant for it', async () => {
+    expect(await kubectl(['get', 'ma', '--field-selector', 'spec.pool=production', '-o', 'name'])).toContain('bare');
+    await expect(kubectl(['get', 'ma', '--field-selector', 'spec.reserved=true'])).rejects.toThrow(/not supported/);
+  });
+});
+
+describe('a MacPool', () => {
+  const range = { first: 'a4:58:0f:a0:00:00', last: 'a4:58:0f:a0:00:0f' };
+
+  test('has a reuse delay and hands out, unless it says otherwise; it gives nothing back by itself', async () => {
+    expect(await specOf('mp', await aPool(range))).toEqual({ ...range, reuseDelay: '1h', paused: false });
+  });
+
+  test('may grow at its end, pause, and change its words', async () => {
+    const name = await aPool(range);
+    await patch('mp', name, { spec: { last: 'a4:58:0f:a0:00:ff', paused: true, description: 'larger' } });
+    await patch('mp', name, { spec: { paused: false } });
+  });
+
+  test.each<[string, Spec, RegExp]>([
+    ['another first address', { first: 'a4:58:0f:a0:00:01' }, /first is immutable: add another pool instead/],
+    ['no first address', { first: null }, /spec.first: Required value/],
+    ['a smaller end', { last: 'a4:58:0f:a0:00:0e' }, /a pool may grow at its end, but not shrink/],
+    ['no end', { last: null }, /spec.last: Required value/],
+  ])('that is there never gets %s', async (_, change, message) => {
+    await expect(patch('mp', await aPool(range), { spec: change })).rejects.toThrow(message);
+  });
+
+  test.each<[string, Spec, RegExp]>([
+    ['an end before its beginning', { ...range, last: 'a4:58:0f:9f:ff:ff' }, /first must not be greater than last/],
+    ['addresses in another notation', { ...range, first: 'A4-58-0F-A0-00-00' }, /spec.first/],
+    ['no end', { first: range.first }, /spec.last: Required value/],
+    ['a period that is none', { ...range, autoReleaseAfter: 'never' }, /spec.autoReleaseAfter/],
+    ['a delay that is none', { ...range, reuseDelay: '' }, /spec.reuseDelay/],
+    ['a description that is too long', { ...range, description: 'x'.repeat(257) }, /spec.description/],
+  ])('with %s is refused', async (_, spec, message) => {
+    await expect(aPool(spec)).rejects.toThrow(message);
+  });
+
+  test('is shown in columns, the rest of them with -o wide', async () => {
+    const name = await aPool({ ...range, autoReleaseAfter: '1d' });
+    const counts = { active: 1, pending: 2, reserved: 3, released: 4, orphaned: 5, free: 6, utilisation: '12.5%' };
+    await patch('mp', name, { status: counts }, '--subresource=status');
+    const lines = (await kubectl(['get', 'mp', name, '-o', 'wide'])).trim().split('\n');
+    expect(lines[0]?.split(/\s{2,}/)).toEqual([
+      ...['NAME', 'FIRST', 'LAST', 'ACTIVE', 'PENDING', 'FREE', 'USED', 'READY', 'AGE'],
+      ...['RESERVED', 'RELEASED', 'ORPHANED', 'AUTORELEASE'],
+    ]);
+    expect(lines[1]).toMatch(/ 1 +2 +6 +12.5% +\d+s +3 +4 +5 +1d$/);
+    const narrow = (await kubectl(['get', 'mp', name])).split('\n')[0];
+    expect(narrow).not.toContain('RESERVED');
+    await expect(patch('mp', name, { status: { free: -1 } }, '--subresource=status')).rejects.toThrow(/status.free/);
+  });
+});
+
+test.each([
+  ['macallocation', 'Holds the address for good'],
+  ['macallocation.status', 'What the ledger holds'],
+  ['macpool.spec', 'It may grow.'],
+  ['macpool.status', 'Handed out in an admission answer'],
+])('kubectl explain %s says what its fields are', async (what, text) => {
+  const explained = await kubectl(['explain', what === 'macallocation' ? 'macallocation.spec' : what]);
+  expect(explained).toContain(text);
+});

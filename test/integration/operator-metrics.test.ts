@@ -1,0 +1,63 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { scrape } from '../ground/read-metric.ts';
+import { installedGroundOfThisFile } from './installed-ground.ts';
+
+const installed = installedGroundOfThisFile();
+let stranger = '';
+
+beforeAll(async () => {
+  stranger = (await installed().plane.kubectl(['create', 'token', 'default'])).trim();
+});
+
+describe.each(['operators', 'webhooks'] as const)('the metrics of the %s', (which) => {
+  function program() {
+    const found = installed().installation[which][0];
+    if (found === undefined) throw new Error(`there is none of the ${which}`);
+    return found;
+  }
+
+  test('are told to a ServiceAccount that may read them', async () => {
+    const { metricsToken: token } = installed().installation;
+    const { status, text } = await scrape({ port: program().metricsPort, token });
+    expect(status).toBe(200);
+    expect(text).toContain('# HELP rockmac_');
+  });
+
+  test.each([
+    ['who does not say who they are', () => undefined, 401, 'bearer token'],
+    ['who brings a token that the API server never made', () => 'made.up.token', 401, 'bearer token'],
+    ['who may not read them', () => stranger, 403, 'rock-mac-metrics-reader'],
+  ])('are told to nobody %s', async (_, tokenOf, status, text) => {
+    const token = tokenOf();
+    const answer = await scrape({ port: program().metricsPort, ...(token !== undefined && { token }) });
+    expect(answer.status).toBe(status);
+    expect(answer.text).toContain(text);
+    expect(answer.text).not.toContain('rockmac_');
+  });
+
+  test('are not where probes ask, which anybody may', async () => {
+    const { healthPort } = program();
+    const ask = async (path: string) => (await fetch(`http://127.0.0.1:${String(healthPort)}${path}`)).status;
+    expect(await Promise.all(['/healthz', '/readyz', '/metrics'].map(ask))).toEqual([200, 200, 404]);
+  });
+
+  test('are still told to who was let in before while the API server is away, and to nobody new', async () => {
+    const { plane, installation } = installed();
+    const { metricsPort: port } = program();
+    await scrape({ port, token: installation.metricsToken });
+    await plane.apiServer.kill();
+    try {
+      expect((await scrape({ port, token: installation.metricsToken })).status).toBe(200);
+      expect((await scrape({ port, token: 'another.made.up' })).status).toBe(503);
+    } finally {
+      await plane.apiServer.start();
+    }
+  });
+});
+
+test('the webhook says when its certificate expires: in a month', async () => {
+  const [webhook] = installed().installation.webhooks;
+  const left = ((await webhook?.metric('rockmac_certificate_expiry_timestamp_seconds')) ?? 0) - Date.now() / 1_000;
+  expect(left / 86_400).toBeGreaterThan(29);
+  expect(left / 86_400).toBeLessThan(31);
+});
