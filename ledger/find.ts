@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { macToNumber, type MacAddress } from '../mac/mac-address.ts';
 import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
 import { ADDRESS_STATES, type AddressState } from './owner.ts';
+import { ADDRESS_ORDERS, orderSql, readPageMark, type AddressOrder } from './page-mark.ts';
 import type { Queryable } from './statement.ts';
 import { storableText } from './storable-text.ts';
 import { requireValid } from './validate.ts';
@@ -59,15 +60,19 @@ export interface AddressFilter {
   readonly pool?: string | undefined;
   /** All when not given. */
   readonly states?: readonly AddressState[] | undefined;
+  /** Of the owner: its namespace, kind and name. */
   readonly namespace?: string | undefined;
   readonly kind?: string | undefined;
+  readonly name?: string | undefined;
   readonly deviceId?: string | undefined;
+  /** Got its owner at or after this moment. */
+  readonly allocatedSince?: Date | undefined;
   /** State, generation, owner or consumer changed at or after this moment. */
   readonly changedSince?: Date | undefined;
-  /** `address`: rising, can be paged with `after`. `newest`: latest allocation first. */
-  readonly order?: 'address' | 'newest' | undefined;
-  /** Only addresses above this one: the last of the page before. For `address` order. */
-  readonly after?: MacAddress | undefined;
+  /** `address` when not given. */
+  readonly order?: AddressOrder | undefined;
+  /** Only what comes behind the page before: `pageMark` of its last row, in the same order. */
+  readonly after?: string | undefined;
   /** Rows at most: 1 to 10,000; 100 when not given. */
   readonly limit?: number | undefined;
 }
@@ -78,18 +83,21 @@ const filterSchema = z.object({
   states: z.array(z.enum(ADDRESS_STATES)).optional(),
   namespace: storableText(253).optional(),
   kind: storableText(64).optional(),
+  name: storableText(253).optional(),
   deviceId: storableText(512).optional(),
+  allocatedSince: z.date().optional(),
   changedSince: z.date().optional(),
-  order: z.enum(['address', 'newest']).optional(),
+  order: z.enum(ADDRESS_ORDERS).optional(),
+  after: storableText(1024).optional(),
   limit: z.int().min(1).max(10_000).optional(),
 });
-
-const ORDERS = { address: 'a.addr', newest: 'a.allocated_at desc, a.addr desc' } as const;
 
 /** A page of addresses. Throws BAD_REQUEST for a filter that makes no sense. */
 export async function listAddresses(db: Queryable, filter: AddressFilter = {}): Promise<AddressRow[]> {
   requireValid(filterSchema, filter, 'The list of addresses');
   const { order = 'address', limit = 100, after } = filter;
+  const mark = after === undefined ? undefined : readPageMark(order, after);
+  const { by, behind } = orderSql(order);
   return db.query({
     text: `select ${ADDRESS_COLUMNS} ${FROM}
       where ($1::text is null or a.cluster_id = $1)
@@ -99,17 +107,22 @@ export async function listAddresses(db: Queryable, filter: AddressFilter = {}): 
         and ($5::text is null or a.owner_kind = $5)
         and ($6::text is null or a.device_id = $6)
         and ($7::timestamptz is null or a.changed_at >= $7)
-        and ($8::bigint is null or a.addr > $8)
-      order by ${ORDERS[order]} limit $9`,
+        and ($8::bigint is null or (${behind}))
+        and ($10::text is null or a.owner_name = $10)
+        and ($11::timestamptz is null or a.allocated_at >= $11)
+      order by ${by} limit $12`,
     values: [
-      filter.clusterId ?? null,
-      filter.pool ?? null,
-      filter.states === undefined ? null : [...filter.states],
-      filter.namespace ?? null,
-      filter.kind ?? null,
-      filter.deviceId ?? null,
-      filter.changedSince ?? null,
-      after === undefined ? null : macToNumber(after),
+      filter.clusterId,
+      filter.pool,
+      filter.states,
+      filter.namespace,
+      filter.kind,
+      filter.deviceId,
+      filter.changedSince,
+      mark?.addr,
+      mark?.value,
+      filter.name,
+      filter.allocatedSince,
       limit,
     ],
     row: addressRowSchema,

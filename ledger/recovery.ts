@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { lossOf, type LedgerMemory } from './memory.ts';
 import { ledgerState, type LedgerState } from './state.ts';
 import { queryOne, type Queryable } from './statement.ts';
 
@@ -39,23 +40,20 @@ export async function recoverIfNeeded(db: Queryable, actor: string): Promise<Led
   return ledgerState(db);
 }
 
-/** What somebody remembers of the ledger in a place that no failover and no restore of the database can touch. */
-export type Remembered = Pick<LedgerState, 'incarnation' | 'auditHead'>;
-
 /**
- * Starts the recovery where the ledger knows less than the caller remembers: acknowledged answers are gone, whatever the
- * database says of itself. An old backup that was put back file by file looks like the database that it was, and one
- * under `quorum` like a clean failover. Where more is gone than a lost tail makes up for, an admin has to approve.
+ * As `recoverIfNeeded`, and starts the recovery also where the ledger knows less than the caller remembers. An old backup
+ * that was put back file by file looks like the database that it was, and one under `quorum` like a clean failover.
+ *
+ * The contract: read the memory (no memory: `recoverIfNeeded`), call this, and write down `memoryOf` the state that it
+ * answers. A call that throws leaves the memory as it is. Any number of callers, each with a memory of its own, may do so
+ * at once: one of them starts the recovery, and one that remembers more than the recovery made up for starts another.
  */
-export async function recoverIfBehind(db: Queryable, remembered: Remembered, actor: string): Promise<LedgerState> {
+export async function recoverIfBehind(db: Queryable, memory: LedgerMemory, actor: string): Promise<LedgerState> {
   const state = await ledgerState(db);
-  const { incarnation: expected, auditHead, lostTail } = state;
-  const { incarnation: above } = remembered;
-  // A later incarnation made up for it already; what was remembered before says nothing about it.
-  const forgotten = above > expected || (above === expected && remembered.auditHead > auditHead);
-  if (!forgotten) return recoverIfNeeded(db, actor);
-  const needsApproval = above > expected || remembered.auditHead - auditHead > lostTail;
-  await recover(db, { expected, lossy: true, needsApproval, above, actor });
+  const loss = lossOf(state, memory);
+  if (loss === undefined) return recoverIfNeeded(db, actor);
+  const { needsApproval } = loss;
+  await recover(db, { expected: state.incarnation, lossy: true, needsApproval, above: memory.incarnation, actor });
   return ledgerState(db);
 }
 

@@ -19,11 +19,10 @@ export interface LedgerState {
   readonly waitsFor: readonly { readonly clusterId: string; readonly name: string }[];
   /** It was restored from a backup and opens only after an admin's word. */
   readonly needsApproval: boolean;
-  /**
-   * The number of its last audit row. Who remembers it outside of the database sees that the database has gone back
-   * (`recoverIfBehind`), which an old backup cannot know of itself.
-   */
+  /** The number of its last audit row. */
   readonly auditHead: number;
+  /** Its last audit row when this incarnation began, and how many lost answers that recovery made up for; absent: an admin judges. */
+  readonly began: { readonly auditHead: number; readonly madeUpFor?: number | undefined };
   /** How many addresses of each pool a recovery takes out of play, because they may have been handed out and forgotten. */
   readonly lostTail: number;
 }
@@ -38,13 +37,16 @@ const stateRow = z.object({
   closed: z.enum(['read_only', 'recovering', 'paused', 'timeline_changed', 'system_changed', 'not_durable']).nullable(),
   waits_for: z.array(z.object({ clusterId: z.string(), name: z.string() })),
   audit_head: z.int(),
+  began_at: z.int(),
+  made_up_for: z.int().nullable(),
   lost_tail: z.int(),
 });
 
 /** What the ledger is and whether it hands out addresses; if not, why, and what to do. */
 export async function ledgerState(db: Queryable): Promise<LedgerState> {
   const row = await queryOne(db, {
-    text: `select s.ledger_id, s.prefix, s.incarnation, s.mode, s.durability, s.needs_approval, s.lost_tail,
+    text: `select s.ledger_id, s.prefix, s.incarnation, s.mode, s.durability, s.needs_approval, s.lost_tail, s.began_at,
+             s.made_up_for,
              case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open(null) end as closed,
              coalesce((select jsonb_agg(jsonb_build_object('clusterId', c.cluster_id, 'name', c.name) order by c.name, c.cluster_id)
                        from rock_mac.clusters c
@@ -63,6 +65,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
     waitsFor: row.waits_for,
     needsApproval: row.needs_approval,
     auditHead: row.audit_head,
+    began: { auditHead: row.began_at, madeUpFor: row.made_up_for ?? undefined },
     lostTail: row.lost_tail,
   };
   if (row.closed === null) return state;

@@ -31,6 +31,8 @@ create table rock_mac.ledger_state (
   ledger_id         uuid    not null default gen_random_uuid(),
   prefix            text    not null default 'a4:58:0f' check (prefix ~ '^[0-9a-f]{2}(:[0-9a-f]{2}){0,4}$'),
   incarnation       bigint  not null default 1,        -- +1 at every recovery; callers pass the one they know
+  began_at          bigint  not null default 0,        -- the last audit row when this incarnation began
+  made_up_for       bigint           default 0,        -- so many lost answers its recovery made up for; null: an admin judges
   system_identifier bigint,
   timeline          text    not null,
   mode              text    not null default 'open' check (mode in ('open', 'recovering', 'paused')),

@@ -31,11 +31,12 @@ begin
   end if;
   next_incarnation := greatest(s.incarnation, p_above) + 1;
   update ledger_state set incarnation = next_incarnation, timeline = current_timeline(), system_identifier = current_system_identifier(),
-         changed_at = clock();
+         began_at = coalesce((select max(l.id) from audit_log l), 0), made_up_for = 0, changed_at = clock();
   -- Under quorum a promoted standby has every acknowledged answer. A restored one has not: its caller says so.
   if s.durability = 'quorum' and not p_lossy then return next_incarnation; end if;
 
   update ledger_state set mode = 'recovering', needs_approval = needs_approval or p_approval,
+         made_up_for = case when needs_approval or p_approval then null else s.lost_tail end,
          why = case when p_approval then 'restored from a backup' else 'the database failed over or was restored' end;
   key := 'lost-tail/' || next_incarnation || '/';
   for p in select * from pools order by pool_id loop

@@ -6,6 +6,7 @@ import { checkLedger } from '../../ledger/check.ts';
 import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { migrate } from '../../ledger/migrate.ts';
+import { memoryOf } from '../../ledger/memory.ts';
 import { definePool } from '../../ledger/pools.ts';
 import { approveRecovery, reasserted, recoverIfBehind, recoverIfNeeded } from '../../ledger/recovery.ts';
 import { release } from '../../ledger/release.ts';
@@ -223,7 +224,7 @@ test('an old backup that was put back is known by what the operator remembers, a
 
   const devices = await acknowledged(before, many(1_000, 'new'));
   const pods = await acknowledged(before, many(2_000, 'pod', podRequest));
-  const remembered = await ledgerState(before);
+  const remembered = memoryOf(await ledgerState(before));
   await primary.kill();
   await backup.start();
 

@@ -9,7 +9,15 @@ import { expiredLeases, releaseExpiredLeases } from '../../ledger/expired-leases
 import { findByDevice, findByMac, findByOwnerUid, listAddresses } from '../../ledger/find.ts';
 import { boundKey, claimKey } from '../../ledger/holder-key.ts';
 import { ledgerTime, missingAddresses, observe } from '../../ledger/observe.ts';
-import { approveRecovery, reasserted, recover, recoverIfNeeded, recoverWithout } from '../../ledger/recovery.ts';
+import { memoryOf } from '../../ledger/memory.ts';
+import {
+  approveRecovery,
+  reasserted,
+  recover,
+  recoverIfBehind,
+  recoverIfNeeded,
+  recoverWithout,
+} from '../../ledger/recovery.ts';
 import { release } from '../../ledger/release.ts';
 import { renew } from '../../ledger/renew.ts';
 import { ledgerState } from '../../ledger/state.ts';
@@ -290,6 +298,28 @@ describe('after a failover', () => {
     expect((await ledgerState(own.db)).closed).toMatchObject({ why: 'not_durable' });
     await own.sql(`update rock_mac.ledger_state set durability = 'single'`);
     expect(await take(own, aRequest({ key: 'three' }))).toMatchObject({ mac: 'a4:58:0f:01:04:02' });
+    await own.close();
+  });
+
+  test('two operators that remember differently much agree in the end, and an admin has the last word', async () => {
+    const own = await freshLedger();
+    const { db } = own;
+    await own.sql(`update rock_mac.ledger_state set lost_tail = 10`);
+    for (const key of ['one', 'two']) await take(own, aRequest({ key }));
+    const now = memoryOf(await ledgerState(db));
+    const remembers = (more: number) => ({ ...now, auditHead: now.auditHead + more });
+    await own.sql(failOver);
+    expect(await recoverIfBehind(db, remembers(5), 'one')).toMatchObject({ incarnation: 2, mode: 'open' });
+    expect(await recoverIfBehind(db, remembers(10), 'two')).toMatchObject({ incarnation: 2, mode: 'open' });
+    const closed = await recoverIfBehind(db, remembers(11), 'three');
+    expect(closed).toMatchObject({ incarnation: 3, needsApproval: true, closed: { why: 'recovering' } });
+    for (const more of [11, 500]) {
+      expect(await recoverIfBehind(db, remembers(more), 'four')).toMatchObject({ incarnation: 3 });
+    }
+    expect(await approveRecovery(db)).toBe('open');
+    expect(await recoverIfBehind(db, remembers(500), 'five')).toMatchObject({ incarnation: 3, mode: 'open' });
+    const other = { ...remembers(500), ledgerId: '00000000-0000-4000-8000-000000000000', incarnation: 9 };
+    expect(await recoverIfBehind(db, other, 'of another ledger')).toMatchObject({ incarnation: 3, mode: 'open' });
     await own.close();
   });
 

@@ -1,0 +1,185 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { allocate } from '../../ledger/allocate.ts';
+import type { AddressRow } from '../../ledger/address-row.ts';
+import { listAudit, type AuditFilter } from '../../ledger/audit.ts';
+import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
+import { listAddresses, type AddressFilter } from '../../ledger/find.ts';
+import { ADDRESS_ORDERS, pageMark } from '../../ledger/page-mark.ts';
+import { release } from '../../ledger/release.ts';
+import { suggestTargets } from '../../ledger/suggest.ts';
+import { eventually } from '../ground/testing.ts';
+import { aPodRequest, aRequest, ledgerOfThisFile, LEASE_SECONDS, take } from './ledger-fixture.ts';
+
+const ledger = ledgerOfThisFile();
+const by = { actor: 'bob', reason: 'done' };
+
+/** Devices and pods in three pools, in groups that share their moment, some given up, some devices without an id. */
+beforeAll(async () => {
+  const { db } = ledger.current;
+  await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
+  await markAdopted(db, 'c1', 'test');
+  for (const pool of ['vultr', 'development', 'docker']) {
+    const group = Array.from({ length: 9 }, (_, n) => {
+      const id = n % 4 === 0 ? undefined : `vm-${String(n % 3)}`;
+      return aRequest({ key: `${pool}/${String(n)}`, pool, device: { id, type: 'qemu-vm' } });
+    });
+    await allocate(db, pool, group, { leaseSeconds: LEASE_SECONDS });
+  }
+  for (const name of ['web', 'db', 'cache']) await take(ledger.current, aPodRequest(name));
+  const given = await take(ledger.current, aRequest({ key: 'given-up', device: { id: 'vm-9@odd "name"' } }));
+  await release(db, [given], by);
+});
+
+const macsOf = (rows: readonly AddressRow[]) => rows.map(({ mac }) => mac);
+
+async function allPages(filter: AddressFilter, limit: number): Promise<AddressRow[][]> {
+  const { order = 'address' } = filter;
+  const pages: AddressRow[][] = [];
+  for (let after: string | undefined; ;) {
+    const page = await listAddresses(ledger.current.db, { ...filter, after, limit });
+    const last = page.at(-1);
+    if (last === undefined) return pages;
+    pages.push(page);
+    after = pageMark(order, last);
+  }
+}
+
+describe('a list of addresses', () => {
+  test.each(ADDRESS_ORDERS)('in the order %s is the same in one page and in pages of any size', async (order) => {
+    const whole = macsOf(await listAddresses(ledger.current.db, { order, limit: 1_000 }));
+    expect(whole).toHaveLength(31);
+    for (const limit of [1, 4, 31]) expect(macsOf((await allPages({ order }, limit)).flat())).toEqual(whole);
+  });
+
+  test('is sorted by what it is asked to be sorted by', async () => {
+    const { db } = ledger.current;
+    const list = (order: (typeof ADDRESS_ORDERS)[number]) => listAddresses(db, { order, limit: 1_000 });
+    const rising = macsOf(await list('address'));
+    expect(rising).toEqual([...rising].sort());
+    const times = (await list('newest')).map(({ allocatedAt }) => -Number(allocatedAt));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    const pools = (await list('pool')).map(({ pool }) => pool);
+    expect(pools).toEqual([...pools].sort());
+    const devices = (await list('device')).map(({ device }) => device?.id ?? '~');
+    expect(devices).toEqual([...devices].sort());
+    expect(devices.at(-1)).toBe('~');
+  });
+
+  test('shows no address twice and leaves none out while another of it gets a new owner', async () => {
+    const { db } = ledger.current;
+    const whole = macsOf(await listAddresses(db, { pool: 'vultr', order: 'newest', limit: 1_000 }));
+    const first = await listAddresses(db, { pool: 'vultr', order: 'newest', limit: 4 });
+    const last = first.at(-1);
+    if (last === undefined) throw new Error('a page was expected');
+    await release(db, [last], by);
+    await take(ledger.current, aRequest({ key: 'again', pool: 'vultr', requested: last.mac, device: last.device }));
+    const rest = await listAddresses(db, { pool: 'vultr', order: 'newest', after: pageMark('newest', last) });
+    expect(macsOf([...first, ...rest])).toEqual(whole);
+  });
+
+  test('can be narrowed to a pool, states, a device, an owner and a time', async () => {
+    const { db } = ledger.current;
+    const keys = async (filter: AddressFilter) => (await listAddresses(db, filter)).map(({ key }) => key);
+    expect(await keys({ pool: 'docker', deviceId: 'vm-2' })).toEqual(['docker/2', 'docker/5']);
+    expect(await keys({ states: ['released'] })).toEqual(['given-up']);
+    expect(await keys({ kind: 'Pod', namespace: 'team', name: 'db' })).toEqual(['named/db']);
+    expect(await keys({ clusterId: 'c1', states: ['pending'] })).toEqual(['named/web', 'named/db', 'named/cache']);
+    expect(await keys({ namespace: 'other' })).toEqual([]);
+    const cache = (await listAddresses(db, { name: 'cache' }))[0];
+    expect(await keys({ allocatedSince: cache?.allocatedAt, kind: 'Pod' })).toEqual(['named/cache']);
+    expect(await keys({ changedSince: new Date('2999-01-01') })).toEqual([]);
+  });
+
+  test.each([
+    ['address', 'nonsense'],
+    ['address', 'a4:58:0f:01:00:00@a4:58:0f:01:00:00'],
+    ['newest', 'a4:58:0f:01:00:00'],
+    ['newest', 'a4:58:0f:01:00:00@yesterday'],
+    ['pool', 'a4:58:0f:01:00:00'],
+    ['device', '@vm-1'],
+  ] as const)('in the order %s does not go on behind %s', async (order, after) => {
+    await expect(listAddresses(ledger.current.db, { order, after })).rejects.toMatchObject({
+      code: 'BAD_REQUEST',
+      message: expect.stringContaining('Pass what the page before named') as string,
+    });
+  });
+});
+
+describe('a completion', () => {
+  test('names held addresses and devices that begin with what was typed', async () => {
+    const { db } = ledger.current;
+    expect(await suggestTargets(db, 'vm-', 10)).toEqual({ macs: [], devices: ['vm-0', 'vm-1', 'vm-2'] });
+    expect(await suggestTargets(db, 'A4:58:0f:04:00:0', 2)).toEqual({
+      macs: ['a4:58:0f:04:00:00', 'a4:58:0f:04:00:01'],
+      devices: [],
+    });
+    expect((await suggestTargets(db, 'a4:58:0f:04:', 100)).macs).toHaveLength(9);
+    expect((await suggestTargets(db, '', 100)).macs).toHaveLength(30);
+    expect(await suggestTargets(db, 'a4:58:0f:01:00:09', 5)).toEqual({ macs: [], devices: [] }); // it was given up
+    expect(await suggestTargets(db, "%' or 1=1", 5)).toEqual({ macs: [], devices: [] });
+  });
+});
+
+describe('the audit', () => {
+  const idsOf = async (filter: AuditFilter) => (await listAudit(ledger.current.db, filter)).map(({ id }) => id);
+
+  test('can be narrowed to a person or program, an action, an address, a device and a time', async () => {
+    const { db } = ledger.current;
+    const released = await listAudit(db, { action: 'release', deviceId: 'vm-9@odd "name"' });
+    expect(released).toMatchObject([{ action: 'release', actor: 'bob', user: 'bob' }]);
+    expect((await listAudit(db, { actor: 'bob' })).map(({ action }) => action)).toContain('release');
+    expect(new Set((await listAudit(db, { actor: 'ada' })).map(({ user }) => user))).toEqual(new Set(['ada']));
+    expect(await idsOf({ actor: 'nobody' })).toEqual([]);
+    const [last] = await listAudit(db, { limit: 1 });
+    expect(await idsOf({ since: last?.timestamp })).toEqual([last?.id]);
+    expect((await listAudit(db, { mac: last?.mac })).every(({ mac }) => mac === last?.mac)).toBe(true);
+  });
+
+  test('is paged backwards, and forwards from any entry', async () => {
+    const newest = await idsOf({ limit: 1_000 });
+    expect(newest).toEqual([...newest].sort((a, b) => b - a));
+    expect(await idsOf({ before: newest[2], limit: 2 })).toEqual(newest.slice(3, 5));
+    await eventually(async () => {
+      expect(await idsOf({ after: 0, limit: 1_000 })).toEqual(newest.toReversed());
+    });
+    expect(await idsOf({ after: newest[3], limit: 2 })).toEqual([newest[2], newest[1]]);
+    expect(await idsOf({ after: newest[0] })).toEqual([]);
+  });
+
+  test('that is followed leaves out no entry, also where a later one is committed first', async () => {
+    const { db } = ledger.current;
+    const [last] = await idsOf({ limit: 1 });
+    const keysSince = async () => (await listAudit(db, { after: last })).map(({ key }) => key);
+    await db.transaction(async (slow) => {
+      await allocate(slow, 'development', [aRequest({ key: 'slow' })], { leaseSeconds: LEASE_SECONDS });
+      await take(ledger.current, aRequest({ key: 'quick', pool: 'docker' }));
+      expect((await listAudit(db, { limit: 1 })).map(({ key }) => key)).toEqual(['quick']);
+      expect(await keysSince()).toEqual([]);
+    });
+    await eventually(async () => {
+      expect(await keysSince()).toEqual(['slow', 'quick']);
+    });
+  });
+
+  test('that is followed waits for nobody longer than a minute, nor for a number that nobody uses', async () => {
+    const { db } = ledger.current;
+    const [last] = await idsOf({ limit: 1 });
+    const keysSince = async () => (await listAudit(db, { after: last })).map(({ key }) => key);
+    const broken = db.transaction(async (failing) => {
+      await allocate(failing, 'development', [aRequest({ key: 'failed' })], { leaseSeconds: LEASE_SECONDS });
+      throw new Error('it failed');
+    });
+    await expect(broken).rejects.toThrow('it failed');
+    await take(ledger.current, aRequest({ key: 'behind the gap', pool: 'docker' }));
+    await eventually(async () => {
+      expect(await keysSince()).toEqual(['behind the gap']);
+    });
+    await db.transaction(async (stuck) => {
+      await allocate(stuck, 'development', [aRequest({ key: 'stuck' })], { leaseSeconds: LEASE_SECONDS });
+      await take(ledger.current, aRequest({ key: 'behind the stuck', pool: 'docker' }));
+      expect(await keysSince()).not.toContain('behind the stuck');
+      await ledger.current.advance(61);
+      expect(await keysSince()).toEqual(['behind the gap', 'behind the stuck']);
+    });
+  });
+});
