@@ -1,12 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import {
-  addFinalizer,
-  pointer,
-  removeAnnotation,
-  removeFinalizer,
-  setAnnotations,
-  test as testOf,
-} from './json-patch.ts';
+import { addFinalizer, pointer, removeFinalizer, setAnnotations, test as testOf } from './json-patch.ts';
 
 const finalizer = 'mac.rock-os.io/release';
 const guard = { op: 'replace', path: '/metadata/resourceVersion', value: '7' };
@@ -21,24 +14,24 @@ describe('a JSON pointer', () => {
 
 describe('a patch of annotations', () => {
   test('brings the whole map where there is none', () => {
-    expect(setAnnotations({ metadata: {} }, { 'a/b': '1', c: '2' })).toEqual([
+    expect(setAnnotations(undefined, { 'a/b': '1', c: '2', gone: undefined })).toEqual([
       { op: 'add', path: '/metadata/annotations', value: { 'a/b': '1', c: '2' } },
     ]);
   });
 
   test('touches nothing but what differs', () => {
-    const object = { metadata: { annotations: { keep: 'x', old: '1', same: '2' } } };
-    expect(setAnnotations(object, { old: '9', same: '2' })).toEqual([
+    const annotations = { keep: 'x', old: '1', same: '2' };
+    expect(setAnnotations(annotations, { old: '9', same: '2' })).toEqual([
       { op: 'add', path: '/metadata/annotations/old', value: '9' },
     ]);
-    expect(setAnnotations(object, { same: '2' })).toEqual([]);
+    expect(setAnnotations(annotations, { same: '2' })).toEqual([]);
   });
 
   test('removes one only where it is', () => {
-    const object = { metadata: { annotations: { 'a/b': '1' } } };
-    expect(removeAnnotation(object, 'a/b')).toEqual([{ op: 'remove', path: '/metadata/annotations/a~1b' }]);
-    expect(removeAnnotation(object, 'c')).toEqual([]);
-    expect(removeAnnotation({ metadata: {} }, 'c')).toEqual([]);
+    expect(setAnnotations({ 'a/b': '1' }, { 'a/b': undefined, c: undefined })).toEqual([
+      { op: 'remove', path: '/metadata/annotations/a~1b' },
+    ]);
+    expect(setAnnotations(undefined, { c: undefined })).toEqual([]);
   });
 });
 

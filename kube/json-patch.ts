@@ -12,29 +12,28 @@ export function pointer(...parts: readonly (string | number)[]): string {
 
 type MetaOf<K extends keyof ObjectMeta> = { readonly metadata: Partial<Pick<ObjectMeta, K>> };
 
+export type Annotations = Readonly<Record<string, string>>;
+
 /**
- * Sets annotations. `add` on an existing member replaces it, but its parent must be there (RFC 6902, 4.1), so that
- * an object without annotations gets the whole map.
+ * Sets each annotation that has a value and removes each that has none. `add` on an existing member replaces it, but its
+ * parent must be there (RFC 6902, 4.1), so that an object without annotations gets the whole map.
  *
- * @returns no operation when the object has them all already
+ * @param annotations those of the object; undefined where it has no map of them
+ * @returns no operation for what already is so
  */
 export function setAnnotations(
-  object: MetaOf<'annotations'>,
-  wanted: Readonly<Record<string, string>>,
+  annotations: Annotations | undefined,
+  wanted: Readonly<Record<string, string | undefined>>,
 ): JsonPatchOperation[] {
-  const { annotations } = object.metadata;
-  const missing = Object.entries(wanted).filter(([name, value]) => annotations?.[name] !== value);
-  if (missing.length === 0) return [];
+  const changed = Object.entries(wanted).filter(([name, value]) => annotations?.[name] !== value);
+  if (changed.length === 0) return [];
   if (annotations === undefined) {
-    return [{ op: 'add', path: '/metadata/annotations', value: Object.fromEntries(missing) }];
+    return [{ op: 'add', path: '/metadata/annotations', value: Object.fromEntries(changed) }];
   }
-  return missing.map(([name, value]) => ({ op: 'add', path: pointer('metadata', 'annotations', name), value }));
-}
-
-/** @returns no operation when the object does not have the annotation */
-export function removeAnnotation(object: MetaOf<'annotations'>, name: string): JsonPatchOperation[] {
-  if (object.metadata.annotations?.[name] === undefined) return [];
-  return [{ op: 'remove', path: pointer('metadata', 'annotations', name) }];
+  return changed.map(([name, value]) => {
+    const path = pointer('metadata', 'annotations', name);
+    return value === undefined ? { op: 'remove', path } : { op: 'add', path, value };
+  });
 }
 
 /**

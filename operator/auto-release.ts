@@ -1,6 +1,6 @@
 import { ANNOTATIONS } from '../api/names.ts';
 import { findCondition } from '../kube/conditions.ts';
-import { removeAnnotation } from '../kube/json-patch.ts';
+import { setAnnotations } from '../kube/json-patch.ts';
 import type { AddressRow } from '../ledger/address-row.ts';
 import { missingAddresses } from '../ledger/observe.ts';
 import { poolStats } from '../ledger/pool-stats.ts';
@@ -66,7 +66,7 @@ async function showVerdict(pool: MacPool, verdict: AutoReleaseVerdict, context: 
     await setPoolCondition(name, { type: HELD, status: holds ? 'True' : 'False', reason, message }, context);
   }
   if (holds) return;
-  const body = removeAnnotation(pool, ANNOTATIONS.approveRelease);
+  const body = setAnnotations(pool.metadata.annotations, { [ANNOTATIONS.approveRelease]: undefined });
   if (body.length > 0) await context.client.patch(macPools, { name }, { type: 'json', body });
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { JsonPatchOperation } from '../kube/json-patch.ts';
 
 /**
  * The AdmissionReview of admission.k8s.io/v1 as far as it is read here
@@ -45,11 +46,6 @@ const admissionReview = z.object({
 export type AdmissionRequest = z.infer<typeof admissionRequest>;
 export type AdmissionUser = AdmissionRequest['userInfo'];
 
-/** A JSON Patch operation (RFC 6902). */
-export type PatchOperation =
-  | { readonly op: 'add' | 'replace'; readonly path: string; readonly value: unknown }
-  | { readonly op: 'remove'; readonly path: string };
-
 /** Why an object is refused, in the words of the Kubernetes API (metav1.Status). */
 export interface Refusal {
   readonly code: 403 | 409 | 422 | 503;
@@ -59,7 +55,7 @@ export interface Refusal {
 }
 
 export type Answer =
-  | { readonly allowed: true; readonly patch?: readonly PatchOperation[]; readonly warnings?: readonly string[] }
+  | { readonly allowed: true; readonly patch?: readonly JsonPatchOperation[]; readonly warnings?: readonly string[] }
   | { readonly allowed: false; readonly refusal: Refusal };
 
 export type ParsedReview =

@@ -8,8 +8,8 @@ import {
   type NetworksAnnotation,
 } from '../api/multus-networks.ts';
 import { PRIMARY_NIC } from '../api/pod-nics.ts';
+import type { Annotations } from '../kube/json-patch.ts';
 import { parseAnyMac } from '../mac/mac-address.ts';
-import type { Annotations } from './annotation-patch.ts';
 import type { NetworkSupport } from './networks.ts';
 import type { PodTarget } from './pod-target.ts';
 import type { Slot } from './slot.ts';

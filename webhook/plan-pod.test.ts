@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { JsonPatchOperation } from '../kube/json-patch.ts';
 import { mac } from '../mac/mac-address.ts';
 import { parsePrefix, type MacPrefix } from '../mac/mac-range.ts';
-import type { PatchOperation } from './admission-review.ts';
 import { networkNames, readNetworks } from './multus-target.ts';
 import type { NetworkSupport } from './networks.ts';
 import type { Plan, Planned } from './plan.ts';
@@ -45,7 +45,7 @@ function refusal(annotations: Record<string, string>) {
   return result.refusal;
 }
 
-function written(operations: readonly PatchOperation[], annotation: string): unknown {
+function written(operations: readonly JsonPatchOperation[], annotation: string): unknown {
   const operation = operations.find(({ path }) => path.endsWith(annotation.replace('/', '~1')));
   return operation !== undefined && 'value' in operation ? operation.value : operation?.op;
 }

@@ -1,15 +1,15 @@
 import { formatAddresses, readAddresses, type CarriedAddress } from '../api/addresses-annotation.ts';
 import { ANNOTATIONS } from '../api/names.ts';
+import { setAnnotations, type Annotations } from '../kube/json-patch.ts';
 import { parseAnyMac, type MacAddress } from '../mac/mac-address.ts';
 import type { MacPrefix } from '../mac/mac-range.ts';
-import { annotationPatch, type Annotations } from './annotation-patch.ts';
 import { withClaims } from './claims-annotation.ts';
 import { attachedTarget, replacedTarget, type PodNetworks } from './multus-target.ts';
 import type { NetworkSupport } from './networks.ts';
-import { questionsOf, type Planned } from './plan.ts';
+import { questionsOf, warningsOf, type Planned } from './plan.ts';
 import type { PodTarget } from './pod-target.ts';
 import { annotationOnly, primaryTarget, type PrimaryCni } from './primary-target.ts';
-import { decideSlots, type Slot, type Wish } from './slot.ts';
+import { decideSlots, type Slot } from './slot.ts';
 
 /** What else decides, beside the pod. */
 export interface PodSurroundings {
@@ -40,11 +40,11 @@ export function planPod(
     ok: true,
     plan: {
       nics,
-      warnings: slots.flatMap((slot, index) => warningOf(slot, decided.wishes[index])),
+      warnings: warningsOf(slots, decided.wishes),
       patch: (macs, leaseId) => {
         const bySlot = answers(macs);
         const addresses = slots.flatMap((slot, index) => carried(slot, bySlot[index]));
-        return annotationPatch(annotations, {
+        return setAnnotations(annotations, {
           ...written(targets, bySlot),
           [ANNOTATIONS.addresses]: addresses.length > 0 ? formatAddresses(addresses) : undefined,
           [ANNOTATIONS.lease]: leaseId,
@@ -66,11 +66,6 @@ function targetsOf(
   // Who was only in a namespace that opted in did not ask for what it cannot use.
   if (targets.length === 0 && annotations[ANNOTATIONS.inject] === 'true') targets.push(annotationOnly);
   return targets;
-}
-
-/** Whose author gave an address of another prefix knows what they do. */
-function warningOf({ given, warning }: Slot, wish: Wish | undefined): readonly string[] {
-  return warning === undefined || (given !== undefined && wish?.kind === 'none') ? [] : [`rock-mac: ${warning}`];
 }
 
 /**

@@ -1,14 +1,12 @@
 import { z } from 'zod';
 import { ANNOTATIONS } from '../api/names.ts';
 import { ourMac } from '../api/nic.ts';
-import { pointer } from '../kube/json-patch.ts';
+import { pointer, setAnnotations, type Annotations, type JsonPatchOperation } from '../kube/json-patch.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
 import type { MacPrefix } from '../mac/mac-range.ts';
-import type { PatchOperation } from './admission-review.ts';
-import { annotationPatch, type Annotations } from './annotation-patch.ts';
 import { withClaims, withClaimsOfUpdate } from './claims-annotation.ts';
-import { questionsOf, type Planned } from './plan.ts';
-import { decideSlots, type Slot, type Wish } from './slot.ts';
+import { questionsOf, warningsOf, type Planned } from './plan.ts';
+import { decideSlots, type Slot } from './slot.ts';
 import { machineInterfaces, type MachineInterface } from './vm-interfaces.ts';
 
 /** A VirtualMachine or VirtualMachineInstance as it comes in: raw, since a patch must lose nothing. */
@@ -94,7 +92,7 @@ function plan(
   const decided = decideSlots(slots, { prefix });
   if (!decided.ok) return decided;
   const { nics, answers } = questionsOf(slots, decided.wishes);
-  const warnings = slots.flatMap((slot, index) => warningOf(slot, decided.wishes[index]));
+  const warnings = [...warningsOf(slots, decided.wishes)];
   if (isNew && slots.length === 0) {
     warnings.push('rock-mac: this machine names no interface; the one that KubeVirt adds has a random address');
   }
@@ -107,7 +105,7 @@ function plan(
         const bySlot = answers(macs);
         const written = interfaces.flatMap((each, index) => macOperation(each, bySlot[index], path));
         // A lease id that came with it is that of the object it was copied from.
-        return isNew ? [...written, ...annotationPatch(annotations, { [ANNOTATIONS.lease]: leaseId })] : written;
+        return isNew ? [...written, ...setAnnotations(annotations, { [ANNOTATIONS.lease]: leaseId })] : written;
       },
     },
   };
@@ -118,13 +116,9 @@ function macOperation(
   { index, mac: given }: MachineInterface,
   mac: MacAddress | undefined,
   path: readonly string[],
-): readonly PatchOperation[] {
+): readonly JsonPatchOperation[] {
   if (mac === undefined || (given ?? '') !== '') return [];
   return [{ op: 'add', path: pointer(...path, index, 'macAddress'), value: mac }];
-}
-
-function warningOf({ given, warning }: Slot, wish: Wish | undefined): readonly string[] {
-  return warning === undefined || (given !== undefined && wish?.kind === 'none') ? [] : [`rock-mac: ${warning}`];
 }
 
 const templateSchema = z.object({ template: z.object({ spec: z.unknown() }) });

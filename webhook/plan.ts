@@ -1,5 +1,6 @@
+import type { JsonPatchOperation } from '../kube/json-patch.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
-import type { PatchOperation, Refusal } from './admission-review.ts';
+import type { Refusal } from './admission-review.ts';
 import type { Slot, Wish } from './slot.ts';
 
 /** An interface for which the ledger is asked. */
@@ -16,7 +17,10 @@ export interface Plan {
   readonly nics: readonly PlannedNic[];
   readonly warnings: readonly string[];
   /** The patch once the ledger has answered; `macs[i]` is for `nics[i]`, and nothing was handed out where it is absent. */
-  readonly patch: (macs: readonly (MacAddress | undefined)[], leaseId: string | undefined) => readonly PatchOperation[];
+  readonly patch: (
+    macs: readonly (MacAddress | undefined)[],
+    leaseId: string | undefined,
+  ) => readonly JsonPatchOperation[];
 }
 
 export type Planned = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly refusal: Refusal };
@@ -53,4 +57,12 @@ function question(nic: string, wish: Exclude<Wish, { kind: 'none' | 'keep' }>): 
     case 'claim':
       return { nic, claim: wish.claim, ...(wish.given !== undefined && { requested: wish.given }) };
   }
+}
+
+/** Whose author gave an address of another prefix knows what they do. */
+export function warningsOf(slots: readonly Slot[], wishes: readonly Wish[]): readonly string[] {
+  return slots.flatMap(({ given, warning }, index) => {
+    const leftAlone = given !== undefined && wishes[index]?.kind === 'none';
+    return warning === undefined || leftAlone ? [] : [`rock-mac: ${warning}`];
+  });
 }

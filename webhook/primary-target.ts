@@ -1,6 +1,6 @@
 import { ANNOTATIONS } from '../api/names.ts';
 import { PRIMARY_NIC } from '../api/pod-nics.ts';
-import type { Annotations } from './annotation-patch.ts';
+import type { Annotations } from '../kube/json-patch.ts';
 import type { PodTarget } from './pod-target.ts';
 
 /** CNIs of clusters that read the address of a pod's own interface from an annotation, and the key of that. */

@@ -8,10 +8,9 @@ import {
 } from '../api/multus-networks.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import { ourMac } from '../api/nic.ts';
+import { setAnnotations, type Annotations, type JsonPatchOperation } from '../kube/json-patch.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
 import type { MacPrefix } from '../mac/mac-range.ts';
-import type { PatchOperation } from './admission-review.ts';
-import { annotationPatch, type Annotations } from './annotation-patch.ts';
 
 /**
  * The patch for an update of a pod that dropped addresses, as applying the pod's manifest again does: they come back from
@@ -22,7 +21,7 @@ export function restorePod(
   annotations: Annotations | undefined,
   stored: Annotations,
   { namespace, prefix }: { readonly namespace: string; readonly prefix: MacPrefix },
-): readonly PatchOperation[] {
+): readonly JsonPatchOperation[] {
   const wanted: Record<string, string | undefined> = {};
   for (const [key, home] of [
     [NETWORKS_ANNOTATION, namespace],
@@ -37,7 +36,7 @@ export function restorePod(
   for (const key of [ANNOTATIONS.addresses, ANNOTATIONS.lease]) {
     if (annotations?.[key] === undefined && stored[key] !== undefined) wanted[key] = stored[key];
   }
-  return annotationPatch(annotations, wanted);
+  return setAnnotations(annotations, wanted);
 }
 
 function lostMacs(

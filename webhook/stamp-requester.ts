@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { GROUP } from '../api/names.ts';
-import type { AdmissionRequest, AdmissionUser, Answer, PatchOperation } from './admission-review.ts';
+import type { JsonPatchOperation } from '../kube/json-patch.ts';
+import type { AdmissionRequest, AdmissionUser, Answer } from './admission-review.ts';
 import { forbidden, malformed } from './refusals.ts';
 
 /** Limits of the fields in the CRD: somebody with more groups must be able to make a claim all the same. */
@@ -27,7 +28,7 @@ export function stampRequester(request: AdmissionRequest): Answer {
 const FIELDS = ['requester', 'consumerRef'] as const;
 type Stamped = z.infer<typeof stampedSpec>;
 
-function keepAs(stored: Stamped, incoming: Stamped, field: (typeof FIELDS)[number]): readonly PatchOperation[] {
+function keepAs(stored: Stamped, incoming: Stamped, field: (typeof FIELDS)[number]): readonly JsonPatchOperation[] {
   const path = `/spec/${field}`;
   const [before, now] = [stored[field], incoming[field]];
   if (before !== undefined) return [{ op: 'add', path, value: before }];

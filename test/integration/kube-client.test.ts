@@ -165,11 +165,11 @@ describe('a patch', () => {
     const before = await newConfigMap();
     const first = await client.patch(configMaps, before.metadata, {
       type: 'json',
-      body: setAnnotations(before, { 'mac.rock-os.io/a': '1' }),
+      body: setAnnotations(before.metadata.annotations, { 'mac.rock-os.io/a': '1' }),
     });
     const second = await client.patch(configMaps, first.metadata, {
       type: 'json',
-      body: setAnnotations(first, { 'mac.rock-os.io/c': '2' }),
+      body: setAnnotations(first.metadata.annotations, { 'mac.rock-os.io/c': '2' }),
     });
     expect(second.metadata.annotations).toEqual({ 'mac.rock-os.io/a': '1', 'mac.rock-os.io/c': '2' });
   });
