@@ -9,11 +9,13 @@ import { elementSpans, memberSpans, splice, type MemberSpan, type Span } from '.
 export const NETWORKS_ANNOTATION = 'k8s.v1.cni.cncf.io/networks';
 
 /**
- * Puts one network in the place of the cluster's own, in the same form. Its NetworkAttachmentDefinition is looked for in
- * the namespace that Multus was given for that, `kube-system` unless somebody changed it.
+ * Puts one network in the place of the cluster's own, in the same form. Where it names no namespace, Multus looks for the
+ * NetworkAttachmentDefinition in its own (`multusNamespace` of its configuration), and not in the pod's.
  */
 export const DEFAULT_NETWORK_ANNOTATION = 'v1.multus-cni.io/default-network';
-export const DEFAULT_NETWORK_NAMESPACE = 'kube-system';
+
+/** That namespace, unless the configuration of Multus names another one. */
+export const MULTUS_NAMESPACE = 'kube-system';
 
 /** One interface that the pod asks for. */
 export interface Attachment {
@@ -57,13 +59,16 @@ const element = z.object({
   'infiniband-guid': z.string().nullish(),
 });
 
-/** Reads either form of the annotation. The problem, where there is one, names the attachment. */
-export function parseNetworks(text: string, podNamespace: string): ParsedNetworks {
+/**
+ * Reads either form of the annotation. `home` is the namespace of a network that names none. The problem, where there is
+ * one, names the attachment.
+ */
+export function parseNetworks(text: string, home: string): ParsedNetworks {
   // Multus tells the forms apart by these characters anywhere in the text, and so must we.
-  return /[[{"]/.test(text) ? parseJsonForm(text, podNamespace) : parseCommaForm(text, podNamespace);
+  return /[[{"]/.test(text) ? parseJsonForm(text, home) : parseCommaForm(text, home);
 }
 
-function parseJsonForm(text: string, podNamespace: string): ParsedNetworks {
+function parseJsonForm(text: string, home: string): ParsedNetworks {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -80,7 +85,7 @@ function parseJsonForm(text: string, podNamespace: string): ParsedNetworks {
     const cniArgsMac = cniArgsMacs(text, span)
       .map(({ value }) => JSON.parse(text.slice(value.start, value.end)) as unknown)
       .findLast((value) => typeof value === 'string');
-    attachments.push(attachment({ name, namespace, interfaceName, mac, cniArgsMac, infinibandGuid }, podNamespace));
+    attachments.push(attachment({ name, namespace, interfaceName, mac, cniArgsMac, infinibandGuid }, home));
   }
   return {
     ok: true,
@@ -141,7 +146,7 @@ function cniArgsMacs(text: string, object: Span): readonly MemberSpan[] {
     .filter(({ key }) => foldKey(key) === 'mac');
 }
 
-function parseCommaForm(text: string, podNamespace: string): ParsedNetworks {
+function parseCommaForm(text: string, home: string): ParsedNetworks {
   const entries: { name: string; namespace: string | undefined; interfaceName: string | undefined }[] = [];
   for (const part of text.split(',')) {
     const trimmed = part.trim();
@@ -159,7 +164,7 @@ function parseCommaForm(text: string, podNamespace: string): ParsedNetworks {
   return {
     ok: true,
     networks: {
-      attachments: entries.map((entry) => attachment(entry, podNamespace)),
+      attachments: entries.map((entry) => attachment(entry, home)),
       // This form has no place for a MAC, so an answer is always JSON.
       withMacs: (macs) =>
         JSON.stringify(
@@ -183,10 +188,10 @@ interface Entry {
   readonly infinibandGuid?: string | null | undefined;
 }
 
-function attachment({ name, namespace, ...given }: Entry, podNamespace: string): Attachment {
+function attachment({ name, namespace, ...given }: Entry, home: string): Attachment {
   const { interfaceName, mac, cniArgsMac, infinibandGuid } = given;
   return {
-    network: `${isGiven(namespace) ? namespace : podNamespace}/${name}`,
+    network: `${isGiven(namespace) ? namespace : home}/${name}`,
     ...(isGiven(interfaceName) && { interfaceName }),
     ...(isGiven(mac) && { mac }),
     ...(isGiven(cniArgsMac) && { cniArgsMac }),

@@ -2,7 +2,7 @@ import type { MacPrefix } from '../mac/mac-range.ts';
 import { readAddresses } from './addresses-annotation.ts';
 import {
   DEFAULT_NETWORK_ANNOTATION,
-  DEFAULT_NETWORK_NAMESPACE,
+  MULTUS_NAMESPACE,
   NETWORKS_ANNOTATION,
   nicNames,
   parseNetworks,
@@ -40,8 +40,10 @@ export function podNics(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
 }
 
 function primaryMacOf({ annotations }: AnnotatedPod): string | undefined {
-  const replaced = parseNetworks(annotations[DEFAULT_NETWORK_ANNOTATION] ?? '[]', DEFAULT_NETWORK_NAMESPACE);
+  // Whose definition it is does not matter here.
+  const replaced = parseNetworks(annotations[DEFAULT_NETWORK_ANNOTATION] ?? '[]', MULTUS_NAMESPACE);
   const [network] = replaced.ok ? replaced.networks.attachments : [];
-  if (network?.mac !== undefined) return network.mac;
+  const mac = network?.mac ?? network?.cniArgsMac;
+  if (mac !== undefined) return mac;
   return readAddresses(annotations[ANNOTATIONS.addresses]).find((each) => each.network === undefined)?.mac;
 }

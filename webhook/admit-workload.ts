@@ -13,6 +13,8 @@ import { restorePod } from './restore-pod.ts';
 export interface WorkloadAdmission {
   readonly prefix: MacPrefix;
   readonly primaryCni: PrimaryCni;
+  /** Where Multus looks for the network in the place of the cluster's own. */
+  readonly multusNamespace: string;
   readonly obtaining: Obtaining;
   readonly supportOf: (networks: readonly string[]) => Promise<ReadonlyMap<string, NetworkSupport>>;
   readonly newLeaseId: () => string;
@@ -33,10 +35,14 @@ export async function admitWorkload(request: AdmissionRequest, admission: Worklo
   if (object?.metadata === undefined || namespace === undefined || kind === undefined) {
     return { allowed: false, refusal: malformed('The review holds no pod or virtual machine in a namespace.') };
   }
-  const { prefix } = admission;
+  const { prefix, multusNamespace } = admission;
   if (kind === 'Pod' && oldObject !== null && oldObject !== undefined) {
     const { annotations } = object.metadata;
-    const patch = restorePod(annotations, oldObject.metadata?.annotations ?? {}, { namespace, prefix });
+    const patch = restorePod(annotations, oldObject.metadata?.annotations ?? {}, {
+      namespace,
+      multusNamespace,
+      prefix,
+    });
     return { allowed: true, patch };
   }
   const incoming = { request, object, namespace, kind };
@@ -48,7 +54,7 @@ const KINDS = ['Pod', 'VirtualMachine', 'VirtualMachineInstance'] as const;
 
 async function planFor(
   { request, object, namespace, kind }: Incoming,
-  { prefix, primaryCni, supportOf }: WorkloadAdmission,
+  { prefix, primaryCni, multusNamespace, supportOf }: WorkloadAdmission,
 ): Promise<Planned> {
   switch (kind) {
     case 'VirtualMachine':
@@ -57,7 +63,7 @@ async function planFor(
       return planVmi(object, prefix);
     case 'Pod': {
       const annotations = object.metadata?.annotations;
-      const read = readNetworks(annotations ?? {}, namespace);
+      const read = readNetworks(annotations ?? {}, { namespace, multusNamespace });
       if (!read.ok) {
         return { ok: false, refusal: malformed(`${read.problem}.\nCorrect the annotation and create the pod again.`) };
       }

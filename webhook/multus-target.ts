@@ -1,6 +1,5 @@
 import {
   DEFAULT_NETWORK_ANNOTATION,
-  DEFAULT_NETWORK_NAMESPACE,
   NETWORKS_ANNOTATION,
   nicNames,
   parseNetworks,
@@ -25,10 +24,16 @@ export interface PodNetworks {
 export type ReadNetworks =
   { readonly ok: true; readonly networks: PodNetworks } | { readonly ok: false; readonly problem: string };
 
-export function readNetworks(annotations: Annotations, namespace: string): ReadNetworks {
+/** The namespaces in which networks are looked for that name none: the pod's, and that of Multus. */
+export interface NetworkHomes {
+  readonly namespace: string;
+  readonly multusNamespace: string;
+}
+
+export function readNetworks(annotations: Annotations, { namespace, multusNamespace }: NetworkHomes): ReadNetworks {
   const attached = readAnnotation(annotations, NETWORKS_ANNOTATION, namespace);
   if (typeof attached === 'string') return { ok: false, problem: attached };
-  const replaced = readAnnotation(annotations, DEFAULT_NETWORK_ANNOTATION, DEFAULT_NETWORK_NAMESPACE);
+  const replaced = readAnnotation(annotations, DEFAULT_NETWORK_ANNOTATION, multusNamespace);
   if (typeof replaced === 'string') return { ok: false, problem: replaced };
   if (replaced !== undefined && replaced.attachments.length > 1) {
     return { ok: false, problem: `Annotation ${DEFAULT_NETWORK_ANNOTATION} names more than one network` };
@@ -40,14 +45,10 @@ export function readNetworks(annotations: Annotations, namespace: string): ReadN
 }
 
 /** `undefined` where the annotation names no network, and a text where it is wrong. */
-function readAnnotation(
-  annotations: Annotations,
-  key: string,
-  namespace: string,
-): NetworksAnnotation | string | undefined {
+function readAnnotation(annotations: Annotations, key: string, home: string): NetworksAnnotation | string | undefined {
   const text = annotations[key] ?? '';
   if (text.trim() === '') return undefined;
-  const parsed = parseNetworks(text, namespace);
+  const parsed = parseNetworks(text, home);
   if (!parsed.ok) return `Annotation ${key} ${parsed.problem}`;
   const { attachments } = parsed.networks;
   const torn = attachments.find(saysTwoMacs);

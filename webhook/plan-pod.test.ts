@@ -11,6 +11,7 @@ import type { PrimaryCni } from './primary-target.ts';
 const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
 const DEFAULT_NETWORK = 'v1.multus-cni.io/default-network';
+const HOMES = { namespace: 'web', multusNamespace: 'multus' };
 const INJECT = 'mac.rock-os.io/inject';
 const ALLOCATION = 'mac.rock-os.io/allocation';
 const ADDRESSES = 'mac.rock-os.io/addresses';
@@ -27,7 +28,7 @@ interface Surroundings {
 
 function planned(annotations: Record<string, string> | undefined, surroundings: Surroundings = {}): Planned {
   const { primaryCni = 'none', support = {} } = surroundings;
-  const read = readNetworks(annotations ?? {}, 'web');
+  const read = readNetworks(annotations ?? {}, HOMES);
   if (!read.ok) throw new Error(read.problem);
   const known = new Map(networkNames(read.networks).map((name) => [name, support[name] ?? 'honoured'] as const));
   return planPod(annotations, read.networks, { prefix: PREFIX, primaryCni, support: known });
@@ -170,7 +171,7 @@ describe("a pod's own interface", () => {
     const patch = pod.patch([A, B], undefined);
     expect(written(patch, DEFAULT_NETWORK)).toBe(`[{"name":"own","mac":"${A}"}]`);
     expect(JSON.parse(String(written(patch, ADDRESSES)))).toEqual([
-      { network: 'kube-system/own', mac: A },
+      { network: 'multus/own', mac: A },
       { network: 'web/blue', mac: B },
     ]);
     expect(patch).toHaveLength(3);
@@ -245,7 +246,7 @@ describe('refused as malformed', () => {
     [{ [NETWORKS]: `[{"name":"a","mac":"${A}","cni-args":{"mac":"${B}"}}]` }, /two addresses, in mac and in cni-args/],
     [{ [DEFAULT_NETWORK]: 'a,b' }, /names more than one network/],
   ])('networks that cannot be read: %j', (annotations, problem) => {
-    expect(readNetworks(annotations as Record<string, string>, 'web')).toEqual({
+    expect(readNetworks(annotations as Record<string, string>, HOMES)).toEqual({
       ok: false,
       problem: expect.stringMatching(problem) as string,
     });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parsePrefix, type MacPrefix } from '../mac/mac-range.ts';
 import { restorePod } from './restore-pod.ts';
 
-const context = { namespace: 'web', prefix: parsePrefix('a4:58:0f') as MacPrefix };
+const context = { namespace: 'web', multusNamespace: 'kube-system', prefix: parsePrefix('a4:58:0f') as MacPrefix };
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
 const ADDRESSES = 'mac.rock-os.io/addresses';
 const PATH = '/metadata/annotations/k8s.v1.cni.cncf.io~1networks';

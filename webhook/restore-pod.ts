@@ -1,6 +1,5 @@
 import {
   DEFAULT_NETWORK_ANNOTATION,
-  DEFAULT_NETWORK_NAMESPACE,
   NETWORKS_ANNOTATION,
   nicNames,
   parseNetworks,
@@ -11,6 +10,7 @@ import { ourMac } from '../api/nic.ts';
 import { setAnnotations, type Annotations, type JsonPatchOperation } from '../kube/json-patch.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
 import type { MacPrefix } from '../mac/mac-range.ts';
+import type { NetworkHomes } from './multus-target.ts';
 
 /**
  * The patch for an update of a pod that dropped addresses, as applying the pod's manifest again does: they come back from
@@ -20,12 +20,12 @@ import type { MacPrefix } from '../mac/mac-range.ts';
 export function restorePod(
   annotations: Annotations | undefined,
   stored: Annotations,
-  { namespace, prefix }: { readonly namespace: string; readonly prefix: MacPrefix },
+  { namespace, multusNamespace, prefix }: NetworkHomes & { readonly prefix: MacPrefix },
 ): readonly JsonPatchOperation[] {
   const wanted: Record<string, string | undefined> = {};
   for (const [key, home] of [
     [NETWORKS_ANNOTATION, namespace],
-    [DEFAULT_NETWORK_ANNOTATION, DEFAULT_NETWORK_NAMESPACE],
+    [DEFAULT_NETWORK_ANNOTATION, multusNamespace],
   ] as const) {
     const now = parseNetworks(annotations?.[key] ?? '', home);
     const before = parseNetworks(stored[key] ?? '', home);

@@ -93,6 +93,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const admission: WorkloadAdmission = {
     prefix: config.ROCK_MAC_PREFIX,
     primaryCni: config.ROCK_MAC_PRIMARY_CNI,
+    multusNamespace: config.ROCK_MAC_MULTUS_NAMESPACE,
     supportOf: (names) => networks.supportOf(names),
     newLeaseId: randomUUID,
     obtaining: {

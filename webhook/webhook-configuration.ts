@@ -12,8 +12,6 @@ export interface WebhookAddress {
   readonly namespace: string;
   readonly service: string;
   readonly port: number;
-  /** More namespaces that are never touched: the one of the ledger's Postgres, where that runs in this cluster. */
-  readonly exemptNamespaces?: readonly string[];
 }
 
 /** The paths of the server, one for each kind of question. */
@@ -133,14 +131,17 @@ function entry(address: WebhookAddress, { name, path, ...rest }: Entry): Record<
   };
 }
 
-/** By the name that the API server itself sets: a label of its own choosing would let a tenant exempt itself. */
-function namespacesWhere(operator: 'In' | 'NotIn', { namespace, exemptNamespaces = [] }: WebhookAddress) {
+/**
+ * By the name that the API server itself sets: a label of its own choosing would let a tenant exempt itself. An installation
+ * adds more names to the list: where a Postgres in the cluster waits for us to be let start, neither ever starts.
+ */
+function namespacesWhere(operator: 'In' | 'NotIn', { namespace }: WebhookAddress) {
   return {
     matchExpressions: [
       {
         key: 'kubernetes.io/metadata.name',
         operator: 'NotIn',
-        values: ['kube-system', namespace, ...exemptNamespaces],
+        values: ['kube-system', namespace],
       },
       { key: LABELS.inject, operator, values: ['enabled'] },
     ],

@@ -44,6 +44,10 @@ describe('the chart', () => {
     ],
     ['another Secret for the ledger', ['ledger.existingSecret=app', 'ledger.key=uri']],
     ['another port and pool', ['webhook.port=9443', 'webhook.pool=development']],
+    [
+      'a primary CNI and a Multus elsewhere',
+      ['webhook.primaryCni=cilium', 'webhook.multusNamespace=openshift-multus', 'webhook.exemptNamespaces={ledger}'],
+    ],
     ['CRDs that come from elsewhere', ['crds.enabled=false']],
     ['CRDs that go with it', ['crds.keep=false']],
     ['a quiet log and the local twin of the prefix', ['logLevel=warn', 'prefix=a6:58:0f']],
@@ -64,6 +68,7 @@ describe('the chart', () => {
     ['a key that does not exist', 'webhok.replicas=3', /webhok/],
     ['no replica', 'webhook.replicas=0', /webhook.*replicas|minimum/s],
     ['a prefix that is none', 'prefix=zz', /prefix/],
+    ['a CNI that it does not know', 'webhook.primaryCni=flannel', /primaryCni/],
     ['a log level that does not exist', 'logLevel=loud', /logLevel/],
   ])('refuses %s, and says which', async (_, value, message) => {
     await expect(template('default', value)).rejects.toThrow(message);
@@ -77,6 +82,29 @@ describe('the chart', () => {
     const text = await template('elsewhere', 'webhook.port=9443');
     expect(text).not.toContain('rock-mac-system');
     expect(text).not.toContain('10250');
+  });
+
+  test('names the namespaces that are never touched in both entries for workloads, and in no other', async () => {
+    const all = await objects('elsewhere', 'webhook.exemptNamespaces={ledger,calico-system}');
+    const selecting = z.array(
+      z.object({
+        name: z.string(),
+        namespaceSelector: z
+          .object({ matchExpressions: z.array(z.object({ key: z.string(), values: z.array(z.string()) })) })
+          .optional(),
+      }),
+    );
+    const configuration = all.find(({ kind }) => kind === 'MutatingWebhookConfiguration');
+    const exempt = selecting.parse(configuration?.['webhooks']).map(({ name, namespaceSelector }) => {
+      const byName = namespaceSelector?.matchExpressions.find(({ key }) => key === 'kubernetes.io/metadata.name');
+      return [name, byName?.values];
+    });
+    const never = ['kube-system', 'elsewhere', 'ledger', 'calico-system'];
+    expect(exempt).toEqual([
+      ['inject-namespaces.mac.rock-os.io', never],
+      ['inject-objects.mac.rock-os.io', never],
+      ['stamp-requester.mac.rock-os.io', undefined],
+    ]);
   });
 
   test('keeps its CRDs when it is uninstalled, and has no disruption budget for a single replica', async () => {

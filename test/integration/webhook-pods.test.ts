@@ -5,8 +5,11 @@ import { eventually } from '../ground/eventually.ts';
 import { installForeignCrds } from '../ground/manifests.ts';
 import { aPod, installedGroundOfThisFile } from './installed-ground.ts';
 
-const installed = installedGroundOfThisFile({ env: { ROCK_MAC_PRIMARY_CNI: 'calico' } });
+const installed = installedGroundOfThisFile({
+  env: { ROCK_MAC_PRIMARY_CNI: 'calico', ROCK_MAC_MULTUS_NAMESPACE: 'multus' },
+});
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
+const DEFAULT_NETWORK = 'v1.multus-cni.io/default-network';
 const ADDRESSES = 'mac.rock-os.io/addresses';
 const HARDWARE = 'cni.projectcalico.org/hwAddr';
 const NO_PRIMARY = { [HARDWARE]: '02:00:00:00:00:01' };
@@ -121,9 +124,9 @@ describe('an address that somebody else holds', () => {
 });
 
 describe('what the networks of a pod do with an address', () => {
-  async function define(name: string, config: string): Promise<void> {
+  async function define(name: string, config: string, namespace = 'lab'): Promise<void> {
     await kubectl(
-      ['apply', '-n', 'lab', '-f', '-'],
+      ['apply', '-n', namespace, '-f', '-'],
       JSON.stringify({
         apiVersion: 'k8s.cni.cncf.io/v1',
         kind: 'NetworkAttachmentDefinition',
@@ -175,12 +178,22 @@ describe('what the networks of a pod do with an address', () => {
     ]);
   });
 
-  test('in the place of the cluster network is read from kube-system', async () => {
-    const annotations = await create('lab', aPlainPod('replaced', { 'v1.multus-cni.io/default-network': 'own' }));
-    expect(JSON.parse(annotations['v1.multus-cni.io/default-network'] ?? '')).toEqual([
-      { name: 'own', mac: expect.stringMatching(/^a4:58:0f:02:/) as string },
-    ]);
-    expect(annotations[HARDWARE]).toBeUndefined();
+  test('in the place of the cluster network is that of the namespace of Multus, and the primary CNI is left alone', async () => {
+    await kubectl(['create', 'namespace', 'multus']);
+    await define('own', '{"type":"macvlan"}', 'multus');
+    await define('other', '{"type":"ipvlan"}', 'multus');
+    // What the pod's own namespace has under these names says the opposite.
+    await define('own', '{"type":"ipvlan"}');
+    await define('other', '{"type":"macvlan"}');
+    const replaced = await create('lab', aPlainPod('replaced', { [DEFAULT_NETWORK]: 'own' }));
+    const address: unknown = expect.stringMatching(/^a4:58:0f:02:/);
+    expect(JSON.parse(replaced[DEFAULT_NETWORK] ?? '')).toEqual([{ name: 'own', mac: address }]);
+    expect(JSON.parse(replaced[ADDRESSES] ?? '')).toEqual([{ network: 'multus/own', mac: address }]);
+    expect(replaced[HARDWARE]).toBeUndefined();
+    const refused = await create('lab', aPlainPod('refused', { [DEFAULT_NETWORK]: 'other' }));
+    expect(refused).toEqual({ [DEFAULT_NETWORK]: 'other' });
+    const explicit = await create('lab', aPlainPod('explicit', { [DEFAULT_NETWORK]: 'lab/other' }));
+    expect(JSON.parse(explicit[ADDRESSES] ?? '')).toEqual([{ network: 'lab/other', mac: address }]);
   });
 });
 
