@@ -1,14 +1,30 @@
-/** A webhook that says yes to everything: the server of ours, in a process of its own, with nothing behind it. */
+/**
+ * The server of ours in a process of its own, with nothing behind it: one entry says yes to everything, the other answers a
+ * pod of the benchmark with a patch of the size of ours.
+ */
 import { pino } from 'pino';
 import { listen } from '../../kube/health-server.ts';
 import { createWebhookMetrics } from '../../webhook/metrics.ts';
 import { createWebhookServer } from '../../webhook/server.ts';
 
+const MAC = '02:00:00:00:00:01';
 const { BENCH_PORT = '', BENCH_CERTIFICATE = '', BENCH_KEY = '' } = process.env;
+
+const patch = [
+  { op: 'add', path: '/metadata/annotations/k8s.v1.cni.cncf.io~1networks', value: `[{"mac":"${MAC}","name":"blue"}]` },
+  {
+    op: 'add',
+    path: '/metadata/annotations/mac.rock-os.io~1addresses',
+    value: `[{"network":"default/blue","mac":"${MAC}"}]`,
+  },
+] as const;
 
 const server = createWebhookServer(
   {
-    entries: { '/admit': () => Promise.resolve({ allowed: true }) },
+    entries: {
+      '/yes': () => Promise.resolve({ allowed: true }),
+      '/patch': () => Promise.resolve({ allowed: true, patch }),
+    },
     logger: pino({ level: 'warn' }),
     metrics: createWebhookMetrics(),
     draining: () => false,
