@@ -26,10 +26,18 @@ interface Incoming {
   readonly object: NonNullable<AdmissionRequest['object']>;
   readonly namespace: string;
   readonly kind: Subject['kind'];
+  readonly until: number;
 }
 
-/** Answers for a pod, a virtual machine or an instance of one: an address for each interface that wants one. */
-export async function admitWorkload(request: AdmissionRequest, admission: WorkloadAdmission): Promise<Answer> {
+/**
+ * Answers for a pod, a virtual machine or an instance of one: an address for each interface that wants one. What the ledger
+ * has not answered at `until` (milliseconds since 1970) is refused.
+ */
+export async function admitWorkload(
+  request: AdmissionRequest,
+  admission: WorkloadAdmission,
+  until: number,
+): Promise<Answer> {
   const { object, oldObject, namespace } = request;
   const kind = KINDS.find((known) => known === request.kind.kind);
   if (object?.metadata === undefined || namespace === undefined || kind === undefined) {
@@ -45,7 +53,7 @@ export async function admitWorkload(request: AdmissionRequest, admission: Worklo
     });
     return { allowed: true, patch };
   }
-  const incoming = { request, object, namespace, kind };
+  const incoming = { request, object, namespace, kind, until };
   const planned = await planFor(incoming, admission);
   return planned.ok ? await answer(planned.plan, incoming, admission) : { allowed: false, refusal: planned.refusal };
 }
@@ -80,7 +88,7 @@ async function planFor(
 const MOST_INTERFACES = 64;
 
 async function answer(plan: Plan, incoming: Incoming, admission: WorkloadAdmission): Promise<Answer> {
-  const { request, object, namespace, kind } = incoming;
+  const { request, object, namespace, kind, until } = incoming;
   const { nics, warnings } = plan;
   if (nics.length > MOST_INTERFACES) {
     const count = `${String(nics.length)} interfaces of this object want an address`;
@@ -95,7 +103,7 @@ async function answer(plan: Plan, incoming: Incoming, admission: WorkloadAdmissi
   const leaseId = name === '' && nics.length > 0 ? admission.newLeaseId() : undefined;
   const uid = request.oldObject?.metadata?.uid;
   const subject: Subject = { kind, namespace, name, uid, leaseId, requester: request.userInfo };
-  const obtained = await obtain(nics, subject, admission.obtaining);
+  const obtained = await obtain(nics, subject, admission.obtaining, until);
   if (!obtained.ok) return { allowed: false, refusal: obtained.refusal };
   return { allowed: true, patch: plan.patch(obtained.macs, leaseId), warnings };
 }

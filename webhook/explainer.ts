@@ -10,9 +10,10 @@ import type { AdmissionUser, Refusal } from './admission-review.ts';
 import { explainOutcome, type RefusedAnswer } from './explain-outcome.ts';
 import type { Subject } from './obtain.ts';
 import type { PlannedNic } from './plan.ts';
+import { within } from './time-limit.ts';
 
 /** An explanation is worth this much of the API server's patience, and no more. */
-const REVIEW_MS = 300;
+const EXPLANATION_MS = 300;
 
 /** Explains why an address is refused, with what the one who asks may know. */
 export interface Explainer {
@@ -32,7 +33,7 @@ export function createExplainer(options: {
     const access = { verb: 'list', group: GROUP, resource: 'macallocations', namespace: owner.namespace };
     const { username, uid = '', groups = [], extra = {} } = asker;
     const { allowed } = await reviewAccess(client, { username, uid, groups, extra }, access, {
-      timeoutMs: REVIEW_MS,
+      timeoutMs: EXPLANATION_MS,
       attempts: 1,
     });
     return allowed ? `${owner.kind} ${owner.namespace}/${owner.name}` : undefined;
@@ -60,7 +61,7 @@ export function createExplainer(options: {
 /** The refusal is sure, only its ornament is missing. */
 async function orUnknown(asking: Promise<string | undefined>): Promise<string | undefined> {
   try {
-    return await asking;
+    return await within(EXPLANATION_MS, asking);
   } catch {
     return undefined;
   }

@@ -12,6 +12,7 @@ import type { Explainer } from './explainer.ts';
 import { claimTaken, type HeldAnswer, type LedgerAnswer, type RefusedAnswer } from './explain-outcome.ts';
 import type { PlannedNic } from './plan.ts';
 import { unavailable } from './refusals.ts';
+import { timeLeft, within } from './time-limit.ts';
 
 /** The object for which addresses are asked. */
 export interface Subject {
@@ -32,8 +33,6 @@ export interface Obtaining {
   readonly ledger: Queryable;
   readonly clusterId: string;
   readonly leaseSeconds: number;
-  /** How long the ledger may take for all of one object, in milliseconds. */
-  readonly budgetMs: number;
   readonly poolOf: (namespace: string) => Promise<string>;
   readonly findClaim: (namespace: string, name: string) => Promise<FoundClaim>;
   /** Gives back what was handed out for an object that is then refused. */
@@ -48,29 +47,38 @@ export interface Held {
   readonly generation: number;
 }
 
+/** For what a refusal brings with it: its explanation, and what is given back. */
+const CLOSING_MS = 500;
+
 export type Obtained =
   { readonly ok: true; readonly macs: readonly MacAddress[] } | { readonly ok: false; readonly refusal: Refusal };
 
 /**
- * Gets an address for every interface, or a refusal and holds nothing new.
+ * Gets an address for every interface, or a refusal and holds nothing new. What the ledger has not answered at `until` is
+ * refused, and the refusal comes at most half a second later.
  *
  * Claims come last: an address that was just handed out can be given back at once, but a claim that was just taken may be
  * that of an object which is stored by now, so that only its lease frees it.
  */
-export async function obtain(nics: readonly PlannedNic[], subject: Subject, by: Obtaining): Promise<Obtained> {
+export async function obtain(
+  nics: readonly PlannedNic[],
+  subject: Subject,
+  by: Obtaining,
+  until: number,
+): Promise<Obtained> {
   const found = await Promise.all(nics.map((nic) => named(nic, subject, by)));
   const missing = found.find((each) => each?.ok === false);
   if (missing?.ok === false) return missing;
 
-  const until = Date.now() + by.budgetMs;
   const asked = nics.filter(({ claim }) => claim === undefined);
   const pool = asked.length === 0 ? '' : await by.poolOf(subject.namespace);
-  const answers = await Promise.all(asked.map((nic) => ask(nic, pool, subject, by)));
+  const answers = await Promise.all(asked.map((nic) => ask({ nic, pool, subject, until }, by)));
   const held = answers.flatMap(({ held: each }) => each ?? []);
   const refused = answers.find(({ refusal }) => refusal !== undefined);
   if (refused?.refusal !== undefined) {
-    await by.giveBack(held);
-    return { ok: false, refusal: await by.explainer.explain(refused.refusal, refused.nic, pool, subject) };
+    const explaining = by.explainer.explain(refused.refusal, refused.nic, pool, subject);
+    const [refusal] = await Promise.all([explaining, giveBackSoon(held, by)]);
+    return { ok: false, refusal };
   }
 
   const results = nics.map((nic, index) => {
@@ -79,9 +87,9 @@ export async function obtain(nics: readonly PlannedNic[], subject: Subject, by: 
     const answer = answers[asked.indexOf(nic)];
     return { nic, mac: answer?.mac, claim: answer?.claim };
   });
-  const refusal = await take(results, until, subject, by);
+  const refusal = await take(results, subject, by, until);
   if (refusal !== undefined) {
-    await by.giveBack(held);
+    await giveBackSoon(held, by);
     return { ok: false, refusal };
   }
   return { ok: true, macs: results.flatMap(({ mac }) => mac ?? []) };
@@ -105,15 +113,22 @@ interface Asked {
   readonly refusal?: RefusedAnswer;
 }
 
-async function ask(nic: PlannedNic, pool: string, subject: Subject, by: Obtaining): Promise<Asked> {
+interface Question {
+  readonly nic: PlannedNic;
+  readonly pool: string;
+  readonly subject: Subject;
+  readonly until: number;
+}
+
+async function ask({ nic, pool, subject, until }: Question, by: Obtaining): Promise<Asked> {
   const request = requestFor(nic, pool, subject, by);
-  const answer = await answerOf(() => by.allocator.allocate(request, { deadlineMs: by.budgetMs }));
+  const answer = await answerOf(() => by.allocator.allocate(request, { deadlineMs: timeLeft(until) }));
   if (isHeld(answer)) {
     const { mac, generation } = answer;
     // A replay belongs to an earlier admission of the same object, which may be stored by now: it is never given back.
     return { nic, mac, ...(answer.outcome === 'allocated' && { held: { key: request.key, mac, generation } }) };
   }
-  const claim = await claimInTheWay(nic, answer, subject, by);
+  const claim = await claimInTheWay(nic, answer, subject, by, until);
   if (claim !== undefined) return { nic, mac: claim.mac, claim };
   if (answer.outcome === 'in_use' && isOwn(answer.holder.owner, subject, by)) return { nic, mac: answer.mac };
   return { nic, refusal: answer };
@@ -134,10 +149,11 @@ async function claimInTheWay(
   answer: RefusedAnswer,
   { namespace }: Subject,
   { clusterId, ledger }: Obtaining,
+  until: number,
 ): Promise<UsableClaim | undefined> {
   if (requested === undefined || (answer.outcome !== 'in_use' && answer.outcome !== 'out_of_range')) return undefined;
   try {
-    return await findClaimOf(requested, { namespace, clusterId, ledger });
+    return await within(timeLeft(until), findClaimOf(requested, { namespace, clusterId, ledger }));
   } catch (error) {
     if (error instanceof LedgerError) return undefined;
     throw error;
@@ -173,9 +189,9 @@ interface Result {
 /** Makes the object the consumer of its claims. Of two that want one at once, the second is told to wait. */
 async function take(
   results: readonly Result[],
-  until: number,
   subject: Subject,
   by: Obtaining,
+  until: number,
 ): Promise<Refusal | undefined> {
   const items = results.flatMap(({ nic, claim }) =>
     claim === undefined ? [] : [consumerItem(nic, claim, subject, by)],
@@ -187,7 +203,7 @@ async function take(
       items.map(({ item }) => item),
       { leaseSeconds: by.leaseSeconds, actor: 'rock-mac-webhook' },
     );
-    const outcomes = await within(taking, until - Date.now());
+    const outcomes = await within(timeLeft(until), taking);
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome.outcome !== 'taken') return claimTaken(outcome, items[index]?.claim.name ?? 'the claim');
     }
@@ -223,14 +239,11 @@ async function answerOf(asking: () => Promise<LedgerAnswer>): Promise<LedgerAnsw
   }
 }
 
-async function within<T>(work: Promise<T>, ms: number): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    reject(new LedgerError('LEDGER_TIMEOUT', 'The ledger did not answer in time'));
-  }, ms);
+/** What is given back to a ledger that hangs is no reason to keep the API server waiting: its lease ends too. */
+async function giveBackSoon(held: readonly Held[], { giveBack }: Obtaining): Promise<void> {
   try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
+    await within(CLOSING_MS, giveBack(held));
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
   }
 }

@@ -33,7 +33,7 @@ import { PATHS } from './webhook-configuration.ts';
 /** How long a handed-out address waits for its object: well above the 34 s in which the API server ends a request. */
 const LEASE_SECONDS = 120;
 
-/** What the ledger may take of the API server's 5 s. */
+/** Of the API server's 5 s: when the ledger must have answered, so that a refusal is ours and says why. */
 const LEDGER_BUDGET_MS = 3_000;
 
 export interface WebhookService extends Service {
@@ -101,7 +101,6 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
       ledger,
       clusterId,
       leaseSeconds: LEASE_SECONDS,
-      budgetMs: LEDGER_BUDGET_MS,
       poolOf: (namespace) => pools.poolOf(namespace),
       findClaim: (namespace, name) => findNamedClaim({ namespace, name }, { client, clusterId }),
       giveBack: (held) => giveBack(held, ledger, logger),
@@ -111,7 +110,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const server = createWebhookServer(
     {
       entries: {
-        [PATHS.workloads]: (request) => admitWorkload(request, admission),
+        [PATHS.workloads]: (request, receivedAt) => admitWorkload(request, admission, receivedAt + LEDGER_BUDGET_MS),
         [PATHS.allocations]: (request) => Promise.resolve(stampRequester(request)),
         [PATHS.releases]: (request) => recordRelease(request, { ledger, clusterId, logger }),
       },

@@ -1,16 +1,21 @@
-import express, { type ErrorRequestHandler, type Express } from 'express';
+import type { IncomingMessage } from 'node:http';
+import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import type { Logger } from 'pino';
 import { createCalledServer, tlsOf, type CalledServer } from '../kube/called-server.ts';
 import type { KeyPair } from '../kube/certificates.ts';
 import { formatReview, parseReview, type AdmissionRequest, type Answer } from './admission-review.ts';
+import { watchArrivals } from './arrivals.ts';
 import type { WebhookMetrics } from './metrics.ts';
 import { unavailable } from './refusals.ts';
 
 /** The largest review: two objects of etcd's 3 MiB (as JSON) and what stands around them. */
 const LONGEST_BODY = '7mb';
 
-/** Answers one review. Rejecting is allowed: it becomes a refusal that can be tried again. */
-export type Admit = (request: AdmissionRequest) => Promise<Answer>;
+/**
+ * Answers one review, which the API server waits for since `receivedAt` (milliseconds since 1970). Rejecting is allowed: it
+ * becomes a refusal that can be tried again.
+ */
+export type Admit = (request: AdmissionRequest, receivedAt: number) => Promise<Answer>;
 
 export interface WebhookServerOptions {
   /** The handler of each path. */
@@ -22,19 +27,31 @@ export interface WebhookServerOptions {
 }
 
 export function createWebhookServer(options: WebhookServerOptions, leaf: KeyPair): CalledServer {
-  return createCalledServer(tlsOf(leaf), createApp(options));
+  const app = createApp(options, ({ socket }) => arrivals.of(socket));
+  const server = createCalledServer(tlsOf(leaf), app);
+  const arrivals = watchArrivals(server.https);
+  return server;
 }
 
-function createApp({ entries, logger, metrics, draining }: WebhookServerOptions): Express {
+/** What is known of a request beside what it says. */
+interface Locals extends Record<string, unknown> {
+  receivedAt: number;
+}
+
+function createApp(
+  { entries, logger, metrics, draining }: WebhookServerOptions,
+  receivedAt: (request: IncomingMessage) => number,
+): Express {
   const app = express();
   app.disable('x-powered-by');
-  app.use((_request, response, next) => {
+  app.use((request, response: Response<unknown, Locals>, next) => {
+    response.locals.receivedAt = receivedAt(request);
     if (draining()) response.set('Connection', 'close');
     next();
   });
   app.use(express.json({ limit: LONGEST_BODY, type: 'application/json' }));
   for (const [path, admit] of Object.entries(entries)) {
-    app.post(path, async (request, response) => {
+    app.post(path, async (request, response: Response<unknown, Locals>) => {
       const body: unknown = request.body;
       const parsed = parseReview(body);
       if (!parsed.ok) {
@@ -43,7 +60,8 @@ function createApp({ entries, logger, metrics, draining }: WebhookServerOptions)
         return;
       }
       const stop = metrics.seconds.startTimer({ entry: path });
-      const answer = await answerFor(admit, parsed.request, logger);
+      const { receivedAt: since } = response.locals;
+      const answer = await answerFor(() => admit(parsed.request, since), parsed.request, logger);
       stop();
       metrics.reviews.inc({
         entry: path,
@@ -57,11 +75,11 @@ function createApp({ entries, logger, metrics, draining }: WebhookServerOptions)
   return app;
 }
 
-async function answerFor(admit: Admit, request: AdmissionRequest, logger: Logger): Promise<Answer> {
+async function answerFor(admit: () => Promise<Answer>, request: AdmissionRequest, logger: Logger): Promise<Answer> {
   const { namespace, name, kind, operation, uid } = request;
   const fields = { namespace, name, kind: kind.kind, operation, uid, user: request.userInfo.username };
   try {
-    const answer = await admit(request);
+    const answer = await admit();
     if (!answer.allowed) logger.info({ ...fields, ...answer.refusal }, 'refused');
     return answer;
   } catch (error) {
