@@ -57,7 +57,8 @@ export interface Installation {
   readonly operators: readonly Program[];
   readonly webhooks: readonly Program[];
   startOperator(): Promise<Program>;
-  startWebhook(): Promise<Program>;
+  /** With more environment for this one alone. */
+  startWebhook(env?: NodeJS.ProcessEnv): Promise<Program>;
   /** Resolves when the operator leads and every pool is shown. */
   ready(): Promise<void>;
   /** Stops all processes. The manifests stay. */
@@ -88,11 +89,12 @@ export async function install(options: InstallationOptions): Promise<Installatio
       operators.push(program);
       return program;
     },
-    startWebhook: async () => {
+    startWebhook: async (env = {}) => {
       const { program, port } = await starter.start('webhook', {
         KUBECONFIG: webhookConfig,
         ROCK_MAC_WEBHOOK_HOST: '127.0.0.1',
         ROCK_MAC_DRAIN_SECONDS: '1',
+        ...env,
       });
       forwarder.add({ host: '127.0.0.1', port });
       webhooks.push(program);

@@ -23,6 +23,15 @@ async function remove(...pods: string[]): Promise<void> {
   await untilNoAllocations(installed().plane);
 }
 
+/** What a controller makes pods from. */
+function aTemplate() {
+  const { metadata, spec } = JSON.parse(aPod('unused', { networks: '[{"name":"blue"}]' })) as {
+    metadata: { annotations: object };
+    spec: object;
+  };
+  return { metadata: { annotations: metadata.annotations }, spec };
+}
+
 async function untilMirrored(count: number) {
   return await eventually(
     async () => {
@@ -66,10 +75,6 @@ describe('a pod that asks for addresses', () => {
 
   test('may have no name yet: the pods of a ReplicaSet get theirs by the lease that the webhook writes', async () => {
     const { plane, ledger } = installed();
-    const template = JSON.parse(aPod('unused', { networks: '[{"name":"blue"}]' })) as {
-      metadata: { annotations: object };
-      spec: object;
-    };
     await plane.kubectl(['create', '-f', '-'], {
       input: JSON.stringify({
         apiVersion: 'apps/v1',
@@ -78,10 +83,7 @@ describe('a pod that asks for addresses', () => {
         spec: {
           replicas: 3,
           selector: { matchLabels: { app: 'many' } },
-          template: {
-            metadata: { labels: { app: 'many' }, annotations: template.metadata.annotations },
-            spec: template.spec,
-          },
+          template: { ...aTemplate(), metadata: { ...aTemplate().metadata, labels: { app: 'many' } } },
         },
       }),
     });
@@ -93,6 +95,56 @@ describe('a pod that asks for addresses', () => {
     // Asked for by the controller that made the pod, as admission saw it.
     expect(rows[0]?.requester).toBe('system:serviceaccount:kube-system:replicaset-controller');
     await plane.kubectl(['delete', 'replicaset', 'many']);
+    await untilNoAllocations(plane);
+  });
+
+  test('may be one of a Job, which gets its address back when the Job is deleted', async () => {
+    const { plane, ledger } = installed();
+    await plane.kubectl(['create', '-f', '-'], {
+      input: JSON.stringify({
+        apiVersion: 'batch/v1',
+        kind: 'Job',
+        metadata: { name: 'batch' },
+        spec: { template: { ...aTemplate(), spec: { ...aTemplate().spec, restartPolicy: 'Never' } } },
+      }),
+    });
+    const [mirror] = await untilMirrored(1);
+    const address = mac(mirror?.status?.mac ?? '');
+    expect(mirror?.spec.consumerRef?.name).toMatch(/^batch-/);
+    expect((await findByMac(ledger, address))?.requester).toBe('system:serviceaccount:kube-system:job-controller');
+    await plane.kubectl(['delete', 'job', 'batch']);
+    await untilNoAllocations(plane);
+    expect((await findByMac(ledger, address))?.state).toBe('released');
+  });
+
+  test('may be one of a StatefulSet: made again under its name it is another pod, with another address', async () => {
+    const { plane, ledger } = installed();
+    await plane.kubectl(['create', '-f', '-'], {
+      input: JSON.stringify({
+        apiVersion: 'apps/v1',
+        kind: 'StatefulSet',
+        metadata: { name: 'set' },
+        spec: {
+          serviceName: 'set',
+          selector: { matchLabels: { app: 'set' } },
+          template: { ...aTemplate(), metadata: { ...aTemplate().metadata, labels: { app: 'set' } } },
+        },
+      }),
+    });
+    const [first] = await untilMirrored(1);
+    expect(first?.spec.consumerRef?.name).toBe('set-0');
+    await plane.kubectl(['delete', 'pod', 'set-0', '--grace-period=0', '--force']);
+    await eventually(
+      async () => {
+        const [second] = await shownAllocations(plane);
+        expect(second?.spec.consumerRef?.name).toBe('set-0');
+        expect(second?.status?.mac).not.toBe(first?.status?.mac);
+        const rows = await listAddresses(ledger, { states: ['active'], kind: 'Pod' });
+        expect(rows.map((row) => row.mac)).toEqual([second?.status?.mac]);
+      },
+      { within: 30_000, every: 200 },
+    );
+    await plane.kubectl(['delete', 'statefulset', 'set']);
     await untilNoAllocations(plane);
   });
 

@@ -1,4 +1,6 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
 import { listAddresses } from '../../ledger/find.ts';
 import { eventually } from '../ground/eventually.ts';
 import {
@@ -8,8 +10,17 @@ import {
   untilNoAllocations,
   whileLedgerIsAhead,
 } from './installed-ground.ts';
+import { annotatedPods } from './pod-kind.ts';
 
 const installed = installedGroundOfThisFile();
+let client: KubeClient;
+
+beforeAll(() => {
+  const { kubeconfig } = installed().plane;
+  client = createKubeClient({ userAgent: 'test', kubeconfig, logger: pino({ enabled: false }) });
+});
+
+afterAll(() => client.close());
 
 async function create(manifest: string): Promise<string> {
   return await installed().plane.kubectl(['create', '-f', '-', '-o', 'name'], { input: manifest });
@@ -40,22 +51,68 @@ afterEach(async () => {
 });
 
 describe('bad input is refused with its cause and the next step, and nothing is held', () => {
+  const INVALID = { status: 422, reason: 'Invalid' };
+  const FORBIDDEN = { status: 403, reason: 'Forbidden' };
+  const CONFLICT = { status: 409, reason: 'Conflict' };
+
   test.each([
-    ['networks that are no JSON', '[{"name":"blue"', /is not valid JSON.*\n?.*Correct the annotation/s],
-    ['networks that are no list', '{"name":"blue"}', /is not a JSON list/],
-    ['a network without a name', '[{"interface":"eth5"}]', /has a bad entry at \[0\.name\]/],
-    ['a MAC that is none', '[{"name":"blue","mac":"a4:58"}]', /is not a MAC address.*leave it out/s],
-    ['a multicast MAC', '[{"name":"blue","mac":"01:00:5e:00:00:01"}]', /multicast/],
-    ['a MAC that is in no pool', '[{"name":"blue","mac":"a4:58:0f:77:00:00"}]', /is not in pool kubernetes/],
-    ['a MAC of another pool', '[{"name":"blue","mac":"a4:58:0f:00:00:01"}]', /is not in pool kubernetes/],
+    ['networks that are no JSON', '[{"name":"blue"', INVALID, /is not valid JSON.*\nCorrect the annotation/],
+    ['networks that are no list', '{"name":"blue"}', INVALID, /is not a JSON list\.\nCorrect the annotation/],
+    ['a network without a name', '[{"interface":"eth5"}]', INVALID, /has a bad entry at \[0\.name\].*\nCorrect/],
+    ['a MAC that is none', '[{"name":"blue","mac":"a4:58"}]', INVALID, /is not a MAC address\.\n.*leave it out/],
+    ['a multicast MAC', '[{"name":"blue","mac":"01:00:5e:00:00:01"}]', INVALID, /a multicast address.*\nCorrect it/],
+    ['the broadcast MAC', '[{"name":"blue","mac":"FF-FF-FF-FF-FF-FF"}]', INVALID, /the broadcast address\.\nCorrect/],
+    ['the zero MAC', '[{"name":"blue","mac":"00:00:00:00:00:00"}]', INVALID, /all zero\.\nCorrect it/],
     [
-      'one MAC twice',
-      '[{"name":"a","mac":"a4:58:0f:05:66:00"},{"name":"b","mac":"a4:58:0f:05:66:00"}]',
-      /two interfaces/,
+      'two MACs for one network, of which plugins believe either',
+      '[{"name":"blue","mac":"a4:58:0f:05:66:00","cni-args":{"mac":"a4:58:0f:05:66:01"}}]',
+      INVALID,
+      /two addresses, in mac and in cni-args\.\nCorrect/,
     ],
-  ])('%s', async (_, networks, message) => {
+    [
+      'one MAC twice, in two notations',
+      '[{"name":"a","mac":"a4:58:0f:05:66:00"},{"name":"b","mac":"A4-58-0F-05-66-00"}]',
+      INVALID,
+      /on two interfaces of this object\.\nLeave it out of one/,
+    ],
+    [
+      'one interface name twice',
+      '[{"name":"a","interface":"eth5"},{"name":"b","interface":"eth5"}]',
+      INVALID,
+      /want the interface name eth5\.\nGive each its own/,
+    ],
+    [
+      'a MAC that is in no pool',
+      '[{"name":"blue","mac":"a4:58:0f:77:00:00"}]',
+      INVALID,
+      /not in pool kubernetes, nor in any other\.\nAsk for one/,
+    ],
+    [
+      'a MAC of a pool that the namespace may not use',
+      '[{"name":"blue","mac":"a4:58:0f:00:00:01"}]',
+      FORBIDDEN,
+      /not in pool kubernetes but in production, which namespace default does not use\.\nAsk for one/,
+    ],
+    [
+      'a MAC that somebody else holds',
+      '[{"name":"blue","mac":"a4:58:0f:05:99:99"}]',
+      CONFLICT,
+      /held by another owner \(Pod default\/holder\)\.\nLeave it out/,
+    ],
+  ])('%s', async (_, networks, code, message) => {
+    await create(aPod('holder', { networks: '[{"name":"blue","mac":"a4:58:0f:05:99:99"}]' }));
     const before = await held();
-    expect(await refusalOf(aPod('bad', { networks }))).toMatch(message);
+    const manifest = JSON.parse(aPod('bad', { networks })) as NewObject;
+    const error: unknown = await client.create(annotatedPods, manifest, { namespace: 'default', attempts: 1 }).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
+    // Never a reason or a header by which a client would skip the object, or repeat it by itself.
+    expect(error).toMatchObject({ ...code, retryAfterSeconds: undefined });
+    const text = String(error);
+    expect(text).toMatch(/denied the request: /);
+    expect(text).toMatch(message);
+    expect(text.split('\n')).toHaveLength(2);
     expect(await held()).toEqual(before);
   });
 

@@ -12,6 +12,7 @@ const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
 const DEFAULT_NETWORK = 'v1.multus-cni.io/default-network';
 const ADDRESSES = 'mac.rock-os.io/addresses';
 const HARDWARE = 'cni.projectcalico.org/hwAddr';
+const ANY: unknown = expect.stringMatching(/^a4:58:0f:02:/);
 const NO_PRIMARY = { [HARDWARE]: '02:00:00:00:00:01' };
 
 interface Attachment {
@@ -102,6 +103,20 @@ describe('a namespace that opted in', () => {
   });
 });
 
+describe('a cluster with Cilium', () => {
+  test('has the address of a pod’s own interface in the annotation that Cilium reads', async () => {
+    const { installation } = installed();
+    const [calico] = installation.webhooks;
+    await installation.startWebhook({ ROCK_MAC_PRIMARY_CNI: 'cilium' });
+    await calico?.stop();
+    const annotations = await create('lab', aPlainPod('cilium'));
+    await installation.startWebhook();
+    await installation.webhooks.at(-2)?.stop();
+    expect(annotations).toEqual({ 'cni.cilium.io/mac-address': ANY, [ADDRESSES]: expect.any(String) as string });
+    expect(JSON.parse(annotations[ADDRESSES] ?? '')).toEqual([{ mac: annotations['cni.cilium.io/mac-address'] }]);
+  });
+});
+
 describe('an address that somebody else holds', () => {
   test('is refused with the name of the holder to who may read it, and without to who may not', async () => {
     const { plane } = installed();
@@ -138,8 +153,7 @@ describe('what the networks of a pod do with an address', () => {
 
   /** What kubectl shows to the author of a pod on stderr is not kept, so that the API server is asked itself. */
   async function warningsOf(name: string, networks: string): Promise<string[]> {
-    const { installation, plane } = installed();
-    expect(installation.webhooks).toHaveLength(1);
+    const { plane } = installed();
     const shown = await plane
       .kubectl(['create', '-n', 'lab', '-f', '-', '--warnings-as-errors'], {
         input: aPlainPod(name, { ...NO_PRIMARY, [NETWORKS]: networks }),
@@ -178,6 +192,18 @@ describe('what the networks of a pod do with an address', () => {
     ]);
   });
 
+  test('of another namespace is read there', async () => {
+    await kubectl(['create', 'namespace', 'infra']);
+    await define('uplink', '{"type":"ipvlan"}');
+    await define('uplink', '{"type":"macvlan"}', 'infra');
+    expect(await warningsOf('afar', 'infra/uplink,uplink')).toEqual([
+      'rock-mac: network lab/uplink takes no MAC address, so it gets none',
+    ]);
+    const stored = annotationsOf(await kubectl(['get', 'pod', 'afar', '-n', 'lab', '-o', 'json']));
+    expect(attachmentsOf(stored)).toEqual([{ name: 'uplink', namespace: 'infra', mac: ANY }, { name: 'uplink' }]);
+    expect(JSON.parse(stored[ADDRESSES] ?? '')).toEqual([{ network: 'infra/uplink', mac: ANY }]);
+  });
+
   test('in the place of the cluster network is that of the namespace of Multus, and the primary CNI is left alone', async () => {
     await kubectl(['create', 'namespace', 'multus']);
     await define('own', '{"type":"macvlan"}', 'multus');
@@ -186,14 +212,69 @@ describe('what the networks of a pod do with an address', () => {
     await define('own', '{"type":"ipvlan"}');
     await define('other', '{"type":"macvlan"}');
     const replaced = await create('lab', aPlainPod('replaced', { [DEFAULT_NETWORK]: 'own' }));
-    const address: unknown = expect.stringMatching(/^a4:58:0f:02:/);
-    expect(JSON.parse(replaced[DEFAULT_NETWORK] ?? '')).toEqual([{ name: 'own', mac: address }]);
-    expect(JSON.parse(replaced[ADDRESSES] ?? '')).toEqual([{ network: 'multus/own', mac: address }]);
+    expect(JSON.parse(replaced[DEFAULT_NETWORK] ?? '')).toEqual([{ name: 'own', mac: ANY }]);
+    expect(JSON.parse(replaced[ADDRESSES] ?? '')).toEqual([{ network: 'multus/own', mac: ANY }]);
     expect(replaced[HARDWARE]).toBeUndefined();
     const refused = await create('lab', aPlainPod('refused', { [DEFAULT_NETWORK]: 'other' }));
     expect(refused).toEqual({ [DEFAULT_NETWORK]: 'other' });
     const explicit = await create('lab', aPlainPod('explicit', { [DEFAULT_NETWORK]: 'lab/other' }));
-    expect(JSON.parse(explicit[ADDRESSES] ?? '')).toEqual([{ network: 'lab/other', mac: address }]);
+    expect(JSON.parse(explicit[ADDRESSES] ?? '')).toEqual([{ network: 'lab/other', mac: ANY }]);
+  });
+});
+
+describe('the annotation that Multus reads', () => {
+  const M = '"mac":"M"';
+  let forms = 0;
+
+  test.each([
+    ['one network', 'blue', `[{"name":"blue",${M}}]`, ['M']],
+    ['the same network twice', 'blue,blue', `[{"name":"blue",${M}},{"name":"blue",${M}}]`, ['M', 'M']],
+    [
+      'an interface name and a namespace',
+      ' infra/uplink@eth7 ',
+      `[{"name":"uplink","namespace":"infra","interface":"eth7",${M}}]`,
+      ['M'],
+    ],
+    [
+      'keys that nobody here knows, numbers and spaces as they were',
+      '[ {"name":"blue", "ips":["10.0.0.7/24"], "example.com/n":12345678901234567890, "cni-args":{"vlan":7.0}} ]',
+      `[ {${M},"name":"blue", "ips":["10.0.0.7/24"], "example.com/n":12345678901234567890, "cni-args":{"vlan":7.0}} ]`,
+      ['M'],
+    ],
+    [
+      'an address of ours in cni-args, where plugins believe it first',
+      '[{"name":"blue","cni-args":{"mac":"A4-58-0F-02-44-01"}}]',
+      '[{"mac":"a4:58:0f:02:44:01","name":"blue","cni-args":{"mac":"a4:58:0f:02:44:01"}}]',
+      ['a4:58:0f:02:44:01'],
+    ],
+    [
+      'an address of ours in another notation',
+      '[{"name":"blue","mac":"A4-58-0F-02-44-02"}]',
+      '[{"name":"blue","mac":"a4:58:0f:02:44:02"}]',
+      ['a4:58:0f:02:44:02'],
+    ],
+    [
+      'an address of another prefix, in any notation, and one that is to come',
+      '[{"name":"blue","mac":"02-AA-00-00-00-01"},{"name":"red"}]',
+      `[{"name":"blue","mac":"02-AA-00-00-00-01"},{${M},"name":"red"}]`,
+      ['M'],
+    ],
+    [
+      'a GUID of InfiniBand',
+      '[{"name":"ib","infiniband-guid":"c2:11:22:33:44:55:66:77"}]',
+      '[{"name":"ib","infiniband-guid":"c2:11:22:33:44:55:66:77"}]',
+      [],
+    ],
+  ])('with %s', async (_, networks, wanted, carried) => {
+    const manifest = aPlainPod(`form-${String(forms++)}`, { ...NO_PRIMARY, [NETWORKS]: networks });
+    const annotations = await create('lab', manifest);
+    // The next address of the pool is whichever it is.
+    const blind = (text = '') => text.replaceAll(/a4:58:0f:02:00:[0-9a-f]{2}/g, 'M');
+    expect(blind(annotations[NETWORKS])).toBe(wanted);
+    const addresses = JSON.parse(annotations[ADDRESSES] ?? '[]') as Attachment[];
+    expect(addresses.map(({ mac: address }) => blind(address))).toEqual(carried);
+    const macs = addresses.map(({ mac: address }) => address);
+    expect(new Set(macs).size).toBe(macs.length);
   });
 });
 

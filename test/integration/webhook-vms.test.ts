@@ -105,6 +105,16 @@ async function whileLedgerIsAway(work: () => Promise<void>): Promise<void> {
   }
 }
 
+/** What the author of a machine is told, from a try. */
+async function warningsOf(machine: object): Promise<string[]> {
+  const manifest = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', ...machine };
+  const flags = ['--dry-run=server', '--warnings-as-errors'];
+  const told = installed().plane.kubectl(['create', '-n', NAMESPACE, '-f', '-', ...flags], {
+    input: JSON.stringify(manifest),
+  });
+  return (await refusalOf(told)).match(/rock-mac: [^\n]*/g) ?? [];
+}
+
 async function untilState(address: string | undefined, state: string) {
   return await eventually(
     async () => {
@@ -134,6 +144,63 @@ describe('a virtual machine', () => {
       name: 'web',
       nic: 'blue',
     });
+  });
+
+  test.each([
+    ['masquerade', 'the network of its pod', { pod: {} }, true],
+    ['bridge', 'the network of its pod', { pod: {} }, false],
+    ['passt', 'the network of its pod', { pod: {} }, false],
+    ['masquerade', 'a network of Multus in the place of that', { multus: { networkName: 'n', default: true } }, true],
+    ['bridge', 'a network of Multus in the place of that', { multus: { networkName: 'n', default: true } }, false],
+    ['bridge', 'a network of Multus', { multus: { networkName: 'n' } }, true],
+    ['sriov', 'a network of Multus', { multus: { networkName: 'n' } }, true],
+    ['passt', 'a network of Multus', { multus: { networkName: 'n' } }, true],
+  ])('with %s on %s gets one only where KubeVirt hands it on', async (binding, where, network, gets) => {
+    const name = `${binding}-${where.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}`;
+    const domain = { devices: { interfaces: [{ name: 'only', [binding]: {} }] } };
+    const spec = { running: true, template: { spec: { domain, networks: [{ name: 'only', ...network }] } } };
+    const { only } = macsOf(await client.create(machines, { metadata: { name }, spec }, { namespace: NAMESPACE }));
+    if (gets) expect(only).toMatch(OURS);
+    else expect(only).toBeUndefined();
+    const warnings = await warningsOf({ metadata: { name: `${name}-again` }, spec });
+    expect(warnings.filter((each) => !each.includes('dry run'))).toEqual(
+      gets ? [] : ['rock-mac: interface only got no address: KubeVirt does not pass one on there'],
+    );
+  });
+
+  test('without interfaces gets nothing but the warning that KubeVirt will make one with a random address', async () => {
+    const spec = { running: true, template: { spec: { domain: { devices: {} } } } };
+    const made = await client.create(machines, { metadata: { name: 'bare' }, spec }, { namespace: NAMESPACE });
+    expect(macsOf(made)).toEqual({});
+    expect(await warningsOf({ metadata: { name: 'bare-again' }, spec })).toEqual([
+      'rock-mac: this machine names no interface; the one that KubeVirt adds has a random address',
+    ]);
+  });
+
+  test.each([
+    ['malformed', ['zz'], 422, /is not a MAC address/],
+    ['multicast', ['01:00:5e:00:00:01'], 422, /a multicast address/],
+    ['broadcast', ['ff-ff-ff-ff-ff-ff'], 422, /the broadcast address/],
+    ['all zero', ['00:00:00:00:00:00'], 422, /all zero/],
+    ['in no pool', ['a4:58:0f:77:00:00'], 422, /nor in any other/],
+    ['in a pool that its namespace may not use', ['a4:58:0f:00:00:09'], 403, /in production, which namespace machines/],
+    ['on two of its interfaces', ['a4:58:0f:05:88:02', 'A4-58-0F-05-88-02'], 422, /on two interfaces/],
+  ])('is refused with an address that is %s, new or stored', async (what, addresses, status, message) => {
+    const nics = addresses.map((macAddress, index) => ({ name: `n${String(index)}`, bridge: {}, macAddress }));
+    const refused = { status, message: expect.stringMatching(message) as string };
+    await expect(create('refused', nics)).rejects.toMatchObject(refused);
+    const stored = `kept-${what.replaceAll(' ', '-')}`;
+    await create(stored, ['n0']);
+    await expect(setNics(stored, nics)).rejects.toMatchObject(refused);
+  });
+
+  test('keeps an address of another prefix, and one of ours, in the notation that its author chose', async () => {
+    const nics = [
+      { name: 'foreign', bridge: {}, macAddress: '02-AA-00-00-00-01' },
+      { name: 'ours', bridge: {}, macAddress: 'A4-58-0F-05-88-03' },
+    ];
+    expect(await create('author', nics)).toEqual({ foreign: '02-AA-00-00-00-01', ours: 'A4-58-0F-05-88-03' });
+    expect((await untilState('a4:58:0f:05:88:03', 'active'))?.owner).toMatchObject({ name: 'author', nic: 'ours' });
   });
 
   test.each([
