@@ -10,7 +10,7 @@ import { findByMac, listAddresses } from '../../ledger/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../ground/eventually.ts';
 import { installForeignCrds } from '../ground/manifests.ts';
-import { installedGroundOfThisFile } from './installed-ground.ts';
+import { aClaim, installedGroundOfThisFile } from './installed-ground.ts';
 
 /*
  * KubeVirt itself cannot run here. What its controllers write is scripted: the same verbs on the same fields, against
@@ -296,12 +296,38 @@ describe('a virtual machine', () => {
     expect(await create('snap', nics(before['blue']))).toEqual(before);
   });
 
+  test('may use a claim, whose address outlives it, and no other machine may meanwhile', async () => {
+    const { plane, ledger } = installed();
+    const claim = aClaim('fixed', { pool: 'production' });
+    await plane.kubectl(['create', '-n', NAMESPACE, '-f', '-'], { input: claim });
+    const uses = { metadata: { annotations: { 'mac.rock-os.io/allocation': 'fixed' } } };
+    const made = await eventually(() => create('tenant', ['blue'], uses), { within: 20_000, every: 200 });
+    expect(made['blue']).toMatch(/^a4:58:0f:00:/);
+    const row = await findByMac(ledger, mac(made['blue'] ?? ''));
+    expect(row).toMatchObject({
+      owner: { kind: 'MacAllocation', name: 'fixed' },
+      consumer: { kind: 'VirtualMachine', name: 'tenant' },
+    });
+    expect(await refusalOf(create('rival', ['blue'], uses))).toMatch(/claim fixed is in use by another object/);
+    await client.delete(machines, { namespace: NAMESPACE, name: 'tenant' });
+    expect(await eventually(() => create('heir', ['blue'], uses), { within: 20_000, every: 200 })).toEqual(made);
+  });
+
   test('can be tried without a trace', async () => {
     const tried = { namespace: NAMESPACE, dryRun: true };
+    const { blue } = await get('web').then(macsOf);
     const before = await listAddresses(installed().ledger, { limit: 10_000, namespace: NAMESPACE });
     expect(macsOf(await client.create(machines, aMachine('tried', ['blue']), tried))).toEqual({ blue: undefined });
     await client.create(instances, { metadata: { name: 'tried' }, spec: specOf(['blue']) }, tried);
-    expect((await setNics('web', ['blue', 'red'], {}, true))['blue']).toMatch(OURS);
+    // Applied again, with an interface more, stopped and started, restored, and changed by a person.
+    expect(await setNics('web', ['blue', 'red'], {}, true)).toMatchObject({ blue });
+    expect(await setNics('web', ['blue', 'green'], {}, true)).toEqual({ blue, green: undefined });
+    expect(await setNics('web', ['blue'], { running: false }, true)).toEqual({ blue });
+    expect(await setNics('web', [{ name: 'blue', bridge: {}, macAddress: blue }], {}, true)).toEqual({ blue });
+    const other = 'a4:58:0f:05:88:77';
+    expect(await setNics('web', [{ name: 'blue', bridge: {}, macAddress: other }], {}, true)).toEqual({ blue: other });
+    const copy = aMachine('copied', [{ name: 'blue', bridge: {}, macAddress: '' }]);
+    expect(macsOf(await client.create(machines, copy, tried))).toEqual({ blue: '' });
     const after = await listAddresses(installed().ledger, { limit: 10_000, namespace: NAMESPACE });
     expect(after.map((row) => row.mac)).toEqual(before.map((row) => row.mac));
   });
