@@ -6,7 +6,7 @@ import { z } from 'zod';
  */
 export type MacSupport = 'honoured' | 'ignored' | 'unknown';
 
-/** Sources: docs/pods.md, "Which networks take an address". `tuning` sets it on whatever came before it in its chain. */
+/** Sources: docs/limits.md, "Which networks take an address". `tuning` sets it on whatever came before it in its chain. */
 const HONOURING: ReadonlySet<string> = new Set([
   'bridge',
   'macvlan',
