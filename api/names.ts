@@ -5,8 +5,15 @@
 export const GROUP = 'mac.rock-os.io';
 export const VERSION = 'v1alpha1';
 
-/** The read-only API over the ledger itself, which shows what no object of a cluster does. */
+/**
+ * The read-only API over the ledger itself, which shows what no object of a cluster does. A group of its own, since the API
+ * server looks for a group in one place only.
+ */
 export const LEDGER_GROUP = `ledger.${GROUP}`;
+export const LEDGER_VERSION = 'v1alpha1';
+
+/** The name of its APIService, which the API server prescribes. */
+export const LEDGER_API_SERVICE = `${LEDGER_VERSION}.${LEDGER_GROUP}`;
 
 /** On MacAllocations only: the address is released in the ledger before the object goes. */
 export const RELEASE_FINALIZER = `${GROUP}/release`;
@@ -45,6 +52,8 @@ export const WEBHOOK_CONFIGURATION = 'zz-rock-mac';
 export const SYSTEM_NAMESPACE = 'rock-mac-system';
 export const WEBHOOK_SERVICE = 'rock-mac-webhook';
 export const WEBHOOK_SECRET = 'rock-mac-webhook-tls';
+export const READ_API_SERVICE = 'rock-mac-read-api';
+export const READ_API_SECRET = 'rock-mac-read-api-tls';
 export const OPERATOR_LEASE = 'rock-mac-operator';
 
 /** The operator's ServiceAccount: the one identity that may make mirrors. */

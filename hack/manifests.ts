@@ -1,4 +1,4 @@
-import { OPERATOR_SERVICE_ACCOUNT, SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../api/names.ts';
+import { OPERATOR_SERVICE_ACCOUNT, READ_API_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../api/names.ts';
 import { poolUseBinding, poolUsePolicy } from '../api/pool-use-policy.ts';
 import { peopleRoles, POOL_READER, type PeopleRole } from '../api/roles.ts';
 import { operatorClusterRules, operatorNamespaceRules } from '../operator/rbac.ts';
@@ -12,8 +12,9 @@ import { mutatingConfiguration, validatingConfiguration } from '../webhook/webho
 
 type Manifest = Record<string, unknown>;
 
-/** The port of the Service and of the container; 10250 is open from the control plane on managed clusters too. */
+/** Of the Service and of the container; 10250 is open from the control plane on managed clusters too. */
 const WEBHOOK_PORT = 10_250;
+const READ_API_PORT = 10_250;
 const HEALTH_PORT = 8081;
 const METRICS_PORT = 8443;
 
@@ -79,6 +80,36 @@ export function admissionManifests(): readonly Manifest[] {
   ];
 }
 
+/**
+ * The Service of the read API, and its right to know who may ask. The APIService is not among them: an operator that
+ * answers makes it (kube/api-service.ts).
+ */
+export function readApiManifests(): readonly Manifest[] {
+  return [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: meta(READ_API_SERVICE),
+      spec: {
+        selector: selector('rock-mac-operator'),
+        ports: [{ name: 'https', port: READ_API_PORT, targetPort: 'read-api', protocol: 'TCP' }],
+      },
+    },
+    {
+      // Who the API server is when it passes a request on.
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'RoleBinding',
+      metadata: { name: READ_API_SERVICE, namespace: 'kube-system', labels: partOf() },
+      roleRef: {
+        apiGroup: 'rbac.authorization.k8s.io',
+        kind: 'Role',
+        name: 'extension-apiserver-authentication-reader',
+      },
+      subjects: [{ kind: 'ServiceAccount', name: OPERATOR_SERVICE_ACCOUNT, namespace: SYSTEM_NAMESPACE }],
+    },
+  ];
+}
+
 export function workloadManifests(version: string): readonly Manifest[] {
   const image = `rock-mac:${version}`;
   return [
@@ -95,9 +126,14 @@ export function workloadManifests(version: string): readonly Manifest[] {
         container('operator', {
           image,
           args: ['operator.js'],
-          env: [ledgerUrl(), { name: 'ROCK_MAC_IDENTITY', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
+          env: [
+            ledgerUrl(),
+            { name: 'ROCK_MAC_IDENTITY', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+            { name: 'ROCK_MAC_READ_API_PORT', value: String(READ_API_PORT) },
+          ],
           ports: [
             { name: 'health', containerPort: HEALTH_PORT },
+            { name: 'read-api', containerPort: READ_API_PORT },
             { name: 'metrics', containerPort: METRICS_PORT },
           ],
           resources: resources(),

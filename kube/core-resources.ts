@@ -36,6 +36,18 @@ export const secrets: Resource<Secret> = {
   schema: secretSchema,
 };
 
+const configMapSchema = z.object({ metadata: objectMeta, data: z.record(z.string(), z.string()).optional() });
+export type ConfigMap = z.infer<typeof configMapSchema>;
+
+export const configMaps: Resource<ConfigMap> = {
+  group: '',
+  version: 'v1',
+  plural: 'configmaps',
+  kind: 'ConfigMap',
+  namespaced: true,
+  schema: configMapSchema,
+};
+
 const serviceSchema = z.object({
   metadata: objectMeta,
   spec: z.object({
@@ -164,4 +176,40 @@ export const validatingWebhookConfigurations: Resource<WebhookConfiguration> = {
   ...mutatingWebhookConfigurations,
   plural: 'validatingwebhookconfigurations',
   kind: 'ValidatingWebhookConfiguration',
+};
+
+const apiServiceSchema = z.object({
+  metadata: objectMeta,
+  spec: z.object({
+    caBundle: z.string().optional(),
+    service: z.object({ namespace: z.string(), name: z.string(), port: z.number().optional() }).optional(),
+  }),
+  status: z
+    .object({
+      conditions: z
+        .array(z.object({ type: z.string(), status: z.string(), lastTransitionTime: z.string().nullish() }))
+        .nullish(),
+    })
+    .optional(),
+});
+export type ApiService = z.infer<typeof apiServiceSchema>;
+
+/** Only a part of it is read, so that it is applied, never updated. */
+export const apiServices: Resource<ApiService> = {
+  group: 'apiregistration.k8s.io',
+  version: 'v1',
+  plural: 'apiservices',
+  kind: 'APIService',
+  namespaced: false,
+  schema: apiServiceSchema,
+};
+
+/** Of interest for their uid alone. */
+export const clusterRoles: Resource<KubeObject> = {
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  plural: 'clusterroles',
+  kind: 'ClusterRole',
+  namespaced: false,
+  schema: metadataSchema,
 };

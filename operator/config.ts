@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { processEnvironment } from '../api/environment.ts';
+import { port, processEnvironment } from '../api/environment.ts';
+import { READ_API_SERVICE } from '../api/names.ts';
 
 /** The environment of the operator process. */
 export const operatorEnvironment = z.object({
@@ -16,6 +17,11 @@ export const operatorEnvironment = z.object({
   ROCK_MAC_PASS_SECONDS: z.coerce.number().min(1).max(3_000).default(300),
   /** What people call this cluster, shown beside its id in the ledger. */
   ROCK_MAC_CLUSTER_NAME: z.string().min(1).default('cluster'),
+  /** The Service in front of the read API of all replicas: its certificate is for that name. */
+  ROCK_MAC_READ_API_SERVICE: z.string().min(1).default(READ_API_SERVICE),
+  ROCK_MAC_READ_API_SERVICE_PORT: port.default(10_250),
+  ROCK_MAC_READ_API_HOST: z.string().default('::'),
+  ROCK_MAC_READ_API_PORT: port.default(9444),
 });
 
 export type OperatorConfig = z.infer<typeof operatorEnvironment>;

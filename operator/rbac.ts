@@ -1,4 +1,11 @@
-import { GROUP, OPERATOR_LEASE } from '../api/names.ts';
+import {
+  GROUP,
+  LEDGER_API_SERVICE,
+  OPERATOR_LEASE,
+  OPERATOR_SERVICE_ACCOUNT,
+  READ_API_SECRET,
+  READ_API_SERVICE,
+} from '../api/names.ts';
 import { metricsServerRules, type PolicyRule } from '../api/roles.ts';
 
 /** What the operator may do anywhere. It never writes a pod: finalizers sit on MacAllocations only. */
@@ -23,7 +30,21 @@ export const operatorClusterRules: readonly PolicyRule[] = [
     resourceNames: ['virtualmachineinstances.kubevirt.io', 'virtualmachines.kubevirt.io'],
     verbs: ['get'],
   },
+  // Who reads the metrics or the read API, and whether they may.
   ...metricsServerRules,
+  // To tell the API server where the read API is. What is applied can be limited by name even where it creates.
+  {
+    apiGroups: ['apiregistration.k8s.io'],
+    resources: ['apiservices'],
+    resourceNames: [LEDGER_API_SERVICE],
+    verbs: ['get', 'create', 'patch', 'delete'],
+  },
+  {
+    apiGroups: ['rbac.authorization.k8s.io'],
+    resources: ['clusterroles'],
+    resourceNames: [OPERATOR_SERVICE_ACCOUNT],
+    verbs: ['get'],
+  },
 ];
 
 /** What it may do in its own namespace. A create cannot be limited by name: there is none yet when it is judged. */
@@ -35,4 +56,8 @@ export const operatorNamespaceRules: readonly PolicyRule[] = [
     resourceNames: [OPERATOR_LEASE],
     verbs: ['get', 'update'],
   },
+  // The read API: its certificates, and whether there is a Service that leads to it.
+  { apiGroups: [''], resources: ['services'], resourceNames: [READ_API_SERVICE], verbs: ['get'] },
+  { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+  { apiGroups: [''], resources: ['secrets'], resourceNames: [READ_API_SECRET], verbs: ['get', 'update'] },
 ];

@@ -16,6 +16,8 @@ import type { OperatorConfig } from './config.ts';
 import { lead } from './lead.ts';
 import { meteredLedger } from './metered-ledger.ts';
 import { createOperatorMetrics } from './metrics.ts';
+import { createReadApiMetrics } from './read-api/metrics.ts';
+import { startReadApi } from './read-api/run.ts';
 
 /** Claims are allocated as active at once, so that this period is only a bound that the ledger asks for. */
 const LEASE_SECONDS = 120;
@@ -28,6 +30,7 @@ export interface OperatorService extends Service {
 export async function runOperator(config: OperatorConfig, logger: Logger): Promise<OperatorService> {
   const stopping = new AbortController();
   const metrics = createOperatorMetrics();
+  const readApiMetrics = createReadApiMetrics(metrics.registry);
   let knowsCluster = false;
   const health = await startHealthServer({
     host: config.ROCK_MAC_HEALTH_HOST,
@@ -87,6 +90,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     logger,
     now: () => new Date(),
   };
+  const readApi = startReadApi({ config, client, metrics: readApiMetrics, logger });
   const election = runLeaderElection({
     client,
     namespace: config.ROCK_MAC_NAMESPACE,
@@ -105,7 +109,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     healthPort: health.port,
     stop: async () => {
       stopping.abort();
-      await election.stop();
+      await Promise.all([election.stop(), readApi.stop()]);
       await events.stop();
       await allocator.close();
       await ledger.close();

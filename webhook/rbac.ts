@@ -1,4 +1,4 @@
-import { GROUP, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../api/names.ts';
+import { GROUP, LEDGER_API_SERVICE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../api/names.ts';
 import { metricsServerRules } from '../api/roles.ts';
 
 /**
@@ -17,6 +17,13 @@ export const webhookClusterRules = [
     resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
     resourceNames: [WEBHOOK_CONFIGURATION],
     verbs: ['get', 'patch'],
+  },
+  // To remove the read API when no operator answers behind it.
+  {
+    apiGroups: ['apiregistration.k8s.io'],
+    resources: ['apiservices'],
+    resourceNames: [LEDGER_API_SERVICE],
+    verbs: ['get', 'delete'],
   },
 ] as const;
 

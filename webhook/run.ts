@@ -20,6 +20,7 @@ import { admitWorkload, type WorkloadAdmission } from './admit-workload.ts';
 import { findNamedClaim } from './claims.ts';
 import type { WebhookConfig } from './config.ts';
 import { createExplainer } from './explainer.ts';
+import { guardReadApi } from './guard-read-api.ts';
 import { createWebhookMetrics } from './metrics.ts';
 import { watchNamespacePools } from './namespace-pools.ts';
 import { watchNetworks } from './networks.ts';
@@ -133,7 +134,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     server.https.setSecureContext(tlsOf(next));
     showExpiry(next);
   };
-  const keeping = keepServing(serve, { keeper, leaf, ...started });
+  const keeping = Promise.all([keepServing(serve, { keeper, leaf, ...started }), guardReadApi({ client, ...started })]);
 
   return {
     port,

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../../api/names.ts';
+import { READ_API_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../../api/names.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { claimPort, type Claim } from './claim.ts';
 import type { ControlPlane } from './control-plane.ts';
@@ -70,11 +70,13 @@ export async function install(options: InstallationOptions): Promise<Installatio
   const plane = options.controlPlane ?? ground.controlPlane;
   await Promise.all([applyInstallation(plane), migrate(ledgerUrl)]);
   if (options.webhooks === 0) await removeWebhookConfigurations(plane);
-  const [operatorConfig, webhookConfig, metricsToken, forwarder] = await Promise.all([
+  const [operatorConfig, webhookConfig, metricsToken, webhookService, readApiService] = await Promise.all([
     plane.serviceAccountKubeconfig(SYSTEM_NAMESPACE, 'rock-mac-operator'),
     plane.serviceAccountKubeconfig(SYSTEM_NAMESPACE, 'rock-mac-webhook'),
     makeMetricsReader(plane),
-    forwardService(plane),
+    forwardService(plane, WEBHOOK_SERVICE),
+    forwardService(plane, READ_API_SERVICE),
+    writeEndpoints(plane, READ_API_SERVICE),
   ]);
   const operators: Program[] = [];
   const webhooks: Program[] = [];
@@ -85,7 +87,11 @@ export async function install(options: InstallationOptions): Promise<Installatio
     operators,
     webhooks,
     startOperator: async () => {
-      const { program } = await starter.start('operator', { KUBECONFIG: operatorConfig });
+      const { program, port } = await starter.start('operator', {
+        KUBECONFIG: operatorConfig,
+        ROCK_MAC_READ_API_HOST: '127.0.0.1',
+      });
+      readApiService.add({ host: '127.0.0.1', port });
       operators.push(program);
       return program;
     },
@@ -96,7 +102,7 @@ export async function install(options: InstallationOptions): Promise<Installatio
         ROCK_MAC_DRAIN_SECONDS: '1',
         ...env,
       });
-      forwarder.add({ host: '127.0.0.1', port });
+      webhookService.add({ host: '127.0.0.1', port });
       webhooks.push(program);
       return program;
     },
@@ -111,7 +117,7 @@ export async function install(options: InstallationOptions): Promise<Installatio
     },
     close: async () => {
       await Promise.all([...operators, ...webhooks].map((program) => program.stop()));
-      await forwarder.close();
+      await Promise.all([webhookService.close(), readApiService.close()]);
       await starter.close();
     },
   };
@@ -124,7 +130,7 @@ export async function install(options: InstallationOptions): Promise<Installatio
 
 async function applyInstallation({ kubectl }: ControlPlane): Promise<void> {
   await applyManifests(kubectl, [path.join(repository, 'crds')]);
-  const manifests = ['namespace', 'rbac', 'roles', 'admission'].map((name) =>
+  const manifests = ['namespace', 'rbac', 'roles', 'admission', 'read-api'].map((name) =>
     path.join(repository, 'deploy', 'manifests', `${name}.yaml`),
   );
   await applyManifests(kubectl, manifests);
@@ -154,10 +160,30 @@ const serviceAnswer = z.object({
   spec: z.object({ clusterIP: z.string(), ports: z.tuple([z.object({ port: z.number() })]) }),
 });
 
-async function forwardService({ kubectl }: ControlPlane): Promise<ServiceForwarder> {
-  const text = await kubectl(['get', 'service', WEBHOOK_SERVICE, '-n', SYSTEM_NAMESPACE, '-o', 'json']);
+async function forwardService({ kubectl }: ControlPlane, name: string): Promise<ServiceForwarder> {
+  const text = await kubectl(['get', 'service', name, '-n', SYSTEM_NAMESPACE, '-o', 'json']);
   const { clusterIP, ports } = serviceAnswer.parse(JSON.parse(text)).spec;
   return await startServiceForwarder({ clusterIp: clusterIP, port: ports[0].port, targets: [] });
+}
+
+/**
+ * The endpoints that a Service would have if its pods ran on nodes. The API server passes nothing on to an aggregated API
+ * whose Service has none, though it then calls the ClusterIP; a loopback address is refused as one.
+ */
+async function writeEndpoints({ kubectl }: ControlPlane, service: string): Promise<void> {
+  const slice = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: `${service}-ground`,
+      namespace: SYSTEM_NAMESPACE,
+      labels: { 'kubernetes.io/service-name': service, 'endpointslice.kubernetes.io/managed-by': 'ground' },
+    },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['192.0.2.1'], conditions: { ready: true } }],
+    ports: [{ name: 'https', port: 10_250, protocol: 'TCP' }],
+  };
+  await kubectl(['apply', '-f', '-'], { input: JSON.stringify(slice) });
 }
 
 type Kind = keyof (typeof programs)['sources'];
@@ -191,6 +217,7 @@ function createStarter(
           ROCK_MAC_HEALTH_PORT: String(healthPort),
           ROCK_MAC_METRICS_PORT: String(metricsPort),
           ROCK_MAC_WEBHOOK_PORT: String(port),
+          ROCK_MAC_READ_API_PORT: String(port),
           ROCK_MAC_IDENTITY: name,
           ...env,
           ...own,

@@ -49,6 +49,7 @@ describe('the chart', () => {
       ['webhook.primaryCni=cilium', 'webhook.multusNamespace=openshift-multus', 'webhook.exemptNamespaces={ledger}'],
     ],
     ['CRDs that come from elsewhere', ['crds.enabled=false']],
+    ['no read API', ['readApi.enabled=false']],
     ['CRDs that go with it', ['crds.keep=false']],
     ['a quiet log and the local twin of the prefix', ['logLevel=warn', 'prefix=a6:58:0f']],
   ])('with %s is taken by the API server', async (_, values) => {
@@ -79,7 +80,7 @@ describe('the chart', () => {
   });
 
   test('follows the namespace and the port of the release everywhere', async () => {
-    const text = await template('elsewhere', 'webhook.port=9443');
+    const text = await template('elsewhere', 'webhook.port=9443', 'readApi.port=9444');
     expect(text).not.toContain('rock-mac-system');
     expect(text).not.toContain('10250');
   });

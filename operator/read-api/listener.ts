@@ -1,0 +1,88 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
+import type { Logger } from 'pino';
+import { LedgerError } from '../../ledger/errors.ts';
+import { answer, notAllowed, notThere, type Answering } from './answer.ts';
+import { callerOf, type Peer } from './caller.ts';
+import type { FrontProxy } from './front-proxy.ts';
+import type { ReadApiMetrics } from './metrics.ts';
+import { badRequest, Problem, statusOf } from './problem.ts';
+import { routeOf, type Route } from './route.ts';
+
+export interface ListenerOptions extends Answering {
+  /** `undefined` until the cluster has said who may ask. */
+  readonly frontProxy: () => FrontProxy | undefined;
+  readonly metrics: ReadApiMetrics;
+  readonly logger: Logger;
+  /** Once true, every answer asks the API server to take another connection, which then leads to another replica. */
+  readonly draining: () => boolean;
+}
+
+/** Answers requests that the API server passes on: who asks, then what, then the answer or a Status. */
+export function createListener(options: ListenerOptions): RequestListener {
+  return (request, response) => {
+    const started = performance.now();
+    const url = new URL(request.url ?? '/', 'https://localhost');
+    const route = routeOf(url.pathname);
+    if (options.draining()) response.setHeader('Connection', 'close');
+    void respond(request, response, { url, route }, options).then((code) => {
+      options.metrics({ route: route?.route ?? 'none', code, durationMs: performance.now() - started });
+    });
+  };
+}
+
+interface Target {
+  readonly url: URL;
+  readonly route: Route | undefined;
+}
+
+async function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  target: Target,
+  options: ListenerOptions,
+): Promise<number> {
+  try {
+    send(response, 200, await answerTo(request, target, options));
+    return 200;
+  } catch (error) {
+    const problem = problemOf(error, target.url.pathname, options.logger);
+    send(response, problem.code, statusOf(problem));
+    return problem.code;
+  }
+}
+
+async function answerTo(request: IncomingMessage, { url, route }: Target, options: ListenerOptions): Promise<unknown> {
+  const proxy = options.frontProxy();
+  if (proxy === undefined) throw unavailable('it does not know yet which front proxy to trust: try again');
+  const caller = callerOf(request.headersDistinct, peerOf(request), proxy);
+  if (route === undefined) throw notThere();
+  if (request.method !== 'GET') throw notAllowed('this API is for reading only: write MacAllocations instead');
+  return await answer(route, { caller, query: url.searchParams, accept: request.headers.accept ?? '' }, options);
+}
+
+function peerOf({ socket }: IncomingMessage): Peer {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return { trusted: false, commonName: undefined };
+  const { CN: name } = socket.getPeerCertificate().subject;
+  return { trusted: true, commonName: Array.isArray(name) ? name[0] : name };
+}
+
+/** What went wrong, in words for the one who asked; its cause stays in the log. */
+function problemOf(error: unknown, path: string, logger: Logger): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof LedgerError && error.code === 'BAD_REQUEST') return badRequest(error.message);
+  logger.warn({ err: error, path }, 'could not answer a request to the read API');
+  if (error instanceof LedgerError) {
+    return unavailable(`the ledger cannot be asked (${error.code}): try again. The operator's log has the cause`);
+  }
+  return unavailable("it could not answer: try again. The operator's log has the cause");
+}
+
+function unavailable(message: string): Problem {
+  return new Problem(503, 'ServiceUnavailable', `rock-mac's read API: ${message}`);
+}
+
+function send(response: ServerResponse, code: number, body: unknown): void {
+  response.writeHead(code, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+  response.end(JSON.stringify(body));
+}

@@ -1,0 +1,54 @@
+import { createHash } from 'node:crypto';
+import { LEDGER_KINDS } from '../../api/ledger-view.ts';
+import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
+import { toStructuralSchema } from '../../api/structural-schema.ts';
+
+/** OpenAPI version 3 of the group, made from the types: what `kubectl explain` shows. */
+export const openApiDocument = {
+  openapi: '3.0.0',
+  info: { title: 'rock-mac ledger', version: LEDGER_VERSION },
+  paths: Object.fromEntries(LEDGER_KINDS.flatMap(({ plural, kind }) => pathsOf(plural, kind))),
+  components: {
+    schemas: Object.fromEntries(
+      LEDGER_KINDS.map(({ kind, schema }) => [
+        modelOf(kind),
+        {
+          ...toStructuralSchema(schema),
+          'x-kubernetes-group-version-kind': [{ group: LEDGER_GROUP, version: LEDGER_VERSION, kind }],
+        },
+      ]),
+    ),
+  },
+};
+
+const hash = createHash('sha256').update(JSON.stringify(openApiDocument)).digest('hex').toUpperCase();
+
+/** Where the document is; the hash tells the API server when to read it again. */
+export const openApiIndex = {
+  paths: {
+    [`apis/${LEDGER_GROUP}/${LEDGER_VERSION}`]: {
+      serverRelativeURL: `/openapi/v3/apis/${LEDGER_GROUP}/${LEDGER_VERSION}?hash=${hash}`,
+    },
+  },
+};
+
+function modelOf(kind: string): string {
+  return `io.rock-os.mac.ledger.${LEDGER_VERSION}.${kind}`;
+}
+
+function pathsOf(plural: string, kind: string): readonly (readonly [string, unknown])[] {
+  const base = `/apis/${LEDGER_GROUP}/${LEDGER_VERSION}/${plural}`;
+  return [
+    [base, { get: operation('list', kind, { type: 'object' }) }],
+    [`${base}/{name}`, { get: operation('get', kind, { $ref: `#/components/schemas/${modelOf(kind)}` }) }],
+  ];
+}
+
+function operation(action: 'list' | 'get', kind: string, schema: unknown) {
+  return {
+    operationId: `${action}${kind}`,
+    'x-kubernetes-action': action,
+    'x-kubernetes-group-version-kind': { group: LEDGER_GROUP, version: LEDGER_VERSION, kind },
+    responses: { 200: { description: 'OK', content: { 'application/json': { schema } } } },
+  };
+}

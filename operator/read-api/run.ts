@@ -1,0 +1,130 @@
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import { READ_API_SECRET } from '../../api/names.ts';
+import { createCalledServer, keepServing, tlsOf, type CalledServer } from '../../kube/called-server.ts';
+import { createCertificateKeeper } from '../../kube/certificate-keeper.ts';
+import type { KeyPair } from '../../kube/certificates.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { systemClock } from '../../kube/clock.ts';
+import { listen } from '../../kube/health-server.ts';
+import { retryForever } from '../../kube/retry-forever.ts';
+import { openLedger } from '../../ledger/connect.ts';
+import type { OperatorConfig } from '../config.ts';
+import { createAccessCheck } from './access.ts';
+import { createAttachment } from './attachment.ts';
+import { watchFrontProxy } from './front-proxy.ts';
+import { createListener } from './listener.ts';
+import type { ReadApiMetrics } from './metrics.ts';
+
+export interface ReadApiOptions {
+  readonly config: OperatorConfig;
+  readonly client: KubeClient;
+  readonly metrics: ReadApiMetrics;
+  readonly logger: Logger;
+}
+
+export interface ReadApi {
+  /** Ends it in order. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Serves the read API on every replica, whoever leads. It comes up by itself and holds nobody up: an installation without
+ * it, or without its rights, has an operator that works all the same.
+ */
+export function startReadApi(options: ReadApiOptions): ReadApi {
+  const { config, client, metrics } = options;
+  const logger = options.logger.child({ part: 'read API' });
+  const stopping = new AbortController();
+  const started = { logger, clock: systemClock, signal: stopping.signal };
+  // Its own few connections: who reads a million rows must not keep the controllers waiting.
+  const ledger = openLedger({
+    url: config.ROCK_MAC_LEDGER_URL,
+    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
+    applicationName: 'rock-mac-read-api',
+    max: 3,
+    connectTimeoutMs: 2_000,
+    statementTimeoutMs: 5_000,
+    onError: (error) => {
+      logger.warn({ err: error }, 'a connection to the ledger broke');
+    },
+  });
+  const service = {
+    namespace: config.ROCK_MAC_NAMESPACE,
+    name: config.ROCK_MAC_READ_API_SERVICE,
+    port: config.ROCK_MAC_READ_API_SERVICE_PORT,
+  };
+  const attachment = createAttachment({ client, service, logger, now: Date.now });
+  const keeper = createCertificateKeeper({
+    client,
+    namespace: service.namespace,
+    secretName: READ_API_SECRET,
+    dnsNames: [`${service.name}.${service.namespace}.svc`],
+    // Only once it answers here: until then nobody must be sent to us.
+    publish: async (bundle) => {
+      if (server?.https.listening === true) await attachment.attach(bundle);
+    },
+    logger,
+    now: Date.now,
+  });
+  let leaf: KeyPair | undefined;
+  let server: CalledServer | undefined;
+  const frontProxy = watchFrontProxy({ client, logger }, () => {
+    setTls();
+  });
+
+  function tls() {
+    if (leaf === undefined) throw new Error('there is no certificate to serve with yet');
+    // Without an authority to trust TLS would take Node's own list, so that any public certificate were trusted.
+    return { ...tlsOf(leaf, { ca: frontProxy.current()?.authority ?? [] }), requestCert: true };
+  }
+
+  function setTls(): void {
+    if (server === undefined) return;
+    server.https.setSecureContext(tls());
+    // What was trusted on an open connection is asked for again on the next.
+    server.https.closeIdleConnections();
+  }
+
+  async function serve(): Promise<void> {
+    leaf = await retryForever('make a certificate for the read API', () => keeper.look(), started);
+    const called = createCalledServer(
+      tls(),
+      createListener({
+        ledger,
+        checkAccess: createAccessCheck(client, Date.now),
+        frontProxy: () => frontProxy.current(),
+        now: () => new Date(),
+        metrics,
+        logger,
+        draining: () => stopping.signal.aborted,
+      }),
+    );
+    server = called;
+    await listen(called.https, { host: config.ROCK_MAC_READ_API_HOST, port: config.ROCK_MAC_READ_API_PORT });
+    logger.info({ port: (called.https.address() as AddressInfo).port }, 'the read API answers');
+    leaf = await retryForever('attach the read API', () => keeper.look(), started);
+    setTls();
+    await keepServing(
+      (next) => {
+        leaf = next;
+        setTls();
+      },
+      { keeper, leaf, ...started },
+    );
+  }
+
+  const serving = serve().catch((error: unknown) => {
+    if (!stopping.signal.aborted) logger.error({ err: error }, 'the read API does not answer');
+  });
+  return {
+    stop: async () => {
+      stopping.abort();
+      await serving;
+      if (server !== undefined) await attachment.detach();
+      await server?.close();
+      await frontProxy.stop();
+      await ledger.close();
+    },
+  };
+}
