@@ -1,5 +1,5 @@
 import type { MacPrefix } from '../mac/mac-range.ts';
-import type { AdmissionRequest, Answer } from './admission-review.ts';
+import type { AdmissionRequest, Answer, Refusal } from './admission-review.ts';
 import { networkNames, readNetworks } from './multus-target.ts';
 import type { NetworkSupport } from './networks.ts';
 import { obtain, type Obtaining, type Subject } from './obtain.ts';
@@ -58,6 +58,12 @@ export async function admitWorkload(
   return planned.ok ? await answer(planned.plan, incoming, admission) : { allowed: false, refusal: planned.refusal };
 }
 
+/**
+ * Interfaces of one object. More is a mistake or an attack: each network is looked up, and each address is held while the
+ * others are asked for; a refusal would send them all through the reuse delay.
+ */
+const MOST_INTERFACES = 64;
+
 const KINDS = ['Pod', 'VirtualMachine', 'VirtualMachineInstance'] as const;
 
 async function planFor(
@@ -75,25 +81,23 @@ async function planFor(
       if (!read.ok) {
         return { ok: false, refusal: malformed(`${read.problem}.\nCorrect the annotation and create the pod again.`) };
       }
-      const support = await supportOf(networkNames(read.networks));
+      const names = networkNames(read.networks);
+      if (names.length > MOST_INTERFACES) return { ok: false, refusal: tooMany(names.length) };
+      const support = await supportOf(names);
       return planPod(annotations, read.networks, { prefix, primaryCni, support });
     }
   }
 }
 
-/**
- * Interfaces of one object for which the ledger is asked. More is a mistake or an attack: each would hold an address while
- * the others are asked for, and a refusal would send them all through the reuse delay.
- */
-const MOST_INTERFACES = 64;
+function tooMany(interfaces: number): Refusal {
+  const count = `${String(interfaces)} interfaces of this object want an address`;
+  return malformed(`${count}; ${String(MOST_INTERFACES)} is the most.\nAsk for fewer.`);
+}
 
 async function answer(plan: Plan, incoming: Incoming, admission: WorkloadAdmission): Promise<Answer> {
   const { request, object, namespace, kind, until } = incoming;
   const { nics, warnings } = plan;
-  if (nics.length > MOST_INTERFACES) {
-    const count = `${String(nics.length)} interfaces of this object want an address`;
-    return { allowed: false, refusal: malformed(`${count}; ${String(MOST_INTERFACES)} is the most.\nAsk for fewer.`) };
-  }
+  if (nics.length > MOST_INTERFACES) return { allowed: false, refusal: tooMany(nics.length) };
   if (request.dryRun === true) {
     const told = nics.length === 0 ? warnings : [...warnings, 'rock-mac: a dry run hands out no addresses'];
     return { allowed: true, patch: plan.patch([], undefined), warnings: told };

@@ -51,6 +51,14 @@ function byMap(slots: readonly Slot[], text: string): SlotsWithClaims {
     if (slots.some((slot) => slot.nic === nic)) continue;
     return refuse(`names ${JSON.stringify(nic)}, which this object has not`, `Its interfaces are ${nicsOf(slots)}`);
   }
+  const names = [...claims.values()];
+  const twice = names.find((claim, index) => names.indexOf(claim) !== index);
+  if (twice !== undefined) {
+    return refuse(
+      `names claim ${JSON.stringify(twice)} for two interfaces`,
+      'A claim is one address: name another one',
+    );
+  }
   return { ok: true, slots: slots.map((slot) => ({ ...slot, claim: claims.get(slot.nic) })) };
 }
 

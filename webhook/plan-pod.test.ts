@@ -213,6 +213,11 @@ describe('a claim', () => {
   test.each([
     ['one name for two interfaces', 'gate', /names one claim for web\/blue#0, eth5\.\nWrite a map/],
     ['an interface that is not there', '{"eth9":"gate"}', /names "eth9".*\nIts interfaces are web\/blue#0, eth5/],
+    [
+      'one claim twice',
+      '{"eth5":"gate","web/blue#0":"gate"}',
+      /names claim "gate" for two interfaces.\nA claim is one/,
+    ],
     ['a map that is none', '{"eth5":7}', /is no JSON map/],
   ])('is refused where the annotation has %s', (_, annotation, message) => {
     expect(refusal({ ...networks, [ALLOCATION]: annotation })).toMatchObject({

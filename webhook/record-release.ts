@@ -4,6 +4,10 @@ import { claimKey } from '../ledger/holder-key.ts';
 import { askForRelease } from '../ledger/release-request.ts';
 import type { Queryable } from '../ledger/statement.ts';
 import type { AdmissionRequest, Answer } from './admission-review.ts';
+import { within } from './time-limit.ts';
+
+/** What a deletion waits for a ledger that does not answer. */
+const PATIENCE_MS = 1_000;
 
 /**
  * Writes down who deletes a claim, as well as it can: a ledger that cannot be reached must hold no deletion back, so that
@@ -16,7 +20,10 @@ export async function recordRelease(
   const uid = oldObject?.metadata?.uid;
   if (dryRun === true || uid === undefined) return { allowed: true };
   try {
-    await askForRelease(ledger, { key: claimKey({ clusterId, uid }), username: userInfo.username });
+    await within(
+      PATIENCE_MS,
+      askForRelease(ledger, { key: claimKey({ clusterId, uid }), username: userInfo.username }),
+    );
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
     logger.warn({ err: error, user: userInfo.username }, 'could not write down who deletes a claim');
