@@ -303,4 +303,12 @@ describe('applying a manifest again', () => {
     expect(after[ADDRESSES]).toBe(before[ADDRESSES]);
     await kubectl(['delete', 'pod', 'again', '-n', 'lab', '--grace-period=0', '--force']);
   });
+
+  test('shows no difference to who compares by a dry run of the server, as Flux does', async () => {
+    const flags = ['-n', 'lab', '-f', '-', '--server-side', '--force-conflicts'];
+    await kubectl(['apply', ...flags], manifest('blue,red@eth5'));
+    // Ends with 1 where something differs.
+    expect(await kubectl(['diff', ...flags], manifest('blue,red@eth5'))).toBe('');
+    await kubectl(['delete', 'pod', 'again', '-n', 'lab', '--grace-period=0', '--force']);
+  });
 });

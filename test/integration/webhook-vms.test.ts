@@ -221,6 +221,16 @@ describe('a virtual machine', () => {
     });
   });
 
+  test('shows no difference to who compares by a dry run of the server, as Flux does', async () => {
+    const { kubectl } = installed().plane;
+    const manifest = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', ...aMachine('compared', ['blue', 'red']) };
+    const flags = ['-n', NAMESPACE, '-f', '-', '--server-side', '--force-conflicts'];
+    const input = JSON.stringify(manifest);
+    await kubectl(['apply', ...flags], { input });
+    // Ends with 1 where something differs.
+    expect(await kubectl(['diff', ...flags], { input })).toBe('');
+  });
+
   test('keeps them when its pool overwrites its spec, labels and annotations', async () => {
     const pooled = { metadata: { annotations: { 'mac.rock-os.io/inject': 'true', old: 'x' } } };
     const before = await create('pool-0', ['blue', 'red'], pooled);
