@@ -119,6 +119,14 @@ describe('the server of the webhook', () => {
     await server.close();
   });
 
+  test('keeps a connection that nobody uses for longer than the API server does, which takes it for open until then', async () => {
+    const { server } = await start(allow);
+    const apiServerKeepsMs = 90_000;
+    expect(server.https.keepAliveTimeout).toBeGreaterThan(apiServerKeepsMs);
+    expect(server.https.headersTimeout).toBeGreaterThan(server.https.keepAliveTimeout);
+    await server.close();
+  });
+
   test('takes a review of nearly 7 MiB', async () => {
     const { server, post } = await start(allow);
     expect((await post(review({ object: { big: 'x'.repeat(7_000_000) } }))).status).toBe(200);

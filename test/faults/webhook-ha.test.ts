@@ -6,6 +6,7 @@ import { aPod, installedGroundOfThisFile } from '../integration/installed-ground
 import { annotatedPods } from '../integration/pod-kind.ts';
 
 const installed = installedGroundOfThisFile({ webhooks: 2 });
+const REVIEWS = 'rockmac_admission_reviews_total';
 const AT_ONCE = 8;
 let client: KubeClient;
 
@@ -61,7 +62,17 @@ function startLoad(prefix: string): Load {
 }
 
 async function reviewsOf(index: number): Promise<number> {
-  return (await installed().installation.webhooks[index]?.metric('rockmac_admission_reviews_total')) ?? 0;
+  return (await installed().installation.webhooks[index]?.metric(REVIEWS)) ?? 0;
+}
+
+/** Within the time for which a replica that was told to stop goes on. */
+async function eventuallyTrue(judge: () => Promise<boolean>): Promise<void> {
+  await eventually(
+    async () => {
+      expect(await judge()).toBe(true);
+    },
+    { within: 4_000, every: 20 },
+  );
 }
 
 /** Nothing was lost, nothing came twice, and every pod has an address of its own. */
@@ -98,11 +109,19 @@ describe('two replicas of the webhook behind one address', () => {
     expect(Math.min(await reviewsOf(after), await reviewsOf(after + 1))).toBeGreaterThan(0);
   });
 
-  test('one that is told to stop ends with no admission lost, and the other does its work alone', async () => {
+  test('one that is told to stop says first that it is not ready, and ends with no admission lost', async () => {
     const { installation } = installed();
+    const replica = await installation.startWebhook({ ROCK_MAC_DRAIN_SECONDS: '5' });
+    const reviews = () => replica.metric(REVIEWS);
+    const isReady = async () => (await fetch(`http://127.0.0.1:${replica.healthPort}/readyz`)).ok;
     const load = startLoad('stopped');
     await load.more(100);
-    await installation.webhooks.at(-1)?.stop();
+    const stopping = replica.stop();
+    await eventuallyTrue(async () => !(await isReady()));
+    // Nobody is sent to it any more, but who does not know that yet has its answer.
+    const before = await reviews();
+    await eventuallyTrue(async () => (await reviews()) > before);
+    await stopping;
     await load.more(100);
     expectAllServed(await load.stop(), 200);
   });
