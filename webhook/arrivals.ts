@@ -8,7 +8,7 @@ export interface Arrivals {
 }
 
 /** A request that comes later than this after its connection was made is not the one that it was opened for. */
-const AT_ONCE_MS = 250;
+const AT_ONCE_MS = 1_000;
 
 /**
  * The API server counts its 5 s from the moment at which it opens a connection. Of two hundred objects at once, most come on
