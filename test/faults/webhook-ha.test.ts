@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { pino } from 'pino';
 import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
 import { eventually } from '../ground/eventually.ts';
@@ -9,6 +9,7 @@ const installed = installedGroundOfThisFile({ webhooks: 2 });
 const REVIEWS = 'rockmac_admission_reviews_total';
 const AT_ONCE = 8;
 let client: KubeClient;
+const loads: Load[] = [];
 
 beforeAll(() => {
   const { kubeconfig } = installed().plane;
@@ -16,6 +17,11 @@ beforeAll(() => {
 });
 
 afterAll(() => client.close());
+
+// Also of a test that failed: its load must not be that of the next.
+afterEach(async () => {
+  await Promise.all(loads.splice(0).map((load) => load.stop()));
+});
 
 interface Load {
   /** Resolves when so many more creates have ended. */
@@ -43,7 +49,7 @@ function startLoad(prefix: string): Load {
     }
   }
   const workers = Array.from({ length: AT_ONCE }, (_, worker) => work(worker));
-  return {
+  const load: Load = {
     more: async (creates) => {
       const enough = macs.length + failures.length + creates;
       await eventually(
@@ -59,20 +65,12 @@ function startLoad(prefix: string): Load {
       return { macs, failures };
     },
   };
+  loads.push(load);
+  return load;
 }
 
 async function reviewsOf(index: number): Promise<number> {
   return (await installed().installation.webhooks[index]?.metric(REVIEWS)) ?? 0;
-}
-
-/** Within the time for which a replica that was told to stop goes on. */
-async function eventuallyTrue(judge: () => Promise<boolean>): Promise<void> {
-  await eventually(
-    async () => {
-      expect(await judge()).toBe(true);
-    },
-    { within: 4_000, every: 20 },
-  );
 }
 
 /** Nothing was lost, nothing came twice, and every pod has an address of its own. */
@@ -112,15 +110,17 @@ describe('two replicas of the webhook behind one address', () => {
   test('one that is told to stop says first that it is not ready, and ends with no admission lost', async () => {
     const { installation } = installed();
     const replica = await installation.startWebhook({ ROCK_MAC_DRAIN_SECONDS: '5' });
-    const reviews = () => replica.metric(REVIEWS);
     const isReady = async () => (await fetch(`http://127.0.0.1:${replica.healthPort}/readyz`)).ok;
     const load = startLoad('stopped');
     await load.more(100);
     const stopping = replica.stop();
-    await eventuallyTrue(async () => !(await isReady()));
-    // Nobody is sent to it any more, but who does not know that yet has its answer.
-    const before = await reviews();
-    await eventuallyTrue(async () => (await reviews()) > before);
+    // While it still answers: nobody is sent to it any more, but who does not know that yet must not be turned away.
+    await eventually(
+      async () => {
+        expect(await isReady()).toBe(false);
+      },
+      { within: 4_000, every: 20 },
+    );
     await stopping;
     await load.more(100);
     expectAllServed(await load.stop(), 200);
