@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { BACKUP_TABLES, checksum, headerLine, type BackupTable } from './backup-format.ts';
 import type { LedgerPool } from './connect.ts';
 import { requireKnownSchema } from './migrate.ts';
+import { inSnapshot } from './snapshot.ts';
 import { queryOne, type Queryable } from './statement.ts';
 
 /** What is in a backup. */
@@ -43,7 +44,7 @@ export async function backup(db: LedgerPool, out: Writable, onRows?: OnRows): Pr
     if (!gzip.write(line)) await Promise.race([new Promise((resolve) => gzip.once('drain', resolve)), written]);
   };
   try {
-    const counts = await db.transaction((transaction) => writeTables(transaction, write, onRows));
+    const counts = await inSnapshot(db, (snapshot) => writeTables(snapshot, write, onRows));
     const sha256 = sum.text();
     gzip.end(`${JSON.stringify({ end: true, sha256 })}\n`);
     await written;
@@ -71,8 +72,6 @@ export async function backupToFile(db: LedgerPool, file: string, onRows?: OnRows
 type Write = (line: string) => Promise<void>;
 
 async function writeTables(db: Queryable, write: Write, onRows?: OnRows): Promise<BackedUp['counts']> {
-  const text = 'set transaction isolation level repeatable read, read only';
-  await db.query({ text, values: [], row: z.object({}) });
   const { version: schema } = await requireKnownSchema(db);
   const {
     state,

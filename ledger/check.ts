@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { LedgerPool } from './connect.ts';
+import { inSnapshot } from './snapshot.ts';
 import { queryOne } from './statement.ts';
 
 /** A rule that the ledger breaks. Nothing in the program can cause one; a person with a superuser's rights or a disk can. */
@@ -201,15 +202,10 @@ export const RULES: readonly Rule[] = [
  * Reads every row, also of the audit: for people and for a job once a day, on a connection with a long time limit.
  */
 export async function checkLedger(db: Pick<LedgerPool, 'transaction'>): Promise<Finding[]> {
-  return db.transaction(async (transaction) => {
-    await transaction.query({
-      text: 'set transaction isolation level repeatable read, read only',
-      values: [],
-      row: z.object({}),
-    });
+  return inSnapshot(db, async (snapshot) => {
     const findings: Finding[] = [];
     for (const { rule, explanation, broken } of RULES) {
-      const { count, rows } = await queryOne(transaction, {
+      const { count, rows } = await queryOne(snapshot, {
         text: `with broken as (${broken})
                select (select count(*) from broken) as count,
                       (select coalesce(jsonb_agg(b), '[]') from (select * from broken limit $1) b) as rows`,

@@ -60,5 +60,6 @@ describe('a ledger', () => {
     const written = JSON.stringify(memoryOf(state));
     expect(lossOf(state, memorySchema.parse(JSON.parse(written)))).toBeUndefined();
     expect(() => memorySchema.parse({ incarnation: 1 })).toThrow();
+    expect(() => memorySchema.parse({ ...memoryOf(state), incarnation: Number.MAX_SAFE_INTEGER })).toThrow();
   });
 });

@@ -1,14 +1,17 @@
 import { z } from 'zod';
 import type { LedgerState } from './state.ts';
 
+/** More recoveries than there will ever be. A memory that was damaged must not push the ledger to the end of the numbers. */
+const MAX_INCARNATION = 1_000_000_000;
+
 /**
  * What somebody remembers of a ledger in a place that no failover and no restore of its database can touch. To be written
  * down (as JSON) after every look at a ledger that is not behind, some times a minute: what was handed out after the last
  * look cannot be missed by it.
  */
 export const memorySchema = z.object({
-  ledgerId: z.uuid(),
-  incarnation: z.int().min(1),
+  ledgerId: z.guid(),
+  incarnation: z.int().min(1).max(MAX_INCARNATION),
   /** The number of the last audit row. */
   auditHead: z.int().min(0),
 });

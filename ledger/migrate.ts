@@ -62,7 +62,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
     for (const migration of migrations) {
       if (await applyWithPatience(client, migration, migrations.length)) applied.push(migration.name);
     }
-    await setSearchPath(client);
+    await setDefaults(client);
     return { applied, version: migrations.length };
   } catch (error) {
     throw toLedgerError(error, 'be migrated');
@@ -148,14 +148,27 @@ const CREATE_SCHEMA_VERSION = `
 
 const VERSIONS = `select coalesce(max(version), 0) as version, coalesce(max(min_program), 0) as min_program from rock_mac.schema_version`;
 
-/** The old tool's queries name tables without a schema. A provider may not allow this, and nothing of ours needs it. */
-async function setSearchPath(client: Client): Promise<void> {
+/**
+ * Limits of the server for the role that migrates, in this database: what a client has given up, or left in the middle of a
+ * transaction, holds its locks no longer than this. A pooler forwards no such settings at the start of a session, so they
+ * belong to the role. (Locks are waited for less long: functions set that themselves.)
+ */
+const ROLE_LIMITS = { statement_timeout: '1min', idle_in_transaction_session_timeout: '1min' } as const;
+
+/**
+ * The old tool's queries name tables without a schema; and the limits above. A provider may not allow this, and nothing of
+ * ours needs it to be right.
+ */
+async function setDefaults(client: Client): Promise<void> {
   try {
     const { rows } = await client.query<{ name: string }>('select current_database() as name');
     const name = escapeIdentifier(rows[0]?.name ?? '');
     await client.query('begin');
     await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]); // two at once update one catalogue row
     await client.query(`alter database ${name} set search_path = "$user", public, rock_mac`);
+    for (const [limit, value] of Object.entries(ROLE_LIMITS)) {
+      await client.query(`alter role current_user in database ${name} set ${limit} = '${value}'`);
+    }
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => undefined);

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { lossOf, type LedgerMemory } from './memory.ts';
+import { lossOf, memorySchema, type LedgerMemory } from './memory.ts';
 import { ledgerState, type LedgerState } from './state.ts';
 import { queryOne, type Queryable } from './statement.ts';
+import { requireValid } from './validate.ts';
 
 const MODES = ['open', 'recovering', 'paused'] as const;
 
@@ -49,6 +50,7 @@ export async function recoverIfNeeded(db: Queryable, actor: string): Promise<Led
  * at once: one of them starts the recovery, and one that remembers more than the recovery made up for starts another.
  */
 export async function recoverIfBehind(db: Queryable, memory: LedgerMemory, actor: string): Promise<LedgerState> {
+  requireValid(memorySchema, memory, 'What is remembered of the ledger');
   const state = await ledgerState(db);
   const loss = lossOf(state, memory);
   if (loss === undefined) return recoverIfNeeded(db, actor);

@@ -45,6 +45,7 @@ export interface RestoreOptions {
 export async function restore(db: LedgerPool, source: Readable, options: RestoreOptions): Promise<Restored> {
   const header = await db.transaction(async (transaction) => {
     await requireSchema(transaction);
+    await run(transaction, 'set local idle_in_transaction_session_timeout = 0'); // its source may be slow
     await emptyOrRefuse(transaction);
     const read = await restoreLines(transaction, linesOf(source), options.onRows);
     await afterRows(transaction);

@@ -1,6 +1,9 @@
 -- What happens to an address after it was handed out. All of these lock rows in the order of addresses, so that two of
 -- them never wait for each other in a circle, and compare address, generation and holder key: generations alone
 -- repeat in two histories after a failover.
+--
+-- `= any (addrs)` beside a join leaves the planner no other way than one index probe per item, in whatever order it joins. A
+-- plain join that a connection planned while the table was small reads the whole table at every call when it is large.
 
 -- The moment of a release never lies below the floor of the queue, also when the clock of a new primary runs behind.
 create function rock_mac.release_time(p rock_mac.pools) returns timestamptz language sql volatile set search_path = rock_mac, pg_temp
@@ -10,16 +13,18 @@ create function rock_mac.release(p_items jsonb, p_force boolean, p_actor text, p
 returns table (ord int, outcome text) language plpgsql volatile
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
-declare done bigint[];
+declare
+  addrs bigint[] := array(select r.addr from jsonb_to_recordset(p_items) as r(addr bigint));
+  done bigint[];
 begin
   perform be_durable();
-  perform 1 from addresses a where a.addr in (select r.addr from jsonb_to_recordset(p_items) as r(addr bigint)) order by a.addr for update;
+  perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;
   with u as (
     update addresses a set state = 'released', released_at = release_time(p), changed_at = clock(), expires_at = null, missing_since = null,
            kept_since = null, consumer_key = null, consumer_kind = null, consumer_name = null, consumer_uid = null, consumer_nic = null,
            consumer_expires_at = null, actor = p_actor, reason = p_reason
     from jsonb_to_recordset(p_items) as r(addr bigint, generation bigint, key text), pools p
-    where a.addr = r.addr and a.generation = r.generation and a.holder_key = r.key and p.pool_id = a.pool_id
+    where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and p.pool_id = a.pool_id
       and ((a.state in ('pending', 'active') and a.consumer_key is null) or (p_force and a.state <> 'released'))
     returning a.addr)
   select array_agg(u.addr) into done from u;
@@ -30,7 +35,7 @@ begin
                      when a.state = 'released' then 'already_released'
                      when a.state = 'active' then 'has_consumer'
                      else 'needs_force' end
-  from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr;
+  from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
 -- Pending rows of a cluster whose lease is over, after its operator looked and found no object that carries them.
@@ -39,15 +44,17 @@ create function rock_mac.release_expired_leases(p_items jsonb, p_actor text, p_r
 returns table (ord int, outcome text) language plpgsql volatile
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
-declare done bigint[];
+declare
+  addrs bigint[] := array(select r.addr from jsonb_to_recordset(p_items) as r(addr bigint));
+  done bigint[];
 begin
   perform be_durable();
-  perform 1 from addresses a where a.addr in (select r.addr from jsonb_to_recordset(p_items) as r(addr bigint)) order by a.addr for update;
+  perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;
   with u as (
     update addresses a set state = 'released', released_at = release_time(p), changed_at = clock(), expires_at = null,
            actor = p_actor, reason = p_reason
     from jsonb_to_recordset(p_items) as r(addr bigint, generation bigint, key text), pools p
-    where a.addr = r.addr and a.generation = r.generation and a.holder_key = r.key and p.pool_id = a.pool_id
+    where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and p.pool_id = a.pool_id
       and a.state = 'pending' and a.expires_at < clock()
     returning a.addr)
   select array_agg(u.addr) into done from u;
@@ -57,7 +64,7 @@ begin
                      when a.generation <> r.generation or a.holder_key <> r.key then 'not_owner'
                      when a.state = 'released' then 'already_released'
                      else 'renewed' end
-  from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr;
+  from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
 -- The stored object was seen: the admission key is consumed, the uid takes its place. Also brings back an address that was
@@ -65,41 +72,47 @@ end $$;
 create function rock_mac.bind(p_items jsonb, p_actor text) returns table (ord int, outcome text, generation bigint)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
+declare
+  addrs bigint[] := array(select r.addr from jsonb_to_recordset(p_items) as r(addr bigint));
+  bound_keys text[] := array(select r.bound_key from jsonb_to_recordset(p_items) as r(bound_key text));
 begin
   perform be_durable();
-  perform 1 from addresses a where a.addr in (select r.addr from jsonb_to_recordset(p_items) as r(addr bigint)) order by a.addr for update;
+  perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;
   update addresses a set state = 'active', holder_key = r.bound_key, owner_uid = r.uid, owner_name = r.name, owner_nic = r.nic,
          expires_at = null, missing_since = null, released_at = null, changed_at = clock(), actor = p_actor, reason = 'bind'
   from (select distinct on (bound_key) * from (
           select distinct on (addr) * from jsonb_to_recordset(p_items)
             as i(ord int, addr bigint, key text, bound_key text, cluster text, namespace text, kind text, uid text, name text, nic text)
           order by addr, ord) d order by bound_key, ord) r
-  where a.addr = r.addr and a.holder_key = r.key and a.state in ('pending', 'released', 'orphaned')
+  where a.addr = r.addr and a.addr = any (addrs) and a.holder_key = r.key and a.state in ('pending', 'released', 'orphaned')
     and a.cluster_id = r.cluster and a.owner_namespace is not distinct from r.namespace and a.owner_kind = r.kind
-    and not exists (select 1 from addresses h where h.holder_key = r.bound_key and h.state <> 'released' and h.addr <> a.addr);
+    and not exists (select 1 from addresses h where h.holder_key = r.bound_key and h.holder_key = any (bound_keys) and h.state <> 'released'
+                      and h.addr <> a.addr);
   return query
   select r.ord, case when a.addr is null then 'unknown'
                      when a.holder_key = r.bound_key and a.state = 'active' then 'bound'
                      else 'conflict' end, a.generation
-  from jsonb_to_recordset(p_items) as r(ord int, addr bigint, bound_key text) left join addresses a on a.addr = r.addr;
+  from jsonb_to_recordset(p_items) as r(ord int, addr bigint, bound_key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
 -- A reserved claim was deleted without force: its row stays, and the next claim of its namespace that asks for the address has it.
 create function rock_mac.keep_reserved(p_items jsonb, p_actor text, p_reason text) returns table (ord int, outcome text)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
+declare
+  addrs bigint[] := array(select r.addr from jsonb_to_recordset(p_items) as r(addr bigint));
 begin
   perform be_durable();
-  perform 1 from addresses a where a.addr in (select r.addr from jsonb_to_recordset(p_items) as r(addr bigint)) order by a.addr for update;
+  perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;
   update addresses a set kept_since = clock(), changed_at = clock(), actor = p_actor, reason = p_reason
   from jsonb_to_recordset(p_items) as r(addr bigint, generation bigint, key text)
-  where a.addr = r.addr and a.generation = r.generation and a.holder_key = r.key and a.state = 'reserved' and a.kept_since is null;
+  where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and a.state = 'reserved' and a.kept_since is null;
   return query
   select r.ord, case when a.addr is null then 'unknown'
                      when a.generation <> r.generation or a.holder_key <> r.key then 'not_owner'
                      when a.kept_since is not null then 'kept'
                      else 'not_reserved' end
-  from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr;
+  from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
 -- A pod or VM starts to use a claim. `expected` is the consumer that the caller saw (null: none): of two that name one
@@ -109,9 +122,12 @@ create function rock_mac.take_consumer(p_items jsonb, p_lease interval, p_actor 
 returns table (ord int, outcome text, addr bigint, consumer_key text, expires_at timestamptz)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
-declare closed text;
+declare
+  keys text[] := array(select r.claim_key from jsonb_to_recordset(p_items) as r(claim_key text));
+  consumers text[] := array(select r.key from jsonb_to_recordset(p_items) as r(key text));
+  closed text;
 begin
-  perform 1 from addresses a where a.holder_key in (select r.claim_key from jsonb_to_recordset(p_items) as r(claim_key text)) and a.state <> 'released'
+  perform 1 from addresses a where a.holder_key = any (keys) and a.state <> 'released'
   order by a.addr for update;
   closed := not_open(null);
   if closed is null or p_lease is null then     -- what was seen is written down in any state of the ledger
@@ -122,10 +138,10 @@ begin
            changed_at = clock(), actor = p_actor, reason = 'consume'
     from (select distinct on (claim_key) * from jsonb_to_recordset(p_items)
             as i(ord int, claim_key text, expected text, key text, kind text, name text, uid text, nic text) order by claim_key, ord) r
-    where a.holder_key = r.claim_key and a.state in ('active', 'reserved') and a.kept_since is null
+    where a.holder_key = r.claim_key and a.holder_key = any (keys) and a.state in ('active', 'reserved') and a.kept_since is null
       and (a.consumer_key is not distinct from r.expected or a.consumer_key = r.key)
       and (a.consumer_key is distinct from r.key or a.consumer_expires_at is not null)
-      and not exists (select 1 from addresses h where h.consumer_key = r.key and h.addr <> a.addr);
+      and not exists (select 1 from addresses h where h.consumer_key = r.key and h.consumer_key = any (consumers) and h.addr <> a.addr);
   end if;
   return query
   select r.ord, case when closed is not null and p_lease is not null then closed
@@ -133,45 +149,49 @@ begin
                      when a.consumer_key = r.key then 'taken'
                      else 'in_use' end, a.addr, a.consumer_key, a.consumer_expires_at
   from jsonb_to_recordset(p_items) as r(ord int, claim_key text, key text)
-  left join addresses a on a.holder_key = r.claim_key and a.state in ('active', 'reserved') and a.kept_since is null;
+  left join addresses a on a.holder_key = r.claim_key and a.holder_key = any (keys) and a.state in ('active', 'reserved') and a.kept_since is null;
 end $$;
 
 -- The consumer is gone: free the claim for the next one, if it is still that consumer.
 create function rock_mac.drop_consumer(p_items jsonb, p_actor text, p_reason text) returns table (ord int, outcome text)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
-declare done bigint[];
+declare
+  addrs bigint[] := array(select r.addr from jsonb_to_recordset(p_items) as r(addr bigint));
+  done bigint[];
 begin
   perform be_durable();
-  perform 1 from addresses a where a.addr in (select r.addr from jsonb_to_recordset(p_items) as r(addr bigint)) order by a.addr for update;
+  perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;
   with u as (
     update addresses a set consumer_key = null, consumer_kind = null, consumer_name = null, consumer_uid = null, consumer_nic = null,
            consumer_expires_at = null, changed_at = clock(), actor = p_actor, reason = p_reason
-    from jsonb_to_recordset(p_items) as r(addr bigint, key text) where a.addr = r.addr and a.consumer_key = r.key
+    from jsonb_to_recordset(p_items) as r(addr bigint, key text) where a.addr = r.addr and a.addr = any (addrs) and a.consumer_key = r.key
     returning a.addr)
   select array_agg(u.addr) into done from u;
   return query
   select r.ord, case when a.addr = any (done) then 'dropped' else 'not_consumer' end
-  from jsonb_to_recordset(p_items) as r(ord int, addr bigint) left join addresses a on a.addr = r.addr;
+  from jsonb_to_recordset(p_items) as r(ord int, addr bigint) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
 -- Devices and claims that expire: nothing but the expiry moves, so nothing is audited. Null ttl: the pool's period.
 create function rock_mac.renew(p_items jsonb) returns table (ord int, outcome text, expires_at timestamptz)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
+declare
+  addrs bigint[] := array(select r.addr from jsonb_to_recordset(p_items) as r(addr bigint));
 begin
   perform be_durable();
-  perform 1 from addresses a where a.addr in (select r.addr from jsonb_to_recordset(p_items) as r(addr bigint)) order by a.addr for update;
+  perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;
   update addresses a set expires_at = clock() + coalesce(make_interval(secs => r.ttl), p.auto_release)
   from jsonb_to_recordset(p_items) as r(addr bigint, generation bigint, key text, ttl bigint), pools p
-  where a.addr = r.addr and a.generation = r.generation and a.holder_key = r.key and a.state = 'active'
+  where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and a.state = 'active'
     and a.expires_at is not null and p.pool_id = a.pool_id and (r.ttl is not null or p.auto_release is not null);
   return query
   select r.ord, case when a.addr is null then 'unknown'
                      when a.generation <> r.generation or a.holder_key <> r.key or a.state <> 'active' then 'not_owner'
                      when a.expires_at is null then 'never_expires'
                      else 'renewed' end, case when a.state = 'active' then a.expires_at end
-  from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr;
+  from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
 -- Expiry of devices, a slice at a time. Nothing of a cluster is here: only its own operator can look whether an object lives.
@@ -191,9 +211,10 @@ begin
 end $$;
 
 -- Absence, not presence: a trusted pass of one cluster reports every address it saw. Writes only what changed.
--- What changed after the pass began is not judged: its list may be older than the row.
+-- What changed after the pass began is not judged: its list may be older than the row. No nested loops: planned while the
+-- cluster was small, one would compare every address with every other when it is large.
 create function rock_mac.observe(p_cluster text, p_started timestamptz, p_seen bigint[]) returns table (marked bigint, cleared bigint)
-language plpgsql volatile set search_path = rock_mac, pg_temp as $$
+language plpgsql volatile set search_path = rock_mac, pg_temp set enable_nestloop = off as $$
 #variable_conflict use_column
 begin
   perform 1 from addresses a where a.cluster_id = p_cluster and a.state = 'active' order by a.addr for update;
@@ -217,11 +238,14 @@ language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout =
 #variable_conflict use_column
 declare
   reqs request[] := array(select r from jsonb_populate_recordset(null::request, p_items) r order by r.addr, r.ord);
+  addrs bigint[] := array(select r.addr from unnest(reqs) r);
+  keys text[] := array(select r.key from unnest(reqs) r);
   before bigint[];
 begin
   perform be_durable();
   perform 1 from pools p where exists (select 1 from unnest(reqs) r where r.addr between p.first and p.last) order by p.pool_id for no key update;
-  before := array(select a.addr from addresses a join unnest(reqs) r on r.addr = a.addr where a.holder_key = r.key and a.state <> 'released');
+  before := array(select a.addr from addresses a join unnest(reqs) r on r.addr = a.addr
+                  where a.addr = any (addrs) and a.holder_key = r.key and a.state <> 'released');
   insert into addresses as a (addr, pool_id, state, origin, holder_key, cluster_id, owner_kind, owner_namespace, owner_name, owner_uid,
       owner_nic, device_id, device_type, metadata, allocated_at, changed_at, expires_at, requester, actor, reason)
   select r.addr, p.pool_id, r.state, 'adopt', r.key, r.cluster, r.kind, r.namespace, r.name, r.uid, r.nic, r.device, r.type,
@@ -230,7 +254,7 @@ begin
   from (select distinct on (addr) * from (select distinct on (key) * from unnest(reqs) i order by key, ord) k order by addr, ord) r
   join pools p on r.addr between p.first and p.last
   join clusters c on c.cluster_id = r.cluster and c.retired_at is null
-  where not exists (select 1 from addresses h where h.holder_key = r.key and h.state <> 'released')
+  where r.key <> all (array(select h.holder_key from addresses h where h.holder_key = any (keys) and h.state <> 'released'))
   order by r.addr
   on conflict (addr) do update set state = excluded.state, origin = excluded.origin, holder_key = excluded.holder_key,
       cluster_id = excluded.cluster_id, owner_kind = excluded.owner_kind, owner_namespace = excluded.owner_namespace,
@@ -249,5 +273,7 @@ begin
               when a.addr is not null then 'conflict'
               else 'in_no_pool' end,
          h.generation, coalesce(h.state, a.state), case when h.addr is distinct from a.addr then holder_of(a) end
-  from unnest(reqs) r left join addresses a on a.addr = r.addr left join addresses h on h.holder_key = r.key and h.state <> 'released';
+  from unnest(reqs) r
+  left join addresses a on a.addr = r.addr and a.addr = any (addrs)
+  left join addresses h on h.holder_key = r.key and h.holder_key = any (keys) and h.state <> 'released';
 end $$;

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest';
 import { z } from 'zod';
-import { adopt } from '../../ledger/adopt.ts';
+import { adopt, type AdoptItem } from '../../ledger/adopt.ts';
 import { allocate, type AllocationRequest } from '../../ledger/allocate.ts';
 import { checkLedger } from '../../ledger/check.ts';
 import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
@@ -17,7 +17,7 @@ import { startPostgres, type Postgres } from '../ground/postgres.ts';
 import { openRun, type Run } from '../ground/run.ts';
 import { startTcpProxy } from '../ground/tcp-proxy.ts';
 import { aRequest } from '../integration/ledger-fixture.ts';
-import { copyOf, type Copy } from './ledger-standby.ts';
+import { archiveFolder, baseBackupOf, copyOf, type Copy } from './ledger-standby.ts';
 
 const LOST = 500;
 const small = {
@@ -35,10 +35,12 @@ afterEach(async () => {
 });
 
 /** A run with a primary that holds a ledger; everything goes when the test ends. */
-async function aPrimary(): Promise<{ ground: Run; primary: Postgres }> {
+async function aPrimary(
+  settings: (ground: Run) => Promise<Readonly<Record<string, string>>> = () => Promise.resolve({}),
+): Promise<{ ground: Run; primary: Postgres }> {
   const ground = await openRun();
   closers.push(() => ground.close());
-  const primary = await startPostgres({ run: ground, fsync: false, name: 'primary' });
+  const primary = await startPostgres({ run: ground, fsync: false, name: 'primary', settings: await settings(ground) });
   await migrate(primary.url());
   return { ground, primary };
 }
@@ -70,6 +72,16 @@ async function acknowledged(db: LedgerPool, requests: readonly AllocationRequest
 
 const many = (count: number, word: string, make = (key: string) => aRequest({ key })) =>
   Array.from({ length: count }, (_, n) => make(`${word}-${String(n)}`));
+
+/** What the operator of `c1` says after a recovery: these pods are alive and carry this. */
+function carriedBy(pods: ReadonlyMap<MacAddress, string>): AdoptItem[] {
+  return [...pods].map(([address, name]) => ({
+    mac: address,
+    key: `bound/${name}`,
+    owner: { clusterId: 'c1', kind: 'Pod', namespace: 'team', name, uid: `uid-${name}`, nic: 'eth0' },
+    requester: 'test',
+  }));
+}
 
 function twice(lost: Iterable<MacAddress>, later: ReadonlyMap<MacAddress, string>): MacAddress[] {
   return [...lost].filter((address) => later.has(address));
@@ -138,13 +150,7 @@ test('a standby that lost the last 500 acknowledged answers hands none of them o
   ]);
   const state = await recoverIfNeeded(after, 'operator');
   expect(state).toMatchObject({ incarnation: 2, closed: { why: 'recovering' }, waitsFor: [{ clusterId: 'c1' }] });
-  const carried = [...pods].map(([address, name]) => ({
-    mac: address,
-    key: `bound/${name}`,
-    owner: { clusterId: 'c1', kind: 'Pod', namespace: 'team', name, uid: `uid-${name}`, nic: 'eth0' },
-    requester: 'test',
-  }));
-  const adopted = await adopt(after, carried, 'operator');
+  const adopted = await adopt(after, carriedBy(pods), 'operator');
   expect(new Set(adopted.map(({ outcome }) => outcome))).toEqual(new Set(['adopted']));
   expect(await reasserted(after, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('open');
 
@@ -235,18 +241,56 @@ test('an old backup that was put back is known by what the operator remembers, a
   expect(state.closed?.message).toContain('rock-mac recover --approve');
   expect(await recoverIfBehind(after, remembered, 'another operator')).toMatchObject({ incarnation: 2 });
 
-  const items = [...pods].map(([address, name]) => ({
-    mac: address,
-    key: `bound/${name}`,
-    owner: { clusterId: 'c1', kind: 'Pod', namespace: 'team', name, uid: `uid-${name}`, nic: 'eth0' },
-    requester: 'test',
-  }));
-  await adopt(after, items, 'operator');
+  await adopt(after, carriedBy(pods), 'operator');
   const { incarnation } = await ledgerState(after);
   expect(await reasserted(after, { clusterId: 'c1', incarnation }, 'operator')).toBe('recovering');
   expect(await approveRecovery(after)).toBe('open');
 
   expect(twice(devices.keys(), await acknowledged(after, many(1_000, 'later')))).toEqual([]);
   expect(twice(pods.keys(), await acknowledged(after, many(1_000, 'later-pod', podRequest)))).toEqual([]);
+  expect(await checkLedger(after)).toEqual([]);
+});
+
+test('a point in time that was restored from an archive hands out nothing again, and tells how much is gone', async () => {
+  let archive = '';
+  const { ground, primary } = await aPrimary(async (run) => {
+    archive = await archiveFolder(run);
+    return { archive_mode: 'on', archive_command: `cp %p ${archive}/%f` };
+  });
+  const before = ledgerAt(primary.url());
+  await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
+  await markAdopted(before, 'c1', 'test');
+  await acknowledged(before, many(100, 'old'));
+  const restored = await baseBackupOf(primary, ground, 'restored');
+  const kept = await acknowledged(before, many(100, 'kept'));
+  await before.pool.query(`select pg_create_restore_point('barrier')`);
+  const devices = await acknowledged(before, many(LOST, 'lost'));
+  const pods = await acknowledged(before, many(LOST, 'pod', podRequest));
+  const memory = memoryOf(await ledgerState(before));
+  const wal = z.object({ name: z.string() });
+  const [last] = await before.query({ text: 'select pg_walfile_name(pg_switch_wal()) as name', values: [], row: wal });
+  const archived = { text: 'select last_archived_wal as name from pg_stat_archiver', values: [], row: wal };
+  await eventually(
+    async () => {
+      expect((await before.query(archived))[0]?.name).toBe(last?.name);
+    },
+    { within: 30_000 },
+  );
+  await primary.kill();
+  await restored.replayUpTo('barrier', archive);
+  await restored.start();
+
+  const after = ledgerAt(restored.url);
+  await eventually(async () => {
+    expect((await ledgerState(after)).closed).toMatchObject({ why: 'timeline_changed' });
+  });
+  const replayed = await recoverIfBehind(after, memory, 'operator');
+  expect(replayed).toMatchObject({ incarnation: 2, needsApproval: false, closed: { why: 'recovering' } });
+  await adopt(after, carriedBy(pods), 'operator');
+  expect(await reasserted(after, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('open');
+  const again = await allocate(after, 'development', many(100, 'kept'), { leaseSeconds: 120 });
+  expect(again.map((answer) => answer.outcome === 'replayed' && answer.mac)).toEqual([...kept.keys()]);
+  expect(twice(devices.keys(), await acknowledged(after, many(2 * LOST, 'later')))).toEqual([]);
+  expect(twice(pods.keys(), await acknowledged(after, many(2 * LOST, 'later-pod', podRequest)))).toEqual([]);
   expect(await checkLedger(after)).toEqual([]);
 });

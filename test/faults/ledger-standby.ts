@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { appendFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { claimPort } from '../ground/claim.ts';
-import { ping } from '../ground/databases.ts';
+import { z } from 'zod';
+import { ping, withClient } from '../ground/databases.ts';
 import { createPart, type Part } from '../ground/part.ts';
 import { postgresPrograms } from '../ground/postgres-binaries.ts';
 import type { Postgres } from '../ground/postgres.ts';
@@ -18,6 +19,8 @@ export interface Copy extends Part {
   configure(settings: Readonly<Record<string, string | number>>): Promise<void>;
   /** From its next start on it follows the server at `primary` as a standby called `name`. */
   follow(primary: Endpoint): Promise<void>;
+  /** At its next start it plays the archive up to a restore point and goes on from there, on a timeline of its own. */
+  replayUpTo(restorePoint: string, archive: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -28,12 +31,49 @@ const run = promisify(execFile);
  * has its own port and is down until `start()`. (There is no pg_basebackup among the programs that we have.)
  */
 export async function copyOf(source: Postgres, ground: Run, name: string): Promise<Copy> {
-  if (source.pid !== undefined) throw new Error('Only the files of a stopped Postgres can be copied.');
-  const programs = await postgresPrograms(ground);
-  const folder = await ground.makeFolder(name);
-  const dataFolder = path.join(folder, 'data');
+  if (source.pid !== undefined) throw new Error('Only the files of a stopped Postgres can be copied as they are.');
+  const dataFolder = path.join(await ground.makeFolder(name), 'data');
   await run('cp', ['-a', source.dataFolder, dataFolder]);
   await rm(path.join(dataFolder, 'postmaster.pid'), { force: true });
+  return copyAt(dataFolder, source, ground, name);
+}
+
+/**
+ * A base backup of a Postgres that goes on working, as the manual describes it (Continuous Archiving, low level API): what
+ * changed while the files were copied comes from the archive, so the copy needs `replayUpTo`.
+ */
+export async function baseBackupOf(source: Postgres, ground: Run, name: string): Promise<Copy> {
+  const { user } = await postgresPrograms(ground);
+  const folder = await ground.makeFolder(name);
+  const dataFolder = path.join(folder, 'data');
+  const tar = path.join(folder, 'base.tar');
+  await mkdir(dataFolder, { mode: 0o700 });
+  await withClient(source.url(), async (session) => {
+    await session.query(`select pg_backup_start('base', fast => true)`);
+    const left = ['--exclude=./pg_wal/*', '--exclude=./postmaster.pid', '--exclude=./pg_dynshmem/*'];
+    await run('tar', ['-C', source.dataFolder, ...left, '-cf', tar, '.']).catch((error: unknown) => {
+      if (!(error instanceof Error) || !('code' in error) || error.code !== 1) throw error; // 1: a file changed meanwhile
+    });
+    const { rows } = await session.query('select labelfile from pg_backup_stop(wait_for_archive => false)');
+    const { labelfile } = z.object({ labelfile: z.string() }).parse(rows[0]);
+    await run('tar', ['-C', dataFolder, '-xpf', tar]);
+    await writeFile(path.join(dataFolder, 'backup_label'), labelfile);
+    await mkdir(path.join(dataFolder, 'pg_wal', 'archive_status'));
+  });
+  if (user !== undefined) await run('chown', ['-R', `${String(user.uid)}:${String(user.gid)}`, dataFolder]);
+  return copyAt(dataFolder, source, ground, name);
+}
+
+/** A folder that Postgres may write to, for its archive. */
+export async function archiveFolder(ground: Run): Promise<string> {
+  const { user } = await postgresPrograms(ground);
+  const folder = await ground.makeFolder('archive');
+  if (user !== undefined) await chown(folder, user.uid, user.gid);
+  return folder;
+}
+
+async function copyAt(dataFolder: string, source: Postgres, ground: Run, name: string): Promise<Copy> {
+  const programs = await postgresPrograms(ground);
   const port = await claimPort();
   const url = source.url().replace(`:${String(source.port)}/`, `:${String(port.value)}/`);
   const configure: Copy['configure'] = (settings) => {
@@ -68,6 +108,15 @@ export async function copyOf(source: Postgres, ground: Run, name: string): Promi
         primary_conninfo: `host=${host} port=${String(primary.port)} user=${user} password=${password} application_name=${name}`,
       });
       await writeFile(path.join(dataFolder, 'standby.signal'), '');
+    },
+    replayUpTo: async (restorePoint, archive) => {
+      await configure({
+        restore_command: `cp ${archive}/%f %p`,
+        recovery_target_name: restorePoint,
+        recovery_target_action: 'promote',
+        archive_mode: 'off',
+      });
+      await writeFile(path.join(dataFolder, 'recovery.signal'), '');
     },
     close: async () => {
       await part.stop();

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { LedgerPool } from '../../ledger/connect.ts';
 import { ADDRESS_STATES } from '../../ledger/owner.ts';
+import { inSnapshot } from '../../ledger/snapshot.ts';
 import type { Queryable } from '../../ledger/statement.ts';
 
 /** The columns of the table that the audit can give back; what only moves with time (leases, absence) is in no audit row. */
@@ -37,11 +38,10 @@ type Entry = z.infer<typeof entryRow>;
 export function auditAndTable(
   db: Pick<LedgerPool, 'transaction'>,
 ): Promise<{ entries: Entry[]; table: ReplayedRow[] }> {
-  return db.transaction(async (snapshot) => {
-    const text = 'set transaction isolation level repeatable read, read only';
-    await snapshot.query({ text, values: [], row: z.object({}) });
-    return { entries: await auditEntries(snapshot), table: await tableRows(snapshot) };
-  });
+  return inSnapshot(db, async (snapshot) => ({
+    entries: await auditEntries(snapshot),
+    table: await tableRows(snapshot),
+  }));
 }
 
 /** Every audit row of an address, oldest first. */

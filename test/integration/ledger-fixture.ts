@@ -45,10 +45,10 @@ export async function freshLedger(options: { readonly max?: number } = {}): Prom
 }
 
 /** One ledger for all tests of a file; they keep apart by the pools that they use. */
-export function ledgerOfThisFile(): { readonly current: TestLedger } {
+export function ledgerOfThisFile(options: { readonly max?: number } = {}): { readonly current: TestLedger } {
   let ledger: TestLedger | undefined;
   beforeAll(async () => {
-    ledger = await freshLedger();
+    ledger = await freshLedger(options);
   });
   afterAll(async () => {
     await ledger?.close();

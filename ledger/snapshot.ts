@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import type { LedgerPool } from './connect.ts';
+import type { Queryable } from './statement.ts';
+
+/**
+ * Reads the ledger as it is at one moment, however many statements that takes. For reports and backups, which may take
+ * longer than the limits that the role has for everything else (migrate.ts): those are off until the end of the transaction.
+ */
+export function inSnapshot<R>(
+  db: Pick<LedgerPool, 'transaction'>,
+  use: (snapshot: Queryable) => Promise<R>,
+): Promise<R> {
+  return db.transaction(async (snapshot) => {
+    const command = (text: string) => snapshot.query({ text, values: [], row: z.object({}) });
+    await command('set transaction isolation level repeatable read, read only');
+    await command('set local statement_timeout = 0');
+    await command('set local idle_in_transaction_session_timeout = 0');
+    return use(snapshot);
+  });
+}

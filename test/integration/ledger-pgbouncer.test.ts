@@ -1,0 +1,132 @@
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { adopt } from '../../ledger/adopt.ts';
+import { createAllocator } from '../../ledger/allocator.ts';
+import { listAudit } from '../../ledger/audit.ts';
+import { backup } from '../../ledger/backup.ts';
+import { bind } from '../../ledger/bind.ts';
+import { checkLedger } from '../../ledger/check.ts';
+import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { listAddresses } from '../../ledger/find.ts';
+import { boundKey } from '../../ledger/holder-key.ts';
+import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
+import { ledgerTime, observe } from '../../ledger/observe.ts';
+import { poolStats } from '../../ledger/pool-stats.ts';
+import { release } from '../../ledger/release.ts';
+import { renew } from '../../ledger/renew.ts';
+import { ledgerState } from '../../ledger/state.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { pgbouncerMissing, startPgbouncer, type Pgbouncer } from '../ground/pgbouncer.ts';
+import { freshDatabase, sharedGround, type Fresh } from '../ground/testing.ts';
+import { again, aPodRequest, aRequest } from './ledger-fixture.ts';
+
+const missing = pgbouncerMissing() ?? '';
+const by = { actor: 'test', reason: 'test' };
+
+/*
+ * Two processes' worth of connections share two sessions of the server, which change hands at every commit.
+ */
+describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing && ` (skipped: ${missing})`}`, () => {
+  let database: Fresh & { readonly url: string };
+  let pooler: Pgbouncer;
+  let one: LedgerPool;
+  let two: LedgerPool;
+
+  const open = (url: string, max: number) =>
+    openLedger({ url, applicationName: 'pooled', max, statementTimeoutMs: 10_000, connectTimeoutMs: 5_000 });
+
+  beforeAll(async () => {
+    database = await freshDatabase();
+    pooler = await startPgbouncer(sharedGround().postgresUrl, { serverConnections: 2 });
+    const url = pooler.through(database.url);
+    expect((await migrate(url)).version).toBe(PROGRAM_VERSION);
+    await pooler.stop(); // the limits of a role hold from its next session on
+    await pooler.start();
+    one = open(url, 4);
+    two = open(url, 4);
+    await registerCluster(one, { clusterId: 'c1', name: 'one' }, 'test');
+    await markAdopted(two, 'c1', 'test');
+  });
+  afterAll(async () => {
+    await Promise.all([one.close(), two.close()]);
+    await pooler.close();
+    await database.remove();
+  });
+
+  test('addresses are handed out, bound, renewed, given up and listed as ever, from many connections at once', async () => {
+    const allocators = [one, two].map((db) => createAllocator({ db, leaseSeconds: 120 }));
+    const pools = ['development', 'docker', 'vultr'];
+    const answers = await Promise.all(
+      Array.from({ length: 120 }, async (_, n) => {
+        const key = `pooled-${String(n)}`;
+        const request = aRequest({ key, pool: pools[n % 3] ?? '' });
+        const answer = await allocators[n % 2]?.allocate(request, { deadlineMs: 20_000 });
+        if (answer?.outcome !== 'allocated') throw new Error(JSON.stringify(answer));
+        return { mac: answer.mac, generation: answer.generation, key };
+      }),
+    );
+    expect(new Set(answers.map((answer) => answer.mac)).size).toBe(120);
+    const pod = await allocators[0]?.allocate(aPodRequest('web'));
+    await Promise.all(allocators.map((allocator) => allocator.close()));
+    if (pod?.outcome !== 'allocated') throw new Error(JSON.stringify(pod));
+
+    const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: 'web', uid: 'u1', nic: 'eth0' };
+    const seen = { mac: pod.mac, key: 'named/web', boundKey: boundKey({ ...owner, mac: pod.mac }), owner };
+    const found = { mac: mac('a4:58:0f:05:01:00'), key: 'found', owner: { ...owner, uid: 'u2' }, requester: 'ada' };
+    const [left, right] = [answers.slice(0, 60), answers.slice(60)];
+    await Promise.all([
+      again(() => release(one, left, by)),
+      again(() => renew(two, right)),
+      again(() => bind(one, [seen], 'test')),
+      again(() => adopt(two, [found], 'test')),
+    ]);
+    const pass = { clusterId: 'c1', startedAt: await ledgerTime(one), seen: [pod.mac] };
+    expect(await observe(two, pass)).toMatchObject({ cleared: 0 });
+    expect(await listAddresses(one, { states: ['active'], limit: 1_000 })).toHaveLength(62);
+    expect(await listAudit(two, { action: 'release', limit: 1_000 })).toHaveLength(60);
+    expect((await poolStats(one)).reduce((sum, { active }) => sum + active, 0)).toBe(62);
+    expect((await ledgerState(two)).closed).toBeUndefined();
+  });
+
+  test('reports and backups are one moment', async () => {
+    expect(await checkLedger(one)).toEqual([]);
+    const nowhere = new Writable({
+      write: (_, __, done) => {
+        done();
+      },
+    });
+    expect((await backup(two, nowhere)).counts.addresses).toBe(122);
+  });
+
+  test('nothing of a session is left for the next who gets it, and the limits of the role hold', async () => {
+    const settings = z.object({ name: z.string(), setting: z.string() });
+    const names = ['statement_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout', 'synchronous_commit'];
+    const text = `select name, setting from pg_settings where name = any ($1) order by name`;
+    const rows = await Promise.all([one, two].map((db) => db.query({ text, values: [names], row: settings })));
+    const wanted = [
+      { name: 'idle_in_transaction_session_timeout', setting: '60000' },
+      { name: 'lock_timeout', setting: '0' },
+      { name: 'statement_timeout', setting: '60000' },
+      { name: 'synchronous_commit', setting: 'on' },
+    ];
+    expect(rows).toEqual([wanted, wanted]);
+    const left = `select (select count(*) from pg_prepared_statements) + (select count(*) from pg_cursors where name <> '') as left,
+                    pg_my_temp_schema() = 0 as clean`;
+    expect(await one.query({ text: left, values: [], row: z.object({ left: z.int(), clean: z.boolean() }) })).toEqual([
+      { left: 0, clean: true },
+    ]);
+  });
+
+  test('a pooler that is killed and comes back is one error that passes', async () => {
+    const ask = (key: string) =>
+      createAllocator({ db: one, leaseSeconds: 120 }).allocate(aRequest({ key }), { deadlineMs: 20_000 });
+    await pooler.kill();
+    const waiting = ask('while it is away');
+    await pooler.start();
+    expect(['allocated', 'replayed']).toContain((await waiting).outcome);
+    expect(await ask('while it is away')).toMatchObject({ outcome: 'replayed', generation: 1 });
+    expect(await checkLedger(two)).toEqual([]);
+  });
+});
