@@ -64,9 +64,9 @@ describe.each(helmMajors)('with Helm %i', (major) => {
   test('an install runs, and a pod gets its addresses', async () => {
     const notes = await upgrade('webhook.replicas=1');
     expect(notes).toContain('rock-mac');
-    await kubectl('wait', '--for=create', 'macpool/kubernetes', '--timeout=30s');
-    await kubectl('wait', '--for=condition=Ready', 'macpool/kubernetes', '--timeout=30s');
-    await ground.controlPlane.kubectl(['apply', '-f', '-'], { input: aPod(`first-${major}`, { networks: 'blue' }) });
+    // Until the operator has recorded what is in use, whoever asks is refused and asks again, as controllers do.
+    const pod = aPod(`first-${major}`, { networks: 'blue' });
+    await eventually(() => ground.controlPlane.kubectl(['apply', '-f', '-'], { input: pod }), { within: 30_000 });
     expect(await addressesOf(ground.controlPlane, `first-${major}`)).toHaveLength(1);
     await eventually(async () => {
       expect(await kubectl('get', 'macallocations', '-o', 'name')).toContain(`first-${major}`);
