@@ -1,6 +1,6 @@
 /**
- * Bundles the programs into build/: the command line under its three names (each with its launcher), `operator.js` and
- * `webhook.js`, and beside them the migrations, which are read as files. Only the embedded ledger of `rock-mac init` needs
+ * Bundles the programs into build/: the command line under its three names (each with its launcher), `operator.js`,
+ * `webhook.js` and `uninstall.js`, and beside them the migrations, which are read as files. Only the embedded ledger of `rock-mac init` needs
  * node_modules: the package with Postgres' programs. What a command does not use is not loaded: the command line is split
  * where it imports lazily.
  */
@@ -58,7 +58,11 @@ await build({
 });
 await build({
   ...shared,
-  entryPoints: { operator: `${ROOT}operator/main.ts`, webhook: `${ROOT}webhook/main.ts` },
+  entryPoints: {
+    operator: `${ROOT}operator/main.ts`,
+    webhook: `${ROOT}webhook/main.ts`,
+    uninstall: `${ROOT}operator/uninstall-main.ts`,
+  },
 });
 await cp(`${ROOT}ledger/migrations`, `${ROOT}build/migrations`, { recursive: true });
 await writeFile(`${ROOT}build/package.json`, '{ "type": "module" }\n');

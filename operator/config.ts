@@ -22,6 +22,8 @@ export const operatorEnvironment = z.object({
   ROCK_MAC_READ_API_SERVICE_PORT: port.default(10_250),
   ROCK_MAC_READ_API_HOST: z.string().default('::'),
   ROCK_MAC_READ_API_PORT: port.default(9444),
+  /** A JSON list of the pools that the installation wants; see installed-pools.ts. */
+  ROCK_MAC_POOLS_FILE: z.string().min(1).optional(),
 });
 
 export type OperatorConfig = z.infer<typeof operatorEnvironment>;

@@ -6,6 +6,7 @@ import { createControllers } from './controllers.ts';
 import { wakeExpiredClaims } from './expired-claims.ts';
 import { giveBackExpiredLeases } from './expired-leases.ts';
 import { makeFirstContact } from './first-contact.ts';
+import { applyInstalledPools, type InstalledPool } from './installed-pools.ts';
 import { registerPools } from './pool-controller.ts';
 import { publishCounts } from './publish-counts.ts';
 import { publishLedger } from './publish-ledger.ts';
@@ -21,6 +22,7 @@ const LEDGER_EVERY_MS = 2_000;
 export interface Term {
   readonly context: OperatorContext;
   readonly clusterName: string;
+  readonly installedPools: readonly InstalledPool[];
   /** Fires when the term ends. */
   readonly signal: AbortSignal;
 }
@@ -29,11 +31,16 @@ export interface Term {
  * One term as the leader: everything is started in the order in which it is needed, works until the signal fires, and is
  * stopped in the reverse order. Resolves when nothing of it runs any more, so that the next leader finds no work in flight.
  */
-export async function lead({ context, clusterName, signal }: Term): Promise<void> {
+export async function lead({ context, clusterName, installedPools, signal }: Term): Promise<void> {
   const { logger, metrics } = context;
   const started = { logger, clock: systemClock, signal };
   try {
     await retryForever('show the pools of the ledger', () => registerPools(context), started);
+    await retryForever(
+      'make the pools of the installation',
+      () => applyInstalledPools(installedPools, context),
+      started,
+    );
     await retryForever('record the addresses in use', () => makeFirstContact(clusterName, context), started);
   } catch (error) {
     if (signal.aborted) return;

@@ -5,6 +5,7 @@ import {
   OPERATOR_SERVICE_ACCOUNT,
   READ_API_SECRET,
   READ_API_SERVICE,
+  WEBHOOK_CONFIGURATION,
 } from '../api/names.ts';
 import { metricsServerRules, type PolicyRule } from '../api/roles.ts';
 
@@ -60,4 +61,31 @@ export const operatorNamespaceRules: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['services'], resourceNames: [READ_API_SERVICE], verbs: ['get'] },
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
   { apiGroups: [''], resources: ['secrets'], resourceNames: [READ_API_SECRET], verbs: ['get', 'update'] },
+];
+
+/** What the program may do that clears the way for an uninstallation. It runs once, under an identity of its own. */
+export const uninstallClusterRules: readonly PolicyRule[] = [
+  {
+    apiGroups: ['admissionregistration.k8s.io'],
+    resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+    resourceNames: [WEBHOOK_CONFIGURATION],
+    verbs: ['delete'],
+  },
+  {
+    apiGroups: ['apiregistration.k8s.io'],
+    resources: ['apiservices'],
+    resourceNames: [LEDGER_API_SERVICE],
+    verbs: ['delete'],
+  },
+  { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['get', 'list', 'patch', 'delete'] },
+];
+
+export const uninstallNamespaceRules: readonly PolicyRule[] = [
+  {
+    apiGroups: ['apps'],
+    resources: ['deployments'],
+    // The Deployment bears the name of its ServiceAccount.
+    resourceNames: [OPERATOR_SERVICE_ACCOUNT],
+    verbs: ['get', 'delete'],
+  },
 ];

@@ -13,6 +13,7 @@ import { createAllocator } from '../ledger/allocator.ts';
 import { openLedger } from '../ledger/connect.ts';
 import { carrierKinds } from './carrier-kinds.ts';
 import type { OperatorConfig } from './config.ts';
+import { readInstalledPools } from './installed-pools.ts';
 import { lead } from './lead.ts';
 import { meteredLedger } from './metered-ledger.ts';
 import { createOperatorMetrics } from './metrics.ts';
@@ -29,6 +30,7 @@ export interface OperatorService extends Service {
 /** Starts the operator: a candidate that works while it leads. Resolves when it stands for election. */
 export async function runOperator(config: OperatorConfig, logger: Logger): Promise<OperatorService> {
   const stopping = new AbortController();
+  const installedPools = await readInstalledPools(config.ROCK_MAC_POOLS_FILE);
   const metrics = createOperatorMetrics();
   const readApiMetrics = createReadApiMetrics(metrics.registry);
   let knowsCluster = false;
@@ -97,7 +99,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     name: OPERATOR_LEASE,
     identity: config.ROCK_MAC_IDENTITY,
     ...leasePeriods(config.ROCK_MAC_LEADER_LEASE_SECONDS * 1_000),
-    onStarted: (signal) => lead({ context, clusterName: config.ROCK_MAC_CLUSTER_NAME, signal }),
+    onStarted: (signal) => lead({ context, clusterName: config.ROCK_MAC_CLUSTER_NAME, installedPools, signal }),
     logger,
     metrics: metrics.leader,
   });
