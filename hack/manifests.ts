@@ -112,16 +112,16 @@ export function readApiManifests(): readonly Manifest[] {
 
 export function workloadManifests(version: string): readonly Manifest[] {
   const image = `rock-mac:${version}`;
+  // Before anything new starts: programs go with a schema that is newer than they are, not with an older one.
+  const migration = container('migrate', {
+    image,
+    args: ['rock-mac.js', 'migrate', '--no-backup'],
+    env: [ledgerUrl()],
+    resources: resources(),
+  });
   return [
     deployment('rock-mac-operator', {
-      initContainers: [
-        container('migrate', {
-          image,
-          args: ['rock-mac.js', 'migrate', '--no-backup'],
-          env: [ledgerUrl()],
-          resources: resources(),
-        }),
-      ],
+      initContainers: [migration],
       containers: [
         container('operator', {
           image,
@@ -142,6 +142,7 @@ export function workloadManifests(version: string): readonly Manifest[] {
       ],
     }),
     deployment('rock-mac-webhook', {
+      initContainers: [migration],
       containers: [
         container('webhook', {
           image,

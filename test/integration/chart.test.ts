@@ -1,38 +1,76 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { chartValues } from '../../hack/chart-values.ts';
 import { resolveHelm } from '../ground/helm.ts';
 import { logToStderr } from '../ground/run.ts';
 import { freshNamespace, sharedKubectl } from '../ground/testing.ts';
 
-const chart = path.join(import.meta.dirname, '..', '..', 'charts', 'rock-mac');
+const repository = path.join(import.meta.dirname, '..', '..');
+const chart = path.join(repository, 'charts', 'rock-mac');
 const run = promisify(execFile);
 let helm = '';
 beforeAll(async () => {
   helm = await resolveHelm(4, logToStderr);
 }, 900_000);
 
-async function template(namespace: string, ...values: string[]): Promise<string> {
-  const set = values.flatMap((value) => ['--set', value]);
-  return (await run(helm, ['template', 'try', chart, '--namespace', namespace, ...set], { maxBuffer: 16e6 })).stdout;
+async function template(values: readonly string[] = [], namespace = 'rock-mac-system'): Promise<string> {
+  const set = values.flatMap((value) => (value.startsWith('--') ? value.split(' ') : ['--set', value]));
+  const args = ['template', 'try', chart, '--namespace', namespace, '--kube-version', '1.37.0', ...set];
+  return (await run(helm, args, { maxBuffer: 16e6 })).stdout;
 }
 
-const rendered = z.looseObject({ kind: z.string(), metadata: z.looseObject({ name: z.string() }) });
+const rendered = z.looseObject({
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string(), annotations: z.record(z.string(), z.string()).optional() }),
+});
 
-async function objects(namespace: string, ...values: string[]) {
-  const documents = parseAllDocuments(await template(namespace, ...values));
-  return documents
+async function objects(...values: string[]) {
+  return parseAllDocuments(await template(values))
     .map((document) => document.toJS() as unknown)
     .filter((value) => value !== null)
     .map((value) => rendered.parse(value));
 }
 
+const container = z.looseObject({
+  name: z.string(),
+  image: z.string(),
+  args: z.array(z.string()).optional(),
+  env: z.array(z.looseObject({ name: z.string(), value: z.string().optional() })),
+  volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() }).loose()).optional(),
+});
+const podTemplate = z.looseObject({
+  metadata: z.looseObject({
+    labels: z.record(z.string(), z.string()),
+    annotations: z.record(z.string(), z.string()).optional(),
+  }),
+  spec: z.looseObject({ initContainers: z.array(container).optional(), containers: z.tuple([container]) }),
+});
+
+/** The pods that a Deployment of the chart makes. */
+async function pods(name: 'rock-mac-operator' | 'rock-mac-webhook', ...values: string[]) {
+  const all = await objects(...values);
+  const found = all.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name);
+  return z.looseObject({ template: podTemplate }).parse(found?.['spec']).template;
+}
+
+async function environment(name: 'rock-mac-operator' | 'rock-mac-webhook', ...values: string[]) {
+  const { spec } = await pods(name, ...values);
+  return Object.fromEntries(spec.containers[0].env.map(({ name: variable, ...rest }) => [variable, rest]));
+}
+
+const PROMETHEUS = ['monitoring.serviceMonitor.enabled=true', 'monitoring.rules.enabled=true'];
+const PROMETHEUS_KINDS =
+  '--api-versions monitoring.coreos.com/v1/ServiceMonitor --api-versions monitoring.coreos.com/v1/PrometheusRule';
+const A_POOL = ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00', 'pools[0].last=a4:58:0f:10:00:ff'];
+
 describe('the chart', () => {
   test('passes helm lint', async () => {
-    await expect(run(helm, ['lint', '--strict', chart])).resolves.toBeDefined();
+    await expect(run(helm, ['lint', '--strict', chart, '--namespace', 'rock-mac-system'])).resolves.toBeDefined();
   });
 
   test.each([
@@ -40,82 +78,268 @@ describe('the chart', () => {
     ['one replica of each', ['operator.replicas=1', 'webhook.replicas=1']],
     [
       'another image and a pull secret',
-      ['image.repository=registry.example.com/rock-mac', 'image.tag=1.2.3', 'imagePullSecrets[0].name=pull'],
+      [
+        'image.registry=registry.example.com',
+        `image.digest=sha256:${'a'.repeat(64)}`,
+        'imagePullSecrets[0].name=pull',
+        'image.pullPolicy=Always',
+      ],
     ],
-    ['another Secret for the ledger', ['ledger.existingSecret=app', 'ledger.key=uri']],
-    ['another port and pool', ['webhook.port=9443', 'webhook.pool=development']],
+    ['another Secret for the ledger', ['postgres.external.existingSecret=app', 'postgres.external.urlKey=uri']],
     [
-      'a primary CNI and a Multus elsewhere',
-      ['webhook.primaryCni=cilium', 'webhook.multusNamespace=openshift-multus', 'webhook.exemptNamespaces={ledger}'],
+      'the ledger in parts, with a CA',
+      ['postgres.external.host=db.example.com', 'postgres.external.ca.existingSecret=ca'],
     ],
+    ['the bundled Postgres', ['postgres.mode=bundled', 'postgres.bundled.storageClassName=fast']],
+    ['another port and pool', ['webhook.port=9443', 'webhook.pool=development', 'webhook.primaryCni=calico']],
     ['CRDs that come from elsewhere', ['crds.enabled=false']],
-    ['no read API', ['readApi.enabled=false']],
     ['CRDs that go with it', ['crds.keep=false']],
     ['a quiet log and the local twin of the prefix', ['logLevel=warn', 'prefix=a6:58:0f']],
+    ['pools of its own', A_POOL],
+    ['network policies', ['networkPolicy.enabled=true', 'networkPolicy.apiServerPorts={6443}']],
+    [
+      'everything that a scheduler can be told',
+      [
+        'priorityClassName=system-cluster-critical',
+        'operator.nodeSelector.kind=infra',
+        'operator.tolerations[0].operator=Exists',
+        '--set-json webhook.affinity={"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[{"matchExpressions":[{"key":"infra","operator":"Exists"}]}]}}}',
+        '--set-json webhook.topologySpreadConstraints=[{"maxSkew":1,"topologyKey":"zone","whenUnsatisfiable":"DoNotSchedule"}]',
+      ],
+    ],
+    [
+      'labels, annotations, variables and volumes',
+      [
+        'commonLabels.team=net',
+        'operator.podLabels.tier=a',
+        'operator.podAnnotations.note=b',
+        'operator.extraEnv[0].name=HTTPS_PROXY',
+        'operator.extraEnv[0].value=http://proxy:3128',
+        'webhook.nodeArgs={--max-old-space-size=384}',
+        'webhook.extraVolumes[0].name=extra',
+        '--set-json webhook.extraVolumes[0].emptyDir={}',
+        'webhook.extraVolumeMounts[0].name=extra',
+        'webhook.extraVolumeMounts[0].mountPath=/extra',
+      ],
+    ],
+    ['no hook and no disruption budgets', ['uninstall.hook=false', 'podDisruptionBudget.enabled=false']],
+    ['monitoring where no Prometheus operator is', PROMETHEUS],
   ])('with %s is taken by the API server', async (_, values) => {
     const namespace = await freshNamespace();
-    const manifest = await template(namespace.name, ...values);
-    const taken = await sharedKubectl()(
-      ['apply', '--server-side', '--dry-run=server', '--force-conflicts', '-o', 'name', '-f', '-'],
-      {
-        input: manifest,
-      },
-    );
+    const manifest = await template(values, namespace.name);
+    const args = ['apply', '--server-side', '--dry-run=server', '--force-conflicts', '-o', 'name', '-f', '-'];
+    const taken = await sharedKubectl()(args, { input: manifest });
     expect(taken).toContain('deployment.apps/rock-mac-webhook');
     await namespace.remove();
   });
 
   test.each([
-    ['a key that does not exist', 'webhok.replicas=3', /webhok/],
-    ['no replica', 'webhook.replicas=0', /webhook.*replicas|minimum/s],
-    ['a prefix that is none', 'prefix=zz', /prefix/],
-    ['a CNI that it does not know', 'webhook.primaryCni=flannel', /primaryCni/],
-    ['a log level that does not exist', 'logLevel=loud', /logLevel/],
-  ])('refuses %s, and says which', async (_, value, message) => {
-    await expect(template('default', value)).rejects.toThrow(message);
+    ['a key that does not exist', ['webhok.replicas=3'], /webhok/],
+    ['a key that does not exist, deep inside', ['postgres.external.hots=db'], /hots/],
+    ['no replica', ['webhook.replicas=0'], /webhook.*replicas|minimum/s],
+    ['a prefix that is none', ['prefix=zz'], /prefix/],
+    ['a log level that does not exist', ['logLevel=loud'], /logLevel/],
+    ['a mode of Postgres that does not exist', ['postgres.mode=magic'], /mode/],
+    ['a pool without an end', ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00'], /last/],
+    ['two pools of one name', [...A_POOL, ...A_POOL.map((value) => value.replace('[0]', '[1]'))], /names lab twice/],
+    [
+      'a bundled Postgres with a host',
+      ['postgres.mode=bundled', 'postgres.external.host=db'],
+      /names another Postgres/,
+    ],
+    ['an external one without a Secret', ['postgres.external.existingSecret='], /existingSecret must name/],
+    ['a TLS mode beside a URL', ['postgres.external.sslMode=disable'], /counts only with postgres.external.host/],
+    [
+      'parts without a user',
+      ['postgres.external.host=db', 'postgres.external.user='],
+      /user or postgres.external.userKey must say/,
+    ],
+    ['rules that nobody would read', [...PROMETHEUS, 'monitoring.renderMode=failIfMissing'], /has no ServiceMonitor/],
+  ])('refuses %s, and says which', async (_, values, message) => {
+    await expect(template(values)).rejects.toThrow(message);
+  });
+
+  test.each(['default', 'kube-system'])('refuses to live in %s, whose pods it would not touch', async (namespace) => {
+    await expect(template([], namespace)).rejects.toThrow('a namespace of its own');
   });
 
   test('never renders a CA bundle, which an upgrade would then put back', async () => {
-    expect(await template('default')).not.toContain('caBundle');
+    expect(await template()).not.toContain('caBundle');
   });
 
   test('follows the namespace and the port of the release everywhere', async () => {
-    const text = await template('elsewhere', 'webhook.port=9443', 'readApi.port=9444');
+    const text = await template(['webhook.port=9443'], 'elsewhere');
     expect(text).not.toContain('rock-mac-system');
     expect(text).not.toContain('10250');
   });
 
-  test('names the namespaces that are never touched in both entries for workloads, and in no other', async () => {
-    const all = await objects('elsewhere', 'webhook.exemptNamespaces={ledger,calico-system}');
-    const selecting = z.array(
-      z.object({
-        name: z.string(),
-        namespaceSelector: z
-          .object({ matchExpressions: z.array(z.object({ key: z.string(), values: z.array(z.string()) })) })
-          .optional(),
-      }),
-    );
-    const configuration = all.find(({ kind }) => kind === 'MutatingWebhookConfiguration');
-    const exempt = selecting.parse(configuration?.['webhooks']).map(({ name, namespaceSelector }) => {
-      const byName = namespaceSelector?.matchExpressions.find(({ key }) => key === 'kubernetes.io/metadata.name');
-      return [name, byName?.values];
-    });
-    const never = ['kube-system', 'elsewhere', 'ledger', 'calico-system'];
-    expect(exempt).toEqual([
-      ['inject-namespaces.mac.rock-os.io', never],
-      ['inject-objects.mac.rock-os.io', never],
-      ['stamp-requester.mac.rock-os.io', undefined],
-    ]);
-  });
-
   test('keeps its CRDs when it is uninstalled, and has no disruption budget for a single replica', async () => {
-    const all = await objects('default', 'webhook.replicas=1');
+    const all = await objects('webhook.replicas=1');
     const crds = all.filter(({ kind }) => kind === 'CustomResourceDefinition');
-    expect(crds.map(({ metadata }) => metadata['annotations'])).toEqual([
+    expect(crds.map(({ metadata }) => metadata.annotations)).toEqual([
       { 'helm.sh/resource-policy': 'keep' },
       { 'helm.sh/resource-policy': 'keep' },
     ]);
     const budgets = all.filter(({ kind }) => kind === 'PodDisruptionBudget').map(({ metadata }) => metadata.name);
     expect(budgets).toEqual(['rock-mac-operator']);
   });
+
+  test('gives every pod what the restricted profile of Pod Security asks for', async () => {
+    const namespace = await freshNamespace({ labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } });
+    const everything = [...parseAllDocuments(await template(['postgres.mode=bundled'], namespace.name))];
+    const templates = everything
+      .map((document) => z.looseObject({ spec: z.looseObject({ template: z.unknown() }) }).safeParse(document.toJS()))
+      .flatMap(({ data }) => (data === undefined ? [] : [data.spec.template]));
+    expect(templates).toHaveLength(4);
+    for (const pod of templates) {
+      const { metadata, spec } = z.looseObject({ metadata: z.looseObject({}), spec: z.looseObject({}) }).parse(pod);
+      const input = JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { ...metadata, name: 'try', namespace: namespace.name },
+        spec: { ...spec, serviceAccountName: 'default', volumes: [], ...withoutMounts(spec) },
+      });
+      await sharedKubectl()(['create', '--dry-run=server', '-f', '-'], { input });
+    }
+    await namespace.remove();
+  });
+
+  test('gives operator and webhook the rights of the manifests, letter by letter', async () => {
+    const roles = /^(Cluster)?Role(Binding)?$/;
+    const manifests = parseAllDocuments(await readFile(path.join(repository, 'deploy/manifests/rbac.yaml'), 'utf8'));
+    const pick = (value: unknown) => {
+      const object = z.looseObject({ kind: z.string(), metadata: z.looseObject({ name: z.string() }) }).parse(value);
+      const { kind, metadata, ...rest } = object;
+      const { rules, roleRef, subjects } = rest as Record<string, unknown>;
+      return { kind, name: metadata.name, rules, roleRef, subjects };
+    };
+    const wanted = manifests.map((document) => pick(document.toJS())).filter(({ kind }) => roles.test(kind));
+    const given = (await objects())
+      .map(pick)
+      .filter(({ kind, name }) => roles.test(kind) && /operator|webhook/.test(name));
+    expect(given).toEqual(expect.arrayContaining(wanted));
+    expect(given).toHaveLength(wanted.length);
+  });
 });
+
+function withoutMounts(spec: Record<string, unknown>): Record<string, unknown> {
+  const strip = (list: unknown) =>
+    z
+      .array(z.looseObject({}))
+      .parse(list ?? [])
+      .map((each) => ({ ...each, volumeMounts: [] }));
+  return { containers: strip(spec['containers']), initContainers: strip(spec['initContainers']) };
+}
+
+describe('a value of the chart', () => {
+  test('is described in values.yaml, and allowed by the schema: no key is only in one of them', async () => {
+    const values: unknown = parse(await readFile(path.join(chart, 'values.yaml'), 'utf8'));
+    expect(() => chartValues.parse(values)).not.toThrow();
+    expect(keysOf(values)).toEqual(keysOfSchema(z.toJSONSchema(chartValues, { target: 'draft-7' })));
+  });
+
+  test('has a comment that says what it is', async () => {
+    const readme = await readFile(path.join(chart, 'README.md'), 'utf8');
+    expect(readme).not.toMatch(/\|\s*\|$/m);
+  });
+
+  test('names the image by registry, repository and tag, and a digest wins', async () => {
+    const digest = `sha256:${'b'.repeat(64)}`;
+    const image = async (...values: string[]) => (await pods('rock-mac-webhook', ...values)).spec.containers[0].image;
+    expect(await image()).toMatch(/^rock-mac:\d+\.\d+\.\d+$/);
+    expect(await image('image.registry=r.example.com', 'image.repository=a/b', 'image.tag=v9')).toBe(
+      'r.example.com/a/b:v9',
+    );
+    expect(await image('image.tag=v9', `image.digest=${digest}`)).toBe(`rock-mac@${digest}`);
+  });
+
+  test('leads to the ledger by a URL of a Secret', async () => {
+    const { ROCK_MAC_LEDGER_URL: url, PGPASSWORD } = await environment('rock-mac-operator');
+    expect(url).toEqual({ valueFrom: { secretKeyRef: { name: 'rock-mac-ledger', key: 'url' } } });
+    expect(PGPASSWORD).toBeUndefined();
+  });
+
+  test('leads to the ledger in parts, the password never in a URL, the authority as a file', async () => {
+    const parts = [
+      'postgres.external.host=pg-rw.db.svc',
+      'postgres.external.existingSecret=pg-app',
+      'postgres.external.userKey=username',
+      'postgres.external.ca.existingSecret=pg-ca',
+    ];
+    const { spec } = await pods('rock-mac-operator', ...parts);
+    for (const { env, volumeMounts } of [...(spec.initContainers ?? []), ...spec.containers]) {
+      expect(env).toEqual(
+        expect.arrayContaining([
+          { name: 'ROCK_MAC_LEDGER_URL', value: 'postgresql://pg-rw.db.svc:5432/rock_mac?sslmode=verify-full' },
+          { name: 'PGUSER', valueFrom: { secretKeyRef: { name: 'pg-app', key: 'username' } } },
+          { name: 'PGPASSWORD', valueFrom: { secretKeyRef: { name: 'pg-app', key: 'password' } } },
+          { name: 'NODE_EXTRA_CA_CERTS', value: '/etc/rock-mac/ledger-ca/ca.crt' },
+        ]),
+      );
+      expect(volumeMounts).toContainEqual({ name: 'ledger-ca', mountPath: '/etc/rock-mac/ledger-ca', readOnly: true });
+    }
+  });
+
+  test('brings pools to the operator as a file, and a change of them starts it again', async () => {
+    const before = await pods('rock-mac-operator', ...A_POOL);
+    const after = await pods('rock-mac-operator', ...A_POOL, 'pools[0].paused=true');
+    const checksum = 'mac.rock-os.io/pools-checksum';
+    expect(before.metadata.annotations?.[checksum]).not.toBe(after.metadata.annotations?.[checksum]);
+    const all = await objects(...A_POOL);
+    const map = all.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'rock-mac-pools');
+    const { 'pools.json': pools } = z.object({ 'pools.json': z.string() }).parse(map?.['data']);
+    expect(JSON.parse(pools)).toEqual([{ name: 'lab', first: 'a4:58:0f:10:00:00', last: 'a4:58:0f:10:00:ff' }]);
+  });
+
+  test('migrates before either program starts', async () => {
+    for (const name of ['rock-mac-operator', 'rock-mac-webhook'] as const) {
+      const { spec } = await pods(name);
+      expect(spec.initContainers?.map(({ args }) => args)).toEqual([['rock-mac.js', 'migrate']]);
+    }
+  });
+
+  test('gives Node its arguments in front of the program', async () => {
+    const { spec } = await pods('rock-mac-webhook', 'webhook.nodeArgs={--max-old-space-size=384}');
+    expect(spec.containers[0].args).toEqual(['--max-old-space-size=384', 'webhook.js']);
+  });
+
+  test('renders monitoring where the kinds are, with a runbook for every alert', async () => {
+    expect((await objects(...PROMETHEUS)).map(({ kind }) => kind)).not.toContain('ServiceMonitor');
+    const all = await objects(...PROMETHEUS, PROMETHEUS_KINDS);
+    const monitor = all.find(({ kind }) => kind === 'ServiceMonitor');
+    expect(monitor).toBeDefined();
+    const rule = all.find(({ kind }) => kind === 'PrometheusRule');
+    const alert = z.object({ alert: z.string(), annotations: z.object({ runbook_url: z.string() }).loose() }).loose();
+    const { groups } = z
+      .object({ groups: z.tuple([z.object({ rules: z.array(alert).min(5) }).loose()]) })
+      .parse(rule?.['spec']);
+    for (const each of groups[0].rules) {
+      expect(each.annotations.runbook_url).toMatch(new RegExp(`/docs/alerts\\.md#${each.alert.toLowerCase()}$`));
+    }
+  });
+
+  test('clears the way for an uninstallation, with rights that are there only meanwhile', async () => {
+    const all = await objects();
+    const uninstall = all.filter(({ metadata }) => metadata.name === 'rock-mac-uninstall');
+    expect(uninstall.map(({ kind }) => kind).sort()).toEqual(
+      ['ClusterRole', 'ClusterRoleBinding', 'Job', 'Role', 'RoleBinding', 'ServiceAccount'].sort(),
+    );
+    for (const { metadata } of uninstall) expect(metadata.annotations?.['helm.sh/hook']).toBe('pre-delete');
+    expect((await objects('uninstall.hook=false')).filter(({ kind }) => kind === 'Job')).toEqual([]);
+  });
+});
+
+function keysOf(value: unknown, prefix = ''): string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [prefix];
+  const entries = Object.entries(value);
+  if (entries.length === 0 || prefix.endsWith('.resources')) return [prefix];
+  return entries.flatMap(([key, inner]) => keysOf(inner, prefix === '' ? key : `${prefix}.${key}`)).sort();
+}
+
+function keysOfSchema(schema: unknown, prefix = ''): string[] {
+  const { properties } = z.object({ properties: z.record(z.string(), z.unknown()).optional() }).parse(schema);
+  if (properties === undefined) return [prefix];
+  return Object.entries(properties)
+    .flatMap(([key, inner]) => keysOfSchema(inner, prefix === '' ? key : `${prefix}.${key}`))
+    .sort();
+}

@@ -4,27 +4,39 @@ app.kubernetes.io/part-of: rock-mac
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
 {{- define "rock-mac.image" -}}
-{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- with .Values.image.registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}
+{{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{- /* Who runs, with what rights. Takes {root, name, rules}: rules is a generated file with clusterRules and namespaceRules. */}}
+{{- /* Who runs, with what rights. Takes {root, name, rules, annotations, hook}: rules is a generated file with clusterRules
+       and namespaceRules; hook are the annotations of what lives only as long as a hook. */}}
 {{- define "rock-mac.identity" -}}
 {{- $rules := .root.Files.Get .rules | fromYaml -}}
+{{- $account := merge (dict) (.hook | default dict) (.annotations | default dict) -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
   name: {{ .name }}
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "rock-mac.labels" .root | nindent 4 }}
+  {{- with $account }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
   name: {{ .name }}
   labels: {{- include "rock-mac.labels" .root | nindent 4 }}
+  {{- with .hook }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 rules: {{- toYaml $rules.clusterRules | nindent 2 }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
@@ -32,6 +44,9 @@ kind: ClusterRoleBinding
 metadata:
   name: {{ .name }}
   labels: {{- include "rock-mac.labels" .root | nindent 4 }}
+  {{- with .hook }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: ClusterRole
@@ -47,6 +62,9 @@ metadata:
   name: {{ .name }}
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "rock-mac.labels" .root | nindent 4 }}
+  {{- with .hook }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 rules: {{- toYaml $rules.namespaceRules | nindent 2 }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
@@ -55,6 +73,9 @@ metadata:
   name: {{ .name }}
   namespace: {{ .root.Release.Namespace }}
   labels: {{- include "rock-mac.labels" .root | nindent 4 }}
+  {{- with .hook }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
 roleRef:
   apiGroup: rbac.authorization.k8s.io
   kind: Role
@@ -65,13 +86,43 @@ subjects:
     namespace: {{ .root.Release.Namespace }}
 {{- end }}
 
-{{- /* The environment that both processes share. */}}
-{{- define "rock-mac.environment" -}}
+{{- /* The way to the ledger. In parts, node-postgres takes the user and the password from PGUSER and PGPASSWORD, so that no
+       character of a password has to be written in the way of URLs. */}}
+{{- define "rock-mac.ledgerEnvironment" -}}
+{{- $external := .Values.postgres.external -}}
+{{- if eq .Values.postgres.mode "bundled" -}}
 - name: ROCK_MAC_LEDGER_URL
   valueFrom:
-    secretKeyRef:
-      name: {{ .Values.ledger.existingSecret }}
-      key: {{ .Values.ledger.key }}
+    secretKeyRef: { name: rock-mac-postgres, key: url }
+{{- else if $external.host -}}
+- name: ROCK_MAC_LEDGER_URL
+  value: {{ printf "postgresql://%s:%d/%s?sslmode=%s" $external.host (int $external.port) $external.database $external.sslMode }}
+- name: PGUSER
+  {{- if $external.userKey }}
+  valueFrom:
+    secretKeyRef: { name: {{ $external.existingSecret }}, key: {{ $external.userKey }} }
+  {{- else }}
+  value: {{ $external.user | quote }}
+  {{- end }}
+- name: PGPASSWORD
+  valueFrom:
+    secretKeyRef: { name: {{ $external.existingSecret }}, key: {{ $external.passwordKey }} }
+{{- else -}}
+- name: ROCK_MAC_LEDGER_URL
+  valueFrom:
+    secretKeyRef: { name: {{ $external.existingSecret }}, key: {{ $external.urlKey }} }
+{{- end }}
+{{- if include "rock-mac.hasLedgerCa" . }}
+- name: NODE_EXTRA_CA_CERTS
+  value: /etc/rock-mac/ledger-ca/ca.crt
+{{- end }}
+{{- end }}
+
+{{- define "rock-mac.hasLedgerCa" -}}
+{{- if and (eq .Values.postgres.mode "external") .Values.postgres.external.ca.existingSecret }}true{{ end }}
+{{- end }}
+
+{{- define "rock-mac.environment" -}}
 - name: ROCK_MAC_NAMESPACE
   value: {{ .Release.Namespace }}
 - name: ROCK_MAC_PREFIX
@@ -90,19 +141,9 @@ capabilities:
 {{- define "rock-mac.podSecurity" -}}
 runAsNonRoot: true
 runAsUser: 65532
+runAsGroup: 65532
 seccompProfile:
   type: RuntimeDefault
-{{- end }}
-
-{{- define "rock-mac.probes" -}}
-livenessProbe:
-  httpGet: { path: /healthz, port: health }
-  periodSeconds: 10
-  failureThreshold: 3
-readinessProbe:
-  httpGet: { path: /readyz, port: health }
-  periodSeconds: 2
-  failureThreshold: 1
 {{- end }}
 
 {{- define "rock-mac.spread" -}}
@@ -116,7 +157,7 @@ readinessProbe:
 
 {{- /* Only with more than one replica: with one it would hold up every drain. Takes {root, name, replicas}. */}}
 {{- define "rock-mac.disruptionBudget" -}}
-{{- if gt (int .replicas) 1 }}
+{{- if and .root.Values.podDisruptionBudget.enabled (gt (int .replicas) 1) }}
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:

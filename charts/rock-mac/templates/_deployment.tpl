@@ -1,0 +1,109 @@
+{{- /* The Deployment of one program. Takes {root, name, program, values, env, ports, volumes, mounts, annotations, grace}:
+       values is the component's part of the values, the rest is what only this program has. */}}
+{{- define "rock-mac.deployment" -}}
+{{- $root := .root }}
+{{- $values := .values }}
+{{- $volumes := concat (.volumes | default list) $values.extraVolumes }}
+{{- $mounts := concat (.mounts | default list) $values.extraVolumeMounts }}
+{{- $ledgerMounts := list }}
+{{- if include "rock-mac.hasLedgerCa" $root }}
+{{- $ca := $root.Values.postgres.external.ca }}
+{{- $items := list (dict "key" $ca.key "path" "ca.crt") }}
+{{- $volumes = append $volumes (dict "name" "ledger-ca" "secret" (dict "secretName" $ca.existingSecret "items" $items)) }}
+{{- $ledgerMounts = list (dict "name" "ledger-ca" "mountPath" "/etc/rock-mac/ledger-ca" "readOnly" true) }}
+{{- end }}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .name }}
+  namespace: {{ $root.Release.Namespace }}
+  labels: {{- include "rock-mac.labels" $root | nindent 4 }}
+spec:
+  replicas: {{ $values.replicas }}
+  selector:
+    matchLabels:
+      app.kubernetes.io/component: {{ .name }}
+  # One more before one less: the webhook must never be down to what is starting.
+  strategy:
+    type: RollingUpdate
+    rollingUpdate: { maxUnavailable: 0, maxSurge: 1 }
+  template:
+    metadata:
+      labels:
+        {{- include "rock-mac.labels" $root | nindent 8 }}
+        {{- with $values.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+        app.kubernetes.io/component: {{ .name }}
+      {{- with merge (dict) (.annotations | default dict) $values.podAnnotations }}
+      annotations: {{- toYaml . | nindent 8 }}
+      {{- end }}
+    spec:
+      serviceAccountName: {{ .name }}
+      {{- with $root.Values.imagePullSecrets }}
+      imagePullSecrets: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $root.Values.priorityClassName }}
+      priorityClassName: {{ . }}
+      {{- end }}
+      {{- with .grace }}
+      terminationGracePeriodSeconds: {{ . }}
+      {{- end }}
+      securityContext: {{- include "rock-mac.podSecurity" $root | nindent 8 }}
+      topologySpreadConstraints:
+        {{- if $values.topologySpreadConstraints }}
+        {{- toYaml $values.topologySpreadConstraints | nindent 8 }}
+        {{- else }}
+        {{- include "rock-mac.spread" .name | nindent 8 }}
+        {{- end }}
+      {{- with $values.nodeSelector }}
+      nodeSelector: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $values.tolerations }}
+      tolerations: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with $values.affinity }}
+      affinity: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      initContainers:
+        # Before anything new starts: programs go with a schema that is newer than they are, not with an older one.
+        - name: migrate
+          image: {{ include "rock-mac.image" $root }}
+          imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+          args: [rock-mac.js, migrate, --no-backup]
+          env: {{- include "rock-mac.ledgerEnvironment" $root | nindent 12 }}
+          resources: {{- toYaml $values.resources | nindent 12 }}
+          securityContext: {{- include "rock-mac.containerSecurity" $root | nindent 12 }}
+          {{- with $ledgerMounts }}
+          volumeMounts: {{- toYaml . | nindent 12 }}
+          {{- end }}
+      containers:
+        - name: {{ .program }}
+          image: {{ include "rock-mac.image" $root }}
+          imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+          args: {{- toYaml (append $values.nodeArgs (printf "%s.js" .program)) | nindent 12 }}
+          env:
+            {{- include "rock-mac.ledgerEnvironment" $root | nindent 12 }}
+            {{- include "rock-mac.environment" $root | nindent 12 }}
+            {{- toYaml .env | nindent 12 }}
+            {{- with $values.extraEnv }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+          ports: {{- toYaml .ports | nindent 12 }}
+          resources: {{- toYaml $values.resources | nindent 12 }}
+          securityContext: {{- include "rock-mac.containerSecurity" $root | nindent 12 }}
+          livenessProbe:
+            httpGet: { path: /healthz, port: health }
+            periodSeconds: 10
+            failureThreshold: 3
+          readinessProbe:
+            httpGet: { path: /readyz, port: health }
+            periodSeconds: 2
+            failureThreshold: 1
+          {{- with concat $mounts $ledgerMounts }}
+          volumeMounts: {{- toYaml . | nindent 12 }}
+          {{- end }}
+      {{- with $volumes }}
+      volumes: {{- toYaml . | nindent 8 }}
+      {{- end }}
+{{- end }}

@@ -1,0 +1,115 @@
+import { z } from 'zod';
+
+/*
+ * What the chart takes. `values.schema.json` is generated from it: strict objects there refuse keys that do not exist, so
+ * that a slip of the pen is an error and not a silence.
+ */
+
+const text = z.string();
+const nonEmpty = z.string().min(1);
+const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
+const mac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
+const duration = z.string().regex(/^[1-9][0-9]*[smhd]([0-9]+[smhd])*$/);
+const port = z.int().min(1).max(65_535);
+const strings = z.record(z.string(), z.string());
+/** A part of the Kubernetes API that goes through unchanged; the API server checks it. */
+const anyObject = z.record(z.string(), z.unknown());
+const objects = z.array(anyObject);
+const replicas = z.int().min(1);
+
+/** Everything may be left out: the chart's own values stand behind what a user gives. */
+function group<T extends z.core.$ZodLooseShape>(shape: T) {
+  return z.strictObject(shape).partial();
+}
+
+const component = {
+  replicas,
+  resources: anyObject,
+  serviceAccountAnnotations: strings,
+  podLabels: strings,
+  podAnnotations: strings,
+  nodeSelector: strings,
+  tolerations: objects,
+  affinity: anyObject,
+  topologySpreadConstraints: objects,
+  extraEnv: z.array(z.looseObject({ name: nonEmpty })),
+  nodeArgs: z.array(nonEmpty),
+  extraVolumes: z.array(z.looseObject({ name: nonEmpty })),
+  extraVolumeMounts: z.array(z.looseObject({ name: nonEmpty, mountPath: nonEmpty })),
+};
+
+export const chartValues = group({
+  global: anyObject,
+  image: group({
+    registry: text,
+    repository: nonEmpty,
+    tag: text,
+    digest: z.string().regex(/^(sha256:[0-9a-f]{64})?$/),
+    pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
+  }),
+  imagePullSecrets: z.array(z.strictObject({ name: nonEmpty })),
+  commonLabels: strings,
+  priorityClassName: text,
+  prefix: z.string().regex(/^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){0,4}$/),
+  clusterName: nonEmpty.max(253),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']),
+  pools: z.array(
+    z.strictObject({
+      name: name.max(63),
+      first: mac,
+      last: mac,
+      description: text.max(256).optional(),
+      autoReleaseAfter: duration.optional(),
+      reuseDelay: duration.optional(),
+      paused: z.boolean().optional(),
+    }),
+  ),
+  postgres: group({
+    mode: z.enum(['external', 'bundled']),
+    external: group({
+      existingSecret: text,
+      urlKey: nonEmpty,
+      host: text,
+      port,
+      database: nonEmpty,
+      user: text,
+      userKey: text,
+      passwordKey: nonEmpty,
+      sslMode: z.enum(['verify-full', 'verify-ca', 'require', 'no-verify', 'disable']),
+      ca: group({ existingSecret: text, key: nonEmpty }),
+    }),
+    bundled: group({
+      image: nonEmpty,
+      password: nonEmpty,
+      storage: nonEmpty,
+      storageClassName: text,
+      resources: anyObject,
+    }),
+  }),
+  crds: group({ enabled: z.boolean(), keep: z.boolean() }),
+  operator: group({
+    ...component,
+    passSeconds: z.int().min(1).max(3_000),
+    leaderLeaseSeconds: z.int().min(3).max(300),
+  }),
+  webhook: group({
+    ...component,
+    port: port.min(1_024),
+    pool: name.max(63),
+    primaryCni: z.enum(['none', 'calico', 'cilium']),
+    drainSeconds: z.int().min(0).max(300),
+  }),
+  uninstall: group({ hook: z.boolean() }),
+  podDisruptionBudget: group({ enabled: z.boolean() }),
+  networkPolicy: group({ enabled: z.boolean(), apiServerPorts: z.array(port).min(1), extraEgress: objects }),
+  monitoring: group({
+    renderMode: z.enum(['skipIfMissing', 'failIfMissing', 'alwaysRender']),
+    serviceMonitor: group({ enabled: z.boolean(), interval: nonEmpty, labels: strings }),
+    rules: group({ enabled: z.boolean(), labels: strings, runbookUrl: nonEmpty }),
+  }),
+});
+
+/** `values.schema.json` of the chart. */
+export function chartSchema(): unknown {
+  return z.toJSONSchema(chartValues, { target: 'draft-7' });
+}

@@ -1,0 +1,3 @@
+import { chartLife } from '../integration/chart-life.ts';
+
+chartLife(3);

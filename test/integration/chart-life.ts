@@ -1,0 +1,193 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildRootfs, type ImageFolder } from '../../hack/rootfs.ts';
+import { listAddresses } from '../../ledger/find.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { eventually } from '../ground/eventually.ts';
+import { startGround, type Ground } from '../ground/ground.ts';
+import { helmFor, type Helm } from '../ground/helm-cli.ts';
+import { resolveHelm, type HelmMajor } from '../ground/helm.ts';
+import { startKubelet, type Kubelet } from '../ground/kubelet.ts';
+import { logToStderr } from '../ground/run.ts';
+import { aClaim, addressesOf, aPod, shownAllocations, untilReason } from './installed-ground.ts';
+
+/*
+ * The chart as it is, installed by Helm as it is. The Deployments' processes are started from what is stored, by the
+ * kubelet of the ground, from a folder with what the Dockerfile puts into the image.
+ */
+
+const repository = path.join(import.meta.dirname, '..', '..');
+const chart = path.join(repository, 'charts', 'rock-mac');
+const namespace = 'rock-mac';
+const patience = { within: 40_000, every: 150 };
+
+/** The tests of a chart's whole life with one version of Helm, on a ground of their own. Call at the top of a test file. */
+export function chartLife(major: HelmMajor): void {
+  describe(`the chart's life with Helm ${major}`, () => {
+    let ground: Ground;
+    let imageHome: string;
+    let kubelet: Kubelet;
+
+    beforeAll(async () => {
+      imageHome = await mkdtemp(path.join(tmpdir(), 'rock-mac-image-'));
+      let image: ImageFolder;
+      [ground, image] = await Promise.all([
+        startGround({ postgres: { fsync: false } }),
+        buildRootfs(repository, imageHome),
+      ]);
+      const { run, controlPlane } = ground;
+      const imageOf = (name: string) => (name.startsWith('rock-mac:') ? image : undefined);
+      kubelet = await startKubelet({ run, controlPlane, namespace, imageOf });
+      // Everything in it has to fit the strictest profile of Pod Security.
+      await controlPlane.kubectl(['create', 'namespace', namespace]);
+      await controlPlane.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
+    });
+    afterAll(async () => {
+      await ledger.close();
+      await kubelet.close();
+      await ground.close();
+      await rm(imageHome, { recursive: true, force: true });
+    });
+
+    let helm: Helm;
+    let ledger: LedgerPool;
+    /** How the values lead to the ledger: once by a URL, once in parts. */
+    let connection: string[];
+    const kubectl = (...args: string[]) => ground.controlPlane.kubectl(args);
+
+    const upgrade = (...values: string[]) => {
+      const pool = ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00', 'pools[0].last=a4:58:0f:10:00:ff'];
+      const set = [...connection, ...pool, 'webhook.drainSeconds=1', ...values].flatMap((value) => ['--set', value]);
+      const wait = ['--wait', '--timeout', '60s'];
+      return helm(['upgrade', '--install', 'try', chart, '--namespace', namespace, ...wait, ...set]);
+    };
+    const apply = (object: string) =>
+      // Until the operator has recorded what is in use, whoever asks is refused and asks again, as controllers do.
+      eventually(() => ground.controlPlane.kubectl(['apply', '-f', '-'], { input: object }), patience);
+    const macOf = async (pod: string) => (await addressesOf(ground.controlPlane, pod)).map(({ mac }) => mac);
+    const mirrorsOf = async (pod: string) =>
+      (await shownAllocations(ground.controlPlane)).filter(({ spec }) => spec.consumerRef?.name === pod);
+    const webhookConfigurations = () =>
+      kubectl('get', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '-o', 'name');
+    const heldInLedger = async () =>
+      (await listAddresses(ledger, { states: ['active'], order: 'newest', limit: 100 })).map(({ mac }) => mac);
+
+    beforeAll(async () => {
+      helm = helmFor(await resolveHelm(major, logToStderr), ground.controlPlane.kubeconfig);
+      const url = new URL(await ground.postgres.createDatabase('ledger'));
+      const secret = ['-n', namespace, 'create', 'secret', 'generic', 'rock-mac-ledger'];
+      if (major === 3) {
+        await kubectl(...secret, `--from-literal=url=${url.href}`);
+        connection = [];
+      } else {
+        await kubectl(...secret, `--from-literal=user=${url.username}`, `--from-literal=password=${url.password}`);
+        connection = [
+          ...[`host=${url.hostname}`, `port=${url.port}`, `database=${url.pathname.slice(1)}`, 'userKey=user'],
+          'sslMode=disable',
+        ].map((value) => `postgres.external.${value}`);
+      }
+      ledger = openLedger({
+        url: url.href,
+        applicationName: 'test',
+        max: 1,
+        connectTimeoutMs: 5_000,
+        statementTimeoutMs: 10_000,
+      });
+    }, 900_000);
+
+    test('an install runs, and pods and claims get their addresses, also from a pool of the values', async () => {
+      const notes = await upgrade('webhook.replicas=1', 'operator.replicas=1');
+      expect(notes).toContain('WARNING: with one replica');
+      await apply(aPod('first', { networks: 'blue' }));
+      await apply(aClaim('claim', { pool: 'lab' }));
+      const claim = await untilReason(ground.controlPlane, 'claim', 'Allocated');
+      expect(claim.status?.mac).toMatch(/^a4:58:0f:10:/);
+      expect(await macOf('first')).toHaveLength(1);
+      await eventually(async () => {
+        expect(await mirrorsOf('first')).toHaveLength(1);
+      }, patience);
+    });
+
+    test('an upgrade with other values rolls out', async () => {
+      await upgrade('webhook.replicas=2', 'logLevel=debug');
+      const webhooks = kubelet.pods.filter(({ pod }) => pod.metadata.name.startsWith('rock-mac-webhook'));
+      expect(webhooks.filter(({ ready }) => ready)).toHaveLength(2);
+      await apply(aPod('second', { networks: 'blue' }));
+      expect(await macOf('second')).not.toEqual(await macOf('first'));
+    });
+
+    test('the same upgrade twice changes nothing, and the authority of the webhook survives it', async () => {
+      const stored = () =>
+        kubectl(
+          ...['-n', namespace, 'get', 'mutatingwebhookconfiguration,validatingwebhookconfiguration,deployment'],
+          ...[
+            '-o',
+            'jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.generation} {.webhooks}{"\\n"}{end}',
+          ],
+        );
+      const before = await stored();
+      expect(before.match(/"caBundle":"[A-Za-z0-9+/=]{100,}"/g)).toHaveLength(4);
+      await upgrade('webhook.replicas=2', 'logLevel=debug');
+      await upgrade('webhook.replicas=2', 'logLevel=debug');
+      expect(await stored()).toBe(before);
+    });
+
+    test('a rollback runs as before', async () => {
+      await helm(['rollback', 'try', '1', '--namespace', namespace, '--wait', '--timeout', '60s']);
+      const replicas = ['-o', 'jsonpath={.spec.replicas}'];
+      expect(await kubectl('-n', namespace, 'get', 'deployment', 'rock-mac-webhook', ...replicas)).toBe('1');
+      await apply(aPod('third', { networks: 'blue' }));
+      expect(await macOf('third')).toHaveLength(1);
+    });
+
+    test('an uninstall leaves nothing that stands in the way, and keeps claims and data', async () => {
+      await kubectl('create', 'namespace', 'tenant');
+      await kubectl('label', 'namespace', 'tenant', 'mac.rock-os.io/inject=enabled');
+      await ground.controlPlane.kubectl(['-n', 'tenant', 'apply', '-f', '-'], {
+        input: aPod('guest', { networks: 'blue' }),
+      });
+      await eventually(async () => {
+        expect(await kubectl('-n', 'tenant', 'get', 'macallocations', '-o', 'name')).toContain('guest');
+      }, patience);
+      const held = await heldInLedger();
+
+      await helm(['uninstall', 'try', '--namespace', namespace, '--wait']);
+
+      expect(await webhookConfigurations()).toBe('');
+      await ground.controlPlane.kubectl(['apply', '-f', '-'], { input: aPod('unserved') });
+      expect(await macOf('unserved')).toEqual([]);
+      // Nobody takes off finalizers any more: none may be left where others delete things.
+      await kubectl('delete', 'namespace', 'tenant', '--timeout=30s');
+      const left = await shownAllocations(ground.controlPlane);
+      expect(left.filter(({ spec }) => spec.consumerRef !== undefined)).toEqual([]);
+      const claim = left.find(({ metadata }) => metadata.name === 'claim');
+      expect(claim?.status?.mac).toMatch(/^a4:58:0f:10:/);
+      expect(await heldInLedger()).toEqual(held);
+      const rights = await kubectl('get', 'clusterroles,clusterrolebindings', '-o', 'name');
+      expect(rights).not.toContain('rock-mac');
+    });
+
+    test('a new install picks everything up again', async () => {
+      const [first, claimed] = [await macOf('first'), await claimedMac()];
+      await upgrade('webhook.replicas=1', 'operator.replicas=1');
+      await eventually(async () => {
+        const mirrors = await mirrorsOf('first');
+        expect(mirrors.map(({ status }) => status?.mac)).toEqual(first);
+      }, patience);
+      expect(await claimedMac()).toBe(claimed);
+      await apply(aPod('fourth', { networks: 'blue' }));
+      const fourth = await macOf('fourth');
+      await eventually(async () => {
+        expect(await heldInLedger()).toEqual(expect.arrayContaining([...first, ...fourth]));
+      }, patience);
+      expect(new Set([...first, ...fourth])).toHaveProperty('size', 2);
+    });
+
+    async function claimedMac(): Promise<string | undefined> {
+      const all = await shownAllocations(ground.controlPlane);
+      return all.find(({ metadata }) => metadata.name === 'claim')?.status?.mac;
+    }
+  });
+}
