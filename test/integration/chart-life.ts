@@ -112,8 +112,10 @@ export function chartLife(major: HelmMajor): void {
 
     test('an upgrade with other values rolls out', async () => {
       await upgrade('webhook.replicas=2', 'logLevel=debug');
-      const webhooks = kubelet.pods.filter(({ pod }) => pod.metadata.name.startsWith('rock-mac-webhook'));
-      expect(webhooks.filter(({ ready }) => ready)).toHaveLength(2);
+      await eventually(() => {
+        const webhooks = kubelet.pods.filter(({ pod }) => pod.metadata.name.startsWith('rock-mac-webhook'));
+        expect(webhooks.map(({ ready }) => ready)).toEqual([true, true]);
+      }, patience);
       await apply(aPod('second', { networks: 'blue' }));
       expect(await macOf('second')).not.toEqual(await macOf('first'));
     });

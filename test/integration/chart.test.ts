@@ -294,7 +294,7 @@ describe('a value of the chart', () => {
   test('migrates before either program starts', async () => {
     for (const name of ['rock-mac-operator', 'rock-mac-webhook'] as const) {
       const { spec } = await pods(name);
-      expect(spec.initContainers?.map(({ args }) => args)).toEqual([['rock-mac.js', 'migrate']]);
+      expect(spec.initContainers?.map(({ args }) => args)).toEqual([['rock-mac.js', 'migrate', '--no-backup']]);
     }
   });
 
