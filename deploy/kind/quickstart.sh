@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The quickstart on kind: a cluster, the image, Postgres, rock-mac, and the example pod. Run it from anywhere.
-# Where Docker or kind is missing it says so and does nothing.
+# One command for a machine with Docker: a kind cluster, the image, Multus, the chart with its bundled Postgres, and the
+# example pod. Run it from anywhere, and again after a change. Where something is missing it says so and does nothing.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -13,24 +13,41 @@ command -v docker >/dev/null || skip 'docker is not installed (make quickstart n
 docker info >/dev/null 2>&1 || skip 'no Docker engine answers (make quickstart needs none)'
 command -v kind >/dev/null || skip 'kind is not installed: https://kind.sigs.k8s.io/docs/user/quick-start/'
 command -v kubectl >/dev/null || skip 'kubectl is not installed'
+command -v helm >/dev/null || skip 'helm is not installed: https://helm.sh/docs/intro/install/'
 
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
+multus=https://raw.githubusercontent.com/k8snetworkplumbingwg/multus-cni/v4.2.3/deployments/multus-daemonset.yml
+plugins=https://github.com/containernetworking/plugins/releases/download/v1.9.1/cni-plugins-linux
 kubectl=(kubectl --context kind-rock-mac)
 
-kind get clusters | grep -qx rock-mac || kind create cluster --config deploy/kind/cluster.yaml --wait 120s
+kind get clusters | grep -qx rock-mac || kind create cluster --config deploy/kind/cluster.yaml --wait 180s
 docker build --tag "rock-mac:$version" .
 kind load docker-image "rock-mac:$version" --name rock-mac
 
-"${kubectl[@]}" apply --server-side -f crds/
-"${kubectl[@]}" apply --server-side -f deploy/manifests/namespace.yaml
-"${kubectl[@]}" apply --server-side -f deploy/kind/postgres.yaml
-"${kubectl[@]}" -n rock-mac-system rollout status statefulset/rock-mac-postgres --timeout=180s
-"${kubectl[@]}" apply --server-side -f deploy/manifests/rbac.yaml -f deploy/manifests/admission.yaml -f deploy/manifests/workloads.yaml
-"${kubectl[@]}" -n rock-mac-system rollout status deployment/rock-mac-operator deployment/rock-mac-webhook --timeout=180s
+# The nodes of kind do not have the CNI plugin `bridge`, on which the example's network is built.
+for node in $(kind get nodes --name rock-mac); do
+  docker exec "$node" sh -euc \
+    "test -x /opt/cni/bin/bridge || curl -fsSL $plugins-\$(dpkg --print-architecture)-v1.9.1.tgz | tar -xz -C /opt/cni/bin"
+done
+"${kubectl[@]}" apply -f "$multus"
+"${kubectl[@]}" -n kube-system rollout status daemonset/kube-multus-ds --timeout=300s
 
-"${kubectl[@]}" apply -f deploy/examples/pod.yaml
-"${kubectl[@]}" get pod example -o jsonpath='{.metadata.annotations.mac\.rock-os\.io/addresses}{"\n"}'
-sleep 2
+helm upgrade --install rock-mac charts/rock-mac --kube-context kind-rock-mac \
+  --namespace rock-mac-system --create-namespace --set postgres.mode=bundled --wait --timeout 300s
+"${kubectl[@]}" wait --for=create macpool/kubernetes --timeout=120s
+"${kubectl[@]}" wait --for=condition=Ready macpool/kubernetes --timeout=120s
+
+"${kubectl[@]}" apply -f deploy/examples/network.yaml
+"${kubectl[@]}" apply -f deploy/examples/claim.yaml -f deploy/kind/pod.yaml
+"${kubectl[@]}" wait --for=condition=Ready pod/on-blue --timeout=180s
+"${kubectl[@]}" wait --for=condition=Ready macallocation/prod-01 --timeout=60s
+
+# The address in the annotation is the one on the interface.
+told=$("${kubectl[@]}" get pod on-blue -o jsonpath='{.metadata.annotations.mac\.rock-os\.io/addresses}' | grep -o '..:..:..:..:..:..')
+carried=$("${kubectl[@]}" exec on-blue -- cat /sys/class/net/eth1/address)
+echo "told $told, carried $carried"
+[ "$told" = "$carried" ]
+
 "${kubectl[@]}" get macallocations -A -o wide
 "${kubectl[@]}" get macpools
 echo

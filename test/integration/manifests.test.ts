@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { applyManifests, sharedKubectl } from '../ground/testing.ts';
+import { applyManifests, installForeignCrds, sharedKubectl } from '../ground/testing.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
 const run = promisify(execFile);
@@ -14,13 +14,14 @@ function file(...parts: string[]): string {
 describe('what users apply', () => {
   beforeAll(async () => {
     await applyManifests(sharedKubectl(), [file('crds'), file('deploy', 'manifests', 'namespace.yaml')]);
+    await installForeignCrds(sharedKubectl());
   });
 
   test.each([
     file('deploy', 'manifests'),
-    file('deploy', 'kind', 'postgres.yaml'),
-    file('deploy', 'examples', 'pod.yaml'),
-    file('deploy', 'examples', 'claim.yaml'),
+    ...['pod', 'pod-with-claim', 'claim', 'stateful-set', 'network', 'virtual-machine'].map((name) =>
+      file('deploy', 'examples', `${name}.yaml`),
+    ),
   ])('%s is taken by the API server as it is', async (manifest) => {
     const kubectl = sharedKubectl();
     const taken = await kubectl(['apply', '--server-side', '--dry-run=server', '-o', 'name', '-f', manifest]);

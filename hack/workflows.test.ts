@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import packageJson from '../package.json' with { type: 'json' };
+
+const repository = path.join(import.meta.dirname, '..');
+const folder = path.join(repository, '.github', 'workflows');
+const step = z.looseObject({ uses: z.string().optional(), with: z.record(z.string(), z.unknown()).optional() });
+const workflow = z.looseObject({
+  permissions: z.record(z.string(), z.string()),
+  jobs: z.record(z.string(), z.looseObject({ steps: z.array(step) })),
+});
+
+describe.each(readdirSync(folder))('the workflow %s', (file) => {
+  const { permissions, jobs } = workflow.parse(parse(readFileSync(path.join(folder, file), 'utf8')));
+  const steps = Object.values(jobs).flatMap((job) => job.steps);
+
+  test('pins every action by an exact version', () => {
+    for (const { uses } of steps) if (uses !== undefined) expect(uses).toMatch(/@v\d+\.\d+\.\d+$/);
+  });
+
+  test('may only read, unless a job says otherwise', () => {
+    expect(permissions).toEqual({ contents: 'read' });
+  });
+
+  test('uses the Node that the tests run on', () => {
+    const versions = steps.flatMap((each) => each.with?.['node-version'] ?? []);
+    for (const version of versions) expect(version).toBe(packageJson.devDependencies.node);
+  });
+});
+
+test('the chart has the version of the package', () => {
+  const chart = z
+    .looseObject({ version: z.string(), appVersion: z.string() })
+    .parse(parse(readFileSync(path.join(repository, 'charts/rock-mac/Chart.yaml'), 'utf8')));
+  expect([chart.version, chart.appVersion]).toEqual([packageJson.version, packageJson.version]);
+});
