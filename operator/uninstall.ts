@@ -1,8 +1,13 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { OPERATOR_SERVICE_ACCOUNT, RELEASE_FINALIZER, WEBHOOK_CONFIGURATION } from '../api/names.ts';
+import {
+  LEDGER_API_SERVICE,
+  OPERATOR_SERVICE_ACCOUNT,
+  RELEASE_FINALIZER,
+  WEBHOOK_CONFIGURATION,
+} from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { mutatingWebhookConfigurations, validatingWebhookConfigurations } from '../kube/core-resources.ts';
+import { apiServices, mutatingWebhookConfigurations, validatingWebhookConfigurations } from '../kube/core-resources.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { objectMeta, type KubeObject, type ObjectKey } from '../kube/objects.ts';
 import type { Resource } from '../kube/resource.ts';
@@ -46,6 +51,8 @@ export async function prepareUninstall(options: UninstallOptions): Promise<LeftB
   }
   logger.info('nothing is sent to the webhook any more');
   await endDeployment({ namespace, name: OPERATOR_SERVICE_ACCOUNT }, options);
+  // It takes the read API away when it ends in good order; an operator that was killed before has not.
+  await deleteIfThere(apiServices, { name: LEDGER_API_SERVICE }, client);
   logger.info('the operator has ended');
   const { items } = await client.list(macAllocations);
   const mirrors = items.filter(({ spec }) => spec.consumerRef !== undefined);

@@ -31,7 +31,7 @@ const lookEveryMs = 150;
  * deleted, and makes Services answer. So Deployments roll out and Jobs end as in a cluster, and nobody starts rock-mac by
  * hand. Pods stay unbound, since there is no Node object; a deletion is therefore at once, and the process is ended after it.
  *
- * All pods share the machine's network, each with a loopback address of its own. What a network namespace would do, two
+ * All pods share the machine's network, each with a loopback address of its own. What a network namespace would do, three
  * variables do: processes listen on their pod's address instead of on all.
  */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
@@ -56,6 +56,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
         KUBERNETES_SERVICE_PORT: String(controlPlane.port),
         ROCK_MAC_HEALTH_HOST: ip,
         ROCK_MAC_WEBHOOK_HOST: ip,
+        ROCK_MAC_READ_API_HOST: ip,
       },
       imageOf: (name) => required(imageOf(name), name),
       client,

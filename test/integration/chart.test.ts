@@ -92,7 +92,12 @@ describe('the chart', () => {
     ],
     ['the bundled Postgres', ['postgres.mode=bundled', 'postgres.bundled.storageClassName=fast']],
     ['another port and pool', ['webhook.port=9443', 'webhook.pool=development', 'webhook.primaryCni=calico']],
+    [
+      'a primary CNI and a Multus elsewhere',
+      ['webhook.primaryCni=cilium', 'webhook.multusNamespace=openshift-multus', 'webhook.exemptNamespaces={ledger}'],
+    ],
     ['CRDs that come from elsewhere', ['crds.enabled=false']],
+    ['no read API', ['readApi.enabled=false']],
     ['CRDs that go with it', ['crds.keep=false']],
     ['a quiet log and the local twin of the prefix', ['logLevel=warn', 'prefix=a6:58:0f']],
     ['pools of its own', A_POOL],
@@ -138,6 +143,7 @@ describe('the chart', () => {
     ['a key that does not exist, deep inside', ['postgres.external.hots=db'], /hots/],
     ['no replica', ['webhook.replicas=0'], /webhook.*replicas|minimum/s],
     ['a prefix that is none', ['prefix=zz'], /prefix/],
+    ['a CNI that it does not know', ['webhook.primaryCni=flannel'], /primaryCni/],
     ['a log level that does not exist', ['logLevel=loud'], /logLevel/],
     ['a mode of Postgres that does not exist', ['postgres.mode=magic'], /mode/],
     ['a pool without an end', ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00'], /last/],
@@ -168,9 +174,32 @@ describe('the chart', () => {
   });
 
   test('follows the namespace and the port of the release everywhere', async () => {
-    const text = await template(['webhook.port=9443'], 'elsewhere');
+    const text = await template(['webhook.port=9443', 'readApi.port=9444'], 'elsewhere');
     expect(text).not.toContain('rock-mac-system');
     expect(text).not.toContain('10250');
+  });
+
+  test('names the namespaces that are never touched in both entries for workloads, and in no other', async () => {
+    const all = await objects('webhook.exemptNamespaces={ledger,calico-system}');
+    const selecting = z.array(
+      z.object({
+        name: z.string(),
+        namespaceSelector: z
+          .object({ matchExpressions: z.array(z.object({ key: z.string(), values: z.array(z.string()) })) })
+          .optional(),
+      }),
+    );
+    const configuration = all.find(({ kind }) => kind === 'MutatingWebhookConfiguration');
+    const exempt = selecting.parse(configuration?.['webhooks']).map(({ name, namespaceSelector }) => {
+      const byName = namespaceSelector?.matchExpressions.find(({ key }) => key === 'kubernetes.io/metadata.name');
+      return [name, byName?.values];
+    });
+    const never = ['kube-system', 'rock-mac-system', 'ledger', 'calico-system'];
+    expect(exempt).toEqual([
+      ['inject-namespaces.mac.rock-os.io', never],
+      ['inject-objects.mac.rock-os.io', never],
+      ['stamp-requester.mac.rock-os.io', undefined],
+    ]);
   });
 
   test('keeps its CRDs when it is uninstalled, and has no disruption budget for a single replica', async () => {
