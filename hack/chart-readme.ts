@@ -1,4 +1,5 @@
 import { isMap, isScalar, parseDocument, type Pair, type YAMLMap } from 'yaml';
+import { table } from './table.ts';
 
 interface Row {
   readonly key: string;
@@ -14,8 +15,8 @@ export function valuesTable(valuesYaml: string): string {
   const { contents } = parseDocument(valuesYaml);
   if (!isMap(contents)) throw new Error('values.yaml is no map');
   const rows = rowsOf(contents, '');
-  const cells = rows.map(({ key, value, comment }) => `| \`${key}\` | \`${value}\` | ${comment} |`);
-  return ['| value | default | what it is |', '| --- | --- | --- |', ...cells].join('\n');
+  const cells = rows.map(({ key, value, comment }) => [`\`${key}\``, value === '' ? '' : `\`${value}\``, comment]);
+  return table(['value', 'default', 'what it is'], cells);
 }
 
 function rowsOf(map: YAMLMap, prefix: string): Row[] {
@@ -28,7 +29,7 @@ function rowsOf(map: YAMLMap, prefix: string): Row[] {
       const heading = comment === '' ? [] : [{ key, value: '', comment }];
       return [...heading.filter(() => prefix !== ''), ...rowsOf(pair.value, `${key}.`)];
     }
-    return [{ key, value: JSON.stringify(plain(pair)).replaceAll('|', '\\|'), comment }];
+    return [{ key, value: JSON.stringify(plain(pair)), comment }];
   });
 }
 
@@ -41,8 +42,7 @@ function commentOf({ key }: Pair, ofMap: string | null | undefined): string {
   return last
     .split('\n')
     .map((line) => line.trim())
-    .join(' ')
-    .replaceAll('|', '\\|');
+    .join(' ');
 }
 
 function plain({ value }: Pair): unknown {

@@ -1,16 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildRootfs, type ImageFolder } from '../../hack/rootfs.ts';
 import { listAddresses } from '../../ledger/find.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { eventually } from '../ground/eventually.ts';
-import { startGround, type Ground } from '../ground/ground.ts';
+import type { Ground } from '../ground/ground.ts';
 import { helmFor, type Helm } from '../ground/helm-cli.ts';
 import { resolveHelm, type HelmMajor } from '../ground/helm.ts';
-import { startKubelet, type Kubelet } from '../ground/kubelet.ts';
+import type { Kubelet } from '../ground/kubelet.ts';
 import { logToStderr } from '../ground/run.ts';
+import { raiseChartGround, repository, type ChartGround } from './chart-ground.ts';
 import { aClaim, addressesOf, aPod, shownAllocations, untilReason } from './installed-ground.ts';
 
 /*
@@ -18,7 +16,6 @@ import { aClaim, addressesOf, aPod, shownAllocations, untilReason } from './inst
  * kubelet of the ground, from a folder with what the Dockerfile puts into the image.
  */
 
-const repository = path.join(import.meta.dirname, '..', '..');
 const chart = path.join(repository, 'charts', 'rock-mac');
 const namespace = 'rock-mac';
 const patience = { within: 40_000, every: 150 };
@@ -27,28 +24,19 @@ const patience = { within: 40_000, every: 150 };
 export function chartLife(major: HelmMajor): void {
   describe(`the chart's life with Helm ${major}`, () => {
     let ground: Ground;
-    let imageHome: string;
     let kubelet: Kubelet;
+    let chartGround: ChartGround;
 
     beforeAll(async () => {
-      imageHome = await mkdtemp(path.join(tmpdir(), 'rock-mac-image-'));
-      let image: ImageFolder;
-      [ground, image] = await Promise.all([
-        startGround({ postgres: { fsync: false } }),
-        buildRootfs(repository, imageHome),
-      ]);
-      const { run, controlPlane } = ground;
-      const imageOf = (name: string) => (name.startsWith('rock-mac:') ? image : undefined);
-      kubelet = await startKubelet({ run, controlPlane, namespace, imageOf });
+      chartGround = await raiseChartGround(namespace);
+      ({ ground, kubelet } = chartGround);
       // Everything in it has to fit the strictest profile of Pod Security.
-      await controlPlane.kubectl(['create', 'namespace', namespace]);
-      await controlPlane.kubectl(['label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted']);
+      await kubectl('create', 'namespace', namespace);
+      await kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
     });
     afterAll(async () => {
       await ledger.close();
-      await kubelet.close();
-      await ground.close();
-      await rm(imageHome, { recursive: true, force: true });
+      await chartGround.close();
     });
 
     let helm: Helm;

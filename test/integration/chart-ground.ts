@@ -1,0 +1,38 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { buildRootfs, type ImageFolder } from '../../hack/rootfs.ts';
+import { startGround, type Ground } from '../ground/ground.ts';
+import { startKubelet, type Kubelet } from '../ground/kubelet.ts';
+
+export const repository = path.join(import.meta.dirname, '..', '..');
+
+/** A ground on which the chart's pods are run, from a folder with what the Dockerfile puts into the image. */
+export interface ChartGround {
+  readonly ground: Ground;
+  readonly image: ImageFolder;
+  readonly kubelet: Kubelet;
+  close(): Promise<void>;
+}
+
+export async function raiseChartGround(namespace: string): Promise<ChartGround> {
+  const imageHome = await mkdtemp(path.join(tmpdir(), 'rock-mac-image-'));
+  const [ground, image] = await Promise.all([
+    startGround({ postgres: { fsync: false } }),
+    buildRootfs(repository, imageHome),
+  ]);
+  const { run, controlPlane } = ground;
+  // Whatever registry the values name: the image is this one.
+  const imageOf = (name: string) => (/(^|\/)rock-mac:[^/]+$/.test(name) ? image : undefined);
+  const kubelet = await startKubelet({ run, controlPlane, namespace, imageOf });
+  return {
+    ground,
+    image,
+    kubelet,
+    close: async () => {
+      await kubelet.close();
+      await ground.close();
+      await rm(imageHome, { recursive: true, force: true });
+    },
+  };
+}
