@@ -154,7 +154,8 @@ export function chartLife(major: HelmMajor): void {
       expect(left.filter(({ spec }) => spec.consumerRef !== undefined)).toEqual([]);
       const claim = left.find(({ metadata }) => metadata.name === 'claim');
       expect(claim?.status?.mac).toMatch(/^a4:58:0f:10:/);
-      expect(await heldInLedger()).toEqual(held);
+      // What was still waiting to be bound may have been bound meanwhile; nothing may be missing.
+      expect(await heldInLedger()).toEqual(expect.arrayContaining(held));
       const rights = await kubectl('get', 'clusterroles,clusterrolebindings', '-o', 'name');
       expect(rights).not.toContain('rock-mac');
     });
