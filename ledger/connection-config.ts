@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ClientConfig } from 'pg';
+import { parseIntoClientConfig } from 'pg-connection-string';
 import { LedgerError } from './errors.ts';
 import { redactUrls } from './redact.ts';
 
@@ -34,7 +35,8 @@ export function connectionConfig(options: ConnectionOptions): ClientConfig {
   const { url, mode } = splitTlsMode(options);
   const { passwordFile } = options;
   return {
-    connectionString: url,
+    // Not as a connection string: what that says of a password, which is nothing, would win over the file.
+    ...parseIntoClientConfig(url),
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs,
     keepAlive: true,
