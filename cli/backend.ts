@@ -73,7 +73,7 @@ export interface Released {
   readonly kept: readonly { readonly address: Address; readonly why: Error }[];
 }
 
-export const SORT_KEYS = ['newest', 'mac'] as const;
+export const SORT_KEYS = ['newest', 'mac', 'pool', 'device'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
 
 export interface ListQuery {

@@ -19,4 +19,10 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const { run } = await import('./run.ts');
 const name = path.basename(process.argv[1] ?? '').replace(/\.[jt]s$/, '');
-process.exitCode = await run(name, process.argv.slice(2), createTerminal(process.stdout, process.stderr, process.env));
+const exitCode = await run(name, process.argv.slice(2), createTerminal(process.stdout, process.stderr, process.env));
+// Not when everything is closed: a server may hold a connection open for a minute after it has refused a password.
+process.stdout.write('', () => {
+  process.stderr.write('', () => {
+    process.exit(exitCode);
+  });
+});

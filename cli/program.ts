@@ -14,6 +14,7 @@ import { addShow } from './commands/show.ts';
 import { addStats } from './commands/stats.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addCleanup } from './commands/cleanup.ts';
 import { addCluster } from './commands/cluster.ts';
 import { addImport } from './commands/import.ts';
@@ -37,6 +38,7 @@ const COMMANDS: readonly AddCommand[] = [
   addStats,
   addPools,
   addAudit,
+  addCompletion,
 ];
 
 /** On a ledger only; the plugin answers them with a sentence. */

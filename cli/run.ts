@@ -10,13 +10,23 @@ import type { Terminal } from './terminal.ts';
 const MODES: Readonly<Record<string, Mode>> = {
   'rock-mac': ledgerMode,
   'kubectl-rock_mac': clusterMode,
+  'kubectl_complete-rock_mac': clusterMode,
 };
+
+/** kubectl asks this one for what may follow; shells ask `rock-mac __complete`. Both give the words so far. */
+const COMPLETER = 'kubectl_complete-rock_mac';
+const COMPLETE = '__complete';
 
 /** Runs one command line and answers with the exit code. */
 export async function run(programName: string, args: readonly string[], terminal: Terminal): Promise<number> {
   const mode = MODES[programName] ?? ledgerMode;
   const cli: Cli = { mode, terminal };
   const program = createProgram(cli);
+  if (programName === COMPLETER || args[0] === COMPLETE) {
+    const { answerCompletion } = await import('./completion/answer.ts');
+    await answerCompletion(program, programName === COMPLETER ? args : args.slice(1), cli);
+    return EXIT_CODES.ok;
+  }
   if (args.length === 0) {
     program.outputHelp();
     return EXIT_CODES.ok;

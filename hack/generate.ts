@@ -23,7 +23,7 @@ import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
 import { apiReference } from './api-reference.ts';
 import { valuesTable } from './chart-readme.ts';
 import { chartSchema } from './chart-values.ts';
-import { exitCodeTable, programReference } from './cli-page.ts';
+import { exitCodeTable, programReference, WHICH_LEDGER } from './cli-page.ts';
 import { metricsTable } from './metrics-table.ts';
 import { rbacTable } from './rbac-table.ts';
 import {
@@ -186,6 +186,7 @@ ledger directly, \`kubectl rock-mac\` through the Kubernetes API with the rights
 Data goes to stdout, everything for people to stderr. Colours and bars are shown on a terminal only, and colours not where
 \`NO_COLOR\` is set. An address may be written in any usual notation.
 
+${WHICH_LEDGER}
 ## Exit codes
 
 ${exitCodeTable()}

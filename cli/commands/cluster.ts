@@ -11,6 +11,7 @@ const HEADS = ['Name', 'Cluster ID', 'Registered', 'Adopted', 'Last Pass', 'Reti
 export function addCluster(program: Command, { terminal }: Cli): void {
   const group = program
     .command('cluster')
+    .helpCommand(false)
     .summary('see and retire the clusters of the ledger')
     .description('The clusters that take addresses from this ledger.');
   const list = group

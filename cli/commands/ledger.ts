@@ -7,6 +7,7 @@ import { addExamples } from './examples.ts';
 export function addLedger(program: Command, { terminal }: Cli): void {
   const group = program
     .command('ledger')
+    .helpCommand(false)
     .summary('see which ledger is used, and stop the embedded one')
     .description('The ledger that the commands work on.');
   const status = group

@@ -55,7 +55,7 @@ function heldBack(pools: readonly ExpiredInPool[]): UserError {
   const words = pools.map(({ pool, expired, held }) => `${String(expired)} of ${String(held)} in ${pool}`);
   return new UserError(
     `More have expired than is usual at once, so they were left alone: ${words.join(', ')}.`,
-    'Look at them (`rock-mac list --sort-by expires`), then add --approve.',
+    'Look at them (`rock-mac list -o wide`), then add --approve.',
     'conflict',
   );
 }

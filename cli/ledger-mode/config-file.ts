@@ -23,7 +23,7 @@ export async function readConfigFile(named: string | undefined, home = homedir()
   const file = named === undefined ? path.join(home, '.rock', 'mac-dispenser.yaml') : expandHome(named, home);
   const text = await readText(file, named !== undefined);
   if (text === undefined) return undefined;
-  const { parse } = await import('yaml'); // most have no such file
+  const { parse } = await import('../yaml.ts'); // most have no such file
   let raw: unknown;
   try {
     raw = parse(text);

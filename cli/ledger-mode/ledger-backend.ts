@@ -1,13 +1,15 @@
 import type { AddressRow } from '../../ledger/address-row.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import type { LedgerPool } from '../../ledger/connect.ts';
-import { findByDevice, findByMac, listAddresses } from '../../ledger/find.ts';
+import { findByDevice, findByMac } from '../../ledger/find.ts';
 import { poolStats } from '../../ledger/pool-stats.ts';
 import { listPools } from '../../ledger/pools.ts';
+import { suggestTargets } from '../../ledger/suggest.ts';
 import type { Backend } from '../backend.ts';
 import type { Target } from '../target.ts';
 import { toAddress } from './address.ts';
 import { currentUser } from './current-user.ts';
+import { listPage } from './list.ts';
 import { releaseRows } from './release.ts';
 import { renewRows } from './renew.ts';
 import { reserveAddress } from './reserve.ts';
@@ -26,20 +28,23 @@ export function createLedgerBackend(ledger: LedgerPool): Backend {
       return renewRows(ledger, rows, seconds);
     },
     find: async (target) => (await findRows(ledger, target)).map(toAddress),
-    list: async ({ pool, states, device: deviceId, namespace, sortBy, limit }) => {
-      const order = sortBy === 'mac' ? 'address' : 'newest';
-      const rows = await listAddresses(ledger, { pool, states, deviceId, namespace, order, limit });
-      return { items: rows.map(toAddress) };
-    },
+    list: (query) => listPage(ledger, query),
     stats: () => poolStats(ledger),
-    audit: async ({ target, pool, action, since, limit }) => {
-      const of = target?.kind === 'device' ? { deviceId: target.text } : { mac: target?.mac };
-      return listAudit(ledger, { ...of, pool, action, since, limit });
-    },
+    audit: async ({ target, afterId: after, ...query }) => listAudit(ledger, { ...query, after, ...auditOf(target) }),
     pools: () => listPools(ledger),
-    suggest: () => Promise.resolve([]),
+    suggest: async (prefix, limit) => {
+      const { macs, devices } = await suggestTargets(ledger, prefix, limit);
+      return [
+        ...macs.map((text) => ({ text, about: 'address' })),
+        ...devices.map((text) => ({ text, about: 'device' })),
+      ];
+    },
     close: () => ledger.close(),
   };
+}
+
+function auditOf(target: Target | undefined) {
+  return target?.kind === 'device' ? { deviceId: target.text } : { mac: target?.mac };
 }
 
 /** An address, held or not; or what a device holds. */

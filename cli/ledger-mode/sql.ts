@@ -18,6 +18,7 @@ export async function askSql(options: GlobalOptions, statement: string): Promise
     const client = await ledger.pool.connect();
     try {
       await client.query('begin transaction read only');
+      await client.query('set local search_path = "$user", public, rock_mac'); // the old names have no schema
       await becomeAuditor(client);
       const question = { text: statement, values: [], rowMode: 'array' as const, queryMode: 'extended' };
       const { fields, rows } = await client.query<unknown[]>(question);

@@ -35,7 +35,7 @@ async function linesOf(format: Format, report: Report): Promise<readonly string[
     case 'json':
       return [JSON.stringify(report.value, null, 2)];
     case 'yaml': {
-      const { stringify } = await import('yaml'); // slow to load, and asked for rarely
+      const { stringify } = await import('../yaml.ts'); // slow to load, and asked for rarely
       const plain: unknown = JSON.parse(JSON.stringify(report.value));
       return [stringify(plain, { lineWidth: 0 }).trimEnd()];
     }

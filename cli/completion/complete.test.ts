@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { ledgerMode } from '../ledger-mode/mode.ts';
+import { createProgram } from '../program.ts';
+import { createTerminal } from '../terminal.ts';
+import { complete } from './complete.ts';
+
+const sink = { write: () => true };
+const program = createProgram({ mode: ledgerMode, terminal: createTerminal(sink, sink, {}) });
+
+/** The words of a line; what stands behind the last space is being typed. */
+function at(line: string) {
+  const { candidates, ...rest } = complete(program, line.split(' '));
+  return { ...rest, texts: candidates.map(({ text }) => text) };
+}
+
+test.each([
+  ['all', 'allocate'],
+  ['re', 'release', 'renew', 'reserve', 'restore', 'recover'],
+  ['cluster ', 'list', 'retire'],
+  ['allocate --po', '--pool'],
+  ['allocate --led', '--ledger'],
+  ['list -o ', 'table', 'wide', 'json', 'yaml', 'name'],
+  ['list --output y', 'yaml'],
+  ['completion ', 'bash', 'zsh', 'fish'],
+  ['-v --ledger postgresql://db/x sho', 'show'],
+])('%j: %s', (line, ...wanted) => {
+  expect(at(line).texts.toSorted()).toEqual(wanted.toSorted());
+});
+
+test.each([
+  ['allocate -p ', 'pools'],
+  ['allocate --pool dev', 'pools'],
+  ['release ', 'holders'],
+  ['show a4:58', 'holders'],
+  ['release --force vm', 'holders'],
+  ['list --device ', 'holders'],
+  ['reserve --mac a4', 'macs'],
+  ['allocate --type ', undefined],
+  ['release a4:58:0f:01:00:00 ', undefined],
+])('%j is asked of the ledger as %s', (line, live) => {
+  expect(at(line).live).toBe(live);
+});
+
+test('the flags that were typed are passed on, so that the same ledger is asked', () => {
+  expect(at('--ledger postgresql://db/x allocate --config=/etc/rock.yaml -p ').options).toEqual({
+    ledger: 'postgresql://db/x',
+    config: '/etc/rock.yaml',
+  });
+});
+
+test.each(['restore ', 'import ', 'backup /tmp/', '--config '])('%j: a file', (line) => {
+  expect(at(line).files).toBe(true);
+});

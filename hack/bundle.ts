@@ -1,0 +1,48 @@
+import { cp, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { build, type BuildOptions } from 'esbuild';
+
+const ROOT = path.join(import.meta.dirname, '..');
+
+/** The names of the command line: on its own, as a plugin of kubectl, and as what kubectl asks for completions. */
+export const COMMAND_LINES = ['rock-mac', 'kubectl-rock_mac', 'kubectl_complete-rock_mac'] as const;
+
+/** CommonJS packages inside an ES module bundle still ask for `require` and `__dirname`. */
+const BANNER = [
+  "import { createRequire as __createRequire } from 'node:module';",
+  "import { dirname as __pathDirname } from 'node:path';",
+  "import { fileURLToPath as __toPath } from 'node:url';",
+  'const require = __createRequire(import.meta.url);',
+  'const __filename = __toPath(import.meta.url);',
+  'const __dirname = __pathDirname(__filename);',
+].join('\n');
+
+const SHARED = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node22',
+  banner: { js: BANNER },
+  sourcemap: 'linked',
+  logLevel: 'warning',
+} as const satisfies BuildOptions;
+
+/**
+ * Bundles the command line into a folder, with the migrations beside it, which are read as files. It is split where it
+ * imports lazily, so that what a command does not use is not loaded.
+ */
+export async function bundleCommandLine(outdir: string): Promise<void> {
+  const entryPoints = Object.fromEntries(COMMAND_LINES.map((name) => [name, path.join(ROOT, 'cli', 'main.ts')]));
+  await build({ ...SHARED, outdir, entryPoints, splitting: true });
+  await cp(path.join(ROOT, 'ledger', 'migrations'), path.join(outdir, 'migrations'), { recursive: true });
+  await writeFile(path.join(outdir, 'package.json'), '{ "type": "module" }\n');
+}
+
+/** Bundles what runs in a cluster. */
+export async function bundleServers(outdir: string): Promise<void> {
+  const entryPoints = {
+    operator: path.join(ROOT, 'operator', 'main.ts'),
+    webhook: path.join(ROOT, 'webhook', 'main.ts'),
+  };
+  await build({ ...SHARED, outdir, entryPoints });
+}

@@ -1,0 +1,175 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../ground/eventually.ts';
+import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+
+/* The ledger that `rock-mac init` makes under a user's home, and what a machine does to it. One home for all tests. */
+
+let shell: RockMacShell;
+let data: string;
+
+beforeAll(async () => {
+  shell = await openShell();
+  data = path.join(shell.home, '.rock', 'ledger', 'data');
+  const before = await shell.rockMac('allocate');
+  expect(before).toMatchObject({ code: 1, stdout: '' });
+  expect(before.stderr).toMatch(/there is none on this machine\. Run `rock-mac init`/);
+  const { code, stdout, stderr } = await shell.rockMac('init');
+  expect({ code, stdout }).toEqual({ code: 0, stdout: 'Database initialized successfully!\n' });
+  expect(stderr).toContain(`The ledger is in ${path.join(shell.home, '.rock', 'ledger')}`);
+  expect(stderr).toContain('the only authority for its ranges: production (a4:58:0f:00:00:01 to a4:58:0f:00:ff:ff)');
+});
+
+afterAll(async () => {
+  await shell.rockMac('ledger', 'stop');
+  await shell.close();
+});
+
+async function allocate(device = 'vm'): Promise<string> {
+  const { code, stdout, stderr } = await shell.rockMac('allocate', '-d', device, '-o', 'name');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  return stdout.trim();
+}
+
+async function heldMacs(): Promise<string[]> {
+  const { stdout } = await shell.rockMac('list', '-o', 'name', '-l', '1000');
+  return stdout.trim().split('\n');
+}
+
+async function serverPid(): Promise<number> {
+  return Number.parseInt(await readFile(path.join(data, 'postmaster.pid'), 'utf8'), 10);
+}
+
+/** All processes of the server: they work in its data directory. */
+async function serverProcesses(): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const folders = await Promise.all(pids.map((pid) => readlink(`/proc/${String(pid)}/cwd`).catch(() => '')));
+  return pids.filter((_, index) => folders[index] === data);
+}
+
+async function killAll(): Promise<void> {
+  const parent = await serverPid();
+  for (const pid of [parent, ...(await serverProcesses())]) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      continue; // it went with its parent
+    }
+  }
+  await eventually(
+    async () => {
+      if ((await serverProcesses()).length > 0) throw new Error('some still run');
+    },
+    { within: 20_000 },
+  );
+}
+
+test('it listens on a local socket only, that nobody else may use', async () => {
+  await allocate();
+  const settings = await shell.rockMac(
+    'sql',
+    `select current_setting('listen_addresses') as listens, current_setting('unix_socket_permissions') as may`,
+    ...['-o', 'json'],
+  );
+  expect(JSON.parse(settings.stdout)).toEqual([{ listens: '', may: '0700' }]);
+  const { stdout } = await shell.bash(`stat -c %a ${data} ${path.dirname(data)}/run`);
+  expect(stdout).toBe('700\n700\n');
+});
+
+test('making it again changes nothing', async () => {
+  const mac = await allocate('before');
+  expect((await shell.rockMac('init')).code).toBe(0);
+  expect(await heldMacs()).toContain(mac);
+});
+
+test('it says where it is and whether it runs, stops when it is told to, and starts at the next use', async () => {
+  const mac = await allocate('kept');
+  expect((await shell.rockMac('ledger', 'status')).stdout).toMatch(/Server: +runs as process \d+/);
+  expect((await shell.rockMac('ledger', 'stop')).stdout).toBe('The ledger has stopped.\n');
+  expect(await serverProcesses()).toEqual([]);
+  expect((await shell.rockMac('ledger', 'stop')).stdout).toBe('The ledger did not run.\n');
+  expect((await shell.rockMac('ledger', 'status')).stdout).toMatch(/does not run; it starts at the next use/);
+  expect(await heldMacs()).toContain(mac);
+});
+
+test('it survives a kill of its server, though the files of that are still there', async () => {
+  const mac = await allocate('killed');
+  process.kill(await serverPid(), 'SIGKILL');
+  expect(await heldMacs()).toContain(mac);
+});
+
+test('it survives a reboot after which another program has the number of its server', async () => {
+  const mac = await allocate('rebooted');
+  const dead = await serverPid();
+  await killAll();
+  // As Postgres judges them, the other program has to be the same user's.
+  const { uid, gid } = await stat(data);
+  const stranger = spawn('sleep', ['60'], { uid, gid });
+  try {
+    const file = path.join(data, 'postmaster.pid');
+    await writeFile(file, (await readFile(file, 'utf8')).replace(String(dead), String(stranger.pid)));
+    const lock = path.join(path.dirname(data), 'run', '.s.PGSQL.5432.lock');
+    await writeFile(lock, (await readFile(lock, 'utf8')).replace(String(dead), String(stranger.pid)));
+    expect(await heldMacs()).toContain(mac);
+    expect(stranger.exitCode).toBeNull();
+  } finally {
+    stranger.kill('SIGKILL');
+  }
+});
+
+test('of shells that come at once after a boot one starts it, and each gets an address of its own', async () => {
+  await shell.rockMac('ledger', 'stop');
+  const macs = await Promise.all(Array.from({ length: 8 }, (_, index) => allocate(`shell-${String(index)}`)));
+  expect(new Set(macs).size).toBe(8);
+  expect(await heldMacs()).toEqual(expect.arrayContaining(macs));
+});
+
+test('a request key gets the same address, however often it is asked', async () => {
+  const ask = () => shell.rockMac('allocate', '--request-key', 'vm-7-eth0');
+  const [first, second] = [await ask(), await ask()];
+  expect(first.code).toBe(0);
+  expect(second).toEqual(first);
+});
+
+describe('a ledger for a part of a range', () => {
+  test('has that alone, says so, and does not become another', async () => {
+    const other = await openShell();
+    try {
+      const args = ['--pool', 'development', '--range', '01:40:00-01:40:01'];
+      const { code, stderr } = await other.rockMac('init', ...args);
+      expect(code).toBe(0);
+      expect(stderr).toContain('its ranges: development (a4:58:0f:01:40:00 to a4:58:0f:01:40:01).');
+      expect((await other.rockMac('allocate')).stdout).toBe('Allocated MAC: a4:58:0f:01:40:00\n');
+      expect((await other.rockMac('allocate')).stdout).toBe('Allocated MAC: a4:58:0f:01:40:01\n');
+      const full = await other.rockMac('allocate');
+      expect(full.code).toBe(5);
+      expect(full.stderr).toMatch(/^Error: Pool development has no address left/);
+      expect((await other.rockMac('allocate', '-p', 'docker')).stderr).toMatch(/no pool "docker"/);
+      expect((await other.rockMac('init', ...args)).code).toBe(0);
+      const wider = await other.rockMac('init', '--pool', 'development', '--range', '01:40:00-01:4f:ff');
+      expect(wider.code).toBe(4);
+      expect(wider.stderr).toMatch(/already, for a4:58:0f:01:40:00 to a4:58:0f:01:40:01 of pool development/);
+    } finally {
+      await other.rockMac('ledger', 'stop');
+      await other.close();
+    }
+  });
+});
+
+test('what an interrupted init left is finished by the next', async () => {
+  const other = await openShell();
+  try {
+    const ledger = path.join(other.home, '.rock', 'ledger');
+    await mkdir(path.join(ledger, 'data.unfinished'), { recursive: true });
+    await writeFile(path.join(ledger, 'data.unfinished', 'PG_VERSION'), '18\n');
+    await other.bash('chmod 711 ~/.rock/ledger; chmod 755 ~/.rock');
+    expect((await other.rockMac('allocate')).stderr).toMatch(/Run `rock-mac init`/);
+    expect((await other.rockMac('init')).code).toBe(0);
+    expect((await other.rockMac('allocate')).code).toBe(0);
+  } finally {
+    await other.rockMac('ledger', 'stop');
+    await rm(other.home, { recursive: true, force: true });
+  }
+});

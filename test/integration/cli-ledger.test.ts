@@ -1,0 +1,291 @@
+import { spawn } from 'node:child_process';
+import { DatabaseSync } from 'node:sqlite';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { registerCluster } from '../../ledger/clusters.ts';
+import { eventually } from '../ground/eventually.ts';
+import { freshLedger, ledgerOfThisFile } from './ledger-fixture.ts';
+import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+
+/* What the tool before did not have: filters, pages, renewals, the audit, and a ledger's whole life. */
+
+const ledger = ledgerOfThisFile();
+let shell: RockMacShell;
+
+beforeAll(async () => {
+  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
+});
+
+afterAll(async () => {
+  await shell.close();
+});
+
+async function out(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await shell.rockMac(...args);
+  expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
+  return stdout;
+}
+
+const listed = z.object({
+  items: z.array(z.object({ mac: z.string(), pool: z.string() })),
+  next: z.string().optional(),
+});
+const list = async (...args: readonly string[]) => listed.parse(JSON.parse(await out('list', '-o', 'json', ...args)));
+const names = async (...args: readonly string[]) => (await out(...args, '-o', 'name')).trim().split('\n');
+
+describe('list', () => {
+  beforeAll(async () => {
+    for (const device of ['vm-b', 'vm-a', 'vm-c']) await out('allocate', '-p', 'vultr', '-d', device);
+  });
+
+  test('sorts, and goes through pages that share nothing', async () => {
+    const all = await names('list', '-p', 'vultr', '--sort-by', 'mac');
+    expect(all).toEqual(all.toSorted());
+    const first = await list('-p', 'vultr', '--sort-by', 'device', '-l', '2');
+    const second = await list('-p', 'vultr', '--sort-by', 'device', '-l', '2', '--after', first.next ?? 'missing');
+    expect(second.next).toBeUndefined();
+    const [a, b, c] = [...first.items, ...second.items].map(({ mac }) => mac);
+    expect([b, a, c]).toEqual(all); // vm-b came first and vm-a second
+  });
+
+  test('filters by device, by time and by several states', async () => {
+    expect((await list('-d', 'vm-a')).items).toHaveLength(1);
+    expect((await list('-p', 'vultr', '--since', '10m')).items).toHaveLength(3);
+    expect((await list('-p', 'vultr', '--since', '2999-01-01')).items).toEqual([]);
+    await out('reserve', '-p', 'vultr');
+    expect((await list('-p', 'vultr', '-s', 'active,reserved')).items).toHaveLength(4);
+    expect((await list('-p', 'vultr', '-s', 'all', '--owner', 'Pod/shop/web-1')).items).toEqual([]);
+  });
+
+  test('tells on stderr when there is no such pool', async () => {
+    const { code, stdout, stderr } = await shell.rockMac('list', '-p', 'vulrt');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'No allocations found\n' });
+    expect(stderr).toMatch(/no pool vulrt\. Did you mean vultr\?/);
+  });
+});
+
+test('show tells of a device who asked, what comes next and what happened, for people and for programs', async () => {
+  const [mac = ''] = await names('allocate', '-d', 'shown', '-m', '{"rack": "a7"}');
+  const text = await out('show', 'shown');
+  expect(text).toContain(`MAC Address:  ${mac}\n`);
+  expect(text).toContain('Metadata:     {"rack":"a7"}\n');
+  expect(text).toMatch(/Next: {9}it expires in [67]d, at .*, unless it is renewed\n/);
+  expect(text).toMatch(new RegExp(`History, newest first:\n.* allocate ${mac} `));
+  const [item] = z
+    .object({ items: z.array(z.object({ mac: z.string(), history: z.array(z.object({ action: z.string() })) })) })
+    .parse(JSON.parse(await out('show', mac.replaceAll(':', ''), '-o', 'json'))).items;
+  expect(item).toEqual({ mac, history: [{ action: 'allocate' }] });
+  await out('release', mac);
+  expect(await out('show', mac)).toMatch(/Next: {9}others may get it in \d+[dh], at/);
+});
+
+test('renew moves the expiry by the period of the pool, or by another', async () => {
+  const [mac = ''] = await names('allocate', '-p', 'docker', '-d', 'renewed', '--expires-after', '5m');
+  expect(await out('renew', 'renewed')).toMatch(new RegExp(`^Renewed MAC: ${mac} until \\d{4}-`));
+  expect(await out('renew', mac, '--for', '48h')).toMatch(/^Renewed MAC: /);
+  const [row] = await ledger.current.sql(
+    `select round(extract(epoch from expires_at - clock_timestamp()) / 3600)::int as hours from rock_mac.allocations where mac_address = $1`,
+    [mac],
+  );
+  expect(row).toEqual({ hours: 48 });
+  const [production = ''] = await names('allocate', '-p', 'production', '-d', 'for-good');
+  expect(await out('renew', 'for-good')).toBe(`${production} never expires\n`);
+});
+
+describe('audit', () => {
+  test('is asked by address, device, action, user and time', async () => {
+    const [mac = ''] = await names('allocate', '-d', 'audited');
+    await out('release', mac);
+    const actions = (text: string) =>
+      text
+        .trimEnd()
+        .split('\n')
+        .slice(2)
+        .map((line) => line.split(/ +/)[2]);
+    expect(actions(await out('audit', mac))).toEqual(['release', 'allocate']);
+    expect(actions(await out('audit', 'audited', '--action', 'allocate', '--since', '10m'))).toEqual(['allocate']);
+    expect(actions(await out('audit', mac, '--actor', 'somebody else'))).toEqual([]);
+  });
+
+  test('follows what comes, each line once and in its order', async () => {
+    const child = spawn('rock-mac', ['audit', '-p', 'experiment', '--follow', '-o', 'json'], {
+      env: {
+        ...process.env,
+        ROCK_MAC_LEDGER_URL: ledger.current.url,
+        PATH: `${shell.home}/bin:${process.env['PATH'] ?? ''}`,
+      },
+    });
+    try {
+      let text = '';
+      child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      const macs: string[] = [];
+      for (const device of ['one', 'two']) macs.push(...(await names('allocate', '-p', 'experiment', '-d', device)));
+      await eventually(
+        () => {
+          const seen = text.trim().split('\n').filter(Boolean);
+          expect(seen.map((line) => z.object({ mac: z.string() }).parse(JSON.parse(line)).mac)).toEqual(macs);
+        },
+        { within: 30_000 },
+      );
+    } finally {
+      child.kill();
+    }
+  });
+});
+
+test('release leaves alone what a cluster holds, by force too, until the cluster is retired', async () => {
+  const { db, sql } = ledger.current;
+  await registerCluster(db, { clusterId: 'uid-of-staging', name: 'staging' }, 'test');
+  await sql(`update rock_mac.clusters set adopted_at = clock_timestamp()`);
+  await sql(
+    `select rock_mac.allocate('kubernetes', '[{"ord": 0, "key": "claim/x/y", "state": "active", "cluster": "uid-of-staging",
+       "kind": "MacAllocation", "namespace": "shop", "name": "web", "uid": "y", "nic": "claim", "device": "web-1",
+       "requester": "ada", "actor": "test"}]', '1 minute', null)`,
+  );
+  for (const args of [['web-1'], ['--force', 'web-1']]) {
+    const { code, stderr } = await shell.rockMac('release', ...args);
+    expect(code).toBe(4);
+    expect(stderr).toMatch(/held by MacAllocation shop\/web in a cluster.*Delete the MacAllocation there/);
+  }
+  expect(await out('list', '--owner', 'shop/web')).toContain('web-1');
+  expect(await out('cluster', 'list')).toMatch(/^staging +uid-of-staging /m);
+  expect(await out('cluster', 'retire', 'staging')).toMatch(/^Retired: cluster staging .*1 address\(es\) are orphaned/);
+  expect((await shell.rockMac('release', 'web-1')).stderr).toMatch(/is orphaned.*--force/);
+  expect(await out('release', '-f', 'web-1')).toBe('Released 1 MAC address(es)\n');
+});
+
+describe('cleanup', () => {
+  test('gives back what has expired, waits as long as it is told, and not too much at once', async () => {
+    const other = await freshLedger();
+    const shellOfOther = await openShell({ ROCK_MAC_LEDGER_URL: other.url });
+    try {
+      await other.sql(
+        `select rock_mac.allocate('docker', (select jsonb_agg(jsonb_build_object('ord', g, 'key', 'device/' || g, 'ttl', 3600,
+           'state', 'active', 'requester', 't', 'actor', 't')) from generate_series(0, 50) g), '1 minute', null)`,
+      );
+      await other.advance(86_400 * 3);
+      const clean = (...args: readonly string[]) => shellOfOther.rockMac('cleanup', ...args);
+      const held = await clean();
+      expect(held).toMatchObject({ code: 4, stdout: 'Released 0 expired allocation(s)\n' });
+      expect(held.stderr).toMatch(/51 of 51 in docker.*add --approve/);
+      expect((await clean('--approve', '-d', '3')).stdout).toBe('Released 0 expired allocation(s)\n');
+      expect((await clean('--approve', '-d', '2', '--dry-run')).stdout).toBe(
+        'Would release 51 expired allocation(s)\n',
+      );
+      expect((await clean('--approve', '-d', '2')).stdout).toBe('Released 51 expired allocation(s)\n');
+      const [row] = await other.sql(
+        `select count(*)::int as rows, count(mac_address)::int as macs from rock_mac.audit_log where action = 'release'`,
+      );
+      expect(row).toEqual({ rows: 51, macs: 51 });
+    } finally {
+      await shellOfOther.close();
+      await other.close();
+    }
+  });
+});
+
+test('a backup comes back into an empty ledger, which opens when a person approves', async () => {
+  const [mac = ''] = await names('allocate', '-d', 'backed-up');
+  expect(await out('backup', '--dry-run', 'all.backup')).toMatch(
+    /^Would write \d+ address\(es\), .* to all\.backup\n$/,
+  );
+  expect(await out('backup', 'all.backup')).toMatch(/^Wrote \d+ address\(es\)/);
+  const other = await freshLedger();
+  const onOther = async (...args: readonly string[]) => shell.rockMac(...args, '--ledger', other.url);
+  try {
+    expect((await onOther('restore', 'all.backup', '--dry-run')).stdout).toMatch(/^Would restore \d+ address\(es\)/);
+    expect((await onOther('list', '-s', 'all')).stdout).toBe('No allocations found\n');
+    const restored = await onOther('restore', 'all.backup');
+    expect(restored.code).toBe(0);
+    expect(restored.stdout).toMatch(/^Restored \d+ .*\nThe ledger recovers .*rock-mac recover --approve/);
+    expect(restored.stderr).toContain('A backup from before the restore is in');
+    expect((await onOther('show', mac)).stdout).toContain('Device ID:    backed-up');
+    const closed = await onOther('allocate');
+    expect(closed.code).toBe(7);
+    expect(closed.stderr).toMatch(/hands out nothing now.*recover --approve/);
+    expect((await onOther('recover')).stdout).toMatch(/waits for an admin/);
+    expect((await onOther('recover', '--approve')).stdout).toMatch(/^The ledger is open \(incarnation 2\)\.\n$/);
+    expect((await onOther('allocate')).code).toBe(0);
+    expect((await onOther('check')).stdout).toBe('The ledger keeps every rule.\n');
+  } finally {
+    await other.close();
+  }
+});
+
+test('check names what is broken, with its rows, and fails', async () => {
+  const other = await freshLedger();
+  try {
+    await other.sql('alter table rock_mac.audit_log disable trigger all');
+    const { code, stdout, stderr } = await shell.rockMac('check', '--ledger', other.url);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^Broken: guards-in-place \(1 row\(s\)\)\n.*\n {2}\{.*"audit_append_only"/);
+    expect(stderr).toMatch(/^Error: 1 rule\(s\) of the ledger are broken\./);
+  } finally {
+    await other.close();
+  }
+});
+
+test('import takes over the file of the tool before: first in words, then after a backup, and once', async () => {
+  const file = path.join(shell.home, 'mac-dispenser.db');
+  const old = new DatabaseSync(file);
+  old.exec(`create table mac_allocations (id integer primary key, mac_address text unique, pool text, device_id text, device_type text,
+      metadata text, allocated_at text, released_at text, last_seen text, status text);
+    insert into mac_allocations values
+      (1, 'a4:58:0f:02:12:00', 'experiment', 'old-1', 'qemu-vm', '{}', '2024-01-02 03:04:05', null, null, 'active'),
+      (2, 'a4:58:0f:02:12:01', 'experiment', '', 'qemu-vm', '{}', '2024-01-02 03:04:05', '2024-02-02 03:04:05', null, 'released');`);
+  old.close();
+  const first = await shell.rockMac('import', file, '--dry-run');
+  expect(first.stdout).toMatch(/^Would import 2 address\(es\): 1 active, 0 reserved, 1 released, 0 orphaned\n/);
+  expect(await out('show', 'a4:58:0f:02:12:00')).toMatch(/^MAC address not found/);
+  const second = await shell.rockMac('import', file);
+  expect(second.code).toBe(0);
+  expect(second.stdout).toMatch(/^Imported 2 address\(es\): 1 active/);
+  expect(second.stderr).toContain('A backup from before the import is in');
+  expect(await out('show', 'old-1')).toContain('MAC Address:  a4:58:0f:02:12:00\n');
+  expect((await shell.rockMac('import', file)).stdout).toMatch(/^Imported 0 address\(es\)/);
+});
+
+test('sql answers in a table or in JSON', async () => {
+  const question = `select 1 as one, null as none, '{"a": 1}'::jsonb as json`;
+  expect(await out('sql', question)).toBe('one   none   json\n1            {"a":1}\n(1 row(s))\n');
+  expect(JSON.parse(await out('sql', question, '-o', 'json'))).toEqual([{ one: 1, none: null, json: { a: 1 } }]);
+});
+
+test('ledger status names the ledger without its password', async () => {
+  const text = await out('ledger', 'status');
+  expect(text).toMatch(/^Ledger: +postgresql:\/\/.*:\*\*\*@/);
+  expect(text).toMatch(/State: +The ledger is open/);
+  expect((await shell.rockMac('ledger', 'stop')).stderr).toMatch(/no embedded ledger on this machine/);
+});
+
+test('the ledger may be named by the configuration file, its password by a file beside it', async () => {
+  const url = new URL(ledger.current.url);
+  const { password } = url;
+  url.password = '';
+  const { code, stdout } = await shell.bash(`
+    mkdir -p ~/.rock && printf '%s' '${password}' > ~/.rock/password
+    printf 'ledger: {url: "%s", passwordFile: ~/.rock/password}\\n' '${url.href}' > ~/.rock/mac-dispenser.yaml
+    unset ROCK_MAC_LEDGER_URL
+    rock-mac pools -o name`);
+  expect({ code, first: stdout.split('\n')[0] }).toEqual({ code: 0, first: 'production' });
+});
+
+test('bash completes commands, pools, and addresses in spite of their colons', async () => {
+  const [mac = ''] = await names('allocate', '-p', 'production', '-d', 'completed-vm');
+  const typed = mac.slice(0, -1);
+  const script = (line: string) => `
+    source <(rock-mac completion bash)
+    COMP_LINE='${line}'; COMP_POINT=\${#COMP_LINE}; _rock_mac; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const replies = async (line: string) => (await shell.bash(script(line))).stdout.trim().split('\n');
+  expect(await replies('rock-mac alloc')).toEqual(['allocate']);
+  expect(await replies('rock-mac allocate --pool dev')).toEqual(['development']);
+  expect(await replies(`rock-mac show ${typed}`)).toContain(mac.slice(mac.lastIndexOf(':') + 1));
+  expect(await replies('rock-mac release completed-')).toEqual(['completed-vm']);
+});
+
+test('a reader who has seen enough is no failure', async () => {
+  const { code, stdout } = await shell.bash('set -o pipefail; rock-mac --help | head -1');
+  expect(stdout).toBe('Usage: rock-mac [options] [command]\n');
+  expect([0, 141]).toContain(code);
+});

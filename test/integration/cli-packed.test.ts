@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openShell, type ShellOptions } from './rock-mac-shell.ts';
+
+/* What a user gets: the packed tarball, installed by npm into an empty folder, without the repository. */
+
+const REPOSITORY = path.join(import.meta.dirname, '..', '..');
+const TARBALL_OCTETS = 5_000_000;
+
+let folder: string;
+let bin: string;
+
+const run = promisify(execFile);
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-packed-'));
+  await chmod(folder, 0o755);
+  bin = path.join(folder, 'prefix', 'bin');
+  await run('npm', ['pack', '--pack-destination', folder, '--silent'], { cwd: REPOSITORY });
+  const [tarball = 'none'] = (await readdir(folder)).filter((name) => name.endsWith('.tgz'));
+  const { stdout } = await run('tar', ['-tvzf', path.join(folder, tarball)]);
+  const octets = stdout.split('\n').reduce((sum, line) => sum + Number(line.split(/ +/)[2] ?? 0), 0);
+  expect(octets).toBeLessThan(TARBALL_OCTETS); // bundles, and neither sources nor the programs of the cluster
+  await run(
+    'npm',
+    [
+      ...[
+        'install',
+        '--global',
+        '--prefix',
+        path.join(folder, 'prefix'),
+        '--prefer-offline',
+        '--no-audit',
+        '--no-fund',
+      ],
+      ...['--loglevel=error', path.join(folder, tarball)],
+    ],
+    { cwd: folder },
+  );
+  // The Node of this run, where every user may run it.
+  await mkdir(path.join(folder, 'node'));
+  await copyFile(process.execPath, path.join(folder, 'node', 'node'));
+  await chmod(path.join(folder, 'node', 'node'), 0o755);
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+});
+
+const nobody = { uid: 65_534, gid: 65_534 };
+
+/** As root also as an ordinary user, since Postgres runs as somebody else then; an ordinary user has only themselves. */
+const USERS: readonly (readonly [string, ShellOptions])[] =
+  process.getuid?.() === 0
+    ? [
+        ['root', {}],
+        ['an ordinary user', { user: nobody }],
+      ]
+    : [['an ordinary user', {}]];
+
+test.each(USERS)('install, init, allocate, list, release: as %s', async (_, options) => {
+  const shell = await openShell({ PATH: `${bin}:${path.join(folder, 'node')}:/usr/bin:/bin` }, { ...options, bin });
+  try {
+    const { code, stdout, stderr } = await shell.bash(`
+      set -e
+      rock-mac --version
+      rock-mac init 2>/dev/null
+      rock-mac allocate -d my-vm
+      rock-mac list
+      rock-mac release my-vm
+      rock-mac check
+      rock-mac ledger stop`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^\d+\.\d+\.\d+$/);
+    expect(lines.slice(1, 3)).toEqual(['Database initialized successfully!', 'Allocated MAC: a4:58:0f:01:00:00']);
+    expect(lines[5]).toMatch(/^a4:58:0f:01:00:00 {4}development {2}my-vm {16}active {5}\d{4}-/);
+    expect(lines.slice(6)).toEqual([
+      ...['', 'Total: 1 allocation(s)', 'Released 1 MAC address(es)'],
+      ...['The ledger keeps every rule.', 'The ledger has stopped.'],
+    ]);
+  } finally {
+    await shell.rockMac('ledger', 'stop');
+    await shell.close();
+  }
+});
+
+test('the plugin and its completion are installed under the names that kubectl looks for', async () => {
+  const shell = await openShell({ PATH: `${bin}:${path.join(folder, 'node')}:/usr/bin:/bin` }, { bin });
+  try {
+    expect((await shell.bash('kubectl-rock_mac --help')).stdout).toMatch(/^Usage: kubectl rock-mac /);
+    expect((await shell.bash('kubectl_complete-rock_mac alloc')).stdout).toMatch(/^allocate\t.*\n:4\n$/);
+  } finally {
+    await shell.close();
+  }
+});
+
+test('make install brings its own Node and its own Postgres, and all three names', async () => {
+  const prefix = path.join(folder, 'local');
+  await run('make', ['--silent', 'install', `PREFIX=${prefix}`], { cwd: REPOSITORY });
+  const shell = await openShell(
+    { PATH: `${path.join(prefix, 'bin')}:/usr/bin:/bin` },
+    { bin: path.join(prefix, 'bin') },
+  );
+  try {
+    const { code, stdout, stderr } = await shell.bash(`
+      set -e
+      rock-mac init 2>/dev/null
+      rock-mac allocate
+      kubectl-rock_mac --version
+      kubectl_complete-rock_mac rele`);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/\nAllocated MAC: a4:58:0f:01:00:00\n\d+\.\d+\.\d+\nrelease\t.*\n:4\n$/);
+  } finally {
+    await shell.rockMac('ledger', 'stop');
+    await shell.close();
+  }
+});
+
+test('a Node that is too old is told so, where the system has one', async () => {
+  const shell = await openShell({ PATH: `${bin}:/usr/bin:/bin` }, { bin });
+  try {
+    const { stdout } = await shell.bash('node --version');
+    const [, major = '99'] = /^v(\d+)\./.exec(stdout) ?? [];
+    const { stderr } = await shell.bash('rock-mac --version');
+    const tooOld = Number(major) < 22;
+    expect(stderr).toMatch(tooOld ? /^Error: rock-mac needs Node\.js 22\.19 or newer, this is / : /^$|node/);
+  } finally {
+    await shell.close();
+  }
+});

@@ -1,0 +1,94 @@
+import { execFile, type ExecFileOptions } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { bundleCommandLine } from '../../hack/bundle.ts';
+
+/** Below the repository, so that the program finds Postgres where npm has put it. */
+const BUNDLE = path.join(
+  import.meta.dirname,
+  '..',
+  '..',
+  'node_modules',
+  '.cache',
+  `rock-mac-cli-${String(process.pid)}`,
+);
+let bundled: Promise<void> | undefined;
+
+/** The program as users run it, made once for each test file: from its sources it would start four times as slowly. */
+async function bundle(): Promise<void> {
+  process.once('exit', () => {
+    rmSync(BUNDLE, { recursive: true, force: true });
+  });
+  await bundleCommandLine(BUNDLE);
+}
+
+/** How a program ended, and what it wrote. */
+export interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A user's shell with `rock-mac` on its PATH and a home of its own. */
+export interface RockMacShell {
+  readonly home: string;
+  /** Runs `rock-mac` with these arguments. */
+  rockMac(...args: readonly string[]): Promise<Ended>;
+  /** Runs lines in bash. */
+  bash(script: string): Promise<Ended>;
+  close(): Promise<void>;
+}
+
+export interface ShellOptions {
+  /** A folder with the program in it, to stand first on the PATH; a bundle of the sources when not given. */
+  readonly bin?: string;
+  /** As whom to run; as ourselves when not given. */
+  readonly user?: { readonly uid: number; readonly gid: number };
+}
+
+/** `env` stands above everything that the shell would have anyway. */
+export async function openShell(
+  env: Readonly<Record<string, string>> = {},
+  options: ShellOptions = {},
+): Promise<RockMacShell> {
+  const home = await mkdtemp(path.join(tmpdir(), 'rock-mac-home-'));
+  await chmod(home, 0o755); // as root, Postgres runs as somebody else and has to enter
+  const { user } = options;
+  if (user !== undefined) await chown(home, user.uid, user.gid);
+  const bin = options.bin ?? path.join(home, 'bin');
+  if (options.bin === undefined) await writeBin(bin);
+  const environment = {
+    HOME: home,
+    PATH: `${bin}:${process.env['PATH'] ?? ''}`,
+    TZ: 'UTC',
+    LANG: 'C.UTF-8',
+    ...env,
+  };
+  const run = (command: string, args: readonly string[]) =>
+    runToEnd(command, args, { env: environment, cwd: home, ...user });
+  return {
+    home,
+    rockMac: (...args) => run(path.join(bin, 'rock-mac'), args),
+    bash: (script) => run('bash', ['-c', script]),
+    close: () => rm(home, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+async function writeBin(folder: string): Promise<void> {
+  await (bundled ??= bundle());
+  await mkdir(folder);
+  const script = `#!/bin/sh\nexec "${process.execPath}" "${path.join(BUNDLE, 'rock-mac.js')}" "$@"\n`;
+  await writeFile(path.join(folder, 'rock-mac'), script, { mode: 0o755 });
+}
+
+function runToEnd(command: string, args: readonly string[], options: ExecFileOptions): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(command, args, { ...options, encoding: 'utf8' }, (error, stdout, stderr) => {
+      const code = child.exitCode;
+      if (code === null) reject(error ?? new Error(`${command} was killed`));
+      else resolve({ code, stdout, stderr });
+    });
+  });
+}
