@@ -4,6 +4,7 @@ import type { EventRecorder } from '../kube/events.ts';
 import type { Allocator } from '../ledger/allocator.ts';
 import type { LedgerPool } from '../ledger/connect.ts';
 import type { CarrierKind } from './carrier.ts';
+import type { LedgerMemoryStore } from './ledger-memory.ts';
 import type { OperatorMetrics } from './metrics.ts';
 
 /** What every controller is given. Nothing of it is global, so that a test can run several operators in one process. */
@@ -11,6 +12,8 @@ export interface OperatorContext {
   readonly client: KubeClient;
   readonly ledger: LedgerPool;
   readonly allocator: Allocator;
+  /** How far the ledger had come, remembered outside of it. */
+  readonly ledgerMemory: LedgerMemoryStore;
   /** The uid of the kube-system namespace: the name of this cluster in the ledger. */
   readonly clusterId: string;
   /** Every kind of object that can carry an address of ours. */

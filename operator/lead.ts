@@ -7,6 +7,7 @@ import { wakeExpiredClaims } from './expired-claims.ts';
 import { giveBackExpiredLeases } from './expired-leases.ts';
 import { makeFirstContact } from './first-contact.ts';
 import { applyInstalledPools, type InstalledPool } from './installed-pools.ts';
+import { keepLedgerOpen } from './ledger-keeper.ts';
 import { registerPools } from './pool-controller.ts';
 import { publishCounts } from './publish-counts.ts';
 import { publishLedger } from './publish-ledger.ts';
@@ -41,6 +42,8 @@ export async function lead({ context, clusterName, installedPools, signal }: Ter
       () => applyInstalledPools(installedPools, context),
       started,
     );
+    // Before anything is handed out: a ledger that has gone back would hand the same out again.
+    await retryForever('compare the ledger with what is remembered', () => keepLedgerOpen(context), started);
     await retryForever('record the addresses in use', () => makeFirstContact(clusterName, context), started);
   } catch (error) {
     if (signal.aborted) return;

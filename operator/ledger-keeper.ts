@@ -1,6 +1,7 @@
 import { LedgerError } from '../ledger/errors.ts';
 import { listClusters, markAdopted } from '../ledger/clusters.ts';
-import { reasserted, recoverIfNeeded } from '../ledger/recovery.ts';
+import { memoryOf } from '../ledger/memory.ts';
+import { reasserted, recoverIfBehind, recoverIfNeeded } from '../ledger/recovery.ts';
 import type { LedgerState } from '../ledger/state.ts';
 import { assertLive } from './assert-live.ts';
 import type { OperatorContext } from './context.ts';
@@ -13,14 +14,17 @@ export interface LedgerVerdict {
 }
 
 /**
- * Does this cluster's part in opening a ledger that failed over or was restored: starts the recovery, writes down again
- * what every live object carries, and says so. A cluster that an admin went on without is adopted anew. Answers what to
- * show; the ledger being away is an answer too.
+ * Does this cluster's part in opening a ledger that failed over or was restored: starts the recovery, also where only this
+ * cluster remembers that the ledger once knew more; writes down again what every live object carries, and says so. A
+ * cluster that an admin went on without is adopted anew. Answers what to show; the ledger being away is an answer too.
  */
 export async function keepLedgerOpen(context: OperatorContext): Promise<LedgerVerdict> {
-  const { ledger, clusterId, actor, logger } = context;
+  const { ledger, ledgerMemory, clusterId, actor, logger } = context;
   try {
-    const state = await recoverIfNeeded(ledger, actor);
+    const memory = await ledgerMemory.recall();
+    const looking = memory === undefined ? recoverIfNeeded(ledger, actor) : recoverIfBehind(ledger, memory, actor);
+    const state = await looking;
+    await ledgerMemory.remember(memoryOf(state));
     const { incarnation } = state;
     const known = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
     const isCurrent = known?.adoptedAt !== undefined && known.asserted >= incarnation;

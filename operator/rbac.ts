@@ -1,6 +1,7 @@
 import {
   GROUP,
   LEDGER_API_SERVICE,
+  LEDGER_MEMORY,
   OPERATOR_LEASE,
   OPERATOR_SERVICE_ACCOUNT,
   READ_API_SECRET,
@@ -57,6 +58,8 @@ export const operatorNamespaceRules: readonly PolicyRule[] = [
     resourceNames: [OPERATOR_LEASE],
     verbs: ['get', 'update'],
   },
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
+  { apiGroups: [''], resources: ['configmaps'], resourceNames: [LEDGER_MEMORY], verbs: ['get', 'update'] },
   // The read API: its certificates, and whether there is a Service that leads to it.
   { apiGroups: [''], resources: ['services'], resourceNames: [READ_API_SERVICE], verbs: ['get'] },
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },

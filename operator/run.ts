@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { GROUP, OPERATOR_LEASE } from '../api/names.ts';
+import { GROUP, LEDGER_MEMORY, OPERATOR_LEASE } from '../api/names.ts';
 import { createKubeClient } from '../kube/client.ts';
 import { systemClock } from '../kube/clock.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
@@ -15,6 +15,7 @@ import { carrierKinds } from './carrier-kinds.ts';
 import type { OperatorConfig } from './config.ts';
 import { readInstalledPools } from './installed-pools.ts';
 import { lead } from './lead.ts';
+import { createLedgerMemoryStore } from './ledger-memory.ts';
 import { meteredLedger } from './metered-ledger.ts';
 import { createOperatorMetrics } from './metrics.ts';
 import { createReadApiMetrics } from './read-api/metrics.ts';
@@ -83,6 +84,12 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     client,
     ledger,
     allocator,
+    ledgerMemory: createLedgerMemoryStore({
+      client,
+      namespace: config.ROCK_MAC_NAMESPACE,
+      name: LEDGER_MEMORY,
+      logger,
+    }),
     clusterId,
     kinds: carrierKinds(config.ROCK_MAC_PREFIX),
     actor: 'rock-mac-operator',

@@ -1,7 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { allocate } from '../../ledger/allocate.ts';
+import { openLedger } from '../../ledger/connect.ts';
 import { findByMac } from '../../ledger/find.ts';
 import { listPools } from '../../ledger/pools.ts';
+import { approveRecovery } from '../../ledger/recovery.ts';
 import { ledgerState } from '../../ledger/state.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../ground/eventually.ts';
@@ -70,6 +73,69 @@ describe('a ledger', () => {
     await plane.kubectl(['delete', 'pod', 'bearer', '--grace-period=0', '--force']);
     await plane.kubectl(['delete', 'macallocation', 'kept', 'next']);
     await untilNoAllocations(plane);
+  });
+
+  test('that was put back to an older copy in the same server is found out, and hands nothing out twice', async () => {
+    const { plane, ledger, ledgerProxy, ground } = installed();
+    await create(aClaim('old', { pool: 'experiment' }));
+    await untilReason(plane, 'old', 'Allocated');
+    const admin = openLedger({
+      url: ground.postgres.url(),
+      applicationName: 'test',
+      max: 1,
+      connectTimeoutMs: 5_000,
+      statementTimeoutMs: 30_000,
+    });
+    // A copy can be made while nobody is connected.
+    await ledgerProxy.cut();
+    const free = () =>
+      admin.pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = 'rock_mac'`);
+    await eventually(
+      async () => {
+        await free();
+        await admin.pool.query('create database older template rock_mac');
+      },
+      { within: 20_000, every: 200 },
+    );
+    await ledgerProxy.heal();
+
+    await create(aClaim('newer', { pool: 'experiment' }));
+    const newer = (await untilReason(plane, 'newer', 'Allocated')).status?.mac ?? '';
+    const device = { key: 'request/device', pool: 'experiment', state: 'active' as const, reason: 'test' };
+    const request = { ...device, requester: 'test', actor: 'test' };
+    const [given] = await allocate(ledger, 'experiment', [request], { leaseSeconds: 120 });
+    const { incarnation, auditHead } = await ledgerState(ledger);
+    await eventually(
+      async () => {
+        const path = ['-n', 'rock-mac-system', 'get', 'configmap', 'rock-mac-ledger-head'];
+        expect(await plane.kubectl([...path, '-o', 'jsonpath={.data}'])).toContain(`\\"auditHead\\":${auditHead}`);
+      },
+      { within: 20_000, every: 200 },
+    );
+    await ledgerProxy.cut();
+    await admin.pool.query('drop database rock_mac with (force)');
+    await admin.pool.query('alter database older rename to rock_mac');
+    await ledgerProxy.heal();
+
+    await eventually(
+      async () => {
+        const { needsApproval, waitsFor, ...state } = await ledgerState(ledger);
+        expect(state).toMatchObject({ mode: 'recovering', incarnation: incarnation + 1 });
+        expect({ needsApproval, waitsFor }).toEqual({ needsApproval: true, waitsFor: [] });
+      },
+      { within: 40_000, every: 200 },
+    );
+    expect((await untilLedgerShown('Recovering')).message).toContain('rock-mac recover --approve');
+    expect(await findByMac(ledger, mac(newer))).toMatchObject({ state: 'active', owner: { name: 'newer' } });
+    expect(await approveRecovery(ledger)).toBe('open');
+    expect(given).toMatchObject({ outcome: 'allocated' });
+    // Of the device no object of a cluster tells: its address stays out of play.
+    const lost = given?.outcome === 'allocated' ? given.mac : mac('a4:58:0f:02:00:00');
+    expect((await findByMac(ledger, lost))?.state).toBe('orphaned');
+    await untilLedgerShown('Open');
+    await plane.kubectl(['delete', 'macallocation', 'old', 'newer']);
+    await untilNoAllocations(plane);
+    await admin.close();
   });
 
   test('that is closed says on every pool why and what to do, and serves who waited when it opens', async () => {
