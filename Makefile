@@ -40,6 +40,9 @@ bench-webhook: $(INSTALLED) ## measure pod creates with the webhook, with one th
 .PHONY: bench-cli
 bench-cli: build ## measure rock-mac allocate from the shell and back, beside a Node that does nothing
 	@node test/bench/cli.ts
+.PHONY: bench-operator
+bench-operator: build ## measure the operator's start and memory in a large cluster, and write the table into docs/benchmarks.md
+	@node test/bench/operator.ts
 
 .PHONY: lint
 lint: $(INSTALLED) ## look for mistakes, wrong imports between rooms, bad format and dead code

@@ -6,6 +6,7 @@ import type {
   LeaderMetrics,
   ReflectorMetrics,
 } from '../kube/metrics.ts';
+import { measureMemory } from '../kube/process-memory.ts';
 import type { PoolStats } from '../ledger/pool-stats.ts';
 
 /** What the operator counts. Times are seconds, as Prometheus wants them. */
@@ -36,6 +37,7 @@ const POOL_STATES = ['active', 'pending', 'reserved', 'released', 'orphaned', 'f
 export function createOperatorMetrics(): OperatorMetrics {
   const registry = new Registry();
   const registers = [registry];
+  measureMemory(registry);
   const requests = new Counter({
     name: 'rockmac_kube_requests_total',
     help: 'Attempts at requests to the API server, by method, resource and status.',

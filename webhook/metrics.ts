@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { measureMemory } from '../kube/process-memory.ts';
 
 /** What the webhook counts. Times are seconds, as Prometheus wants them. */
 export interface WebhookMetrics {
@@ -10,14 +11,7 @@ export interface WebhookMetrics {
 
 export function createWebhookMetrics(): WebhookMetrics {
   const registry = new Registry();
-  new Gauge({
-    name: 'process_resident_memory_bytes',
-    help: 'Memory of the process.',
-    registers: [registry],
-    collect() {
-      this.set(process.memoryUsage.rss());
-    },
-  });
+  measureMemory(registry);
   return {
     registry,
     reviews: new Counter({

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { pino } from 'pino';
-import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
+import { createKubeClient, type KubeClient } from '../../kube/client.ts';
 import { eventually } from '../ground/eventually.ts';
-import { aPod, installedGroundOfThisFile } from '../integration/installed-ground.ts';
-import { annotatedPods } from '../integration/pod-kind.ts';
+import { installedGroundOfThisFile } from '../integration/installed-ground.ts';
+import { startPodLoad, type Load } from './pod-load.ts';
 
 const installed = installedGroundOfThisFile({ webhooks: 2 });
 const REVIEWS = 'rockmac_admission_reviews_total';
@@ -23,48 +23,8 @@ afterEach(async () => {
   await Promise.all(loads.splice(0).map((load) => load.stop()));
 });
 
-interface Load {
-  /** Resolves when so many more creates have ended. */
-  more(creates: number): Promise<void>;
-  /** Ends it; answers what became of every create. */
-  stop(): Promise<{ readonly macs: readonly string[]; readonly failures: readonly string[] }>;
-}
-
-/** Creates pods without a pause and without a second try, as controllers do. */
 function startLoad(prefix: string): Load {
-  let running = true;
-  const macs: string[] = [];
-  const failures: string[] = [];
-  async function work(worker: number): Promise<void> {
-    for (let count = 0; running; count++) {
-      const name = `${prefix}-${String(worker)}-${String(count)}`;
-      const manifest = JSON.parse(aPod(name, { networks: 'blue' })) as NewObject;
-      try {
-        const pod = await client.create(annotatedPods, manifest, { namespace: 'default', attempts: 1 });
-        const networks = pod.metadata.annotations?.['k8s.v1.cni.cncf.io/networks'] ?? '[]';
-        macs.push((JSON.parse(networks) as { mac: string }[])[0]?.mac ?? 'none');
-      } catch (error) {
-        failures.push(String(error));
-      }
-    }
-  }
-  const workers = Array.from({ length: AT_ONCE }, (_, worker) => work(worker));
-  const load: Load = {
-    more: async (creates) => {
-      const enough = macs.length + failures.length + creates;
-      await eventually(
-        () => {
-          if (macs.length + failures.length < enough) throw new Error(`${String(macs.length)} creates so far`);
-        },
-        { within: 120_000, every: 20 },
-      );
-    },
-    stop: async () => {
-      running = false;
-      await Promise.all(workers);
-      return { macs, failures };
-    },
-  };
+  const load = startPodLoad(client, prefix, AT_ONCE);
   loads.push(load);
   return load;
 }

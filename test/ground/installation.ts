@@ -37,6 +37,8 @@ export interface InstallationOptions {
 export interface Program {
   readonly name: string;
   readonly logFile: string;
+  /** Where a webhook answers reviews. */
+  readonly port: number;
   readonly healthPort: number;
   readonly metricsPort: number;
   /** The value of one sample of its metrics, summed over its labels; 0 where it has none. */
@@ -225,7 +227,7 @@ function createStarter(
       });
       await untilReady(child, name, healthPort);
       const metric = (wanted: string) => readMetric(wanted, { port: metricsPort, token: metricsToken });
-      return { program: { ...programOf(child, name), healthPort, metricsPort, metric }, port };
+      return { program: { ...programOf(child, name), port, healthPort, metricsPort, metric }, port };
     },
     close: async () => {
       await Promise.all(claims.map(({ release }) => release()));

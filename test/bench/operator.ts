@@ -1,0 +1,193 @@
+/*
+ * What it costs the operator to start in a large cluster: its memory, and its time to ready against the bare paged list of
+ * the same objects by the same client. `--quick`: a tenth of the objects, and nothing kept.
+ */
+import { pino } from 'pino';
+import { z } from 'zod';
+import { table } from '../../hack/table.ts';
+import { DEFAULT_PREFIX } from '../../api/default-pools.ts';
+import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
+import type { Resource } from '../../kube/resource.ts';
+import { objectMeta, type KubeObject } from '../../kube/objects.ts';
+import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
+import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
+import { carrierKinds } from '../../operator/carrier-kinds.ts';
+import { macAllocations, macPools } from '../../operator/resources.ts';
+import { eventually } from '../ground/eventually.ts';
+import { startGround } from '../ground/ground.ts';
+import { install, type Program } from '../ground/installation.ts';
+import { installForeignCrds } from '../ground/manifests.ts';
+import { annotatedPods } from '../integration/pod-kind.ts';
+import { median } from './measure.ts';
+import { goalTable, keep, machine, perSecond, type Goal } from './report.ts';
+
+const quick = process.argv.includes('--quick');
+const OBJECTS = quick ? 1_000 : 10_000;
+const ROUNDS = quick ? 2 : 5;
+const AT_ONCE = 32;
+const MIB = 2 ** 20;
+const FIRST = macToNumber(mac('a4:58:0f:05:00:00'));
+
+/** Every kind of which the operator keeps a copy. */
+const KINDS: readonly Resource<KubeObject>[] = [
+  ...carrierKinds(requirePrefix(DEFAULT_PREFIX)).map(({ resource }) => resource),
+  macAllocations,
+  macPools,
+];
+
+function requirePrefix(text: string): MacPrefix {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) throw new Error(`${text} is no prefix`);
+  return prefix;
+}
+
+function addressOf(index: number): string {
+  return numberToMac(FIRST + index);
+}
+
+function aPod(index: number): NewObject {
+  const networks = JSON.stringify([{ name: 'blue', mac: addressOf(index) }]);
+  return {
+    metadata: { name: `pod-${String(index)}`, annotations: { 'k8s.v1.cni.cncf.io/networks': networks } },
+    spec: { containers: [{ name: 'main', image: 'example.invalid/none' }] },
+  };
+}
+
+function aMachine(index: number): NewObject {
+  const interfaces = [{ name: 'blue', bridge: {}, macAddress: addressOf(OBJECTS + index) }];
+  const networks = [{ name: 'blue', multus: { networkName: 'blue' } }];
+  return {
+    metadata: { name: `vm-${String(index)}` },
+    spec: { runStrategy: 'Halted', template: { spec: { domain: { devices: { interfaces } }, networks } } },
+  };
+}
+
+const machines: Resource<KubeObject> = {
+  ...{ group: 'kubevirt.io', version: 'v1', plural: 'virtualmachines', kind: 'VirtualMachine', namespaced: true },
+  schema: z.object({ metadata: objectMeta }),
+};
+
+async function populate(client: KubeClient): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    for (let index = next++; index < OBJECTS; index = next++) {
+      await client.create(annotatedPods, aPod(index), { namespace: 'default' });
+      await client.create(machines, aMachine(index), { namespace: 'default' });
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+/** All pages of everything, one kind after the other, read and parsed and thrown away. */
+async function bareList(client: KubeClient): Promise<{ readonly ms: number; readonly objects: number }> {
+  const started = performance.now();
+  let objects = 0;
+  for (const kind of KINDS) {
+    let rest = '';
+    do {
+      const [group, version] = [kind.group === '' ? 'api' : `apis/${kind.group}`, kind.version];
+      const page = `/${group}/${version}/${kind.plural}?limit=500${rest === '' ? '' : `&continue=${rest}`}`;
+      const answer = (await client.raw('GET', page)) as { items: unknown[]; metadata: { continue?: string } };
+      objects += answer.items.length;
+      rest = encodeURIComponent(answer.metadata.continue ?? '');
+    } while (rest !== '');
+  }
+  return { ms: performance.now() - started, objects };
+}
+
+async function untilItKnows(operator: Program, objects: number, within: number): Promise<void> {
+  await eventually(
+    async () => {
+      const known = await operator.metric('rockmac_reflector_objects');
+      if (known < objects) throw new Error(`it knows ${String(known)} of ${String(objects)} objects`);
+    },
+    { within, every: 50 },
+  );
+}
+
+const memoryOf = async (operator: Program) => (await operator.metric('process_resident_memory_bytes')) / MIB;
+
+/** The most that it takes in the seconds after its start, when it looks at everything that it has read. */
+async function peakOf(operator: Program, seconds: number): Promise<number> {
+  let peak = 0;
+  for (let look = 0; look < seconds * 4; look++) {
+    peak = Math.max(peak, await memoryOf(operator));
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+  return peak;
+}
+
+const started = machine();
+const ground = await startGround();
+try {
+  const url = await ground.postgres.createDatabase('rock_mac');
+  await installForeignCrds(ground.controlPlane.kubectl, ['virtual-machines', 'virtual-machine-instances']);
+  const client = createKubeClient({
+    userAgent: 'bench',
+    kubeconfig: ground.controlPlane.kubeconfig,
+    logger: pino({ enabled: false }),
+    maxConnections: AT_ONCE + 8,
+  });
+  const installation = await install({
+    ...{ ground, ledgerUrl: url, operators: 0, webhooks: 0, programs: 'build' as const },
+    env: { ROCK_MAC_LEADER_LEASE_SECONDS: '3' },
+  });
+  await populate(client);
+
+  // The first contact: everything is adopted and gets its mirror.
+  const firstStart = performance.now();
+  const first = await installation.startOperator();
+  const everything = 4 * OBJECTS + 7;
+  await untilItKnows(first, everything, 900_000);
+  const settled = (performance.now() - firstStart) / 1_000;
+  const afterContact = await memoryOf(first);
+  await first.stop();
+
+  const rounds: { readonly ready: number; readonly bare: number; readonly memory: number; readonly peak: number }[] =
+    [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const bare = await bareList(client);
+    if (bare.objects < everything) throw new Error(`the list has ${String(bare.objects)} objects`);
+    const before = performance.now();
+    const operator = await installation.startOperator();
+    await untilItKnows(operator, everything, 120_000);
+    const ready = performance.now() - before;
+    const peak = await peakOf(operator, quick ? 3 : 15);
+    rounds.push({ ready, bare: bare.ms, memory: await memoryOf(operator), peak });
+    await operator.stop();
+  }
+  const of = (pick: (round: (typeof rounds)[number]) => number) => median(rounds.map(pick));
+  const [ready, bare, memory, peak] = [
+    of((each) => each.ready),
+    of((each) => each.bare),
+    of((each) => each.memory),
+    of((each) => each.peak),
+  ];
+  const ratio = of((each) => each.ready / each.bare);
+
+  const goals: readonly Goal[] = [
+    { goal: 'ready ≤ 3 × the bare paged list', measured: ratio, reached: ratio <= 3 },
+    { goal: 'memory at its most, to 200 MiB: ≤ 1', measured: peak / 200, reached: peak <= 200 },
+  ];
+  const rows = [
+    ['objects read at a start', perSecond(everything)],
+    ['bare paged list of them', `${(bare / 1_000).toFixed(2)} s`],
+    ['start of the process until it knows all', `${(ready / 1_000).toFixed(2)} s`],
+    ['memory a while after the start', `${memory.toFixed(0)} MiB`],
+    ['memory at its most', `${peak.toFixed(0)} MiB`],
+    [`first contact: ${perSecond(2 * OBJECTS)} addresses adopted and mirrored`, `${settled.toFixed(0)} s`],
+    ['memory after the first contact', `${afterContact.toFixed(0)} MiB`],
+  ];
+  const day = new Date().toISOString().slice(0, 10);
+  const text = [
+    `Measured ${day}, ${started}; ${perSecond(OBJECTS)} pods and ${perSecond(OBJECTS)} VMs with an address each; Kubernetes 1.37, PostgreSQL 18, Node ${process.versions.node}.`,
+    table(['the operator', ''], rows),
+    `### Goals of the operator\n\n${goalTable(goals)}`,
+  ].join('\n\n');
+  console.log(text);
+  if (!quick) await keep(new URL('../../docs/benchmarks.md', import.meta.url), text, 'bench-operator');
+  await client.close();
+  await installation.close();
+} finally {
+  await ground.close();
+}

@@ -1,0 +1,119 @@
+import { X509Certificate } from 'node:crypto';
+import { connect } from 'node:tls';
+import { pino } from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { WEBHOOK_SECRET, WEBHOOK_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
+import { isSignedBy, splitBundle } from '../../kube/certificates.ts';
+import { createKubeClient, type KubeClient } from '../../kube/client.ts';
+import { eventually } from '../ground/eventually.ts';
+import { installedGroundOfThisFile } from '../integration/installed-ground.ts';
+import { startPodLoad } from './pod-load.ts';
+
+/*
+ * A whole rotation, as two replicas take it by themselves: a new authority into the bundle, a new leaf, the old authority
+ * out. What takes weeks is told to the Secret as having passed; what takes seconds is waited for.
+ */
+
+const installed = installedGroundOfThisFile({ webhooks: 2 });
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+let client: KubeClient;
+beforeAll(() => {
+  const { kubeconfig } = installed().plane;
+  client = createKubeClient({ userAgent: 'test', kubeconfig, logger: pino({ enabled: false }) });
+});
+afterAll(() => client.close());
+
+const configuration = z.object({
+  webhooks: z.array(z.object({ clientConfig: z.object({ caBundle: z.string() }) })),
+});
+
+/** The authorities that the API server trusts: of every entry the same. */
+async function trusted(): Promise<readonly string[]> {
+  const { kubectl } = installed().plane;
+  const kinds = ['mutatingwebhookconfiguration', 'validatingwebhookconfiguration'];
+  const texts = await Promise.all(kinds.map((kind) => kubectl(['get', kind, WEBHOOK_CONFIGURATION, '-o', 'json'])));
+  const bundles = texts
+    .flatMap((text) => configuration.parse(JSON.parse(text)).webhooks)
+    .map(({ clientConfig }) => clientConfig.caBundle);
+  if (new Set(bundles).size !== 1) throw new Error('the entries trust different authorities');
+  return splitBundle(Buffer.from(bundles[0] ?? '', 'base64').toString());
+}
+
+/** What a replica serves, to somebody who trusts these. Throws where they do not vouch for it. */
+async function servedBy(port: number, authorities: readonly string[]): Promise<string> {
+  const servername = `${WEBHOOK_SERVICE}.${SYSTEM_NAMESPACE}.svc`;
+  return await new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, servername, ca: [...authorities] }, () => {
+      const { raw } = socket.getPeerCertificate();
+      socket.end();
+      resolve(new X509Certificate(raw).toString());
+    });
+    socket.on('error', reject);
+  });
+}
+
+async function servedByAll(authorities: readonly string[]): Promise<readonly string[]> {
+  return await Promise.all(
+    installed()
+      .installation.webhooks.slice(-2)
+      .map(({ port }) => servedBy(port, authorities)),
+  );
+}
+
+async function patchSecret(change: readonly object[]): Promise<void> {
+  const { kubectl } = installed().plane;
+  const args = ['-n', SYSTEM_NAMESPACE, 'patch', 'secret', WEBHOOK_SECRET, '--type=json'];
+  await kubectl([...args, '-p', JSON.stringify(change)]);
+}
+
+/** Lets the newest authority be this old. */
+async function age(ms: number): Promise<void> {
+  const value = Buffer.from(new Date(Date.now() - ms).toISOString()).toString('base64');
+  await patchSecret([{ op: 'replace', path: '/data/ca-added-at', value }]);
+}
+
+const patience = { within: 60_000, every: 250 };
+
+test('a rotation under load with two replicas loses no admission, and nobody ever meets a certificate that they do not trust', async () => {
+  const { installation } = installed();
+  const [before = ''] = await trusted();
+  const load = startPodLoad(client, 'rotating', 4);
+
+  // Whoever lost the key cannot sign any more: the next authority is due. The old one is still trusted.
+  await patchSecret([{ op: 'remove', path: '/data/ca.key' }]);
+  const both = await eventually(async () => {
+    const now = await trusted();
+    expect(now).toHaveLength(2);
+    return now;
+  }, patience);
+  const [after = ''] = both;
+  expect(both[1]?.trim()).toBe(before.trim());
+  for (const leaf of await servedByAll([before])) expect(isSignedBy(leaf, before)).toBe(true);
+
+  // For two minutes the new one is only trusted; the API server has read it by now.
+  await age(3 * MINUTE_MS);
+  await eventually(async () => {
+    for (const leaf of await servedByAll(both)) expect(isSignedBy(leaf, after)).toBe(true);
+  }, patience);
+
+  // A month later all that the old one signed has expired.
+  await age(31 * DAY_MS);
+  await eventually(async () => {
+    expect(await trusted()).toEqual([after]);
+  }, patience);
+  for (const leaf of await servedByAll([after])) expect(isSignedBy(leaf, after)).toBe(true);
+  await expect(servedByAll([before])).rejects.toThrow();
+
+  // Every connection of the API server is made anew.
+  for (const old of [...installation.webhooks]) {
+    await installation.startWebhook();
+    await old.stop();
+  }
+  const { macs, failures } = await load.stop();
+  expect(failures).toEqual([]);
+  expect(macs.length).toBeGreaterThan(100);
+  expect(new Set(macs).size).toBe(macs.length);
+});

@@ -1,0 +1,48 @@
+import type { KubeClient, NewObject } from '../../kube/client.ts';
+import { eventually } from '../ground/eventually.ts';
+import { aPod } from '../integration/installed-ground.ts';
+import { annotatedPods } from '../integration/pod-kind.ts';
+
+export interface Load {
+  /** Resolves when so many more creates have ended. */
+  more(creates: number): Promise<void>;
+  /** Ends it; answers what became of every create. */
+  stop(): Promise<{ readonly macs: readonly string[]; readonly failures: readonly string[] }>;
+}
+
+/** Creates pods without a pause and without a second try, as controllers do. */
+export function startPodLoad(client: KubeClient, prefix: string, atOnce: number): Load {
+  let running = true;
+  const macs: string[] = [];
+  const failures: string[] = [];
+  async function work(worker: number): Promise<void> {
+    for (let count = 0; running; count++) {
+      const name = `${prefix}-${String(worker)}-${String(count)}`;
+      const manifest = JSON.parse(aPod(name, { networks: 'blue' })) as NewObject;
+      try {
+        const pod = await client.create(annotatedPods, manifest, { namespace: 'default', attempts: 1 });
+        const networks = pod.metadata.annotations?.['k8s.v1.cni.cncf.io/networks'] ?? '[]';
+        macs.push((JSON.parse(networks) as { mac: string }[])[0]?.mac ?? 'none');
+      } catch (error) {
+        failures.push(String(error));
+      }
+    }
+  }
+  const workers = Array.from({ length: atOnce }, (_, worker) => work(worker));
+  return {
+    more: async (creates) => {
+      const enough = macs.length + failures.length + creates;
+      await eventually(
+        () => {
+          if (macs.length + failures.length < enough) throw new Error(`${String(macs.length)} creates so far`);
+        },
+        { within: 120_000, every: 20 },
+      );
+    },
+    stop: async () => {
+      running = false;
+      await Promise.all(workers);
+      return { macs, failures };
+    },
+  };
+}
