@@ -120,6 +120,29 @@ describe('the operator killed with SIGKILL', () => {
     await expectNoDoubleAndNoLeak();
   });
 
+  test('after the mirror of a pod was stored and before the ledger bound it: it is bound once, by the next', async () => {
+    const { plane, ledger, installation } = installed();
+    await Promise.all(installation.operators.map((operator) => operator.kill()));
+    await create(aPod('promised', { networks: '[{"name":"blue"}]' }));
+    const [address] = await addressesOf(plane, 'promised');
+    const blocker = await ledger.pool.connect();
+    await blocker.query('begin');
+    await blocker.query('select 1 from rock_mac.addresses for update');
+    const operator = await installation.startOperator();
+    await untilLedger('the mirror', async () => (await shownAllocations(plane)).length === 1);
+    await operator.kill();
+    await blocker.query('rollback');
+    blocker.release();
+    expect((await findByMac(ledger, mac(address?.mac ?? '')))?.state).toBe('pending');
+    await installation.startOperator();
+    await untilLedger(
+      'the binding',
+      async () => (await findByMac(ledger, mac(address?.mac ?? '')))?.state === 'active',
+    );
+    expect((await auditOf(ledger, address?.mac ?? '')).map(({ action }) => action)).toEqual(['allocate', 'bind']);
+    await eventually(() => expectNoDoubleAndNoLeak(), { within: 20_000, every: 200 });
+  });
+
   test('while pods come and go: everything is explained in the end', async () => {
     const { plane, installation } = installed();
     const pods = Array.from({ length: 12 }, (_, index) => `churn-${String(index)}`);

@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { findByMac } from '../../ledger/find.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
+import {
+  addressesOf,
+  aPod,
+  auditOf,
+  installedGroundOfThisFile,
+  shownAllocations,
+  untilNoAllocations,
+} from './installed-ground.ts';
+
+const installed = installedGroundOfThisFile();
+
+async function kubectl(args: readonly string[], input?: string): Promise<string> {
+  return await installed().plane.kubectl(args, input === undefined ? {} : { input });
+}
+
+/** A pod whose address is bound and shown; answers the address. */
+async function aBoundPod(name: string, annotations: Record<string, string> = {}): Promise<string> {
+  await kubectl(['create', '-f', '-'], aPod(name, { networks: 'blue', annotations }));
+  const address = (await addressesOf(installed().plane, name))[0]?.mac ?? '';
+  await eventually(
+    async () => {
+      const shown = (await shownAllocations(installed().plane)).map(({ status }) => status?.mac);
+      if (!shown.includes(address)) throw new Error(`${name} has no mirror yet`);
+    },
+    { within: 20_000, every: 100 },
+  );
+  return address;
+}
+
+async function expectGivenBackOnce(address: string): Promise<void> {
+  expect((await findByMac(installed().ledger, mac(address)))?.state).toBe('released');
+  const actions = (await auditOf(installed().ledger, address)).map(({ action }) => action);
+  expect(actions).toEqual(['allocate', 'bind', 'release']);
+}
+
+describe('a pod gives its address back, once, when it is deleted', () => {
+  test.each([
+    ['in the background', ['--cascade=background']],
+    ['in the foreground, which waits for nothing of ours', ['--cascade=foreground', '--timeout=10s']],
+    ['and its mirror is orphaned by that', ['--cascade=orphan']],
+    ['by force', ['--force', '--grace-period=0']],
+  ])('%s', async (_, how) => {
+    const address = await aBoundPod('leaving');
+    await kubectl(['delete', 'pod', 'leaving', ...how]);
+    await untilNoAllocations(installed().plane);
+    await expectGivenBackOnce(address);
+  });
+
+  test('together with the Deployment that made it', async () => {
+    const pod = JSON.parse(aPod('unnamed', { networks: 'blue' })) as {
+      metadata: { annotations: Record<string, string> };
+      spec: object;
+    };
+    const labels = { app: 'many' };
+    const deployment = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'many' },
+      spec: {
+        replicas: 3,
+        selector: { matchLabels: labels },
+        template: { metadata: { labels, annotations: pod.metadata.annotations }, spec: pod.spec },
+      },
+    };
+    await kubectl(['create', '-f', '-'], JSON.stringify(deployment));
+    const addresses = await eventually(
+      async () => {
+        const shown = (await shownAllocations(installed().plane)).flatMap(({ status }) => status?.mac ?? []);
+        expect(shown).toHaveLength(3);
+        return shown;
+      },
+      { within: 30_000, every: 200 },
+    );
+    await kubectl(['delete', 'deployment', 'many', '--cascade=foreground', '--timeout=30s']);
+    await untilNoAllocations(installed().plane);
+    for (const address of addresses) await expectGivenBackOnce(address);
+  });
+});
+
+test('a pod that comes again under the same name has an address of its own, while the old one is given back', async () => {
+  const before = await aBoundPod('again');
+  await kubectl(['delete', 'pod', 'again', '--force', '--grace-period=0']);
+  const after = await aBoundPod('again');
+  expect(after).not.toBe(before);
+  await eventually(() => expectGivenBackOnce(before), { within: 20_000, every: 100 });
+  expect((await findByMac(installed().ledger, mac(after)))?.state).toBe('active');
+  await kubectl(['delete', 'pod', 'again']);
+  await untilNoAllocations(installed().plane);
+});
