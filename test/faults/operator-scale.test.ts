@@ -106,10 +106,7 @@ describe('I5, I7', () => {
       const space = 'crowd';
       await namespace(space);
       await inParallel(PODS, (index) => createPod(`one-${String(index)}`, space));
-      await until('bound', 400_000, async () => {
-        const active = await listAddresses(installed().ledger, { namespace: space, states: ['active'], limit: 10_000 });
-        return PODS - active.length;
-      });
+      await until('bound', 400_000, async () => PODS - (await held(space, ['active'])));
       await installed().plane.kubectl(['delete', 'namespace', space, '--timeout=180s']);
       await until('released', 400_000, () => held(space));
       expect(await audit(space)).toEqual({
@@ -133,10 +130,7 @@ describe('I5, I7', () => {
           { namespace: space },
         ),
       );
-      await until('allocated', 400_000, async () => {
-        const active = await listAddresses(installed().ledger, { namespace: space, states: ['active'], limit: 10_000 });
-        return CLAIMS - active.length;
-      });
+      await until('allocated', 400_000, async () => CLAIMS - (await held(space, ['active'])));
       await client.raw('DELETE', `/apis/mac.rock-os.io/v1alpha1/namespaces/${space}/macallocations`);
       await until('deleted', 400_000, () => allocations(space));
       expect(await held(space)).toBe(0);
