@@ -212,7 +212,7 @@ function createStarter(
       const child = await ground.run.spawn({
         name,
         command: process.execPath,
-        args: ['--enable-source-maps', path.join(repository, files[kind])],
+        args: [path.join(repository, files[kind])],
         env: {
           ROCK_MAC_LEDGER_URL: ledgerUrl,
           ROCK_MAC_HEALTH_HOST: '127.0.0.1',
