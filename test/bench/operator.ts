@@ -130,7 +130,8 @@ try {
   });
   const installation = await install({
     ...{ ground, ledgerUrl: url, operators: 0, webhooks: 0, programs: 'build' as const },
-    env: { ROCK_MAC_LEADER_LEASE_SECONDS: '3' },
+    // What Node takes by itself for its heap where the container may have 512 MiB, as the manifests say.
+    env: { ROCK_MAC_LEADER_LEASE_SECONDS: '3', NODE_OPTIONS: '--max-old-space-size=256' },
   });
   await populate(client);
 
