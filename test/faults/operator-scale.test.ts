@@ -135,8 +135,8 @@ describe('I5, I7', () => {
       );
       await until('allocated', 400_000, async () => CLAIMS - (await held(space, ['active'])));
       await inParallel(CLAIMS, (index) =>
-      client.delete(macAllocations, { namespace: space, name: `claim-${String(index)}` }),
-    );
+        client.delete(macAllocations, { namespace: space, name: `claim-${String(index)}` }),
+      );
       await until('deleted', 400_000, () => allocations(space));
       expect(await held(space)).toBe(0);
       expect(await audit(space)).toEqual({
