@@ -43,6 +43,7 @@ export async function bundleServers(outdir: string): Promise<void> {
   const entryPoints = {
     operator: path.join(ROOT, 'operator', 'main.ts'),
     webhook: path.join(ROOT, 'webhook', 'main.ts'),
+    uninstall: path.join(ROOT, 'operator', 'uninstall-main.ts'),
   };
   await build({ ...SHARED, outdir, entryPoints });
 }
