@@ -8,6 +8,7 @@ import { createKubeProxy } from './kube-proxy.ts';
 import { podData } from './pod-data.ts';
 import { startPodProcess, type PodProcess } from './pod-process.ts';
 import type { Run } from './run.ts';
+import { requireSandboxes } from './sandbox.ts';
 import { pods, services, type StoredPod } from './stored-pod.ts';
 
 export interface KubeletOptions {
@@ -36,6 +37,7 @@ const lookEveryMs = 150;
  */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { run, controlPlane, namespace, imageOf } = options;
+  await requireSandboxes();
   const client = createKubeClient({ userAgent: 'ground-kubelet', kubeconfig: controlPlane.kubeconfig });
   const data = podData(client, namespace);
   const addresses = await claimServiceRange();

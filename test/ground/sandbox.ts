@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { stat } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 
 /** A file or folder of the machine that a sandboxed process sees somewhere else. */
 export interface Mount {
@@ -31,19 +32,39 @@ export const sandboxPath = '/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/
  * Where we are not root, a user namespace lends the right to mount; the process then keeps our own uid.
  */
 export async function sandboxed(options: SandboxOptions): Promise<{ command: string; args: string[] }> {
-  const isRoot = process.getuid?.() === 0;
   const mounts = [...machineMounts(), ...options.mounts];
   for (const { source, target } of mounts) await makeMountPoint(source, path.join(options.root, target));
   const listed = mounts.flatMap(({ source, target, readOnly }) => [readOnly ? 'ro' : 'rw', source, target]);
   return {
     command: 'unshare',
     args: [
-      ...(isRoot ? [] : ['--user', '--map-root-user']),
-      ...['--mount', '/bin/sh', '-euc', script, 'sandbox'],
-      ...[options.root, isRoot ? options.user : '', options.workingDir],
+      ...namespaces(),
+      ...['/bin/sh', '-euc', script, 'sandbox'],
+      ...[options.root, isRoot() ? options.user : '', options.workingDir],
       ...[...listed, '--', ...options.command],
     ],
   };
+}
+
+/** Throws, with what to do, where the system does not let us make a sandbox: else a test would only see pods that never start. */
+export async function requireSandboxes(): Promise<void> {
+  try {
+    await promisify(execFile)('unshare', [...namespaces(), 'true']);
+  } catch (error) {
+    const next =
+      'Run as root with the capability SYS_ADMIN, or allow user namespaces (kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu).';
+    throw new Error(`This system does not let us make a mount namespace, in which pods are run. ${next}`, {
+      cause: error,
+    });
+  }
+}
+
+function namespaces(): string[] {
+  return isRoot() ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
 }
 
 const script = `

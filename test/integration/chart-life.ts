@@ -22,7 +22,7 @@ const patience = { within: 40_000, every: 150 };
 
 /** The tests of a chart's whole life with one version of Helm, on a ground of their own. Call at the top of a test file. */
 export function chartLife(major: HelmMajor): void {
-  describe(`the chart's life with Helm ${major}`, () => {
+  describe(`the chart's life with Helm ${major}`, { timeout: 150_000 }, () => {
     let ground: Ground;
     let kubelet: Kubelet;
     let chartGround: ChartGround;
@@ -48,7 +48,7 @@ export function chartLife(major: HelmMajor): void {
     const upgrade = (...values: string[]) => {
       const pool = ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00', 'pools[0].last=a4:58:0f:10:00:ff'];
       const set = [...connection, ...pool, 'webhook.drainSeconds=1', ...values].flatMap((value) => ['--set', value]);
-      const wait = ['--wait', '--timeout', '60s'];
+      const wait = ['--wait', '--timeout', '120s'];
       return helm(['upgrade', '--install', 'try', chart, '--namespace', namespace, ...wait, ...set]);
     };
     const apply = (object: string) =>
@@ -125,7 +125,7 @@ export function chartLife(major: HelmMajor): void {
     });
 
     test('a rollback runs as before', async () => {
-      await helm(['rollback', 'try', '1', '--namespace', namespace, '--wait', '--timeout', '60s']);
+      await helm(['rollback', 'try', '1', '--namespace', namespace, '--wait', '--timeout', '120s']);
       const replicas = ['-o', 'jsonpath={.spec.replicas}'];
       expect(await kubectl('-n', namespace, 'get', 'deployment', 'rock-mac-webhook', ...replicas)).toBe('1');
       await apply(aPod('third', { networks: 'blue' }));

@@ -43,21 +43,21 @@ afterAll(async () => {
   await chartGround.close();
 });
 
-test('docs/install.md leads to a pod with addresses', async () => {
+test('docs/install.md leads to a pod with addresses', { timeout: 300_000 }, async () => {
   expect(install.length).toBeGreaterThanOrEqual(4);
   const outputs = [];
   for (const block of install.slice(0, -1)) outputs.push(await shell(block));
   expect(outputs.at(-1)).toMatch(/"mac":"a4:58:0f:05:00:00"/);
 });
 
-test('README.md leads to the first addresses, in the cluster and outside of it', async () => {
+test('README.md leads to the first addresses, in the cluster and outside of it', { timeout: 120_000 }, async () => {
   expect(readme.length).toBeGreaterThanOrEqual(1);
   const outputs = [];
   for (const block of readme) outputs.push(await shell(block));
   expect(outputs.join('\n')).toMatch(/a4:58:0f:01:00:00/);
 });
 
-test('docs/install.md leads out again, and says what stays', async () => {
+test('docs/install.md leads out again, and says what stays', { timeout: 300_000 }, async () => {
   expect(await shell(install.at(-1) ?? '')).toContain('release "rock-mac" uninstalled');
   const left = await shell('kubectl get macallocations -A -o name; kubectl get pods -n rock-mac-system -o name');
   expect(left.trim()).toBe('macallocation.mac.rock-os.io/prod-01');
