@@ -5,7 +5,13 @@ import { isInvalid } from '../kube/errors.ts';
 import type { OperatorContext } from './context.ts';
 import { macPools } from './resources.ts';
 
-const installedPool = macPoolSpec.extend({ name: z.string().min(1) });
+const { reuseDelay, paused } = macPoolSpec.shape;
+const installedPool = macPoolSpec.extend({
+  name: z.string().min(1),
+  // Without their defaults: what the list does not say stays as it is in a MacPool that is there.
+  reuseDelay: reuseDelay.unwrap().optional(),
+  paused: paused.unwrap().optional(),
+});
 export type InstalledPool = z.infer<typeof installedPool>;
 
 /** What an installer wants pools to be: a JSON list, each like the spec of a MacPool with its name. */
