@@ -3,8 +3,8 @@ import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 import type { AddressRow } from '../../ledger/address-row.ts';
 import { findByMac, listAddresses } from '../../ledger/find.ts';
 import { ADDRESS_STATES } from '../../ledger/owner.ts';
+import { ADDRESS_ORDERS, pageMark } from '../../ledger/page-mark.ts';
 import { macToNumber, numberToMac, parseAnyMac, type MacAddress } from '../../mac/mac-address.ts';
-import { badContinue } from './continue-token.ts';
 import { macOf, momentOf, valueOf, valuesOf } from './selected-values.ts';
 import { ago, type TableColumn } from './table.ts';
 import { pageOf, type ViewResource } from './view-resource.ts';
@@ -12,11 +12,22 @@ import { pageOf, type ViewResource } from './view-resource.ts';
 /** Addresses that were ever handed out, by their MAC. */
 export const addresses: ViewResource<LedgerAddress> = {
   fields: [
-    ...['metadata.name', 'pool', 'state', 'device.id'],
-    ...['owner.clusterId', 'owner.kind', 'owner.namespace', 'changedSince'],
+    ...[
+      'metadata.name',
+      'pool',
+      'state',
+      'device.id',
+      'owner.clusterId',
+      'owner.kind',
+      'owner.namespace',
+      'owner.name',
+    ],
+    ...['allocatedSince', 'changedSince'],
   ],
+  orders: ADDRESS_ORDERS,
   columns,
-  list: async (db, { terms, limit, after, newest }) => {
+  list: async (db, { terms, limit, after, ...question }) => {
+    const order = ADDRESS_ORDERS.find((each) => each === question.order) ?? 'address';
     const named = macOf(terms, 'metadata.name');
     const filter = {
       pool: valueOf(terms, 'pool'),
@@ -25,19 +36,20 @@ export const addresses: ViewResource<LedgerAddress> = {
       clusterId: valueOf(terms, 'owner.clusterId'),
       kind: valueOf(terms, 'owner.kind'),
       namespace: valueOf(terms, 'owner.namespace'),
+      name: valueOf(terms, 'owner.name'),
+      allocatedSince: momentOf(terms, 'allocatedSince'),
       changedSince: momentOf(terms, 'changedSince'),
     };
+    const shown = { show, endAt: (row: AddressRow) => pageMark(order, row) };
     if (named !== undefined) {
       const rows = await listAddresses(db, { ...filter, after: justBefore(named), limit: 1 });
-      return pageOf(rows.filter((row) => row.mac === named).map(show), limit);
+      return pageOf(
+        rows.filter((row) => row.mac === named),
+        limit,
+        shown,
+      );
     }
-    const rows = await listAddresses(db, {
-      ...filter,
-      order: newest ? 'newest' : 'address',
-      after: after === undefined ? undefined : macBehind(after),
-      limit: limit + 1,
-    });
-    return pageOf(rows.map(show), limit);
+    return pageOf(await listAddresses(db, { ...filter, order, after, limit: limit + 1 }), limit, shown);
   },
   get: async (db, name) => {
     const address = parseAnyMac(name);
@@ -49,12 +61,6 @@ export const addresses: ViewResource<LedgerAddress> = {
 function justBefore(address: MacAddress): MacAddress | undefined {
   const number = macToNumber(address);
   return number === 0 ? undefined : numberToMac(number - 1);
-}
-
-function macBehind(after: string): MacAddress {
-  const address = parseAnyMac(after);
-  if (address === undefined) throw badContinue();
-  return address;
 }
 
 /** Not the holder key: it is what a release is asked with. */

@@ -84,12 +84,9 @@ async function list<T extends Named>(
   { query, accept }: Asked,
   { ledger, now }: Answering,
 ): Promise<unknown> {
-  const question = parseListQuestion(query, resource.fields);
-  const { items, more } = await resource.list(ledger, question);
-  const last = items.at(-1);
-  // The newest come in one page: its end is no place in the order of names.
-  const goesOn = more && !question.newest && last !== undefined;
-  const metadata = goesOn ? { continue: writeContinue(last.metadata.name) } : {};
+  const question = parseListQuestion(query, resource);
+  const { items, end } = await resource.list(ledger, question);
+  const metadata = end === undefined ? {} : { continue: writeContinue(end) };
   if (wantsTable(accept)) {
     return tableOf(items, resource.columns(now()), metadata, query.get('includeObject') ?? '');
   }

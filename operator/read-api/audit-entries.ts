@@ -2,15 +2,21 @@ import type { LedgerAuditEntry } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 import { listAudit, type AuditEntry } from '../../ledger/audit.ts';
 import { badContinue } from './continue-token.ts';
-import { macOf, momentOf, valueOf } from './selected-values.ts';
+import { countOf, macOf, momentOf, valueOf } from './selected-values.ts';
 import type { TableColumn } from './table.ts';
 import { pageOf, type ViewResource } from './view-resource.ts';
 
-/** The audit, newest first; the name of an entry is its number. */
+/**
+ * The audit, newest first; the name of an entry is its number. With `afterId` what came behind that entry, oldest first, so
+ * that the audit can be followed.
+ */
 export const auditEntries: ViewResource<LedgerAuditEntry> = {
-  fields: ['mac', 'pool', 'action', 'deviceId', 'clusterId', 'since'],
+  fields: ['mac', 'pool', 'action', 'deviceId', 'clusterId', 'actor', 'since', 'afterId'],
+  orders: ['newest'],
   columns,
   list: async (db, { terms, limit, after }) => {
+    const end = after === undefined ? undefined : entryBehind(after);
+    const afterId = countOf(terms, 'afterId');
     const entries = await listAudit(db, {
       mac: macOf(terms, 'mac'),
       pool: valueOf(terms, 'pool'),
@@ -18,10 +24,11 @@ export const auditEntries: ViewResource<LedgerAuditEntry> = {
       deviceId: valueOf(terms, 'deviceId'),
       clusterId: valueOf(terms, 'clusterId'),
       since: momentOf(terms, 'since'),
-      before: after === undefined ? undefined : entryBehind(after),
+      actor: valueOf(terms, 'actor'),
+      ...(afterId === undefined ? { before: end } : { after: end ?? afterId }),
       limit: limit + 1,
     });
-    return pageOf(entries.map(show), limit);
+    return pageOf(entries, limit, { show, endAt: ({ id }) => String(id) });
   },
   get: async (db, name) => {
     const id = idOf(name);

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { parseJson } from '../../kube/errors.ts';
 import { badRequest, type Problem } from './problem.ts';
 
-const token = z.object({ v: z.literal(1), after: z.string().min(1).max(64) });
+const token = z.object({ v: z.literal(1), after: z.string().min(1).max(1_100) });
 
-/** Where the next page begins: behind this name. It never becomes too old, since pages are of their own moment. */
+/** Where the next page begins: behind this mark. It never becomes too old, since pages are of their own moment. */
 export function writeContinue(after: string): string {
   return Buffer.from(JSON.stringify({ v: 1, after })).toString('base64url');
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseFieldSelector } from './field-selector.ts';
-import { macOf, momentOf, valueOf, valuesOf } from './selected-values.ts';
+import { countOf, macOf, momentOf, valueOf, valuesOf } from './selected-values.ts';
 
 const FIELDS = ['pool', 'state', 'device.id', 'mac', 'since'];
 const parse = (text: string) => parseFieldSelector(text, FIELDS);
@@ -44,6 +44,11 @@ test('of a few values a selector leaves those that it allows', () => {
   expect(valuesOf(parse('state!=released,state!=pending'), 'state', all)).toEqual(['active']);
   expect(valuesOf(parse('state=active,state=pending'), 'state', all)).toEqual([]);
   expect(() => valuesOf(parse('state=lost'), 'state', all)).toThrow(/"lost" is no state: use one of active/);
+});
+
+test('a count is a whole number', () => {
+  expect(countOf(parse('pool=12'), 'pool')).toBe(12);
+  expect(() => countOf(parse('pool=-1'), 'pool')).toThrow(/whole number/);
 });
 
 test('an address is read in any notation, a moment in that of Kubernetes', () => {

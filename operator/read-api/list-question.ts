@@ -6,10 +6,10 @@ import { badRequest } from './problem.ts';
 export interface ListQuestion {
   readonly terms: readonly FieldTerm[];
   readonly limit: number;
-  /** The name that the page before ended with. */
+  /** Where the page before ended. */
   readonly after: string | undefined;
-  /** The newest first, in one page: what people look at. Otherwise in the order of names, which can be paged. */
-  readonly newest: boolean;
+  /** One of the orders of the resource; its first one when the query names none. */
+  readonly order: string;
 }
 
 /** As kubectl asks for. */
@@ -18,24 +18,30 @@ const DEFAULT_LIMIT = 500;
 /** The most that one answer holds; who asks for more gets so many and a continue token. */
 const MAX_LIMIT = 5_000;
 
+/** What can be asked of a resource. */
+export interface Listed {
+  /** The fields that a selector may name. */
+  readonly fields: readonly string[];
+  /** The orders of its lists, that of every list that names none first. */
+  readonly orders: readonly string[];
+}
+
 /**
  * Reads the query of a list.
  *
  * @throws Problem (400) for what is malformed, and for what this API does not know and would otherwise pass over silently
  */
-export function parseListQuestion(query: URLSearchParams, fields: readonly string[]): ListQuestion {
+export function parseListQuestion(query: URLSearchParams, resource: Listed): ListQuestion {
   if (isSet(query.get('labelSelector'))) throw badRequest('there are no labels here: use a field selector');
-  const order = query.get('order') ?? '';
-  if (order !== '' && order !== 'newest') throw badRequest('order can be newest, or absent for the order of names');
+  const { fields, orders } = resource;
+  const order = query.get('order') ?? orders[0] ?? '';
+  if (!orders.includes(order)) throw badRequest(`order can be one of ${orders.join(', ')}`);
   const cursor = query.get('continue') ?? '';
-  const newest = order === 'newest';
-  if (newest && cursor !== '')
-    throw badRequest('the newest can be listed in one page only: leave out order or continue');
   return {
     terms: parseFieldSelector(query.get('fieldSelector') ?? '', fields),
     limit: parseLimit(query.get('limit') ?? ''),
     after: cursor === '' ? undefined : readContinue(cursor),
-    newest,
+    order,
   };
 }
 

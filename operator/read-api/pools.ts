@@ -8,13 +8,14 @@ import { pageOf, type ViewResource } from './view-resource.ts';
 /** The pools of the ledger, by name. There are few, so that a page is cut from all of them. */
 export const pools: ViewResource<LedgerPool> = {
   fields: ['metadata.name'],
+  orders: ['name'],
   columns,
   list: async (db, { terms, limit, after }) => {
     const name = valueOf(terms, 'metadata.name');
     const shown = (await poolStats(db))
       .filter(({ pool }) => (name === undefined || pool === name) && (after === undefined || pool > after))
       .sort((a, b) => (a.pool < b.pool ? -1 : 1));
-    return pageOf(shown.map(show), limit);
+    return pageOf(shown, limit, { show, endAt: ({ pool }) => pool });
   },
   get: async (db, name) => {
     const found = (await poolStats(db)).find(({ pool }) => pool === name);

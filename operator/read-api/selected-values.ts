@@ -45,3 +45,10 @@ export function momentOf(terms: readonly FieldTerm[], field: string): Date | und
   }
   return moment;
 }
+
+export function countOf(terms: readonly FieldTerm[], field: string): number | undefined {
+  const text = valueOf(terms, field);
+  if (text === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(text)) throw badRequest(`${field} must be a whole number, not ${JSON.stringify(text)}`);
+  return Number(text);
+}

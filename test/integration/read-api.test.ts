@@ -128,6 +128,20 @@ describe('an auditor with kubectl', () => {
     expect(new Set(names).size).toBe(DEVICES);
   });
 
+  test('pages through addresses in the order of their allocation, and follows the audit', async () => {
+    const { items, metadata } = await raw(auditor, 'addresses?limit=400&order=newest&fieldSelector=pool%3Ddocker');
+    const rest = await raw(
+      auditor,
+      `addresses?limit=400&order=newest&fieldSelector=pool%3Ddocker&continue=${metadata.continue ?? ''}`,
+    );
+    expect(rest.metadata.continue).toBeUndefined();
+    expect(new Set([...items, ...rest.items].map((item) => item.metadata.name)).size).toBe(DEVICES);
+    const [newest] = (await raw(auditor, 'auditentries?limit=1')).items;
+    const id = Number(newest?.metadata.name);
+    const behind = await raw(auditor, `auditentries?fieldSelector=afterId%3D${String(id - 3)}`);
+    expect(behind.items.map((item) => Number(item.metadata.name))).toEqual([id - 2, id - 1, id]);
+  });
+
   test('sees the pools with their counts', async () => {
     const table = await auditor(['get', `pools.${GROUP}`, 'docker']);
     expect(table).toMatch(/^NAME +FIRST +LAST +ACTIVE +RESERVED +FREE +USED\n/);
