@@ -7,7 +7,7 @@ import type { OperatorContext } from './context.ts';
 import { listLiveObjects } from './live-objects.ts';
 import { isMirror } from './mirror.ts';
 import { liveKey } from './relation.ts';
-import { macAllocations, type MacAllocation } from './resources.ts';
+import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
 
 /** Rows of one call. */
 const AT_ONCE = 500;

@@ -9,7 +9,7 @@ import { judgeAutoRelease, type AutoReleaseVerdict } from './auto-release-policy
 import type { OperatorContext } from './context.ts';
 import { setPoolCondition } from './pool-condition.ts';
 import { readIfThere } from './read-live.ts';
-import { macAllocations, macPools, type MacPool } from './resources.ts';
+import { macAllocations, macPools, type MacPool } from '../kube/mac-resources.ts';
 
 /** Addresses looked at in one pass. What is over this waits for the next. */
 const AT_ONCE = 10_000;

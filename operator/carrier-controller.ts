@@ -11,7 +11,7 @@ import type { OperatorContext } from './context.ts';
 import { mirrorName, newMirror, type MirrorSubject } from './mirror.ts';
 import { boundStatus } from './mirror-status.ts';
 import { liveKey, relationOf, type LiveAddress } from './relation.ts';
-import { macAllocations, type MacAllocation } from './resources.ts';
+import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
 import { writeStatus } from './write-allocation.ts';
 
 /** What a reconcile of a carrier needs beside the object. */

@@ -22,7 +22,7 @@ import type { OperatorContext } from './context.ts';
 import { readIfThere } from './read-live.ts';
 import { recordReady } from './record-ready.ts';
 import { releaseHolder } from './release-holder.ts';
-import { macAllocations, type MacAllocation } from './resources.ts';
+import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
 import { dropFinalizer, writeStatus } from './write-allocation.ts';
 
 /** How soon a claim is looked at again whose consumer holds up its end. Its going is news too; this is the second way. */

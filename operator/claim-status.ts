@@ -3,7 +3,7 @@ import type { ConsumerRef, MacAllocationStatus, ReadyReason } from '../api/mac-a
 import { setCondition, toTime } from '../kube/conditions.ts';
 import type { Condition } from '../kube/objects.ts';
 import type { AllocationOutcome } from '../ledger/allocate.ts';
-import type { MacAllocation } from './resources.ts';
+import type { MacAllocation } from '../kube/mac-resources.ts';
 
 /** What a claim's Ready condition says, and when to look again by ourselves. */
 export interface Verdict {

@@ -7,7 +7,7 @@ import type { MacAddress } from '../mac/mac-address.ts';
 import { consumerRefOf, type Carrier, type CarrierKind } from './carrier.ts';
 import type { OperatorContext } from './context.ts';
 import type { LiveAddress } from './relation.ts';
-import type { MacAllocation } from './resources.ts';
+import type { MacAllocation } from '../kube/mac-resources.ts';
 import { writeStatus } from './write-allocation.ts';
 
 /** An address that something carries which is not its owner. */

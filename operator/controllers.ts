@@ -12,7 +12,7 @@ import { isMirror } from './mirror.ts';
 import { reconcileMirror, type Mirrored } from './mirror-controller.ts';
 import { runPass } from './pass.ts';
 import { reconcilePool } from './pool-controller.ts';
-import { macAllocations, macPools, type MacAllocation, type MacPool } from './resources.ts';
+import { macAllocations, macPools, type MacAllocation, type MacPool } from '../kube/mac-resources.ts';
 
 /** Reconciles at a time; most of each is waiting for the API server or the ledger. */
 const CONCURRENCY = 8;

@@ -11,7 +11,7 @@ import type { CarrierKind } from './carrier.ts';
 import type { OperatorContext } from './context.ts';
 import { readIfThere } from './read-live.ts';
 import { releaseHolder } from './release-holder.ts';
-import { macAllocations, type MacAllocation } from './resources.ts';
+import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
 import { dropFinalizer } from './write-allocation.ts';
 
 /** The address that a mirror shows, and on whose behalf it is carried. */

@@ -3,7 +3,7 @@ import type { MacAllocationStatus } from '../api/mac-allocation.ts';
 import { setCondition, toTime } from '../kube/conditions.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
 import type { OperatorContext } from './context.ts';
-import type { MacAllocation } from './resources.ts';
+import type { MacAllocation } from '../kube/mac-resources.ts';
 
 interface BoundAddress {
   readonly mac: MacAddress;

@@ -4,7 +4,7 @@ import { LABELS, RELEASE_FINALIZER } from '../api/names.ts';
 import type { NewObject } from '../kube/client.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
 import { consumerRefOf, type Carrier, type CarrierKind } from './carrier.ts';
-import type { MacAllocation } from './resources.ts';
+import type { MacAllocation } from '../kube/mac-resources.ts';
 
 /** What a mirror shows: one address on one interface of one object. */
 export interface MirrorSubject {

@@ -12,7 +12,7 @@ import type { OperatorContext } from './context.ts';
 import { listLiveObjects, type LiveObject } from './live-objects.ts';
 import { isMirror } from './mirror.ts';
 import { relationOf } from './relation.ts';
-import { macAllocations, type MacAllocation, type MacPool } from './resources.ts';
+import { macAllocations, type MacAllocation, type MacPool } from '../kube/mac-resources.ts';
 
 /** What a pass needs beside the context: the copies that the controllers keep, and a way to have one look again. */
 export interface PassWorld {

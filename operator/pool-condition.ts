@@ -2,7 +2,7 @@ import { setCondition, type NewCondition } from '../kube/conditions.ts';
 import { isConflict } from '../kube/errors.ts';
 import type { OperatorContext } from './context.ts';
 import { readIfThere } from './read-live.ts';
-import { macPools } from './resources.ts';
+import { macPools } from '../kube/mac-resources.ts';
 
 /** Several chores set conditions on one MacPool; each sets its own on what is stored at that moment. */
 const TRIES = 5;

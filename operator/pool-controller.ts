@@ -20,7 +20,7 @@ import {
 import { isLedgerError } from '../ledger/errors.ts';
 import { parseMac, type MacRefusal } from '../mac/mac-address.ts';
 import type { OperatorContext } from './context.ts';
-import { macPools, type MacPool } from './resources.ts';
+import { macPools, type MacPool } from '../kube/mac-resources.ts';
 
 /**
  * Shows every pool of the ledger as a MacPool. The seven defaults come with the ledger, so that this is also how they get

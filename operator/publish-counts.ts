@@ -3,7 +3,7 @@ import type { MacPoolStatus } from '../api/mac-pool.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { poolStats, type PoolStats } from '../ledger/pool-stats.ts';
 import type { OperatorContext } from './context.ts';
-import { macPools, type MacPool } from './resources.ts';
+import { macPools, type MacPool } from '../kube/mac-resources.ts';
 
 /**
  * Writes the ledger's counts into the status of every MacPool, where they changed. Counting reads every row of the

@@ -2,7 +2,7 @@ import { findCondition } from '../kube/conditions.ts';
 import type { OperatorContext } from './context.ts';
 import { keepLedgerOpen } from './ledger-keeper.ts';
 import { setPoolCondition } from './pool-condition.ts';
-import type { MacPool } from './resources.ts';
+import type { MacPool } from '../kube/mac-resources.ts';
 
 const LEDGER_OPEN = 'LedgerOpen';
 

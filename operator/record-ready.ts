@@ -2,7 +2,7 @@ import { GROUP, VERSION } from '../api/names.ts';
 import { findCondition } from '../kube/conditions.ts';
 import type { Verdict } from './claim-status.ts';
 import type { OperatorContext } from './context.ts';
-import type { MacAllocation } from './resources.ts';
+import type { MacAllocation } from '../kube/mac-resources.ts';
 
 /** Tells the owner of a claim, and the metrics, when the reason of its Ready condition has changed. */
 export function recordReady(

@@ -3,7 +3,7 @@ import { RELEASE_FINALIZER } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { removeFinalizer } from '../kube/json-patch.ts';
-import { macAllocations, type MacAllocation } from './resources.ts';
+import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
 
 /** Writes the status of exactly the object that was judged: a conflict means that it changed, and is judged again. */
 export async function writeStatus(

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { MacAllocationSpec, MacAllocationStatus } from '../api/mac-allocation.ts';
 import type { MacPoolSpec, MacPoolStatus } from '../api/mac-pool.ts';
 import { GROUP, VERSION } from '../api/names.ts';
-import { objectMeta } from '../kube/objects.ts';
-import type { Resource } from '../kube/resource.ts';
+import { objectMeta } from './objects.ts';
+import type { Resource } from './resource.ts';
 
 /*
  * Our own kinds. The API server has checked every field by the very types that the CRDs are generated from. A second,
