@@ -42,6 +42,11 @@ export class UserError extends Error {
   }
 }
 
+/** A command ends well before it printed its result: a dry run has said what would be done. */
+export class Done extends Error {
+  override readonly name = 'Done';
+}
+
 /** Ledger errors that are neither of the user's making nor of their rights, so the same call may work later. */
 const UNAVAILABLE: readonly LedgerErrorCode[] = [
   'LEDGER_UNAVAILABLE',

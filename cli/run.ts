@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import type { Cli, Mode } from './cli.ts';
 import { clusterMode } from './cluster-mode/mode.ts';
-import { EXIT_CODES, explain } from './errors.ts';
+import { Done, EXIT_CODES, explain } from './errors.ts';
 import { ledgerMode } from './ledger-mode/mode.ts';
 import { createProgram } from './program.ts';
 import type { Terminal } from './terminal.ts';
@@ -37,6 +37,10 @@ export async function run(programName: string, args: readonly string[], terminal
   } catch (error) {
     // Commander has printed its own by now. What it calls a success is --help and --version.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
+    if (error instanceof Done) {
+      terminal.tell(error.message);
+      return EXIT_CODES.ok;
+    }
     const { text, exitCode } = explain(error, program.opts<{ verbose?: boolean }>().verbose === true);
     terminal.tell(`Error: ${text}`);
     return exitCode;

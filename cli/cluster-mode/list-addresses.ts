@@ -1,0 +1,88 @@
+import { macAllocations } from '../../kube/mac-resources.ts';
+import { ADDRESS_STATES } from '../../ledger/owner.ts';
+import type { Address, ListQuery, Page } from '../backend.ts';
+import { ADDRESSES, type LedgerReader } from './ledger-reader.ts';
+import type { Scope } from './scope.ts';
+import { addressOfAllocation, addressOfLedger } from './shown-address.ts';
+
+/** The most that one page of the read API holds. */
+const LARGEST_PAGE = 5_000;
+
+/** From the ledger: devices, other clusters and what was released too. A namespace that was named restricts it. */
+export async function listFromLedger(query: ListQuery, reader: LedgerReader, scope: Scope): Promise<Page<Address>> {
+  const { pool, device, since, states, sortBy, limit } = query;
+  const owner = ownerOf(query.owner);
+  const namespace = query.namespace ?? owner.namespace ?? (scope.named ? scope.namespace : undefined);
+  const items: Address[] = [];
+  let after = query.after;
+  // A request for more than a page holds is answered by several.
+  do {
+    const page = await reader.list(ADDRESSES, {
+      fields: {
+        pool,
+        'device.id': device,
+        'owner.namespace': namespace,
+        'owner.kind': owner.kind,
+        'owner.name': owner.name,
+        allocatedSince: since?.toISOString(),
+      },
+      terms: states === undefined ? [] : notIn(states),
+      order: sortBy === 'mac' ? 'address' : sortBy,
+      limit: Math.min(limit - items.length, LARGEST_PAGE),
+      after,
+    });
+    items.push(...page.items.map(addressOfLedger));
+    after = page.next;
+  } while (after !== undefined && items.length < limit);
+  return { items, next: after };
+}
+
+/** A selector can only take away. */
+function notIn(states: readonly string[]): string[] {
+  return ADDRESS_STATES.filter((state) => !states.includes(state)).map((state) => `state!=${state}`);
+}
+
+/** What the MacAllocations show that the user may see. */
+export async function listFromObjects(query: ListQuery, scope: Scope): Promise<Page<Address>> {
+  const { client, namespace, allNamespaces } = scope;
+  const { items } = await client.list(macAllocations, allNamespaces ? {} : { namespace: query.namespace ?? namespace });
+  const found = items.flatMap((each) => addressOfAllocation(each) ?? []).filter((address) => matches(address, query));
+  return { items: found.sort(ORDERS[query.sortBy] ?? byMac).slice(0, query.limit) };
+}
+
+export function matches(address: Address, query: ListQuery): boolean {
+  const { pool, device, namespace, since, states } = query;
+  const owner = ownerOf(query.owner);
+  const wanted: [unknown, unknown][] = [
+    [pool, address.pool],
+    [device, address.device?.id],
+    [namespace ?? owner.namespace, address.owner?.namespace],
+    [owner.kind, address.owner?.kind],
+    [owner.name, address.owner?.name],
+  ];
+  return (
+    wanted.every(([want, is]) => want === undefined || want === is) &&
+    (states === undefined || states.includes(address.state)) &&
+    (since === undefined || (address.allocatedAt !== undefined && address.allocatedAt >= since))
+  );
+}
+
+type Compare = (a: Address, b: Address) => number;
+const byMac: Compare = (a, b) => (a.mac < b.mac ? -1 : 1);
+const byText =
+  (text: (address: Address) => string): Compare =>
+  (a, b) =>
+    text(a).localeCompare(text(b)) || byMac(a, b);
+
+const ORDERS: Readonly<Record<string, Compare>> = {
+  mac: byMac,
+  newest: (a, b) => (b.allocatedAt?.getTime() ?? 0) - (a.allocatedAt?.getTime() ?? 0) || byMac(b, a),
+  pool: byText(({ pool }) => pool),
+  device: byText(({ device }) => device?.id ?? '\uffff'),
+};
+
+/** `kind/namespace/name`, `namespace/name` or `name`. */
+function ownerOf(text: string | undefined): { kind?: string; namespace?: string; name?: string } {
+  const [name, namespace, kind] = text?.split('/').reverse() ?? [];
+  return { ...(name && { name }), ...(namespace && { namespace }), ...(kind && { kind }) };
+}

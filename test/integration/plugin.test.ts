@@ -1,0 +1,327 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { findByMac } from '../../ledger/find.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { eventually } from '../ground/eventually.ts';
+import { addressesOf, aPod, installedGroundOfThisFile, untilNoAllocations } from './installed-ground.ts';
+import { openPluginShell, type Ended, type PluginShell } from './plugin-shell.ts';
+
+/*
+ * `kubectl rock-mac` as people and scripts call it, by kubectl, against everything real. dev may use the pool development
+ * only, ada may read the whole ledger, eve may nothing.
+ */
+
+const installed = installedGroundOfThisFile();
+const MAC = /a4:58:0f:01:[0-9a-f]{2}:[0-9a-f]{2}/;
+const NOTE =
+  /^Note: without the ledger's read API \(.*\) only MacAllocations of namespace default and MacPools are shown\.\n$/;
+
+let shell: PluginShell;
+let dev = '';
+let ada = '';
+let eve = '';
+let admin = '';
+
+beforeAll(async () => {
+  const { plane } = installed();
+  shell = await openPluginShell(plane.binaries.kubectl);
+  dev = await plane.userKubeconfig('dev');
+  ada = await plane.userKubeconfig('ada');
+  eve = await plane.userKubeconfig('eve');
+  admin = plane.kubeconfig;
+  const rules = [
+    { apiGroups: ['mac.rock-os.io'], resources: ['macallocations'], verbs: ['*'] },
+    { apiGroups: ['mac.rock-os.io'], resources: ['macpools'], resourceNames: ['development'], verbs: ['use'] },
+  ];
+  const metadata = { name: 'dev' };
+  const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata, rules };
+  await plane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(role) });
+  await plane.kubectl(['create', 'rolebinding', 'dev', '--clusterrole=dev', '--user=dev']);
+  await plane.kubectl(['create', 'clusterrolebinding', 'ada', '--clusterrole=rock-mac-auditor', '--user=ada']);
+  await eventually(() => plane.kubectl(['get', 'pools.ledger.mac.rock-os.io']), { within: 60_000 });
+  // RBAC and the policy are read by watch: they count a moment later.
+  await eventually(
+    async () => {
+      const tried = await shell.rockMac(dev, 'allocate', '--dry-run');
+      if (tried.code !== 0) throw new Error(tried.stderr);
+    },
+    { within: 60_000, every: 500 },
+  );
+}, 180_000);
+
+afterAll(async () => {
+  await shell.close();
+});
+
+/** What stood on stdout of a command that went well, with nothing on stderr. */
+async function out(kubeconfig: string, ...args: readonly string[]): Promise<string> {
+  const ended = await shell.rockMac(kubeconfig, ...args);
+  expect({ args, code: ended.code, stderr: ended.stderr }).toEqual({ args, code: 0, stderr: '' });
+  return ended.stdout;
+}
+
+async function refused(kubeconfig: string, ...args: readonly string[]): Promise<Ended> {
+  const ended = await shell.rockMac(kubeconfig, ...args);
+  expect(ended.stdout).toBe('');
+  expect(ended.stderr).toMatch(/^Error: /m);
+  return ended;
+}
+
+describe('scripts of the tool before', () => {
+  test('the address is what awk finds, and a trap gives it back', async () => {
+    const { code, stdout, stderr } = await shell.bash(
+      dev,
+      `set -e
+      MAC=$(kubectl rock-mac allocate --pool development --device "vm-$(date +%s)" | awk '/Allocated MAC:/ {print $3}')
+      trap "kubectl rock-mac release $MAC" EXIT
+      echo "using $MAC"`,
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^using a4:58:0f:01:\S+\nReleased 1 MAC address\(es\)\n$/);
+    await untilNoAllocations(installed().plane);
+  });
+
+  test('what is not there is no error, in the same words', async () => {
+    const released = await shell.rockMac(dev, 'release', 'nobody');
+    expect(released).toMatchObject({ code: 0, stdout: 'No active allocations found for: nobody\n' });
+    const shown = await shell.rockMac(ada, 'show', 'a4:58:0f:01:77:77');
+    expect(shown).toMatchObject({ code: 0, stdout: 'MAC address not found: a4:58:0f:01:77:77\n' });
+  });
+
+  test('the commands that need a ledger say where they work', async () => {
+    for (const command of ['init', 'backup', 'sql', 'cleanup', 'check', 'import', 'restore', 'migrate']) {
+      const { code, stderr } = await refused(dev, command);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/works on the ledger itself, not through a cluster\. Run `rock-mac/);
+    }
+  });
+});
+
+describe('a claim of the plugin', () => {
+  test('expires with its pool, names its device, can be renewed, and is released by device', async () => {
+    const { plane } = installed();
+    const allocated = await out(dev, 'allocate', '-d', 'my-vm', '-m', '{"rack": "a7", "slot": 3}');
+    const [address = ''] = MAC.exec(allocated) ?? [];
+    expect(allocated).toBe(`Allocated MAC: ${address}\n`);
+    const path = '{.items[0].spec.expiresAfter} {.items[0].spec.device.id} {.items[0].spec.attributes}';
+    const spec = await plane.kubectl(['get', 'macallocations', '-o', `jsonpath=${path}`]);
+    expect(spec).toBe('7d my-vm {"rack":"a7","slot":"3"}');
+    expect(await out(dev, 'renew', 'my-vm')).toMatch(new RegExp(`^Renewed MAC: ${address} until \\d{4}-`));
+    expect(await out(dev, 'release', 'my-vm')).toBe('Released 1 MAC address(es)\n');
+    expect((await findByMac(installed().ledger, mac(address)))?.state).toBe('released');
+  });
+
+  test('is asked for again by its request key', async () => {
+    const [first, second] = [
+      await out(dev, 'allocate', '--request-key', 'eth0', '-o', 'name'),
+      await out(dev, 'allocate', '--request-key', 'eth0', '-o', 'name'),
+    ];
+    expect(second).toBe(first);
+    expect(first).toMatch(/^a4:58:0f:01:\S+\n$/);
+    const other = await refused(admin, 'allocate', '-p', 'docker', '--request-key', 'eth0');
+    expect(other).toMatchObject({ code: 4 });
+    expect(await out(dev, 'release', first.trim())).toBe('Released 1 MAC address(es)\n');
+  });
+
+  test('that is reserved needs force to be released', async () => {
+    const wanted = 'a4:58:0f:ff:00:42';
+    expect(await out(admin, 'reserve', '-m', wanted.toUpperCase(), '-d', 'gateway')).toBe(`Reserved MAC: ${wanted}\n`);
+    expect((await findByMac(installed().ledger, mac(wanted)))?.state).toBe('reserved');
+    expect(await refused(admin, 'release', wanted)).toMatchObject({ code: 4 });
+    const other = await refused(admin, 'reserve', '-p', 'production', '-m', wanted);
+    expect(other.stderr).toMatch(/is in pool reserved, not in production/);
+    expect(await out(admin, 'release', '--force', wanted)).toBe('Released 1 MAC address(es)\n');
+    expect((await findByMac(installed().ledger, mac(wanted)))?.state).toBe('released');
+  });
+
+  test('is only tried by a dry run', async () => {
+    const { code, stdout, stderr } = await shell.rockMac(dev, 'allocate', '--dry-run', '-d', 'x');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toMatch(/would be made in namespace default, from pool development \(server dry run\)/);
+    await untilNoAllocations(installed().plane);
+  });
+
+  test("does not release a pod's address, and says whose it is", async () => {
+    const { plane } = installed();
+    await plane.kubectl(['apply', '-f', '-'], { input: aPod('box') });
+    const address = (await addressesOf(plane, 'box'))[0]?.mac ?? '';
+    await eventually(async () => {
+      const { code, stderr } = await shell.rockMac(dev, 'release', address);
+      expect(stderr).toContain(`${address} is held by pod default/box, so it was not released. Delete the pod`);
+      expect(code).toBe(4);
+    });
+    await plane.kubectl(['delete', 'pod', 'box', '--force', '--grace-period=0']);
+    await untilNoAllocations(plane);
+  });
+});
+
+describe('what is shown', () => {
+  let address = '';
+  beforeAll(async () => {
+    address = (await out(dev, 'allocate', '-d', 'shown', '-o', 'name')).trim();
+  });
+  afterAll(async () => {
+    await out(dev, 'release', 'shown');
+  });
+
+  test('to an auditor: the whole ledger, with history', async () => {
+    expect(await out(ada, 'list')).toMatch(
+      new RegExp(
+        `^MAC Address +Pool .*\n-{80}\n(.*\n)*${address} +development +shown +active .*\n(.*\n)*\nTotal: \\d+ alloc`,
+      ),
+    );
+    const shown = await out(ada, 'show', address);
+    expect(shown).toMatch(/^MAC Address: {2}a4.*\nPool: {9}development\nStatus: {7}active\nDevice ID: {4}shown\n/);
+    expect(shown).toMatch(/History, newest first:\n.*allocate/);
+    expect(await out(ada, 'audit', address)).toMatch(/allocate +a4:58:0f:01:\S+ dev /);
+    expect(await out(ada, 'audit', '--actor', 'nobody', '-o', 'name')).toBe('');
+    expect(await out(ada, 'list', '-o', 'name', '--status', 'all', '--sort-by', 'mac')).toContain(`${address}\n`);
+    expect(await out(ada, 'list', '-n', 'kube-system')).toBe('No allocations found\n');
+    expect(await out(ada, 'stats')).toMatch(
+      /^Pool +Description +Active .*\n-{80}\n(.*\n)*development +Development VMs +1 /,
+    );
+  });
+
+  test('to everybody else: what the objects show, and stderr says so', async () => {
+    const listed = await shell.rockMac(dev, 'list', '-d', 'shown', '-o', 'name');
+    expect(listed).toMatchObject({ code: 0, stdout: `${address}\n` });
+    expect(listed.stderr).toMatch(NOTE);
+    const shown = await shell.rockMac(dev, 'show', 'shown');
+    expect(shown.stdout).toMatch(/^MAC Address: {2}a4/);
+    expect(shown.stderr).toMatch(NOTE);
+    const stats = await shell.rockMac(dev, 'stats');
+    expect(stats).toMatchObject({ code: 0 });
+    expect(stats.stdout).toMatch(/development +Development VMs +\d+/);
+    expect(await refused(dev, 'audit')).toMatchObject({ code: 6 });
+  });
+
+  test('the pools need no rights', async () => {
+    expect(await out(eve, 'pools', '-o', 'name')).toContain('development\n');
+    expect(await out(eve, 'pools')).toMatch(/development +a4:58:0f:01:00:00 +a4:58:0f:01:ff:ff +7d +1d +no/);
+  });
+});
+
+describe('errors say cause and next step, and have their exit codes', () => {
+  test('a pool that the user may not use', async () => {
+    const { code, stderr } = await refused(dev, 'allocate', '-p', 'docker');
+    expect(stderr).toMatch(/User "dev" may not use MacPool "docker" in namespace "default".*kubectl get macpools/);
+    expect(code).toBe(6);
+  });
+
+  test('a namespace in which the user has no rights, and a user who has none', async () => {
+    for (const ended of [
+      await refused(dev, 'allocate', '-n', 'kube-system'),
+      await refused(eve, 'allocate'),
+      await refused(admin, 'allocate', '--as', 'eve'),
+    ]) {
+      expect(ended.stderr).toMatch(/cannot create resource "macallocations".*Ask for the role/s);
+      expect(ended.code).toBe(6);
+    }
+  });
+
+  test.each([
+    [['allocate', '-p', 'developmnet'], 1, /There is no pool "developmnet"\. Did you mean development\?/],
+    [['allocate', '-m', '{'], 1, /is no JSON object/],
+    [['reserve', '-m', '01:00:5e:00:00:01'], 1, /not the address of a device \(multicast\)/],
+    [['release', 'a4:58'], 1, /not the address of a device \(malformed\)/],
+    [['renew', 'nobody'], 3, /Nobody holds nobody/],
+    [['allocate', '--timeout', 'soon'], 2, /"soon" is no time for --timeout/],
+    [['list', '--context', 'nowhere'], 7, /nowhere.*Name another by --kubeconfig or --context/s],
+    [['list', '--kubeconfig', '/nonexistent'], 7, /cannot read the kubeconfig|Cannot read the kubeconfig/],
+  ])('%j', async (args, code, message) => {
+    const ended = await refused(admin, ...args);
+    expect(ended.stderr).toMatch(message);
+    expect(ended.code).toBe(code);
+  });
+
+  test('a pool with nothing left, and an address that somebody else holds', async () => {
+    const { plane } = installed();
+    const pool = {
+      apiVersion: 'mac.rock-os.io/v1alpha1',
+      kind: 'MacPool',
+      metadata: { name: 'tiny' },
+      spec: { first: 'a4:58:0f:20:00:00', last: 'a4:58:0f:20:00:00' },
+    };
+    await plane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(pool) });
+    await plane.kubectl(['wait', '--for=condition=Ready', 'macpool/tiny', '--timeout=30s']);
+    expect(await out(admin, 'allocate', '-p', 'tiny', '-d', 'one')).toBe('Allocated MAC: a4:58:0f:20:00:00\n');
+    const exhausted = await refused(admin, 'allocate', '-p', 'tiny');
+    expect(exhausted.stderr).toMatch(/was deleted again\.\nError: .*PoolExhausted.*no free address/s);
+    expect(exhausted.code).toBe(5);
+    expect(await refused(admin, 'reserve', '-m', 'a4:58:0f:20:00:00')).toMatchObject({ code: 4 });
+    expect(await out(admin, 'release', 'one')).toBe('Released 1 MAC address(es)\n');
+    await untilNoAllocations(plane);
+  });
+
+  test('CRDs that are missing', async () => {
+    const { plane } = installed();
+    const serve = (served: boolean) =>
+      plane.kubectl([
+        ...['patch', 'crd', 'macallocations.mac.rock-os.io', '--type=json', '-p'],
+        JSON.stringify([{ op: 'replace', path: '/spec/versions/0/served', value: served }]),
+      ]);
+    await serve(false);
+    try {
+      await eventually(async () => {
+        const { code, stderr } = await shell.rockMac(admin, 'allocate', '--timeout', '1s');
+        expect(stderr).toMatch(/rock-mac is not installed in it\. Install it, or name another --context/);
+        expect(code).toBe(7);
+      });
+    } finally {
+      await serve(true);
+    }
+    await eventually(() => plane.kubectl(['get', 'macallocations']));
+  });
+
+  test('a webhook that is down', async () => {
+    const { installation, plane } = installed();
+    await installation.webhooks[0]?.stop();
+    const { code, stderr } = await refused(dev, 'allocate');
+    expect(stderr).toMatch(/Nothing was done, since the webhook of rock-mac did not answer.*Look at its pods/s);
+    expect(code).toBe(7);
+    await installation.startWebhook();
+    await untilNoAllocations(plane);
+  });
+});
+
+describe('while no operator runs', () => {
+  beforeAll(async () => {
+    await installed().installation.operators[0]?.stop();
+  });
+  afterAll(async () => {
+    await installed().installation.startOperator();
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s during the wait leaves nothing, and says so', async (signal) => {
+    const { plane } = installed();
+    const { child, ended } = shell.start(dev, 'allocate', '-d', 'patient');
+    await eventually(
+      async () => {
+        expect(await plane.kubectl(['get', 'macallocations', '-o', 'name'])).toContain('patient');
+      },
+      { within: 30_000 },
+    );
+    child.kill(signal);
+    const { code, stdout, stderr } = await ended;
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/patient-\w+ was deleted again\.\nError: Interrupted: .* Nothing is held\./s);
+    expect(await plane.kubectl(['get', 'macallocations', '-o', 'name'])).toBe('');
+  });
+
+  test('an address that does not come in time is not waited for any longer, and nothing is left', async () => {
+    const { code, stderr } = await refused(dev, 'allocate', '--timeout', '1s');
+    expect(stderr).toMatch(
+      /was deleted again\.\nError: .* got no address within 1 s \(the operator has not seen it yet\)/s,
+    );
+    expect(code).toBe(7);
+    expect(await installed().plane.kubectl(['get', 'macallocations', '-o', 'name'])).toBe('');
+  });
+
+  test('lists fall back to the objects, for an auditor too; the audit says where to look', async () => {
+    const listed = await shell.rockMac(ada, 'list');
+    expect(listed).toMatchObject({ code: 0, stdout: 'No allocations found\n' });
+    expect(listed.stderr).toMatch(NOTE);
+    const audit = await refused(ada, 'audit');
+    expect(audit.stderr).toMatch(/cannot be used .*kubectl get apiservice/s);
+    expect(audit.code).toBe(7);
+  });
+});
