@@ -14,6 +14,7 @@ import { renewClaims } from './renew-claims.ts';
 import type { Scope } from './scope.ts';
 import { addressOfAllocation, addressOfLedger, auditLineOf } from './shown-address.ts';
 import { suggest } from './suggest.ts';
+import { watchAddresses } from './watch-addresses.ts';
 
 /** The commands through the Kubernetes API, with the rights of the user. */
 export function createClusterBackend(scope: Scope): Backend {
@@ -104,6 +105,7 @@ export function createClusterBackend(scope: Scope): Backend {
         () => listFromObjects(query, scope),
       ),
     ),
+    watch: explained((query, see) => watchAddresses(query, see, scope)),
     stats: explained(() =>
       readOr(
         async () => {

@@ -1,9 +1,9 @@
 import { Option, type Command } from 'commander';
-import { SORT_KEYS, type Backend, type SortKey } from '../backend.ts';
+import { SORT_KEYS, type Backend, type ListQuery, type SortKey } from '../backend.ts';
 import { withBackend, type Cli } from '../cli.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { addressReport } from '../output/addresses.ts';
-import { outputOption, printReport } from '../output/format.ts';
+import { outputOption, printReport, type Format } from '../output/format.ts';
 import { addExamples } from './examples.ts';
 import { moment, rowCount, states } from './values.ts';
 
@@ -17,6 +17,8 @@ interface Options {
   readonly since?: Date;
   readonly sortBy: SortKey;
   readonly after?: string;
+  readonly watch?: boolean;
+  readonly output: Format;
 }
 
 /** `list`: who holds what, newest first, as the tool before printed it. */
@@ -34,20 +36,27 @@ export function addList(program: Command, cli: Cli): void {
     .option('--since <moment>', 'only allocated since then: so long ago (2h, 7d), or a date', (text) => moment(text))
     .addOption(new Option('--sort-by <key>', 'in which order').choices([...SORT_KEYS]).default('newest'))
     .option('--after <token>', 'the next page: what the page before named')
-    .addOption(outputOption())
-    .action(async (options: Options, command: Command) => {
-      const { pool, device, owner, ownerNamespace: namespace, since, sortBy, limit, after } = options;
-      const query = { pool, states: states(options.status), device, owner, namespace, since, sortBy, limit, after };
-      const { page, hint } = await withBackend(command, cli, async (backend) => {
-        const page = await backend.list(query);
-        return { page, hint: page.items.length === 0 ? await poolHint(backend, pool) : undefined };
-      });
-      await printReport(cli.terminal, command, addressReport(page));
-      if (hint !== undefined) cli.terminal.tell(hint);
-      if (page.next !== undefined && cli.terminal.interactive) {
-        cli.terminal.tell(`There are more: add --after ${page.next}, or raise --limit.`);
-      }
+    .addOption(outputOption());
+  if (cli.mode.kind === 'cluster') {
+    command.option('-w, --watch', 'then print changes of MacAllocations as they come, until Ctrl-C', false);
+  }
+  command.action(async (options: Options, command: Command) => {
+    const { pool, device, owner, ownerNamespace: namespace, since, sortBy, limit, after } = options;
+    const query = { pool, states: states(options.status), device, owner, namespace, since, sortBy, limit, after };
+    if (options.watch === true) {
+      await watchList(query, options.output, command, cli);
+      return;
+    }
+    const { page, hint } = await withBackend(command, cli, async (backend) => {
+      const page = await backend.list(query);
+      return { page, hint: page.items.length === 0 ? await poolHint(backend, pool) : undefined };
     });
+    await printReport(cli.terminal, command, addressReport(page));
+    if (hint !== undefined) cli.terminal.tell(hint);
+    if (page.next !== undefined && cli.terminal.interactive) {
+      cli.terminal.tell(`There are more: add --after ${page.next}, or raise --limit.`);
+    }
+  });
   const { program: name } = cli.mode;
   addExamples(
     command,
@@ -56,6 +65,21 @@ export function addList(program: Command, cli: Cli): void {
     `${name} list --status all --since 2h -o wide`,
     `${name} list -o json | jq -r '.items[].mac'`,
   );
+}
+
+/** One line for each address, in the form that was asked for; the head comes first. */
+async function watchList(query: ListQuery, format: Format, command: Command, cli: Cli): Promise<void> {
+  const { terminal } = cli;
+  let head = true;
+  await withBackend(command, cli, async (backend) => {
+    await backend.watch?.(query, (address) => {
+      const report = addressReport({ items: [address] });
+      if (format === 'json' || format === 'yaml') terminal.print(JSON.stringify(address));
+      else if (format === 'name') terminal.print(address.mac);
+      else for (const line of report.lines(format).slice(head ? 0 : 2, 3)) terminal.print(line);
+      head = false;
+    });
+  });
 }
 
 /** Nothing was found, perhaps since there is no such pool: no error, as ever, but a person wants to know. */

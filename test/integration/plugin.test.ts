@@ -194,6 +194,22 @@ describe('what is shown', () => {
     expect(await refused(dev, 'audit')).toMatchObject({ code: 6 });
   });
 
+  test('a list that is watched shows what comes and what goes', async () => {
+    const { child, ended } = shell.start(dev, 'list', '--watch', '-d', 'passing');
+    await out(dev, 'allocate', '-d', 'passing');
+    await out(dev, 'release', 'passing');
+    let seen = '';
+    child.stdout?.on('data', (chunk: Buffer) => (seen += chunk.toString()));
+    await eventually(
+      () => {
+        expect(seen).toMatch(/ released /);
+      },
+      { within: 20_000 },
+    );
+    child.kill('SIGTERM');
+    expect((await ended).stdout).toMatch(/^MAC Address .*\n-{80}\n.* passing +active .*\n.* passing +released /);
+  });
+
   test('the pools need no rights', async () => {
     expect(await out(eve, 'pools', '-o', 'name')).toContain('development\n');
     expect(await out(eve, 'pools')).toMatch(/development +a4:58:0f:01:00:00 +a4:58:0f:01:ff:ff +7d +1d +no/);
