@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { KubeConnectionError, KubeError } from '../../kube/errors.ts';
+import { KubeConfigError } from '../../kube/kubeconfig.ts';
+import { explainKubeError } from './explain.ts';
+
+const forbidden = 'macallocations.mac.rock-os.io is forbidden: User "eve" cannot create resource "macallocations"';
+const policy = `${forbidden}: ValidatingAdmissionPolicy 'p' denied request: User "dev" may not use MacPool "docker"`;
+const webhook = 'Internal error occurred: failed calling webhook "stamp-requester.mac.rock-os.io": no endpoints';
+
+test.each([
+  [
+    'a kubeconfig that is none',
+    new KubeConfigError('cannot read the kubeconfig /x: ENOENT'),
+    'unavailable',
+    /^Cannot read.*--kubeconfig/,
+  ],
+  [
+    'no way to it',
+    new KubeConnectionError('ECONNREFUSED', { code: 'ECONNREFUSED', sent: false }),
+    'unavailable',
+    /cannot be reached/,
+  ],
+  ['no login', new KubeError({ status: 401, message: 'Unauthorized' }), 'forbidden', /Log in again/],
+  ['no right', new KubeError({ status: 403, message: forbidden }), 'forbidden', /in namespace fleet/],
+  [
+    'a pool that may not be used',
+    new KubeError({ status: 403, message: policy }),
+    'forbidden',
+    /^User "dev" may not use MacPool "docker"\./,
+  ],
+  [
+    'CRDs that are missing',
+    new KubeError({ status: 404, message: 'the server could not find the requested resource' }),
+    'unavailable',
+    /not installed/,
+  ],
+  ['a webhook that is down', new KubeError({ status: 500, message: webhook }), 'unavailable', /Look at its pods/],
+  [
+    'a server that is starting',
+    new KubeError({ status: 503, message: 'starting' }),
+    'unavailable',
+    /^Starting\. Try again/,
+  ],
+  [
+    'a value that is none',
+    new KubeError({ status: 422, message: 'spec.pool: too long' }),
+    'error',
+    /Correct the value/,
+  ],
+  ['a change under us', new KubeError({ status: 409, message: 'changed' }), 'conflict', /Try again/],
+])('%s', (_, error, exit, message) => {
+  const explained = explainKubeError(error, 'fleet');
+  expect(explained).toMatchObject({ name: 'UserError', exit });
+  expect(explained instanceof Error ? explained.message : '').toMatch(message);
+});
+
+test('what is no answer of a cluster stays as it is', () => {
+  const error = new TypeError('a mistake of ours');
+  expect(explainKubeError(error, 'fleet')).toBe(error);
+});
