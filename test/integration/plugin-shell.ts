@@ -2,7 +2,6 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
 
 const repository = path.join(import.meta.dirname, '..', '..');
 
@@ -17,6 +16,8 @@ export interface Ended {
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
+  /** What it has printed so far. */
+  readonly stdout: () => string;
 }
 
 /** A shell in which kubectl finds the plugin, as the users of a cluster have it. */
@@ -42,7 +43,14 @@ export async function openPluginShell(kubectl: string): Promise<PluginShell> {
   const start = (kubeconfig: string, command: string, args: readonly string[]): Running => {
     const env = { PATH: `${folder}:${process.env['PATH'] ?? ''}`, HOME: folder, KUBECONFIG: kubeconfig };
     const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
-    return { child, ended: endOf(child) };
+    const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
+    const ended = new Promise<Ended>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => {
+        resolve({ code, stdout: stdout(), stderr: stderr() });
+      });
+    });
+    return { child, ended, stdout };
   };
   return {
     rockMac: (kubeconfig, ...args) => start(kubeconfig, path.join(folder, 'kubectl'), ['rock-mac', ...args]).ended,
@@ -53,12 +61,9 @@ export async function openPluginShell(kubectl: string): Promise<PluginShell> {
   };
 }
 
-async function endOf(child: ChildProcess): Promise<Ended> {
-  const code = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
-  const read = async (stream: ChildProcess['stdout']) => (stream === null ? '' : await text(stream));
-  const [stdout, stderr] = await Promise.all([read(child.stdout), read(child.stderr)]);
-  return { code: await code, stdout, stderr };
+/** Collects what a stream brings; the answer is what came so far. */
+function collect(stream: ChildProcess['stdout']): () => string {
+  const chunks: Buffer[] = [];
+  stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return () => Buffer.concat(chunks).toString();
 }
