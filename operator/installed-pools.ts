@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { macPoolSpec } from '../api/mac-pool.ts';
 import { isInvalid } from '../kube/errors.ts';
 import type { OperatorContext } from './context.ts';
-import { macPools } from './resources.ts';
+import { macPools } from '../kube/mac-resources.ts';
 
 const { reuseDelay, paused } = macPoolSpec.shape;
 const installedPool = macPoolSpec.extend({

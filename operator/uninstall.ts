@@ -11,7 +11,7 @@ import { apiServices, mutatingWebhookConfigurations, validatingWebhookConfigurat
 import { isNotFound } from '../kube/errors.ts';
 import { objectMeta, type KubeObject, type ObjectKey } from '../kube/objects.ts';
 import type { Resource } from '../kube/resource.ts';
-import { macAllocations } from './resources.ts';
+import { macAllocations } from '../kube/mac-resources.ts';
 import { dropFinalizer } from './write-allocation.ts';
 
 const deployments: Resource<KubeObject> = {

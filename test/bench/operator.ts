@@ -12,7 +12,7 @@ import { objectMeta, type KubeObject } from '../../kube/objects.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
 import { carrierKinds } from '../../operator/carrier-kinds.ts';
-import { macAllocations, macPools } from '../../operator/resources.ts';
+import { macAllocations, macPools } from '../../kube/mac-resources.ts';
 import { eventually } from '../ground/eventually.ts';
 import { startGround } from '../ground/ground.ts';
 import { install, type Program } from '../ground/installation.ts';

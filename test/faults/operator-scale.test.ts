@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
 import { checkLedger } from '../../ledger/check.ts';
-import { macAllocations } from '../../operator/resources.ts';
+import { macAllocations } from '../../kube/mac-resources.ts';
 import { eventually } from '../ground/eventually.ts';
 import { installedGroundOfThisFile, whileLedgerIsAhead } from '../integration/installed-ground.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
