@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { CertificateKeeper } from './certificate-keeper.ts';
@@ -14,8 +15,15 @@ import { sleep } from './sleep.ts';
  */
 const KEEP_ALIVE_MS = 120_000;
 
-/** For the last answer to leave the buffers of TLS. */
-const FLUSH_MS = 100;
+/**
+ * The API server may have chosen a kept connection for its next request before it can know that this end closes it, and
+ * would take the broken connection for an answer. So connections are cut only when nobody has asked for so long, which
+ * also lets the last answer leave the buffers of TLS.
+ */
+const QUIET_MS = 500;
+
+/** And at the latest after so long: who is still sent here then is sent by somebody who never hears. */
+const LONGEST_WAIT_MS = 10_000;
 
 /** How soon a certificate that another replica made is served here. Far below the time for which both are trusted. */
 const CERTIFICATE_LOOK_MS = 10_000;
@@ -24,8 +32,8 @@ const CERTIFICATE_LOOK_MS = 10_000;
 export interface CalledServer {
   readonly https: Server;
   /**
-   * Takes no new connections and resolves when the last request has its answer. What is open besides is cut then: Node
-   * would wait minutes for a connection that was opened and never used, and Go's client opens some.
+   * Answers until nobody asks any more, and resolves when the last request has its answer. What is open besides is cut
+   * then: Node would wait minutes for a connection that was opened and never used, and Go's client opens some.
    */
   readonly close: () => Promise<void>;
 }
@@ -41,23 +49,16 @@ export function createCalledServer(
 ): CalledServer {
   const sockets = new Set<Socket>();
   let inFlight = 0;
-  let closing = false;
-  const cutUnused = (): void => {
-    if (!closing || inFlight > 0) return;
-    setTimeout(() => {
-      // One more may have come meanwhile on a connection that was kept; its end calls this again.
-      if (inFlight > 0) return;
-      for (const socket of sockets) socket.destroy();
-    }, FLUSH_MS);
-  };
+  let lastUsed = 0;
   const https = createServer({ rejectUnauthorized: false, ...tls }, (request, response) => {
     inFlight++;
     response.once('close', () => {
       inFlight--;
-      cutUnused();
+      lastUsed = performance.now();
     });
     listener(request, response);
   });
+  const isQuiet = () => inFlight === 0 && performance.now() - lastUsed >= QUIET_MS;
   https.keepAliveTimeout = KEEP_ALIVE_MS;
   // Must be longer than the keep-alive, or Node cuts a connection that waits for its next request.
   https.headersTimeout = KEEP_ALIVE_MS + 5_000;
@@ -68,14 +69,19 @@ export function createCalledServer(
   });
   return {
     https,
-    close: () =>
-      new Promise((resolve) => {
-        closing = true;
+    close: async () => {
+      lastUsed = performance.now();
+      const end = lastUsed + LONGEST_WAIT_MS;
+      while (inFlight > 0 || (!isQuiet() && performance.now() < end)) await pause(50);
+      // Only now: it closes at once what is kept and not in use.
+      const closed = new Promise<void>((resolve) => {
         https.close(() => {
           resolve();
         });
-        cutUnused();
-      }),
+      });
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
   };
 }
 

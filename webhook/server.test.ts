@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { connect } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -29,7 +30,7 @@ interface Reply {
   readonly text: string;
 }
 
-async function start(admit: Admit): Promise<Running> {
+async function start(admit: Admit, draining = () => false): Promise<Running> {
   const authority = await makeAuthority(Date.now(), 3_600_000);
   const leaf = await makeLeaf(authority, [NAME], Date.now(), 3_600_000);
   const server = createWebhookServer(
@@ -37,7 +38,7 @@ async function start(admit: Admit): Promise<Running> {
       entries: { [PATH]: admit },
       logger: pino({ enabled: false }),
       metrics: createWebhookMetrics(),
-      draining: () => false,
+      draining,
     },
     leaf,
   );
@@ -147,6 +148,30 @@ describe('the server of the webhook', () => {
     const [answer] = (await once(socket, 'data')) as [Buffer];
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 OK/);
     await closing;
+  });
+
+  test('answers also what comes while it closes on a connection that was used before, and asks for no more there', async () => {
+    let draining = false;
+    const { server, port } = await start(allow, () => draining);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
+    agents.push(agent);
+    const ask = async () => {
+      const headers = { 'Content-Type': 'application/json' };
+      const sent = request({ host: '127.0.0.1', port, path: PATH, method: 'POST', agent, headers });
+      sent.end(review());
+      const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+      answer.resume();
+      await once(answer, 'end');
+      return { status: answer.statusCode, connection: answer.headers.connection, reused: sent.reusedSocket };
+    };
+    expect(await ask()).toMatchObject({ status: 200, connection: 'keep-alive' });
+    draining = true;
+    const closing = server.close();
+    // The API server has chosen the connection before it can know.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await ask()).toEqual({ status: 200, connection: 'close', reused: true });
+    await closing;
+    await expect(ask()).rejects.toThrow(/ECONNREFUSED/);
   });
 
   test('answers what is on its way before it closes, and does not wait for connections that nobody uses', async () => {

@@ -98,13 +98,23 @@ export async function install(options: InstallationOptions): Promise<Installatio
       return program;
     },
     startWebhook: async (env = {}) => {
-      const { program, port } = await starter.start('webhook', {
+      const { program: started, port } = await starter.start('webhook', {
         KUBECONFIG: webhookConfig,
         ROCK_MAC_WEBHOOK_HOST: '127.0.0.1',
         ROCK_MAC_DRAIN_SECONDS: '1',
         ...env,
       });
-      webhookService.add({ host: '127.0.0.1', port });
+      const endpoint = { host: '127.0.0.1', port };
+      webhookService.add(endpoint);
+      const program: Program = {
+        ...started,
+        // As kube-proxy does when a pod is told to end: what is open stays open, and nothing new is sent there.
+        stop: async () => {
+          const stopped = started.stop();
+          webhookService.remove(endpoint);
+          await stopped;
+        },
+      };
       webhooks.push(program);
       return program;
     },
