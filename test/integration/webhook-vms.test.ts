@@ -405,8 +405,20 @@ describe('every example', () => {
         expect(macs).toEqual([expect.stringMatching(OURS), expect.stringMatching(OURS)]);
       }
       if (object.kind === 'Deployment') await expectPodsOf(object.metadata.namespace ?? '');
+      if (object.kind === 'StatefulSet') await expectPodWithAddress(`${object.metadata.name}-0`);
     }
   });
+
+  /** Its claim may become ready after the first try, which the controller then makes again. */
+  async function expectPodWithAddress(name: string): Promise<void> {
+    const addresses = 'jsonpath={.metadata.annotations.mac\\.rock-os\\.io/addresses}';
+    await eventually(
+      async () => {
+        expect(await installed().plane.kubectl(['get', 'pod', name, '-o', addresses])).toMatch(/a4:58:0f:05:/);
+      },
+      { within: 30_000, every: 200 },
+    );
+  }
 
   async function expectPodsOf(namespace: string): Promise<void> {
     await eventually(
