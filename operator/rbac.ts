@@ -91,4 +91,6 @@ export const uninstallNamespaceRules: readonly PolicyRule[] = [
     resourceNames: [OPERATOR_SERVICE_ACCOUNT],
     verbs: ['get', 'delete'],
   },
+  // Whether anybody leads still.
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [OPERATOR_LEASE], verbs: ['get'] },
 ];

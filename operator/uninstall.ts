@@ -2,13 +2,20 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import {
   LEDGER_API_SERVICE,
+  OPERATOR_LEASE,
   OPERATOR_SERVICE_ACCOUNT,
   RELEASE_FINALIZER,
   WEBHOOK_CONFIGURATION,
 } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { apiServices, mutatingWebhookConfigurations, validatingWebhookConfigurations } from '../kube/core-resources.ts';
+import {
+  apiServices,
+  leases,
+  mutatingWebhookConfigurations,
+  validatingWebhookConfigurations,
+} from '../kube/core-resources.ts';
 import { isNotFound } from '../kube/errors.ts';
+import { isHeldByOther } from '../kube/lease-record.ts';
 import { objectMeta, type KubeObject, type ObjectKey } from '../kube/objects.ts';
 import type { Resource } from '../kube/resource.ts';
 import { macAllocations } from '../kube/mac-resources.ts';
@@ -51,6 +58,7 @@ export async function prepareUninstall(options: UninstallOptions): Promise<LeftB
   }
   logger.info('nothing is sent to the webhook any more');
   await endDeployment({ namespace, name: OPERATOR_SERVICE_ACCOUNT }, options);
+  await untilNobodyLeads({ namespace, name: OPERATOR_LEASE }, options);
   // It takes the read API away when it ends in good order; an operator that was killed before has not.
   await deleteIfThere(apiServices, { name: LEDGER_API_SERVICE }, client);
   logger.info('the operator has ended');
@@ -77,6 +85,24 @@ async function endDeployment(key: ObjectKey, { client, pause }: UninstallOptions
     }
   } catch (error) {
     if (!isNotFound(error)) throw error;
+  }
+}
+
+/**
+ * A pod that was deleted by force, or on a node that is lost, is gone from the API while its process may still lead. So the
+ * Lease has the last word: given back, or not renewed for as long as it lasts.
+ */
+async function untilNobodyLeads(key: ObjectKey, { client, pause }: UninstallOptions): Promise<void> {
+  let seen: string | undefined;
+  let unchangedMs = 0;
+  for (;;) {
+    const lease = await client.get(leases, key).catch(ifGone);
+    if (lease === undefined) return;
+    const { resourceVersion } = lease.metadata;
+    unchangedMs = resourceVersion === seen ? unchangedMs + LOOK_AGAIN_MS : 0;
+    seen = resourceVersion;
+    if (!isHeldByOther(lease.spec, '', unchangedMs)) return;
+    await pause(LOOK_AGAIN_MS);
   }
 }
 
