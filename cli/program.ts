@@ -84,7 +84,7 @@ export function createProgram(cli: Cli): Command {
   for (const option of mode.globalOptions()) program.addOption(option);
   for (const add of COMMANDS) add(program, cli);
   if (mode.kind === 'ledger') for (const add of LEDGER_COMMANDS) add(program, cli);
-  else addLedgerOnly(program, cli, ledgerOnlyNames(cli));
+  else addLedgerOnly(program, ledgerOnlyNames(cli));
   return program;
 }
 

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import type { Cli } from '../cli.ts';
 import { UserError } from '../errors.ts';
 
 /** Commands of `rock-mac` that the plugin knows but cannot do: what they need no user of a cluster has. */
-export function addLedgerOnly(program: Command, _cli: Cli, names: readonly string[]): void {
+export function addLedgerOnly(program: Command, names: readonly string[]): void {
   for (const name of names) {
     program
       .command(name, { hidden: true })
