@@ -42,8 +42,17 @@ export function connectionConfig(options: ConnectionOptions): ClientConfig {
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     ...(mode === 'off' ? {} : { ssl: tls(mode, options.ca) }),
-    ...(passwordFile === undefined ? {} : { password: async () => (await readFile(passwordFile, 'utf8')).trim() }),
+    ...(passwordFile === undefined ? {} : { password: () => read(passwordFile) }),
   };
+}
+
+async function read(passwordFile: string): Promise<string> {
+  try {
+    return (await readFile(passwordFile, 'utf8')).trim();
+  } catch (cause) {
+    const next = 'Name a file that this program may read.';
+    throw new LedgerError('LEDGER_AUTH_FAILED', `The password file ${passwordFile} cannot be read`, { next, cause });
+  }
 }
 
 function tls(mode: TlsMode, ca: string | undefined): ClientConfig['ssl'] {

@@ -293,6 +293,13 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: ['ledger-plans', 'a connection that planned its statements on a small ledger'],
   },
   {
+    name: 'any certificate will do',
+    file: 'ledger/connection-config.ts',
+    find: "rejectUnauthorized: mode === 'verified'",
+    replace: 'rejectUnauthorized: false',
+    caughtBy: ['ledger-tls', 'a ledger whose certificate names its address is not reached with another authority'],
+  },
+  {
     name: 'a lost answer is not asked for again',
     file: 'ledger/allocator.ts',
     find: 'isLedgerError(result) ? result.retryable :',

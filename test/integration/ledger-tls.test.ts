@@ -1,0 +1,145 @@
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { openLedger, type LedgerOptions } from '../../ledger/connect.ts';
+import { createAuthority, type Authority } from '../ground/certificates.ts';
+import { withClient } from '../ground/databases.ts';
+import { eventually } from '../ground/eventually.ts';
+import { startPostgres, type Postgres } from '../ground/postgres.ts';
+import { sharedGround } from '../ground/testing.ts';
+
+let postgres: Postgres;
+let folder: string;
+let ours: Authority;
+let others: Authority;
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-tls-'));
+  ours = await createAuthority('our authority');
+  others = await createAuthority('their authority');
+  postgres = await startPostgres({ fsync: false });
+});
+afterAll(async () => {
+  await postgres.close();
+  await rm(folder, { recursive: true });
+});
+
+const encrypted = {
+  text: 'select ssl from pg_stat_ssl where pid = pg_backend_pid()',
+  values: [],
+  row: z.object({ ssl: z.boolean() }),
+};
+
+/** Asks one connection whether it is encrypted. */
+async function ask(url: string, changes: Partial<LedgerOptions> = {}): Promise<boolean> {
+  const options = { applicationName: 'test', max: 1, statementTimeoutMs: 10_000, connectTimeoutMs: 10_000 };
+  const db = openLedger({ ...options, url, ...changes });
+  try {
+    return (await db.query(encrypted))[0]?.ssl ?? false;
+  } finally {
+    await db.close();
+  }
+}
+
+/** The server shows a certificate for these names from now on. */
+async function showCertificate(subject: { serverNames?: string[]; serverAddresses?: string[] }): Promise<void> {
+  const { certificate, key } = await ours.issue({ commonName: 'postgres', ...subject });
+  for (const [name, content] of [
+    ['server.crt', certificate],
+    ['server.key', key],
+  ] as const) {
+    const file = path.join(postgres.dataFolder, name);
+    await writeFile(file, content, { mode: 0o600 });
+    if (process.getuid?.() === 0) await chown(file, 65_534, 65_534); // `nobody`, as whom root runs Postgres here
+  }
+  await postgres.stop();
+  await writeFile(path.join(postgres.dataFolder, 'postgresql.conf'), 'ssl = on\n', { flag: 'a' });
+  await postgres.start();
+}
+
+const TLS_FAILED = { code: 'LEDGER_TLS_FAILED', retryable: false };
+
+describe('a ledger whose certificate names its address', () => {
+  beforeAll(() => showCertificate({ serverAddresses: ['127.0.0.1'] }));
+
+  test('is reached with the authority that signed it, and the way is encrypted', async () => {
+    for (const mode of ['', '?sslmode=require', '?sslmode=verify-ca', '?sslmode=verify-full']) {
+      expect(await ask(postgres.url() + mode, { ca: ours.certificate })).toBe(true);
+    }
+  });
+
+  test('is not reached with another authority, or with none, however weak the mode sounds', async () => {
+    await expect(ask(postgres.url(), { ca: others.certificate })).rejects.toMatchObject(TLS_FAILED);
+    for (const mode of ['require', 'verify-ca', 'verify-full']) {
+      await expect(ask(`${postgres.url()}?sslmode=${mode}`)).rejects.toMatchObject(TLS_FAILED);
+    }
+  });
+
+  test('is reached unchecked or in the clear only by who asks for that by name', async () => {
+    expect(await ask(`${postgres.url()}?sslmode=no-verify`)).toBe(true);
+    expect(await ask(`${postgres.url()}?sslmode=disable`, { ca: ours.certificate })).toBe(false);
+    await expect(ask(`${postgres.url()}?sslmode=prefer`)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+});
+
+describe('a ledger whose certificate', () => {
+  test.each([
+    ['names another address', { serverAddresses: ['127.0.0.2'] }],
+    ['names localhost and not its address', { serverNames: ['localhost'] }],
+  ])('%s is not reached', async (_, subject) => {
+    await showCertificate(subject);
+    await expect(ask(postgres.url(), { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
+  });
+
+  test('names its name is reached by that name', async () => {
+    await showCertificate({ serverNames: ['localhost'] });
+    expect(await ask(postgres.url().replace('@127.0.0.1:', '@localhost:'), { ca: ours.certificate })).toBe(true);
+  });
+});
+
+test('a server without TLS is not reached by who wants it', async () => {
+  await expect(ask(sharedGround().postgresUrl, { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
+});
+
+describe('a password in a file', () => {
+  test('wins over one in the URL, is read at every new connection, and is in no error', async () => {
+    const passwordFile = path.join(folder, 'password');
+    await writeFile(passwordFile, `${postgres.password}\n`);
+    const url = new URL(postgres.url());
+    url.password = 'of the url';
+    const db = openLedger({
+      url: url.href,
+      passwordFile,
+      applicationName: 'test',
+      max: 1,
+      statementTimeoutMs: 10_000,
+      connectTimeoutMs: 10_000,
+    });
+    expect(await db.query(encrypted)).toHaveLength(1);
+
+    const end = `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test'`;
+    await withClient(postgres.url(), async (admin) => {
+      await admin.query(`alter role ${postgres.user} password 'rotated'`);
+      await admin.query(end);
+    });
+    await eventually(async () => {
+      await expect(db.query(encrypted)).rejects.toMatchObject({
+        code: 'LEDGER_AUTH_FAILED',
+        message: expect.not.stringContaining(postgres.password) as string,
+      });
+    });
+    await writeFile(passwordFile, 'rotated');
+    expect(await db.query(encrypted)).toHaveLength(1);
+    await db.close();
+  });
+
+  test('that is not there is named', async () => {
+    const passwordFile = path.join(folder, 'missing');
+    await expect(ask(postgres.url(), { passwordFile })).rejects.toMatchObject({
+      code: 'LEDGER_AUTH_FAILED',
+      message: expect.stringContaining(passwordFile) as string,
+    });
+  });
+});
