@@ -20,6 +20,12 @@ const METRICS_PORT = 8443;
 
 const RBAC = 'rbac.authorization.k8s.io/v1';
 
+/**
+ * Most of what the operator makes is thrown away at once, and a large nursery only keeps that longer: with the default it
+ * takes half as much memory again. Measured by `make bench-operator`.
+ */
+const OPERATOR_ARGS = ['--max-semi-space-size=4', 'operator.js'];
+
 /** The Secret that the installer makes: key `url` holds the Postgres URL of the ledger. */
 const LEDGER_SECRET = 'rock-mac-ledger';
 
@@ -125,7 +131,7 @@ export function workloadManifests(version: string): readonly Manifest[] {
       containers: [
         container('operator', {
           image,
-          args: ['operator.js'],
+          args: OPERATOR_ARGS,
           env: [
             ledgerUrl(),
             { name: 'ROCK_MAC_IDENTITY', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
