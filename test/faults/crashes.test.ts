@@ -39,6 +39,15 @@ async function untilLedger(what: string, holds: () => Promise<boolean>): Promise
   );
 }
 
+/** What a killed process has sent is still done when its turn comes: here its wait has to run out first. */
+async function untilNobodyWaits(): Promise<void> {
+  const { ledger } = installed();
+  const text = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  await untilLedger('the end of what waits for a lock', async () => {
+    return (await ledger.query({ text, values: [], row: z.object({ pid: z.number() }) })).length === 0;
+  });
+}
+
 async function expectNoDoubleAndNoLeak(): Promise<void> {
   const { ledger, plane } = installed();
   const keys = await ledger.query({
@@ -131,6 +140,7 @@ describe('the operator killed with SIGKILL', () => {
     const operator = await installation.startOperator();
     await untilLedger('the mirror', async () => (await shownAllocations(plane)).length === 1);
     await operator.kill();
+    await untilNobodyWaits();
     await blocker.query('rollback');
     blocker.release();
     expect((await findByMac(ledger, mac(address?.mac ?? '')))?.state).toBe('pending');
