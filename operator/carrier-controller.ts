@@ -1,11 +1,12 @@
 import { isAlreadyExists, isForbidden, isNotFound } from '../kube/errors.ts';
-import { keyOf, type ObjectKey } from '../kube/objects.ts';
+import { keyOf } from '../kube/objects.ts';
 import type { Result } from '../kube/controller.ts';
 import { adopt } from '../ledger/adopt.ts';
 import type { AddressRow } from '../ledger/address-row.ts';
 import { bind } from '../ledger/bind.ts';
 import { takeConsumer } from '../ledger/consumer.ts';
 import { findByMac } from '../ledger/find.ts';
+import type { Owner } from '../ledger/owner.ts';
 import type { Carrier, CarrierKind } from './carrier.ts';
 import type { OperatorContext } from './context.ts';
 import { mirrorName, newMirror, type MirrorSubject } from './mirror.ts';
@@ -19,7 +20,7 @@ export interface CarrierWorld {
   /** The copy of a MacAllocation, by `namespace/name`. */
   readonly allocation: (key: string) => MacAllocation | undefined;
   /** To be called when the consumer of a claim has changed in the ledger. */
-  readonly claimChanged: (claim: ObjectKey) => void;
+  readonly claimChanged: (claim: Owner) => void;
   /** To be called when the address that it carries is somebody else's. */
   readonly conflict: (carrier: Carrier, kind: CarrierKind, address: LiveAddress, row: AddressRow) => void;
 }

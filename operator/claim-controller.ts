@@ -21,12 +21,12 @@ import { judgeBlocked, judgeExpiry, judgeOutcome, statusAfter, type Held, type V
 import type { OperatorContext } from './context.ts';
 import { readIfThere } from './read-live.ts';
 import { recordReady } from './record-ready.ts';
-import { releaseHolder } from './release-holder.ts';
+import { releaseClaim } from './release-claim.ts';
 import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
 import { dropFinalizer, writeStatus } from './write-allocation.ts';
 
 /** How soon a claim is looked at again whose consumer holds up its end. Its going is news too; this is the second way. */
-const BLOCKED_RETRY_MS = 10_000;
+export const BLOCKED_RETRY_MS = 10_000;
 
 /**
  * Keeps a claim: a MacAllocation that a person, a script or Git made. Watches MacAllocations without a consumerRef, and is
@@ -42,7 +42,8 @@ export async function reconcileClaim(claim: MacAllocation, context: OperatorCont
   const guarded = finalizers?.includes(RELEASE_FINALIZER) === true;
   if (deletionTimestamp !== undefined) return guarded ? await giveBack(claim, context) : undefined;
   if (!guarded) {
-    // The stored change comes back as a watch event; only then is it certain that no address can be forgotten.
+    // The stored change comes back as a watch event; only then is an address asked for. A deletion that was under way when
+    // it was stored still wins: see releaseDepartedClaim.
     const body = addFinalizer(claim, RELEASE_FINALIZER);
     await context.client.patch(macAllocations, { namespace, name }, { type: 'json', body });
     return undefined;
@@ -201,16 +202,12 @@ async function endExpired(claim: MacAllocation, context: OperatorContext): Promi
 /** The deletion of a claim, which waits for its consumer and for the ledger. */
 async function giveBack(claim: MacAllocation, context: OperatorContext): Promise<Result> {
   try {
-    const key = claimKey({ clusterId: context.clusterId, uid: claim.metadata.uid });
-    const row = await findByHolderKey(context.ledger, key);
-    const consumer = row === undefined ? undefined : await currentConsumer(row, context);
+    const force = claim.metadata.annotations?.[ANNOTATIONS.forceRelease] === 'true';
+    const { outcome, consumer } = await releaseClaim(claim.metadata.uid, { force, reason: 'claim deleted' }, context);
     if (consumer?.inUse === true) {
       await publish(claim, judgeBlocked('deleted', consumer.name), {}, context, consumer.ref);
       return { requeueAfterMs: BLOCKED_RETRY_MS };
     }
-    // A reserved address outlives its claim unless this is asked for: the ledger then answers needs_force.
-    const force = claim.metadata.annotations?.[ANNOTATIONS.forceRelease] === 'true';
-    const outcome = await releaseHolder(key, { force, reason: 'claim deleted' }, context);
     if (outcome === 'has_consumer') return { requeueAfterMs: 0 };
     context.logger.info({ claim: keyOf(claim), mac: claim.status?.mac, outcome }, 'claim released');
   } catch (error) {

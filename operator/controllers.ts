@@ -1,13 +1,15 @@
 import { ANNOTATIONS } from '../api/names.ts';
 import { createController, type Controller } from '../kube/controller.ts';
-import { formatKey, keyOf, type ObjectKey } from '../kube/objects.ts';
+import { formatKey, keyOf } from '../kube/objects.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
+import type { Owner } from '../ledger/owner.ts';
 import type { Carrier, CarrierKind } from './carrier.ts';
 import { reconcileCarrier, type CarrierWorld } from './carrier-controller.ts';
 import { reconcileClaim } from './claim-controller.ts';
 import { reportConflict } from './conflicts.ts';
 import type { OperatorContext } from './context.ts';
 import { releaseDeparted } from './departed.ts';
+import { releaseDepartedClaim } from './departed-claim.ts';
 import { isMirror } from './mirror.ts';
 import { reconcileMirror, type Mirrored } from './mirror-controller.ts';
 import { runPass } from './pass.ts';
@@ -28,7 +30,7 @@ export interface Controllers {
   readonly controllers: readonly Controller[];
   readonly reflectors: readonly Pick<Reflector<MacAllocation>, 'start' | 'stop' | 'hasSynced'>[];
   readonly pools: Pick<Reflector<MacPool>, 'list'>;
-  readonly wakeClaim: (claim: ObjectKey) => void;
+  readonly wakeClaim: (claim: Owner) => void;
 }
 
 export function createControllers(context: OperatorContext): Controllers {
@@ -41,7 +43,7 @@ export function createControllers(context: OperatorContext): Controllers {
     resource: macAllocations,
     indexes: { consumer: consumerUids, pool: ({ spec }) => [spec.pool] },
     onChange: ({ type, object }) => {
-      (isMirror(object) ? mirrors : claims).enqueue(keyOf(object));
+      wake(object);
       // A mirror that somebody deleted by hand is made again while its object lives.
       const { consumerRef } = object.spec;
       if (type !== 'deleted' || consumerRef === undefined) return;
@@ -58,17 +60,21 @@ export function createControllers(context: OperatorContext): Controllers {
       if (approved !== before?.metadata.annotations?.[ANNOTATIONS.approveRelease]) pass.enqueue(PASS);
       // What a claim waits for may have come: a pool that was missing, paused or full.
       for (const claim of allocations.by('pool', object.metadata.name)) {
-        if (!isMirror(claim) && claim.status?.mac === undefined) claims.enqueue(keyOf(claim));
+        if (!isMirror(claim) && claim.status?.mac === undefined) wake(claim);
       }
     },
   });
+  const wake = (allocation: MacAllocation): void => {
+    if (isMirror(allocation)) mirrors.enqueue(keyOf(allocation));
+    else claims.enqueue(identityKey(allocation.metadata));
+  };
   const wakeUsers = (uid: string): MacAllocation[] => {
     const users = allocations.by('consumer', uid);
-    for (const user of users) (isMirror(user) ? mirrors : claims).enqueue(keyOf(user));
+    for (const user of users) wake(user);
     return users;
   };
-  const wakeClaim = (claim: ObjectKey): void => {
-    claims.enqueue(formatKey(claim));
+  const wakeClaim = ({ namespace, name, uid }: Owner): void => {
+    if (uid !== undefined) claims.enqueue(identityKey({ namespace, name, uid }));
   };
   const world: CarrierWorld = {
     allocation: (key) => allocations.get(key),
@@ -92,8 +98,10 @@ export function createControllers(context: OperatorContext): Controllers {
     ...common,
     name: 'claim',
     reconcile: async (key) => {
-      const claim = allocations.get(key);
-      return claim === undefined || isMirror(claim) ? undefined : await reconcileClaim(claim, context);
+      const identity = parseIdentityKey(key);
+      const claim = allocations.get(formatKey(identity));
+      if (claim?.metadata.uid !== identity.uid) return await releaseDepartedClaim(identity, context);
+      return await reconcileClaim(claim, context);
     },
   });
   const mirrors = createController({

@@ -1,5 +1,5 @@
-import type { ObjectKey } from '../kube/objects.ts';
 import { expiredClaims } from '../ledger/expired-claims.ts';
+import type { Owner } from '../ledger/owner.ts';
 import type { OperatorContext } from './context.ts';
 
 /** Claims looked at in one round. What is over this is looked at in the next. */
@@ -10,7 +10,7 @@ const AT_ONCE = 1_000;
  * renewed meanwhile, or be in use.
  */
 export async function wakeExpiredClaims(
-  wakeClaim: (claim: ObjectKey) => void,
+  wakeClaim: (claim: Owner) => void,
   { ledger, clusterId }: Pick<OperatorContext, 'ledger' | 'clusterId'>,
 ): Promise<void> {
   for (const { owner } of await expiredClaims(ledger, clusterId, AT_ONCE)) if (owner !== undefined) wakeClaim(owner);

@@ -4,6 +4,7 @@ import { DEFAULT_POOLS } from '../../api/default-pools.ts';
 import { findByMac } from '../../ledger/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { rangeContains } from '../../mac/mac-range.ts';
+import { eventually } from '../ground/eventually.ts';
 import { aClaim, auditOf, installedGroundOfThisFile, untilNoAllocations, untilReason } from './installed-ground.ts';
 
 const installed = installedGroundOfThisFile({ webhooks: 0 });
@@ -97,6 +98,27 @@ describe('a claim', () => {
     await remove('crowd');
   });
 
+  test('whose finalizer somebody takes off while the ledger is away gives its address back all the same', async () => {
+    const { plane, ledger, ledgerProxy } = installed();
+    await create(aClaim('forced', { pool: 'experiment' }));
+    const address = (await untilReason(plane, 'forced', 'Allocated')).status?.mac ?? '';
+    await ledgerProxy.cut();
+    try {
+      await plane.kubectl(['delete', 'macallocation', 'forced', '--wait=false']);
+      const body = JSON.stringify([{ op: 'remove', path: '/metadata/finalizers' }]);
+      await plane.kubectl(['patch', 'macallocation', 'forced', '--type=json', '-p', body]);
+      await untilNoAllocations(plane);
+    } finally {
+      await ledgerProxy.heal();
+    }
+    await eventually(
+      async () => {
+        expect(await findByMac(ledger, mac(address))).toMatchObject({ state: 'released' });
+      },
+      { within: 40_000, every: 200 },
+    );
+  });
+
   test('that is deleted at once after its creation leaves nothing behind', async () => {
     const { plane, ledger } = installed();
     const names = Array.from({ length: 20 }, (_, index) => `brief-${String(index)}`);
@@ -107,12 +129,15 @@ describe('a claim', () => {
       }),
     );
     await untilNoAllocations(plane);
-    const held = await ledger.query({
-      text: `select count(*)::int as count from rock_mac.addresses where state <> 'released' and owner_name like 'brief-%'`,
-      values: [],
-      row: z.object({ count: z.number() }),
+    // Not at once: a finalizer that is stored in the midst of a deletion keeps no object, so that the address goes after it.
+    await eventually(async () => {
+      const held = await ledger.query({
+        text: `select count(*)::int as count from rock_mac.addresses where state <> 'released' and owner_name like 'brief-%'`,
+        values: [],
+        row: z.object({ count: z.number() }),
+      });
+      expect(held).toEqual([{ count: 0 }]);
     });
-    expect(held).toEqual([{ count: 0 }]);
   });
 });
 
