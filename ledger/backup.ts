@@ -1,5 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { open, rename, rm } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -58,9 +58,11 @@ export async function backup(db: LedgerPool, out: Writable, onRows?: OnRows): Pr
 
 /** As `backup`, to a file that only its owner may read, and that appears under its name when it is whole and on disk. */
 export async function backupToFile(db: LedgerPool, file: string, onRows?: OnRows): Promise<BackedUp> {
-  const unfinished = `${file}.unfinished`;
+  const unfinished = `${file}.${randomUUID()}.unfinished`;
+  // Opened before anything can fail: a stream that opens its file by itself may do so after the file was removed.
+  const handle = await open(unfinished, 'wx', 0o600);
   try {
-    const result = await backup(db, createWriteStream(unfinished, { mode: 0o600, flags: 'wx', flush: true }), onRows);
+    const result = await backup(db, handle.createWriteStream({ flush: true }), onRows);
     await rename(unfinished, file);
     return result;
   } catch (error) {
