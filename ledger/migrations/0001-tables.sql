@@ -6,9 +6,10 @@
 create function rock_mac.clock() returns timestamptz language sql volatile parallel safe
   return clock_timestamp();
 
--- Arithmetic uses bigint, people use macaddr.
+-- Arithmetic uses bigint, people use macaddr. By way of macaddr8, whose input takes half the time: macaddr's tries seven
+-- notations in turn, and this runs twice for each address handed out.
 create function rock_mac.to_mac(addr bigint) returns macaddr language sql immutable strict parallel safe
-  return lpad(to_hex(addr), 12, '0')::macaddr;
+  return lpad(to_hex(addr), 12, '0')::macaddr8::macaddr;
 create function rock_mac.to_addr(mac macaddr) returns bigint language sql immutable strict parallel safe
   return ('x0000' || replace(mac::text, ':', ''))::bit(64)::bigint;
 

@@ -37,6 +37,17 @@ describe('a new ledger', () => {
   });
 });
 
+describe('an address in the database', () => {
+  test('is the same number and the same text as in the program', async () => {
+    const numbers = [0, 1, 2 ** 24, 0xa4_58_0f_ff_ff_ff, 0xff_fe_00_00_00, 2 ** 48 - 1];
+    const texts = numbers.map(numberToMac);
+    const asked =
+      'select rock_mac.to_mac(n)::text as mac, rock_mac.to_addr(rock_mac.to_mac(n)) as addr from unnest($1::bigint[]) n';
+    const answers = await ledger.current.sql(asked, [numbers]);
+    expect(answers).toEqual(numbers.map((addr, index) => ({ mac: texts[index], addr })));
+  });
+});
+
 describe('the next address', () => {
   test('is the one behind the last, for each request of a group, in their order', async () => {
     const pool = await aPool('sequence', '10', 16);

@@ -12,9 +12,11 @@ import { findByDevice, findByHolderKey, findByMac, findByOwnerUid, listAddresses
 import { keepReserved } from '../../ledger/keep-reserved.ts';
 import { missingAddresses, observe } from '../../ledger/observe.ts';
 import { definePool, growPool, pausePool, removePool } from '../../ledger/pools.ts';
+import { recoverIfBehind } from '../../ledger/recovery.ts';
 import { release } from '../../ledger/release.ts';
 import { renew } from '../../ledger/renew.ts';
 import type { Queryable } from '../../ledger/statement.ts';
+import { suggestTargets } from '../../ledger/suggest.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
 import { aRequest, ledgerOfThisFile, take } from './ledger-fixture.ts';
 
@@ -198,6 +200,13 @@ const QUESTIONS: Readonly<Record<string, (db: Queryable) => Promise<unknown>>> =
   'a list of too many rows': (db) => listAddresses(db, { limit: 1e9 }),
   'a list of a pool with NUL': (db) => listAddresses(db, { pool: BAD_TEXTS.NUL }),
   'a list after no address': (db) => listAddresses(db, { after: odd('hello') }),
+  'a list of an owner whose name is too long': (db) => listAddresses(db, { name: BAD_TEXTS['ten megabytes'] }),
+  'a list since no time': (db) => listAddresses(db, { allocatedSince: new Date(Number.NaN) }),
+  'the audit of half a surrogate pair': (db) => listAudit(db, { actor: BAD_TEXTS['half a surrogate pair'] }),
+  'the audit after less than nothing': (db) => listAudit(db, { after: -1 }),
+  'a completion of NUL': (db) => suggestTargets(db, BAD_TEXTS.NUL, 10),
+  'a completion of less than nothing': (db) => suggestTargets(db, 'vm-', -1),
+  'a memory of no ledger': (db) => recoverIfBehind(db, { ledgerId: 'x', incarnation: 1, auditHead: 1 }, 'test'),
   'a history of less than no rows': (db) => listAudit(db, { limit: -1 }),
   'a history before no row': (db) => listAudit(db, { before: -5 }),
   'a history of no address': (db) => listAudit(db, { mac: odd('hello') }),
