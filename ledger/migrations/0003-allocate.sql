@@ -69,10 +69,12 @@ end;
 -- N requests for one pool, one transaction, one round trip.
 -- PL/pgSQL and not one WITH statement: in READ COMMITTED each statement inside it gets a new snapshot, so what follows the
 -- pool lock sees what the previous holder committed. A single statement looks at the ledger as it was before the wait.
+-- Generic plans: a group of one looks cheaper to the planner than the group of ten that it assumes, so that it would plan
+-- the answers anew at every call, for a fifth of the call's time. No plan here depends on the sizes of tables or groups.
 create function rock_mac.allocate(p_pool text, p_requests jsonb, p_lease interval, p_incarnation bigint)
 returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz)
 language plpgsql volatile
-set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off
+set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
