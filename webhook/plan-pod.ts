@@ -1,4 +1,4 @@
-import { formatAddresses, readAddresses, type CarriedAddress } from '../api/addresses-annotation.ts';
+import { formatAddresses, readAddresses, type ToldAddress } from '../api/addresses-annotation.ts';
 import { ANNOTATIONS } from '../api/names.ts';
 import { setAnnotations, type Annotations } from '../kube/json-patch.ts';
 import { parseAnyMac, type MacAddress } from '../mac/mac-address.ts';
@@ -46,7 +46,7 @@ export function planPod(
         const addresses = slots.flatMap((slot, index) => carried(slot, bySlot[index]));
         return setAnnotations(annotations, {
           ...written(targets, bySlot),
-          [ANNOTATIONS.addresses]: addresses.length > 0 ? formatAddresses(addresses) : undefined,
+          [ANNOTATIONS.addresses]: formatAddresses(addresses),
           [ANNOTATIONS.lease]: leaseId,
         });
       },
@@ -77,15 +77,8 @@ function copiedMacs(annotations: Annotations): ReadonlySet<MacAddress> {
   return new Set(macs.filter((mac) => mac !== undefined));
 }
 
-function carried({ network, interfaceName }: Slot, mac: MacAddress | undefined): readonly CarriedAddress[] {
-  if (mac === undefined) return [];
-  return [
-    {
-      ...(network !== undefined && { network }),
-      ...(interfaceName !== undefined && { interface: interfaceName }),
-      mac,
-    },
-  ];
+function carried({ network, interfaceName }: Slot, mac: MacAddress | undefined): readonly ToldAddress[] {
+  return mac === undefined ? [] : [{ network, interface: interfaceName, mac }];
 }
 
 function written(

@@ -172,6 +172,11 @@ describe('an update of a virtual machine', () => {
     expect(plan.patch([B], undefined)).toEqual([{ op: 'add', path: path(2), value: B }]);
   });
 
+  test('says why an interface that is plugged in gets none', () => {
+    const plan = updated(stored, [...stored, { name: 'second', binding: 'bridge', on: 'pod' }]);
+    expect(plan).toMatchObject({ nics: [], warnings: [expect.stringMatching(/interface second got no address/)] });
+  });
+
   test('asks nobody when an interface goes, or is being unplugged', () => {
     expect(updated(stored, [])).toMatchObject({ nics: [], warnings: [] });
     expect(updated(stored, [{ name: 'blue', mac: A, state: 'absent' }]).nics).toEqual([]);

@@ -46,23 +46,27 @@ function planNew(
   prefix: MacPrefix,
 ): Planned {
   const annotations = machine.metadata?.annotations;
-  const slots = interfaces.map(({ name, mac, passedOn }): Slot => ({
-    nic: name,
-    given: mac,
-    gets: passedOn,
-    ...(!passedOn && { warning: `interface ${name} got no address: KubeVirt does not pass one on there` }),
-  }));
-  const claimed = withClaims(slots, annotations?.[ANNOTATIONS.allocation]);
+  const claimed = withClaims(interfaces.map(newSlot), annotations?.[ANNOTATIONS.allocation]);
   if (!claimed.ok) return claimed;
   return plan(interfaces, claimed.slots, path, { prefix, annotations, isNew: true });
 }
 
+function newSlot({ name, mac, passedOn }: MachineInterface): Slot {
+  return {
+    nic: name,
+    given: mac,
+    gets: passedOn,
+    ...(!passedOn && { warning: `interface ${name} got no address: KubeVirt does not pass one on there` }),
+  };
+}
+
 function slotOfUpdate(
-  { name, mac, passedOn }: MachineInterface,
+  now: MachineInterface,
   before: MachineInterface | undefined,
   { starts, prefix }: { readonly starts: boolean; readonly prefix: MacPrefix },
 ): Slot {
-  if (before === undefined) return { nic: name, given: mac, gets: passedOn };
+  if (before === undefined) return newSlot(now);
+  const { name, mac, passedOn } = now;
   const carried = ourMac(before.mac, prefix);
   const isUntouched = mac !== undefined && mac === before.mac;
   // What was stored as it is, an odd address included, is no news that an update may be refused for.

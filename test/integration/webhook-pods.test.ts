@@ -311,4 +311,20 @@ describe('applying a manifest again', () => {
     expect(await kubectl(['diff', ...flags], manifest('blue,red@eth5'))).toBe('');
     await kubectl(['delete', 'pod', 'again', '-n', 'lab', '--grace-period=0', '--force']);
   });
+
+  test('without one of its networks, or all, leaves no word of their addresses', async () => {
+    const flags = ['-n', 'lab', '-f', '-'];
+    await kubectl(['apply', ...flags], manifest('blue,red@eth5'));
+    const told = async () => {
+      const stored = annotationsOf(await kubectl(['get', 'pod', 'again', '-n', 'lab', '-o', 'json']));
+      return stored[ADDRESSES] === undefined ? undefined : (JSON.parse(stored[ADDRESSES]) as unknown);
+    };
+    const red = { network: 'lab/red', interface: 'eth5', mac: ANY };
+    expect(await told()).toEqual([{ network: 'lab/blue', mac: ANY }, red]);
+    await kubectl(['apply', ...flags], manifest('red@eth5'));
+    expect(await told()).toEqual([red]);
+    await kubectl(['annotate', 'pod', 'again', '-n', 'lab', `${NETWORKS}-`]);
+    expect(await told()).toBeUndefined();
+    await kubectl(['delete', 'pod', 'again', '-n', 'lab', '--grace-period=0', '--force']);
+  });
 });

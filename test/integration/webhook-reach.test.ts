@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
@@ -5,7 +6,10 @@ import { createKubeClient, type KubeClient, type NewObject } from '../../kube/cl
 import { objectMeta } from '../../kube/objects.ts';
 import type { Resource } from '../../kube/resource.ts';
 import { eventually } from '../ground/eventually.ts';
+import { helmFor } from '../ground/helm-cli.ts';
+import { resolveHelm } from '../ground/helm.ts';
 import { installForeignCrds } from '../ground/manifests.ts';
+import { logToStderr } from '../ground/run.ts';
 import { installedGroundOfThisFile } from './installed-ground.ts';
 
 /*
@@ -384,3 +388,45 @@ test('the deletion of a mirror does not reach the webhook', async () => {
   await deletes(claims, 'labelled', mirror.metadata.name)();
   expect(await reviews()).toBe(before);
 });
+
+/** As a user writes it: the entries of the chart, with a namespace that is never touched. */
+async function exempt(namespace: string): Promise<void> {
+  const { plane } = installed();
+  const helm = helmFor(await resolveHelm(4, logToStderr), plane.kubeconfig);
+  const chart = path.join(import.meta.dirname, '..', '..', 'charts', 'rock-mac');
+  const values = ['--namespace', SYSTEM, '--set', `webhook.exemptNamespaces={${namespace}}`];
+  const manifests = await helm(['template', 'try', chart, ...values, '--show-only', 'templates/admission.yaml']);
+  await plane.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], { input: manifests });
+}
+
+// Helm may have to be built first.
+test(
+  'nothing in a namespace that the installation exempts reaches the webhook, but its claims',
+  { timeout: 900_000 },
+  async () => {
+    const { plane } = installed();
+    await plane.kubectl(['create', 'namespace', 'database']);
+    await plane.kubectl(['label', 'namespace', 'database', `${INJECT}=enabled`]);
+    await eventually(() => plane.kubectl(['get', 'serviceaccount', 'default', '-n', 'database']), { within: 20_000 });
+    const count = async (send: () => Promise<unknown>) => {
+      const before = await reviews();
+      await send();
+      return (await reviews()) - before;
+    };
+    const quiet = creates(pods, 'database', pod());
+    expect(await count(quiet)).toBe(1);
+    await exempt('database');
+    // The API server hears of its own configuration a moment later.
+    await eventually(
+      async () => {
+        expect(await count(quiet)).toBe(0);
+      },
+      { within: 10_000 },
+    );
+    expect(await count(creates(pods, 'database', pod(ASKS)))).toBe(0);
+    expect(await count(creates(machines, 'database', machine(ASKS)))).toBe(0);
+    expect(await count(creates(instances, 'database', instance(ASKS)))).toBe(0);
+    expect(await count(creates(claims, 'database', claim('new')))).toBe(1);
+    expect(await count(creates(pods, 'labelled', pod()))).toBe(1);
+  },
+);
