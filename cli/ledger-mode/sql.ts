@@ -1,37 +1,53 @@
 import type { PoolClient } from 'pg';
+import type { LedgerPool } from '../../ledger/connect.ts';
 import { sqlState, toLedgerError } from '../../ledger/errors.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
-import { withLedger } from './open.ts';
+import { readerUrl } from './embedded/reader.ts';
+import { findLedger } from './find-ledger.ts';
+import { openPlace } from './open.ts';
 
 export interface SqlAnswer {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly unknown[])[];
 }
 
-/**
- * One statement in a read-only transaction. The extended protocol takes one statement only, so none can end the
- * transaction and go on behind it; the role of the auditor keeps out what a read-only transaction does not, such as files.
- */
+/** One question to the ledger, in its own language. What is no question is refused, and what would change something too. */
 export async function askSql(options: GlobalOptions, statement: string): Promise<SqlAnswer> {
-  return withLedger(options, async (ledger) => {
-    const client = await ledger.pool.connect();
-    try {
-      await client.query('begin transaction read only');
-      await client.query('set local search_path = "$user", public, rock_mac'); // the old names have no schema
-      await becomeAuditor(client);
-      const question = { text: statement, values: [], rowMode: 'array' as const, queryMode: 'extended' };
-      const { fields, rows } = await client.query<unknown[]>(question);
-      return { columns: fields.map(({ name }) => name), rows };
-    } catch (error) {
-      throw sqlError(error);
-    } finally {
-      client.release(true);
-    }
-  });
+  const place = await findLedger(options, process.env);
+  const { embedded } = place;
+  const ledger = await openPlace(embedded === undefined ? place : { ...place, url: readerUrl(embedded.folder) });
+  try {
+    return await ask(ledger, statement);
+  } finally {
+    await ledger.close();
+  }
 }
 
-/** Not every database lets the role be made or taken on; then the transaction alone has to do. */
+/**
+ * In a read-only transaction, as the query of a cursor, and as the auditor. Each keeps out what the others let through: a
+ * read-only transaction can still write files (`copy … to program`) and change settings, and no cursor runs `do` or
+ * `copy`; the auditor may call no function that reaches files or other sessions. The extended protocol takes one statement
+ * only, so none can end the transaction and go on behind it.
+ */
+async function ask(ledger: LedgerPool, statement: string): Promise<SqlAnswer> {
+  const client = await ledger.pool.connect();
+  try {
+    await client.query('begin transaction read only');
+    await client.query('set local search_path = "$user", public, rock_mac'); // the old names have no schema
+    await becomeAuditor(client);
+    const question = { text: `declare answer cursor for ${statement}`, values: [], queryMode: 'extended' };
+    await client.query(question);
+    const { fields, rows } = await client.query<unknown[]>({ text: 'fetch all from answer', rowMode: 'array' });
+    return { columns: fields.map(({ name }) => name), rows };
+  } catch (error) {
+    throw sqlError(error, statement);
+  } finally {
+    client.release(true);
+  }
+}
+
+/** Not every database lets the role be made or taken on; then the two others have to do. */
 async function becomeAuditor(client: PoolClient): Promise<void> {
   const { rows } = await client.query<{ may: boolean }>(
     `select exists (select from pg_roles where rolname = 'rock_mac_auditor' and pg_has_role(oid, 'member')) as may`,
@@ -39,16 +55,27 @@ async function becomeAuditor(client: PoolClient): Promise<void> {
   if (rows[0]?.may === true) await client.query('set local role rock_mac_auditor');
 }
 
-function sqlError(error: unknown): unknown {
+/** What a question begins with. */
+const QUESTION = /^[\s(]*(?:select|with|values|table)\b/i;
+
+const READ_ONLY_SQL_TRANSACTION = '25006';
+const INSUFFICIENT_PRIVILEGE = '42501';
+const SYNTAX_ERROR = '42601';
+
+function sqlError(error: unknown, statement: string): unknown {
   const state = sqlState(error);
   if (state === undefined) return toLedgerError(error, 'answer');
   const message = error instanceof Error ? error.message : String(error);
-  if (state === '25006' || state === '42501') {
-    return new UserError(
-      `\`rock-mac sql\` only reads: ${message}.`,
-      'Change the ledger with its commands.',
-      'forbidden',
-    );
+  if (state === SYNTAX_ERROR && !QUESTION.test(statement)) {
+    return onlyReads('it takes one SELECT, WITH, VALUES or TABLE');
+  }
+  // What Postgres says of a cursor is about a `with` that changes something.
+  if ([READ_ONLY_SQL_TRANSACTION, INSUFFICIENT_PRIVILEGE].includes(state) || message.startsWith('DECLARE CURSOR')) {
+    return onlyReads(message);
   }
   return new UserError(`Postgres refused the statement: ${message}.`, 'Correct it and ask again.');
+}
+
+function onlyReads(why: string): UserError {
+  return new UserError(`\`rock-mac sql\` only reads: ${why}.`, 'Change the ledger with its commands.', 'forbidden');
 }

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { UserError } from '../../errors.ts';
 import { DATABASE_USER, embeddedFolder, embeddedLink, SOCKET_PORT, type EmbeddedFolder } from './folder.ts';
 import { ensurePrograms } from './programs.ts';
+import { READER } from './reader.ts';
 import { SERVER_ENVIRONMENT } from './server.ts';
 import { giveTo, openToOthers, serverUser, type ServerUser } from './server-user.ts';
 
@@ -68,7 +69,7 @@ async function initdb(program: string, data: string, user: ServerUser): Promise<
   }
 }
 
-/** No network, one user: whoever runs `rock-mac` here, as the kernel says who is at the other end of the socket. */
+/** No network, one person: whoever runs `rock-mac` here, as the kernel says who is at the other end of the socket. */
 async function configure(data: string, run: string): Promise<void> {
   const settings = {
     listen_addresses: '',
@@ -83,6 +84,8 @@ async function configure(data: string, run: string): Promise<void> {
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'\n`);
   await appendFile(path.join(data, 'postgresql.conf'), `\n# rock-mac\n${lines.join('')}`);
-  await writeFile(path.join(data, 'pg_hba.conf'), `local all ${DATABASE_USER} peer map=owner\n`);
-  await writeFile(path.join(data, 'pg_ident.conf'), `owner "${userInfo().username}" ${DATABASE_USER}\n`);
+  const accounts = [DATABASE_USER, READER];
+  await writeFile(path.join(data, 'pg_hba.conf'), `local all ${accounts.join(',')} peer map=owner\n`);
+  const mapped = accounts.map((account) => `owner "${userInfo().username}" ${account}\n`);
+  await writeFile(path.join(data, 'pg_ident.conf'), mapped.join(''));
 }

@@ -46,8 +46,8 @@ export function embeddedFolder(root: string): EmbeddedFolder {
   };
 }
 
-export function embeddedUrl({ run }: Pick<EmbeddedFolder, 'run'>): string {
-  const url = new URL(`postgresql://${DATABASE_USER}@localhost/postgres`);
+export function embeddedUrl({ run }: Pick<EmbeddedFolder, 'run'>, user = DATABASE_USER): string {
+  const url = new URL(`postgresql://${user}@localhost/postgres`);
   url.searchParams.set('host', run);
   url.searchParams.set('port', String(SOCKET_PORT));
   return url.href;
