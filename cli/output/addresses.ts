@@ -8,10 +8,12 @@ export function holderName({ device, owner }: Pick<Address, 'device' | 'owner'>)
   return device?.id ?? (owner === undefined ? '' : `${owner.namespace}/${owner.name}`);
 }
 
+const DEVICE_WIDTH = 20;
+
 const COLUMNS: readonly Column[] = [
   { head: 'MAC Address', width: 20 },
   { head: 'Pool', width: 12 },
-  { head: 'Device ID', width: 20 },
+  { head: 'Device ID', width: DEVICE_WIDTH },
   { head: 'Status', width: 10 },
   { head: 'Allocated At', width: 16 },
 ];
@@ -41,7 +43,14 @@ export function addressReport(page: Page<Address>): Report {
 }
 
 function cells(item: Address): string[] {
-  return [item.mac, item.pool, holderName(item), item.state, minutesOf(item.allocatedAt)];
+  return [item.mac, item.pool, deviceCell(item), item.state, minutesOf(item.allocatedAt)];
+}
+
+/** The tool before knew no objects: their names are cut, so that what stands behind keeps its column. */
+function deviceCell(item: Address): string {
+  const name = holderName(item);
+  if (item.device?.id !== undefined || name.length <= DEVICE_WIDTH) return name;
+  return `…${name.slice(1 - DEVICE_WIDTH)}`;
 }
 
 function moreCells({ expiresAt, device, owner, requester }: Address): string[] {

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { mac } from '../../mac/mac-address.ts';
+import type { Address } from '../backend.ts';
+import { addressReport } from './addresses.ts';
+
+const owner = { clusterId: 'c', kind: 'MacAllocation', namespace: 'default', uid: 'u', nic: '' };
+
+/** The line of the table for an address of such a holder. */
+function line(holder: Pick<Address, 'device' | 'owner'>): string | undefined {
+  const address = {
+    mac: mac('a4:58:0f:01:00:00'),
+    pool: 'development',
+    state: 'active',
+    metadata: {},
+    ...holder,
+  } as const;
+  return addressReport({ items: [address] }).lines('table')[2];
+}
+
+test.each([
+  [
+    'a device, whole as ever',
+    { device: { id: 'vm-with-a-name-of-29-letters' } },
+    'vm-with-a-name-of-29-letters active',
+  ],
+  ['an object', { owner: { ...owner, name: 'web-1' } }, 'default/web-1        active'],
+  [
+    'an object with a long name, its end',
+    { owner: { ...owner, name: 'mac-0123456789' } },
+    '…ault/mac-0123456789 active',
+  ],
+  ['nobody', {}, '                     active'],
+])('the column of the device shows %s', (_, holder, wanted) => {
+  expect(line(holder)).toBe(`a4:58:0f:01:00:00    development  ${wanted}`);
+});
