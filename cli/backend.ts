@@ -19,8 +19,8 @@ export interface Backend {
   /** What is known of an address, released or not, or of all that a device holds. */
   find(target: Target): Promise<Address[]>;
   list(query: ListQuery): Promise<Page<Address>>;
-  /** What `list` shows of objects, then every change as it comes, until the process ends. A ledger has no such thing. */
-  watch?: (query: ListQuery, see: (address: Address) => void) => Promise<never>;
+  /** What `list` shows, then every change as it comes, until the process ends. */
+  watch(query: ListQuery, see: (address: Address) => void): Promise<never>;
   stats(): Promise<PoolStats[]>;
   audit(query: AuditQuery): Promise<AuditLine[]>;
   pools(): Promise<Pool[]>;

@@ -1,6 +1,7 @@
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { Address, AuditQuery, Backend, Released } from '../backend.ts';
+import type { Address, AuditQuery, Backend, ListQuery, Released } from '../backend.ts';
 import { UserError } from '../errors.ts';
+import { followAddresses } from '../follow-addresses.ts';
 import { reservePool } from '../reserve-pool.ts';
 import type { Target } from '../target.ts';
 import { explainKubeError } from './explain.ts';
@@ -38,18 +39,20 @@ export function createClusterBackend(scope: Scope): Backend {
     }
   }
 
-  async function find(target: Target): Promise<Address[]> {
-    const fromLedger = async () => {
-      if (target.kind === 'device') {
-        const terms = ['state!=released'];
-        const { items } = await reader.list(ADDRESSES, { fields: { 'device.id': target.text }, terms });
-        if (items.length > 0 || target.mac === undefined) return items.map(addressOfLedger);
-      }
-      const found = target.mac === undefined ? undefined : await reader.get(ADDRESSES, target.mac);
-      return found === undefined ? [] : [addressOfLedger(found)];
-    };
-    return await readOr(fromLedger, async () =>
-      (await findAllocations(target, scope)).flatMap((each) => addressOfAllocation(each) ?? []),
+  async function findInLedger(target: Target): Promise<Address[]> {
+    if (target.kind === 'device') {
+      const terms = ['state!=released'];
+      const { items } = await reader.list(ADDRESSES, { fields: { 'device.id': target.text }, terms });
+      if (items.length > 0 || target.mac === undefined) return items.map(addressOfLedger);
+    }
+    const found = target.mac === undefined ? undefined : await reader.get(ADDRESSES, target.mac);
+    return found === undefined ? [] : [addressOfLedger(found)];
+  }
+
+  function find(target: Target): Promise<Address[]> {
+    return readOr(
+      () => findInLedger(target),
+      async () => (await findAllocations(target, scope)).flatMap((each) => addressOfAllocation(each) ?? []),
     );
   }
 
@@ -105,7 +108,15 @@ export function createClusterBackend(scope: Scope): Backend {
         () => listFromObjects(query, scope),
       ),
     ),
-    watch: explained((query, see) => watchAddresses(query, see, scope)),
+    watch: explained((query, see) => {
+      const list = (asked: ListQuery) => listFromLedger(asked, reader, scope);
+      const named = scope.named ? scope.namespace : undefined;
+      return readOr(
+        () =>
+          followAddresses({ list, audit, find: findInLedger }, { ...query, namespace: query.namespace ?? named }, see),
+        () => watchAddresses(query, see, scope),
+      );
+    }),
     stats: explained(() =>
       readOr(
         async () => {

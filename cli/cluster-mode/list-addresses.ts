@@ -1,6 +1,9 @@
 import { macAllocations } from '../../kube/mac-resources.ts';
 import { ADDRESS_STATES } from '../../ledger/owner.ts';
 import type { Address, ListQuery, Page } from '../backend.ts';
+import { UserError } from '../errors.ts';
+import { matches } from '../matches.ts';
+import { readOwner } from '../read-owner.ts';
 import { ADDRESSES, type LedgerReader } from './ledger-reader.ts';
 import type { Scope } from './scope.ts';
 import { addressOfAllocation, addressOfLedger } from './shown-address.ts';
@@ -11,7 +14,7 @@ const LARGEST_PAGE = 5_000;
 /** From the ledger: devices, other clusters and what was released too. A namespace that was named restricts it. */
 export async function listFromLedger(query: ListQuery, reader: LedgerReader, scope: Scope): Promise<Page<Address>> {
   const { pool, device, since, states, sortBy, limit } = query;
-  const owner = ownerOf(query.owner);
+  const owner = readOwner(query.owner);
   const namespace = query.namespace ?? owner.namespace ?? (scope.named ? scope.namespace : undefined);
   const items: Address[] = [];
   let after = query.after;
@@ -47,24 +50,17 @@ export async function listFromObjects(query: ListQuery, scope: Scope): Promise<P
   const { client, namespace, allNamespaces } = scope;
   const { items } = await client.list(macAllocations, allNamespaces ? {} : { namespace: query.namespace ?? namespace });
   const found = items.flatMap((each) => addressOfAllocation(each) ?? []).filter((address) => matches(address, query));
-  return { items: found.sort(ORDERS[query.sortBy] ?? byMac).slice(0, query.limit) };
+  const from = skipped(query.after);
+  const to = from + query.limit;
+  const next = to < found.length ? String(to) : undefined;
+  return { items: found.sort(ORDERS[query.sortBy] ?? byMac).slice(from, to), next };
 }
 
-export function matches(address: Address, query: ListQuery): boolean {
-  const { pool, device, namespace, since, states } = query;
-  const owner = ownerOf(query.owner);
-  const wanted: [unknown, unknown][] = [
-    [pool, address.pool],
-    [device, address.device?.id],
-    [namespace ?? owner.namespace, address.owner?.namespace],
-    [owner.kind, address.owner?.kind],
-    [owner.name, address.owner?.name],
-  ];
-  return (
-    wanted.every(([want, is]) => want === undefined || want === is) &&
-    (states === undefined || states.includes(address.state)) &&
-    (since === undefined || (address.allocatedAt !== undefined && address.allocatedAt >= since))
-  );
+/** A page without the ledger begins behind so many. */
+function skipped(after: string | undefined): number {
+  const count = Number(after ?? 0);
+  if (Number.isSafeInteger(count) && count >= 0) return count;
+  throw new UserError(`${JSON.stringify(after)} is no end of a page.`, 'Begin again without --after.');
 }
 
 type Compare = (a: Address, b: Address) => number;
@@ -80,9 +76,3 @@ const ORDERS: Readonly<Record<string, Compare>> = {
   pool: byText(({ pool }) => pool),
   device: byText(({ device }) => device?.id ?? '\uffff'),
 };
-
-/** `kind/namespace/name`, `namespace/name` or `name`. */
-function ownerOf(text: string | undefined): { kind?: string; namespace?: string; name?: string } {
-  const [name, namespace, kind] = text?.split('/').reverse() ?? [];
-  return { ...(name && { name }), ...(namespace && { namespace }), ...(kind && { kind }) };
-}

@@ -1,7 +1,7 @@
 import { isGone } from '../../kube/errors.ts';
 import { macAllocations, type MacAllocation } from '../../kube/mac-resources.ts';
 import type { Address, ListQuery } from '../backend.ts';
-import { matches } from './list-addresses.ts';
+import { matches } from '../matches.ts';
 import type { Scope } from './scope.ts';
 import { addressOfAllocation } from './shown-address.ts';
 

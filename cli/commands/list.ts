@@ -17,7 +17,7 @@ interface Options {
   readonly since?: Date;
   readonly sortBy: SortKey;
   readonly after?: string;
-  readonly watch?: boolean;
+  readonly watch: boolean;
   readonly output: Format;
 }
 
@@ -36,14 +36,12 @@ export function addList(program: Command, cli: Cli): void {
     .option('--since <moment>', 'only allocated since then: so long ago (2h, 7d), or a date', (text) => moment(text))
     .addOption(new Option('--sort-by <key>', 'in which order').choices([...SORT_KEYS]).default('newest'))
     .option('--after <token>', 'the next page: what the page before named')
+    .option('-w, --watch', 'then print what changes as it comes, until Ctrl-C', false)
     .addOption(outputOption());
-  if (cli.mode.kind === 'cluster') {
-    command.option('-w, --watch', 'then print changes of MacAllocations as they come, until Ctrl-C', false);
-  }
   command.action(async (options: Options, command: Command) => {
     const { pool, device, owner, ownerNamespace: namespace, since, sortBy, limit, after } = options;
     const query = { pool, states: states(options.status), device, owner, namespace, since, sortBy, limit, after };
-    if (options.watch === true) {
+    if (options.watch) {
       await watchList(query, options.output, command, cli);
       return;
     }
@@ -64,6 +62,7 @@ export function addList(program: Command, cli: Cli): void {
     `${name} list -p development -s active,reserved -l 20`,
     `${name} list --status all --since 2h -o wide`,
     `${name} list -o json | jq -r '.items[].mac'`,
+    `${name} list --watch -p docker`,
   );
 }
 
@@ -72,7 +71,7 @@ async function watchList(query: ListQuery, format: Format, command: Command, cli
   const { terminal } = cli;
   let head = true;
   await withBackend(command, cli, async (backend) => {
-    await backend.watch?.(query, (address) => {
+    await backend.watch(query, (address) => {
       const report = addressReport({ items: [address] });
       if (format === 'json' || format === 'yaml') terminal.print(JSON.stringify(address));
       else if (format === 'name') terminal.print(address.mac);

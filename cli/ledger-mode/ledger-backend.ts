@@ -6,6 +6,7 @@ import { poolStats } from '../../ledger/pool-stats.ts';
 import { listPools } from '../../ledger/pools.ts';
 import { suggestTargets } from '../../ledger/suggest.ts';
 import type { Backend } from '../backend.ts';
+import { followAddresses } from '../follow-addresses.ts';
 import type { Target } from '../target.ts';
 import { toAddress } from './address.ts';
 import { currentUser } from './current-user.ts';
@@ -18,7 +19,7 @@ import { takeAddress } from './take-address.ts';
 /** The commands on a ledger: the same functions that operator and webhook call. */
 export function createLedgerBackend(ledger: LedgerPool): Backend {
   const user = currentUser();
-  return {
+  const backend: Backend = {
     allocate: ({ requestKey, expiresAfterSeconds, ...request }) =>
       takeAddress(ledger, { ...request, state: 'active', requestKey, ttlSeconds: expiresAfterSeconds }, user),
     reserve: (request) => reserveAddress(ledger, request, user),
@@ -29,6 +30,7 @@ export function createLedgerBackend(ledger: LedgerPool): Backend {
     },
     find: async (target) => (await findRows(ledger, target)).map(toAddress),
     list: (query) => listPage(ledger, query),
+    watch: (query, see) => followAddresses(backend, query, see),
     stats: () => poolStats(ledger),
     audit: async ({ target, afterId: after, ...query }) => listAudit(ledger, { ...query, after, ...auditOf(target) }),
     pools: () => listPools(ledger),
@@ -41,6 +43,7 @@ export function createLedgerBackend(ledger: LedgerPool): Backend {
     },
     close: () => ledger.close(),
   };
+  return backend;
 }
 
 function auditOf(target: Target | undefined) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readOwner } from './list.ts';
+import { readOwner } from './read-owner.ts';
 
 test.each([
   ['web-1', { name: 'web-1' }],
