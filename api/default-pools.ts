@@ -1,6 +1,6 @@
 import { mac, type MacAddress } from '../mac/mac-address.ts';
 
-/** The prefix that all default pools lie under. */
+/** The prefix that a new ledger has when nobody names another. */
 export const DEFAULT_PREFIX = 'a4:58:0f';
 
 /** The pool that workloads get addresses from when their namespace names none. */
@@ -26,18 +26,12 @@ function pool(
   [first, last]: readonly [string, string],
   [autoReleaseSeconds, reuseDelaySeconds]: readonly [number | null, number],
   description: string,
-): PoolDefinition {
-  return {
-    name,
-    first: mac(`${DEFAULT_PREFIX}:${first}`),
-    last: mac(`${DEFAULT_PREFIX}:${last}`),
-    description,
-    autoReleaseSeconds,
-    reuseDelaySeconds,
-  };
+) {
+  return { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds };
 }
 
-export const DEFAULT_POOLS: readonly PoolDefinition[] = [
+/** With the three octets that stand behind a prefix. */
+const POOLS = [
   pool('production', ['00:00:01', '00:ff:ff'], [null, 7 * DAY], 'Production hosts'),
   pool('development', ['01:00:00', '01:ff:ff'], [7 * DAY, DAY], 'Development VMs'),
   pool('experiment', ['02:00:00', '02:ff:ff'], [DAY, HOUR], 'Short experiments'),
@@ -46,3 +40,14 @@ export const DEFAULT_POOLS: readonly PoolDefinition[] = [
   pool('kubernetes', ['05:00:00', '05:ff:ff'], [DAY, HOUR], 'Pods and virtual machines in clusters'),
   pool('reserved', ['ff:00:00', 'ff:ff:ff'], [null, 7 * DAY], 'Addresses held until released by force'),
 ];
+
+/** The default pools under a prefix of three octets. */
+export function defaultPools(prefix: string): PoolDefinition[] {
+  return POOLS.map(({ first, last, ...rest }) => ({
+    ...rest,
+    first: mac(`${prefix}:${first}`),
+    last: mac(`${prefix}:${last}`),
+  }));
+}
+
+export const DEFAULT_POOLS: readonly PoolDefinition[] = defaultPools(DEFAULT_PREFIX);

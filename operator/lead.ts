@@ -1,6 +1,7 @@
 import { systemClock } from '../kube/clock.ts';
 import { retryForever } from '../kube/retry-forever.ts';
 import { sleep } from '../kube/sleep.ts';
+import type { MacPrefix } from '../mac/mac-range.ts';
 import type { OperatorContext } from './context.ts';
 import { createControllers } from './controllers.ts';
 import { wakeExpiredClaims } from './expired-claims.ts';
@@ -11,6 +12,7 @@ import { keepLedgerOpen } from './ledger-keeper.ts';
 import { registerPools } from './pool-controller.ts';
 import { publishCounts } from './publish-counts.ts';
 import { publishLedger } from './publish-ledger.ts';
+import { requirePrefix } from './require-prefix.ts';
 
 /** Between two counts of the pools, and two looks for leases and for claims whose time is over. */
 const COUNT_EVERY_MS = 5_000;
@@ -24,6 +26,8 @@ export interface Term {
   readonly context: OperatorContext;
   readonly clusterName: string;
   readonly installedPools: readonly InstalledPool[];
+  /** What this installation takes for the prefix of the ledger. */
+  readonly prefix: MacPrefix;
   /** Fires when the term ends. */
   readonly signal: AbortSignal;
 }
@@ -32,10 +36,11 @@ export interface Term {
  * One term as the leader: everything is started in the order in which it is needed, works until the signal fires, and is
  * stopped in the reverse order. Resolves when nothing of it runs any more, so that the next leader finds no work in flight.
  */
-export async function lead({ context, clusterName, installedPools, signal }: Term): Promise<void> {
+export async function lead({ context, clusterName, installedPools, prefix, signal }: Term): Promise<void> {
   const { logger, metrics } = context;
   const started = { logger, clock: systemClock, signal };
   try {
+    await retryForever('compare the prefix', () => requirePrefix(context.ledger, prefix), started);
     await retryForever('show the pools of the ledger', () => registerPools(context), started);
     await retryForever(
       'make the pools of the installation',

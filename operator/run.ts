@@ -106,7 +106,14 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     name: OPERATOR_LEASE,
     identity: config.ROCK_MAC_IDENTITY,
     ...leasePeriods(config.ROCK_MAC_LEADER_LEASE_SECONDS * 1_000),
-    onStarted: (signal) => lead({ context, clusterName: config.ROCK_MAC_CLUSTER_NAME, installedPools, signal }),
+    onStarted: (signal) =>
+      lead({
+        context,
+        clusterName: config.ROCK_MAC_CLUSTER_NAME,
+        installedPools,
+        prefix: config.ROCK_MAC_PREFIX,
+        signal,
+      }),
     logger,
     metrics: metrics.leader,
   });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { range } from './init.ts';
+import { prefixOption, range } from './init.ts';
 
 test.each(['01:00:00-01:3f:ff', 'a4:58:0f:01:00:00 - a4:58:0f:01:3f:ff', 'a458.0f01.0000-a458.0f01.3fff'])(
   '%s is a range',
@@ -14,3 +14,15 @@ test.each(['', '01:00:00', '01:3f:ff-01:00:00', '01:00:00-01:3f:ff-02:00:00', '0
     expect(() => range(text)).toThrow(/first and the last/);
   },
 );
+
+test('the ends of a range lie under the prefix that was named', () => {
+  expect(range('01:00:00-01:3f:ff', 'a6:58:0f')).toEqual({ first: 'a6:58:0f:01:00:00', last: 'a6:58:0f:01:3f:ff' });
+});
+
+test.each(['a6:58:0f', 'A6-58-0F'])('%s is a prefix', (text) => {
+  expect(prefixOption(text)).toBe('a6:58:0f');
+});
+
+test.each(['', 'a6:58', 'a6:58:0f:01', 'a7:58:0f', 'a6580f', 'x6:58:0f'])('%j is no prefix', (text) => {
+  expect(() => prefixOption(text)).toThrow(/first three octets/);
+});

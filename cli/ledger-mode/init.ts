@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { LedgerPool } from '../../ledger/connect.ts';
 import { listPools } from '../../ledger/pools.ts';
+import type { MacPrefix } from '../../mac/mac-range.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
@@ -8,33 +9,45 @@ import { currentUser } from './current-user.ts';
 import { makeDataFolder, makeFolder } from './embedded/create.ts';
 import { embeddedUrl, findEmbedded, type EmbeddedFolder, type Marker } from './embedded/folder.ts';
 import { withLock } from './embedded/lock.ts';
+import { ensureReader } from './embedded/reader.ts';
 import { startLocked } from './embedded/server.ts';
 import { describePlace, namedLedger, type LedgerPlace } from './find-ledger.ts';
 import { migratePlace } from './migrate.ts';
-import { configureLedger, sliceLedger, type Slice } from './new-ledger.ts';
+import { configureLedger, movePrefix, sliceLedger, type Slice } from './new-ledger.ts';
 import { openPlace } from './open.ts';
 
 /** Postgres makes its data directory in a second or two; a slow disk may need longer. */
 const INIT_MS = 120_000;
 
+/** What a new ledger is for; where nothing is said, for the default pools under the default prefix. */
+interface Purpose {
+  readonly prefix?: MacPrefix | undefined;
+  readonly slice?: Slice | undefined;
+}
+
 /** Makes a ledger: the schema in the database that is named, else the embedded one under the user's home. */
 export async function initLedger(
   options: GlobalOptions,
-  slice: Slice | undefined,
+  { prefix: named, slice }: Purpose,
   terminal: Pick<Terminal, 'tell' | 'progress'>,
 ): Promise<void> {
-  const { place: named, config } = await namedLedger(options, process.env);
-  const place = named ?? (await initEmbedded(slice, terminal));
+  const { place: known, config } = await namedLedger(options, process.env);
+  const place = known ?? (await initEmbedded(slice, terminal));
   await migratePlace(place, terminal);
   const ledger = await openPlace(place);
   try {
     const actor = currentUser();
+    const prefix = named ?? config?.legacy?.prefix;
+    if (prefix !== undefined) await movePrefix(ledger, prefix, actor);
     if (slice !== undefined) await sliceOnce(ledger, slice, actor);
     else if (config?.legacy !== undefined) {
       terminal.tell(`Configuration file ${config.file}:`);
       for (const line of await configureLedger(ledger, config.legacy, actor)) terminal.tell(`  ${line}`);
     }
-    if (place.embedded !== undefined) await finish(place.embedded.folder, place.embedded.marker);
+    if (place.embedded !== undefined) {
+      await ensureReader(ledger);
+      await finish(place.embedded.folder, place.embedded.marker);
+    }
     terminal.tell(await authority(ledger, place));
   } finally {
     await ledger.close();

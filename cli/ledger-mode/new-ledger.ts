@@ -3,10 +3,11 @@ import type { LedgerPool } from '../../ledger/connect.ts';
 import { deviceKey } from '../../ledger/holder-key.ts';
 import type { LegacyConfig } from '../../ledger/legacy-config.ts';
 import { definePool, listPools, removePool } from '../../ledger/pools.ts';
+import { changePrefix } from '../../ledger/prefix.ts';
 import { ledgerState } from '../../ledger/state.ts';
 import type { Queryable } from '../../ledger/statement.ts';
-import { DEFAULT_POOLS, type PoolDefinition } from '../../api/default-pools.ts';
-import { rangeContains } from '../../mac/mac-range.ts';
+import { DEFAULT_POOLS, defaultPools, type PoolDefinition } from '../../api/default-pools.ts';
+import { rangeContains, type MacPrefix } from '../../mac/mac-range.ts';
 import { UserError } from '../errors.ts';
 
 const DAY = 86_400;
@@ -30,12 +31,33 @@ export async function sliceLedger(ledger: LedgerPool, slice: Slice, actor: strin
     reuseDelaySeconds: usual?.reuseDelaySeconds ?? DAY,
   };
   await ledger.transaction(async (transaction) => {
-    for (const { name, used } of await listPools(transaction)) {
-      if (used) throw inUse(name);
-      await removePool(transaction, name, actor);
-    }
+    const used = await removePools(transaction, actor);
+    if (used !== undefined) throw inUse(used);
     await defineOrRefuse(transaction, definition, actor);
   });
+}
+
+/**
+ * Puts a ledger on which nobody counts yet under another prefix. One of three octets has the default pools, any other has
+ * none until somebody defines them. All of it or nothing.
+ */
+export async function movePrefix(ledger: LedgerPool, prefix: MacPrefix, actor: string): Promise<void> {
+  const { prefix: known } = await ledgerState(ledger);
+  if (known === prefix) return;
+  await ledger.transaction(async (transaction) => {
+    const used = await removePools(transaction, actor);
+    if (used !== undefined || !(await changePrefix(transaction, prefix))) throw keepsPrefix(known);
+    const pools = prefix.split(':').length === 3 ? defaultPools(prefix) : [];
+    for (const pool of pools) await defineOrRefuse(transaction, pool, actor);
+  });
+}
+
+/** Takes all pools away, or answers with one that has handed out addresses. */
+async function removePools(transaction: Queryable, actor: string): Promise<string | undefined> {
+  for (const { name } of await listPools(transaction)) {
+    if ((await removePool(transaction, name, actor)) !== 'removed') return name;
+  }
+  return undefined;
 }
 
 /** The pools of an old configuration file, and its addresses that people give out by hand. Answers with what was done. */
@@ -113,6 +135,14 @@ function inUse(pool: string): UserError {
   return new UserError(
     `Pool ${pool} of this ledger has handed out addresses already, so it cannot become one for a slice.`,
     'Make a new ledger for the slice.',
+    'conflict',
+  );
+}
+
+function keepsPrefix(known: string): UserError {
+  return new UserError(
+    `The ledger has the prefix ${known} and keeps it: addresses or clusters count on it.`,
+    'Make a new ledger for another prefix.',
     'conflict',
   );
 }
