@@ -32,7 +32,7 @@ export async function run(programName: string, args: readonly string[], terminal
     return EXIT_CODES.ok;
   }
   try {
-    await program.parseAsync(args, { from: 'user' });
+    await program.parseAsync(mode.readArgs(args), { from: 'user' });
     return EXIT_CODES.ok;
   } catch (error) {
     // Commander has printed its own by now. What it calls a success is --help and --version.

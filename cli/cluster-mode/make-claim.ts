@@ -26,7 +26,7 @@ export async function makeClaim(request: ClaimRequest, requestKey: string | unde
   try {
     // Ctrl-C does not break this off: what is on its way could still be stored behind our back.
     const { claim, isNew } = await create(name, request, scope);
-    if (!isNew) requireSame(claim, request);
+    if (!isNew) requireSame(claim, request, requestKey);
     return await waitForAddress(claim, { isNew, signal: interruption.signal }, scope);
   } finally {
     interruption.stop();
@@ -77,8 +77,15 @@ async function create(
   }
 }
 
-/** A request key that was used for something else must not get its address. */
-function requireSame({ spec, metadata }: MacAllocation, { pool, reserved, requestedMac }: ClaimRequest): void {
+/** A request key that was used for something else must not get its address; nor may who has none get somebody else's. */
+function requireSame(
+  { spec, metadata }: MacAllocation,
+  { pool, reserved, requestedMac }: ClaimRequest,
+  requestKey: string | undefined,
+): void {
+  if (requestKey === undefined) {
+    throw new UserError(`There is a MacAllocation ${metadata.name} already.`, 'Try again.', 'conflict');
+  }
   const isSame =
     spec.pool === pool &&
     (spec.reserved === true) === (reserved === true) &&

@@ -1,6 +1,13 @@
 import { Option } from 'commander';
 import type { Mode } from '../cli.ts';
 
+/** As kubectl has it. Nothing can be tried without the server, so there is one kind only. */
+const DRY_RUNS: Readonly<Record<string, readonly string[]>> = {
+  '--dry-run=server': ['--dry-run'],
+  '--dry-run=client': ['--dry-run'],
+  '--dry-run=none': [],
+};
+
 /** `kubectl rock-mac`: through the Kubernetes API, with the rights of the user's kubeconfig. */
 export const clusterMode: Mode = {
   kind: 'cluster',
@@ -14,11 +21,14 @@ export const clusterMode: Mode = {
     new Option('-n, --namespace <name>', 'in which namespace; lists are then of it alone'),
     new Option('-A, --all-namespaces', 'in all namespaces'),
     new Option('--as <user>', 'as this user'),
-    new Option('--as-group <group...>', 'and as a member of these groups'),
+    new Option('--as-group <group>', 'and as a member of this group; may be given several times').argParser(
+      (group, before: readonly string[] | undefined) => [...(before ?? []), group],
+    ),
     new Option('--request-timeout <time>', 'for one request, such as 5s or 1m; 0 is no limit').default('30s'),
     new Option('--timeout <time>', 'how long to wait for an address, a release or a renewal').default('30s'),
     new Option('--dry-run', 'let the cluster check what would be done, and do nothing'),
   ],
+  readArgs: (args) => args.flatMap((arg) => DRY_RUNS[arg] ?? [arg]),
   open: async (options, tell) => {
     const { openCluster } = await import('./open.ts');
     return await openCluster(options, tell);

@@ -14,7 +14,8 @@ const flags = z.object({
   namespace: z.string().optional(),
   allNamespaces: z.boolean().default(false),
   as: z.string().optional(),
-  asGroup: z.array(z.string()).default([]),
+  // One text where a line is only completed.
+  asGroup: z.union([z.array(z.string()), z.string().transform((group) => [group])]).default([]),
   requestTimeout: z.string().default('30s'),
   timeout: z.string().default('30s'),
   dryRun: z.boolean().default(false),

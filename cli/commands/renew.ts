@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { withBackend, type Cli } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { outputOption, printReport } from '../output/format.ts';
@@ -13,10 +13,16 @@ export function addRenew(program: Command, cli: Cli): void {
     .command('renew')
     .summary('move the expiry of an address, or of all of a device')
     .description(
-      'Moves the expiry of an address, or of all addresses of a device, to one auto-release period of the pool from now.',
+      cli.mode.kind === 'cluster'
+        ? 'Moves the expiry of a claim, or of all claims for a device, to one of its periods from now.'
+        : 'Moves the expiry of an address, or of all addresses of a device, to one auto-release period of the pool from now.',
     )
     .argument('<mac|device>')
-    .option('--for <duration>', 'another period than that of the pool', durationSeconds)
+    .addOption(
+      new Option('--for <duration>', 'another period than that of the pool')
+        .argParser(durationSeconds)
+        .hideHelp(cli.mode.kind === 'cluster'), // a claim keeps its period; who asks for another is told so
+    )
     .addOption(outputOption())
     .action(async (text: string, options: { readonly for?: number }, command: Command) => {
       const target = parseTarget(text);
@@ -38,5 +44,6 @@ export function addRenew(program: Command, cli: Cli): void {
       });
     });
   const { program: name } = cli.mode;
-  addExamples(command, `${name} renew my-vm`, `${name} renew a4:58:0f:01:00:00 --for 48h`);
+  const another = cli.mode.kind === 'cluster' ? [] : [`${name} renew a4:58:0f:01:00:00 --for 48h`];
+  addExamples(command, `${name} renew my-vm`, ...another);
 }

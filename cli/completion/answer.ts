@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { beginningWith, complete, type Candidate, type Live } from './complete.ts';
+import { beginningWith, complete, type Candidate, type Completion, type Live } from './complete.ts';
 
 const AT_MOST = 50;
 
@@ -26,7 +26,7 @@ export async function answerCompletion(program: Command, words: readonly string[
 async function askLive(
   live: Live,
   typed: string,
-  options: Readonly<Record<string, string>>,
+  options: Completion['options'],
   { mode }: Cli,
 ): Promise<readonly Candidate[]> {
   // What is not typed may stand in the environment, as for every command.

@@ -51,3 +51,7 @@ test('the flags that were typed are passed on, so that the same ledger is asked'
 test.each(['restore ', 'import ', 'backup /tmp/', '--config '])('%j: a file', (line) => {
   expect(at(line).files).toBe(true);
 });
+
+test('a switch is passed on too', () => {
+  expect(at('release --force --ledger=x vm').options).toEqual({ force: true, ledger: 'x' });
+});

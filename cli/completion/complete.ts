@@ -18,7 +18,7 @@ export interface Completion {
   /** What is being typed. */
   readonly typed: string;
   /** Flags with their values, as far as they were typed. */
-  readonly options: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string | boolean>>;
 }
 
 const NO_FILES = { files: false } as const;
@@ -57,7 +57,7 @@ function walk(program: Command, words: readonly string[]) {
   let command = program;
   let pending: Option | undefined;
   let positions = 0;
-  const options: Record<string, string> = {};
+  const options: Record<string, string | boolean> = {};
   for (const word of words) {
     if (pending !== undefined) {
       options[pending.attributeName()] = word;
@@ -65,8 +65,9 @@ function walk(program: Command, words: readonly string[]) {
     } else if (word.startsWith('-')) {
       const [name = '', value] = word.split('=', 2);
       const flag = flagsOf(command).find(({ short, long }) => short === name || long === name);
-      if (flag === undefined || flag.isBoolean()) continue;
-      if (value === undefined) pending = flag;
+      if (flag === undefined) continue;
+      if (flag.isBoolean()) options[flag.attributeName()] = true;
+      else if (value === undefined) pending = flag;
       else options[flag.attributeName()] = value;
     } else {
       const child = command.commands.find((each) => each.name() === word);
