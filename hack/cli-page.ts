@@ -62,8 +62,8 @@ ledger:
   passwordFile: ~/.rock/password # or ROCK_MAC_LEDGER_PASSWORD_FILE
 \`\`\`
 
-The configuration file of the tool before (\`mac_dispenser:\`) is taken as it is: \`init\` defines its pools, reserves the
-addresses of \`reserve_first\`, and names the keys that have no effect.
+The configuration file of the tool before (\`mac_dispenser:\`) is taken as it is: \`init\` gives a new ledger its prefix, defines
+its pools, reserves the addresses of \`reserve_first\`, and names the keys that have no effect.
 
 ## The embedded ledger
 
@@ -78,4 +78,14 @@ delete what \`rock-mac ledger status\` names.
 It is proved on Linux. Containers that share one home folder must not use it at the same time: neither sees the other's
 server. Two ledgers over the same range know nothing of each other: give each machine a part of a range
 (\`rock-mac init --pool development --range 01:00:00-01:3f:ff\`), or all of them one ledger.
+
+## What \`kubectl rock-mac\` sees
+
+\`list\`, \`show\`, \`stats\` and \`list --watch\` read the whole ledger where the [read API](read-api.md) answers and the user may read
+it: devices, other clusters, and what was released too. Else they show the MacAllocations of the namespace and the MacPools,
+and say so on stderr; \`audit\` cannot do without. \`list --watch\` looks once a second, and shows an address as it is then: of
+what comes and goes within that second only the end is seen.
+
+The plugin changes MacAllocations of the namespace, and nothing else. A claim expires with the auto-release of its pool, as
+long as it is not renewed; it keeps its period, so \`renew --for\` is for ledgers only.
 `;

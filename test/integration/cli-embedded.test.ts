@@ -133,6 +133,50 @@ test('a request key gets the same address, however often it is asked', async () 
   expect(second).toEqual(first);
 });
 
+test('sql cannot take back the rights that it has given up, nor reach files and programs', async () => {
+  const touched = path.join(shell.home, 'touched');
+  const copy = `copy (select 1) to program ''touch ${touched}''`;
+  for (const statement of [
+    `do $$ begin reset role; execute '${copy}'; end $$`,
+    `select set_config('role', 'rock_mac', true), query_to_xml('select pg_reload_conf()', true, true, '')`,
+    `select set_config('session_authorization', 'rock_mac', true)`,
+    `select pg_read_file('/etc/passwd')`,
+    `select pg_ls_dir('/')`,
+    `select pg_terminate_backend(pid) from pg_stat_activity where usename = 'rock_mac'`,
+  ]) {
+    const { code, stdout, stderr } = await shell.rockMac('sql', statement);
+    expect({ statement, code, stdout }).toEqual({ statement, code: 6, stdout: '' });
+    expect(stderr).toMatch(/^Error: `rock-mac sql` only reads/);
+  }
+  expect((await shell.bash(`ls ${touched}`)).code).not.toBe(0);
+  expect((await shell.rockMac('sql', 'select session_user', '-o', 'name')).stdout).toBe('rock_mac_reader\n');
+});
+
+test('a ledger under another prefix has the same pools there, and keeps it', async () => {
+  const other = await openShell();
+  try {
+    const { code, stderr } = await other.rockMac('init', '--prefix', 'A6-58-0F');
+    expect(code).toBe(0);
+    expect(stderr).toContain(
+      'its ranges: production (a6:58:0f:00:00:01 to a6:58:0f:00:ff:ff), development (a6:58:0f:01',
+    );
+    expect((await other.rockMac('allocate')).stdout).toBe('Allocated MAC: a6:58:0f:01:00:00\n');
+    expect((await other.rockMac('reserve')).stdout).toBe('Reserved MAC: a6:58:0f:ff:00:00\n');
+    expect((await other.rockMac('check')).stdout).toBe('The ledger keeps every rule.\n');
+    expect((await other.rockMac('init', '--prefix', 'a6:58:0f')).code).toBe(0);
+    expect((await other.rockMac('init')).code).toBe(0);
+    const moved = await other.rockMac('init', '--prefix', '02:00:00');
+    expect(moved.code).toBe(4);
+    expect(moved.stderr).toMatch(
+      /has the prefix a6:58:0f and keeps it: addresses or clusters count on it\. Make a new/,
+    );
+    expect((await other.rockMac('allocate')).stdout).toBe('Allocated MAC: a6:58:0f:01:00:01\n');
+  } finally {
+    await other.rockMac('ledger', 'stop');
+    await other.close();
+  }
+});
+
 describe('a ledger for a part of a range', () => {
   test('has that alone, says so, and does not become another', async () => {
     const other = await openShell();

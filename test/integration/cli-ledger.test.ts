@@ -32,7 +32,17 @@ const listed = z.object({
   next: z.string().optional(),
 });
 const list = async (...args: readonly string[]) => listed.parse(JSON.parse(await out('list', '-o', 'json', ...args)));
+const watched = z.object({ mac: z.string(), state: z.string() });
 const names = async (...args: readonly string[]) => (await out(...args, '-o', 'name')).trim().split('\n');
+
+/** A command that goes on, and the whole lines that it has printed so far. */
+function start(...args: readonly string[]) {
+  const PATH = `${shell.home}/bin:${process.env['PATH'] ?? ''}`;
+  const child = spawn('rock-mac', args, { env: { ...process.env, ROCK_MAC_LEDGER_URL: ledger.current.url, PATH } });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  return { stdout: () => text.split('\n').slice(0, -1), kill: () => child.kill() };
+}
 
 describe('list', () => {
   beforeAll(async () => {
@@ -56,6 +66,40 @@ describe('list', () => {
     await out('reserve', '-p', 'vultr');
     expect((await list('-p', 'vultr', '-s', 'active,reserved')).items).toHaveLength(4);
     expect((await list('-p', 'vultr', '-s', 'all', '--owner', 'Pod/shop/web-1')).items).toEqual([]);
+  });
+
+  test('is watched: what is there, then what comes and what goes, and nothing of other devices', async () => {
+    const [there = ''] = await names('allocate', '-p', 'docker', '-d', 'watched');
+    const child = start('list', '--watch', '-p', 'docker', '-d', 'watched', '-o', 'json');
+    try {
+      const states = () => child.stdout().map((line) => watched.parse(JSON.parse(line)));
+      const seen = (wanted: readonly [string, string][]) =>
+        eventually(
+          () => {
+            expect(states().map(({ mac, state }) => [mac, state])).toEqual(wanted);
+          },
+          { within: 30_000 },
+        );
+      await seen([[there, 'active']]);
+      await out('allocate', '-p', 'docker', '-d', 'another');
+      const [came = ''] = await names('allocate', '-p', 'docker', '-d', 'watched');
+      await seen([
+        ...([
+          [there, 'active'],
+          [came, 'active'],
+        ] as [string, string][]),
+      ]);
+      await out('release', there);
+      await seen([
+        ...([
+          [there, 'active'],
+          [came, 'active'],
+          [there, 'released'],
+        ] as [string, string][]),
+      ]);
+    } finally {
+      child.kill();
+    }
   });
 
   test('tells on stderr when there is no such pool', async () => {
@@ -109,22 +153,13 @@ describe('audit', () => {
   });
 
   test('follows what comes, each line once and in its order', async () => {
-    const child = spawn('rock-mac', ['audit', '-p', 'experiment', '--follow', '-o', 'json'], {
-      env: {
-        ...process.env,
-        ROCK_MAC_LEDGER_URL: ledger.current.url,
-        PATH: `${shell.home}/bin:${process.env['PATH'] ?? ''}`,
-      },
-    });
+    const child = start('audit', '-p', 'experiment', '--follow', '-o', 'json');
     try {
-      let text = '';
-      child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
       const macs: string[] = [];
       for (const device of ['one', 'two']) macs.push(...(await names('allocate', '-p', 'experiment', '-d', device)));
       await eventually(
         () => {
-          const seen = text.trim().split('\n').filter(Boolean);
-          expect(seen.map((line) => z.object({ mac: z.string() }).parse(JSON.parse(line)).mac)).toEqual(macs);
+          expect(child.stdout().map((line) => z.object({ mac: z.string() }).parse(JSON.parse(line)).mac)).toEqual(macs);
         },
         { within: 30_000 },
       );
@@ -246,6 +281,42 @@ test('import takes over the file of the tool before: first in words, then after 
   expect((await shell.rockMac('import', file)).stdout).toMatch(/^Imported 0 address\(es\)/);
 });
 
+describe('the prefix of a ledger', () => {
+  test('is that of the configuration file of the tool before, where nobody counts on another yet', async () => {
+    const other = await freshLedger();
+    const machine = await openShell({ ROCK_MAC_LEDGER_URL: other.url });
+    try {
+      await machine.bash(`mkdir -p ~/.rock && cat > ~/.rock/mac-dispenser.yaml <<'END'
+mac_dispenser:
+  prefix: "02:0a"
+  pools:
+    lab: {range: "00:00:00:00-00:00:00:0f", auto_release_days: 1}
+END`);
+      const { code, stderr } = await machine.rockMac('init');
+      expect(code).toBe(0);
+      expect(stderr).toContain('the only authority for its ranges: lab (02:0a:00:00:00:01 to 02:0a:00:00:00:0f).');
+      expect((await machine.rockMac('allocate', '-p', 'lab')).stdout).toBe('Allocated MAC: 02:0a:00:00:00:01\n');
+      expect((await machine.rockMac('check')).code).toBe(0);
+    } finally {
+      await machine.close();
+      await other.close();
+    }
+  });
+
+  test('stays where a cluster counts on it', async () => {
+    const other = await freshLedger();
+    try {
+      await registerCluster(other.db, { clusterId: 'uid', name: 'shop' }, 'test');
+      const { code, stderr } = await shell.rockMac('init', '--prefix', 'a6:58:0f', '--ledger', other.url);
+      expect(code).toBe(4);
+      expect(stderr).toMatch(/has the prefix a4:58:0f and keeps it: addresses or clusters count on it/);
+      expect((await shell.rockMac('pools', '-o', 'name', '--ledger', other.url)).stdout).toContain('development\n');
+    } finally {
+      await other.close();
+    }
+  });
+});
+
 test('sql answers in a table or in JSON', async () => {
   const question = `select 1 as one, null as none, '{"a": 1}'::jsonb as json`;
   expect(await out('sql', question)).toBe('one   none   json\n1            {"a":1}\n(1 row(s))\n');
@@ -282,6 +353,39 @@ test('bash completes commands, pools, and addresses in spite of their colons', a
   expect(await replies('rock-mac allocate --pool dev')).toEqual(['development']);
   expect(await replies(`rock-mac show ${typed}`)).toContain(mac.slice(mac.lastIndexOf(':') + 1));
   expect(await replies('rock-mac release completed-')).toEqual(['completed-vm']);
+});
+
+test('fish completes pools, addresses and devices', async ({ skip }) => {
+  skip((await shell.bash('command -v fish')).code !== 0, 'there is no fish here');
+  const [mac = ''] = await names('allocate', '-p', 'production', '-d', 'finished-vm');
+  const replies = async (line: string) => {
+    const { stdout } = await shell.bash(`fish -c 'rock-mac completion fish | source; complete -C "${line}"'`);
+    return stdout.trim().split('\n');
+  };
+  expect(await replies('rock-mac allocate --pool dev')).toEqual(['development\tDevelopment VMs']);
+  expect(await replies('rock-mac release finished-')).toEqual(['finished-vm\tdevice']);
+  expect(await replies(`rock-mac show ${mac.slice(0, -1)}`)).toContain(`${mac}\taddress`);
+});
+
+test('zsh completes pools, addresses and devices', async ({ skip }) => {
+  skip((await shell.bash('command -v zsh')).code !== 0, 'there is no zsh here');
+  const [mac = ''] = await names('allocate', '-p', 'vultr', '-d', 'zealous-vm');
+  /** What stands on the line after the key was pressed; \`,\` ends it for the eye of the test. */
+  const typed = async (line: string, wanted: string) => {
+    await shell.bash(`cat > complete.zsh <<'END'
+zmodload zsh/zpty
+zpty other zsh -f -i
+zpty -w other "PS1='> '; autoload -Uz compinit; compinit -u -D; source <(rock-mac completion zsh); print ready"
+zpty -r other seen $'*\nready*'
+zpty -w -n other $'${line}\t'
+zpty -r -m other seen '*${wanted}*' && print found
+zpty -d other
+END`);
+    return (await shell.bash('timeout 20 zsh -f complete.zsh')).stdout.trim();
+  };
+  expect(await typed('rock-mac allocate --pool develop', 'development')).toBe('found');
+  expect(await typed('rock-mac release zealous', 'zealous-vm')).toBe('found');
+  expect(await typed(`rock-mac show ${mac.slice(0, -1)}`, mac)).toBe('found');
 });
 
 test('a reader who has seen enough is no failure', async () => {

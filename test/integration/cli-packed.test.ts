@@ -1,54 +1,28 @@
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { installPacked, type Packed } from './packed.ts';
 import { openShell, type ShellOptions } from './rock-mac-shell.ts';
 
-/* What a user gets: the packed tarball, installed by npm into an empty folder, without the repository. */
+/* What a user gets. The plugin out of the same tarball is proved in plugin.test.ts, which has a cluster. */
 
 const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 const TARBALL_OCTETS = 5_000_000;
-
-let folder: string;
-let bin: string;
-
 const run = promisify(execFile);
 
+let packed: Packed;
+
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-packed-'));
-  await chmod(folder, 0o755);
-  bin = path.join(folder, 'prefix', 'bin');
-  await run('npm', ['pack', '--pack-destination', folder, '--silent'], { cwd: REPOSITORY });
-  const [tarball = 'none'] = (await readdir(folder)).filter((name) => name.endsWith('.tgz'));
-  const { stdout } = await run('tar', ['-tvzf', path.join(folder, tarball)]);
-  const octets = stdout.split('\n').reduce((sum, line) => sum + Number(line.split(/ +/)[2] ?? 0), 0);
-  expect(octets).toBeLessThan(TARBALL_OCTETS); // bundles, and neither sources nor the programs of the cluster
-  await run(
-    'npm',
-    [
-      ...[
-        'install',
-        '--global',
-        '--prefix',
-        path.join(folder, 'prefix'),
-        '--prefer-offline',
-        '--no-audit',
-        '--no-fund',
-      ],
-      ...['--loglevel=error', path.join(folder, tarball)],
-    ],
-    { cwd: folder },
-  );
-  // The Node of this run, where every user may run it.
-  await mkdir(path.join(folder, 'node'));
-  await copyFile(process.execPath, path.join(folder, 'node', 'node'));
-  await chmod(path.join(folder, 'node', 'node'), 0o755);
+  packed = await installPacked();
 });
 
 afterAll(async () => {
-  await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  await packed.remove();
+});
+
+test('the tarball holds bundles, and neither sources nor the programs of the cluster', () => {
+  expect(packed.octets).toBeLessThan(TARBALL_OCTETS);
 });
 
 const nobody = { uid: 65_534, gid: 65_534 };
@@ -63,7 +37,7 @@ const USERS: readonly (readonly [string, ShellOptions])[] =
     : [['an ordinary user', {}]];
 
 test.each(USERS)('install, init, allocate, list, release: as %s', async (_, options) => {
-  const shell = await openShell({ PATH: `${bin}:${path.join(folder, 'node')}:/usr/bin:/bin` }, { ...options, bin });
+  const shell = await openShell({ PATH: packed.path }, { ...options, bin: packed.bin });
   try {
     const { code, stdout, stderr } = await shell.bash(`
       set -e
@@ -90,7 +64,7 @@ test.each(USERS)('install, init, allocate, list, release: as %s', async (_, opti
 });
 
 test('the plugin and its completion are installed under the names that kubectl looks for', async () => {
-  const shell = await openShell({ PATH: `${bin}:${path.join(folder, 'node')}:/usr/bin:/bin` }, { bin });
+  const shell = await openShell({ PATH: packed.path }, { bin: packed.bin });
   try {
     expect((await shell.bash('kubectl-rock_mac --help')).stdout).toMatch(/^Usage: kubectl rock-mac /);
     expect((await shell.bash('kubectl_complete-rock_mac alloc')).stdout).toMatch(/^allocate\t.*\n:4\n$/);
@@ -100,7 +74,7 @@ test('the plugin and its completion are installed under the names that kubectl l
 });
 
 test('make install brings its own Node and its own Postgres, and all three names', async () => {
-  const prefix = path.join(folder, 'local');
+  const prefix = path.join(packed.folder, 'local');
   await run('make', ['--silent', 'install', `PREFIX=${prefix}`], { cwd: REPOSITORY });
   const shell = await openShell(
     { PATH: `${path.join(prefix, 'bin')}:/usr/bin:/bin` },
@@ -122,6 +96,7 @@ test('make install brings its own Node and its own Postgres, and all three names
 });
 
 test('a Node that is too old is told so, where the system has one', async () => {
+  const { bin } = packed;
   const shell = await openShell({ PATH: `${bin}:/usr/bin:/bin` }, { bin });
   try {
     const { stdout } = await shell.bash('node --version');

@@ -1,271 +1,340 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ledgerOfThisFile } from './ledger-fixture.ts';
+import { eventually } from '../ground/eventually.ts';
+import { installedGroundOfThisFile } from './installed-ground.ts';
+import { freshLedger, ledgerOfThisFile } from './ledger-fixture.ts';
+import { openPluginShell, type Ended } from './plugin-shell.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
 /*
  * What scripts of the tool before rely on, letter by letter: its commands, short flags, defaults, output lines, column
- * widths and exit codes. Each test here is a promise to somebody who will not read our release notes.
+ * widths and exit codes. Each test here is a promise to somebody who will not read our release notes. It is made twice: by
+ * `rock-mac` on a ledger, and by `kubectl rock-mac` through a cluster.
  */
 
-const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
+/** One of the two ways in which a script may call it. */
+interface Way {
+  /** What stands in the script where `rock-mac` stood. */
+  readonly program: string;
+  run(...args: readonly string[]): Promise<Ended>;
+  bash(script: string): Promise<Ended>;
+  /** Asks the ledger behind it. */
+  sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
+  close(): Promise<void>;
+}
 
-beforeAll(async () => {
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
-});
+const installed = installedGroundOfThisFile();
 
-afterAll(async () => {
-  await shell.close();
-});
+async function onLedger(): Promise<Way> {
+  const ledger = await freshLedger();
+  const shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.url });
+  return {
+    program: 'rock-mac',
+    run: shell.rockMac,
+    bash: shell.bash,
+    sql: ledger.sql,
+    close: async () => {
+      await shell.close();
+      await ledger.close();
+    },
+  };
+}
+
+/** As somebody who may do everything: what a user may do is proved in plugin.test.ts. */
+async function throughCluster(): Promise<Way> {
+  const { plane, ledger } = installed();
+  const { kubeconfig, kubectl, binaries } = plane;
+  const shell = await openPluginShell(binaries.kubectl);
+  await eventually(() => kubectl(['get', 'pools.ledger.mac.rock-os.io']), { within: 60_000 });
+  return {
+    program: 'kubectl rock-mac',
+    run: (...args) => shell.rockMac(kubeconfig, ...args),
+    bash: (script) => shell.bash(kubeconfig, script),
+    sql: async (text, values) => (await ledger.pool.query<Record<string, unknown>>(text, values)).rows,
+    close: shell.close,
+  };
+}
 
 const MAC = /^a4:58:0f(?::[0-9a-f]{2}){3}$/;
+const COLUMNS = 'pool, device_id, device_type, metadata';
 
-/** Runs it, expects success and silence on stderr, and answers with stdout. */
-async function out(...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await shell.rockMac(...args);
-  expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
-  return stdout;
-}
+describe.each([
+  ['rock-mac', onLedger],
+  ['kubectl rock-mac', throughCluster],
+] as const)('%s', (_, open) => {
+  let way: Way;
 
-async function allocated(...args: readonly string[]): Promise<string> {
-  const stdout = await out('allocate', ...args);
-  expect(stdout).toMatch(/^Allocated MAC: a4:58:0f(?::[0-9a-f]{2}){3}\n$/);
-  return stdout.slice('Allocated MAC: '.length).trim();
-}
+  beforeAll(async () => {
+    way = await open();
+  }, 120_000);
 
-describe('allocate', () => {
-  test('prints one line, and takes development, no device, qemu-vm and {} when nothing is said', async () => {
-    const mac = await allocated();
-    expect(mac).toMatch(/^a4:58:0f:01:/);
-    const [row] = await ledger.current.sql(
-      `select pool, device_id, device_type, metadata from rock_mac.allocations where mac_address = $1`,
-      [mac],
-    );
-    expect(row).toEqual({ pool: 'development', device_id: null, device_type: 'qemu-vm', metadata: {} });
+  afterAll(async () => {
+    await way.close();
   });
 
-  test('takes its four flags in their short and in their long form', async () => {
-    const short = await allocated('-p', 'docker', '-d', 'c-1', '-t', 'container', '-m', '{"rack": "a7"}');
-    const long = await allocated(
-      ...['--pool', 'docker', '--device', 'c-1', '--type', 'container', '--metadata', '{"rack": "a7"}'],
-    );
-    const rows = await ledger.current.sql(
-      `select pool, device_id, device_type, metadata from rock_mac.allocations where mac_address = any ($1::macaddr[])`,
-      [[short, long]],
-    );
-    const wanted = { pool: 'docker', device_id: 'c-1', device_type: 'container', metadata: { rack: 'a7' } };
-    expect(rows).toEqual([wanted, wanted]);
-  });
-
-  test.each(['-v', '--verbose'])('says more with %s', async (flag) => {
-    const lines = (await out('allocate', flag, '-d', 'vm-verbose')).split('\n');
-    expect(lines[0]).toMatch(/^Allocated MAC: /);
-    expect(lines.slice(1)).toEqual(['Pool: development', 'Device ID: vm-verbose', 'Device Type: qemu-vm', '']);
-  });
-});
-
-describe('in a shell', () => {
-  test('the address is what awk finds, and a trap gives it back', async () => {
-    const { stdout, code } = await shell.bash(`
-      set -e
-      MAC=$(rock-mac allocate --pool development --device "vm-$(date +%s)" | awk '/Allocated MAC:/ {print $3}')
-      trap "rock-mac release $MAC" EXIT
-      echo "using $MAC"`);
-    expect(code).toBe(0);
-    const [using = '', released] = stdout.trimEnd().split('\n');
-    expect(using.replace('using ', '')).toMatch(MAC);
-    expect(released).toBe('Released 1 MAC address(es)');
-  });
-
-  test('the address is what grep and awk find', async () => {
-    const { stdout } = await shell.bash(`rock-mac allocate -d grep | grep "Allocated" | awk '{print $3}'`);
-    expect(stdout.trim()).toMatch(MAC);
-  });
-
-  test('the address is what strings.TrimSpace(strings.TrimPrefix(out, "Allocated MAC: ")) leaves', async () => {
-    const text = await out('allocate', '--pool', 'experiment');
-    const prefix = 'Allocated MAC: ';
-    expect((text.startsWith(prefix) ? text.slice(prefix.length) : text).trim()).toMatch(MAC);
-  });
-
-  test('a failure stops a script that stops at failures', async () => {
-    const { code, stdout } = await shell.bash('set -e -o pipefail\nrock-mac allocate -p nowhere\necho not reached');
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  });
-});
-
-describe('reserve', () => {
-  test('takes the next of pool reserved as a reserved device when nothing is said', async () => {
-    const stdout = await out('reserve');
-    expect(stdout).toMatch(/^Reserved MAC: a4:58:0f:ff:(?:[0-9a-f]{2}:?){2}\n$/);
-    const [row] = await ledger.current.sql(
-      `select status, device_type, metadata from rock_mac.allocations where mac_address = $1`,
-      [stdout.slice('Reserved MAC: '.length).trim()],
-    );
-    expect(row).toEqual({ status: 'reserved', device_type: 'reserved', metadata: {} });
-  });
-
-  test('-m is the address and -d the device; metadata has no short form', async () => {
-    const args = [
-      '-p',
-      'production',
-      '-m',
-      'a4:58:0f:00:12:34',
-      '-d',
-      'prod-01',
-      '-t',
-      'host',
-      '--metadata',
-      '{"a": 1}',
-    ];
-    expect(await out('reserve', ...args)).toBe('Reserved MAC: a4:58:0f:00:12:34\n');
-    const [row] = await ledger.current.sql(
-      `select pool, device_id, device_type, metadata from rock_mac.allocations where mac_address = 'a4:58:0f:00:12:34'`,
-    );
-    expect(row).toEqual({ pool: 'production', device_id: 'prod-01', device_type: 'host', metadata: { a: 1 } });
-  });
-
-  test('records the pool whose range holds the address', async () => {
-    expect(await out('reserve', '--mac', 'A4-58-0F-00-12-35')).toBe('Reserved MAC: a4:58:0f:00:12:35\n');
-    const [row] = await ledger.current.sql(
-      `select pool from rock_mac.allocations where mac_address = 'a4:58:0f:00:12:35'`,
-    );
-    expect(row).toEqual({ pool: 'production' });
-  });
-});
-
-describe('release', () => {
-  test('gives back an address, or all of a device, and says how many', async () => {
-    const mac = await allocated('-d', 'one');
-    expect(await out('release', mac)).toBe('Released 1 MAC address(es)\n');
-    await allocated('-d', 'two');
-    await allocated('-d', 'two', '-p', 'docker');
-    expect(await out('release', 'two')).toBe('Released 2 MAC address(es)\n');
-  });
-
-  test.each(['nobody', 'a4:58:0f:01:77:77'])('with nothing to release (%s) says so and succeeds', async (what) => {
-    expect(await out('release', what)).toBe(`No active allocations found for: ${what}\n`);
-  });
-
-  test.each(['-f', '--force'])('gives back a reserved one with %s, and not without', async (flag) => {
-    const mac = (await out('reserve')).slice('Reserved MAC: '.length).trim();
-    expect((await shell.rockMac('release', mac)).code).not.toBe(0);
-    expect(await out('release', flag, mac)).toBe('Released 1 MAC address(es)\n');
-  });
-
-  test('takes the id of a container for a device, though it reads as an address', async () => {
-    await allocated('-d', '3f4e5a6b7c8d', '-p', 'docker');
-    expect(await out('release', '3f4e5a6b7c8d')).toBe('Released 1 MAC address(es)\n');
-  });
-});
-
-describe('show', () => {
-  test('begins with five lines, each value from the fifteenth character on', async () => {
-    const mac = await allocated('-d', 'shown', '-p', 'vultr');
-    const lines = (await out('show', mac)).split('\n');
-    expect(lines.slice(0, 4)).toEqual([
-      `MAC Address:  ${mac}`,
-      'Pool:         vultr',
-      'Status:       active',
-      'Device ID:    shown',
-    ]);
-    expect(lines[4]).toMatch(/^Allocated At: \d{4}-\d{2}-\d{2} \d{2}:\d{2}$/);
-  });
-
-  test('of an address that nobody ever had succeeds', async () => {
-    expect(await out('show', 'a4:58:0f:01:77:78')).toBe('MAC address not found: a4:58:0f:01:77:78\n');
-  });
-});
-
-describe('list', () => {
-  test('has columns of 20, 12, 20 and 10, a line of 80 dashes, rows newest first, and a total', async () => {
-    const older = await allocated('-d', 'older', '-p', 'vultr');
-    const newer = await allocated('-d', 'newer', '-p', 'vultr');
-    const lines = (await out('list', '-p', 'vultr')).split('\n');
-    expect(lines[0]).toBe('MAC Address          Pool         Device ID            Status     Allocated At');
-    expect(lines[1]).toBe('-'.repeat(80));
-    const cut = (line = '') => [line.slice(0, 20), line.slice(21, 33), line.slice(34, 54), line.slice(55, 65)];
-    const names = ({ mac, device }: { mac: string; device: string }) => [
-      ...[mac.padEnd(20), 'vultr'.padEnd(12), device.padEnd(20), 'active'.padEnd(10)],
-    ];
-    expect(cut(lines[2])).toEqual(names({ mac: newer, device: 'newer' }));
-    expect(cut(lines[3])).toEqual(names({ mac: older, device: 'older' }));
-    expect(lines[2]?.slice(66)).toMatch(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}$/);
-    const rows = lines.filter((line) => line.startsWith('a4:')).length;
-    expect(lines.slice(2 + rows)).toEqual(['', `Total: ${String(rows)} allocation(s)`, '']);
-  });
-
-  test('shows all pools, active ones only, and a hundred at most', async () => {
-    const { stdout } = await shell.bash('for i in 1; do rock-mac list; done');
-    const pools = new Set(
-      stdout.split('\n').flatMap((line) => (line.startsWith('a4:') ? [line.slice(21, 33).trim()] : [])),
-    );
-    expect(pools.size).toBeGreaterThan(1);
-    expect(stdout).not.toContain(' reserved ');
-    await ledger.current.sql(
-      `select rock_mac.allocate('experiment', (select jsonb_agg(jsonb_build_object('ord', g, 'key', 'device/many-' || g,
-         'state', 'active', 'requester', 't', 'actor', 't')) from generate_series(0, 119) g), '1 minute', null)`,
-    );
-    expect(await out('list', '-p', 'experiment')).toContain('\nTotal: 100 allocation(s)\n');
-    expect(await out('list', '--pool', 'experiment', '--limit', '3')).toContain('\nTotal: 3 allocation(s)\n');
-    expect(await out('list', '-p', 'experiment', '-l', '200')).toMatch(/\nTotal: 12\d allocation\(s\)\n/);
-  });
-
-  test.each([
-    ['-s', 'reserved'],
-    ['--status', 'released'],
-  ])('%s %s shows those', async (flag, status) => {
-    const rows = (await out('list', flag, status)).split('\n').filter((line) => line.startsWith('a4:'));
-    expect(rows.length).toBeGreaterThan(0);
-    expect(new Set(rows.map((line) => line.slice(55, 65).trim()))).toEqual(new Set([status]));
-  });
-
-  test('with nothing to show says so and succeeds', async () => {
-    expect(await out('list', '-p', 'kubernetes')).toBe('No allocations found\n');
-  });
-});
-
-test('stats has columns of 12, 30, 8, 10 and 10, and a line of 80 dashes', async () => {
-  await allocated('-p', 'vultr');
-  const [head = '', dashes, ...rows] = (await out('stats')).trimEnd().split('\n');
-  expect(head).toBe('Pool         Description                    Active   Released   Reserved');
-  expect(dashes).toBe('-'.repeat(80));
-  expect(rows.map((row) => row.slice(0, 12).trim())).toEqual([
-    ...['production', 'development', 'experiment', 'vultr', 'docker', 'kubernetes', 'reserved'],
-  ]);
-  for (const row of rows) {
-    expect([row.slice(44, 52), row.slice(53, 63), row.slice(64)].map((cell) => /^\d+ *$/.test(cell))).toEqual(
-      Array(3).fill(true),
-    );
+  /** Runs it, expects success and silence on stderr, and answers with stdout. */
+  async function out(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await way.run(...args);
+    expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
+    return stdout;
   }
-});
 
-describe('cleanup', () => {
-  test('says how many it would release, and releases them', async () => {
-    const { advance } = ledger.current;
-    await allocated('-p', 'docker', '-d', 'forgotten');
-    await advance(86_400 + 60);
-    const would = (await out('cleanup', '--dry-run', '-d', '0', '--approve')).trim();
-    expect(would).toMatch(/^Would release [1-9]\d* expired allocation\(s\)$/);
-    expect((await out('cleanup', '--approve')).trim()).toBe(would.replace('Would release', 'Released'));
-    expect(await out('cleanup', '--days', '0')).toBe('Released 0 expired allocation(s)\n');
+  async function allocated(...args: readonly string[]): Promise<string> {
+    const stdout = await out('allocate', ...args);
+    expect(stdout).toMatch(/^Allocated MAC: a4:58:0f(?::[0-9a-f]{2}){3}\n$/);
+    return stdout.slice('Allocated MAC: '.length).trim();
+  }
+
+  /** What the ledger knows of an address. */
+  async function row(mac: string, columns = COLUMNS): Promise<Record<string, unknown> | undefined> {
+    const [found] = await way.sql(`select ${columns} from rock_mac.allocations where mac_address = $1`, [mac]);
+    return found;
+  }
+
+  /** Runs lines of bash in which `rock-mac` is called as this way has it. */
+  const bash = (script: string) => way.bash(script.replaceAll('rock-mac ', `${way.program} `));
+
+  describe('allocate', () => {
+    test('prints one line, and takes development, no device, qemu-vm and {} when nothing is said', async () => {
+      const mac = await allocated();
+      expect(mac).toMatch(/^a4:58:0f:01:/);
+      expect(await row(mac)).toEqual({ pool: 'development', device_id: null, device_type: 'qemu-vm', metadata: {} });
+    });
+
+    test('takes its four flags in their short and in their long form', async () => {
+      const short = await allocated('-p', 'docker', '-d', 'c-1', '-t', 'container', '-m', '{"rack": "a7"}');
+      const long = await allocated(
+        ...['--pool', 'docker', '--device', 'c-1', '--type', 'container', '--metadata', '{"rack": "a7"}'],
+      );
+      const wanted = { pool: 'docker', device_id: 'c-1', device_type: 'container', metadata: { rack: 'a7' } };
+      expect([await row(short), await row(long)]).toEqual([wanted, wanted]);
+    });
+
+    test.each(['-v', '--verbose'])('says more with %s', async (flag) => {
+      const lines = (await out('allocate', flag, '-d', 'vm-verbose')).split('\n');
+      expect(lines[0]).toMatch(/^Allocated MAC: /);
+      expect(lines.slice(1)).toEqual(['Pool: development', 'Device ID: vm-verbose', 'Device Type: qemu-vm', '']);
+    });
+  });
+
+  describe('in a shell', () => {
+    test('the address is what awk finds, and a trap gives it back', async () => {
+      const { stdout, code } = await bash(`
+        set -e
+        MAC=$(rock-mac allocate --pool development --device "vm-$(date +%s)" | awk '/Allocated MAC:/ {print $3}')
+        trap "rock-mac release $MAC" EXIT
+        echo "using $MAC"`);
+      expect(code).toBe(0);
+      const [using = '', released] = stdout.trimEnd().split('\n');
+      expect(using.replace('using ', '')).toMatch(MAC);
+      expect(released).toBe('Released 1 MAC address(es)');
+    });
+
+    test('the address is what grep and awk find', async () => {
+      const { stdout } = await bash(`rock-mac allocate -d grep | grep "Allocated" | awk '{print $3}'`);
+      expect(stdout.trim()).toMatch(MAC);
+    });
+
+    test('the address is what strings.TrimSpace(strings.TrimPrefix(out, "Allocated MAC: ")) leaves', async () => {
+      const text = await out('allocate', '--pool', 'experiment');
+      const prefix = 'Allocated MAC: ';
+      expect((text.startsWith(prefix) ? text.slice(prefix.length) : text).trim()).toMatch(MAC);
+    });
+
+    test('a failure stops a script that stops at failures', async () => {
+      const { code, stdout } = await bash('set -e -o pipefail\nrock-mac allocate -p nowhere\necho not reached');
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    });
+  });
+
+  describe('reserve', () => {
+    test('takes the next of pool reserved as a reserved device when nothing is said', async () => {
+      const stdout = await out('reserve');
+      expect(stdout).toMatch(/^Reserved MAC: a4:58:0f:ff:(?:[0-9a-f]{2}:?){2}\n$/);
+      const mac = stdout.slice('Reserved MAC: '.length).trim();
+      expect(await row(mac, 'status, device_type, metadata')).toEqual({
+        status: 'reserved',
+        device_type: 'reserved',
+        metadata: {},
+      });
+    });
+
+    test('-m is the address and -d the device; metadata has no short form', async () => {
+      const where = ['-p', 'production', '-m', 'a4:58:0f:00:12:34'];
+      const what = ['-d', 'prod-01', '-t', 'host', '--metadata', '{"rack": "a7", "slot": 3}'];
+      expect(await out('reserve', ...where, ...what)).toBe('Reserved MAC: a4:58:0f:00:12:34\n');
+      // Attributes of a MacAllocation are texts.
+      const metadata = { rack: 'a7', slot: way.program === 'rock-mac' ? 3 : '3' };
+      expect(await row('a4:58:0f:00:12:34')).toEqual({
+        ...{ pool: 'production', device_id: 'prod-01', device_type: 'host', metadata },
+      });
+    });
+
+    test('records the pool whose range holds the address', async () => {
+      expect(await out('reserve', '--mac', 'A4-58-0F-00-12-35')).toBe('Reserved MAC: a4:58:0f:00:12:35\n');
+      expect(await row('a4:58:0f:00:12:35', 'pool')).toEqual({ pool: 'production' });
+    });
+  });
+
+  describe('release', () => {
+    test('gives back an address, or all of a device, and says how many', async () => {
+      const mac = await allocated('-d', 'one');
+      expect(await out('release', mac)).toBe('Released 1 MAC address(es)\n');
+      await allocated('-d', 'two');
+      await allocated('-d', 'two', '-p', 'docker');
+      expect(await out('release', 'two')).toBe('Released 2 MAC address(es)\n');
+    });
+
+    test.each(['nobody', 'a4:58:0f:01:77:77'])('with nothing to release (%s) says so and succeeds', async (what) => {
+      expect(await out('release', what)).toBe(`No active allocations found for: ${what}\n`);
+    });
+
+    test.each(['-f', '--force'])('gives back a reserved one with %s, and not without', async (flag) => {
+      const mac = (await out('reserve')).slice('Reserved MAC: '.length).trim();
+      expect((await way.run('release', mac)).code).not.toBe(0);
+      expect(await out('release', flag, mac)).toBe('Released 1 MAC address(es)\n');
+    });
+
+    test('takes the id of a container for a device, though it reads as an address', async () => {
+      await allocated('-d', '3f4e5a6b7c8d', '-p', 'docker');
+      expect(await out('release', '3f4e5a6b7c8d')).toBe('Released 1 MAC address(es)\n');
+    });
+  });
+
+  describe('show', () => {
+    test('begins with five lines, each value from the fifteenth character on', async () => {
+      const mac = await allocated('-d', 'shown', '-p', 'vultr');
+      const lines = (await out('show', mac)).split('\n');
+      expect(lines.slice(0, 4)).toEqual([
+        `MAC Address:  ${mac}`,
+        'Pool:         vultr',
+        'Status:       active',
+        'Device ID:    shown',
+      ]);
+      expect(lines[4]).toMatch(/^Allocated At: \d{4}-\d{2}-\d{2} \d{2}:\d{2}$/);
+    });
+
+    test('of an address that nobody ever had succeeds', async () => {
+      expect(await out('show', 'a4:58:0f:01:77:78')).toBe('MAC address not found: a4:58:0f:01:77:78\n');
+    });
+  });
+
+  describe('list', () => {
+    test('has columns of 20, 12, 20 and 10, a line of 80 dashes, rows newest first, and a total', async () => {
+      const older = await allocated('-d', 'older', '-p', 'vultr');
+      const newer = await allocated('-d', 'newer', '-p', 'vultr');
+      const lines = (await out('list', '-p', 'vultr')).split('\n');
+      expect(lines[0]).toBe('MAC Address          Pool         Device ID            Status     Allocated At');
+      expect(lines[1]).toBe('-'.repeat(80));
+      const cut = (line = '') => [line.slice(0, 20), line.slice(21, 33), line.slice(34, 54), line.slice(55, 65)];
+      const names = ({ mac, device }: { mac: string; device: string }) => [
+        ...[mac.padEnd(20), 'vultr'.padEnd(12), device.padEnd(20), 'active'.padEnd(10)],
+      ];
+      expect(cut(lines[2])).toEqual(names({ mac: newer, device: 'newer' }));
+      expect(cut(lines[3])).toEqual(names({ mac: older, device: 'older' }));
+      expect(lines[2]?.slice(66)).toMatch(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}$/);
+      const rows = lines.filter((line) => line.startsWith('a4:')).length;
+      expect(lines.slice(2 + rows)).toEqual(['', `Total: ${String(rows)} allocation(s)`, '']);
+    });
+
+    test('shows all pools, active ones only, and a hundred at most', async () => {
+      const { stdout } = await bash('for i in 1; do rock-mac list; done');
+      const pools = new Set(
+        stdout.split('\n').flatMap((line) => (line.startsWith('a4:') ? [line.slice(21, 33).trim()] : [])),
+      );
+      expect(pools.size).toBeGreaterThan(1);
+      expect(stdout).not.toContain(' reserved ');
+      await way.sql(
+        `select rock_mac.allocate('experiment', (select jsonb_agg(jsonb_build_object('ord', g, 'key', 'device/many-' || g,
+           'state', 'active', 'requester', 't', 'actor', 't')) from generate_series(0, 119) g), '1 minute', null)`,
+      );
+      expect(await out('list', '-p', 'experiment')).toContain('\nTotal: 100 allocation(s)\n');
+      expect(await out('list', '--pool', 'experiment', '--limit', '3')).toContain('\nTotal: 3 allocation(s)\n');
+      expect(await out('list', '-p', 'experiment', '-l', '200')).toMatch(/\nTotal: 12\d allocation\(s\)\n/);
+    });
+
+    test.each([
+      ['-s', 'reserved'],
+      ['--status', 'released'],
+    ])('%s %s shows those', async (flag, status) => {
+      const rows = (await out('list', flag, status)).split('\n').filter((line) => line.startsWith('a4:'));
+      expect(rows.length).toBeGreaterThan(0);
+      expect(new Set(rows.map((line) => line.slice(55, 65).trim()))).toEqual(new Set([status]));
+    });
+
+    test('with nothing to show says so and succeeds', async () => {
+      expect(await out('list', '-p', 'kubernetes')).toBe('No allocations found\n');
+    });
+  });
+
+  test('stats has columns of 12, 30, 8, 10 and 10, and a line of 80 dashes', async () => {
+    await allocated('-p', 'vultr');
+    const [head = '', dashes, ...rows] = (await out('stats')).trimEnd().split('\n');
+    expect(head).toBe('Pool         Description                    Active   Released   Reserved');
+    expect(dashes).toBe('-'.repeat(80));
+    expect(rows.map((row) => row.slice(0, 12).trim())).toEqual([
+      ...['production', 'development', 'experiment', 'vultr', 'docker', 'kubernetes', 'reserved'],
+    ]);
+    for (const row of rows) {
+      expect([row.slice(44, 52), row.slice(53, 63), row.slice(64)].map((cell) => /^\d+ *$/.test(cell))).toEqual(
+        Array(3).fill(true),
+      );
+    }
+  });
+
+  test('the version is asked for with --version', async () => {
+    expect(await out('--version')).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test('errors are on stderr, begin with Error: and end with 1', async () => {
+    const { code, stdout, stderr } = await way.run('allocate', '-p', 'nowhere');
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(/^Error: There is no pool "nowhere"/);
   });
 });
 
-test('init on a ledger that is there succeeds with its one line', async () => {
-  const { code, stdout } = await shell.rockMac('init');
-  expect({ code, stdout }).toEqual({ code: 0, stdout: 'Database initialized successfully!\n' });
-});
+describe('what needs the ledger itself, and the plugin answers with a sentence', () => {
+  const ledger = ledgerOfThisFile();
+  let shell: RockMacShell;
 
-test('the version is asked for with --version, a file named with --config', async () => {
-  expect(await out('--version')).toMatch(/^\d+\.\d+\.\d+\n$/);
-  const { code, stderr } = await shell.rockMac('--config', '/nowhere/mac-dispenser.yaml', 'list');
-  expect(code).toBe(1);
-  expect(stderr).toContain('/nowhere/mac-dispenser.yaml cannot be read');
-});
+  beforeAll(async () => {
+    shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
+  });
 
-test('the configuration file of the tool before is taken as it is', async () => {
-  await shell.bash(`mkdir -p ~/.rock && cat > ~/.rock/mac-dispenser.yaml <<'END'
+  afterAll(async () => {
+    await shell.close();
+  });
+
+  async function out(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await shell.rockMac(...args);
+    expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
+    return stdout;
+  }
+
+  describe('cleanup', () => {
+    test('says how many it would release, and releases them', async () => {
+      const { advance } = ledger.current;
+      await out('allocate', '-p', 'docker', '-d', 'forgotten');
+      await advance(86_400 + 60);
+      const would = (await out('cleanup', '--dry-run', '-d', '0', '--approve')).trim();
+      expect(would).toMatch(/^Would release [1-9]\d* expired allocation\(s\)$/);
+      expect((await out('cleanup', '--approve')).trim()).toBe(would.replace('Would release', 'Released'));
+      expect(await out('cleanup', '--days', '0')).toBe('Released 0 expired allocation(s)\n');
+    });
+  });
+
+  test('init on a ledger that is there succeeds with its one line', async () => {
+    const { code, stdout } = await shell.rockMac('init');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Database initialized successfully!\n' });
+  });
+
+  test('a configuration file is named with --config', async () => {
+    const { code, stderr } = await shell.rockMac('--config', '/nowhere/mac-dispenser.yaml', 'list');
+    expect(code).toBe(1);
+    expect(stderr).toContain('/nowhere/mac-dispenser.yaml cannot be read');
+  });
+
+  test('the configuration file of the tool before is taken as it is', async () => {
+    await shell.bash(`mkdir -p ~/.rock && cat > ~/.rock/mac-dispenser.yaml <<'END'
 mac_dispenser:
   prefix: "a4:58:0f"
   database: {path: ~/.rock/mac-dispenser.db, backup_path: /var/backups, auto_backup: true, retention_days: 365}
@@ -273,26 +342,33 @@ mac_dispenser:
   pools:
     development: {range: "01:00:00-01:ff:ff", description: "Development VMs", auto_release_days: 7}
 END`);
-  expect(await out('list', '-p', 'kubernetes')).toBe('No allocations found\n');
-  const { code, stdout, stderr } = await shell.rockMac('init');
-  expect({ code, stdout }).toEqual({ code: 0, stdout: 'Database initialized successfully!\n' });
-  expect(stderr).toContain('database.backup_path has no effect');
-  expect(stderr).toContain('database.retention_days has no effect');
-  await shell.bash('rm ~/.rock/mac-dispenser.yaml');
-});
+    expect(await out('list', '-p', 'kubernetes')).toBe('No allocations found\n');
+    const { code, stdout, stderr } = await shell.rockMac('init');
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Database initialized successfully!\n' });
+    expect(stderr).toContain('database.backup_path has no effect');
+    expect(stderr).toContain('database.retention_days has no effect');
+    await shell.bash('rm ~/.rock/mac-dispenser.yaml');
+  });
 
-test('the SQL of the tool before finds its views and columns', async () => {
-  for (const question of [
-    'SELECT mac_address, pool, device_id, device_type, allocated_at, days_allocated FROM active_allocations',
-    `SELECT pool, description, active_count, released_count, reserved_count, total_allocated, total_released FROM pool_stats`,
-    'SELECT id, action, mac_address, pool, device_id, "user", details, timestamp FROM audit_log ORDER BY timestamp DESC LIMIT 5',
-  ]) {
-    expect(await out('sql', question)).toMatch(/\(\d+ row\(s\)\)\n$/);
-  }
-});
+  test('the SQL of the tool before finds its views and columns', async () => {
+    for (const question of [
+      'SELECT mac_address, pool, device_id, device_type, allocated_at, days_allocated FROM active_allocations',
+      `SELECT pool, description, active_count, released_count, reserved_count, total_allocated, total_released FROM pool_stats`,
+      'SELECT id, action, mac_address, pool, device_id, "user", details, timestamp FROM audit_log ORDER BY timestamp DESC LIMIT 5',
+    ]) {
+      expect(await out('sql', question)).toMatch(/\(\d+ row\(s\)\)\n$/);
+    }
+  });
 
-test('errors are on stderr, begin with Error: and end with 1', async () => {
-  const { code, stdout, stderr } = await shell.rockMac('allocate', '-p', 'nowhere');
-  expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  expect(stderr).toMatch(/^Error: There is no pool "nowhere"/);
+  test.each(['init', 'cleanup'])('kubectl rock-mac %s', async (command) => {
+    const { plane } = installed();
+    const plugin = await openPluginShell(plane.binaries.kubectl);
+    try {
+      const { code, stdout, stderr } = await plugin.rockMac(plane.kubeconfig, command);
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/^Error: .* works on the ledger itself, not through a cluster\. Run `rock-mac/);
+    } finally {
+      await plugin.close();
+    }
+  });
 });

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-
-const repository = path.join(import.meta.dirname, '..', '..');
+import { writeBin } from './rock-mac-shell.ts';
 
 /** How a command ended. */
 export interface Ended {
+  /** Null where a signal ended it. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -27,22 +27,19 @@ export interface PluginShell {
   start(kubeconfig: string, ...args: readonly string[]): Running;
   /** Lines of bash. */
   bash(kubeconfig: string, lines: string): Promise<Ended>;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
-export async function openPluginShell(kubectl: string): Promise<PluginShell> {
+/** The program is a bundle of the sources where no PATH with another is given. */
+export async function openPluginShell(kubectl: string, programs?: string): Promise<PluginShell> {
   const folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-plugin-'));
   await symlink(kubectl, path.join(folder, 'kubectl'));
-  for (const name of ['kubectl-rock_mac', 'kubectl_complete-rock_mac']) {
-    // The program knows what it is by the name that it was started under.
-    await symlink(path.join(repository, 'cli', 'main.ts'), path.join(folder, `${name}.ts`));
-    const script = `#!/bin/sh\nexec '${process.execPath}' '${path.join(folder, name)}.ts' "$@"\n`;
-    await writeFile(path.join(folder, name), script);
-    await chmod(path.join(folder, name), 0o755);
-  }
+  const bin = path.join(folder, 'bin');
+  if (programs === undefined) await writeBin(bin);
+  const PATH = [folder, programs ?? `${bin}:${process.env['PATH'] ?? ''}`].join(':');
   const start = (kubeconfig: string, command: string, args: readonly string[]): Running => {
-    const env = { PATH: `${folder}:${process.env['PATH'] ?? ''}`, HOME: folder, KUBECONFIG: kubeconfig };
-    const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const env = { PATH, HOME: folder, KUBECONFIG: kubeconfig, TZ: 'UTC', LANG: 'C.UTF-8' };
+    const child = spawn(command, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)];
     const ended = new Promise<Ended>((resolve, reject) => {
       child.once('error', reject);
@@ -55,7 +52,7 @@ export async function openPluginShell(kubectl: string): Promise<PluginShell> {
   return {
     rockMac: (kubeconfig, ...args) => start(kubeconfig, path.join(folder, 'kubectl'), ['rock-mac', ...args]).ended,
     // Past kubectl, which would get the signals of a test and not pass them on.
-    start: (kubeconfig, ...args) => start(kubeconfig, path.join(folder, 'kubectl-rock_mac'), args),
+    start: (kubeconfig, ...args) => start(kubeconfig, 'kubectl-rock_mac', args),
     bash: (kubeconfig, lines) => start(kubeconfig, 'bash', ['-c', lines]).ended,
     close: () => rm(folder, { recursive: true, force: true }),
   };

@@ -1,13 +1,16 @@
+import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { allocate } from '../../ledger/allocate.ts';
 import { findByMac } from '../../ledger/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../ground/eventually.ts';
 import { addressesOf, aPod, installedGroundOfThisFile, untilNoAllocations } from './installed-ground.ts';
+import { installPacked, type Packed } from './packed.ts';
 import { openPluginShell, type Ended, type PluginShell } from './plugin-shell.ts';
 
 /*
- * `kubectl rock-mac` as people and scripts call it, by kubectl, against everything real. dev may use the pool development
- * only, ada may read the whole ledger, eve may nothing.
+ * `kubectl rock-mac` out of the packed tarball, as people and scripts call it, by kubectl, against everything real. dev may
+ * use the pool development only, ada may read the whole ledger, eve may nothing.
  */
 
 const installed = installedGroundOfThisFile();
@@ -15,6 +18,7 @@ const MAC = /a4:58:0f:01:[0-9a-f]{2}:[0-9a-f]{2}/;
 const NOTE =
   /^Note: without the ledger's read API \(.*\) only MacAllocations of namespace default and MacPools are shown\.\n$/;
 
+let packed: Packed;
 let shell: PluginShell;
 let dev = '';
 let ada = '';
@@ -23,7 +27,8 @@ let admin = '';
 
 beforeAll(async () => {
   const { plane } = installed();
-  shell = await openPluginShell(plane.binaries.kubectl);
+  packed = await installPacked();
+  shell = await openPluginShell(plane.binaries.kubectl, packed.path);
   dev = await plane.userKubeconfig('dev');
   ada = await plane.userKubeconfig('ada');
   eve = await plane.userKubeconfig('eve');
@@ -50,6 +55,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await shell.close();
+  await packed.remove();
 });
 
 /** What stood on stdout of a command that went well, with nothing on stderr. */
@@ -133,8 +139,8 @@ describe('a claim of the plugin', () => {
     expect((await findByMac(installed().ledger, mac(wanted)))?.state).toBe('released');
   });
 
-  test('is only tried by a dry run', async () => {
-    const { code, stdout, stderr } = await shell.rockMac(dev, 'allocate', '--dry-run', '-d', 'x');
+  test.each(['--dry-run', '--dry-run=server'])('is only tried by %s', async (flag) => {
+    const { code, stdout, stderr } = await shell.rockMac(dev, 'allocate', flag, '-d', 'x');
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
     expect(stderr).toMatch(/would be made in namespace default, from pool development \(server dry run\)/);
     await untilNoAllocations(installed().plane);
@@ -211,9 +217,79 @@ describe('what is shown', () => {
     expect((await ended).stdout).toMatch(/^MAC Address .*\n-{80}\n.* passing +active .*\n.* passing +released /);
   });
 
+  test('a list of the whole ledger is watched with devices and other clusters in it', async () => {
+    const { ledger } = installed();
+    const { child, ended, stdout } = shell.start(ada, 'list', '--watch', '-p', 'vultr', '-s', 'all', '-o', 'json');
+    const device = { id: 'outside', type: 'host' };
+    const request = { key: 'device/outside', pool: 'vultr', state: 'active', device } as const;
+    let asked = 0;
+    await eventually(
+      async () => {
+        // Whether it looks already shows only by what it sees.
+        const key = `device/outside-${String(asked++)}`;
+        await allocate(ledger, 'vultr', [{ ...request, key, requester: 't', actor: 't' }], { leaseSeconds: 60 });
+        expect(stdout()).toContain('"outside"');
+      },
+      { within: 30_000, every: 1_000 },
+    );
+    child.kill('SIGTERM');
+    const [first = ''] = (await ended).stdout.split('\n');
+    expect(JSON.parse(first)).toMatchObject({ pool: 'vultr', state: 'active', device });
+  });
+
+  test('without the ledger in pages too', async () => {
+    await out(dev, 'allocate', '-d', 'second');
+    const first = await shell.rockMac(dev, 'list', '-l', '1', '-o', 'json', '--sort-by', 'device');
+    expect(JSON.parse(first.stdout)).toMatchObject({ items: [{ device: { id: 'second' } }], next: '1' });
+    const args = ['list', '-l', '1', '-o', 'json', '--sort-by', 'device', '--after', '1'];
+    const { items, next } = JSON.parse((await shell.rockMac(dev, ...args)).stdout) as Record<string, unknown>;
+    expect({ items, next }).toMatchObject({ items: [{ device: { id: 'shown' } }], next: undefined });
+    await out(dev, 'release', 'second');
+  });
+
   test('the pools need no rights', async () => {
     expect(await out(eve, 'pools', '-o', 'name')).toContain('development\n');
     expect(await out(eve, 'pools')).toMatch(/development +a4:58:0f:01:00:00 +a4:58:0f:01:ff:ff +7d +1d +no/);
+  });
+});
+
+describe('completion, as kubectl asks for it', () => {
+  let address = '';
+  beforeAll(async () => {
+    address = (await out(dev, 'allocate', '-d', 'completed-vm', '-o', 'name')).trim();
+  });
+  afterAll(async () => {
+    await out(dev, 'release', 'completed-vm');
+  });
+
+  /** What may follow, without the word about each; the last line says whether files may. */
+  const completed = async (kubeconfig: string, ...words: readonly string[]) => {
+    const line = ['__complete', 'rock-mac', ...words].map((word) => `'${word}'`).join(' ');
+    const { stdout } = await shell.bash(kubeconfig, `kubectl ${line}`);
+    return stdout
+      .trimEnd()
+      .split('\n')
+      .map((each) => each.split('\t')[0]);
+  };
+
+  test('knows the commands, the pools, and the addresses and devices of the namespace', async () => {
+    expect(await completed(dev, 'alloc')).toEqual(['allocate', ':4']);
+    expect(await completed(dev, 'allocate', '--pool', 'dev')).toEqual(['development', ':4']);
+    expect(await completed(dev, 'list', '-p', '')).toEqual(
+      expect.arrayContaining(['production', 'docker', 'kubernetes']),
+    );
+    expect(await completed(dev, 'release', 'completed')).toEqual(['completed-vm', ':4']);
+    expect(await completed(dev, 'show', address.slice(0, 12))).toContain(address);
+    expect(await completed(admin, 'release', '-n', 'kube-system', 'completed')).toEqual([':4']);
+    expect(await completed(admin, 'release', '-n', 'kube-system', '-A', 'completed')).toEqual(['completed-vm', ':4']);
+    expect(await completed(admin, '--as', 'dev', '--as-group', 'g', 'renew', 'completed')).toContain('completed-vm');
+  });
+
+  test('of somebody without rights, or without a cluster, is silent', async () => {
+    expect(await completed(eve, 'release', '')).toEqual([':4']);
+    const started = Date.now();
+    expect(await completed('/nonexistent', 'allocate', '-p', '')).toEqual([':4']);
+    expect(Date.now() - started).toBeLessThan(5_000);
   });
 });
 
@@ -228,7 +304,7 @@ describe('errors say cause and next step, and have their exit codes', () => {
     for (const ended of [
       await refused(dev, 'allocate', '-n', 'kube-system'),
       await refused(eve, 'allocate'),
-      await refused(admin, 'allocate', '--as', 'eve'),
+      await refused(admin, 'allocate', '--as', 'eve', '--as-group', 'one', '--as-group', 'two'),
     ]) {
       expect(ended.stderr).toMatch(/cannot create resource "macallocations".*Ask for the role/s);
       expect(ended.code).toBe(6);
@@ -267,6 +343,36 @@ describe('errors say cause and next step, and have their exit codes', () => {
     expect(await refused(admin, 'reserve', '-m', 'a4:58:0f:20:00:00')).toMatchObject({ code: 4 });
     expect(await out(admin, 'release', 'one')).toBe('Released 1 MAC address(es)\n');
     await untilNoAllocations(plane);
+  });
+
+  test('the period of a claim, which it keeps', async () => {
+    await out(dev, 'allocate', '-d', 'periodic');
+    const { code, stderr } = await refused(dev, 'renew', 'periodic', '--for', '48h');
+    expect(stderr).toMatch(
+      /cannot be changed in a cluster.*Leave --for out.*or allocate a new one with --expires-after/,
+    );
+    expect(code).toBe(1);
+    await out(dev, 'release', 'periodic');
+  });
+
+  test('a cluster that does not answer, in the time that one request may take', async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const address = silent.address();
+    const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
+    const kubeconfig = JSON.stringify({
+      ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'silent' },
+      clusters: [{ name: 'silent', cluster: { server: `http://127.0.0.1:${String(port)}` } }],
+      contexts: [{ name: 'silent', context: { cluster: 'silent', user: 'me' } }],
+      users: [{ name: 'me', user: {} }],
+    });
+    await shell.bash(admin, `cat > silent.json <<'END'\n${kubeconfig}\nEND`);
+    const started = Date.now();
+    const { code, stderr } = await refused(admin, 'allocate', '--kubeconfig', 'silent.json', '--request-timeout', '1s');
+    expect(stderr).toMatch(/The cluster cannot be reached.*Check --kubeconfig and --context/);
+    expect(code).toBe(7);
+    expect(Date.now() - started).toBeLessThan(15_000);
+    silent.close();
   });
 
   test('CRDs that are missing', async () => {

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { bundleCommandLine } from '../../hack/bundle.ts';
+import { bundleCommandLine, COMMAND_LINES } from '../../hack/bundle.ts';
 
 /** Below the repository, so that the program finds Postgres where npm has put it. */
 const BUNDLE = path.join(
@@ -35,9 +35,9 @@ export interface Ended {
 export interface RockMacShell {
   readonly home: string;
   /** Runs `rock-mac` with these arguments. */
-  rockMac(...args: readonly string[]): Promise<Ended>;
+  readonly rockMac: (...args: readonly string[]) => Promise<Ended>;
   /** Runs lines in bash. */
-  bash(script: string): Promise<Ended>;
+  readonly bash: (script: string) => Promise<Ended>;
   close(): Promise<void>;
 }
 
@@ -76,11 +76,14 @@ export async function openShell(
   };
 }
 
-async function writeBin(folder: string): Promise<void> {
+/** Makes a folder with the program under all its names. */
+export async function writeBin(folder: string): Promise<void> {
   await (bundled ??= bundle());
   await mkdir(folder);
-  const script = `#!/bin/sh\nexec "${process.execPath}" "${path.join(BUNDLE, 'rock-mac.js')}" "$@"\n`;
-  await writeFile(path.join(folder, 'rock-mac'), script, { mode: 0o755 });
+  for (const name of COMMAND_LINES) {
+    const script = `#!/bin/sh\nexec "${process.execPath}" "${path.join(BUNDLE, name)}.js" "$@"\n`;
+    await writeFile(path.join(folder, name), script, { mode: 0o755 });
+  }
 }
 
 function runToEnd(command: string, args: readonly string[], options: ExecFileOptions): Promise<Ended> {
