@@ -21,6 +21,17 @@ test('a URL may name the folder of a socket', () => {
   expect(new Client(connectionConfig({ ...options, url })).host).toBe('/run/postgresql');
 });
 
+test.each([
+  'postgress://app:s3cret@db:5432/rock',
+  'app:s3cret@db:5432/rock',
+  'host=db user=app password=s3cret',
+  'postgresql://app:s3"cret@db:99999/rock',
+  'postgresql://app:s3 cret@db:99999/rock',
+  'postgresql:///rock?password=s3cret&port=none',
+])('a password in what is no URL is not repeated (%s)', (url) => {
+  expect(() => connectionConfig({ ...options, url })).toThrow(/is not the URL(?!.*cret)/);
+});
+
 test.each(['postgresql://ada@db/x', 'postgresql://ada:old@db/x'])(
   'the password in a file is the one that node-postgres asks for (%s)',
   async (url) => {

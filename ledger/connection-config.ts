@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import type { ClientConfig } from 'pg';
 import { parseIntoClientConfig } from 'pg-connection-string';
 import { LedgerError } from './errors.ts';
-import { redactUrls } from './redact.ts';
 
 export interface ConnectionOptions {
   /** `postgresql://user:password@host:5432/database?sslmode=verify-full` */
@@ -36,7 +35,7 @@ export function connectionConfig(options: ConnectionOptions): ClientConfig {
   const { passwordFile } = options;
   return {
     // Not as a connection string: what that says of a password, which is nothing, would win over the file.
-    ...parseIntoClientConfig(url),
+    ...parseRest(url),
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs,
     keepAlive: true,
@@ -80,11 +79,24 @@ function tlsMode(wanted: string | null, ca: string | undefined): TlsMode {
 
 function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !/^postgres(?:ql)?:$/.test(url.protocol)) {
-    const next = 'Write it as postgresql://USER@HOST:5432/DATABASE.';
-    throw new LedgerError('BAD_REQUEST', `${JSON.stringify(redactUrls(text))} is not the URL of a Postgres database`, {
-      next,
-    });
-  }
+  if (url === undefined || !/^postgres(?:ql)?:$/.test(url.protocol)) throw noUrl();
   return url;
+}
+
+/** What the parts of the URL mean to Postgres. */
+function parseRest(url: string): ClientConfig {
+  try {
+    return parseIntoClientConfig(url);
+  } catch (cause) {
+    throw noUrl(cause);
+  }
+}
+
+/** Does not repeat the text: where it is none, nobody knows which part of it is the password. */
+function noUrl(cause?: unknown): LedgerError {
+  const next = 'Write it as postgresql://USER@HOST:5432/DATABASE.';
+  return new LedgerError('BAD_REQUEST', 'What is given for the ledger is not the URL of a Postgres database', {
+    next,
+    cause,
+  });
 }
