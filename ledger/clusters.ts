@@ -43,15 +43,22 @@ export async function registerCluster(
   return outcome;
 }
 
-export type AdoptedOutcome = 'adopted' | 'unchanged' | 'retired' | 'not_registered';
+export type AdoptedOutcome = 'adopted' | 'unchanged' | 'retired' | 'wrong_incarnation' | 'not_registered';
 
-/** First contact is over: every address on the cluster's live objects is in the ledger. From now on it may allocate. */
-export async function markAdopted(db: Queryable, clusterId: string, actor: string): Promise<AdoptedOutcome> {
+/**
+ * First contact is over: every address on the cluster's live objects is in the ledger. From now on it may allocate.
+ * `incarnation` is that of the ledger before the objects were listed; in another one the list has to be made again.
+ */
+export async function markAdopted(
+  db: Queryable,
+  { clusterId, incarnation }: { readonly clusterId: string; readonly incarnation: number },
+  actor: string,
+): Promise<AdoptedOutcome> {
   requireValidCluster(clusterId);
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.mark_adopted($1, $2) as outcome`,
-    values: [clusterId, actor],
-    row: z.object({ outcome: z.enum(['adopted', 'unchanged', 'retired', 'not_registered']) }),
+    text: `select rock_mac.mark_adopted($1, $2, $3) as outcome`,
+    values: [clusterId, incarnation, actor],
+    row: z.object({ outcome: z.enum(['adopted', 'unchanged', 'retired', 'wrong_incarnation', 'not_registered']) }),
   });
   return outcome;
 }

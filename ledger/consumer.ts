@@ -86,7 +86,10 @@ function toOutcome({ outcome, addr, consumer_key, expires_at }: z.infer<typeof t
 
 export type DropOutcome = { readonly outcome: 'dropped' | 'not_consumer' } | Invalid;
 
-/** The consumer is gone: the claim is free for the next one, if it is still that consumer's. */
+/**
+ * The consumer is gone: the claim is free for the next one, if it is still that consumer's, and no lease of it runs: one
+ * that asked again since the caller looked keeps it.
+ */
 export async function dropConsumer(
   db: Queryable,
   items: readonly { readonly mac: MacAddress; readonly consumerKey: string }[],

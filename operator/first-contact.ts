@@ -1,4 +1,5 @@
 import { listClusters, markAdopted, registerCluster } from '../ledger/clusters.ts';
+import { ledgerState } from '../ledger/state.ts';
 import { assertLive } from './assert-live.ts';
 import type { OperatorContext } from './context.ts';
 
@@ -13,7 +14,10 @@ export async function makeFirstContact(name: string, context: OperatorContext): 
   const known = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
   if (known?.adoptedAt !== undefined) return;
 
+  const { incarnation } = await ledgerState(ledger);
   const addresses = await assertLive('in use before the installation', context);
-  await markAdopted(ledger, clusterId, actor);
+  const outcome = await markAdopted(ledger, { clusterId, incarnation }, actor);
+  if (outcome === 'wrong_incarnation')
+    throw new Error('the ledger was recovered meanwhile and may have forgotten them');
   logger.info({ clusterId, addresses }, 'recorded the addresses in use; the cluster may allocate');
 }

@@ -30,7 +30,7 @@ export async function keepLedgerOpen(context: OperatorContext): Promise<LedgerVe
     const isCurrent = known?.adoptedAt !== undefined && known.asserted >= incarnation;
     if (known === undefined || known.retiredAt !== undefined || isCurrent) return judgeLedger(state);
     const addresses = await assertLive('carried after a recovery of the ledger', context);
-    if (known.adoptedAt === undefined) await markAdopted(ledger, clusterId, actor);
+    if (known.adoptedAt === undefined) await markAdopted(ledger, { clusterId, incarnation }, actor);
     const mode = await reasserted(ledger, { clusterId, incarnation }, actor);
     logger.info({ incarnation, addresses, mode }, 'told the ledger again what this cluster carries');
     return judgeLedger(await recoverIfNeeded(ledger, actor));

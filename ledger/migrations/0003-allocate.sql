@@ -104,14 +104,17 @@ begin
   strangers := array(select r.key from unnest(reqs) r where r.cluster is not null and r.cluster <> all (array(
                  select c.cluster_id from clusters c where c.adopted_at is not null and c.retired_at is null)));
 
-  -- 4. Replays: a key that holds an address keeps it. A pending one gets a new lease in this transaction, so that expiry
-  --    cannot take it between this answer and the object being stored.
+  -- 4. Replays: a key that holds an address keeps it. A pending one gets a new lease in this transaction, and a device its
+  --    whole period, so that expiry cannot take it just after this answer. (The expiry of a claim is its operator's.)
   replay := array(select a.holder_key from addresses a
                   where a.holder_key = any (keys) and a.holder_key <> all (strangers) and a.state <> 'released'
                   order by a.addr + 0 for update);   -- + 0: sorted afterwards, never read in the order of the primary key
   if cardinality(replay) > 0 then
-    update addresses a set expires_at = greatest(a.expires_at, t + p_lease)
-    where a.holder_key = any (replay) and a.state = 'pending';
+    update addresses a set expires_at = greatest(a.expires_at, t + case a.state when 'pending' then p_lease
+                                                                   else coalesce(make_interval(secs => r.ttl), p.auto_release) end)
+    from (select distinct on (key) key, ttl from unnest(reqs) order by key, ord) r
+    where a.holder_key = r.key and a.holder_key = any (replay) and a.pool_id = p.pool_id
+      and (a.state = 'pending' or (a.cluster_id is null and a.expires_at is not null));
   end if;
 
   -- 5. Creates that keep failing leave pending rows behind; beyond the cap a namespace waits until some are bound or freed.

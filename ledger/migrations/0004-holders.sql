@@ -68,7 +68,8 @@ begin
 end $$;
 
 -- The stored object was seen: the admission key is consumed, the uid takes its place. Also brings back an address that was
--- given up (lease over) while the object that carries it was being stored, as long as nobody else has it.
+-- given up (lease over) while the object that carries it was being stored, as long as nobody else has it. Nothing of a cluster
+-- that was retired: what it held stays orphaned.
 create function rock_mac.bind(p_items jsonb, p_actor text) returns table (ord int, outcome text, generation bigint)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
@@ -86,6 +87,7 @@ begin
           order by addr, ord) d order by bound_key, ord) r
   where a.addr = r.addr and a.addr = any (addrs) and a.holder_key = r.key and a.state in ('pending', 'released', 'orphaned')
     and a.cluster_id = r.cluster and a.owner_namespace is not distinct from r.namespace and a.owner_kind = r.kind
+    and exists (select 1 from clusters c where c.cluster_id = r.cluster and c.retired_at is null)
     and not exists (select 1 from addresses h where h.holder_key = r.bound_key and h.holder_key = any (bound_keys) and h.state <> 'released'
                       and h.addr <> a.addr);
   return query
@@ -152,7 +154,8 @@ begin
   left join addresses a on a.holder_key = r.claim_key and a.holder_key = any (keys) and a.state in ('active', 'reserved') and a.kept_since is null;
 end $$;
 
--- The consumer is gone: free the claim for the next one, if it is still that consumer.
+-- The consumer is gone: free the claim for the next one, if it is still that consumer, and its lease is over or none: one
+-- that asked again since somebody looked has a new lease.
 create function rock_mac.drop_consumer(p_items jsonb, p_actor text, p_reason text) returns table (ord int, outcome text)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
@@ -166,6 +169,7 @@ begin
     update addresses a set consumer_key = null, consumer_kind = null, consumer_name = null, consumer_uid = null, consumer_nic = null,
            consumer_expires_at = null, changed_at = clock(), actor = p_actor, reason = p_reason
     from jsonb_to_recordset(p_items) as r(addr bigint, key text) where a.addr = r.addr and a.addr = any (addrs) and a.consumer_key = r.key
+      and (a.consumer_expires_at < clock()) is not false
     returning a.addr)
   select array_agg(u.addr) into done from u;
   return query

@@ -91,17 +91,20 @@ begin
   return 'known';
 end $$;
 
--- First contact is over: every prefix MAC on the cluster's live objects is in the ledger.
-create function rock_mac.mark_adopted(p_cluster text, p_actor text) returns text
+-- First contact is over: every prefix MAC on the cluster's live objects is in the ledger. `p_incarnation` is that in which
+-- the cluster began to list them: what it wrote down before a failover may be gone.
+create function rock_mac.mark_adopted(p_cluster text, p_incarnation bigint, p_actor text) returns text
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
-declare c clusters;
+declare s ledger_state; c clusters;
 begin
   perform be_durable();
+  select * into s from ledger_state for update;              -- no recovery beside this
   select * into c from clusters where cluster_id = p_cluster for update;
   if not found then return 'not_registered'; end if;
   if c.retired_at is not null then return 'retired'; end if;
   if c.adopted_at is not null then return 'unchanged'; end if;
-  update clusters set adopted_at = clock(), asserted = (select s.incarnation from ledger_state s), changed_by = p_actor where cluster_id = p_cluster;
+  if s.incarnation <> p_incarnation then return 'wrong_incarnation'; end if;
+  update clusters set adopted_at = clock(), asserted = p_incarnation, changed_by = p_actor where cluster_id = p_cluster;
   return 'adopted';
 end $$;
 
@@ -112,6 +115,10 @@ language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout =
 #variable_conflict use_column
 begin
   perform be_durable();
+  -- The pool locks, while the cluster ends: an allocation or adoption that found it alive is in sight afterwards.
+  if exists (select 1 from clusters c where c.cluster_id = p_cluster and c.retired_at is null) then
+    perform 1 from pools order by pool_id for no key update;
+  end if;
   perform 1 from clusters c where c.cluster_id = p_cluster for update;
   if not found then return query select 'not_registered', 0::bigint, 0::bigint; return; end if;
   update clusters set retired_at = clock(), changed_by = p_actor where cluster_id = p_cluster and retired_at is null;

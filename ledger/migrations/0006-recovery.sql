@@ -20,7 +20,7 @@ end $$;
 -- or a person frees them by force.
 create function rock_mac.recover(p_expected bigint, p_lossy boolean, p_approval boolean, p_above bigint, p_actor text) returns bigint
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '5s' as $$
-declare s ledger_state; p pools; got bigint[]; n int; key text; next_incarnation bigint;
+declare s ledger_state; p pools; got bigint[]; cur bigint; n int; key text; next_incarnation bigint;
 begin
   perform be_durable();
   perform 1 from pools order by pool_id for update;         -- no allocation is in flight beyond this line
@@ -40,8 +40,13 @@ begin
          why = case when p_approval then 'restored from a backup' else 'the database failed over or was restored' end;
   key := 'lost-tail/' || next_incarnation || '/';
   for p in select * from pools order by pool_id loop
-    got := array(select g.g from (select generate_series(p.next_addr, least(p.last, p.next_addr + 16 * s.lost_tail::bigint)) g offset 0) g
-                 where not exists (select 1 from addresses a where a.addr = g.g) order by g.g limit s.lost_tail);
+    got := '{}'; cur := p.next_addr;
+    while cardinality(got) < s.lost_tail and cur <= p.last loop     -- however many addresses ahead are in use already
+      got := got || array(select g.g from (select generate_series(cur, least(p.last, cur + 16383)) g offset 0) g
+                          where not exists (select 1 from addresses a where a.addr = g.g and a.addr between cur and cur + 16383)
+                          order by g.g limit s.lost_tail - cardinality(got));
+      cur := cur + 16384;
+    end loop;
     n := cardinality(got);
     insert into addresses (addr, pool_id, state, origin, holder_key, allocated_at, changed_at, requester, actor, reason)
     select g, p.pool_id, 'orphaned', 'lost-tail', key || g, clock(), clock(), p_actor, p_actor, 'may have been handed out before the failover'

@@ -41,7 +41,7 @@ async function ledger(postgres: Postgres, name: string, template?: string): Prom
   });
   if (template === undefined) {
     await registerCluster(db, { clusterId: CLUSTER, name: 'bench' }, 'bench');
-    await markAdopted(db, CLUSTER, 'bench');
+    await markAdopted(db, { clusterId: CLUSTER, incarnation: 1 }, 'bench');
   }
   return db;
 }

@@ -316,7 +316,7 @@ try {
     statementTimeoutMs: 60_000,
   });
   await registerCluster(ledger, { clusterId: CLUSTER, name: 'bench' }, 'bench');
-  await markAdopted(ledger, CLUSTER, 'bench');
+  await markAdopted(ledger, { clusterId: CLUSTER, incarnation: 1 }, 'bench');
   const wide = { name: 'wide', first: mac('a4:58:0f:40:00:00'), last: mac('a4:58:0f:bf:ff:ff'), description: '' };
   await definePool(ledger, { ...wide, autoReleaseSeconds: 86_400, reuseDelaySeconds: 3_600 }, 'bench');
   // Nothing is bound while no operator runs.

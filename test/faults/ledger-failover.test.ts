@@ -128,7 +128,7 @@ test('a standby that lost the last 500 acknowledged answers hands none of them o
 
   const before = ledgerAt(primary.url());
   await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(before, 'c1', 'test');
+  await markAdopted(before, { clusterId: 'c1', incarnation: 1 }, 'test');
   await aUsedPool(before);
   await acknowledged(before, many(50, 'kept'));
   const after = ledgerAt(standby.url);
@@ -222,7 +222,7 @@ test('an old backup that was put back is known by what the operator remembers, a
   const { ground, primary } = await aPrimary();
   const before = ledgerAt(primary.url());
   await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(before, 'c1', 'test');
+  await markAdopted(before, { clusterId: 'c1', incarnation: 1 }, 'test');
   await acknowledged(before, many(100, 'old'));
   await primary.stop();
   const backup = await copyOf(primary, ground, 'backup');
@@ -259,7 +259,7 @@ test('a point in time that was restored from an archive hands out nothing again,
   });
   const before = ledgerAt(primary.url());
   await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(before, 'c1', 'test');
+  await markAdopted(before, { clusterId: 'c1', incarnation: 1 }, 'test');
   await acknowledged(before, many(100, 'old'));
   const restored = await baseBackupOf(primary, ground, 'restored');
   const kept = await acknowledged(before, many(100, 'kept'));

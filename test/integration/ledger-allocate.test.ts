@@ -3,6 +3,7 @@ import { DEFAULT_POOLS } from '../../api/default-pools.ts';
 import { allocate } from '../../ledger/allocate.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import { markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
+import { expireDevices } from '../../ledger/expire.ts';
 import { findByHolderKey, findByMac, listAddresses } from '../../ledger/find.ts';
 import { keepReserved } from '../../ledger/keep-reserved.ts';
 import { definePool, growPool, listPools, pausePool, removePool } from '../../ledger/pools.ts';
@@ -16,7 +17,7 @@ const by = { actor: 'test', reason: 'test' };
 
 beforeAll(async () => {
   await registerCluster(ledger.current.db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(ledger.current.db, 'c1', 'test');
+  await markAdopted(ledger.current.db, { clusterId: 'c1', incarnation: 1 }, 'test');
 });
 
 /** A pool of its own for a test, of so many addresses under a4:58:0f:<octet>. */
@@ -114,6 +115,17 @@ describe('the same key', () => {
     expect(await listAudit(ledger.current.db, { mac: first.mac })).toHaveLength(1);
   });
 
+  test('of a device has its whole period again, so that no clean-up takes what was just answered', async () => {
+    const { db, advance } = ledger.current;
+    const request = aRequest({ key: 'device/again', ttlSeconds: 100 });
+    const { mac: held } = await take(ledger.current, request);
+    await advance(101);
+    expect(await ask(ledger.current, request)).toMatchObject({ outcome: 'replayed', mac: held });
+    expect(await expireDevices(db, { limit: 100, actor: 'cleanup' })).not.toContain(held);
+    await advance(101);
+    expect(await expireDevices(db, { limit: 100, actor: 'cleanup' })).toContain(held);
+  });
+
   test('twice in one group counts once', async () => {
     const pool = await aPool('twins', '14', 8);
     const twins = [aRequest({ key: 'twin', pool: pool.name }), aRequest({ key: 'twin', pool: pool.name })];
@@ -196,7 +208,7 @@ describe('a request is refused, and its neighbours are not,', () => {
       });
     await registerCluster(db, { clusterId: 'new', name: 'new' }, 'test');
     await registerCluster(db, { clusterId: 'old', name: 'old' }, 'test');
-    await markAdopted(db, 'old', 'test');
+    await markAdopted(db, { clusterId: 'old', incarnation: 1 }, 'test');
     await retireCluster(db, 'old', 'test');
     const group = [inCluster('nowhere'), inCluster('new'), inCluster('old'), inCluster('c1')];
     const answers = await allocate(db, 'experiment', group, { leaseSeconds: LEASE_SECONDS });

@@ -27,7 +27,7 @@ beforeAll(async () => {
   const { db, sql } = ledger;
   await sql(`update rock_mac.ledger_state set lost_tail = 5, pending_cap = 77`);
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, 'c1', 'test');
+  await markAdopted(db, { clusterId: 'c1', incarnation: 1 }, 'test');
   const range = { first: mac('a4:58:0f:30:00:00'), last: mac('a4:58:0f:30:00:0f') };
   const periods = { description: 'ä "quoted" \\ pool', autoReleaseSeconds: null, reuseDelaySeconds: 60 };
   await definePool(db, { name: 'own', ...range, ...periods }, 'test');

@@ -223,7 +223,8 @@ const QUESTIONS: Readonly<Record<string, (db: Queryable) => Promise<unknown>>> =
   'a pass that saw no address': (db) => observe(db, { clusterId: 'c1', startedAt: new Date(), seen: [odd('hello')] }),
   'a cluster with NUL': (db) => registerCluster(db, { clusterId: BAD_TEXTS.NUL, name: 'x' }, 'test'),
   'a cluster without an id': (db) => registerCluster(db, { clusterId: '', name: 'x' }, 'test'),
-  'a cluster of ten megabytes, adopted': (db) => markAdopted(db, BAD_TEXTS['ten megabytes'], 'test'),
+  'a cluster of ten megabytes, adopted': (db) =>
+    markAdopted(db, { clusterId: BAD_TEXTS['ten megabytes'], incarnation: 1 }, 'test'),
   'a cluster with NUL, retired': (db) => retireCluster(db, BAD_TEXTS.NUL, 'test'),
   'a pool with capitals': (db) => definePool(db, { ...pool, name: 'Pool' }, 'test'),
   'a pool that ends before it begins': (db) => definePool(db, { ...pool, first: pool.last, last: pool.first }, 'test'),

@@ -16,7 +16,7 @@ async function livelyLedger(): Promise<TestLedger> {
   const ledger = await freshLedger();
   const { db, sql } = ledger;
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, 'c1', 'test');
+  await markAdopted(db, { clusterId: 'c1', incarnation: 1 }, 'test');
   await sql(`update rock_mac.ledger_state set lost_tail = 2`);
   const device = await take(ledger, aRequest({ key: 'gone', device: { id: 'vm-1' }, metadata: { rack: null } }));
   await take(ledger, aRequest({ key: 'stays', device: { id: 'vm-2', type: 'qemu-vm' } }));

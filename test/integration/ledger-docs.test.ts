@@ -33,7 +33,7 @@ beforeAll(async () => {
   });
   for (const clusterId of ['c1', 'gone']) {
     await registerCluster(db, { clusterId, name: clusterId }, 'test');
-    await markAdopted(db, clusterId, 'test');
+    await markAdopted(db, { clusterId, incarnation: 1 }, 'test');
   }
   const devices = ['vm-1', 'vm-2'].map((id) => aRequest({ key: id, device: { id, type: 'qemu-vm' } }));
   await allocate(db, 'development', devices, { leaseSeconds: 120 });

@@ -29,7 +29,7 @@ const by = { actor: 'test', reason: 'test' };
 
 beforeAll(async () => {
   await registerCluster(ledger.current.db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(ledger.current.db, 'c1', 'test');
+  await markAdopted(ledger.current.db, { clusterId: 'c1', incarnation: 1 }, 'test');
 });
 
 function pod(name: string, uid = `uid-${name}`) {
@@ -185,6 +185,12 @@ describe('a claim', () => {
     expect(await dropConsumer(db, [{ mac: claim.mac, consumerKey: 'a' }], by)).toEqual([{ outcome: 'not_consumer' }]);
     expect(await dropConsumer(db, [{ mac: claim.mac, consumerKey: 'bound-a' }], by)).toEqual([{ outcome: 'dropped' }]);
     expect(await takeConsumer(db, [consumer('b')], lease)).toMatchObject([{ outcome: 'taken' }]);
+
+    await ledger.current.advance(121);
+    expect(await expiredConsumers(db, 'c1', 10)).toMatchObject([{ consumer: { key: 'b' } }]);
+    await takeConsumer(db, [consumer('b')], lease);
+    expect(await dropConsumer(db, [{ mac: claim.mac, consumerKey: 'b' }], by)).toEqual([{ outcome: 'not_consumer' }]);
+    expect(await takeConsumer(db, [consumer('c')], lease)).toEqual([{ outcome: 'in_use', consumerKey: 'b' }]);
   });
 });
 
@@ -253,6 +259,18 @@ describe('the end of a cluster', () => {
     expect(await release(db, [item], { ...by, force: true })).toEqual([{ outcome: 'released' }]);
     expect((await listClusters(db)).find(({ clusterId }) => clusterId === 'c9')?.retiredAt).toBeInstanceOf(Date);
   });
+
+  test('is for good: an operator that still runs binds nothing any more', async () => {
+    const { db } = ledger.current;
+    await registerCluster(db, { clusterId: 'c8', name: 'eight' }, 'test');
+    await markAdopted(db, { clusterId: 'c8', incarnation: 1 }, 'test');
+    const owner = { ...pod('late'), clusterId: 'c8' };
+    const held = await take(ledger.current, aPodRequest('late', { owner: { ...owner, uid: undefined } }));
+    await retireCluster(db, 'c8', 'admin');
+    const item = { ...seen('late', held.mac), owner };
+    expect(await bind(db, [item], 'operator')).toEqual([{ outcome: 'conflict', generation: 1 }]);
+    expect((await findByMac(db, held.mac))?.state).toBe('orphaned');
+  });
 });
 
 describe('after a failover', () => {
@@ -264,7 +282,7 @@ describe('after a failover', () => {
     const { db, sql } = own;
     for (const clusterId of ['c1', 'c2']) {
       await registerCluster(db, { clusterId, name: clusterId }, 'test');
-      await markAdopted(db, clusterId, 'test');
+      await markAdopted(db, { clusterId, incarnation: 1 }, 'test');
     }
     await sql(`update rock_mac.ledger_state set lost_tail = 3`);
     await take(own, aPodRequest('known'));
@@ -283,6 +301,29 @@ describe('after a failover', () => {
     expect(await reasserted(db, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('recovering');
     expect(await recoverWithout(db, 'c2', 'admin')).toBe('open');
     expect(await take(own, aPodRequest('early'))).toMatchObject({ mac: 'a4:58:0f:05:00:04' });
+    await own.close();
+  });
+
+  test('the lost tail is found behind any number of addresses that were in use ahead', async () => {
+    const own = await freshLedger();
+    await own.sql(`update rock_mac.ledger_state set lost_tail = 3`);
+    await own.sql(`insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, allocated_at, changed_at, requester, actor)
+      select first + n, pool_id, 'reserved', 'import', 'import/' || n, now(), now(), 'test', 'test'
+      from rock_mac.pools, generate_series(0, 20000) n where name = 'development'`);
+    await own.sql(failOver); // what was lost: the walk to the end of the run, and three answers behind it
+    await recoverIfNeeded(own.db, 'cli');
+    expect(await take(own, aRequest({ key: 'next' }))).toMatchObject({ mac: 'a4:58:0f:01:4e:24' });
+    await own.close();
+  });
+
+  test('a cluster that made its first contact before it has to make it again', async () => {
+    const own = await freshLedger();
+    await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
+    await own.sql(failOver); // while the cluster lists its objects: what it wrote down may be gone
+    await recoverIfNeeded(own.db, 'another operator');
+    expect(await markAdopted(own.db, { clusterId: 'c1', incarnation: 1 }, 'operator')).toBe('wrong_incarnation');
+    expect(await ask(own, aPodRequest('early'))).toEqual({ outcome: 'not_adopted' });
+    expect(await markAdopted(own.db, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('adopted');
     await own.close();
   });
 

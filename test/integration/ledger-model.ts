@@ -107,9 +107,7 @@ export function allocateInModel(model: Model, pool: ModelPool, questions: readon
   if (closed !== undefined) return questions.map(() => ({ outcome: closed }));
   const mayAsk = questions.filter(({ who }) => who.cluster === undefined || model.clusters.has(who.cluster));
   const replayed = new Set(mayAsk.filter(({ key }) => holderOf(model, key) !== undefined).map(({ key }) => key));
-  replayed.forEach((key) => {
-    renewLease(model, key);
-  });
+  for (const question of firstOfEach(mayAsk, ({ key }) => key)) renewHeld(model, pool, question);
   const fresh = mayAsk.filter(({ key }) => !replayed.has(key));
   const named = placeNamed(model, pool, fresh);
   const unnamed = fresh.filter(({ key, requested }) => requested === undefined && !named.has(key));
@@ -123,9 +121,14 @@ export function allocateInModel(model: Model, pool: ModelPool, questions: readon
   );
 }
 
-function renewLease(model: Model, key: string): void {
-  const row = model.rows.get(holderOf(model, key) ?? -1);
-  if (row?.state === 'pending') row.expiresAt = Math.max(row.expiresAt ?? 0, model.now + LEASE);
+/** What a key holds already: a pending address has its lease again, one of a device its period. */
+function renewHeld(model: Model, pool: ModelPool, { key, ttl }: Question): void {
+  const addr = holderOf(model, key);
+  const row = model.rows.get(addr ?? -1);
+  if (addr === undefined || row?.expiresAt === undefined || poolOf(model, addr) !== pool) return;
+  if (row.state !== 'pending' && row.who.cluster !== undefined) return;
+  const period = row.state === 'pending' ? LEASE : (ttl ?? pool.autoRelease);
+  if (period !== undefined) row.expiresAt = Math.max(row.expiresAt, model.now + period);
 }
 
 function firstOfEach<T>(items: readonly T[], by: (item: T) => unknown): T[] {
@@ -351,7 +354,7 @@ function leaseEnd(model: Model, { consumer }: ModelRow, { key, lease }: Consumer
 
 export function dropConsumerInModel(model: Model, addr: number, key: string): string {
   const row = model.rows.get(addr);
-  if (row?.consumer?.key !== key) return 'not_consumer';
+  if (row?.consumer?.key !== key || (row.consumer.until ?? -Infinity) >= model.now) return 'not_consumer';
   row.consumer = undefined;
   return 'dropped';
 }

@@ -47,7 +47,7 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
     one = open(url, 4);
     two = open(url, 4);
     await registerCluster(one, { clusterId: 'c1', name: 'one' }, 'test');
-    await markAdopted(two, 'c1', 'test');
+    await markAdopted(two, { clusterId: 'c1', incarnation: 1 }, 'test');
   });
   afterAll(async () => {
     await Promise.all([one.close(), two.close()]);

@@ -61,7 +61,7 @@ beforeAll(async () => {
   // Statistics that change would make it plan again; on a busy ledger that may take minutes.
   await sql('alter table rock_mac.addresses set (autovacuum_enabled = off)');
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, 'c1', 'test');
+  await markAdopted(db, { clusterId: 'c1', incarnation: 1 }, 'test');
 });
 
 test('a connection that planned its statements on a small ledger reads no more rows when the ledger is large', async () => {

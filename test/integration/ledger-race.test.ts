@@ -5,7 +5,7 @@ import { allocate, type AllocationRequest } from '../../ledger/allocate.ts';
 import { createAllocator } from '../../ledger/allocator.ts';
 import { bind, type BindItem } from '../../ledger/bind.ts';
 import { checkLedger } from '../../ledger/check.ts';
-import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
+import { markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { takeConsumer } from '../../ledger/consumer.ts';
 import { isLedgerError, sqlState } from '../../ledger/errors.ts';
@@ -41,7 +41,7 @@ beforeAll(async () => {
     connectTimeoutMs: 5_000,
   });
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, 'c1', 'test');
+  await markAdopted(db, { clusterId: 'c1', incarnation: 1 }, 'test');
 });
 afterAll(() => db.close());
 
@@ -157,6 +157,22 @@ test('binding the same pods from many connections, in any order, never locks up'
   expect(new Set(answers.flat().map(({ outcome }) => outcome))).toEqual(new Set(['bound']));
   const text = `select count(*) as binds from rock_mac.audit_log where action = 'bind'`;
   expect(await db.query({ text, values: [], row: z.object({ binds: z.int() }) })).toEqual([{ binds: 60 }]);
+});
+
+test('a cluster that ends while an address is handed out to it leaves nothing behind', async () => {
+  await registerCluster(db, { clusterId: 'c9', name: 'nine' }, 'test');
+  await markAdopted(db, { clusterId: 'c9', incarnation: 1 }, 'test');
+  const owner = { clusterId: 'c9', kind: 'Pod', namespace: 'team', name: 'last', nic: 'eth0' };
+  const { ended } = await db.transaction(async (transaction) => {
+    const answers = await allocate(transaction, 'kubernetes', [aPodRequest('last', { owner })], {
+      leaseSeconds: LEASE_SECONDS,
+    });
+    expect(answers).toMatchObject([{ outcome: 'allocated' }]);
+    const ended = again(() => retireCluster(db, 'c9', 'admin'));
+    await untilSomebodyWaits(ledger.current);
+    return { ended };
+  });
+  expect(await ended).toEqual({ outcome: 'retired', orphaned: 1 });
 });
 
 test('what is acknowledged is on disk, whatever the settings of the session say', async () => {
