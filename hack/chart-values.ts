@@ -49,6 +49,8 @@ export const chartValues = group({
   }),
   imagePullSecrets: z.array(z.strictObject({ name: nonEmpty })),
   commonLabels: strings,
+  podSecurityContext: anyObject,
+  containerSecurityContext: anyObject,
   priorityClassName: text,
   prefix: z.string().regex(/^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){0,4}$/),
   clusterName: nonEmpty.max(253),

@@ -15,6 +15,8 @@ export interface ImageConfig {
   readonly user: string;
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
+  /** What a runtime ends it by; SIGTERM when not given. */
+  readonly stopSignal?: NodeJS.Signals;
 }
 
 /** An image without a registry: a folder with what its Dockerfile puts on top of the base, and its configuration. */

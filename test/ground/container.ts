@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { ImageFolder } from '../../hack/rootfs.ts';
 import { expand, podEnvironment, type PodSurroundings } from './pod-environment.ts';
@@ -11,6 +12,8 @@ export interface ContainerSurroundings extends PodSurroundings {
   readonly run: Run;
   readonly pod: StoredPod;
   readonly image: ImageFolder;
+  /** The lines of /etc/hosts: what cluster DNS would answer. */
+  readonly hosts: string;
   /** The folders of the pod's volumes. */
   readonly volumes: ReadonlyMap<string, string>;
   /** Wins over the container's own variables. */
@@ -25,6 +28,7 @@ export async function startContainer(container: Container, surroundings: Contain
   const own = await podEnvironment(container, surroundings);
   const root = path.join(await run.makeFolder(`root-${name}`), 'root');
   await mkdir(root);
+  await makeEtc(root, rootfs, surroundings.hosts);
   const code = { source: path.join(rootfs, config.workingDir), target: config.workingDir, readOnly: true };
   const { command, args } = await sandboxed({
     root,
@@ -35,6 +39,13 @@ export async function startContainer(container: Container, surroundings: Contain
   });
   const env = { ...config.env, ...own, ...surroundings.env, PATH: sandboxPath, HOME: '/' };
   return await run.spawn({ name, command, args, env });
+}
+
+async function makeEtc(root: string, rootfs: string, hosts: string): Promise<void> {
+  const [own, ofImage] = [path.join(root, 'etc'), path.join(rootfs, 'etc')];
+  await mkdir(own);
+  if (existsSync(ofImage)) await cp(ofImage, own, { recursive: true });
+  await writeFile(path.join(own, 'hosts'), `127.0.0.1 localhost\n${hosts}`);
 }
 
 /** A command replaces the image's entry point, and its default arguments with it. */

@@ -4,6 +4,7 @@ import { READ_API_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SERV
 import { migrate } from '../../ledger/migrate.ts';
 import { claimPort, type Claim } from './claim.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { endpointSlice } from './endpoint-slices.ts';
 import { eventually } from './eventually.ts';
 import type { Ground } from './ground.ts';
 import { applyManifests } from './manifests.ts';
@@ -178,23 +179,8 @@ async function forwardService({ kubectl }: ControlPlane, name: string): Promise<
   return await startServiceForwarder({ clusterIp: clusterIP, port: ports[0].port, targets: [] });
 }
 
-/**
- * The endpoints that a Service would have if its pods ran on nodes. The API server passes nothing on to an aggregated API
- * whose Service has none, though it then calls the ClusterIP; a loopback address is refused as one.
- */
 async function writeEndpoints({ kubectl }: ControlPlane, service: string): Promise<void> {
-  const slice = {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: {
-      name: `${service}-ground`,
-      namespace: SYSTEM_NAMESPACE,
-      labels: { 'kubernetes.io/service-name': service, 'endpointslice.kubernetes.io/managed-by': 'ground' },
-    },
-    addressType: 'IPv4',
-    endpoints: [{ addresses: ['192.0.2.1'], conditions: { ready: true } }],
-    ports: [{ name: 'https', port: 10_250, protocol: 'TCP' }],
-  };
+  const slice = endpointSlice({ name: service, namespace: SYSTEM_NAMESPACE, port: 10_250 });
   await kubectl(['apply', '-f', '-'], { input: JSON.stringify(slice) });
 }
 

@@ -5,12 +5,13 @@ import type { StoredPod, StoredService } from './stored-pod.ts';
 
 /** Makes the Services of running pods answer on their loopback ClusterIPs. */
 export interface KubeProxy {
-  /** What is there now: opens, changes and closes forwarders accordingly. */
-  sync(services: readonly StoredService[], pods: readonly PodProcess[]): Promise<void>;
+  /** What is there now: opens, changes and closes forwarders accordingly. Answers the Services that lead to a ready pod. */
+  sync(services: readonly StoredService[], pods: readonly PodProcess[]): Promise<readonly StoredService[]>;
   close(): Promise<void>;
 }
 
 interface ServicePort {
+  readonly service: StoredService;
   readonly clusterIp: string;
   readonly port: number;
   readonly targets: readonly Endpoint[];
@@ -31,6 +32,8 @@ export function createKubeProxy(): KubeProxy {
         forwarders.delete(key);
         await forwarder.close();
       }
+      const leading = [...wanted.values()].filter(({ targets }) => targets.length > 0);
+      return [...new Set(leading.map(({ service }) => service))];
     },
     close: async () => {
       await Promise.all([...forwarders.values()].map((forwarder) => forwarder.close()));
@@ -40,10 +43,12 @@ export function createKubeProxy(): KubeProxy {
 
 /** Every port of every Service that selects pods, with those of them that are ready. */
 function portsOf(services: readonly StoredService[], pods: readonly PodProcess[]): ServicePort[] {
-  return services.flatMap(({ spec: { clusterIP: clusterIp, selector, ports } }) => {
+  return services.flatMap((service) => {
+    const { clusterIP: clusterIp, selector, ports } = service.spec;
     if (selector === undefined || clusterIp === undefined || clusterIp === 'None') return [];
     const behind = pods.filter(({ pod, ready }) => ready && matches(pod, selector));
     return ports.map(({ port, targetPort = port }) => ({
+      service,
       clusterIp,
       port,
       targets: behind.map(({ pod, ip }) => ({ host: ip, port: portOf(pod, targetPort) })),

@@ -9,7 +9,8 @@ import { podData } from './pod-data.ts';
 import { startPodProcess, type PodProcess } from './pod-process.ts';
 import type { Run } from './run.ts';
 import { requireSandboxes } from './sandbox.ts';
-import { pods, services, type StoredPod } from './stored-pod.ts';
+import { createEndpointSlices } from './endpoint-slices.ts';
+import { persistentVolumeClaims, pods, services, type StoredPod, type StoredService } from './stored-pod.ts';
 
 export interface KubeletOptions {
   readonly run: Run;
@@ -32,8 +33,8 @@ const lookEveryMs = 150;
  * deleted, and makes Services answer. So Deployments roll out and Jobs end as in a cluster, and nobody starts rock-mac by
  * hand. Pods stay unbound, since there is no Node object; a deletion is therefore at once, and the process is ended after it.
  *
- * All pods share the machine's network, each with a loopback address of its own. What a network namespace would do, three
- * variables do: processes listen on their pod's address instead of on all.
+ * All pods share the machine's network, each with a loopback address of its own. What a network namespace would do, a few
+ * variables do: processes listen on their pod's address instead of on all. What cluster DNS would answer is in /etc/hosts.
  */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { run, controlPlane, namespace, imageOf } = options;
@@ -42,10 +43,20 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const data = podData(client, namespace);
   const addresses = await claimServiceRange();
   const proxy = createKubeProxy();
+  const endpointSlices = createEndpointSlices(client, namespace);
+  const claimFolders = new Map<string, Promise<string>>();
+  let storedServices: readonly StoredService[] = [];
   const running = new Map<string, PodProcess>();
   const ending = new Set<Promise<void>>();
   const stopping = new AbortController();
   let started = 0;
+
+  const claimFolder = async (claimName: string): Promise<string> => {
+    const { metadata } = await client.get(persistentVolumeClaims, { namespace, name: claimName });
+    const folder = claimFolders.get(metadata.uid) ?? run.makeFolder(`claim-${claimName}`);
+    claimFolders.set(metadata.uid, folder);
+    return await folder;
+  };
 
   const start = (pod: StoredPod): PodProcess => {
     const ip = addresses.value.replace(/\.0\.0\/16$/, `.1.${++started}`);
@@ -59,16 +70,20 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
         ROCK_MAC_HEALTH_HOST: ip,
         ROCK_MAC_WEBHOOK_HOST: ip,
         ROCK_MAC_READ_API_HOST: ip,
+        GROUND_POD_IP: ip,
       },
       imageOf: (name) => required(imageOf(name), name),
       client,
       data,
+      claimFolder,
+      hosts: () => hostsOf(storedServices, namespace),
       report: (status) => report(pod, status, client),
     });
   };
 
   const look = async () => {
     const { items } = await client.list(pods, { namespace });
+    storedServices = (await client.list(services, { namespace })).items;
     const stored = new Map(items.map((pod) => [pod.metadata.uid, pod]));
     for (const [uid, process] of running) {
       if (stored.get(uid)?.metadata.deletionTimestamp === undefined && stored.has(uid)) continue;
@@ -79,7 +94,8 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
     for (const [uid, pod] of stored) {
       if (!running.has(uid) && mayStart(pod, imageOf)) running.set(uid, start(pod));
     }
-    await proxy.sync((await client.list(services, { namespace })).items, [...running.values()]);
+    const served = await proxy.sync(storedServices, [...running.values()]);
+    await endpointSlices.sync(served);
   };
 
   const looking = (async () => {
@@ -109,6 +125,14 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
 function mayStart({ metadata, spec, status }: StoredPod, imageOf: KubeletOptions['imageOf']): boolean {
   if (metadata.deletionTimestamp !== undefined || status.phase !== 'Pending') return false;
   return [...spec.initContainers, ...spec.containers].every(({ image }) => imageOf(image) !== undefined);
+}
+
+/** The names by which pods of the namespace find its Services. */
+function hostsOf(stored: readonly StoredService[], namespace: string): string {
+  return stored
+    .filter(({ spec }) => spec.clusterIP !== undefined && spec.clusterIP !== 'None')
+    .map(({ metadata: { name }, spec }) => `${spec.clusterIP ?? ''} ${name}.${namespace}.svc ${name}\n`)
+    .join('');
 }
 
 function required(image: ImageFolder | undefined, name: string): ImageFolder {

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ImageFolder } from '../../hack/rootfs.ts';
-import type { KubeClient } from '../../kube/client.ts';
 import { startContainer } from './container.ts';
 import type { PodData } from './pod-data.ts';
 import { podStatus, type ContainerState, type PodPhase } from './pod-status.ts';
-import { makeVolumes } from './pod-volumes.ts';
-import type { Child } from './process.ts';
+import { makeVolumes, type VolumeSources } from './pod-volumes.ts';
+import { logTail, type Child } from './process.ts';
 import type { Run } from './run.ts';
+import { connect, type Endpoint } from './sockets.ts';
 import type { Container, StoredPod } from './stored-pod.ts';
 
-export interface PodProcessOptions {
+export interface PodProcessOptions extends VolumeSources {
   readonly run: Run;
   readonly pod: StoredPod;
   /** The address that the pod has for itself. */
@@ -17,8 +17,9 @@ export interface PodProcessOptions {
   /** What every container gets besides its own variables, and what wins over them. */
   readonly env: Readonly<Record<string, string>>;
   readonly imageOf: (name: string) => ImageFolder;
-  readonly client: KubeClient;
   readonly data: PodData;
+  /** The lines of /etc/hosts, as of now. */
+  readonly hosts: () => string;
   /** Tells the API server how the pod is; called on every change. */
   readonly report: (status: Record<string, unknown>) => Promise<void>;
 }
@@ -28,6 +29,8 @@ export interface PodProcess {
   readonly pod: StoredPod;
   readonly ip: string;
   readonly ready: boolean;
+  /** The end of what its containers have said. */
+  log(): string;
   /** Resolves when nothing of it runs any more. */
   stop(): Promise<void>;
 }
@@ -43,7 +46,8 @@ export function startPodProcess(options: PodProcessOptions): PodProcess {
   const { pod, ip, run } = options;
   const { initContainers, containers, restartPolicy } = pod.spec;
   const stopping = new AbortController();
-  const children = new Set<Child>();
+  const children = new Map<Child, NodeJS.Signals>();
+  const logFiles = new Set<string>();
   const states = new Map<string, ContainerState>();
   const isStopping = () => stopping.signal.aborted;
   let ready = false;
@@ -56,9 +60,12 @@ export function startPodProcess(options: PodProcessOptions): PodProcess {
 
   /** Runs it once, and answers its exit code. */
   const runOnce = async (container: Container, volumes: ReadonlyMap<string, string>, restartCount: number) => {
-    const child = await startContainer(container, { ...options, volumes, image: options.imageOf(container.image) });
-    children.add(child);
-    if (isStopping()) child.signal('SIGTERM');
+    const image = options.imageOf(container.image);
+    const child = await startContainer(container, { ...options, volumes, image, hosts: options.hosts() });
+    const { stopSignal = 'SIGTERM' } = image.config;
+    children.set(child, stopSignal);
+    logFiles.add(child.logFile);
+    if (isStopping()) child.signal(stopSignal);
     const becomesReady = untilReady(child, container, ip).then(async (isReady) => {
       if (!isReady) return;
       states.set(container.name, { ready: true, restartCount });
@@ -113,9 +120,10 @@ export function startPodProcess(options: PodProcessOptions): PodProcess {
     get ready() {
       return ready && !isStopping();
     },
+    log: () => [...logFiles].map((file) => logTail(file)).join('\n'),
     stop: async () => {
       stopping.abort();
-      for (const child of children) child.signal('SIGTERM');
+      for (const [child, signal] of children) child.signal(signal);
       await living;
     },
   };
@@ -123,13 +131,27 @@ export function startPodProcess(options: PodProcessOptions): PodProcess {
 
 /** Probes until it says yes; without a probe it is ready at once. False when it has ended before. */
 async function untilReady(child: Child, { readinessProbe, ports }: Container, ip: string): Promise<boolean> {
-  const probe = readinessProbe?.httpGet;
-  if (probe === undefined) return true;
-  const port = ports.find(({ name }) => name === probe.port)?.containerPort ?? Number(probe.port);
+  if (readinessProbe === undefined) return true;
+  const { httpGet, tcpSocket } = readinessProbe;
+  const wanted = httpGet?.port ?? tcpSocket?.port;
+  if (wanted === undefined) throw new Error('The readiness probe is of a kind that this kubelet does not know.');
+  const port = ports.find(({ name }) => name === wanted)?.containerPort ?? Number(wanted);
+  const probe =
+    httpGet === undefined ? () => accepts({ host: ip, port }) : () => isOk(`http://${ip}:${port}${httpGet.path}`);
   while (child.exit === undefined) {
-    const answer = await fetch(`http://${ip}:${port}${probe.path}`).catch(() => undefined);
-    if (answer?.ok === true) return true;
+    if (await probe()) return true;
     await Promise.race([sleep(probeEveryMs), child.exited]);
   }
   return false;
+}
+
+async function isOk(url: string): Promise<boolean> {
+  const answer = await fetch(url).catch(() => undefined);
+  return answer?.ok === true;
+}
+
+async function accepts(endpoint: Endpoint): Promise<boolean> {
+  const socket = await connect(endpoint).catch(() => undefined);
+  socket?.destroy();
+  return socket !== undefined;
 }

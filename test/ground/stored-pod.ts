@@ -21,6 +21,7 @@ const variable = z.object({
 });
 export type Variable = z.infer<typeof variable>;
 
+const portName = z.union([z.string(), z.number()]);
 const container = z.object({
   name: z.string(),
   image: z.string(),
@@ -31,7 +32,10 @@ const container = z.object({
   envFrom: z.array(z.unknown()).max(0, 'envFrom is not something that this kubelet can do').optional(),
   ports: z.array(z.object({ name: z.string().optional(), containerPort: z.number() })).default([]),
   readinessProbe: z
-    .object({ httpGet: z.object({ path: z.string(), port: z.union([z.string(), z.number()]) }).optional() })
+    .object({
+      httpGet: z.object({ path: z.string(), port: portName }).optional(),
+      tcpSocket: z.object({ port: portName }).optional(),
+    })
     .optional(),
   securityContext: z.object({ runAsUser: z.number().optional() }).optional(),
   volumeMounts: z
@@ -51,6 +55,7 @@ const items = z.array(z.object({ key: z.string(), path: z.string() })).optional(
 const volume = z.object({
   name: z.string(),
   emptyDir: z.object({}).optional(),
+  persistentVolumeClaim: z.object({ claimName: z.string() }).optional(),
   secret: z.object({ secretName: z.string(), items }).optional(),
   configMap: z.object({ name: z.string(), items }).optional(),
   projected: z
@@ -77,7 +82,7 @@ const storedPod = z.object({
   spec: z.object({
     restartPolicy: z.enum(['Always', 'OnFailure', 'Never']).default('Always'),
     serviceAccountName: z.string().default('default'),
-    securityContext: z.object({ runAsUser: z.number().optional() }).optional(),
+    securityContext: z.object({ runAsUser: z.number().optional(), fsGroup: z.number().optional() }).optional(),
     initContainers: z.array(container).default([]),
     containers: z.array(container),
     volumes: z.array(volume).default([]),
@@ -95,9 +100,7 @@ const storedService = z.object({
   spec: z.object({
     clusterIP: z.string().optional(),
     selector: z.record(z.string(), z.string()).optional(),
-    ports: z
-      .array(z.object({ port: z.number(), targetPort: z.union([z.string(), z.number()]).optional() }))
-      .default([]),
+    ports: z.array(z.object({ port: z.number(), targetPort: portName.optional() })).default([]),
   }),
 });
 export type StoredService = z.infer<typeof storedService>;
@@ -107,6 +110,13 @@ export const services: Resource<StoredService> = {
   plural: 'services',
   kind: 'Service',
   schema: storedService,
+};
+
+export const persistentVolumeClaims: Resource<KubeObject> = {
+  ...core,
+  plural: 'persistentvolumeclaims',
+  kind: 'PersistentVolumeClaim',
+  schema: z.object({ metadata: objectMeta }),
 };
 
 /** Text by key, of a ConfigMap as it is, of a Secret in base64. */

@@ -15,15 +15,31 @@ export interface ChartGround {
   close(): Promise<void>;
 }
 
-export async function raiseChartGround(namespace: string): Promise<ChartGround> {
+export interface ChartGroundOptions {
+  /** One more image than rock-mac's: of the names that begin with `name`, made below a folder. */
+  readonly extraImage?: {
+    readonly name: string;
+    readonly build: (folder: string, rockMac: ImageFolder) => Promise<ImageFolder>;
+  };
+}
+
+export async function raiseChartGround(
+  namespace: string,
+  { extraImage }: ChartGroundOptions = {},
+): Promise<ChartGround> {
   const imageHome = await mkdtemp(path.join(tmpdir(), 'rock-mac-image-'));
   const [ground, image] = await Promise.all([
     startGround({ postgres: { fsync: false } }),
     buildRootfs(repository, imageHome),
   ]);
+  const extra = await extraImage?.build(imageHome, image);
   const { run, controlPlane } = ground;
   // Whatever registry the values name: the image is this one.
-  const imageOf = (name: string) => (/(^|\/)rock-mac:[^/]+$/.test(name) ? image : undefined);
+  const imageOf = (reference: string) => {
+    const name = reference.slice(reference.lastIndexOf('/') + 1);
+    if (extraImage !== undefined && name.startsWith(extraImage.name)) return extra;
+    return name.startsWith('rock-mac:') ? image : undefined;
+  };
   const kubelet = await startKubelet({ run, controlPlane, namespace, imageOf });
   return {
     ground,

@@ -1,11 +1,13 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LEDGER_API_SERVICE } from '../../api/names.ts';
 import { listAddresses } from '../../ledger/find.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { eventually } from '../ground/eventually.ts';
 import type { Ground } from '../ground/ground.ts';
 import { helmFor, type Helm } from '../ground/helm-cli.ts';
 import { resolveHelm, type HelmMajor } from '../ground/helm.ts';
+import { kubectlFor } from '../ground/kubectl.ts';
 import type { Kubelet } from '../ground/kubelet.ts';
 import { logToStderr } from '../ground/run.ts';
 import { raiseChartGround, repository, type ChartGround } from './chart-ground.ts';
@@ -57,6 +59,7 @@ export function chartLife(major: HelmMajor): void {
     const macOf = async (pod: string) => (await addressesOf(ground.controlPlane, pod)).map(({ mac }) => mac);
     const mirrorsOf = async (pod: string) =>
       (await shownAllocations(ground.controlPlane)).filter(({ spec }) => spec.consumerRef?.name === pod);
+    const readApi = () => kubectl('get', 'apiservice', LEDGER_API_SERVICE, '--ignore-not-found', '-o', 'name');
     const webhookConfigurations = () =>
       kubectl('get', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '-o', 'name');
     const heldInLedger = async () =>
@@ -98,14 +101,29 @@ export function chartLife(major: HelmMajor): void {
       }, patience);
     });
 
+    test('who may reads the whole ledger through the API of the operator, and nobody else', async () => {
+      const { controlPlane } = ground;
+      await kubectl('create', 'clusterrolebinding', 'ada', '--clusterrole=rock-mac-auditor', '--user=ada');
+      const kubectlOf = async (user: string) =>
+        kubectlFor(controlPlane.binaries.kubectl, await controlPlane.userKubeconfig(user));
+      const [auditor, stranger] = [await kubectlOf('ada'), await kubectlOf('eve')];
+      const list = ['get', 'addresses.ledger.mac.rock-os.io', '-o', 'name'];
+      const listed = await eventually(() => auditor(list), patience);
+      for (const mac of await macOf('first')) expect(listed).toContain(mac);
+      await expect(stranger(list)).rejects.toThrow('forbidden');
+    });
+
     test('an upgrade with other values rolls out', async () => {
-      await upgrade('webhook.replicas=2', 'logLevel=debug');
+      await upgrade('webhook.replicas=2', 'logLevel=debug', 'readApi.enabled=false');
       await eventually(() => {
         const webhooks = kubelet.pods.filter(({ pod }) => pod.metadata.name.startsWith('rock-mac-webhook'));
         expect(webhooks.map(({ ready }) => ready)).toEqual([true, true]);
       }, patience);
       await apply(aPod('second', { networks: 'blue' }));
       expect(await macOf('second')).not.toEqual(await macOf('first'));
+      await eventually(async () => {
+        expect(await readApi()).toBe('');
+      }, patience);
     });
 
     test('the same upgrade twice changes nothing, and the authority of the webhook survives it', async () => {
@@ -119,8 +137,8 @@ export function chartLife(major: HelmMajor): void {
         );
       const before = await stored();
       expect(before.match(/"caBundle":"[A-Za-z0-9+/=]{100,}"/g)).toHaveLength(4);
-      await upgrade('webhook.replicas=2', 'logLevel=debug');
-      await upgrade('webhook.replicas=2', 'logLevel=debug');
+      await upgrade('webhook.replicas=2', 'logLevel=debug', 'readApi.enabled=false');
+      await upgrade('webhook.replicas=2', 'logLevel=debug', 'readApi.enabled=false');
       expect(await stored()).toBe(before);
     });
 
@@ -130,6 +148,9 @@ export function chartLife(major: HelmMajor): void {
       expect(await kubectl('-n', namespace, 'get', 'deployment', 'rock-mac-webhook', ...replicas)).toBe('1');
       await apply(aPod('third', { networks: 'blue' }));
       expect(await macOf('third')).toHaveLength(1);
+      await eventually(async () => {
+        expect(await readApi()).not.toBe('');
+      }, patience);
     });
 
     test('an uninstall leaves nothing that stands in the way, and keeps claims and data', async () => {
@@ -145,7 +166,7 @@ export function chartLife(major: HelmMajor): void {
 
       await helm(['uninstall', 'try', '--namespace', namespace, '--wait']);
 
-      expect(await webhookConfigurations()).toBe('');
+      expect([await webhookConfigurations(), await readApi()]).toEqual(['', '']);
       await ground.controlPlane.kubectl(['apply', '-f', '-'], { input: aPod('unserved') });
       expect(await macOf('unserved')).toEqual([]);
       // Nobody takes off finalizers any more: none may be left where others delete things.

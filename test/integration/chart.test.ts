@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { WHOLE_VALUES } from '../../hack/chart-readme.ts';
 import { chartValues } from '../../hack/chart-values.ts';
 import { resolveHelm } from '../ground/helm.ts';
 import { logToStderr } from '../ground/run.ts';
@@ -327,6 +328,44 @@ describe('a value of the chart', () => {
     }
   });
 
+  test('gives the migration the same way to the ledger as the program: its variables and its files', async () => {
+    const way = [
+      ...['webhook.extraEnv[0].name=ROCK_MAC_LEDGER_PASSWORD_FILE', 'webhook.extraEnv[0].value=/vault/password'],
+      ...['webhook.extraVolumes[0].name=vault', '--set-json webhook.extraVolumes[0].emptyDir={}'],
+      ...['webhook.extraVolumeMounts[0].name=vault', 'webhook.extraVolumeMounts[0].mountPath=/vault'],
+    ];
+    const { spec } = await pods('rock-mac-webhook', ...way);
+    for (const { env, volumeMounts } of [...(spec.initContainers ?? []), ...spec.containers]) {
+      expect(env).toContainEqual({ name: 'ROCK_MAC_LEDGER_PASSWORD_FILE', value: '/vault/password' });
+      expect(volumeMounts).toContainEqual({ name: 'vault', mountPath: '/vault' });
+    }
+  });
+
+  test('has the labels of the chart, whatever a user adds', async () => {
+    const labels = ['commonLabels', 'operator.podLabels'].flatMap((at) => [
+      `${at}.app\\.kubernetes\\.io/name=other`,
+      `${at}.app\\.kubernetes\\.io/component=other`,
+      `${at}.team=net`,
+    ]);
+    const { metadata } = await pods('rock-mac-operator', ...labels);
+    expect(metadata.labels).toMatchObject({
+      'app.kubernetes.io/name': 'rock-mac',
+      'app.kubernetes.io/component': 'rock-mac-operator',
+      team: 'net',
+    });
+    // A map with one key twice is no YAML, and only some of what reads it says so.
+    for (const document of parseAllDocuments(await template(labels))) expect(document.errors).toEqual([]);
+  });
+
+  test('lets OpenShift choose the numbers of users', async () => {
+    const { spec } = await pods(
+      'rock-mac-webhook',
+      'podSecurityContext.runAsUser=null',
+      'podSecurityContext.runAsGroup=null',
+    );
+    expect(spec['securityContext']).toEqual({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+  });
+
   test('gives Node its arguments in front of the program', async () => {
     const { spec } = await pods('rock-mac-webhook', 'webhook.nodeArgs={--max-old-space-size=384}');
     expect(spec.containers[0].args).toEqual(['--max-old-space-size=384', 'webhook.js']);
@@ -361,7 +400,7 @@ describe('a value of the chart', () => {
 function keysOf(value: unknown, prefix = ''): string[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [prefix];
   const entries = Object.entries(value);
-  if (entries.length === 0 || prefix.endsWith('.resources')) return [prefix];
+  if (entries.length === 0 || WHOLE_VALUES.has(prefix.split('.').at(-1) ?? '')) return [prefix];
   return entries.flatMap(([key, inner]) => keysOf(inner, prefix === '' ? key : `${prefix}.${key}`)).sort();
 }
 

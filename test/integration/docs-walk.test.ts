@@ -8,21 +8,24 @@ import { logToStderr } from '../ground/run.ts';
 import { raiseChartGround, repository, type ChartGround } from './chart-ground.ts';
 
 /*
- * A stranger's walk: the blocks of README.md and docs/install.md that are marked `runnable` are run as they stand there, by
- * a shell in the checkout, with nothing set but what the pages say.
+ * A stranger's walk: the blocks of README.md, docs/install.md and docs/upgrade.md that are marked `runnable` are run as they
+ * stand there, by a shell in the checkout, with nothing set but what the pages say.
  */
 
 const run = promisify(execFile);
+const walked = new Set<Block>();
 let chartGround: ChartGround;
 let env: NodeJS.ProcessEnv;
-let install: readonly string[];
-let readme: readonly string[];
+let readme: readonly Block[];
+let install: readonly Block[];
+let upgrade: readonly Block[];
 
 beforeAll(async () => {
-  [chartGround, install, readme] = await Promise.all([
+  [chartGround, readme, install, upgrade] = await Promise.all([
     raiseChartGround('rock-mac-system'),
-    runnableBlocks('docs/install.md'),
     runnableBlocks('README.md'),
+    runnableBlocks('docs/install.md'),
+    runnableBlocks('docs/upgrade.md'),
   ]);
   const { ground, image } = chartGround;
   const { kubeconfig, binaries } = ground.controlPlane;
@@ -44,30 +47,77 @@ afterAll(async () => {
 });
 
 test('docs/install.md leads to a pod with addresses', { timeout: 300_000 }, async () => {
-  expect(install.length).toBeGreaterThanOrEqual(4);
-  const outputs = [];
-  for (const block of install.slice(0, -1)) outputs.push(await shell(block));
-  expect(outputs.at(-1)).toMatch(/"mac":"a4:58:0f:05:00:00"/);
+  await walk(install, '2. The ledger');
+  await walk(install, '3. The chart');
+  expect(await walk(install, '4. Try it')).toMatch(/"mac":"a4:58:0f:05:00:00"/);
 });
 
 test('README.md leads to the first addresses, in the cluster and outside of it', { timeout: 120_000 }, async () => {
-  expect(readme.length).toBeGreaterThanOrEqual(1);
-  const outputs = [];
-  for (const block of readme) outputs.push(await shell(block));
-  expect(outputs.join('\n')).toMatch(/a4:58:0f:01:00:00/);
+  expect(await walk(readme, 'Your first address')).toMatch(/a4:58:0f:01:00:00/);
+});
+
+test('docs/upgrade.md leads to a new revision, and back', { timeout: 300_000 }, async () => {
+  expect(await walk(upgrade, 'Upgrade and rollback')).toContain('REVISION: 2');
+  expect(await walk(upgrade, 'Rollback')).toContain('Rollback was a success');
 });
 
 test('docs/install.md leads out again, and says what stays', { timeout: 300_000 }, async () => {
-  expect(await shell(install.at(-1) ?? '')).toContain('release "rock-mac" uninstalled');
-  const left = await shell('kubectl get macallocations -A -o name; kubectl get pods -n rock-mac-system -o name');
-  expect(left.trim()).toBe('macallocation.mac.rock-os.io/prod-01');
+  expect(await walk(install, 'Uninstall')).toContain('release "rock-mac" uninstalled');
+  expect(await whatIsLeft()).toEqual(['macallocation.mac.rock-os.io/prod-01']);
 });
 
-async function shell(block: string): Promise<string> {
-  return (await run('bash', ['-euo', 'pipefail', '-c', block], { cwd: repository, env })).stdout;
+test('docs/install.md leads in and out without Helm too', { timeout: 300_000 }, async () => {
+  await shell('kubectl delete namespace rock-mac-system');
+  const output = await walk(install, 'Without Helm');
+  expect(output).toContain('macpool.mac.rock-os.io/kubernetes condition met');
+  expect(await whatIsLeft()).toEqual(['macallocation.mac.rock-os.io/prod-01']);
+  await shell('kubectl delete pod example');
+});
+
+test('and no block was left out', () => {
+  const all = [...readme, ...install, ...upgrade];
+  expect(all.filter((block) => !walked.has(block))).toEqual([]);
+});
+
+/** Claims stay, everything else of an installation goes. */
+async function whatIsLeft(): Promise<readonly string[]> {
+  const roles =
+    'clusterroles,clusterrolebindings,apiservices,mutatingwebhookconfigurations,validatingadmissionpolicies';
+  const left = await shell(`
+    kubectl get macallocations -A -o name
+    kubectl get pods -n rock-mac-system -o name
+    kubectl get ${roles} -o name | grep rock-mac || true`);
+  return left.trim().split('\n');
 }
 
-async function runnableBlocks(file: string): Promise<readonly string[]> {
+/** Runs the blocks below one heading, and answers what they said. */
+async function walk(page: readonly Block[], heading: string): Promise<string> {
+  const outputs = [];
+  for (const block of page.filter((each) => each.heading === heading)) {
+    walked.add(block);
+    outputs.push(await shell(block.script));
+  }
+  expect(outputs, `there is no runnable block below "${heading}"`).not.toEqual([]);
+  return outputs.join('\n');
+}
+
+async function shell(script: string): Promise<string> {
+  return (await run('bash', ['-euo', 'pipefail', '-c', script], { cwd: repository, env })).stdout;
+}
+
+interface Block {
+  readonly heading: string;
+  readonly script: string;
+}
+
+async function runnableBlocks(file: string): Promise<readonly Block[]> {
   const text = await readFile(path.join(repository, file), 'utf8');
-  return [...text.matchAll(/^```sh runnable\n(.*?)^```$/gms)].map(([, block = '']) => block);
+  const blocks: Block[] = [];
+  let heading = '';
+  // Other blocks are stepped over, whose comments look like headings.
+  for (const [, title, script] of text.matchAll(/^#+ ([^\n]+)$|^```sh runnable\n(.*?)^```$|^```.*?^```$/gms)) {
+    heading = title ?? heading;
+    if (script !== undefined) blocks.push({ heading, script });
+  }
+  return blocks;
 }

@@ -1,4 +1,4 @@
-import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -8,6 +8,7 @@ import { createAuthority, type Authority } from '../ground/certificates.ts';
 import { withClient } from '../ground/databases.ts';
 import { eventually } from '../ground/eventually.ts';
 import { startPostgres, type Postgres } from '../ground/postgres.ts';
+import { serveTls } from '../ground/postgres-tls.ts';
 import { sharedGround } from '../ground/testing.ts';
 
 let postgres: Postgres;
@@ -45,18 +46,7 @@ async function ask(url: string, changes: Partial<LedgerOptions> = {}): Promise<b
 
 /** The server shows a certificate for these names from now on. */
 async function showCertificate(subject: { serverNames?: string[]; serverAddresses?: string[] }): Promise<void> {
-  const { certificate, key } = await ours.issue({ commonName: 'postgres', ...subject });
-  for (const [name, content] of [
-    ['server.crt', certificate],
-    ['server.key', key],
-  ] as const) {
-    const file = path.join(postgres.dataFolder, name);
-    await writeFile(file, content, { mode: 0o600 });
-    if (process.getuid?.() === 0) await chown(file, 65_534, 65_534); // `nobody`, as whom root runs Postgres here
-  }
-  await postgres.stop();
-  await writeFile(path.join(postgres.dataFolder, 'postgresql.conf'), 'ssl = on\n', { flag: 'a' });
-  await postgres.start();
+  await serveTls(postgres, await ours.issue({ commonName: 'postgres', ...subject }));
 }
 
 const TLS_FAILED = { code: 'LEDGER_TLS_FAILED', retryable: false };

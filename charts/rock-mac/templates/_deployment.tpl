@@ -5,12 +5,11 @@
 {{- $values := .values }}
 {{- $volumes := concat (.volumes | default list) $values.extraVolumes }}
 {{- $mounts := concat (.mounts | default list) $values.extraVolumeMounts }}
-{{- $ledgerMounts := list }}
 {{- if include "rock-mac.hasLedgerCa" $root }}
 {{- $ca := $root.Values.postgres.external.ca }}
 {{- $items := list (dict "key" $ca.key "path" "ca.crt") }}
 {{- $volumes = append $volumes (dict "name" "ledger-ca" "secret" (dict "secretName" $ca.existingSecret "items" $items)) }}
-{{- $ledgerMounts = list (dict "name" "ledger-ca" "mountPath" "/etc/rock-mac/ledger-ca" "readOnly" true) }}
+{{- $mounts = append $mounts (dict "name" "ledger-ca" "mountPath" "/etc/rock-mac/ledger-ca" "readOnly" true) }}
 {{- end }}
 apiVersion: apps/v1
 kind: Deployment
@@ -29,12 +28,7 @@ spec:
     rollingUpdate: { maxUnavailable: 0, maxSurge: 1 }
   template:
     metadata:
-      labels:
-        {{- include "rock-mac.labels" $root | nindent 8 }}
-        {{- with $values.podLabels }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
-        app.kubernetes.io/component: {{ .name }}
+      labels: {{- include "rock-mac.podLabels" (dict "root" $root "name" .name "more" $values.podLabels) | nindent 8 }}
       {{- with merge (dict) (.annotations | default dict) $values.podAnnotations }}
       annotations: {{- toYaml . | nindent 8 }}
       {{- end }}
@@ -49,7 +43,7 @@ spec:
       {{- with .grace }}
       terminationGracePeriodSeconds: {{ . }}
       {{- end }}
-      securityContext: {{- include "rock-mac.podSecurity" $root | nindent 8 }}
+      securityContext: {{- toYaml $root.Values.podSecurityContext | nindent 8 }}
       topologySpreadConstraints:
         {{- if $values.topologySpreadConstraints }}
         {{- toYaml $values.topologySpreadConstraints | nindent 8 }}
@@ -66,15 +60,20 @@ spec:
       affinity: {{- toYaml . | nindent 8 }}
       {{- end }}
       initContainers:
-        # Before anything new starts: programs go with a schema that is newer than they are, not with an older one.
+        # Before anything new starts: programs go with a schema that is newer than they are, not with an older one. It has the
+        # variables and the files of the program, since it goes the same way to the ledger.
         - name: migrate
           image: {{ include "rock-mac.image" $root }}
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: [rock-mac.js, migrate, --no-backup]
-          env: {{- include "rock-mac.ledgerEnvironment" $root | nindent 12 }}
+          env:
+            {{- include "rock-mac.ledgerEnvironment" $root | nindent 12 }}
+            {{- with $values.extraEnv }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
           resources: {{- toYaml $values.resources | nindent 12 }}
-          securityContext: {{- include "rock-mac.containerSecurity" $root | nindent 12 }}
-          {{- with $ledgerMounts }}
+          securityContext: {{- toYaml $root.Values.containerSecurityContext | nindent 12 }}
+          {{- with $mounts }}
           volumeMounts: {{- toYaml . | nindent 12 }}
           {{- end }}
       containers:
@@ -91,7 +90,7 @@ spec:
             {{- end }}
           ports: {{- toYaml .ports | nindent 12 }}
           resources: {{- toYaml $values.resources | nindent 12 }}
-          securityContext: {{- include "rock-mac.containerSecurity" $root | nindent 12 }}
+          securityContext: {{- toYaml $root.Values.containerSecurityContext | nindent 12 }}
           livenessProbe:
             httpGet: { path: /healthz, port: health }
             periodSeconds: 10
@@ -100,7 +99,7 @@ spec:
             httpGet: { path: /readyz, port: health }
             periodSeconds: 2
             failureThreshold: 1
-          {{- with concat $mounts $ledgerMounts }}
+          {{- with $mounts }}
           volumeMounts: {{- toYaml . | nindent 12 }}
           {{- end }}
       {{- with $volumes }}

@@ -1,12 +1,19 @@
+{{- /* Selectors count on these, so they win over what a user gives. */}}
 {{- define "rock-mac.labels" -}}
-app.kubernetes.io/name: rock-mac
-app.kubernetes.io/part-of: rock-mac
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
+{{- $own := dict
+  "app.kubernetes.io/name" "rock-mac"
+  "app.kubernetes.io/part-of" "rock-mac"
+  "app.kubernetes.io/instance" .Release.Name
+  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/managed-by" .Release.Service
+-}}
+{{- toYaml (merge $own .Values.commonLabels) }}
 {{- end }}
+
+{{- /* Those of a pod: the release's, what its Service and its Deployment select, and the user's. Takes {root, name, more}. */}}
+{{- define "rock-mac.podLabels" -}}
+{{- $own := include "rock-mac.labels" .root | fromYaml | merge (dict "app.kubernetes.io/component" .name) -}}
+{{- toYaml (merge $own (.more | default dict)) }}
 {{- end }}
 
 {{- define "rock-mac.image" -}}
@@ -129,21 +136,6 @@ subjects:
   value: {{ .Values.prefix | quote }}
 - name: ROCK_MAC_LOG_LEVEL
   value: {{ .Values.logLevel }}
-{{- end }}
-
-{{- define "rock-mac.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
-{{- end }}
-
-{{- define "rock-mac.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-seccompProfile:
-  type: RuntimeDefault
 {{- end }}
 
 {{- define "rock-mac.spread" -}}

@@ -1,0 +1,139 @@
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ImageFolder } from '../../hack/rootfs.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { PROGRAM_VERSION, schemaVersion } from '../../ledger/migrate.ts';
+import { eventually } from '../ground/eventually.ts';
+import { helmFor, type Helm } from '../ground/helm-cli.ts';
+import { resolveHelm } from '../ground/helm.ts';
+import { logToStderr } from '../ground/run.ts';
+import { raiseChartGround, repository, type ChartGround } from '../integration/chart-ground.ts';
+import { addressesOf, aPod } from '../integration/installed-ground.ts';
+
+/*
+ * Today's version and the next one, by the chart. The next image is today's with one more migration, and with the number
+ * that says so in the program that migrates; nothing else changes, since what is proved here is about the schema.
+ */
+
+const chart = path.join(repository, 'charts', 'rock-mac');
+const namespace = 'rock-mac';
+const patience = { within: 60_000, every: 150 };
+const NEXT = PROGRAM_VERSION + 1;
+
+/** Two of each, as by default. */
+const all = (tag: string) => Array.from({ length: 4 }, () => `rock-mac:${tag}`);
+
+const EXPANDING = `alter table addresses add column colour text not null default 'grey';`;
+const BREAKING = `-- min-program: ${String(NEXT)}\nalter table addresses add column shape text not null default 'round';`;
+
+let chartGround: ChartGround;
+let nextImage: ImageFolder;
+let helm: Helm;
+let ledgerUrl: string;
+let ledger: LedgerPool;
+
+beforeAll(async () => {
+  const build = async (folder: string, today: ImageFolder) => {
+    const rootfs = path.join(folder, 'next');
+    await cp(today.rootfs, rootfs, { recursive: true });
+    await countOneMore(path.join(rootfs, today.config.workingDir));
+    return (nextImage = { ...today, rootfs });
+  };
+  chartGround = await raiseChartGround(namespace, { extraImage: { name: 'rock-mac:next', build } });
+  helm = helmFor(await resolveHelm(4, logToStderr), chartGround.ground.controlPlane.kubeconfig);
+  await kubectl('create', 'namespace', namespace);
+}, 900_000);
+afterAll(async () => {
+  await chartGround.close();
+});
+
+const kubectl = (...args: string[]) => chartGround.ground.controlPlane.kubectl(args);
+
+/** The programs of the next version know one migration more. */
+async function countOneMore(folder: string): Promise<void> {
+  const number = new RegExp(`PROGRAM_VERSION = ${String(PROGRAM_VERSION)};`);
+  let changed = 0;
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith('.js')) continue;
+    const file = path.join(folder, name);
+    const text = await readFile(file, 'utf8');
+    if (!number.test(text)) continue;
+    await writeFile(file, text.replace(number, `PROGRAM_VERSION = ${String(NEXT)};`));
+    changed++;
+  }
+  expect(changed).toBe(1); // of the command line, which migrates in the init container
+}
+
+/** A new ledger, and an installation of today's version on it, which is then upgraded to one with this migration. */
+async function upgradeWith(migration: string, database: string): Promise<void> {
+  const { workingDir } = nextImage.config;
+  await writeFile(
+    path.join(nextImage.rootfs, workingDir, 'migrations', `${String(NEXT).padStart(4, '0')}-next.sql`),
+    migration,
+  );
+  ledgerUrl = await chartGround.ground.postgres.createDatabase(database);
+  const options = { applicationName: 'test', max: 1, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000 };
+  ledger = openLedger({ ...options, url: ledgerUrl });
+  await kubectl('-n', namespace, 'create', 'secret', 'generic', database, `--from-literal=url=${ledgerUrl}`);
+  await install(database);
+  await makePod(`${database}-before`);
+  await install(database, 'image.tag=next');
+}
+
+async function install(secret: string, ...values: string[]): Promise<void> {
+  const set = [`postgres.external.existingSecret=${secret}`, 'webhook.drainSeconds=1', ...values];
+  await helm([
+    ...['upgrade', '--install', 'try', chart, '--namespace', namespace, '--wait', '--timeout', '120s'],
+    ...set.flatMap((value) => ['--set', value]),
+  ]);
+}
+
+async function makePod(name: string): Promise<string> {
+  const { controlPlane } = chartGround.ground;
+  await eventually(() => controlPlane.kubectl(['apply', '-f', '-'], { input: aPod(name) }), patience);
+  const [address] = await addressesOf(controlPlane, name);
+  return address?.mac ?? 'none';
+}
+
+/** The images of the pods that are ready. */
+function readyImages(): string[] {
+  const ready = chartGround.kubelet.pods.filter((pod) => pod.ready);
+  return ready.map(({ pod }) => pod.spec.containers[0]?.image ?? 'none').sort();
+}
+
+test('a rollback over an expanding migration runs, on the schema of the next version', async () => {
+  await upgradeWith(EXPANDING, 'expanding');
+  expect(readyImages()).toEqual(all('next'));
+  expect(await schemaVersion(ledger)).toEqual({ version: NEXT, minProgram: 0 });
+  const before = await makePod('expanding-next');
+
+  await helm(['rollback', 'try', '1', '--namespace', namespace, '--wait', '--timeout', '120s']);
+  expect(readyImages()).toEqual(all(packageJson.version));
+  expect(await schemaVersion(ledger)).toEqual({ version: NEXT, minProgram: 0 });
+  const after = await makePod('expanding-back');
+  expect(after).toMatch(/^a4:58:0f:05:/);
+  expect(after).not.toBe(before);
+  await ledger.close();
+  await helm(['uninstall', 'try', '--namespace', namespace, '--wait']);
+});
+
+test('a rollback over a breaking migration is refused, and the version that works goes on', async () => {
+  await upgradeWith(BREAKING, 'breaking');
+  expect(await schemaVersion(ledger)).toEqual({ version: NEXT, minProgram: NEXT });
+
+  await expect(
+    helm(['rollback', 'try', '1', '--namespace', namespace, '--wait', '--timeout', '10s']),
+  ).rejects.toThrow();
+  // One more before one less: what is new does not get ready, so nothing of what works has gone.
+  expect(readyImages()).toEqual(all('next'));
+  const refused = chartGround.kubelet.pods.filter(({ ready }) => !ready);
+  expect(refused.length).toBeGreaterThanOrEqual(1);
+  for (const pod of refused) expect(pod.log()).toContain('Upgrade this program');
+  expect(await makePod('breaking-back')).toMatch(/^a4:58:0f:05:/);
+
+  await install('breaking', 'image.tag=next');
+  expect(readyImages()).toEqual(all('next'));
+  await ledger.close();
+});
