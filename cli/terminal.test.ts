@@ -21,6 +21,12 @@ test('data goes to stdout and words for people to stderr', () => {
   expect(written).toEqual({ out: 'data\n', err: 'words\n' });
 });
 
+test('an error that quotes a name of somebody else moves no cursor', () => {
+  const { written, stdout, stderr } = outputs(true);
+  createTerminal(stdout, stderr, {}).tell('Error: \x1b[2Jbad\r\n  at\tline');
+  expect(written.err).toBe('Error: [2Jbad\n  at\tline\n');
+});
+
 test('progress is shown on a terminal alone, and gives way to the next line', () => {
   const pipe = outputs(false);
   createTerminal(pipe.stdout, pipe.stderr, {}).progress('1 of 2');

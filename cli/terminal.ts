@@ -36,7 +36,8 @@ export function createTerminal(stdout: Output, stderr: Output, env: NodeJS.Proce
     },
     tell: (line) => {
       close();
-      stderr.write(`${line}\n`);
+      // What an error quotes may be anything; lines and tabs are ours too.
+      stderr.write(`${line.replaceAll(/[^\P{Cc}\n\t]/gu, '')}\n`);
     },
     progress: (line) => {
       if (stderr.isTTY !== true || env['TERM'] === 'dumb') return;

@@ -39,7 +39,7 @@ export function addStats(program: Command, cli: Cli): void {
           if (format === 'wide') return formatTable(WIDE_COLUMNS, pools.map(wideCells));
           if (!terminal.interactive) return formatTable(COLUMNS, pools.map(cells));
           const rows = pools.map((pool) => [...cells(pool), bar(terminal, pool.utilisation)]);
-          return formatTable([...COLUMNS, { head: 'Use', width: 0 }], rows);
+          return formatTable([...COLUMNS, { head: 'Use', width: 0, painted: true }], rows);
         },
         value: { items: pools },
         names: () => pools.map(({ pool }) => pool),

@@ -1,6 +1,7 @@
 import type { Address, AuditLine } from '../backend.ts';
 import { auditTable } from './audit.ts';
 import { holderName } from './addresses.ts';
+import { printable } from './printable.ts';
 import { formatDistance, formatMinutes } from './time.ts';
 
 /** What `show` prints of one address: the five lines of the tool before, then what more is known. */
@@ -10,9 +11,9 @@ export function addressDetails(address: Address, history: readonly AuditLine[], 
     `MAC Address:  ${address.mac}`,
     `Pool:         ${address.pool}`,
     `Status:       ${address.state}`,
-    `Device ID:    ${holderName(address)}`,
+    `Device ID:    ${printable(holderName(address))}`,
     `Allocated At: ${allocatedAt === undefined ? '' : formatMinutes(allocatedAt)}`,
-    ...facts(address).map(([name, value]) => `${`${name}:`.padEnd(13)} ${value}`),
+    ...facts(address).map(([name, value]) => `${`${name}:`.padEnd(13)} ${printable(value)}`),
     `Next:         ${whatComes(address, now)}`,
     ...(history.length === 0 ? [] : ['', 'History, newest first:', ...auditTable(history).slice(2)]),
   ];

@@ -25,3 +25,9 @@ test('a plain table is as wide as its content', () => {
     'development   65536',
   ]);
 });
+
+test('what others have named makes no second line and moves no cursor', () => {
+  const cells = ['a\nb', '\x1b[2J\r\t', 'ü – 名'];
+  expect(formatTable(COLUMNS, [cells])[2]).toBe('a\\x0ab               \\x1b[2J\\x0d\\x09 ü – 名');
+  expect(formatPlain(['A', 'B', 'C'], [cells])).toHaveLength(2);
+});

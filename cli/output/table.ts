@@ -1,7 +1,11 @@
+import { printable } from './printable.ts';
+
 /** A column of a table for people: its head, and how wide it is at least. The last one takes what it needs. */
 export interface Column {
   readonly head: string;
   readonly width: number;
+  /** Its cells are our own, with colours in them. */
+  readonly painted?: true;
 }
 
 /** A head, a line of 80 dashes, and a line for each row: what scripts of the predecessor cut by column. */
@@ -13,6 +17,7 @@ export function formatTable(columns: readonly Column[], rows: readonly (readonly
 /** A longer text pushes what follows to the right rather than lose its end. */
 function formatLine(columns: readonly Column[], cells: readonly string[]): string {
   return cells
+    .map((cell, index) => (columns[index]?.painted === true ? cell : printable(cell)))
     .map((cell, index) => (index === cells.length - 1 ? cell : cell.padEnd(columns[index]?.width ?? 0)))
     .join(' ')
     .trimEnd();
