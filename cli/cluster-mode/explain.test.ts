@@ -34,6 +34,16 @@ test.each([
     'unavailable',
     /not installed/,
   ],
+  [
+    'a namespace that is not there',
+    new KubeError({
+      status: 404,
+      message: 'namespaces "x" not found',
+      details: { name: 'x', kind: 'namespaces', causes: [] },
+    }),
+    'error',
+    /^Namespaces "x" not found\. Name another by -n, or make it/,
+  ],
   ['a webhook that is down', new KubeError({ status: 500, message: webhook }), 'unavailable', /Look at its pods/],
   [
     'a server that is starting',

@@ -37,6 +37,9 @@ function explainStatus(error: KubeError, namespace: string): UserError {
       'unavailable',
     );
   }
+  if (status === 404 && details?.kind === 'namespaces') {
+    return new UserError(cause, 'Name another by -n, or make it: `kubectl create namespace`.');
+  }
   switch (status) {
     case 401:
       return new UserError('The cluster does not know you.', 'Log in again, or name another --context.', 'forbidden');

@@ -5,21 +5,20 @@ import { poll } from './poll.ts';
 import type { Scope } from './scope.ts';
 import { addressOfAllocation } from './shown-address.ts';
 
-/** Moves the expiry of claims by one more of their periods. What never expires comes back without one. */
+/** Moves the expiry of claims by one more of their periods. What never expires (a pod's address, say) comes back without one. */
 export async function renewClaims(
   found: readonly MacAllocation[],
   seconds: number | undefined,
   scope: Scope,
 ): Promise<Address[]> {
-  const claims = found.filter(({ spec }) => spec.consumerRef === undefined);
-  if (seconds !== undefined && claims.length > 0) {
+  if (seconds !== undefined && found.length > 0) {
     throw new UserError(
       'The period of a claim cannot be changed in a cluster.',
       'Leave --for out, which renews it by the period that it has; or allocate a new one with --expires-after.',
     );
   }
-  if (scope.dryRun) throw new Done(`Would renew ${String(claims.length)} address(es) (dry run).`);
-  const renewed = await Promise.all(claims.map((claim) => renewClaim(claim, scope)));
+  if (scope.dryRun) throw new Done(`Would renew ${String(found.length)} address(es) (dry run).`);
+  const renewed = await Promise.all(found.map((claim) => renewClaim(claim, scope)));
   return renewed.flatMap((address) => address ?? []);
 }
 

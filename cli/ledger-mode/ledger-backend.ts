@@ -24,10 +24,7 @@ export function createLedgerBackend(ledger: LedgerPool): Backend {
       takeAddress(ledger, { ...request, state: 'active', requestKey, ttlSeconds: expiresAfterSeconds }, user),
     reserve: (request) => reserveAddress(ledger, request, user),
     release: async (target, { force }) => releaseRows(ledger, await heldRows(ledger, target), { force, actor: user }),
-    renew: async (target, { seconds }) => {
-      const rows = (await heldRows(ledger, target)).filter(({ owner }) => owner === undefined);
-      return renewRows(ledger, rows, seconds);
-    },
+    renew: async (target, { seconds }) => renewRows(ledger, await heldRows(ledger, target), seconds),
     find: async (target) => (await findRows(ledger, target)).map(toAddress),
     list: (query) => listPage(ledger, query),
     watch: (query, see) => followAddresses(backend, query, see),
