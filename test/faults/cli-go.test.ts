@@ -1,21 +1,29 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { eventually } from '../ground/eventually.ts';
+import { installedGroundOfThisFile } from '../integration/installed-ground.ts';
 import { freshLedger } from '../integration/ledger-fixture.ts';
+import { openPluginShell } from '../integration/plugin-shell.ts';
 import { openShell } from '../integration/rock-mac-shell.ts';
 
 /* Here and not beside the other promises to the tool before, since Go takes twenty seconds to build five lines. */
 
+const installed = installedGroundOfThisFile();
+
+/** A program that calls it as programs do; what it calls are the first words of its command line. */
 const PROGRAM = `package main
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 )
 
 func main() {
-	out, err := exec.Command("rock-mac", "allocate", "--pool", "experiment").Output()
+	args := append(os.Args[2:], "allocate", "--pool", "experiment")
+	out, err := exec.Command(os.Args[1], args...).Output()
 	if err != nil {
 		panic(err)
 	}
@@ -23,19 +31,32 @@ func main() {
 }
 `;
 
-test('a Go program reads the address as it always has', async () => {
+const GO = `export GOCACHE='${path.join(homedir(), '.cache', 'go-build')}' GOPROXY=off`;
+const script = (program: string) => `${GO}\ncat > main.go <<'END'\n${PROGRAM}END\ngo run main.go ${program}`;
+const MAC = /^a4:58:0f:02(?::[0-9a-f]{2}){2}\n$/;
+
+test('a Go program reads the address of rock-mac as it always has', async () => {
   const ledger = await freshLedger();
-  const shell = await openShell({
-    ROCK_MAC_LEDGER_URL: ledger.url,
-    GOCACHE: path.join(homedir(), '.cache', 'go-build'),
-    GOPROXY: 'off',
-  });
+  const shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.url });
   try {
-    const { stdout, stderr } = await shell.bash(`cat > main.go <<'END'\n${PROGRAM}END\ngo run main.go`);
+    const { stdout, stderr } = await shell.bash(script('rock-mac'));
     expect(stderr).toBe('');
-    expect(stdout).toMatch(/^a4:58:0f:02(?::[0-9a-f]{2}){2}\n$/);
+    expect(stdout).toMatch(MAC);
   } finally {
     await shell.close();
     await ledger.close();
+  }
+});
+
+test('and that of kubectl rock-mac', async () => {
+  const { plane } = installed();
+  const shell = await openPluginShell(plane.binaries.kubectl);
+  try {
+    await eventually(() => plane.kubectl(['get', 'macpool', 'experiment']), { within: 60_000 });
+    const { stdout, stderr } = await shell.bash(plane.kubeconfig, script('kubectl rock-mac'));
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(MAC);
+  } finally {
+    await shell.close();
   }
 });

@@ -109,6 +109,17 @@ describe('list', () => {
   });
 });
 
+test('a device whose name holds lines and escapes looks like no second row', async () => {
+  const name = 'x\na4:58:0f:00:00:99    production   gateway\x1b[2J';
+  const [mac = ''] = await names('allocate', '-p', 'production', '-d', name);
+  const listed = (await out('list', '-d', name)).split('\n');
+  expect(listed.filter((line) => line.startsWith('a4:'))).toHaveLength(1);
+  for (const text of [listed.join(''), await out('show', mac), await out('audit', mac)]) {
+    expect(text).toContain('x\\x0aa4:58:0f:00:00:99    production   gateway\\x1b[2J');
+  }
+  expect(await out('release', mac)).toBe('Released 1 MAC address(es)\n');
+});
+
 test('show tells of a device who asked, what comes next and what happened, for people and for programs', async () => {
   const [mac = ''] = await names('allocate', '-d', 'shown', '-m', '{"rack": "a7"}');
   const text = await out('show', 'shown');
@@ -183,6 +194,11 @@ test('release leaves alone what a cluster holds, by force too, until the cluster
     expect(code).toBe(4);
     expect(stderr).toMatch(/held by MacAllocation shop\/web in a cluster.*Delete the MacAllocation there/);
   }
+  const renewed = await shell.rockMac('renew', 'web-1');
+  expect(renewed).toMatchObject({ code: 4, stdout: '' });
+  expect(renewed.stderr).toMatch(
+    /held by MacAllocation shop\/web in a cluster, so it was not renewed\. Renew it there/,
+  );
   expect(await out('list', '--owner', 'shop/web')).toContain('web-1');
   expect(await out('cluster', 'list')).toMatch(/^staging +uid-of-staging /m);
   expect(await out('cluster', 'retire', 'staging')).toMatch(/^Retired: cluster staging .*1 address\(es\) are orphaned/);

@@ -18,6 +18,7 @@ export interface Running {
   readonly ended: Promise<Ended>;
   /** What it has printed so far. */
   readonly stdout: () => string;
+  readonly stderr: () => string;
 }
 
 /** A shell in which kubectl finds the plugin, as the users of a cluster have it. */
@@ -47,7 +48,7 @@ export async function openPluginShell(kubectl: string, programs?: string): Promi
         resolve({ code, stdout: stdout(), stderr: stderr() });
       });
     });
-    return { child, ended, stdout };
+    return { child, ended, stdout, stderr };
   };
   return {
     rockMac: (kubeconfig, ...args) => start(kubeconfig, path.join(folder, 'kubectl'), ['rock-mac', ...args]).ended,

@@ -155,6 +155,7 @@ describe('a claim of the plugin', () => {
       expect(stderr).toContain(`${address} is held by pod default/box, so it was not released. Delete the pod`);
       expect(code).toBe(4);
     });
+    expect(await out(dev, 'renew', address)).toBe(`${address} never expires\n`);
     await plane.kubectl(['delete', 'pod', 'box', '--force', '--grace-period=0']);
     await untilNoAllocations(plane);
   });
@@ -317,6 +318,7 @@ describe('errors say cause and next step, and have their exit codes', () => {
     [['reserve', '-m', '01:00:5e:00:00:01'], 1, /not the address of a device \(multicast\)/],
     [['release', 'a4:58'], 1, /not the address of a device \(malformed\)/],
     [['renew', 'nobody'], 3, /Nobody holds nobody/],
+    [['allocate', '-n', 'nowhere'], 1, /amespaces "nowhere" not found.*Name another by -n, or make it/],
     [['allocate', '--timeout', 'soon'], 2, /"soon" is no time for --timeout/],
     [['list', '--context', 'nowhere'], 7, /nowhere.*Name another by --kubeconfig or --context/s],
     [['list', '--kubeconfig', '/nonexistent'], 7, /cannot read the kubeconfig|Cannot read the kubeconfig/],
@@ -437,6 +439,19 @@ describe('while no operator runs', () => {
     );
     expect(code).toBe(7);
     expect(await installed().plane.kubectl(['get', 'macallocations', '-o', 'name'])).toBe('');
+  });
+
+  test('a list that is watched goes on with the objects, and says so', async () => {
+    const { child, ended, stdout, stderr } = shell.start(ada, 'list', '--watch', '-A');
+    await eventually(
+      () => {
+        expect(stderr()).toMatch(/^Note: without the ledger's read API \(.*\) only MacAllocations of all namespaces/);
+      },
+      { within: 30_000 },
+    );
+    child.kill('SIGTERM');
+    expect(stdout()).toBe('');
+    await ended;
   });
 
   test('lists fall back to the objects, for an auditor too; the audit says where to look', async () => {
