@@ -52,6 +52,8 @@ export interface Refusal {
   readonly reason: 'Forbidden' | 'Conflict' | 'Invalid' | 'ServiceUnavailable';
   /** At most two lines: the cause, and what to do. */
   readonly message: string;
+  /** What went wrong behind it; for the log alone. */
+  readonly cause?: Error;
 }
 
 export type Answer =

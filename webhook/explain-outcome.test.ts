@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { LedgerError } from '../ledger/errors.ts';
 import { mac } from '../mac/mac-address.ts';
 import { claimTaken, explainOutcome, type RefusedAnswer } from './explain-outcome.ts';
 
@@ -11,6 +12,12 @@ const table: readonly (readonly [RefusedAnswer, number, string, RegExp])[] = [
     409,
     'Conflict',
     /held by another owner\.\nLeave it out/,
+  ],
+  [
+    { outcome: 'in_use', mac: A, holder: { state: 'released', until: new Date('2030-01-01T00:00:00Z') } },
+    409,
+    'Conflict',
+    /given back by its last owner and is free for others at 2030-01-01T00:00:00\.000Z\.\nTry again then/,
   ],
   [{ outcome: 'key_conflict' }, 409, 'Conflict', /holds another address.*\nTry again in two minutes/],
   [{ outcome: 'out_of_range' }, 422, 'Invalid', /not in pool kubernetes, nor in any other\.\nAsk for one/],
@@ -27,10 +34,10 @@ const table: readonly (readonly [RefusedAnswer, number, string, RegExp])[] = [
   [{ outcome: 'pending_cap' }, 503, 'ServiceUnavailable', /never stored\.\nTry again in two minutes/],
   [{ outcome: 'not_open', why: 'recovering' }, 503, 'ServiceUnavailable', /\(recovering\)\.\nTry again/],
   [
-    { outcome: 'ledger_error', message: 'The ledger is away.', badRequest: false },
+    { outcome: 'ledger_error', error: new LedgerError('LEDGER_TIMEOUT', 'Nothing was heard') },
     503,
     'ServiceUnavailable',
-    /is away\.\nTry again/,
+    /ledger did not answer \(LEDGER_TIMEOUT\).*\nTry again; if it stays/,
   ],
   [{ outcome: 'retry' }, 503, 'ServiceUnavailable', /still searching its pool\.\nTry again/],
 ];
@@ -40,6 +47,25 @@ test.each(table)('%j is refused with its code, its cause and the next step', (an
   expect(refusal).toMatchObject({ code, reason });
   expect(refusal.message).toMatch(message);
   expect(refusal.message.split('\n')).toHaveLength(2);
+});
+
+test('what the ledger says of itself is for the log of the webhook, and not for the author of a pod', () => {
+  const error = new LedgerError(
+    'LEDGER_UNAVAILABLE',
+    'The ledger could not be reached: connect ECONNREFUSED 10.0.0.7:5432',
+  );
+  const refusal = explainOutcome({ outcome: 'ledger_error', error }, circumstances);
+  expect(refusal.message).not.toMatch(/10\.0\.0\.7|Postgres/);
+  expect(refusal.cause).toBe(error);
+});
+
+test('a value that the ledger will never take is named', () => {
+  const error = new LedgerError('BAD_REQUEST', 'The name is too long');
+  expect(explainOutcome({ outcome: 'ledger_error', error }, circumstances)).toEqual({
+    code: 422,
+    reason: 'Invalid',
+    message: 'The name is too long. Correct the value and ask again.',
+  });
 });
 
 test('a holder and another pool are named where they may be', () => {

@@ -1,12 +1,12 @@
 import type { AllocationOutcome } from '../ledger/allocate.ts';
 import type { TakeOutcome } from '../ledger/consumer.ts';
+import type { LedgerError } from '../ledger/errors.ts';
 import type { Refusal } from './admission-review.ts';
 import type { PlannedNic } from './plan.ts';
 import { forbidden, malformed, taken, unavailable } from './refusals.ts';
 
 /** What the ledger said, or that it could not be asked. */
-export type LedgerAnswer =
-  AllocationOutcome | { readonly outcome: 'ledger_error'; readonly message: string; readonly badRequest: boolean };
+export type LedgerAnswer = AllocationOutcome | { readonly outcome: 'ledger_error'; readonly error: LedgerError };
 
 /** All answers that are no address. */
 export type RefusedAnswer = Exclude<LedgerAnswer, HeldAnswer>;
@@ -27,13 +27,11 @@ export interface Circumstances {
 
 /** The refusal for an answer of the ledger that is no address: what is the matter, and what to do about it. */
 export function explainOutcome(outcome: RefusedAnswer, circumstances: Circumstances): Refusal {
-  const { nic, pool, holder } = circumstances;
+  const { nic, pool } = circumstances;
   const requested = nic.requested ?? 'the address';
   switch (outcome.outcome) {
     case 'in_use':
-      return taken(
-        `MAC ${outcome.mac} on ${nic.nic} is held by another owner${holder === undefined ? '' : ` (${holder})`}.\nLeave it out to get the next free one.`,
-      );
+      return inUse(outcome, circumstances);
     case 'key_conflict':
       return taken(
         `This object holds another address than ${requested} already.\nTry again in two minutes, when that one has been given back.`,
@@ -64,8 +62,7 @@ export function explainOutcome(outcome: RefusedAnswer, circumstances: Circumstan
       return closed(outcome.why);
     case 'ledger_error':
       // A value that the ledger will never take: to try again, as a 503 says, would not help.
-      if (outcome.badRequest) return malformed(outcome.message);
-      return unavailable(`${outcome.message}\nTry again; nothing was handed out that is not given back.`);
+      return outcome.error.code === 'BAD_REQUEST' ? malformed(outcome.error.message) : noAnswer(outcome.error);
     case 'retry':
       return unavailable('The ledger was still searching its pool.\nTry again.');
   }
@@ -83,6 +80,26 @@ export function claimTaken(outcome: Exclude<TakeOutcome, { readonly outcome: 'ta
     case 'invalid':
       return malformed(`The address of ${claim} cannot be given to this object: ${outcome.why}.\nCorrect the object.`);
   }
+}
+
+/** What the ledger says of itself names hosts and settings: the author of a pod can do nothing with them. */
+export function noAnswer(error: LedgerError): Refusal {
+  const message = `The ledger did not answer (${error.code}), so this object got no address.`;
+  const next = 'Try again; if it stays, tell the platform team: the log of the webhook has the cause.';
+  return { ...unavailable(`${message}\n${next}`), cause: error };
+}
+
+function inUse(
+  { mac, holder: { state, until } }: Extract<RefusedAnswer, { readonly outcome: 'in_use' }>,
+  { nic, holder }: Circumstances,
+): Refusal {
+  const who = holder === undefined ? '' : ` (${holder})`;
+  if (state === 'released' && until !== undefined) {
+    return taken(
+      `MAC ${mac} on ${nic.nic} was given back by its last owner${who} and is free for others at ${until.toISOString()}.\nTry again then, or leave it out to get the next free one.`,
+    );
+  }
+  return taken(`MAC ${mac} on ${nic.nic} is held by another owner${who}.\nLeave it out to get the next free one.`);
 }
 
 function outOfRange(requested: string, { nic, namespace, pool, otherPool }: Circumstances): Refusal {

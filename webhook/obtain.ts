@@ -9,9 +9,8 @@ import type { MacAddress } from '../mac/mac-address.ts';
 import type { AdmissionUser, Refusal } from './admission-review.ts';
 import { findClaimOf, type FoundClaim, type UsableClaim } from './claims.ts';
 import type { Explainer } from './explainer.ts';
-import { claimTaken, type HeldAnswer, type LedgerAnswer, type RefusedAnswer } from './explain-outcome.ts';
+import { claimTaken, noAnswer, type HeldAnswer, type LedgerAnswer, type RefusedAnswer } from './explain-outcome.ts';
 import type { PlannedNic } from './plan.ts';
-import { unavailable } from './refusals.ts';
 import { timeLeft, within } from './time-limit.ts';
 
 /** The object for which addresses are asked. */
@@ -209,7 +208,7 @@ async function take(
     }
     return undefined;
   } catch (error) {
-    if (error instanceof LedgerError) return unavailable(`${error.message}\nTry again.`);
+    if (error instanceof LedgerError) return noAnswer(error);
     throw error;
   }
 }
@@ -233,8 +232,7 @@ async function answerOf(asking: () => Promise<LedgerAnswer>): Promise<LedgerAnsw
   try {
     return await asking();
   } catch (error) {
-    if (error instanceof LedgerError)
-      return { outcome: 'ledger_error', message: error.message, badRequest: error.code === 'BAD_REQUEST' };
+    if (error instanceof LedgerError) return { outcome: 'ledger_error', error };
     throw error;
   }
 }

@@ -80,7 +80,10 @@ async function answerFor(admit: () => Promise<Answer>, request: AdmissionRequest
   const fields = { namespace, name, kind: kind.kind, operation, uid, user: request.userInfo.username };
   try {
     const answer = await admit();
-    if (!answer.allowed) logger.info({ ...fields, ...answer.refusal }, 'refused');
+    if (!answer.allowed) {
+      const { cause, ...told } = answer.refusal;
+      logger.info({ ...fields, ...told, ...(cause !== undefined && { err: cause }) }, 'refused');
+    }
     return answer;
   } catch (error) {
     logger.error({ ...fields, err: error }, 'review failed');

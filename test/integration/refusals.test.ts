@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
@@ -163,16 +164,21 @@ describe('while the ledger does not answer', () => {
   test.each(['is cut off', 'hangs'])(
     'because it %s, a pod that asks is refused in time, a plain one is not disturbed, and both work again afterwards',
     async (how) => {
-      const { plane, ledgerProxy } = installed();
+      const { plane, ledgerProxy, installation } = installed();
       if (how === 'hangs') ledgerProxy.freeze();
       else await ledgerProxy.cut();
       try {
         // Ours, and so within the 5 s after which the API server would have refused it with a status of its own, 500.
-        expect(await tryToCreate('asker', '[{"name":"blue"}]')).toMatchObject({
+        const error = await tryToCreate('asker', '[{"name":"blue"}]');
+        expect(error).toMatchObject({
           status: 503,
           reason: 'ServiceUnavailable',
           message: expect.stringMatching(/denied the request: .*ledger.*\nTry again/i) as string,
         });
+        expect(String(error).split('\n')).toHaveLength(2);
+        // Where it is and what it says of itself is for the log alone.
+        expect(String(error)).not.toMatch(/127\.0\.0\.1|Postgres/);
+        expect(await readFile(installation.webhooks[0]?.logFile ?? '', 'utf8')).toMatch(/"code":"LEDGER_/);
         const plain = JSON.parse(aPod('plain')) as { metadata: { annotations?: object } };
         delete plain.metadata.annotations;
         await create(JSON.stringify(plain));

@@ -312,9 +312,19 @@ describe('applying a manifest again', () => {
     await kubectl(['delete', 'pod', 'again', '-n', 'lab', '--grace-period=0', '--force']);
   });
 
-  test('without one of its networks, or all, leaves no word of their addresses', async () => {
+  test('without one of its networks, or all, leaves no word of their addresses, which are the pod’s until it is gone', async () => {
     const flags = ['-n', 'lab', '-f', '-'];
     await kubectl(['apply', ...flags], manifest('blue,red@eth5'));
+    const blue = macOf(annotationsOf(await kubectl(['get', 'pod', 'again', '-n', 'lab', '-o', 'json']))) ?? '';
+    const untilState = async (address: string, state: string) => {
+      await eventually(
+        async () => {
+          expect((await findByMac(installed().ledger, mac(address)))?.state).toBe(state);
+        },
+        { within: 20_000, every: 100 },
+      );
+    };
+    await untilState(blue, 'active');
     const told = async () => {
       const stored = annotationsOf(await kubectl(['get', 'pod', 'again', '-n', 'lab', '-o', 'json']));
       return stored[ADDRESSES] === undefined ? undefined : (JSON.parse(stored[ADDRESSES]) as unknown);
@@ -325,6 +335,11 @@ describe('applying a manifest again', () => {
     expect(await told()).toEqual([red]);
     await kubectl(['annotate', 'pod', 'again', '-n', 'lab', `${NETWORKS}-`]);
     expect(await told()).toBeUndefined();
+    // The operator has seen that by the time at which it has seen what came after it.
+    const after = await create('lab', aPlainPod('after', { ...NO_PRIMARY, [NETWORKS]: 'blue' }));
+    await untilState(macOf(after) ?? '', 'active');
+    await untilState(blue, 'active');
     await kubectl(['delete', 'pod', 'again', '-n', 'lab', '--grace-period=0', '--force']);
+    await untilState(blue, 'released');
   });
 });

@@ -10,7 +10,7 @@ import { findByMac, listAddresses } from '../../ledger/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../ground/eventually.ts';
 import { installForeignCrds } from '../ground/manifests.ts';
-import { aClaim, installedGroundOfThisFile } from './installed-ground.ts';
+import { aClaim, installedGroundOfThisFile, whileLedgerIsAhead } from './installed-ground.ts';
 
 /*
  * KubeVirt itself cannot run here. What its controllers write is scripted: the same verbs on the same fields, against
@@ -294,7 +294,7 @@ describe('a virtual machine', () => {
     expect((await get('clone')).metadata.annotations ?? {}).toEqual({});
   });
 
-  test('that is restored has its addresses again under its name, and under another one only when the first is gone', async () => {
+  test('that is restored has its addresses again under its name, and under another one when nobody can still have them', async () => {
     const nics = (address: string | undefined) => [{ name: 'blue', bridge: {}, macAddress: address }];
     const before = await create('snap', ['blue']);
     await untilState(before['blue'], 'active');
@@ -303,7 +303,16 @@ describe('a virtual machine', () => {
     expect(await refusalOf(create('restored', nics(before['blue'])))).toMatch(/held by another owner/);
     await client.delete(machines, { namespace: NAMESPACE, name: 'snap' });
     await untilState(before['blue'], 'released');
+    expect(await refusalOf(create('restored', nics(before['blue'])))).toMatch(
+      /given back by its last owner \(VirtualMachine machines\/snap\) and is free for others at \d{4}-/,
+    );
     expect(await create('snap', nics(before['blue']))).toEqual(before);
+    await untilState(before['blue'], 'active');
+    await client.delete(machines, { namespace: NAMESPACE, name: 'snap' });
+    await untilState(before['blue'], 'released');
+    await whileLedgerIsAhead(installed().ledger, '61 minutes', async () => {
+      expect(await create('restored', nics(before['blue']))).toEqual(before);
+    });
   });
 
   test('may use a claim, whose address outlives it, and no other machine may meanwhile', async () => {
