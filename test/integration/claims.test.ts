@@ -17,6 +17,12 @@ async function remove(name: string): Promise<void> {
   await installed().plane.kubectl(['delete', 'macallocation', name]);
 }
 
+/** Its conditions stand in the order in which they were first set: whether the ledger is open is one of them. */
+async function untilPoolIs(name: string, reason: string): Promise<void> {
+  const ready = `jsonpath={.status.conditions[?(@.type=="Ready")].reason}`;
+  await installed().plane.kubectl(['wait', `--for=${ready}=${reason}`, `macpool/${name}`, '--timeout=30s']);
+}
+
 describe('a claim', () => {
   test.each(DEFAULT_POOLS.map((pool) => [pool.name, pool] as const))(
     'in pool %s gets an address of that pool, and gives it back when it is deleted',
@@ -207,51 +213,31 @@ describe('a pool', () => {
   test('that shares addresses with another is never Ready, and says why', async () => {
     const { plane } = installed();
     await pool('greedy', { first: 'a4:58:0f:05:ff:00', last: 'a4:58:0f:06:00:ff' });
-    await plane.kubectl([
-      'wait',
-      '--for=jsonpath={.status.conditions[0].reason}=RangeOverlaps',
-      'macpool/greedy',
-      '--timeout=10s',
-    ]);
+    await untilPoolIs('greedy', 'RangeOverlaps');
     await plane.kubectl(['delete', 'macpool', 'greedy']);
   });
 
   test('that says something else than the ledger is a conflict', async () => {
     const { plane } = installed();
     await plane.kubectl(['patch', 'macpool', 'docker', '--type=merge', '-p', '{"spec":{"reuseDelay":"2h"}}']);
-    await plane.kubectl([
-      'wait',
-      '--for=jsonpath={.status.conditions[0].reason}=DefinitionConflict',
-      'macpool/docker',
-      '--timeout=10s',
-    ]);
+    await untilPoolIs('docker', 'DefinitionConflict');
     await plane.kubectl(['patch', 'macpool', 'docker', '--type=merge', '-p', '{"spec":{"reuseDelay":"1h"}}']);
-    await plane.kubectl([
-      'wait',
-      '--for=jsonpath={.status.conditions[0].reason}=Defined',
-      'macpool/docker',
-      '--timeout=10s',
-    ]);
+    await untilPoolIs('docker', 'Defined');
   });
 
   test('whose periods the ledger does not take is never Ready, and says why', async () => {
     const { plane } = installed();
     await pool('hasty', { first: 'a4:58:0f:40:00:00', last: 'a4:58:0f:40:00:0f', reuseDelay: '1s' });
-    await plane.kubectl([
-      ...['wait', '--for=jsonpath={.status.conditions[0].reason}=InvalidDefinition'],
-      ...['macpool/hasty', '--timeout=10s'],
-    ]);
+    await untilPoolIs('hasty', 'InvalidDefinition');
     await plane.kubectl(['delete', 'macpool', 'hasty', '--wait=false']);
   });
 
   test('of addresses that no device may own is never Ready, and says why', async () => {
     const { plane } = installed();
     await pool('shouting', { first: '01:00:5e:00:00:00', last: '01:00:5e:00:00:0f' });
-    await plane.kubectl([
-      ...['wait', '--for=jsonpath={.status.conditions[0].reason}=InvalidDefinition'],
-      ...['macpool/shouting', '--timeout=10s'],
-    ]);
-    const shown = await plane.kubectl(['get', 'macpool', 'shouting', '-o', 'jsonpath={.status.conditions[0].message}']);
+    await untilPoolIs('shouting', 'InvalidDefinition');
+    const message = `jsonpath={.status.conditions[?(@.type=="Ready")].message}`;
+    const shown = await plane.kubectl(['get', 'macpool', 'shouting', '-o', message]);
     expect(shown).toMatch(/spec.first 01:00:5e:00:00:00 is a multicast address/);
     await plane.kubectl(['delete', 'macpool', 'shouting', '--timeout=10s']);
   });
@@ -272,12 +258,7 @@ describe('a pool', () => {
   test('that is paused hands out nothing until it is resumed', async () => {
     const { plane } = installed();
     await plane.kubectl(['patch', 'macpool', 'vultr', '--type=merge', '-p', '{"spec":{"paused":true}}']);
-    await plane.kubectl([
-      'wait',
-      '--for=jsonpath={.status.conditions[0].reason}=Paused',
-      'macpool/vultr',
-      '--timeout=10s',
-    ]);
+    await untilPoolIs('vultr', 'Paused');
     await create(aClaim('patient', { pool: 'vultr' }));
     await untilReason(plane, 'patient', 'PoolPaused');
     await plane.kubectl(['patch', 'macpool', 'vultr', '--type=merge', '-p', '{"spec":{"paused":false}}']);
