@@ -5,21 +5,15 @@ import type { ImageFolder } from '../../hack/rootfs.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { PROGRAM_VERSION, schemaVersion } from '../../ledger/migrate.ts';
-import { eventually } from '../ground/eventually.ts';
-import { helmFor, type Helm } from '../ground/helm-cli.ts';
-import { resolveHelm } from '../ground/helm.ts';
-import { logToStderr } from '../ground/run.ts';
-import { raiseChartGround, repository, type ChartGround } from '../integration/chart-ground.ts';
-import { addressesOf, aPod } from '../integration/installed-ground.ts';
+import { raiseChartGround, type ChartGround } from '../integration/chart-ground.ts';
+import { chartRelease, type ChartRelease } from '../integration/chart-release.ts';
 
 /*
  * Today's version and the next one, by the chart. The next image is today's with one more migration, and with the number
  * that says so in the program that migrates; nothing else changes, since what is proved here is about the schema.
  */
 
-const chart = path.join(repository, 'charts', 'rock-mac');
 const namespace = 'rock-mac';
-const patience = { within: 60_000, every: 150 };
 const NEXT = PROGRAM_VERSION + 1;
 
 /** Two of each, as by default. */
@@ -30,7 +24,7 @@ const BREAKING = `-- min-program: ${String(NEXT)}\nalter table addresses add col
 
 let chartGround: ChartGround;
 let nextImage: ImageFolder;
-let helm: Helm;
+let release: ChartRelease;
 let ledgerUrl: string;
 let ledger: LedgerPool;
 
@@ -42,7 +36,7 @@ beforeAll(async () => {
     return (nextImage = { ...today, rootfs });
   };
   chartGround = await raiseChartGround(namespace, { extraImage: { name: 'rock-mac:next', build } });
-  helm = helmFor(await resolveHelm(4, logToStderr), chartGround.ground.controlPlane.kubeconfig);
+  release = await chartRelease(chartGround, namespace);
   await kubectl('create', 'namespace', namespace);
 }, 900_000);
 afterAll(async () => {
@@ -77,63 +71,40 @@ async function upgradeWith(migration: string, database: string): Promise<void> {
   const options = { applicationName: 'test', max: 1, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000 };
   ledger = openLedger({ ...options, url: ledgerUrl });
   await kubectl('-n', namespace, 'create', 'secret', 'generic', database, `--from-literal=url=${ledgerUrl}`);
-  await install(database);
-  await makePod(`${database}-before`);
-  await install(database, 'image.tag=next');
-}
-
-async function install(secret: string, ...values: string[]): Promise<void> {
-  const set = [`postgres.external.existingSecret=${secret}`, 'webhook.drainSeconds=1', ...values];
-  await helm([
-    ...['upgrade', '--install', 'try', chart, '--namespace', namespace, '--wait', '--timeout', '120s'],
-    ...set.flatMap((value) => ['--set', value]),
-  ]);
-}
-
-async function makePod(name: string): Promise<string> {
-  const { controlPlane } = chartGround.ground;
-  await eventually(() => controlPlane.kubectl(['apply', '-f', '-'], { input: aPod(name) }), patience);
-  const [address] = await addressesOf(controlPlane, name);
-  return address?.mac ?? 'none';
-}
-
-/** The images of the pods that are ready. */
-function readyImages(): string[] {
-  const ready = chartGround.kubelet.pods.filter((pod) => pod.ready);
-  return ready.map(({ pod }) => pod.spec.containers[0]?.image ?? 'none').sort();
+  await release.apply({ 'postgres.external.existingSecret': database });
+  await release.makePod(`${database}-before`);
+  await release.apply({ 'postgres.external.existingSecret': database, 'image.tag': 'next' });
 }
 
 test('a rollback over an expanding migration runs, on the schema of the next version', async () => {
   await upgradeWith(EXPANDING, 'expanding');
-  expect(readyImages()).toEqual(all('next'));
+  expect(release.readyImages()).toEqual(all('next'));
   expect(await schemaVersion(ledger)).toEqual({ version: NEXT, minProgram: 0 });
-  const before = await makePod('expanding-next');
+  const before = await release.makePod('expanding-next');
 
-  await helm(['rollback', 'try', '1', '--namespace', namespace, '--wait', '--timeout', '120s']);
-  expect(readyImages()).toEqual(all(packageJson.version));
+  await release.rollback(1);
+  expect(release.readyImages()).toEqual(all(packageJson.version));
   expect(await schemaVersion(ledger)).toEqual({ version: NEXT, minProgram: 0 });
-  const after = await makePod('expanding-back');
+  const after = await release.makePod('expanding-back');
   expect(after).toMatch(/^a4:58:0f:05:/);
   expect(after).not.toBe(before);
   await ledger.close();
-  await helm(['uninstall', 'try', '--namespace', namespace, '--wait']);
+  await release.uninstall();
 });
 
 test('a rollback over a breaking migration is refused, and the version that works goes on', async () => {
   await upgradeWith(BREAKING, 'breaking');
   expect(await schemaVersion(ledger)).toEqual({ version: NEXT, minProgram: NEXT });
 
-  await expect(
-    helm(['rollback', 'try', '1', '--namespace', namespace, '--wait', '--timeout', '10s']),
-  ).rejects.toThrow();
+  await expect(release.rollback(1, '10s')).rejects.toThrow();
   // One more before one less: what is new does not get ready, so nothing of what works has gone.
-  expect(readyImages()).toEqual(all('next'));
+  expect(release.readyImages()).toEqual(all('next'));
   const refused = chartGround.kubelet.pods.filter(({ ready }) => !ready);
   expect(refused.length).toBeGreaterThanOrEqual(1);
   for (const pod of refused) expect(pod.log()).toContain('Upgrade this program');
-  expect(await makePod('breaking-back')).toMatch(/^a4:58:0f:05:/);
+  expect(await release.makePod('breaking-back')).toMatch(/^a4:58:0f:05:/);
 
-  await install('breaking', 'image.tag=next');
-  expect(readyImages()).toEqual(all('next'));
+  await release.apply({ 'postgres.external.existingSecret': 'breaking', 'image.tag': 'next' });
+  expect(release.readyImages()).toEqual(all('next'));
   await ledger.close();
 });

@@ -91,6 +91,10 @@ export function chartLife(major: HelmMajor): void {
     test('an install runs, and pods and claims get their addresses, also from a pool of the values', async () => {
       const notes = await upgrade('webhook.replicas=1', 'operator.replicas=1');
       expect(notes).toContain('WARNING: with one replica');
+      expect(notes).toContain('a4:58:0f is a globally assigned range');
+      const commands = [...notes.matchAll(/^ {5}kubectl (.+)$/gm)].map(([, words = '']) => words.split(' '));
+      expect(commands.length).toBeGreaterThanOrEqual(4);
+      for (const command of commands) await kubectl(...command);
       await apply(aPod('first', { networks: 'blue' }));
       await apply(aClaim('claim', { pool: 'lab' }));
       const claim = await untilReason(ground.controlPlane, 'claim', 'Allocated');

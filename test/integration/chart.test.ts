@@ -234,23 +234,68 @@ describe('the chart', () => {
     await namespace.remove();
   });
 
-  test('gives operator and webhook the rights of the manifests, letter by letter', async () => {
-    const roles = /^(Cluster)?Role(Binding)?$/;
-    const manifests = parseAllDocuments(await readFile(path.join(repository, 'deploy/manifests/rbac.yaml'), 'utf8'));
-    const pick = (value: unknown) => {
-      const object = z.looseObject({ kind: z.string(), metadata: z.looseObject({ name: z.string() }) }).parse(value);
-      const { kind, metadata, ...rest } = object;
-      const { rules, roleRef, subjects } = rest as Record<string, unknown>;
-      return { kind, name: metadata.name, rules, roleRef, subjects };
-    };
-    const wanted = manifests.map((document) => pick(document.toJS())).filter(({ kind }) => roles.test(kind));
-    const given = (await objects())
-      .map(pick)
-      .filter(({ kind, name }) => roles.test(kind) && /operator|webhook/.test(name));
-    expect(given).toEqual(expect.arrayContaining(wanted));
-    expect(given).toHaveLength(wanted.length);
+  test('is the manifests, letter by letter, on which all other tests run: rights, entries of admission, Services', async () => {
+    const given = (await objects()).map(withoutLabels);
+    for (const file of ['rbac', 'roles', 'admission', 'read-api']) {
+      const text = await readFile(path.join(repository, 'deploy', 'manifests', `${file}.yaml`), 'utf8');
+      for (const document of parseAllDocuments(text)) {
+        const wanted = withoutLabels(document.toJS());
+        const { name } = wanted.metadata;
+        expect(given.find(({ kind, metadata }) => kind === wanted.kind && metadata.name === name)).toEqual(wanted);
+      }
+    }
+  });
+
+  test('starts the programs of the manifests, with the same words, ports, probes and means', async () => {
+    const text = await readFile(path.join(repository, 'deploy', 'manifests', 'workloads.yaml'), 'utf8');
+    const deployments = parseAllDocuments(text).map((document) => rendered.parse(document.toJS()));
+    const sameIn = ({ args, ports, livenessProbe, readinessProbe, resources, securityContext }: Container) =>
+      ({ args, ports: sorted(ports), livenessProbe, readinessProbe, resources, securityContext }) as const;
+    for (const name of ['rock-mac-operator', 'rock-mac-webhook'] as const) {
+      const manifest = deployments.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name);
+      const { template: wanted } = z.looseObject({ template: podTemplate }).parse(manifest?.['spec']);
+      const given = await pods(name);
+      expect(given.spec.containers.map(sameIn)).toEqual(wanted.spec.containers.map(sameIn));
+      expect(given.spec.initContainers?.map(sameIn)).toEqual(wanted.spec.initContainers?.map(sameIn));
+    }
+  });
+
+  test('opens in its network policies what the programs listen on, and the way to DNS, API server and ledger', async () => {
+    const all = await objects('networkPolicy.enabled=true', 'postgres.external.port=6432', 'webhook.port=9443');
+    const port = z.object({ port: z.number() });
+    const policy = z.object({
+      ingress: z.tuple([z.object({ ports: z.array(port) })]),
+      egress: z.tuple([z.object({ ports: z.array(port) })]),
+    });
+    for (const name of ['rock-mac-operator', 'rock-mac-webhook'] as const) {
+      const found = all.find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === name);
+      const { ingress, egress } = policy.parse(found?.['spec']);
+      const { spec } = await pods(name, 'webhook.port=9443');
+      const listening = z.array(z.object({ containerPort: z.number() })).parse(spec.containers[0]['ports']);
+      expect(ingress[0].ports.map((each) => each.port).sort()).toEqual(
+        listening.map(({ containerPort }) => containerPort).sort(),
+      );
+      expect(egress[0].ports.map((each) => each.port)).toEqual([53, 53, 443, 6443, 6432]);
+    }
   });
 });
+
+type Container = z.infer<typeof container>;
+
+function sorted(ports: unknown): unknown {
+  const named = z.array(z.looseObject({ name: z.string() })).parse(ports ?? []);
+  return named.sort((one, other) => one.name.localeCompare(other.name));
+}
+
+/** An object without what tells a release from a file. */
+function withoutLabels(value: unknown) {
+  const { metadata, ...rest } = rendered.parse(value);
+  const { labels, ...others } = metadata;
+  const aggregated = Object.entries(z.record(z.string(), z.string()).parse(labels ?? {})).filter(
+    ([key]) => !/^(app\.kubernetes\.io|helm\.sh)\//.test(key),
+  );
+  return { ...rest, metadata: { ...others, labels: Object.fromEntries(aggregated) } };
+}
 
 function withoutMounts(spec: Record<string, unknown>): Record<string, unknown> {
   const strip = (list: unknown) =>

@@ -1,0 +1,86 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
+import { eventually } from '../ground/eventually.ts';
+import { raiseChartGround, type ChartGround } from '../integration/chart-ground.ts';
+import { chartRelease, patience, type ChartRelease } from '../integration/chart-release.ts';
+import { shownAllocations } from '../integration/installed-ground.ts';
+
+/*
+ * What goes wrong around an installation, and the way out that docs/install.md, docs/upgrade.md and docs/troubleshooting.md
+ * promise. One installation goes through all of it.
+ */
+
+const namespace = 'rock-mac';
+const working = Array.from({ length: 4 }, () => `rock-mac:${packageJson.version}`);
+
+let chartGround: ChartGround;
+let release: ChartRelease;
+let ledgerUrl: string;
+
+beforeAll(async () => {
+  chartGround = await raiseChartGround(namespace);
+  release = await chartRelease(chartGround, namespace);
+  ledgerUrl = await chartGround.ground.postgres.createDatabase('ledger');
+  await makeNamespace();
+  await release.apply({});
+}, 900_000);
+afterAll(async () => {
+  await chartGround.close();
+});
+
+const kubectl = (...args: string[]) => chartGround.ground.controlPlane.kubectl(args);
+
+async function makeNamespace(): Promise<void> {
+  await kubectl('create', 'namespace', namespace);
+  await kubectl('-n', namespace, 'create', 'secret', 'generic', 'rock-mac-ledger', `--from-literal=url=${ledgerUrl}`);
+}
+
+test('an upgrade while the ledger is away changes nothing, and goes through when it is back', async () => {
+  const { postgres } = chartGround.ground;
+  await postgres.stop();
+  await expect(release.apply({ logLevel: 'debug' }, '8s')).rejects.toThrow();
+  expect(release.readyImages()).toEqual(working);
+  await postgres.start();
+  await release.apply({ logLevel: 'debug' });
+  expect(await release.makePod('after-outage')).toMatch(/^a4:58:0f:05:/);
+});
+
+test('an image that cannot be pulled stops an upgrade, and an uninstallation before it has removed anything', async () => {
+  await expect(release.apply({ 'image.repository': 'missing' }, '6s')).rejects.toThrow();
+  expect(release.readyImages()).toEqual(working);
+
+  await expect(release.uninstall('6s')).rejects.toThrow();
+  expect(await kubectl('get', 'mutatingwebhookconfigurations', '-o', 'name')).toContain('zz-rock-mac');
+  expect(release.readyImages()).toEqual(working);
+  expect(await release.makePod('still-served')).toMatch(/^a4:58:0f:05:/);
+});
+
+test('a rollback to a revision that ran is the way out of it', async () => {
+  await release.rollback(1);
+  expect(release.readyImages()).toEqual(working);
+  expect(await release.makePod('rolled-back')).toMatch(/^a4:58:0f:05:/);
+});
+
+test('a namespace that was deleted with everything in it comes back by the same installation', async () => {
+  const before = await held();
+  await kubectl('delete', 'namespace', namespace, '--timeout=60s');
+  // What asks is refused, since the webhook configuration belongs to no namespace.
+  await expect(kubectl('run', 'refused', '--image=none', '--annotations=mac.rock-os.io/inject=true')).rejects.toThrow(
+    /failed calling webhook/,
+  );
+  await makeNamespace();
+  await release.apply({});
+  expect(await release.makePod('back-again')).toMatch(/^a4:58:0f:05:/);
+  expect(await held()).toEqual(expect.arrayContaining([...before]));
+  await release.uninstall();
+  expect(await kubectl('get', 'mutatingwebhookconfigurations', '-o', 'name')).toBe('');
+  await eventually(async () => {
+    expect(await shownAllocations(chartGround.ground.controlPlane)).toEqual([]);
+  }, patience);
+});
+
+/** Pods with their addresses, as the mirrors show them. */
+async function held(): Promise<string[]> {
+  const shown = await shownAllocations(chartGround.ground.controlPlane);
+  return shown.map(({ spec, status }) => `${spec.consumerRef?.name ?? ''} ${status?.mac ?? ''}`).sort();
+}

@@ -1,0 +1,65 @@
+import path from 'node:path';
+import { eventually } from '../ground/eventually.ts';
+import { helmFor } from '../ground/helm-cli.ts';
+import { resolveHelm } from '../ground/helm.ts';
+import { logToStderr } from '../ground/run.ts';
+import { repository, type ChartGround } from './chart-ground.ts';
+import { addressesOf, aPod } from './installed-ground.ts';
+
+/** Values of the chart, by their names with dots. */
+export type Values = Readonly<Record<string, string | number | boolean>>;
+
+/** The release `try` of the chart in one namespace of a ground, with Helm 4. */
+export interface ChartRelease {
+  /** Installs or upgrades, and waits; throws when what is new is not ready in time. Answers the notes. */
+  apply(values: Values, timeout?: string): Promise<string>;
+  rollback(revision: number, timeout?: string): Promise<void>;
+  uninstall(timeout?: string): Promise<void>;
+  /** Makes a pod that asks for an address, as often as it takes, and answers the address. */
+  makePod(name: string): Promise<string>;
+  /** The images of the pods that are ready. */
+  readyImages(): string[];
+}
+
+export const patience = { within: 60_000, every: 150 };
+
+export async function chartRelease({ ground, kubelet }: ChartGround, namespace: string): Promise<ChartRelease> {
+  const { controlPlane } = ground;
+  const helm = helmFor(await resolveHelm(4, logToStderr), controlPlane.kubeconfig);
+  const release = (timeout: string) => ['--namespace', namespace, '--wait', '--timeout', timeout];
+  return {
+    apply: (values, timeout = '120s') => {
+      const json = JSON.stringify(nested({ 'webhook.drainSeconds': 1, ...values }));
+      const chart = path.join(repository, 'charts', 'rock-mac');
+      return helm(['upgrade', '--install', 'try', chart, ...release(timeout), '--set-json', json]);
+    },
+    rollback: async (revision, timeout = '120s') => {
+      await helm(['rollback', 'try', String(revision), ...release(timeout)]);
+    },
+    uninstall: async (timeout = '120s') => {
+      await helm(['uninstall', 'try', ...release(timeout)]);
+    },
+    makePod: async (name) => {
+      await eventually(() => controlPlane.kubectl(['apply', '-f', '-'], { input: aPod(name) }), patience);
+      const [address] = await addressesOf(controlPlane, name);
+      return address?.mac ?? 'none';
+    },
+    readyImages: () => {
+      const ready = kubelet.pods.filter((pod) => pod.ready);
+      return ready.map(({ pod }) => pod.spec.containers[0]?.image ?? 'none').sort();
+    },
+  };
+}
+
+/** What `a.b=c` says, as an object: no character of a value means anything to Helm then. */
+function nested(values: Values): Record<string, unknown> {
+  const root: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(values)) {
+    const keys = name.split('.');
+    const last = keys.pop() ?? '';
+    let at = root;
+    for (const key of keys) at = (at[key] ??= {}) as Record<string, unknown>;
+    at[last] = value;
+  }
+  return root;
+}
