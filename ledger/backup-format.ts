@@ -79,6 +79,11 @@ export function damaged(how: string, cause?: unknown): LedgerError {
   return refused(`This backup is cut or damaged: ${how}`, 'Nothing was restored. Take another backup.', cause);
 }
 
+export function unreadable(cause: unknown): LedgerError {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return refused(`This backup cannot be read (${why})`, 'Name a file that `rock-mac backup` wrote.', cause);
+}
+
 function refused(what: string, next: string, cause?: unknown): LedgerError {
   return new LedgerError('BACKUP_REFUSED', what, { next, cause });
 }

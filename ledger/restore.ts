@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { escapeIdentifier } from 'pg';
@@ -10,6 +10,7 @@ import {
   foreign,
   parseHeader,
   parseLine,
+  unreadable,
   type BackupHeader,
   type BackupTable,
   type RowsLine,
@@ -57,8 +58,16 @@ export async function restore(db: LedgerPool, source: Readable, options: Restore
   return { takenAt: new Date(header.takenAt), counts: header.counts, state: await ledgerState(db) };
 }
 
-export function restoreFromFile(db: LedgerPool, file: string, options: RestoreOptions): Promise<Restored> {
-  return restore(db, createReadStream(file), options);
+export async function restoreFromFile(db: LedgerPool, file: string, options: RestoreOptions): Promise<Restored> {
+  // Opened before the ledger is asked: a stream that opens its file by itself fails when nobody listens yet.
+  const handle = await open(file).catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  try {
+    return await restore(db, handle.createReadStream(), options);
+  } finally {
+    await handle.close();
+  }
 }
 
 const nothing = z.object({});
@@ -178,7 +187,7 @@ async function* linesOf(source: Readable): AsyncGenerator<string> {
 }
 
 /** What gunzip says of a file that is none of its own, and of one that ends too early. */
-function readError(error: unknown): unknown {
-  if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('Z_')) return error;
+function readError(error: unknown): LedgerError {
+  if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('Z_')) return unreadable(error);
   return error.message.includes('header') ? foreign() : damaged(error.message, error);
 }

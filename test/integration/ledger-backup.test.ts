@@ -148,6 +148,17 @@ describe('a file that cannot be restored is refused, and the ledger stays empty,
     expect(await take(ledger, aRequest({ key: 'first' }))).toMatchObject({ mac: 'a4:58:0f:01:00:00' });
     expect(await checkLedger(ledger.db)).toEqual([]);
   });
+
+  test('when it cannot be read, or is a folder', async () => {
+    const ledger = await emptyLedger();
+    for (const file of ['/missing/ledger.backup', tmpdir()]) {
+      const attempt = restoreFromFile(ledger.db, file, by);
+      await expect(attempt).rejects.toMatchObject({
+        code: 'BACKUP_REFUSED',
+        message: expect.stringMatching(/cannot be read/) as string,
+      });
+    }
+  });
 });
 
 describe('a backup file', () => {
