@@ -159,13 +159,18 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** `2006-01-02 15:04:05`, in UTC, as SQLite writes it; also with a T, fractions and a zone, as Go does. */
+const YEAR_10_000 = Date.UTC(10_000, 0);
+
+/**
+ * `2006-01-02 15:04:05`, in UTC, as SQLite writes it; also with a T, fractions and a zone, as Go does. What is no time since
+ * 1970 is none: Go writes the year 1 where it knows of none, and Postgres reads neither the year 0 nor the year 10,000.
+ */
 export function legacyTime(text: string): Date | undefined {
   const match = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(Z|[+-]\d\d:?\d\d)?/.exec(text);
   if (match === null) return undefined;
   const [, day = '', clock = '', zone = 'Z'] = match;
   const date = new Date(`${day}T${clock}${zone}`);
-  return Number.isNaN(Number(date)) ? undefined : date;
+  return Number(date) >= 0 && Number(date) < YEAR_10_000 ? date : undefined;
 }
 
 export interface PlannedAudit {

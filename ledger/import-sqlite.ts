@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { macToNumber, numberToMac, parseAnyMac } from '../mac/mac-address.ts';
 import type { LedgerPool } from './connect.ts';
-import { LedgerError } from './errors.ts';
+import { isLedgerError, LedgerError } from './errors.ts';
 import {
   planAudit,
   planImport,
@@ -93,7 +93,10 @@ function countStates(addresses: readonly PlannedAddress[]): ImportReport['import
   };
 }
 
-/** Pools that somebody had added to the file. Where one overlaps a pool of the ledger, the ledger's stays as it is. */
+/**
+ * Pools that somebody had added to the file. Where one overlaps a pool of the ledger, the ledger's stays as it is. One that
+ * cannot be a pool here is named; what lies in it is left out.
+ */
 async function definePools(db: Queryable, legacy: readonly LegacyPool[], actor: string) {
   const poolsDefined: string[] = [];
   const poolNotes: string[] = [];
@@ -123,7 +126,11 @@ async function defineLegacyPool(
   if (first === undefined || last === undefined) return 'its range cannot be read';
   const days = Number(pool.auto_release_days);
   const periods = { autoReleaseSeconds: days > 0 ? days * 86_400 : null, reuseDelaySeconds: 86_400 };
-  return definePool(db, { name, first, last, description: pool.description, ...periods }, actor);
+  const definition = { name, first, last, description: pool.description, ...periods };
+  return definePool(db, definition, actor).catch((error: unknown) => {
+    if (isLedgerError(error) && error.code === 'BAD_REQUEST') return error.message;
+    throw error;
+  });
 }
 
 /** All pools, in the order in which everybody locks them, so that no address is handed out beside the import. */

@@ -1,4 +1,5 @@
 import { access } from 'node:fs/promises';
+import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { LedgerError } from './errors.ts';
 
@@ -48,31 +49,32 @@ export async function readLegacyFile(file: string): Promise<LegacyFile> {
     throw refused(`${file} cannot be read`, error);
   });
   const { DatabaseSync } = await import('node:sqlite'); // here, since Node warns of it as soon as it is loaded
-  const database = openedOrRefused(() => new DatabaseSync(file, { readOnly: true }), file);
   try {
-    const tables = z
-      .array(z.object({ name: z.string() }))
-      .parse(openedOrRefused(() => database.prepare(`select name from sqlite_master where type = 'table'`).all(), file))
-      .map(({ name }) => name);
-    if (!tables.includes('mac_allocations')) throw refused(`${file} has no table mac_allocations`);
-    const rows = <T>(table: string, row: z.ZodType<T>) =>
-      tables.includes(table) ? z.array(row).parse(database.prepare(`select * from ${table} order by rowid`).all()) : [];
-    return {
-      allocations: rows('mac_allocations', allocation),
-      pools: rows('pools', pool),
-      audit: rows('audit_log', auditRow),
-    };
-  } finally {
-    database.close();
+    const database = new DatabaseSync(file, { readOnly: true });
+    try {
+      return readTables(database);
+    } finally {
+      database.close();
+    }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw refused(`${file} cannot be read as the SQLite file of the tool before (${why})`, error);
   }
 }
 
-function openedOrRefused<T>(use: () => T, file: string): T {
-  try {
-    return use();
-  } catch (error) {
-    throw refused(`${file} is no SQLite database, or a damaged one`, error);
-  }
+function readTables(database: DatabaseSync): LegacyFile {
+  const tables = z
+    .array(z.object({ name: z.string() }))
+    .parse(database.prepare(`select name from sqlite_master where type = 'table'`).all())
+    .map(({ name }) => name);
+  if (!tables.includes('mac_allocations')) throw new Error('it has no table mac_allocations');
+  const rows = <T>(table: string, row: z.ZodType<T>) =>
+    tables.includes(table) ? z.array(row).parse(database.prepare(`select * from ${table} order by rowid`).all()) : [];
+  return {
+    allocations: rows('mac_allocations', allocation),
+    pools: rows('pools', pool),
+    audit: rows('audit_log', auditRow),
+  };
 }
 
 function refused(what: string, cause?: unknown): LedgerError {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -192,6 +192,44 @@ describe('importing the file of the tool before', () => {
     );
     await importSqlite(ledger.db, file, now);
     expect(await take(ledger, aRequest({ key: 'oldest', pool: 'docker' }))).toMatchObject({ mac: 'a4:58:0f:04:00:03' });
+  });
+
+  test('names pools that cannot be made here, and takes no time from before there were any', async () => {
+    const ledger = await aLedger();
+    const file = aFile(
+      SCHEMA,
+      `insert into pools values ('my_lab', '30:00:00', '30:00:ff', '', 3, ''), ('back', '31:00:ff', '31:00:00', '', 3, '')`,
+      `insert into mac_allocations (mac_address, pool, allocated_at, released_at, status) values
+        ('a4:58:0f:01:00:00', 'development', '0001-01-01 00:00:00+00:00', null, 'active'),
+        ('a4:58:0f:01:00:01', 'development', '0000-01-01 00:00:00', '9999-12-31 23:59:59-12:00', 'released'),
+        ('a4:58:0f:30:00:00', 'my_lab', '2024-03-01 10:00:00', null, 'active')`,
+    );
+    const report = await importSqlite(ledger.db, file, now);
+    expect(report.poolsDefined).toEqual(['lab']);
+    expect(report.notes.join('\n')).toMatch(/pool my_lab .* no name of small letters[^]*pool back .* lies behind last/);
+    expect(report.leftOut).toEqual(['a4:58:0f:30:00:00 (pool my_lab, active) lies in no pool of the ledger']);
+    const [row] = await listAddresses(ledger.db);
+    expect(row?.allocatedAt.getTime()).toBeGreaterThan(Date.now() - 60_000);
+    expect(await checkLedger(ledger.db)).toEqual([]);
+  });
+
+  test('refuses a file that is in use or damaged inside, and says which of the two', async () => {
+    const { db } = await aLedger();
+    const fill = Array.from({ length: 2_000 }, (_, n) => `('${String(n)}', 'development')`);
+    const file = aFile(SCHEMA, `insert into mac_allocations (mac_address, pool) values ${fill.join()}`);
+    const other = new DatabaseSync(file);
+    other.exec('begin exclusive');
+    await expect(importSqlite(db, file, now)).rejects.toMatchObject({
+      code: 'IMPORT_REFUSED',
+      message: expect.stringMatching(/is locked/) as string,
+    });
+    other.close();
+    const damaged = await readFile(file);
+    await writeFile(file, damaged.fill(0xee, 40_000));
+    await expect(importSqlite(db, file, now)).rejects.toMatchObject({
+      code: 'IMPORT_REFUSED',
+      message: expect.stringMatching(/malformed/) as string,
+    });
   });
 
   test('refuses what is no such file, with its name', async () => {
