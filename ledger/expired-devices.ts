@@ -6,7 +6,7 @@ import { release } from './release.ts';
 import type { Queryable } from './statement.ts';
 
 /** Devices outside clusters whose time is over. Nothing of a cluster expires here: its own operator looks first. */
-const EXPIRED = `a.state = 'active' and a.cluster_id is null and a.expires_at < rock_mac.clock() - make_interval(secs => $1)`;
+const EXPIRED = `a.state = 'active' and a.cluster_id is null and a.expires_at < (select rock_mac.clock()) - make_interval(secs => $1)`;
 
 /** What a clean-up would release from a pool, and how much of that pool is held. */
 export interface ExpiredInPool {

@@ -3,6 +3,7 @@
 
 -- All time of the ledger comes from here. Tests replace this one function to move time; periods in the tables can
 -- therefore keep sane minimums. Called after a lock was taken, it is later than everything the previous holder did.
+-- An index is asked by `(select clock())` only: what is volatile is compared with each row.
 create function rock_mac.clock() returns timestamptz language sql volatile parallel safe
   return clock_timestamp();
 

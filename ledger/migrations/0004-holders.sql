@@ -207,7 +207,7 @@ begin
   return query
   with due as (
     select a.addr, a.pool_id from addresses a
-    where a.expires_at < clock() and a.state in ('active', 'pending') and a.cluster_id is null
+    where a.expires_at < (select clock()) and a.state in ('active', 'pending') and a.cluster_id is null
     order by a.expires_at, a.addr limit p_limit for update skip locked)
   update addresses a set state = 'released', released_at = release_time(p), changed_at = clock(), expires_at = null, actor = p_actor, reason = 'expired'
   from due join pools p using (pool_id) where a.addr = due.addr

@@ -4,6 +4,8 @@ import { allocate } from '../../ledger/allocate.ts';
 import { bind } from '../../ledger/bind.ts';
 import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
 import { dropConsumer, takeConsumer } from '../../ledger/consumer.ts';
+import { expireDevices } from '../../ledger/expire.ts';
+import { releaseExpired } from '../../ledger/expired-devices.ts';
 import { releaseExpiredLeases } from '../../ledger/expired-leases.ts';
 import type { HeldItem } from '../../ledger/held-item.ts';
 import { keepReserved } from '../../ledger/keep-reserved.ts';
@@ -95,6 +97,16 @@ test('a connection that planned its statements on a small ledger reads no more r
   for (let n = 0; n < LATE; n++) await take(ledger.current, aRequest({ key: `late-${String(n)}` }));
   reads['allocate'] = (await rowsRead(ledger.current)) - before;
   expect(Object.entries(reads).filter(([, rows]) => rows > 20 * LATE)).toEqual([]);
+
+  const looks = {
+    expireDevices: () => expireDevices(db, { limit: 10, actor: 'test' }),
+    releaseExpired: () => releaseExpired(db, { pool: 'vultr', graceSeconds: 0, limit: 10, actor: 'test' }),
+  };
+  for (const [name, look] of Object.entries(looks)) {
+    const start = await rowsRead(ledger.current);
+    expect(await look()).toEqual([]);
+    expect((await rowsRead(ledger.current)) - start, `rows that ${name} reads to find none`).toBeLessThan(200);
+  }
 
   // It reads the whole cluster, once: comparing each address with each other would take far longer than its time limit.
   const everything = Array.from({ length: FILL }, (_, i) => numberToMac(0xa4_58_0f_03_00_00 + i));
