@@ -23,22 +23,21 @@ export async function makeVolumes(
 ): Promise<ReadonlyMap<string, string>> {
   const made = new Map<string, string>();
   for (const volume of pod.spec.volumes) {
-    if (volume.persistentVolumeClaim !== undefined) {
-      const at = await sources.claimFolder(volume.persistentVolumeClaim.claimName);
-      await giveToGroup(at, pod);
-      made.set(volume.name, at);
-      continue;
-    }
-    const at = path.join(folder, volume.name);
-    await mkdir(at, { recursive: true });
-    if (volume.emptyDir !== undefined) await chmod(at, 0o777);
-    for (const [name, content] of Object.entries(await contentOf(volume, pod, sources))) {
-      await mkdir(path.dirname(path.join(at, name)), { recursive: true });
-      await writeFile(path.join(at, name), content);
-    }
-    made.set(volume.name, at);
+    const { name, persistentVolumeClaim: claim } = volume;
+    const at = claim === undefined ? path.join(folder, name) : await sources.claimFolder(claim.claimName);
+    await (claim === undefined ? fill(at, volume, pod, sources) : giveToGroup(at, pod));
+    made.set(name, at);
   }
   return made;
+}
+
+async function fill(folder: string, volume: Volume, pod: StoredPod, sources: VolumeSources): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  if (volume.emptyDir !== undefined) await chmod(folder, 0o777);
+  for (const [name, content] of Object.entries(await contentOf(volume, pod, sources))) {
+    await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
+    await writeFile(path.join(folder, name), content);
+  }
 }
 
 /** A fresh volume is root's; only the pod's `fsGroup` lets its processes write. Where we are not root, all files are ours. */

@@ -69,6 +69,13 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
     await untilHeld(first, 'first');
   });
 
+  test('stays as it is in an upgrade of the rest', async () => {
+    const pod = () => kubectl('-n', namespace, 'get', 'pod', POSTGRES_POD, '-o', 'jsonpath={.metadata.uid}');
+    const before = await pod();
+    await install({ ...bundled, logLevel: 'debug' });
+    expect(await pod()).toBe(before);
+  });
+
   test('keeps what it holds when its pod dies', async () => {
     const ready = () => chartGround.kubelet.pods.find(({ pod, ready }) => ready && pod.metadata.name === POSTGRES_POD);
     const before = ready()?.pod.metadata.uid;
