@@ -16,7 +16,8 @@ command -v kubectl >/dev/null || skip 'kubectl is not installed'
 command -v helm >/dev/null || skip 'helm is not installed: https://helm.sh/docs/intro/install/'
 
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' package.json)
-multus=https://raw.githubusercontent.com/k8snetworkplumbingwg/multus-cni/v4.2.3/deployments/multus-daemonset.yml
+multus=v4.2.3
+multus_manifest=https://raw.githubusercontent.com/k8snetworkplumbingwg/multus-cni/$multus/deployments/multus-daemonset.yml
 plugins=https://github.com/containernetworking/plugins/releases/download/v1.9.1/cni-plugins-linux
 kubectl=(kubectl --context kind-rock-mac)
 
@@ -29,7 +30,9 @@ for node in $(kind get nodes --name rock-mac); do
   docker exec "$node" sh -euc \
     "test -x /opt/cni/bin/bridge || curl -fsSL $plugins-\$(dpkg --print-architecture)-v1.9.1.tgz | tar -xz -C /opt/cni/bin"
 done
-"${kubectl[@]}" apply -f "$multus"
+"${kubectl[@]}" apply -f "$multus_manifest"
+# The manifest of a version names the image of a development state.
+"${kubectl[@]}" -n kube-system set image daemonset/kube-multus-ds "*=ghcr.io/k8snetworkplumbingwg/multus-cni:$multus"
 "${kubectl[@]}" -n kube-system rollout status daemonset/kube-multus-ds --timeout=300s
 
 helm upgrade --install rock-mac charts/rock-mac --kube-context kind-rock-mac \

@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createAuthority, type Authority } from '../ground/certificates.ts';
 import { withClient } from '../ground/databases.ts';
@@ -96,7 +99,43 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
     expect(await release.makePod('third')).toBe('a4:58:0f:05:00:02');
     await untilHeld(first, 'first');
   });
+
+  test('is left for a Postgres of your own by a backup, as docs/install.md says', async () => {
+    const { postgres, run: folder } = chartGround.ground;
+    const own = await postgres.createDatabase('own');
+    await kubectl('-n', namespace, 'create', 'secret', 'generic', 'own', `--from-literal=url=${own}`);
+    const address = await kubectl(
+      '-n',
+      namespace,
+      'get',
+      'service',
+      'rock-mac-postgres',
+      '-o',
+      'jsonpath={.spec.clusterIP}',
+    );
+    const old = `postgresql://rock_mac:${encodeURIComponent(PASSWORD)}@${address}:5432/rock_mac?sslmode=disable`;
+    const backup = path.join(folder.folder, 'ledger.backup');
+
+    await rockMac('backup', backup, '--ledger', old);
+    await rockMac('migrate', '--ledger', own);
+    await rockMac('restore', backup, '--ledger', own);
+    await install({ 'postgres.external.existingSecret': 'own' });
+    await rockMac('recover', '--approve', '--ledger', own);
+
+    const after = await release.makePod('moved');
+    expect(after).toMatch(/^a4:58:0f:05:/);
+    expect(['00', '01', '02'].map((end) => `a4:58:0f:05:00:${end}`)).not.toContain(after);
+    await untilHeld(first, 'first');
+    expect(await kubectl('-n', namespace, 'get', 'statefulsets', '-o', 'name')).toBe('');
+  });
 });
+
+/** The command line of the image. */
+async function rockMac(...args: string[]): Promise<void> {
+  const { rootfs, config } = chartGround.image;
+  const program = path.join(rootfs, config.workingDir, 'rock-mac.js');
+  await promisify(execFile)(process.execPath, [program, ...args], { env: { HOME: chartGround.ground.run.folder } });
+}
 
 describe('a Postgres of somebody else, behind TLS with an authority of its own', { timeout: 150_000 }, () => {
   const tls = (authority: string) => ({
