@@ -1,7 +1,12 @@
 import path from 'node:path';
 import type { Kubectl } from './kubectl.ts';
 
-const foreignCrds = ['network-attachment-definitions', 'virtual-machines', 'virtual-machine-instances'] as const;
+const foreignCrds = [
+  'network-attachment-definitions',
+  'virtual-machines',
+  'virtual-machine-instances',
+  'cloudnative-pg-clusters',
+] as const;
 
 /** Applies YAML files (or folders of them) and waits until the CRDs among them are served. */
 export async function applyManifests(kubectl: Kubectl, files: readonly string[]): Promise<void> {
@@ -11,7 +16,7 @@ export async function applyManifests(kubectl: Kubectl, files: readonly string[])
   if (crds.length > 0) await kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...crds]);
 }
 
-/** Installs small versions of the CRDs of Multus and KubeVirt; all of them unless some are named. */
+/** Installs small versions of the CRDs of Multus, KubeVirt and CloudNativePG; all of them unless some are named. */
 export async function installForeignCrds(
   kubectl: Kubectl,
   names: readonly (typeof foreignCrds)[number][] = foreignCrds,

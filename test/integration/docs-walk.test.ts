@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { eventually } from '../ground/eventually.ts';
 import { resolveHelm } from '../ground/helm.ts';
-import { installForeignCrds } from '../ground/manifests.ts';
 import { logToStderr } from '../ground/run.ts';
 import { raiseChartGround, repository, type ChartGround } from './chart-ground.ts';
 
@@ -58,28 +56,6 @@ test('README.md leads to the first addresses, in the cluster and outside of it',
   expect(await walk(readme, 'Your first address')).toMatch(/a4:58:0f:01:00:00/);
 });
 
-test('every example of deploy/examples is taken as it is, and gets its addresses', { timeout: 120_000 }, async () => {
-  await installForeignCrds(chartGround.ground.controlPlane.kubectl);
-  // A whole Postgres is no example for a walk: upstream-crds.test.ts looks at it.
-  const files = (await readdir(path.join(repository, 'deploy', 'examples'))).filter(
-    (name) => !/postgres|-pg/.test(name),
-  );
-  for (const name of files) {
-    // A pod with a claim is refused until the claim is ready, and its file says: apply it again.
-    await eventually(() => shell(`kubectl apply -f deploy/examples/${name}`), { within: 60_000, every: 500 });
-  }
-  await shell('kubectl wait --for=condition=Ready macallocations --all -A --timeout=60s');
-  expect(await addressesOf('gateway')).toEqual([await mac('macallocation gateway', '{.status.mac}')]);
-  expect(await addressesOf('db-blue-0')).toEqual([await mac('macallocation db-blue', '{.status.mac}')]);
-  expect(await mac('-n fleet macallocation gateway-vip', '{.status.mac}')).toBe('a4:58:0f:00:12:34');
-  // Of the pool that the namespace names.
-  for (const each of await addressesOf('-n rock-mac-example -l app=web', 2)) expect(each).toMatch(/^a4:58:0f:02:/);
-  expect(await mac('virtualmachine example', '{..interfaces[*].macAddress}')).toMatch(/^(a4:58:0f:05:\S+ ?){2}$/);
-
-  const others = files.filter((name) => !['pod.yaml', 'claim.yaml'].includes(name));
-  await shell(`kubectl delete ${others.map((name) => `-f deploy/examples/${name}`).join(' ')} --timeout=60s`);
-});
-
 test('docs/upgrade.md leads to a new revision, and back', { timeout: 300_000 }, async () => {
   expect(await walk(upgrade, 'Upgrade and rollback')).toContain('REVISION: 2');
   expect(await walk(upgrade, 'Rollback')).toContain('Rollback was a success');
@@ -102,24 +78,6 @@ test('and no block was left out', () => {
   const all = [...readme, ...install, ...upgrade];
   expect(all.filter((block) => !walked.has(block))).toEqual([]);
 });
-
-/** A field of what `kubectl get` finds. */
-async function mac(what: string, field: string): Promise<string> {
-  return await shell(`kubectl get ${what} -o jsonpath='${field}'`);
-}
-
-/** What pods are told, as soon as there are so many addresses. */
-async function addressesOf(pods: string, count = 1): Promise<readonly string[]> {
-  return await eventually(
-    async () => {
-      const told = await mac(`pods ${pods}`, '{..metadata.annotations.mac\\.rock-os\\.io/addresses}');
-      const found = told.match(/(..:){5}../g) ?? [];
-      if (found.length < count) throw new Error(`${String(found.length)} of ${String(count)}: ${told}`);
-      return found;
-    },
-    { within: 60_000, every: 500 },
-  );
-}
 
 /** Claims stay, everything else of an installation goes. */
 async function whatIsLeft(): Promise<readonly string[]> {
