@@ -19,7 +19,7 @@ import { watchAddresses } from './watch-addresses.ts';
 
 /** The commands through the Kubernetes API, with the rights of the user. */
 export function createClusterBackend(scope: Scope): Backend {
-  const reader = createLedgerReader(scope.client);
+  const reader = createLedgerReader(scope);
   let fellBack = false;
 
   /** Reads the ledger, or what the objects show where that cannot be; says so once. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ledgerAddress, ledgerAuditEntry, ledgerPool } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client.ts';
-import { isNotFound, KubeDecodeError, KubeError } from '../../kube/errors.ts';
+import { isNotFound, KubeConnectionError, KubeDecodeError, KubeError } from '../../kube/errors.ts';
 import type { Page } from '../backend.ts';
 import { UserError } from '../errors.ts';
 import { escape } from './find-claims.ts';
@@ -55,16 +55,25 @@ const list = z.object({
   items: z.array(z.unknown()),
 });
 
-/** Not so long that somebody who waits for a fallback gives up. */
-const TIMEOUT_MS = 10_000;
+/** What the read API is reached by. */
+interface ReadApi {
+  readonly client: Pick<KubeClient, 'raw'>;
+  readonly requestTimeoutMs: number;
+}
 
-export function createLedgerReader(client: Pick<KubeClient, 'raw'>): LedgerReader {
+/** Not so long that somebody who waits for a fallback gives up. */
+const LONGEST_MS = 10_000;
+
+export function createLedgerReader({ client, requestTimeoutMs }: ReadApi): LedgerReader {
+  const timeoutMs = Math.min(requestTimeoutMs, LONGEST_MS);
   const base = `/apis/${LEDGER_GROUP}/${LEDGER_VERSION}`;
 
   async function ask(path: string): Promise<unknown> {
     try {
-      return await client.raw('GET', path, undefined, { timeoutMs: TIMEOUT_MS, attempts: 1 });
+      return await client.raw('GET', path, undefined, { timeoutMs, attempts: 1 });
     } catch (error) {
+      // The operator hangs, say. Where it is the cluster that does, whoever reads the objects instead will tell.
+      if (error instanceof KubeConnectionError && error.sent) throw new NoReadApi(error.message, false);
       throw error instanceof KubeError ? judge(error) : error;
     }
   }

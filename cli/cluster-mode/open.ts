@@ -24,18 +24,19 @@ const flags = z.object({
 /** Opens the way to the cluster that the flags name. Connects at the first question. */
 export async function openCluster(options: GlobalOptions, tell: (line: string) => void): Promise<Backend> {
   const { as: user, asGroup: groups, namespace: named, ...given } = flags.parse(options);
+  const requestTimeoutMs = milliseconds('--request-timeout', given.requestTimeout);
   const client = createKubeClient({
     userAgent: `kubectl-rock_mac/${packageJson.version}`,
     kubeconfig: given.kubeconfig,
     context: given.context,
     impersonate: user === undefined ? undefined : { user, groups },
-    requestTimeoutMs: milliseconds('--request-timeout', given.requestTimeout),
+    requestTimeoutMs,
     // A person waits: a cluster that is away is said to be so in seconds.
     retry: { attempts: 3, backoff: { baseMs: 100, maxMs: 1_000 }, maxRetryAfterMs: 2_000 },
   });
   try {
     return createClusterBackend({
-      client,
+      ...{ client, requestTimeoutMs },
       namespace: named ?? (await client.contextNamespace()) ?? 'default',
       named: named !== undefined && !given.allNamespaces,
       allNamespaces: given.allNamespaces,

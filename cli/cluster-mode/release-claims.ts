@@ -4,6 +4,7 @@ import { isNotFound } from '../../kube/errors.ts';
 import { macAllocations, type MacAllocation } from '../../kube/mac-resources.ts';
 import type { Address, Released } from '../backend.ts';
 import { Done, UserError } from '../errors.ts';
+import { watchInterruption } from './interruption.ts';
 import { poll } from './poll.ts';
 import type { Scope } from './scope.ts';
 import { addressOfAllocation } from './shown-address.ts';
@@ -25,8 +26,13 @@ export async function releaseClaims(
     const names = going.map(({ claim }) => `${claim.metadata.namespace ?? ''}/${claim.metadata.name}`);
     throw new Done(names.length === 0 ? 'Nothing would be released.' : `Would delete ${names.join(', ')} (dry run).`);
   }
-  const outcomes = await Promise.all(going.map(({ claim }) => releaseClaim(claim, force, scope)));
-  scope.progress('');
+  const interruption = watchInterruption(process);
+  const outcomes = await Promise.all(
+    going.map(({ claim }) => releaseClaim(claim, { force, signal: interruption.signal }, scope)),
+  ).finally(() => {
+    interruption.stop();
+    scope.progress('');
+  });
   const late = outcomes.find((outcome) => outcome !== undefined);
   if (late !== undefined) throw late;
   return { released: going.flatMap(({ address }) => address ?? []), kept };
@@ -56,10 +62,10 @@ export function whyNot(
   );
 }
 
-/** Answers what went wrong, or `undefined`. */
+/** Answers what went wrong, or `undefined`. Ctrl-C ends the wait; what is being deleted stays so. */
 async function releaseClaim(
   { metadata: { namespace, name, uid }, spec }: MacAllocation,
-  force: boolean,
+  { force, signal }: { readonly force: boolean; readonly signal: AbortSignal },
   { client, waitMs, progress }: Scope,
 ): Promise<UserError | undefined> {
   const key = { namespace, name };
@@ -83,7 +89,7 @@ async function releaseClaim(
         throw error;
       }
     },
-    { withinMs: waitMs },
+    { withinMs: waitMs, signal },
   );
   if (polled.state === 'done') return undefined;
   return new UserError(

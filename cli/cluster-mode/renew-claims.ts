@@ -25,14 +25,18 @@ export async function renewClaims(
 async function renewClaim(claim: MacAllocation, { client, waitMs }: Scope): Promise<Address | undefined> {
   const { namespace, name, uid } = claim.metadata;
   if (claim.spec.expiresAfter === undefined) return addressOfAllocation(claim);
-  const before = Date.parse(claim.status?.expiresAt ?? '');
   const body = { metadata: { uid }, spec: { renewedAt: new Date().toISOString() } };
-  await client.patch(macAllocations, { namespace, name }, { type: 'merge', body }, { repeatable: true });
+  const { metadata } = await client.patch(
+    macAllocations,
+    { namespace, name },
+    { type: 'merge', body },
+    { repeatable: true },
+  );
   const polled = await poll(
     async () => {
       const seen = await client.get(macAllocations, { namespace, name });
-      const after = Date.parse(seen.status?.expiresAt ?? '');
-      return after > before || Number.isNaN(before) ? seen : undefined;
+      // The expiry itself tells nothing: it is written in whole seconds, and may be the same as before.
+      return (seen.status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) ? seen : undefined;
     },
     { withinMs: waitMs },
   );

@@ -3,6 +3,8 @@ import type { KubeClient } from '../../kube/client.ts';
 /** Where a command works, and how it speaks. */
 export interface Scope {
   readonly client: KubeClient;
+  /** How long the cluster may take for one answer. */
+  readonly requestTimeoutMs: number;
   /** Where claims are made and looked for. */
   readonly namespace: string;
   /** Whether the user named that namespace, so that lists are of it alone. */

@@ -24,7 +24,7 @@ function facts(address: Address): [string, string][] {
   const cluster = owner?.clusterId === undefined ? '' : ` in cluster ${owner.clusterId}`;
   const rows: [string, string | undefined][] = [
     ['Device Type', device?.type],
-    ['Held By', owner && `${owner.kind} ${owner.namespace}/${owner.name}, ${owner.nic}${cluster}`],
+    ['Held By', owner && `${owner.kind} ${owner.namespace}/${owner.name}${owner.nic && `, ${owner.nic}`}${cluster}`],
     ['Used By', consumer && `${consumer.kind} ${consumer.name}, ${consumer.nic}`],
     ['Requested By', requester],
     ['Reason', reason],

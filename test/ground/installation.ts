@@ -48,6 +48,8 @@ export interface Program {
   stop(): Promise<void>;
   /** SIGKILL. */
   kill(): Promise<void>;
+  /** Any other signal: SIGSTOP and SIGCONT, say. */
+  signal(name: NodeJS.Signals): void;
 }
 
 /**
@@ -243,7 +245,7 @@ async function untilReady(child: Child, name: string, healthPort: number): Promi
   });
 }
 
-function programOf(child: Child, name: string): Pick<Program, 'name' | 'logFile' | 'stop' | 'kill'> {
+function programOf(child: Child, name: string): Pick<Program, 'name' | 'logFile' | 'stop' | 'kill' | 'signal'> {
   return {
     name,
     logFile: child.logFile,
@@ -252,5 +254,8 @@ function programOf(child: Child, name: string): Pick<Program, 'name' | 'logFile'
       await child.exited;
     },
     kill: () => child.kill(),
+    signal: (signal) => {
+      child.signal(signal);
+    },
   };
 }
