@@ -10,8 +10,8 @@ export function addSql(program: Command, { terminal }: Cli): void {
     .command('sql')
     .summary('ask the ledger in SQL; reads only')
     .description(
-      'Runs one statement in a transaction that may only read, as the auditor where that role is granted. The tables ' +
-        'and views are described in docs/ledger.md; those of the tool before (active_allocations, pool_stats, ' +
+      'Asks one question (SELECT, WITH, VALUES or TABLE), as the auditor where that role is granted, and changes nothing. ' +
+        'The tables and views are described in docs/ledger.md; those of the tool before (active_allocations, pool_stats, ' +
         'audit_log) have their old names.',
     )
     .argument('<statement>')
