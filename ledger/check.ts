@@ -148,11 +148,19 @@ export const RULES: readonly Rule[] = [
       where c.retired_at is not null and a.state in ('pending', 'active')`,
   },
   {
+    rule: 'clusters-are-not-ahead',
+    explanation:
+      'No cluster has said what it carries in an incarnation that has not come yet; the next recovery would not wait for it.',
+    broken: `select c.name, c.asserted, s.incarnation from rock_mac.clusters c, rock_mac.ledger_state s where c.asserted > s.incarnation`,
+  },
+  {
     rule: 'leases-are-settled',
     explanation:
-      'A pending address whose lease is over is looked after within an hour (I5); otherwise the operator of its cluster does not run.',
-    broken: `select rock_mac.to_mac(addr) as mac, cluster_id, owner_namespace, owner_name, expires_at from rock_mac.addresses
-             where state = 'pending' and expires_at < rock_mac.clock() - interval '1 hour'`,
+      'A pending address, or a consumer, whose lease is over is looked after within an hour (I5); otherwise the operator of its cluster does not run.',
+    broken: `select rock_mac.to_mac(addr) as mac, cluster_id, owner_namespace, owner_name, expires_at, consumer_name, consumer_expires_at
+             from rock_mac.addresses
+             where (state = 'pending' and expires_at < rock_mac.clock() - interval '1 hour')
+                or consumer_expires_at < rock_mac.clock() - interval '1 hour'`,
   },
   {
     rule: 'audit-has-the-last-word',

@@ -119,6 +119,7 @@ begin
   if exists (select 1 from clusters c where c.cluster_id = p_cluster and c.retired_at is null) then
     perform 1 from pools order by pool_id for no key update;
   end if;
+  perform 1 from ledger_state for update;                    -- in the order of a recovery, which may wait for this cluster
   perform 1 from clusters c where c.cluster_id = p_cluster for update;
   if not found then return query select 'not_registered', 0::bigint, 0::bigint; return; end if;
   update clusters set retired_at = clock(), changed_by = p_actor where cluster_id = p_cluster and retired_at is null;
@@ -130,5 +131,6 @@ begin
     from slice where a.addr = slice.addr returning 1)
   select count(*) into orphaned from u;
   select count(*) into left_over from addresses a where a.cluster_id = p_cluster and a.state in ('pending', 'active');
+  perform open_if_ready();
   return next;
 end $$;

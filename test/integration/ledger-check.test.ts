@@ -66,12 +66,22 @@ const BREAKS: Readonly<Record<string, string>> = {
   'consumer-of-a-claim': `update ${a} set cluster_id = null where consumer_key = 'pod-key'`,
   'owner-is-known': `delete from rock_mac.clusters`,
   'retired-cluster-holds-nothing': `update rock_mac.clusters set retired_at = now()`,
+  'clusters-are-not-ahead': `update rock_mac.clusters set asserted = 99`,
   'leases-are-settled': `update ${a} set expires_at = now() - interval '2 hours' where state = 'pending'`,
   'audit-has-the-last-word': `update ${a} set metadata = '{}' where holder_key = 'gone'`,
   'audited-address-exists': `delete from ${a} where holder_key = 'claim/1'`,
   'audit-is-unbroken': `delete from rock_mac.audit_log where action = 'release'; insert into rock_mac.audit_log (action, mac_address, pool, "user", actor, state_before, state, generation)
     select 'allocate', mac_address, pool, 'x', 'x', 'active', 'active', 2 from rock_mac.audit_log where holder_key = 'stays'`,
 };
+
+test('a consumer whose lease nobody settles is reported', async () => {
+  const ledger = await livelyLedger();
+  await ledger.sql(
+    shameless(`update ${a} set consumer_expires_at = now() - interval '2 hours' where consumer_key = 'pod-key'`),
+  );
+  expect(await checkLedger(ledger.db)).toMatchObject([{ rule: 'leases-are-settled', count: 1 }]);
+  await ledger.close();
+});
 
 describe('a check of the ledger', () => {
   test('finds nothing in a ledger that has lived', async () => {

@@ -327,6 +327,17 @@ describe('after a failover', () => {
     await own.close();
   });
 
+  test('the end of the cluster that everybody waits for opens the ledger', async () => {
+    const own = await freshLedger();
+    await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
+    await markAdopted(own.db, { clusterId: 'c1', incarnation: 1 }, 'test');
+    await own.sql(failOver);
+    expect(await recoverIfNeeded(own.db, 'another operator')).toMatchObject({ mode: 'recovering' });
+    await retireCluster(own.db, 'c1', 'admin');
+    expect((await ledgerState(own.db)).closed).toBeUndefined();
+    await own.close();
+  });
+
   test('a ledger without clusters opens itself, and one under quorum loses nothing', async () => {
     const own = await freshLedger();
     await take(own, aRequest({ key: 'one' }));

@@ -272,6 +272,13 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: race('a cluster that ends while an address is handed out'),
   },
   {
+    name: 'a ledger waits for a cluster that has ended',
+    file: clusters,
+    find: 'perform open_if_ready();',
+    replace: '',
+    caughtBy: holding('after a failover the end of the cluster'),
+  },
+  {
     name: 'a first contact counts after a failover',
     file: clusters,
     find: "if s.incarnation <> p_incarnation then return 'wrong_incarnation'; end if;",
