@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { eventually } from './eventually.ts';
 import type { Kubectl } from './kubectl.ts';
 
 const foreignCrds = [
@@ -13,7 +14,10 @@ export async function applyManifests(kubectl: Kubectl, files: readonly string[])
   const named = files.flatMap((file) => ['-f', file]);
   const applied = await kubectl(['apply', '--server-side', '--force-conflicts', '-o', 'name', ...named]);
   const crds = applied.split('\n').filter((name) => name.startsWith('customresourcedefinition.'));
-  if (crds.length > 0) await kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...crds]);
+  if (crds.length === 0) return;
+  // kubectl gives up at once on one that has no conditions yet, as a large one has none for a moment.
+  const established = () => kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...crds]);
+  await eventually(established, { within: 30_000 });
 }
 
 /** Installs small versions of the CRDs of Multus, KubeVirt and CloudNativePG; all of them unless some are named. */
