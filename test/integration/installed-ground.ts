@@ -19,7 +19,10 @@ export interface InstalledGround {
   readonly ledgerProxy: TcpProxy;
 }
 
-type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env'>>;
+type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env'>> & {
+  /** Makes the ledger before anything is installed. */
+  readonly makeLedger?: (url: string) => Promise<void>;
+};
 
 /** Call at the top of a test file; the getter works inside its tests. */
 export function installedGroundOfThisFile(options: Options = {}): () => InstalledGround {
@@ -39,9 +42,10 @@ export function installedGroundOfThisFile(options: Options = {}): () => Installe
   };
 }
 
-async function raise(options: Options): Promise<InstalledGround> {
+async function raise({ makeLedger, ...options }: Options): Promise<InstalledGround> {
   const ground = await startGround({ postgres: { fsync: false } });
   const url = await ground.postgres.createDatabase('rock_mac');
+  await makeLedger?.(url);
   const direct = new URL(url);
   const ledgerProxy = await startTcpProxy({ host: direct.hostname, port: Number(direct.port) });
   const proxied = new URL(url);

@@ -1,9 +1,24 @@
 import { expect, test } from 'vitest';
+import { findByMac } from '../../ledger/find.ts';
+import { mac } from '../../mac/mac-address.ts';
 import { parsePrefix } from '../../mac/mac-range.ts';
 import { requirePrefix } from '../../operator/require-prefix.ts';
-import { ledgerOfThisFile } from './ledger-fixture.ts';
+import { eventually } from '../ground/eventually.ts';
+import { addressesOf, aPod, installedGroundOfThisFile } from './installed-ground.ts';
+import { openPluginShell } from './plugin-shell.ts';
+import { openShell } from './rock-mac-shell.ts';
 
-const ledger = ledgerOfThisFile();
+/* A ledger that `rock-mac init --prefix` has made, and a cluster that is installed for it, as docs/security.md says. */
+
+const installed = installedGroundOfThisFile({
+  env: { ROCK_MAC_PREFIX: 'a6:58:0f' },
+  makeLedger: async (url) => {
+    const shell = await openShell({ ROCK_MAC_LEDGER_URL: url });
+    const { code, stderr } = await shell.rockMac('init', '--prefix', 'a6:58:0f');
+    await shell.close();
+    if (code !== 0) throw new Error(stderr);
+  },
+});
 
 function prefix(text: string) {
   const parsed = parsePrefix(text);
@@ -11,10 +26,29 @@ function prefix(text: string) {
   return parsed;
 }
 
+test('pods and claims get addresses under it, and one of the usual prefix is nobody of ours', async () => {
+  const { plane, ledger } = installed();
+  const networks = '[{"name":"blue"},{"name":"red","mac":"a4:58:0f:05:00:00"}]';
+  await plane.kubectl(['apply', '-f', '-'], { input: aPod('other', { networks }) });
+  const [address = ''] = (await addressesOf(plane, 'other')).map((each) => each.mac);
+  expect(address).toMatch(/^a6:58:0f:05:/);
+  await eventually(async () => {
+    expect((await findByMac(ledger, mac(address)))?.state).toBe('active');
+  });
+  expect(await findByMac(ledger, mac('a4:58:0f:05:00:00'))).toBeUndefined();
+  const plugin = await openPluginShell(plane.binaries.kubectl);
+  try {
+    const { stdout } = await plugin.rockMac(plane.kubeconfig, 'allocate');
+    expect(stdout).toMatch(/^Allocated MAC: a6:58:0f:01:/);
+  } finally {
+    await plugin.close();
+  }
+});
+
 test('an operator works for a ledger under its own prefix only', async () => {
-  const { db } = ledger.current;
-  await requirePrefix(db, prefix('a4:58:0f'));
-  await expect(requirePrefix(db, prefix('a6:58:0f'))).rejects.toThrow(
-    /has the prefix a6:58:0f \(ROCK_MAC_PREFIX, .*\), its ledger a4:58:0f: set that/,
+  const { ledger } = installed();
+  await requirePrefix(ledger, prefix('a6:58:0f'));
+  await expect(requirePrefix(ledger, prefix('a4:58:0f'))).rejects.toThrow(
+    /has the prefix a4:58:0f \(ROCK_MAC_PREFIX, .*\), its ledger a6:58:0f: set that/,
   );
 });
