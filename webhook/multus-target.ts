@@ -84,24 +84,30 @@ function target(
   return {
     slots: networks.attachments.map((attachment, index): Slot => {
       const { network, interfaceName, mac, cniArgsMac, infinibandGuid } = attachment;
+      const given = mac ?? cniArgsMac;
       return {
         nic: nicOf(attachment, index),
         network,
         interfaceName,
-        given: mac ?? cniArgsMac,
-        ...(infinibandGuid === undefined ? judge(network, support.get(network) ?? 'missing') : { gets: false }),
+        given,
+        ...(infinibandGuid === undefined
+          ? judge(network, support.get(network) ?? 'missing', given !== undefined)
+          : { gets: false }),
       };
     }),
     annotations: (macs) => (macs.some((mac) => mac !== undefined) ? { [key]: networks.withMacs(macs) } : {}),
   };
 }
 
-function judge(network: string, support: NetworkSupport): Pick<Slot, 'gets' | 'warning'> {
+function judge(network: string, support: NetworkSupport, isGiven: boolean): Pick<Slot, 'gets' | 'warning'> {
   switch (support) {
     case 'honoured':
       return { gets: true };
     case 'ignored':
-      return { gets: false, warning: `network ${network} takes no MAC address, so it gets none` };
+      return {
+        gets: false,
+        warning: `network ${network} takes no MAC address, so ${isGiven ? 'the one written there is not used' : 'it gets none'}`,
+      };
     case 'unknown':
       return { gets: true, warning: `network ${network} may ignore its address: its CNI plugin is not known here` };
     case 'missing':

@@ -132,6 +132,13 @@ describe('what a network does with an address', () => {
     expect(written(patch([A], undefined), NETWORKS)).toBe(`[{"name":"blue"},{"mac":"${A}","name":"red"}]`);
   });
 
+  test('is told that a network does not use the address that its author wrote', () => {
+    const support = { 'web/blue': 'ignored' } as const;
+    const { nics, warnings } = plan({ [NETWORKS]: `[{"name":"blue","mac":"${A}"}]` }, { support });
+    expect(nics).toEqual([{ nic: 'web/blue#0', requested: A }]);
+    expect(warnings).toEqual(['rock-mac: network web/blue takes no MAC address, so the one written there is not used']);
+  });
+
   test.each([
     ['unknown', /may ignore its address: its CNI plugin is not known/],
     ['missing', /was not found/],

@@ -94,6 +94,12 @@ describe('a new virtual machine', () => {
     expect(warnings).toHaveLength(gets ? 0 : 1);
   });
 
+  test('is told where an address that its author wrote is not used', () => {
+    const plan = created([{ name: 'default', binding: 'bridge', on: 'pod', mac: A }]);
+    expect(plan.nics).toEqual([{ nic: 'default', requested: A }]);
+    expect(plan.warnings).toEqual([expect.stringMatching(/interface default has an address that is not used/)]);
+  });
+
   test('without interfaces gets nothing but a warning', () => {
     expect(created([])).toMatchObject({ nics: [], warnings: [expect.stringMatching(/names no interface/)] });
     expect(planOf(planVm({ spec: {} }, undefined, PREFIX)).nics).toEqual([]);

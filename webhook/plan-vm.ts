@@ -52,11 +52,12 @@ function planNew(
 }
 
 function newSlot({ name, mac, passedOn }: MachineInterface): Slot {
+  const fate = (mac ?? '') === '' ? 'got no address' : 'has an address that is not used';
   return {
     nic: name,
     given: mac,
     gets: passedOn,
-    ...(!passedOn && { warning: `interface ${name} got no address: KubeVirt does not pass one on there` }),
+    ...(!passedOn && { warning: `interface ${name} ${fate}: KubeVirt does not pass one on there` }),
   };
 }
 
