@@ -8,16 +8,21 @@ import type { MacAddress } from '../mac/mac-address.ts';
 import { rangeContains } from '../mac/mac-range.ts';
 import type { AdmissionUser, Refusal } from './admission-review.ts';
 import { explainOutcome, type RefusedAnswer } from './explain-outcome.ts';
-import type { Subject } from './obtain.ts';
 import type { PlannedNic } from './plan.ts';
 import { within } from './time-limit.ts';
 
 /** An explanation is worth this much of the API server's patience, and no more. */
 const EXPLANATION_MS = 300;
 
+/** Who is refused, and where. */
+interface Refused {
+  readonly namespace: string;
+  readonly requester: AdmissionUser;
+}
+
 /** Explains why an address is refused, with what the one who asks may know. */
 export interface Explainer {
-  explain(answer: RefusedAnswer, nic: PlannedNic, pool: string, subject: Subject): Promise<Refusal>;
+  explain(answer: RefusedAnswer, nic: PlannedNic, pool: string, refused: Refused): Promise<Refusal>;
 }
 
 export function createExplainer(options: {
