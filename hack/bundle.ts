@@ -38,12 +38,15 @@ export async function bundleCommandLine(outdir: string): Promise<void> {
   await writeFile(path.join(outdir, 'package.json'), '{ "type": "module" }\n');
 }
 
-/** Bundles what runs in a cluster. */
+/**
+ * Bundles what runs in a cluster. A program keeps its own text in memory as long as it runs: comments and indentation are a
+ * quarter of it, and one letter beyond Latin-1 in a comment doubles all of it. Names and lines stay, for stack traces.
+ */
 export async function bundleServers(outdir: string): Promise<void> {
   const entryPoints = {
     operator: path.join(ROOT, 'operator', 'main.ts'),
     webhook: path.join(ROOT, 'webhook', 'main.ts'),
     uninstall: path.join(ROOT, 'operator', 'uninstall-main.ts'),
   };
-  await build({ ...SHARED, outdir, entryPoints });
+  await build({ ...SHARED, outdir, entryPoints, minifyWhitespace: true, lineLimit: 160, legalComments: 'external' });
 }

@@ -43,6 +43,8 @@ export interface ListOptions<T> extends Selection, CallOptions {
   readonly pageSize?: number | undefined;
   /** What does not pass is dropped page by page, so that a large list never is in memory as a whole. */
   readonly keep?: ((object: T) => boolean) | undefined;
+  /** What stands for an object in the list: the caller's own, where it has that very object in memory already. */
+  readonly known?: ((object: T) => T | undefined) | undefined;
 }
 
 export interface List<T> {
@@ -141,8 +143,11 @@ export interface KubeClientOptions extends KubeConfigOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** client-go's page: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks */
-const defaultPageSize = 500;
+/**
+ * Fewer than client-go's 500: a page is garbage as soon as it was read, and what is small enough dies young
+ * (https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks).
+ */
+const defaultPageSize = 100;
 
 /** A continue token lives as long as etcd keeps the revision, 5 minutes; a list that is slower begins again. */
 const listAttempts = 3;
@@ -264,7 +269,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
       page = parsed.data.metadata;
       for (const raw of parsed.data.items) {
         const object = decode(resource, raw);
-        if (options.keep === undefined || options.keep(object)) items.push(object);
+        if (options.keep === undefined || options.keep(object)) items.push(options.known?.(object) ?? object);
       }
     } while (page.continue !== undefined && page.continue !== '');
     return { items, resourceVersion: page.resourceVersion };

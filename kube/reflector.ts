@@ -139,7 +139,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   async function relist(): Promise<void> {
     const started = clock.now();
     const resync = started >= nextResync;
-    const list = await client.list(resource, { ...selection, keep, pageSize: options.pageSize, signal });
+    const list = await client.list(resource, { ...selection, keep, known: stored, pageSize: options.pageSize, signal });
     signal.throwIfAborted();
 
     const listed = new Set(list.items.map(keyOf));
@@ -147,7 +147,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
       const before = store.get(key);
       if (before !== undefined && !listed.has(key)) drop(before, before);
     }
-    const unchanged = list.items.filter(isStored);
+    const unchanged = list.items.filter((object) => stored(object) !== undefined);
     list.items.forEach(put);
     if (resync) for (const object of unchanged) report({ type: 'resync', object });
 
@@ -158,8 +158,10 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     arrived(true);
   }
 
-  function isStored(object: T): boolean {
-    return store.get(keyOf(object))?.metadata.resourceVersion === object.metadata.resourceVersion;
+  /** Our copy of just this state. A list that is read again beside the copy would else take its memory twice. */
+  function stored(object: T): T | undefined {
+    const copy = store.get(keyOf(object));
+    return copy?.metadata.resourceVersion === object.metadata.resourceVersion ? copy : undefined;
   }
 
   function arrived(isPresent: boolean): void {

@@ -18,26 +18,18 @@ export interface Store<T extends KubeObject> {
 export function createStore<T extends KubeObject>(indexes: Readonly<Record<string, IndexFunction<T>>>): Store<T> {
   const objects = new Map<string, T>();
   const indexed = new Map(
-    Object.entries(indexes).map(([name, valuesOf]) => [name, { valuesOf, keys: new Map<string, Set<string>>() }]),
+    Object.entries(indexes).map(([name, valuesOf]) => [name, { valuesOf, keys: createMultimap() }]),
   );
 
   function unindex(key: string, object: T): void {
     for (const { valuesOf, keys } of indexed.values()) {
-      for (const value of valuesOf(object)) {
-        const bucket = keys.get(value);
-        bucket?.delete(key);
-        if (bucket?.size === 0) keys.delete(value);
-      }
+      for (const value of valuesOf(object)) keys.delete(value, key);
     }
   }
 
   function index(key: string, object: T): void {
     for (const { valuesOf, keys } of indexed.values()) {
-      for (const value of valuesOf(object)) {
-        const bucket = keys.get(value);
-        if (bucket === undefined) keys.set(value, new Set([key]));
-        else bucket.add(key);
-      }
+      for (const value of valuesOf(object)) keys.add(value, key);
     }
   }
 
@@ -50,7 +42,7 @@ export function createStore<T extends KubeObject>(indexes: Readonly<Record<strin
     by: (name, value) => {
       const found = indexed.get(name);
       if (found === undefined) throw new RangeError(`there is no index ${name}`);
-      return [...(found.keys.get(value) ?? [])].flatMap((key) => objects.get(key) ?? []);
+      return found.keys.get(value).flatMap((key) => objects.get(key) ?? []);
     },
     set: (object) => {
       const key = keyOf(object);
@@ -66,5 +58,30 @@ export function createStore<T extends KubeObject>(indexes: Readonly<Record<strin
       objects.delete(key);
     },
     keys: () => objects.keys(),
+  };
+}
+
+/** Texts under texts. Most have one alone, which then stands there by itself: a set for each would take more than it holds. */
+function createMultimap() {
+  const map = new Map<string, string | Set<string>>();
+  return {
+    get: (key: string): string[] => {
+      const found = map.get(key);
+      if (found === undefined) return [];
+      return typeof found === 'string' ? [found] : [...found];
+    },
+    add: (key: string, value: string): void => {
+      const found = map.get(key);
+      if (found === undefined) map.set(key, value);
+      else if (typeof found !== 'string') found.add(value);
+      else if (found !== value) map.set(key, new Set([found, value]));
+    },
+    delete: (key: string, value: string): void => {
+      const found = map.get(key);
+      if (found === value) map.delete(key);
+      if (found === undefined || typeof found === 'string') return;
+      found.delete(value);
+      if (found.size === 0) map.delete(key);
+    },
   };
 }

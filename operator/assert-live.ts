@@ -4,6 +4,7 @@ import { claimKey } from '../ledger/holder-key.ts';
 import { parseMac } from '../mac/mac-address.ts';
 import { liveAddresses } from './carrier-controller.ts';
 import type { OperatorContext } from './context.ts';
+import { inGroups } from './in-groups.ts';
 import { listLiveObjects } from './live-objects.ts';
 import { isMirror } from './mirror.ts';
 import { liveKey } from './relation.ts';
@@ -36,8 +37,7 @@ export async function assertLive(reason: string, context: OperatorContext): Prom
       })),
     ),
   ];
-  for (let start = 0; start < items.length; start += AT_ONCE) {
-    const group = items.slice(start, start + AT_ONCE);
+  for (const group of inGroups(items, AT_ONCE)) {
     for (const [index, { outcome }] of (await adopt(ledger, group, actor)).entries()) {
       const { mac, owner } = group[index] ?? {};
       if (outcome !== 'held' && outcome !== 'adopted')

@@ -1,7 +1,7 @@
 import { ANNOTATIONS } from '../api/names.ts';
-import { createController, type Controller } from '../kube/controller.ts';
+import { createController, type Controller, type ControllerOptions } from '../kube/controller.ts';
 import { formatKey, keyOf } from '../kube/objects.ts';
-import { createReflector, type Reflector } from '../kube/reflector.ts';
+import { createReflector, type Reflector, type ReflectorOptions } from '../kube/reflector.ts';
 import type { Owner } from '../ledger/owner.ts';
 import type { Carrier, CarrierKind } from './carrier.ts';
 import { reconcileCarrier, type CarrierWorld } from './carrier-controller.ts';
@@ -10,11 +10,12 @@ import { reportConflict } from './conflicts.ts';
 import type { OperatorContext } from './context.ts';
 import { releaseDeparted } from './departed.ts';
 import { releaseDepartedClaim } from './departed-claim.ts';
+import { keptAllocations } from './kept-allocation.ts';
 import { isMirror } from './mirror.ts';
 import { reconcileMirror, type Mirrored } from './mirror-controller.ts';
 import { runPass } from './pass.ts';
 import { reconcilePool } from './pool-controller.ts';
-import { macAllocations, macPools, type MacAllocation, type MacPool } from '../kube/mac-resources.ts';
+import { macPools, type MacAllocation, type MacPool } from '../kube/mac-resources.ts';
 
 /** Reconciles at a time; most of each is waiting for the API server or the ledger. */
 const CONCURRENCY = 8;
@@ -40,7 +41,7 @@ export function createControllers(context: OperatorContext): Controllers {
 
   const allocations = createReflector({
     ...read,
-    resource: macAllocations,
+    resource: keptAllocations(),
     indexes: { consumer: consumerUids, pool: ({ spec }) => [spec.pool] },
     onChange: ({ type, object }) => {
       wake(object);
@@ -84,10 +85,7 @@ export function createControllers(context: OperatorContext): Controllers {
     },
   };
   const carriers = new Map(
-    context.kinds.map((kind) => [
-      kind.resource.kind,
-      followKind(kind, { ...common, ...read, world, wakeUsers, context }),
-    ]),
+    context.kinds.map((kind) => [kind.resource.kind, followKind(kind, { common, read, world, wakeUsers, context })]),
   );
   const isSeenOn = ({ kind, namespace, consumer: { name, uid }, mac }: Mirrored): boolean => {
     const carrier = carriers.get(kind.resource.kind)?.copy.get(formatKey({ namespace, name }));
@@ -130,6 +128,7 @@ export function createControllers(context: OperatorContext): Controllers {
         {
           allocations: () => allocations.list(),
           pools: () => pools.list(),
+          copyOf: ({ kind, carrier }) => carriers.get(kind.resource.kind)?.copy.get(keyOf(carrier)),
           wake: ({ kind, carrier }) => {
             carriers.get(kind.resource.kind)?.controller.enqueue(identityKey(carrier.metadata));
           },
@@ -150,19 +149,19 @@ export function createControllers(context: OperatorContext): Controllers {
 }
 
 interface Following {
+  /** Of all controllers, and of all copies. */
+  readonly common: Omit<ControllerOptions, 'name' | 'reconcile'>;
+  readonly read: Pick<ReflectorOptions<Carrier>, 'client' | 'logger' | 'metrics'>;
   readonly context: OperatorContext;
   readonly world: CarrierWorld;
   /** Looks again at the mirrors and claims whose address this object carries; answers them. */
   readonly wakeUsers: (uid: string) => readonly MacAllocation[];
 }
 
-type Common = Omit<Parameters<typeof createController>[0], 'name' | 'reconcile' | 'metrics'> &
-  Pick<Parameters<typeof createReflector>[0], 'client'>;
-
 /** Keeps a copy of all carriers of one kind, and brings the ledger to what they carry. */
-function followKind(kind: CarrierKind, { context, world, wakeUsers, ...options }: Following & Common) {
+function followKind(kind: CarrierKind, { common, read, context, world, wakeUsers }: Following) {
   const copy: Reflector<Carrier> = createReflector({
-    ...options,
+    ...read,
     resource: kind.resource,
     optional: kind.optional,
     keep: ({ nics }) => nics.length > 0,
@@ -171,7 +170,7 @@ function followKind(kind: CarrierKind, { context, world, wakeUsers, ...options }
     },
   });
   const controller: Controller = createController({
-    ...options,
+    ...common,
     name: kind.resource.kind.toLowerCase(),
     reconcile: async (key) => {
       const identity = parseIdentityKey(key);

@@ -6,10 +6,12 @@ import { claimKey } from '../ledger/holder-key.ts';
 import { ledgerTime, observe } from '../ledger/observe.ts';
 import { parseMac, type MacAddress } from '../mac/mac-address.ts';
 import { autoRelease } from './auto-release.ts';
+import type { Carrier } from './carrier.ts';
 import { liveAddresses } from './carrier-controller.ts';
 import { showConflicts, type Conflict } from './conflicts.ts';
 import type { OperatorContext } from './context.ts';
 import { listLiveObjects, type LiveObject } from './live-objects.ts';
+import { inGroups } from './in-groups.ts';
 import { isMirror } from './mirror.ts';
 import { relationOf } from './relation.ts';
 import { macAllocations, type MacAllocation, type MacPool } from '../kube/mac-resources.ts';
@@ -18,12 +20,14 @@ import { macAllocations, type MacAllocation, type MacPool } from '../kube/mac-re
 export interface PassWorld {
   readonly allocations: () => readonly MacAllocation[];
   readonly pools: () => readonly MacPool[];
+  /** The copy of a live object, if there is one. */
+  readonly copyOf: (object: LiveObject) => Carrier | undefined;
   /** Has a live object's own reconcile look at it: it adopts and binds. */
   readonly wake: (object: LiveObject) => void;
 }
 
-/** Rows asked for at a time. */
-const AT_ONCE = 1_000;
+/** Objects that are compared at a time: the ledger's rows of all of them would be more than the objects are. */
+const AT_ONCE = 500;
 
 /**
  * Compares everything that lives in the cluster with everything that the ledger has of it, both ways: what an object
@@ -39,7 +43,7 @@ export async function runPass(world: PassWorld, context: OperatorContext): Promi
   const lastPassAt = await requireOwnCluster(context);
   // The ledger's time before anything is listed: what changes later is not judged by this pass.
   const startedAt = await ledgerTime(ledger);
-  const objects = await listLiveObjects(context);
+  const objects = await listLiveObjects(context, world.copyOf);
   const isAllocatedClaim = (each: MacAllocation) => !isMirror(each) && each.status?.mac !== undefined;
   const claims = (await client.list(macAllocations, { keep: isAllocatedClaim })).items;
   // Between the lists the way to the API server may have led elsewhere.
@@ -47,8 +51,7 @@ export async function runPass(world: PassWorld, context: OperatorContext): Promi
 
   const seen = new Set(objects.flatMap(({ carrier }) => carrier.shows));
   for (const claim of claims) for (const mac of macOf(claim)) seen.add(mac);
-  const rows = await rowsOf([...seen], context);
-  const conflicts = compare(objects, claims, rows, world, context);
+  const conflicts = [...(await compareObjects(objects, world, context)), ...(await compareClaims(claims, context))];
   const { marked, cleared } = await observe(ledger, { clusterId, startedAt, seen: [...seen] });
   await showConflicts(conflicts, world.allocations(), context);
   const sinceLastPassMs = lastPassAt === undefined ? 0 : startedAt.getTime() - lastPassAt.getTime();
@@ -77,45 +80,53 @@ async function requireOwnCluster({ client, ledger, clusterId }: OperatorContext)
   return known.lastFullPassAt;
 }
 
+/** Has looked at what the ledger does not have as it is, and answers what two carry. */
+async function compareObjects(
+  objects: readonly LiveObject[],
+  world: PassWorld,
+  context: OperatorContext,
+): Promise<readonly Conflict[]> {
+  const conflicts: Conflict[] = [];
+  for (const group of inGroups(objects, AT_ONCE)) {
+    const rows = await rowsOf(
+      group.flatMap(({ carrier }) => carrier.nics.map(({ mac }) => mac)),
+      context,
+    );
+    for (const object of group) {
+      for (const address of liveAddresses(object.carrier, object.kind, context)) {
+        const relation = relationOf(address, rows.get(address.mac));
+        if (relation === 'free' || relation === 'promised') world.wake(object);
+        const { kind, namespace, name } = address.owner;
+        if (relation === 'conflict') conflicts.push({ mac: address.mac, carriedBy: `${kind} ${namespace}/${name}` });
+      }
+    }
+  }
+  return conflicts;
+}
+
+/** Claims whose address somebody else holds. */
+async function compareClaims(claims: readonly MacAllocation[], context: OperatorContext): Promise<readonly Conflict[]> {
+  const conflicts: Conflict[] = [];
+  for (const group of inGroups(claims, AT_ONCE)) {
+    const rows = await rowsOf(group.flatMap(macOf), context);
+    for (const claim of group) {
+      const { namespace = '', name, uid } = claim.metadata;
+      for (const mac of macOf(claim)) {
+        const row = rows.get(mac);
+        if (row === undefined || row.state === 'released') continue;
+        const isItsOwn = row.key === claimKey({ clusterId: context.clusterId, uid });
+        if (!isItsOwn) conflicts.push({ mac, carriedBy: `MacAllocation ${namespace}/${name}` });
+      }
+    }
+  }
+  return conflicts;
+}
+
 async function rowsOf(
   macs: readonly MacAddress[],
   { ledger }: OperatorContext,
 ): Promise<ReadonlyMap<MacAddress, AddressRow>> {
-  const rows = new Map<MacAddress, AddressRow>();
-  for (let start = 0; start < macs.length; start += AT_ONCE) {
-    for (const row of await findByMacs(ledger, macs.slice(start, start + AT_ONCE))) rows.set(row.mac, row);
-  }
-  return rows;
-}
-
-/** Has looked at what the ledger does not have as it is, and answers what two carry. */
-function compare(
-  objects: readonly LiveObject[],
-  claims: readonly MacAllocation[],
-  rows: ReadonlyMap<MacAddress, AddressRow>,
-  world: PassWorld,
-  context: OperatorContext,
-): readonly Conflict[] {
-  const conflicts: Conflict[] = [];
-  for (const object of objects) {
-    for (const address of liveAddresses(object.carrier, object.kind, context)) {
-      const row = rows.get(address.mac);
-      const relation = relationOf(address, row);
-      if (relation === 'free' || relation === 'promised') world.wake(object);
-      const { kind, namespace, name } = address.owner;
-      if (relation === 'conflict') conflicts.push({ mac: address.mac, carriedBy: `${kind} ${namespace}/${name}` });
-    }
-  }
-  for (const claim of claims) {
-    const { namespace = '', name, uid } = claim.metadata;
-    for (const mac of macOf(claim)) {
-      const row = rows.get(mac);
-      if (row === undefined || row.state === 'released') continue;
-      const isItsOwn = row.key === claimKey({ clusterId: context.clusterId, uid });
-      if (!isItsOwn) conflicts.push({ mac, carriedBy: `MacAllocation ${namespace}/${name}` });
-    }
-  }
-  return conflicts;
+  return new Map((await findByMacs(ledger, macs)).map((row) => [row.mac, row]));
 }
 
 function macOf({ status }: MacAllocation): readonly MacAddress[] {

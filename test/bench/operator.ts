@@ -4,6 +4,7 @@
  */
 import { pino } from 'pino';
 import { z } from 'zod';
+import { OPERATOR_NODE_ARGS } from '../../hack/manifests.ts';
 import { table } from '../../hack/table.ts';
 import { DEFAULT_PREFIX } from '../../api/default-pools.ts';
 import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
@@ -130,16 +131,18 @@ try {
   });
   const installation = await install({
     ...{ ground, ledgerUrl: url, operators: 0, webhooks: 0, programs: 'build' as const },
-    env: {
+    operatorNodeArgs: [
       // What Node takes by itself for its heap where the container may have 512 MiB, and what the manifests tell it.
-      NODE_OPTIONS: '--max-old-space-size=256 --max-semi-space-size=4',
-    },
+      '--max-old-space-size=256',
+      ...OPERATOR_NODE_ARGS,
+    ],
   });
   await populate(client);
 
   // The first contact: everything is adopted and gets its mirror.
   const firstStart = performance.now();
   const first = await installation.startOperator();
+  const mayAllocate = (performance.now() - firstStart) / 1_000;
   const everything = 4 * OBJECTS + 7;
   await untilItKnows(first, everything, 900_000);
   const settled = (performance.now() - firstStart) / 1_000;
@@ -178,8 +181,12 @@ try {
     ['start of the process until it knows all', `${(ready / 1_000).toFixed(2)} s`],
     ['memory a while after the start', `${memory.toFixed(0)} MiB`],
     ['memory at its most', `${peak.toFixed(0)} MiB`],
-    [`first contact: ${perSecond(2 * OBJECTS)} addresses adopted and mirrored`, `${settled.toFixed(0)} s`],
-    ['memory after the first contact', `${afterContact.toFixed(0)} MiB`],
+    [
+      `first contact: ${perSecond(2 * OBJECTS)} addresses adopted, the cluster may allocate`,
+      `${mayAllocate.toFixed(0)} s`,
+    ],
+    ['all of them shown as MacAllocations', `${settled.toFixed(0)} s`],
+    ['memory after that', `${afterContact.toFixed(0)} MiB`],
   ];
   const day = new Date().toISOString().slice(0, 10);
   const text = [

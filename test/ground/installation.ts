@@ -30,6 +30,8 @@ export interface InstallationOptions {
   readonly operators?: number;
   readonly webhooks?: number;
   readonly programs?: keyof typeof programs;
+  /** What Node.js is told for the operators. */
+  readonly operatorNodeArgs?: readonly string[];
   /** More environment for the processes, or another way to the ledger for them (a proxy, say). */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -210,7 +212,7 @@ function createStarter(
       const child = await ground.run.spawn({
         name,
         command: process.execPath,
-        args: [path.join(repository, files[kind])],
+        args: [...(kind === 'operator' ? (options.operatorNodeArgs ?? []) : []), path.join(repository, files[kind])],
         env: {
           ROCK_MAC_LEDGER_URL: ledgerUrl,
           ROCK_MAC_HEALTH_HOST: '127.0.0.1',
@@ -239,7 +241,8 @@ async function untilReady(child: Child, name: string, healthPort: number): Promi
       const answer = await fetch(`http://127.0.0.1:${healthPort}/readyz`);
       if (!answer.ok) throw new Error(`${name} is not ready: ${await answer.text()}`);
     },
-    { within: 30_000, every: 100 },
+    // The first operator of a cluster has to look at all of it before.
+    { within: 90_000, every: 100 },
   ).catch((error: unknown) => {
     throw new Error(`${name} did not get ready. Its log ends with:\n${logTail(child.logFile)}`, { cause: error });
   });
