@@ -2,7 +2,15 @@ import { z } from 'zod';
 import { queryOne, type Queryable } from './statement.ts';
 
 /** Why a ledger hands out nothing now. */
-export type Closed = 'read_only' | 'recovering' | 'paused' | 'timeline_changed' | 'system_changed' | 'not_durable';
+export const CLOSED = [
+  'read_only',
+  'recovering',
+  'paused',
+  'timeline_changed',
+  'system_changed',
+  'not_durable',
+] as const;
+export type Closed = (typeof CLOSED)[number];
 
 export interface LedgerState {
   readonly ledgerId: string;
@@ -34,7 +42,7 @@ const stateRow = z.object({
   mode: z.enum(['open', 'recovering', 'paused']),
   durability: z.enum(['single', 'quorum']),
   needs_approval: z.boolean(),
-  closed: z.enum(['read_only', 'recovering', 'paused', 'timeline_changed', 'system_changed', 'not_durable']).nullable(),
+  closed: z.enum(CLOSED).nullable(),
   waits_for: z.array(z.object({ clusterId: z.string(), name: z.string() })),
   audit_head: z.int(),
   began_at: z.int(),

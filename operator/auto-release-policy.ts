@@ -12,9 +12,19 @@ export interface AutoReleaseInput {
   readonly approved: number | undefined;
 }
 
+/** Reasons of the condition AutoReleaseHeld. */
+export const AUTO_RELEASE_REASONS = [
+  'NothingToRelease',
+  'Usual',
+  'Approved',
+  'TooMany',
+  'PassesMissing',
+  'StillHeld',
+] as const;
+
 export interface AutoReleaseVerdict {
   readonly release: boolean;
-  readonly reason: 'NothingToRelease' | 'Usual' | 'Approved' | 'TooMany' | 'PassesMissing' | 'StillHeld';
+  readonly reason: (typeof AUTO_RELEASE_REASONS)[number];
   readonly message: string;
 }
 

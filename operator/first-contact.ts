@@ -1,7 +1,11 @@
+import type { Logger } from 'pino';
+import type { Clock } from '../kube/clock.ts';
+import { sleep } from '../kube/sleep.ts';
 import { listClusters, markAdopted, registerCluster } from '../ledger/clusters.ts';
 import { ledgerState } from '../ledger/state.ts';
 import { assertLive } from './assert-live.ts';
 import type { OperatorContext } from './context.ts';
+import type { LedgerMemoryStore } from './ledger-memory.ts';
 
 /**
  * Before a cluster may allocate, every address under our prefix that its live objects carry is written into the ledger,
@@ -20,4 +24,27 @@ export async function makeFirstContact(name: string, context: OperatorContext): 
   if (outcome === 'wrong_incarnation')
     throw new Error('the ledger was recovered meanwhile and may have forgotten them');
   logger.info({ clusterId, addresses }, 'recorded the addresses in use; the cluster may allocate');
+}
+
+/** Between two looks whether first contact was made. */
+const LOOK_MS = 500;
+
+/**
+ * Resolves to whether this cluster has made first contact, by whichever operator; `false` when the signal fires before.
+ * What is remembered of the ledger tells, so that it asks the API server alone: a ledger that is away keeps no operator
+ * from getting ready but the first one of all.
+ */
+export async function hasMadeFirstContact(
+  memory: Pick<LedgerMemoryStore, 'recall'>,
+  { logger, clock, signal }: { readonly logger: Logger; readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<boolean> {
+  while (!signal.aborted) {
+    try {
+      if ((await memory.recall()) !== undefined) return true;
+    } catch (error) {
+      logger.debug({ err: error }, 'cannot see whether first contact was made');
+    }
+    await sleep(LOOK_MS, clock, signal);
+  }
+  return false;
 }

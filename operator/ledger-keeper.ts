@@ -2,7 +2,7 @@ import { LedgerError } from '../ledger/errors.ts';
 import { listClusters, markAdopted } from '../ledger/clusters.ts';
 import { memoryOf } from '../ledger/memory.ts';
 import { reasserted, recoverIfBehind, recoverIfNeeded } from '../ledger/recovery.ts';
-import type { LedgerState } from '../ledger/state.ts';
+import type { Closed, LedgerState } from '../ledger/state.ts';
 import { assertLive } from './assert-live.ts';
 import type { OperatorContext } from './context.ts';
 
@@ -24,9 +24,10 @@ export async function keepLedgerOpen(context: OperatorContext): Promise<LedgerVe
     const memory = await ledgerMemory.recall();
     const looking = memory === undefined ? recoverIfNeeded(ledger, actor) : recoverIfBehind(ledger, memory, actor);
     const state = await looking;
-    await ledgerMemory.remember(memoryOf(state));
     const { incarnation } = state;
     const known = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
+    // That there is a memory also tells that first contact was made.
+    if (memory !== undefined || known?.adoptedAt !== undefined) await ledgerMemory.remember(memoryOf(state));
     const isCurrent = known?.adoptedAt !== undefined && known.asserted >= incarnation;
     if (known === undefined || known.retiredAt !== undefined || isCurrent) return judgeLedger(state);
     const addresses = await assertLive('carried after a recovery of the ledger', context);
@@ -44,9 +45,13 @@ export async function keepLedgerOpen(context: OperatorContext): Promise<LedgerVe
 
 function judgeLedger({ closed }: LedgerState): LedgerVerdict {
   if (closed === undefined) return { status: 'True', reason: 'Open', message: 'The ledger hands out addresses' };
-  const reason = closed.why
+  return { status: 'False', reason: closedReason(closed.why), message: closed.message };
+}
+
+/** The ledger's word for why it is closed, as reasons of conditions are written. */
+export function closedReason(why: Closed): string {
+  return why
     .split('_')
     .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
     .join('');
-  return { status: 'False', reason, message: closed.message };
 }

@@ -1,26 +1,26 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { READY_REASONS } from '../api/mac-allocation.ts';
+import { CLOSED } from '../ledger/state.ts';
+import { AUTO_RELEASE_REASONS } from './auto-release-policy.ts';
+import { closedReason } from './ledger-keeper.ts';
 
 const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
 
-const POOL_REASONS = [
-  ...[
-    'Defined',
-    'Paused',
-    'DefinitionConflict',
-    'RangeOverlaps',
-    'OutsidePrefix',
-    'InvalidDefinition',
-    'DeletionBlocked',
-  ],
-  ...['Open', 'LedgerUnavailable', 'Recovering', 'ReadOnly', 'NotDurable'],
-  ...['TooMany', 'PassesMissing', 'StillHeld', 'Approved', 'Usual', 'NothingToRelease'],
-];
+/** Those that stand in the code word for word, of conditions and of Events. Reasons in the audit are no such words. */
+const written = readdirSync(import.meta.dirname)
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+  .flatMap((name) => [
+    ...readFileSync(new URL(name, import.meta.url), 'utf8').matchAll(/reason: '(?<reason>[A-Z][A-Za-z]+)'/g),
+  ])
+  .map(({ groups }) => groups?.['reason']);
 
-test.each([...READY_REASONS, ...POOL_REASONS, 'AddressShared', 'Resolved', 'AddressConflict'])(
-  'docs/operations.md says what to do about %s',
-  (reason) => {
-    expect(page).toContain(`\`${reason}\``);
-  },
-);
+const reasons = new Set([...written, ...READY_REASONS, ...AUTO_RELEASE_REASONS, ...CLOSED.map(closedReason)]);
+
+test('reasons are found in the code', () => {
+  expect([...reasons]).toEqual(expect.arrayContaining(['DefinitionConflict', 'InUse', 'AddressConflict', 'ReadOnly']));
+});
+
+test.each([...reasons])('docs/operations.md says what to do about %s', (reason) => {
+  expect(page).toContain(`\`${String(reason)}\``);
+});

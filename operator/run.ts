@@ -13,6 +13,7 @@ import { createAllocator } from '../ledger/allocator.ts';
 import { openLedger } from '../ledger/connect.ts';
 import { carrierKinds } from './carrier-kinds.ts';
 import type { OperatorConfig } from './config.ts';
+import { hasMadeFirstContact } from './first-contact.ts';
 import { readInstalledPools } from './installed-pools.ts';
 import { lead } from './lead.ts';
 import { createLedgerMemoryStore } from './ledger-memory.ts';
@@ -24,6 +25,9 @@ import { startReadApi } from './read-api/run.ts';
 /** Claims are allocated as active at once, so that this period is only a bound that the ledger asks for. */
 const LEASE_SECONDS = 120;
 
+/** What an operator waits for last, before it is ready: until then the cluster may not allocate. */
+const FIRST_CONTACT = 'the first contact of the cluster with the ledger';
+
 export interface OperatorService extends Service {
   readonly healthPort: number;
 }
@@ -34,12 +38,12 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
   const installedPools = await readInstalledPools(config.ROCK_MAC_POOLS_FILE);
   const metrics = createOperatorMetrics();
   const readApiMetrics = createReadApiMetrics(metrics.registry);
-  let knowsCluster = false;
+  const waitingFor = new Set(['the cluster', FIRST_CONTACT]);
   const health = await startHealthServer({
     host: config.ROCK_MAC_HEALTH_HOST,
     port: config.ROCK_MAC_HEALTH_PORT,
     live: () => true,
-    notReady: () => (knowsCluster ? [] : ['the cluster']),
+    notReady: () => [...waitingFor],
   });
   const client = createKubeClient({
     userAgent: 'rock-mac-operator',
@@ -72,7 +76,13 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     clock: systemClock,
     signal: stopping.signal,
   });
-  knowsCluster = true;
+  waitingFor.delete('the cluster');
+  const ledgerMemory = createLedgerMemoryStore({
+    client,
+    namespace: config.ROCK_MAC_NAMESPACE,
+    name: LEDGER_MEMORY,
+    logger,
+  });
   const events = createEventRecorder({
     client,
     controller: `${GROUP}/operator`,
@@ -84,12 +94,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     client,
     ledger,
     allocator,
-    ledgerMemory: createLedgerMemoryStore({
-      client,
-      namespace: config.ROCK_MAC_NAMESPACE,
-      name: LEDGER_MEMORY,
-      logger,
-    }),
+    ledgerMemory,
     clusterId,
     kinds: carrierKinds(config.ROCK_MAC_PREFIX),
     actor: 'rock-mac-operator',
@@ -99,7 +104,12 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     logger,
     now: () => new Date(),
   };
-  const readApi = startReadApi({ config, client, metrics: readApiMetrics, logger });
+  const whenReady = hasMadeFirstContact(ledgerMemory, { logger, clock: systemClock, signal: stopping.signal }).then(
+    (made) => {
+      if (made) waitingFor.delete(FIRST_CONTACT);
+    },
+  );
+  const readApi = startReadApi({ config, client, metrics: readApiMetrics, logger, whenReady });
   const election = runLeaderElection({
     client,
     namespace: config.ROCK_MAC_NAMESPACE,
@@ -125,7 +135,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     healthPort: health.port,
     stop: async () => {
       stopping.abort();
-      await Promise.all([election.stop(), readApi.stop()]);
+      await Promise.all([election.stop(), readApi.stop(), whenReady]);
       await events.stop();
       await allocator.close();
       await ledger.close();

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from 'prom-client';
+import { measureCertificate } from '../kube/certificate-expiry.ts';
 import { measureMemory } from '../kube/process-memory.ts';
 
 /** What the webhook counts. Times are seconds, as Prometheus wants them. */
@@ -6,7 +7,8 @@ export interface WebhookMetrics {
   readonly registry: Registry;
   readonly reviews: Counter<'entry' | 'allowed' | 'reason'>;
   readonly seconds: Histogram<'entry'>;
-  readonly certificateExpiry: Gauge;
+  /** A certificate is served from now on. */
+  readonly serves: ReturnType<typeof measureCertificate>;
 }
 
 export function createWebhookMetrics(): WebhookMetrics {
@@ -20,11 +22,7 @@ export function createWebhookMetrics(): WebhookMetrics {
       labelNames: ['entry', 'allowed', 'reason'],
       registers: [registry],
     }),
-    certificateExpiry: new Gauge({
-      name: 'rockmac_certificate_expiry_timestamp_seconds',
-      help: 'When the certificate expires that this replica serves; a new one is made when a third of its life is left.',
-      registers: [registry],
-    }),
+    serves: measureCertificate(registry),
     seconds: new Histogram({
       name: 'rockmac_admission_review_duration_seconds',
       help: 'Time from the request of the API server to the answer.',

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { WEBHOOK_SECRET } from '../api/names.ts';
 import { keepServing, tlsOf } from '../kube/called-server.ts';
 import { createCertificateKeeper } from '../kube/certificate-keeper.ts';
-import { readCertificate, type KeyPair } from '../kube/certificates.ts';
+import type { KeyPair } from '../kube/certificates.ts';
 import { createKubeClient } from '../kube/client.ts';
 import { systemClock } from '../kube/clock.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
@@ -126,13 +126,10 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const { port } = server.https.address() as AddressInfo;
   logger.info({ port, healthPort: health.port, clusterId }, 'the webhook answers');
 
-  const showExpiry = ({ certificate }: KeyPair) => {
-    metrics.certificateExpiry.set((readCertificate(certificate)?.notAfter ?? 0) / 1_000);
-  };
-  showExpiry(leaf);
+  metrics.serves(leaf);
   const serve = (next: KeyPair) => {
     server.https.setSecureContext(tlsOf(next));
-    showExpiry(next);
+    metrics.serves(next);
   };
   const keeping = Promise.all([keepServing(serve, { keeper, leaf, ...started }), guardReadApi({ client, ...started })]);
 

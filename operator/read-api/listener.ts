@@ -12,7 +12,7 @@ import { routeOf, type Route } from './route.ts';
 export interface ListenerOptions extends Answering {
   /** `undefined` until the cluster has said who may ask. */
   readonly frontProxy: () => FrontProxy | undefined;
-  readonly metrics: ReadApiMetrics;
+  readonly metrics: Pick<ReadApiMetrics, 'answered'>;
   readonly logger: Logger;
   /** Once true, every answer asks the API server to take another connection, which then leads to another replica. */
   readonly draining: () => boolean;
@@ -26,7 +26,7 @@ export function createListener(options: ListenerOptions): RequestListener {
     const route = routeOf(url.pathname);
     if (options.draining()) response.setHeader('Connection', 'close');
     void respond(request, response, { url, route }, options).then((code) => {
-      options.metrics({ route: route?.route ?? 'none', code, durationMs: performance.now() - started });
+      options.metrics.answered({ route: route?.route ?? 'none', code, durationMs: performance.now() - started });
     });
   };
 }

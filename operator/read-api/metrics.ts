@@ -1,11 +1,12 @@
 import { Histogram, type Registry } from 'prom-client';
+import { measureCertificate } from '../../kube/certificate-expiry.ts';
 
-/** Told of each request that was answered. */
-export type ReadApiMetrics = (answered: {
-  readonly route: string;
-  readonly code: number;
-  readonly durationMs: number;
-}) => void;
+export interface ReadApiMetrics {
+  /** A request was answered. */
+  answered(request: { readonly route: string; readonly code: number; readonly durationMs: number }): void;
+  /** A certificate is served from now on. */
+  readonly serves: ReturnType<typeof measureCertificate>;
+}
 
 export function createReadApiMetrics(registry: Registry): ReadApiMetrics {
   const requests = new Histogram({
@@ -15,7 +16,10 @@ export function createReadApiMetrics(registry: Registry): ReadApiMetrics {
     buckets: [0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
-  return ({ route, code, durationMs }) => {
-    requests.observe({ route, code: String(code) }, durationMs / 1_000);
+  return {
+    answered: ({ route, code, durationMs }) => {
+      requests.observe({ route, code: String(code) }, durationMs / 1_000);
+    },
+    serves: measureCertificate(registry),
   };
 }

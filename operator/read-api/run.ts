@@ -21,6 +21,8 @@ export interface ReadApiOptions {
   readonly client: KubeClient;
   readonly metrics: ReadApiMetrics;
   readonly logger: Logger;
+  /** Resolves when the process is ready: Kubernetes sends nobody to one that is not. */
+  readonly whenReady: Promise<void>;
 }
 
 export interface ReadApi {
@@ -60,15 +62,16 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
     namespace: service.namespace,
     secretName: READ_API_SECRET,
     dnsNames: [`${service.name}.${service.namespace}.svc`],
-    // Only once it answers here: until then nobody must be sent to us.
+    // Only once it answers here and is sent to: an APIService without anybody behind it holds up every namespace's end.
     publish: async (bundle) => {
-      if (server?.https.listening === true) await attachment.attach(bundle);
+      if (isSentTo) await attachment.attach(bundle);
     },
     logger,
     now: Date.now,
   });
   let leaf: KeyPair | undefined;
   let server: CalledServer | undefined;
+  let isSentTo = false;
   const frontProxy = watchFrontProxy({ client, logger }, () => {
     setTls();
   });
@@ -86,8 +89,14 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
     server.https.closeIdleConnections();
   }
 
+  function serveWith(next: KeyPair): void {
+    leaf = next;
+    metrics.serves(next);
+    setTls();
+  }
+
   async function serve(): Promise<void> {
-    leaf = await retryForever('make a certificate for the read API', () => keeper.look(), started);
+    serveWith(await retryForever('make a certificate for the read API', () => keeper.look(), started));
     const called = createCalledServer(
       tls(),
       createListener({
@@ -103,15 +112,11 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
     server = called;
     await listen(called.https, { host: config.ROCK_MAC_READ_API_HOST, port: config.ROCK_MAC_READ_API_PORT });
     logger.info({ port: (called.https.address() as AddressInfo).port }, 'the read API answers');
-    leaf = await retryForever('attach the read API', () => keeper.look(), started);
-    setTls();
-    await keepServing(
-      (next) => {
-        leaf = next;
-        setTls();
-      },
-      { keeper, leaf, ...started },
-    );
+    await options.whenReady;
+    isSentTo = true;
+    const served = await retryForever('attach the read API', () => keeper.look(), started);
+    serveWith(served);
+    await keepServing(serveWith, { keeper, leaf: served, ...started });
   }
 
   const serving = serve().catch((error: unknown) => {

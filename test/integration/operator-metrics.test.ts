@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../ground/eventually.ts';
 import { scrape } from '../ground/read-metric.ts';
-import { installedGroundOfThisFile } from './installed-ground.ts';
+import { aClaim, aPod, installedGroundOfThisFile } from './installed-ground.ts';
 
 const installed = installedGroundOfThisFile();
 let stranger = '';
@@ -55,9 +56,28 @@ describe.each(['operators', 'webhooks'] as const)('the metrics of the %s', (whic
   });
 });
 
-test('the webhook says when its certificate expires: in a month', async () => {
-  const [webhook] = installed().installation.webhooks;
-  const left = ((await webhook?.metric('rockmac_certificate_expiry_timestamp_seconds')) ?? 0) - Date.now() / 1_000;
-  expect(left / 86_400).toBeGreaterThan(29);
-  expect(left / 86_400).toBeLessThan(31);
+test.each(['operators', 'webhooks'] as const)(
+  'the %s say when their certificate expires: in a month',
+  async (which) => {
+    const [program] = installed().installation[which];
+    const left = ((await program?.metric('rockmac_certificate_expiry_timestamp_seconds')) ?? 0) - Date.now() / 1_000;
+    expect(left / 86_400).toBeGreaterThan(29);
+    expect(left / 86_400).toBeLessThan(31);
+  },
+);
+
+test('every controller is counted, those of pods and of virtual machines included', async () => {
+  const { installation, plane } = installed();
+  await plane.kubectl(['create', '-f', '-'], { input: aPod('counted', { networks: 'blue' }) });
+  await plane.kubectl(['create', '-f', '-'], { input: aClaim('counted', { pool: 'development' }) });
+  const [operator] = installation.operators;
+  await eventually(
+    async () => {
+      const { text } = await scrape({ port: operator?.metricsPort ?? 0, token: installation.metricsToken });
+      const counted = [...text.matchAll(/^rockmac_reconcile_duration_seconds_count{controller="(\w+)"/gm)];
+      expect(new Set(counted.map(([, name]) => name))).toEqual(new Set(['claim', 'mirror', 'pass', 'pod', 'pool']));
+      expect(text).toContain('rockmac_queue_depth{controller="virtualmachine"}');
+    },
+    { within: 20_000, every: 200 },
+  );
 });
