@@ -129,6 +129,20 @@ describe('the operator killed with SIGKILL', () => {
     await expectNoDoubleAndNoLeak();
   });
 
+  test('after the ledger released the address of a pod and before it heard so: the mirror goes, released once', async () => {
+    const { plane, ledger, ledgerProxy } = installed();
+    await create(aPod('gone', { networks: '[{"name":"blue"}]' }));
+    const address = (await addressesOf(plane, 'gone'))[0]?.mac ?? '';
+    await untilLedger('the binding', async () => (await findByMac(ledger, mac(address)))?.state === 'active');
+    ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.release') });
+    await plane.kubectl(['delete', 'pod', 'gone', '--force', '--grace-period=0']);
+    await untilLedger('the release', async () => (await findByMac(ledger, mac(address)))?.state === 'released');
+    expect(await shownAllocations(plane)).toHaveLength(1);
+    await replaceOperator();
+    await untilNoAllocations(plane);
+    expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'bind', 'release']);
+  });
+
   test('after the mirror of a pod was stored and before the ledger bound it: it is bound once, by the next', async () => {
     const { plane, ledger, installation } = installed();
     await Promise.all(installation.operators.map((operator) => operator.kill()));

@@ -126,6 +126,50 @@ describe('I8: the operator killed with SIGKILL at each step', () => {
     expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'release']);
   });
 
+  test('a claim that expires: ledger and status written, deletion not', async () => {
+    const { plane, ledger } = installed();
+    await plane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(noDeletion('kept')) });
+    await create(aClaim('kept', { pool: 'experiment', expiresAfter: '1h' }));
+    const address = (await untilReason(plane, 'kept', 'Allocated')).status?.mac ?? '';
+    await until('the policy holds', async () => {
+      const tried = plane.kubectl(['delete', 'macallocation', 'kept', '--dry-run=server']);
+      return await tried.then(
+        () => false,
+        () => true,
+      );
+    });
+    await whileLedgerIsAhead(ledger, '61 minutes', async () => {
+      await untilReason(plane, 'kept', 'Expired');
+      await leader().kill();
+      await plane.kubectl(['delete', 'validatingadmissionpolicy,validatingadmissionpolicybinding', 'no-deletion']);
+      await installed().installation.startOperator();
+      await untilNoAllocations(plane);
+    });
+    expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'release']);
+  });
+
+  /** A policy that lets nobody delete one claim. */
+  function noDeletion(name: string) {
+    const rule = {
+      apiGroups: ['mac.rock-os.io'],
+      apiVersions: ['*'],
+      operations: ['DELETE'],
+      resources: ['macallocations'],
+    };
+    const policy = {
+      matchConstraints: { resourceRules: [rule] },
+      matchConditions: [{ name: 'it', expression: `oldObject.metadata.name == '${name}'` }],
+      validations: [{ expression: 'false' }],
+    };
+    const binding = { policyName: 'no-deletion', validationActions: ['Deny'] };
+    const kinds = { ValidatingAdmissionPolicy: policy, ValidatingAdmissionPolicyBinding: binding };
+    const items = Object.entries(kinds).map(([kind, spec]) => ({
+      ...{ apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name: 'no-deletion' } },
+      spec,
+    }));
+    return { apiVersion: 'v1', kind: 'List', items };
+  }
+
   test('a pod: mirror stored, address given up by nobody yet, pod gone meanwhile', async () => {
     const { plane } = installed();
     await create(carrying(numbered(1, 'stepped', '05:71')));
