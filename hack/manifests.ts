@@ -22,9 +22,9 @@ const RBAC = 'rbac.authorization.k8s.io/v1';
 
 /**
  * What Node.js is told for the operator. It reads whole clusters, and most of what it makes is thrown away at once: it shall
- * collect soon, from the start on, rather than take what it could get. Measured by `make bench-operator`.
+ * collect soon rather than take what it could get. Measured by `make bench-operator`.
  */
-export const OPERATOR_NODE_ARGS = ['--optimize-for-size', '--initial-old-space-size=32', '--max-semi-space-size=4'];
+export const OPERATOR_NODE_ARGS = ['--optimize-for-size'];
 
 /** The Secret that the installer makes: key `url` holds the Postgres URL of the ledger. */
 const LEDGER_SECRET = 'rock-mac-ledger';

@@ -19,15 +19,10 @@ export interface LedgerVerdict {
  * cluster that an admin went on without is adopted anew. Answers what to show; the ledger being away is an answer too.
  */
 export async function keepLedgerOpen(context: OperatorContext): Promise<LedgerVerdict> {
-  const { ledger, ledgerMemory, clusterId, actor, logger } = context;
+  const { ledger, clusterId, actor, logger } = context;
   try {
-    const memory = await ledgerMemory.recall();
-    const looking = memory === undefined ? recoverIfNeeded(ledger, actor) : recoverIfBehind(ledger, memory, actor);
-    const state = await looking;
+    const { state, known } = await look(context);
     const { incarnation } = state;
-    const known = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
-    // That there is a memory also tells that first contact was made.
-    if (memory !== undefined || known?.adoptedAt !== undefined) await ledgerMemory.remember(memoryOf(state));
     const isCurrent = known?.adoptedAt !== undefined && known.asserted >= incarnation;
     if (known === undefined || known.retiredAt !== undefined || isCurrent) return judgeLedger(state);
     const addresses = await assertLive('carried after a recovery of the ledger', context);
@@ -41,6 +36,17 @@ export async function keepLedgerOpen(context: OperatorContext): Promise<LedgerVe
     const message = `The ledger cannot be asked (${error.code}): nothing is handed out, what is held stays. Check Postgres and the way to it`;
     return { status: 'Unknown', reason: 'LedgerUnavailable', message };
   }
+}
+
+/** The ledger after its recovery was begun, where one is due, and what it knows of this cluster. */
+async function look({ ledger, ledgerMemory, clusterId, actor }: OperatorContext) {
+  const memory = await ledgerMemory.recall();
+  const looking = memory === undefined ? recoverIfNeeded(ledger, actor) : recoverIfBehind(ledger, memory, actor);
+  const state = await looking;
+  const known = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
+  // That there is a memory also tells that first contact was made.
+  if (memory !== undefined || known?.adoptedAt !== undefined) await ledgerMemory.remember(memoryOf(state));
+  return { state, known };
 }
 
 function judgeLedger({ closed }: LedgerState): LedgerVerdict {
