@@ -271,6 +271,15 @@ describe('a list', () => {
     expect(seen).toEqual(['ADDED later', 'DELETED later']);
   });
 
+  test('has what the caller knows in its place, and makes the rest', async () => {
+    const selection = { fieldSelector: 'metadata.name=kube-system' };
+    const [mine] = (await client.list(namespaces, selection)).items;
+    expect((await client.list(namespaces, { ...selection, known: () => mine })).items[0]).toBe(mine);
+    const { items } = await client.list(namespaces, { ...selection, known: () => undefined });
+    expect(items[0]).toEqual(mine);
+    expect(items[0]).not.toBe(mine);
+  });
+
   test('takes field selectors', async () => {
     const { items } = await client.list(namespaces, { fieldSelector: 'metadata.name=kube-system' });
     expect(items.map(({ metadata }) => metadata.name)).toEqual(['kube-system']);
