@@ -1,13 +1,15 @@
 import { parseDuration } from '../api/duration.ts';
 import { adopt, type AdoptItem } from '../ledger/adopt.ts';
+import { takeConsumer } from '../ledger/consumer.ts';
+import { findByMacs } from '../ledger/find-by-macs.ts';
 import { claimKey } from '../ledger/holder-key.ts';
 import { parseMac } from '../mac/mac-address.ts';
-import { liveAddresses } from './carrier-controller.ts';
+import { consumerItem, liveAddresses } from './carrier-controller.ts';
 import type { OperatorContext } from './context.ts';
 import { inGroups } from './in-groups.ts';
 import { listLiveObjects } from './live-objects.ts';
 import { isMirror } from './mirror.ts';
-import { liveKey } from './relation.ts';
+import { liveKey, relationOf, type LiveAddress } from './relation.ts';
 import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
 
 /** Rows of one call. */
@@ -17,25 +19,25 @@ const AT_ONCE = 500;
  * Writes into the ledger what every live object and every claim of this cluster holds: before the cluster may allocate for
  * the first time, and after the ledger may have forgotten something. Works while the ledger hands out nothing.
  *
- * What another owner holds already is left to it: it is a claim's consumer, an address that is being bound, or a duplicate
- * that is older than the installation, which the pass reports.
+ * What another owner holds already is left to it: it is an address that is being bound, or a duplicate that is older than
+ * the installation, which the pass reports. Where it is a claim of which this is the consumer, that is written down too:
+ * else the claim looks unused, and could be released or be given to a second.
  */
 export async function assertLive(reason: string, context: OperatorContext): Promise<number> {
   const { ledger, client, actor, logger } = context;
   const claims = (await client.list(macAllocations, { keep: (each) => !isMirror(each) })).items;
   const objects = await listLiveObjects(context);
+  const carried = objects.flatMap(({ carrier, kind }) => liveAddresses(carrier, kind, context));
   // Claims first: what a pod carries of a claim must not become the pod's own.
   const items = [
     ...claims.flatMap((claim) => claimItem(claim, reason, context)),
-    ...objects.flatMap(({ carrier, kind }) =>
-      liveAddresses(carrier, kind, context).map((address): AdoptItem => ({
-        mac: address.mac,
-        key: liveKey(address),
-        owner: address.owner,
-        requester: actor,
-        reason,
-      })),
-    ),
+    ...carried.map((address): AdoptItem => ({
+      mac: address.mac,
+      key: liveKey(address),
+      owner: address.owner,
+      requester: actor,
+      reason,
+    })),
   ];
   for (const group of inGroups(items, AT_ONCE)) {
     for (const [index, { outcome }] of (await adopt(ledger, group, actor)).entries()) {
@@ -44,7 +46,20 @@ export async function assertLive(reason: string, context: OperatorContext): Prom
         logger.info({ ...owner, mac, outcome }, 'address in use is not free');
     }
   }
+  for (let start = 0; start < carried.length; start += AT_ONCE) {
+    await assertConsumers(carried.slice(start, start + AT_ONCE), context);
+  }
   return items.length;
+}
+
+async function assertConsumers(carried: readonly LiveAddress[], { ledger, actor }: OperatorContext): Promise<void> {
+  const macs = carried.map(({ mac }) => mac);
+  const rows = new Map((await findByMacs(ledger, macs)).map((row) => [row.mac, row]));
+  const items = carried.flatMap((address) => {
+    const row = rows.get(address.mac);
+    return row !== undefined && relationOf(address, row) === 'claimed' ? [consumerItem(address, row)] : [];
+  });
+  if (items.length > 0) await takeConsumer(ledger, items, { actor });
 }
 
 /** What a claim shows in its status, as the ledger takes it; nothing while it has no address. */

@@ -4,7 +4,7 @@ import type { Result } from '../kube/controller.ts';
 import { adopt } from '../ledger/adopt.ts';
 import type { AddressRow } from '../ledger/address-row.ts';
 import { bind } from '../ledger/bind.ts';
-import { takeConsumer } from '../ledger/consumer.ts';
+import { takeConsumer, type ConsumerItem } from '../ledger/consumer.ts';
 import { findByMac } from '../ledger/find.ts';
 import type { Owner } from '../ledger/owner.ts';
 import type { Carrier, CarrierKind } from './carrier.ts';
@@ -158,17 +158,20 @@ async function consume(
   context: OperatorContext,
 ): Promise<'kept' | 'contested'> {
   const { ledger, actor, logger } = context;
-  const key = liveKey(carried);
-  const { kind, name, uid, nic } = carried.owner;
-  if (row.consumer?.key !== key || row.consumer.expiresAt !== undefined) {
+  if (row.consumer?.key !== liveKey(carried) || row.consumer.expiresAt !== undefined) {
     if (!(await isStillThere(carried, context))) return 'kept';
-    const item = { claimKey: row.key, expected: row.consumer?.key, key, kind, name, uid, nic };
-    const [taken] = await takeConsumer(ledger, [item], { actor });
+    const [taken] = await takeConsumer(ledger, [consumerItem(carried, row)], { actor });
     if (taken?.outcome !== 'taken') return 'contested';
     logger.info({ ...describe(carried), claim: row.owner?.name }, 'claim is used');
   }
   if (row.owner !== undefined) world.claimChanged(row.owner);
   return 'kept';
+}
+
+/** What makes a live object the consumer of the claim that holds its address. */
+export function consumerItem(address: LiveAddress, row: AddressRow): ConsumerItem {
+  const { kind, name, uid, nic } = address.owner;
+  return { claimKey: row.key, expected: row.consumer?.key, key: liveKey(address), kind, name, uid, nic };
 }
 
 /** `undefined` where none can be made: a terminating namespace takes no new objects, and the ledger binds without it. */

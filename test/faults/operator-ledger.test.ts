@@ -75,6 +75,29 @@ describe('a ledger', () => {
     await untilNoAllocations(plane);
   });
 
+  test('that failed over is told again who uses a claim, before anybody else can', async () => {
+    const { plane, ledger } = installed();
+    await create(aClaim('used', { pool: 'development' }));
+    const address = mac((await untilReason(plane, 'used', 'Allocated')).status?.mac ?? '');
+    await carry('user', address);
+    const untilUsed = () =>
+      eventually(
+        async () => {
+          expect((await findByMac(ledger, address))?.consumer).toMatchObject({ name: 'user', expiresAt: undefined });
+          expect((await ledgerState(ledger)).mode).toBe('open');
+        },
+        { within: 30_000, every: 100 },
+      );
+    await untilUsed();
+    await sql(`begin; update rock_mac.ledger_state set timeline = 'FFFFFFFF';
+      update rock_mac.addresses set consumer_key = null, consumer_kind = null, consumer_name = null, consumer_uid = null, consumer_nic = null
+      where consumer_name = 'user'; commit`);
+    await untilUsed();
+    await plane.kubectl(['delete', 'pod', 'user', '--grace-period=0', '--force']);
+    await plane.kubectl(['delete', 'macallocation', 'used']);
+    await untilNoAllocations(plane);
+  });
+
   test('that was put back to an older copy in the same server is found out, and hands nothing out twice', async () => {
     const { plane, ledger, ledgerProxy, ground } = installed();
     await create(aClaim('old', { pool: 'experiment' }));
