@@ -42,6 +42,7 @@ test('an upgrade while the ledger is away changes nothing, and goes through when
   expect(release.readyImages()).toEqual(working);
   await postgres.start();
   await release.apply({ logLevel: 'debug' });
+  await release.untilReady(working);
   expect(await release.makePod('after-outage')).toMatch(/^a4:58:0f:05:/);
 });
 
@@ -57,7 +58,7 @@ test('an image that cannot be pulled stops an upgrade, and an uninstallation bef
 
 test('a rollback to a revision that ran is the way out of it', async () => {
   await release.rollback(1);
-  expect(release.readyImages()).toEqual(working);
+  await release.untilReady(working);
   expect(await release.makePod('rolled-back')).toMatch(/^a4:58:0f:05:/);
 });
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import path from 'node:path';
 import { eventually } from '../ground/eventually.ts';
 import { helmFor } from '../ground/helm-cli.ts';
@@ -19,6 +20,8 @@ export interface ChartRelease {
   makePod(name: string): Promise<string>;
   /** The images of the pods that are ready. */
   readyImages(): string[];
+  /** Waits until just these are the images of the pods that are ready: Helm does not wait for those that are replaced. */
+  untilReady(images: readonly string[]): Promise<void>;
 }
 
 export const patience = { within: 60_000, every: 150 };
@@ -27,6 +30,10 @@ export async function chartRelease({ ground, kubelet }: ChartGround, namespace: 
   const { controlPlane } = ground;
   const helm = helmFor(await resolveHelm(4, logToStderr), controlPlane.kubeconfig);
   const release = (timeout: string) => ['--namespace', namespace, '--wait', '--timeout', timeout];
+  const readyImages = () => {
+    const ready = kubelet.pods.filter((pod) => pod.ready);
+    return ready.map(({ pod }) => pod.spec.containers[0]?.image ?? 'none').sort();
+  };
   return {
     apply: (values, timeout = '120s') => {
       const json = JSON.stringify(nested({ 'webhook.drainSeconds': 1, ...values }));
@@ -44,10 +51,11 @@ export async function chartRelease({ ground, kubelet }: ChartGround, namespace: 
       const [address] = await addressesOf(controlPlane, name);
       return address?.mac ?? 'none';
     },
-    readyImages: () => {
-      const ready = kubelet.pods.filter((pod) => pod.ready);
-      return ready.map(({ pod }) => pod.spec.containers[0]?.image ?? 'none').sort();
-    },
+    readyImages,
+    untilReady: (images) =>
+      eventually(() => {
+        assert.deepEqual(readyImages(), images);
+      }, patience),
   };
 }
 
