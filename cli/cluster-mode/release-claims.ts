@@ -3,7 +3,7 @@ import { findCondition } from '../../kube/conditions.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { macAllocations, type MacAllocation } from '../../kube/mac-resources.ts';
 import type { Address, Released } from '../backend.ts';
-import { Done, UserError } from '../errors.ts';
+import { UserError } from '../errors.ts';
 import { watchInterruption } from './interruption.ts';
 import { poll } from './poll.ts';
 import type { Scope } from './scope.ts';
@@ -22,9 +22,10 @@ export async function releaseClaims(
   });
   const kept = judged.flatMap(({ address, why }) => (address && why ? [{ address, why }] : []));
   const going = judged.filter(({ why }) => why === undefined);
+  const released = going.flatMap(({ address }) => address ?? []);
   if (scope.dryRun) {
-    const names = going.map(({ claim }) => `${claim.metadata.namespace ?? ''}/${claim.metadata.name}`);
-    throw new Done(names.length === 0 ? 'Nothing would be released.' : `Would delete ${names.join(', ')} (dry run).`);
+    for (const { claim } of going) await deleteClaim(claim, { dryRun: true }, scope);
+    return { released, kept };
   }
   const interruption = watchInterruption(process);
   const outcomes = await Promise.all(
@@ -35,7 +36,7 @@ export async function releaseClaims(
   });
   const late = outcomes.find((outcome) => outcome !== undefined);
   if (late !== undefined) throw late;
-  return { released: going.flatMap(({ address }) => address ?? []), kept };
+  return { released, kept };
 }
 
 /** Why a MacAllocation must not be deleted by hand, or `undefined`. */
@@ -64,16 +65,21 @@ export function whyNot(
 
 /** Answers what went wrong, or `undefined`. Ctrl-C ends the wait; what is being deleted stays so. */
 async function releaseClaim(
-  { metadata: { namespace, name, uid }, spec }: MacAllocation,
+  claim: MacAllocation,
   { force, signal }: { readonly force: boolean; readonly signal: AbortSignal },
-  { client, waitMs, progress }: Scope,
+  scope: Scope,
 ): Promise<UserError | undefined> {
+  const { client, waitMs, progress } = scope;
+  const {
+    metadata: { namespace, name, uid },
+    spec,
+  } = claim;
   const key = { namespace, name };
   if (spec.reserved === true && force) {
     const body = { metadata: { uid, annotations: { [ANNOTATIONS.forceRelease]: 'true' } } };
     await client.patch(macAllocations, key, { type: 'merge', body }, { repeatable: true });
   }
-  await deleteOnce();
+  await deleteClaim(claim, {}, scope);
   let waitsFor = 'the operator has not seen it yet';
   const polled = await poll(
     async () => {
@@ -97,12 +103,17 @@ async function releaseClaim(
     'It will be when the operator can reach the ledger; see `kubectl get pods -A -l app.kubernetes.io/part-of=rock-mac`.',
     'unavailable',
   );
+}
 
-  async function deleteOnce(): Promise<void> {
-    try {
-      await client.delete(macAllocations, key, { uid, repeatable: true });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
+/** One that is gone already is as it was to be. */
+async function deleteClaim(
+  { metadata: { namespace, name, uid } }: MacAllocation,
+  options: { readonly dryRun?: boolean },
+  { client }: Scope,
+): Promise<void> {
+  try {
+    await client.delete(macAllocations, { namespace, name }, { ...options, uid, repeatable: true });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
   }
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Address } from '../backend.ts';
 import { isVerbose, withBackend, type Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
+import { addDryRun } from './dry-run.ts';
 import { addExamples } from './examples.ts';
 import { durationSeconds, metadataObject } from './values.ts';
 
@@ -45,6 +46,7 @@ export function addAllocate(program: Command, cli: Cli): void {
         names: () => [address.mac],
       });
     });
+  addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(
     command,

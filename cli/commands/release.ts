@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { withBackend, type Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { parseTarget } from '../target.ts';
+import { addDryRun, isDryRun } from './dry-run.ts';
 import { addExamples } from './examples.ts';
 
 /** `release`: an address, or all of a device, goes back to its pool. */
@@ -21,7 +22,7 @@ export function addRelease(program: Command, cli: Cli): void {
       const target = parseTarget(text);
       const { released, kept } = await withBackend(command, cli, (backend) => backend.release(target, { force }));
       const nothing = `No active allocations found for: ${text}`;
-      const done = `Released ${String(released.length)} MAC address(es)`;
+      const done = `${isDryRun(command) ? 'Would release' : 'Released'} ${String(released.length)} MAC address(es)`;
       if (released.length > 0 || kept.length === 0) {
         await printReport(cli.terminal, command, {
           lines: () => [released.length > 0 ? done : nothing],
@@ -33,6 +34,7 @@ export function addRelease(program: Command, cli: Cli): void {
       for (const { why } of others) cli.terminal.tell(`Error: ${why.message}`);
       if (first !== undefined) throw first.why;
     });
+  addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(
     command,

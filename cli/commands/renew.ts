@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { formatMinutes } from '../output/time.ts';
 import { parseTarget } from '../target.ts';
+import { addDryRun } from './dry-run.ts';
 import { addExamples } from './examples.ts';
 import { durationSeconds } from './values.ts';
 
@@ -43,6 +44,7 @@ export function addRenew(program: Command, cli: Cli): void {
         names: () => renewed.map(({ mac }) => mac),
       });
     });
+  addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   const another = cli.mode.kind === 'cluster' ? [] : [`${name} renew a4:58:0f:01:00:00 --for 48h`];
   addExamples(command, `${name} renew my-vm`, ...another);

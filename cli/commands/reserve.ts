@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { withBackend, type Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { requireMac } from '../target.ts';
+import { addDryRun } from './dry-run.ts';
 import { addExamples } from './examples.ts';
 import { metadataObject } from './values.ts';
 
@@ -43,6 +44,7 @@ export function addReserve(program: Command, cli: Cli): void {
         names: () => [address.mac],
       });
     });
+  addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(
     command,

@@ -4,8 +4,10 @@ import type { LedgerPool } from '../../ledger/connect.ts';
 import { findByDevice, findByMac } from '../../ledger/find.ts';
 import { poolStats } from '../../ledger/pool-stats.ts';
 import { listPools } from '../../ledger/pools.ts';
+import type { Queryable } from '../../ledger/statement.ts';
 import { suggestTargets } from '../../ledger/suggest.ts';
-import type { Backend } from '../backend.ts';
+import type { Address, Backend } from '../backend.ts';
+import { Done } from '../errors.ts';
 import { followAddresses } from '../follow-addresses.ts';
 import type { Target } from '../target.ts';
 import { toAddress } from './address.ts';
@@ -15,16 +17,32 @@ import { releaseRows } from './release.ts';
 import { renewRows } from './renew.ts';
 import { reserveAddress } from './reserve.ts';
 import { takeAddress } from './take-address.ts';
+import { takenBack } from './taken-back.ts';
 
-/** The commands on a ledger: the same functions that operator and webhook call. */
-export function createLedgerBackend(ledger: LedgerPool): Backend {
+/**
+ * The commands on a ledger: the same functions that operator and webhook call. A dry run does what it is asked for and takes
+ * it back, so that it ends as the command itself would in this moment.
+ */
+export function createLedgerBackend(ledger: LedgerPool, { dryRun }: { readonly dryRun: boolean }): Backend {
   const user = currentUser();
+  const change = <R>(use: (db: Queryable) => Promise<R>) => (dryRun ? takenBack(ledger).transaction(use) : use(ledger));
   const backend: Backend = {
-    allocate: ({ requestKey, expiresAfterSeconds, ...request }) =>
-      takeAddress(ledger, { ...request, state: 'active', requestKey, ttlSeconds: expiresAfterSeconds }, user),
-    reserve: (request) => reserveAddress(ledger, request, user),
-    release: async (target, { force }) => releaseRows(ledger, await heldRows(ledger, target), { force, actor: user }),
-    renew: async (target, { seconds }) => renewRows(ledger, await heldRows(ledger, target), seconds),
+    allocate: async ({ requestKey, expiresAfterSeconds: ttlSeconds, ...request }) => {
+      const taken = await change((db) =>
+        takeAddress(db, { ...request, state: 'active', requestKey, ttlSeconds }, user),
+      );
+      return dryRun ? onlyTried('allocate', [taken]) : taken;
+    },
+    reserve: async (request) => {
+      const taken = await change((db) => reserveAddress(db, request, user));
+      return dryRun ? onlyTried('reserve', [taken]) : taken;
+    },
+    release: (target, { force }) =>
+      change(async (db) => releaseRows(db, await heldRows(db, target), { force, actor: user })),
+    renew: async (target, { seconds }) => {
+      const renewed = await change(async (db) => renewRows(db, await heldRows(db, target), seconds));
+      return dryRun && renewed.length > 0 ? onlyTried('renew', renewed) : renewed;
+    },
     find: async (target) => (await findRows(ledger, target)).map(toAddress),
     list: (query) => listPage(ledger, query),
     watch: (query, see) => followAddresses(backend, query, see),
@@ -43,12 +61,17 @@ export function createLedgerBackend(ledger: LedgerPool): Backend {
   return backend;
 }
 
+/** Somebody else may come first, so what a dry run found is no answer for a script: it goes to people. */
+function onlyTried(verb: string, addresses: readonly Address[]): never {
+  throw new Done(`Would ${verb} ${addresses.map(({ mac, pool }) => `${mac} of pool ${pool}`).join(', ')} (dry run).`);
+}
+
 function auditOf(target: Target | undefined) {
   return target?.kind === 'device' ? { deviceId: target.text } : { mac: target?.mac };
 }
 
 /** An address, held or not; or what a device holds. */
-async function findRows(ledger: LedgerPool, target: Target): Promise<AddressRow[]> {
+async function findRows(ledger: Queryable, target: Target): Promise<AddressRow[]> {
   const { mac } = target;
   const rows = target.kind === 'device' ? await findByDevice(ledger, target.text) : [];
   if (rows.length > 0 || mac === undefined) return rows;
@@ -56,6 +79,6 @@ async function findRows(ledger: LedgerPool, target: Target): Promise<AddressRow[
   return row === undefined ? [] : [row];
 }
 
-async function heldRows(ledger: LedgerPool, target: Target): Promise<AddressRow[]> {
+async function heldRows(ledger: Queryable, target: Target): Promise<AddressRow[]> {
   return (await findRows(ledger, target)).filter(({ state }) => state !== 'released');
 }

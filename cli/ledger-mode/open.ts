@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Backend } from '../backend.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
@@ -28,8 +29,11 @@ export async function withLedger<T>(
   }
 }
 
+const flags = z.object({ dryRun: z.boolean().default(false) });
+
 export async function openBackend(options: GlobalOptions): Promise<Backend> {
-  return createLedgerBackend(await openPlace(await findLedger(options, process.env)));
+  const { dryRun } = flags.parse(options);
+  return createLedgerBackend(await openPlace(await findLedger(options, process.env)), { dryRun });
 }
 
 /** Opens a ledger, starts it where it is ours to start, and refuses a schema that this program does not speak. */

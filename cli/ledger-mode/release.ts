@@ -1,14 +1,14 @@
 import type { AddressRow } from '../../ledger/address-row.ts';
 import { listClusters } from '../../ledger/clusters.ts';
-import type { LedgerPool } from '../../ledger/connect.ts';
 import { release } from '../../ledger/release.ts';
+import type { Queryable } from '../../ledger/statement.ts';
 import type { Released } from '../backend.ts';
 import { UserError } from '../errors.ts';
 import { toAddress } from './address.ts';
 
 /** Releases what somebody named by hand. What an object of a living cluster holds is never among it, `force` or not. */
 export async function releaseRows(
-  ledger: LedgerPool,
+  ledger: Queryable,
   rows: readonly AddressRow[],
   { force, actor }: { readonly force: boolean; readonly actor: string },
 ): Promise<Released> {
@@ -28,7 +28,7 @@ export async function releaseRows(
   return { released, kept: [...kept, ...others] };
 }
 
-async function retiredClusters(ledger: LedgerPool, rows: readonly AddressRow[]): Promise<ReadonlySet<string>> {
+async function retiredClusters(ledger: Queryable, rows: readonly AddressRow[]): Promise<ReadonlySet<string>> {
   if (rows.every(({ owner }) => owner === undefined)) return new Set();
   const clusters = await listClusters(ledger);
   return new Set(clusters.filter(({ retiredAt }) => retiredAt !== undefined).map(({ clusterId }) => clusterId));

@@ -1,6 +1,6 @@
 import type { AddressRow } from '../../ledger/address-row.ts';
-import type { LedgerPool } from '../../ledger/connect.ts';
 import { renew } from '../../ledger/renew.ts';
+import type { Queryable } from '../../ledger/statement.ts';
 import type { Address } from '../backend.ts';
 import { UserError } from '../errors.ts';
 import { toAddress } from './address.ts';
@@ -10,7 +10,7 @@ import { toAddress } from './address.ts';
  * cluster holds is for that cluster to renew.
  */
 export async function renewRows(
-  ledger: LedgerPool,
+  ledger: Queryable,
   rows: readonly AddressRow[],
   seconds: number | undefined,
 ): Promise<Address[]> {

@@ -1,7 +1,5 @@
 import { access } from 'node:fs/promises';
-import type { LedgerPool } from '../../ledger/connect.ts';
 import { restoreFromFile } from '../../ledger/restore.ts';
-import type { Queryable } from '../../ledger/statement.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { formatMinutes } from '../output/time.ts';
@@ -10,6 +8,7 @@ import { countsText } from './backup.ts';
 import { currentUser } from './current-user.ts';
 import { LONG_STATEMENT_MS, withLedger } from './open.ts';
 import { rowsProgress, saveBackup } from './save-backup.ts';
+import { takenBack } from './taken-back.ts';
 
 /** Restores a backup and answers with the lines that say so. A dry run does all of it and takes it back. */
 export async function restoreLedger(
@@ -37,26 +36,4 @@ export async function restoreLedger(
     },
     { statementTimeoutMs: LONG_STATEMENT_MS },
   );
-}
-
-/** The same ledger, whose transactions do everything and keep nothing. */
-function takenBack(ledger: LedgerPool): LedgerPool {
-  return {
-    ...ledger,
-    transaction: async <R>(use: (db: Queryable) => Promise<R>) => {
-      const undo = new Error('taken back');
-      const results: { readonly value: R }[] = [];
-      await ledger
-        .transaction(async (db) => {
-          results.push({ value: await use(db) });
-          throw undo;
-        })
-        .catch((error: unknown) => {
-          if (error !== undo) throw error;
-        });
-      const [result] = results;
-      if (result === undefined) throw new Error('the transaction gave no result');
-      return result.value;
-    },
-  };
 }

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { createAllocator } from '../../ledger/allocator.ts';
-import type { LedgerPool } from '../../ledger/connect.ts';
 import { findByMac } from '../../ledger/find.ts';
 import { deviceKey } from '../../ledger/holder-key.ts';
 import type { Device } from '../../ledger/owner.ts';
 import { listPools } from '../../ledger/pools.ts';
 import { ledgerState } from '../../ledger/state.ts';
+import type { Queryable } from '../../ledger/statement.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Address } from '../backend.ts';
 import { UserError } from '../errors.ts';
@@ -25,7 +25,7 @@ export interface TakeRequest {
 const DEADLINE_MS = 10_000;
 
 /** Takes an address for a device, or throws the UserError that says why not. */
-export async function takeAddress(ledger: LedgerPool, request: TakeRequest, user: string): Promise<Address> {
+export async function takeAddress(ledger: Queryable, request: TakeRequest, user: string): Promise<Address> {
   const { pool, state, mac: requested, device, metadata, ttlSeconds, requestKey } = request;
   const allocator = createAllocator({ db: ledger, leaseSeconds: 120 });
   const answer = await allocator.allocate(

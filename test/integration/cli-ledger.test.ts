@@ -44,6 +44,46 @@ function start(...args: readonly string[]) {
   return { stdout: () => text.split('\n').slice(0, -1), kill: () => child.kill() };
 }
 
+describe('a dry run', () => {
+  const isThere = async (mac: string) => (await names('list', '-s', 'all', '-p', 'kubernetes')).includes(mac);
+
+  test('names the address that would be taken, on stderr alone, and takes none', async () => {
+    for (const line of [['allocate'], ['reserve', '-d', 'x'], ['allocate', '--request-key', 'tried']]) {
+      const { code, stdout, stderr } = await shell.rockMac(...line, '-p', 'kubernetes', '--dry-run');
+      expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+      expect(stderr).toBe(`Would ${line[0] ?? ''} a4:58:0f:05:00:00 of pool kubernetes (dry run).\n`);
+    }
+    expect(await isThere('a4:58:0f:05:00:00')).toBe(false);
+    expect(await out('audit', '-p', 'kubernetes', '-o', 'name')).toBe('');
+  });
+
+  test('is refused as the command itself would be', async () => {
+    expect(await shell.rockMac('allocate', '-p', 'kubernets', '--dry-run')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Did you mean kubernetes?') as string,
+    });
+  });
+
+  test('says how many would be released, and which would be kept', async () => {
+    const mac = (await out('allocate', '-p', 'kubernetes', '-d', 'tried', '-o', 'name')).trim();
+    await out('reserve', '-p', 'kubernetes', '-d', 'tried');
+    const { code, stdout, stderr } = await shell.rockMac('release', 'tried', '--dry-run');
+    expect({ code, stdout }).toEqual({ code: 4, stdout: 'Would release 1 MAC address(es)\n' });
+    expect(stderr).toMatch(/is reserved, so it was not released/);
+    expect(await out('release', 'tried', '--dry-run', '--force')).toBe('Would release 2 MAC address(es)\n');
+    expect((await names('list', '-d', 'tried', '-s', 'all')).length).toBe(2);
+    expect(await isThere(mac)).toBe(true);
+    const renewed = await shell.rockMac('renew', mac, '--dry-run');
+    expect(renewed).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: `Would renew ${mac} of pool kubernetes (dry run).\n`,
+    });
+    expect((await shell.rockMac('renew', 'nobody', '--dry-run')).code).toBe(3);
+    await out('release', 'tried', '--force');
+  });
+});
+
 describe('list', () => {
   beforeAll(async () => {
     for (const device of ['vm-b', 'vm-a', 'vm-c']) await out('allocate', '-p', 'vultr', '-d', device);

@@ -148,6 +148,13 @@ describe('a claim of the plugin', () => {
     await untilNoAllocations(installed().plane);
   });
 
+  test('is not given back by a dry run, which says how many would be', async () => {
+    const address = (await out(dev, 'allocate', '-d', 'stays', '-o', 'name')).trim();
+    expect(await out(dev, 'release', 'stays', '--dry-run')).toBe('Would release 1 MAC address(es)\n');
+    expect((await findByMac(installed().ledger, mac(address)))?.state).toBe('active');
+    expect(await out(dev, 'release', 'stays')).toBe('Released 1 MAC address(es)\n');
+  });
+
   test("does not release a pod's address, and says whose it is", async () => {
     const { plane } = installed();
     await plane.kubectl(['apply', '-f', '-'], { input: aPod('box') });
@@ -182,6 +189,8 @@ describe('what is shown', () => {
     expect(shown).toMatch(/^MAC Address: {2}a4.*\nPool: {9}development\nStatus: {7}active\nDevice ID: {4}shown\n/);
     expect(shown).toMatch(/History, newest first:\n.*allocate/);
     expect(await out(ada, 'audit', address)).toMatch(/allocate +a4:58:0f:01:\S+ dev /);
+    // A claim has no NIC.
+    expect(await out(ada, 'audit', address)).toMatch(/ MacAllocation\/default\/shown-\w+\n/);
     expect(await out(ada, 'audit', '--actor', 'nobody', '-o', 'name')).toBe('');
     expect(await out(ada, 'list', '-o', 'name', '--status', 'all', '--sort-by', 'mac')).toContain(`${address}\n`);
     expect(await out(ada, 'list', '-n', 'kube-system')).toBe('No allocations found\n');
