@@ -1,10 +1,13 @@
 import type { PoolClient } from 'pg';
+import { z } from 'zod';
 import type { LedgerPool } from '../../ledger/connect.ts';
-import { sqlState, toLedgerError } from '../../ledger/errors.ts';
+import { isLedgerError, sqlState, toLedgerError } from '../../ledger/errors.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
-import { readerUrl } from './embedded/reader.ts';
-import { findLedger } from './find-ledger.ts';
+import { writeAccess } from './embedded/access.ts';
+import type { EmbeddedFolder } from './embedded/folder.ts';
+import { ensureReader, readerUrl } from './embedded/reader.ts';
+import { findLedger, type LedgerPlace } from './find-ledger.ts';
 import { openPlace } from './open.ts';
 
 export interface SqlAnswer {
@@ -14,11 +17,34 @@ export interface SqlAnswer {
 
 /** One question to the ledger, in its own language. What is no question is refused, and what would change something too. */
 export async function askSql(options: GlobalOptions, statement: string): Promise<SqlAnswer> {
-  const place = await findLedger(options, process.env);
-  const { embedded } = place;
-  const ledger = await openPlace(embedded === undefined ? place : { ...place, url: readerUrl(embedded.folder) });
+  const ledger = await openForReading(await findLedger(options, process.env));
   try {
     return await ask(ledger, statement);
+  } finally {
+    await ledger.close();
+  }
+}
+
+async function openForReading(place: LedgerPlace): Promise<LedgerPool> {
+  const { embedded } = place;
+  if (embedded === undefined) return openPlace(place);
+  const asReader = { ...place, url: readerUrl(embedded.folder) };
+  try {
+    return await openPlace(asReader);
+  } catch (error) {
+    if (!isLedgerError(error) || error.code !== 'LEDGER_AUTH_FAILED') throw error;
+    await admitReader(place, embedded.folder);
+    return openPlace(asReader);
+  }
+}
+
+/** A ledger that an earlier version made does not know the account yet. */
+async function admitReader(place: LedgerPlace, { data }: EmbeddedFolder): Promise<void> {
+  const ledger = await openPlace(place);
+  try {
+    await writeAccess(data);
+    await ensureReader(ledger);
+    await ledger.query({ text: 'select pg_reload_conf()', values: [], row: z.unknown() });
   } finally {
     await ledger.close();
   }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../ground/eventually.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
@@ -76,6 +77,23 @@ test('it listens on a local socket only, that nobody else may use', async () => 
   expect(JSON.parse(settings.stdout)).toEqual([{ listens: '', may: '0700' }]);
   const { stdout } = await shell.bash(`stat -c %a ${data} ${path.dirname(data)}/run`);
   expect(stdout).toBe('700\n700\n');
+});
+
+test('sql lets its account into a ledger that an earlier version made without it', async () => {
+  await allocate();
+  const run = path.join(path.dirname(data), 'run');
+  const owner = new Client({ host: run, user: 'rock_mac', database: 'postgres' });
+  await owner.connect();
+  for (const file of ['pg_hba.conf', 'pg_ident.conf']) {
+    const text = await readFile(path.join(data, file), 'utf8');
+    await writeFile(path.join(data, file), text.replace(',rock_mac_reader', '').replace(/^.* rock_mac_reader$/m, ''));
+  }
+  await owner.query('drop role rock_mac_reader');
+  await owner.query('select pg_reload_conf()');
+  await owner.end();
+  const { code, stdout, stderr } = await shell.rockMac('sql', 'select session_user as who', '-o', 'json');
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toEqual([{ who: 'rock_mac_reader' }]);
 });
 
 test('making it again changes nothing', async () => {

@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { homedir, userInfo } from 'node:os';
+import { appendFile, mkdir, readFile, realpath, rename, rm, symlink } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { UserError } from '../../errors.ts';
+import { writeAccess } from './access.ts';
 import { DATABASE_USER, embeddedFolder, embeddedLink, SOCKET_PORT, type EmbeddedFolder } from './folder.ts';
 import { ensurePrograms } from './programs.ts';
-import { READER } from './reader.ts';
 import { SERVER_ENVIRONMENT } from './server.ts';
 import { giveTo, openToOthers, serverUser, type ServerUser } from './server-user.ts';
 
@@ -69,7 +69,7 @@ async function initdb(program: string, data: string, user: ServerUser): Promise<
   }
 }
 
-/** No network, one person: whoever runs `rock-mac` here, as the kernel says who is at the other end of the socket. */
+/** No network, and little memory. */
 async function configure(data: string, run: string): Promise<void> {
   const settings = {
     listen_addresses: '',
@@ -84,8 +84,5 @@ async function configure(data: string, run: string): Promise<void> {
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'\n`);
   await appendFile(path.join(data, 'postgresql.conf'), `\n# rock-mac\n${lines.join('')}`);
-  const accounts = [DATABASE_USER, READER];
-  await writeFile(path.join(data, 'pg_hba.conf'), `local all ${accounts.join(',')} peer map=owner\n`);
-  const mapped = accounts.map((account) => `owner "${userInfo().username}" ${account}\n`);
-  await writeFile(path.join(data, 'pg_ident.conf'), mapped.join(''));
+  await writeAccess(data);
 }
