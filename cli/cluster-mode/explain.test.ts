@@ -29,6 +29,30 @@ test.each([
     /^User "dev" may not use MacPool "docker"\./,
   ],
   [
+    'a quota that is used up',
+    new KubeError({
+      status: 403,
+      message: 'macallocations "x" is forbidden: exceeded quota: few, used: 1, limited: 1',
+    }),
+    'forbidden',
+    /limited: 1\. Release what is not needed .*kubectl describe quota -n fleet/,
+  ],
+  [
+    'a namespace that is going away',
+    new KubeError({
+      status: 403,
+      message: '"x" is forbidden: unable to create new content because it is being terminated',
+    }),
+    'forbidden',
+    /being terminated\. Name another namespace by -n\.$/,
+  ],
+  [
+    "somebody else's rule",
+    new KubeError({ status: 403, message: 'admission webhook "policy.example.org" denied the request: no' }),
+    'forbidden',
+    /denied the request: no\. A rule of this cluster forbids it/,
+  ],
+  [
     'CRDs that are missing',
     new KubeError({ status: 404, message: 'the server could not find the requested resource' }),
     'unavailable',

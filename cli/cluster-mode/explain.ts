@@ -61,10 +61,22 @@ function explainForbidden(error: KubeError, namespace: string): UserError {
   if (error.message.includes('may not use MacPool')) {
     return new UserError(sentence(error.message.replace(/^.*?denied request: /s, '')), '', 'forbidden');
   }
-  return new UserError(
-    sentence(error.message),
-    `Ask for the role \`edit\` in namespace ${namespace}, or name another by -n (\`kubectl auth can-i --list -n ${namespace}\`).`,
-    'forbidden',
+  return new UserError(sentence(error.message), forbiddenNextStep(error, namespace), 'forbidden');
+}
+
+/** Rights are only one of the reasons for which the API server says "forbidden". */
+function forbiddenNextStep({ message }: KubeError, namespace: string): string {
+  if (message.includes('exceeded quota')) {
+    return (
+      `Release what is not needed (\`kubectl rock-mac list -n ${namespace}\`), or ask for a larger quota ` +
+      `(\`kubectl describe quota -n ${namespace}\`).`
+    );
+  }
+  if (message.includes('being terminated')) return 'Name another namespace by -n.';
+  if (!/ cannot \w+ resource /.test(message)) return 'A rule of this cluster forbids it: ask whoever runs the cluster.';
+  return (
+    `Ask for the role \`edit\` in namespace ${namespace}, or name another by -n ` +
+    `(\`kubectl auth can-i --list -n ${namespace}\`).`
   );
 }
 
