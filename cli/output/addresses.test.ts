@@ -5,8 +5,8 @@ import { addressReport } from './addresses.ts';
 
 const owner = { clusterId: 'c', kind: 'MacAllocation', namespace: 'default', uid: 'u', nic: '' };
 
-/** The line of the table for an address of such a holder. */
-function line(holder: Pick<Address, 'device' | 'owner'>): string | undefined {
+/** The line of a table for an address of such a holder. */
+function line(holder: Pick<Address, 'device' | 'owner'>, format: 'table' | 'wide' = 'table'): string | undefined {
   const address = {
     mac: mac('a4:58:0f:01:00:00'),
     pool: 'development',
@@ -14,7 +14,7 @@ function line(holder: Pick<Address, 'device' | 'owner'>): string | undefined {
     metadata: {},
     ...holder,
   } as const;
-  return addressReport({ items: [address] }).lines('table')[2];
+  return addressReport({ items: [address] }).lines(format)[2];
 }
 
 test.each([
@@ -32,4 +32,11 @@ test.each([
   ['nobody', {}, '                     active'],
 ])('the column of the device shows %s', (_, holder, wanted) => {
   expect(line(holder)).toBe(`a4:58:0f:01:00:00    development  ${wanted}`);
+});
+
+test.each([
+  ['a claim, which has no NIC', owner, /MacAllocation\/default\/web-1$/],
+  ['a pod', { ...owner, kind: 'Pod', nic: 'eth1' }, /Pod\/default\/web-1\/eth1$/],
+])('the wide column of the owner names %s', (_, holder, wanted) => {
+  expect(line({ owner: { ...holder, name: 'web-1' } }, 'wide')).toMatch(wanted);
 });

@@ -54,7 +54,8 @@ function deviceCell(item: Address): string {
 }
 
 function moreCells({ expiresAt, device, owner, requester }: Address): string[] {
-  const object = owner === undefined ? '' : `${owner.kind}/${owner.namespace}/${owner.name}/${owner.nic}`;
+  const { kind, namespace, name, nic } = owner ?? {};
+  const object = [kind, namespace, name, nic].filter(Boolean).join('/'); // a claim has no NIC
   return [minutesOf(expiresAt), device?.type ?? '', object, requester ?? ''];
 }
 

@@ -28,7 +28,7 @@ create function rock_mac.new_owner_action(n rock_mac.addresses) returns text lan
               when n.state = 'reserved' then 'reserve' else 'allocate' end;
 
 create function rock_mac.owner_text(n rock_mac.addresses) returns text language sql stable
-  return nullif(concat_ws('/', n.owner_kind, n.owner_namespace, n.owner_name, n.owner_nic), '');
+  return nullif(concat_ws('/', n.owner_kind, n.owner_namespace, n.owner_name, nullif(n.owner_nic, '')), '');
 
 -- What the columns of the log do not hold, so that the log replayed in the order of `id` gives the table again.
 -- `absent on null` leaves out what is null in one pass, and leaves the nulls inside metadata alone.
