@@ -1,10 +1,11 @@
 /**
  * Bundles the programs into build/: the command line under its three names (each with its launcher), `operator.js`,
- * `webhook.js` and `uninstall.js`. Only the embedded ledger of `rock-mac init` needs node_modules: the package with Postgres' programs.
+ * `webhook.js` and `uninstall.js`, and the licences of the packages whose code they hold. Only the embedded ledger of `rock-mac init` needs node_modules: the package with Postgres' programs.
  */
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { bundleCommandLine, bundleServers, COMMAND_LINES } from './bundle.ts';
+import { licenceTexts, packagesOf } from './licences.ts';
 
 const BUILD = path.join(import.meta.dirname, '..', 'build');
 
@@ -26,6 +27,7 @@ exit 1
 `;
 
 await rm(BUILD, { recursive: true, force: true });
-await bundleCommandLine(BUILD);
-await bundleServers(BUILD);
+const files = [...(await bundleCommandLine(BUILD)), ...(await bundleServers(BUILD))];
+const licences = await licenceTexts(packagesOf(files));
+await writeFile(path.join(BUILD, 'THIRD-PARTY-LICENSES.txt'), `${licences}\n`);
 for (const name of COMMAND_LINES) await writeFile(path.join(BUILD, name), launcher(name), { mode: 0o755 });

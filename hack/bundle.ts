@@ -24,29 +24,34 @@ const SHARED = {
   target: 'node22',
   banner: { js: BANNER },
   sourcemap: 'linked',
+  metafile: true,
   logLevel: 'warning',
 } as const satisfies BuildOptions;
 
 /**
  * Bundles the command line into a folder, with the migrations beside it, which are read as files. It is split where it
- * imports lazily, so that what a command does not use is not loaded.
+ * imports lazily, so that what a command does not use is not loaded. Answers with the files that went in.
  */
-export async function bundleCommandLine(outdir: string): Promise<void> {
+export async function bundleCommandLine(outdir: string): Promise<string[]> {
   const entryPoints = Object.fromEntries(COMMAND_LINES.map((name) => [name, path.join(ROOT, 'cli', 'main.ts')]));
-  await build({ ...SHARED, outdir, entryPoints, splitting: true });
+  const { metafile } = await build({ ...SHARED, outdir, entryPoints, splitting: true });
   await cp(path.join(ROOT, 'ledger', 'migrations'), path.join(outdir, 'migrations'), { recursive: true });
   await writeFile(path.join(outdir, 'package.json'), '{ "type": "module" }\n');
+  return Object.keys(metafile.inputs);
 }
 
 /**
  * Bundles what runs in a cluster. A program keeps its own text in memory as long as it runs: comments and indentation are a
  * quarter of it, and one letter beyond Latin-1 in a comment doubles all of it. Names and lines stay, for stack traces.
+ * Answers with the files that went in.
  */
-export async function bundleServers(outdir: string): Promise<void> {
+export async function bundleServers(outdir: string): Promise<string[]> {
   const entryPoints = {
     operator: path.join(ROOT, 'operator', 'main.ts'),
     webhook: path.join(ROOT, 'webhook', 'main.ts'),
     uninstall: path.join(ROOT, 'operator', 'uninstall-main.ts'),
   };
-  await build({ ...SHARED, outdir, entryPoints, minifyWhitespace: true, lineLimit: 160, legalComments: 'external' });
+  const options = { minifyWhitespace: true, lineLimit: 160, legalComments: 'external' } as const;
+  const { metafile } = await build({ ...SHARED, ...options, outdir, entryPoints });
+  return Object.keys(metafile.inputs);
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -23,6 +24,14 @@ afterAll(async () => {
 
 test('the tarball holds bundles, and neither sources nor the programs of the cluster', () => {
   expect(packed.octets).toBeLessThan(TARBALL_OCTETS);
+});
+
+test('the licences of what the bundles hold come with them, and those of nothing else', async () => {
+  const build = path.join(packed.bin, '..', 'lib', 'node_modules', 'rock-mac', 'build');
+  const licences = await readFile(path.join(build, 'THIRD-PARTY-LICENSES.txt'), 'utf8');
+  for (const name of ['commander', 'pg', 'zod', 'undici'])
+    expect(licences).toMatch(new RegExp(`^${name} [0-9.]+ \\(MIT\\)$`, 'm'));
+  expect((await readdir(build)).filter((file) => file.includes('LEGAL'))).toEqual([]);
 });
 
 const nobody = { uid: 65_534, gid: 65_534 };

@@ -1,0 +1,26 @@
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+
+/** The folders of the packages whose files went into bundles. */
+export function packagesOf(files: readonly string[]): string[] {
+  const folders = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
+  return [...new Set(folders)].sort();
+}
+
+const manifestSchema = z.object({ name: z.string(), version: z.string(), license: z.string() });
+
+/** The names, versions and licences of packages: whoever gives their code on has to give these too. */
+export async function licenceTexts(folders: readonly string[]): Promise<string> {
+  const sections = await Promise.all(folders.map(licenceText));
+  return ['The programs in this folder hold code of these packages, under these licences.', ...sections].join('\n\n');
+}
+
+async function licenceText(folder: string): Promise<string> {
+  const manifest: unknown = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
+  const { name, version, license } = manifestSchema.parse(manifest);
+  const files = (await readdir(folder)).filter((file) => /^(licen[cs]e|notice|copying)\b/i.test(file)).sort();
+  const texts = await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')));
+  const head = `${'-'.repeat(80)}\n${name} ${version} (${license})`;
+  return [head, ...texts.map((text) => text.trim())].join('\n\n');
+}
