@@ -20,7 +20,7 @@ import { goalTable, keep, machine, milliseconds, perSecond, times, type Goal } f
 const quick = process.argv.includes('--quick');
 const ROUNDS = quick ? 3 : 5;
 const ROUND_MS = quick ? 500 : 1_500;
-const SLICES = quick ? 3 : 4;
+const SLICES = quick ? 3 : 12;
 const NEARLY_FULL = quick ? 131_072 : 1_048_576;
 const LARGE_AUDIT = quick ? 200_000 : 1_000_000;
 

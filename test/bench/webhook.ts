@@ -26,7 +26,7 @@ import { CLUSTER, podRequest } from './requests.ts';
 import { goalTable, keep, machine, milliseconds, perSecond, type Goal } from './report.ts';
 
 const quick = process.argv.includes('--quick');
-const ROUNDS = quick ? 3 : 5;
+const ROUNDS = quick ? 3 : 9;
 const ROUND_MS = quick ? 1_200 : 2_000;
 const IN_A_ROW = quick ? 1_000 : 10_000;
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
