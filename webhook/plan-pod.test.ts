@@ -139,6 +139,13 @@ describe('what a network does with an address', () => {
     expect(warnings).toEqual(['rock-mac: network web/blue takes no MAC address, so the one written there is not used']);
   });
 
+  test('does not matter to what a copied pod tells there: it is no second one to tell the address of the first', () => {
+    const copy = { [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`, [ADDRESSES]: `[{"network":"web/blue","mac":"${A}"}]` };
+    const { nics, warnings } = plan(copy, { support: { 'web/blue': 'ignored' } });
+    expect(nics).toEqual([{ nic: 'web/blue#0' }]);
+    expect(warnings).toEqual(['rock-mac: network web/blue takes no MAC address, so the one written there is not used']);
+  });
+
   test.each([
     ['unknown', /may ignore its address: its CNI plugin is not known/],
     ['missing', /was not found/],

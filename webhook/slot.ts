@@ -76,6 +76,7 @@ function readWish(slot: Slot, copied: ReadonlySet<MacAddress>, prefix: MacPrefix
   if (!parsed.ok) return { why: parsed.why };
   const { mac } = parsed;
   if (mac === before) return { kind: 'none' };
+  // Also where the network takes none and uses none: its author wants one to be told there, and two pods must not tell one.
   if (copied.has(mac)) return claim === undefined ? { kind: 'next' } : { kind: 'claim', claim };
   if (claim !== undefined) return { kind: 'claim', claim, given: mac };
   return hasPrefix(mac, prefix) ? { kind: 'this', mac } : { kind: 'none' };
