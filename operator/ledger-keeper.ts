@@ -1,6 +1,7 @@
 import { LedgerError } from '../ledger/errors.ts';
 import { listClusters, markAdopted } from '../ledger/clusters.ts';
 import { memoryOf } from '../ledger/memory.ts';
+import { isMisfit } from '../ledger/schema-guard.ts';
 import { reasserted, recoverIfBehind, recoverIfNeeded } from '../ledger/recovery.ts';
 import type { Closed, LedgerState } from '../ledger/state.ts';
 import { assertLive } from './assert-live.ts';
@@ -32,6 +33,7 @@ export async function keepLedgerOpen(context: OperatorContext): Promise<LedgerVe
     return judgeLedger(await recoverIfNeeded(ledger, actor));
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
+    if (isMisfit(error)) return { status: 'False', reason: 'SchemaMismatch', message: error.message };
     logger.debug({ err: error }, 'the ledger is away');
     const message = `The ledger cannot be asked (${error.code}): nothing is handed out, what is held stays. Check Postgres and the way to it`;
     return { status: 'Unknown', reason: 'LedgerUnavailable', message };

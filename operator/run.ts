@@ -10,7 +10,7 @@ import { startMetricsServer } from '../kube/metrics-server.ts';
 import { retryForever } from '../kube/retry-forever.ts';
 import type { Service } from '../kube/run-process.ts';
 import { createAllocator } from '../ledger/allocator.ts';
-import { openLedger } from '../ledger/connect.ts';
+import { openServiceLedger } from '../ledger/service-ledger.ts';
 import { carrierKinds } from './carrier-kinds.ts';
 import type { OperatorConfig } from './config.ts';
 import { hasMadeFirstContact } from './first-contact.ts';
@@ -38,12 +38,22 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
   const installedPools = await readInstalledPools(config.ROCK_MAC_POOLS_FILE);
   const metrics = createOperatorMetrics();
   const readApiMetrics = createReadApiMetrics(metrics.registry);
+  const connections = openServiceLedger({
+    url: config.ROCK_MAC_LEDGER_URL,
+    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
+    applicationName: 'rock-mac-operator',
+    max: 5,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 10_000,
+    logger,
+  });
+  const ledger = meteredLedger(connections, metrics);
   const waitingFor = new Set(['the cluster', FIRST_CONTACT]);
   const health = await startHealthServer({
     host: config.ROCK_MAC_HEALTH_HOST,
     port: config.ROCK_MAC_HEALTH_PORT,
     live: () => true,
-    notReady: () => [...waitingFor],
+    notReady: () => [...waitingFor, ...connections.waitsFor()],
   });
   const client = createKubeClient({
     userAgent: 'rock-mac-operator',
@@ -58,18 +68,6 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     clock: systemClock,
     registry: metrics.registry,
   });
-  const connections = openLedger({
-    url: config.ROCK_MAC_LEDGER_URL,
-    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
-    applicationName: 'rock-mac-operator',
-    max: 5,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 10_000,
-    onError: (error) => {
-      logger.warn({ err: error }, 'a connection to the ledger broke');
-    },
-  });
-  const ledger = meteredLedger(connections, metrics);
   const allocator = createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS });
   const clusterId = await retryForever('read the uid of kube-system', () => readClusterId(client), {
     logger,

@@ -14,7 +14,8 @@ import { retryForever } from '../kube/retry-forever.ts';
 import type { Service } from '../kube/run-process.ts';
 import { sleep } from '../kube/sleep.ts';
 import { createAllocator } from '../ledger/allocator.ts';
-import { openLedger, type LedgerPool } from '../ledger/connect.ts';
+import type { LedgerPool } from '../ledger/connect.ts';
+import { openServiceLedger } from '../ledger/service-ledger.ts';
 import { release } from '../ledger/release.ts';
 import { admitWorkload, type WorkloadAdmission } from './admit-workload.ts';
 import { findNamedClaim } from './claims.ts';
@@ -47,13 +48,23 @@ export interface WebhookService extends Service {
 export async function runWebhook(config: WebhookConfig, logger: Logger): Promise<WebhookService> {
   const stopping = new AbortController();
   const metrics = createWebhookMetrics();
+  const ledger = openServiceLedger({
+    url: config.ROCK_MAC_LEDGER_URL,
+    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
+    applicationName: 'rock-mac-webhook',
+    max: 4,
+    connectTimeoutMs: 2_000,
+    statementTimeoutMs: 2_000,
+    logger,
+  });
   const waitingFor = new Set(['the certificate', 'the cluster']);
   const health = await startHealthServer({
     host: config.ROCK_MAC_HEALTH_HOST,
     port: config.ROCK_MAC_HEALTH_PORT,
     live: () => true,
     // Not Postgres: it would take every replica out of service at once, and a refusal with a reason is the better answer.
-    notReady: () => [...waitingFor, ...(stopping.signal.aborted ? ['its end'] : [])],
+    // A ledger that another version has migrated is another matter: there, the replicas of that version serve.
+    notReady: () => [...waitingFor, ...ledger.waitsFor(), ...(stopping.signal.aborted ? ['its end'] : [])],
   });
   const client = createKubeClient({ userAgent: 'rock-mac-webhook', kubeconfig: config.KUBECONFIG, logger });
   const scraped = await startMetricsServer({
@@ -62,17 +73,6 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     client,
     clock: systemClock,
     registry: metrics.registry,
-  });
-  const ledger = openLedger({
-    url: config.ROCK_MAC_LEDGER_URL,
-    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
-    applicationName: 'rock-mac-webhook',
-    max: 4,
-    connectTimeoutMs: 2_000,
-    statementTimeoutMs: 2_000,
-    onError: (error) => {
-      logger.warn({ err: error }, 'a connection to the ledger broke');
-    },
   });
   const allocator = createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS, maxGroup: 128, maxQueue: 2_048 });
   const keeper = createCertificateKeeper({

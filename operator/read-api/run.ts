@@ -8,7 +8,7 @@ import type { KubeClient } from '../../kube/client.ts';
 import { systemClock } from '../../kube/clock.ts';
 import { listen } from '../../kube/health-server.ts';
 import { retryForever } from '../../kube/retry-forever.ts';
-import { openLedger } from '../../ledger/connect.ts';
+import { openServiceLedger } from '../../ledger/service-ledger.ts';
 import type { OperatorConfig } from '../config.ts';
 import { createAccessCheck } from './access.ts';
 import { createAttachment } from './attachment.ts';
@@ -40,16 +40,14 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
   const stopping = new AbortController();
   const started = { logger, clock: systemClock, signal: stopping.signal };
   // Its own few connections: who reads a million rows must not keep the controllers waiting.
-  const ledger = openLedger({
+  const ledger = openServiceLedger({
     url: config.ROCK_MAC_LEDGER_URL,
     passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
     applicationName: 'rock-mac-read-api',
     max: 3,
     connectTimeoutMs: 2_000,
     statementTimeoutMs: 5_000,
-    onError: (error) => {
-      logger.warn({ err: error }, 'a connection to the ledger broke');
-    },
+    logger,
   });
   const service = {
     namespace: config.ROCK_MAC_NAMESPACE,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/allocate.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
-import { migrate } from '../../ledger/migrate.ts';
+import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { eventually, freshDatabase } from '../ground/testing.ts';
 import type { Template } from '../ground/template-database.ts';
@@ -58,6 +58,17 @@ export function ledgerOfThisFile(options: { readonly max?: number } = {}): { rea
       if (ledger === undefined) throw new Error('there is no ledger outside tests');
       return ledger;
     },
+  };
+}
+
+/** Marks the schema as one that only the next version of the program may use. Answers how to take that back. */
+export async function schemaOfNextProgram(
+  sql: (text: string, values: unknown[]) => Promise<unknown>,
+): Promise<() => Promise<void>> {
+  const next = PROGRAM_VERSION + 1;
+  await sql(`insert into rock_mac.schema_version (version, name, min_program) values ($1, 'next', $1)`, [next]);
+  return async () => {
+    await sql('delete from rock_mac.schema_version where version = $1', [next]);
   };
 }
 

@@ -5,12 +5,15 @@ import { createKubeClient, type KubeClient, type NewObject } from '../../kube/cl
 import { listAddresses } from '../../ledger/find.ts';
 import { eventually } from '../ground/eventually.ts';
 import {
+  aClaim,
   addressesOf,
   aPod,
   installedGroundOfThisFile,
   untilNoAllocations,
+  untilReason,
   whileLedgerIsAhead,
 } from './installed-ground.ts';
+import { schemaOfNextProgram } from './ledger-fixture.ts';
 import { annotatedPods } from './pod-kind.ts';
 
 const installed = installedGroundOfThisFile();
@@ -227,5 +230,45 @@ describe('an address that was handed out for a pod that was never stored', () =>
         { within: 40_000, every: 500 },
       );
     });
+  });
+});
+
+describe('a ledger that another version of rock-mac has migrated', () => {
+  /** What the probes of the processes answer, and the condition of a pool says. */
+  async function told(): Promise<readonly (number | string)[]> {
+    const { installation, plane } = installed();
+    // Of those that run: a test before this one has ended the first.
+    const running = [installation.operators.at(-1), installation.webhooks.at(-1)];
+    const probes = running.map((program) => fetch(`http://127.0.0.1:${String(program?.healthPort)}/readyz`));
+    const condition = '{.status.conditions[?(@.type=="LedgerOpen")].reason}';
+    const reason = plane.kubectl(['get', 'macpool', 'kubernetes', '-o', `jsonpath=${condition}`]);
+    return [...(await Promise.all(probes)).map(({ status }) => status), await reason];
+  }
+
+  async function untilTold(wanted: readonly (number | string)[]): Promise<void> {
+    await eventually(
+      async () => {
+        expect(await told()).toEqual(wanted);
+      },
+      { within: 30_000 },
+    );
+  }
+
+  test('is asked nothing: everybody is told which version it takes, and all goes on when it fits again', async () => {
+    const { plane, ledger } = installed();
+    const putBack = await schemaOfNextProgram((text, values) => ledger.pool.query(text, values));
+    try {
+      await untilTold([503, 503, 'SchemaMismatch']);
+      await create(aClaim('too-late', { pool: 'development' }));
+      const refused = await untilReason(plane, 'too-late', 'LedgerUnavailable');
+      expect(JSON.stringify(refused.status)).toMatch(/only programs from schema .* Upgrade this program/);
+      expect(await refusalOf(aPod('refused'))).toMatch(/LEDGER_SCHEMA_TOO_NEW/);
+    } finally {
+      await putBack();
+    }
+    await untilTold([200, 200, 'Open']);
+    await create(aPod('served'));
+    await untilReason(plane, 'too-late', 'Allocated');
+    await plane.kubectl(['delete', 'macallocation', 'too-late', '--wait=false']);
   });
 });

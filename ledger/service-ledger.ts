@@ -1,0 +1,22 @@
+import type { Logger } from 'pino';
+import { openLedger, type LedgerOptions } from './connect.ts';
+import { guardSchema, type GuardedLedger } from './schema-guard.ts';
+
+/** The way to the ledger for a process that lives long: behind the guard of its schema, with its troubles in the log. */
+export function openServiceLedger({
+  logger,
+  ...options
+}: Omit<LedgerOptions, 'onError'> & { readonly logger: Logger }): GuardedLedger {
+  const ledger = openLedger({
+    ...options,
+    onError: (error) => {
+      logger.warn({ err: error }, 'a connection to the ledger broke');
+    },
+  });
+  return guardSchema(ledger, {
+    onChange: (misfit) => {
+      if (misfit === undefined) logger.info('the ledger fits this program again');
+      else logger.error({ err: misfit }, 'the ledger does not fit this program, which asks it nothing');
+    },
+  });
+}

@@ -1,0 +1,82 @@
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { z } from 'zod';
+import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
+import { guardSchema, type GuardedLedger } from '../../ledger/schema-guard.ts';
+import { openLedger } from '../../ledger/connect.ts';
+import { listPools } from '../../ledger/pools.ts';
+import { eventually } from '../ground/eventually.ts';
+import { freshLedger, schemaOfNextProgram, type TestLedger } from './ledger-fixture.ts';
+
+let ledger: TestLedger;
+let guarded: GuardedLedger;
+/** What was told: `fit`, or the code of the error. */
+let told: string[];
+
+function guard(url: string, lookEveryMs: number): GuardedLedger {
+  const options = { url, applicationName: 'test', max: 2, statementTimeoutMs: 10_000, connectTimeoutMs: 5_000 };
+  return guardSchema(openLedger(options), {
+    lookEveryMs,
+    onChange: (misfit) => told.push(misfit?.code ?? 'fit'),
+  });
+}
+
+beforeEach(async () => {
+  told = [];
+  ledger = await freshLedger();
+});
+
+afterEach(async () => {
+  await guarded.close();
+  await ledger.close();
+});
+
+test('a ledger of this program answers through the guard, and nothing is told', async () => {
+  guarded = guard(ledger.url, 20);
+  expect(await listPools(guarded)).toHaveLength(7);
+  expect(await guarded.transaction((db) => listPools(db))).toHaveLength(7);
+  expect(guarded.waitsFor()).toEqual([]);
+  expect(told).toEqual([]);
+});
+
+test('a breaking change under a running program is noticed by itself, and its end too', async () => {
+  guarded = guard(ledger.url, 20);
+  await listPools(guarded);
+  const putBack = await schemaOfNextProgram(ledger.sql);
+  await eventually(() => {
+    expect(told).toEqual(['LEDGER_SCHEMA_TOO_NEW']);
+  });
+  await expect(listPools(guarded)).rejects.toMatchObject({ code: 'LEDGER_SCHEMA_TOO_NEW' });
+  await expect(guarded.transaction((db) => listPools(db))).rejects.toMatchObject({ code: 'LEDGER_SCHEMA_TOO_NEW' });
+  expect(guarded.waitsFor()).toEqual([expect.stringMatching(/has schema .*Upgrade this program/)]);
+
+  await putBack();
+  await eventually(() => {
+    expect(told).toEqual(['LEDGER_SCHEMA_TOO_NEW', 'fit']);
+  });
+  expect(await listPools(guarded)).toHaveLength(7);
+});
+
+test('an older schema answers nothing from the first statement on', async () => {
+  await ledger.sql('delete from rock_mac.schema_version where version = $1', [PROGRAM_VERSION]);
+  guarded = guard(ledger.url, 60_000);
+  await expect(listPools(guarded)).rejects.toMatchObject({ code: 'LEDGER_SCHEMA_TOO_OLD' });
+});
+
+test('a statement that misses what it needs is told the schema, not the odd error, however long the next look is away', async () => {
+  guarded = guard(ledger.url, 60_000);
+  await listPools(guarded);
+  await schemaOfNextProgram(ledger.sql);
+  const gone = { text: 'select rock_mac.gone_with_the_next_version()', values: [], row: z.unknown() };
+  await expect(guarded.query(gone)).rejects.toMatchObject({ code: 'LEDGER_SCHEMA_TOO_NEW' });
+  expect(told).toEqual(['LEDGER_SCHEMA_TOO_NEW']);
+});
+
+test('a ledger that is away is no misfit, and is looked at before anything is asked of it when it is back', async () => {
+  const { url } = ledger;
+  const away = new URL(url);
+  away.port = '1';
+  guarded = guard(away.href, 60_000);
+  await expect(listPools(guarded)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' });
+  expect(guarded.waitsFor()).toEqual([]);
+  expect(told).toEqual([]);
+});
