@@ -30,6 +30,7 @@ export function expiredByPool(db: Queryable, graceSeconds: number): Promise<Expi
 /**
  * Releases such devices of one pool, at most `limit`, and returns their addresses; call again until it returns fewer. The
  * rows stay locked from the look at their expiry to their release: a renewal in between would otherwise come too late.
+ * Nothing expires while the ledger is not open: after a failover a renewal may be missing, which the recovery makes up for.
  */
 export async function releaseExpired(
   db: Pick<LedgerPool, 'transaction'>,
@@ -44,7 +45,8 @@ export async function releaseExpired(
   return db.transaction(async (transaction) => {
     const rows = await transaction.query({
       text: `select a.addr as mac, a.generation, a.holder_key as key from rock_mac.addresses a join rock_mac.pools p using (pool_id)
-             where ${EXPIRED} and p.name = $2 order by a.addr limit $3 for update of a skip locked`,
+             where ${EXPIRED} and p.name = $2 and (select rock_mac.not_open(null)) is null
+             order by a.addr limit $3 for update of a skip locked`,
       values: [graceSeconds, pool, limit],
       row: z.object({ mac: addrSchema, generation: z.int(), key: z.string() }),
     });

@@ -1,5 +1,6 @@
 import type { LedgerPool } from '../../ledger/connect.ts';
 import { expiredByPool, releaseExpired, type ExpiredInPool } from '../../ledger/expired-devices.ts';
+import { ledgerState } from '../../ledger/state.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { currentUser } from './current-user.ts';
@@ -34,6 +35,9 @@ export async function cleanUp(
     const braked = approve ? [] : pools.filter(isTooMany);
     const free = pools.filter((pool) => !braked.includes(pool));
     const held = braked.length === 0 ? undefined : heldBack(braked);
+    const { closed } = await ledgerState(ledger);
+    if (closed !== undefined)
+      throw new UserError('Nothing expires while the ledger is closed.', closed.message, 'unavailable');
     if (dryRun) return { count: free.reduce((sum, { expired }) => sum + expired, 0), held };
     let count = 0;
     for (const { pool } of free) count += await releaseAll(ledger, pool, graceSeconds);

@@ -264,6 +264,11 @@ describe('cleanup', () => {
       expect((await clean('--approve', '-d', '2', '--dry-run')).stdout).toBe(
         'Would release 51 expired allocation(s)\n',
       );
+      await other.sql(`update rock_mac.ledger_state set timeline = 'before'`);
+      const closed = await clean('--approve', '-d', '2');
+      expect(closed).toMatchObject({ code: 7, stdout: '' });
+      expect(closed.stderr).toMatch(/Nothing expires while the ledger is closed.*rock-mac recover/);
+      await other.sql(`update rock_mac.ledger_state set timeline = rock_mac.current_timeline()`);
       expect((await clean('--approve', '-d', '2')).stdout).toBe('Released 51 expired allocation(s)\n');
       const [row] = await other.sql(
         `select count(*)::int as rows, count(mac_address)::int as macs from rock_mac.audit_log where action = 'release'`,

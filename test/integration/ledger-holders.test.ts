@@ -5,6 +5,7 @@ import { bind } from '../../ledger/bind.ts';
 import { listClusters, markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
 import { dropConsumer, expiredConsumers, takeConsumer } from '../../ledger/consumer.ts';
 import { expireDevices } from '../../ledger/expire.ts';
+import { releaseExpired } from '../../ledger/expired-devices.ts';
 import { expiredLeases, releaseExpiredLeases } from '../../ledger/expired-leases.ts';
 import { findByDevice, findByMac, findByOwnerUid, listAddresses } from '../../ledger/find.ts';
 import { boundKey, claimKey } from '../../ledger/holder-key.ts';
@@ -301,6 +302,20 @@ describe('after a failover', () => {
     expect(await reasserted(db, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('recovering');
     expect(await recoverWithout(db, 'c2', 'admin')).toBe('open');
     expect(await take(own, aPodRequest('early'))).toMatchObject({ mac: 'a4:58:0f:05:00:04' });
+    await own.close();
+  });
+
+  test('no device expires before the recovery has made up for renewals that may be missing', async () => {
+    const own = await freshLedger();
+    const device = await take(own, aRequest({ key: 'vm', ttlSeconds: 100 }));
+    await own.advance(101); // it was renewed, which the standby never heard
+    await own.sql(failOver);
+    const cleanUp = () => releaseExpired(own.db, { pool: 'development', graceSeconds: 0, limit: 10, actor: 'cleanup' });
+    expect(await cleanUp()).toEqual([]);
+    expect(await recoverIfNeeded(own.db, 'cli')).toMatchObject({ mode: 'open' });
+    expect(await cleanUp()).toEqual([]);
+    await own.advance(8 * 86_400);
+    expect(await cleanUp()).toEqual([device.mac]);
     await own.close();
   });
 
