@@ -2,8 +2,9 @@ import { heldItemSchema, heldItemsJson, outcomeStatement, type HeldItem } from '
 import type { Queryable } from './statement.ts';
 import { answerEach, type Invalid } from './validate.ts';
 
-const OUTCOMES = ['kept', 'not_owner', 'not_reserved', 'unknown'] as const;
+const OUTCOMES = ['kept', 'not_owner', 'not_reserved', 'has_consumer', 'unknown'] as const;
 
+/** `has_consumer`: a pod or VM uses it. */
 export type KeepOutcome = { readonly outcome: (typeof OUTCOMES)[number] } | Invalid;
 
 /**

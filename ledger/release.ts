@@ -11,7 +11,7 @@ const OUTCOMES = ['released', 'already_released', 'not_owner', 'unknown', 'needs
 export type ReleaseOutcome = { readonly outcome: (typeof OUTCOMES)[number] } | Invalid;
 
 export interface ReleaseOptions {
-  /** Also what is reserved, orphaned or in use by a consumer. */
+  /** Also what is reserved or orphaned, and what a consumer of a retired cluster used. */
   readonly force?: boolean;
   readonly actor: string;
   readonly reason: string;

@@ -13,7 +13,7 @@ end $$;
 create function rock_mac.not_open(p_incarnation bigint) returns text language plpgsql volatile set search_path = rock_mac, pg_temp as $$
 declare s ledger_state;
 begin
-  select * into s from ledger_state;
+  select * into strict s from ledger_state;                -- without it nobody knows: an error, not an open ledger
   if s.timeline <> current_timeline() then return 'timeline_changed'; end if;
   if s.system_identifier <> current_system_identifier() then return 'system_changed'; end if;   -- null on either side: not known
   if s.mode <> 'open' then return s.mode; end if;

@@ -9,6 +9,8 @@
 create function rock_mac.release_time(p rock_mac.pools) returns timestamptz language sql volatile set search_path = rock_mac, pg_temp
   return greatest(clock(), p.floor_at + interval '1 microsecond');
 
+-- Force overcomes what a state says, not what a pod or VM of a living cluster uses: one may have taken its claim since
+-- the caller looked.
 create function rock_mac.release(p_items jsonb, p_force boolean, p_actor text, p_reason text)
 returns table (ord int, outcome text) language plpgsql volatile
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
@@ -25,7 +27,9 @@ begin
            consumer_expires_at = null, actor = p_actor, reason = p_reason
     from jsonb_to_recordset(p_items) as r(addr bigint, generation bigint, key text), pools p
     where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and p.pool_id = a.pool_id
-      and ((a.state in ('pending', 'active') and a.consumer_key is null) or (p_force and a.state <> 'released'))
+      and (a.state in ('pending', 'active') or (p_force and a.state <> 'released'))
+      and (a.consumer_key is null
+           or (p_force and not exists (select 1 from clusters c where c.cluster_id = a.cluster_id and c.retired_at is null)))
     returning a.addr)
   select array_agg(u.addr) into done from u;
   return query
@@ -33,7 +37,7 @@ begin
                      when a.generation <> r.generation or a.holder_key <> r.key then 'not_owner'
                      when a.addr = any (done) then 'released'
                      when a.state = 'released' then 'already_released'
-                     when a.state = 'active' then 'has_consumer'
+                     when a.state = 'active' or p_force then 'has_consumer'
                      else 'needs_force' end
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
@@ -78,6 +82,8 @@ declare
   bound_keys text[] := array(select r.bound_key from jsonb_to_recordset(p_items) as r(bound_key text));
 begin
   perform be_durable();
+  -- The end of a cluster looks for what is held, and does not see what comes back beside it: it waits for this, or this for it.
+  perform 1 from clusters c where c.cluster_id in (select r.cluster from jsonb_to_recordset(p_items) as r(cluster text)) for key share;
   perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;
   update addresses a set state = 'active', holder_key = r.bound_key, owner_uid = r.uid, owner_name = r.name, owner_nic = r.nic,
          expires_at = null, missing_since = null, released_at = null, changed_at = clock(), actor = p_actor, reason = 'bind'
@@ -97,7 +103,8 @@ begin
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint, bound_key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
--- A reserved claim was deleted without force: its row stays, and the next claim of its namespace that asks for the address has it.
+-- A reserved claim was deleted without force: its row stays, and the next claim of its namespace that asks for the address
+-- has it. Not while somebody uses it, who may have come since the caller looked.
 create function rock_mac.keep_reserved(p_items jsonb, p_actor text, p_reason text) returns table (ord int, outcome text)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
@@ -108,11 +115,13 @@ begin
   perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;
   update addresses a set kept_since = clock(), changed_at = clock(), actor = p_actor, reason = p_reason
   from jsonb_to_recordset(p_items) as r(addr bigint, generation bigint, key text)
-  where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and a.state = 'reserved' and a.kept_since is null;
+  where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and a.state = 'reserved' and a.kept_since is null
+    and a.consumer_key is null;
   return query
   select r.ord, case when a.addr is null then 'unknown'
                      when a.generation <> r.generation or a.holder_key <> r.key then 'not_owner'
                      when a.kept_since is not null then 'kept'
+                     when a.state = 'reserved' then 'has_consumer'
                      else 'not_reserved' end
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;

@@ -18,10 +18,10 @@ begin
       values (p_name, p_first, p_last, p_first, p_auto_release, p_reuse_delay, p_description, p_actor)
       on conflict (name) do nothing;
       if found then return 'defined'; end if;
-    exception when exclusion_violation then
-      return 'overlaps';
+    exception when exclusion_violation then null;         -- with another pool, or with this one, defined by somebody else just now
     end;
-    select * into p from pools where name = p_name;       -- somebody else defined it just now
+    select * into p from pools where name = p_name;
+    if not found then return 'overlaps'; end if;
   end if;
   if (p.first, p.last, p.auto_release, p.reuse_delay) is not distinct from (p_first, p_last, p_auto_release, p_reuse_delay) then
     return 'unchanged';

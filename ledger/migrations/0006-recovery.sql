@@ -58,7 +58,8 @@ begin
              cluster_id = null, owner_kind = null, owner_namespace = null, owner_name = null, owner_uid = null, owner_nic = null,
              device_id = null, device_type = null, metadata = '{}', allocated_at = clock(), changed_at = clock(),
              requester = p_actor, actor = p_actor, reason = 'may have been handed out before the failover'
-      where a.addr in (select b.addr from addresses b where b.pool_id = p.pool_id and b.state = 'released'
+      where a.state = 'released'                             -- still: its object may be bound beside this
+        and a.addr in (select b.addr from addresses b where b.pool_id = p.pool_id and b.state = 'released'
                          and b.released_at <= clock() - p.reuse_delay + interval '5 minutes'
                        order by b.released_at, b.addr limit s.lost_tail - n);
     end if;

@@ -229,7 +229,7 @@ export function releaseInModel(model: Model, { addr, generation, key }: Held, fo
   if (row.generation !== generation || row.key !== key) return 'not_owner';
   if (row.state === 'released') return 'already_released';
   if (!force && (row.state === 'reserved' || row.state === 'orphaned')) return 'needs_force';
-  if (!force && row.consumer !== undefined) return 'has_consumer';
+  if (row.consumer !== undefined && (!force || model.clusters.has(row.who.cluster ?? ''))) return 'has_consumer';
   free(model, addr, row);
   return 'released';
 }
@@ -266,6 +266,7 @@ export function keepInModel(model: Model, { addr, generation, key }: Held): stri
   if (row === undefined) return 'unknown';
   if (row.generation !== generation || row.key !== key) return 'not_owner';
   if (row.state !== 'reserved') return 'not_reserved';
+  if (row.consumer !== undefined && !row.kept) return 'has_consumer';
   row.kept = true;
   return 'kept';
 }

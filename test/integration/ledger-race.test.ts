@@ -9,19 +9,24 @@ import { markAdopted, registerCluster, retireCluster } from '../../ledger/cluste
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
 import { takeConsumer } from '../../ledger/consumer.ts';
 import { isLedgerError, sqlState } from '../../ledger/errors.ts';
-import { listAddresses } from '../../ledger/find.ts';
+import { findByMac, listAddresses } from '../../ledger/find.ts';
 import { boundKey } from '../../ledger/holder-key.ts';
+import { keepReserved } from '../../ledger/keep-reserved.ts';
+import { definePool, removePool } from '../../ledger/pools.ts';
+import { recover } from '../../ledger/recovery.ts';
 import { release } from '../../ledger/release.ts';
 import type { Queryable } from '../../ledger/statement.ts';
-import { macToNumber, numberToMac, type MacAddress } from '../../mac/mac-address.ts';
+import { mac, macToNumber, numberToMac, type MacAddress } from '../../mac/mac-address.ts';
 import {
   again,
   aPodRequest,
   aRequest,
+  freshLedger,
   ledgerOfThisFile,
   LEASE_SECONDS,
   take,
   untilSomebodyWaits,
+  type TestLedger,
 } from './ledger-fixture.ts';
 
 /*
@@ -44,6 +49,19 @@ beforeAll(async () => {
   await markAdopted(db, { clusterId: 'c1', incarnation: 1 }, 'test');
 });
 afterAll(() => db.close());
+
+/** A pod's pending address, as it is bound. */
+async function pendingPod(name: string, clusterId: string, of: TestLedger = ledger.current) {
+  const owner = { clusterId, kind: 'Pod', namespace: 'team', name, uid: `uid of ${name}`, nic: 'eth0' };
+  const held = await take(of, aPodRequest(name, { owner: { ...owner, uid: undefined } }));
+  return { owner, item: { ...held, boundKey: boundKey({ ...owner, mac: held.mac }), owner } };
+}
+
+/** A pool under a part of the prefix that no other has. */
+function pool(last: string) {
+  const periods = { autoReleaseSeconds: 86_400, reuseDelaySeconds: 3_600 };
+  return { name: 'new', first: mac('a4:58:0f:20:00:00'), last: mac(last), description: '', ...periods };
+}
 
 /**
  * Asks again where a lock was long in coming, as it may be on a busy machine; every other error comes out, a circle of
@@ -173,6 +191,87 @@ test('a cluster that ends while an address is handed out to it leaves nothing be
     return { ended };
   });
   expect(await ended).toEqual({ outcome: 'retired', orphaned: 1 });
+});
+
+test('a cluster that ends while an object of it brings an address back leaves nothing behind', async () => {
+  await registerCluster(db, { clusterId: 'c8', name: 'eight' }, 'test');
+  await markAdopted(db, { clusterId: 'c8', incarnation: 1 }, 'test');
+  const { item } = await pendingPod('back', 'c8');
+  await release(db, [item], { actor: 'test', reason: 'lease over' });
+  const { ended } = await db.transaction(async (transaction) => {
+    expect(await bind(transaction, [item], 'test')).toMatchObject([{ outcome: 'bound' }]);
+    const ended = again(() => retireCluster(db, 'c8', 'admin'));
+    await untilSomebodyWaits(ledger.current);
+    return { ended };
+  });
+  expect(await ended).toEqual({ outcome: 'retired', orphaned: 1 });
+});
+
+test('a recovery takes no address out of play that its object brings back at that moment', async () => {
+  const own = await freshLedger();
+  await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
+  await markAdopted(own.db, { clusterId: 'c1', incarnation: 1 }, 'test');
+  const { item } = await pendingPod('back', 'c1', own);
+  await release(own.db, [item], { actor: 'test', reason: 'lease over' });
+  await own.advance(90_000); // it may go to others by now
+  await own.sql(`update rock_mac.pools set last = first where name = 'kubernetes'`);
+  const { recovered } = await own.db.transaction(async (transaction) => {
+    expect(await bind(transaction, [item], 'test')).toMatchObject([{ outcome: 'bound' }]);
+    const recovered = recover(own.db, { expected: 1, lossy: true, actor: 'test' });
+    await untilSomebodyWaits(own);
+    return { recovered };
+  });
+  expect(await recovered).toBe(2);
+  expect(await findByMac(own.db, item.mac)).toMatchObject({ state: 'active', key: item.boundKey });
+  await own.close();
+});
+
+test.each([
+  ['one pool', pool('a4:58:0f:20:00:ff'), 'unchanged'],
+  ['one name with two ranges', pool('a4:58:0f:20:00:fe'), 'conflict'],
+  ['two pools that overlap', { ...pool('a4:58:0f:20:00:fe'), name: 'other' }, 'overlaps'],
+] as const)('two who define %s at once: the second hears what the first has done', async (_, definition, outcome) => {
+  const { second } = await db.transaction(async (transaction) => {
+    expect(await definePool(transaction, pool('a4:58:0f:20:00:ff'), 'test')).toBe('defined');
+    const second = definePool(db, definition, 'test');
+    await untilSomebodyWaits(ledger.current);
+    return { second };
+  });
+  expect(await second).toBe(outcome);
+  expect(await removePool(db, 'new', 'test')).toBe('removed');
+});
+
+test('of many who define the same pool in the same moment nobody hears that it overlaps', async () => {
+  const heard = new Set<string>();
+  for (let round = 0; round < 100; round++) {
+    const define = () => again(() => definePool(db, pool('a4:58:0f:20:00:ff'), 'test'));
+    for (const outcome of await Promise.all(Array.from({ length: 8 }, define))) heard.add(outcome);
+    await removePool(db, 'new', 'test');
+  }
+  expect(heard).toEqual(new Set(['defined', 'unchanged']));
+});
+
+test('a claim that a pod takes at the moment of its deletion is neither given up nor kept for the next one', async () => {
+  const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'team', name: 'host', uid: 'u-host', nic: '' };
+  const by = { actor: 'operator', reason: 'claim deleted' };
+  const claim = await take(ledger.current, aRequest({ key: 'claim/host', pool: 'reserved', state: 'reserved', owner }));
+  const taking = { claimKey: 'claim/host', key: 'pod of it', kind: 'Pod', name: 'web', nic: 'eth0' };
+  const { kept, released } = await db.transaction(async (transaction) => {
+    const taken = await takeConsumer(transaction, [taking], { leaseSeconds: LEASE_SECONDS, actor: 'webhook' });
+    expect(taken).toMatchObject([{ outcome: 'taken' }]);
+    const kept = patiently(() => keepReserved(db, [claim], by));
+    const released = patiently(() => release(db, [claim], { ...by, force: true }));
+    await untilSomebodyWaits(ledger.current);
+    return { kept, released };
+  });
+  expect([await kept, await released]).toEqual([[{ outcome: 'has_consumer' }], [{ outcome: 'has_consumer' }]]);
+});
+
+test('a ledger that lost its state hands out nothing', async () => {
+  const own = await freshLedger();
+  await own.sql('delete from rock_mac.ledger_state');
+  await expect(take(own, aRequest({ key: 'any' }))).rejects.toMatchObject({ code: 'LEDGER_FAILED' });
+  await own.close();
 });
 
 test('what is acknowledged is on disk, whatever the settings of the session say', async () => {

@@ -181,8 +181,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'release of what is reserved without force',
     file: holders,
     after: 'create function rock_mac.release(',
-    find: "a.state in ('pending', 'active') and a.consumer_key is null",
-    replace: 'a.consumer_key is null',
+    find: "(a.state in ('pending', 'active') or (p_force and a.state <> 'released'))",
+    replace: "a.state <> 'released'",
     caughtBy: holding('releasing a reserved address needs force'),
   },
   {
