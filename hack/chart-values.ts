@@ -97,6 +97,7 @@ export const chartValues = group({
   webhook: group({
     ...component,
     port: port.min(1_024),
+    hostNetwork: z.boolean(),
     pool: name.max(63),
     primaryCni: z.enum(['none', 'calico', 'cilium']),
     multusNamespace: name.max(63),
@@ -107,10 +108,11 @@ export const chartValues = group({
   uninstall: group({ hook: z.boolean() }),
   podDisruptionBudget: group({ enabled: z.boolean() }),
   networkPolicy: group({ enabled: z.boolean(), apiServerPorts: z.array(port).min(1), extraEgress: objects }),
+  extraObjects: z.array(z.looseObject({ apiVersion: nonEmpty, kind: nonEmpty })),
   monitoring: group({
     renderMode: z.enum(['skipIfMissing', 'failIfMissing', 'alwaysRender']),
     serviceMonitor: group({ enabled: z.boolean(), interval: nonEmpty, labels: strings }),
-    rules: group({ enabled: z.boolean(), labels: strings, runbookUrl: nonEmpty }),
+    rules: group({ enabled: z.boolean(), labels: strings, runbookUrl: text }),
   }),
 });
 

@@ -128,6 +128,13 @@ describe('the chart', () => {
         'webhook.extraVolumeMounts[0].mountPath=/extra',
       ],
     ],
+    ['the webhook on the network of its nodes', ['webhook.hostNetwork=true', 'webhook.port=9443']],
+    [
+      'more objects',
+      [
+        '--set-json extraObjects[0]={"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"more-{{.Release.Name}}"}}',
+      ],
+    ],
     ['no hook and no disruption budgets', ['uninstall.hook=false', 'podDisruptionBudget.enabled=false']],
     ['monitoring where no Prometheus operator is', PROMETHEUS],
   ])('with %s is taken by the API server', async (_, values) => {
@@ -161,6 +168,8 @@ describe('the chart', () => {
       ['postgres.external.host=db', 'postgres.external.user='],
       /user or postgres.external.userKey must say/,
     ],
+    ["the kubelet's port on the network of the nodes", ['webhook.hostNetwork=true'], /10250 of every node/],
+    ['an object without a kind', ['extraObjects[0].apiVersion=v1'], /kind/],
     ['rules that nobody would read', [...PROMETHEUS, 'monitoring.renderMode=failIfMissing'], /has no ServiceMonitor/],
   ])('refuses %s, and says which', async (_, values, message) => {
     await expect(template(values)).rejects.toThrow(message);
@@ -402,6 +411,24 @@ describe('a value of the chart', () => {
     for (const document of parseAllDocuments(await template(labels))) expect(document.errors).toEqual([]);
   });
 
+  test('puts the webhook on the network of its nodes, where one must go before the next comes', async () => {
+    const values = ['webhook.hostNetwork=true', 'webhook.port=9443'];
+    const { spec } = await pods('rock-mac-webhook', ...values);
+    expect(spec).toMatchObject({ hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' });
+    const deployment = (await objects(...values)).find(
+      ({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'rock-mac-webhook',
+    );
+    expect(deployment?.['spec']).toMatchObject({ strategy: { rollingUpdate: { maxUnavailable: 1, maxSurge: 0 } } });
+    expect((await pods('rock-mac-operator', ...values)).spec['hostNetwork']).toBeUndefined();
+  });
+
+  test('brings more objects along, with the names of the release in them', async () => {
+    const secret =
+      '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"more","namespace":"{{ .Release.Namespace }}"}}';
+    const all = await objects(`--set-json extraObjects[0]=${secret.replaceAll(' ', '')}`);
+    expect(all.find(({ metadata }) => metadata.name === 'more')?.metadata['namespace']).toBe('rock-mac-system');
+  });
+
   test('lets OpenShift choose the numbers of users', async () => {
     const { spec } = await pods(
       'rock-mac-webhook',
@@ -418,7 +445,8 @@ describe('a value of the chart', () => {
 
   test('renders monitoring where the kinds are, with a runbook for every alert', async () => {
     expect((await objects(...PROMETHEUS)).map(({ kind }) => kind)).not.toContain('ServiceMonitor');
-    const all = await objects(...PROMETHEUS, PROMETHEUS_KINDS);
+    const page = 'https://wiki.example.org/docs/alerts.md';
+    const all = await objects(...PROMETHEUS, PROMETHEUS_KINDS, `monitoring.rules.runbookUrl=${page}`);
     const monitor = all.find(({ kind }) => kind === 'ServiceMonitor');
     expect(monitor).toBeDefined();
     const rule = all.find(({ kind }) => kind === 'PrometheusRule');
@@ -427,8 +455,10 @@ describe('a value of the chart', () => {
       .object({ groups: z.tuple([z.object({ rules: z.array(alert).min(5) }).loose()]) })
       .parse(rule?.['spec']);
     for (const each of groups[0].rules) {
-      expect(each.annotations.runbook_url).toMatch(new RegExp(`/docs/alerts\\.md#${each.alert.toLowerCase()}$`));
+      expect(each.annotations.runbook_url).toBe(`${page}#${each.alert.toLowerCase()}`);
     }
+    // Without a page that somebody has named there is no link, since it would lead nowhere.
+    expect(await template([...PROMETHEUS, PROMETHEUS_KINDS])).not.toContain('runbook_url');
   });
 
   test('clears the way for an uninstallation, with rights that are there only meanwhile', async () => {

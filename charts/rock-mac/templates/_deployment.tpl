@@ -1,4 +1,5 @@
-{{- /* The Deployment of one program. Takes {root, name, program, values, env, ports, volumes, mounts, annotations, grace}:
+{{- /* The Deployment of one program. Takes {root, name, program, values, env, ports, volumes, mounts, annotations, grace,
+       hostNetwork}:
        values is the component's part of the values, the rest is what only this program has. */}}
 {{- define "rock-mac.deployment" -}}
 {{- $root := .root }}
@@ -25,7 +26,12 @@ spec:
   # One more before one less: the webhook must never be down to what is starting.
   strategy:
     type: RollingUpdate
+    {{- if .hostNetwork }}
+    # Except on the network of the nodes, where two need two nodes: there may be none for one more.
+    rollingUpdate: { maxUnavailable: 1, maxSurge: 0 }
+    {{- else }}
     rollingUpdate: { maxUnavailable: 0, maxSurge: 1 }
+    {{- end }}
   template:
     metadata:
       labels: {{- include "rock-mac.podLabels" (dict "root" $root "name" .name "more" $values.podLabels) | nindent 8 }}
@@ -34,6 +40,10 @@ spec:
       {{- end }}
     spec:
       serviceAccountName: {{ .name }}
+      {{- if .hostNetwork }}
+      hostNetwork: true
+      dnsPolicy: ClusterFirstWithHostNet
+      {{- end }}
       {{- with $root.Values.imagePullSecrets }}
       imagePullSecrets: {{- toYaml . | nindent 8 }}
       {{- end }}
