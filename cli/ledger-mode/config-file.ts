@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { readLegacyConfig, type LegacyConfig } from '../../ledger/legacy-config.ts';
 import { UserError } from '../errors.ts';
+import { userHome } from './user-home.ts';
 
 /** The configuration file: where the ledger is. That of the tool before, which begins with `mac_dispenser`, is taken too. */
 export interface ConfigFile {
@@ -19,7 +19,7 @@ const fileSchema = z.strictObject({
 });
 
 /** Reads the file that was named, or the one in the usual place, which may be missing. */
-export async function readConfigFile(named: string | undefined, home = homedir()): Promise<ConfigFile | undefined> {
+export async function readConfigFile(named: string | undefined, home = userHome()): Promise<ConfigFile | undefined> {
   const file = named === undefined ? path.join(home, '.rock', 'mac-dispenser.yaml') : expandHome(named, home);
   const text = await readText(file, named !== undefined);
   if (text === undefined) return undefined;
@@ -55,6 +55,6 @@ async function readText(file: string, mustExist: boolean): Promise<string | unde
   }
 }
 
-export function expandHome(file: string, home = homedir()): string {
+export function expandHome(file: string, home = userHome()): string {
   return file === '~' || file.startsWith('~/') ? path.join(home, file.slice(1)) : file;
 }

@@ -1,14 +1,14 @@
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { backupToFile, type BackedUp, type OnRows } from '../../ledger/backup.ts';
 import type { LedgerPool } from '../../ledger/connect.ts';
 import type { Terminal } from '../terminal.ts';
+import { userHome } from './user-home.ts';
 
 type Words = Pick<Terminal, 'tell' | 'progress'>;
 
 /** `~/.rock/backups/NAME-20260131-090507.backup` */
-export function usualFile(name: string, now = new Date(), home = homedir()): string {
+export function usualFile(name: string, now = new Date(), home = userHome()): string {
   const stamp = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   return path.join(home, '.rock', 'backups', `${name}-${stamp}.backup`);
 }

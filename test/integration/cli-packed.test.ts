@@ -72,6 +72,17 @@ test.each(USERS)('install, init, allocate, list, release: as %s', async (_, opti
   }
 });
 
+test('a user without an account or a home, as in containers, gets as far as the ledger that is named', async () => {
+  const user = process.getuid?.() === 0 ? { uid: 54_321, gid: 54_321 } : undefined;
+  const shell = await openShell({ PATH: packed.path }, { bin: packed.bin, ...(user === undefined ? {} : { user }) });
+  try {
+    const { code, stderr } = await shell.bash('unset HOME; rock-mac pools --ledger postgresql://127.0.0.1:1/none');
+    expect({ code, stderr }).toEqual({ code: 7, stderr: expect.stringContaining('LEDGER_UNAVAILABLE') as string });
+  } finally {
+    await shell.close();
+  }
+});
+
 test('the plugin and its completion are installed under the names that kubectl looks for', async () => {
   const shell = await openShell({ PATH: packed.path }, { bin: packed.bin });
   try {

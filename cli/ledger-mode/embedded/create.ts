@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFile, mkdir, readFile, realpath, rename, rm, symlink } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { UserError } from '../../errors.ts';
+import { userHome } from '../user-home.ts';
 import { writeAccess } from './access.ts';
 import { DATABASE_USER, embeddedFolder, embeddedLink, SOCKET_PORT, type EmbeddedFolder } from './folder.ts';
 import { ensurePrograms } from './programs.ts';
@@ -15,7 +15,7 @@ import { giveTo, openToOthers, serverUser, type ServerUser } from './server-user
 const SYSTEM_FOLDER = '/var/lib/rock-mac';
 
 /** The folder of this user's embedded ledger, made where there is none. */
-export async function makeFolder(home = homedir()): Promise<EmbeddedFolder> {
+export async function makeFolder(home = userHome()): Promise<EmbeddedFolder> {
   const link = embeddedLink(home);
   const known = await realpath(link).catch(() => undefined);
   if (known !== undefined) return embeddedFolder(known);

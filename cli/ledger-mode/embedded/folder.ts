@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile, realpath } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { userHome } from '../user-home.ts';
 
 /** Where the embedded ledger and what belongs to it lie. */
 export interface EmbeddedFolder {
@@ -28,7 +29,7 @@ export const DATABASE_USER = 'rock_mac';
 const LONGEST_SOCKET_PATH = 100;
 
 /** Under this name in the user's home; a link to elsewhere where Postgres' user may not enter that. */
-export function embeddedLink(home = homedir()): string {
+export function embeddedLink(home = userHome()): string {
   return path.join(home, '.rock', 'ledger');
 }
 
@@ -63,7 +64,7 @@ export type Marker = z.infer<typeof markerSchema>;
 
 /** The embedded ledger of this user, where `rock-mac init` has finished one. */
 export async function findEmbedded(
-  home = homedir(),
+  home = userHome(),
 ): Promise<{ readonly folder: EmbeddedFolder; readonly marker: Marker } | undefined> {
   try {
     const folder = embeddedFolder(await realpath(embeddedLink(home)));
