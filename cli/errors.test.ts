@@ -8,6 +8,11 @@ test('every exit code has its number once, and a meaning', () => {
   expect(EXITS.map((exit) => EXIT_CODES[exit])).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
+/** As Node throws it. */
+const refusedBySystem = Object.assign(new Error("EACCES: permission denied, mkdir '/x'"), {
+  ...{ errno: -13, code: 'EACCES', syscall: 'mkdir' },
+});
+
 test.each([
   ['a wrong value', new UserError('x is no MAC address.', 'Write it so.'), 1, 'x is no MAC address. Write it so.'],
   ['an address that is taken', new UserError('It is taken.', 'Take another.', 'conflict'), 4, 'It is taken.'],
@@ -15,6 +20,7 @@ test.each([
   ['a wrong password', new LedgerError('LEDGER_AUTH_FAILED', 'No'), 6, '[LEDGER_AUTH_FAILED]'],
   ['a value that the ledger refuses', new LedgerError('BAD_REQUEST', 'No'), 1, 'No. Correct the value'],
   ['a ledger in use', new LedgerError('LEDGER_NOT_EMPTY', 'No'), 4, 'No'],
+  ['a folder that may not be written', refusedBySystem, 1, "EACCES: permission denied, mkdir '/x'. Remove the cause"],
   ['a mistake of ours', new TypeError('x is not a function'), 1, 'errors.test.ts'],
 ])('%s says what happened and ends with its code', (_, error, exitCode, text) => {
   const explained = explain(error, false);

@@ -70,7 +70,15 @@ export function explain(error: unknown, verbose: boolean): { readonly text: stri
     const cause = verbose && error.cause instanceof Error ? `\n${String(error.cause.stack)}` : '';
     return { text: `${error.message} [${error.code}]${cause}`, exitCode: EXIT_CODES[exitOf(error.code)] };
   }
+  if (isSystemError(error) && !verbose) {
+    return { text: `${error.message}. Remove the cause and try again.`, exitCode: EXIT_CODES.error };
+  }
   return { text: error instanceof Error ? String(error.stack) : String(error), exitCode: EXIT_CODES.error };
+}
+
+/** What the operating system refused: a disk that is full, a folder that may not be written. */
+function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error && 'errno' in error;
 }
 
 function exitOf(code: LedgerErrorCode): Exit {

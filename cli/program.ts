@@ -76,7 +76,11 @@ export function createProgram(cli: Cli): Command {
         terminal.tell(text.trimEnd());
       },
       outputError: (text, write) => {
-        write(`${text.trimEnd().replace(/^error: /, 'Error: ')} See \`${mode.program} --help\`.`);
+        const cause = text
+          .trimEnd()
+          .replace(/^error: /, 'Error: ')
+          .replace(/[^.?)]$/, '$&.');
+        write(`${cause} See \`${mode.program} --help\`.`);
       },
     })
     .addHelpText('after', `\nExit codes:\n${exitCodeLines().join('\n')}`)

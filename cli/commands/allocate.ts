@@ -4,7 +4,7 @@ import { isVerbose, withBackend, type Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { addDryRun } from './dry-run.ts';
 import { addExamples } from './examples.ts';
-import { durationSeconds, metadataObject } from './values.ts';
+import { durationSeconds, metadataObject, requestKey } from './values.ts';
 
 interface Options {
   readonly pool: string;
@@ -28,14 +28,18 @@ export function addAllocate(program: Command, cli: Cli): void {
     .option('-d, --device <id>', 'what the address is for', '')
     .option('-t, --type <type>', 'what kind of device that is', 'qemu-vm')
     .option('-m, --metadata <json>', 'what else to remember, as a JSON object', '{}')
-    .option('--request-key <key>', 'names this question: asked again with the same key, it has the same answer')
+    .option(
+      '--request-key <key>',
+      'names this question: asked again with the same key, it has the same answer',
+      requestKey,
+    )
     .option('--expires-after <duration>', 'another period than that of the pool', durationSeconds)
     .addOption(outputOption())
     .action(async (options: Options, command: Command) => {
       const metadata = metadataObject(options.metadata);
-      const { pool, device, type, requestKey, expiresAfter: expiresAfterSeconds } = options;
+      const { pool, device, type, requestKey: key, expiresAfter: expiresAfterSeconds } = options;
       const address = await withBackend(command, cli, (backend) =>
-        backend.allocate({ pool, device: { id: device, type }, metadata, requestKey, expiresAfterSeconds }),
+        backend.allocate({ pool, device: { id: device, type }, metadata, requestKey: key, expiresAfterSeconds }),
       );
       await printReport(cli.terminal, command, {
         lines: () => [

@@ -4,7 +4,7 @@ import { outputOption, printReport } from '../output/format.ts';
 import { requireMac } from '../target.ts';
 import { addDryRun } from './dry-run.ts';
 import { addExamples } from './examples.ts';
-import { metadataObject } from './values.ts';
+import { metadataObject, requestKey } from './values.ts';
 
 interface Options {
   readonly pool?: string;
@@ -29,14 +29,18 @@ export function addReserve(program: Command, cli: Cli): void {
     .option('-d, --device <id>', 'what the address is for', '')
     .option('-t, --type <type>', 'what kind of device that is', 'reserved')
     .option('--metadata <json>', 'what else to remember, as a JSON object', '{}')
-    .option('--request-key <key>', 'names this question: asked again with the same key, it has the same answer')
+    .option(
+      '--request-key <key>',
+      'names this question: asked again with the same key, it has the same answer',
+      requestKey,
+    )
     .addOption(outputOption())
     .action(async (options: Options, command: Command) => {
-      const { pool, device, type, requestKey } = options;
+      const { pool, device, type, requestKey: key } = options;
       const mac = options.mac === undefined || options.mac === '' ? undefined : requireMac(options.mac);
       const metadata = metadataObject(options.metadata);
       const address = await withBackend(command, cli, (backend) =>
-        backend.reserve({ pool, mac, device: { id: device, type }, metadata, requestKey }),
+        backend.reserve({ pool, mac, device: { id: device, type }, metadata, requestKey: key }),
       );
       await printReport(cli.terminal, command, {
         lines: () => [`Reserved MAC: ${address.mac}`],

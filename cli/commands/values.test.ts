@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { durationSeconds, metadataObject, moment, rowCount, states } from './values.ts';
+import { durationSeconds, metadataObject, moment, requestKey, rowCount, states } from './values.ts';
 
 test.each(['0', '-1', '1.5', 'ten', '10001', ''])('%j is no number of rows', (text) => {
   expect(() => rowCount(text)).toThrow(/whole number/);
@@ -7,6 +7,11 @@ test.each(['0', '-1', '1.5', 'ten', '10001', ''])('%j is no number of rows', (te
 
 test('a number of rows', () => {
   expect(rowCount('100')).toBe(100);
+});
+
+test('a request key, which is never empty', () => {
+  expect(requestKey('my-vm-eth0')).toBe('my-vm-eth0');
+  expect(() => requestKey('')).toThrow(/not empty/);
 });
 
 test('durations of a minute or more', () => {

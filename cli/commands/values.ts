@@ -13,6 +13,12 @@ export function rowCount(text: string): number {
   throw new InvalidArgumentError('Want a whole number from 1 to 10,000.');
 }
 
+/** A request key. An empty one, as an unset variable gives it, would be the same question for everybody who forgot theirs. */
+export function requestKey(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('Want a key that is not empty.');
+}
+
 /** Seconds of a duration that is at least a minute. */
 export function durationSeconds(text: string): number {
   const seconds = parseDuration(text);

@@ -449,6 +449,15 @@ END`);
   expect(await typed(`rock-mac show ${mac.slice(0, -1)}`, mac)).toBe('found');
 });
 
+test('output that cannot be written is a failure, which says that the work was done', async () => {
+  const { code, stderr } = await shell.bash('rock-mac allocate -p docker -d unseen > /dev/full');
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringMatching(/^Error: What was done is done, but .*ENOSPC/) as string,
+  });
+  expect(await names('list', '-d', 'unseen')).toHaveLength(1);
+});
+
 test('a reader who has seen enough is no failure', async () => {
   const { code, stdout } = await shell.bash('set -o pipefail; rock-mac --help | head -1');
   expect(stdout).toBe('Usage: rock-mac [options] [command]\n');
