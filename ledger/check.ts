@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { LedgerPool } from './connect.ts';
+import { SCHEMA_BROKEN, SCHEMA_SETTINGS } from './check-schema.ts';
 import { inSnapshot } from './snapshot.ts';
 import { queryOne } from './statement.ts';
 
@@ -23,25 +24,12 @@ interface Rule {
 
 const ROWS_SHOWN = 20;
 
-/** What must be there for the other rules to stay true, as [kind, name] of the catalogue. */
-const GUARDS = `values
-  ('index', 'addresses_pkey'), ('index', 'addresses_holder'), ('index', 'addresses_consumer'), ('index', 'addresses_mac'),
-  ('index', 'pools_name_key'), ('index', 'pools_never_overlap'),
-  ('trigger', 'addresses_audit_insert'), ('trigger', 'addresses_audit_update'), ('trigger', 'addresses_no_delete'),
-  ('trigger', 'audit_append_only')`;
-
 export const RULES: readonly Rule[] = [
   {
     rule: 'guards-in-place',
     explanation:
-      'The unique indexes and the triggers of the audit must exist, be valid and be enabled; without them two owners of one address, or a change without a trace, are possible.',
-    broken: `
-      select g.kind, g.name from (${GUARDS}) as g(kind, name)
-      where not exists (select from pg_index i join pg_class c on c.oid = i.indexrelid
-                        where g.kind = 'index' and c.relname = g.name and c.relnamespace = 'rock_mac'::regnamespace
-                          and i.indisvalid and i.indisready and (i.indisunique or i.indisexclusion))
-        and not exists (select from pg_trigger t join pg_class c on c.oid = t.tgrelid
-                        where g.kind = 'trigger' and t.tgname = g.name and c.relnamespace = 'rock_mac'::regnamespace and t.tgenabled in ('O', 'A'))`,
+      'Columns, constraints, indexes, triggers and functions are there, in force, and as the migrations made them; without them two owners of one address, or a change without a trace, are possible. Run `rock-mac migrate` on an empty database to compare.',
+    broken: SCHEMA_BROKEN,
   },
   {
     rule: 'one-row-per-address',
@@ -191,16 +179,17 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'audit-is-unbroken',
     explanation:
-      'Each audit row of an address follows from the one before: the state it changed, and a generation that is the same or one higher. A gap is a change without a row (I7); a new owner of an address that was held is a duplicate (I1).',
+      'Each audit row of an address follows from the one before: the state it changed, and a generation that is the same or one higher; its user is who asked for a new owner, else who did it. A gap is a change without a row (I7); a new owner of an address that was held is a duplicate (I1).',
     broken: `
-      select mac_address as mac, id as audit_id, last_state, state_before, last_generation, generation from (
-        select l.mac_address, l.id, l.state_before, l.generation,
+      select mac_address as mac, id as audit_id, last_state, state_before, last_generation, generation, "user", requester, actor from (
+        select l.mac_address, l.id, l.state_before, l.generation, l."user", l.details->>'requester' as requester, l.actor,
                lag(l.state) over w as last_state, lag(l.generation) over w as last_generation,
                coalesce(lag((l.details->>'kept')::boolean) over w, false) as last_kept
         from rock_mac.audit_log l where l.mac_address is not null and l.state is not null
         window w as (partition by l.mac_address order by l.id)) c
       where state_before is distinct from last_state
          or generation - coalesce(last_generation, 0) not in (0, 1)
+         or "user" is distinct from (case when generation > coalesce(last_generation, 0) then requester else actor end)
          or (generation > last_generation and last_state not in ('released', 'orphaned') and not last_kept)`,
   },
 ];
@@ -211,6 +200,7 @@ export const RULES: readonly Rule[] = [
  */
 export async function checkLedger(db: Pick<LedgerPool, 'transaction'>): Promise<Finding[]> {
   return inSnapshot(db, async (snapshot) => {
+    await queryOne(snapshot, { text: SCHEMA_SETTINGS, values: [], row: z.object({}) });
     const findings: Finding[] = [];
     for (const { rule, explanation, broken } of RULES) {
       const { count, rows } = await queryOne(snapshot, {

@@ -1,10 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { bind } from '../../ledger/bind.ts';
+import { SCHEMA_OBJECTS, SCHEMA_SETTINGS } from '../../ledger/check-schema.ts';
 import { checkLedger, RULES } from '../../ledger/check.ts';
 import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
+import { openLedger } from '../../ledger/connect.ts';
 import { takeConsumer } from '../../ledger/consumer.ts';
 import { boundKey } from '../../ledger/holder-key.ts';
 import { keepReserved } from '../../ledger/keep-reserved.ts';
+import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import { recoverIfNeeded } from '../../ledger/recovery.ts';
 import { release } from '../../ledger/release.ts';
 import { aPodRequest, aRequest, freshLedger, take, type TestLedger } from './ledger-fixture.ts';
@@ -36,15 +40,16 @@ async function livelyLedger(): Promise<TestLedger> {
   return ledger;
 }
 
-/** As a superuser who knows no shame: constraints and triggers are off. */
-const shameless = (statement: string) => `
-  begin;
-  set local session_replication_role = replica;
+/** As a superuser, past the triggers. */
+const pastTheAudit = (statement: string) => `begin; set local session_replication_role = replica; ${statement}; commit`;
+
+/** As one who knows no shame: past the constraints too. */
+const shameless = (statement: string) =>
+  pastTheAudit(`
   alter table rock_mac.addresses drop constraint if exists addresses_check, drop constraint if exists addresses_check1,
     drop constraint if exists addresses_check2, drop constraint if exists addresses_check3, drop constraint if exists addresses_check4,
     drop constraint if exists addresses_check5, drop constraint if exists addresses_check6;
-  ${statement};
-  commit`;
+  ${statement}`);
 
 const a = 'rock_mac.addresses';
 const p = 'rock_mac.pools';
@@ -74,10 +79,109 @@ const BREAKS: Readonly<Record<string, string>> = {
     select 'allocate', mac_address, pool, 'x', 'x', 'active', 'active', 2 from rock_mac.audit_log where holder_key = 'stays'`,
 };
 
+test('the list of what guards the ledger is what its migrations make', async () => {
+  const ledger = await freshLedger();
+  const objects = await ledger.db.transaction(async (transaction) => {
+    await transaction.query({ text: SCHEMA_SETTINGS, values: [], row: z.object({}) });
+    const row = z.object({ object: z.string(), digest: z.string() });
+    return transaction.query({ text: SCHEMA_OBJECTS, values: [], row });
+  });
+  await ledger.close();
+  const digests = Object.fromEntries(objects.map(({ object, digest }) => [object, digest] as const).sort());
+  expect(objects).toHaveLength(Object.keys(digests).length);
+  await expect(`${JSON.stringify(digests, null, 2)}\n`).toMatchFileSnapshot('../../ledger/schema-objects.json');
+});
+
+test.each([
+  ['a dropped unique index', 'drop index rock_mac.addresses_mac', 'index addresses_mac', 'missing'],
+  [
+    'a dropped constraint',
+    `alter table ${a} drop constraint addresses_check4`,
+    'constraint addresses.addresses_check4',
+    'missing',
+  ],
+  [
+    'a constraint that lets all through',
+    `alter table ${p} drop constraint pools_check, add constraint pools_check check (true)`,
+    'constraint pools.pools_check',
+    'changed',
+  ],
+  ['a column that may be empty', `alter table ${a} alter actor drop not null`, 'column addresses.actor', 'changed'],
+  [
+    'a disabled trigger',
+    `alter table ${a} disable trigger addresses_name_release`,
+    'trigger addresses.addresses_name_release',
+    'not in force',
+  ],
+  ['a dropped trigger', `drop trigger addresses_no_delete on ${a}`, 'trigger addresses.addresses_no_delete', 'missing'],
+  [
+    'a trigger that never fires',
+    `create or replace trigger addresses_no_delete before delete on ${a} for each row when (false) execute function rock_mac.refuse()`,
+    'trigger addresses.addresses_no_delete',
+    'changed',
+  ],
+  [
+    'a trigger function that does nothing',
+    `create or replace function rock_mac.audit_update() returns trigger language plpgsql as 'begin return null; end'`,
+    'function audit_update',
+    'changed',
+  ],
+  [
+    'a clock that stands still',
+    `create or replace function rock_mac.clock() returns timestamptz language sql return now()`,
+    'function clock',
+    'changed',
+  ],
+])('%s is reported', async (_, statement, object, problem) => {
+  const ledger = await freshLedger();
+  await ledger.sql(statement);
+  expect(await checkLedger(ledger.db)).toMatchObject([{ rule: 'guards-in-place', rows: [{ object, problem }] }]);
+  await ledger.close();
+});
+
+test('other owners, other settings, and what a newer version has added or made anew, are no reason to worry', async () => {
+  const ledger = await livelyLedger();
+  await ledger.sql(`
+    create role check_owner; grant create on schema rock_mac to check_owner;
+    alter table ${a} owner to check_owner;
+    alter function rock_mac.clock() owner to check_owner;
+    alter table ${a} add column shape text, add check (shape <> 'square');
+    create index addresses_shape on ${a} (shape)`);
+  const settings = encodeURIComponent('-c intervalstyle=iso_8601 -c search_path=rock_mac -c quote_all_identifiers=on');
+  const limits = { max: 1, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000 };
+  const db = openLedger({ url: `${ledger.url}?options=${settings}`, applicationName: 'other settings', ...limits });
+  expect(await checkLedger(db)).toEqual([]);
+  await db.close();
+  await ledger.sql(`
+    insert into rock_mac.schema_version (version, name, min_program) values (${String(PROGRAM_VERSION + 1)}, 'newer', 0);
+    create or replace function rock_mac.audit_update() returns trigger language plpgsql as 'begin return null; end'`);
+  expect(await checkLedger(ledger.db)).toEqual([]);
+  await ledger.sql(`alter table ${a} owner to current_user; alter function rock_mac.clock() owner to current_user;
+    drop owned by check_owner; drop role check_owner`);
+  await ledger.close();
+});
+
+test('another user, or another program, in an audit row is reported', async () => {
+  const ledger = await livelyLedger();
+  for (const change of [
+    `"user" = 'mallory' where action = 'allocate' and holder_key = 'gone'`,
+    `actor = 'mallory' where action = 'release'`,
+  ]) {
+    await ledger.sql(pastTheAudit(`update rock_mac.audit_log set ${change}`));
+    expect(await checkLedger(ledger.db)).toMatchObject([{ rule: 'audit-is-unbroken', count: 1 }]);
+    await ledger.sql(
+      pastTheAudit(`update rock_mac.audit_log set "user" = case when action = 'release' then 'test' else 'ada' end, actor = 'test'
+      where 'mallory' in ("user", actor)`),
+    );
+    expect(await checkLedger(ledger.db)).toEqual([]);
+  }
+  await ledger.close();
+});
+
 test('a consumer whose lease nobody settles is reported', async () => {
   const ledger = await livelyLedger();
   await ledger.sql(
-    shameless(`update ${a} set consumer_expires_at = now() - interval '2 hours' where consumer_key = 'pod-key'`),
+    pastTheAudit(`update ${a} set consumer_expires_at = now() - interval '2 hours' where consumer_key = 'pod-key'`),
   );
   expect(await checkLedger(ledger.db)).toMatchObject([{ rule: 'leases-are-settled', count: 1 }]);
   await ledger.close();
@@ -106,7 +210,7 @@ describe('a check of the ledger', () => {
 
 test('a change past the audit is reported with the address and with what the audit says of it', async () => {
   const ledger = await livelyLedger();
-  await ledger.sql(shameless(`update ${a} set state = 'reserved', expires_at = null where holder_key = 'stays'`));
+  await ledger.sql(pastTheAudit(`update ${a} set state = 'reserved', expires_at = null where holder_key = 'stays'`));
   const findings = await checkLedger(ledger.db);
   expect(findings).toMatchObject([
     {
