@@ -12,7 +12,7 @@ export interface NewCondition {
  * The conditions with one of them set. `lastTransitionTime` moves only when the status does, as the API conventions
  * ask: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
  *
- * @returns the very same array when nothing changed, so that `===` tells whether a status write is needed
+ * @returns the very same array when nothing changed
  */
 export function setCondition(conditions: readonly Condition[], next: NewCondition, now: Date): readonly Condition[] {
   const index = conditions.findIndex((condition) => condition.type === next.type);

@@ -1,5 +1,6 @@
 import { isAlreadyExists, isForbidden, isNotFound } from '../kube/errors.ts';
 import { keyOf } from '../kube/objects.ts';
+import { writeStatus } from '../kube/write-status.ts';
 import type { Result } from '../kube/controller.ts';
 import { adopt } from '../ledger/adopt.ts';
 import type { AddressRow } from '../ledger/address-row.ts';
@@ -13,7 +14,6 @@ import { mirrorName, newMirror, type MirrorSubject } from './mirror.ts';
 import { boundStatus } from './mirror-status.ts';
 import { liveKey, relationOf, type LiveAddress } from './relation.ts';
 import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
-import { writeStatus } from './write-allocation.ts';
 
 /** What a reconcile of a carrier needs beside the object. */
 export interface CarrierWorld {
@@ -125,7 +125,7 @@ async function mirrorAndBind(
   const generation = row.key === liveKey(carried) ? row.generation : await bindAddress(carried, row, context);
   if (mirror === undefined) return;
   const status = boundStatus(mirror, { mac, generation, allocatedAt: row.allocatedAt }, context);
-  await writeStatus(mirror, status, context.client);
+  await writeStatus(macAllocations, mirror, status, context.client);
 }
 
 /**

@@ -1,10 +1,11 @@
 import { parseDuration } from '../api/duration.ts';
-import type { ConsumerRef, MacAllocationStatus } from '../api/mac-allocation.ts';
+import type { ConsumerRef } from '../api/mac-allocation.ts';
 import { ANNOTATIONS, RELEASE_FINALIZER } from '../api/names.ts';
 import { toTime } from '../kube/conditions.ts';
 import type { Result } from '../kube/controller.ts';
 import { addFinalizer } from '../kube/json-patch.ts';
 import { keyOf } from '../kube/objects.ts';
+import { writeStatus } from '../kube/write-status.ts';
 import { adopt } from '../ledger/adopt.ts';
 import type { AddressRow } from '../ledger/address-row.ts';
 import type { AllocationOutcome, AllocationRequest } from '../ledger/allocate.ts';
@@ -19,11 +20,11 @@ import { claimItem } from './assert-live.ts';
 import { currentConsumer } from './claim-consumer.ts';
 import { judgeBlocked, judgeExpiry, judgeOutcome, statusAfter, type Held, type Verdict } from './claim-status.ts';
 import type { OperatorContext } from './context.ts';
+import { dropFinalizer } from './drop-finalizer.ts';
 import { readIfThere } from './read-live.ts';
 import { recordReady } from './record-ready.ts';
 import { releaseClaim } from './release-claim.ts';
 import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
-import { dropFinalizer, writeStatus } from './write-allocation.ts';
 
 /** How soon a claim is looked at again whose consumer holds up its end. Its going is news too; this is the second way. */
 export const BLOCKED_RETRY_MS = 10_000;
@@ -227,7 +228,7 @@ async function publish(
   context: OperatorContext,
   consumer?: ConsumerRef,
 ): Promise<void> {
-  const status: MacAllocationStatus = statusAfter(claim, verdict, { held, consumer }, context.now());
-  await writeStatus(claim, status, context.client);
+  const status = statusAfter(claim, verdict, { held, consumer }, context.now());
+  await writeStatus(macAllocations, claim, status, context.client);
   recordReady(claim, verdict, context);
 }

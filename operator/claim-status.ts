@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { ConsumerRef, MacAllocationStatus, ReadyReason } from '../api/mac-allocation.ts';
 import { setCondition, toTime } from '../kube/conditions.ts';
 import type { Condition } from '../kube/objects.ts';
@@ -78,7 +77,7 @@ export function judgeBlocked(why: 'deleted' | 'expired', consumer: string): Verd
 /** What the ledger holds for a claim. */
 export type Held = Pick<MacAllocationStatus, 'mac' | 'allocatedAt' | 'expiresAt' | 'ledger'>;
 
-/** The status after a verdict; the very same object when nothing changed, so that no write is needed. */
+/** The status after a verdict. */
 export function statusAfter(
   claim: MacAllocation,
   { ready, reason, message }: Verdict,
@@ -92,14 +91,13 @@ export function statusAfter(
     { type: 'Ready', status: ready ? 'True' : 'False', reason, message, observedGeneration },
     now,
   );
-  const after: MacAllocationStatus = {
+  return {
     ...before,
     ...held,
     ...(observedGeneration !== undefined && { observedGeneration }),
     ...(consumer !== undefined && { consumer }),
     conditions: [...withBound(judged, consumer, usedBefore !== undefined, now)],
   };
-  return claim.status !== undefined && isDeepStrictEqual(after, claim.status) ? claim.status : after;
 }
 
 /** Bound appears with the first consumer, and tells from then on whether there is one. */

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { GROUP, VERSION } from '../api/names.ts';
 import { findCondition, setCondition } from '../kube/conditions.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
@@ -7,8 +6,8 @@ import type { MacAddress } from '../mac/mac-address.ts';
 import { consumerRefOf, type Carrier, type CarrierKind } from './carrier.ts';
 import type { OperatorContext } from './context.ts';
 import type { LiveAddress } from './relation.ts';
-import type { MacAllocation } from '../kube/mac-resources.ts';
-import { writeStatus } from './write-allocation.ts';
+import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
+import { writeStatus } from '../kube/write-status.ts';
 
 /** An address that something carries which is not its owner. */
 export interface Conflict {
@@ -70,10 +69,8 @@ async function show(
         }
       : { status: 'False' as const, reason: 'Resolved', message: 'Only its owner carries the address' };
   const conditions = setCondition(status.conditions ?? [], { type: 'Conflict', ...condition }, now());
-  const after = { ...status, conditions: [...conditions] };
-  if (isDeepStrictEqual(after, status)) return;
   try {
-    await writeStatus(allocation, after, client);
+    await writeStatus(macAllocations, allocation, { ...status, conditions: [...conditions] }, client);
   } catch (error) {
     // Changed or gone meanwhile: the next pass shows it.
     if (!isConflict(error) && !isNotFound(error)) throw error;

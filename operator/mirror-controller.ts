@@ -12,7 +12,7 @@ import type { OperatorContext } from './context.ts';
 import { readIfThere } from './read-live.ts';
 import { releaseHolder } from './release-holder.ts';
 import { macAllocations, type MacAllocation } from '../kube/mac-resources.ts';
-import { dropFinalizer } from './write-allocation.ts';
+import { dropFinalizer } from './drop-finalizer.ts';
 
 /** The address that a mirror shows, and on whose behalf it is carried. */
 export interface Mirrored {

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { MacAllocationStatus } from '../api/mac-allocation.ts';
 import { setCondition, toTime } from '../kube/conditions.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
@@ -11,7 +10,7 @@ interface BoundAddress {
   readonly allocatedAt: Date;
 }
 
-/** The status of a mirror whose address is bound; the very same object when nothing changed. */
+/** The status of a mirror whose address is bound. */
 export function boundStatus(
   mirror: MacAllocation,
   { mac, generation, allocatedAt }: BoundAddress,
@@ -36,7 +35,7 @@ export function boundStatus(
     },
     now(),
   );
-  const after: MacAllocationStatus = {
+  return {
     ...before,
     mac,
     allocatedAt: toTime(allocatedAt),
@@ -45,5 +44,4 @@ export function boundStatus(
     ledger: { generation, clusterId },
     conditions: [...conditions],
   };
-  return isDeepStrictEqual(after, mirror.status) ? before : after;
 }

@@ -3,6 +3,7 @@ import { isConflict } from '../kube/errors.ts';
 import type { OperatorContext } from './context.ts';
 import { readIfThere } from './read-live.ts';
 import { macPools } from '../kube/mac-resources.ts';
+import { writeStatus } from '../kube/write-status.ts';
 
 /** Several chores set conditions on one MacPool; each sets its own on what is stored at that moment. */
 const TRIES = 5;
@@ -17,12 +18,9 @@ export async function setPoolCondition(
     const pool = await readIfThere(macPools, { name }, client);
     if (pool === undefined) return;
     const before = pool.status?.conditions ?? [];
-    const after = setCondition(before, condition, now());
-    if (after === before) return;
-    const { uid, resourceVersion } = pool.metadata;
-    const body = { metadata: { uid, resourceVersion }, status: { conditions: after } };
+    const conditions = [...setCondition(before, condition, now())];
     try {
-      await client.patch(macPools, { name }, { type: 'merge', body }, { subresource: 'status' });
+      await writeStatus(macPools, pool, { ...pool.status, conditions }, client);
       return;
     } catch (error) {
       if (!isConflict(error) || tried >= TRIES) throw error;

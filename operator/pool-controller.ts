@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { PoolDefinition } from '../api/default-pools.ts';
 import { formatDuration, parseDuration } from '../api/duration.ts';
 import { POOL_FINALIZER } from '../api/names.ts';
@@ -21,6 +20,7 @@ import { isLedgerError } from '../ledger/errors.ts';
 import { parseMac, type MacRefusal } from '../mac/mac-address.ts';
 import type { OperatorContext } from './context.ts';
 import { macPools, type MacPool } from '../kube/mac-resources.ts';
+import { writeStatus } from '../kube/write-status.ts';
 
 /**
  * Shows every pool of the ledger as a MacPool. The seven defaults come with the ledger, so that this is also how they get
@@ -121,16 +121,14 @@ async function endPool(pool: MacPool, context: OperatorContext): Promise<Result>
 }
 
 async function publish(pool: MacPool, condition: NewCondition, { client, now }: OperatorContext): Promise<void> {
-  const { name, generation, resourceVersion } = pool.metadata;
+  const { generation } = pool.metadata;
   const before: MacPoolStatus = pool.status ?? {};
   const after: MacPoolStatus = {
     ...before,
     conditions: [...setCondition(before.conditions ?? [], condition, now())],
     ...(generation !== undefined && { observedGeneration: generation }),
   };
-  if (isDeepStrictEqual(after, before)) return;
-  const body = { metadata: { resourceVersion }, status: after };
-  await client.patch(macPools, { name }, { type: 'merge', body }, { subresource: 'status' });
+  await writeStatus(macPools, pool, after, client);
 }
 
 /** The definition, or why it is none: the API server knows the form of an address, but not which a device may own. */

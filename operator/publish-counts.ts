@@ -1,9 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { MacPoolStatus } from '../api/mac-pool.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { poolStats, type PoolStats } from '../ledger/pool-stats.ts';
 import type { OperatorContext } from './context.ts';
 import { macPools, type MacPool } from '../kube/mac-resources.ts';
+import { writeStatus } from '../kube/write-status.ts';
 
 /**
  * Writes the ledger's counts into the status of every MacPool, where they changed. Counting reads every row of the
@@ -17,16 +17,8 @@ export async function publishCounts(
   for (const pool of pools) {
     const counted = stats.find((each) => each.pool === pool.metadata.name);
     if (counted === undefined) continue;
-    const before: MacPoolStatus = pool.status ?? {};
-    const after: MacPoolStatus = { ...before, ...countsOf(counted) };
-    if (isDeepStrictEqual(after, before)) continue;
     try {
-      await client.patch(
-        macPools,
-        { name: pool.metadata.name },
-        { type: 'merge', body: { status: countsOf(counted) } },
-        { subresource: 'status' },
-      );
+      await writeStatus(macPools, pool, { ...pool.status, ...countsOf(counted) }, client);
     } catch (error) {
       // Deleted meanwhile, or changed: the next round counts again.
       if (!isNotFound(error) && !isConflict(error)) throw error;

@@ -19,7 +19,7 @@ import { isHeldByOther } from '../kube/lease-record.ts';
 import { objectMeta, type KubeObject, type ObjectKey } from '../kube/objects.ts';
 import type { Resource } from '../kube/resource.ts';
 import { macAllocations } from '../kube/mac-resources.ts';
-import { dropFinalizer } from './write-allocation.ts';
+import { dropFinalizer } from './drop-finalizer.ts';
 
 const deployments: Resource<KubeObject> = {
   group: 'apps',
