@@ -1,6 +1,5 @@
-import { createServer, type Server } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:http';
+import { listen, type Listening } from './listen.ts';
 
 /** What a probe may ask a process of ours, over plain HTTP and without saying who it is. */
 export interface HealthServerOptions {
@@ -13,28 +12,13 @@ export interface HealthServerOptions {
   readonly notReady: () => readonly string[];
 }
 
-export interface HealthServer {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
 /** Serves /healthz and /readyz. */
-export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
+export async function startHealthServer(options: HealthServerOptions): Promise<Listening> {
   const server = createServer((request, response) => {
     const { status, text } = answer(new URL(request.url ?? '/', 'http://localhost').pathname, options);
     response.writeHead(status, { 'Content-Type': 'text/plain' }).end(`${text}\n`);
   });
-  await listen(server, options);
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        server.closeAllConnections();
-      }),
-  };
+  return await listen(server, options);
 }
 
 interface HealthAnswer {
@@ -55,15 +39,4 @@ function answer(path: string, { live, notReady }: HealthServerOptions): HealthAn
     default:
       return { status: 404, text: 'there are /healthz and /readyz' };
   }
-}
-
-/** Resolves when the server listens; rejects with the reason (a port in use, say). */
-export async function listen(server: Server | HttpsServer, at: { host: string; port: number }): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(at.port, at.host, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
 }

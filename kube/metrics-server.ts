@@ -1,10 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { makeAuthority, makeLeaf } from './certificates.ts';
 import type { KubeClient } from './client.ts';
 import type { Clock } from './clock.ts';
-import { listen } from './health-server.ts';
+import { listen, type Listening } from './listen.ts';
 import { createTokenGate, type GateAnswer, type TokenGate } from './token-gate.ts';
 
 /** What a scraper must have the right to: `get` on this path. */
@@ -24,17 +23,12 @@ export interface MetricsServerOptions {
   readonly registry: { readonly contentType: string; metrics(): Promise<string> };
 }
 
-export interface MetricsServer {
-  readonly port: number;
-  close(): Promise<void>;
-}
-
 /**
  * Serves /metrics to whom the API server lets read it. Over TLS, since a token travels with each request; the certificate
  * is made at the start and kept nowhere, so that it hides the token from listeners but does not say who we are. Pods have
  * no name that a scraper could check one for.
  */
-export async function startMetricsServer(options: MetricsServerOptions): Promise<MetricsServer> {
+export async function startMetricsServer(options: MetricsServerOptions): Promise<Listening> {
   const { client, clock, registry } = options;
   const gate = createTokenGate({ client, access: METRICS_ACCESS, clock });
   const now = clock.date().getTime();
@@ -47,17 +41,7 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
       () => response.writeHead(500).end(),
     );
   });
-  await listen(server, options);
-  return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        server.closeAllConnections();
-      }),
-  };
+  return await listen(server, options);
 }
 
 interface MetricsAnswer {

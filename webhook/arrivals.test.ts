@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
-import { connect, type AddressInfo, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { listen } from '../kube/health-server.ts';
+import { listen } from '../kube/listen.ts';
 import { watchArrivals } from './arrivals.ts';
 import { makeAuthority, makeLeaf } from '../kube/certificates.ts';
 
@@ -24,9 +24,9 @@ beforeEach(async () => {
     seen.push(arrivals.of(request.socket));
     response.end('ok');
   });
-  await listen(server, { host: '127.0.0.1', port: 0 });
+  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
   const accepted = once(server, 'connection');
-  raw = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  raw = connect(port, '127.0.0.1');
   await accepted;
 });
 

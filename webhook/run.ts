@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { WEBHOOK_SECRET } from '../api/names.ts';
 import { keepServing, tlsOf } from '../kube/called-server.ts';
@@ -8,7 +7,8 @@ import type { KeyPair } from '../kube/certificates.ts';
 import { createKubeClient } from '../kube/client.ts';
 import { systemClock } from '../kube/clock.ts';
 import { readClusterId } from '../kube/cluster-id.ts';
-import { listen, startHealthServer } from '../kube/health-server.ts';
+import { startHealthServer } from '../kube/health-server.ts';
+import { listen } from '../kube/listen.ts';
 import { startMetricsServer } from '../kube/metrics-server.ts';
 import { retryForever } from '../kube/retry-forever.ts';
 import type { Service } from '../kube/run-process.ts';
@@ -121,9 +121,9 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     },
     leaf,
   );
-  await listen(server.https, { host: config.ROCK_MAC_WEBHOOK_HOST, port: config.ROCK_MAC_WEBHOOK_PORT });
+  const at = { host: config.ROCK_MAC_WEBHOOK_HOST, port: config.ROCK_MAC_WEBHOOK_PORT };
+  const { port } = await listen(server.https, at);
   waitingFor.delete('the certificate');
-  const { port } = server.https.address() as AddressInfo;
   logger.info({ port, healthPort: health.port, clusterId }, 'the webhook answers');
 
   metrics.serves(leaf);

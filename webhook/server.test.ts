@@ -2,11 +2,10 @@ import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { connect } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
-import { listen } from '../kube/health-server.ts';
+import { listen } from '../kube/listen.ts';
 import type { CalledServer } from '../kube/called-server.ts';
 import { makeAuthority, makeLeaf } from '../kube/certificates.ts';
 import { createWebhookMetrics } from './metrics.ts';
@@ -42,8 +41,7 @@ async function start(admit: Admit, draining = () => false): Promise<Running> {
     },
     leaf,
   );
-  await listen(server.https, { host: '127.0.0.1', port: 0 });
-  const { port } = server.https.address() as AddressInfo;
+  const { port } = await listen(server.https, { host: '127.0.0.1', port: 0 });
   const agent = new Agent({ keepAlive: true, ca: authority.certificate, servername: NAME });
   agents.push(agent);
   return {

@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { READ_API_SECRET } from '../../api/names.ts';
 import { createCalledServer, keepServing, tlsOf, type CalledServer } from '../../kube/called-server.ts';
@@ -6,7 +5,7 @@ import { createCertificateKeeper } from '../../kube/certificate-keeper.ts';
 import type { KeyPair } from '../../kube/certificates.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { systemClock } from '../../kube/clock.ts';
-import { listen } from '../../kube/health-server.ts';
+import { listen } from '../../kube/listen.ts';
 import { retryForever } from '../../kube/retry-forever.ts';
 import { openServiceLedger } from '../../ledger/service-ledger.ts';
 import type { OperatorConfig } from '../config.ts';
@@ -108,8 +107,9 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
       }),
     );
     server = called;
-    await listen(called.https, { host: config.ROCK_MAC_READ_API_HOST, port: config.ROCK_MAC_READ_API_PORT });
-    logger.info({ port: (called.https.address() as AddressInfo).port }, 'the read API answers');
+    const at = { host: config.ROCK_MAC_READ_API_HOST, port: config.ROCK_MAC_READ_API_PORT };
+    const { port } = await listen(called.https, at);
+    logger.info({ port }, 'the read API answers');
     await options.whenReady;
     isSentTo = true;
     const served = await retryForever('attach the read API', () => keeper.look(), started);

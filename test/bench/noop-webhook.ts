@@ -3,7 +3,7 @@
  * pod of the benchmark with a patch of the size of ours.
  */
 import { pino } from 'pino';
-import { listen } from '../../kube/health-server.ts';
+import { listen } from '../../kube/listen.ts';
 import { createWebhookMetrics } from '../../webhook/metrics.ts';
 import { createWebhookServer } from '../../webhook/server.ts';
 
