@@ -1,5 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { allocate, requireValidRequest, type AllocationOutcome, type AllocationRequest } from './allocate.ts';
-import { systemClock, type Clock } from './clock.ts';
 import { isLedgerError, LedgerError, toLedgerError } from './errors.ts';
 import type { Queryable } from './statement.ts';
 import { askApart, type Invalid } from './validate.ts';
@@ -12,7 +12,6 @@ export interface AllocatorOptions {
   readonly maxGroup?: number;
   /** Requests that may wait for one pool; more are refused, so that a slow ledger does not fill the memory. */
   readonly maxQueue?: number;
-  readonly clock?: Clock;
   /** Asked at every group for the incarnation that this process knows; without it any is fine. */
   readonly incarnation?: (() => number | undefined) | undefined;
 }
@@ -39,7 +38,6 @@ const LONGEST_PAUSE_MS = 500;
 /** Somebody who waits for an answer. */
 interface Asker {
   readonly request: AllocationRequest;
-  readonly deadline: number;
   /** Set once; afterwards a late answer of the ledger is of no use to anybody. */
   settled: boolean;
   lastError: LedgerError | undefined;
@@ -55,7 +53,7 @@ interface Lane {
 }
 
 export function createAllocator(options: AllocatorOptions): Allocator {
-  const { maxGroup = 128, maxQueue = 2_048, clock = systemClock } = options;
+  const { maxGroup = 128, maxQueue = 2_048 } = options;
   const lanes = new Map<string, Lane>();
   let closed = false;
 
@@ -132,7 +130,7 @@ export function createAllocator(options: AllocatorOptions): Allocator {
   async function pause(lane: Lane): Promise<void> {
     const ms = lane.pauseMs * (0.5 + Math.random() / 2);
     lane.pauseMs = Math.min(LONGEST_PAUSE_MS, lane.pauseMs * 2);
-    await new Promise<void>((resolve) => clock.after(ms, resolve));
+    await sleep(ms);
   }
 
   return {
@@ -142,20 +140,19 @@ export function createAllocator(options: AllocatorOptions): Allocator {
       return new Promise((resolve, reject) => {
         const asker: Asker = {
           request,
-          deadline: clock.now() + deadlineMs,
           settled: false,
           lastError: undefined,
           answer: (result) => {
             if (asker.settled) return;
             asker.settled = true;
-            cancel();
+            clearTimeout(timer);
             if (isLedgerError(result)) reject(result);
             else resolve(result);
           },
         };
-        const cancel = clock.after(deadlineMs, () => {
+        const timer = setTimeout(() => {
           asker.answer(asker.lastError ?? tooLate(request.pool, deadlineMs));
-        });
+        }, deadlineMs);
         join(asker);
       });
     },
