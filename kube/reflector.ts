@@ -90,7 +90,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const selection: Selection = { namespace, labelSelector, fieldSelector };
   const timing = { ...defaultTiming, ...options.timing };
   const name = resource.plural;
-  const logger = options.logger.child({ reflector: name });
+  const logger = options.logger.child({ resource: name });
   const store = createStore<T>(options.indexes ?? {});
   const controller = new AbortController();
   const { signal } = controller;

@@ -206,6 +206,6 @@ function asMirrorOf({ carrier }: MirrorSubject, found: MacAllocation): MacAlloca
   return found.spec.consumerRef?.uid === carrier.metadata.uid ? found : undefined;
 }
 
-function describe({ owner: { kind, namespace, name, nic }, mac }: LiveAddress): Record<string, string> {
+function describe({ owner: { kind, namespace, name, nic }, mac }: LiveAddress) {
   return { kind, namespace, name, nic, mac };
 }

@@ -31,7 +31,7 @@ export function createLedgerMemoryStore(options: {
     known ??= await readIfThere(configMaps, { namespace, name }, client);
     if (known === undefined) return undefined;
     const memory = parse(known.data?.[KEY] ?? '');
-    if (memory === undefined) logger.warn({ configMap: name }, 'what was remembered of the ledger cannot be read');
+    if (memory === undefined) logger.warn({ name }, 'what was remembered of the ledger cannot be read');
     return memory;
   }
 
