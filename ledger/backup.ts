@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { BACKUP_TABLES, checksum, headerLine, type BackupTable } from './backup-format.ts';
 import type { LedgerPool } from './connect.ts';
+import { isLedgerError, LedgerError } from './errors.ts';
 import { requireKnownSchema } from './migrate.ts';
 import { inSnapshot } from './snapshot.ts';
 import { queryOne, type Queryable } from './statement.ts';
@@ -56,8 +58,22 @@ export async function backup(db: LedgerPool, out: Writable, onRows?: OnRows): Pr
   }
 }
 
-/** As `backup`, to a file that only its owner may read, and that appears under its name when it is whole and on disk. */
+/**
+ * As `backup`, to a file that only its owner may read, and that appears under its name when it is whole and on disk. Makes
+ * its folder where it is missing. Throws BACKUP_NOT_WRITTEN for a file that cannot be.
+ */
 export async function backupToFile(db: LedgerPool, file: string, onRows?: OnRows): Promise<BackedUp> {
+  try {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    return await writeWhole(db, file, onRows);
+  } catch (error) {
+    if (isLedgerError(error)) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new LedgerError('BACKUP_NOT_WRITTEN', `The backup ${file} was not written (${why})`, { cause: error });
+  }
+}
+
+async function writeWhole(db: LedgerPool, file: string, onRows?: OnRows): Promise<BackedUp> {
   const unfinished = `${file}.${randomUUID()}.unfinished`;
   // Opened before anything can fail: a stream that opens its file by itself may do so after the file was removed.
   const handle = await open(unfinished, 'wx', 0o600);

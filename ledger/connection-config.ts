@@ -49,8 +49,12 @@ async function read(passwordFile: string): Promise<string> {
   try {
     return (await readFile(passwordFile, 'utf8')).trim();
   } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
     const next = 'Name a file that this program may read.';
-    throw new LedgerError('LEDGER_AUTH_FAILED', `The password file ${passwordFile} cannot be read`, { next, cause });
+    throw new LedgerError('LEDGER_AUTH_FAILED', `The password file ${passwordFile} cannot be read (${why})`, {
+      next,
+      cause,
+    });
   }
 }
 

@@ -49,6 +49,10 @@ const CODES = {
     retryable: false,
     next: 'Name the SQLite file of the tool before, usually ~/.rock/mac-dispenser.db.',
   },
+  BACKUP_NOT_WRITTEN: {
+    retryable: false,
+    next: 'Name a file in a folder that you may write to, on a disk with room for it.',
+  },
   BACKUP_REFUSED: { retryable: false, next: 'Name another backup.' },
   LEDGER_FAILED: { retryable: false, next: 'Look into the log of Postgres; if the cause is not there, report it.' },
   BAD_REQUEST: { retryable: false, next: 'Correct the value and ask again.' },

@@ -46,7 +46,7 @@ export type LegacyAuditRow = z.infer<typeof auditRow>;
 /** Reads the file without changing it. Throws IMPORT_REFUSED where it is no such file. */
 export async function readLegacyFile(file: string): Promise<LegacyFile> {
   await access(file).catch((error: unknown) => {
-    throw refused(`${file} cannot be read`, error);
+    throw refused(`${file} cannot be read (${reason(error)})`, error);
   });
   const { DatabaseSync } = await import('node:sqlite'); // here, since Node warns of it as soon as it is loaded
   try {
@@ -57,8 +57,7 @@ export async function readLegacyFile(file: string): Promise<LegacyFile> {
       database.close();
     }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw refused(`${file} cannot be read as the SQLite file of the tool before (${why})`, error);
+    throw refused(`${file} cannot be read as the SQLite file of the tool before (${reason(error)})`, error);
   }
 }
 
@@ -75,6 +74,10 @@ function readTables(database: DatabaseSync): LegacyFile {
     pools: rows('pools', pool),
     audit: rows('audit_log', auditRow),
   };
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function refused(what: string, cause?: unknown): LedgerError {

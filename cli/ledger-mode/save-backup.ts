@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { backupToFile, type BackedUp, type OnRows } from '../../ledger/backup.ts';
 import type { LedgerPool } from '../../ledger/connect.ts';
@@ -13,12 +12,7 @@ export function usualFile(name: string, now = new Date(), home = userHome()): st
   return path.join(home, '.rock', 'backups', `${name}-${stamp}.backup`);
 }
 
-export async function writeBackup(
-  ledger: LedgerPool,
-  file: string,
-  terminal: Pick<Terminal, 'progress'>,
-): Promise<BackedUp> {
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+export function writeBackup(ledger: LedgerPool, file: string, terminal: Pick<Terminal, 'progress'>): Promise<BackedUp> {
   return backupToFile(ledger, file, rowsProgress(terminal, 'Written'));
 }
 

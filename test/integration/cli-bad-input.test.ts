@@ -80,7 +80,16 @@ const TABLE: Readonly<Record<string, Bad>> = {
   'a device that holds nothing, to renew': { line: 'renew nobody', code: 3, says: /nothing to renew.*rock-mac show/ },
   'a reserved address without --force': { line: 'release gateway', code: 4, says: /is reserved.*Add --force/ },
   'a cluster that never was': { line: 'cluster retire nowhere', code: 3, says: /never registered|ever registered/ },
-  'a file to import that is not there': { line: 'import /nowhere.db', code: 1, says: /\/nowhere\.db cannot be read/ },
+  'a file to import that is not there': {
+    line: 'import /nowhere.db',
+    code: 1,
+    says: /\/nowhere\.db cannot be read \(ENOENT/,
+  },
+  'a backup where no file can be': {
+    line: 'backup /dev/null/ledger.backup',
+    code: 1,
+    says: /was not written \(E.*Name a file in a folder/,
+  },
   'a file to restore that is not there': { line: 'restore /nowhere', code: 1, says: /\/nowhere cannot be read/ },
   'a backup that is none': { line: 'restore "$0"', code: 1, says: /cannot be read|no backup of a rock-mac ledger/ },
   'a ledger that is in use, to restore into': {

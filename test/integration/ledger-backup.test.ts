@@ -195,7 +195,23 @@ describe('a backup file', () => {
     await expect(backupToFile(closed, path.join(folder, 'x'))).rejects.toMatchObject({ code: 'LEDGER_CLOSED' });
     await writeFile(path.join(folder, 'old'), 'kept');
     expect(await readdir(folder)).toEqual(['old']);
-    await expect(backupToFile(original.current.db, path.join(folder, 'no', 'x'))).rejects.toThrow('ENOENT');
+    for (const [file, why] of [
+      [path.join(folder, 'old', 'x'), /was not written \(E.*folder that you may write to/],
+      [folder, /was not written \(EISDIR.*folder that you may write to/],
+    ] as const) {
+      const attempt = backupToFile(original.current.db, file);
+      await expect(attempt).rejects.toMatchObject({
+        code: 'BACKUP_NOT_WRITTEN',
+        message: expect.stringMatching(why) as string,
+      });
+    }
+    expect(await readdir(folder)).toEqual(['old']);
     expect(await readFile(path.join(folder, 'old'), 'utf8')).toBe('kept');
+  });
+
+  test('makes the folder that it is to lie in', async () => {
+    const file = path.join(await aFolder(), 'new', 'folder', 'ledger.backup');
+    await backupToFile(original.current.db, file);
+    expect(await readdir(path.dirname(file))).toEqual(['ledger.backup']);
   });
 });
