@@ -23,7 +23,7 @@ export interface LedgerState {
   readonly durability: 'single' | 'quorum';
   /** Absent: it hands out addresses. */
   readonly closed?: { readonly why: Closed; readonly message: string } | undefined;
-  /** Clusters that have not yet said what their objects carry, by which a recovering ledger waits. */
+  /** Clusters that have not yet said what their objects carry, for which it waits; none unless it recovers. */
   readonly waitsFor: readonly { readonly clusterId: string; readonly name: string }[];
   /** It was restored from a backup and opens only after an admin's word. */
   readonly needsApproval: boolean;
@@ -58,7 +58,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
              case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open(null) end as closed,
              coalesce((select jsonb_agg(jsonb_build_object('clusterId', c.cluster_id, 'name', c.name) order by c.name, c.cluster_id)
                        from rock_mac.clusters c
-                       where c.adopted_at is not null and c.retired_at is null and c.asserted < s.incarnation), '[]') as waits_for,
+                       where s.mode = 'recovering' and c.adopted_at is not null and c.retired_at is null and c.asserted < s.incarnation), '[]') as waits_for,
              (select coalesce(max(l.id), 0) from rock_mac.audit_log l) as audit_head
            from rock_mac.ledger_state s`,
     values: [],

@@ -360,10 +360,13 @@ describe('after a failover', () => {
     expect((await recoverIfNeeded(own.db, 'cli')).closed).toBeUndefined();
     expect(await take(own, aRequest({ key: 'two' }))).toMatchObject({ mac: 'a4:58:0f:01:04:01' });
 
+    await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
+    await markAdopted(own.db, { clusterId: 'c1', incarnation: 2 }, 'test');
     await own.sql(`update rock_mac.ledger_state set durability = 'quorum', timeline = 'before'`);
     expect(await recover(own.db, { expected: 2, actor: 'cli' })).toBe(3);
     expect((await ledgerState(own.db)).closed).toMatchObject({ why: 'not_durable' });
     await own.sql(`update rock_mac.ledger_state set durability = 'single'`);
+    expect(await ledgerState(own.db)).toMatchObject({ mode: 'open', waitsFor: [] });
     expect(await take(own, aRequest({ key: 'three' }))).toMatchObject({ mac: 'a4:58:0f:01:04:02' });
     await own.close();
   });
