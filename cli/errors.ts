@@ -37,7 +37,7 @@ export class UserError extends Error {
   readonly exit: Exit;
 
   constructor(cause: string, nextStep: string, exit: Exit = 'error') {
-    super(`${cause} ${nextStep}`);
+    super(`${cause} ${nextStep}`.trimEnd()); // a cause may say the next step itself
     this.exit = exit;
   }
 }

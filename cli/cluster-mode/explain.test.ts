@@ -26,7 +26,7 @@ test.each([
     'a pool that may not be used',
     new KubeError({ status: 403, message: policy }),
     'forbidden',
-    /^User "dev" may not use MacPool "docker"\./,
+    /^User "dev" may not use MacPool "docker"\.$/,
   ],
   [
     'a quota that is used up',
@@ -36,6 +36,12 @@ test.each([
     }),
     'forbidden',
     /limited: 1\. Release what is not needed .*kubectl describe quota -n fleet/,
+  ],
+  [
+    'a quota that is new',
+    new KubeError({ status: 403, message: '"x" is forbidden: status unknown for quota: few' }),
+    'forbidden',
+    /has not been counted yet: try again/,
   ],
   [
     'a namespace that is going away',

@@ -72,6 +72,7 @@ function forbiddenNextStep({ message }: KubeError, namespace: string): string {
       `(\`kubectl describe quota -n ${namespace}\`).`
     );
   }
+  if (message.includes('status unknown for quota')) return 'The quota has not been counted yet: try again in a moment.';
   if (message.includes('being terminated')) return 'Name another namespace by -n.';
   if (!/ cannot \w+ resource /.test(message)) return 'A rule of this cluster forbids it: ask whoever runs the cluster.';
   return (

@@ -429,6 +429,15 @@ describe('a value of the chart', () => {
     expect(all.find(({ metadata }) => metadata.name === 'more')?.metadata['namespace']).toBe('rock-mac-system');
   });
 
+  test('puts the labels of a user onto every object', async () => {
+    const all = await objects(
+      ...['commonLabels.team=net', 'postgres.mode=bundled', 'networkPolicy.enabled=true'],
+      ...[...PROMETHEUS, PROMETHEUS_KINDS, ...A_POOL],
+    );
+    const without = all.filter(({ metadata }) => !z.object({ team: z.string() }).safeParse(metadata['labels']).success);
+    expect(without.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([]);
+  });
+
   test('lets OpenShift choose the numbers of users', async () => {
     const { spec } = await pods(
       'rock-mac-webhook',

@@ -10,6 +10,13 @@
 {{- toYaml (merge $own .Values.commonLabels) }}
 {{- end }}
 
+{{- /* Puts the labels of the release onto an object of a generated file, and renders it. Takes {root, object}. */}}
+{{- define "rock-mac.generated" -}}
+{{- $own := .object.metadata.labels | default dict }}
+{{- $_ := set .object.metadata "labels" (merge (dict) $own (include "rock-mac.labels" .root | fromYaml)) }}
+{{- toYaml .object }}
+{{- end }}
+
 {{- /* Those of a pod: the release's, what its Service and its Deployment select, and the user's. Takes {root, name, more}. */}}
 {{- define "rock-mac.podLabels" -}}
 {{- $own := include "rock-mac.labels" .root | fromYaml | merge (dict "app.kubernetes.io/component" .name) -}}
