@@ -16,8 +16,6 @@ export interface Mode {
   readonly description: string;
   /** Flags of every command. */
   globalOptions(): Option[];
-  /** What was typed, as commander takes it. */
-  readArgs(args: readonly string[]): string[];
   /** Opens the way with what was given to the command and to the program. `tell` says to a person what is going on. */
   open(options: GlobalOptions, tell: (line: string) => void): Promise<Backend>;
 }

@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import type { Cli, Mode } from './cli.ts';
 import { clusterMode } from './cluster-mode/mode.ts';
+import { plainDryRun } from './commands/dry-run.ts';
 import { Done, EXIT_CODES, explain } from './errors.ts';
 import { ledgerMode } from './ledger-mode/mode.ts';
 import { createProgram } from './program.ts';
@@ -32,7 +33,7 @@ export async function run(programName: string, args: readonly string[], terminal
     return EXIT_CODES.ok;
   }
   try {
-    await program.parseAsync(mode.readArgs(args), { from: 'user' });
+    await program.parseAsync(plainDryRun(args), { from: 'user' });
     return EXIT_CODES.ok;
   } catch (error) {
     // Commander has printed its own by now. What it calls a success is --help and --version.

@@ -1,13 +1,6 @@
 import { Option } from 'commander';
 import type { Mode } from '../cli.ts';
 
-/** As kubectl has it. Nothing can be tried without the server, so there is one kind only. */
-const DRY_RUNS: Readonly<Record<string, readonly string[]>> = {
-  '--dry-run=server': ['--dry-run'],
-  '--dry-run=client': ['--dry-run'],
-  '--dry-run=none': [],
-};
-
 /** `kubectl rock-mac`: through the Kubernetes API, with the rights of the user's kubeconfig. */
 export const clusterMode: Mode = {
   kind: 'cluster',
@@ -28,7 +21,6 @@ export const clusterMode: Mode = {
     new Option('--timeout <time>', 'how long to wait for an address, a release or a renewal').default('30s'),
     new Option('--dry-run', 'let the cluster check what would be done, and do nothing'),
   ],
-  readArgs: (args) => args.flatMap((arg) => DRY_RUNS[arg] ?? [arg]),
   open: async (options, tell) => {
     const { openCluster } = await import('./open.ts');
     return await openCluster(options, tell);

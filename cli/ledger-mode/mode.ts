@@ -10,7 +10,6 @@ export const ledgerMode: Mode = {
     new Option('--ledger <url>', 'Postgres URL of the ledger').env('ROCK_MAC_LEDGER_URL'),
     new Option('--config <file>', 'configuration file (default: ~/.rock/mac-dispenser.yaml)'),
   ],
-  readArgs: (args) => [...args],
   open: async (options) => {
     const { openBackend } = await import('./open.ts');
     return openBackend(options);

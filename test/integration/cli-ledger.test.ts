@@ -48,7 +48,11 @@ describe('a dry run', () => {
   const isThere = async (mac: string) => (await names('list', '-s', 'all', '-p', 'kubernetes')).includes(mac);
 
   test('names the address that would be taken, on stderr alone, and takes none', async () => {
-    for (const line of [['allocate'], ['reserve', '-d', 'x'], ['allocate', '--request-key', 'tried']]) {
+    for (const line of [
+      ['allocate'],
+      ['reserve', '-d', 'x'],
+      ['allocate', '--request-key', 'tried', '--dry-run=client'],
+    ]) {
       const { code, stdout, stderr } = await shell.rockMac(...line, '-p', 'kubernetes', '--dry-run');
       expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
       expect(stderr).toBe(`Would ${line[0] ?? ''} a4:58:0f:05:00:00 of pool kubernetes (dry run).\n`);
