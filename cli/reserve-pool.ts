@@ -2,7 +2,7 @@ import type { Pool } from '../ledger/pools.ts';
 import { rangeContains } from '../mac/mac-range.ts';
 import type { ReserveRequest } from './backend.ts';
 import { UserError } from './errors.ts';
-import { noSuchPool } from './ledger-mode/refusals.ts';
+import { noSuchPool } from './no-such-pool.ts';
 
 /** The pool of `reserve` where neither a pool nor an address is named. */
 const DEFAULT_POOL = 'reserved';

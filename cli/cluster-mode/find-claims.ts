@@ -1,22 +1,18 @@
 import { macAllocations, type MacAllocation } from '../../kube/mac-resources.ts';
 import type { Target } from '../target.ts';
+import { fieldTerm } from './field-selector.ts';
 import type { Scope } from './scope.ts';
 
 /** The MacAllocations with this address, or for this device, in the namespace of the command (or in all). */
 export async function findAllocations(target: Target, scope: Scope): Promise<MacAllocation[]> {
   if (target.kind === 'device') {
-    const found = await select(`spec.device.id=${escape(target.text)}`, scope);
+    const found = await select(fieldTerm('spec.device.id', target.text), scope);
     if (found.length > 0 || target.mac === undefined) return found;
   }
-  return await select(`status.mac=${target.mac ?? ''}`, scope);
+  return await select(fieldTerm('status.mac', target.mac ?? ''), scope);
 }
 
 async function select(fieldSelector: string, { client, namespace, allNamespaces }: Scope): Promise<MacAllocation[]> {
   const where = allNamespaces ? {} : { namespace };
   return (await client.list(macAllocations, { ...where, fieldSelector })).items;
-}
-
-/** For the value of a field selector. */
-export function escape(value: string): string {
-  return value.replaceAll(/[\\,=]/g, '\\$&');
 }

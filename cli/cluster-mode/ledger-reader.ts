@@ -5,7 +5,7 @@ import type { KubeClient } from '../../kube/client.ts';
 import { isNotFound, KubeConnectionError, KubeDecodeError, KubeError } from '../../kube/errors.ts';
 import type { Page } from '../backend.ts';
 import { UserError } from '../errors.ts';
-import { escape } from './find-claims.ts';
+import { fieldTerm } from './field-selector.ts';
 
 /** The read API cannot be used: what there is to see in MacAllocations and MacPools must do. */
 export class NoReadApi extends Error {
@@ -81,7 +81,7 @@ export function createLedgerReader({ client, requestTimeoutMs }: ReadApi): Ledge
   return {
     list: async ({ plural, schema }, { fields, terms = [], order, limit, after }) => {
       const selected = Object.entries(fields).flatMap(([name, value]) =>
-        value === undefined ? [] : [`${name}=${escape(value)}`],
+        value === undefined ? [] : [fieldTerm(name, value)],
       );
       const query = new URLSearchParams({
         ...(selected.length + terms.length > 0 && { fieldSelector: [...selected, ...terms].join(',') }),

@@ -3,7 +3,7 @@ import { isAlreadyExists, isNotFound, KubeConnectionError } from '../../kube/err
 import { macAllocations, macPools, type MacAllocation, type MacPool } from '../../kube/mac-resources.ts';
 import type { Address } from '../backend.ts';
 import { Done, UserError } from '../errors.ts';
-import { noSuchPool } from '../ledger-mode/refusals.ts';
+import { noSuchPool } from '../no-such-pool.ts';
 import { claimName } from './claim-name.ts';
 import { claimSpec, type ClaimRequest } from './claim-spec.ts';
 import { watchInterruption } from './interruption.ts';

@@ -1,8 +1,8 @@
 import type { AllocationOutcome } from '../../ledger/allocate.ts';
 import type { Holder } from '../../ledger/owner.ts';
 import type { LedgerState } from '../../ledger/state.ts';
-import { didYouMean } from '../did-you-mean.ts';
 import { UserError } from '../errors.ts';
+import { noSuchPool } from '../no-such-pool.ts';
 import { holderName } from '../output/addresses.ts';
 import { formatMinutes } from '../output/time.ts';
 
@@ -64,13 +64,6 @@ export function refusalError(refusal: Refusal, context: RefusalContext): UserErr
     case 'pending_cap':
       return new UserError(`The ledger refused it (${refusal.outcome}).`, 'Try again.', 'unavailable');
   }
-}
-
-export function noSuchPool(pool: string, names: readonly string[]): UserError {
-  return new UserError(
-    `There is no pool ${JSON.stringify(pool)}.${didYouMean(pool, names)}`,
-    names.length === 0 ? 'This ledger has no pools.' : `The pools are ${names.join(', ')}.`,
-  );
 }
 
 function again(nextReuseAt: Date | undefined): string {
