@@ -1,4 +1,3 @@
-import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Address, AuditQuery, Backend, ListQuery, Released } from '../backend.ts';
 import { UserError } from '../errors.ts';
 import { followAddresses } from '../follow-addresses.ts';
@@ -6,14 +5,15 @@ import { reservePool } from '../reserve-pool.ts';
 import type { Target } from '../target.ts';
 import { explainKubeError } from './explain.ts';
 import { findAllocations } from './find-claims.ts';
-import { ADDRESSES, AUDIT_ENTRIES, createLedgerReader, NoReadApi, POOLS } from './ledger-reader.ts';
+import { createLedgerReader, NoReadApi } from './ledger-reader.ts';
 import { listFromLedger, listFromObjects } from './list-addresses.ts';
 import { autoReleaseSeconds, makeClaim } from './make-claim.ts';
 import { poolsOf, statsOfPools } from './pools.ts';
+import { auditOfLedger, findInLedger, statsOfLedger } from './read-ledger.ts';
 import { releaseClaims } from './release-claims.ts';
 import { renewClaims } from './renew-claims.ts';
 import type { Scope } from './scope.ts';
-import { addressOfAllocation, addressOfLedger, auditLineOf } from './shown-address.ts';
+import { addressOfAllocation } from './shown-address.ts';
 import { suggest } from './suggest.ts';
 import { watchAddresses } from './watch-addresses.ts';
 
@@ -39,19 +39,9 @@ export function createClusterBackend(scope: Scope): Backend {
     }
   }
 
-  async function findInLedger(target: Target): Promise<Address[]> {
-    if (target.kind === 'device') {
-      const terms = ['state!=released'];
-      const { items } = await reader.list(ADDRESSES, { fields: { 'device.id': target.text }, terms });
-      if (items.length > 0 || target.mac === undefined) return items.map(addressOfLedger);
-    }
-    const found = target.mac === undefined ? undefined : await reader.get(ADDRESSES, target.mac);
-    return found === undefined ? [] : [addressOfLedger(found)];
-  }
-
   function find(target: Target): Promise<Address[]> {
     return readOr(
-      () => findInLedger(target),
+      () => findInLedger(target, reader),
       async () => (await findAllocations(target, scope)).flatMap((each) => addressOfAllocation(each) ?? []),
     );
   }
@@ -60,20 +50,6 @@ export function createClusterBackend(scope: Scope): Backend {
   async function heldElsewhere(target: Target): Promise<Released> {
     const held = (await find(target)).filter(({ state }) => state !== 'released');
     return { released: [], kept: held.map((address) => ({ address, why: holderError(address) })) };
-  }
-
-  async function audit({ target, afterId, limit, since, ...query }: AuditQuery) {
-    const { items } = await reader.list(AUDIT_ENTRIES, {
-      fields: {
-        ...query,
-        mac: target?.kind === 'device' ? undefined : target?.mac,
-        deviceId: target?.kind === 'device' ? target.text : undefined,
-        since: since?.toISOString(),
-        afterId: afterId === undefined ? undefined : String(afterId),
-      },
-      limit,
-    });
-    return items.map(auditLineOf);
   }
 
   const explained = <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>) => {
@@ -109,36 +85,29 @@ export function createClusterBackend(scope: Scope): Backend {
       ),
     ),
     watch: explained((query, see) => {
-      const list = (asked: ListQuery) => listFromLedger(asked, reader, scope);
-      const named = scope.named ? scope.namespace : undefined;
+      const source = {
+        list: (asked: ListQuery) => listFromLedger(asked, reader, scope),
+        audit: (asked: AuditQuery) => auditOfLedger(asked, reader),
+        find: (target: Target) => findInLedger(target, reader),
+      };
+      const namespace = query.namespace ?? (scope.named ? scope.namespace : undefined);
       return readOr(
-        () =>
-          followAddresses({ list, audit, find: findInLedger }, { ...query, namespace: query.namespace ?? named }, see),
+        () => followAddresses(source, { ...query, namespace }, see),
         () => watchAddresses(query, see, scope),
       );
     }),
     stats: explained(() =>
       readOr(
-        async () => {
-          const { items } = await reader.list(POOLS, { fields: {} });
-          return items
-            .map(({ metadata, first, last, ...counts }) => ({
-              ...counts,
-              pool: metadata.name,
-              first: first as MacAddress,
-              last: last as MacAddress,
-            }))
-            .sort((a, b) => (a.first < b.first ? -1 : 1));
-        },
+        () => statsOfLedger(reader),
         () => statsOfPools(scope),
       ),
     ),
     audit: explained(async (query) => {
       try {
-        return await audit(query);
+        return await auditOfLedger(query, reader);
       } catch (error) {
         if (!(error instanceof NoReadApi)) throw error;
-        // What \`show\` prints below an address that it found without the ledger.
+        // What `show` prints below an address that it found without the ledger.
         if (fellBack) return [];
         throw noAudit(error);
       }
