@@ -2,13 +2,14 @@
  * `make quickstart`: shows the product's main job on real parts, step by step: an annotated pod gets its MAC addresses,
  * and gives them back. KEEP=1 leaves everything up at the end and says what to try next.
  */
+import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { eventually } from '../test/ground/eventually.ts';
 import { startGround, type Ground } from '../test/ground/ground.ts';
 import { install, type Installation } from '../test/ground/installation.ts';
 import { untilInterrupted } from '../test/ground/interruption.ts';
 import { openRun, type Run } from '../test/ground/run.ts';
-import { execFileSync } from 'node:child_process';
+import { exportLine, pathLine } from '../test/ground/shell-lines.ts';
 import { createNarrator } from './narrator.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
@@ -52,81 +53,82 @@ async function show(run: Run): Promise<void> {
   if (process.env.KEEP === '1') await keep(ground, ledgerUrl, installation);
 }
 
-async function tour({ controlPlane: { kubectl } }: Ground, ledgerUrl: string): Promise<void> {
-  const show = (args: readonly string[]) => narrator.command(`kubectl ${args.join(' ')}`, () => kubectl(args));
-  const rockMac = (...args: string[]) =>
-    narrator.command(`rock-mac ${args.join(' ')}`, () =>
-      Promise.resolve(
-        execFileSync(path.join(ROOT, 'build', 'rock-mac'), args, {
-          encoding: 'utf8',
-          env: { ...process.env, ROCK_MAC_LEDGER_URL: ledgerUrl },
-        }),
-      ),
-    );
+/** How the tour runs commands: as the person could type them, with what they print. */
+interface Shell {
+  readonly kubectl: Ground['controlPlane']['kubectl'];
+  readonly show: (...args: readonly string[]) => Promise<void>;
+  readonly rockMac: (...args: readonly string[]) => Promise<void>;
+}
 
+async function tour({ controlPlane: { kubectl } }: Ground, ledgerUrl: string): Promise<void> {
+  const env = { ...process.env, ROCK_MAC_LEDGER_URL: ledgerUrl };
+  const rockMac = (args: readonly string[]) =>
+    Promise.resolve(execFileSync(path.join(ROOT, 'build', 'rock-mac'), args, { encoding: 'utf8', env }));
+  const shell: Shell = {
+    kubectl,
+    show: (...args) => narrator.command(`kubectl ${args.join(' ')}`, () => kubectl(args)),
+    rockMac: (...args) => narrator.command(`rock-mac ${args.join(' ')}`, () => rockMac(args)),
+  };
+  await askForAddresses(shell);
+  await showOwners(shell);
+  await showPools(shell);
+  await giveBack(shell);
+  narrator.title('The ledger remembers: who, what and when');
+  await shell.rockMac('audit');
+  await shell.rockMac('list', '--status', 'released');
+  narrator.say(`Done in ${((Date.now() - started) / 1000).toFixed(0)} s.`);
+}
+
+async function askForAddresses({ kubectl }: Shell): Promise<void> {
   narrator.title('A pod asks for addresses by an annotation');
   await narrator.command(`kubectl apply -f ${EXAMPLE}`, () => kubectl(['apply', '-f', path.join(ROOT, EXAMPLE)]));
-  const addresses = await kubectl([
-    'get',
-    'pod',
-    'example',
-    '-o',
-    'jsonpath={.metadata.annotations.mac\\.rock-os\\.io/addresses}',
-  ]);
+  const annotation = 'jsonpath={.metadata.annotations.mac\\.rock-os\\.io/addresses}';
+  const addresses = await kubectl(['get', 'pod', 'example', '-o', annotation]);
   narrator.say('Its addresses were there before the pod was stored:');
   for (const { network, mac } of JSON.parse(addresses) as { network: string; mac: string }[]) {
     narrator.say(`    ${mac}  on network ${network}`);
   }
+}
 
+async function showOwners({ kubectl, show }: Shell): Promise<void> {
   narrator.title('Every address has a MacAllocation that shows whose it is');
-  await narrator.step('Waiting until the operator has seen the pod', () =>
-    eventually(
-      async () => {
-        const ready = await kubectl(['get', 'macallocations', '-o', 'jsonpath={.items[*].status.mac}']);
-        if (ready.trim().split(/\s+/).length < 2) throw new Error('not both are shown');
-      },
-      { within: 20_000, every: 100 },
-    ),
-  );
-  await show(['get', 'macallocations', '-A', '-o', 'wide']);
+  await waitUntil('Waiting until the operator has seen the pod', async () => {
+    const ready = await kubectl(['get', 'macallocations', '-o', 'jsonpath={.items[*].status.mac}']);
+    if (ready.trim().split(/\s+/).length < 2) throw new Error('not both are shown');
+  });
+  await show('get', 'macallocations', '-A', '-o', 'wide');
+}
 
+async function showPools({ kubectl, show }: Shell): Promise<void> {
   narrator.title('The pools, and how much of each is in use');
-  await narrator.step('Waiting for the next count', () =>
-    eventually(
-      async () => {
-        const active = await kubectl(['get', 'macpool', 'kubernetes', '-o', 'jsonpath={.status.active}']);
-        if (active !== '2') throw new Error(`the pool counts ${active} active addresses`);
-      },
-      { within: 20_000, every: 200 },
-    ),
-  );
-  await show(['get', 'macpools']);
+  await waitUntil('Waiting for the next count', async () => {
+    const active = await kubectl(['get', 'macpool', 'kubernetes', '-o', 'jsonpath={.status.active}']);
+    if (active !== '2') throw new Error(`the pool counts ${active} active addresses`);
+  });
+  await show('get', 'macpools');
+}
 
+async function giveBack({ kubectl, show }: Shell): Promise<void> {
   narrator.title('Deleting the pod gives the addresses back');
-  await show(['delete', 'pod', 'example']);
-  await narrator.step('Waiting until the finalizers have released them in the ledger', () =>
-    eventually(
-      async () => {
-        const left = await kubectl(['get', 'macallocations', '-A', '-o', 'name']);
-        if (left.trim() !== '') throw new Error(`still there: ${left}`);
-      },
-      { within: 20_000, every: 100 },
-    ),
-  );
-  await show(['get', 'macallocations', '-A']);
+  await show('delete', 'pod', 'example');
+  await waitUntil('Waiting until the finalizers have released them in the ledger', async () => {
+    const left = await kubectl(['get', 'macallocations', '-A', '-o', 'name']);
+    if (left.trim() !== '') throw new Error(`still there: ${left}`);
+  });
+  await show('get', 'macallocations', '-A');
+}
 
-  narrator.title('The ledger remembers: who, what and when');
-  await rockMac('audit');
-  await rockMac('list', '--status', 'released');
-  narrator.say(`Done in ${((Date.now() - started) / 1000).toFixed(0)} s.`);
+/** Looks again and again until it throws nothing. */
+async function waitUntil(name: string, look: () => Promise<void>): Promise<void> {
+  await narrator.step(name, () => eventually(look, { within: 20_000, every: 100 }));
 }
 
 async function keep(ground: Ground, ledgerUrl: string, { operators, webhooks }: Installation): Promise<void> {
   const { kubeconfig, binaries } = ground.controlPlane;
   narrator.title('Everything stays up. In another terminal, try:');
-  narrator.say(`    export KUBECONFIG='${kubeconfig}'`);
-  narrator.say(`    export ROCK_MAC_LEDGER_URL='${ledgerUrl}'`);
-  narrator.say(`    export PATH='${path.join(ROOT, 'build')}:${binaries.folder}':"$PATH"`);
+  narrator.say(`    ${exportLine('KUBECONFIG', kubeconfig)}`);
+  narrator.say(`    ${exportLine('ROCK_MAC_LEDGER_URL', ledgerUrl)}`);
+  narrator.say(`    ${pathLine(`${path.join(ROOT, 'build')}:${binaries.folder}`)}`);
   narrator.say(`    kubectl apply -f ${EXAMPLE} && kubectl get macallocations -A`);
   narrator.say('    kubectl explain macallocation.spec');
   narrator.say('    rock-mac allocate --device my-vm && rock-mac list');
