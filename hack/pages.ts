@@ -14,7 +14,7 @@ import { createWebhookMetrics } from '../webhook/metrics.ts';
 import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
 import { apiReference } from './api-reference.ts';
 import { valuesTable } from './chart-readme.ts';
-import { exitCodeTable, programReference, WHICH_LEDGER } from './cli-page.ts';
+import { exitCodeTable, programReference } from './cli-reference.ts';
 import { metricsTable } from './metrics-table.ts';
 import { rbacTable } from './rbac-table.ts';
 
@@ -109,7 +109,57 @@ ledger directly, \`kubectl rock-mac\` through the Kubernetes API with the rights
 Data goes to stdout, everything for people to stderr. Colours and bars are shown on a terminal only, and colours not where
 \`NO_COLOR\` is set. An address may be written in any usual notation.
 
-${WHICH_LEDGER}
+## Install
+
+\`npm install -g rock-mac-VERSION.tgz\` (what \`npm pack\` makes; Node.js 22.19 or newer), or \`make install PREFIX=/usr/local\` from
+a checkout, which brings its own Node.
+
+## Which ledger \`rock-mac\` works on
+
+1. what \`--ledger\` names, else \`ROCK_MAC_LEDGER_URL\`;
+2. what the configuration file names (\`--config\`, else \`~/.rock/mac-dispenser.yaml\`);
+3. the embedded one that \`rock-mac init\` has made on this machine. None is ever made silently.
+
+\`\`\`yaml
+ledger:
+  url: postgresql://rock_mac@db.example.org/rock_mac?sslmode=verify-full
+  passwordFile: ~/.rock/password # or ROCK_MAC_LEDGER_PASSWORD_FILE
+\`\`\`
+
+The configuration file of the tool before (\`mac_dispenser:\`) is taken as it is: \`init\` gives a new ledger its prefix, defines
+its pools, reserves the addresses of \`reserve_first\`, and names the keys that have no effect.
+
+## The embedded ledger
+
+\`rock-mac init\` puts a Postgres under \`~/.rock/ledger\`: its data, a copy of its programs, its socket and its log. It listens on
+the socket only and lets in only the user who made it. It starts at its first use and runs until \`rock-mac ledger stop\` or
+the next boot; a kill or a loss of power costs nothing that was printed. For root it runs as the account \`postgres\`, else
+\`nobody\`; where those may not enter root's home, the data lies under \`/var/lib/rock-mac\` and \`~/.rock/ledger\` is a link to it.
+
+Back up with \`rock-mac backup\`, not by copying files of a server that runs. To remove it all: \`rock-mac ledger stop\`, then
+delete what \`rock-mac ledger status\` names.
+
+It is proved on Linux. Containers that share one home folder must not use it at the same time: neither sees the other's
+server. Two ledgers over the same range know nothing of each other: give each machine a part of a range
+(\`rock-mac init --pool development --range 01:00:00-01:3f:ff\`), or all of them one ledger.
+
+## What \`kubectl rock-mac\` sees
+
+\`list\`, \`show\`, \`stats\` and \`list --watch\` read the whole ledger where the [read API](read-api.md) answers and the user may read
+it: devices, other clusters, and what was released too. Else they show the MacAllocations of the namespace and the MacPools,
+and say so on stderr; \`audit\` cannot do without. \`list --watch\` looks once a second, and shows an address as it is then: of
+what comes and goes within that second only the end is seen.
+
+The plugin changes MacAllocations of the namespace, and nothing else. A claim expires with the auto-release of its pool, as
+long as it is not renewed; it keeps its period, so \`renew --for\` is for ledgers only.
+
+## Dry runs
+
+\`allocate\`, \`reserve\`, \`release\` and \`renew\` with \`--dry-run\` change nothing. On a ledger the change is made and taken back in one
+transaction: so it ends as it would in this moment, also where it is refused, and names the address. Somebody else may get that
+first, so it is told on stderr. Through a cluster the API server judges the request, with the user's rights; what the ledger
+would say (a pool that is full) is not asked.
+
 ## Exit codes
 
 ${exitCodeTable()}
