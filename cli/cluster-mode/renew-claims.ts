@@ -17,21 +17,32 @@ export async function renewClaims(
       'Leave --for out, which renews it by the period that it has; or allocate a new one with --expires-after.',
     );
   }
-  if (scope.dryRun) throw new Done(`Would renew ${String(found.length)} address(es) (dry run).`);
+  if (scope.dryRun && found.length > 0) {
+    for (const claim of found) await patchRenewal(claim, { dryRun: true }, scope);
+    throw new Done(`Would renew ${String(found.length)} address(es) (dry run).`);
+  }
   const renewed = await Promise.all(found.map((claim) => renewClaim(claim, scope)));
   return renewed.flatMap((address) => address ?? []);
 }
 
-async function renewClaim(claim: MacAllocation, { client, waitMs }: Scope): Promise<Address | undefined> {
-  const { namespace, name, uid } = claim.metadata;
-  if (claim.spec.expiresAfter === undefined) return addressOfAllocation(claim);
+/** Answers what is stored then; `undefined` where there is no expiry to move. */
+async function patchRenewal(
+  { metadata: { namespace, name, uid }, spec }: MacAllocation,
+  options: { readonly dryRun?: boolean },
+  { client }: Scope,
+): Promise<MacAllocation | undefined> {
+  if (spec.expiresAfter === undefined) return undefined;
   const body = { metadata: { uid }, spec: { renewedAt: new Date().toISOString() } };
-  const { metadata } = await client.patch(
-    macAllocations,
-    { namespace, name },
-    { type: 'merge', body },
-    { repeatable: true },
-  );
+  const patch = { type: 'merge', body } as const;
+  return await client.patch(macAllocations, { namespace, name }, patch, { ...options, repeatable: true });
+}
+
+async function renewClaim(claim: MacAllocation, scope: Scope): Promise<Address | undefined> {
+  const { client, waitMs } = scope;
+  const { namespace, name } = claim.metadata;
+  const patched = await patchRenewal(claim, {}, scope);
+  if (patched === undefined) return addressOfAllocation(claim);
+  const { metadata } = patched;
   const polled = await poll(
     async () => {
       const seen = await client.get(macAllocations, { namespace, name });

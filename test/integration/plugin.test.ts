@@ -148,10 +148,13 @@ describe('a claim of the plugin', () => {
     await untilNoAllocations(installed().plane);
   });
 
-  test('is not given back by a dry run, which says how many would be', async () => {
+  test('is neither given back nor renewed by a dry run, which says how many would be', async () => {
     const address = (await out(dev, 'allocate', '-d', 'stays', '-o', 'name')).trim();
     expect(await out(dev, 'release', 'stays', '--dry-run')).toBe('Would release 1 MAC address(es)\n');
     expect((await findByMac(installed().ledger, mac(address)))?.state).toBe('active');
+    const renewed = await shell.rockMac(dev, 'renew', 'stays', '--dry-run');
+    expect(renewed).toMatchObject({ code: 0, stdout: '', stderr: 'Would renew 1 address(es) (dry run).\n' });
+    expect((await shell.rockMac(dev, 'renew', 'nobody', '--dry-run')).code).toBe(3);
     expect(await out(dev, 'release', 'stays')).toBe('Released 1 MAC address(es)\n');
   });
 
