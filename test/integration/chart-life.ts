@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LEDGER_API_SERVICE } from '../../api/names.ts';
@@ -87,6 +88,14 @@ export function chartLife(major: HelmMajor): void {
         statementTimeoutMs: 10_000,
       });
     }, 900_000);
+
+    test("the image holds the programs, with the licences of others' code in them, and no maps", async () => {
+      const { rootfs, config } = chartGround.image;
+      const files = await readdir(path.join(rootfs, config.workingDir));
+      const wanted = ['operator.js', 'webhook.js', 'uninstall.js', 'rock-mac.js', 'THIRD-PARTY-LICENSES.txt'];
+      expect(files).toEqual(expect.arrayContaining(wanted));
+      expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
+    });
 
     test('an install runs, and pods and claims get their addresses, also from a pool of the values', async () => {
       const notes = await upgrade('webhook.replicas=1', 'operator.replicas=1');
