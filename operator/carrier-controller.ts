@@ -65,6 +65,7 @@ export function liveAddresses(
     mac,
     owner: { clusterId, kind: resource.kind, namespace, name, uid, nic },
     lease,
+    alsoOn: nics.flatMap((other) => (other.mac === mac && other.nic !== nic ? other.nic : [])),
   }));
 }
 
@@ -79,6 +80,10 @@ async function keepAddress(
     case 'promised':
       if (found !== undefined) await mirrorAndBind(carried, found, world, context);
       return 'kept';
+    case 'moved':
+      // It stays bound to the interface that it was given to: an owner is told by its uid.
+      if (found?.owner !== undefined) await mirrorAndBind(onInterface(carried, found.owner.nic), found, world, context);
+      return 'kept';
     case 'free':
       return await adoptFound(carried, world, context);
     case 'claimed':
@@ -89,6 +94,10 @@ async function keepAddress(
       if (found !== undefined) world.conflict(carried.carrier, carried.kind, carried, found);
       return 'contested';
   }
+}
+
+function onInterface(carried: Carried, nic: string): Carried {
+  return { ...carried, owner: { ...carried.owner, nic } };
 }
 
 /** Somebody put it there without us: a manifest, or an object that is older than the installation. */

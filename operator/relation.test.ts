@@ -7,7 +7,7 @@ import { relationOf, type LiveAddress } from './relation.ts';
 const MAC = mac('a4:58:0f:05:00:01');
 const POD = { clusterId: 'c1', kind: 'Pod', namespace: 'web', name: 'front', uid: 'u1', nic: 'eth5' };
 const KEY = boundKey({ ...POD, mac: MAC });
-const address: LiveAddress = { mac: MAC, owner: POD, lease: 'l1' };
+const address: LiveAddress = { mac: MAC, owner: POD, lease: 'l1', alsoOn: ['eth7'] };
 
 function aRow(row: Partial<AddressRow>): AddressRow {
   return {
@@ -34,6 +34,9 @@ const aClaim = (row: Partial<AddressRow>) => aRow({ key: claimKey(claim), owner:
 test.each([
   ['nobody ever had', undefined, 'free'],
   ['is bound to it', aRow({ key: KEY, owner: POD }), 'own'],
+  ['is bound to it on an interface that does not carry it any more', aRow({ owner: { ...POD, nic: 'eth6' } }), 'moved'],
+  ['is bound to it on another interface, which carries it too', aRow({ owner: { ...POD, nic: 'eth7' } }), 'conflict'],
+  ['is bound to its namesake', aRow({ owner: { ...POD, uid: 'u2', nic: 'eth6' } }), 'conflict'],
   ['was asked for by its name', aRow({ state: 'pending', owner: asked }), 'promised'],
   ['was asked for by its name, and whose lease is over', aRow({ state: 'released', owner: asked }), 'promised'],
   [

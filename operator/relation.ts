@@ -9,23 +9,28 @@ export interface LiveAddress {
   readonly owner: Owner & { readonly uid: string };
   /** The lease id on the object. */
   readonly lease?: string | undefined;
+  /** Other interfaces of the object that carry this very address, by a mistake of its author. */
+  readonly alsoOn?: readonly string[] | undefined;
 }
 
 /**
  * What a live object that carries an address is to what the ledger says of that address.
  *
  * - `own`: it is bound to this object.
+ * - `moved`: it is bound to this object on an interface that does not carry it any more: its author renamed an interface,
+ *   or had two exchange their addresses.
  * - `promised`: admission handed it out for this object; it is to be bound.
  * - `claimed`: a claim of the same namespace holds it, which this object uses, or may begin to use.
  * - `free`: nobody holds it; it is to be adopted.
  * - `parent`: the virtual machine holds it that this instance was made from, and that was deleted without it.
  * - `conflict`: somebody else holds it.
  */
-export type Relation = 'own' | 'promised' | 'claimed' | 'free' | 'parent' | 'conflict';
+export type Relation = 'own' | 'moved' | 'promised' | 'claimed' | 'free' | 'parent' | 'conflict';
 
 export function relationOf(address: LiveAddress, row: AddressRow | undefined): Relation {
   if (row === undefined) return 'free';
   if (row.state !== 'released' && row.key === liveKey(address)) return 'own';
+  if (row.state !== 'released' && isMoved(address, row)) return 'moved';
   if (isPromisedTo(address, row)) return 'promised';
   if (row.state === 'released' || row.origin === 'lost-tail') return 'free';
   return isNeighbour(address, row) ? kinship(address, row) : 'conflict';
@@ -34,6 +39,11 @@ export function relationOf(address: LiveAddress, row: AddressRow | undefined): R
 /** The key under which the ledger has the address once it is bound to this object. */
 export function liveKey({ mac, owner: { clusterId, uid, nic } }: LiveAddress): string {
   return boundKey({ clusterId, uid, nic, mac });
+}
+
+function isMoved({ owner, alsoOn = [] }: LiveAddress, row: AddressRow): boolean {
+  if (row.owner?.uid !== owner.uid || row.owner.clusterId !== owner.clusterId) return false;
+  return row.owner.nic !== owner.nic && !alsoOn.includes(row.owner.nic);
 }
 
 /** By its name, or by the lease id that the webhook wrote into it. What had a uid before was bound, and is no promise. */

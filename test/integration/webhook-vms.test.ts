@@ -268,6 +268,34 @@ describe('a virtual machine', () => {
     expect(await refusalOf(taken)).toMatch(/held by another owner \(VirtualMachine machines\/other\)/);
   });
 
+  test('may exchange the addresses of its interfaces and rename one, and is in conflict with nobody', async () => {
+    const { plane, ledger } = installed();
+    const before = await create('swap', ['blue', 'red']);
+    for (const address of Object.values(before)) await untilState(address, 'active');
+    const swapped = [
+      { name: 'blue', bridge: {}, macAddress: before['red'] },
+      { name: 'green', bridge: {}, macAddress: before['blue'] },
+    ];
+    expect(await setNics('swap', swapped)).toEqual({ blue: before['red'], green: before['blue'] });
+    const { uid } = (await get('swap')).metadata;
+    const mirrors = ['macallocations', '-n', NAMESPACE, '-l', `mac.rock-os.io/consumer-uid=${uid}`];
+    const shown = async () => {
+      const text = await plane.kubectl(['get', ...mirrors, '-o', 'jsonpath={.items[*].status.mac}']);
+      return text.split(' ').sort();
+    };
+    // A mirror that is deleted shows that the operator has looked at the machine as it is now.
+    await plane.kubectl(['delete', ...mirrors, '--wait=false']);
+    await eventually(async () => {
+      expect(await shown()).toEqual(Object.values(before).sort());
+    });
+    const events = await plane.kubectl(['get', 'events', '-n', NAMESPACE, '-o', 'jsonpath={.items[*].reason}']);
+    expect(events).not.toContain('AddressConflict');
+    const rows = await Promise.all(Object.values(before).map((each) => findByMac(ledger, mac(each ?? ''))));
+    expect(rows.map((row) => row?.owner?.name)).toEqual(['swap', 'swap']);
+    await client.delete(machines, { namespace: NAMESPACE, name: 'swap' });
+    for (const address of Object.values(before)) await untilState(address, 'released');
+  });
+
   test('that was stored before its namespace opted in is left alone while it runs, and filled when it is started', async () => {
     const { plane } = installed();
     await plane.kubectl(['create', 'namespace', 'late']);
