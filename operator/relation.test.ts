@@ -79,6 +79,16 @@ test.each([
     aClaim({ consumer: { ...asked, name: '', key: leaseKey('l1', 'eth5') } }),
     'claimed',
   ],
+  [
+    'a claim holds that it used on an interface before',
+    aClaim({ consumer: { ...POD, nic: 'eth6', key: 'x' } }),
+    'claimed',
+  ],
+  [
+    'a claim holds that it uses on another interface',
+    aClaim({ consumer: { ...POD, nic: 'eth7', key: 'x' } }),
+    'conflict',
+  ],
   ['a claim holds that another pod uses', aClaim({ consumer: { ...POD, uid: 'u0', key: 'other' } }), 'conflict'],
 ])('a live pod may carry an address that %s', (_, row, want) => {
   expect(relationOf(address, row)).toBe(want);

@@ -70,8 +70,10 @@ function kinship(address: LiveAddress, row: AddressRow): Relation {
 
 /** Nobody uses the claim, or this object does, or admission gave it to this object. */
 function mayConsume(address: LiveAddress, { consumer }: AddressRow): boolean {
-  const { owner, lease } = address;
+  const { owner, lease, alsoOn = [] } = address;
   if (consumer === undefined || consumer.key === liveKey(address)) return true;
+  // On an interface that had another name then.
+  if (consumer.uid === owner.uid) return !alsoOn.includes(consumer.nic);
   if (consumer.uid !== undefined || consumer.kind !== owner.kind || consumer.nic !== owner.nic) return false;
   return consumer.name === owner.name || isByLease(consumer.key, owner, lease);
 }

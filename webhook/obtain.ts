@@ -2,6 +2,7 @@ import type { AllocationRequest } from '../ledger/allocate.ts';
 import type { Allocator } from '../ledger/allocator.ts';
 import { takeConsumer, type ConsumerItem } from '../ledger/consumer.ts';
 import { LedgerError } from '../ledger/errors.ts';
+import { findByMac } from '../ledger/find.ts';
 import { admissionKey, leaseKey } from '../ledger/holder-key.ts';
 import type { Owner } from '../ledger/owner.ts';
 import type { Queryable } from '../ledger/statement.ts';
@@ -203,14 +204,22 @@ async function take(
       { leaseSeconds: by.leaseSeconds, actor: 'rock-mac-webhook' },
     );
     const outcomes = await within(timeLeft(until), taking);
-    for (const [index, outcome] of outcomes.entries()) {
-      if (outcome.outcome !== 'taken') return claimTaken(outcome, items[index]?.claim.name ?? 'the claim');
+    for (const [index, { claim }] of items.entries()) {
+      const outcome = outcomes[index];
+      if (outcome === undefined || outcome.outcome === 'taken') continue;
+      if (outcome.outcome === 'in_use' && (await within(timeLeft(until), isUsedBy(subject, claim, by)))) continue;
+      return claimTaken(outcome, claim.name);
     }
     return undefined;
   } catch (error) {
     if (error instanceof LedgerError) return noAnswer(error);
     throw error;
   }
+}
+
+/** A stored object may give an interface another name, or have two of them exchange their claims. */
+async function isUsedBy({ uid }: Subject, { mac }: UsableClaim, { ledger }: Obtaining): Promise<boolean> {
+  return uid !== undefined && (await findByMac(ledger, mac))?.consumer?.uid === uid;
 }
 
 function consumerItem(

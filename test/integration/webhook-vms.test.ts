@@ -356,6 +356,17 @@ describe('a virtual machine', () => {
       consumer: { kind: 'VirtualMachine', name: 'tenant' },
     });
     expect(await refusalOf(create('rival', ['blue'], uses))).toMatch(/claim fixed is in use by another object/);
+    const consumer = async () => (await findByMac(ledger, mac(made['blue'] ?? '')))?.consumer;
+    await eventually(
+      async () => {
+        expect((await consumer())?.uid).toBeDefined();
+      },
+      { within: 40_000 }, // the kinds of KubeVirt may have come just now
+    );
+    await setNics('tenant', [{ name: 'green', bridge: {}, macAddress: made['blue'] }]);
+    await eventually(async () => {
+      expect(await consumer()).toMatchObject({ name: 'tenant', nic: 'green' });
+    });
     await client.delete(machines, { namespace: NAMESPACE, name: 'tenant' });
     expect(await eventually(() => create('heir', ['blue'], uses), { within: 20_000, every: 200 })).toEqual(made);
   });
