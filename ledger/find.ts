@@ -92,25 +92,40 @@ const filterSchema = z.object({
   limit: z.int().min(1).max(10_000).optional(),
 });
 
+/** Nothing but the address is read of what is not on the page: sorting whole rows takes twice the time. */
+function pageSql(order: AddressOrder, states: readonly AddressState[] | undefined): string {
+  const { by, behind } = orderSql(order);
+  // Said in so many words, the indexes know it too: they leave out what is released.
+  const held = states?.includes('released') === false ? `and a.state <> 'released'` : '';
+  const where = `
+        ($1::text is null or a.cluster_id = $1)
+    and ($3::text[] is null or a.state = any ($3)) ${held}
+    and ($4::text is null or a.owner_namespace = $4)
+    and ($5::text is null or a.owner_kind = $5)
+    and ($6::text is null or a.device_id = $6)
+    and ($7::timestamptz is null or a.changed_at >= $7)
+    and ($8::bigint is null or (${behind}))
+    and ($10::text is null or a.owner_name = $10)
+    and ($11::timestamptz is null or a.allocated_at >= $11)`;
+  if (order === 'pool') {
+    // Pool by pool, each in the order of the primary key and no further than a page.
+    return `select a.addr from rock_mac.pools p,
+              lateral (select a.addr from rock_mac.addresses a where a.addr between p.first and p.last and ${where} order by a.addr limit $12) a
+            where ($2::text is null or p.name = $2) order by ${by} limit $12`;
+  }
+  return `select a.addr from rock_mac.addresses a
+          where ${where} and ($2::text is null or a.addr between (select first from rock_mac.pools where name = $2)
+                                                             and (select last from rock_mac.pools where name = $2))
+          order by ${by} limit $12`;
+}
+
 /** A page of addresses. Throws BAD_REQUEST for a filter that makes no sense. */
 export async function listAddresses(db: Queryable, filter: AddressFilter = {}): Promise<AddressRow[]> {
   requireValid(filterSchema, filter, 'The list of addresses');
   const { order = 'address', limit = 100, after } = filter;
   const mark = after === undefined ? undefined : readPageMark(order, after);
-  const { by, behind } = orderSql(order);
   return db.query({
-    text: `select ${ADDRESS_COLUMNS} ${FROM}
-      where ($1::text is null or a.cluster_id = $1)
-        and ($2::text is null or p.name = $2)
-        and ($3::text[] is null or a.state = any ($3))
-        and ($4::text is null or a.owner_namespace = $4)
-        and ($5::text is null or a.owner_kind = $5)
-        and ($6::text is null or a.device_id = $6)
-        and ($7::timestamptz is null or a.changed_at >= $7)
-        and ($8::bigint is null or (${behind}))
-        and ($10::text is null or a.owner_name = $10)
-        and ($11::timestamptz is null or a.allocated_at >= $11)
-      order by ${by} limit $12`,
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.addr = any (array(${pageSql(order, filter.states)})) order by ${orderSql(order).by}`,
     values: [
       filter.clusterId,
       filter.pool,

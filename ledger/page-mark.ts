@@ -42,7 +42,7 @@ const ORDERS: Readonly<Record<AddressOrder, Order>> = {
   },
   pool: {
     by: 'p.name, a.addr',
-    behind: '(p.name, a.addr) > ($9::text, $8)',
+    behind: 'p.name >= $9::text and a.addr > case p.name when $9 then $8 else 0 end',
     valueOf: (row) => row.pool,
     accepts: (value) => value !== undefined,
   },

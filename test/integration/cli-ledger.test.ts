@@ -319,7 +319,9 @@ test('check names what is broken, with its rows, and fails', async () => {
     await other.sql('alter table rock_mac.audit_log disable trigger all');
     const { code, stdout, stderr } = await shell.rockMac('check', '--ledger', other.url);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/^Broken: guards-in-place \(1 row\(s\)\)\n.*\n {2}\{.*"audit_append_only"/);
+    expect(stdout).toMatch(
+      /^Broken: guards-in-place \(1 row\(s\)\)\n.*\n {2}\{.*"trigger audit_log\.audit_append_only"/,
+    );
     expect(stderr).toMatch(/^Error: 1 rule\(s\) of the ledger are broken\./);
   } finally {
     await other.close();

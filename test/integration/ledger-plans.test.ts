@@ -7,6 +7,7 @@ import { dropConsumer, takeConsumer } from '../../ledger/consumer.ts';
 import { expireDevices } from '../../ledger/expire.ts';
 import { releaseExpired } from '../../ledger/expired-devices.ts';
 import { releaseExpiredLeases } from '../../ledger/expired-leases.ts';
+import { listAddresses, type AddressFilter } from '../../ledger/find.ts';
 import type { HeldItem } from '../../ledger/held-item.ts';
 import { keepReserved } from '../../ledger/keep-reserved.ts';
 import { ledgerTime, observe } from '../../ledger/observe.ts';
@@ -25,13 +26,17 @@ const FILL = 10_000;
 const EARLY = 12;
 const LATE = 10;
 
+/** Rows of `addresses` that statements of this session have read in any way. */
+const READ_AT_ALL = `select pg_stat_force_next_flush(), (seq_tup_read + idx_tup_fetch)::int as rows from pg_stat_user_tables
+                     where schemaname = 'rock_mac' and relname = 'addresses'`;
+
 /** Rows that statements of this session have read through indexes of `addresses` so far. */
 const READ = `select pg_stat_force_next_flush(), sum(idx_tup_read)::int as rows from pg_stat_user_indexes
               where schemaname = 'rock_mac' and relname = 'addresses'`;
 
-async function rowsRead({ sql }: TestLedger): Promise<number> {
-  await sql(READ);
-  return Number((await sql(READ))[0]?.['rows']);
+async function rowsRead({ sql }: TestLedger, counter = READ): Promise<number> {
+  await sql(counter);
+  return Number((await sql(counter))[0]?.['rows']);
 }
 
 const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'team', name: 'claim', uid: 'u', nic: '' };
@@ -106,6 +111,22 @@ test('a connection that planned its statements on a small ledger reads no more r
     const start = await rowsRead(ledger.current);
     expect(await look()).toEqual([]);
     expect((await rowsRead(ledger.current)) - start, `rows that ${name} reads to find none`).toBeLessThan(200);
+  }
+
+  const lists: Readonly<Record<string, AddressFilter>> = {
+    'by address': { after: 'a4:58:0f:03:00:10' },
+    'by pool': { order: 'pool' },
+    'by pool, from the middle of the last one': { order: 'pool', after: 'a4:58:0f:03:20:00@vultr' },
+    'of a pool, by address': { pool: 'docker' },
+    'of a pool, newest first': { pool: 'docker', order: 'newest' },
+    'of a device': { deviceId: 'vm-1', states: ['active'] },
+  };
+  for (const [name, filter] of Object.entries(lists)) {
+    const start = await rowsRead(ledger.current, READ_AT_ALL);
+    await listAddresses(db, { ...filter, limit: 10 });
+    expect((await rowsRead(ledger.current, READ_AT_ALL)) - start, `rows that a list ${name} reads`).toBeLessThan(
+      FILL / 5,
+    );
   }
 
   // It reads the whole cluster, once: comparing each address with each other would take far longer than its time limit.
