@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { table } from './table.ts';
+import { code, table } from './markdown.ts';
 
 /** What the page tells of a CustomResourceDefinition; the rest of it is for the API server. */
 const definition = z.object({
@@ -128,8 +128,4 @@ function boundsOf(field: Node): readonly string[] {
       each?.maxLength === undefined ? [] : [`each ≤ ${String(each.maxLength)} characters`],
     ),
   ];
-}
-
-function code(text: string): string {
-  return `\`${text}\``;
 }

@@ -1,5 +1,5 @@
 import { isMap, isScalar, parseDocument, type Pair, type YAMLMap } from 'yaml';
-import { table } from './table.ts';
+import { code, table } from './markdown.ts';
 
 interface Row {
   readonly key: string;
@@ -19,7 +19,7 @@ export function valuesTable(valuesYaml: string): string {
   const { contents } = parseDocument(valuesYaml);
   if (!isMap(contents)) throw new Error('values.yaml is no map');
   const rows = rowsOf(contents, '');
-  const cells = rows.map(({ key, value, comment }) => [`\`${key}\``, value === '' ? '' : `\`${value}\``, comment]);
+  const cells = rows.map(({ key, value, comment }) => [code(key), value === '' ? '' : code(value), comment]);
   return table(['value', 'default', 'what it is'], cells);
 }
 

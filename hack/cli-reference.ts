@@ -3,7 +3,7 @@ import type { Mode } from '../cli/cli.ts';
 import { EXIT_CODES, EXIT_MEANINGS, EXITS } from '../cli/errors.ts';
 import { createProgram } from '../cli/program.ts';
 import { createTerminal } from '../cli/terminal.ts';
-import { table } from './table.ts';
+import { table } from './markdown.ts';
 
 /** The reference of a program: its help and that of each command, as users see them. */
 export function programReference(mode: Mode): string {

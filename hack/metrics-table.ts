@@ -1,11 +1,11 @@
 import type { Registry } from 'prom-client';
-import { table } from './table.ts';
+import { code, table } from './markdown.ts';
 
 /** One table of docs/metrics.md, from what a process has registered. */
 export function metricsTable(registry: Registry): string {
   const rows = registry
     .getMetricsAsArray()
-    .map(({ name, type, help }) => [`\`${name}\``, String(type), help])
+    .map(({ name, type, help }) => [code(name), String(type), help])
     .toSorted(([a = ''], [b = '']) => a.localeCompare(b));
   return table(['metric', 'type', 'what it tells'], rows);
 }

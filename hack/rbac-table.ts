@@ -1,5 +1,5 @@
 import type { PolicyRule } from '../api/roles.ts';
-import { table } from './table.ts';
+import { code, table } from './markdown.ts';
 
 /** The rights of one identity as people read them: a line for each rule. */
 export function rbacTable(rules: readonly PolicyRule[]): string {
@@ -14,8 +14,4 @@ export function rbacTable(rules: readonly PolicyRule[]): string {
     return [what.join(', '), resourceNames.map(code).join(', '), verbs.join(', ')];
   });
   return table(['what', 'only those named', 'verbs'], rows);
-}
-
-function code(text: string): string {
-  return `\`${text}\``;
 }

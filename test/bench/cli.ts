@@ -7,7 +7,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { table } from '../../hack/table.ts';
+import { table } from '../../hack/markdown.ts';
 import { median, percentile } from './measure.ts';
 import { keep, machine, milliseconds, times } from './report.ts';
 

@@ -2,7 +2,7 @@
  * How fast the ledger is, in ratios that hold on any machine: everything is measured on one Postgres in one run, in rounds
  * that alternate, because what else a machine does moves every absolute number. `--quick`: less of all, and nothing kept.
  */
-import { table } from '../../hack/table.ts';
+import { table } from '../../hack/markdown.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';

@@ -5,7 +5,7 @@
 import { pino } from 'pino';
 import { z } from 'zod';
 import { OPERATOR_NODE_ARGS } from '../../hack/manifests.ts';
-import { table } from '../../hack/table.ts';
+import { table } from '../../hack/markdown.ts';
 import { DEFAULT_PREFIX } from '../../api/default-pools.ts';
 import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
 import type { Resource } from '../../kube/resource.ts';

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, platform, totalmem } from 'node:os';
-import { table } from '../../hack/table.ts';
+import { table } from '../../hack/markdown.ts';
 
 export const perSecond = (value: number) => Math.round(value).toLocaleString('en-US');
 export const milliseconds = (value: number) => value.toFixed(value < 10 ? 2 : 1);

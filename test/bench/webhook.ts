@@ -5,7 +5,7 @@
 import path from 'node:path';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { table } from '../../hack/table.ts';
+import { table } from '../../hack/markdown.ts';
 import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
 import { createAllocator } from '../../ledger/allocator.ts';
 import { markAdopted, registerCluster } from '../../ledger/clusters.ts';

@@ -8,3 +8,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const [first = [], ...body] = all;
   return [line(first), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
+
+export function code(text: string): string {
+  return `\`${text}\``;
+}
