@@ -14,6 +14,9 @@ const START_MS = 30_000;
 const STOP_MS = 60_000;
 const LOOK_AGAIN_MS = 20;
 
+/** Between two tries to start a server that ended at once: a full disk stays full, and each try writes to the log. */
+const LAUNCH_AGAIN_MS = 250;
+
 /** What a program of Postgres needs of the environment, and nothing of the user's. */
 export const SERVER_ENVIRONMENT = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
 
@@ -32,9 +35,11 @@ export async function startLocked(folder: EmbeddedFolder): Promise<void> {
     // Also when a server ended at once: processes of a killed one may need a moment until they are gone.
     if (exited && (await runningPid(folder)) === undefined) {
       exited = false;
-      void launch(folder).then(() => {
-        exited = true;
-      });
+      void launch(folder)
+        .then(() => sleep(LAUNCH_AGAIN_MS))
+        .then(() => {
+          exited = true;
+        });
     }
     await sleep(LOOK_AGAIN_MS);
   }
