@@ -112,7 +112,7 @@ async function notStarted({ log }: EmbeddedFolder): Promise<UserError> {
   const last = text.trimEnd().split('\n').slice(-5).join('\n  ');
   return new UserError(
     `The embedded ledger did not start within ${String(START_MS / 1_000)} seconds.`,
-    `Its log ${log} ends with:\n  ${last}`,
+    last === '' ? `Its log ${log} is empty: is there room on the disk?` : `Its log ${log} ends with:\n  ${last}`,
     'unavailable',
   );
 }
