@@ -76,12 +76,8 @@ function run(db: Queryable, text: string, values: readonly unknown[] = []): Prom
   return db.query({ text, values, row: nothing });
 }
 
-/** The default pools of a new ledger may go, since no address was ever handed out from them. */
-async function emptyOrRefuse(db: Queryable): Promise<void> {
-  await run(
-    db,
-    'lock table rock_mac.pools, rock_mac.addresses, rock_mac.audit_log, rock_mac.clusters in exclusive mode',
-  );
+/** Throws LEDGER_NOT_EMPTY where nothing can be restored, since addresses or clusters are there. */
+export async function requireUnused(db: Queryable): Promise<void> {
   const { used } = await queryOne(db, {
     text: `select exists (select from rock_mac.addresses) or exists (select from rock_mac.audit_log)
              or exists (select from rock_mac.clusters) as used`,
@@ -89,6 +85,15 @@ async function emptyOrRefuse(db: Queryable): Promise<void> {
     row: z.object({ used: z.boolean() }),
   });
   if (used) throw new LedgerError('LEDGER_NOT_EMPTY', 'This ledger has handed out addresses or knows clusters');
+}
+
+/** The default pools of a new ledger may go, since no address was ever handed out from them. */
+async function emptyOrRefuse(db: Queryable): Promise<void> {
+  await run(
+    db,
+    'lock table rock_mac.pools, rock_mac.addresses, rock_mac.audit_log, rock_mac.clusters in exclusive mode',
+  );
+  await requireUnused(db);
   await run(db, 'delete from rock_mac.pools');
   // Otherwise each restored address would be audited as new. Back on before the end of the transaction.
   await run(db, 'alter table rock_mac.addresses disable trigger addresses_audit_insert');

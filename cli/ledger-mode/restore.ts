@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { restoreFromFile } from '../../ledger/restore.ts';
+import { requireUnused, restoreFromFile } from '../../ledger/restore.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { formatMinutes } from '../output/time.ts';
@@ -23,6 +23,8 @@ export async function restoreLedger(
   return withLedger(
     options,
     async (ledger) => {
+      // Before the backup: a ledger that is in use stays as it is, and may be large.
+      await requireUnused(ledger);
       // What is there is little (its pools, its settings), and then it is gone.
       if (!dryRun) await saveBackup(ledger, 'restore', terminal);
       const restored = await restoreFromFile(dryRun ? takenBack(ledger) : ledger, file, {

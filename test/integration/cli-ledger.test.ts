@@ -308,6 +308,9 @@ test('a backup comes back into an empty ledger, which opens when a person approv
     expect((await onOther('recover', '--approve')).stdout).toMatch(/^The ledger is open \(incarnation 2\)\.\n$/);
     expect((await onOther('allocate')).code).toBe(0);
     expect((await onOther('check')).stdout).toBe('The ledger keeps every rule.\n');
+    // It is in use now: refused, and nothing is saved for a restore that never begins.
+    const refused = await onOther('restore', 'all.backup');
+    expect(refused).toMatchObject({ code: 4, stderr: expect.not.stringContaining('A backup from') as string });
   } finally {
     await other.close();
   }
