@@ -115,6 +115,7 @@ export const READY_REASONS = [
   'PoolExhausted',
   'RequestedMacInUse',
   'RequestedMacOutOfRange',
+  'InvalidSpec',
   'LedgerUnavailable',
   'LedgerRecovering',
   'Expired',

@@ -69,9 +69,11 @@ async function allocate(claim: MacAllocation, context: OperatorContext): Promise
     outcome = await context.allocator.allocate(request, { deadlineMs: 10_000 });
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
-    await publish(claim, { ready: false, reason: 'LedgerUnavailable', message: error.message }, {}, context);
     // A value that the ledger does not take stays one: the spec is immutable, so only a new claim helps.
-    if (error.code === 'BAD_REQUEST') return undefined;
+    const isRefused = error.code === 'BAD_REQUEST';
+    const reason = isRefused ? 'InvalidSpec' : 'LedgerUnavailable';
+    await publish(claim, { ready: false, reason, message: error.message }, {}, context);
+    if (isRefused) return undefined;
     throw error;
   }
   const verdict = judgeOutcome(outcome, pool, requestedMac);

@@ -16,6 +16,7 @@ const REFUSALS: Partial<Record<ReadyReason, Exit>> = {
   PoolExhausted: 'exhausted',
   RequestedMacInUse: 'conflict',
   RequestedMacOutOfRange: 'error',
+  InvalidSpec: 'error',
   Expired: 'conflict',
   Releasing: 'conflict',
 };

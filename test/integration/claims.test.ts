@@ -104,6 +104,13 @@ describe('a claim', () => {
     await remove('crowd');
   });
 
+  test('with a value that the ledger does not take is told which, and does not blame the ledger', async () => {
+    await create(aClaim('timeless', { pool: 'experiment', expiresAfter: '0s' }));
+    const { status } = await untilReason(installed().plane, 'timeless', 'InvalidSpec');
+    expect(status?.conditions[0]?.message).toMatch(/ttlSeconds Too small.*Correct the value/);
+    await remove('timeless');
+  });
+
   test('whose finalizer somebody takes off while the ledger is away gives its address back all the same', async () => {
     const { plane, ledger, ledgerProxy } = installed();
     await create(aClaim('forced', { pool: 'experiment' }));
