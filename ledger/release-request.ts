@@ -12,8 +12,8 @@ export async function askForRelease(
 ): Promise<void> {
   requireValid(requestSchema, request, 'The request for a release');
   await db.query({
-    text: `select rock_mac.ask_for_release($1, $2)::text as done`,
+    text: `select from rock_mac.ask_for_release($1, $2)`,
     values: [request.key, request.username],
-    row: z.object({ done: z.string() }),
+    row: z.object({}),
   });
 }

@@ -20,6 +20,7 @@ import {
   recoverWithout,
 } from '../../ledger/recovery.ts';
 import { release } from '../../ledger/release.ts';
+import { askForRelease } from '../../ledger/release-request.ts';
 import { renew } from '../../ledger/renew.ts';
 import { ledgerState } from '../../ledger/state.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
@@ -156,6 +157,17 @@ describe('a device', () => {
 });
 
 describe('a claim', () => {
+  test('is released in the name of who asked for it last', async () => {
+    const { db } = ledger.current;
+    const claim = { clusterId: 'c1', uid: 'asked-for' };
+    const owner = { ...claim, kind: 'MacAllocation', namespace: 'fleet', name: 'prod-01', nic: '' };
+    const held = await take(ledger.current, aRequest({ key: claimKey(claim), owner }));
+    for (const username of ['ada', 'grace']) await askForRelease(db, { key: claimKey(claim), username });
+    await release(db, [held], { actor: 'test', reason: 'claim deleted' });
+    const [last] = await listAudit(db, { limit: 1 });
+    expect(last).toMatchObject({ action: 'release', reason: 'claim deleted, asked for by grace' });
+  });
+
   test('has one consumer: of two that name it at once, one is refused, and the next gets it when the first is gone', async () => {
     const { db } = ledger.current;
     const owner = { ...pod('claim'), kind: 'MacAllocation', nic: '' };
