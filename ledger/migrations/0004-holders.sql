@@ -223,20 +223,26 @@ begin
   returning a.addr;
 end $$;
 
--- Absence, not presence: a trusted pass of one cluster reports every address it saw. Writes only what changed.
--- What changed after the pass began is not judged: its list may be older than the row. No nested loops: planned while the
--- cluster was small, one would compare every address with every other when it is large.
+-- Absence, not presence: a trusted pass of one cluster reports every address it saw. Locks and writes only what changes, so
+-- that a pass over many objects keeps nobody waiting. What changed after the pass began is not judged: its list may be older
+-- than the row. No nested loops: planned while the cluster was small, one would compare every address with every other when
+-- it is large.
 create function rock_mac.observe(p_cluster text, p_started timestamptz, p_seen bigint[]) returns table (marked bigint, cleared bigint)
 language plpgsql volatile set search_path = rock_mac, pg_temp set enable_nestloop = off as $$
 #variable_conflict use_column
+declare
+  gone bigint[] := array(select a.addr from addresses a where a.cluster_id = p_cluster and a.state = 'active' and a.missing_since is null
+                           and not exists (select 1 from unnest(p_seen) s where s = a.addr));
+  back bigint[] := array(select a.addr from addresses a where a.cluster_id = p_cluster and a.missing_since is not null
+                           and a.addr = any (p_seen));
 begin
-  perform 1 from addresses a where a.cluster_id = p_cluster and a.state = 'active' order by a.addr for update;
+  perform 1 from addresses a where a.addr = any (gone || back) order by a.addr for update;
   with m as (update addresses a set missing_since = clock()
-             where a.cluster_id = p_cluster and a.state = 'active' and a.missing_since is null and a.changed_at < p_started
-               and not exists (select 1 from unnest(p_seen) s where s = a.addr) returning 1)
+             where a.addr = any (gone) and a.cluster_id = p_cluster and a.state = 'active' and a.missing_since is null
+               and a.changed_at < p_started returning 1)
   select count(*) into marked from m;
   with c as (update addresses a set missing_since = null
-             where a.cluster_id = p_cluster and a.missing_since is not null and a.addr = any (p_seen) returning 1)
+             where a.addr = any (back) and a.cluster_id = p_cluster and a.missing_since is not null returning 1)
   select count(*) into cleared from c;
   update clusters set last_full_pass_at = clock() where cluster_id = p_cluster;
   return next;

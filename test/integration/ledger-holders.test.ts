@@ -23,7 +23,7 @@ import { release } from '../../ledger/release.ts';
 import { askForRelease } from '../../ledger/release-request.ts';
 import { renew } from '../../ledger/renew.ts';
 import { ledgerState } from '../../ledger/state.ts';
-import { mac, type MacAddress } from '../../mac/mac-address.ts';
+import { mac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
 import { aPodRequest, aRequest, ask, freshLedger, ledgerOfThisFile, take } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
@@ -239,7 +239,7 @@ describe('adopting', () => {
 
 describe('a pass over all objects', () => {
   test('marks what it did not see, and frees nothing', async () => {
-    const { db, advance } = ledger.current;
+    const { db, advance, sql } = ledger.current;
     await adopt(db, [carried('here', mac('a4:58:0f:03:00:01')), carried('away', mac('a4:58:0f:03:00:02'))], 'operator');
     const everything = (await listAddresses(db, { clusterId: 'c1', limit: 1_000 })).map((row) => row.mac);
     await advance(60);
@@ -250,7 +250,13 @@ describe('a pass over all objects', () => {
       startedAt,
       seen: everything.filter((address) => address !== mac('a4:58:0f:03:00:02')),
     };
+    const locksOfSeen = () =>
+      sql(`select addr, xmax::text from rock_mac.addresses where addr = any ($1::bigint[]) order by addr`, [
+        pass.seen.map(macToNumber),
+      ]);
+    const before = await locksOfSeen();
     expect(await observe(db, pass)).toEqual({ marked: 1, cleared: 0 });
+    expect(await locksOfSeen()).toEqual(before); // nothing is written to them, and nobody waits for them
     expect(await missingAddresses(db, 'c1', 10)).toEqual([]);
     await advance(31 * 86_400);
     expect(await missingAddresses(db, 'c1', 10)).toMatchObject([{ mac: 'a4:58:0f:03:00:02', state: 'active' }]);
