@@ -207,22 +207,6 @@ begin
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
--- Expiry of devices, a slice at a time. Nothing of a cluster is here: only its own operator can look whether an object lives.
-create function rock_mac.expire(p_limit int, p_actor text) returns setof bigint
-language plpgsql volatile set search_path = rock_mac, pg_temp set enable_seqscan = off as $$
-#variable_conflict use_column
-begin
-  perform be_durable();
-  return query
-  with due as (
-    select a.addr, a.pool_id from addresses a
-    where a.expires_at < (select clock()) and a.state in ('active', 'pending') and a.cluster_id is null
-    order by a.expires_at, a.addr limit p_limit for update skip locked)
-  update addresses a set state = 'released', released_at = release_time(p), changed_at = clock(), expires_at = null, actor = p_actor, reason = 'expired'
-  from due join pools p using (pool_id) where a.addr = due.addr
-  returning a.addr;
-end $$;
-
 -- Absence, not presence: a trusted pass of one cluster reports every address it saw. Locks and writes only what changes, so
 -- that a pass over many objects keeps nobody waiting. What changed after the pass began is not judged: its list may be older
 -- than the row. No nested loops: planned while the cluster was small, one would compare every address with every other when

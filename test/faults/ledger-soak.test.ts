@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
-import { expireDevices } from '../../ledger/expire.ts';
+import { releaseExpired } from '../../ledger/expired-devices.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { definePool } from '../../ledger/pools.ts';
 import { mac, macToNumber } from '../../mac/mac-address.ts';
@@ -105,7 +105,7 @@ async function breakThings(until: number, facts: Fact[]): Promise<{ clients: num
   const askers = Array.from({ length: PROCESSES }, () => startAsker(number++, facts));
   for (let round = 0; Date.now() < until || killed.servers < SECONDS / 10; round++) {
     await sleep(randomInt(200, 700));
-    await expireDevices(db, { limit: 100, actor: 'cleanup' });
+    await releaseExpired(db, { pool: pool.name, graceSeconds: 0, limit: 100, actor: 'cleanup' });
     if (round % 3 === 2) {
       await postgres.kill();
       killed.servers++;

@@ -3,7 +3,7 @@ import { DEFAULT_POOLS } from '../../api/default-pools.ts';
 import { allocate } from '../../ledger/allocate.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import { markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
-import { expireDevices } from '../../ledger/expire.ts';
+import { releaseExpired } from '../../ledger/expired-devices.ts';
 import { findByHolderKey, findByMac, listAddresses } from '../../ledger/find.ts';
 import { keepReserved } from '../../ledger/keep-reserved.ts';
 import { definePool, growPool, listPools, pausePool, removePool } from '../../ledger/pools.ts';
@@ -121,9 +121,10 @@ describe('the same key', () => {
     const { mac: held } = await take(ledger.current, request);
     await advance(101);
     expect(await ask(ledger.current, request)).toMatchObject({ outcome: 'replayed', mac: held });
-    expect(await expireDevices(db, { limit: 100, actor: 'cleanup' })).not.toContain(held);
+    const cleanUp = { pool: request.pool, graceSeconds: 0, limit: 100, actor: 'cleanup' };
+    expect(await releaseExpired(db, cleanUp)).not.toContain(held);
     await advance(101);
-    expect(await expireDevices(db, { limit: 100, actor: 'cleanup' })).toContain(held);
+    expect(await releaseExpired(db, cleanUp)).toContain(held);
   });
 
   test('twice in one group counts once', async () => {

@@ -6,7 +6,7 @@ import { listAudit } from '../../ledger/audit.ts';
 import { bind } from '../../ledger/bind.ts';
 import { markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
 import { dropConsumer, expiredConsumers, takeConsumer } from '../../ledger/consumer.ts';
-import { expireDevices } from '../../ledger/expire.ts';
+import { releaseExpired } from '../../ledger/expired-devices.ts';
 import { expiredLeases, releaseExpiredLeases } from '../../ledger/expired-leases.ts';
 import { findByDevice, findByHolderKey, findByMac, findByOwnerUid, listAddresses } from '../../ledger/find.ts';
 import { keepReserved } from '../../ledger/keep-reserved.ts';
@@ -15,6 +15,7 @@ import { definePool, growPool, pausePool, removePool } from '../../ledger/pools.
 import { recoverIfBehind } from '../../ledger/recovery.ts';
 import { release } from '../../ledger/release.ts';
 import { renew } from '../../ledger/renew.ts';
+import type { LedgerPool } from '../../ledger/connect.ts';
 import type { Queryable } from '../../ledger/statement.ts';
 import { suggestTargets } from '../../ledger/suggest.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
@@ -194,7 +195,7 @@ test('a number that no column holds is refused', async () => {
 });
 
 /** Questions that are refused as a whole. */
-const QUESTIONS: Readonly<Record<string, (db: Queryable) => Promise<unknown>>> = {
+const QUESTIONS: Readonly<Record<string, (db: LedgerPool) => Promise<unknown>>> = {
   'a list of less than no rows': (db) => listAddresses(db, { limit: -1 }),
   'a list of half a row': (db) => listAddresses(db, { limit: 0.5 }),
   'a list of too many rows': (db) => listAddresses(db, { limit: 1e9 }),
@@ -214,7 +215,8 @@ const QUESTIONS: Readonly<Record<string, (db: Queryable) => Promise<unknown>>> =
   'a search for a key with NUL': (db) => findByHolderKey(db, BAD_TEXTS.NUL),
   'a search for a device of ten megabytes': (db) => findByDevice(db, BAD_TEXTS['ten megabytes']),
   'a search for half a surrogate pair': (db) => findByOwnerUid(db, 'c1', BAD_TEXTS['half a surrogate pair']),
-  'an expiry of less than none': (db) => expireDevices(db, { limit: -1, actor: 'test' }),
+  'an expiry of less than none': (db) =>
+    releaseExpired(db, { pool: 'docker', graceSeconds: 0, limit: -1, actor: 'test' }),
   'leases of less than none': (db) => expiredLeases(db, 'c1', -1),
   'consumers of less than none': (db) => expiredConsumers(db, 'c1', -1),
   'missing ones of less than none': (db) => missingAddresses(db, 'c1', -1),

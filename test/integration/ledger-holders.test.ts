@@ -4,7 +4,6 @@ import { listAudit } from '../../ledger/audit.ts';
 import { bind } from '../../ledger/bind.ts';
 import { listClusters, markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
 import { dropConsumer, expiredConsumers, takeConsumer } from '../../ledger/consumer.ts';
-import { expireDevices } from '../../ledger/expire.ts';
 import { releaseExpired } from '../../ledger/expired-devices.ts';
 import { expiredLeases, releaseExpiredLeases } from '../../ledger/expired-leases.ts';
 import { findByDevice, findByMac, findByOwnerUid, listAddresses } from '../../ledger/find.ts';
@@ -150,7 +149,9 @@ describe('a device', () => {
     expect(await renew(db, [{ ...long, ttlSeconds: 100_000 }])).toMatchObject([{ outcome: 'renewed' }]);
     expect(await findByDevice(db, 'vm-short')).toMatchObject([{ mac: short.mac }]);
     await ledger.current.advance(101);
-    expect(await expireDevices(db, { limit: 10, actor: 'cleanup' })).toContain(short.mac);
+    expect(await releaseExpired(db, { pool: 'development', graceSeconds: 0, limit: 10, actor: 'cleanup' })).toContain(
+      short.mac,
+    );
     expect((await findByMac(db, long.mac))?.state).toBe('active');
     expect(await renew(db, [short])).toEqual([{ outcome: 'not_owner' }]);
   });

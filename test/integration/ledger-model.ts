@@ -281,15 +281,18 @@ export function renewInModel(model: Model, { addr, generation, key }: Held, ttl:
   return { outcome: 'renewed', until: row.expiresAt };
 }
 
-/** Devices whose time is over. */
-export function expireInModel(model: Model, limit: number): number[] {
+/** Devices whose time is over, in the order of addresses. None while a recovery may have to give them more. */
+export function expireInModel(model: Model, pool: string, limit: number): number[] {
+  if (model.mode !== 'open') return [];
   const due = [...model.rows]
-    .filter(([, { state, who }]) => (state === 'active' || state === 'pending') && who.cluster === undefined)
+    .filter(
+      ([addr, { state, who }]) => poolOf(model, addr).name === pool && state === 'active' && who.cluster === undefined,
+    )
     .filter(([, { expiresAt }]) => expiresAt !== undefined && expiresAt < model.now)
-    .sort(([a, rowA], [b, rowB]) => (rowA.expiresAt ?? 0) - (rowB.expiresAt ?? 0) || a - b)
+    .sort(([a], [b]) => a - b)
     .slice(0, limit);
   for (const [addr, row] of due) free(model, addr, row);
-  return due.map(([addr]) => addr).sort((a, b) => a - b);
+  return due.map(([addr]) => addr);
 }
 
 /** Pending addresses of a cluster whose lease is over, longest over first. */

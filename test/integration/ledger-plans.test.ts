@@ -4,7 +4,6 @@ import { allocate } from '../../ledger/allocate.ts';
 import { bind } from '../../ledger/bind.ts';
 import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
 import { dropConsumer, takeConsumer } from '../../ledger/consumer.ts';
-import { expireDevices } from '../../ledger/expire.ts';
 import { releaseExpired } from '../../ledger/expired-devices.ts';
 import { releaseExpiredLeases } from '../../ledger/expired-leases.ts';
 import { listAddresses, type AddressFilter } from '../../ledger/find.ts';
@@ -104,7 +103,6 @@ test('a connection that planned its statements on a small ledger reads no more r
   expect(Object.entries(reads).filter(([, rows]) => rows > 20 * LATE)).toEqual([]);
 
   const looks = {
-    expireDevices: () => expireDevices(db, { limit: 10, actor: 'test' }),
     releaseExpired: () => releaseExpired(db, { pool: 'vultr', graceSeconds: 0, limit: 10, actor: 'test' }),
   };
   for (const [name, look] of Object.entries(looks)) {

@@ -5,7 +5,7 @@ import { adopt } from '../../ledger/adopt.ts';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/allocate.ts';
 import { bind } from '../../ledger/bind.ts';
 import { dropConsumer, takeConsumer, type TakeOutcome } from '../../ledger/consumer.ts';
-import { expireDevices } from '../../ledger/expire.ts';
+import { releaseExpired } from '../../ledger/expired-devices.ts';
 import { expiredLeases, releaseExpiredLeases } from '../../ledger/expired-leases.ts';
 import type { HeldItem } from '../../ledger/held-item.ts';
 import { keepReserved } from '../../ledger/keep-reserved.ts';
@@ -324,10 +324,10 @@ const renewStep = fc.tuple(nth, stale, fc.boolean()).map(([index, how, own]) =>
   ),
 );
 
-const expireStep = fc.constantFrom(1, 100).map((limit) =>
-  step(`expire ${String(limit)}`, async (model, { db }) => {
-    const got = await expireDevices(db, { limit, actor: 'test' });
-    return [inModel.expireInModel(model, limit), got.map(macToNumber)];
+const expireStep = fc.tuple(fc.constantFrom('tiny', 'other'), fc.constantFrom(1, 100)).map(([pool, limit]) =>
+  step(`expire ${String(limit)} of ${pool}`, async (model, { db }) => {
+    const got = await releaseExpired(db, { pool, graceSeconds: 0, limit, actor: 'test' });
+    return [inModel.expireInModel(model, pool, limit), got.map(macToNumber)];
   }),
 );
 

@@ -225,8 +225,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'claims expire like devices',
-    file: holders,
-    after: 'create function rock_mac.expire(',
+    file: 'ledger/expired-devices.ts',
     find: 'and a.cluster_id is null',
     replace: '',
     caughtBy: history,
