@@ -220,6 +220,7 @@ declare
   back bigint[] := array(select a.addr from addresses a where a.cluster_id = p_cluster and a.missing_since is not null
                            and a.addr = any (p_seen));
 begin
+  update clusters set last_full_pass_at = clock() where cluster_id = p_cluster;   -- before its addresses, as at the end of a cluster
   perform 1 from addresses a where a.addr = any (gone || back) order by a.addr for update;
   with m as (update addresses a set missing_since = clock()
              where a.addr = any (gone) and a.cluster_id = p_cluster and a.state = 'active' and a.missing_since is null
@@ -228,7 +229,6 @@ begin
   with c as (update addresses a set missing_since = null
              where a.addr = any (back) and a.cluster_id = p_cluster and a.missing_since is not null returning 1)
   select count(*) into cleared from c;
-  update clusters set last_full_pass_at = clock() where cluster_id = p_cluster;
   return next;
 end $$;
 

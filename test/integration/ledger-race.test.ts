@@ -1,6 +1,7 @@
 import { escapeIdentifier } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
+import { adopt } from '../../ledger/adopt.ts';
 import { allocate, type AllocationRequest } from '../../ledger/allocate.ts';
 import { createAllocator } from '../../ledger/allocator.ts';
 import { bind, type BindItem } from '../../ledger/bind.ts';
@@ -12,6 +13,7 @@ import { isLedgerError, sqlState } from '../../ledger/errors.ts';
 import { findByMac, listAddresses } from '../../ledger/find.ts';
 import { boundKey } from '../../ledger/holder-key.ts';
 import { keepReserved } from '../../ledger/keep-reserved.ts';
+import { ledgerTime, observe } from '../../ledger/observe.ts';
 import { definePool, removePool } from '../../ledger/pools.ts';
 import { recover } from '../../ledger/recovery.ts';
 import { release } from '../../ledger/release.ts';
@@ -206,6 +208,24 @@ test('a cluster that ends while an object of it brings an address back leaves no
     return { ended };
   });
   expect(await ended).toEqual({ outcome: 'retired', orphaned: 1 });
+});
+
+test('a pass and the end of its cluster never wait for each other in a circle', async () => {
+  for (let round = 0; round < 12; round++) {
+    const clusterId = `c-${String(round)}`;
+    await registerCluster(db, { clusterId, name: clusterId }, 'test');
+    const items = Array.from({ length: 100 }, (_, n) => {
+      const address = numberToMac(macToNumber(mac('a4:58:0f:02:00:00')) + round * 100 + n);
+      const owner = { clusterId, kind: 'Pod', namespace: 'team', name: `p${String(n)}`, uid: `u${String(n)}`, nic: '' };
+      return { mac: address, key: boundKey({ ...owner, mac: address }), owner, requester: 'test' };
+    });
+    await adopt(db, items, 'test');
+    const pass = { clusterId, startedAt: await ledgerTime(db), seen: [] };
+    await Promise.all([
+      ...Array.from({ length: 3 }, () => patiently(() => observe(db, pass))),
+      patiently(() => retireCluster(db, clusterId, 'admin')),
+    ]);
+  }
 });
 
 test('a recovery takes no address out of play that its object brings back at that moment', async () => {
