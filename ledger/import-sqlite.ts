@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { macToNumber, numberToMac, parseAnyMac } from '../mac/mac-address.ts';
+import { macToNumber, numberToMac, parseAnyMac, parseMac } from '../mac/mac-address.ts';
 import type { LedgerPool } from './connect.ts';
 import { isLedgerError, LedgerError } from './errors.ts';
 import {
@@ -10,7 +10,7 @@ import {
   type PlannedAudit,
   type PlanPool,
 } from './import-plan.ts';
-import { readLegacyFile, type LegacyPool } from './legacy-sqlite.ts';
+import { readLegacyFile, type LegacyAllocation, type LegacyPool } from './legacy-sqlite.ts';
 import { requireSchema } from './migrate.ts';
 import { ledgerTime } from './observe.ts';
 import { addrSchema, stateSchema } from './owner.ts';
@@ -54,7 +54,7 @@ export async function importSqlite(db: LedgerPool, file: string, options: Import
       const { poolsDefined, poolNotes } = await definePools(transaction, legacy.pools, options.actor);
       const pools = await lockPools(transaction);
       const now = await ledgerTime(transaction);
-      const known = await knownAddresses(transaction);
+      const known = await knownAddresses(transaction, legacy.allocations);
       const { addresses, ...plan } = planImport({ allocations: legacy.allocations, pools, known, now });
       const isFirst = plan.alreadyThere === 0; // the history is imported once, with the first import
       const audit = isFirst ? planAudit(legacy.audit, now) : [];
@@ -149,10 +149,15 @@ async function lockPools(db: Queryable): Promise<PlanPool[]> {
   });
 }
 
-async function knownAddresses(db: Queryable) {
+/** What the ledger knows of the addresses in the file: it may know millions of others. */
+async function knownAddresses(db: Queryable, allocations: readonly LegacyAllocation[]) {
+  const addrs = allocations.flatMap(({ mac_address: text }) => {
+    const parsed = parseMac(text);
+    return parsed.ok ? [macToNumber(parsed.mac)] : [];
+  });
   const rows = await db.query({
-    text: 'select addr, holder_key, state from rock_mac.addresses',
-    values: [],
+    text: 'select addr, holder_key, state from rock_mac.addresses where addr = any ($1::bigint[])',
+    values: [addrs],
     row: z.object({ addr: z.int(), holder_key: z.string(), state: stateSchema }),
   });
   return new Map(rows.map(({ addr, holder_key: key, state }) => [numberToMac(addr), { key, state }]));
