@@ -5,26 +5,10 @@
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { bundleCommandLine, bundleServers, COMMAND_LINES } from './bundle.ts';
+import { launcher } from './launcher.ts';
 import { licenceTexts, packagesOf } from './licences.ts';
 
 const BUILD = path.join(import.meta.dirname, '..', 'build');
-
-/** Runs a program with the installation's own Node, else the first that is new enough: the user's, or the checkout's. */
-const launcher = (program: string) => `#!/bin/sh
-here=$(CDPATH= cd -- "$(dirname -- "$(readlink -f -- "$0")")" && pwd)
-if [ -x "$here/node" ]; then
-  exec "$here/node" "$here/${program}.js" "$@"
-fi
-for node in node "$here/../node_modules/node/bin/node"; do
-  version=$("$node" --version 2>/dev/null) || continue
-  major=\${version#v}
-  if [ "\${major%%.*}" -ge 24 ]; then
-    exec "$node" "$here/${program}.js" "$@"
-  fi
-done
-echo 'Error: rock-mac needs Node.js 24 or newer. Install it, or run rock-mac from a checkout after "make build".' >&2
-exit 1
-`;
 
 await rm(BUILD, { recursive: true, force: true });
 const files = [...(await bundleCommandLine(BUILD)), ...(await bundleServers(BUILD))];
