@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { MacAddress } from '../mac/mac-address.ts';
 import { addrSchema, stateSchema, whoHolds, type AddressState, type Device, type Owner } from './owner.ts';
 import type { HeldItem } from './held-item.ts';
+import { optionalColumn } from './optional-column.ts';
 
 /** The pod or VM that uses a claim now. */
 export interface Consumer {
@@ -50,10 +51,8 @@ export const ADDRESS_COLUMNS = `
   a.released_at + p.reuse_delay as reusable_at, a.missing_since, a.kept_since, a.consumer_key, a.consumer_kind, a.consumer_name,
   a.consumer_uid, a.consumer_nic, a.consumer_expires_at, a.requester, a.actor, a.reason`;
 
-/** Null in a column is the absence of a property. */
-const optional = <T>(schema: z.ZodType<T>) => schema.nullable().transform((value) => value ?? undefined);
-const text = optional(z.string());
-const date = optional(z.date());
+const text = optionalColumn(z.string());
+const date = optionalColumn(z.date());
 
 export const addressRowSchema: z.ZodType<AddressRow> = z
   .object({

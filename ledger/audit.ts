@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { macToNumber, type MacAddress } from '../mac/mac-address.ts';
+import { optionalColumn } from './optional-column.ts';
 import { addrSchema, stateSchema, type AddressState } from './owner.ts';
 import type { Queryable } from './statement.ts';
 import { storableText } from './storable-text.ts';
@@ -60,26 +61,23 @@ const filterSchema = z.object({
   limit: z.int().min(1).max(10_000).optional(),
 });
 
-/** Null in a column is the absence of a property. */
-const optional = <T>(schema: z.ZodType<T>) => schema.nullable().transform((value) => value ?? undefined);
-
 const entryRow: z.ZodType<AuditEntry> = z
   .object({
     id: z.int(),
     timestamp: z.date(),
     action: z.string(),
-    addr: optional(addrSchema),
+    addr: optionalColumn(addrSchema),
     pool: z.string(),
-    device_id: optional(z.string()),
+    device_id: optionalColumn(z.string()),
     user: z.string(),
     actor: z.string(),
     reason: z.string(),
-    generation: optional(z.int()),
-    state_before: optional(stateSchema),
-    state: optional(stateSchema),
-    holder_key: optional(z.string()),
-    cluster_id: optional(z.string()),
-    owner: optional(z.string()),
+    generation: optionalColumn(z.int()),
+    state_before: optionalColumn(stateSchema),
+    state: optionalColumn(stateSchema),
+    holder_key: optionalColumn(z.string()),
+    cluster_id: optionalColumn(z.string()),
+    owner: optionalColumn(z.string()),
     details: z.record(z.string(), z.unknown()),
   })
   .transform(({ addr, device_id, state_before, holder_key, cluster_id, ...row }) => ({

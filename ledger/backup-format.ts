@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { LedgerError } from './errors.ts';
+import { LedgerError, messageOf } from './errors.ts';
 
 /*
  * A backup is lines of JSON, compressed with gzip: a header, then rows of one table after the other, some hundred to a
@@ -80,8 +80,11 @@ export function damaged(how: string, cause?: unknown): LedgerError {
 }
 
 export function unreadable(cause: unknown): LedgerError {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return refused(`This backup cannot be read (${why})`, 'Name a file that `rock-mac backup` wrote.', cause);
+  return refused(
+    `This backup cannot be read (${messageOf(cause)})`,
+    'Name a file that `rock-mac backup` wrote.',
+    cause,
+  );
 }
 
 function refused(what: string, next: string, cause?: unknown): LedgerError {

@@ -7,7 +7,7 @@ import { createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { BACKUP_TABLES, checksum, headerLine, type BackupTable } from './backup-format.ts';
 import type { LedgerPool } from './connect.ts';
-import { isLedgerError, LedgerError } from './errors.ts';
+import { isLedgerError, LedgerError, messageOf } from './errors.ts';
 import { requireKnownSchema } from './migrate.ts';
 import { inSnapshot } from './snapshot.ts';
 import { queryOne, type Queryable } from './statement.ts';
@@ -68,8 +68,9 @@ export async function backupToFile(db: LedgerPool, file: string, onRows?: OnRows
     return await writeWhole(db, file, onRows);
   } catch (error) {
     if (isLedgerError(error)) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new LedgerError('BACKUP_NOT_WRITTEN', `The backup ${file} was not written (${why})`, { cause: error });
+    throw new LedgerError('BACKUP_NOT_WRITTEN', `The backup ${file} was not written (${messageOf(error)})`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { optionalColumn } from './optional-column.ts';
 import { queryOne, type Queryable } from './statement.ts';
 import { storableText } from './storable-text.ts';
 import { requireValid } from './validate.ts';
@@ -63,10 +64,7 @@ export async function markAdopted(
   return outcome;
 }
 
-const optionalDate = z
-  .date()
-  .nullable()
-  .transform((date) => date ?? undefined);
+const optionalDate = optionalColumn(z.date());
 
 const clusterRow: z.ZodType<Cluster> = z
   .object({

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { ClientConfig } from 'pg';
 import { parseIntoClientConfig } from 'pg-connection-string';
-import { LedgerError } from './errors.ts';
+import { LedgerError, messageOf } from './errors.ts';
 
 export interface ConnectionOptions {
   /** `postgresql://user:password@host:5432/database?sslmode=verify-full` */
@@ -49,7 +49,7 @@ async function read(passwordFile: string): Promise<string> {
   try {
     return (await readFile(passwordFile, 'utf8')).trim();
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     const next = 'Name a file that this program may read.';
     throw new LedgerError('LEDGER_AUTH_FAILED', `The password file ${passwordFile} cannot be read (${why})`, {
       next,

@@ -110,6 +110,11 @@ const BY_SQLSTATE: Readonly<Record<string, LedgerErrorCode>> = {
 /** Codes of Node.js for TLS trouble, which no retry mends. */
 const TLS_CODE = /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/;
 
+/** What anything that was thrown says of itself. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The five-character SQLSTATE of an error that came from Postgres. */
 export function sqlState(error: unknown): string | undefined {
   const code = codeOf(error);
@@ -119,7 +124,7 @@ export function sqlState(error: unknown): string | undefined {
 /** The LedgerError for whatever a driver, a socket or a server threw. `doing` names what failed: "allocate from kubernetes". */
 export function toLedgerError(error: unknown, doing: string): LedgerError {
   if (isLedgerError(error)) return error;
-  const cause = error instanceof Error ? error.message : String(error);
+  const cause = messageOf(error);
   return new LedgerError(classify(error, cause), `The ledger could not ${doing}: ${cause}`, { cause: error });
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { DEFAULT_POOLS, DEFAULT_PREFIX, type PoolDefinition } from '../api/default-pools.ts';
 import { parsePrefix, prefixRange, type MacPrefix } from '../mac/mac-range.ts';
 import { macToNumber, numberToMac, parseAnyMac, type MacAddress } from '../mac/mac-address.ts';
-import { LedgerError } from './errors.ts';
+import { LedgerError, messageOf } from './errors.ts';
 
 /** What the configuration file of the tool before says that means something here. */
 export interface LegacyConfig {
@@ -122,7 +122,7 @@ function parseYaml(text: string): unknown {
   try {
     return parse(text);
   } catch (error) {
-    throw bad(`This file is no YAML: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`, error);
+    throw bad(`This file is no YAML: ${messageOf(error).split('\n')[0] ?? ''}`, error);
   }
 }
 

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { LedgerError } from './errors.ts';
+import { LedgerError, messageOf } from './errors.ts';
 
 /** What the SQLite file of the tool before holds, as it is: nothing is judged here but whether it is such a file. */
 export interface LegacyFile {
@@ -46,7 +46,7 @@ export type LegacyAuditRow = z.infer<typeof auditRow>;
 /** Reads the file without changing it. Throws IMPORT_REFUSED where it is no such file. */
 export async function readLegacyFile(file: string): Promise<LegacyFile> {
   await access(file).catch((error: unknown) => {
-    throw refused(`${file} cannot be read (${reason(error)})`, error);
+    throw refused(`${file} cannot be read (${messageOf(error)})`, error);
   });
   const { DatabaseSync } = await import('node:sqlite'); // here, since Node warns of it as soon as it is loaded
   try {
@@ -57,7 +57,7 @@ export async function readLegacyFile(file: string): Promise<LegacyFile> {
       database.close();
     }
   } catch (error) {
-    throw refused(`${file} cannot be read as the SQLite file of the tool before (${reason(error)})`, error);
+    throw refused(`${file} cannot be read as the SQLite file of the tool before (${messageOf(error)})`, error);
   }
 }
 
@@ -74,10 +74,6 @@ function readTables(database: DatabaseSync): LegacyFile {
     pools: rows('pools', pool),
     audit: rows('audit_log', auditRow),
   };
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function refused(what: string, cause?: unknown): LedgerError {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, escapeIdentifier } from 'pg';
 import { z } from 'zod';
 import { connectionConfig, type ConnectionOptions } from './connection-config.ts';
-import { LedgerError, sqlState, toLedgerError } from './errors.ts';
+import { LedgerError, messageOf, sqlState, toLedgerError } from './errors.ts';
 import { queryOne, type Queryable } from './statement.ts';
 
 export type MigrateOptions = Partial<Omit<ConnectionOptions, 'url'>> & {
@@ -99,7 +99,7 @@ async function applyWithPatience(client: Client, migration: Migration, programVe
         continue;
       }
       if (error instanceof LedgerError || sqlState(error) === undefined) throw error;
-      const cause = error instanceof Error ? error.message : String(error);
+      const cause = messageOf(error);
       throw new LedgerError('LEDGER_MIGRATION_FAILED', `Migration ${migration.name} failed: ${cause}`, {
         cause: error,
       });
