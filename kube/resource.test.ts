@@ -11,8 +11,8 @@ describe('the path of a resource', () => {
     [
       'a name with characters that a path must not hold',
       secrets,
-      { namespace: 'a', name: 'b/c?d' },
-      '/api/v1/namespaces/a/secrets/b%2Fc%3Fd',
+      { namespace: 'a', name: 'c?d #e' },
+      '/api/v1/namespaces/a/secrets/c%3Fd%20%23e',
     ],
   ])('is right for %s', (_case, resource, key, path) => {
     expect(resourcePath(resource, key)).toBe(path);
@@ -27,6 +27,8 @@ describe('the path of a resource', () => {
     ['an empty name', secrets, { namespace: 'a', name: '' }],
     ['an empty namespace', secrets, { namespace: '', name: 'a' }],
     ['a name that walks up', secrets, { namespace: 'a', name: '..' }],
+    ['a name that leads into another object', secrets, { namespace: 'a', name: '../pods/b' }],
+    ['a name that is encoded already', secrets, { namespace: 'a', name: 'b%2Fstatus' }],
     ['a namespaced object without a namespace', secrets, { name: 'a' }],
     ['a cluster-scoped object in a namespace', namespaces, { namespace: 'a', name: 'b' }],
   ])('is refused for %s', (_case, resource, key) => {

@@ -52,7 +52,12 @@ export function resourcePath(
   return segments.join('/');
 }
 
+/**
+ * The API server reads a path after it was decoded, so that encoding a slash does not keep it inside of a name. No name holds
+ * any of these: https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/apimachinery/pkg/api/validation/path/name.go
+ */
 function segment(text: string): string {
-  if (text === '' || text === '.' || text === '..') throw new RangeError(`"${text}" cannot be part of an API path`);
+  if (text === '' || text === '.' || text === '..' || /[/%]/.test(text))
+    throw new RangeError(`"${text}" cannot be part of an API path`);
   return encodeURIComponent(text);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { GROUP, VERSION } from '../api/names.ts';
+import { ANNOTATIONS, GROUP, VERSION } from '../api/names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isNotFound } from '../kube/errors.ts';
 import { condition, objectMeta } from '../kube/objects.ts';
@@ -49,10 +49,13 @@ export async function findNamedClaim(
     const options = { timeoutMs: LIVE_READ_MS, attempts: 1 };
     return judge(await client.get(allocations, { namespace, name }, options), clusterId);
   } catch (error) {
-    if (!isNotFound(error) && !(error instanceof RangeError)) throw error;
-    return notYet(
-      `MacAllocation ${JSON.stringify(name)} is not in namespace ${namespace}.\nCreate it, then try again.`,
-    );
+    const written = JSON.stringify(name);
+    if (error instanceof RangeError) {
+      const message = `${written} cannot be the name of a MacAllocation.\nCorrect the annotation ${ANNOTATIONS.allocation}.`;
+      return { ok: false, refusal: malformed(message) };
+    }
+    if (!isNotFound(error)) throw error;
+    return notYet(`MacAllocation ${written} is not in namespace ${namespace}.\nCreate it, then try again.`);
   }
 }
 

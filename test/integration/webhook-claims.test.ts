@@ -182,6 +182,13 @@ describe('a pod that names a claim', () => {
     await expect(refused).rejects.toThrow(/ServiceUnavailable/);
   });
 
+  test('cannot name what is no name: the way to another object, say', async () => {
+    const wanders = aPod('wanderer', { networks: 'blue', annotations: { [ALLOCATION]: '../pods/carrier' } });
+    await expect(create(wanders)).rejects.toThrow(
+      /"..\/pods\/carrier" cannot be the name of a MacAllocation.*Correct/s,
+    );
+  });
+
   test('cannot name what only shows the address of another pod', async () => {
     await create(aPod('carrier', { networks: 'blue' }));
     const mirror = await eventually(
