@@ -280,6 +280,21 @@ describe('the end of a cluster', () => {
     expect((await listClusters(db)).find(({ clusterId }) => clusterId === 'c9')?.retiredAt).toBeInstanceOf(Date);
   });
 
+  test('frees a claim from its consumer, which before not even force does', async () => {
+    const { db } = ledger.current;
+    await registerCluster(db, { clusterId: 'c7', name: 'seven' }, 'test');
+    await markAdopted(db, { clusterId: 'c7', incarnation: 1 }, 'test');
+    const owner = { ...pod('used'), clusterId: 'c7', kind: 'MacAllocation', nic: '' };
+    const claim = await take(ledger.current, aRequest({ key: 'used', pool: 'reserved', state: 'reserved', owner }));
+    const consumer = { claimKey: 'used', key: 'its pod', kind: 'Pod', name: 'its pod', nic: 'eth0' };
+    await takeConsumer(db, [consumer], { actor: 'operator' });
+    const force = { ...by, force: true };
+    expect(await release(db, [claim], force)).toEqual([{ outcome: 'has_consumer' }]);
+    await retireCluster(db, 'c7', 'admin');
+    expect(await release(db, [claim], by)).toEqual([{ outcome: 'needs_force' }]);
+    expect(await release(db, [claim], force)).toEqual([{ outcome: 'released' }]);
+  });
+
   test('is for good: an operator that still runs binds nothing any more', async () => {
     const { db } = ledger.current;
     await registerCluster(db, { clusterId: 'c8', name: 'eight' }, 'test');
