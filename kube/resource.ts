@@ -54,7 +54,7 @@ export function resourcePath(
 
 /**
  * The API server reads a path after it was decoded, so that encoding a slash does not keep it inside of a name. No name holds
- * any of these: https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/apimachinery/pkg/api/validation/path/name.go
+ * any of these: https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/apimachinery/pkg/api/validate/content/path.go
  */
 function segment(text: string): string {
   if (text === '' || text === '.' || text === '..' || /[/%]/.test(text))

@@ -44,7 +44,8 @@ async function getPool(name: string, { client }: Scope): Promise<MacPool> {
   try {
     return await client.get(macPools, { name });
   } catch (error) {
-    if (!isNotFound(error) || error.details?.name === undefined) throw error;
+    const cannotExist = error instanceof RangeError;
+    if (!cannotExist && (!isNotFound(error) || error.details?.name === undefined)) throw error;
     const { items } = await client.list(macPools);
     throw noSuchPool(
       name,

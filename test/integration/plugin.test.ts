@@ -328,6 +328,7 @@ describe('errors say cause and next step, and have their exit codes', () => {
 
   test.each([
     [['allocate', '-p', 'developmnet'], 1, /There is no pool "developmnet"\. Did you mean development\?/],
+    [['allocate', '-p', 'a/b'], 1, /There is no pool "a\/b"/],
     [['allocate', '-m', '{'], 1, /is no JSON object/],
     [['reserve', '-m', '01:00:5e:00:00:01'], 1, /not the address of a device \(multicast\)/],
     [['release', 'a4:58'], 1, /not the address of a device \(malformed\)/],
