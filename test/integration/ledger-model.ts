@@ -283,7 +283,7 @@ export function renewInModel(model: Model, { addr, generation, key }: Held, ttl:
 
 /** Devices whose time is over, in the order of addresses. None while a recovery may have to give them more. */
 export function expireInModel(model: Model, pool: string, limit: number): number[] {
-  if (model.mode !== 'open') return [];
+  if (closedReason(model) !== undefined) return [];
   const due = [...model.rows]
     .filter(
       ([addr, { state, who }]) => poolOf(model, addr).name === pool && state === 'active' && who.cluster === undefined,
