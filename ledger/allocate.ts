@@ -71,14 +71,7 @@ export type AllocationOutcome =
   | { readonly outcome: (typeof PLAIN_REFUSALS)[number] }
   | { readonly outcome: 'not_open'; readonly why: NotOpen };
 
-const NOT_OPEN = [
-  'recovering',
-  'paused',
-  'timeline_changed',
-  'system_changed',
-  'wrong_incarnation',
-  'not_durable',
-] as const;
+const NOT_OPEN = ['recovering', 'paused', 'timeline_changed', 'system_changed', 'not_durable'] as const;
 
 /** Why the ledger hands out nothing now (state.ts says what to do). */
 export type NotOpen = (typeof NOT_OPEN)[number];
@@ -86,8 +79,6 @@ export type NotOpen = (typeof NOT_OPEN)[number];
 export interface AllocateOptions {
   /** How long a pending address waits for its object. */
   readonly leaseSeconds: number;
-  /** The incarnation of the ledger that the caller knows; another one is answered `not_open`. */
-  readonly incarnation?: number | undefined;
 }
 
 const requestSchema = z.object({
@@ -135,8 +126,8 @@ export async function allocate(
 ): Promise<AllocationOutcome[]> {
   const rows = await db.query({
     text: `select ord, outcome, addr, generation, state, expires_at, holder, until
-           from rock_mac.allocate($1, $2::jsonb, make_interval(secs => $3), $4) order by ord`,
-    values: [pool, JSON.stringify(requests.map(toColumns)), options.leaseSeconds, options.incarnation ?? null],
+           from rock_mac.allocate($1, $2::jsonb, make_interval(secs => $3)) order by ord`,
+    values: [pool, JSON.stringify(requests.map(toColumns)), options.leaseSeconds],
     row: answerSchema,
   });
   if (rows.length !== requests.length) {

@@ -12,8 +12,6 @@ export interface AllocatorOptions {
   readonly maxGroup?: number;
   /** Requests that may wait for one pool; more are refused, so that a slow ledger does not fill the memory. */
   readonly maxQueue?: number;
-  /** Asked at every group for the incarnation that this process knows; without it any is fine. */
-  readonly incarnation?: (() => number | undefined) | undefined;
 }
 
 export interface Allocator {
@@ -110,14 +108,14 @@ export function createAllocator(options: AllocatorOptions): Allocator {
   }
 
   async function ask(pool: string, group: readonly Asker[]): Promise<(AllocationOutcome | LedgerError)[]> {
-    const { db, leaseSeconds, incarnation } = options;
+    const { db, leaseSeconds } = options;
     try {
       const answers = await askApart(group, (askers) =>
         allocate(
           db,
           pool,
           askers.map((asker) => asker.request),
-          { leaseSeconds, incarnation: incarnation?.() },
+          { leaseSeconds },
         ),
       );
       return answers.map(invalidToError);

@@ -45,7 +45,7 @@ export async function releaseExpired(
   return db.transaction(async (transaction) => {
     const rows = await transaction.query({
       text: `select a.addr as mac, a.generation, a.holder_key as key from rock_mac.addresses a join rock_mac.pools p using (pool_id)
-             where ${EXPIRED} and p.name = $2 and (select rock_mac.not_open(null)) is null
+             where ${EXPIRED} and p.name = $2 and (select rock_mac.not_open()) is null
              order by a.addr limit $3 for update of a skip locked`,
       values: [graceSeconds, pool, limit],
       row: z.object({ mac: addrSchema, generation: z.int(), key: z.string() }),

@@ -55,7 +55,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
   const row = await queryOne(db, {
     text: `select s.ledger_id, s.prefix, s.incarnation, s.mode, s.durability, s.needs_approval, s.lost_tail, s.began_at,
              s.made_up_for,
-             case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open(null) end as closed,
+             case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open() end as closed,
              coalesce((select jsonb_agg(jsonb_build_object('clusterId', c.cluster_id, 'name', c.name) order by c.name, c.cluster_id)
                        from rock_mac.clusters c
                        where s.mode = 'recovering' and c.adopted_at is not null and c.retired_at is null and c.asserted < s.incarnation), '[]') as waits_for,

@@ -10,14 +10,13 @@ end $$;
 
 -- Null: open; else why not. Asked after the pool lock, by every function that gives an address to a new owner, so that no
 -- allocation runs beside a recovery: that takes all pool locks before it changes the state.
-create function rock_mac.not_open(p_incarnation bigint) returns text language plpgsql volatile set search_path = rock_mac, pg_temp as $$
+create function rock_mac.not_open() returns text language plpgsql volatile set search_path = rock_mac, pg_temp as $$
 declare s ledger_state;
 begin
   select * into strict s from ledger_state;                -- without it nobody knows: an error, not an open ledger
   if s.timeline <> current_timeline() then return 'timeline_changed'; end if;
   if s.system_identifier <> current_system_identifier() then return 'system_changed'; end if;   -- null on either side: not known
   if s.mode <> 'open' then return s.mode; end if;
-  if p_incarnation is not null and p_incarnation <> s.incarnation then return 'wrong_incarnation'; end if;
   if s.durability = 'quorum' and current_setting('synchronous_standby_names') = '' then return 'not_durable'; end if;
   perform be_durable();
   return null;
@@ -71,7 +70,7 @@ end;
 -- pool lock sees what the previous holder committed. A single statement looks at the ledger as it was before the wait.
 -- Generic plans: a group of one looks cheaper to the planner than the group of ten that it assumes, so that it would plan
 -- the answers anew at every call, for a fifth of the call's time. No plan here depends on the sizes of tables or groups.
-create function rock_mac.allocate(p_pool text, p_requests jsonb, p_lease interval, p_incarnation bigint)
+create function rock_mac.allocate(p_pool text, p_requests jsonb, p_lease interval)
 returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz)
 language plpgsql volatile
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set plan_cache_mode = force_generic_plan
@@ -87,7 +86,7 @@ begin
   select * into p from pools where name = p_pool for no key update;
   if not found then closed := 'pool_not_found';
   else
-    closed := not_open(p_incarnation);                    -- 2. The guard, after the wait.
+    closed := not_open();                                 -- 2. The guard, after the wait.
     if closed is null and p.paused then closed := 'pool_paused'; end if;
   end if;
   if closed is not null then

@@ -140,7 +140,7 @@ declare
 begin
   perform 1 from addresses a where a.holder_key = any (keys) and a.state <> 'released'
   order by a.addr for update;
-  closed := not_open(null);
+  closed := not_open();
   if closed is null or p_lease is null then     -- what was seen is written down in any state of the ledger
     update addresses a set consumer_key = r.key, consumer_kind = r.kind, consumer_name = r.name, consumer_uid = r.uid, consumer_nic = r.nic,
            consumer_expires_at = case when p_lease is null then null

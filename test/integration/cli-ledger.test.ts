@@ -231,7 +231,7 @@ test('release leaves alone what a cluster holds, by force too, until the cluster
   await sql(
     `select rock_mac.allocate('kubernetes', '[{"ord": 0, "key": "claim/x/y", "state": "active", "cluster": "uid-of-staging",
        "kind": "MacAllocation", "namespace": "shop", "name": "web", "uid": "y", "nic": "claim", "device": "web-1",
-       "requester": "ada", "actor": "test"}]', '1 minute', null)`,
+       "requester": "ada", "actor": "test"}]', '1 minute')`,
   );
   for (const args of [['web-1'], ['--force', 'web-1']]) {
     const { code, stderr } = await shell.rockMac('release', ...args);
@@ -257,7 +257,7 @@ describe('cleanup', () => {
     try {
       await other.sql(
         `select rock_mac.allocate('docker', (select jsonb_agg(jsonb_build_object('ord', g, 'key', 'device/' || g, 'ttl', 3600,
-           'state', 'active', 'requester', 't', 'actor', 't')) from generate_series(0, 50) g), '1 minute', null)`,
+           'state', 'active', 'requester', 't', 'actor', 't')) from generate_series(0, 50) g), '1 minute')`,
       );
       await other.advance(86_400 * 3);
       const clean = (...args: readonly string[]) => shellOfOther.rockMac('cleanup', ...args);

@@ -245,7 +245,7 @@ describe.each([
       expect(stdout).not.toContain(' reserved ');
       await way.sql(
         `select rock_mac.allocate('experiment', (select jsonb_agg(jsonb_build_object('ord', g, 'key', 'device/many-' || g,
-           'state', 'active', 'requester', 't', 'actor', 't')) from generate_series(0, 119) g), '1 minute', null)`,
+           'state', 'active', 'requester', 't', 'actor', 't')) from generate_series(0, 119) g), '1 minute')`,
       );
       expect(await out('list', '-p', 'experiment')).toContain('\nTotal: 100 allocation(s)\n');
       expect(await out('list', '--pool', 'experiment', '--limit', '3')).toContain('\nTotal: 3 allocation(s)\n');

@@ -107,7 +107,7 @@ describe('an auditor', () => {
     `delete from rock_mac.addresses`,
     `truncate rock_mac.audit_log`,
     `select rock_mac.pause_pool('docker', true, 'x')`,
-    `select * from rock_mac.allocate('docker', '[]', '1 s', null)`,
+    `select * from rock_mac.allocate('docker', '[]', '1 s')`,
     `select rock_mac.approve_recovery()`,
     `create table rock_mac.mine (x int)`,
   ])('changes nothing: %s', async (sql) => {

@@ -26,7 +26,7 @@ const connecting = (test: string) => ['ledger-connect', test] as const;
 
 /** What the function was before it was learned that one statement looks at the ledger as it was before its wait. */
 const SINGLE_STATEMENT = `
-create or replace function rock_mac.allocate(p_pool text, p_requests jsonb, p_lease interval, p_incarnation bigint)
+create or replace function rock_mac.allocate(p_pool text, p_requests jsonb, p_lease interval)
 returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz)
 language sql volatile set search_path = rock_mac, pg_temp as $$
   with p as materialized (select * from pools where name = p_pool for no key update),
@@ -264,7 +264,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'devices expire before the recovery',
     file: 'ledger/expired-devices.ts',
-    find: 'and (select rock_mac.not_open(null)) is null',
+    find: 'and (select rock_mac.not_open()) is null',
     replace: '',
     caughtBy: holding('after a failover no device expires'),
   },
