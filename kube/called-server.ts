@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -7,6 +6,7 @@ import type { Logger } from 'pino';
 import type { CertificateKeeper } from './certificate-keeper.ts';
 import type { KeyPair } from './certificates.ts';
 import type { Clock } from './clock.ts';
+import { guardRequests, type RequestHandler } from './guard-requests.ts';
 import { sleep } from './sleep.ts';
 
 /**
@@ -45,8 +45,10 @@ export function tlsOf(leaf: KeyPair, more: SecureContextOptions = {}): SecureCon
 
 export function createCalledServer(
   tls: SecureContextOptions & { readonly requestCert?: boolean },
-  listener: RequestListener,
+  handle: RequestHandler,
+  logger: Pick<Logger, 'error'>,
 ): CalledServer {
+  const listener = guardRequests(handle, logger);
   const sockets = new Set<Socket>();
   let inFlight = 0;
   let lastUsed = 0;

@@ -10,6 +10,7 @@ async function ask(
     port: 0,
     live: () => true,
     notReady: () => [],
+    logger: { error: () => undefined },
     ...options,
   });
   onTestFinished(() => server.close());
@@ -28,13 +29,23 @@ describe('the health server', () => {
     });
   });
 
+  test('answers request lines that are no path, and goes on', async () => {
+    expect((await ask('//')).status).toBe(404);
+    expect((await ask('//:99999')).status).toBe(404);
+  });
+
   test('serves nothing else', async () => {
     expect((await ask('/')).status).toBe(404);
     expect((await ask('/metrics')).status).toBe(404);
   });
 
   test('says when its port is taken', async () => {
-    const options = { host: '127.0.0.1', live: () => true, notReady: () => [] };
+    const options = {
+      host: '127.0.0.1',
+      live: () => true,
+      notReady: () => [],
+      logger: { error: () => undefined },
+    };
     const first = await startHealthServer({ ...options, port: 0 });
     onTestFinished(() => first.close());
     await expect(startHealthServer({ ...options, port: first.port })).rejects.toThrow('EADDRINUSE');

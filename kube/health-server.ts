@@ -1,4 +1,6 @@
 import { createServer } from 'node:http';
+import type { Logger } from 'pino';
+import { guardRequests, parseTarget } from './guard-requests.ts';
 import { listen, type Listening } from './listen.ts';
 
 /** What a probe may ask a process of ours, over plain HTTP and without saying who it is. */
@@ -10,14 +12,17 @@ export interface HealthServerOptions {
   readonly live: () => boolean;
   /** Empty: ready. Else what it waits for, for the person who reads the probe's failure. */
   readonly notReady: () => readonly string[];
+  readonly logger: Pick<Logger, 'error'>;
 }
 
 /** Serves /healthz and /readyz. */
 export async function startHealthServer(options: HealthServerOptions): Promise<Listening> {
-  const server = createServer((request, response) => {
-    const { status, text } = answer(new URL(request.url ?? '/', 'http://localhost').pathname, options);
-    response.writeHead(status, { 'Content-Type': 'text/plain' }).end(`${text}\n`);
-  });
+  const server = createServer(
+    guardRequests(({ url }, response) => {
+      const { status, text } = answer(parseTarget(url)?.pathname, options);
+      response.writeHead(status, { 'Content-Type': 'text/plain' }).end(`${text}\n`);
+    }, options.logger),
+  );
   return await listen(server, options);
 }
 
@@ -26,7 +31,7 @@ interface HealthAnswer {
   readonly text: string;
 }
 
-function answer(path: string, { live, notReady }: HealthServerOptions): HealthAnswer {
+function answer(path: string | undefined, { live, notReady }: HealthServerOptions): HealthAnswer {
   switch (path) {
     case '/healthz':
       return live() ? { status: 200, text: 'ok' } : { status: 503, text: 'not live' };
@@ -36,6 +41,8 @@ function answer(path: string, { live, notReady }: HealthServerOptions): HealthAn
         ? { status: 200, text: 'ok' }
         : { status: 503, text: `waiting for ${missing.join(', ')}` };
     }
+    case undefined:
+      return { status: 400, text: 'the target of a request must be a path' };
     default:
       return { status: 404, text: 'there are /healthz and /readyz' };
   }

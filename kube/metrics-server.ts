@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import { makeAuthority, makeLeaf } from './certificates.ts';
 import type { KubeClient } from './client.ts';
+import type { Logger } from 'pino';
 import type { Clock } from './clock.ts';
+import { guardRequests, parseTarget } from './guard-requests.ts';
 import { listen, type Listening } from './listen.ts';
 import { createTokenGate, type GateAnswer, type TokenGate } from './token-gate.ts';
 
@@ -19,6 +21,7 @@ export interface MetricsServerOptions {
   /** The way to the API server, which decides who may read. */
   readonly client: Pick<KubeClient, 'raw'>;
   readonly clock: Clock;
+  readonly logger: Pick<Logger, 'error'>;
   /** The metrics in the text format of Prometheus, and their content type. */
   readonly registry: { readonly contentType: string; metrics(): Promise<string> };
 }
@@ -29,18 +32,19 @@ export interface MetricsServerOptions {
  * no name that a scraper could check one for.
  */
 export async function startMetricsServer(options: MetricsServerOptions): Promise<Listening> {
-  const { client, clock, registry } = options;
+  const { client, clock, logger, registry } = options;
   const gate = createTokenGate({ client, access: METRICS_ACCESS, clock });
   const now = clock.date().getTime();
   const authority = await makeAuthority(now, CERTIFICATE_LIFETIME_MS);
   const leaf = await makeLeaf(authority, ['localhost'], now, CERTIFICATE_LIFETIME_MS);
   const tls = { cert: leaf.certificate, key: leaf.key, minVersion: 'TLSv1.2' } as const;
-  const server = createServer(tls, (request, response) => {
-    answer(request, gate, registry).then(
-      ({ status, headers, text }) => response.writeHead(status, headers).end(text),
-      () => response.writeHead(500).end(),
-    );
-  });
+  const server = createServer(
+    tls,
+    guardRequests(async (request, response) => {
+      const { status, headers, text } = await answer(request, gate, registry);
+      response.writeHead(status, headers).end(text);
+    }, logger),
+  );
   return await listen(server, options);
 }
 
@@ -63,8 +67,9 @@ async function answer(
   gate: TokenGate,
   registry: MetricsServerOptions['registry'],
 ): Promise<MetricsAnswer> {
-  if (new URL(url ?? '/', 'https://localhost').pathname !== METRICS_ACCESS.path)
-    return refusal(404, 'there is /metrics');
+  const path = parseTarget(url)?.pathname;
+  if (path === undefined) return refusal(400, 'the target of a request must be a path');
+  if (path !== METRICS_ACCESS.path) return refusal(404, 'there is /metrics');
   const token = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   const verdict = token === undefined ? 'unauthenticated' : await gate.judge(token);
   if (verdict !== 'allowed') return REFUSALS[verdict];

@@ -54,6 +54,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     port: config.ROCK_MAC_HEALTH_PORT,
     live: () => true,
     notReady: () => [...waitingFor, ...connections.waitsFor()],
+    logger,
   });
   const client = createKubeClient({
     userAgent: 'rock-mac-operator',
@@ -66,6 +67,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     port: config.ROCK_MAC_METRICS_PORT,
     client,
     clock: systemClock,
+    logger,
     registry: metrics.registry,
   });
   const allocator = createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS });

@@ -65,6 +65,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     // Not Postgres: it would take every replica out of service at once, and a refusal with a reason is the better answer.
     // A ledger that another version has migrated is another matter: there, the replicas of that version serve.
     notReady: () => [...waitingFor, ...ledger.waitsFor(), ...(stopping.signal.aborted ? ['its end'] : [])],
+    logger,
   });
   const client = createKubeClient({ userAgent: 'rock-mac-webhook', kubeconfig: config.KUBECONFIG, logger });
   const scraped = await startMetricsServer({
@@ -72,6 +73,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     port: config.ROCK_MAC_METRICS_PORT,
     client,
     clock: systemClock,
+    logger,
     registry: metrics.registry,
   });
   const allocator = createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS, maxGroup: 128, maxQueue: 2_048 });

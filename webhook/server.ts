@@ -28,7 +28,7 @@ export interface WebhookServerOptions {
 
 export function createWebhookServer(options: WebhookServerOptions, leaf: KeyPair): CalledServer {
   const app = createApp(options, ({ socket }) => arrivals.of(socket));
-  const server = createCalledServer(tlsOf(leaf), app);
+  const server = createCalledServer(tlsOf(leaf), app, options.logger);
   const arrivals = watchArrivals(server.https);
   return server;
 }

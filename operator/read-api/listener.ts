@@ -1,6 +1,7 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
+import { parseTarget, type RequestHandler } from '../../kube/guard-requests.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { answer, notAllowed, notThere, type Answering } from './answer.ts';
 import { callerOf, type Peer } from './caller.ts';
@@ -19,20 +20,20 @@ export interface ListenerOptions extends Answering {
 }
 
 /** Answers requests that the API server passes on: who asks, then what, then the answer or a Status. */
-export function createListener(options: ListenerOptions): RequestListener {
-  return (request, response) => {
+export function createListener(options: ListenerOptions): RequestHandler {
+  return async (request, response) => {
     const started = performance.now();
-    const url = new URL(request.url ?? '/', 'https://localhost');
-    const route = routeOf(url.pathname);
+    const url = parseTarget(request.url);
+    const route = url === undefined ? undefined : routeOf(url.pathname);
     if (options.draining()) response.setHeader('Connection', 'close');
-    void respond(request, response, { url, route }, options).then((code) => {
-      options.metrics.answered({ route: route?.route ?? 'none', code, durationMs: performance.now() - started });
-    });
+    const code = await respond(request, response, { url, route }, options);
+    options.metrics.answered({ route: route?.route ?? 'none', code, durationMs: performance.now() - started });
   };
 }
 
 interface Target {
-  readonly url: URL;
+  /** `undefined` where the target of the request is no path. */
+  readonly url: URL | undefined;
   readonly route: Route | undefined;
 }
 
@@ -46,7 +47,7 @@ async function respond(
     send(response, 200, await answerTo(request, target, options));
     return 200;
   } catch (error) {
-    const problem = problemOf(error, target.url.pathname, options.logger);
+    const problem = problemOf(error, target.url?.pathname, options.logger);
     send(response, problem.code, statusOf(problem));
     return problem.code;
   }
@@ -56,6 +57,7 @@ async function answerTo(request: IncomingMessage, { url, route }: Target, option
   const proxy = options.frontProxy();
   if (proxy === undefined) throw unavailable('it does not know yet which front proxy to trust: try again');
   const caller = callerOf(request.headersDistinct, peerOf(request), proxy);
+  if (url === undefined) throw badRequest('the target of a request must be a path');
   if (route === undefined) throw notThere();
   if (request.method !== 'GET') throw notAllowed('this API is for reading only: write MacAllocations instead');
   return await answer(route, { caller, query: url.searchParams, accept: request.headers.accept ?? '' }, options);
@@ -68,7 +70,7 @@ function peerOf({ socket }: IncomingMessage): Peer {
 }
 
 /** What went wrong, in words for the one who asked; its cause stays in the log. */
-function problemOf(error: unknown, path: string, logger: Logger): Problem {
+function problemOf(error: unknown, path: string | undefined, logger: Logger): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof LedgerError && error.code === 'BAD_REQUEST') return badRequest(error.message);
   logger.warn({ err: error, path }, 'could not answer a request to the read API');

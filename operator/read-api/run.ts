@@ -105,6 +105,7 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
         logger,
         draining: () => stopping.signal.aborted,
       }),
+      logger,
     );
     server = called;
     const at = { host: config.ROCK_MAC_READ_API_HOST, port: config.ROCK_MAC_READ_API_PORT };
