@@ -90,15 +90,15 @@ install: build ## put rock-mac and the kubectl plugin, with the Node and the Pos
 
 .PHONY: ground-binaries
 ground-binaries: $(INSTALLED) ## find or build the Kubernetes programs that the ground runs (once; then cached)
-	@node test/ground/main.ts binaries
+	@node test/env/main.ts binaries
 
 .PHONY: helm-binaries
 helm-binaries: $(INSTALLED) ## find or build Helm 3 and Helm 4, with which the chart is tested (once; then cached)
-	@node test/ground/main.ts helm
+	@node test/env/main.ts helm
 
 .PHONY: ground
 ground: $(INSTALLED) ## raise a control plane and Postgres in the foreground; prints how to connect
-	@exec node test/ground/main.ts up
+	@exec node test/env/main.ts up
 
 .PHONY: dev
 dev: build ## raise the ground with operator and webhook on it, in the foreground

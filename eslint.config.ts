@@ -12,8 +12,9 @@ const rooms: Record<string, readonly string[]> = {
   api: ['mac'],
   ledger: ['mac', 'api'],
   kube: ['mac', 'api'],
-  operator: ['mac', 'api', 'ledger', 'kube'],
-  webhook: ['mac', 'api', 'ledger', 'kube'],
+  process: [],
+  operator: ['mac', 'api', 'ledger', 'kube', 'process'],
+  webhook: ['mac', 'api', 'ledger', 'kube', 'process'],
   cli: ['mac', 'api', 'ledger', 'kube'],
 };
 

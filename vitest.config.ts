@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Three projects, told apart by what they need: `unit` needs nothing, `integration` a real control plane and a real
- * Postgres (raised once per run by test/ground), `fault` the same and more minutes, since it breaks them on purpose.
+ * Postgres (raised once per run by test/env), `fault` the same and more minutes, since it breaks them on purpose.
  */
 export default defineConfig({
   test: {
@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{mac,api,ledger,kube,operator,webhook,cli,hack,test}/**/*.test.ts'],
+          include: ['{mac,api,ledger,kube,process,operator,webhook,cli,hack,test}/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/e2e/**', 'test/faults/**', 'node_modules/**'],
         },
       },
@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/{integration,e2e}/**/*.test.ts'],
-          globalSetup: ['test/ground/vitest-setup.ts'],
+          globalSetup: ['test/env/vitest-setup.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
@@ -28,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'fault',
           include: ['test/faults/**/*.test.ts'],
-          globalSetup: ['test/ground/vitest-setup.ts'],
+          globalSetup: ['test/env/vitest-setup.ts'],
           testTimeout: 240_000,
           hookTimeout: 120_000,
           maxWorkers: 1,

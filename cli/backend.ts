@@ -1,6 +1,6 @@
-import type { AddressState, Device, Owner } from '../ledger/owner.ts';
-import type { PoolStats } from '../ledger/pool-stats.ts';
-import type { Pool } from '../ledger/pools.ts';
+import type { AddressState, Device, Owner } from '../ledger/address/owner.ts';
+import type { PoolStats } from '../ledger/pool/pool-stats.ts';
+import type { Pool } from '../ledger/pool/pools.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
 import type { Target } from './target.ts';
 

@@ -1,4 +1,4 @@
-import type { Pool } from '../ledger/pools.ts';
+import type { Pool } from '../ledger/pool/pools.ts';
 import { rangeContains } from '../mac/mac-range.ts';
 import type { ReserveRequest } from './backend.ts';
 import { UserError } from './errors.ts';

@@ -49,7 +49,7 @@ export async function bundleServers(outdir: string): Promise<string[]> {
   const entryPoints = {
     operator: path.join(ROOT, 'operator', 'main.ts'),
     webhook: path.join(ROOT, 'webhook', 'main.ts'),
-    uninstall: path.join(ROOT, 'operator', 'uninstall-main.ts'),
+    uninstall: path.join(ROOT, 'operator', 'uninstall', 'main.ts'),
   };
   const options = { minifyWhitespace: true, lineLimit: 160, legalComments: 'external' } as const;
   const { metafile } = await build({ ...SHARED, ...options, outdir, entryPoints });

@@ -3,12 +3,12 @@
  * everything else goes to stderr and to the log files that it names. Other people's tools attach to it this way.
  */
 import path from 'node:path';
-import { groundOptionsFromEnvironment } from '../test/ground/environment.ts';
-import { startGround } from '../test/ground/ground.ts';
-import { install } from '../test/ground/installation.ts';
-import { untilInterrupted } from '../test/ground/interruption.ts';
-import { logToStderr, openRun } from '../test/ground/run.ts';
-import { exportLine, pathLine, readyLine } from '../test/ground/shell-lines.ts';
+import { groundOptionsFromEnvironment } from '../test/env/options.ts';
+import { startGround } from '../test/env/env.ts';
+import { install } from '../test/env/installation.ts';
+import { untilInterrupted } from '../test/env/run/interruption.ts';
+import { logToStderr, openRun } from '../test/env/run/run.ts';
+import { exportLine, pathLine, readyLine } from '../test/env/run/shell-lines.ts';
 
 const interrupted = untilInterrupted();
 const run = await openRun();

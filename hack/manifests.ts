@@ -3,7 +3,7 @@ import { poolUseBinding, poolUsePolicy } from '../api/pool-use-policy.ts';
 import { peopleRoles, POOL_READER, type PeopleRole } from '../api/roles.ts';
 import { operatorClusterRules, operatorNamespaceRules } from '../operator/rbac.ts';
 import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
-import { mutatingConfiguration, validatingConfiguration } from '../webhook/webhook-configuration.ts';
+import { mutatingConfiguration, validatingConfiguration } from '../webhook/configuration/webhook-configuration.ts';
 
 /*
  * The plain manifests of an installation, for `kubectl apply -f`. What a cluster must have to run the two processes is
@@ -88,7 +88,7 @@ export function admissionManifests(): readonly Manifest[] {
 
 /**
  * The Service of the read API, and its right to know who may ask. The APIService is not among them: an operator that
- * answers makes it (kube/api-service.ts).
+ * answers makes it (kube/client/api-service.ts).
  */
 export function readApiManifests(): readonly Manifest[] {
   return [

@@ -4,13 +4,13 @@
  */
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { eventually } from '../test/ground/eventually.ts';
-import { startGround, type Ground } from '../test/ground/ground.ts';
-import { install, type Installation } from '../test/ground/installation.ts';
-import { untilInterrupted } from '../test/ground/interruption.ts';
-import { openRun, type Run } from '../test/ground/run.ts';
-import { exportLine, pathLine } from '../test/ground/shell-lines.ts';
-import { createNarrator } from './narrator.ts';
+import { eventually } from '../test/env/run/eventually.ts';
+import { startGround, type Ground } from '../test/env/env.ts';
+import { install, type Installation } from '../test/env/installation.ts';
+import { untilInterrupted } from '../test/env/run/interruption.ts';
+import { openRun, type Run } from '../test/env/run/run.ts';
+import { exportLine, pathLine } from '../test/env/run/shell-lines.ts';
+import { createNarrator } from './reporter.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const EXAMPLE = path.join('deploy', 'examples', 'pod.yaml');

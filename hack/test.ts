@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import { addTallies, type Tally } from './tally.ts';
+import { addTallies, type Tally } from './summary.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { macToNumber, type MacAddress } from '../mac/mac-address.ts';
-import { optionalColumn } from './optional-column.ts';
-import { addrSchema, stateSchema, type AddressState } from './owner.ts';
-import type { Queryable } from './statement.ts';
-import { storableText } from './storable-text.ts';
-import { requireValid } from './validate.ts';
+import { optionalColumn } from './columns/optional-column.ts';
+import { addrSchema, stateSchema, type AddressState } from './address/owner.ts';
+import type { Queryable } from './connection/statement.ts';
+import { storableText } from './columns/storable-text.ts';
+import { requireValid } from './address/validate.ts';
 
 /** One change of one address. */
 export interface AuditEntry {

@@ -1,4 +1,4 @@
-import { redactUrls } from './redact.ts';
+import { redactUrls } from './connection/redact.ts';
 
 /**
  * Every way in which the ledger can fail, with what a caller may do about it. `retryable`: the same question may be

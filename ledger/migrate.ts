@@ -2,9 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, escapeIdentifier } from 'pg';
 import { z } from 'zod';
-import { connectionConfig, type ConnectionOptions } from './connection-config.ts';
+import { connectionConfig, type ConnectionOptions } from './connection/connection-config.ts';
 import { LedgerError, messageOf, sqlState, toLedgerError } from './errors.ts';
-import { queryOne, type Queryable } from './statement.ts';
+import { queryOne, type Queryable } from './connection/statement.ts';
 
 export type MigrateOptions = Partial<Omit<ConnectionOptions, 'url'>> & {
   /** Another folder of migrations: for tests. */

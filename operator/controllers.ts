@@ -1,21 +1,21 @@
 import { ANNOTATIONS } from '../api/names.ts';
-import { createController, type Controller, type ControllerOptions } from '../kube/controller.ts';
-import { formatKey, keyOf } from '../kube/objects.ts';
-import { createReflector, type Reflector, type ReflectorOptions } from '../kube/reflector.ts';
-import type { Owner } from '../ledger/owner.ts';
-import type { Carrier, CarrierKind } from './carrier.ts';
-import { reconcileCarrier, type CarrierWorld } from './carrier-controller.ts';
-import { reconcileClaim } from './claim-controller.ts';
-import { reportConflict } from './conflicts.ts';
-import type { OperatorContext } from './context.ts';
-import { releaseDeparted } from './departed.ts';
-import { releaseDepartedClaim } from './departed-claim.ts';
-import { keptAllocations } from './kept-allocation.ts';
-import { isMirror } from './mirror.ts';
-import { reconcileMirror, type Mirrored } from './mirror-controller.ts';
-import { runPass } from './pass.ts';
-import { reconcilePool } from './pool-controller.ts';
-import { macPools, type MacAllocation, type MacPool } from '../kube/mac-resources.ts';
+import { createController, type Controller, type ControllerOptions } from '../kube/controller/controller.ts';
+import { formatKey, keyOf } from '../kube/client/objects.ts';
+import { createReflector, type Reflector, type ReflectorOptions } from '../kube/controller/reflector.ts';
+import type { Owner } from '../ledger/address/owner.ts';
+import type { Carrier, CarrierKind } from './workload/workload.ts';
+import { reconcileCarrier, type CarrierWorld } from './workload/reconcile.ts';
+import { reconcileClaim } from './claim/reconcile.ts';
+import { reportConflict } from './workload/conflicts.ts';
+import type { OperatorContext } from './dependencies.ts';
+import { releaseDeparted } from './workload/release-deleted.ts';
+import { releaseDepartedClaim } from './claim/release-deleted.ts';
+import { keptAllocations } from './trimmed-allocation.ts';
+import { isMirror } from './mirror/mirror.ts';
+import { reconcileMirror, type Mirrored } from './mirror/reconcile.ts';
+import { runPass } from './resync/resync.ts';
+import { reconcilePool } from './pool/reconcile.ts';
+import { macPools, type MacAllocation, type MacPool } from '../kube/client/mac-resources.ts';
 
 /** Reconciles at a time; most of each is waiting for the API server or the ledger. */
 const CONCURRENCY = 8;

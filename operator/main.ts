@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { readEnvironment } from '../api/environment.ts';
-import { runProcess } from '../kube/run-process.ts';
+import { runProcess } from '../process/run-process.ts';
 import { operatorEnvironment } from './config.ts';
 import { runOperator } from './run.ts';
 

@@ -6,8 +6,8 @@ import type {
   LeaderMetrics,
   ReflectorMetrics,
 } from '../kube/metrics.ts';
-import { measureMemory } from '../kube/process-memory.ts';
-import type { PoolStats } from '../ledger/pool-stats.ts';
+import { measureMemory } from '../process/memory-metric.ts';
+import type { PoolStats } from '../ledger/pool/pool-stats.ts';
 
 /** What the operator counts. Times are seconds, as Prometheus wants them. */
 export interface OperatorMetrics {

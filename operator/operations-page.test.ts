@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { READY_REASONS } from '../api/mac-allocation.ts';
-import { CLOSED } from '../ledger/state.ts';
-import { AUTO_RELEASE_REASONS } from './auto-release-policy.ts';
-import { closedReason } from './ledger-keeper.ts';
+import { CLOSED } from '../ledger/state/state.ts';
+import { AUTO_RELEASE_REASONS } from './resync/auto-release-policy.ts';
+import { closedReason } from './ledger-state/keep-ledger-open.ts';
 
 const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
 
 /** Those that stand in the code word for word, of conditions and of Events. Reasons in the audit are no such words. */
-const written = readdirSync(import.meta.dirname)
+const written = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
   .flatMap((name) => [
     ...readFileSync(new URL(name, import.meta.url), 'utf8').matchAll(/reason: '(?<reason>[A-Z][A-Za-z]+)'/g),

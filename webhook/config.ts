@@ -3,7 +3,7 @@ import { DEFAULT_WORKLOAD_POOL } from '../api/default-pools.ts';
 import { port, processEnvironment } from '../api/environment.ts';
 import { MULTUS_NAMESPACE } from '../api/multus-networks.ts';
 import { WEBHOOK_SERVICE } from '../api/names.ts';
-import { PRIMARY_CNIS } from './primary-target.ts';
+import { PRIMARY_CNIS } from './plan/primary-target.ts';
 
 /** The environment of the webhook process. */
 export const webhookEnvironment = z.object({

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { LEDGER_API_SERVICE } from '../api/names.ts';
-import { findApiService, isUnavailable, removeApiService } from '../kube/api-service.ts';
-import type { KubeClient } from '../kube/client.ts';
-import type { Clock } from '../kube/clock.ts';
-import { sleep } from '../kube/sleep.ts';
+import { findApiService, isUnavailable, removeApiService } from '../kube/client/api-service.ts';
+import type { KubeClient } from '../kube/client/client.ts';
+import type { Clock } from '../kube/time/clock.ts';
+import { sleep } from '../kube/time/sleep.ts';
 
 const LOOK_EVERY_MS = 10_000;
 

@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { runProcess } from '../kube/run-process.ts';
+import { runProcess } from '../process/run-process.ts';
 import { readEnvironment } from '../api/environment.ts';
 import { webhookEnvironment } from './config.ts';
 import { runWebhook } from './run.ts';

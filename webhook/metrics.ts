@@ -1,6 +1,6 @@
 import { Counter, Histogram, Registry } from 'prom-client';
-import { measureCertificate } from '../kube/certificate-expiry.ts';
-import { measureMemory } from '../kube/process-memory.ts';
+import { measureCertificate } from '../kube/server/certificate-expiry.ts';
+import { measureMemory } from '../process/memory-metric.ts';
 
 /** What the webhook counts. Times are seconds, as Prometheus wants them. */
 export interface WebhookMetrics {

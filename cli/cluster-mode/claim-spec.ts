@@ -1,6 +1,6 @@
 import { formatDuration } from '../../api/duration.ts';
 import type { MacAllocationSpec } from '../../api/mac-allocation.ts';
-import type { Device } from '../../ledger/owner.ts';
+import type { Device } from '../../ledger/address/owner.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { UserError } from '../errors.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { KubeConnectionError, KubeError } from '../../kube/errors.ts';
-import { KubeConfigError } from '../../kube/kubeconfig.ts';
+import { KubeConnectionError, KubeError } from '../../kube/client/errors.ts';
+import { KubeConfigError } from '../../kube/client/kubeconfig.ts';
 import { explainKubeError } from './explain.ts';
 
 const forbidden = 'macallocations.mac.rock-os.io is forbidden: User "eve" cannot create resource "macallocations"';

@@ -1,5 +1,5 @@
-import { KubeConnectionError, KubeDecodeError, KubeError } from '../../kube/errors.ts';
-import { KubeConfigError } from '../../kube/kubeconfig.ts';
+import { KubeConnectionError, KubeDecodeError, KubeError } from '../../kube/client/errors.ts';
+import { KubeConfigError } from '../../kube/client/kubeconfig.ts';
 import { UserError } from '../errors.ts';
 
 /** What the API server or the way to it said, as cause, next step and exit code. Anything else comes back as it is. */

@@ -1,4 +1,4 @@
-import { macAllocations, type MacAllocation } from '../../kube/mac-resources.ts';
+import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { Target } from '../target.ts';
 import { fieldTerm } from './field-selector.ts';
 import type { Scope } from './scope.ts';

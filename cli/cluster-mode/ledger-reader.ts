@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ledgerAddress, ledgerAuditEntry, ledgerPool } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { isNotFound, KubeConnectionError, KubeDecodeError, KubeError } from '../../kube/errors.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
+import { isNotFound, KubeConnectionError, KubeDecodeError, KubeError } from '../../kube/client/errors.ts';
 import type { Page } from '../backend.ts';
 import { UserError } from '../errors.ts';
 import { fieldTerm } from './field-selector.ts';

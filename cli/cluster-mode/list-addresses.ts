@@ -1,5 +1,5 @@
-import { macAllocations } from '../../kube/mac-resources.ts';
-import { ADDRESS_STATES } from '../../ledger/owner.ts';
+import { macAllocations } from '../../kube/client/mac-resources.ts';
+import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
 import type { Address, ListQuery, Page } from '../backend.ts';
 import { UserError } from '../errors.ts';
 import { matches } from '../matches.ts';

@@ -1,13 +1,13 @@
 import { parseDuration } from '../../api/duration.ts';
-import { isAlreadyExists, isNotFound, KubeConnectionError } from '../../kube/errors.ts';
-import { macAllocations, macPools, type MacAllocation, type MacPool } from '../../kube/mac-resources.ts';
+import { isAlreadyExists, isNotFound, KubeConnectionError } from '../../kube/client/errors.ts';
+import { macAllocations, macPools, type MacAllocation, type MacPool } from '../../kube/client/mac-resources.ts';
 import type { Address } from '../backend.ts';
 import { Done, UserError } from '../errors.ts';
 import { noSuchPool } from '../no-such-pool.ts';
 import { claimName } from './claim-name.ts';
 import { claimSpec, type ClaimRequest } from './claim-spec.ts';
 import { watchInterruption } from './interruption.ts';
-import { judgeClaim } from './judge-claim.ts';
+import { judgeClaim } from './evaluate-claim.ts';
 import { poll } from './poll.ts';
 import type { Scope } from './scope.ts';
 import { addressOfAllocation } from './shown-address.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import packageJson from '../../package.json' with { type: 'json' };
-import { createKubeClient } from '../../kube/client.ts';
+import { createKubeClient } from '../../kube/client/client.ts';
 import type { Backend } from '../backend.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';

@@ -1,8 +1,8 @@
 import { parseDuration } from '../../api/duration.ts';
 import { DEFAULT_REUSE_DELAY } from '../../api/mac-pool.ts';
-import { macPools, type MacPool } from '../../kube/mac-resources.ts';
-import type { PoolStats } from '../../ledger/pool-stats.ts';
-import type { Pool } from '../../ledger/pools.ts';
+import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import type { PoolStats } from '../../ledger/pool/pool-stats.ts';
+import type { Pool } from '../../ledger/pool/pools.ts';
 import { parseMac } from '../../mac/mac-address.ts';
 import type { Scope } from './scope.ts';
 

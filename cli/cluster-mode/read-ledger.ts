@@ -1,4 +1,4 @@
-import type { PoolStats } from '../../ledger/pool-stats.ts';
+import type { PoolStats } from '../../ledger/pool/pool-stats.ts';
 import { mac } from '../../mac/mac-address.ts';
 import type { Address, AuditLine, AuditQuery } from '../backend.ts';
 import type { Target } from '../target.ts';

@@ -1,7 +1,7 @@
 import { ANNOTATIONS } from '../../api/names.ts';
-import { findCondition } from '../../kube/conditions.ts';
-import { isNotFound } from '../../kube/errors.ts';
-import { macAllocations, type MacAllocation } from '../../kube/mac-resources.ts';
+import { findCondition } from '../../kube/controller/conditions.ts';
+import { isNotFound } from '../../kube/client/errors.ts';
+import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { Address, Released } from '../backend.ts';
 import { UserError } from '../errors.ts';
 import { watchInterruption } from './interruption.ts';

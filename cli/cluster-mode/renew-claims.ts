@@ -1,4 +1,4 @@
-import { macAllocations, type MacAllocation } from '../../kube/mac-resources.ts';
+import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { Address } from '../backend.ts';
 import { Done, UserError } from '../errors.ts';
 import { poll } from './poll.ts';

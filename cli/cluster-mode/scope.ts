@@ -1,4 +1,4 @@
-import type { KubeClient } from '../../kube/client.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
 
 /** Where a command works, and how it speaks. */
 export interface Scope {

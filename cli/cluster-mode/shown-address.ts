@@ -1,6 +1,6 @@
 import type { LedgerAddress, LedgerAuditEntry } from '../../api/ledger-view.ts';
-import type { MacAllocation } from '../../kube/mac-resources.ts';
-import { ADDRESS_STATES, type AddressState, type Owner } from '../../ledger/owner.ts';
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import { ADDRESS_STATES, type AddressState, type Owner } from '../../ledger/address/owner.ts';
 import { mac, parseMac } from '../../mac/mac-address.ts';
 import type { Address, AuditLine } from '../backend.ts';
 

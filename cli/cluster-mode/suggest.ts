@@ -1,4 +1,4 @@
-import { macAllocations } from '../../kube/mac-resources.ts';
+import { macAllocations } from '../../kube/client/mac-resources.ts';
 import type { Scope } from './scope.ts';
 
 /** More are no help to somebody who presses a key. */

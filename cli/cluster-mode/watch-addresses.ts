@@ -1,5 +1,5 @@
-import { isGone } from '../../kube/errors.ts';
-import { macAllocations, type MacAllocation } from '../../kube/mac-resources.ts';
+import { isGone } from '../../kube/client/errors.ts';
+import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { Address, ListQuery } from '../backend.ts';
 import { matches } from '../matches.ts';
 import type { Scope } from './scope.ts';

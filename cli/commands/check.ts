@@ -16,7 +16,7 @@ export function addCheck(program: Command, { terminal }: Cli): void {
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
       const { LONG_STATEMENT_MS, withLedger } = await import('../ledger-mode/open.ts');
-      const { checkLedger } = await import('../../ledger/check.ts');
+      const { checkLedger } = await import('../../ledger/check/check.ts');
       const findings = await withLedger(command.optsWithGlobals(), checkLedger, {
         statementTimeoutMs: LONG_STATEMENT_MS,
       });

@@ -20,7 +20,7 @@ export function addCluster(program: Command, { terminal }: Cli): void {
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
       const { withLedger } = await import('../ledger-mode/open.ts');
-      const { listClusters } = await import('../../ledger/clusters.ts');
+      const { listClusters } = await import('../../ledger/state/clusters.ts');
       const clusters = await withLedger(command.optsWithGlobals(), listClusters);
       const time = (date: Date | undefined) => (date === undefined ? '' : formatMinutes(date));
       await printReport(terminal, command, {

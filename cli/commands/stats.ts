@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { PoolStats } from '../../ledger/pool-stats.ts';
+import type { PoolStats } from '../../ledger/pool/pool-stats.ts';
 import { withBackend, type Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { bar } from '../output/style.ts';

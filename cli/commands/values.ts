@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../../api/duration.ts';
-import { ADDRESS_STATES, type AddressState } from '../../ledger/owner.ts';
+import { ADDRESS_STATES, type AddressState } from '../../ledger/address/owner.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { UserError } from '../errors.ts';
 

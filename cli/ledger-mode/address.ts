@@ -1,4 +1,4 @@
-import type { AddressRow } from '../../ledger/address-row.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { Address } from '../backend.ts';
 
 /** What the commands show of a row: all but what only the ledger compares by. */

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { Writable } from 'node:stream';
-import { backup, type BackedUp } from '../../ledger/backup.ts';
+import { backup, type BackedUp } from '../../ledger/backup/backup.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';

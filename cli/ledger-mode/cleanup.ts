@@ -1,6 +1,6 @@
-import type { LedgerPool } from '../../ledger/connect.ts';
-import { expiredByPool, releaseExpired, type ExpiredInPool } from '../../ledger/expired-devices.ts';
-import { ledgerState } from '../../ledger/state.ts';
+import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import { expiredByPool, releaseExpired, type ExpiredInPool } from '../../ledger/address/expired-devices.ts';
+import { ledgerState } from '../../ledger/state/state.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { currentUser } from './current-user.ts';

@@ -1,5 +1,5 @@
-import { listClusters, retireCluster, type Cluster } from '../../ledger/clusters.ts';
-import type { Queryable } from '../../ledger/statement.ts';
+import { listClusters, retireCluster, type Cluster } from '../../ledger/state/clusters.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { UserError } from '../errors.ts';
 import { currentUser } from './current-user.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { readLegacyConfig, type LegacyConfig } from '../../ledger/legacy-config.ts';
+import { readLegacyConfig, type LegacyConfig } from '../../ledger/import/predecessor-config.ts';
 import { UserError } from '../errors.ts';
 import { userHome } from './user-home.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { redactUrls } from '../../ledger/redact.ts';
+import { redactUrls } from '../../ledger/connection/redact.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { readConfigFile, type ConfigFile } from './config-file.ts';

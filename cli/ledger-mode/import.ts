@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { importSqlite, type ImportReport } from '../../ledger/import-sqlite.ts';
+import { importSqlite, type ImportReport } from '../../ledger/import/import-sqlite.ts';
 import type { GlobalOptions } from '../cli.ts';
 import type { Terminal } from '../terminal.ts';
 import { expandHome } from './config-file.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import type { LedgerPool } from '../../ledger/connect.ts';
-import { listPools } from '../../ledger/pools.ts';
+import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';

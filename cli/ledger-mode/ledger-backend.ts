@@ -1,11 +1,11 @@
-import type { AddressRow } from '../../ledger/address-row.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { listAudit } from '../../ledger/audit.ts';
-import type { LedgerPool } from '../../ledger/connect.ts';
-import { findByDevice, findByMac } from '../../ledger/find.ts';
-import { poolStats } from '../../ledger/pool-stats.ts';
-import { listPools } from '../../ledger/pools.ts';
-import type { Queryable } from '../../ledger/statement.ts';
-import { suggestTargets } from '../../ledger/suggest.ts';
+import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import { findByDevice, findByMac } from '../../ledger/address/find.ts';
+import { poolStats } from '../../ledger/pool/pool-stats.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
+import { suggestTargets } from '../../ledger/address/suggest.ts';
 import type { Address, Backend } from '../backend.ts';
 import { Done } from '../errors.ts';
 import { followAddresses } from '../follow-addresses.ts';
@@ -17,7 +17,7 @@ import { releaseRows } from './release.ts';
 import { renewRows } from './renew.ts';
 import { reserveAddress } from './reserve.ts';
 import { takeAddress } from './take-address.ts';
-import { takenBack } from './taken-back.ts';
+import { takenBack } from './roll-back-allocation.ts';
 
 /**
  * The commands on a ledger: the same functions that operator and webhook call. A dry run does what it is asked for and takes

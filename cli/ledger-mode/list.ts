@@ -1,6 +1,6 @@
-import { listAddresses } from '../../ledger/find.ts';
-import { pageMark } from '../../ledger/page-mark.ts';
-import type { Queryable } from '../../ledger/statement.ts';
+import { listAddresses } from '../../ledger/address/find.ts';
+import { pageMark } from '../../ledger/address/page-mark.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { Address, ListQuery, Page } from '../backend.ts';
 import { readOwner } from '../read-owner.ts';
 import { toAddress } from './address.ts';

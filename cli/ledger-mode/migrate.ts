@@ -1,4 +1,4 @@
-import { openLedger } from '../../ledger/connect.ts';
+import { openLedger } from '../../ledger/connection/connect.ts';
 import { migrate, PROGRAM_VERSION, schemaVersion, type Migrated } from '../../ledger/migrate.ts';
 import type { GlobalOptions } from '../cli.ts';
 import type { Terminal } from '../terminal.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Backend } from '../backend.ts';
 import type { GlobalOptions } from '../cli.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { requireSchema } from '../../ledger/migrate.ts';
 import type { EmbeddedFolder } from './embedded/folder.ts';

@@ -1,5 +1,5 @@
-import { approveRecovery, recoverIfNeeded, recoverWithout } from '../../ledger/recovery.ts';
-import { ledgerState, type LedgerState } from '../../ledger/state.ts';
+import { approveRecovery, recoverIfNeeded, recoverWithout } from '../../ledger/state/recovery.ts';
+import { ledgerState, type LedgerState } from '../../ledger/state/state.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { findCluster } from './clusters.ts';

@@ -1,6 +1,6 @@
-import type { AllocationOutcome } from '../../ledger/allocate.ts';
-import type { Holder } from '../../ledger/owner.ts';
-import type { LedgerState } from '../../ledger/state.ts';
+import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
+import type { Holder } from '../../ledger/address/owner.ts';
+import type { LedgerState } from '../../ledger/state/state.ts';
 import { UserError } from '../errors.ts';
 import { noSuchPool } from '../no-such-pool.ts';
 import { holderName } from '../output/addresses.ts';

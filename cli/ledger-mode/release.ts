@@ -1,7 +1,7 @@
-import type { AddressRow } from '../../ledger/address-row.ts';
-import { listClusters } from '../../ledger/clusters.ts';
-import { release } from '../../ledger/release.ts';
-import type { Queryable } from '../../ledger/statement.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { listClusters } from '../../ledger/state/clusters.ts';
+import { release } from '../../ledger/address/release.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { Released } from '../backend.ts';
 import { UserError } from '../errors.ts';
 import { toAddress } from './address.ts';

@@ -1,6 +1,6 @@
-import type { AddressRow } from '../../ledger/address-row.ts';
-import { renew } from '../../ledger/renew.ts';
-import type { Queryable } from '../../ledger/statement.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { renew } from '../../ledger/address/renew.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { Address } from '../backend.ts';
 import { UserError } from '../errors.ts';
 import { toAddress } from './address.ts';

@@ -1,5 +1,5 @@
-import { listPools } from '../../ledger/pools.ts';
-import type { Queryable } from '../../ledger/statement.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { Address, ReserveRequest } from '../backend.ts';
 import { reservePool } from '../reserve-pool.ts';
 import { takeAddress } from './take-address.ts';

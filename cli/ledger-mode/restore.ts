@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { requireUnused, restoreFromFile } from '../../ledger/restore.ts';
+import { requireUnused, restoreFromFile } from '../../ledger/backup/restore.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { formatMinutes } from '../output/time.ts';
@@ -8,7 +8,7 @@ import { countsText } from './backup.ts';
 import { currentUser } from './current-user.ts';
 import { LONG_STATEMENT_MS, withLedger } from './open.ts';
 import { rowsProgress, saveBackup } from './save-backup.ts';
-import { takenBack } from './taken-back.ts';
+import { takenBack } from './roll-back-allocation.ts';
 
 /** Restores a backup and answers with the lines that say so. A dry run does all of it and takes it back. */
 export async function restoreLedger(

@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { backupToFile, type BackedUp, type OnRows } from '../../ledger/backup.ts';
-import type { LedgerPool } from '../../ledger/connect.ts';
+import { backupToFile, type BackedUp, type OnRows } from '../../ledger/backup/backup.ts';
+import type { LedgerPool } from '../../ledger/connection/connect.ts';
 import type { Terminal } from '../terminal.ts';
 import { userHome } from './user-home.ts';
 

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
-import type { LedgerPool } from '../../ledger/connect.ts';
+import type { LedgerPool } from '../../ledger/connection/connect.ts';
 import { isLedgerError, sqlState, toLedgerError } from '../../ledger/errors.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';

@@ -1,6 +1,6 @@
-import { ledgerState } from '../../ledger/state.ts';
+import { ledgerState } from '../../ledger/state/state.ts';
 import { PROGRAM_VERSION, schemaVersion } from '../../ledger/migrate.ts';
-import { openLedger } from '../../ledger/connect.ts';
+import { openLedger } from '../../ledger/connection/connect.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { findEmbedded } from './embedded/folder.ts';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { createAllocator } from '../../ledger/allocator.ts';
-import { findByMac } from '../../ledger/find.ts';
-import { deviceKey } from '../../ledger/holder-key.ts';
-import type { Device } from '../../ledger/owner.ts';
-import { listPools } from '../../ledger/pools.ts';
-import { ledgerState } from '../../ledger/state.ts';
-import type { Queryable } from '../../ledger/statement.ts';
+import { createAllocator } from '../../ledger/address/allocator.ts';
+import { findByMac } from '../../ledger/address/find.ts';
+import { deviceKey } from '../../ledger/address/holder-key.ts';
+import type { Device } from '../../ledger/address/owner.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
+import { ledgerState } from '../../ledger/state/state.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Address } from '../backend.ts';
 import { UserError } from '../errors.ts';

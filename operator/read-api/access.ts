@@ -1,6 +1,6 @@
 import { LEDGER_GROUP } from '../../api/names.ts';
-import type { KubeClient } from '../../kube/client.ts';
-import { reviewAccess, type TokenOwner } from '../../kube/reviews.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
+import { reviewAccess, type TokenOwner } from '../../kube/client/reviews.ts';
 import { Problem } from './problem.ts';
 
 /** What somebody wants to read. */

@@ -1,9 +1,9 @@
 import type { LedgerAddress } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
-import type { AddressRow } from '../../ledger/address-row.ts';
-import { findByMac, listAddresses } from '../../ledger/find.ts';
-import { ADDRESS_STATES } from '../../ledger/owner.ts';
-import { ADDRESS_ORDERS, pageMark } from '../../ledger/page-mark.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { findByMac, listAddresses } from '../../ledger/address/find.ts';
+import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
+import { ADDRESS_ORDERS, pageMark } from '../../ledger/address/page-mark.ts';
 import { macToNumber, numberToMac, parseAnyMac, type MacAddress } from '../../mac/mac-address.ts';
 import { macOf, momentOf, valueOf, valuesOf } from './selected-values.ts';
 import { ago, type TableColumn } from './table.ts';

@@ -1,4 +1,4 @@
-import type { TokenOwner } from '../../kube/reviews.ts';
+import type { TokenOwner } from '../../kube/client/reviews.ts';
 import type { FrontProxy } from './front-proxy.ts';
 import { Problem } from './problem.ts';
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
-import { parseTarget, type RequestHandler } from '../../kube/guard-requests.ts';
+import { parseTarget, type RequestHandler } from '../../kube/server/guard-requests.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import { answer, notAllowed, notThere, type Answering } from './answer.ts';
+import { answer, notAllowed, notThere, type Answering } from './respond.ts';
 import { callerOf, type Peer } from './caller.ts';
 import type { FrontProxy } from './front-proxy.ts';
 import type { ReadApiMetrics } from './metrics.ts';

@@ -1,5 +1,5 @@
 import { Histogram, type Registry } from 'prom-client';
-import { measureCertificate } from '../../kube/certificate-expiry.ts';
+import { measureCertificate } from '../../kube/server/certificate-expiry.ts';
 
 export interface ReadApiMetrics {
   /** A request was answered. */

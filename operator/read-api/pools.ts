@@ -1,6 +1,6 @@
 import type { LedgerPool } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
-import { poolStats, type PoolStats } from '../../ledger/pool-stats.ts';
+import { poolStats, type PoolStats } from '../../ledger/pool/pool-stats.ts';
 import { valueOf } from './selected-values.ts';
 import type { TableColumn } from './table.ts';
 import { pageOf, type ViewResource } from './view-resource.ts';

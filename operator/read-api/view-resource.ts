@@ -1,5 +1,5 @@
-import type { Queryable } from '../../ledger/statement.ts';
-import type { Listed, ListQuestion } from './list-question.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
+import type { Listed, ListQuestion } from './list-query.ts';
 import type { TableColumn } from './table.ts';
 
 export interface Page<T> {

@@ -4,14 +4,14 @@
  */
 import { table } from '../../hack/markdown.ts';
 import { listAudit } from '../../ledger/audit.ts';
-import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
-import { findByMac } from '../../ledger/find.ts';
+import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { findByMac } from '../../ledger/address/find.ts';
 import { migrate } from '../../ledger/migrate.ts';
-import { poolStats } from '../../ledger/pool-stats.ts';
-import { definePool } from '../../ledger/pools.ts';
+import { poolStats } from '../../ledger/pool/pool-stats.ts';
+import { definePool } from '../../ledger/pool/pools.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
-import { startPostgres, type Postgres } from '../ground/postgres.ts';
+import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
 import { measure, measureAllocations, median, openOneRowWriters, percentile, type Measured } from './measure.ts';
 import { emptyAgain, fillPools, freePlaces, poolStates } from './pool-states.ts';
 import { CLUSTER, deviceRequest, podRequest } from './requests.ts';

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
-import type { AllocationRequest } from '../../ledger/allocate.ts';
-import { createAllocator } from '../../ledger/allocator.ts';
-import type { LedgerPool } from '../../ledger/connect.ts';
+import type { AllocationRequest } from '../../ledger/address/allocate.ts';
+import { createAllocator } from '../../ledger/address/allocator.ts';
+import type { LedgerPool } from '../../ledger/connection/connect.ts';
 
 /** What a number of callers, each with one question at a time, got done. */
 export interface Measured {

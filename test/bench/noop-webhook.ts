@@ -3,9 +3,9 @@
  * pod of the benchmark with a patch of the size of ours.
  */
 import { pino } from 'pino';
-import { listen } from '../../kube/listen.ts';
+import { listen } from '../../kube/server/listen.ts';
 import { createWebhookMetrics } from '../../webhook/metrics.ts';
-import { createWebhookServer } from '../../webhook/server.ts';
+import { createWebhookServer } from '../../webhook/server/server.ts';
 
 const MAC = '02:00:00:00:00:01';
 const { BENCH_PORT = '', BENCH_CERTIFICATE = '', BENCH_KEY = '' } = process.env;

@@ -1,5 +1,5 @@
-import type { LedgerPool } from '../../ledger/connect.ts';
-import { definePool } from '../../ledger/pools.ts';
+import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import { definePool } from '../../ledger/pool/pools.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 
 /** A pool in a state that could make it slow to take an address from. */

@@ -1,5 +1,5 @@
-import type { AllocationRequest } from '../../ledger/allocate.ts';
-import { admissionKey, deviceKey } from '../../ledger/holder-key.ts';
+import type { AllocationRequest } from '../../ledger/address/allocate.ts';
+import { admissionKey, deviceKey } from '../../ledger/address/holder-key.ts';
 
 export const CLUSTER = '0d9a54b4-6d1f-4c1a-9d6c-2c0b1f1f7f11';
 

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../ground/eventually.ts';
-import { installForeignCrds } from '../ground/manifests.ts';
-import { aPod, installedGroundOfThisFile } from '../integration/installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { aPod, installedGroundOfThisFile } from '../integration/installed-env.ts';
 import { addToNetwork, findCniPlugins, ip, makeNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
 
 /*

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ImageFolder } from '../../hack/rootfs.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
 import { PROGRAM_VERSION, schemaVersion } from '../../ledger/migrate.ts';
-import { raiseChartGround, type ChartGround } from '../integration/chart-ground.ts';
+import { raiseChartGround, type ChartGround } from '../integration/chart-env.ts';
 import { chartRelease, type ChartRelease } from '../integration/chart-release.ts';
 
 /*

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
-import { eventually } from '../ground/eventually.ts';
-import { raiseChartGround, type ChartGround } from '../integration/chart-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { raiseChartGround, type ChartGround } from '../integration/chart-env.ts';
 import { chartRelease, patience, type ChartRelease } from '../integration/chart-release.ts';
-import { shownAllocations } from '../integration/installed-ground.ts';
+import { shownAllocations } from '../integration/installed-env.ts';
 
 /*
  * What goes wrong around an installation, and the way out that docs/install.md, docs/upgrade.md and docs/troubleshooting.md

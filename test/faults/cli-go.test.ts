@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
-import { eventually } from '../ground/eventually.ts';
-import { installedGroundOfThisFile } from '../integration/installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { installedGroundOfThisFile } from '../integration/installed-env.ts';
 import { freshLedger } from '../integration/ledger-fixture.ts';
 import { openPluginShell } from '../integration/plugin-shell.ts';
 import { openShell } from '../integration/rock-mac-shell.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { afterEach, describe, expect, test } from 'vitest';
-import { findByMac, listAddresses } from '../../ledger/find.ts';
+import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
+import { eventually } from '../env/run/eventually.ts';
 import {
   aClaim,
   addressesOf,
@@ -13,7 +13,7 @@ import {
   untilNoAllocations,
   untilReason,
   whileLedgerIsAhead,
-} from '../integration/installed-ground.ts';
+} from '../integration/installed-env.ts';
 
 const installed = installedGroundOfThisFile();
 

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createKubeClient, type KubeClient, type KubeClientOptions } from '../../kube/client.ts';
-import { secrets, type Secret } from '../../kube/core-resources.ts';
-import { createReflector } from '../../kube/reflector.ts';
-import { startControlPlane, type ControlPlane } from '../ground/control-plane.ts';
-import { closeServer, listen } from '../ground/sockets.ts';
-import { startTcpProxy } from '../ground/tcp-proxy.ts';
+import { createKubeClient, type KubeClient, type KubeClientOptions } from '../../kube/client/client.ts';
+import { secrets, type Secret } from '../../kube/client/core-resources.ts';
+import { createReflector } from '../../kube/controller/reflector.ts';
+import { startControlPlane, type ControlPlane } from '../env/kubernetes/control-plane.ts';
+import { closeServer, listen } from '../env/network/sockets.ts';
+import { startTcpProxy } from '../env/network/tcp-proxy.ts';
 
 /* A cluster with 60,000 objects of one kind: as many as all addresses of a pool. */
 

@@ -4,10 +4,10 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { WEBHOOK_SECRET, WEBHOOK_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
-import { isSignedBy, splitBundle } from '../../kube/certificates.ts';
-import { createKubeClient, type KubeClient } from '../../kube/client.ts';
-import { eventually } from '../ground/eventually.ts';
-import { installedGroundOfThisFile } from '../integration/installed-ground.ts';
+import { isSignedBy, splitBundle } from '../../kube/server/certificates.ts';
+import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { installedGroundOfThisFile } from '../integration/installed-env.ts';
 import { startPodLoad } from './pod-load.ts';
 
 /*

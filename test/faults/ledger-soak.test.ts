@@ -5,13 +5,13 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
-import { releaseExpired } from '../../ledger/expired-devices.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { releaseExpired } from '../../ledger/address/expired-devices.ts';
 import { migrate } from '../../ledger/migrate.ts';
-import { definePool } from '../../ledger/pools.ts';
+import { definePool } from '../../ledger/pool/pools.ts';
 import { mac, macToNumber } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
-import { startPostgres, type Postgres } from '../ground/postgres.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
 import { auditAndTable, replay } from '../integration/ledger-audit-replay.ts';
 import { findingsButTheClock } from '../integration/ledger-fixture.ts';
 
@@ -82,7 +82,7 @@ interface Asker {
 
 /** What one process said, and when it was killed. */
 function startAsker(number: number, facts: Fact[]): Asker {
-  const script = path.join(import.meta.dirname, 'ledger-asker.ts');
+  const script = path.join(import.meta.dirname, 'ledger-caller.ts');
   const args = [script, postgres.url(), pool.name, `asker-${String(number)}`, String(macToNumber(pool.first))];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -2,14 +2,14 @@ import { execFile } from 'node:child_process';
 import { appendFile, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { claimPort } from '../ground/claim.ts';
+import { claimPort } from '../env/run/port-reservation.ts';
 import { z } from 'zod';
-import { ping, withClient } from '../ground/databases.ts';
-import { createPart, type Part } from '../ground/part.ts';
-import { postgresPrograms } from '../ground/postgres-binaries.ts';
-import type { Postgres } from '../ground/postgres.ts';
-import type { Run } from '../ground/run.ts';
-import type { Endpoint } from '../ground/sockets.ts';
+import { ping, withClient } from '../env/postgres/databases.ts';
+import { createPart, type Part } from '../env/run/server-process.ts';
+import { postgresPrograms } from '../env/postgres/postgres-binaries.ts';
+import type { Postgres } from '../env/postgres/postgres.ts';
+import type { Run } from '../env/run/run.ts';
+import type { Endpoint } from '../env/network/sockets.ts';
 
 /** A Postgres that began as a copy of another one's files. */
 export interface Copy extends Part {

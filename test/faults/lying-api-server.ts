@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { request } from 'node:https';
-import type { ControlPlane } from '../ground/control-plane.ts';
+import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
 
 /** How the answers to lists are spoilt: nothing in them, cut in their middle, or refused after the first page. */
 export type Lie = 'none' | 'empty' | 'cut' | 'refused';

@@ -1,20 +1,20 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { allocate } from '../../ledger/allocate.ts';
-import { openLedger } from '../../ledger/connect.ts';
-import { findByMac } from '../../ledger/find.ts';
-import { listPools } from '../../ledger/pools.ts';
-import { approveRecovery } from '../../ledger/recovery.ts';
-import { ledgerState } from '../../ledger/state.ts';
+import { allocate } from '../../ledger/address/allocate.ts';
+import { openLedger } from '../../ledger/connection/connect.ts';
+import { findByMac } from '../../ledger/address/find.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
+import { approveRecovery } from '../../ledger/state/recovery.ts';
+import { ledgerState } from '../../ledger/state/state.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
+import { eventually } from '../env/run/eventually.ts';
 import {
   aClaim,
   installedGroundOfThisFile,
   shownAllocations,
   untilNoAllocations,
   untilReason,
-} from '../integration/installed-ground.ts';
+} from '../integration/installed-env.ts';
 
 const installed = installedGroundOfThisFile({ webhooks: 0 });
 

@@ -1,13 +1,13 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
-import { listAddresses } from '../../ledger/find.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { listAddresses } from '../../ledger/address/find.ts';
 import { migrate } from '../../ledger/migrate.ts';
-import { eventually } from '../ground/eventually.ts';
-import { claimPort } from '../ground/claim.ts';
-import type { Child } from '../ground/process.ts';
-import { readMetric } from '../ground/read-metric.ts';
-import { installedGroundOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { claimPort } from '../env/run/port-reservation.ts';
+import type { Child } from '../env/run/child-process.ts';
+import { readMetric } from '../env/read-metric.ts';
+import { installedGroundOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
 import { startLyingApiServer, type Lie, type LyingApiServer } from './lying-api-server.ts';
 import { carrying, numbered, withoutAdmission } from './operator-pods.ts';
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { findByMac, listAddresses } from '../../ledger/find.ts';
+import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
+import { eventually } from '../env/run/eventually.ts';
 import {
   aClaim,
   auditOf,
@@ -12,7 +12,7 @@ import {
   untilNoAllocations,
   untilReason,
   whileLedgerIsAhead,
-} from '../integration/installed-ground.ts';
+} from '../integration/installed-env.ts';
 import { carrying, numbered, withoutAdmission } from './operator-pods.ts';
 
 const installed = installedGroundOfThisFile({ webhooks: 0 });

@@ -1,4 +1,4 @@
-import type { ControlPlane } from '../ground/control-plane.ts';
+import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
 
 /** Pods that carry addresses of their author's choice, so that the webhook has nothing to do with them. */
 export function carrying(pods: readonly { readonly name: string; readonly mac: string }[]): string {

@@ -1,10 +1,10 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
-import { macAllocations } from '../../kube/mac-resources.ts';
-import { eventually } from '../ground/eventually.ts';
-import { installedGroundOfThisFile, whileLedgerIsAhead } from '../integration/installed-ground.ts';
+import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
+import { macAllocations } from '../../kube/client/mac-resources.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { installedGroundOfThisFile, whileLedgerIsAhead } from '../integration/installed-env.ts';
 import { findingsButTheClock } from '../integration/ledger-fixture.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
 

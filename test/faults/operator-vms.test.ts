@@ -1,9 +1,9 @@
 import { beforeAll, expect, test } from 'vitest';
-import { findByMac } from '../../ledger/find.ts';
+import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
-import { installForeignCrds } from '../ground/manifests.ts';
-import { installedGroundOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { installedGroundOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
 
 // The machines name their addresses themselves, so that the operator is alone here with what is stored.
 const installed = installedGroundOfThisFile({ webhooks: 0 });

@@ -1,6 +1,6 @@
-import type { KubeClient, NewObject } from '../../kube/client.ts';
-import { eventually } from '../ground/eventually.ts';
-import { aPod } from '../integration/installed-ground.ts';
+import type { KubeClient, NewObject } from '../../kube/client/client.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { aPod } from '../integration/installed-env.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
 
 export interface Load {

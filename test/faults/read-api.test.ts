@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { LEDGER_API_SERVICE, LEDGER_GROUP } from '../../api/names.ts';
-import { eventually } from '../ground/eventually.ts';
-import { installedGroundOfThisFile } from '../integration/installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { installedGroundOfThisFile } from '../integration/installed-env.ts';
 
 /*
  * An APIService behind which nobody answers holds up the deletion of every namespace in the cluster. It must go before

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { pino } from 'pino';
-import { createKubeClient, type KubeClient } from '../../kube/client.ts';
-import { eventually } from '../ground/eventually.ts';
-import { installedGroundOfThisFile } from '../integration/installed-ground.ts';
+import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { installedGroundOfThisFile } from '../integration/installed-env.ts';
 import { startPodLoad, type Load } from './pod-load.ts';
 
 const installed = installedGroundOfThisFile({ webhooks: 2 });

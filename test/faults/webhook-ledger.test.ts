@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pino } from 'pino';
-import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
-import { KubeError } from '../../kube/errors.ts';
-import { listAddresses } from '../../ledger/find.ts';
-import { eventually } from '../ground/eventually.ts';
-import { aPod, installedGroundOfThisFile } from '../integration/installed-ground.ts';
+import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
+import { KubeError } from '../../kube/client/errors.ts';
+import { listAddresses } from '../../ledger/address/find.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { aPod, installedGroundOfThisFile } from '../integration/installed-env.ts';
 import { annotatedPods, type AnnotatedPod } from '../integration/pod-kind.ts';
 
 /** The ledger may take 3 s of the 5 after which the API server hangs up, and the refusal half a second more. */

@@ -2,17 +2,17 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LEDGER_API_SERVICE } from '../../api/names.ts';
-import { listAddresses } from '../../ledger/find.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
-import { eventually } from '../ground/eventually.ts';
-import type { Ground } from '../ground/ground.ts';
-import { helmFor, type Helm } from '../ground/helm-cli.ts';
-import { resolveHelm, type HelmMajor } from '../ground/helm.ts';
-import { kubectlFor } from '../ground/kubectl.ts';
-import type { Kubelet } from '../ground/kubelet.ts';
-import { logToStderr } from '../ground/run.ts';
-import { raiseChartGround, repository, type ChartGround } from './chart-ground.ts';
-import { aClaim, addressesOf, aPod, shownAllocations, untilReason } from './installed-ground.ts';
+import { listAddresses } from '../../ledger/address/find.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { eventually } from '../env/run/eventually.ts';
+import type { Ground } from '../env/env.ts';
+import { helmFor, type Helm } from '../env/programs/helm-cli.ts';
+import { resolveHelm, type HelmMajor } from '../env/programs/helm.ts';
+import { kubectlFor } from '../env/kubernetes/kubectl.ts';
+import type { Kubelet } from '../env/node/kubelet.ts';
+import { logToStderr } from '../env/run/run.ts';
+import { raiseChartGround, repository, type ChartGround } from './chart-env.ts';
+import { aClaim, addressesOf, aPod, shownAllocations, untilReason } from './installed-env.ts';
 
 /*
  * The chart as it is, installed by Helm as it is. The Deployments' processes are started from what is stored, by the

@@ -2,14 +2,14 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createAuthority, type Authority } from '../ground/certificates.ts';
-import { withClient } from '../ground/databases.ts';
-import { eventually } from '../ground/eventually.ts';
-import { buildPostgresImage } from '../ground/postgres-image.ts';
-import { serveTls } from '../ground/postgres-tls.ts';
-import { raiseChartGround, type ChartGround } from './chart-ground.ts';
+import { createAuthority, type Authority } from '../env/kubernetes/certificates.ts';
+import { withClient } from '../env/postgres/databases.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { buildPostgresImage } from '../env/postgres/postgres-image.ts';
+import { serveTls } from '../env/postgres/postgres-tls.ts';
+import { raiseChartGround, type ChartGround } from './chart-env.ts';
 import { chartRelease, patience, type ChartRelease, type Values } from './chart-release.ts';
-import { shownAllocations } from './installed-ground.ts';
+import { shownAllocations } from './installed-env.ts';
 
 /*
  * The two ways of the chart to a Postgres that its life (chart-life.ts) does not go: the one that it brings itself, and one

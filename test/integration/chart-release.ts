@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { eventually } from '../ground/eventually.ts';
-import { helmFor } from '../ground/helm-cli.ts';
-import { resolveHelm } from '../ground/helm.ts';
-import { logToStderr } from '../ground/run.ts';
-import { repository, type ChartGround } from './chart-ground.ts';
-import { addressesOf, aPod } from './installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { helmFor } from '../env/programs/helm-cli.ts';
+import { resolveHelm } from '../env/programs/helm.ts';
+import { logToStderr } from '../env/run/run.ts';
+import { repository, type ChartGround } from './chart-env.ts';
+import { addressesOf, aPod } from './installed-env.ts';
 
 /** Values of the chart, by their names with dots. */
 export type Values = Readonly<Record<string, string | number | boolean>>;

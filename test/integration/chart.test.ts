@@ -7,9 +7,9 @@ import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { WHOLE_VALUES } from '../../hack/chart-readme.ts';
 import { chartValues } from '../../hack/chart-values.ts';
-import { resolveHelm } from '../ground/helm.ts';
-import { logToStderr } from '../ground/run.ts';
-import { freshNamespace, sharedKubectl } from '../ground/testing.ts';
+import { resolveHelm } from '../env/programs/helm.ts';
+import { logToStderr } from '../env/run/run.ts';
+import { freshNamespace, sharedKubectl } from '../env/testing.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
 const chart = path.join(repository, 'charts', 'rock-mac');

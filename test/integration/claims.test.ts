@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { DEFAULT_POOLS } from '../../api/default-pools.ts';
-import { findByMac } from '../../ledger/find.ts';
+import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { rangeContains } from '../../mac/mac-range.ts';
-import { eventually } from '../ground/eventually.ts';
-import { aClaim, auditOf, installedGroundOfThisFile, untilNoAllocations, untilReason } from './installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { aClaim, auditOf, installedGroundOfThisFile, untilNoAllocations, untilReason } from './installed-env.ts';
 
 const installed = installedGroundOfThisFile({ webhooks: 0 });
 

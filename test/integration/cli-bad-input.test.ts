@@ -4,7 +4,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
-import { freshDatabase } from '../ground/testing.ts';
+import { freshDatabase } from '../env/testing.ts';
 import { ledgerOfThisFile } from './ledger-fixture.ts';
 import { openShell, type Ended, type RockMacShell } from './rock-mac-shell.ts';
 

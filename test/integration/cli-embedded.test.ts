@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs
 import path from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../ground/eventually.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
 /* The ledger that `rock-mac init` makes under a user's home, and what a machine does to it. One home for all tests. */

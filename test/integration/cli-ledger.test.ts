@@ -3,8 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { registerCluster } from '../../ledger/clusters.ts';
-import { eventually } from '../ground/eventually.ts';
+import { registerCluster } from '../../ledger/state/clusters.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { freshLedger, ledgerOfThisFile } from './ledger-fixture.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../ground/eventually.ts';
-import { installedGroundOfThisFile } from './installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { installedGroundOfThisFile } from './installed-env.ts';
 import { freshLedger, ledgerOfThisFile } from './ledger-fixture.ts';
 import { openPluginShell, type Ended } from './plugin-shell.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';

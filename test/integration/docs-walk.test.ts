@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { resolveHelm } from '../ground/helm.ts';
-import { logToStderr } from '../ground/run.ts';
-import { raiseChartGround, repository, type ChartGround } from './chart-ground.ts';
+import { resolveHelm } from '../env/programs/helm.ts';
+import { logToStderr } from '../env/run/run.ts';
+import { raiseChartGround, repository, type ChartGround } from './chart-env.ts';
 
 /*
  * A stranger's walk: the blocks of README.md, docs/install.md and docs/upgrade.md that are marked `runnable` are run as they

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readFile } from 'node:fs/promises';
-import type { Program } from '../ground/installation.ts';
-import { installedGroundOfThisFile } from './installed-ground.ts';
+import type { Program } from '../env/installation.ts';
+import { installedGroundOfThisFile } from './installed-env.ts';
 import { oddRequest, seeded, sendRaw, type Port } from './odd-requests.ts';
 
 /*

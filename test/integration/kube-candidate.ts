@@ -1,6 +1,6 @@
 import { pino } from 'pino';
-import { createKubeClient } from '../../kube/client.ts';
-import { runLeaderElection } from '../../kube/leader-election.ts';
+import { createKubeClient } from '../../kube/client/client.ts';
+import { runLeaderElection } from '../../kube/controller/leader-election.ts';
 
 /*
  * A candidate of a leader election as a process of its own, for the test that kills it:

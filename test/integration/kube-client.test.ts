@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { createKubeClient, type KubeClient, type KubeClientOptions } from '../../kube/client.ts';
+import { createKubeClient, type KubeClient, type KubeClientOptions } from '../../kube/client/client.ts';
 import {
   customResourceDefinitions,
   events,
@@ -16,15 +16,22 @@ import {
   secrets,
   services,
   validatingWebhookConfigurations,
-} from '../../kube/core-resources.ts';
-import { isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound, isUnauthorized } from '../../kube/errors.ts';
-import { addFinalizer, removeFinalizer, setAnnotations, test as testOf } from '../../kube/json-patch.ts';
-import { toMicroTime } from '../../kube/micro-time.ts';
-import { objectMeta, type KubeObject } from '../../kube/objects.ts';
-import { metadataOnly, type Resource } from '../../kube/resource.ts';
-import { reviewAccess, reviewToken } from '../../kube/reviews.ts';
-import { startTcpProxy } from '../ground/tcp-proxy.ts';
-import { eventually, freshNamespace, sharedGround } from '../ground/testing.ts';
+} from '../../kube/client/core-resources.ts';
+import {
+  isAlreadyExists,
+  isConflict,
+  isForbidden,
+  isInvalid,
+  isNotFound,
+  isUnauthorized,
+} from '../../kube/client/errors.ts';
+import { addFinalizer, removeFinalizer, setAnnotations, test as testOf } from '../../kube/client/json-patch.ts';
+import { toMicroTime } from '../../kube/time/micro-time.ts';
+import { objectMeta, type KubeObject } from '../../kube/client/objects.ts';
+import { metadataOnly, type Resource } from '../../kube/client/resource.ts';
+import { reviewAccess, reviewToken } from '../../kube/client/reviews.ts';
+import { startTcpProxy } from '../env/network/tcp-proxy.ts';
+import { eventually, freshNamespace, sharedGround } from '../env/testing.ts';
 
 const configMapSchema = z.object({ metadata: objectMeta, data: z.record(z.string(), z.string()).optional() });
 type ConfigMap = z.infer<typeof configMapSchema>;

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { createKubeClient } from '../../kube/client.ts';
-import { events, secrets } from '../../kube/core-resources.ts';
-import { createEventRecorder } from '../../kube/events.ts';
-import { freshNamespace, sharedGround, sharedKubectl } from '../ground/testing.ts';
+import { createKubeClient } from '../../kube/client/client.ts';
+import { events, secrets } from '../../kube/client/core-resources.ts';
+import { createEventRecorder } from '../../kube/controller/events.ts';
+import { freshNamespace, sharedGround, sharedKubectl } from '../env/testing.ts';
 
 test('Events of the recorder are what kubectl shows for the object, one for many of the same', async () => {
   const fresh = await freshNamespace({ prefix: 'kube-events' });

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { createKubeClient, type KubeClient } from '../../kube/client.ts';
-import { leases, type Lease } from '../../kube/core-resources.ts';
-import { runLeaderElection, type LeaderElection } from '../../kube/leader-election.ts';
-import { eventually, freshNamespace, sharedGround } from '../ground/testing.ts';
+import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
+import { leases, type Lease } from '../../kube/client/core-resources.ts';
+import { runLeaderElection, type LeaderElection } from '../../kube/controller/leader-election.ts';
+import { eventually, freshNamespace, sharedGround } from '../env/testing.ts';
 
 let client: KubeClient;
 let namespace: string;

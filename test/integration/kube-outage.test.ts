@@ -5,14 +5,14 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { createKubeClient, type KubeClient, type KubeClientOptions } from '../../kube/client.ts';
-import { systemClock } from '../../kube/clock.ts';
-import { namespaces, secrets, type Secret } from '../../kube/core-resources.ts';
-import { runLeaderElection } from '../../kube/leader-election.ts';
-import { createReflector } from '../../kube/reflector.ts';
-import { startControlPlane, type ControlPlane } from '../ground/control-plane.ts';
-import { startTcpProxy } from '../ground/tcp-proxy.ts';
-import { eventually } from '../ground/testing.ts';
+import { createKubeClient, type KubeClient, type KubeClientOptions } from '../../kube/client/client.ts';
+import { systemClock } from '../../kube/time/clock.ts';
+import { namespaces, secrets, type Secret } from '../../kube/client/core-resources.ts';
+import { runLeaderElection } from '../../kube/controller/leader-election.ts';
+import { createReflector } from '../../kube/controller/reflector.ts';
+import { startControlPlane, type ControlPlane } from '../env/kubernetes/control-plane.ts';
+import { startTcpProxy } from '../env/network/tcp-proxy.ts';
+import { eventually } from '../env/testing.ts';
 
 /* What needs an API server of its own, since it is killed, or since somebody's certificate is changed. */
 

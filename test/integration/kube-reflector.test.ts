@@ -5,13 +5,18 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { createKubeClient, type KubeClient } from '../../kube/client.ts';
-import { customResourceDefinitions, secrets } from '../../kube/core-resources.ts';
-import { keyOf, objectMeta, type KubeObject } from '../../kube/objects.ts';
-import { createReflector, type Change, type Reflector, type ReflectorOptions } from '../../kube/reflector.ts';
-import type { Resource } from '../../kube/resource.ts';
-import { startTcpProxy, type TcpProxy } from '../ground/tcp-proxy.ts';
-import { eventually, freshNamespace, sharedGround } from '../ground/testing.ts';
+import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
+import { customResourceDefinitions, secrets } from '../../kube/client/core-resources.ts';
+import { keyOf, objectMeta, type KubeObject } from '../../kube/client/objects.ts';
+import {
+  createReflector,
+  type Change,
+  type Reflector,
+  type ReflectorOptions,
+} from '../../kube/controller/reflector.ts';
+import type { Resource } from '../../kube/client/resource.ts';
+import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
+import { eventually, freshNamespace, sharedGround } from '../env/testing.ts';
 
 let client: KubeClient;
 let namespace: string;

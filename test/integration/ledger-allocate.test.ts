@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_POOLS } from '../../api/default-pools.ts';
-import { allocate } from '../../ledger/allocate.ts';
+import { allocate } from '../../ledger/address/allocate.ts';
 import { listAudit } from '../../ledger/audit.ts';
-import { markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
-import { releaseExpired } from '../../ledger/expired-devices.ts';
-import { findByHolderKey, findByMac, listAddresses } from '../../ledger/find.ts';
-import { keepReserved } from '../../ledger/keep-reserved.ts';
-import { definePool, growPool, listPools, pausePool, removePool } from '../../ledger/pools.ts';
-import { poolStats } from '../../ledger/pool-stats.ts';
-import { release } from '../../ledger/release.ts';
+import { markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
+import { releaseExpired } from '../../ledger/address/expired-devices.ts';
+import { findByHolderKey, findByMac, listAddresses } from '../../ledger/address/find.ts';
+import { keepReserved } from '../../ledger/address/keep-reserved.ts';
+import { definePool, growPool, listPools, pausePool, removePool } from '../../ledger/pool/pools.ts';
+import { poolStats } from '../../ledger/pool/pool-stats.ts';
+import { release } from '../../ledger/address/release.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { aPodRequest, aRequest, ask, LEASE_SECONDS, ledgerOfThisFile, take } from './ledger-fixture.ts';
 

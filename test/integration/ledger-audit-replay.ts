@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { LedgerPool } from '../../ledger/connect.ts';
-import { ADDRESS_STATES } from '../../ledger/owner.ts';
-import { inSnapshot } from '../../ledger/snapshot.ts';
-import type { Queryable } from '../../ledger/statement.ts';
+import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
+import { inSnapshot } from '../../ledger/connection/snapshot.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 
 /** The columns of the table that the audit can give back; what only moves with time (leases, absence) is in no audit row. */
 const replayedRow = z.object({

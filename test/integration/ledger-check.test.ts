@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { bind } from '../../ledger/bind.ts';
-import { SCHEMA_OBJECTS, SCHEMA_SETTINGS } from '../../ledger/check-schema.ts';
-import { checkLedger, RULES } from '../../ledger/check.ts';
-import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
-import { openLedger } from '../../ledger/connect.ts';
-import { takeConsumer } from '../../ledger/consumer.ts';
-import { boundKey } from '../../ledger/holder-key.ts';
-import { keepReserved } from '../../ledger/keep-reserved.ts';
+import { bind } from '../../ledger/address/bind.ts';
+import { SCHEMA_OBJECTS, SCHEMA_SETTINGS } from '../../ledger/check/check-schema.ts';
+import { checkLedger, RULES } from '../../ledger/check/check.ts';
+import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
+import { openLedger } from '../../ledger/connection/connect.ts';
+import { takeConsumer } from '../../ledger/address/consumer.ts';
+import { boundKey } from '../../ledger/address/holder-key.ts';
+import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
-import { recoverIfNeeded } from '../../ledger/recovery.ts';
-import { release } from '../../ledger/release.ts';
+import { recoverIfNeeded } from '../../ledger/state/recovery.ts';
+import { release } from '../../ledger/address/release.ts';
 import { aPodRequest, aRequest, freshLedger, take, type TestLedger } from './ledger-fixture.ts';
 
 const by = { actor: 'test', reason: 'test' };
@@ -89,7 +89,7 @@ test('the list of what guards the ledger is what its migrations make', async () 
   await ledger.close();
   const digests = Object.fromEntries(objects.map(({ object, digest }) => [object, digest] as const).sort());
   expect(objects).toHaveLength(Object.keys(digests).length);
-  await expect(`${JSON.stringify(digests, null, 2)}\n`).toMatchFileSnapshot('../../ledger/schema-objects.json');
+  await expect(`${JSON.stringify(digests, null, 2)}\n`).toMatchFileSnapshot('../../ledger/check/schema-objects.json');
 });
 
 test.each([

@@ -2,13 +2,13 @@ import { createServer } from 'node:net';
 import { Client } from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createAllocator } from '../../ledger/allocator.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { createAllocator } from '../../ledger/address/allocator.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import { listAddresses } from '../../ledger/find.ts';
+import { listAddresses } from '../../ledger/address/find.ts';
 import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
-import type { Statement } from '../../ledger/statement.ts';
-import { freshDatabase, sharedGround } from '../ground/testing.ts';
+import type { Statement } from '../../ledger/connection/statement.ts';
+import { freshDatabase, sharedGround } from '../env/testing.ts';
 import { aRequest, inTime, ledgerOfThisFile, take } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();

@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { checkLedger } from '../../ledger/check.ts';
-import { markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
-import { release } from '../../ledger/release.ts';
-import type { Queryable } from '../../ledger/statement.ts';
+import { checkLedger } from '../../ledger/check/check.ts';
+import { markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { release } from '../../ledger/address/release.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { freshDatabase } from '../ground/testing.ts';
-import { adopt } from '../../ledger/adopt.ts';
-import { allocate } from '../../ledger/allocate.ts';
+import { freshDatabase } from '../env/testing.ts';
+import { adopt } from '../../ledger/address/adopt.ts';
+import { allocate } from '../../ledger/address/allocate.ts';
 import { aPodRequest, aRequest } from './ledger-fixture.ts';
 
 const page = await readFile(new URL('../../docs/ledger.md', import.meta.url), 'utf8');

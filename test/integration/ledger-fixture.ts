@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect } from 'vitest';
-import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/allocate.ts';
-import { checkLedger, type Finding } from '../../ledger/check.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connect.ts';
+import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/address/allocate.ts';
+import { checkLedger, type Finding } from '../../ledger/check/check.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import { eventually, freshDatabase } from '../ground/testing.ts';
-import type { Template } from '../ground/template-database.ts';
+import { eventually, freshDatabase } from '../env/testing.ts';
+import type { Template } from '../env/postgres/template-database.ts';
 
 /** A migrated ledger, copied for each test file. */
 export const ledgerTemplate: Template = { name: 'ledger_template', prepare: (url) => migrate(url) };

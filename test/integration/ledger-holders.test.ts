@@ -1,15 +1,15 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { adopt, type AdoptItem } from '../../ledger/adopt.ts';
+import { adopt, type AdoptItem } from '../../ledger/address/adopt.ts';
 import { listAudit } from '../../ledger/audit.ts';
-import { bind } from '../../ledger/bind.ts';
-import { listClusters, markAdopted, registerCluster, retireCluster } from '../../ledger/clusters.ts';
-import { dropConsumer, expiredConsumers, takeConsumer } from '../../ledger/consumer.ts';
-import { releaseExpired } from '../../ledger/expired-devices.ts';
-import { expiredLeases, releaseExpiredLeases } from '../../ledger/expired-leases.ts';
-import { findByDevice, findByMac, findByOwnerUid, listAddresses } from '../../ledger/find.ts';
-import { boundKey, claimKey } from '../../ledger/holder-key.ts';
-import { ledgerTime, missingAddresses, observe } from '../../ledger/observe.ts';
-import { memoryOf } from '../../ledger/memory.ts';
+import { bind } from '../../ledger/address/bind.ts';
+import { listClusters, markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
+import { dropConsumer, expiredConsumers, takeConsumer } from '../../ledger/address/consumer.ts';
+import { releaseExpired } from '../../ledger/address/expired-devices.ts';
+import { expiredLeases, releaseExpiredLeases } from '../../ledger/address/expired-leases.ts';
+import { findByDevice, findByMac, findByOwnerUid, listAddresses } from '../../ledger/address/find.ts';
+import { boundKey, claimKey } from '../../ledger/address/holder-key.ts';
+import { ledgerTime, missingAddresses, observe } from '../../ledger/address/mark-missing.ts';
+import { memoryOf } from '../../ledger/state/ledger-head.ts';
 import {
   approveRecovery,
   reasserted,
@@ -17,11 +17,11 @@ import {
   recoverIfBehind,
   recoverIfNeeded,
   recoverWithout,
-} from '../../ledger/recovery.ts';
-import { release } from '../../ledger/release.ts';
-import { askForRelease } from '../../ledger/release-request.ts';
-import { renew } from '../../ledger/renew.ts';
-import { ledgerState } from '../../ledger/state.ts';
+} from '../../ledger/state/recovery.ts';
+import { release } from '../../ledger/address/release.ts';
+import { askForRelease } from '../../ledger/address/release-request.ts';
+import { renew } from '../../ledger/address/renew.ts';
+import { ledgerState } from '../../ledger/state/state.ts';
 import { mac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
 import { aPodRequest, aRequest, ask, freshLedger, ledgerOfThisFile, take } from './ledger-fixture.ts';
 

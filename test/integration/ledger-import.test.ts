@@ -3,10 +3,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { checkLedger } from '../../ledger/check.ts';
-import { findByMac, listAddresses } from '../../ledger/find.ts';
-import { importSqlite } from '../../ledger/import-sqlite.ts';
-import { listPools } from '../../ledger/pools.ts';
+import { checkLedger } from '../../ledger/check/check.ts';
+import { findByMac, listAddresses } from '../../ledger/address/find.ts';
+import { importSqlite } from '../../ledger/import/import-sqlite.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { aRequest, freshLedger, take, type TestLedger } from './ledger-fixture.ts';
 

@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { allocate } from '../../ledger/allocate.ts';
-import type { AddressRow } from '../../ledger/address-row.ts';
+import { allocate } from '../../ledger/address/allocate.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { listAudit, type AuditFilter } from '../../ledger/audit.ts';
-import { markAdopted, registerCluster } from '../../ledger/clusters.ts';
-import { listAddresses, type AddressFilter } from '../../ledger/find.ts';
-import { ADDRESS_ORDERS, pageMark } from '../../ledger/page-mark.ts';
-import { release } from '../../ledger/release.ts';
-import { suggestTargets } from '../../ledger/suggest.ts';
-import { eventually } from '../ground/testing.ts';
+import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
+import { listAddresses, type AddressFilter } from '../../ledger/address/find.ts';
+import { ADDRESS_ORDERS, pageMark } from '../../ledger/address/page-mark.ts';
+import { release } from '../../ledger/address/release.ts';
+import { suggestTargets } from '../../ledger/address/suggest.ts';
+import { eventually } from '../env/testing.ts';
 import { aPodRequest, aRequest, ledgerOfThisFile, LEASE_SECONDS, take } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();

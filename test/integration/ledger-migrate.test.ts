@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { createAllocator } from '../../ledger/allocator.ts';
-import { checkLedger } from '../../ledger/check.ts';
+import { createAllocator } from '../../ledger/address/allocator.ts';
+import { checkLedger } from '../../ledger/check/check.ts';
 import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
-import { release } from '../../ledger/release.ts';
+import { release } from '../../ledger/address/release.ts';
 import { again, aRequest, freshLedger, take, untilSomebodyWaits, type TestLedger } from './ledger-fixture.ts';
 
 const NEXT = PROGRAM_VERSION + 1;

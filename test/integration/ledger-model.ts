@@ -1,4 +1,4 @@
-import type { AddressState } from '../../ledger/owner.ts';
+import type { AddressState } from '../../ledger/address/owner.ts';
 
 /**
  * The ledger as a few maps in memory: what the rules of the design say, in the simplest words, without locks, indexes or

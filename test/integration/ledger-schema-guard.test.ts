@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
 import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
-import { guardSchema, type GuardedLedger } from '../../ledger/schema-guard.ts';
-import { openLedger } from '../../ledger/connect.ts';
-import { listPools } from '../../ledger/pools.ts';
-import { eventually } from '../ground/eventually.ts';
+import { guardSchema, type GuardedLedger } from '../../ledger/connection/schema-guard.ts';
+import { openLedger } from '../../ledger/connection/connect.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { freshLedger, schemaOfNextProgram, type TestLedger } from './ledger-fixture.ts';
 
 let ledger: TestLedger;

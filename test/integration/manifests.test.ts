@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { applyManifests, installForeignCrds, sharedKubectl } from '../ground/testing.ts';
+import { applyManifests, installForeignCrds, sharedKubectl } from '../env/testing.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
 const run = promisify(execFile);

@@ -1,8 +1,8 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { findByMac } from '../../ledger/find.ts';
+import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
+import { eventually } from '../env/run/eventually.ts';
 import {
   aClaim,
   auditOf,
@@ -10,7 +10,7 @@ import {
   untilNoAllocations,
   untilReason,
   whileLedgerIsAhead,
-} from './installed-ground.ts';
+} from './installed-env.ts';
 
 const installed = installedGroundOfThisFile({ webhooks: 0 });
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { applyManifests, freshNamespace, sharedKubectl, type Fresh } from '../ground/testing.ts';
+import { applyManifests, freshNamespace, sharedKubectl, type Fresh } from '../env/testing.ts';
 
 /*
  * Every rule, default, column and selectable field of the two kinds, on the API server alone: nothing of ours runs here, so

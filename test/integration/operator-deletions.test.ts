@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { findByMac } from '../../ledger/find.ts';
+import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
+import { eventually } from '../env/run/eventually.ts';
 import {
   addressesOf,
   aPod,
@@ -9,7 +9,7 @@ import {
   installedGroundOfThisFile,
   shownAllocations,
   untilNoAllocations,
-} from './installed-ground.ts';
+} from './installed-env.ts';
 
 const installed = installedGroundOfThisFile();
 

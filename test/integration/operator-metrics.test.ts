@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../ground/eventually.ts';
-import { scrape } from '../ground/read-metric.ts';
-import { aClaim, aPod, installedGroundOfThisFile } from './installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { scrape } from '../env/read-metric.ts';
+import { aClaim, aPod, installedGroundOfThisFile } from './installed-env.ts';
 
 const installed = installedGroundOfThisFile();
 let stranger = '';

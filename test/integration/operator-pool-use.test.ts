@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { eventually } from '../ground/eventually.ts';
-import { aClaim, auditOf, installedGroundOfThisFile, untilReason } from './installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { aClaim, auditOf, installedGroundOfThisFile, untilReason } from './installed-env.ts';
 
 const installed = installedGroundOfThisFile();
 

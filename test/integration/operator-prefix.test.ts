@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { findByMac } from '../../ledger/find.ts';
+import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { parsePrefix } from '../../mac/mac-range.ts';
-import { requirePrefix } from '../../operator/require-prefix.ts';
-import { eventually } from '../ground/eventually.ts';
-import { addressesOf, aPod, installedGroundOfThisFile } from './installed-ground.ts';
+import { requirePrefix } from '../../operator/ledger-state/require-prefix.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { addressesOf, aPod, installedGroundOfThisFile } from './installed-env.ts';
 import { openPluginShell } from './plugin-shell.ts';
 import { openShell } from './rock-mac-shell.ts';
 

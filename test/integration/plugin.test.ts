@@ -1,10 +1,10 @@
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { allocate } from '../../ledger/allocate.ts';
-import { findByMac } from '../../ledger/find.ts';
+import { allocate } from '../../ledger/address/allocate.ts';
+import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
-import { addressesOf, aPod, installedGroundOfThisFile, untilNoAllocations } from './installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { addressesOf, aPod, installedGroundOfThisFile, untilNoAllocations } from './installed-env.ts';
 import { installPacked, type Packed } from './packed.ts';
 import { openPluginShell, type Ended, type PluginShell } from './plugin-shell.ts';
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { objectMeta } from '../../kube/objects.ts';
-import type { Resource } from '../../kube/resource.ts';
+import { objectMeta } from '../../kube/client/objects.ts';
+import type { Resource } from '../../kube/client/resource.ts';
 
 const schema = z.object({ metadata: objectMeta });
 export type AnnotatedPod = z.infer<typeof schema>;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { findByMac, listAddresses } from '../../ledger/find.ts';
+import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
+import { eventually } from '../env/run/eventually.ts';
 import {
   addressesOf,
   aPod,
@@ -9,7 +9,7 @@ import {
   installedGroundOfThisFile,
   shownAllocations,
   untilNoAllocations,
-} from './installed-ground.ts';
+} from './installed-env.ts';
 
 const installed = installedGroundOfThisFile();
 const REVIEWS = 'rockmac_admission_reviews_total';

@@ -5,12 +5,12 @@ import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { ledgerAddress, ledgerAuditEntry } from '../../api/ledger-view.ts';
-import { createAllocator } from '../../ledger/allocator.ts';
-import { deviceKey } from '../../ledger/holder-key.ts';
-import { createAuthority, loadAuthority, type KeyPair } from '../ground/certificates.ts';
-import { eventually } from '../ground/eventually.ts';
-import { kubectlFor, type Kubectl } from '../ground/kubectl.ts';
-import { aClaim, installedGroundOfThisFile, untilReason } from './installed-ground.ts';
+import { createAllocator } from '../../ledger/address/allocator.ts';
+import { deviceKey } from '../../ledger/address/holder-key.ts';
+import { createAuthority, loadAuthority, type KeyPair } from '../env/kubernetes/certificates.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { kubectlFor, type Kubectl } from '../env/kubernetes/kubectl.ts';
+import { aClaim, installedGroundOfThisFile, untilReason } from './installed-env.ts';
 
 const GROUP = 'ledger.mac.rock-os.io';
 const BASE = `/apis/${GROUP}/v1alpha1`;

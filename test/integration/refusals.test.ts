@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
-import { listAddresses } from '../../ledger/find.ts';
-import { eventually } from '../ground/eventually.ts';
+import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
+import { listAddresses } from '../../ledger/address/find.ts';
+import { eventually } from '../env/run/eventually.ts';
 import {
   aClaim,
   addressesOf,
@@ -12,7 +12,7 @@ import {
   untilNoAllocations,
   untilReason,
   whileLedgerIsAhead,
-} from './installed-ground.ts';
+} from './installed-env.ts';
 import { schemaOfNextProgram } from './ledger-fixture.ts';
 import { annotatedPods } from './pod-kind.ts';
 

@@ -3,10 +3,15 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, type TestContext } from 'vitest';
-import { resolveHelm } from '../ground/helm.ts';
-import { logToStderr } from '../ground/run.ts';
-import { applyManifests, freshNamespace, sharedKubectl } from '../ground/testing.ts';
-import { cloudNativePg, findUpstreamCrds, prometheusOperator, type UpstreamCrds } from '../ground/upstream-crds.ts';
+import { resolveHelm } from '../env/programs/helm.ts';
+import { logToStderr } from '../env/run/run.ts';
+import { applyManifests, freshNamespace, sharedKubectl } from '../env/testing.ts';
+import {
+  cloudNativePg,
+  findUpstreamCrds,
+  prometheusOperator,
+  type UpstreamCrds,
+} from '../env/kubernetes/upstream-crds.ts';
 
 /*
  * What rock-mac writes in the languages of other projects, judged by their own CRDs on a real API server, strictly: a field

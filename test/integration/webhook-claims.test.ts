@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { findByMac } from '../../ledger/find.ts';
+import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
+import { eventually } from '../env/run/eventually.ts';
 import {
   aClaim,
   addressesOf,
@@ -11,7 +11,7 @@ import {
   installedGroundOfThisFile,
   untilReason,
   whileLedgerIsAhead,
-} from './installed-ground.ts';
+} from './installed-env.ts';
 
 const installed = installedGroundOfThisFile();
 const ALLOCATION = 'mac.rock-os.io/allocation';

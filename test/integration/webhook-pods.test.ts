@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { findByMac } from '../../ledger/find.ts';
+import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
-import { installForeignCrds } from '../ground/manifests.ts';
-import { aPod, installedGroundOfThisFile } from './installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { aPod, installedGroundOfThisFile } from './installed-env.ts';
 
 const installed = installedGroundOfThisFile({
   env: { ROCK_MAC_PRIMARY_CNI: 'calico', ROCK_MAC_MULTUS_NAMESPACE: 'multus' },

@@ -2,15 +2,15 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
-import { objectMeta } from '../../kube/objects.ts';
-import type { Resource } from '../../kube/resource.ts';
-import { eventually } from '../ground/eventually.ts';
-import { helmFor } from '../ground/helm-cli.ts';
-import { resolveHelm } from '../ground/helm.ts';
-import { installForeignCrds } from '../ground/manifests.ts';
-import { logToStderr } from '../ground/run.ts';
-import { installedGroundOfThisFile } from './installed-ground.ts';
+import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
+import { objectMeta } from '../../kube/client/objects.ts';
+import type { Resource } from '../../kube/client/resource.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { helmFor } from '../env/programs/helm-cli.ts';
+import { resolveHelm } from '../env/programs/helm.ts';
+import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { logToStderr } from '../env/run/run.ts';
+import { installedGroundOfThisFile } from './installed-env.ts';
 
 /*
  * Which objects the API server sends to the webhook. What it does not send cannot be refused by an outage of ours. Nearly

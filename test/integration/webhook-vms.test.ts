@@ -3,14 +3,14 @@ import path from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client.ts';
-import { objectMeta } from '../../kube/objects.ts';
-import type { Resource } from '../../kube/resource.ts';
-import { findByMac, listAddresses } from '../../ledger/find.ts';
+import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
+import { objectMeta } from '../../kube/client/objects.ts';
+import type { Resource } from '../../kube/client/resource.ts';
+import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../ground/eventually.ts';
-import { installForeignCrds } from '../ground/manifests.ts';
-import { aClaim, installedGroundOfThisFile, whileLedgerIsAhead } from './installed-ground.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { aClaim, installedGroundOfThisFile, whileLedgerIsAhead } from './installed-env.ts';
 
 /*
  * KubeVirt itself cannot run here. What its controllers write is scripted: the same verbs on the same fields, against

@@ -11,8 +11,8 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { migrate } from '../../ledger/migrate.ts';
-import { withClient } from '../ground/databases.ts';
-import { startPostgres } from '../ground/postgres.ts';
+import { withClient } from '../env/postgres/databases.ts';
+import { startPostgres } from '../env/postgres/postgres.ts';
 import { MUTANTS, type Mutant } from './mutants.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Queryable } from '../../../ledger/statement.ts';
+import type { Queryable } from '../../../ledger/connection/statement.ts';
 import { embeddedUrl, type EmbeddedFolder } from './folder.ts';
 
 /**

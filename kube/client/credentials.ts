@@ -1,0 +1,170 @@
+import type { KubeConfig } from '@kubernetes/client-node';
+import { createHash } from 'node:crypto';
+import type { RequestOptions } from 'node:https';
+import type { Logger } from 'pino';
+import type { Clock } from '../time/clock.ts';
+import { KubeConfigError } from './kubeconfig.ts';
+
+/** The TLS side of an identity, as Node's TLS sockets take it. */
+export type TlsOptions = Pick<
+  RequestOptions,
+  'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'rejectUnauthorized' | 'servername'
+>;
+
+/** Where the API server is and who we are there, as of one moment. */
+export interface Credentials {
+  /** URL without a slash at its end; may have a path. */
+  readonly server: string;
+  readonly proxyUrl: string | undefined;
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  readonly tls: TlsOptions;
+  /** Equal for as long as a connection made with other credentials may be used with these. */
+  readonly connectionKey: string;
+  /** The namespace of the context. */
+  readonly namespace: string | undefined;
+}
+
+/** Acting as somebody else, in the API server's words: https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/ */
+export interface Impersonation {
+  readonly user: string;
+  readonly uid?: string | undefined;
+  readonly groups?: readonly string[] | undefined;
+  readonly extra?: Readonly<Record<string, readonly string[]>> | undefined;
+}
+
+export interface CredentialSource {
+  /** @throws KubeConfigError, and whatever a credential plugin says */
+  get(): Promise<Credentials>;
+  /** Reads the files again at the next `get`: a connection failed, perhaps since they changed. */
+  expire(): void;
+  /** The server does not accept these: forget them, and what plugins and token files said. */
+  reject(refused: Credentials): void;
+}
+
+/**
+ * How old credentials may get before the files are read again, in milliseconds. Ten seconds, as certificate watchers
+ * commonly take: a rotation leaves hours, and reading for each request would be waste. client-node keeps a token
+ * from a file for up to another minute; a 401 cuts both short.
+ */
+const maxAgeMs = 10_000;
+
+export function createCredentialSource(options: {
+  readonly load: () => KubeConfig;
+  readonly impersonate?: Impersonation | undefined;
+  readonly logger?: Logger | undefined;
+  readonly clock: Clock;
+}): CredentialSource {
+  const { load, impersonate, logger, clock } = options;
+  let loaded: { config: KubeConfig; text: string } | undefined;
+  let current: { credentials: Credentials; readAt: number } | undefined;
+  let reading: Promise<Credentials> | undefined;
+
+  /** The KubeConfig object stays while the files say the same, since it keeps what credential plugins answered. */
+  function config(): KubeConfig {
+    const fresh = load();
+    const text = fresh.exportConfig();
+    if (loaded?.text !== text) loaded = { config: fresh, text };
+    return loaded.config;
+  }
+
+  async function read(): Promise<Credentials> {
+    try {
+      const credentials = await resolveCredentials(config(), impersonate);
+      current = { credentials, readAt: clock.now() };
+    } catch (error) {
+      // A file that is just being replaced must not stop a client that holds good credentials.
+      if (current === undefined) throw error;
+      logger?.warn({ err: error }, 'cannot read the credentials again, going on with the old ones');
+      current = { credentials: current.credentials, readAt: clock.now() };
+    }
+    return current.credentials;
+  }
+
+  return {
+    get: async () => {
+      if (current !== undefined && clock.now() - current.readAt < maxAgeMs) return current.credentials;
+      reading ??= read().finally(() => {
+        reading = undefined;
+      });
+      return await reading;
+    },
+    expire: () => {
+      if (current !== undefined) current = { credentials: current.credentials, readAt: -Infinity };
+    },
+    reject: (refused) => {
+      // Of many requests that were refused together, only the first has something to throw away.
+      if (current?.credentials !== refused) return;
+      current = undefined;
+      loaded = undefined;
+    },
+  };
+}
+
+async function resolveCredentials(config: KubeConfig, impersonate: Impersonation | undefined): Promise<Credentials> {
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) throw new KubeConfigError(`the context "${config.getCurrentContext()}" names no cluster`);
+  const applied = await applyConfig(config);
+
+  const tls: TlsOptions = definedOnly({
+    ca: applied.ca,
+    cert: applied.cert,
+    key: applied.key,
+    pfx: applied.pfx,
+    passphrase: applied.passphrase,
+    rejectUnauthorized: applied.rejectUnauthorized,
+    servername: applied.servername,
+  });
+  return {
+    server: cluster.server,
+    proxyUrl: cluster.proxyUrl,
+    headers: { ...authorization(applied), ...(impersonate !== undefined && impersonationHeaders(impersonate)) },
+    tls,
+    connectionKey: hash([cluster.server, cluster.proxyUrl, tls]),
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace,
+  };
+}
+
+/** Reads the files and asks the credential plugin, as far as the configuration names any. */
+async function applyConfig(config: KubeConfig): Promise<RequestOptions> {
+  const applied: RequestOptions = {};
+  try {
+    await config.applyToHTTPSOptions(applied);
+  } catch (error) {
+    // A syntax error is about what a plugin printed, and quotes it: that is where the token stands.
+    const cause =
+      error instanceof Error && !(error instanceof SyntaxError) ? error.message : 'the credential plugin gave no JSON';
+    throw new KubeConfigError(`cannot get the credentials for the API server: ${cause}`);
+  }
+  return applied;
+}
+
+function authorization(applied: RequestOptions): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(applied.headers ?? {})) {
+    // A token file usually ends with a newline, which no header may hold.
+    if (typeof value === 'string') headers[name] = value.trim();
+  }
+  if (typeof applied.auth === 'string') {
+    headers['Authorization'] = `Basic ${Buffer.from(applied.auth).toString('base64')}`;
+  }
+  return headers;
+}
+
+function impersonationHeaders({ user, uid, groups, extra }: Impersonation): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = { 'Impersonate-User': user };
+  if (uid !== undefined) headers['Impersonate-Uid'] = uid;
+  if (groups !== undefined && groups.length > 0) headers['Impersonate-Group'] = [...groups];
+  for (const [name, values] of Object.entries(extra ?? {})) {
+    headers[`Impersonate-Extra-${encodeURIComponent(name)}`] = [...values];
+  }
+  return headers;
+}
+
+function definedOnly<T extends object>(options: T): T {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** Buffers become JSON by their content, so that equal files give equal keys. */
+function hash(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('base64');
+}

@@ -1,0 +1,137 @@
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import { createController, type ControllerOptions, type Result } from './controller.ts';
+import { createManualClock } from '../../test/doubles/manual-clock.ts';
+
+type Outcome = Result | Error;
+
+/** A controller whose reconciles answer what the test lined up for them; with nothing left they are done. */
+function makeController(answers: Outcome[] = [], options: Partial<ControllerOptions> = {}) {
+  const clock = createManualClock();
+  const runs: { key: string; at: number }[] = [];
+  const outcomes: string[] = [];
+  const controller = createController({
+    name: 'test',
+    concurrency: 1,
+    reconcile: (key: string): Promise<Result> => {
+      runs.push({ key, at: clock.now() });
+      const answer = answers.shift();
+      return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
+    },
+    backoff: { baseMs: 100, maxMs: 1_000 },
+    logger: pino({ level: 'silent' }),
+    metrics: { reconciled: ({ outcome }) => outcomes.push(outcome) },
+    clock,
+    random: () => 1,
+    ...options,
+  });
+  return { clock, controller, runs, outcomes };
+}
+
+describe('a controller', () => {
+  test('reconciles what was enqueued before its start', async () => {
+    const { clock, controller, runs } = makeController();
+    controller.enqueue('a');
+    await clock.advance(1_000);
+    expect(runs).toEqual([]);
+    controller.start();
+    await clock.advance(0);
+    expect(runs.map(({ key }) => key)).toEqual(['a']);
+  });
+
+  test('comes back to a key when the reconcile asked for it', async () => {
+    const { clock, controller, runs, outcomes } = makeController([{ requeueAfterMs: 5_000 }, {}]);
+    controller.start();
+    controller.enqueue('a');
+    await clock.advance(60_000);
+    expect(runs.map(({ at }) => at)).toEqual([0, 5_000]);
+    expect(outcomes).toEqual(['requeue', 'success']);
+  });
+
+  test('backs off more with each throw in a row, and begins anew after a success', async () => {
+    const failure = new Error('not yet');
+    const { clock, controller, runs, outcomes } = makeController([failure, failure, failure, undefined, failure]);
+    controller.start();
+    controller.enqueue('a');
+    await clock.advance(10_000);
+    controller.enqueue('a');
+    await clock.advance(10_000);
+    expect(runs.map(({ at }) => at)).toEqual([0, 100, 300, 700, 10_000, 10_100]);
+    expect(outcomes).toEqual(['error', 'error', 'error', 'success', 'error', 'success']);
+  });
+
+  test('does not let one key wait for the back-off of another', async () => {
+    const { clock, controller, runs } = makeController([new Error('not yet')]);
+    controller.start();
+    controller.enqueue('a');
+    controller.enqueue('b');
+    await clock.advance(50);
+    expect(runs).toEqual([
+      { key: 'a', at: 0 },
+      { key: 'b', at: 0 },
+    ]);
+  });
+
+  test('takes a reconcile that answers nothing', async () => {
+    const seen: string[] = [];
+    const reconcile = (key: string): Promise<void> => {
+      seen.push(key);
+      return Promise.resolve();
+    };
+    const { clock, controller, outcomes } = makeController([], { reconcile });
+    controller.start();
+    controller.enqueue('a');
+    await clock.advance(0);
+    expect(seen).toEqual(['a']);
+    expect(outcomes).toEqual(['success']);
+  });
+});
+
+describe('stopping a controller', () => {
+  test('waits for what runs', async () => {
+    const gate = Promise.withResolvers<undefined>();
+    const { clock, controller } = makeController([], { reconcile: () => gate.promise });
+    controller.start();
+    controller.enqueue('a');
+    const stopping = controller.stop();
+    await clock.advance(1_000);
+    gate.resolve(undefined);
+    expect(await stopping).toBe(true);
+    expect(clock.waiting).toBe(0);
+  });
+
+  test('breaks off what runs for too long, by its signal', async () => {
+    let reason: unknown;
+    const { clock, controller, outcomes } = makeController([], {
+      graceMs: 5_000,
+      reconcile: (_key: string, signal: AbortSignal) =>
+        new Promise<void>((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            reason = signal.reason;
+            reject(new Error('broken off'));
+          });
+        }),
+    });
+    controller.start();
+    controller.enqueue('a');
+    const stopping = controller.stop();
+    await clock.advance(4_999);
+    expect(reason).toBeUndefined();
+    await clock.advance(1);
+    expect(await stopping).toBe(true);
+    expect(reason).toBeDefined();
+    expect(outcomes).toEqual(['error']);
+  });
+
+  test('does not wait for ever for a reconcile that does not listen', async () => {
+    const { clock, controller } = makeController([], {
+      graceMs: 5_000,
+      reconcile: () => new Promise<void>(() => undefined),
+    });
+    controller.start();
+    controller.enqueue('a');
+    const stopping = controller.stop();
+    await clock.advance(10_000);
+    expect(await stopping).toBe(false);
+  });
+});

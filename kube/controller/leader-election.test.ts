@@ -1,0 +1,269 @@
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { describe, expect, test } from 'vitest';
+import type { CallOptions, KubeClient, NewObject } from '../client/client.ts';
+import { leases, type Lease } from '../client/core-resources.ts';
+import { startDeadline } from '../time/deadline.ts';
+import { KubeConnectionError, KubeError } from '../client/errors.ts';
+import { runLeaderElection, type LeaderElectionOptions } from './leader-election.ts';
+import { createManualClock, type ManualClock } from '../../test/doubles/manual-clock.ts';
+import { sleep } from '../time/sleep.ts';
+
+/* The times of an election, on a clock turned by hand. On the real API server: test/integration. */
+
+/** One Lease as the API server keeps it: the resourceVersion decides between two writers. */
+function leaseServer(clock: ManualClock) {
+  let stored: Lease | undefined;
+  let version = 0;
+  const refuse = (status: number, reason: string): never => {
+    throw new KubeError({ status, reason, message: reason });
+  };
+  const store = (object: Lease | NewObject): Lease => {
+    version++;
+    const metadata = { namespace: 'a', name: 'leader', uid: 'lease', resourceVersion: String(version) };
+    stored = { metadata, spec: object['spec' as keyof typeof object] as Lease['spec'] };
+    return stored;
+  };
+
+  /** The way of one candidate to it, which may be slow each way, or broken. What was sent may arrive after a time-out. */
+  function clientOf(way: { delayMs: number; cut: boolean }) {
+    const pass = async (): Promise<void> => {
+      if (way.delayMs > 0) await sleep(way.delayMs, clock);
+      if (way.cut) throw new KubeConnectionError('cut', { code: 'ECONNRESET', sent: true });
+    };
+    const exchange = async <T>(act: () => T): Promise<T> => {
+      await pass();
+      const result = act();
+      await pass();
+      return result;
+    };
+    const call = async <T>({ signal, timeoutMs = 0 }: CallOptions = {}, act: () => T): Promise<T> => {
+      const deadline = startDeadline(timeoutMs, clock, signal);
+      const timedOut = new Promise<never>((_resolve, reject) => {
+        deadline.signal.addEventListener('abort', () => {
+          reject(new KubeConnectionError('too late', { code: 'TIMEOUT', sent: true }));
+        });
+      });
+      return await Promise.race([exchange(act), timedOut]).finally(() => {
+        deadline.clear();
+      });
+    };
+    const client = {
+      get: (_resource: unknown, _key: unknown, options?: CallOptions) =>
+        call(options, () => stored ?? refuse(404, 'NotFound')),
+      create: (_resource: unknown, object: NewObject, options?: CallOptions) =>
+        call(options, () => (stored === undefined ? store(object) : refuse(409, 'AlreadyExists'))),
+      update: (_resource: unknown, object: Lease, options?: CallOptions) =>
+        call(options, () =>
+          stored?.metadata.resourceVersion === object.metadata.resourceVersion
+            ? store(object)
+            : refuse(409, 'Conflict'),
+        ),
+    };
+    // There is one kind of object here.
+    return client as Pick<KubeClient, 'get' | 'create' | 'update'>;
+  }
+
+  return {
+    clientOf,
+    get lease() {
+      return stored;
+    },
+    remove: () => {
+      stored = undefined;
+    },
+  };
+}
+
+function makeElection() {
+  const clock = createManualClock();
+  const server = leaseServer(clock);
+  const log: string[] = [];
+  /** Who does the leader's work now. */
+  const working = new Set<string>();
+
+  function candidate(identity: string, options: Partial<LeaderElectionOptions> = {}) {
+    const way = { delayMs: 0, cut: false };
+    const election = runLeaderElection({
+      client: server.clientOf(way),
+      namespace: 'a',
+      name: 'leader',
+      identity,
+      onStarted: (signal) => {
+        log.push(`${clock.now()} ${identity} starts`);
+        working.add(identity);
+        signal.addEventListener('abort', () => working.delete(identity));
+      },
+      onStopped: () => log.push(`${clock.now()} ${identity} stops`),
+      logger: pino({ level: 'silent' }),
+      clock,
+      random: () => 0,
+      ...options,
+    });
+    return { election, way };
+  }
+  return { clock, server, log, working, candidate };
+}
+
+describe('leader election', () => {
+  test('has one leader among several candidates', async () => {
+    const { clock, log, working, candidate } = makeElection();
+    const [a, b, c] = ['a', 'b', 'c'].map((identity) => candidate(identity).election);
+    await clock.advance(120_000);
+    expect(log).toEqual(['0 a starts']);
+    expect([...working]).toEqual(['a']);
+    expect([a, b, c].map((election) => election?.leading)).toEqual([true, false, false]);
+    expect(b?.holder).toBe('a');
+  });
+
+  test('lets another take over at once when the leader stops, and only when its work has ended', async () => {
+    const { clock, server, log, candidate } = makeElection();
+    const work = Promise.withResolvers<undefined>();
+    const a = candidate('a', { onStarted: () => work.promise.then(() => undefined) });
+    candidate('b');
+    await clock.advance(5_000);
+    const stopping = a.election.stop();
+    await clock.advance(4_000);
+    expect(server.lease?.spec.holderIdentity).toBe('a');
+    work.resolve(undefined);
+    await stopping;
+    expect(server.lease?.spec.holderIdentity).toBe('');
+    await clock.advance(2_000);
+    expect(log).toEqual(['5000 a stops', '10000 b starts']);
+  });
+
+  test('does not wait for ever for the work of a leader that stops', async () => {
+    const { clock, server, candidate } = makeElection();
+    const a = candidate('a', { onStarted: () => new Promise<void>(() => undefined) });
+    await clock.advance(1_000);
+    const stopping = a.election.stop();
+    await clock.advance(15_000);
+    await stopping;
+    expect(server.lease?.spec.holderIdentity).toBe('a');
+    expect(clock.waiting).toBe(0);
+  });
+
+  test('lets another take over when the lease of a leader who is gone has run out', async () => {
+    const { clock, log, candidate } = makeElection();
+    const a = candidate('a');
+    const b = candidate('b');
+    await clock.advance(10_000);
+    a.way.cut = true;
+    await clock.advance(60_000);
+    // Renewed at 10 s for the last time, so that a stops at 20 s; b sees that renewal at 12 s and takes over at 28 s,
+    // the first look at which 15 s have passed.
+    expect(log).toEqual(['0 a starts', '20000 a stops', '28000 b starts']);
+    expect(b.election.leading).toBe(true);
+  });
+
+  test('lets a leader go on when only some renewals fail', async () => {
+    const { clock, log, candidate } = makeElection();
+    const a = candidate('a');
+    await clock.advance(10_000);
+    a.way.cut = true;
+    await clock.advance(7_000);
+    a.way.cut = false;
+    await clock.advance(60_000);
+    expect(log).toEqual(['0 a starts']);
+  });
+
+  test('stands again when its own work has ended, and not before', async () => {
+    const { clock, log, candidate } = makeElection();
+    const work = Promise.withResolvers<undefined>();
+    const a = candidate('a', {
+      onStarted: () => {
+        log.push(`${clock.now()} a starts`);
+        return work.promise.then(() => undefined);
+      },
+    });
+    await clock.advance(1_000);
+    a.way.cut = true;
+    await clock.advance(20_000);
+    a.way.cut = false;
+    await clock.advance(60_000);
+    expect(log).toEqual(['0 a starts', '10000 a stops']);
+    work.resolve(undefined);
+    await clock.advance(5_000);
+    expect(log).toEqual(['0 a starts', '10000 a stops', '81000 a starts']);
+  });
+
+  test('makes the lease anew when somebody deleted it', async () => {
+    const { clock, server, log, candidate } = makeElection();
+    candidate('a');
+    await clock.advance(5_000);
+    server.remove();
+    await clock.advance(30_000);
+    expect(server.lease?.spec.holderIdentity).toBe('a');
+    expect(log).toEqual(['0 a starts']);
+  });
+
+  test('survives a leader whose work throws', async () => {
+    const { clock, candidate } = makeElection();
+    const a = candidate('a', {
+      onStarted: () => {
+        throw new Error('a bug');
+      },
+    });
+    await clock.advance(30_000);
+    expect(a.election.leading).toBe(true);
+    await a.election.stop();
+  });
+
+  test('never waits for another longer than that one said, whatever the date on its lease', async () => {
+    const { clock, server, log, candidate } = makeElection();
+    const future = '2099-01-01T00:00:00.000000Z';
+    await server.clientOf({ delayMs: 0, cut: false }).create(leases, {
+      metadata: {},
+      spec: { holderIdentity: 'ghost', leaseDurationSeconds: 15, renewTime: future, acquireTime: future },
+    });
+    candidate('a');
+    await clock.advance(30_000);
+    expect(log).toEqual(['16000 a starts']);
+    expect(server.lease?.spec.leaseTransitions).toBe(1);
+  });
+
+  test.each([
+    ['a lease shorter than the renew deadline', { leaseDurationMs: 10_000, renewDeadlineMs: 10_000 }],
+    ['a renew deadline shorter than the retry period', { renewDeadlineMs: 2_000, retryPeriodMs: 2_000 }],
+  ])('refuses %s', (_case, periods) => {
+    expect(() => makeElection().candidate('a', periods)).toThrow(RangeError);
+  });
+
+  test('never has two who work, however slow and broken their ways are', async () => {
+    const turn = fc.record({
+      who: fc.constantFrom(0, 1, 2),
+      delayMs: fc.nat(6_000),
+      cut: fc.boolean(),
+      forMs: fc.integer({ min: 1, max: 30_000 }),
+    });
+    const randoms = fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { minLength: 30 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(turn, { minLength: 5, maxLength: 30 }), randoms, async (turns, jitters) => {
+        const { clock, working, candidate } = makeElection();
+        let asked = 0;
+        const nextRandom = (): number => jitters[asked++ % jitters.length] ?? 0;
+        const terms: string[][] = [];
+        const all = ['a', 'b', 'c'].map((identity) =>
+          candidate(identity, {
+            random: nextRandom,
+            onStarted: (signal) => {
+              working.add(identity);
+              terms.push([...working]);
+              signal.addEventListener('abort', () => working.delete(identity));
+            },
+          }),
+        );
+        for (const { who, delayMs, cut, forMs } of turns) {
+          Object.assign(all[who]?.way ?? {}, { delayMs, cut });
+          await clock.advance(forMs);
+        }
+        for (const { way } of all) Object.assign(way, { delayMs: 10, cut: false });
+        await clock.advance(60_000);
+        expect(terms.filter((workers) => workers.length !== 1)).toEqual([]);
+        expect(working.size).toBe(1);
+        expect(all.filter(({ election }) => election.leading)).toHaveLength(1);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import type { KubeObject } from '../client/objects.ts';
+import { createStore } from './store.ts';
+
+function object(name: string, owners: readonly string[], resourceVersion = '1'): KubeObject {
+  const ownerReferences = owners.map((uid) => ({ apiVersion: 'v1', kind: 'Pod', name: uid, uid }));
+  return { metadata: { namespace: 'a', name, uid: name, resourceVersion, ownerReferences } };
+}
+
+const byOwner = {
+  owner: ({ metadata }: KubeObject) => (metadata.ownerReferences ?? []).map((reference) => reference.uid),
+};
+
+describe('a store', () => {
+  test('finds an object by its key and by each of its index values', () => {
+    const store = createStore(byOwner);
+    const both = object('both', ['x', 'y']);
+    store.set(both);
+    store.set(object('one', ['x']));
+    expect(store.get('a/both')).toBe(both);
+    expect(store.by('owner', 'x').map(({ metadata }) => metadata.name)).toEqual(['both', 'one']);
+    expect(store.by('owner', 'y')).toEqual([both]);
+    expect(store.by('owner', 'z')).toEqual([]);
+    expect(store.size).toBe(2);
+  });
+
+  test('forgets the old index values of an object that changed', () => {
+    const store = createStore(byOwner);
+    store.set(object('a', ['x']));
+    store.set(object('a', ['y'], '2'));
+    expect(store.by('owner', 'x')).toEqual([]);
+    expect(store.by('owner', 'y')).toHaveLength(1);
+    expect(store.list()).toHaveLength(1);
+  });
+
+  test('forgets a deleted object everywhere', () => {
+    const store = createStore(byOwner);
+    store.set(object('a', ['x']));
+    store.delete('a/a');
+    store.delete('a/never-there');
+    expect(store.get('a/a')).toBeUndefined();
+    expect(store.by('owner', 'x')).toEqual([]);
+    expect([...store.keys()]).toEqual([]);
+  });
+
+  test('refuses an index that nobody declared, since an empty answer would be believed', () => {
+    expect(() => createStore(byOwner).by('onwer', 'x')).toThrow('there is no index onwer');
+  });
+});

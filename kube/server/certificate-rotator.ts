@@ -1,0 +1,103 @@
+import type { Logger } from 'pino';
+import {
+  CERTIFICATE_PERIODS,
+  nextCertificateStep,
+  takeCertificateStep,
+  type CertificatePeriods,
+  type StoredCertificates,
+} from './rotation-step.ts';
+import type { KeyPair } from './certificates.ts';
+import type { KubeClient } from '../client/client.ts';
+import { secrets, type Secret } from '../client/core-resources.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../client/errors.ts';
+
+export interface CertificateKeeperOptions {
+  readonly client: KubeClient;
+  readonly namespace: string;
+  readonly secretName: string;
+  readonly dnsNames: readonly string[];
+  /** Tells the API server which authorities to trust, wherever it looks for them. Called at every look. */
+  readonly publish: (bundle: string) => Promise<void>;
+  readonly logger: Logger;
+  readonly now: () => number;
+  readonly periods?: CertificatePeriods;
+}
+
+export interface CertificateKeeper {
+  /**
+   * One look: takes the next steps of the rotation, publishes the authorities to the API server, and answers the
+   * certificate to serve. Any number of replicas may do it at once: the Secret's resourceVersion decides who wrote, and
+   * the others read what that one wrote.
+   */
+  look(): Promise<KeyPair>;
+}
+
+export function createCertificateKeeper(options: CertificateKeeperOptions): CertificateKeeper {
+  const { client, namespace, secretName: name, dnsNames, publish, logger, now } = options;
+  const { periods = CERTIFICATE_PERIODS } = options;
+
+  async function read(): Promise<Secret | undefined> {
+    try {
+      return await client.get(secrets, { namespace, name });
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** `undefined` where another replica was faster. */
+  async function write(before: Secret | undefined, stored: StoredCertificates): Promise<Secret | undefined> {
+    const data = encode(stored);
+    try {
+      if (before === undefined) {
+        return await client.create(secrets, { metadata: { name, namespace }, type: 'Opaque', data });
+      }
+      return await client.update(secrets, { ...before, data });
+    } catch (error) {
+      if (isConflict(error) || isAlreadyExists(error)) return undefined;
+      throw error;
+    }
+  }
+
+  return {
+    look: async () => {
+      let secret = await read();
+      for (;;) {
+        const stored = decode(secret);
+        const step = nextCertificateStep(stored, dnsNames, now(), periods);
+        if (step.step === 'none') {
+          await publish(stored.bundle);
+          return { certificate: stored.leaf, key: stored.leafKey };
+        }
+        const written = await write(secret, await takeCertificateStep(step, stored, dnsNames, now(), periods));
+        if (written !== undefined) logger.info(step, 'took a step of the certificate rotation');
+        secret = written ?? (await read());
+      }
+    },
+  };
+}
+
+/** The names that kubernetes.io/tls uses, so that other tools can read the Secret too. */
+const FIELDS = { bundle: 'ca.crt', authorityKey: 'ca.key', leaf: 'tls.crt', leafKey: 'tls.key' } as const;
+const ADDED_AT = 'ca-added-at';
+
+function decode(secret: Secret | undefined): StoredCertificates {
+  const text = (key: string): string => Buffer.from(secret?.data?.[key] ?? '', 'base64').toString('utf8');
+  const addedAt = Date.parse(text(ADDED_AT));
+  return {
+    bundle: text(FIELDS.bundle),
+    authorityKey: text(FIELDS.authorityKey),
+    leaf: text(FIELDS.leaf),
+    leafKey: text(FIELDS.leafKey),
+    authorityAddedAt: Number.isNaN(addedAt) ? 0 : addedAt,
+  };
+}
+
+function encode(stored: StoredCertificates): Record<string, string> {
+  const entries = Object.entries(FIELDS).map(([field, key]): [string, string] => [
+    key,
+    stored[field as keyof typeof FIELDS],
+  ]);
+  const all = [...entries, [ADDED_AT, new Date(stored.authorityAddedAt).toISOString()] as const];
+  return Object.fromEntries(all.map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
+}

@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest';
+import {
+  CERTIFICATE_PERIODS,
+  nextCertificateStep,
+  takeCertificateStep,
+  type StoredCertificates,
+} from './rotation-step.ts';
+import { isSignedBy, makeAuthority, readCertificate, splitBundle } from './certificates.ts';
+
+const NAMES = ['rock-mac-webhook.rock-mac-system.svc'];
+const DAY = 24 * 60 * 60 * 1000;
+const START = Date.parse('2026-01-01T00:00:00Z');
+const NOTHING: StoredCertificates = { bundle: '', authorityKey: '', leaf: '', leafKey: '', authorityAddedAt: 0 };
+
+/** Takes steps until nothing is left to do at that moment. */
+async function settle(
+  stored: StoredCertificates,
+  now: number,
+  steps: string[] = [],
+  names = NAMES,
+): Promise<StoredCertificates> {
+  const step = nextCertificateStep(stored, names, now, CERTIFICATE_PERIODS);
+  if (step.step === 'none') return stored;
+  steps.push(step.step);
+  return await settle(await takeCertificateStep(step, stored, names, now, CERTIFICATE_PERIODS), now, steps, names);
+}
+
+function trusts(bundle: string, leaf: string): boolean {
+  return splitBundle(bundle).some((authority) => isSignedBy(leaf, authority));
+}
+
+describe('certificates of a server', () => {
+  test('are made from nothing: an authority, and a leaf for the name of the Service', async () => {
+    const steps: string[] = [];
+    const stored = await settle(NOTHING, START, steps);
+    expect(steps).toEqual(['new-authority', 'new-leaf']);
+    expect(readCertificate(stored.leaf)?.dnsNames).toEqual(NAMES);
+    expect(trusts(stored.bundle, stored.leaf)).toBe(true);
+  });
+
+  test('get a new leaf when two thirds of its life are over, by the same authority', async () => {
+    const before = await settle(NOTHING, START);
+    expect(nextCertificateStep(before, NAMES, START + 19 * DAY, CERTIFICATE_PERIODS).step).toBe('none');
+    const steps: string[] = [];
+    const after = await settle(before, START + 21 * DAY, steps);
+    expect(steps).toEqual(['new-leaf']);
+    expect(after.bundle).toBe(before.bundle);
+  });
+
+  test('get a new leaf when the name of the Service changes', async () => {
+    const steps: string[] = [];
+    await settle(await settle(NOTHING, START), START + 1, steps, ['other.ns.svc']);
+    expect(steps).toEqual(['new-leaf']);
+  });
+
+  test('are replaced when the Secret was filled with junk', async () => {
+    const steps: string[] = [];
+    await settle({ ...NOTHING, bundle: 'x', authorityKey: 'y', leaf: 'z', leafKey: 'w' }, START, steps);
+    expect(steps).toEqual(['new-authority', 'new-leaf']);
+  });
+
+  test.each([
+    ['the authority', 'authorityKey', ['new-authority', 'new-leaf']],
+    ['the serving certificate', 'leafKey', ['new-leaf']],
+  ] as const)('heal when the key of %s is junk, or that of another', async (_, field, wanted) => {
+    const good = await settle(NOTHING, START);
+    const other = await makeAuthority(START, DAY);
+    for (const key of ['junk', other.key]) {
+      const steps: string[] = [];
+      // Past the wait between a new authority and its first certificate.
+      const broken = { ...good, [field]: key };
+      const healed = await settle(broken, START + 1, steps);
+      const settled = await settle(healed, START + DAY, steps);
+      expect(steps).toEqual(wanted);
+      expect(trusts(settled.bundle, settled.leaf)).toBe(true);
+    }
+  });
+
+  test('change their authority so that both the reader of the old bundle and of the new one trust what is served', async () => {
+    let stored = await settle(NOTHING, START);
+    const seen = new Set<string>();
+    // Six hours a step, over the first authority's whole life and beyond.
+    for (let now = START; now < START + 400 * DAY; now += DAY / 4) {
+      const before = stored;
+      const steps: string[] = [];
+      stored = await settle(stored, now, steps);
+      for (const step of steps) seen.add(step);
+      expect(trusts(before.bundle, stored.leaf)).toBe(true);
+      expect(trusts(stored.bundle, before.leaf)).toBe(true);
+      expect(trusts(stored.bundle, stored.leaf)).toBe(true);
+      expect(splitBundle(stored.bundle).length).toBeLessThanOrEqual(2);
+      // Two steps of one moment would leave the API server no time to read the bundle.
+      expect(steps).not.toEqual(['new-authority', 'new-leaf']);
+    }
+    expect([...seen].sort()).toEqual(['drop-old-authorities', 'new-authority', 'new-leaf']);
+  }, 60_000);
+
+  test('have an authority that Node takes for one', async () => {
+    const authority = await makeAuthority(START, DAY);
+    expect(readCertificate(authority.certificate)).toMatchObject({ notAfter: START + DAY });
+    expect(isSignedBy(authority.certificate, authority.certificate)).toBe(true);
+  });
+});

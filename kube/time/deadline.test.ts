@@ -1,0 +1,49 @@
+import { describe, expect, test } from 'vitest';
+import { startDeadline } from './deadline.ts';
+import { createManualClock } from '../../test/doubles/manual-clock.ts';
+
+describe('a deadline', () => {
+  test('fires when its time is up, and says that it was the time', async () => {
+    const clock = createManualClock();
+    const deadline = startDeadline(100, clock);
+    await clock.advance(99);
+    expect(deadline.signal.aborted).toBe(false);
+    await clock.advance(1);
+    expect(deadline.signal.aborted).toBe(true);
+    expect(deadline.expired).toBe(true);
+  });
+
+  test('fires when the caller does, with his reason', () => {
+    const caller = new AbortController();
+    const deadline = startDeadline(100, createManualClock(), caller.signal);
+    caller.abort(new Error('enough'));
+    expect(deadline.signal.reason).toEqual(new Error('enough'));
+    expect(deadline.expired).toBe(false);
+  });
+
+  test('has fired already for a caller who has', () => {
+    expect(startDeadline(100, createManualClock(), AbortSignal.abort()).signal.aborted).toBe(true);
+  });
+
+  test('starts anew when it is restarted', async () => {
+    const clock = createManualClock();
+    const deadline = startDeadline(100, clock);
+    await clock.advance(90);
+    deadline.restart(100);
+    await clock.advance(90);
+    expect(deadline.signal.aborted).toBe(false);
+    await clock.advance(10);
+    expect(deadline.signal.aborted).toBe(true);
+  });
+
+  test('lets go of the clock and of the caller when it is cleared', async () => {
+    const clock = createManualClock();
+    const caller = new AbortController();
+    const deadline = startDeadline(100, clock, caller.signal);
+    deadline.clear();
+    caller.abort();
+    await clock.advance(1_000);
+    expect(clock.waiting).toBe(0);
+    expect(deadline.signal.aborted).toBe(false);
+  });
+});

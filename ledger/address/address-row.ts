@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import type { MacAddress } from '../../mac/mac-address.ts';
+import { addrSchema, stateSchema, whoHolds, type AddressState, type Device, type Owner } from './owner.ts';
+import type { HeldItem } from './held-item.ts';
+import { optionalColumn } from '../columns/optional-column.ts';
+
+/** The pod or VM that uses a claim now. */
+export interface Consumer {
+  readonly key: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid?: string | undefined;
+  readonly nic: string;
+  /** Its lease, until it was seen. */
+  readonly expiresAt?: Date | undefined;
+}
+
+/** What the ledger knows of one address. Of a released one: what it knew of the last owner. */
+export interface AddressRow extends HeldItem {
+  readonly mac: MacAddress;
+  readonly pool: string;
+  readonly state: AddressState;
+  readonly generation: number;
+  readonly key: string;
+  /** How its owner came by it. */
+  readonly origin: 'allocate' | 'adopt' | 'import' | 'lost-tail';
+  readonly owner?: Owner | undefined;
+  readonly device?: Device | undefined;
+  readonly consumer?: Consumer | undefined;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly allocatedAt: Date;
+  readonly changedAt: Date;
+  /** Lease of a pending address, expiry of a device or claim. */
+  readonly expiresAt?: Date | undefined;
+  readonly releasedAt?: Date | undefined;
+  /** When somebody else may get a released address. */
+  readonly reusableAt?: Date | undefined;
+  /** Since when the passes of its cluster have not seen its object. */
+  readonly missingSince?: Date | undefined;
+  /** Since when a reserved address has no claim any more. */
+  readonly keptSince?: Date | undefined;
+  readonly requester: string;
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** What a statement must select, from `rock_mac.addresses a join rock_mac.pools p`, for `addressRowSchema` to read. */
+export const ADDRESS_COLUMNS = `
+  a.addr, p.name as pool, a.state, a.generation, a.holder_key, a.origin, a.cluster_id, a.owner_kind, a.owner_namespace, a.owner_name,
+  a.owner_uid, a.owner_nic, a.device_id, a.device_type, a.metadata, a.allocated_at, a.changed_at, a.expires_at, a.released_at,
+  a.released_at + p.reuse_delay as reusable_at, a.missing_since, a.kept_since, a.consumer_key, a.consumer_kind, a.consumer_name,
+  a.consumer_uid, a.consumer_nic, a.consumer_expires_at, a.requester, a.actor, a.reason`;
+
+const text = optionalColumn(z.string());
+const date = optionalColumn(z.date());
+
+export const addressRowSchema: z.ZodType<AddressRow> = z
+  .object({
+    addr: addrSchema,
+    pool: z.string(),
+    state: stateSchema,
+    generation: z.int(),
+    holder_key: z.string(),
+    origin: z.enum(['allocate', 'adopt', 'import', 'lost-tail']),
+    cluster_id: text,
+    owner_kind: text,
+    owner_namespace: text,
+    owner_name: text,
+    owner_uid: text,
+    owner_nic: text,
+    device_id: text,
+    device_type: text,
+    metadata: z.record(z.string(), z.unknown()),
+    allocated_at: z.date(),
+    changed_at: z.date(),
+    expires_at: date,
+    released_at: date,
+    reusable_at: date,
+    missing_since: date,
+    kept_since: date,
+    consumer_key: text,
+    consumer_kind: text,
+    consumer_name: text,
+    consumer_uid: text,
+    consumer_nic: text,
+    consumer_expires_at: date,
+    requester: z.string(),
+    actor: z.string(),
+    reason: z.string(),
+  })
+  .transform((row) => ({
+    mac: row.addr,
+    pool: row.pool,
+    state: row.state,
+    generation: row.generation,
+    key: row.holder_key,
+    origin: row.origin,
+    ...whoHolds({
+      clusterId: row.cluster_id,
+      kind: row.owner_kind,
+      namespace: row.owner_namespace,
+      name: row.owner_name,
+      uid: row.owner_uid,
+      nic: row.owner_nic,
+      deviceId: row.device_id,
+      deviceType: row.device_type,
+    }),
+    consumer: consumerOf(row),
+    metadata: row.metadata,
+    allocatedAt: row.allocated_at,
+    changedAt: row.changed_at,
+    expiresAt: row.expires_at,
+    releasedAt: row.released_at,
+    reusableAt: row.reusable_at,
+    missingSince: row.missing_since,
+    keptSince: row.kept_since,
+    requester: row.requester,
+    actor: row.actor,
+    reason: row.reason,
+  }));
+
+function consumerOf(row: {
+  consumer_key: string | undefined;
+  consumer_kind: string | undefined;
+  consumer_name: string | undefined;
+  consumer_uid: string | undefined;
+  consumer_nic: string | undefined;
+  consumer_expires_at: Date | undefined;
+}): Consumer | undefined {
+  const { consumer_key: key, consumer_kind: kind = '', consumer_name: name = '', consumer_nic: nic = '' } = row;
+  if (key === undefined) return undefined;
+  return { key, kind, name, uid: row.consumer_uid, nic, expiresAt: row.consumer_expires_at };
+}

@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import type { MacAddress } from '../../mac/mac-address.ts';
+import { ownerColumns } from './allocate.ts';
+import { macSchema } from '../columns/mac-schema.ts';
+import { itemsJson } from './held-item.ts';
+import {
+  deviceSchema,
+  holderSchema,
+  ownerSchema,
+  stateSchema,
+  whoHolds,
+  type Device,
+  type Holder,
+  type Owner,
+} from './owner.ts';
+import type { Queryable } from '../connection/statement.ts';
+import { storableMetadata, storableText } from '../columns/storable-text.ts';
+import { answerEach, type Invalid } from './validate.ts';
+
+/** An address that a live object of a cluster carries, or that a claim of it shows in its status. */
+export interface AdoptItem {
+  readonly mac: MacAddress;
+  /** `boundKey` of the object, `claimKey` of a claim. */
+  readonly key: string;
+  readonly owner: Owner & { readonly uid: string };
+  /** `active` when not given. */
+  readonly state?: 'active' | 'reserved' | undefined;
+  readonly device?: Device | undefined;
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
+  /** For a claim that expires. */
+  readonly ttlSeconds?: number | undefined;
+  readonly requester: string;
+  readonly reason?: string | undefined;
+}
+
+export type AdoptOutcome =
+  /** `adopted`: this owner has it now. `held`: it had it before. */
+  | { readonly outcome: 'adopted' | 'held'; readonly generation: number }
+  /** Another live owner holds it: two objects carry one address. */
+  | { readonly outcome: 'conflict'; readonly holder: Holder }
+  /** `key_conflict`: this key holds another address. `in_no_pool`: no pool has it. `not_registered`: nor is it retired. */
+  | { readonly outcome: 'key_conflict' | 'in_no_pool' | 'not_registered' }
+  | Invalid;
+
+const itemSchema = z.object({
+  mac: macSchema,
+  key: storableText(600).refine((key) => key !== '', 'is empty'),
+  owner: ownerSchema.required({ uid: true }),
+  state: z.enum(['active', 'reserved']).optional(),
+  device: deviceSchema.optional(),
+  metadata: storableMetadata.optional(),
+  ttlSeconds: z.int().min(1).max(3_155_760_000).optional(),
+  requester: storableText(1024),
+  reason: storableText(1024).optional(),
+});
+
+const rowSchema = z.object({
+  outcome: z.enum(['adopted', 'held', 'conflict', 'key_conflict', 'in_no_pool', 'not_registered']),
+  generation: z.int().nullable(),
+  state: stateSchema.nullable(),
+  holder: holderSchema.nullable(),
+});
+
+/**
+ * A cluster says what its live objects carry: at first contact, when a pass finds an address that the ledger does not know
+ * of, and after a recovery. Takes what is free (also within the reuse delay) and what a lost tail left behind; never what
+ * somebody else holds. Works in every mode of the ledger. A few hundred items a call are a good size.
+ */
+export async function adopt(db: Queryable, items: readonly AdoptItem[], actor: string): Promise<AdoptOutcome[]> {
+  return answerEach(items, itemSchema, async (group): Promise<AdoptOutcome[]> => {
+    const rows = await db.query({
+      text: `select outcome, generation, state, holder from rock_mac.adopt($1::jsonb, $2) order by ord`,
+      values: [itemsJson(group, columns), actor],
+      row: rowSchema,
+    });
+    return rows.map(toOutcome);
+  });
+}
+
+function columns(item: AdoptItem): Record<string, unknown> {
+  return {
+    key: item.key,
+    state: item.state ?? 'active',
+    ...ownerColumns(item.owner),
+    device: item.device?.id,
+    type: item.device?.type,
+    metadata: item.metadata,
+    ttl: item.ttlSeconds,
+    requester: item.requester,
+    reason: item.reason,
+  };
+}
+
+function toOutcome({ outcome, generation, state, holder }: z.infer<typeof rowSchema>): AdoptOutcome {
+  switch (outcome) {
+    case 'adopted':
+    case 'held':
+      if (generation === null) throw new Error(`${outcome} without a generation`);
+      return { outcome, generation };
+    case 'conflict':
+      if (state === null) throw new Error('a conflict without a holder');
+      return { outcome, holder: { state, ...whoHolds(holder ?? {}) } };
+    default:
+      return { outcome };
+  }
+}

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import type { MacAddress } from '../../mac/mac-address.ts';
+import { ownerColumns } from './allocate.ts';
+import { macSchema } from '../columns/mac-schema.ts';
+import { itemsJson } from './held-item.ts';
+import { ownerSchema, type Owner } from './owner.ts';
+import type { Queryable } from '../connection/statement.ts';
+import { storableText } from '../columns/storable-text.ts';
+import { answerEach, type Invalid } from './validate.ts';
+
+/** An address that was seen on a stored object. */
+export interface BindItem {
+  readonly mac: MacAddress;
+  /** The key that it was asked for with, made from the stored object. */
+  readonly key: string;
+  /** The key that it has from now on (`boundKey`). */
+  readonly boundKey: string;
+  readonly owner: Owner & { readonly uid: string };
+}
+
+export type BindOutcome =
+  /** Bound now or before. */
+  | { readonly outcome: 'bound'; readonly generation: number }
+  /** Somebody else holds it, or held it last: another key, cluster, namespace or kind. */
+  | { readonly outcome: 'conflict'; readonly generation: number }
+  /** The ledger never handed it out. */
+  | { readonly outcome: 'unknown' }
+  | Invalid;
+
+const itemSchema = z.object({
+  mac: macSchema,
+  key: storableText(600),
+  boundKey: storableText(600),
+  owner: ownerSchema.required({ uid: true }),
+});
+
+const rowSchema = z.object({ outcome: z.enum(['bound', 'conflict', 'unknown']), generation: z.int().nullable() });
+
+/**
+ * Turns pending addresses into active ones that belong to an object's uid. Brings back an address whose lease ran out while
+ * its object was being stored, unless it has a new owner. Binding what is bound changes nothing and writes no audit row.
+ */
+export async function bind(db: Queryable, items: readonly BindItem[], actor: string): Promise<BindOutcome[]> {
+  return answerEach(items, itemSchema, async (group): Promise<BindOutcome[]> => {
+    const rows = await db.query({
+      text: `select outcome, generation from rock_mac.bind($1::jsonb, $2) order by ord`,
+      values: [
+        itemsJson(group, ({ key, boundKey, owner }) => ({ key, bound_key: boundKey, ...ownerColumns(owner) })),
+        actor,
+      ],
+      row: rowSchema,
+    });
+    return rows.map(({ outcome, generation }) =>
+      outcome === 'unknown' || generation === null ? { outcome: 'unknown' } : { outcome, generation },
+    );
+  });
+}

@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import type { MacAddress } from '../../mac/mac-address.ts';
+import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
+import { macSchema } from '../columns/mac-schema.ts';
+import { itemsJson, outcomeStatement } from './held-item.ts';
+import { addrSchema } from './owner.ts';
+import type { Queryable } from '../connection/statement.ts';
+import { storableText } from '../columns/storable-text.ts';
+import { answerEach, type Invalid } from './validate.ts';
+
+/** A pod or VM that is to use a claim's address. */
+export interface ConsumerItem {
+  /** `claimKey` of the claim. */
+  readonly claimKey: string;
+  /** The consumer that the caller saw on the claim; absent: none. It is taken from that one only. */
+  readonly expected?: string | undefined;
+  /** The new consumer's key: `admissionKey` or `leaseKey`, and once it was seen `boundKey`. */
+  readonly key: string;
+  readonly kind: string;
+  readonly name: string;
+  readonly uid?: string | undefined;
+  readonly nic: string;
+}
+
+const TAKE_REFUSALS = ['recovering', 'paused', 'timeline_changed', 'system_changed', 'not_durable'] as const;
+
+export type TakeOutcome =
+  | { readonly outcome: 'taken'; readonly mac: MacAddress; readonly expiresAt?: Date | undefined }
+  /** Another consumer has it; its key. */
+  | { readonly outcome: 'in_use'; readonly consumerKey?: string | undefined }
+  /** No claim holds an address with this key. */
+  | { readonly outcome: 'unknown' }
+  | { readonly outcome: 'not_open'; readonly why: (typeof TAKE_REFUSALS)[number] }
+  | Invalid;
+
+const itemSchema = z.object({
+  claimKey: storableText(600),
+  expected: storableText(600).optional(),
+  key: storableText(600).refine((key) => key !== '', 'is empty'),
+  kind: storableText(64),
+  name: storableText(253),
+  uid: storableText(128).optional(),
+  nic: storableText(512),
+});
+
+const takeRow = z.object({
+  outcome: z.enum(['taken', 'in_use', 'unknown', ...TAKE_REFUSALS]),
+  addr: addrSchema.nullable(),
+  consumer_key: z.string().nullable(),
+  expires_at: z.date().nullable(),
+});
+
+/**
+ * Makes a pod or VM the consumer of a claim, by compare-and-set: of two that name one claim at once, one gets `in_use`.
+ * With `leaseSeconds` it is a reservation by admission, and asking again renews it; without, the object was seen.
+ */
+export async function takeConsumer(
+  db: Queryable,
+  items: readonly ConsumerItem[],
+  options: { readonly leaseSeconds?: number | undefined; readonly actor: string },
+): Promise<TakeOutcome[]> {
+  return answerEach(items, itemSchema, async (group): Promise<TakeOutcome[]> => {
+    const json = group.map(({ claimKey, ...item }, ord) => ({ ...item, ord, claim_key: claimKey }));
+    const rows = await db.query({
+      text: `select outcome, addr, consumer_key, expires_at from rock_mac.take_consumer($1::jsonb, make_interval(secs => $2), $3) order by ord`,
+      values: [JSON.stringify(json), options.leaseSeconds ?? null, options.actor],
+      row: takeRow,
+    });
+    return rows.map(toOutcome);
+  });
+}
+
+function toOutcome({ outcome, addr, consumer_key, expires_at }: z.infer<typeof takeRow>): TakeOutcome {
+  switch (outcome) {
+    case 'taken':
+      if (addr === null) throw new Error('a consumer was taken without an address');
+      return { outcome, mac: addr, expiresAt: expires_at ?? undefined };
+    case 'in_use':
+      return { outcome, consumerKey: consumer_key ?? undefined };
+    case 'unknown':
+      return { outcome };
+    default:
+      return { outcome: 'not_open', why: outcome };
+  }
+}
+
+export type DropOutcome = { readonly outcome: 'dropped' | 'not_consumer' } | Invalid;
+
+/**
+ * The consumer is gone: the claim is free for the next one, if it is still that consumer's, and no lease of it runs: one
+ * that asked again since the caller looked keeps it.
+ */
+export async function dropConsumer(
+  db: Queryable,
+  items: readonly { readonly mac: MacAddress; readonly consumerKey: string }[],
+  { actor, reason }: { readonly actor: string; readonly reason: string },
+): Promise<DropOutcome[]> {
+  const schema = z.object({ mac: macSchema, consumerKey: storableText(600) });
+  const text = `select outcome from rock_mac.drop_consumer($1::jsonb, $2, $3) order by ord`;
+  return answerEach(items, schema, (group) =>
+    db.query(
+      outcomeStatement(
+        text,
+        [itemsJson(group, ({ consumerKey: key }) => ({ key })), actor, reason],
+        ['dropped', 'not_consumer'],
+      ),
+    ),
+  );
+}
+
+/** Claims whose consumer's lease is over before it was seen, longest over first. Their operator looks, then drops them. */
+export function expiredConsumers(db: Queryable, clusterId: string, limit: number): Promise<AddressRow[]> {
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} from rock_mac.addresses a join rock_mac.pools p using (pool_id)
+           where a.consumer_key is not null and a.cluster_id = $1 and a.consumer_expires_at < rock_mac.clock()
+           order by a.consumer_expires_at, a.addr limit $2`,
+    values: [clusterId, limit],
+    row: addressRowSchema,
+  });
+}

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import type { MacAddress } from '../../mac/mac-address.ts';
+import type { LedgerPool } from '../connection/connect.ts';
+import { addrSchema } from './owner.ts';
+import { release } from './release.ts';
+import type { Queryable } from '../connection/statement.ts';
+
+/** Devices outside clusters whose time is over. Nothing of a cluster expires here: its own operator looks first. */
+const EXPIRED = `a.state = 'active' and a.cluster_id is null and a.expires_at < (select rock_mac.clock()) - make_interval(secs => $1)`;
+
+/** What a clean-up would release from a pool, and how much of that pool is held. */
+export interface ExpiredInPool {
+  readonly pool: string;
+  readonly expired: number;
+  readonly held: number;
+}
+
+/** Pools with devices whose time has been over for at least `graceSeconds`, in the order of their ranges. */
+export function expiredByPool(db: Queryable, graceSeconds: number): Promise<ExpiredInPool[]> {
+  return db.query({
+    text: `select p.name as pool, count(*) filter (where ${EXPIRED}) as expired,
+             count(*) filter (where a.state in ('active', 'pending', 'reserved')) as held
+           from rock_mac.addresses a join rock_mac.pools p using (pool_id)
+           group by p.pool_id having count(*) filter (where ${EXPIRED}) > 0 order by p.first`,
+    values: [graceSeconds],
+    row: z.object({ pool: z.string(), expired: z.int(), held: z.int() }),
+  });
+}
+
+/**
+ * Releases such devices of one pool, at most `limit`, and returns their addresses; call again until it returns fewer. The
+ * rows stay locked from the look at their expiry to their release: a renewal in between would otherwise come too late.
+ * Nothing expires while the ledger is not open: after a failover a renewal may be missing, which the recovery makes up for.
+ */
+export async function releaseExpired(
+  db: Pick<LedgerPool, 'transaction'>,
+  options: {
+    readonly pool: string;
+    readonly graceSeconds: number;
+    readonly limit: number;
+    readonly actor: string;
+  },
+): Promise<MacAddress[]> {
+  const { pool, graceSeconds, limit, actor } = options;
+  return db.transaction(async (transaction) => {
+    const rows = await transaction.query({
+      text: `select a.addr as mac, a.generation, a.holder_key as key from rock_mac.addresses a join rock_mac.pools p using (pool_id)
+             where ${EXPIRED} and p.name = $2 and (select rock_mac.not_open()) is null
+             order by a.addr limit $3 for update of a skip locked`,
+      values: [graceSeconds, pool, limit],
+      row: z.object({ mac: addrSchema, generation: z.int(), key: z.string() }),
+    });
+    await release(transaction, rows, { actor, reason: 'expired' });
+    return rows.map(({ mac }) => mac);
+  });
+}

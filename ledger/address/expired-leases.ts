@@ -1,0 +1,35 @@
+import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
+import { heldItemSchema, heldItemsJson, outcomeStatement, type HeldItem } from './held-item.ts';
+import type { Queryable } from '../connection/statement.ts';
+import { answerEach, type Invalid } from './validate.ts';
+
+/**
+ * Pending addresses of a cluster whose lease is over, longest over first. The ledger never frees them by itself: an object
+ * may carry them that nobody has seen yet. Their operator looks, and then calls `releaseExpiredLeases`.
+ */
+export function expiredLeases(db: Queryable, clusterId: string, limit: number): Promise<AddressRow[]> {
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} from rock_mac.addresses a join rock_mac.pools p using (pool_id)
+           where a.state = 'pending' and a.cluster_id = $1 and a.expires_at < rock_mac.clock()
+           order by a.expires_at, a.addr limit $2`,
+    values: [clusterId, limit],
+    row: addressRowSchema,
+  });
+}
+
+const OUTCOMES = ['released', 'already_released', 'not_owner', 'unknown', 'renewed'] as const;
+
+/** `renewed`: the same question was asked again in between, or the address was bound, so its lease is not over. */
+export type ReleaseLeaseOutcome = { readonly outcome: (typeof OUTCOMES)[number] } | Invalid;
+
+/** Frees pending addresses of which no object was found, if their lease is still over. */
+export async function releaseExpiredLeases(
+  db: Queryable,
+  items: readonly HeldItem[],
+  { actor, reason }: { readonly actor: string; readonly reason: string },
+): Promise<ReleaseLeaseOutcome[]> {
+  const text = `select outcome from rock_mac.release_expired_leases($1::jsonb, $2, $3) order by ord`;
+  return answerEach(items, heldItemSchema, (group) =>
+    db.query(outcomeStatement(text, [heldItemsJson(group), actor, reason], OUTCOMES)),
+  );
+}

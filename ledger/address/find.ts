@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
+import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
+import { ADDRESS_STATES, type AddressState } from './owner.ts';
+import { ADDRESS_ORDERS, orderSql, readPageMark, type AddressOrder } from './page-mark.ts';
+import type { Queryable } from '../connection/statement.ts';
+import { storableText } from '../columns/storable-text.ts';
+import { requireValid } from './validate.ts';
+
+const FROM = `from rock_mac.addresses a join rock_mac.pools p using (pool_id)`;
+
+/** What the ledger knows of one address; `undefined` where it was never handed out. */
+export async function findByMac(db: Queryable, mac: MacAddress): Promise<AddressRow | undefined> {
+  const [row] = await db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.addr = $1`,
+    values: [macToNumber(mac)],
+    row: addressRowSchema,
+  });
+  return row;
+}
+
+/** The address that a key holds now. */
+export async function findByHolderKey(db: Queryable, key: string): Promise<AddressRow | undefined> {
+  const [row] = await findByHolderKeys(db, [key]);
+  return row;
+}
+
+/** The addresses that these keys hold now, in the order of addresses; keys that hold none are left out. */
+export async function findByHolderKeys(db: Queryable, keys: readonly string[]): Promise<AddressRow[]> {
+  requireValid(z.array(storableText(600)), keys, 'The search for holder keys');
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.holder_key = any ($1::text[]) and a.state <> 'released' order by a.addr`,
+    values: [[...keys]],
+    row: addressRowSchema,
+  });
+}
+
+/** What a device holds now, in the order of addresses. */
+export async function findByDevice(db: Queryable, deviceId: string): Promise<AddressRow[]> {
+  requireValid(storableText(512), deviceId, 'The search for a device');
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.device_id = $1 and a.state <> 'released' order by a.addr`,
+    values: [deviceId],
+    row: addressRowSchema,
+  });
+}
+
+/** What an object of a cluster holds now, in the order of addresses. */
+export async function findByOwnerUid(db: Queryable, clusterId: string, uid: string): Promise<AddressRow[]> {
+  requireValid(z.array(storableText(128)), [clusterId, uid], 'The search for an owner');
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.owner_uid = $2 and a.cluster_id = $1 and a.state <> 'released' order by a.addr`,
+    values: [clusterId, uid],
+    row: addressRowSchema,
+  });
+}
+
+export interface AddressFilter {
+  readonly clusterId?: string | undefined;
+  readonly pool?: string | undefined;
+  /** All when not given. */
+  readonly states?: readonly AddressState[] | undefined;
+  /** Of the owner: its namespace, kind and name. */
+  readonly namespace?: string | undefined;
+  readonly kind?: string | undefined;
+  readonly name?: string | undefined;
+  readonly deviceId?: string | undefined;
+  /** Got its owner at or after this moment. */
+  readonly allocatedSince?: Date | undefined;
+  /** State, generation, owner or consumer changed at or after this moment. */
+  readonly changedSince?: Date | undefined;
+  /** `address` when not given. */
+  readonly order?: AddressOrder | undefined;
+  /** Only what comes behind the page before: `pageMark` of its last row, in the same order. */
+  readonly after?: string | undefined;
+  /** Rows at most: 1 to 10,000; 100 when not given. */
+  readonly limit?: number | undefined;
+}
+
+const filterSchema = z.object({
+  clusterId: storableText(64).optional(),
+  pool: storableText(63).optional(),
+  states: z.array(z.enum(ADDRESS_STATES)).optional(),
+  namespace: storableText(253).optional(),
+  kind: storableText(64).optional(),
+  name: storableText(253).optional(),
+  deviceId: storableText(512).optional(),
+  allocatedSince: z.date().optional(),
+  changedSince: z.date().optional(),
+  order: z.enum(ADDRESS_ORDERS).optional(),
+  after: storableText(1024).optional(),
+  limit: z.int().min(1).max(10_000).optional(),
+});
+
+/** Nothing but the address is read of what is not on the page: sorting whole rows takes twice the time. */
+function pageSql(order: AddressOrder, states: readonly AddressState[] | undefined): string {
+  const { by, behind } = orderSql(order);
+  // Said in so many words, the indexes know it too: they leave out what is released.
+  const held = states?.includes('released') === false ? `and a.state <> 'released'` : '';
+  const where = `
+        ($1::text is null or a.cluster_id = $1)
+    and ($3::text[] is null or a.state = any ($3)) ${held}
+    and ($4::text is null or a.owner_namespace = $4)
+    and ($5::text is null or a.owner_kind = $5)
+    and ($6::text is null or a.device_id = $6)
+    and ($7::timestamptz is null or a.changed_at >= $7)
+    and ($8::bigint is null or (${behind}))
+    and ($10::text is null or a.owner_name = $10)
+    and ($11::timestamptz is null or a.allocated_at >= $11)`;
+  if (order === 'pool') {
+    // Pool by pool, each in the order of the primary key and no further than a page.
+    return `select a.addr from rock_mac.pools p,
+              lateral (select a.addr from rock_mac.addresses a where a.addr between p.first and p.last and ${where} order by a.addr limit $12) a
+            where ($2::text is null or p.name = $2) order by ${by} limit $12`;
+  }
+  return `select a.addr from rock_mac.addresses a
+          where ${where} and ($2::text is null or a.addr between (select first from rock_mac.pools where name = $2)
+                                                             and (select last from rock_mac.pools where name = $2))
+          order by ${by} limit $12`;
+}
+
+/** A page of addresses. Throws BAD_REQUEST for a filter that makes no sense. */
+export async function listAddresses(db: Queryable, filter: AddressFilter = {}): Promise<AddressRow[]> {
+  requireValid(filterSchema, filter, 'The list of addresses');
+  const { order = 'address', limit = 100, after } = filter;
+  const mark = after === undefined ? undefined : readPageMark(order, after);
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.addr = any (array(${pageSql(order, filter.states)})) order by ${orderSql(order).by}`,
+    values: [
+      filter.clusterId,
+      filter.pool,
+      filter.states,
+      filter.namespace,
+      filter.kind,
+      filter.deviceId,
+      filter.changedSince,
+      mark?.addr,
+      mark?.value,
+      filter.name,
+      filter.allocatedSince,
+      limit,
+    ],
+    row: addressRowSchema,
+  });
+}

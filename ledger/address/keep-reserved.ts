@@ -1,0 +1,23 @@
+import { heldItemSchema, heldItemsJson, outcomeStatement, type HeldItem } from './held-item.ts';
+import type { Queryable } from '../connection/statement.ts';
+import { answerEach, type Invalid } from './validate.ts';
+
+const OUTCOMES = ['kept', 'not_owner', 'not_reserved', 'has_consumer', 'unknown'] as const;
+
+/** `has_consumer`: a pod or VM uses it. */
+export type KeepOutcome = { readonly outcome: (typeof OUTCOMES)[number] } | Invalid;
+
+/**
+ * Notes that the claim of a reserved address was deleted without force. The address stays reserved; the next claim of the
+ * same namespace that asks for it by name takes it up (`allocate` with `requested`).
+ */
+export async function keepReserved(
+  db: Queryable,
+  items: readonly HeldItem[],
+  { actor, reason }: { readonly actor: string; readonly reason: string },
+): Promise<KeepOutcome[]> {
+  const text = `select outcome from rock_mac.keep_reserved($1::jsonb, $2, $3) order by ord`;
+  return answerEach(items, heldItemSchema, (group) =>
+    db.query(outcomeStatement(text, [heldItemsJson(group), actor, reason], OUTCOMES)),
+  );
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
+import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
+import { queryOne, type Queryable } from '../connection/statement.ts';
+import { requireValid } from './validate.ts';
+
+/** The ledger's time, to be read before a pass lists anything: what changes later is not judged by that pass. */
+export async function ledgerTime(db: Queryable): Promise<Date> {
+  const { now } = await queryOne(db, {
+    text: `select rock_mac.clock() as now`,
+    values: [],
+    row: z.object({ now: z.date() }),
+  });
+  return now;
+}
+
+export interface Pass {
+  readonly clusterId: string;
+  /** `ledgerTime` before the first list. */
+  readonly startedAt: Date;
+  /** Every address under our prefix on any live object of the cluster, claims included. */
+  readonly seen: readonly MacAddress[];
+}
+
+export interface Observed {
+  /** Addresses that were not seen and are marked now (`missingSince`), and such that were marked and are there again. */
+  readonly marked: number;
+  readonly cleared: number;
+}
+
+/**
+ * Writes down which active addresses of a cluster a complete pass did not see. Frees nothing. Only for a pass that can be
+ * trusted: every page of a quorum list arrived, and the cluster is the one that it is registered as.
+ */
+export async function observe(db: Queryable, pass: Pass): Promise<Observed> {
+  requireValid(z.date(), pass.startedAt, 'The beginning of the pass');
+  return queryOne(db, {
+    text: `select marked, cleared from rock_mac.observe($1, $2, $3::bigint[])`,
+    values: [pass.clusterId, pass.startedAt, pass.seen.map(macToNumber)],
+    row: z.object({ marked: z.int(), cleared: z.int() }),
+  });
+}
+
+/** What a pool without an auto-release period means for an object that is gone: that word is for owners that exist. */
+const MISSING_SECONDS_WITHOUT_PERIOD = 86_400;
+
+/**
+ * Active addresses of a cluster that were missing for longer than their pool's auto-release period, longest first. The
+ * operator looks for each object by its uid before it releases one.
+ */
+export function missingAddresses(db: Queryable, clusterId: string, limit: number): Promise<AddressRow[]> {
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} from rock_mac.addresses a join rock_mac.pools p using (pool_id)
+           where a.cluster_id = $1 and a.state = 'active'
+             and a.missing_since < rock_mac.clock() - coalesce(p.auto_release, make_interval(secs => $2))
+           order by a.missing_since, a.addr limit $3`,
+    values: [clusterId, MISSING_SECONDS_WITHOUT_PERIOD, limit],
+    row: addressRowSchema,
+  });
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { numberToMac, type MacAddress } from '../../mac/mac-address.ts';
+import { storableText } from '../columns/storable-text.ts';
+
+/** The NIC of an object in a cluster, or a claim. */
+export interface Owner {
+  /** uid of the cluster's kube-system namespace */
+  readonly clusterId: string;
+  readonly kind: string;
+  readonly namespace: string;
+  /** Empty while an object has no name yet (generateName). */
+  readonly name: string;
+  /** Absent until the object was stored. */
+  readonly uid?: string | undefined;
+  readonly nic: string;
+}
+
+/** Something outside clusters, as its user names it. */
+export interface Device {
+  readonly id?: string | undefined;
+  readonly type?: string | undefined;
+}
+
+export const ADDRESS_STATES = ['pending', 'active', 'reserved', 'released', 'orphaned'] as const;
+export type AddressState = (typeof ADDRESS_STATES)[number];
+
+/** Who is in the way. Whether the caller may be told is for the program to decide. */
+export interface Holder {
+  readonly state: AddressState;
+  readonly owner?: Owner | undefined;
+  readonly device?: Device | undefined;
+  /** When it ends by itself: a lease or an expiry, or the end of the reuse delay of a released address. */
+  readonly until?: Date | undefined;
+}
+
+/** Limits of the words of an owner: what Kubernetes allows, with room. */
+export const ownerSchema = z.object({
+  clusterId: storableText(64).refine((id) => id !== '', 'is empty'),
+  kind: storableText(64).refine((kind) => kind !== '', 'is empty'),
+  namespace: storableText(253),
+  name: storableText(253),
+  uid: storableText(128).optional(),
+  nic: storableText(512),
+});
+
+export const deviceSchema = z.object({ id: storableText(512).optional(), type: storableText(128).optional() });
+
+export const stateSchema = z.enum(ADDRESS_STATES);
+
+/** An address as the ledger's arithmetic sees it. */
+export const addrSchema: z.ZodType<MacAddress> = z.int().transform((addr) => numberToMac(addr));
+
+/** The columns of an owner as `rock_mac.holder_of` gives them. */
+export const holderSchema = z
+  .object({
+    clusterId: z.string(),
+    kind: z.string(),
+    namespace: z.string(),
+    name: z.string(),
+    uid: z.string(),
+    nic: z.string(),
+    deviceId: z.string(),
+    deviceType: z.string(),
+  })
+  .partial();
+
+type HolderColumns = z.infer<typeof holderSchema>;
+
+/** The owner and the device that a row names: one of them, both (a claim made for a device), or none (a lost tail). */
+export function whoHolds(row: HolderColumns): { owner?: Owner; device?: Device } {
+  const { clusterId, kind = '', namespace = '', name = '', uid, nic = '', deviceId, deviceType } = row;
+  return {
+    ...(clusterId === undefined ? {} : { owner: { clusterId, kind, namespace, name, uid, nic } }),
+    ...(deviceId === undefined && deviceType === undefined ? {} : { device: { id: deviceId, type: deviceType } }),
+  };
+}

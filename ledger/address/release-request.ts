@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import type { Queryable } from '../connection/statement.ts';
+import { storableText } from '../columns/storable-text.ts';
+import { requireValid } from './validate.ts';
+
+const requestSchema = z.object({ key: storableText(600), username: storableText(1024) });
+
+/** Remembers who asked for the deletion of a claim (`claimKey`), so that the audit names them when it is released. */
+export async function askForRelease(
+  db: Queryable,
+  request: { readonly key: string; readonly username: string },
+): Promise<void> {
+  requireValid(requestSchema, request, 'The request for a release');
+  await db.query({
+    text: `select from rock_mac.ask_for_release($1, $2)`,
+    values: [request.key, request.username],
+    row: z.object({}),
+  });
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { heldItemSchema, itemsJson, type HeldItem } from './held-item.ts';
+import type { Queryable } from '../connection/statement.ts';
+import { answerEach, type Invalid } from './validate.ts';
+
+export interface RenewItem extends HeldItem {
+  /** From now; the pool's auto-release period when not given. */
+  readonly ttlSeconds?: number | undefined;
+}
+
+export type RenewOutcome =
+  /** Also where neither the item nor the pool has a period: then the expiry stays as it was. */
+  | { readonly outcome: 'renewed'; readonly expiresAt: Date }
+  | { readonly outcome: 'never_expires' | 'not_owner' | 'unknown' }
+  | Invalid;
+
+const itemSchema = heldItemSchema.extend({ ttlSeconds: z.int().min(1).max(3_155_760_000).optional() });
+
+const rowSchema = z.object({
+  outcome: z.enum(['renewed', 'never_expires', 'not_owner', 'unknown']),
+  expires_at: z.date().nullable(),
+});
+
+/** Moves the expiry of devices and claims. Nothing else changes, so nothing is audited. */
+export async function renew(db: Queryable, items: readonly RenewItem[]): Promise<RenewOutcome[]> {
+  return answerEach(items, itemSchema, async (group): Promise<RenewOutcome[]> => {
+    const rows = await db.query({
+      text: `select outcome, expires_at from rock_mac.renew($1::jsonb) order by ord`,
+      values: [itemsJson(group, ({ generation, key, ttlSeconds: ttl }) => ({ generation, key, ttl }))],
+      row: rowSchema,
+    });
+    return rows.map(({ outcome, expires_at: expiresAt }) => {
+      if (outcome !== 'renewed') return { outcome };
+      if (expiresAt === null) throw new Error('renewed without an expiry');
+      return { outcome, expiresAt };
+    });
+  });
+}

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { addrSchema } from './owner.ts';
+import { queryOne, type Queryable } from '../connection/statement.ts';
+import { storableText } from '../columns/storable-text.ts';
+import { requireValid } from './validate.ts';
+
+/** How the beginning of an address is written: pairs of digits with colons between them, the last of one digit perhaps. */
+const MAC_BEGINNING = /^(?:[0-9a-f]{2}:){0,5}[0-9a-f]{0,2}:?$/;
+const DIGITS = 12;
+
+const row = z.object({ macs: z.array(addrSchema), devices: z.array(z.string()) });
+
+/** Held addresses and devices that begin with a text, for completion in a shell: so many of each at most. */
+export async function suggestTargets(db: Queryable, beginning: string, limit: number): Promise<z.infer<typeof row>> {
+  requireValid(storableText(512), beginning, 'The completion');
+  const lower = beginning.toLowerCase();
+  const digits = MAC_BEGINNING.test(lower) ? lower.replaceAll(':', '') : undefined;
+  const addr = (fill: string) => (digits === undefined ? null : Number.parseInt(digits.padEnd(DIGITS, fill), 16));
+  return queryOne(db, {
+    text: `select to_jsonb(array(select a.addr from rock_mac.addresses a
+                        where a.addr between $1 and $2 and a.state <> 'released' order by a.addr limit $4)) as macs,
+             array(select distinct a.device_id from rock_mac.addresses a
+                   where a.device_id ^@ $3 and a.state <> 'released' order by a.device_id limit $4) as devices`,
+    values: [addr('0'), addr('f'), beginning, limit],
+    row,
+  });
+}

@@ -1,0 +1,59 @@
+import type { z } from 'zod';
+import { isLedgerError, LedgerError } from '../errors.ts';
+
+/** What is wrong with a value, naming each wrong field; `undefined` when it fits. */
+function problemOf(schema: z.ZodType, value: unknown): string | undefined {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return undefined;
+  return parsed.error.issues.map((issue) => `${issue.path.map(String).join('.')} ${issue.message}`.trim()).join('; ');
+}
+
+/** Throws BAD_REQUEST, saying what is wrong, unless the value fits. The border of the ledger. */
+export function requireValid(schema: z.ZodType, value: unknown, what: string): void {
+  const problem = problemOf(schema, value);
+  if (problem !== undefined) throw new LedgerError('BAD_REQUEST', `${what} was refused: ${problem}`);
+}
+
+/** The answer to an item that holds what the ledger cannot store. */
+export interface Invalid {
+  readonly outcome: 'invalid';
+  readonly why: string;
+}
+
+/**
+ * Asks for a group of items at once, so that one bad item never fails its neighbours: what does not fit the schema is not
+ * sent, and when Postgres still refuses a value, each item is asked alone, once. Answers in the order of the items.
+ */
+export async function answerEach<I, O>(
+  items: readonly I[],
+  schema: z.ZodType,
+  ask: (items: readonly I[]) => Promise<O[]>,
+): Promise<(O | Invalid)[]> {
+  const problems = items.map((item) => problemOf(schema, item));
+  const good = items.filter((_, index) => problems[index] === undefined);
+  const answers = (await askApart(good, ask)).values();
+  return problems.map((why) => (why === undefined ? nextOf(answers) : { outcome: 'invalid', why }));
+}
+
+/** One question for all items, or where a value among them is refused, one question for each. */
+export async function askApart<I, O>(
+  items: readonly I[],
+  ask: (items: readonly I[]) => Promise<O[]>,
+): Promise<(O | Invalid)[]> {
+  if (items.length === 0) return [];
+  try {
+    return await ask(items);
+  } catch (error) {
+    if (!isLedgerError(error) || error.code !== 'BAD_REQUEST') throw error;
+    if (items.length === 1) return [{ outcome: 'invalid', why: error.message }];
+  }
+  const answers: (O | Invalid)[] = [];
+  for (const item of items) answers.push(...(await askApart([item], ask)));
+  return answers;
+}
+
+function nextOf<O>(answers: IterableIterator<O>): O {
+  const next = answers.next();
+  if (next.done === true) throw new Error('the ledger gave fewer answers than it got questions');
+  return next.value;
+}

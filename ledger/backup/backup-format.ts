@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { LedgerError, messageOf } from '../errors.ts';
+
+/*
+ * A backup is lines of JSON, compressed with gzip: a header, then rows of one table after the other, some hundred to a
+ * line, then an end with a checksum. Rows carry the names of their columns, so that a newer schema reads an older backup,
+ * and `zcat` and `jq` read any.
+ */
+
+/** Raised when programs of before could misread what is written. */
+export const BACKUP_VERSION = 1;
+
+const FORMAT = 'rock-mac-ledger-backup';
+
+/** In the order of restoring. */
+export const BACKUP_TABLES = ['clusters', 'pools', 'addresses', 'audit_log'] as const;
+export type BackupTable = (typeof BACKUP_TABLES)[number];
+
+const tableSchema = z.enum(BACKUP_TABLES);
+const rowSchema = z.record(z.string(), z.unknown());
+
+const headerSchema = z.object({
+  format: z.literal(FORMAT),
+  version: z.int(),
+  /** Version of the ledger's schema. */
+  schema: z.int(),
+  takenAt: z.iso.datetime({ offset: true }),
+  counts: z.record(tableSchema, z.int()),
+  /** The row of ledger_state. */
+  state: rowSchema,
+});
+
+export type BackupHeader = z.infer<typeof headerSchema>;
+
+const rowsSchema = z.object({ table: tableSchema, rows: z.array(rowSchema).min(1) });
+const lineSchema = z.union([rowsSchema, z.object({ end: z.literal(true), sha256: z.string() })]);
+
+export type RowsLine = z.infer<typeof rowsSchema>;
+
+export function headerLine(header: Omit<BackupHeader, 'format' | 'version'>): string {
+  return `${JSON.stringify({ format: FORMAT, version: BACKUP_VERSION, ...header })}\n`;
+}
+
+/** Throws BACKUP_REFUSED unless it is the header of a backup that this program can read. */
+export function parseHeader(line: string | undefined, programSchema: number): BackupHeader {
+  const raw = parseJson(line ?? '');
+  const kind = z.object({ format: z.literal(FORMAT), version: z.int(), schema: z.int() }).safeParse(raw);
+  if (!kind.success) throw foreign();
+  const { version, schema } = kind.data;
+  if (version > BACKUP_VERSION || schema > programSchema) {
+    const what =
+      `This backup was made by a newer program (format ${String(version)}, schema ${String(schema)}); ` +
+      `this one reads up to format ${String(BACKUP_VERSION)}, schema ${String(programSchema)}`;
+    throw refused(what, 'Restore it with the version of rock-mac that made it, or a later one.');
+  }
+  const header = headerSchema.safeParse(raw);
+  if (!header.success) throw damaged('its header is not whole');
+  return header.data;
+}
+
+export function parseLine(line: string): z.infer<typeof lineSchema> {
+  const parsed = lineSchema.safeParse(parseJson(line));
+  if (!parsed.success) throw damaged('a line of it is not whole');
+  return parsed.data;
+}
+
+/** The sum over all lines before the end, as they were written. */
+export function checksum() {
+  const hash = createHash('sha256');
+  return { add: (line: string) => void hash.update(line), text: () => hash.digest('hex') };
+}
+
+export function foreign(): LedgerError {
+  return refused('This file is no backup of a rock-mac ledger', 'Name a file that `rock-mac backup` wrote.');
+}
+
+export function damaged(how: string, cause?: unknown): LedgerError {
+  return refused(`This backup is cut or damaged: ${how}`, 'Nothing was restored. Take another backup.', cause);
+}
+
+export function unreadable(cause: unknown): LedgerError {
+  return refused(
+    `This backup cannot be read (${messageOf(cause)})`,
+    'Name a file that `rock-mac backup` wrote.',
+    cause,
+  );
+}
+
+function refused(what: string, next: string, cause?: unknown): LedgerError {
+  return new LedgerError('BACKUP_REFUSED', what, { next, cause });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

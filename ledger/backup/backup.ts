@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { z } from 'zod';
+import { BACKUP_TABLES, checksum, headerLine, type BackupTable } from './backup-format.ts';
+import type { LedgerPool } from '../connection/connect.ts';
+import { isLedgerError, LedgerError, messageOf } from '../errors.ts';
+import { requireKnownSchema } from '../migrate.ts';
+import { inSnapshot } from '../connection/snapshot.ts';
+import { queryOne, type Queryable } from '../connection/statement.ts';
+
+/** What is in a backup. */
+export interface BackedUp {
+  readonly counts: Readonly<Partial<Record<BackupTable, number>>>;
+  readonly sha256: string;
+}
+
+/** Told how many rows have been written or read, of how many. */
+export type OnRows = (done: number, total: number) => void;
+
+const ROWS_PER_LINE = 500;
+
+/** By what the rows of a table are paged: a rising, unique key, and a value below all of them. */
+const ORDER: Readonly<Record<BackupTable, { key: string; below: string | number }>> = {
+  clusters: { key: 'cluster_id', below: '' },
+  pools: { key: 'pool_id', below: 0 },
+  addresses: { key: 'addr', below: -1 },
+  audit_log: { key: 'id', below: 0 },
+};
+
+/**
+ * Writes the whole ledger to `out`, as it was at one moment, while it goes on working. Never holds more than some hundred
+ * rows in memory. Ends `out`. A program that is interrupted leaves a file without its end, which `restore` refuses. Takes a
+ * ledger with an older schema too, so that one can be taken before a migration.
+ */
+export async function backup(db: LedgerPool, out: Writable, onRows?: OnRows): Promise<BackedUp> {
+  const gzip = createGzip();
+  const written = finished(gzip.pipe(out));
+  written.catch(() => undefined); // awaited below, when the ledger has been read
+  const sum = checksum();
+  const write = async (line: string) => {
+    sum.add(line);
+    if (!gzip.write(line)) await Promise.race([new Promise((resolve) => gzip.once('drain', resolve)), written]);
+  };
+  try {
+    const counts = await inSnapshot(db, (snapshot) => writeTables(snapshot, write, onRows));
+    const sha256 = sum.text();
+    gzip.end(`${JSON.stringify({ end: true, sha256 })}\n`);
+    await written;
+    return { counts, sha256 };
+  } catch (error) {
+    gzip.destroy();
+    out.destroy();
+    throw error;
+  }
+}
+
+/**
+ * As `backup`, to a file that only its owner may read, and that appears under its name when it is whole and on disk. Makes
+ * its folder where it is missing. Throws BACKUP_NOT_WRITTEN for a file that cannot be.
+ */
+export async function backupToFile(db: LedgerPool, file: string, onRows?: OnRows): Promise<BackedUp> {
+  try {
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    return await writeWhole(db, file, onRows);
+  } catch (error) {
+    if (isLedgerError(error)) throw error;
+    throw new LedgerError('BACKUP_NOT_WRITTEN', `The backup ${file} was not written (${messageOf(error)})`, {
+      cause: error,
+    });
+  }
+}
+
+async function writeWhole(db: LedgerPool, file: string, onRows?: OnRows): Promise<BackedUp> {
+  const unfinished = `${file}.${randomUUID()}.unfinished`;
+  // Opened before anything can fail: a stream that opens its file by itself may do so after the file was removed.
+  const handle = await open(unfinished, 'wx', 0o600);
+  try {
+    const result = await backup(db, handle.createWriteStream({ flush: true }), onRows);
+    await rename(unfinished, file);
+    return result;
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
+  }
+}
+
+type Write = (line: string) => Promise<void>;
+
+async function writeTables(db: Queryable, write: Write, onRows?: OnRows): Promise<BackedUp['counts']> {
+  const { version: schema } = await requireKnownSchema(db);
+  const {
+    state,
+    counts,
+    taken_at: takenAt,
+  } = await queryOne(db, {
+    text: `select (select to_jsonb(s) from rock_mac.ledger_state s) as state, to_jsonb(now())#>>'{}' as taken_at, jsonb_build_object(
+             ${BACKUP_TABLES.map((table) => `'${table}', (select count(*) from rock_mac.${table})`).join(', ')}) as counts`,
+    values: [],
+    row: z.object({
+      state: z.record(z.string(), z.unknown()),
+      taken_at: z.string(),
+      counts: z.record(z.enum(BACKUP_TABLES), z.int()),
+    }),
+  });
+  await write(headerLine({ schema, takenAt, counts, state }));
+  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  let done = 0;
+  for (const table of BACKUP_TABLES) {
+    await writeTable(db, table, async (rows, line) => {
+      await write(line);
+      onRows?.((done += rows), total);
+    });
+  }
+  return counts;
+}
+
+/** Page after page in the order of a key, inside the one snapshot. */
+async function writeTable(
+  db: Queryable,
+  table: BackupTable,
+  write: (rows: number, line: string) => Promise<void>,
+): Promise<void> {
+  const { key, below } = ORDER[table];
+  let last: string | number | null = below;
+  while (last !== null) {
+    const page: z.infer<typeof pageRow> = await queryOne(db, {
+      text: `select '[' || string_agg(row_to_json(t)::text, ',' order by ${key}) || ']' as rows, count(*) as count, max(${key}) as last
+             from (select * from rock_mac.${table} where ${key} > $1 order by ${key} limit $2) t`,
+      values: [last, ROWS_PER_LINE],
+      row: pageRow,
+    });
+    if (page.rows !== null) await write(page.count, `{"table":"${table}","rows":${page.rows}}\n`);
+    last = page.last;
+  }
+}
+
+const pageRow = z.object({
+  rows: z.string().nullable(),
+  count: z.int(),
+  last: z.union([z.string(), z.number()]).nullable(),
+});

@@ -1,0 +1,198 @@
+import { open } from 'node:fs/promises';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { escapeIdentifier } from 'pg';
+import { z } from 'zod';
+import {
+  BACKUP_TABLES,
+  checksum,
+  damaged,
+  foreign,
+  parseHeader,
+  parseLine,
+  unreadable,
+  type BackupHeader,
+  type BackupTable,
+  type RowsLine,
+} from './backup-format.ts';
+import type { OnRows } from './backup.ts';
+import type { LedgerPool } from '../connection/connect.ts';
+import { LedgerError } from '../errors.ts';
+import { PROGRAM_VERSION, requireSchema } from '../migrate.ts';
+import { recover } from '../state/recovery.ts';
+import { ledgerState, type LedgerState } from '../state/state.ts';
+import { queryOne, type Queryable } from '../connection/statement.ts';
+
+export interface Restored {
+  readonly takenAt: Date;
+  readonly counts: BackupHeader['counts'];
+  /** Recovering: it opens after `approveRecovery`, and when its clusters have re-asserted. */
+  readonly state: LedgerState;
+}
+
+export interface RestoreOptions {
+  readonly actor: string;
+  /** The highest incarnation that anybody remembers of this ledger, where it is known. */
+  readonly above?: number;
+  readonly onRows?: OnRows | undefined;
+}
+
+/**
+ * Puts a backup into an empty, migrated ledger: all of it or nothing. What was handed out after the backup is not in it, so
+ * the ledger starts in recovery and waits for an admin. Needs the rights of the tables' owner.
+ *
+ * Throws BACKUP_REFUSED for a file that is foreign, newer, cut or damaged, and LEDGER_NOT_EMPTY.
+ */
+export async function restore(db: LedgerPool, source: Readable, options: RestoreOptions): Promise<Restored> {
+  const header = await db.transaction(async (transaction) => {
+    await requireSchema(transaction);
+    await run(transaction, 'set local idle_in_transaction_session_timeout = 0'); // its source may be slow
+    await emptyOrRefuse(transaction);
+    const read = await restoreLines(transaction, linesOf(source), options.onRows);
+    await afterRows(transaction);
+    const expected = await restoreState(transaction, read.state);
+    const { actor, above = 0 } = options;
+    await recover(transaction, { expected, lossy: true, needsApproval: true, above, actor });
+    return read;
+  });
+  return { takenAt: new Date(header.takenAt), counts: header.counts, state: await ledgerState(db) };
+}
+
+export async function restoreFromFile(db: LedgerPool, file: string, options: RestoreOptions): Promise<Restored> {
+  // Opened before the ledger is asked: a stream that opens its file by itself fails when nobody listens yet.
+  const handle = await open(file).catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  try {
+    return await restore(db, handle.createReadStream(), options);
+  } finally {
+    await handle.close();
+  }
+}
+
+const nothing = z.object({});
+
+function run(db: Queryable, text: string, values: readonly unknown[] = []): Promise<unknown> {
+  return db.query({ text, values, row: nothing });
+}
+
+/** Throws LEDGER_NOT_EMPTY where nothing can be restored, since addresses or clusters are there. */
+export async function requireUnused(db: Queryable): Promise<void> {
+  const { used } = await queryOne(db, {
+    text: `select exists (select from rock_mac.addresses) or exists (select from rock_mac.audit_log)
+             or exists (select from rock_mac.clusters) as used`,
+    values: [],
+    row: z.object({ used: z.boolean() }),
+  });
+  if (used) throw new LedgerError('LEDGER_NOT_EMPTY', 'This ledger has handed out addresses or knows clusters');
+}
+
+/** The default pools of a new ledger may go, since no address was ever handed out from them. */
+async function emptyOrRefuse(db: Queryable): Promise<void> {
+  await run(
+    db,
+    'lock table rock_mac.pools, rock_mac.addresses, rock_mac.audit_log, rock_mac.clusters in exclusive mode',
+  );
+  await requireUnused(db);
+  await run(db, 'delete from rock_mac.pools');
+  // Otherwise each restored address would be audited as new. Back on before the end of the transaction.
+  await run(db, 'alter table rock_mac.addresses disable trigger addresses_audit_insert');
+}
+
+async function afterRows(db: Queryable): Promise<void> {
+  await run(db, 'alter table rock_mac.addresses enable trigger addresses_audit_insert');
+  for (const [table, column] of [
+    ['pools', 'pool_id'],
+    ['audit_log', 'id'],
+  ] as const) {
+    const highest = `select max(${column}) from rock_mac.${table}`;
+    await run(
+      db,
+      `select setval(pg_get_serial_sequence('rock_mac.${table}', '${column}'), coalesce((${highest}), 1), (${highest}) is not null)`,
+    );
+  }
+}
+
+async function restoreLines(db: Queryable, lines: AsyncGenerator<string>, onRows?: OnRows): Promise<BackupHeader> {
+  const sum = checksum();
+  const first = await lines.next();
+  const header = parseHeader(first.done === true ? undefined : first.value, PROGRAM_VERSION);
+  sum.add(`${String(first.value)}\n`);
+  const counts = new Map<BackupTable, number>();
+  const total = Object.values(header.counts).reduce((sum, count) => sum + count, 0);
+  let done = 0;
+  for await (const { table, rows } of batchesOf(lines, sum)) {
+    await insertRows(db, table, rows);
+    counts.set(table, (counts.get(table) ?? 0) + rows.length);
+    onRows?.((done += rows.length), total);
+  }
+  for (const table of BACKUP_TABLES) {
+    const [wanted, got] = [header.counts[table], counts.get(table) ?? 0];
+    if (wanted !== got) throw damaged(`${String(wanted)} rows of ${table} were written, ${String(got)} are there`);
+  }
+  return header;
+}
+
+/** What lies between the header and the end; throws where the end is missing or does not fit. */
+async function* batchesOf(lines: AsyncGenerator<string>, sum: ReturnType<typeof checksum>): AsyncGenerator<RowsLine> {
+  for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
+    const parsed = parseLine(line.value);
+    if ('end' in parsed) {
+      if (parsed.sha256 !== sum.text()) throw damaged('its checksum is not that of its content');
+      if ((await lines.next()).done !== true) throw damaged('something follows its end');
+      return;
+    }
+    sum.add(`${line.value}\n`);
+    yield parsed;
+  }
+  throw damaged('its end is missing');
+}
+
+/** Only columns that the backup names: one that a newer schema has added gets its default. */
+async function insertRows(db: Queryable, table: BackupTable, rows: readonly Record<string, unknown>[]): Promise<void> {
+  const columns = Object.keys(rows[0] ?? {})
+    .map(escapeIdentifier)
+    .join(', ');
+  await run(
+    db,
+    `insert into rock_mac.${table} (${columns}) overriding system value
+     select ${columns} from jsonb_populate_recordset(null::rock_mac.${table}, $1::jsonb)`,
+    [JSON.stringify(rows)],
+  );
+}
+
+/** The identity and the settings of the ledger; what tells one database from another stays that of this one. */
+async function restoreState(db: Queryable, state: BackupHeader['state']): Promise<number> {
+  const { incarnation } = await queryOne(db, {
+    text: `update rock_mac.ledger_state s set ledger_id = b.ledger_id, prefix = b.prefix, incarnation = b.incarnation,
+             durability = b.durability, lost_tail = b.lost_tail, pending_cap = b.pending_cap
+           from jsonb_populate_record(null::rock_mac.ledger_state, $1::jsonb) b returning s.incarnation`,
+    values: [JSON.stringify(state)],
+    row: z.object({ incarnation: z.int() }),
+  });
+  return incarnation;
+}
+
+/** The lines of a compressed file. A file that ends too early, or is not compressed, is refused. */
+async function* linesOf(source: Readable): AsyncGenerator<string> {
+  const gunzip = createGunzip();
+  pipeline(source, gunzip, () => undefined); // its errors come out of the loop below
+  let rest = '';
+  const decoder = new TextDecoder();
+  try {
+    for await (const chunk of gunzip) {
+      const pieces = (rest + decoder.decode(z.instanceof(Uint8Array).parse(chunk), { stream: true })).split('\n');
+      rest = pieces.pop() ?? '';
+      yield* pieces;
+    }
+  } catch (error) {
+    throw readError(error);
+  }
+  if (rest !== '') throw damaged('its last line has no end');
+}
+
+/** What gunzip says of a file that is none of its own, and of one that ends too early. */
+function readError(error: unknown): LedgerError {
+  if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('Z_')) return unreadable(error);
+  return error.message.includes('header') ? foreign() : damaged(error.message, error);
+}

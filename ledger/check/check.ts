@@ -1,0 +1,217 @@
+import { z } from 'zod';
+import type { LedgerPool } from '../connection/connect.ts';
+import { SCHEMA_BROKEN, SCHEMA_SETTINGS } from './check-schema.ts';
+import { inSnapshot } from '../connection/snapshot.ts';
+import { queryOne } from '../connection/statement.ts';
+
+/** A rule that the ledger breaks. Nothing in the program can cause one; a person with a superuser's rights or a disk can. */
+export interface Finding {
+  readonly rule: string;
+  /** What must hold, and what may follow from this. */
+  readonly explanation: string;
+  /** How many rows break it. */
+  readonly count: number;
+  /** The first twenty of them. */
+  readonly rows: readonly Readonly<Record<string, unknown>>[];
+}
+
+interface Rule {
+  readonly rule: string;
+  readonly explanation: string;
+  /** Selects what breaks the rule. */
+  readonly broken: string;
+}
+
+const ROWS_SHOWN = 20;
+
+export const RULES: readonly Rule[] = [
+  {
+    rule: 'guards-in-place',
+    explanation:
+      'Columns, constraints, indexes, triggers and functions are there, in force, and as the migrations made them; without them two owners of one address, or a change without a trace, are possible. Run `rock-mac migrate` on an empty database to compare.',
+    broken: SCHEMA_BROKEN,
+  },
+  {
+    rule: 'one-row-per-address',
+    explanation: 'An address has one row (I1); two rows may mean two owners.',
+    broken: `select rock_mac.to_mac(addr) as mac, count(*) as rows from rock_mac.addresses group by addr having count(*) > 1`,
+  },
+  {
+    rule: 'one-address-per-key',
+    explanation: 'A holder key holds one address at a time (I4); otherwise one question has two answers.',
+    broken: `select holder_key, array_agg(rock_mac.to_mac(addr) order by addr) as macs from rock_mac.addresses
+             where state <> 'released' group by holder_key having count(*) > 1`,
+  },
+  {
+    rule: 'one-claim-per-consumer',
+    explanation: 'A pod or VM uses one claim for one NIC, and a claim has one consumer.',
+    broken: `select consumer_key, array_agg(rock_mac.to_mac(addr) order by addr) as macs from rock_mac.addresses
+             where consumer_key is not null group by consumer_key having count(*) > 1`,
+  },
+  {
+    rule: 'one-state',
+    explanation:
+      'ledger_state has exactly one row; without it nothing is handed out, and with two the guard against failovers is blind.',
+    broken: `select count(*) as rows from rock_mac.ledger_state having count(*) <> 1`,
+  },
+  {
+    rule: 'pools-apart',
+    explanation: 'Pools share no address; a shared one could be handed out by both.',
+    broken: `select a.name, b.name as other from rock_mac.pools a join rock_mac.pools b on a.pool_id < b.pool_id
+             where a.first <= b.last and b.first <= a.last`,
+  },
+  {
+    rule: 'pools-under-prefix',
+    explanation: 'All pools lie under the prefix of the ledger; what lies outside belongs to somebody else.',
+    broken: `select p.name, rock_mac.to_mac(p.first) as first, rock_mac.to_mac(p.last) as last, s.prefix from rock_mac.pools p, rock_mac.ledger_state s
+             where p.first < rock_mac.to_addr(rpad(s.prefix, 17, ':00')::macaddr) or p.last > rock_mac.to_addr(rpad(s.prefix, 17, ':ff')::macaddr)`,
+  },
+  {
+    rule: 'address-in-its-pool',
+    explanation: 'Every address lies in the range of the pool that its row names.',
+    broken: `select rock_mac.to_mac(a.addr) as mac, a.pool_id, p.name as pool from rock_mac.addresses a left join rock_mac.pools p using (pool_id)
+             where p.pool_id is null or a.addr not between p.first and p.last`,
+  },
+  {
+    rule: 'cursor-in-its-pool',
+    explanation:
+      'The cursor of a pool stands on one of its addresses or just behind the last; elsewhere it would leave the range.',
+    broken: `select name, rock_mac.to_mac(next_addr) as cursor from rock_mac.pools where next_addr not between first and last + 1`,
+  },
+  {
+    rule: 'no-hole-below-cursor',
+    explanation:
+      'Every address below the cursor has a row; one that has none is never handed out again, and the audit may have lost an owner.',
+    broken: `
+      select p.name as pool, rock_mac.to_mac(h.addr) as mac
+      from (select q.*, (select count(*) from rock_mac.addresses a where a.addr >= q.first and a.addr < q.next_addr) as known from rock_mac.pools q) p,
+           lateral (select g as addr from generate_series(p.first, least(p.next_addr, p.last + 1) - 1) g
+                    where not exists (select from rock_mac.addresses a where a.addr = g)) h
+      where p.known < least(p.next_addr, p.last + 1) - p.first`,
+  },
+  {
+    rule: 'queue-above-floor',
+    explanation:
+      'Every released address waits behind the floor of its pool; one at or below it would never be handed out again.',
+    broken: `select p.name as pool, rock_mac.to_mac(a.addr) as mac, a.released_at, p.floor_at from rock_mac.addresses a join rock_mac.pools p using (pool_id)
+             where a.state = 'released' and (a.released_at, a.addr) <= (p.floor_at, p.floor_addr)`,
+  },
+  {
+    rule: 'state-and-times-agree',
+    explanation:
+      'A state and its times belong together: released ones have a time of release, pending ones a lease, and reserved, released and orphaned ones no expiry.',
+    broken: `
+      select rock_mac.to_mac(addr) as mac, state, released_at, expires_at, missing_since, kept_since from rock_mac.addresses
+      where state not in ('pending', 'active', 'reserved', 'released', 'orphaned')
+         or (state = 'released') <> (released_at is not null)
+         or (state = 'pending' and expires_at is null)
+         or (state in ('reserved', 'released', 'orphaned') and expires_at is not null)
+         or (missing_since is not null and cluster_id is null)
+         or (kept_since is not null and state <> 'reserved')
+         or generation < 1`,
+  },
+  {
+    rule: 'consumer-of-a-claim',
+    explanation: 'Only an address that an object of a cluster holds has a consumer.',
+    broken: `
+      select rock_mac.to_mac(addr) as mac, state, cluster_id, consumer_key from rock_mac.addresses
+      where (consumer_key is not null and (cluster_id is null or state not in ('active', 'reserved', 'orphaned')))
+         or (consumer_key is null and consumer_expires_at is not null)`,
+  },
+  {
+    rule: 'owner-is-known',
+    explanation:
+      'An address of a cluster names a registered cluster and the kind of its object; otherwise no operator ever looks after it.',
+    broken: `
+      select rock_mac.to_mac(a.addr) as mac, a.state, a.cluster_id, a.owner_kind from rock_mac.addresses a
+      where a.cluster_id is not null and a.state <> 'released'
+        and (a.owner_kind is null or not exists (select from rock_mac.clusters c where c.cluster_id = a.cluster_id))`,
+  },
+  {
+    rule: 'retired-cluster-holds-nothing',
+    explanation:
+      'What a retired cluster held is orphaned, so that a person sees it; run `rock-mac cluster retire` again.',
+    broken: `
+      select rock_mac.to_mac(a.addr) as mac, a.state, a.cluster_id from rock_mac.addresses a join rock_mac.clusters c using (cluster_id)
+      where c.retired_at is not null and a.state in ('pending', 'active')`,
+  },
+  {
+    rule: 'clusters-are-not-ahead',
+    explanation:
+      'No cluster has said what it carries in an incarnation that has not come yet; the next recovery would not wait for it.',
+    broken: `select c.name, c.asserted, s.incarnation from rock_mac.clusters c, rock_mac.ledger_state s where c.asserted > s.incarnation`,
+  },
+  {
+    rule: 'leases-are-settled',
+    explanation:
+      'A pending address, or a consumer, whose lease is over is looked after within an hour (I5); otherwise the operator of its cluster does not run.',
+    broken: `select rock_mac.to_mac(addr) as mac, cluster_id, owner_namespace, owner_name, expires_at, consumer_name, consumer_expires_at
+             from rock_mac.addresses
+             where (state = 'pending' and expires_at < rock_mac.clock() - interval '1 hour')
+                or consumer_expires_at < rock_mac.clock() - interval '1 hour'`,
+  },
+  {
+    rule: 'audit-has-the-last-word',
+    explanation:
+      'Every address is as its last audit row says (I7); a difference is a change that nobody recorded, or an acknowledged one that was lost.',
+    broken: `
+      select rock_mac.to_mac(a.addr) as mac, a.state, a.generation, a.holder_key, l.id as audit_id, l.state as audit_state,
+             l.generation as audit_generation, l.holder_key as audit_holder_key
+      from rock_mac.addresses a join rock_mac.pools p using (pool_id)
+      left join lateral (select * from rock_mac.audit_log l where l.mac_address = rock_mac.to_mac(a.addr) and l.state is not null
+                         order by l.id desc limit 1) l on true
+      where (l.pool, l.state, l.generation, l.holder_key, l.cluster_id, l.device_id, l.details->>'kind', l.details->>'namespace',
+             l.details->>'name', l.details->>'uid', l.details->>'nic', l.details->>'deviceType', coalesce(l.details->'metadata', '{}'),
+             coalesce((l.details->>'kept')::boolean, false), l.details->>'consumer', l.details->>'requester')
+            is distinct from
+            (p.name, a.state, a.generation, a.holder_key, a.cluster_id, a.device_id, a.owner_kind, a.owner_namespace,
+             a.owner_name, a.owner_uid, a.owner_nic, a.device_type, a.metadata, a.kept_since is not null, a.consumer_key, a.requester)`,
+  },
+  {
+    rule: 'audited-address-exists',
+    explanation: 'Every address that the audit names has a row: an address is never forgotten.',
+    broken: `
+      select l.mac_address as mac, max(l.id) as audit_id from rock_mac.audit_log l
+      where l.mac_address is not null and l.state is not null
+        and not exists (select from rock_mac.addresses a where a.addr = rock_mac.to_addr(l.mac_address))
+      group by l.mac_address`,
+  },
+  {
+    rule: 'audit-is-unbroken',
+    explanation:
+      'Each audit row of an address follows from the one before: the state it changed, and a generation that is the same or one higher; its user is who asked for a new owner, else who did it. A gap is a change without a row (I7); a new owner of an address that was held is a duplicate (I1).',
+    broken: `
+      select mac_address as mac, id as audit_id, last_state, state_before, last_generation, generation, "user", requester, actor from (
+        select l.mac_address, l.id, l.state_before, l.generation, l."user", l.details->>'requester' as requester, l.actor,
+               lag(l.state) over w as last_state, lag(l.generation) over w as last_generation,
+               coalesce(lag((l.details->>'kept')::boolean) over w, false) as last_kept
+        from rock_mac.audit_log l where l.mac_address is not null and l.state is not null
+        window w as (partition by l.mac_address order by l.id)) c
+      where state_before is distinct from last_state
+         or generation - coalesce(last_generation, 0) not in (0, 1)
+         or "user" is distinct from (case when generation > coalesce(last_generation, 0) then requester else actor end)
+         or (generation > last_generation and last_state not in ('released', 'orphaned') and not last_kept)`,
+  },
+];
+
+/**
+ * Verifies what SQL can verify, in one snapshot, and returns the rules that are broken; an empty list is a sound ledger.
+ * Reads every row, also of the audit: for people and for a job once a day, on a connection with a long time limit.
+ */
+export async function checkLedger(db: Pick<LedgerPool, 'transaction'>): Promise<Finding[]> {
+  return inSnapshot(db, async (snapshot) => {
+    await queryOne(snapshot, { text: SCHEMA_SETTINGS, values: [], row: z.object({}) });
+    const findings: Finding[] = [];
+    for (const { rule, explanation, broken } of RULES) {
+      const { count, rows } = await queryOne(snapshot, {
+        text: `with broken as (${broken})
+               select (select count(*) from broken) as count,
+                      (select coalesce(jsonb_agg(b), '[]') from (select * from broken limit $1) b) as rows`,
+        values: [ROWS_SHOWN],
+        row: z.object({ count: z.int(), rows: z.array(z.record(z.string(), z.unknown())) }),
+      });
+      if (count > 0) findings.push({ rule, explanation, count, rows });
+    }
+    return findings;
+  });
+}

@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises';
+import type { ClientConfig } from 'pg';
+import { parseIntoClientConfig } from 'pg-connection-string';
+import { LedgerError, messageOf } from '../errors.ts';
+
+export interface ConnectionOptions {
+  /** `postgresql://user:password@host:5432/database?sslmode=verify-full` */
+  readonly url: string;
+  readonly applicationName: string;
+  /** Milliseconds until a connection must be there; includes the wait for a free one. */
+  readonly connectTimeoutMs: number;
+  /** Read at every new connection, so that a rotated password needs no restart. Wins over one in the URL. */
+  readonly passwordFile?: string | undefined;
+  /** PEM of the authority that signed the server's certificate. Its presence means verify-full. */
+  readonly ca?: string | undefined;
+}
+
+/** How the server's certificate is checked. The weaker modes of libpq that look safe and are not are made strict. */
+type TlsMode = 'off' | 'unchecked' | 'verified';
+
+const TLS_MODES: Readonly<Record<string, TlsMode>> = {
+  disable: 'off',
+  'no-verify': 'unchecked',
+  require: 'verified',
+  'verify-ca': 'verified',
+  'verify-full': 'verified',
+};
+
+/**
+ * What node-postgres needs for one connection. Sends no startup parameter that pgbouncer refuses, so no time-outs of the
+ * server: those belong to the role. Throws a LedgerError BAD_REQUEST for a URL that is none.
+ */
+export function connectionConfig(options: ConnectionOptions): ClientConfig {
+  const { url, mode } = splitTlsMode(options);
+  const { passwordFile } = options;
+  return {
+    // Not as a connection string: what that says of a password, which is nothing, would win over the file.
+    ...parseRest(url),
+    application_name: options.applicationName,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    ...(mode === 'off' ? {} : { ssl: tls(mode, options.ca) }),
+    ...(passwordFile === undefined ? {} : { password: () => read(passwordFile) }),
+  };
+}
+
+async function read(passwordFile: string): Promise<string> {
+  try {
+    return (await readFile(passwordFile, 'utf8')).trim();
+  } catch (cause) {
+    const why = messageOf(cause);
+    const next = 'Name a file that this program may read.';
+    throw new LedgerError('LEDGER_AUTH_FAILED', `The password file ${passwordFile} cannot be read (${why})`, {
+      next,
+      cause,
+    });
+  }
+}
+
+function tls(mode: TlsMode, ca: string | undefined): ClientConfig['ssl'] {
+  return { rejectUnauthorized: mode === 'verified', ...(ca === undefined ? {} : { ca }) };
+}
+
+/** node-postgres lets the URL win over everything beside it; what is given beside it is therefore taken out of the URL. */
+function splitTlsMode({ url: text, passwordFile, ca }: ConnectionOptions): { url: string; mode: TlsMode } {
+  const url = parseUrl(text);
+  const wanted = url.searchParams.get('sslmode');
+  url.searchParams.delete('sslmode');
+  if (passwordFile !== undefined) url.password = '';
+  return { url: url.href, mode: tlsMode(wanted, ca) };
+}
+
+function tlsMode(wanted: string | null, ca: string | undefined): TlsMode {
+  if (wanted === null) return ca === undefined ? 'off' : 'verified';
+  const mode = TLS_MODES[wanted];
+  if (mode === undefined) {
+    const next = `Use one of ${Object.keys(TLS_MODES).join(', ')}.`;
+    throw new LedgerError('BAD_REQUEST', `The ledger URL has sslmode=${wanted}, which is not known here`, { next });
+  }
+  return mode;
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^postgres(?:ql)?:$/.test(url.protocol)) throw noUrl();
+  return url;
+}
+
+/** What the parts of the URL mean to Postgres. */
+function parseRest(url: string): ClientConfig {
+  try {
+    return parseIntoClientConfig(url);
+  } catch (cause) {
+    throw noUrl(cause);
+  }
+}
+
+/** Does not repeat the text: where it is none, nobody knows which part of it is the password. */
+function noUrl(cause?: unknown): LedgerError {
+  const next = 'Write it as postgresql://USER@HOST:5432/DATABASE.';
+  return new LedgerError('BAD_REQUEST', 'What is given for the ledger is not the URL of a Postgres database', {
+    next,
+    cause,
+  });
+}

@@ -1,0 +1,208 @@
+import { macToNumber, parseMac, type MacAddress } from '../../mac/mac-address.ts';
+import type { AddressState } from '../address/owner.ts';
+import type { LegacyAllocation, LegacyAuditRow } from './predecessor-sqlite.ts';
+import { storableMetadata, storableText } from '../columns/storable-text.ts';
+
+/** A pool of the ledger, as far as the plan needs it. */
+export interface PlanPool {
+  readonly poolId: number;
+  readonly name: string;
+  readonly first: MacAddress;
+  readonly last: MacAddress;
+  readonly autoReleaseSeconds: number | null;
+}
+
+/** What the ledger knows of an address already. */
+export interface PlanRow {
+  readonly key: string;
+  readonly state: AddressState;
+}
+
+export interface PlannedAddress {
+  readonly mac: MacAddress;
+  readonly pool: PlanPool;
+  readonly state: Exclude<AddressState, 'pending'>;
+  readonly key: string;
+  readonly deviceId: string | undefined;
+  readonly deviceType: string | undefined;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly allocatedAt: Date;
+  readonly releasedAt: Date | undefined;
+}
+
+export interface ImportPlan {
+  readonly addresses: readonly PlannedAddress[];
+  /** Rows that an import of before has written. */
+  readonly alreadyThere: number;
+  /** Rows that the ledger has no place for, and why. They could not be handed out by it either. */
+  readonly leftOut: readonly string[];
+  /** What is imported in another way than it stood in the file. */
+  readonly notes: readonly string[];
+  /** Any of these refuses the whole import. */
+  readonly problems: readonly string[];
+}
+
+export interface PlanInput {
+  readonly allocations: readonly LegacyAllocation[];
+  readonly pools: readonly PlanPool[];
+  readonly known: ReadonlyMap<MacAddress, PlanRow>;
+  readonly now: Date;
+}
+
+/** The holder key of an imported address: the same at every import. */
+export function importKey(mac: MacAddress): string {
+  return `import/${mac}`;
+}
+
+/** Decides what becomes of each row of the file. Pure: the same file and the same ledger give the same plan. */
+export function planImport({ allocations, pools, known, now }: PlanInput): ImportPlan {
+  const planned = new Map<MacAddress, PlannedAddress>();
+  const leftOut: string[] = [];
+  const notes: string[] = [];
+  const problems: string[] = [];
+  let alreadyThere = 0;
+  for (const row of allocations) {
+    const parsed = parseMac(row.mac_address);
+    if (!parsed.ok) {
+      leftOut.push(`${JSON.stringify(row.mac_address)} is no usable MAC address (${parsed.why})`);
+      continue;
+    }
+    const { mac } = parsed;
+    const pool = pools.find(({ first, last }) => isBetween(mac, first, last));
+    if (pool === undefined) {
+      leftOut.push(`${mac} (pool ${row.pool}, ${row.status}) lies in no pool of the ledger`);
+      continue;
+    }
+    const there = known.get(mac);
+    if (there !== undefined) {
+      const verdict = meeting(mac, row, there);
+      if (verdict.problem === undefined) alreadyThere += 1;
+      else problems.push(verdict.problem);
+      continue;
+    }
+    const before = planned.get(mac);
+    const address = plannedAddress(mac, pool, row, now, notes);
+    if (before === undefined || before.state === 'released') planned.set(mac, address);
+    else if (address.state !== 'released') problems.push(`${mac} stands in the file twice, and is held in both rows`);
+  }
+  return { addresses: [...planned.values()], alreadyThere, leftOut, notes, problems };
+}
+
+function isBetween(mac: MacAddress, first: MacAddress, last: MacAddress): boolean {
+  const addr = macToNumber(mac);
+  return addr >= macToNumber(first) && addr <= macToNumber(last);
+}
+
+/** The ledger knows the address: from an import of before, or because it has handed it out itself. */
+function meeting(mac: MacAddress, row: LegacyAllocation, there: PlanRow): { problem?: string } {
+  if (there.key === importKey(mac) || row.status === 'released') return {};
+  return { problem: `${mac} is ${row.status} in the file, but ${there.state} for another owner in the ledger` };
+}
+
+const STATES: Readonly<Record<string, PlannedAddress['state']>> = {
+  active: 'active',
+  released: 'released',
+  reserved: 'reserved',
+};
+
+function plannedAddress(
+  mac: MacAddress,
+  pool: PlanPool,
+  row: LegacyAllocation,
+  now: Date,
+  notes: string[],
+): PlannedAddress {
+  if (row.pool !== pool.name) notes.push(`${mac} stood in pool ${row.pool}; it lies in the range of ${pool.name}`);
+  const state = STATES[row.status];
+  if (state === undefined)
+    notes.push(`${mac} has the unknown status ${JSON.stringify(row.status)}: imported as orphaned`);
+  const allocatedAt = legacyTime(row.allocated_at);
+  if (allocatedAt === undefined) notes.push(`${mac} has no time of allocation: imported as of now`);
+  const releasedAt = state === 'released' ? (legacyTime(row.released_at) ?? allocatedAt ?? now) : undefined;
+  return {
+    mac,
+    pool,
+    state: state ?? 'orphaned',
+    key: importKey(mac),
+    deviceId: storable(row.device_id, 512, `${mac}: its device id`, notes),
+    deviceType: storable(row.device_type, 128, `${mac}: its device type`, notes),
+    metadata: legacyMetadata(mac, row.metadata, notes),
+    allocatedAt: allocatedAt ?? now,
+    // A time that has not come yet would keep the address out of use.
+    releasedAt: releasedAt === undefined ? undefined : new Date(Math.min(Number(releasedAt), Number(now))),
+  };
+}
+
+function storable(value: string, octets: number, what: string, notes: string[]): string | undefined {
+  if (value === '') return undefined;
+  if (storableText(octets).safeParse(value).success) return value;
+  notes.push(`${what} cannot be stored and was left out`);
+  return undefined;
+}
+
+/** Metadata was free text: what is no JSON object is kept under the name `imported`. */
+function legacyMetadata(mac: MacAddress, text: string, notes: string[]): Readonly<Record<string, unknown>> {
+  if (text === '') return {};
+  const parsed = parseJson(text);
+  const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+  const whole = storableMetadata.safeParse(isObject ? parsed : { imported: parsed ?? text });
+  if (whole.success) return whole.data;
+  notes.push(`${mac}: its metadata cannot be stored and was left out`);
+  return {};
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const YEAR_10_000 = Date.UTC(10_000, 0);
+
+/**
+ * `2006-01-02 15:04:05`, in UTC, as SQLite writes it; also with a T, fractions and a zone, as Go does. What is no time since
+ * 1970 is none: Go writes the year 1 where it knows of none, and Postgres reads neither the year 0 nor the year 10,000.
+ */
+export function legacyTime(text: string): Date | undefined {
+  const match = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(Z|[+-]\d\d:?\d\d)?/.exec(text);
+  if (match === null) return undefined;
+  const [, day = '', clock = '', zone = 'Z'] = match;
+  const date = new Date(`${day}T${clock}${zone}`);
+  return Number(date) >= 0 && Number(date) < YEAR_10_000 ? date : undefined;
+}
+
+export interface PlannedAudit {
+  readonly action: string;
+  readonly mac: MacAddress | undefined;
+  readonly pool: string;
+  readonly deviceId: string | undefined;
+  readonly user: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly timestamp: Date;
+}
+
+/** The history of before. A release by device wrote the device's id where the address should stand. */
+export function planAudit(rows: readonly LegacyAuditRow[], now: Date): PlannedAudit[] {
+  const unused: string[] = [];
+  return rows.map((row) => {
+    const parsed = parseMac(row.mac_address);
+    const mac = parsed.ok ? parsed.mac : undefined;
+    const device = row.device_id === '' && mac === undefined ? row.mac_address : row.device_id;
+    const text = (value: string, octets: number) => storable(value, octets, '', unused);
+    const details = parseJson(row.details);
+    const whole = storableMetadata.safeParse(
+      typeof details === 'object' && details !== null && !Array.isArray(details) ? details : { imported: row.details },
+    );
+    return {
+      action: text(row.action, 64) ?? 'unknown',
+      mac,
+      pool: text(row.pool, 63) ?? '',
+      deviceId: text(device, 512),
+      user: text(row.user, 1024) ?? 'unknown',
+      details: whole.success ? whole.data : {},
+      timestamp: legacyTime(row.timestamp) ?? now,
+    };
+  });
+}

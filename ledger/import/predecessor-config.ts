@@ -1,0 +1,131 @@
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { DEFAULT_POOLS, DEFAULT_PREFIX, type PoolDefinition } from '../../api/default-pools.ts';
+import { parsePrefix, prefixRange, type MacPrefix } from '../../mac/mac-range.ts';
+import { macToNumber, numberToMac, parseAnyMac, type MacAddress } from '../../mac/mac-address.ts';
+import { LedgerError, messageOf } from '../errors.ts';
+
+/** What the configuration file of the tool before says that means something here. */
+export interface LegacyConfig {
+  readonly prefix: MacPrefix;
+  /** Where its SQLite file lies, for `import`. May begin with `~`. */
+  readonly databasePath: string | undefined;
+  readonly pools: readonly PoolDefinition[];
+  /** The first addresses of each pool, which are kept for people to give out by hand. */
+  readonly keptBack: readonly MacAddress[];
+  /** One sentence for each key that has no effect. */
+  readonly warnings: readonly string[];
+}
+
+/** Keys that are read, or whose value says what is done anyway. `*` is any name. */
+const UNDERSTOOD: readonly string[] = [
+  'prefix',
+  'database.path',
+  'allocation.reserve_first',
+  'pools.*.range',
+  'pools.*.description',
+  'pools.*.auto_release_days',
+];
+
+/** Values that ask for what the ledger does in any case; other values have no effect and are named. */
+const AS_EVER: Readonly<Record<string, unknown>> = {
+  'allocation.mode': 'sequential',
+  'allocation.allow_reuse': true,
+  'allocation.max_address': 'ff:ff:ff',
+};
+
+const poolSchema = z.object({
+  range: z.string(),
+  description: z.string().default(''),
+  auto_release_days: z.number().min(0).default(0),
+});
+
+const fileSchema = z.object({
+  mac_dispenser: z.object({
+    prefix: z.string().default(DEFAULT_PREFIX),
+    database: z.object({ path: z.string().optional() }).optional(),
+    allocation: z.object({ reserve_first: z.int().min(0).max(65_536).default(0) }).optional(),
+    pools: z.record(z.string(), poolSchema).default({}),
+  }),
+});
+
+const DAY = 86_400;
+
+/**
+ * Reads the configuration file of the tool before. Throws BAD_REQUEST with what is wrong where a key that it understands
+ * has a value that it does not.
+ */
+export function readLegacyConfig(text: string): LegacyConfig {
+  const raw = parseYaml(text);
+  const parsed = fileSchema.safeParse(raw);
+  if (!parsed.success) {
+    const what = parsed.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('; ');
+    throw bad(`This is no configuration file of the tool before: ${what}`);
+  }
+  const { prefix: prefixText, database, allocation, pools: ranges } = parsed.data.mac_dispenser;
+  const prefix = parsePrefix(prefixText);
+  if (prefix === undefined) throw bad(`prefix ${JSON.stringify(prefixText)} is not the beginning of a MAC address`);
+  const pools = Object.entries(ranges).map(([name, pool]) => readPool(prefix, name, pool));
+  const reserveFirst = allocation?.reserve_first ?? 0;
+  return {
+    prefix,
+    databasePath: database?.path,
+    pools,
+    keptBack: pools.flatMap(({ first, last }) => firstOf(first, last, reserveFirst)),
+    warnings: leaves(z.object({ mac_dispenser: z.unknown() }).parse(raw).mac_dispenser).flatMap(([key, value]) =>
+      hasEffect(key, value) ? [] : [`${key} has no effect`],
+    ),
+  };
+}
+
+function readPool(
+  prefix: MacPrefix,
+  name: string,
+  { range, description, auto_release_days: days }: z.infer<typeof poolSchema>,
+) {
+  const [from = '', to = '', ...more] = range.split('-').map((end) => end.trim());
+  const first = parseAnyMac(`${prefix}:${from}`);
+  const last = parseAnyMac(`${prefix}:${to}`);
+  if (first === undefined || last === undefined || more.length > 0 || macToNumber(first) > macToNumber(last)) {
+    throw bad(`pools.${name}.range: ${JSON.stringify(range)} is no range such as 01:00:00-01:ff:ff under ${prefix}`);
+  }
+  const reuseDelaySeconds = DEFAULT_POOLS.find((pool) => pool.name === name)?.reuseDelaySeconds ?? DAY;
+  // The very first address of a prefix is all zeroes behind it and belongs to no pool here.
+  const start = first === prefixRange(prefix).first ? numberToMac(macToNumber(first) + 1) : first;
+  return {
+    name,
+    first: start,
+    last,
+    description,
+    autoReleaseSeconds: days === 0 ? null : days * DAY,
+    reuseDelaySeconds,
+  };
+}
+
+function firstOf(first: MacAddress, last: MacAddress, count: number): MacAddress[] {
+  const length = Math.min(count, macToNumber(last) - macToNumber(first) + 1);
+  return Array.from({ length }, (_, index) => numberToMac(macToNumber(first) + index));
+}
+
+function hasEffect(key: string, value: unknown): boolean {
+  if (key in AS_EVER) return AS_EVER[key] === value;
+  return UNDERSTOOD.includes(key) || UNDERSTOOD.includes(key.replace(/^(pools)\.[^.]+\./, '$1.*.'));
+}
+
+/** Every value of the file with its dotted key. */
+function leaves(value: unknown, path: readonly string[] = []): [key: string, value: unknown][] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[path.join('.'), value]];
+  return Object.entries(value).flatMap(([key, inner]) => leaves(inner, [...path, key]));
+}
+
+function parseYaml(text: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw bad(`This file is no YAML: ${messageOf(error).split('\n')[0] ?? ''}`, error);
+  }
+}
+
+function bad(what: string, cause?: unknown): LedgerError {
+  return new LedgerError('BAD_REQUEST', what, { next: 'Correct the file and try again.', cause });
+}

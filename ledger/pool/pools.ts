@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import type { PoolDefinition } from '../../api/default-pools.ts';
+import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
+import { addrSchema } from '../address/owner.ts';
+import { queryOne, type Queryable } from '../connection/statement.ts';
+import { storableText } from '../columns/storable-text.ts';
+import { requireValid } from '../address/validate.ts';
+
+/** A pool as the ledger has it. */
+export interface Pool extends PoolDefinition {
+  readonly paused: boolean;
+  /** Whether it ever handed out an address; then only its end may move, and it is never removed. */
+  readonly used: boolean;
+}
+
+const poolRow: z.ZodType<Pool> = z
+  .object({
+    name: z.string(),
+    first: addrSchema,
+    last: addrSchema,
+    description: z.string(),
+    auto_release_seconds: z.int().nullable(),
+    reuse_delay_seconds: z.int(),
+    paused: z.boolean(),
+    used: z.boolean(),
+  })
+  .transform(({ auto_release_seconds: autoReleaseSeconds, reuse_delay_seconds: reuseDelaySeconds, ...pool }) => ({
+    ...pool,
+    autoReleaseSeconds,
+    reuseDelaySeconds,
+  }));
+
+/** All pools, in the order of their ranges. */
+export function listPools(db: Queryable): Promise<Pool[]> {
+  return db.query({
+    text: `select name, first, last, description, paused, extract(epoch from auto_release)::bigint as auto_release_seconds,
+             extract(epoch from reuse_delay)::bigint as reuse_delay_seconds,
+             exists (select 1 from rock_mac.addresses a where a.addr between p.first and p.last) as used
+           from rock_mac.pools p order by first`,
+    values: [],
+    row: poolRow,
+  });
+}
+
+const definitionSchema = z
+  .object({
+    name: z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'is no name of small letters, digits and dashes'),
+    description: storableText(1024),
+    autoReleaseSeconds: z.int().min(3_600, 'is shorter than an hour').max(3_155_760_000).nullable(),
+    reuseDelaySeconds: z.int().min(60, 'is shorter than a minute').max(3_155_760_000),
+  })
+  .loose();
+
+function requireValidPool(pool: PoolDefinition): void {
+  requireValid(definitionSchema, pool, `The definition of pool ${JSON.stringify(pool.name)}`);
+  const inOrder = z.boolean().refine(Boolean, `first ${pool.first} lies behind last ${pool.last}`);
+  requireValid(inOrder, macToNumber(pool.first) <= macToNumber(pool.last), `The range of pool ${pool.name}`);
+}
+
+/**
+ * `conflict`: a pool of this name has another range or other periods. `overlaps`: its range shares an address with
+ * another pool's. `outside_prefix`: the ledger does not own these addresses.
+ */
+export type DefineOutcome = 'defined' | 'unchanged' | 'conflict' | 'overlaps' | 'outside_prefix';
+
+/** Defines a pool, once. The description is not compared with an existing one's. */
+export async function definePool(db: Queryable, pool: PoolDefinition, actor: string): Promise<DefineOutcome> {
+  requireValidPool(pool);
+  const { outcome } = await queryOne(db, {
+    text: `select rock_mac.define_pool($1, $2, $3, make_interval(secs => $4), make_interval(secs => $5), $6, $7) as outcome`,
+    values: [
+      pool.name,
+      macToNumber(pool.first),
+      macToNumber(pool.last),
+      pool.autoReleaseSeconds,
+      pool.reuseDelaySeconds,
+      pool.description,
+      actor,
+    ],
+    row: z.object({ outcome: z.enum(['defined', 'unchanged', 'conflict', 'overlaps', 'outside_prefix']) }),
+  });
+  return outcome;
+}
+
+export type GrowOutcome = 'grown' | 'unchanged' | 'would_shrink' | 'overlaps' | 'outside_prefix' | 'pool_not_found';
+
+/** Moves the last address of a pool further out. */
+export async function growPool(db: Queryable, name: string, last: MacAddress, actor: string): Promise<GrowOutcome> {
+  requireValid(storableText(63), name, 'The name of the pool');
+  const { outcome } = await queryOne(db, {
+    text: `select rock_mac.grow_pool($1, $2, $3) as outcome`,
+    values: [name, macToNumber(last), actor],
+    row: z.object({
+      outcome: z.enum(['grown', 'unchanged', 'would_shrink', 'overlaps', 'outside_prefix', 'pool_not_found']),
+    }),
+  });
+  return outcome;
+}
+
+export type PauseOutcome = 'paused' | 'resumed' | 'unchanged' | 'pool_not_found';
+
+/** A paused pool hands out nothing; what it has handed out stays as it is and can be released. */
+export async function pausePool(db: Queryable, name: string, paused: boolean, actor: string): Promise<PauseOutcome> {
+  requireValid(storableText(63), name, 'The name of the pool');
+  const { outcome } = await queryOne(db, {
+    text: `select rock_mac.pause_pool($1, $2, $3) as outcome`,
+    values: [name, paused, actor],
+    row: z.object({ outcome: z.enum(['paused', 'resumed', 'unchanged', 'pool_not_found']) }),
+  });
+  return outcome;
+}
+
+export type RemoveOutcome = 'removed' | 'paused' | 'in_use' | 'pool_not_found';
+
+/** Removes a pool that never handed out an address; one that did is paused instead, unless addresses of it are held. */
+export async function removePool(db: Queryable, name: string, actor: string): Promise<RemoveOutcome> {
+  requireValid(storableText(63), name, 'The name of the pool');
+  const { outcome } = await queryOne(db, {
+    text: `select rock_mac.remove_pool($1, $2) as outcome`,
+    values: [name, actor],
+    row: z.object({ outcome: z.enum(['removed', 'paused', 'in_use', 'pool_not_found']) }),
+  });
+  return outcome;
+}

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import type { MacPrefix } from '../../mac/mac-range.ts';
+import { queryOne, type Queryable } from '../connection/statement.ts';
+
+/**
+ * Gives the ledger another prefix, and answers false where addresses or clusters already count on the one that it has. The
+ * pools lie under the old one: whoever calls takes them away first, in the same transaction. That locks them, so that no
+ * address can be handed out meanwhile.
+ */
+export async function changePrefix(db: Queryable, prefix: MacPrefix): Promise<boolean> {
+  const { changed } = await queryOne(db, {
+    text: `with changed as (
+             update rock_mac.ledger_state set prefix = $1, changed_at = rock_mac.clock()
+             where not exists (select 1 from rock_mac.pools) and not exists (select 1 from rock_mac.addresses)
+               and not exists (select 1 from rock_mac.clusters)
+             returning 1)
+           select exists (select 1 from changed) as changed`,
+    values: [prefix],
+    row: z.object({ changed: z.boolean() }),
+  });
+  return changed;
+}

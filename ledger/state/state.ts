@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { queryOne, type Queryable } from '../connection/statement.ts';
+
+/** Why a ledger hands out nothing now. */
+export const CLOSED = [
+  'read_only',
+  'recovering',
+  'paused',
+  'timeline_changed',
+  'system_changed',
+  'not_durable',
+] as const;
+export type Closed = (typeof CLOSED)[number];
+
+export interface LedgerState {
+  readonly ledgerId: string;
+  /** The prefix that all its pools lie under. */
+  readonly prefix: string;
+  /** +1 at every recovery. */
+  readonly incarnation: number;
+  readonly mode: 'open' | 'recovering' | 'paused';
+  /** What it promises at a failover: with one asynchronous standby nothing can promise that no answer is lost. */
+  readonly durability: 'single' | 'quorum';
+  /** Absent: it hands out addresses. */
+  readonly closed?: { readonly why: Closed; readonly message: string } | undefined;
+  /** Clusters that have not yet said what their objects carry, for which it waits; none unless it recovers. */
+  readonly waitsFor: readonly { readonly clusterId: string; readonly name: string }[];
+  /** It was restored from a backup and opens only after an admin's word. */
+  readonly needsApproval: boolean;
+  /** The number of its last audit row. */
+  readonly auditHead: number;
+  /** Its last audit row when this incarnation began, and how many lost answers that recovery made up for; absent: an admin judges. */
+  readonly began: { readonly auditHead: number; readonly madeUpFor?: number | undefined };
+  /** How many addresses of each pool a recovery takes out of play, because they may have been handed out and forgotten. */
+  readonly lostTail: number;
+}
+
+const stateRow = z.object({
+  ledger_id: z.string(),
+  prefix: z.string(),
+  incarnation: z.int(),
+  mode: z.enum(['open', 'recovering', 'paused']),
+  durability: z.enum(['single', 'quorum']),
+  needs_approval: z.boolean(),
+  closed: z.enum(CLOSED).nullable(),
+  waits_for: z.array(z.object({ clusterId: z.string(), name: z.string() })),
+  audit_head: z.int(),
+  began_at: z.int(),
+  made_up_for: z.int().nullable(),
+  lost_tail: z.int(),
+});
+
+/** What the ledger is and whether it hands out addresses; if not, why, and what to do. */
+export async function ledgerState(db: Queryable): Promise<LedgerState> {
+  const row = await queryOne(db, {
+    text: `select s.ledger_id, s.prefix, s.incarnation, s.mode, s.durability, s.needs_approval, s.lost_tail, s.began_at,
+             s.made_up_for,
+             case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open() end as closed,
+             coalesce((select jsonb_agg(jsonb_build_object('clusterId', c.cluster_id, 'name', c.name) order by c.name, c.cluster_id)
+                       from rock_mac.clusters c
+                       where s.mode = 'recovering' and c.adopted_at is not null and c.retired_at is null and c.asserted < s.incarnation), '[]') as waits_for,
+             (select coalesce(max(l.id), 0) from rock_mac.audit_log l) as audit_head
+           from rock_mac.ledger_state s`,
+    values: [],
+    row: stateRow,
+  });
+  const state = {
+    ledgerId: row.ledger_id,
+    prefix: row.prefix,
+    incarnation: row.incarnation,
+    mode: row.mode,
+    durability: row.durability,
+    waitsFor: row.waits_for,
+    needsApproval: row.needs_approval,
+    auditHead: row.audit_head,
+    began: { auditHead: row.began_at, madeUpFor: row.made_up_for ?? undefined },
+    lostTail: row.lost_tail,
+  };
+  if (row.closed === null) return state;
+  return { ...state, closed: { why: row.closed, message: closedMessage(row.closed, state) } };
+}
+
+const MESSAGES: Readonly<Record<Exclude<Closed, 'recovering'>, string>> = {
+  read_only: 'This is a standby: point the ledger URL at the primary, or promote it.',
+  paused: 'An admin has paused the ledger.',
+  timeline_changed:
+    'Postgres failed over or was restored: an operator starts the recovery by itself, or run `rock-mac recover`.',
+  system_changed: 'The ledger was moved to another Postgres: run `rock-mac recover`.',
+  not_durable:
+    'The ledger is set to quorum, but Postgres has no synchronous standby: set synchronous_standby_names, or set the durability to single.',
+};
+
+/** Cause and next step, for conditions, errors and people. */
+function closedMessage(why: Closed, state: Pick<LedgerState, 'waitsFor' | 'needsApproval'>): string {
+  if (why !== 'recovering') return MESSAGES[why];
+  const steps: string[] = [];
+  if (state.waitsFor.length > 0) {
+    const names = state.waitsFor.map(({ name }) => name).join(', ');
+    steps.push(`it waits for the operator of ${names} (go on without one: \`rock-mac recover --without CLUSTER\`)`);
+  }
+  if (state.needsApproval)
+    steps.push('it was restored from a backup and waits for an admin (`rock-mac recover --approve`)');
+  return `The ledger recovers from a failover or a restore: ${steps.length > 0 ? steps.join('; ') : 'it opens in a moment'}.`;
+}

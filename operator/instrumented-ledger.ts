@@ -1,0 +1,25 @@
+import type { LedgerPool } from '../ledger/connection/connect.ts';
+import { LedgerError } from '../ledger/errors.ts';
+import type { OperatorMetrics } from './metrics.ts';
+
+/** The same ledger, with how long each statement took and how it ended told to the metrics. */
+export function meteredLedger(ledger: LedgerPool, metrics: Pick<OperatorMetrics, 'ledgerAsked'>): LedgerPool {
+  async function timed<T>(ask: () => Promise<T>): Promise<T> {
+    const started = performance.now();
+    let outcome = 'ok';
+    try {
+      return await ask();
+    } catch (error) {
+      outcome = error instanceof LedgerError ? error.code : 'other';
+      throw error;
+    } finally {
+      metrics.ledgerAsked({ outcome, durationMs: performance.now() - started });
+    }
+  }
+  return {
+    pool: ledger.pool,
+    query: (statement) => timed(() => ledger.query(statement)),
+    transaction: (use) => timed(() => ledger.transaction(use)),
+    close: () => ledger.close(),
+  };
+}

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import type { MacAllocation } from '../kube/client/mac-resources.ts';
+import { createSharedTexts } from '../kube/controller/string-interning.ts';
+import { keptAllocation } from './trimmed-allocation.ts';
+
+const consumer = { apiVersion: 'v1', kind: 'Pod', name: 'web', uid: 'uid-of-web', nic: 'blue' };
+
+/** As the API server sends it: every text of its own. */
+function asSent(allocation: MacAllocation): MacAllocation {
+  return JSON.parse(JSON.stringify(allocation)) as MacAllocation;
+}
+
+const mirror = asSent({
+  metadata: {
+    name: 'web-1a2b3c4d',
+    namespace: 'default',
+    uid: 'uid-of-mirror',
+    resourceVersion: '7',
+    generation: 1,
+    creationTimestamp: '2026-01-02T03:04:05Z',
+    labels: { 'mac.rock-os.io/consumer-uid': consumer.uid },
+    annotations: { note: 'of somebody' },
+    finalizers: ['mac.rock-os.io/release'],
+    ownerReferences: [{ ...consumer, controller: false, blockOwnerDeletion: false }],
+  },
+  spec: {
+    pool: 'kubernetes',
+    requestedMac: 'a4:58:0f:05:00:01',
+    reserved: false,
+    requester: { username: 'alice' },
+    consumerRef: consumer,
+  },
+  status: {
+    mac: 'a4:58:0f:05:00:01',
+    consumer,
+    conditions: [
+      {
+        type: 'Ready',
+        status: 'True',
+        reason: 'Allocated',
+        message: 'held',
+        lastTransitionTime: '2026-01-02T03:04:06Z',
+      },
+    ],
+    observedGeneration: 1,
+  },
+});
+
+test('of a mirror only what is looked at later is kept', () => {
+  const { name, namespace, uid, resourceVersion, generation, finalizers } = mirror.metadata;
+  const { pool, requestedMac, consumerRef } = mirror.spec;
+  expect(keptAllocation(mirror, createSharedTexts())).toStrictEqual({
+    metadata: { name, namespace, uid, resourceVersion, generation, finalizers },
+    spec: { pool, requestedMac, consumerRef },
+    status: mirror.status,
+  });
+});
+
+test('what a mirror says twice is kept once', () => {
+  const kept = keptAllocation(mirror, createSharedTexts());
+  expect(kept.status?.consumer).toBe(kept.spec.consumerRef);
+});
+
+test('that a mirror is being deleted, and whose finalizers it still has, is kept', () => {
+  const finalizers = ['mac.rock-os.io/release', 'example.com/other'];
+  const ending = { ...mirror, metadata: { ...mirror.metadata, deletionTimestamp: '2026-01-02T03:05:00Z', finalizers } };
+  expect(keptAllocation(ending, createSharedTexts()).metadata).toMatchObject({
+    deletionTimestamp: '2026-01-02T03:05:00Z',
+    finalizers,
+  });
+});
+
+test('a mirror whose status says something else than its spec is kept as it is', () => {
+  const status = { ...mirror.status, mac: 'a4:58:0f:05:00:02', consumer: { ...consumer, uid: 'another' } };
+  expect(keptAllocation({ ...mirror, status }, createSharedTexts()).status).toEqual(status);
+});
+
+test('a claim is kept whole', () => {
+  const claim = { ...mirror, spec: { pool: 'development', attributes: { rack: 'a7' } } };
+  expect(keptAllocation(claim, createSharedTexts())).toBe(claim);
+});

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { vmNics } from '../../api/vm-nics.ts';
+import { objectMeta } from '../../kube/client/objects.ts';
+import type { MacPrefix } from '../../mac/mac-range.ts';
+import { leaseOf, slimMeta, type Carrier, type CarrierKind } from './workload.ts';
+import { readIfThere } from '../uncached-read.ts';
+import { launcherCarries, vmiResource } from './virtual-machine-instance.ts';
+
+/**
+ * VirtualMachines. They own their addresses whether they run or not; an address is given up only when it is absent from
+ * the machine, from its instance (spec and status), and from every virt-launcher pod that has not ended. So a stop, a
+ * live migration, and a deletion that leaves the instance behind all keep it.
+ */
+export function vmCarrier(prefix: MacPrefix): CarrierKind {
+  const instances = vmiResource(prefix);
+  const schema = z.object({ metadata: objectMeta, spec: z.unknown().optional() }).transform((machine): Carrier => {
+    const nics = vmNics(machine, prefix);
+    const { metadata } = machine;
+    return { metadata: slimMeta(metadata), nics, shows: nics.map(({ mac }) => mac), ...leaseOf(metadata) };
+  });
+  const resource = {
+    group: 'kubevirt.io',
+    version: 'v1',
+    plural: 'virtualmachines',
+    kind: 'VirtualMachine',
+    namespaced: true,
+    schema,
+  };
+  return {
+    resource,
+    optional: true,
+    stillCarries: async (address, client) => {
+      const { namespace, name, uid, mac } = address;
+      const machine = await readIfThere(resource, { namespace, name }, client);
+      if (machine?.metadata.uid === uid && machine.shows.includes(mac)) return true;
+      // An instance has the name of its machine. One that a later machine of that name made is that one's affair.
+      const instance = await readIfThere(instances, { namespace, name }, client);
+      const isAnothers = instance?.runsFor !== undefined && instance.runsFor.uid !== uid;
+      if (instance?.shows.includes(mac) === true && !isAnothers) return true;
+      return await launcherCarries(address, instance, prefix, client);
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Clock } from '../../kube/time/clock.ts';
+
+/*
+ * For the tests of this room: an HTTP server on loopback that answers what a test lines up, so that it can misbehave in
+ * ways in which the real API server cannot be made to. How the real one behaves is tested in test/integration.
+ */
+
+export interface SeenRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export type Answer = (response: ServerResponse, request: SeenRequest) => void;
+
+export interface TestServer extends AsyncDisposable {
+  readonly url: string;
+  /** All requests so far. */
+  readonly seen: readonly SeenRequest[];
+  /** How many connections were made so far. */
+  readonly connections: number;
+  /** Path of a kubeconfig for it; `user` as in the file. */
+  kubeconfig(options?: { readonly user?: object; readonly cluster?: object; readonly server?: string }): string;
+  /** Path of a file beside the kubeconfig. */
+  file(name: string, content: string): string;
+}
+
+/** Each request gets the next answer, and the last one stays. */
+export async function startTestServer(...answers: Answer[]): Promise<TestServer> {
+  const seen: SeenRequest[] = [];
+  let connections = 0;
+  const server = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8');
+    request.on('data', (piece: string) => (body += piece));
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request;
+      seen.push({ method, path: url, headers, body });
+      const answer = answers.length > 1 ? answers.shift() : answers[0];
+      answer?.(response, { method, path: url, headers, body });
+    });
+  });
+  server.on('connection', () => connections++);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const folder = mkdtempSync(join(tmpdir(), 'test-server-'));
+  const file = (name: string, content: string): string => {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    return path;
+  };
+  return {
+    url,
+    seen,
+    get connections() {
+      return connections;
+    },
+    file,
+    kubeconfig: ({ user = {}, cluster = {}, server: other = url } = {}) =>
+      file(
+        'kubeconfig',
+        stringify({
+          clusters: [{ name: 'test', cluster: { server: other, ...cluster } }],
+          users: [{ name: 'test', user }],
+          contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+          'current-context': 'test',
+        }),
+      ),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+      });
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+export function json(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
+  return (response) => {
+    response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body));
+  };
+}
+
+/** A Status, as the API server refuses. */
+export function refusal(status: number, reason: string, retryAfter?: number): Answer {
+  const headers: Record<string, string> = retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
+  return json(status, { kind: 'Status', code: status, reason, message: `no: ${reason}` }, headers);
+}
+
+/** The connection breaks when the request has been read. */
+export const breakOff: Answer = (response) => {
+  response.destroy();
+};
+
+/** No answer ever comes. */
+export const stayStill: Answer = () => undefined;
+
+/** A real clock that runs `factor` times as fast: for waits of whole seconds in a test. */
+export function fastClock(factor: number): Clock {
+  return {
+    now: () => performance.now() * factor,
+    date: () => new Date(),
+    after: (ms, callback) => {
+      const timer = setTimeout(callback, ms / factor);
+      return () => {
+        clearTimeout(timer);
+      };
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { resolveBinaries, type Binaries } from './programs/binaries.ts';
+import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from './kubernetes/control-plane.ts';
+import { startPostgres, type Postgres, type PostgresOptions } from './postgres/postgres.ts';
+import { openRun, type Log, type Run } from './run/run.ts';
+
+export interface GroundOptions {
+  /** One control plane for each entry; one with defaults when not given. */
+  readonly controlPlanes?: readonly Omit<ControlPlaneOptions, 'run' | 'binaries'>[];
+  readonly postgres?: Omit<PostgresOptions, 'run'>;
+  readonly binaries?: Binaries;
+  /** The run to use; without one it opens its own. Closed with the ground in either case. */
+  readonly run?: Run;
+  readonly log?: Log;
+}
+
+/** Everything that rock-mac needs around it, all real, all in one run. */
+export interface Ground {
+  readonly run: Run;
+  readonly controlPlanes: readonly ControlPlane[];
+  /** The first of {@link Ground.controlPlanes}. */
+  readonly controlPlane: ControlPlane;
+  readonly postgres: Postgres;
+  /** Ends every process and removes every file of the run. */
+  close(): Promise<void>;
+}
+
+/** Raises control planes and Postgres together; when one fails, what has come up is taken down again. */
+export async function startGround(options: GroundOptions = {}): Promise<Ground> {
+  const run = options.run ?? (await openRun(options.log === undefined ? {} : { log: options.log }));
+  try {
+    const binaries = options.binaries ?? (await resolveBinaries({ log: run.log, run }));
+    const [postgres, controlPlane, ...others] = await Promise.all([
+      startPostgres({ ...options.postgres, run }),
+      ...(options.controlPlanes ?? [{}]).map((plane) => startControlPlane({ ...plane, binaries, run })),
+    ]);
+    if (controlPlane === undefined) throw new Error('startGround needs at least one entry in controlPlanes.');
+    return {
+      run,
+      controlPlane,
+      controlPlanes: [controlPlane, ...others],
+      postgres,
+      close: () => closeAll(run, postgres),
+    };
+  } catch (error) {
+    await run.close();
+    throw error;
+  }
+}
+
+async function closeAll(run: Run, postgres: Postgres): Promise<void> {
+  await postgres.close();
+  await run.close();
+}

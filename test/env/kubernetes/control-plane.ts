@@ -1,0 +1,155 @@
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { apiRequest, type ApiAccess } from './api-request.ts';
+import { resolveBinaries, type Binaries } from '../programs/binaries.ts';
+import { claimFixedPort, claimPort, claimServiceRange, type Claim } from '../run/port-reservation.ts';
+import { apiServerFlags, controllerManagerFlags, etcdFlags, type ControlPlanePorts } from './control-plane-flags.ts';
+import { createControlPlaneFiles } from './control-plane-files.ts';
+import { eventually } from '../run/eventually.ts';
+import { identitiesOf, type ControlPlaneAccess, type Identities } from './identities.ts';
+import { kubectlFor, type Kubectl } from './kubectl.ts';
+import { createPart, type Part } from '../run/server-process.ts';
+import { openRun, type Run } from '../run/run.ts';
+
+export interface ControlPlaneOptions {
+  /** The run that it belongs to; without one it opens its own and closes that with itself. */
+  readonly run?: Run;
+  /** Resolved by {@link resolveBinaries} when not given. */
+  readonly binaries?: Binaries;
+  /** Names its folder and its logs. */
+  readonly name?: string;
+  /** Fixed ports; the others are chosen. */
+  readonly ports?: Partial<ControlPlanePorts>;
+  readonly apiServerFlags?: readonly string[];
+  readonly controllerManagerFlags?: readonly string[];
+}
+
+/** A real etcd, kube-apiserver and kube-controller-manager. */
+export interface ControlPlane extends Identities {
+  readonly name: string;
+  readonly url: string;
+  readonly port: number;
+  /** Path of an administrator's kubeconfig (`system:masters`). */
+  readonly kubeconfig: string;
+  /** PEM. Signed the API server's certificate and all client certificates. */
+  readonly caCertificate: string;
+  /** Loopback /16 of the ClusterIPs. */
+  readonly serviceRange: string;
+  readonly binaries: Binaries;
+  readonly etcd: Part;
+  readonly apiServer: Part;
+  readonly controllerManager: Part;
+  /** Plain data with which another process can make users, by `identitiesOf`. */
+  readonly access: ControlPlaneAccess;
+  /** kubectl as the administrator. */
+  readonly kubectl: Kubectl;
+  /** Ends all parts and removes the data. */
+  close(): Promise<void>;
+}
+
+/** What must be given back when the control plane ends, or fails to start. */
+interface Holdings {
+  readonly claims: Claim<unknown>[];
+  readonly parts: Part[];
+}
+
+/** Starts a control plane and waits until it answers and the `default` ServiceAccount is there. */
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const run = options.run ?? (await openRun());
+  const holdings: Holdings = { claims: [], parts: [] };
+  let folder: string | undefined;
+  const close = async () => {
+    if (options.run === undefined) await run.close();
+    await Promise.all(holdings.parts.map((part) => part.kill()));
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    await Promise.all(holdings.claims.map((claim) => claim.release()));
+  };
+  let closing: Promise<void> | undefined;
+  try {
+    const binaries = options.binaries ?? (await resolveBinaries({ log: run.log, run }));
+    folder = await run.makeFolder(options.name ?? 'control-plane');
+    const plane = await raise(run, folder, binaries, options, holdings);
+    return { ...plane, close: () => (closing ??= close()) };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function raise(
+  run: Run,
+  folder: string,
+  binaries: Binaries,
+  options: ControlPlaneOptions,
+  { claims, parts }: Holdings,
+): Promise<Omit<ControlPlane, 'close'>> {
+  const name = path.basename(folder);
+  const ports = await claimPorts(options.ports ?? {}, claims);
+  const range = await claimServiceRange();
+  claims.push(range);
+  const { files, access } = await createControlPlaneFiles(folder, ports.api);
+  const settings = { ...options, ports, files, etcdData: path.join(folder, 'etcd'), serviceRange: range.value };
+  const admin = { url: access.url, ca: access.authority.certificate, ...access.admin };
+
+  const etcd = createPart(run, {
+    child: { name: `${name}-etcd`, command: binaries.etcd, args: etcdFlags(settings) },
+    ready: async () => (await fetch(`http://127.0.0.1:${ports.etcd}/readyz`)).ok,
+  });
+  const apiServer = createPart(run, {
+    child: { name: `${name}-kube-apiserver`, command: binaries.kubeApiserver, args: apiServerFlags(settings) },
+    ready: () => answers(admin, '/readyz'),
+  });
+  const controllerManager = createPart(run, {
+    child: {
+      name: `${name}-kube-controller-manager`,
+      command: binaries.kubeControllerManager,
+      args: controllerManagerFlags(settings),
+    },
+    ready: () => answers({ ...admin, url: `https://127.0.0.1:${ports.controllerManager}` }, '/healthz'),
+  });
+  parts.push(controllerManager, apiServer, etcd);
+
+  await etcd.start();
+  await apiServer.start();
+  await controllerManager.start();
+  await eventually(() => hasDefaultServiceAccount(admin), { within: 30_000, every: 50 });
+
+  return {
+    name,
+    url: access.url,
+    port: ports.api,
+    kubeconfig: files.adminKubeconfig,
+    caCertificate: access.authority.certificate,
+    serviceRange: range.value,
+    binaries,
+    etcd,
+    apiServer,
+    controllerManager,
+    access,
+    kubectl: kubectlFor(binaries.kubectl, files.adminKubeconfig),
+    ...identitiesOf(access),
+  };
+}
+
+async function answers(access: ApiAccess, url: string): Promise<boolean> {
+  return (await apiRequest(access, url)).status === 200;
+}
+
+async function claimPorts(fixed: Partial<ControlPlanePorts>, claims: Claim<unknown>[]): Promise<ControlPlanePorts> {
+  const claim = async (purpose: string, port: number | undefined) => {
+    const claimed = await (port === undefined ? claimPort() : claimFixedPort(port, purpose));
+    claims.push(claimed);
+    return claimed.value;
+  };
+  return {
+    etcd: await claim('etcd', fixed.etcd),
+    etcdPeer: await claim("etcd's peers", fixed.etcdPeer),
+    api: await claim('the API server', fixed.api),
+    controllerManager: await claim('the controller manager', fixed.controllerManager),
+  };
+}
+
+async function hasDefaultServiceAccount(admin: ApiAccess): Promise<void> {
+  const { status } = await apiRequest(admin, '/api/v1/namespaces/default/serviceaccounts/default');
+  if (status !== 200) throw new Error(`the default ServiceAccount is not there yet (HTTP ${status})`);
+}

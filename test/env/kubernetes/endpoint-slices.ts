@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import type { KubeClient } from '../../../kube/client/client.ts';
+import { isNotFound } from '../../../kube/client/errors.ts';
+import { objectMeta, type KubeObject } from '../../../kube/client/objects.ts';
+import type { Resource } from '../../../kube/client/resource.ts';
+import type { StoredService } from '../node/stored-pod.ts';
+
+export interface EndpointSliceOptions {
+  /** Of the Service. */
+  readonly name: string;
+  readonly namespace: string;
+  readonly port: number;
+  /** With it, the slice goes when the Service does. */
+  readonly uid?: string;
+}
+
+/**
+ * The endpoints that a Service would have if its pods ran on nodes. The API server passes nothing on to an aggregated API
+ * whose Service has none, though it then calls the ClusterIP; a loopback address is refused as one.
+ */
+export function endpointSlice({ name, namespace, port, uid }: EndpointSliceOptions) {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: `${name}-ground`,
+      namespace,
+      labels: { 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': 'ground' },
+      ownerReferences: uid === undefined ? [] : [{ apiVersion: 'v1', kind: 'Service', name, uid }],
+    },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['192.0.2.1'], conditions: { ready: true } }],
+    ports: [{ name: 'https', port, protocol: 'TCP' }],
+  };
+}
+
+const endpointSlices: Resource<KubeObject> = {
+  group: 'discovery.k8s.io',
+  version: 'v1',
+  plural: 'endpointslices',
+  kind: 'EndpointSlice',
+  namespaced: true,
+  schema: z.object({ metadata: objectMeta }),
+};
+
+/** Keeps an EndpointSlice for every Service of a namespace that leads to a ready pod. */
+export interface EndpointSlices {
+  sync(served: readonly StoredService[]): Promise<void>;
+}
+
+export function createEndpointSlices(client: KubeClient, namespace: string): EndpointSlices {
+  /** Names of slices, by the uid of their Service. */
+  const written = new Map<string, string>();
+  return {
+    sync: async (served) => {
+      for (const { metadata, spec } of served) {
+        const { name, uid } = metadata;
+        const [first] = spec.ports;
+        if (written.has(uid) || first === undefined) continue;
+        const slice = endpointSlice({ name, namespace, port: first.port, uid });
+        await client.create(endpointSlices, slice);
+        written.set(uid, slice.metadata.name);
+      }
+      const wanted = new Set(served.map(({ metadata }) => metadata.uid));
+      for (const [uid, name] of written) {
+        if (wanted.has(uid)) continue;
+        await client.delete(endpointSlices, { namespace, name }).catch((error: unknown) => {
+          if (!isNotFound(error)) throw error;
+        });
+        written.delete(uid);
+      }
+    },
+  };
+}

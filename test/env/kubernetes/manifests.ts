@@ -1,0 +1,32 @@
+import path from 'node:path';
+import { eventually } from '../run/eventually.ts';
+import type { Kubectl } from './kubectl.ts';
+
+const foreignCrds = [
+  'network-attachment-definitions',
+  'virtual-machines',
+  'virtual-machine-instances',
+  'cloudnative-pg-clusters',
+] as const;
+
+/** Applies YAML files (or folders of them) and waits until the CRDs among them are served. */
+export async function applyManifests(kubectl: Kubectl, files: readonly string[]): Promise<void> {
+  const named = files.flatMap((file) => ['-f', file]);
+  const applied = await kubectl(['apply', '--server-side', '--force-conflicts', '-o', 'name', ...named]);
+  const crds = applied.split('\n').filter((name) => name.startsWith('customresourcedefinition.'));
+  if (crds.length === 0) return;
+  // kubectl gives up at once on one that has no conditions yet, as a large one has none for a moment.
+  const established = () => kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...crds]);
+  await eventually(established, { within: 30_000 });
+}
+
+/** Installs small versions of the CRDs of Multus, KubeVirt and CloudNativePG; all of them unless some are named. */
+export async function installForeignCrds(
+  kubectl: Kubectl,
+  names: readonly (typeof foreignCrds)[number][] = foreignCrds,
+): Promise<void> {
+  await applyManifests(
+    kubectl,
+    names.map((name) => path.join(import.meta.dirname, 'crds', `${name}.yaml`)),
+  );
+}

@@ -1,0 +1,74 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startClient, startEcho } from '../../doubles/echo-server.ts';
+import { eventually } from '../run/eventually.ts';
+import { startServiceForwarder } from './service-forwarder.ts';
+import { connect, type Endpoint } from './sockets.ts';
+
+/** Loopback, and outside of what control planes take for their Services. */
+const clusterIp = '127.63.7.8';
+
+async function makeForwarder(targets: readonly Endpoint[]) {
+  const forwarder = await startServiceForwarder({ clusterIp, port: 0, targets });
+  onTestFinished(() => forwarder.close());
+  return forwarder;
+}
+
+/** What a new connection is answered. */
+async function ask(endpoint: Endpoint): Promise<string> {
+  const client = await startClient(endpoint);
+  client.say('?');
+  return eventually(
+    () => {
+      if (client.heard === '') throw new Error('no answer yet');
+      client.socket.destroy();
+      return client.heard;
+    },
+    { every: 5, within: 2_000 },
+  );
+}
+
+describe('a Service forwarder', () => {
+  it('gives each new connection to the next target', async () => {
+    const forwarder = await makeForwarder([await startEcho('a'), await startEcho('b')]);
+    const answers = [await ask(forwarder), await ask(forwarder), await ask(forwarder)];
+    expect(answers).toEqual(['a?', 'b?', 'a?']);
+  });
+
+  it('passes over a target that does not accept connections', async () => {
+    const dead = await startEcho('dead');
+    await dead.close();
+    const forwarder = await makeForwarder([dead, await startEcho('b')]);
+    expect([await ask(forwarder), await ask(forwarder)]).toEqual(['b?', 'b?']);
+  });
+
+  it('follows targets that come and go', async () => {
+    const [a, b] = [await startEcho('a'), await startEcho('b')];
+    const forwarder = await makeForwarder([a]);
+    expect(await ask(forwarder)).toBe('a?');
+    forwarder.add(b);
+    forwarder.remove({ host: a.host, port: a.port });
+    expect(forwarder.targets).toEqual([b]);
+    expect(await ask(forwarder)).toBe('b?');
+  });
+
+  it('breaks a connection that no target accepts', async () => {
+    const forwarder = await makeForwarder([]);
+    const client = await startClient(forwarder);
+    await client.ended;
+  });
+
+  it('does not answer any more when it is closed, and ends its connections', async () => {
+    const forwarder = await makeForwarder([await startEcho('a')]);
+    const client = await startClient(forwarder);
+    await forwarder.close();
+    await client.ended;
+    await expect(connect(forwarder)).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('says where it cannot listen, and what to do', async () => {
+    const { port } = await makeForwarder([]);
+    await expect(startServiceForwarder({ clusterIp, port, targets: [] })).rejects.toThrow(
+      `Cannot listen on ${clusterIp}:${port}`,
+    );
+  });
+});

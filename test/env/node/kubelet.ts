@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ImageFolder } from '../../../hack/rootfs.ts';
+import { createKubeClient, type KubeClient } from '../../../kube/client/client.ts';
+import { isConflict, isNotFound } from '../../../kube/client/errors.ts';
+import { claimServiceRange } from '../run/port-reservation.ts';
+import type { ControlPlane } from '../kubernetes/control-plane.ts';
+import { createKubeProxy } from './kube-proxy.ts';
+import { podData } from './pod-data.ts';
+import { startPodProcess, type PodProcess } from './pod-process.ts';
+import type { Run } from '../run/run.ts';
+import { requireSandboxes } from './sandbox.ts';
+import { createEndpointSlices } from '../kubernetes/endpoint-slices.ts';
+import { persistentVolumeClaims, pods, services, type StoredPod, type StoredService } from './stored-pod.ts';
+
+export interface KubeletOptions {
+  readonly run: Run;
+  readonly controlPlane: ControlPlane;
+  /** Whose pods are run; those of all other namespaces stay Pending. */
+  readonly namespace: string;
+  /** The image of that name; a pod whose images are not all known stays Pending. */
+  readonly imageOf: (image: string) => ImageFolder | undefined;
+}
+
+export interface Kubelet {
+  readonly pods: readonly PodProcess[];
+  close(): Promise<void>;
+}
+
+const lookEveryMs = 150;
+
+/**
+ * The node of the ground, for the pods of one namespace: runs what is stored, tells the API server how it is, ends what is
+ * deleted, and makes Services answer. So Deployments roll out and Jobs end as in a cluster, and nobody starts rock-mac by
+ * hand. Pods stay unbound, since there is no Node object; a deletion is therefore at once, and the process is ended after it.
+ *
+ * All pods share the machine's network, each with a loopback address of its own. What a network namespace would do, a few
+ * variables do: processes listen on their pod's address instead of on all. What cluster DNS would answer is in /etc/hosts.
+ */
+export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
+  const { run, controlPlane, namespace, imageOf } = options;
+  await requireSandboxes();
+  const client = createKubeClient({ userAgent: 'ground-kubelet', kubeconfig: controlPlane.kubeconfig });
+  const data = podData(client, namespace);
+  const addresses = await claimServiceRange();
+  const proxy = createKubeProxy();
+  const endpointSlices = createEndpointSlices(client, namespace);
+  const claimFolders = new Map<string, Promise<string>>();
+  let storedServices: readonly StoredService[] = [];
+  const running = new Map<string, PodProcess>();
+  const ending = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  let started = 0;
+
+  const claimFolder = async (claimName: string): Promise<string> => {
+    const { metadata } = await client.get(persistentVolumeClaims, { namespace, name: claimName });
+    const folder = claimFolders.get(metadata.uid) ?? run.makeFolder(`claim-${claimName}`);
+    claimFolders.set(metadata.uid, folder);
+    return await folder;
+  };
+
+  const start = (pod: StoredPod): PodProcess => {
+    const ip = addresses.value.replace(/\.0\.0\/16$/, `.1.${++started}`);
+    return startPodProcess({
+      run,
+      pod,
+      ip,
+      env: {
+        KUBERNETES_SERVICE_HOST: '127.0.0.1',
+        KUBERNETES_SERVICE_PORT: String(controlPlane.port),
+        ROCK_MAC_HEALTH_HOST: ip,
+        ROCK_MAC_WEBHOOK_HOST: ip,
+        ROCK_MAC_READ_API_HOST: ip,
+        GROUND_POD_IP: ip,
+      },
+      imageOf: (name) => required(imageOf(name), name),
+      client,
+      data,
+      claimFolder,
+      hosts: () => hostsOf(storedServices, namespace),
+      report: (status) => report(pod, status, client),
+    });
+  };
+
+  const look = async () => {
+    const { items } = await client.list(pods, { namespace });
+    storedServices = (await client.list(services, { namespace })).items;
+    const stored = new Map(items.map((pod) => [pod.metadata.uid, pod]));
+    for (const [uid, process] of running) {
+      if (stored.get(uid)?.metadata.deletionTimestamp === undefined && stored.has(uid)) continue;
+      running.delete(uid);
+      const end = process.stop().finally(() => ending.delete(end));
+      ending.add(end);
+    }
+    for (const [uid, pod] of stored) {
+      if (!running.has(uid) && mayStart(pod, imageOf)) running.set(uid, start(pod));
+    }
+    const served = await proxy.sync(storedServices, [...running.values()]);
+    await endpointSlices.sync(served);
+  };
+
+  const looking = (async () => {
+    while (!stopping.signal.aborted) {
+      await look().catch((error: unknown) => {
+        run.log(`the kubelet could not look: ${error instanceof Error ? error.message : String(error)}`);
+      });
+      await sleep(lookEveryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  })();
+
+  return {
+    get pods() {
+      return [...running.values()];
+    },
+    close: async () => {
+      stopping.abort();
+      await looking;
+      await Promise.all([...[...running.values()].map((process) => process.stop()), ...ending]);
+      await proxy.close();
+      await client.close();
+      await addresses.release();
+    },
+  };
+}
+
+function mayStart({ metadata, spec, status }: StoredPod, imageOf: KubeletOptions['imageOf']): boolean {
+  if (metadata.deletionTimestamp !== undefined || status.phase !== 'Pending') return false;
+  return [...spec.initContainers, ...spec.containers].every(({ image }) => imageOf(image) !== undefined);
+}
+
+/** The names by which pods of the namespace find its Services. */
+function hostsOf(stored: readonly StoredService[], namespace: string): string {
+  return stored
+    .filter(({ spec }) => spec.clusterIP !== undefined && spec.clusterIP !== 'None')
+    .map(({ metadata: { name }, spec }) => `${spec.clusterIP ?? ''} ${name}.${namespace}.svc ${name}\n`)
+    .join('');
+}
+
+function required(image: ImageFolder | undefined, name: string): ImageFolder {
+  if (image === undefined) throw new Error(`ErrImagePull: ${name}`);
+  return image;
+}
+
+/** Guarded by the uid: a pod of the same name is another matter, and one that is gone needs no status. */
+async function report(
+  { metadata: { namespace, name, uid } }: StoredPod,
+  status: Record<string, unknown>,
+  client: KubeClient,
+): Promise<void> {
+  try {
+    const body = { metadata: { uid }, status };
+    await client.patch(pods, { namespace, name }, { type: 'merge', body }, { subresource: 'status' });
+  } catch (error) {
+    if (!isNotFound(error) && !isConflict(error)) throw error;
+  }
+}

@@ -1,0 +1,77 @@
+import { spawnSync } from 'node:child_process';
+import { chown, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { claimPort } from '../run/port-reservation.ts';
+import { ping } from './databases.ts';
+import { createPart, type Part } from '../run/server-process.ts';
+import { openRun } from '../run/run.ts';
+
+/** A pooler of connections in front of a Postgres, in transaction mode: sessions are shared between transactions. */
+export interface Pgbouncer extends Part {
+  /** The way to a database through it, for the URL that leads there directly. */
+  through(url: string): string;
+  close(): Promise<void>;
+}
+
+/** Why there is no pgbouncer here; `undefined` when there is. */
+export function pgbouncerMissing(): string | undefined {
+  const { error } = spawnSync('pgbouncer', ['--version'], { env: programs });
+  return error === undefined ? undefined : 'pgbouncer is not installed (Debian: apt-get install pgbouncer)';
+}
+
+/** Debian has it where the PATH of a user does not look. */
+const programs = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` };
+
+/** Starts one in front of the server at `adminUrl`; it takes that server's user and password, and no other. */
+export async function startPgbouncer(
+  adminUrl: string,
+  options: { readonly serverConnections: number },
+): Promise<Pgbouncer> {
+  const run = await openRun();
+  const port = await claimPort();
+  const folder = await run.makeFolder('pgbouncer');
+  const admin = new URL(adminUrl);
+  const users = path.join(folder, 'users.txt');
+  const config = path.join(folder, 'pgbouncer.ini');
+  await writeFile(users, `"${admin.username}" "${admin.password}"\n`, { mode: 0o600 });
+  await writeFile(
+    config,
+    `[databases]
+     * = host=${admin.hostname} port=${admin.port}
+     [pgbouncer]
+     listen_addr = 127.0.0.1
+     listen_port = ${String(port.value)}
+     unix_socket_dir =
+     auth_type = scram-sha-256
+     auth_file = ${users}
+     pool_mode = transaction
+     default_pool_size = ${String(options.serverConnections)}
+     server_idle_timeout = 5
+    `.replaceAll(/^ +/gm, ''),
+  );
+  const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined; // it refuses to run as root
+  if (user !== undefined) for (const file of [folder, users, config]) await chown(file, user.uid, user.gid);
+  const through = (url: string) => {
+    const there = new URL(url);
+    there.port = String(port.value);
+    return there.href;
+  };
+  const part = createPart(run, {
+    child: { name: 'pgbouncer', command: 'pgbouncer', args: [config], env: programs, user },
+    ready: () => ping(through(adminUrl)),
+    stopSignal: 'SIGTERM',
+  });
+  await part.start();
+  return {
+    ...part,
+    get pid() {
+      return part.pid;
+    },
+    through,
+    close: async () => {
+      await part.stop();
+      await run.close();
+      await port.release();
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { lstat, mkdir, rename, writeFile } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { startChild, type Child, type ChildSpec } from './child-process.ts';
+import { ownIdentity } from './process-table.ts';
+import { runFiles, sweepDeadRuns, sweepRun, unfinishedPrefix } from './cleanup.ts';
+
+/** Takes one line for people. */
+export type Log = (line: string) => void;
+
+/**
+ * One use of the ground: a folder that holds all of its data and logs, and all processes that it started.
+ * Neither outlives it: an orderly end is `close()`; after any other end a guardian process sweeps, and should that
+ * be killed as well, the next run does.
+ */
+export interface Run {
+  readonly folder: string;
+  readonly log: Log;
+  /** Makes a folder inside the run's; a name that is taken gets a number. */
+  makeFolder(name: string): Promise<string>;
+  spawn(spec: ChildSpec): Promise<Child>;
+  /** Ends all processes, then removes the folder. */
+  close(): Promise<void>;
+}
+
+export interface RunOptions {
+  /** Where run folders are made; a folder for this user under the system's temporary folder by default. */
+  readonly root?: string;
+  readonly log?: Log;
+}
+
+/** Writes a line to stderr. */
+export const logToStderr: Log = (line) => {
+  process.stderr.write(`ground: ${line}\n`);
+};
+
+/** Sweeps what dead runs left behind, then opens a new one. */
+export async function openRun(options: RunOptions = {}): Promise<Run> {
+  const log = options.log ?? logToStderr;
+  const root = options.root ?? (await userRoot());
+  for (const swept of await sweepDeadRuns(root)) log(`removed what a killed run had left in ${swept}`);
+  const folder = await makeRunFolder(root);
+  const guardian = startGuardian(folder);
+  const children = new Set<Child>();
+  const taken = new Set<string>();
+  let closing: Promise<void> | undefined;
+
+  const close = async () => {
+    await Promise.all([...children].map((child) => child.end()));
+    await sweepRun(folder);
+    await guardian.dismiss();
+  };
+  return {
+    folder,
+    log,
+    makeFolder: async (name) => {
+      const free = freeName(name, taken);
+      taken.add(free);
+      const made = path.join(folder, free);
+      await mkdir(made, { mode: 0o711 });
+      return made;
+    },
+    spawn: async (spec) => {
+      if (closing !== undefined) throw new Error(`${spec.name} is not started: its run is closing.`);
+      const child = await startChild(spec, folder);
+      children.add(child);
+      void child.exited.then(() => children.delete(child));
+      return child;
+    },
+    close: () => (closing ??= close()),
+  };
+}
+
+/**
+ * One root per user: a sweep trusts what it reads there, and may not be led by files of somebody else.
+ * Others may pass through (0711): the unprivileged user under which root runs Postgres has its data inside.
+ */
+async function userRoot(): Promise<string> {
+  const uid = process.getuid?.();
+  const root = path.join(tmpdir(), `rock-mac-ground-${uid ?? 'user'}`);
+  await mkdir(root, { mode: 0o711, recursive: true });
+  const { uid: owner } = await lstat(root);
+  if (uid !== undefined && owner !== uid) {
+    throw new Error(
+      `${root} belongs to user ${owner}, not to us (${uid}). Remove it, or set TMPDIR to another folder.`,
+    );
+  }
+  return root;
+}
+
+async function makeRunFolder(root: string): Promise<string> {
+  const id = randomBytes(5).toString('hex');
+  const unfinished = path.join(root, `${unfinishedPrefix}${id}`);
+  await mkdir(unfinished, { mode: 0o711, recursive: true });
+  await writeFile(path.join(unfinished, runFiles.owner), JSON.stringify(ownIdentity()));
+  const folder = path.join(root, id);
+  await rename(unfinished, folder);
+  return folder;
+}
+
+function startGuardian(folder: string): { dismiss(): Promise<void> } {
+  const script = path.join(import.meta.dirname, 'reaper.ts');
+  const guardian = spawn(process.execPath, [script, folder], {
+    cwd: '/',
+    env: {}, // NODE_OPTIONS of a test runner are not for it
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  });
+  const gone = new Promise<void>((resolve) => {
+    guardian.once('exit', resolve);
+    guardian.once('error', resolve);
+  });
+  guardian.unref();
+  if (guardian.stdin instanceof Socket) guardian.stdin.unref();
+  return {
+    dismiss: async () => {
+      guardian.ref();
+      guardian.stdin.end();
+      await gone;
+    },
+  };
+}
+
+function freeName(name: string, taken: ReadonlySet<string>): string {
+  for (let number = 1; ; number++) {
+    const candidate = number === 1 ? name : `${name}-${number}`;
+    if (!taken.has(candidate)) return candidate;
+  }
+}

@@ -1,0 +1,38 @@
+import type { TestProject } from 'vitest/node';
+import { startGround } from './env.ts';
+import type { ControlPlaneAccess } from './kubernetes/identities.ts';
+
+/** What a test file can know of the ground that its run shares. Workers are other processes, so only plain data. */
+export interface SharedGround {
+  readonly apiUrl: string;
+  /** Path of the administrator's kubeconfig. */
+  readonly kubeconfig: string;
+  /** Connection URL of Postgres' superuser, database `postgres`. */
+  readonly postgresUrl: string;
+  /** Folder with kubectl and the other programs. */
+  readonly binariesFolder: string;
+  /** For making users of the control plane. */
+  readonly access: ControlPlaneAccess;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    ground: SharedGround;
+  }
+}
+
+/**
+ * One control plane and one Postgres for all files of a vitest project, raised before the first and taken down after
+ * the last. Without fsync: these tests kill processes, never the power.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const ground = await startGround({ postgres: { fsync: false } });
+  project.provide('ground', {
+    apiUrl: ground.controlPlane.url,
+    kubeconfig: ground.controlPlane.kubeconfig,
+    postgresUrl: ground.postgres.url(),
+    binariesFolder: ground.controlPlane.binaries.folder,
+    access: ground.controlPlane.access,
+  });
+  return () => ground.close();
+}

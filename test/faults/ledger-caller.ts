@@ -1,0 +1,87 @@
+/**
+ * A process that takes addresses and gives them back, with 16 askers on one allocator, until it is killed. Each line that
+ * it writes is a fact that a client of the ledger knows at that moment; the soak test compares them with the ledger.
+ *
+ *   node test/faults/ledger-caller.ts URL POOL NAME FIRST
+ */
+import { randomInt } from 'node:crypto';
+import { writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AllocationOutcome, AllocationRequest } from '../../ledger/address/allocate.ts';
+import { createAllocator } from '../../ledger/address/allocator.ts';
+import { openLedger } from '../../ledger/connection/connect.ts';
+import { isLedgerError } from '../../ledger/errors.ts';
+import type { HeldItem } from '../../ledger/address/held-item.ts';
+import { release } from '../../ledger/address/release.ts';
+import { numberToMac, type MacAddress } from '../../mac/mac-address.ts';
+
+const [url = '', pool = '', name = '', first = ''] = process.argv.slice(2);
+const db = openLedger({ url, applicationName: name, max: 4, statementTimeoutMs: 2_000, connectTimeoutMs: 1_000 });
+const allocator = createAllocator({ db, leaseSeconds: 120 });
+
+/** Synchronous: what was written before a kill arrives. */
+function say(fact: Record<string, unknown>): void {
+  writeSync(1, `${JSON.stringify({ ...fact, at: Date.now() })}\n`);
+}
+
+/** Asks with the same key until there is an answer, as every client of the ledger has to. */
+async function askUntilAnswered(request: AllocationRequest): Promise<AllocationOutcome> {
+  for (;;) {
+    try {
+      return await allocator.allocate(request, { deadlineMs: 1_500 });
+    } catch (error) {
+      if (!isLedgerError(error) || !error.retryable) throw error;
+      say({ fact: 'error', code: error.code });
+    }
+  }
+}
+
+async function giveBack(item: HeldItem): Promise<void> {
+  for (;;) {
+    try {
+      const [answer] = await release(db, [item], { force: true, actor: name, reason: 'done' });
+      if (answer?.outcome === 'released') say({ fact: 'released', ...item });
+      // A retry that arrives late, when the address may have its next owner: it must change nothing.
+      setTimeout(
+        () => void release(db, [item], { force: true, actor: name, reason: 'late' }).catch(() => undefined),
+        150,
+      );
+      return;
+    } catch (error) {
+      if (!isLedgerError(error) || !error.retryable) throw error;
+      await sleep(50);
+    }
+  }
+}
+
+function anyAddress(): MacAddress {
+  return numberToMac(Number(first) + randomInt(48));
+}
+
+async function askForEver(asker: number): Promise<never> {
+  for (let turn = 0; ; turn++) {
+    const key = `${name}/${String(asker)}/${String(turn)}`;
+    const state = randomInt(8) === 0 ? 'reserved' : 'active';
+    const requested = randomInt(4) === 0 ? anyAddress() : undefined;
+    const answer = await askUntilAnswered({
+      key,
+      pool,
+      state,
+      requested,
+      device: { id: name },
+      requester: name,
+      actor: name,
+    });
+    if (answer.outcome !== 'allocated' && answer.outcome !== 'replayed') {
+      await sleep(randomInt(20, 60));
+      continue;
+    }
+    const item = { mac: answer.mac, generation: answer.generation, key };
+    say({ fact: 'got', ...item, until: answer.expiresAt?.toISOString() });
+    await sleep(randomInt(30));
+    say({ fact: 'releasing', ...item });
+    await giveBack(item);
+  }
+}
+
+await Promise.all(Array.from({ length: 16 }, (_, asker) => askForEver(asker)));

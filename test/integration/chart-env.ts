@@ -1,0 +1,54 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { buildRootfs, type ImageFolder } from '../../hack/rootfs.ts';
+import { startGround, type Ground } from '../env/env.ts';
+import { startKubelet, type Kubelet } from '../env/node/kubelet.ts';
+
+export const repository = path.join(import.meta.dirname, '..', '..');
+
+/** A ground on which the chart's pods are run, from a folder with what the Dockerfile puts into the image. */
+export interface ChartGround {
+  readonly ground: Ground;
+  readonly image: ImageFolder;
+  readonly kubelet: Kubelet;
+  close(): Promise<void>;
+}
+
+export interface ChartGroundOptions {
+  /** One more image than rock-mac's: of the names that begin with `name`, made below a folder. */
+  readonly extraImage?: {
+    readonly name: string;
+    readonly build: (folder: string, rockMac: ImageFolder) => Promise<ImageFolder>;
+  };
+}
+
+export async function raiseChartGround(
+  namespace: string,
+  { extraImage }: ChartGroundOptions = {},
+): Promise<ChartGround> {
+  const imageHome = await mkdtemp(path.join(tmpdir(), 'rock-mac-image-'));
+  const [ground, image] = await Promise.all([
+    startGround({ postgres: { fsync: false } }),
+    buildRootfs(repository, imageHome),
+  ]);
+  const extra = await extraImage?.build(imageHome, image);
+  const { run, controlPlane } = ground;
+  // Whatever registry the values name: the image is this one.
+  const imageOf = (reference: string) => {
+    const name = reference.slice(reference.lastIndexOf('/') + 1);
+    if (extraImage !== undefined && name.startsWith(extraImage.name)) return extra;
+    return name.startsWith('rock-mac:') ? image : undefined;
+  };
+  const kubelet = await startKubelet({ run, controlPlane, namespace, imageOf });
+  return {
+    ground,
+    image,
+    kubelet,
+    close: async () => {
+      await kubelet.close();
+      await ground.close();
+      await rm(imageHome, { recursive: true, force: true });
+    },
+  };
+}

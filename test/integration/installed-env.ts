@@ -1,0 +1,175 @@
+import { afterAll, beforeAll } from 'vitest';
+import { z } from 'zod';
+import { listAudit, type AuditEntry } from '../../ledger/audit.ts';
+import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { startGround, type Ground } from '../env/env.ts';
+import { install, type Installation, type InstallationOptions } from '../env/installation.ts';
+import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
+
+/** rock-mac on a control plane and a Postgres that one test file has for itself, since it may break them. */
+export interface InstalledGround {
+  readonly ground: Ground;
+  readonly plane: ControlPlane;
+  readonly installation: Installation;
+  /** Straight to Postgres, past the proxy. */
+  readonly ledger: LedgerPool;
+  /** Between rock-mac's processes and Postgres. */
+  readonly ledgerProxy: TcpProxy;
+}
+
+type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env'>> & {
+  /** Makes the ledger before anything is installed. */
+  readonly makeLedger?: (url: string) => Promise<void>;
+};
+
+/** Call at the top of a test file; the getter works inside its tests. */
+export function installedGroundOfThisFile(options: Options = {}): () => InstalledGround {
+  let installed: InstalledGround | undefined;
+  beforeAll(async () => {
+    installed = await raise(options);
+  });
+  afterAll(async () => {
+    await installed?.ledger.close();
+    await installed?.installation.close();
+    await installed?.ledgerProxy.close();
+    await installed?.ground.close();
+  });
+  return () => {
+    if (installed === undefined) throw new Error('the ground of this file is not up');
+    return installed;
+  };
+}
+
+async function raise({ makeLedger, ...options }: Options): Promise<InstalledGround> {
+  const ground = await startGround({ postgres: { fsync: false } });
+  const url = await ground.postgres.createDatabase('rock_mac');
+  await makeLedger?.(url);
+  const direct = new URL(url);
+  const ledgerProxy = await startTcpProxy({ host: direct.hostname, port: Number(direct.port) });
+  const proxied = new URL(url);
+  proxied.port = String(ledgerProxy.port);
+  const installation = await install({
+    ground,
+    ledgerUrl: proxied.href,
+    ...options,
+    // Short, so that a test that kills the leader does not wait long for the next one.
+    env: { ROCK_MAC_LEADER_LEASE_SECONDS: '3', ...options.env },
+  });
+  await installation.ready();
+  const ledger = openLedger({
+    url,
+    applicationName: 'test',
+    max: 2,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 10_000,
+  });
+  return { ground, plane: ground.controlPlane, installation, ledger, ledgerProxy };
+}
+
+/** A pod as YAML; networks as the annotation has them, or none. */
+export function aPod(name: string, options: { networks?: string; annotations?: Record<string, string> } = {}): string {
+  const annotations = {
+    'mac.rock-os.io/inject': 'true',
+    ...(options.networks !== undefined && { 'k8s.v1.cni.cncf.io/networks': options.networks }),
+    ...options.annotations,
+  };
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, annotations },
+    spec: { containers: [{ name: 'main', image: 'example.invalid/none' }] },
+  });
+}
+
+export function aClaim(name: string, spec: Record<string, unknown>): string {
+  return JSON.stringify({ apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacAllocation', metadata: { name }, spec });
+}
+
+const addressesAnnotation = z.array(
+  z.object({ network: z.string().optional(), interface: z.string().optional(), mac: z.string() }),
+);
+
+/** What the annotation of a stored pod says it got. */
+export async function addressesOf(
+  { kubectl }: ControlPlane,
+  pod: string,
+): Promise<z.infer<typeof addressesAnnotation>> {
+  const text = await kubectl([
+    ...['get', 'pod', pod],
+    ...['-o', 'jsonpath={.metadata.annotations.mac\\.rock-os\\.io/addresses}'],
+  ]);
+  return text === '' ? [] : addressesAnnotation.parse(JSON.parse(text));
+}
+
+const allocations = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({ name: z.string(), finalizers: z.array(z.string()).optional() }),
+      spec: z.object({ pool: z.string(), consumerRef: z.object({ name: z.string() }).optional() }),
+      status: z
+        .object({
+          mac: z.string().optional(),
+          conditions: z.array(
+            z.object({ type: z.string(), status: z.string(), reason: z.string(), message: z.string() }),
+          ),
+        })
+        .optional(),
+    }),
+  ),
+});
+export type ShownAllocation = z.infer<typeof allocations>['items'][number];
+
+/** The MacAllocations of the default namespace. */
+export async function shownAllocations({ kubectl }: ControlPlane): Promise<ShownAllocation[]> {
+  return allocations.parse(JSON.parse(await kubectl(['get', 'macallocations', '-o', 'json']))).items;
+}
+
+/** Waits for a MacAllocation whose Ready condition has this reason. */
+export async function untilReason(plane: ControlPlane, name: string, reason: string): Promise<ShownAllocation> {
+  return await eventually(
+    async () => {
+      const found = (await shownAllocations(plane)).find(({ metadata }) => metadata.name === name);
+      const ready = found?.status?.conditions.find(({ type }) => type === 'Ready');
+      if (found === undefined || ready?.reason !== reason) throw new Error(`Ready is ${JSON.stringify(ready)}`);
+      return found;
+    },
+    { within: 30_000, every: 100 },
+  );
+}
+
+/** Waits until no MacAllocation is left in the default namespace. */
+export async function untilNoAllocations(plane: ControlPlane, within = 30_000): Promise<void> {
+  await eventually(
+    async () => {
+      const left = await shownAllocations(plane);
+      if (left.length > 0) throw new Error(`left: ${left.map(({ metadata }) => metadata.name).join(', ')}`);
+    },
+    { within, every: 100 },
+  );
+}
+
+/** The audit of one address, oldest first. */
+export async function auditOf(ledger: LedgerPool, mac: string): Promise<readonly AuditEntry[]> {
+  const entries = await listAudit(ledger, { limit: 10_000 });
+  return entries.filter((entry) => entry.mac === mac).reverse();
+}
+
+/** Lets time pass in the ledger, whose clock is one function, while `wait` looks at what that does. */
+export async function whileLedgerIsAhead(
+  ledger: LedgerPool,
+  interval: string,
+  wait: () => Promise<void>,
+): Promise<void> {
+  const setClock = (body: string) =>
+    ledger.pool.query(
+      `create or replace function rock_mac.clock() returns timestamptz language sql volatile return ${body}`,
+    );
+  await setClock(`clock_timestamp() + interval '${interval}'`);
+  try {
+    await wait();
+  } finally {
+    await setClock('clock_timestamp()');
+  }
+}

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
+import type { AdmissionRequest } from '../server/admission-review.ts';
+import { admitWorkload, type WorkloadAdmission } from './admit-workload.ts';
+
+const never = () => new Promise<never>(() => undefined);
+
+/** Nobody can be asked for anything: what comes to an answer here costs others nothing. */
+const alone: WorkloadAdmission = {
+  prefix: parsePrefix('a4:58:0f') as MacPrefix,
+  primaryCni: 'none',
+  multusNamespace: 'kube-system',
+  supportOf: never,
+  newLeaseId: () => 'lease',
+  obtaining: {
+    allocator: { allocate: never, close: never },
+    ledger: { query: never },
+    clusterId: 'c',
+    leaseSeconds: 120,
+    poolOf: never,
+    findClaim: never,
+    giveBack: never,
+    explainer: { explain: never },
+  },
+};
+
+function aReview(object: AdmissionRequest['object'], rest: Partial<AdmissionRequest> = {}): AdmissionRequest {
+  return {
+    uid: 'u',
+    kind: { group: '', version: 'v1', kind: 'Pod' },
+    operation: 'CREATE',
+    namespace: 'web',
+    userInfo: { username: 'ann' },
+    object,
+    ...rest,
+  };
+}
+
+test('a pod that names thousands of networks is refused before any of them is looked for', async () => {
+  const names = Array.from({ length: 5_000 }, (_, index) => `n${String(index)}`);
+  const pod = { metadata: { annotations: { 'k8s.v1.cni.cncf.io/networks': names.join(',') } } };
+  expect(await admitWorkload(aReview(pod), alone, Date.now() + 3_000)).toMatchObject({
+    allowed: false,
+    refusal: {
+      code: 422,
+      message: expect.stringMatching(/5000 interfaces.*64 is the most.*\nAsk for fewer/) as string,
+    },
+  });
+});
+
+test.each([
+  ['of another kind', { kind: { group: 'apps', version: 'v1', kind: 'Deployment' } }],
+  ['without a namespace', { namespace: undefined }],
+  ['without an object', { object: null }],
+])('a review %s is refused as malformed', async (_, rest) => {
+  const answer = await admitWorkload(aReview({ metadata: { annotations: undefined } }, rest), alone, 0);
+  expect(answer).toMatchObject({ allowed: false, refusal: { code: 422 } });
+});

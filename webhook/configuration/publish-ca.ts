@@ -1,0 +1,63 @@
+import type { Logger } from 'pino';
+import { WEBHOOK_CONFIGURATION } from '../../api/names.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
+import {
+  mutatingWebhookConfigurations,
+  validatingWebhookConfigurations,
+  type WebhookConfiguration,
+} from '../../kube/client/core-resources.ts';
+import { isNotFound } from '../../kube/client/errors.ts';
+import type { Resource } from '../../kube/client/resource.ts';
+
+interface Publishing {
+  readonly client: KubeClient;
+  readonly logger: Logger;
+}
+
+/** Writes the authorities into the two webhook configurations, where they are not there yet. */
+export async function publishAuthority(bundle: string, publishing: Publishing): Promise<void> {
+  await publishInto(mutatingWebhookConfigurations, bundle, publishing);
+  await publishInto(validatingWebhookConfigurations, bundle, publishing);
+}
+
+async function publishInto(
+  resource: Resource<WebhookConfiguration>,
+  bundle: string,
+  { client, logger }: Publishing,
+): Promise<void> {
+  const caBundle = Buffer.from(bundle).toString('base64');
+  const configuration = await readConfiguration(resource, client);
+  if (configuration === undefined) {
+    logger.warn({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'nothing to publish the authority into');
+    return;
+  }
+  const { resourceVersion } = configuration.metadata;
+  const stale = configuration.webhooks.flatMap((webhook, index) =>
+    webhook.clientConfig.caBundle === caBundle ? [] : [`/webhooks/${String(index)}/clientConfig/caBundle`],
+  );
+  if (stale.length === 0) return;
+  await client.patch(
+    resource,
+    { name: WEBHOOK_CONFIGURATION },
+    {
+      type: 'json',
+      body: [
+        { op: 'test', path: '/metadata/resourceVersion', value: resourceVersion },
+        ...stale.map((path) => ({ op: 'add' as const, path, value: caBundle })),
+      ],
+    },
+  );
+  logger.info({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'published the certificate authority');
+}
+
+async function readConfiguration(
+  resource: Resource<WebhookConfiguration>,
+  client: KubeClient,
+): Promise<WebhookConfiguration | undefined> {
+  try {
+    return await client.get(resource, { name: WEBHOOK_CONFIGURATION });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,273 @@
+import { describe, expect, test } from 'vitest';
+import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
+import { networkNames, readNetworks } from './multus-target.ts';
+import type { NetworkSupport } from '../watch/networks.ts';
+import type { Plan, Planned } from './plan.ts';
+import { planPod } from './plan-pod.ts';
+import type { PrimaryCni } from './primary-target.ts';
+
+const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
+const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
+const DEFAULT_NETWORK = 'v1.multus-cni.io/default-network';
+const HOMES = { namespace: 'web', multusNamespace: 'multus' };
+const INJECT = 'mac.rock-os.io/inject';
+const ALLOCATION = 'mac.rock-os.io/allocation';
+const ADDRESSES = 'mac.rock-os.io/addresses';
+const LEASE = 'mac.rock-os.io/lease';
+const A = mac('a4:58:0f:05:00:01');
+const B = mac('a4:58:0f:05:00:02');
+const C = mac('a4:58:0f:05:00:03');
+
+interface Surroundings {
+  readonly primaryCni?: PrimaryCni;
+  /** By `namespace/name`; networks that are not named here honour an address. */
+  readonly support?: Readonly<Record<string, NetworkSupport>>;
+}
+
+function planned(annotations: Record<string, string> | undefined, surroundings: Surroundings = {}): Planned {
+  const { primaryCni = 'none', support = {} } = surroundings;
+  const read = readNetworks(annotations ?? {}, HOMES);
+  if (!read.ok) throw new Error(read.problem);
+  const known = new Map(networkNames(read.networks).map((name) => [name, support[name] ?? 'honoured'] as const));
+  return planPod(annotations, read.networks, { prefix: PREFIX, primaryCni, support: known });
+}
+
+function plan(annotations: Record<string, string> | undefined, surroundings: Surroundings = {}): Plan {
+  const result = planned(annotations, surroundings);
+  if (!result.ok) throw new Error(result.refusal.message);
+  return result.plan;
+}
+
+function refusal(annotations: Record<string, string>) {
+  const result = planned(annotations);
+  if (result.ok) throw new Error('was not refused');
+  return result.refusal;
+}
+
+function written(operations: readonly JsonPatchOperation[], annotation: string): unknown {
+  const operation = operations.find(({ path }) => path.endsWith(annotation.replace('/', '~1')));
+  return operation !== undefined && 'value' in operation ? operation.value : operation?.op;
+}
+
+describe('a pod with networks', () => {
+  test('gets an address on each attachment, told in its addresses annotation', () => {
+    const pod = plan({ [NETWORKS]: '[{"name":"blue"},{"name":"red","interface":"eth5"}]' });
+    expect(pod.nics).toEqual([{ nic: 'web/blue#0' }, { nic: 'eth5' }]);
+    const patch = pod.patch([A, B], undefined);
+    expect(written(patch, NETWORKS)).toBe(
+      `[{"mac":"${A}","name":"blue"},{"mac":"${B}","name":"red","interface":"eth5"}]`,
+    );
+    expect(JSON.parse(String(written(patch, ADDRESSES)))).toEqual([
+      { network: 'web/blue', mac: A },
+      { network: 'web/red', interface: 'eth5', mac: B },
+    ]);
+    expect(patch).toHaveLength(2);
+  });
+
+  test('may have the same network twice, and one of another namespace, in the comma form', () => {
+    const pod = plan({ [NETWORKS]: 'blue, infra/red@eth5 ,blue' });
+    expect(pod.nics.map(({ nic }) => nic)).toEqual(['web/blue#0', 'eth5', 'web/blue#1']);
+    expect(JSON.parse(String(written(pod.patch([A, B, C], undefined), NETWORKS)))).toEqual([
+      { name: 'blue', mac: A },
+      { name: 'red', namespace: 'infra', interface: 'eth5', mac: B },
+      { name: 'blue', mac: C },
+    ]);
+  });
+
+  test('keeps an address of another prefix and is not asked for one there', () => {
+    const pod = plan({ [NETWORKS]: '[{"name":"blue","mac":"02:00:00:00:00:01"},{"name":"red"}]' });
+    expect(pod.nics.map(({ nic }) => nic)).toEqual(['web/red#0']);
+    expect(written(pod.patch([A], undefined), NETWORKS)).toBe(
+      `[{"name":"blue","mac":"02:00:00:00:00:01"},{"mac":"${A}","name":"red"}]`,
+    );
+  });
+
+  test('asks for the very address that its author wrote, and writes it back in canonical form', () => {
+    const pod = plan({ [NETWORKS]: '[{"name":"blue","mac":"A4-58-0F-05-00-01"}]' });
+    expect(pod.nics).toEqual([{ nic: 'web/blue#0', requested: A }]);
+    expect(written(pod.patch([A], undefined), NETWORKS)).toBe(`[{"name":"blue","mac":"${A}"}]`);
+  });
+
+  test('gets new addresses when it is a copy of a pod that carries some', () => {
+    const pod = plan({
+      [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`,
+      [ADDRESSES]: `[{"network":"web/blue","mac":"${A}"}]`,
+      [LEASE]: 'of-the-original',
+    });
+    expect(pod.nics).toEqual([{ nic: 'web/blue#0' }]);
+    const patch = pod.patch([B], undefined);
+    expect(written(patch, NETWORKS)).toBe(`[{"name":"blue","mac":"${B}"}]`);
+    expect(written(patch, LEASE)).toBe('remove');
+  });
+
+  test('gets the lease id of this admission, not the one it came with', () => {
+    const pod = plan({ [NETWORKS]: '[{"name":"blue"}]', [LEASE]: 'copied' });
+    expect(written(pod.patch([A], 'fresh'), LEASE)).toBe('fresh');
+  });
+
+  test('leaves the longer addresses of InfiniBand and EUI-64 alone, and what has a GUID', () => {
+    expect(plan({ [NETWORKS]: '[{"name":"ib","mac":"00:11:22:33:44:55:66:77"}]' }).nics).toEqual([]);
+    const guid = plan({ [NETWORKS]: '[{"name":"ib","infiniband-guid":"c2:11:22:33:44:55:66:77"}]' });
+    expect(guid).toMatchObject({ nics: [], warnings: [] });
+  });
+
+  test('may give its address in cni-args, which is written back in both places', () => {
+    const pod = plan({ [NETWORKS]: '[{"name":"blue","cni-args":{"mac":"A4:58:0F:05:00:01","vlan":7}}]' });
+    expect(pod.nics).toEqual([{ nic: 'web/blue#0', requested: A }]);
+    expect(written(pod.patch([A], undefined), NETWORKS)).toBe(
+      `[{"mac":"${A}","name":"blue","cni-args":{"mac":"${A}","vlan":7}}]`,
+    );
+  });
+});
+
+describe('what a network does with an address', () => {
+  const pod = { [NETWORKS]: '[{"name":"blue"},{"name":"red"}]' };
+
+  test('decides: one that takes none gets none, and its author a warning', () => {
+    const { nics, warnings, patch } = plan(pod, { support: { 'web/blue': 'ignored' } });
+    expect(nics).toEqual([{ nic: 'web/red#0' }]);
+    expect(warnings).toEqual(['rock-mac: network web/blue takes no MAC address, so it gets none']);
+    expect(written(patch([A], undefined), NETWORKS)).toBe(`[{"name":"blue"},{"mac":"${A}","name":"red"}]`);
+  });
+
+  test('is told that a network does not use the address that its author wrote', () => {
+    const support = { 'web/blue': 'ignored' } as const;
+    const { nics, warnings } = plan({ [NETWORKS]: `[{"name":"blue","mac":"${A}"}]` }, { support });
+    expect(nics).toEqual([{ nic: 'web/blue#0', requested: A }]);
+    expect(warnings).toEqual(['rock-mac: network web/blue takes no MAC address, so the one written there is not used']);
+  });
+
+  test('does not matter to what a copied pod tells there: it is no second one to tell the address of the first', () => {
+    const copy = { [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`, [ADDRESSES]: `[{"network":"web/blue","mac":"${A}"}]` };
+    const { nics, warnings } = plan(copy, { support: { 'web/blue': 'ignored' } });
+    expect(nics).toEqual([{ nic: 'web/blue#0' }]);
+    expect(warnings).toEqual(['rock-mac: network web/blue takes no MAC address, so the one written there is not used']);
+  });
+
+  test.each([
+    ['unknown', /may ignore its address: its CNI plugin is not known/],
+    ['missing', /was not found/],
+  ] as const)('that is %s is no reason to give none, but to warn', (support, warning) => {
+    const { nics, warnings } = plan(pod, { support: { 'web/blue': support } });
+    expect(nics).toHaveLength(2);
+    expect(warnings).toEqual([expect.stringMatching(warning)]);
+  });
+
+  test('is of no interest where its author gave an address of another prefix', () => {
+    const own = { [NETWORKS]: '[{"name":"blue","mac":"02:00:00:00:00:01"}]' };
+    expect(plan(own, { support: { 'web/blue': 'unknown' } }).warnings).toEqual([]);
+  });
+});
+
+describe("a pod's own interface", () => {
+  test.each([
+    ['calico', 'cni.projectcalico.org/hwAddr'],
+    ['cilium', 'cni.cilium.io/mac-address'],
+  ] as const)('gets an address where the cluster has %s, even in a pod without any annotations', (primaryCni, key) => {
+    const pod = plan(undefined, { primaryCni });
+    expect(pod).toMatchObject({ nics: [{ nic: 'primary' }], warnings: [] });
+    expect(pod.patch([A], undefined)).toEqual([
+      { op: 'add', path: '/metadata/annotations', value: { [key]: A, [ADDRESSES]: `[{"mac":"${A}"}]` } },
+    ]);
+  });
+
+  test('keeps the address that its author gave', () => {
+    const pod = plan({ 'cni.projectcalico.org/hwAddr': 'A4:58:0F:05:00:01' }, { primaryCni: 'calico' });
+    expect(pod.nics).toEqual([{ nic: 'primary', requested: A }]);
+    expect(written(pod.patch([A], undefined), 'cni.projectcalico.org/hwAddr')).toBe(A);
+  });
+
+  test('may be on another network than the cluster’s, which then gets the address', () => {
+    const pod = plan({ [DEFAULT_NETWORK]: 'own', [NETWORKS]: 'blue' }, { primaryCni: 'calico' });
+    expect(pod.nics).toEqual([{ nic: 'primary' }, { nic: 'web/blue#0' }]);
+    const patch = pod.patch([A, B], undefined);
+    expect(written(patch, DEFAULT_NETWORK)).toBe(`[{"name":"own","mac":"${A}"}]`);
+    expect(JSON.parse(String(written(patch, ADDRESSES)))).toEqual([
+      { network: 'multus/own', mac: A },
+      { network: 'web/blue', mac: B },
+    ]);
+    expect(patch).toHaveLength(3);
+  });
+
+  test.each([{}, { [NETWORKS]: ' ' }, { [NETWORKS]: '[]' }])(
+    'has its address in our annotation only where nothing reads another, and the pod asked: %j',
+    (annotations) => {
+      const pod = plan({ ...annotations, [INJECT]: 'true' });
+      expect(pod.nics).toEqual([{ nic: 'primary' }]);
+      expect(pod.warnings).toHaveLength(1);
+      expect(written(pod.patch([A], undefined), ADDRESSES)).toBe(`[{"mac":"${A}"}]`);
+    },
+  );
+
+  test('gets nothing where only the namespace asked and nothing could be injected', () => {
+    expect(plan(undefined)).toMatchObject({ nics: [], warnings: [] });
+    expect(plan(undefined).patch([], undefined)).toEqual([]);
+  });
+});
+
+describe('a claim', () => {
+  const networks = { [NETWORKS]: '[{"name":"blue"},{"name":"red","interface":"eth5"}]' };
+
+  test('may be named alone where the pod has one interface, and by a map where it has more', () => {
+    expect(plan({ [NETWORKS]: 'blue', [ALLOCATION]: 'gate' }).nics).toEqual([{ nic: 'web/blue#0', claim: 'gate' }]);
+    expect(plan({ ...networks, [ALLOCATION]: '{"eth5":"gate"}' }).nics).toEqual([
+      { nic: 'web/blue#0' },
+      { nic: 'eth5', claim: 'gate' },
+    ]);
+  });
+
+  test('replaces an address that was copied, and keeps company with one that was written', () => {
+    const copied = { [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`, [ALLOCATION]: 'gate' };
+    expect(plan({ ...copied, [ADDRESSES]: `[{"mac":"${A}"}]` }).nics).toEqual([{ nic: 'web/blue#0', claim: 'gate' }]);
+    expect(plan(copied).nics).toEqual([{ nic: 'web/blue#0', claim: 'gate', requested: A }]);
+  });
+
+  test.each([
+    ['one name for two interfaces', 'gate', /names one claim for web\/blue#0, eth5\.\nWrite a map/],
+    ['an interface that is not there', '{"eth9":"gate"}', /names "eth9".*\nIts interfaces are web\/blue#0, eth5/],
+    [
+      'one claim twice',
+      '{"eth5":"gate","web/blue#0":"gate"}',
+      /names claim "gate" for two interfaces.\nA claim is one/,
+    ],
+    ['a map that is none', '{"eth5":7}', /is no JSON map/],
+  ])('is refused where the annotation has %s', (_, annotation, message) => {
+    expect(refusal({ ...networks, [ALLOCATION]: annotation })).toMatchObject({
+      code: 422,
+      message: expect.stringMatching(message) as string,
+    });
+  });
+
+  test('is refused where there is no interface for it', () => {
+    expect(refusal({ [ALLOCATION]: 'gate' }).message).toMatch(/has no interface for it/);
+  });
+});
+
+describe('refused as malformed', () => {
+  test.each([
+    ['a MAC that is none', '[{"name":"blue","mac":"zz"}]', /MAC "zz" of interface web\/blue#0 is not a MAC address/],
+    ['a multicast MAC', '[{"name":"blue","mac":"01:00:5e:00:00:01"}]', /multicast/],
+    ['the broadcast MAC', '[{"name":"blue","mac":"ff:ff:ff:ff:ff:ff"}]', /broadcast/],
+    ['the zero MAC', '[{"name":"blue","mac":"00:00:00:00:00:00"}]', /all zero/],
+    ['one MAC twice', `[{"name":"a","mac":"${A}"},{"name":"b","mac":"A4580F050001"}]`, /on two interfaces/],
+    ['one interface name twice', '[{"name":"a","interface":"x"},{"name":"b","interface":"x"}]', /interface name x/],
+  ])('%s', (_, networks, message) => {
+    const { code, message: text } = refusal({ [NETWORKS]: networks });
+    expect(code).toBe(422);
+    expect(text).toMatch(message);
+    expect(text.split('\n').length).toBeLessThanOrEqual(2);
+  });
+
+  test.each([
+    [{ [NETWORKS]: '[{"name":' }, /is not valid JSON/],
+    [{ [NETWORKS]: `[{"name":"a","mac":"${A}","cni-args":{"mac":"${B}"}}]` }, /two addresses, in mac and in cni-args/],
+    [{ [DEFAULT_NETWORK]: 'a,b' }, /names more than one network/],
+  ])('networks that cannot be read: %j', (annotations, problem) => {
+    expect(readNetworks(annotations as Record<string, string>, HOMES)).toEqual({
+      ok: false,
+      problem: expect.stringMatching(problem) as string,
+    });
+  });
+});

@@ -1,0 +1,258 @@
+import { describe, expect, test } from 'vitest';
+import { mac } from '../../mac/mac-address.ts';
+import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
+import type { Plan, Planned } from './plan.ts';
+import { planVm, planVmi, type IncomingMachine } from './plan-vm.ts';
+
+const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
+const A = mac('a4:58:0f:05:00:01');
+const B = mac('a4:58:0f:05:00:02');
+const FOREIGN = '02:00:00:00:00:01';
+const ALLOCATION = 'mac.rock-os.io/allocation';
+const LEASE = 'mac.rock-os.io/lease';
+
+interface Nic {
+  readonly name: string;
+  readonly mac?: string;
+  readonly binding?: 'bridge' | 'masquerade' | 'sriov' | 'passt';
+  /** Where it is: on a network of Multus unless said otherwise. */
+  readonly on?: 'multus' | 'pod' | 'multus-default' | 'nothing';
+  readonly state?: string;
+}
+
+function instanceSpec(nics: readonly Nic[]) {
+  return {
+    domain: {
+      devices: {
+        interfaces: nics.map(({ name, mac: macAddress, binding = 'bridge', state }) => ({
+          name,
+          [binding]: {},
+          ...(macAddress !== undefined && { macAddress }),
+          ...(state !== undefined && { state }),
+        })),
+      },
+    },
+    networks: nics.flatMap(({ name, on = 'multus' }): object[] => {
+      if (on === 'nothing') return [];
+      if (on === 'pod') return [{ name, pod: {} }];
+      return [{ name, multus: { networkName: 'blue', ...(on === 'multus-default' && { default: true }) } }];
+    }),
+  };
+}
+
+interface Options {
+  readonly annotations?: Record<string, string>;
+  readonly run?: object;
+}
+
+function vm(nics: readonly Nic[], { annotations, run = { running: true } }: Options = {}): IncomingMachine {
+  return { metadata: { annotations }, spec: { ...run, template: { spec: instanceSpec(nics) } } };
+}
+
+function planOf(planned: Planned): Plan {
+  if (!planned.ok) throw new Error(planned.refusal.message);
+  return planned.plan;
+}
+
+function created(nics: readonly Nic[], options: Options = {}): Plan {
+  return planOf(planVm(vm(nics, options), undefined, PREFIX));
+}
+
+function updated(before: readonly Nic[], after: readonly Nic[], now: Options = {}, then: Options = {}): Plan {
+  return planOf(planVm(vm(after, now), vm(before, then), PREFIX));
+}
+
+function path(index: number): string {
+  return `/spec/template/spec/domain/devices/interfaces/${String(index)}/macAddress`;
+}
+
+const nowhere = { op: 'add', path: path(0), value: A };
+
+describe('a new virtual machine', () => {
+  test('gets an address on every interface, in its spec', () => {
+    const plan = created([{ name: 'blue' }, { name: 'red' }]);
+    expect(plan.nics).toEqual([{ nic: 'blue' }, { nic: 'red' }]);
+    expect(plan.patch([A, B], undefined)).toEqual([
+      { op: 'add', path: path(0), value: A },
+      { op: 'add', path: path(1), value: B },
+    ]);
+  });
+
+  test.each([
+    ['masquerade', 'pod', true],
+    ['bridge', 'pod', false],
+    ['passt', 'pod', false],
+    ['masquerade', 'multus-default', true],
+    ['bridge', 'multus-default', false],
+    ['bridge', 'multus', true],
+    ['sriov', 'multus', true],
+    ['passt', 'multus', true],
+    ['bridge', 'nothing', false],
+  ] as const)('with %s on %s gets one: %s, and else a warning', (binding, on, gets) => {
+    const { nics, warnings } = created([{ name: 'default', binding, on }]);
+    expect(nics).toHaveLength(gets ? 1 : 0);
+    expect(warnings).toHaveLength(gets ? 0 : 1);
+  });
+
+  test('is told where an address that its author wrote is not used', () => {
+    const plan = created([{ name: 'default', binding: 'bridge', on: 'pod', mac: A }]);
+    expect(plan.nics).toEqual([{ nic: 'default', requested: A }]);
+    expect(plan.warnings).toEqual([expect.stringMatching(/interface default has an address that is not used/)]);
+  });
+
+  test('without interfaces gets nothing but a warning', () => {
+    expect(created([])).toMatchObject({ nics: [], warnings: [expect.stringMatching(/names no interface/)] });
+    expect(planOf(planVm({ spec: {} }, undefined, PREFIX)).nics).toEqual([]);
+  });
+
+  test('keeps what its author wrote: of ours it is recorded, in the notation that it has', () => {
+    const plan = created([
+      { name: 'blue', mac: 'A4-58-0F-05-00-01' },
+      { name: 'red', mac: FOREIGN },
+    ]);
+    expect(plan.nics).toEqual([{ nic: 'blue', requested: A }]);
+    expect(plan.patch([A], undefined)).toEqual([]);
+  });
+
+  test('that is a clone arrives with empty addresses and the lease of its source, and gets its own', () => {
+    const plan = created([{ name: 'blue', mac: '' }], { annotations: { [LEASE]: 'of-the-source' } });
+    expect(plan.nics).toEqual([{ nic: 'blue' }]);
+    expect(plan.patch([A], undefined)).toEqual([
+      nowhere,
+      { op: 'remove', path: '/metadata/annotations/mac.rock-os.io~1lease' },
+    ]);
+  });
+
+  test('that is restored under another name asks for the addresses of the first, which decides whether they are free', () => {
+    expect(created([{ name: 'blue', mac: A }]).nics).toEqual([{ nic: 'blue', requested: A }]);
+  });
+
+  test('may name claims', () => {
+    expect(created([{ name: 'blue' }], { annotations: { [ALLOCATION]: 'gate' } }).nics).toEqual([
+      { nic: 'blue', claim: 'gate' },
+    ]);
+    const two = created([{ name: 'blue' }, { name: 'red' }], { annotations: { [ALLOCATION]: '{"red":"gate"}' } });
+    expect(two.nics).toEqual([{ nic: 'blue' }, { nic: 'red', claim: 'gate' }]);
+  });
+
+  test.each([
+    ['a malformed address', [{ name: 'blue', mac: 'zz' }], /not a MAC address/],
+    ['a multicast address', [{ name: 'blue', mac: '01:00:5e:00:00:01' }], /multicast/],
+    [
+      'one address twice',
+      [
+        { name: 'blue', mac: A },
+        { name: 'red', mac: A },
+      ],
+      /on two interfaces/,
+    ],
+  ])('is refused with %s', (_, nics, message) => {
+    const planned = planVm(vm(nics), undefined, PREFIX);
+    expect(planned).toMatchObject({
+      ok: false,
+      refusal: { code: 422, message: expect.stringMatching(message) as string },
+    });
+  });
+});
+
+describe('an update of a virtual machine', () => {
+  const stored: readonly Nic[] = [
+    { name: 'blue', mac: A },
+    { name: 'red', mac: FOREIGN },
+  ];
+
+  test('that lost its addresses, as at every re-apply and by its pool, gets ours back without the ledger', () => {
+    const plan = updated(stored, [{ name: 'blue' }, { name: 'red' }]);
+    expect(plan.nics).toEqual([]);
+    expect(plan.patch([], undefined)).toEqual([nowhere]);
+    const moved = updated(stored, [
+      { name: 'green', mac: FOREIGN },
+      { name: 'blue', mac: '' },
+    ]);
+    expect(moved.patch([], undefined)).toEqual([{ op: 'add', path: path(1), value: A }]);
+  });
+
+  test('gets an address for an interface that is new, and for no other', () => {
+    const plan = updated(stored, [...stored, { name: 'green' }, { name: 'own', mac: FOREIGN }]);
+    expect(plan.nics).toEqual([{ nic: 'green' }]);
+    expect(plan.patch([B], undefined)).toEqual([{ op: 'add', path: path(2), value: B }]);
+  });
+
+  test('says why an interface that is plugged in gets none', () => {
+    const plan = updated(stored, [...stored, { name: 'second', binding: 'bridge', on: 'pod' }]);
+    expect(plan).toMatchObject({ nics: [], warnings: [expect.stringMatching(/interface second got no address/)] });
+  });
+
+  test('asks nobody when an interface goes, or is being unplugged', () => {
+    expect(updated(stored, [])).toMatchObject({ nics: [], warnings: [] });
+    expect(updated(stored, [{ name: 'blue', mac: A, state: 'absent' }]).nics).toEqual([]);
+  });
+
+  test('records an address that a person changed, and says nothing to one of another prefix', () => {
+    expect(updated(stored, [{ name: 'blue', mac: B }]).nics).toEqual([{ nic: 'blue', requested: B }]);
+    expect(updated(stored, [{ name: 'blue', mac: FOREIGN }]).nics).toEqual([]);
+    expect(updated(stored, [{ name: 'blue', mac: A.toUpperCase() }]).nics).toEqual([]);
+  });
+
+  test('leaves an interface without an address alone while the machine runs, and says so', () => {
+    const plan = updated([{ name: 'blue' }], [{ name: 'blue' }, { name: 'red', mac: FOREIGN }]);
+    expect(plan.nics).toEqual([]);
+    expect(plan.warnings).toEqual([expect.stringMatching(/gets its address when the machine is stopped and started/)]);
+  });
+
+  test.each([
+    ['running', { running: false }, { running: true }, true],
+    ['its strategy', { runStrategy: 'Halted' }, { runStrategy: 'RerunOnFailure' }, true],
+    ['the first word about it', {}, { runStrategy: 'Always' }, true],
+    ['a stop', { running: true }, { running: false }, false],
+    ['another strategy while it runs', { runStrategy: 'Always' }, { runStrategy: 'Manual' }, false],
+    ['the end of its arrival from elsewhere', { runStrategy: 'WaitAsReceiver' }, { runStrategy: 'Always' }, false],
+  ])('fills it when the machine is started: %s', (_, then, now, fills) => {
+    const nics: readonly Nic[] = [{ name: 'blue' }, { name: 'pod', on: 'pod' }];
+    const plan = updated(nics, nics, { run: now }, { run: then });
+    expect(plan.nics).toEqual(fills ? [{ nic: 'blue' }] : []);
+  });
+
+  test('is not refused for an odd address that was stored before', () => {
+    const odd: readonly Nic[] = [{ name: 'blue', mac: '01:00:5e:00:00:01' }];
+    expect(updated(odd, [...odd, { name: 'red' }]).nics).toEqual([{ nic: 'red' }]);
+  });
+
+  test('reads claims for what is new only where a map names it', () => {
+    const one: readonly Nic[] = [{ name: 'blue', mac: A }];
+    const two: readonly Nic[] = [...one, { name: 'red' }];
+    expect(updated(one, two, { annotations: { [ALLOCATION]: 'gate' } }).nics).toEqual([{ nic: 'red' }]);
+    const map = { [ALLOCATION]: '{"red":"gate","gone":"old","blue":"own"}' };
+    expect(updated(one, two, { annotations: map }).nics).toEqual([{ nic: 'red', claim: 'gate' }]);
+    const off = { annotations: { [ALLOCATION]: 'gate' } };
+    expect(updated([{ name: 'blue' }], [{ name: 'blue' }], off, { run: { running: false } }).nics).toEqual([
+      { nic: 'blue', claim: 'gate' },
+    ]);
+  });
+
+  test('never writes annotations', () => {
+    const annotations = { [LEASE]: 'its-own' };
+    expect(updated([], [{ name: 'blue' }], { annotations }).patch([A], undefined)).toEqual([nowhere]);
+  });
+});
+
+describe('an instance without a machine', () => {
+  test('gets its addresses in its own spec, and where it has no name yet a lease', () => {
+    const plan = planOf(planVmi({ spec: instanceSpec([{ name: 'blue' }]) }, PREFIX));
+    expect(plan.nics).toEqual([{ nic: 'blue' }]);
+    expect(plan.patch([A], 'fresh')).toEqual([
+      { op: 'add', path: '/spec/domain/devices/interfaces/0/macAddress', value: A },
+      { op: 'add', path: '/metadata/annotations', value: { [LEASE]: 'fresh' } },
+    ]);
+  });
+});
+
+test.each([
+  ['interfaces that are no list', { spec: { template: { spec: { domain: { devices: { interfaces: {} } } } } } }],
+  ['an interface without a name', vm([{ name: 'blue' }, { name: 'red' }]), 1],
+])('what has not the shape of KubeVirt is left to KubeVirt to refuse: %s', (_, machine, good = 0) => {
+  const copy = structuredClone(machine) as { spec: { template: { spec: ReturnType<typeof instanceSpec> } } };
+  const { interfaces } = copy.spec.template.spec.domain.devices;
+  if (Array.isArray(interfaces)) Reflect.deleteProperty(interfaces[0] ?? {}, 'name');
+  expect(planOf(planVm(copy, undefined, PREFIX)).nics).toHaveLength(good);
+});

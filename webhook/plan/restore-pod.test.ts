@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest';
+import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
+import { restorePod } from './restore-pod.ts';
+
+const context = { namespace: 'web', multusNamespace: 'kube-system', prefix: parsePrefix('a4:58:0f') as MacPrefix };
+const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
+const ADDRESSES = 'mac.rock-os.io/addresses';
+const PATH = '/metadata/annotations/k8s.v1.cni.cncf.io~1networks';
+const A = 'a4:58:0f:05:00:01';
+const B = 'a4:58:0f:05:00:02';
+const stored = { [NETWORKS]: `[{"mac":"${A}","name":"blue"},{"mac":"${B}","name":"red","interface":"eth5"}]` };
+
+describe('an update of a pod', () => {
+  test.each([
+    ['in the form it was written in', 'blue,red@eth5'],
+    ['with the networks in another order', '[{"name":"red","interface":"eth5"},{"name":"blue"}]'],
+  ])('that dropped its addresses gets them back, %s', (_, networks) => {
+    const [operation] = restorePod({ [NETWORKS]: networks }, stored, context);
+    expect(operation).toMatchObject({ op: 'add', path: PATH });
+    const attachments = JSON.parse(String(operation !== undefined && 'value' in operation && operation.value)) as {
+      name: string;
+      mac: string;
+    }[];
+    expect(Object.fromEntries(attachments.map(({ name, mac }) => [name, mac]))).toEqual({ blue: A, red: B });
+  });
+
+  test('that replaced all annotations gets ours back too', () => {
+    const all = { ...stored, [ADDRESSES]: `[{"mac":"${A}"}]`, 'mac.rock-os.io/lease': 'l-1' };
+    expect(restorePod({}, all, context).map(({ path }) => path)).toEqual([
+      '/metadata/annotations/mac.rock-os.io~1addresses',
+      '/metadata/annotations/mac.rock-os.io~1lease',
+    ]);
+    expect(restorePod(undefined, all, context)).toMatchObject([{ op: 'add', path: '/metadata/annotations' }]);
+  });
+
+  test('gets back that of the network in the place of the cluster’s', () => {
+    const key = 'v1.multus-cni.io/default-network';
+    expect(restorePod({ [key]: 'own' }, { [key]: `[{"name":"own","mac":"${A}"}]` }, context)).toEqual([
+      {
+        op: 'add',
+        path: '/metadata/annotations/v1.multus-cni.io~1default-network',
+        value: `[{"name":"own","mac":"${A}"}]`,
+      },
+    ]);
+  });
+
+  test('leaves alone what was changed on purpose, what is new, and what is gone', () => {
+    const changed = '[{"name":"blue","mac":"02:00:00:00:00:01"},{"name":"green"}]';
+    expect(restorePod({ [NETWORKS]: changed }, stored, context)).toEqual([]);
+  });
+
+  test('brings no address back that was not ours', () => {
+    const foreign = { [NETWORKS]: '[{"name":"blue","mac":"02:00:00:00:00:01"}]' };
+    expect(restorePod({ [NETWORKS]: 'blue' }, foreign, context)).toEqual([]);
+  });
+
+  test('whose networks cannot be read is left to Multus to refuse', () => {
+    expect(restorePod({ [NETWORKS]: '[{' }, stored, context)).toEqual([]);
+  });
+
+  describe('keeps its own annotation true:', () => {
+    const told = (...addresses: object[]) => ({ [ADDRESSES]: JSON.stringify(addresses) });
+    const own = { mac: 'a4:58:0f:05:00:09' };
+    const blue = { network: 'web/blue', mac: A };
+    const red = { network: 'web/red', interface: 'eth5', mac: B };
+
+    /** What it tells after an update that writes these networks and leaves all else. */
+    function after(networks: string | undefined, before: Record<string, string>): unknown {
+      const others = Object.entries(before).filter(([key]) => key !== NETWORKS);
+      const now = { ...Object.fromEntries(others), ...(networks !== undefined && { [NETWORKS]: networks }) };
+      const operation = restorePod(now, before, context).find(({ path }) => path.endsWith('addresses'));
+      if (operation === undefined) return 'as before';
+      return 'value' in operation ? JSON.parse(String(operation.value)) : operation.op;
+    }
+
+    test.each([
+      ['a network that goes takes its line with it', 'red@eth5', [blue, red], [red]],
+      ['all of them take the annotation with them', undefined, [blue, red], 'remove'],
+      ['but not the line of the pod’s own interface', '', [own, blue, red], [own]],
+      [
+        'an address that is changed on purpose is told',
+        `[{"name":"blue","mac":"${B.toUpperCase()}"}]`,
+        [blue, red],
+        [{ network: 'web/blue', mac: B }],
+      ],
+      ['one of another prefix is not', '[{"name":"blue","mac":"02:00:00:00:00:01"}]', [own, blue], [own]],
+      ['a new network has none to tell', 'blue,red@eth5,green', [blue, red], 'as before'],
+      ['networks that nobody can read say nothing', '[{', [blue, red], 'as before'],
+    ])('%s', (_, networks, before, wanted) => {
+      expect(after(networks, { ...stored, ...told(...before) })).toEqual(wanted);
+    });
+
+    test('the network in the place of the cluster’s takes its line with it too', () => {
+      const key = 'v1.multus-cni.io/default-network';
+      const before = { [key]: `[{"name":"own","mac":"${A}"}]`, ...told({ network: 'kube-system/own', mac: A }, red) };
+      const now = { ...stored, ...told({ network: 'kube-system/own', mac: A }, red) };
+      expect(restorePod(now, { ...stored, ...before }, context)).toEqual([
+        { op: 'add', path: '/metadata/annotations/mac.rock-os.io~1addresses', value: JSON.stringify([blue, red]) },
+      ]);
+    });
+
+    test('a pod that was told nothing is told nothing', () => {
+      expect(restorePod({ [NETWORKS]: 'blue' }, stored, context).map(({ path }) => path)).toEqual([PATH]);
+    });
+  });
+});

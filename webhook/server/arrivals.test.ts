@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:https';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { listen } from '../../kube/server/listen.ts';
+import { watchArrivals } from './arrivals.ts';
+import { makeAuthority, makeLeaf } from '../../kube/server/certificates.ts';
+
+/** Moved by the tests alone, so that no slow machine decides. */
+let clock = 0;
+let server: Server;
+let raw: Socket;
+let seen: number[];
+
+beforeEach(async () => {
+  clock = 0;
+  seen = [];
+  const authority = await makeAuthority(Date.now(), 3_600_000);
+  const leaf = await makeLeaf(authority, ['localhost'], Date.now(), 3_600_000);
+  server = createServer({ cert: leaf.certificate, key: leaf.key });
+  const arrivals = watchArrivals(server, () => clock);
+  server.on('request', (request, response) => {
+    seen.push(arrivals.of(request.socket));
+    response.end('ok');
+  });
+  const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
+  const accepted = once(server, 'connection');
+  raw = connect(port, '127.0.0.1');
+  await accepted;
+});
+
+afterEach(async () => {
+  raw.destroy();
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+});
+
+async function shakeHands(): Promise<TLSSocket> {
+  const secured = once(server, 'secureConnection');
+  const socket = connectTls({ socket: raw, rejectUnauthorized: false });
+  await secured;
+  return socket;
+}
+
+async function ask(socket: TLSSocket): Promise<void> {
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await once(socket, 'data');
+}
+
+test('a request waits since its connection was opened, however long the handshake took', async () => {
+  clock = 1_800;
+  await ask(await shakeHands());
+  expect(seen).toEqual([0]);
+});
+
+test('the next one on that connection waits since it came', async () => {
+  const socket = await shakeHands();
+  await ask(socket);
+  clock = 100;
+  await ask(socket);
+  expect(seen).toEqual([0, 100]);
+});
+
+test('a connection that was opened in advance has waited for nothing', async () => {
+  const socket = await shakeHands();
+  clock = 60_000;
+  await ask(socket);
+  expect(seen).toEqual([60_000]);
+});

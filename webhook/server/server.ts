@@ -1,0 +1,113 @@
+import type { IncomingMessage } from 'node:http';
+import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
+import type { Logger } from 'pino';
+import { createCalledServer, tlsOf, type CalledServer } from '../../kube/server/api-facing-server.ts';
+import type { KeyPair } from '../../kube/server/certificates.ts';
+import { formatReview, parseReview, type AdmissionRequest, type Answer } from './admission-review.ts';
+import { watchArrivals } from './arrivals.ts';
+import type { WebhookMetrics } from '../metrics.ts';
+import { unavailable } from '../admit/refusals.ts';
+
+/** The largest review: two objects of etcd's 3 MiB (as JSON) and what stands around them. */
+const LONGEST_BODY = '7mb';
+
+/**
+ * Answers one review, which the API server waits for since `receivedAt` (milliseconds since 1970). Rejecting is allowed: it
+ * becomes a refusal that can be tried again.
+ */
+export type Admit = (request: AdmissionRequest, receivedAt: number) => Promise<Answer>;
+
+export interface WebhookServerOptions {
+  /** The handler of each path. */
+  readonly entries: Readonly<Record<string, Admit>>;
+  readonly logger: Logger;
+  readonly metrics: WebhookMetrics;
+  /** Once true, every answer asks the API server to take another connection, which then leads to another replica. */
+  readonly draining: () => boolean;
+}
+
+export function createWebhookServer(options: WebhookServerOptions, leaf: KeyPair): CalledServer {
+  const app = createApp(options, ({ socket }) => arrivals.of(socket));
+  const server = createCalledServer(tlsOf(leaf), app, options.logger);
+  const arrivals = watchArrivals(server.https);
+  return server;
+}
+
+/** What is known of a request beside what it says. */
+interface Locals extends Record<string, unknown> {
+  receivedAt: number;
+}
+
+function createApp(
+  { entries, logger, metrics, draining }: WebhookServerOptions,
+  receivedAt: (request: IncomingMessage) => number,
+): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.use((request, response: Response<unknown, Locals>, next) => {
+    response.locals.receivedAt = receivedAt(request);
+    if (draining()) response.set('Connection', 'close');
+    next();
+  });
+  app.use(express.json({ limit: LONGEST_BODY, type: 'application/json' }));
+  for (const [path, admit] of Object.entries(entries)) {
+    app.post(path, async (request, response: Response<unknown, Locals>) => {
+      const body: unknown = request.body;
+      const parsed = parseReview(body);
+      if (!parsed.ok) {
+        logger.warn({ path, problem: parsed.problem }, 'refused a request that is no review');
+        response.status(400).type('text/plain').send(parsed.problem);
+        return;
+      }
+      const stop = metrics.seconds.startTimer({ entry: path });
+      const { receivedAt: since } = response.locals;
+      const answer = await answerFor(() => admit(parsed.request, since), parsed.request, logger);
+      stop();
+      metrics.reviews.inc({
+        entry: path,
+        allowed: String(answer.allowed),
+        reason: answer.allowed ? '' : answer.refusal.reason,
+      });
+      response.json(formatReview(parsed.request.uid, answer));
+    });
+  }
+  app.use(badBody(logger));
+  return app;
+}
+
+async function answerFor(admit: () => Promise<Answer>, request: AdmissionRequest, logger: Logger): Promise<Answer> {
+  const { namespace, name, kind, operation, uid } = request;
+  const fields = { namespace, name, kind: kind.kind, operation, uid, user: request.userInfo.username };
+  try {
+    const answer = await admit();
+    if (!answer.allowed) {
+      const { cause, ...told } = answer.refusal;
+      logger.info({ ...fields, ...told, ...(cause !== undefined && { err: cause }) }, 'refused');
+    }
+    return answer;
+  } catch (error) {
+    logger.error({ ...fields, err: error }, 'review failed');
+    return {
+      allowed: false,
+      refusal: unavailable(
+        'rock-mac could not answer because of an internal error.\nTry again; its log has the cause.',
+      ),
+    };
+  }
+}
+
+/** What express.json refuses: too large, no JSON, another encoding. The body itself is not logged: it may hold secrets. */
+function badBody(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const status =
+      typeof error === 'object' && error !== null && 'status' in error && typeof error.status === 'number'
+        ? error.status
+        : 500;
+    logger.warn({ path: request.path, status }, 'refused a body that cannot be read');
+    response.status(status).type('text/plain').send('the body is no AdmissionReview in JSON');
+  };
+}
