@@ -88,20 +88,20 @@ install: build ## put rock-mac and the kubectl plugin, with the Node and the Pos
 	  ln -sf ../lib/rock-mac/$$name "$(DESTDIR)$(PREFIX)/bin/$$name"; done
 	@echo 'Installed $(DESTDIR)$(PREFIX)/bin/rock-mac'
 
-.PHONY: ground-binaries
-ground-binaries: $(INSTALLED) ## find or build the Kubernetes programs that the ground runs (once; then cached)
+.PHONY: env-binaries
+env-binaries: $(INSTALLED) ## find or build the Kubernetes programs that the test environment runs (once; then cached)
 	@node test/env/main.ts binaries
 
 .PHONY: helm-binaries
 helm-binaries: $(INSTALLED) ## find or build Helm 3 and Helm 4, with which the chart is tested (once; then cached)
 	@node test/env/main.ts helm
 
-.PHONY: ground
-ground: $(INSTALLED) ## raise a control plane and Postgres in the foreground; prints how to connect
+.PHONY: env
+env: $(INSTALLED) ## raise a control plane and Postgres in the foreground; prints how to connect
 	@exec node test/env/main.ts up
 
 .PHONY: dev
-dev: build ## raise the ground with operator and webhook on it, in the foreground
+dev: build ## raise the test environment with operator and webhook on it, in the foreground
 	@exec node hack/dev.ts
 
 .PHONY: clean

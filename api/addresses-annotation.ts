@@ -9,13 +9,13 @@ const entry = z.object({
 });
 
 /** One line of the `mac.rock-os.io/addresses` annotation: what people and programs in the pod read. */
-export type ToldAddress = Readonly<z.infer<typeof entry>>;
+export type ReportedAddress = Readonly<z.infer<typeof entry>>;
 
 /**
  * The entries of the annotation as somebody stored them, unchecked: everybody who may write the pod may write it.
  * What is no such list counts as empty, since the annotation is an answer of ours and never an order.
  */
-export function readAddresses(text: string | undefined): readonly ToldAddress[] {
+export function readAddresses(text: string | undefined): readonly ReportedAddress[] {
   if (text === undefined) return [];
   try {
     return z.array(entry).safeParse(JSON.parse(text)).data ?? [];
@@ -25,7 +25,7 @@ export function readAddresses(text: string | undefined): readonly ToldAddress[] 
 }
 
 /** The annotation's text; none where there is nothing to tell. */
-export function formatAddresses(addresses: readonly ToldAddress[]): string | undefined {
+export function formatAddresses(addresses: readonly ReportedAddress[]): string | undefined {
   if (addresses.length === 0) return undefined;
   return JSON.stringify(addresses.map(({ network, interface: name, mac }) => ({ network, interface: name, mac })));
 }

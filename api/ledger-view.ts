@@ -50,7 +50,7 @@ export const ledgerAddress = z
     pool: say('The pool that the address belongs to.'),
     state: say('pending, active, reserved, released or orphaned.'),
     generation: number('Counts its owners: one more at every new one.'),
-    origin: say('How its owner came by it: allocate, adopt, import or lost-tail.'),
+    origin: say('How its owner came by it: allocate, adopt, import or replication-gap.'),
     owner: owner.optional(),
     device: device.optional(),
     consumer: consumer.optional(),
@@ -116,7 +116,7 @@ export const ledgerPool = z
 
 export type LedgerAddress = z.infer<typeof ledgerAddress>;
 export type LedgerAuditEntry = z.infer<typeof ledgerAuditEntry>;
-export type LedgerPool = z.infer<typeof ledgerPool>;
+export type LedgerClient = z.infer<typeof ledgerPool>;
 
 /** The kinds of the read API, all of the whole ledger and therefore cluster-scoped. */
 export const LEDGER_KINDS = [

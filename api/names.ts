@@ -57,7 +57,7 @@ export const READ_API_SECRET = 'rock-mac-read-api-tls';
 export const OPERATOR_LEASE = 'rock-mac-operator';
 
 /** A ConfigMap beside the Lease: how far the ledger had come when the operator saw it last. */
-export const LEDGER_MEMORY = 'rock-mac-ledger-head';
+export const LEDGER_HEAD_CONFIG_MAP = 'rock-mac-ledger-head';
 
 /** The operator's ServiceAccount: the one identity that may make mirrors. */
 export const OPERATOR_SERVICE_ACCOUNT = 'rock-mac-operator';

@@ -1,7 +1,7 @@
 import { isLedgerError, type LedgerErrorCode } from '../ledger/errors.ts';
 
 /**
- * How the program ends. Scripts of the tool before know 0 and 1: what it answered with 0 (nothing found to show, list or
+ * How the program ends. Scripts of the predecessor know 0 and 1: what it answered with 0 (nothing found to show, list or
  * release) and refused with 1 (a wrong value, an unknown pool) still ends so. The others are for what it never had.
  */
 export const EXIT_CODES = {

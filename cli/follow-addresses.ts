@@ -3,7 +3,7 @@ import type { MacAddress } from '../mac/mac-address.ts';
 import type { Address, Backend, ListQuery } from './backend.ts';
 import { matches } from './matches.ts';
 
-const LOOK_AGAIN_MS = 1_000;
+const POLL_AGAIN_MS = 1_000;
 const CHANGES_AT_ONCE = 1_000;
 
 /**
@@ -27,7 +27,7 @@ export async function followAddresses(
   let afterId = (await source.audit({ limit: 1 }))[0]?.id ?? 0;
   for (const address of (await source.list(query)).items) look(address);
   for (;;) {
-    await sleep(LOOK_AGAIN_MS);
+    await sleep(POLL_AGAIN_MS);
     const changes = await source.audit({ pool: query.pool, afterId, limit: CHANGES_AT_ONCE });
     for (const mac of new Set(changes.flatMap(({ mac }) => mac ?? []))) {
       for (const address of await source.find({ kind: 'mac', text: mac, mac })) look(address);

@@ -7,7 +7,7 @@ export type Target =
   /** `mac`: it reads as an address too. Where no device has this name (a container's id has twelve digits), that is meant. */
   | { readonly kind: 'device'; readonly text: string; readonly mac?: MacAddress | undefined };
 
-/** As the tool before: an argument with a colon is an address, everything else a device. */
+/** As the predecessor: an argument with a colon is an address, everything else a device. */
 export function parseTarget(text: string): Target {
   if (text.includes(':')) return { kind: 'mac', text, mac: requireMac(text) };
   if (text.trim() === '') {

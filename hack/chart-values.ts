@@ -91,7 +91,7 @@ export const chartValues = group({
   crds: group({ enabled: z.boolean(), keep: z.boolean() }),
   operator: group({
     ...component,
-    passSeconds: z.int().min(1).max(3_000),
+    resyncSeconds: z.int().min(1).max(3_000),
     leaderLeaseSeconds: z.int().min(3).max(300),
   }),
   webhook: group({

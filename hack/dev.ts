@@ -1,10 +1,10 @@
 /**
- * `make dev`: the ground with rock-mac on it, in the foreground. Prints shell lines that can be evaluated, then READY;
+ * `make dev`: the test environment with rock-mac on it, in the foreground. Prints shell lines that can be evaluated, then READY;
  * everything else goes to stderr and to the log files that it names. Other people's tools attach to it this way.
  */
 import path from 'node:path';
-import { groundOptionsFromEnvironment } from '../test/env/options.ts';
-import { startGround } from '../test/env/env.ts';
+import { optionsFromEnvironment } from '../test/env/options.ts';
+import { startTestEnv } from '../test/env/env.ts';
 import { install } from '../test/env/installation.ts';
 import { untilInterrupted } from '../test/env/run/interruption.ts';
 import { logToStderr, openRun } from '../test/env/run/run.ts';
@@ -27,11 +27,11 @@ try {
 process.exit();
 
 async function raise() {
-  const ground = await startGround({ ...groundOptionsFromEnvironment(process.env), run });
-  const ledgerUrl = await ground.postgres.createDatabase('rock_mac');
-  const installation = await install({ ground, ledgerUrl, programs: 'build', webhooks: 2 });
+  const testEnv = await startTestEnv({ ...optionsFromEnvironment(process.env), run });
+  const ledgerUrl = await testEnv.postgres.createDatabase('rock_mac');
+  const installation = await install({ testEnv, ledgerUrl, programs: 'build', webhooks: 2 });
   await installation.ready();
-  const { kubeconfig, binaries } = ground.controlPlane;
+  const { kubeconfig, binaries } = testEnv.controlPlane;
   process.stdout.write(`${exportLine('KUBECONFIG', kubeconfig)}\n`);
   process.stdout.write(`${exportLine('ROCK_MAC_LEDGER_URL', ledgerUrl)}\n`);
   process.stdout.write(`${pathLine(`${path.join(import.meta.dirname, '..', 'build')}:${binaries.folder}`)}\n`);

@@ -7,7 +7,7 @@ import { mutatingConfiguration, validatingConfiguration } from '../webhook/confi
 
 /*
  * The plain manifests of an installation, for `kubectl apply -f`. What a cluster must have to run the two processes is
- * apart from the processes themselves, since the ground runs those as plain processes under the same rights.
+ * apart from the processes themselves, since the test environment runs those as plain processes under the same rights.
  */
 
 type Manifest = Record<string, unknown>;

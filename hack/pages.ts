@@ -126,7 +126,7 @@ ledger:
   passwordFile: ~/.rock/password # or ROCK_MAC_LEDGER_PASSWORD_FILE
 \`\`\`
 
-The configuration file of the tool before (\`mac_dispenser:\`) is taken as it is: \`init\` gives a new ledger its prefix, defines
+The configuration file of the predecessor (\`mac_dispenser:\`) is taken as it is: \`init\` gives a new ledger its prefix, defines
 its pools, reserves the addresses of \`reserve_first\`, and names the keys that have no effect.
 
 ## The embedded ledger

@@ -5,20 +5,20 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { eventually } from '../test/env/run/eventually.ts';
-import { startGround, type Ground } from '../test/env/env.ts';
+import { startTestEnv, type TestEnv } from '../test/env/env.ts';
 import { install, type Installation } from '../test/env/installation.ts';
 import { untilInterrupted } from '../test/env/run/interruption.ts';
 import { openRun, type Run } from '../test/env/run/run.ts';
 import { exportLine, pathLine } from '../test/env/run/shell-lines.ts';
-import { createNarrator } from './reporter.ts';
+import { createReporter } from './reporter.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const EXAMPLE = path.join('deploy', 'examples', 'pod.yaml');
 
 const started = Date.now();
-const narrator = createNarrator(process.stdout);
+const reporter = createReporter(process.stdout);
 const log = (line: string): void => {
-  narrator.note(line);
+  reporter.note(line);
 };
 const interrupted = untilInterrupted();
 const run = await openRun({ log });
@@ -27,71 +27,71 @@ try {
   await Promise.race([show(run), interrupted]);
 } catch (error) {
   failed = true;
-  narrator.say(`\nThe quickstart failed: ${error instanceof Error ? error.message : String(error)}`);
+  reporter.say(`\nThe quickstart failed: ${error instanceof Error ? error.message : String(error)}`);
 } finally {
-  await narrator.step('Taking everything down', () => run.close());
+  await reporter.step('Taking everything down', () => run.close());
 }
 process.exit(failed ? 1 : 0);
 
 async function show(run: Run): Promise<void> {
-  narrator.say(
+  reporter.say(
     'rock-mac quickstart: a real Kubernetes API server, a real Postgres, and a pod that gets its MAC addresses.\n',
   );
-  const ground = await narrator.step('Raising etcd, kube-apiserver, kube-controller-manager and Postgres', () =>
-    startGround({ run, log }),
+  const testEnv = await reporter.step('Raising etcd, kube-apiserver, kube-controller-manager and Postgres', () =>
+    startTestEnv({ run, log }),
   );
-  const ledgerUrl = await ground.postgres.createDatabase('rock_mac');
-  const installation = await narrator.step(
+  const ledgerUrl = await testEnv.postgres.createDatabase('rock_mac');
+  const installation = await reporter.step(
     'Installing rock-mac: CRDs, RBAC, ledger schema, operator and webhook',
     async () => {
-      const installed = await install({ ground, ledgerUrl, programs: 'build' });
+      const installed = await install({ testEnv, ledgerUrl, programs: 'build' });
       await installed.ready();
       return installed;
     },
   );
-  await tour(ground, ledgerUrl);
-  if (process.env.KEEP === '1') await keep(ground, ledgerUrl, installation);
+  await tour(testEnv, ledgerUrl);
+  if (process.env.KEEP === '1') await keep(testEnv, ledgerUrl, installation);
 }
 
 /** How the tour runs commands: as the person could type them, with what they print. */
 interface Shell {
-  readonly kubectl: Ground['controlPlane']['kubectl'];
+  readonly kubectl: TestEnv['controlPlane']['kubectl'];
   readonly show: (...args: readonly string[]) => Promise<void>;
   readonly rockMac: (...args: readonly string[]) => Promise<void>;
 }
 
-async function tour({ controlPlane: { kubectl } }: Ground, ledgerUrl: string): Promise<void> {
+async function tour({ controlPlane: { kubectl } }: TestEnv, ledgerUrl: string): Promise<void> {
   const env = { ...process.env, ROCK_MAC_LEDGER_URL: ledgerUrl };
   const rockMac = (args: readonly string[]) =>
     Promise.resolve(execFileSync(path.join(ROOT, 'build', 'rock-mac'), args, { encoding: 'utf8', env }));
   const shell: Shell = {
     kubectl,
-    show: (...args) => narrator.command(`kubectl ${args.join(' ')}`, () => kubectl(args)),
-    rockMac: (...args) => narrator.command(`rock-mac ${args.join(' ')}`, () => rockMac(args)),
+    show: (...args) => reporter.command(`kubectl ${args.join(' ')}`, () => kubectl(args)),
+    rockMac: (...args) => reporter.command(`rock-mac ${args.join(' ')}`, () => rockMac(args)),
   };
   await askForAddresses(shell);
   await showOwners(shell);
   await showPools(shell);
   await giveBack(shell);
-  narrator.title('The ledger remembers: who, what and when');
+  reporter.title('The ledger remembers: who, what and when');
   await shell.rockMac('audit');
   await shell.rockMac('list', '--status', 'released');
-  narrator.say(`Done in ${((Date.now() - started) / 1000).toFixed(0)} s.`);
+  reporter.say(`Done in ${((Date.now() - started) / 1000).toFixed(0)} s.`);
 }
 
 async function askForAddresses({ kubectl }: Shell): Promise<void> {
-  narrator.title('A pod asks for addresses by an annotation');
-  await narrator.command(`kubectl apply -f ${EXAMPLE}`, () => kubectl(['apply', '-f', path.join(ROOT, EXAMPLE)]));
+  reporter.title('A pod asks for addresses by an annotation');
+  await reporter.command(`kubectl apply -f ${EXAMPLE}`, () => kubectl(['apply', '-f', path.join(ROOT, EXAMPLE)]));
   const annotation = 'jsonpath={.metadata.annotations.mac\\.rock-os\\.io/addresses}';
   const addresses = await kubectl(['get', 'pod', 'example', '-o', annotation]);
-  narrator.say('Its addresses were there before the pod was stored:');
+  reporter.say('Its addresses were there before the pod was stored:');
   for (const { network, mac } of JSON.parse(addresses) as { network: string; mac: string }[]) {
-    narrator.say(`    ${mac}  on network ${network}`);
+    reporter.say(`    ${mac}  on network ${network}`);
   }
 }
 
 async function showOwners({ kubectl, show }: Shell): Promise<void> {
-  narrator.title('Every address has a MacAllocation that shows whose it is');
+  reporter.title('Every address has a MacAllocation that shows whose it is');
   await waitUntil('Waiting until the operator has seen the pod', async () => {
     const ready = await kubectl(['get', 'macallocations', '-o', 'jsonpath={.items[*].status.mac}']);
     if (ready.trim().split(/\s+/).length < 2) throw new Error('not both are shown');
@@ -100,7 +100,7 @@ async function showOwners({ kubectl, show }: Shell): Promise<void> {
 }
 
 async function showPools({ kubectl, show }: Shell): Promise<void> {
-  narrator.title('The pools, and how much of each is in use');
+  reporter.title('The pools, and how much of each is in use');
   await waitUntil('Waiting for the next count', async () => {
     const active = await kubectl(['get', 'macpool', 'kubernetes', '-o', 'jsonpath={.status.active}']);
     if (active !== '2') throw new Error(`the pool counts ${active} active addresses`);
@@ -109,7 +109,7 @@ async function showPools({ kubectl, show }: Shell): Promise<void> {
 }
 
 async function giveBack({ kubectl, show }: Shell): Promise<void> {
-  narrator.title('Deleting the pod gives the addresses back');
+  reporter.title('Deleting the pod gives the addresses back');
   await show('delete', 'pod', 'example');
   await waitUntil('Waiting until the finalizers have released them in the ledger', async () => {
     const left = await kubectl(['get', 'macallocations', '-A', '-o', 'name']);
@@ -120,20 +120,20 @@ async function giveBack({ kubectl, show }: Shell): Promise<void> {
 
 /** Looks again and again until it throws nothing. */
 async function waitUntil(name: string, look: () => Promise<void>): Promise<void> {
-  await narrator.step(name, () => eventually(look, { within: 20_000, every: 100 }));
+  await reporter.step(name, () => eventually(look, { within: 20_000, every: 100 }));
 }
 
-async function keep(ground: Ground, ledgerUrl: string, { operators, webhooks }: Installation): Promise<void> {
-  const { kubeconfig, binaries } = ground.controlPlane;
-  narrator.title('Everything stays up. In another terminal, try:');
-  narrator.say(`    ${exportLine('KUBECONFIG', kubeconfig)}`);
-  narrator.say(`    ${exportLine('ROCK_MAC_LEDGER_URL', ledgerUrl)}`);
-  narrator.say(`    ${pathLine(`${path.join(ROOT, 'build')}:${binaries.folder}`)}`);
-  narrator.say(`    kubectl apply -f ${EXAMPLE} && kubectl get macallocations -A`);
-  narrator.say('    kubectl explain macallocation.spec');
-  narrator.say('    rock-mac allocate --device my-vm && rock-mac list');
-  narrator.say('    rock-mac stats');
-  for (const { name, logFile } of [...operators, ...webhooks]) narrator.say(`    tail -f ${logFile}   # ${name}`);
-  narrator.say('\nCtrl-C takes everything down.');
+async function keep(testEnv: TestEnv, ledgerUrl: string, { operators, webhooks }: Installation): Promise<void> {
+  const { kubeconfig, binaries } = testEnv.controlPlane;
+  reporter.title('Everything stays up. In another terminal, try:');
+  reporter.say(`    ${exportLine('KUBECONFIG', kubeconfig)}`);
+  reporter.say(`    ${exportLine('ROCK_MAC_LEDGER_URL', ledgerUrl)}`);
+  reporter.say(`    ${pathLine(`${path.join(ROOT, 'build')}:${binaries.folder}`)}`);
+  reporter.say(`    kubectl apply -f ${EXAMPLE} && kubectl get macallocations -A`);
+  reporter.say('    kubectl explain macallocation.spec');
+  reporter.say('    rock-mac allocate --device my-vm && rock-mac list');
+  reporter.say('    rock-mac stats');
+  for (const { name, logFile } of [...operators, ...webhooks]) reporter.say(`    tail -f ${logFile}   # ${name}`);
+  reporter.say('\nCtrl-C takes everything down.');
   await interrupted;
 }

@@ -1,7 +1,7 @@
 import type { WriteStream } from 'node:tty';
 
 /** Tells a person at a terminal what happens, and lets no wait be silent. */
-export interface Narrator {
+export interface Reporter {
   say(text: string): void;
   title(text: string): void;
   /** A line of somebody else's progress, under the step that runs. */
@@ -15,7 +15,7 @@ export interface Narrator {
 const TICK_MS = 1_000;
 
 /** On a terminal a step's line counts its seconds; in a pipe it is written when it begins and when it ends. */
-export function createNarrator(out: Pick<WriteStream, 'write'> & { readonly isTTY?: boolean }): Narrator {
+export function createReporter(out: Pick<WriteStream, 'write'> & { readonly isTTY?: boolean }): Reporter {
   const live = out.isTTY === true;
   const say = (text: string): void => {
     out.write(`${text}\n`);

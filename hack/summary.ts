@@ -1,5 +1,5 @@
 /** What one check came to. */
-export interface Tally {
+export interface Summary {
   readonly passed: number;
   readonly failed: number;
   /** Names of what failed, each with the first line of its reason. */
@@ -8,11 +8,11 @@ export interface Tally {
   readonly skipped: readonly string[];
 }
 
-export function addTallies(tallies: readonly Tally[]): Tally {
+export function addSummaries(summaries: readonly Summary[]): Summary {
   return {
-    passed: tallies.reduce((sum, { passed }) => sum + passed, 0),
-    failed: tallies.reduce((sum, { failed }) => sum + failed, 0),
-    failures: tallies.flatMap(({ failures }) => failures),
-    skipped: tallies.flatMap(({ skipped }) => skipped),
+    passed: summaries.reduce((sum, { passed }) => sum + passed, 0),
+    failed: summaries.reduce((sum, { failed }) => sum + failed, 0),
+    failures: summaries.flatMap(({ failures }) => failures),
+    skipped: summaries.flatMap(({ skipped }) => skipped),
   };
 }

@@ -8,7 +8,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
-import { addTallies, type Tally } from './summary.ts';
+import { addSummaries, type Summary } from './summary.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 
@@ -36,19 +36,19 @@ const report = z.object({
 });
 
 const wanted = process.argv.slice(2);
-const tallies = wanted.map((name) => {
+const summaries = wanted.map((name) => {
   console.log(`\n== ${name}`);
   // `fault=crashes,ledger-` runs the files of a project whose paths hold one of these.
   const [project = '', parts = ''] = name.split('=');
   return VITEST_PROJECTS.includes(project) ? runVitest(project, parts.split(',').filter(Boolean)) : runCommand(name);
 });
-const { passed, failed, failures, skipped } = addTallies(tallies);
+const { passed, failed, failures, skipped } = addSummaries(summaries);
 for (const name of skipped) console.log(`skipped: ${name}`);
 for (const name of failures) console.log(`failed: ${name}`);
 if (failed > 0 || passed === 0) process.exitCode = 1;
 console.log(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped`);
 
-function runCommand(name: string): Tally {
+function runCommand(name: string): Summary {
   const [program, ...args] = COMMANDS[name] ?? [];
   if (program === undefined) throw new Error(`there is no check ${name}`);
   const ok = run(program, args);
@@ -56,7 +56,7 @@ function runCommand(name: string): Tally {
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, failures: ok ? [] : [name], skipped: [] };
 }
 
-function runVitest(project: string, parts: readonly string[]): Tally {
+function runVitest(project: string, parts: readonly string[]): Summary {
   const folder = mkdtempSync(path.join(tmpdir(), 'rock-mac-test-'));
   try {
     const file = path.join(folder, 'report.json');

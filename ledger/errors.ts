@@ -47,7 +47,7 @@ const CODES = {
   },
   IMPORT_REFUSED: {
     retryable: false,
-    next: 'Name the SQLite file of the tool before, usually ~/.rock/mac-dispenser.db.',
+    next: 'Name the SQLite file of the predecessor, usually ~/.rock/mac-dispenser.db.',
   },
   BACKUP_NOT_WRITTEN: {
     retryable: false,

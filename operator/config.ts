@@ -14,7 +14,7 @@ export const operatorEnvironment = z.object({
   /** How long the others wait for a leader that says nothing more, in seconds. */
   ROCK_MAC_LEADER_LEASE_SECONDS: z.coerce.number().min(3).max(300).default(15),
   /** Between two comparisons of the whole cluster with the ledger, in seconds. */
-  ROCK_MAC_PASS_SECONDS: z.coerce.number().min(1).max(3_000).default(300),
+  ROCK_MAC_RESYNC_SECONDS: z.coerce.number().min(1).max(3_000).default(300),
   /** What people call this cluster, shown beside its id in the ledger. */
   ROCK_MAC_CLUSTER_NAME: z.string().min(1).default('cluster'),
   /** The Service in front of the read API of all replicas: its certificate is for that name. */

@@ -3,17 +3,17 @@ import { createController, type Controller, type ControllerOptions } from '../ku
 import { formatKey, keyOf } from '../kube/client/objects.ts';
 import { createReflector, type Reflector, type ReflectorOptions } from '../kube/controller/reflector.ts';
 import type { Owner } from '../ledger/address/owner.ts';
-import type { Carrier, CarrierKind } from './workload/workload.ts';
-import { reconcileCarrier, type CarrierWorld } from './workload/reconcile.ts';
+import type { Workload, WorkloadKind } from './workload/workload.ts';
+import { reconcileWorkload, type WorkloadReconcileDeps } from './workload/reconcile.ts';
 import { reconcileClaim } from './claim/reconcile.ts';
 import { reportConflict } from './workload/conflicts.ts';
-import type { OperatorContext } from './dependencies.ts';
-import { releaseDeparted } from './workload/release-deleted.ts';
-import { releaseDepartedClaim } from './claim/release-deleted.ts';
-import { keptAllocations } from './trimmed-allocation.ts';
+import type { OperatorDeps } from './dependencies.ts';
+import { releaseDeleted } from './workload/release-deleted.ts';
+import { releaseDeletedClaim } from './claim/release-deleted.ts';
+import { trimmedAllocations } from './trimmed-allocation.ts';
 import { isMirror } from './mirror/mirror.ts';
 import { reconcileMirror, type Mirrored } from './mirror/reconcile.ts';
-import { runPass } from './resync/resync.ts';
+import { runResync } from './resync/resync.ts';
 import { reconcilePool } from './pool/reconcile.ts';
 import { macPools, type MacAllocation, type MacPool } from '../kube/client/mac-resources.ts';
 
@@ -23,8 +23,8 @@ const CONCURRENCY = 8;
 /** The longest wait is also how long after an outage the last object is right again. */
 const BACKOFF = { baseMs: 50, maxMs: 15_000 };
 
-/** The one key of the pass, which looks at everything. */
-const PASS = 'pass';
+/** The one key of the resync, which looks at everything. */
+const RESYNC = 'pass';
 
 /** The copies that are kept and the controllers that act on them, wired to each other and not started. */
 export interface Controllers {
@@ -34,14 +34,14 @@ export interface Controllers {
   readonly wakeClaim: (claim: Owner) => void;
 }
 
-export function createControllers(context: OperatorContext): Controllers {
+export function createControllers(context: OperatorDeps): Controllers {
   const { client, logger, metrics } = context;
   const common = { logger, concurrency: CONCURRENCY, metrics: metrics.controller, backoff: BACKOFF };
   const read = { client, logger, metrics: metrics.reflector };
 
   const allocations = createReflector({
     ...read,
-    resource: keptAllocations(),
+    resource: trimmedAllocations(),
     indexes: { consumer: consumerUids, pool: ({ spec }) => [spec.pool] },
     onChange: ({ type, object }) => {
       wake(object);
@@ -49,16 +49,16 @@ export function createControllers(context: OperatorContext): Controllers {
       const { consumerRef } = object.spec;
       if (type !== 'deleted' || consumerRef === undefined) return;
       const { namespace } = object.metadata;
-      carriers.get(consumerRef.kind)?.controller.enqueue(identityKey({ ...consumerRef, namespace }));
+      workloads.get(consumerRef.kind)?.controller.enqueue(identityKey({ ...consumerRef, namespace }));
     },
   });
   const pools = createReflector({
     ...read,
     resource: macPools,
     onChange: ({ object, before }) => {
-      poolKeeper.enqueue(keyOf(object));
+      poolController.enqueue(keyOf(object));
       const approved = object.metadata.annotations?.[ANNOTATIONS.approveRelease];
-      if (approved !== before?.metadata.annotations?.[ANNOTATIONS.approveRelease]) pass.enqueue(PASS);
+      if (approved !== before?.metadata.annotations?.[ANNOTATIONS.approveRelease]) resync.enqueue(RESYNC);
       // What a claim waits for may have come: a pool that was missing, paused or full.
       for (const claim of allocations.by('pool', object.metadata.name)) {
         if (!isMirror(claim) && claim.status?.mac === undefined) wake(claim);
@@ -77,19 +77,19 @@ export function createControllers(context: OperatorContext): Controllers {
   const wakeClaim = ({ namespace, name, uid }: Owner): void => {
     if (uid !== undefined) claims.enqueue(identityKey({ namespace, name, uid }));
   };
-  const world: CarrierWorld = {
+  const world: WorkloadReconcileDeps = {
     allocation: (key) => allocations.get(key),
     claimChanged: wakeClaim,
-    conflict: (carrier, kind, address, row) => {
-      reportConflict(carrier, kind, address, row, context);
+    conflict: (workload, kind, address, row) => {
+      reportConflict(workload, kind, address, row, context);
     },
   };
-  const carriers = new Map(
+  const workloads = new Map(
     context.kinds.map((kind) => [kind.resource.kind, followKind(kind, { common, read, world, wakeUsers, context })]),
   );
   const isSeenOn = ({ kind, namespace, consumer: { name, uid }, mac }: Mirrored): boolean => {
-    const carrier = carriers.get(kind.resource.kind)?.copy.get(formatKey({ namespace, name }));
-    return carrier?.metadata.uid === uid && carrier.shows.includes(mac);
+    const workload = workloads.get(kind.resource.kind)?.copy.get(formatKey({ namespace, name }));
+    return workload?.metadata.uid === uid && workload.observed.includes(mac);
   };
 
   const claims = createController({
@@ -98,7 +98,7 @@ export function createControllers(context: OperatorContext): Controllers {
     reconcile: async (key) => {
       const identity = parseIdentityKey(key);
       const claim = allocations.get(formatKey(identity));
-      if (claim?.metadata.uid !== identity.uid) return await releaseDepartedClaim(identity, context);
+      if (claim?.metadata.uid !== identity.uid) return await releaseDeletedClaim(identity, context);
       return await reconcileClaim(claim, context);
     },
   });
@@ -110,7 +110,7 @@ export function createControllers(context: OperatorContext): Controllers {
       return mirror === undefined ? undefined : await reconcileMirror(mirror, isSeenOn, context);
     },
   });
-  const poolKeeper = createController({
+  const poolController = createController({
     ...common,
     name: 'pool',
     reconcile: async (key) => {
@@ -118,30 +118,30 @@ export function createControllers(context: OperatorContext): Controllers {
       return pool === undefined ? undefined : await reconcilePool(pool, context);
     },
   });
-  const pass = createController({
+  const resync = createController({
     ...common,
     concurrency: 1,
-    name: PASS,
-    backoff: { baseMs: 1_000, maxMs: context.passEveryMs },
+    name: RESYNC,
+    backoff: { baseMs: 1_000, maxMs: context.resyncEveryMs },
     reconcile: async () => {
-      await runPass(
+      await runResync(
         {
           allocations: () => allocations.list(),
           pools: () => pools.list(),
-          copyOf: ({ kind, carrier }) => carriers.get(kind.resource.kind)?.copy.get(keyOf(carrier)),
-          wake: ({ kind, carrier }) => {
-            carriers.get(kind.resource.kind)?.controller.enqueue(identityKey(carrier.metadata));
+          copyOf: ({ kind, workload }) => workloads.get(kind.resource.kind)?.copy.get(keyOf(workload)),
+          wake: ({ kind, workload }) => {
+            workloads.get(kind.resource.kind)?.controller.enqueue(identityKey(workload.metadata));
           },
         },
         context,
       );
-      return { requeueAfterMs: context.passEveryMs };
+      return { requeueAfterMs: context.resyncEveryMs };
     },
   });
-  pass.enqueue(PASS);
-  const followed = [...carriers.values()];
+  resync.enqueue(RESYNC);
+  const followed = [...workloads.values()];
   return {
-    controllers: [claims, mirrors, poolKeeper, pass, ...followed.map(({ controller }) => controller)],
+    controllers: [claims, mirrors, poolController, resync, ...followed.map(({ controller }) => controller)],
     reflectors: [allocations, pools, ...followed.map(({ copy }) => copy)],
     pools,
     wakeClaim,
@@ -151,16 +151,16 @@ export function createControllers(context: OperatorContext): Controllers {
 interface Following {
   /** Of all controllers, and of all copies. */
   readonly common: Omit<ControllerOptions, 'name' | 'reconcile'>;
-  readonly read: Pick<ReflectorOptions<Carrier>, 'client' | 'logger' | 'metrics'>;
-  readonly context: OperatorContext;
-  readonly world: CarrierWorld;
+  readonly read: Pick<ReflectorOptions<Workload>, 'client' | 'logger' | 'metrics'>;
+  readonly context: OperatorDeps;
+  readonly world: WorkloadReconcileDeps;
   /** Looks again at the mirrors and claims whose address this object carries; answers them. */
   readonly wakeUsers: (uid: string) => readonly MacAllocation[];
 }
 
-/** Keeps a copy of all carriers of one kind, and brings the ledger to what they carry. */
-function followKind(kind: CarrierKind, { common, read, context, world, wakeUsers }: Following) {
-  const copy: Reflector<Carrier> = createReflector({
+/** Keeps a copy of all workloads of one kind, and brings the ledger to what they carry. */
+function followKind(kind: WorkloadKind, { common, read, context, world, wakeUsers }: Following) {
+  const copy: Reflector<Workload> = createReflector({
     ...read,
     resource: kind.resource,
     optional: kind.optional,
@@ -175,9 +175,9 @@ function followKind(kind: CarrierKind, { common, read, context, world, wakeUsers
     reconcile: async (key) => {
       const identity = parseIdentityKey(key);
       const users = wakeUsers(identity.uid);
-      const carrier = copy.get(formatKey(identity));
-      if (carrier?.metadata.uid === identity.uid) return await reconcileCarrier(carrier, kind, world, context);
-      if (users.length === 0) await releaseDeparted(identity, kind, context);
+      const workload = copy.get(formatKey(identity));
+      if (workload?.metadata.uid === identity.uid) return await reconcileWorkload(workload, kind, world, context);
+      if (users.length === 0) await releaseDeleted(identity, kind, context);
       return undefined;
     },
   });

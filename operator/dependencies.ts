@@ -2,28 +2,28 @@ import type { Logger } from 'pino';
 import type { KubeClient } from '../kube/client/client.ts';
 import type { EventRecorder } from '../kube/controller/events.ts';
 import type { Allocator } from '../ledger/address/allocator.ts';
-import type { LedgerPool } from '../ledger/connection/connect.ts';
-import type { CarrierKind } from './workload/workload.ts';
-import type { LedgerMemoryStore } from './ledger-state/ledger-head-store.ts';
+import type { LedgerClient } from '../ledger/connection/connect.ts';
+import type { WorkloadKind } from './workload/workload.ts';
+import type { LedgerHeadStore } from './ledger-state/ledger-head-store.ts';
 import type { OperatorMetrics } from './metrics.ts';
 
 /** What every controller is given. Nothing of it is global, so that a test can run several operators in one process. */
-export interface OperatorContext {
+export interface OperatorDeps {
   readonly client: KubeClient;
-  readonly ledger: LedgerPool;
+  readonly ledger: LedgerClient;
   readonly allocator: Allocator;
   /** How far the ledger had come, remembered outside of it. */
-  readonly ledgerMemory: LedgerMemoryStore;
+  readonly ledgerHeads: LedgerHeadStore;
   /** The uid of the kube-system namespace: the name of this cluster in the ledger. */
   readonly clusterId: string;
   /** Every kind of object that can carry an address of ours. */
-  readonly kinds: readonly CarrierKind[];
+  readonly kinds: readonly WorkloadKind[];
   /** Who the audit names for what the operator does by itself. */
   readonly actor: string;
   readonly events: EventRecorder;
   readonly metrics: OperatorMetrics;
   /** Between two comparisons of the whole cluster with the ledger. */
-  readonly passEveryMs: number;
+  readonly resyncEveryMs: number;
   readonly logger: Logger;
   readonly now: () => Date;
 }

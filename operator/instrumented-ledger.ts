@@ -1,9 +1,9 @@
-import type { LedgerPool } from '../ledger/connection/connect.ts';
+import type { LedgerClient } from '../ledger/connection/connect.ts';
 import { LedgerError } from '../ledger/errors.ts';
 import type { OperatorMetrics } from './metrics.ts';
 
 /** The same ledger, with how long each statement took and how it ended told to the metrics. */
-export function meteredLedger(ledger: LedgerPool, metrics: Pick<OperatorMetrics, 'ledgerAsked'>): LedgerPool {
+export function instrumentLedger(ledger: LedgerClient, metrics: Pick<OperatorMetrics, 'ledgerAsked'>): LedgerClient {
   async function timed<T>(ask: () => Promise<T>): Promise<T> {
     const started = performance.now();
     let outcome = 'ok';

@@ -2,11 +2,11 @@ import { systemClock } from '../kube/time/clock.ts';
 import { retryForever } from '../kube/time/retry-forever.ts';
 import { sleep } from '../kube/time/sleep.ts';
 import type { MacPrefix } from '../mac/mac-range.ts';
-import type { OperatorContext } from './dependencies.ts';
+import type { OperatorDeps } from './dependencies.ts';
 import { createControllers } from './controllers.ts';
 import { wakeExpiredClaims } from './claim/wake-expired.ts';
-import { giveBackExpiredLeases } from './resync/expired-leases.ts';
-import { makeFirstContact } from './resync/initial-sync.ts';
+import { releaseLeasesOfAbsentObjects } from './resync/expired-leases.ts';
+import { runInitialSync } from './resync/initial-sync.ts';
 import { applyInstalledPools, type InstalledPool } from './pool/installed-pools.ts';
 import { keepLedgerOpen } from './ledger-state/keep-ledger-open.ts';
 import { registerPools } from './pool/reconcile.ts';
@@ -22,8 +22,8 @@ const EXPIRY_EVERY_MS = 5_000;
 /** Between two looks whether the ledger is open; a failover keeps everybody waiting for about so long. */
 const LEDGER_EVERY_MS = 2_000;
 
-export interface Term {
-  readonly context: OperatorContext;
+export interface LeaderRun {
+  readonly context: OperatorDeps;
   readonly clusterName: string;
   readonly installedPools: readonly InstalledPool[];
   /** What this installation takes for the prefix of the ledger. */
@@ -36,7 +36,7 @@ export interface Term {
  * One term as the leader: everything is started in the order in which it is needed, works until the signal fires, and is
  * stopped in the reverse order. Resolves when nothing of it runs any more, so that the next leader finds no work in flight.
  */
-export async function lead({ context, clusterName, installedPools, prefix, signal }: Term): Promise<void> {
+export async function runLeader({ context, clusterName, installedPools, prefix, signal }: LeaderRun): Promise<void> {
   const { logger, metrics } = context;
   const started = { logger, clock: systemClock, signal };
   try {
@@ -49,7 +49,7 @@ export async function lead({ context, clusterName, installedPools, prefix, signa
     );
     // Before anything is handed out: a ledger that has gone back would hand the same out again.
     await retryForever('compare the ledger with what is remembered', () => keepLedgerOpen(context), started);
-    await retryForever('record the addresses in use', () => makeFirstContact(clusterName, context), started);
+    await retryForever('record the addresses in use', () => runInitialSync(clusterName, context), started);
   } catch (error) {
     if (signal.aborted) return;
     throw error;
@@ -71,7 +71,7 @@ export async function lead({ context, clusterName, installedPools, prefix, signa
     ),
     every(LEDGER_EVERY_MS, 'keep the ledger open', () => publishLedger(work.pools.list(), context), started),
     every(EXPIRY_EVERY_MS, 'look for expired claims', () => wakeExpiredClaims(work.wakeClaim, context), started),
-    every(LEASES_EVERY_MS, 'give expired leases back', () => giveBackExpiredLeases(context), started),
+    every(LEASES_EVERY_MS, 'give expired leases back', () => releaseLeasesOfAbsentObjects(context), started),
   ]);
   await Promise.all(work.controllers.map((controller) => controller.stop()));
   await Promise.all(work.reflectors.map((reflector) => reflector.stop()));
@@ -83,7 +83,7 @@ async function every(
   ms: number,
   what: string,
   chore: () => Promise<unknown>,
-  { logger, signal }: { readonly logger: OperatorContext['logger']; readonly signal: AbortSignal },
+  { logger, signal }: { readonly logger: OperatorDeps['logger']; readonly signal: AbortSignal },
 ): Promise<void> {
   while (!signal.aborted) {
     try {

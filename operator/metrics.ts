@@ -21,8 +21,8 @@ export interface OperatorMetrics {
   /** A claim was refused; the reason is the one of its Ready condition. */
   refused(reason: string): void;
   released(why: string): void;
-  /** A pass that counts has ended. */
-  passed(pass: { readonly conflicts: number; readonly durationMs: number }): void;
+  /** A resync that counts has ended. */
+  passed(resync: { readonly conflicts: number; readonly durationMs: number }): void;
   autoReleaseHeld(pool: string, addresses: number): void;
   ledgerOpen(open: boolean): void;
   /** One statement, or one transaction, has ended: `ok`, or the code of its error. */
@@ -106,18 +106,18 @@ export function createOperatorMetrics(): OperatorMetrics {
   });
   const conflicts = new Gauge({
     name: 'rockmac_conflicts',
-    help: 'Addresses that an object carries which is not their owner, as the last pass found them.',
+    help: 'Addresses that an object carries which is not their owner, as the last resync found them.',
     registers,
   });
-  const passes = new Histogram({
-    name: 'rockmac_pass_duration_seconds',
-    help: 'Duration of the passes that compared the whole cluster with the ledger.',
+  const resyncs = new Histogram({
+    name: 'rockmac_resync_duration_seconds',
+    help: 'Duration of the resyncs that compared the whole cluster with the ledger.',
     buckets: BUCKETS,
     registers,
   });
-  const lastPass = new Gauge({
-    name: 'rockmac_last_pass_timestamp_seconds',
-    help: 'When the last pass ended that counts.',
+  const lastResync = new Gauge({
+    name: 'rockmac_last_resync_timestamp_seconds',
+    help: 'When the last resync ended that counts.',
     registers,
   });
   const autoReleaseHeld = new Gauge({
@@ -145,8 +145,8 @@ export function createOperatorMetrics(): OperatorMetrics {
     },
     passed: ({ conflicts: found, durationMs }) => {
       conflicts.set(found);
-      passes.observe(durationMs / 1_000);
-      lastPass.setToCurrentTime();
+      resyncs.observe(durationMs / 1_000);
+      lastResync.setToCurrentTime();
     },
     autoReleaseHeld: (pool, held) => {
       autoReleaseHeld.set({ pool }, held);

@@ -1,7 +1,7 @@
 import {
   GROUP,
   LEDGER_API_SERVICE,
-  LEDGER_MEMORY,
+  LEDGER_HEAD_CONFIG_MAP,
   OPERATOR_LEASE,
   OPERATOR_SERVICE_ACCOUNT,
   READ_API_SECRET,
@@ -59,7 +59,7 @@ export const operatorNamespaceRules: readonly PolicyRule[] = [
     verbs: ['get', 'update'],
   },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
-  { apiGroups: [''], resources: ['configmaps'], resourceNames: [LEDGER_MEMORY], verbs: ['get', 'update'] },
+  { apiGroups: [''], resources: ['configmaps'], resourceNames: [LEDGER_HEAD_CONFIG_MAP], verbs: ['get', 'update'] },
   // The read API: its certificates, and whether there is a Service that leads to it.
   { apiGroups: [''], resources: ['services'], resourceNames: [READ_API_SERVICE], verbs: ['get'] },
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },

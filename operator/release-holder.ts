@@ -1,7 +1,7 @@
 import { findByHolderKey } from '../ledger/address/find.ts';
 import { keepReserved } from '../ledger/address/keep-reserved.ts';
 import { release } from '../ledger/address/release.ts';
-import type { OperatorContext } from './dependencies.ts';
+import type { OperatorDeps } from './dependencies.ts';
 
 /**
  * Releases what a holder key holds, compared with the generation that it was read with: between the two statements the
@@ -11,7 +11,7 @@ import type { OperatorContext } from './dependencies.ts';
 export async function releaseHolder(
   key: string,
   { force, reason }: { readonly force: boolean; readonly reason: string },
-  { ledger, actor, metrics }: Pick<OperatorContext, 'ledger' | 'actor' | 'metrics'>,
+  { ledger, actor, metrics }: Pick<OperatorDeps, 'ledger' | 'actor' | 'metrics'>,
 ): Promise<string> {
   const row = await findByHolderKey(ledger, key);
   if (row === undefined) return 'nothing_held';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { GROUP, LEDGER_MEMORY, OPERATOR_LEASE } from '../api/names.ts';
+import { GROUP, LEDGER_HEAD_CONFIG_MAP, OPERATOR_LEASE } from '../api/names.ts';
 import { createKubeClient } from '../kube/client/client.ts';
 import { systemClock } from '../kube/time/clock.ts';
 import { readClusterId } from '../kube/client/cluster-id.ts';
@@ -11,13 +11,13 @@ import { retryForever } from '../kube/time/retry-forever.ts';
 import type { Service } from '../process/run-process.ts';
 import { createAllocator } from '../ledger/address/allocator.ts';
 import { openServiceLedger } from '../ledger/connection/service-ledger.ts';
-import { carrierKinds } from './workload/kinds.ts';
+import { workloadKinds } from './workload/kinds.ts';
 import type { OperatorConfig } from './config.ts';
-import { hasMadeFirstContact } from './resync/initial-sync.ts';
+import { isInitialSyncDone } from './resync/initial-sync.ts';
 import { readInstalledPools } from './pool/installed-pools.ts';
-import { lead } from './leader-run.ts';
-import { createLedgerMemoryStore } from './ledger-state/ledger-head-store.ts';
-import { meteredLedger } from './instrumented-ledger.ts';
+import { runLeader } from './leader-run.ts';
+import { createLedgerHeadStore } from './ledger-state/ledger-head-store.ts';
+import { instrumentLedger } from './instrumented-ledger.ts';
 import { createOperatorMetrics } from './metrics.ts';
 import { createReadApiMetrics } from './read-api/metrics.ts';
 import { startReadApi } from './read-api/run.ts';
@@ -26,7 +26,7 @@ import { startReadApi } from './read-api/run.ts';
 const LEASE_SECONDS = 120;
 
 /** What an operator waits for last, before it is ready: until then the cluster may not allocate. */
-const FIRST_CONTACT = 'the first contact of the cluster with the ledger';
+const INITIAL_SYNC = 'the initial sync of the cluster with the ledger';
 
 export interface OperatorService extends Service {
   readonly healthPort: number;
@@ -47,8 +47,8 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     statementTimeoutMs: 10_000,
     logger,
   });
-  const ledger = meteredLedger(connections, metrics);
-  const waitingFor = new Set(['the cluster', FIRST_CONTACT]);
+  const ledger = instrumentLedger(connections, metrics);
+  const waitingFor = new Set(['the cluster', INITIAL_SYNC]);
   const health = await startHealthServer({
     host: config.ROCK_MAC_HEALTH_HOST,
     port: config.ROCK_MAC_HEALTH_PORT,
@@ -77,10 +77,10 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     signal: stopping.signal,
   });
   waitingFor.delete('the cluster');
-  const ledgerMemory = createLedgerMemoryStore({
+  const ledgerHeads = createLedgerHeadStore({
     client,
     namespace: config.ROCK_MAC_NAMESPACE,
-    name: LEDGER_MEMORY,
+    name: LEDGER_HEAD_CONFIG_MAP,
     logger,
   });
   const events = createEventRecorder({
@@ -94,19 +94,19 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     client,
     ledger,
     allocator,
-    ledgerMemory,
+    ledgerHeads,
     clusterId,
-    kinds: carrierKinds(config.ROCK_MAC_PREFIX),
+    kinds: workloadKinds(config.ROCK_MAC_PREFIX),
     actor: 'rock-mac-operator',
     events,
     metrics,
-    passEveryMs: config.ROCK_MAC_PASS_SECONDS * 1_000,
+    resyncEveryMs: config.ROCK_MAC_RESYNC_SECONDS * 1_000,
     logger,
     now: () => new Date(),
   };
-  const whenReady = hasMadeFirstContact(ledgerMemory, { logger, clock: systemClock, signal: stopping.signal }).then(
+  const whenReady = isInitialSyncDone(ledgerHeads, { logger, clock: systemClock, signal: stopping.signal }).then(
     (made) => {
-      if (made) waitingFor.delete(FIRST_CONTACT);
+      if (made) waitingFor.delete(INITIAL_SYNC);
     },
   );
   const readApi = startReadApi({ config, client, metrics: readApiMetrics, logger, whenReady });
@@ -117,7 +117,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     identity: config.ROCK_MAC_IDENTITY,
     ...leasePeriods(config.ROCK_MAC_LEADER_LEASE_SECONDS * 1_000),
     onStarted: (signal) =>
-      lead({
+      runLeader({
         context,
         clusterName: config.ROCK_MAC_CLUSTER_NAME,
         installedPools,

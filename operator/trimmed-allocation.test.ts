@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { MacAllocation } from '../kube/client/mac-resources.ts';
-import { createSharedTexts } from '../kube/controller/string-interning.ts';
-import { keptAllocation } from './trimmed-allocation.ts';
+import { createStringInterner } from '../kube/controller/string-interning.ts';
+import { trimAllocation } from './trimmed-allocation.ts';
 
 const consumer = { apiVersion: 'v1', kind: 'Pod', name: 'web', uid: 'uid-of-web', nic: 'blue' };
 
@@ -49,7 +49,7 @@ const mirror = asSent({
 test('of a mirror only what is looked at later is kept', () => {
   const { name, namespace, uid, resourceVersion, generation, finalizers } = mirror.metadata;
   const { pool, requestedMac, consumerRef } = mirror.spec;
-  expect(keptAllocation(mirror, createSharedTexts())).toStrictEqual({
+  expect(trimAllocation(mirror, createStringInterner())).toStrictEqual({
     metadata: { name, namespace, uid, resourceVersion, generation, finalizers },
     spec: { pool, requestedMac, consumerRef },
     status: mirror.status,
@@ -57,14 +57,14 @@ test('of a mirror only what is looked at later is kept', () => {
 });
 
 test('what a mirror says twice is kept once', () => {
-  const kept = keptAllocation(mirror, createSharedTexts());
+  const kept = trimAllocation(mirror, createStringInterner());
   expect(kept.status?.consumer).toBe(kept.spec.consumerRef);
 });
 
 test('that a mirror is being deleted, and whose finalizers it still has, is kept', () => {
   const finalizers = ['mac.rock-os.io/release', 'example.com/other'];
   const ending = { ...mirror, metadata: { ...mirror.metadata, deletionTimestamp: '2026-01-02T03:05:00Z', finalizers } };
-  expect(keptAllocation(ending, createSharedTexts()).metadata).toMatchObject({
+  expect(trimAllocation(ending, createStringInterner()).metadata).toMatchObject({
     deletionTimestamp: '2026-01-02T03:05:00Z',
     finalizers,
   });
@@ -72,10 +72,10 @@ test('that a mirror is being deleted, and whose finalizers it still has, is kept
 
 test('a mirror whose status says something else than its spec is kept as it is', () => {
   const status = { ...mirror.status, mac: 'a4:58:0f:05:00:02', consumer: { ...consumer, uid: 'another' } };
-  expect(keptAllocation({ ...mirror, status }, createSharedTexts()).status).toEqual(status);
+  expect(trimAllocation({ ...mirror, status }, createStringInterner()).status).toEqual(status);
 });
 
 test('a claim is kept whole', () => {
   const claim = { ...mirror, spec: { pool: 'development', attributes: { rack: 'a7' } } };
-  expect(keptAllocation(claim, createSharedTexts())).toBe(claim);
+  expect(trimAllocation(claim, createStringInterner())).toBe(claim);
 });

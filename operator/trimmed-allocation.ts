@@ -3,13 +3,13 @@ import type { MacAllocationStatus } from '../api/mac-allocation.ts';
 import { RELEASE_FINALIZER } from '../api/names.ts';
 import { macAllocations, type MacAllocation } from '../kube/client/mac-resources.ts';
 import type { Resource } from '../kube/client/resource.ts';
-import { createSharedTexts, type ShareText } from '../kube/controller/string-interning.ts';
-import { slimMeta } from './workload/workload.ts';
+import { createStringInterner, type InternString } from '../kube/controller/string-interning.ts';
+import { trimMetadata } from './workload/workload.ts';
 
 /** MacAllocations as the operator keeps them in memory. */
-export function keptAllocations(): Resource<MacAllocation> {
-  const share = createSharedTexts();
-  return { ...macAllocations, schema: macAllocations.schema.transform((read) => keptAllocation(read, share)) };
+export function trimmedAllocations(): Resource<MacAllocation> {
+  const intern = createStringInterner();
+  return { ...macAllocations, schema: macAllocations.schema.transform((read) => trimAllocation(read, intern)) };
 }
 
 const OURS = [RELEASE_FINALIZER];
@@ -18,40 +18,40 @@ const OURS = [RELEASE_FINALIZER];
  * There is a mirror for every address that an object carries, tens of thousands of them, so that only what is looked at
  * later is kept of each, and once what it says twice or all of them say. A claim is kept whole.
  */
-export function keptAllocation(allocation: MacAllocation, share: ShareText): MacAllocation {
+export function trimAllocation(allocation: MacAllocation, intern: InternString): MacAllocation {
   const { metadata, spec, status } = allocation;
   if (spec.consumerRef === undefined) return allocation;
   const { generation, finalizers } = metadata;
   const { apiVersion, kind, nic, ...named } = spec.consumerRef;
-  const consumerRef = { apiVersion: share(apiVersion), kind: share(kind), nic: share(nic), ...named };
+  const consumerRef = { apiVersion: intern(apiVersion), kind: intern(kind), nic: intern(nic), ...named };
   return {
     metadata: {
-      ...slimMeta(metadata),
-      ...(metadata.namespace !== undefined && { namespace: share(metadata.namespace) }),
+      ...trimMetadata(metadata),
+      ...(metadata.namespace !== undefined && { namespace: intern(metadata.namespace) }),
       ...(generation !== undefined && { generation }),
       ...(finalizers !== undefined && { finalizers: oneOf(OURS, finalizers) }),
     },
-    spec: { pool: share(spec.pool), requestedMac: spec.requestedMac, consumerRef },
-    ...(status !== undefined && { status: keptStatus(status, { ...spec, consumerRef }, share) }),
+    spec: { pool: intern(spec.pool), requestedMac: spec.requestedMac, consumerRef },
+    ...(status !== undefined && { status: trimStatus(status, { ...spec, consumerRef }, intern) }),
   };
 }
 
-function keptStatus(
+function trimStatus(
   status: MacAllocationStatus,
   { requestedMac, consumerRef }: MacAllocation['spec'],
-  share: ShareText,
+  intern: InternString,
 ): MacAllocationStatus {
   const { mac, consumer, ledger, conditions } = status;
   return {
     ...status,
     ...(mac !== undefined && { mac: mac === requestedMac ? requestedMac : mac }),
     ...(consumer !== undefined && { consumer: oneOf(consumerRef, consumer) }),
-    ...(ledger !== undefined && { ledger: { ...ledger, clusterId: share(ledger.clusterId) } }),
+    ...(ledger !== undefined && { ledger: { ...ledger, clusterId: intern(ledger.clusterId) } }),
     ...(conditions !== undefined && {
       conditions: conditions.map((condition) => ({
         ...condition,
-        message: share(condition.message),
-        lastTransitionTime: share(condition.lastTransitionTime),
+        message: intern(condition.message),
+        lastTransitionTime: intern(condition.lastTransitionTime),
       })),
     }),
   };

@@ -10,7 +10,7 @@ import type { Resource } from '../kube/client/resource.ts';
  */
 
 /** The object; `undefined` only where the API server says that this very object, or its whole kind, does not exist. */
-export async function readIfThere<T extends KubeObject>(
+export async function getOrUndefined<T extends KubeObject>(
   resource: Resource<T>,
   key: ObjectKey,
   client: KubeClient,
@@ -24,7 +24,7 @@ export async function readIfThere<T extends KubeObject>(
 }
 
 /** All objects of a kind by a quorum read; none only where the server says that the kind does not exist. */
-export async function listIfThere<T extends KubeObject>(
+export async function listOrEmpty<T extends KubeObject>(
   resource: Resource<T>,
   client: KubeClient,
   options: ListOptions<T> = {},

@@ -5,7 +5,7 @@ import type { KubeClient } from '../kube/client/client.ts';
 import type { Clock } from '../kube/time/clock.ts';
 import { sleep } from '../kube/time/sleep.ts';
 
-const LOOK_EVERY_MS = 10_000;
+const POLL_EVERY_MS = 10_000;
 
 /** How long the API server may say that nobody answers before that is believed. A rolling update is shorter. */
 const PATIENCE_MS = 45_000;
@@ -23,7 +23,7 @@ export async function guardReadApi(guarding: {
 }): Promise<void> {
   const { client, logger, clock, signal } = guarding;
   for (;;) {
-    await sleep(LOOK_EVERY_MS, clock, signal);
+    await sleep(POLL_EVERY_MS, clock, signal);
     if (signal.aborted) return;
     try {
       const found = await findApiService(client, LEDGER_API_SERVICE);

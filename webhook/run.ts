@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { WEBHOOK_SECRET } from '../api/names.ts';
 import { keepServing, tlsOf } from '../kube/server/api-facing-server.ts';
-import { createCertificateKeeper } from '../kube/server/certificate-rotator.ts';
+import { createCertificateRotator } from '../kube/server/certificate-rotator.ts';
 import type { KeyPair } from '../kube/server/certificates.ts';
 import { createKubeClient } from '../kube/client/client.ts';
 import { systemClock } from '../kube/time/clock.ts';
@@ -14,7 +14,7 @@ import { retryForever } from '../kube/time/retry-forever.ts';
 import type { Service } from '../process/run-process.ts';
 import { sleep } from '../kube/time/sleep.ts';
 import { createAllocator } from '../ledger/address/allocator.ts';
-import type { LedgerPool } from '../ledger/connection/connect.ts';
+import type { LedgerClient } from '../ledger/connection/connect.ts';
 import { openServiceLedger } from '../ledger/connection/service-ledger.ts';
 import { release } from '../ledger/address/release.ts';
 import { admitWorkload, type WorkloadAdmission } from './admit/admit-workload.ts';
@@ -25,8 +25,8 @@ import { guardReadApi } from './guard-read-api.ts';
 import { createWebhookMetrics } from './metrics.ts';
 import { watchNamespacePools } from './watch/namespace-pools.ts';
 import { watchNetworks } from './watch/networks.ts';
-import type { Held } from './admit/allocate-for-object.ts';
-import { publishAuthority } from './configuration/publish-ca.ts';
+import type { HeldAddress } from './admit/allocate-for-object.ts';
+import { publishCa } from './configuration/publish-ca.ts';
 import { recordRelease } from './admit/record-release.ts';
 import { createWebhookServer } from './server/server.ts';
 import { stampRequester } from './admit/stamp-requester.ts';
@@ -77,12 +77,12 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     registry: metrics.registry,
   });
   const allocator = createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS, maxGroup: 128, maxQueue: 2_048 });
-  const keeper = createCertificateKeeper({
+  const rotator = createCertificateRotator({
     client,
     namespace: config.ROCK_MAC_NAMESPACE,
     secretName: WEBHOOK_SECRET,
     dnsNames: dnsNamesOf(config),
-    publish: (bundle) => publishAuthority(bundle, { client, logger }),
+    publish: (bundle) => publishCa(bundle, { client, logger }),
     logger,
     now: Date.now,
   });
@@ -90,7 +90,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const started = { logger, clock: systemClock, signal: stopping.signal };
   const clusterId = await retryForever('read the uid of kube-system', () => readClusterId(client), started);
   waitingFor.delete('the cluster');
-  const leaf = await retryForever('make a certificate', () => keeper.look(), started);
+  const servingPair = await retryForever('make a certificate', () => rotator.check(), started);
   const pools = watchNamespacePools({ client, defaultPool: config.ROCK_MAC_WORKLOAD_POOL, logger });
   const networks = watchNetworks({ client, logger });
   const admission: WorkloadAdmission = {
@@ -99,14 +99,14 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     multusNamespace: config.ROCK_MAC_MULTUS_NAMESPACE,
     supportOf: (names) => networks.supportOf(names),
     newLeaseId: randomUUID,
-    obtaining: {
+    allocation: {
       allocator,
       ledger,
       clusterId,
       leaseSeconds: LEASE_SECONDS,
       poolOf: (namespace) => pools.poolOf(namespace),
       findClaim: (namespace, name) => findNamedClaim({ namespace, name }, { client, clusterId }),
-      giveBack: (held) => giveBack(held, ledger, logger),
+      releaseHeld: (held) => releaseHeld(held, ledger, logger),
       explainer: createExplainer({ client, ledger, clusterId }),
     },
   };
@@ -121,19 +121,22 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
       metrics,
       draining: () => stopping.signal.aborted,
     },
-    leaf,
+    servingPair,
   );
   const at = { host: config.ROCK_MAC_WEBHOOK_HOST, port: config.ROCK_MAC_WEBHOOK_PORT };
   const { port } = await listen(server.https, at);
   waitingFor.delete('the certificate');
   logger.info({ port, healthPort: health.port, clusterId }, 'the webhook answers');
 
-  metrics.serves(leaf);
+  metrics.serves(servingPair);
   const serve = (next: KeyPair) => {
     server.https.setSecureContext(tlsOf(next));
     metrics.serves(next);
   };
-  const keeping = Promise.all([keepServing(serve, { keeper, leaf, ...started }), guardReadApi({ client, ...started })]);
+  const keeping = Promise.all([
+    keepServing(serve, { rotator, servingPair, ...started }),
+    guardReadApi({ client, ...started }),
+  ]);
 
   return {
     port,
@@ -155,7 +158,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
 }
 
 /** Best effort: what is not given back here is given back when its lease is over, in two minutes. */
-async function giveBack(held: readonly Held[], ledger: LedgerPool, logger: Logger): Promise<void> {
+async function releaseHeld(held: readonly HeldAddress[], ledger: LedgerClient, logger: Logger): Promise<void> {
   if (held.length === 0) return;
   try {
     await release(ledger, held, { force: false, actor: 'rock-mac-webhook', reason: 'the object was refused' });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
-import { judgeClaim } from './evaluate-claim.ts';
+import { evaluateClaim } from './evaluate-claim.ts';
 
 function claim(status: MacAllocation['status']): MacAllocation {
   return { metadata: { name: 'c', namespace: 'n', uid: 'u', resourceVersion: '1' }, spec: { pool: 'docker' }, status };
@@ -12,11 +12,11 @@ function withReason(status: 'True' | 'False', reason: string, mac?: string): Mac
 }
 
 test('an address counts when the claim is ready', () => {
-  expect(judgeClaim(withReason('True', 'Allocated', 'a4:58:0f:04:00:00'))).toEqual({
+  expect(evaluateClaim(withReason('True', 'Allocated', 'a4:58:0f:04:00:00'))).toEqual({
     done: true,
     mac: 'a4:58:0f:04:00:00',
   });
-  expect(judgeClaim(withReason('False', 'Releasing', 'a4:58:0f:04:00:00'))).toMatchObject({ done: false });
+  expect(evaluateClaim(withReason('False', 'Releasing', 'a4:58:0f:04:00:00'))).toMatchObject({ done: false });
 });
 
 test.each([
@@ -25,11 +25,11 @@ test.each([
   ['RequestedMacInUse', 'conflict'],
   ['PoolNotFound', 'error'],
 ])('%s is a refusal that ends as %s', (reason, exit) => {
-  expect(judgeClaim(withReason('False', reason))).toMatchObject({ done: false, refused: { exit } });
+  expect(evaluateClaim(withReason('False', reason))).toMatchObject({ done: false, refused: { exit } });
 });
 
 test.each(['Pending', 'LedgerUnavailable', 'LedgerRecovering'])('%s is waited for', (reason) => {
-  expect(judgeClaim(withReason('False', reason))).toEqual({
+  expect(evaluateClaim(withReason('False', reason))).toEqual({
     done: false,
     refused: undefined,
     waitsFor: `${reason}: so it is`,
@@ -37,5 +37,5 @@ test.each(['Pending', 'LedgerUnavailable', 'LedgerRecovering'])('%s is waited fo
 });
 
 test('a claim that nobody has looked at is waited for', () => {
-  expect(judgeClaim(claim(undefined))).toMatchObject({ done: false, waitsFor: 'the operator has not seen it yet' });
+  expect(evaluateClaim(claim(undefined))).toMatchObject({ done: false, waitsFor: 'the operator has not seen it yet' });
 });

@@ -21,7 +21,7 @@ const REFUSALS: Partial<Record<ReadyReason, Exit>> = {
   Releasing: 'conflict',
 };
 
-export function judgeClaim({ status, metadata }: MacAllocation): Judgement {
+export function evaluateClaim({ status, metadata }: MacAllocation): Judgement {
   const ready = findCondition(status?.conditions ?? [], 'Ready');
   const parsed = parseMac(status?.mac ?? '');
   if (ready?.status === 'True' && parsed.ok) return { done: true, mac: parsed.mac };

@@ -7,7 +7,7 @@ import { noSuchPool } from '../no-such-pool.ts';
 import { claimName } from './claim-name.ts';
 import { claimSpec, type ClaimRequest } from './claim-spec.ts';
 import { watchInterruption } from './interruption.ts';
-import { judgeClaim } from './evaluate-claim.ts';
+import { evaluateClaim } from './evaluate-claim.ts';
 import { poll } from './poll.ts';
 import type { Scope } from './scope.ts';
 import { addressOfAllocation } from './shown-address.ts';
@@ -110,7 +110,7 @@ async function waitForAddress(
   const polled = await poll(
     async () => {
       const seen = await client.get(macAllocations, { namespace, name });
-      const judgement = judgeClaim(seen);
+      const judgement = evaluateClaim(seen);
       if (judgement.done) return { address: addressOfAllocation(seen) };
       if (judgement.refused !== undefined) return { refused: judgement.refused };
       ({ waitsFor } = judgement);

@@ -18,7 +18,7 @@ interface Options {
   readonly output: Format;
 }
 
-const LOOK_AGAIN_MS = 1_000;
+const POLL_AGAIN_MS = 1_000;
 
 /** `audit`: what happened, and who did it. */
 export function addAudit(program: Command, cli: Cli): void {
@@ -67,7 +67,7 @@ async function follow(
   let afterId = already[0]?.id ?? 0;
   for (const line of already.toReversed()) printLine(cli, format, line);
   for (;;) {
-    await sleep(LOOK_AGAIN_MS);
+    await sleep(POLL_AGAIN_MS);
     for (const line of await backend.audit({ ...query, afterId })) {
       printLine(cli, format, line);
       afterId = line.id;

@@ -26,8 +26,8 @@ export function addCluster(program: Command, { terminal }: Cli): void {
       await printReport(terminal, command, {
         lines: () => {
           if (clusters.length === 0) return ['No cluster has registered'];
-          const rows = clusters.map(({ name, clusterId, registeredAt, adoptedAt, lastFullPassAt, retiredAt }) => [
-            ...[name, clusterId, time(registeredAt), time(adoptedAt), time(lastFullPassAt), time(retiredAt)],
+          const rows = clusters.map(({ name, clusterId, registeredAt, adoptedAt, lastResyncAt, retiredAt }) => [
+            ...[name, clusterId, time(registeredAt), time(adoptedAt), time(lastResyncAt), time(retiredAt)],
           ]);
           return formatPlain(HEADS, rows);
         },

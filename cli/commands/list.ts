@@ -21,7 +21,7 @@ interface Options {
   readonly output: Format;
 }
 
-/** `list`: who holds what, newest first, as the tool before printed it. */
+/** `list`: who holds what, newest first, as the predecessor printed it. */
 export function addList(program: Command, cli: Cli): void {
   const command = program
     .command('list')

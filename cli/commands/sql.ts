@@ -11,7 +11,7 @@ export function addSql(program: Command, { terminal }: Cli): void {
     .summary('ask the ledger in SQL; reads only')
     .description(
       'Asks one question (SELECT, WITH, VALUES or TABLE), as the auditor where that role is granted, and changes nothing. ' +
-        'The tables and views are described in docs/ledger.md; those of the tool before (active_allocations, pool_stats, ' +
+        'The tables and views are described in docs/ledger.md; those of the predecessor (active_allocations, pool_stats, ' +
         'audit_log) have their old names.',
     )
     .argument('<statement>')

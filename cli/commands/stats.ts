@@ -24,7 +24,7 @@ const WIDE_COLUMNS: readonly Column[] = [
   { head: 'Range', width: 0 },
 ];
 
-/** `stats`: how full each pool is. A person's terminal shows a bar behind the columns of the tool before. */
+/** `stats`: how full each pool is. A person's terminal shows a bar behind the columns of the predecessor. */
 export function addStats(program: Command, cli: Cli): void {
   const command = program
     .command('stats')

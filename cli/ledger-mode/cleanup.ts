@@ -1,4 +1,4 @@
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { expiredByPool, releaseExpired, type ExpiredInPool } from '../../ledger/address/expired-devices.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import type { GlobalOptions } from '../cli.ts';
@@ -45,7 +45,7 @@ export async function cleanUp(
   });
 }
 
-async function releaseAll(ledger: LedgerPool, pool: string, graceSeconds: number): Promise<number> {
+async function releaseAll(ledger: LedgerClient, pool: string, graceSeconds: number): Promise<number> {
   const actor = currentUser();
   let count = 0;
   for (;;) {

@@ -33,7 +33,7 @@ test('the file says where the ledger is', async () => {
   });
 });
 
-test('the file of the tool before is taken, alone or together with the place of the ledger', async () => {
+test('the file of the predecessor is taken, alone or together with the place of the ledger', async () => {
   const file = await write(
     'ledger: {url: "postgresql://db/rock_mac"}\nmac_dispenser: {pools: {lab: {range: "10:00:00-10:00:ff"}}}\n',
   );

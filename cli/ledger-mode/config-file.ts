@@ -5,7 +5,7 @@ import { readLegacyConfig, type LegacyConfig } from '../../ledger/import/predece
 import { UserError } from '../errors.ts';
 import { userHome } from './user-home.ts';
 
-/** The configuration file: where the ledger is. That of the tool before, which begins with `mac_dispenser`, is taken too. */
+/** The configuration file: where the ledger is. That of the predecessor, which begins with `mac_dispenser`, is taken too. */
 export interface ConfigFile {
   readonly file: string;
   readonly ledgerUrl?: string | undefined;

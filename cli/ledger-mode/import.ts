@@ -10,7 +10,7 @@ import { saveBackup } from './save-backup.ts';
 
 const USUAL_FILE = '~/.rock/mac-dispenser.db';
 
-/** Imports a file of the tool before, and answers with what was done, or in a dry run would be. */
+/** Imports a file of the predecessor, and answers with what was done, or in a dry run would be. */
 export async function importFile(
   options: GlobalOptions,
   { file: given, dryRun }: { readonly file?: string | undefined; readonly dryRun: boolean },

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import type { GlobalOptions } from '../cli.ts';
@@ -55,7 +55,7 @@ export async function initLedger(
 }
 
 /** Again with the same slice, after an interruption perhaps: nothing is left to do. */
-async function sliceOnce(ledger: LedgerPool, slice: Slice, actor: string): Promise<void> {
+async function sliceOnce(ledger: LedgerClient, slice: Slice, actor: string): Promise<void> {
   const pools = await listPools(ledger);
   const [pool] = pools;
   const same = pool?.name === slice.pool && pool.first === slice.first && pool.last === slice.last;
@@ -94,7 +94,7 @@ async function finish({ marker: file }: EmbeddedFolder, marker: Marker): Promise
 }
 
 /** The one line that says where the data is, and what nobody else may hand out from now on. */
-async function authority(ledger: LedgerPool, place: LedgerPlace): Promise<string> {
+async function authority(ledger: LedgerClient, place: LedgerPlace): Promise<string> {
   const ranges = (await listPools(ledger)).map(({ name, first, last }) => `${name} (${first} to ${last})`);
   return `The ledger is in ${describePlace(place)}, and is the only authority for its ranges: ${ranges.join(', ')}.`;
 }

@@ -1,6 +1,6 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { listAudit } from '../../ledger/audit.ts';
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { findByDevice, findByMac } from '../../ledger/address/find.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
@@ -17,15 +17,16 @@ import { releaseRows } from './release.ts';
 import { renewRows } from './renew.ts';
 import { reserveAddress } from './reserve.ts';
 import { takeAddress } from './take-address.ts';
-import { takenBack } from './roll-back-allocation.ts';
+import { rolledBack } from './roll-back-allocation.ts';
 
 /**
  * The commands on a ledger: the same functions that operator and webhook call. A dry run does what it is asked for and takes
  * it back, so that it ends as the command itself would in this moment.
  */
-export function createLedgerBackend(ledger: LedgerPool, { dryRun }: { readonly dryRun: boolean }): Backend {
+export function createLedgerBackend(ledger: LedgerClient, { dryRun }: { readonly dryRun: boolean }): Backend {
   const user = currentUser();
-  const change = <R>(use: (db: Queryable) => Promise<R>) => (dryRun ? takenBack(ledger).transaction(use) : use(ledger));
+  const change = <R>(use: (db: Queryable) => Promise<R>) =>
+    dryRun ? rolledBack(ledger).transaction(use) : use(ledger);
   const backend: Backend = {
     allocate: async ({ requestKey, expiresAfterSeconds: ttlSeconds, ...request }) => {
       const taken = await change((db) =>

@@ -1,5 +1,5 @@
 import { allocate } from '../../ledger/address/allocate.ts';
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { deviceKey } from '../../ledger/address/holder-key.ts';
 import type { LegacyConfig } from '../../ledger/import/predecessor-config.ts';
 import { definePool, listPools, removePool } from '../../ledger/pool/pools.ts';
@@ -20,7 +20,7 @@ export interface Slice {
 }
 
 /** Leaves one pool, that of the slice, in a ledger that has handed out nothing yet. All of it or nothing. */
-export async function sliceLedger(ledger: LedgerPool, slice: Slice, actor: string): Promise<void> {
+export async function sliceLedger(ledger: LedgerClient, slice: Slice, actor: string): Promise<void> {
   const usual = DEFAULT_POOLS.find(({ name }) => name === slice.pool);
   const definition = {
     name: slice.pool,
@@ -41,7 +41,7 @@ export async function sliceLedger(ledger: LedgerPool, slice: Slice, actor: strin
  * Puts a ledger on which nobody counts yet under another prefix. One of three octets has the default pools, any other has
  * none until somebody defines them. All of it or nothing.
  */
-export async function movePrefix(ledger: LedgerPool, prefix: MacPrefix, actor: string): Promise<void> {
+export async function movePrefix(ledger: LedgerClient, prefix: MacPrefix, actor: string): Promise<void> {
   const { prefix: known } = await ledgerState(ledger);
   if (known === prefix) return;
   await ledger.transaction(async (transaction) => {
@@ -61,7 +61,7 @@ async function removePools(transaction: Queryable, actor: string): Promise<strin
 }
 
 /** The pools of an old configuration file, and its addresses that people give out by hand. Answers with what was done. */
-export async function configureLedger(ledger: LedgerPool, config: LegacyConfig, actor: string): Promise<string[]> {
+export async function configureLedger(ledger: LedgerClient, config: LegacyConfig, actor: string): Promise<string[]> {
   const { prefix } = await ledgerState(ledger);
   if (prefix !== config.prefix) {
     throw new UserError(
@@ -82,7 +82,7 @@ export async function configureLedger(ledger: LedgerPool, config: LegacyConfig, 
 }
 
 /** A pool that has handed out an address stays as it is. */
-async function redefineUnused(ledger: LedgerPool, pool: PoolDefinition, actor: string): Promise<boolean> {
+async function redefineUnused(ledger: LedgerClient, pool: PoolDefinition, actor: string): Promise<boolean> {
   return ledger.transaction(async (transaction) => {
     const known = (await listPools(transaction)).find(({ name }) => name === pool.name);
     if (known?.used === true || (known !== undefined && sameDefinition(known, pool))) return false;
@@ -110,7 +110,7 @@ async function defineOrRefuse(db: Queryable, pool: PoolDefinition, actor: string
 }
 
 /** Each under a key of its own, so that doing it again changes nothing. */
-async function keepBack(ledger: LedgerPool, { pools, keptBack }: LegacyConfig, actor: string): Promise<number> {
+async function keepBack(ledger: LedgerClient, { pools, keptBack }: LegacyConfig, actor: string): Promise<number> {
   let count = 0;
   for (const pool of pools) {
     const requests = keptBack

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Backend } from '../backend.ts';
 import type { GlobalOptions } from '../cli.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { requireSchema } from '../../ledger/migrate.ts';
 import type { EmbeddedFolder } from './embedded/folder.ts';
@@ -17,7 +17,7 @@ export const LONG_STATEMENT_MS = 3_600_000;
 /** Opens the ledger that the options name for one use. */
 export async function withLedger<T>(
   options: GlobalOptions,
-  use: (ledger: LedgerPool, place: LedgerPlace) => Promise<T>,
+  use: (ledger: LedgerClient, place: LedgerPlace) => Promise<T>,
   settings: { readonly statementTimeoutMs?: number } = {},
 ): Promise<T> {
   const place = await findLedger(options, process.env);
@@ -40,7 +40,7 @@ export async function openBackend(options: GlobalOptions): Promise<Backend> {
 export async function openPlace(
   place: LedgerPlace,
   { statementTimeoutMs = STATEMENT_MS }: { readonly statementTimeoutMs?: number } = {},
-): Promise<LedgerPool> {
+): Promise<LedgerClient> {
   const { url, passwordFile, embedded } = place;
   const named = openLedger({
     ...{ url, passwordFile, statementTimeoutMs },
@@ -63,7 +63,7 @@ export async function openPlace(
  * itself is asked again only where it can have done nothing yet, on the way in; whoever asks for an address asks again by
  * its key.
  */
-function startedWhenAway(ledger: LedgerPool, folder: EmbeddedFolder): LedgerPool {
+function startedWhenAway(ledger: LedgerClient, folder: EmbeddedFolder): LedgerClient {
   const start = async (error: unknown) => {
     if (!isLedgerError(error) || error.code !== 'LEDGER_UNAVAILABLE') throw error;
     const { ensureStarted } = await import('./embedded/server.ts');

@@ -30,7 +30,7 @@ export async function recoverLedger(
   });
 }
 
-export function stateLine({ closed, incarnation }: LedgerState): string {
-  if (closed === undefined) return `The ledger is open (incarnation ${String(incarnation)}).`;
+export function stateLine({ closed, epoch }: LedgerState): string {
+  if (closed === undefined) return `The ledger is open (epoch ${String(epoch)}).`;
   return closed.message;
 }

@@ -8,7 +8,7 @@ import { countsText } from './backup.ts';
 import { currentUser } from './current-user.ts';
 import { LONG_STATEMENT_MS, withLedger } from './open.ts';
 import { rowsProgress, saveBackup } from './save-backup.ts';
-import { takenBack } from './roll-back-allocation.ts';
+import { rolledBack } from './roll-back-allocation.ts';
 
 /** Restores a backup and answers with the lines that say so. A dry run does all of it and takes it back. */
 export async function restoreLedger(
@@ -27,7 +27,7 @@ export async function restoreLedger(
       await requireUnused(ledger);
       // What is there is little (its pools, its settings), and then it is gone.
       if (!dryRun) await saveBackup(ledger, 'restore', terminal);
-      const restored = await restoreFromFile(dryRun ? takenBack(ledger) : ledger, file, {
+      const restored = await restoreFromFile(dryRun ? rolledBack(ledger) : ledger, file, {
         actor: currentUser(),
         onRows: rowsProgress(terminal, 'Read'),
       });

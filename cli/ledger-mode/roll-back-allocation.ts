@@ -1,8 +1,8 @@
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 
 /** The same ledger, whose transactions do everything and keep nothing: for dry runs. */
-export function takenBack(ledger: LedgerPool): LedgerPool {
+export function rolledBack(ledger: LedgerClient): LedgerClient {
   return {
     ...ledger,
     transaction: async <R>(use: (db: Queryable) => Promise<R>) => {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { backupToFile, type BackedUp, type OnRows } from '../../ledger/backup/backup.ts';
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import type { Terminal } from '../terminal.ts';
 import { userHome } from './user-home.ts';
 
@@ -12,12 +12,16 @@ export function usualFile(name: string, now = new Date(), home = userHome()): st
   return path.join(home, '.rock', 'backups', `${name}-${stamp}.backup`);
 }
 
-export function writeBackup(ledger: LedgerPool, file: string, terminal: Pick<Terminal, 'progress'>): Promise<BackedUp> {
+export function writeBackup(
+  ledger: LedgerClient,
+  file: string,
+  terminal: Pick<Terminal, 'progress'>,
+): Promise<BackedUp> {
   return backupToFile(ledger, file, rowsProgress(terminal, 'Written'));
 }
 
 /** A backup before something that changes much, and the line that says where it is. */
-export async function saveBackup(ledger: LedgerPool, before: string, terminal: Words): Promise<void> {
+export async function saveBackup(ledger: LedgerClient, before: string, terminal: Words): Promise<void> {
   const file = usualFile(`before-${before}`);
   await writeBackup(ledger, file, terminal);
   terminal.tell(`A backup from before the ${before} is in ${file}.`);

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { z } from 'zod';
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { isLedgerError, sqlState, toLedgerError } from '../../ledger/errors.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
@@ -25,7 +25,7 @@ export async function askSql(options: GlobalOptions, statement: string): Promise
   }
 }
 
-async function openForReading(place: LedgerPlace): Promise<LedgerPool> {
+async function openForReading(place: LedgerPlace): Promise<LedgerClient> {
   const { embedded } = place;
   if (embedded === undefined) return openPlace(place);
   const asReader = { ...place, url: readerUrl(embedded.folder) };
@@ -56,7 +56,7 @@ async function admitReader(place: LedgerPlace, { data }: EmbeddedFolder): Promis
  * `copy`; the auditor may call no function that reaches files or other sessions. The extended protocol takes one statement
  * only, so none can end the transaction and go on behind it.
  */
-async function ask(ledger: LedgerPool, statement: string): Promise<SqlAnswer> {
+async function ask(ledger: LedgerClient, statement: string): Promise<SqlAnswer> {
   const client = await ledger.pool.connect();
   try {
     await client.query('begin transaction read only');

@@ -4,7 +4,7 @@ import { holderName } from './addresses.ts';
 import { printable } from './printable.ts';
 import { formatDistance, formatMinutes } from './time.ts';
 
-/** What `show` prints of one address: the five lines of the tool before, then what more is known. */
+/** What `show` prints of one address: the five lines of the predecessor, then what more is known. */
 export function addressDetails(address: Address, history: readonly AuditLine[], now: Date): string[] {
   const { allocatedAt } = address;
   return [

@@ -18,7 +18,7 @@ const COLUMNS: readonly Column[] = [
   { head: 'Allocated At', width: 16 },
 ];
 
-/** More columns stand behind those of the tool before. */
+/** More columns stand behind those of the predecessor. */
 const WIDE_COLUMNS: readonly Column[] = [
   ...COLUMNS,
   { head: 'Expires At', width: 16 },
@@ -27,7 +27,7 @@ const WIDE_COLUMNS: readonly Column[] = [
   { head: 'Requester', width: 12 },
 ];
 
-/** What `list` prints: the table of the tool before, with its total. */
+/** What `list` prints: the table of the predecessor, with its total. */
 export function addressReport(page: Page<Address>): Report {
   const { items } = page;
   return {
@@ -46,7 +46,7 @@ function cells(item: Address): string[] {
   return [item.mac, item.pool, deviceCell(item), item.state, minutesOf(item.allocatedAt)];
 }
 
-/** The tool before knew no objects: their names are cut, so that what stands behind keeps its column. */
+/** The predecessor knew no objects: their names are cut, so that what stands behind keeps its column. */
 function deviceCell(item: Address): string {
   const name = holderName(item);
   if (item.device?.id !== undefined || name.length <= DEVICE_WIDTH) return name;

@@ -11,7 +11,7 @@ export function outputOption(): Option {
 
 /** What a command has to say, in each form that somebody may ask for. */
 export interface Report {
-  /** For people, and for scripts of the tool before. `wide` may add columns. */
+  /** For people, and for scripts of the predecessor. `wide` may add columns. */
   readonly lines: (format: 'table' | 'wide') => readonly string[];
   /** What json and yaml hold; dates become ISO texts. */
   readonly value: unknown;

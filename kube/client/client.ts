@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { systemClock, type Clock } from '../time/clock.ts';
 import { createCredentialSource, type Impersonation } from './credentials.ts';
-import { decode, parseAnswer } from './decode.ts';
-import { isGone, KubeConnectionError, KubeDecodeError, KubeError, kubeErrorFromAnswer, parseJson } from './errors.ts';
+import { decode, parseResponse } from './decode.ts';
+import { isGone, KubeConnectionError, KubeDecodeError, KubeError, kubeErrorFromResponse, parseJson } from './errors.ts';
 import type { JsonPatchOperation } from './json-patch.ts';
 import { loadKubeConfig, type KubeConfigOptions } from './kubeconfig.ts';
 import type { ClientMetrics } from '../metrics.ts';
@@ -217,7 +217,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         timeoutMs: call.options?.timeoutMs ?? requestTimeoutMs,
       });
       status = String(answer.status);
-      if (answer.status >= 400) throw kubeErrorFromAnswer(answer.status, answer.text, answer.retryAfter);
+      if (answer.status >= 400) throw kubeErrorFromResponse(answer.status, answer.text, answer.retryAfter);
       return answer.text;
     } catch (error) {
       if (status === '') status = statusOf(error);
@@ -244,7 +244,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
 
   async function sendFor<T extends KubeObject>(resource: Resource<T>, call: Omit<Call, 'resource'>): Promise<T> {
     const text = await send({ ...call, resource: resource.plural });
-    return decode(resource, parseAnswer(call, text));
+    return decode(resource, parseResponse(call, text));
   }
 
   async function listOnce<T extends KubeObject>(resource: Resource<T>, options: ListOptions<T>): Promise<List<T>> {
@@ -264,7 +264,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         accept: accept(resource, 'PartialObjectMetadataList'),
         options,
       };
-      const parsed = listBody.safeParse(parseAnswer(call, await send(call)));
+      const parsed = listBody.safeParse(parseResponse(call, await send(call)));
       if (!parsed.success) throw new KubeDecodeError(`the answer to a list of ${resource.plural} is no list`);
       page = parsed.data.metadata;
       for (const raw of parsed.data.items) {
@@ -299,7 +299,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         idleTimeoutMs: options.idleTimeoutMs,
         guardMs: options.timeoutSeconds * 1000 + watchGraceMs,
       });
-      if ('status' in stream) throw kubeErrorFromAnswer(stream.status, stream.text, stream.retryAfter);
+      if ('status' in stream) throw kubeErrorFromResponse(stream.status, stream.text, stream.retryAfter);
       for await (const line of splitLines(stream)) {
         const event = parseWatchLine(line);
         yield event.type === 'BOOKMARK' ? event : { type: event.type, object: decode(resource, event.object) };
@@ -339,7 +339,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
         body: { apiVersion: apiVersionOf(resource), kind: resource.kind, ...object },
         options: writeOptions,
       };
-      const created = parseAnswer(call, await send(call));
+      const created = parseResponse(call, await send(call));
       return decode(resource, writeOptions.dryRun === true ? withResourceVersion(created) : created);
     },
 

@@ -19,7 +19,7 @@ export function decode<T extends KubeObject>(resource: Resource<T>, raw: unknown
 }
 
 /** @throws KubeDecodeError that does not quote the text */
-export function parseAnswer(request: { readonly method: string; readonly path: string }, text: string): unknown {
+export function parseResponse(request: { readonly method: string; readonly path: string }, text: string): unknown {
   const parsed = parseJson(text);
   if (parsed === undefined) throw new KubeDecodeError(`the answer to ${request.method} ${request.path} is not JSON`);
   return parsed;

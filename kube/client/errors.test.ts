@@ -12,7 +12,7 @@ import {
   KubeConnectionError,
   KubeDecodeError,
   KubeError,
-  kubeErrorFromAnswer,
+  kubeErrorFromResponse,
   kubeErrorFromStatus,
 } from './errors.ts';
 
@@ -31,7 +31,7 @@ describe('the error of an answer', () => {
         retryAfterSeconds: 3,
       },
     });
-    expect(kubeErrorFromAnswer(403, body)).toMatchObject({
+    expect(kubeErrorFromResponse(403, body)).toMatchObject({
       status: 403,
       reason: 'Forbidden',
       message: 'pods "a" is forbidden',
@@ -42,20 +42,20 @@ describe('the error of an answer', () => {
 
   test('takes Retry-After from the header before the Status', () => {
     const body = status({ code: 429, details: { retryAfterSeconds: 3 } });
-    expect(kubeErrorFromAnswer(429, body, '7').retryAfterSeconds).toBe(7);
-    expect(kubeErrorFromAnswer(429, body, 'Wed, 21 Oct 2026 07:28:00 GMT').retryAfterSeconds).toBe(3);
-    expect(kubeErrorFromAnswer(429, 'Too many requests', '1').retryAfterSeconds).toBe(1);
+    expect(kubeErrorFromResponse(429, body, '7').retryAfterSeconds).toBe(7);
+    expect(kubeErrorFromResponse(429, body, 'Wed, 21 Oct 2026 07:28:00 GMT').retryAfterSeconds).toBe(3);
+    expect(kubeErrorFromResponse(429, 'Too many requests', '1').retryAfterSeconds).toBe(1);
   });
 
   test('quotes no more than the beginning of an answer that is no Status', () => {
-    const error = kubeErrorFromAnswer(502, `<html>${'x'.repeat(10_000)}`);
+    const error = kubeErrorFromResponse(502, `<html>${'x'.repeat(10_000)}`);
     expect(error.message).toMatch(/^the API server answered 502: <html>x+$/);
     expect(error.message.length).toBeLessThan(300);
-    expect(kubeErrorFromAnswer(404, '').message).toBe('the API server answered 404');
+    expect(kubeErrorFromResponse(404, '').message).toBe('the API server answered 404');
   });
 
   test('reads a Status without a message, and causes that are null', () => {
-    const error = kubeErrorFromAnswer(410, status({ reason: 'Expired', code: 410, details: { causes: null } }));
+    const error = kubeErrorFromResponse(410, status({ reason: 'Expired', code: 410, details: { causes: null } }));
     expect(error.message).toBe('the API server answered 410 Expired');
   });
 });

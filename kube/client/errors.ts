@@ -92,7 +92,7 @@ const longestForeignText = 200;
  *
  * @param retryAfterHeader the `Retry-After` of the answer
  */
-export function kubeErrorFromAnswer(status: number, body: string, retryAfterHeader?: string): KubeError {
+export function kubeErrorFromResponse(status: number, body: string, retryAfterHeader?: string): KubeError {
   const seconds = retryAfter(retryAfterHeader);
   const fromStatus = kubeErrorFromStatus(parseJson(body), { status, retryAfterSeconds: seconds });
   if (fromStatus !== undefined) return fromStatus;

@@ -16,7 +16,7 @@ export interface KubeConfigOptions {
 }
 
 /** The environment and the file system root, so that a test can bring its own. */
-export interface KubeConfigSurroundings {
+export interface KubeConfigDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Goes before the service account's paths. */
   readonly root: string;
@@ -65,7 +65,7 @@ type KubeConfigFile = z.infer<typeof kubeconfigFile>;
  */
 export function loadKubeConfig(
   options: KubeConfigOptions,
-  { env, root }: KubeConfigSurroundings = { env: process.env, root: '' },
+  { env, root }: KubeConfigDeps = { env: process.env, root: '' },
 ): KubeConfig {
   const config = new KubeConfig();
   const paths = options.inCluster === true ? undefined : findFiles(options, env);
@@ -79,7 +79,7 @@ export function loadKubeConfig(
   return config;
 }
 
-function findFiles({ kubeconfig }: KubeConfigOptions, env: KubeConfigSurroundings['env']): string[] | undefined {
+function findFiles({ kubeconfig }: KubeConfigOptions, env: KubeConfigDeps['env']): string[] | undefined {
   if (kubeconfig !== undefined) return kubeconfig.split(delimiter).filter((path) => path !== '');
   const fromEnv = (env['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
   // kubectl passes over the missing ones among several.
@@ -89,7 +89,7 @@ function findFiles({ kubeconfig }: KubeConfigOptions, env: KubeConfigSurrounding
   return existsSync(usual) ? [usual] : undefined;
 }
 
-function loadInCluster(config: KubeConfig, root: string, env: KubeConfigSurroundings['env']): void {
+function loadInCluster(config: KubeConfig, root: string, env: KubeConfigDeps['env']): void {
   if ((env['KUBERNETES_SERVICE_HOST'] ?? '') === '' || !existsSync(root + serviceAccountToken)) {
     throw new KubeConfigError(
       'no way to a cluster: no kubeconfig was given or found at ~/.kube/config, and this is no pod with a service account',

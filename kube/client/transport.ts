@@ -19,7 +19,7 @@ export interface HttpRequest {
   readonly timeoutMs: number;
 }
 
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly retryAfter: string | undefined;
   readonly text: string;
@@ -35,12 +35,12 @@ export interface StreamLimits {
 /** One attempt at a time, over kept connections, as who we are just now. It repeats nothing but what a 401 refused. */
 export interface Transport {
   /** @throws KubeConnectionError; the reason of the caller's signal; what the credentials throw */
-  request(request: HttpRequest): Promise<HttpAnswer>;
+  request(request: HttpRequest): Promise<HttpResponse>;
   /**
    * The body of a successful answer piece by piece; any other answer whole.
    * Ends without an error when the caller's signal fires.
    */
-  stream(request: HttpRequest, limits: StreamLimits): Promise<HttpAnswer | AsyncIterable<Uint8Array>>;
+  stream(request: HttpRequest, limits: StreamLimits): Promise<HttpResponse | AsyncIterable<Uint8Array>>;
   close(): Promise<void>;
 }
 
@@ -120,7 +120,7 @@ export function createTransport(options: {
     request: async (request) => {
       const deadline = startDeadline(request.timeoutMs, clock, request.signal);
       try {
-        return await readAnswer(await openAuthorised(request, deadline, 0));
+        return await readResponse(await openAuthorised(request, deadline, 0));
       } catch (error) {
         throw explain(error, request, deadline);
       } finally {
@@ -133,7 +133,7 @@ export function createTransport(options: {
       try {
         const response = await openAuthorised(request, deadline, limits.idleTimeoutMs);
         if (response.statusCode !== 200) {
-          return await readAnswer(response).finally(() => {
+          return await readResponse(response).finally(() => {
             deadline.clear();
           });
         }
@@ -154,7 +154,7 @@ export function createTransport(options: {
   };
 }
 
-async function readAnswer({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<HttpAnswer> {
+async function readResponse({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<HttpResponse> {
   const retryAfter = headers['retry-after'];
   return {
     status: statusCode,

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
-import type { CertificateKeeper } from './certificate-rotator.ts';
+import type { CertificateRotator } from './certificate-rotator.ts';
 import type { KeyPair } from './certificates.ts';
 import type { Clock } from '../time/clock.ts';
 import { guardRequests, type RequestHandler } from './guard-requests.ts';
@@ -26,10 +26,10 @@ const QUIET_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 
 /** How soon a certificate that another replica made is served here. Far below the time for which both are trusted. */
-const CERTIFICATE_LOOK_MS = 10_000;
+const CERTIFICATE_CHECK_MS = 10_000;
 
 /** An HTTPS server that the API server calls. */
-export interface CalledServer {
+export interface ApiFacingServer {
   readonly https: Server;
   /**
    * Answers until nobody asks any more, and resolves when the last request has its answer. What is open besides is cut
@@ -39,15 +39,15 @@ export interface CalledServer {
 }
 
 /** What this server serves with: its certificate, and what else TLS is told (whose client certificates to take, say). */
-export function tlsOf(leaf: KeyPair, more: SecureContextOptions = {}): SecureContextOptions {
-  return { ...more, cert: leaf.certificate, key: leaf.key, minVersion: 'TLSv1.2' };
+export function tlsOf(servingPair: KeyPair, more: SecureContextOptions = {}): SecureContextOptions {
+  return { ...more, cert: servingPair.certificate, key: servingPair.key, minVersion: 'TLSv1.2' };
 }
 
-export function createCalledServer(
+export function createApiFacingServer(
   tls: SecureContextOptions & { readonly requestCert?: boolean },
   handle: RequestHandler,
   logger: Pick<Logger, 'error'>,
-): CalledServer {
+): ApiFacingServer {
   const listener = guardRequests(handle, logger);
   const sockets = new Set<Socket>();
   let inFlight = 0;
@@ -88,26 +88,26 @@ export function createCalledServer(
 }
 
 export interface Serving {
-  readonly keeper: CertificateKeeper;
+  readonly rotator: CertificateRotator;
   /** What is served now. */
-  readonly leaf: KeyPair;
+  readonly servingPair: KeyPair;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
 /** Looks after the certificate until the signal fires, and has `serve` called with each new one. */
-export async function keepServing(serve: (leaf: KeyPair) => void, serving: Serving): Promise<void> {
-  const { keeper, logger, clock, signal } = serving;
-  let { leaf } = serving;
+export async function keepServing(serve: (servingPair: KeyPair) => void, serving: Serving): Promise<void> {
+  const { rotator, logger, clock, signal } = serving;
+  let { servingPair } = serving;
   for (;;) {
-    await sleep(CERTIFICATE_LOOK_MS, clock, signal);
+    await sleep(CERTIFICATE_CHECK_MS, clock, signal);
     if (signal.aborted) return;
     try {
-      const next = await keeper.look();
-      if (next.certificate === leaf.certificate) continue;
+      const next = await rotator.check();
+      if (next.certificate === servingPair.certificate) continue;
       serve(next);
-      leaf = next;
+      servingPair = next;
       logger.info('serving a new certificate');
     } catch (error) {
       logger.warn({ err: error }, 'could not look after the certificate, trying again');

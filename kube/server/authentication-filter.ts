@@ -4,10 +4,10 @@ import type { Clock } from '../time/clock.ts';
 import { reviewAccess, reviewToken, type Access } from '../client/reviews.ts';
 
 /** What the API server says of a bearer token; `unknown` where it could not be asked. */
-export type GateAnswer = 'allowed' | 'forbidden' | 'unauthenticated' | 'unknown';
+export type AuthenticationResult = 'allowed' | 'forbidden' | 'unauthenticated' | 'unknown';
 
-export interface TokenGate {
-  judge(token: string): Promise<GateAnswer>;
+export interface AuthenticationFilter {
+  authenticate(token: string): Promise<AuthenticationResult>;
 }
 
 /** A right that was taken away still counts for so long; a scraper that comes every second costs no more than this. */
@@ -23,29 +23,33 @@ const MOST_ASKED = 8;
 const REVIEW = { timeoutMs: 3_000, attempts: 1 };
 
 interface Known {
-  readonly answer: GateAnswer;
+  readonly answer: AuthenticationResult;
   readonly at: number;
 }
 
 /** Lets in whose token the API server knows (TokenReview) and lets do something (SubjectAccessReview). */
-export function createTokenGate(options: {
+export function createAuthenticationFilter(options: {
   readonly client: Pick<KubeClient, 'raw'>;
   readonly access: Access;
   readonly clock: Pick<Clock, 'now'>;
-}): TokenGate {
+}): AuthenticationFilter {
   const { client, access, clock } = options;
   /** By digest, so that no token stays in memory. The oldest answer comes first. */
   const known = new Map<string, Known>();
-  const asked = new Map<string, Promise<GateAnswer>>();
+  const asked = new Map<string, Promise<AuthenticationResult>>();
 
-  async function ask(token: string): Promise<GateAnswer> {
+  async function ask(token: string): Promise<AuthenticationResult> {
     const owner = await reviewToken(client, token, REVIEW);
     if (owner === undefined) return 'unauthenticated';
     const { allowed } = await reviewAccess(client, owner, access, REVIEW);
     return allowed ? 'allowed' : 'forbidden';
   }
 
-  async function askAndRemember(token: string, digest: string, before: Known | undefined): Promise<GateAnswer> {
+  async function askAndRemember(
+    token: string,
+    digest: string,
+    before: Known | undefined,
+  ): Promise<AuthenticationResult> {
     try {
       const answer = await ask(token);
       known.delete(digest);
@@ -60,7 +64,7 @@ export function createTokenGate(options: {
   }
 
   return {
-    judge: async (token) => {
+    authenticate: async (token) => {
       const digest = createHash('sha256').update(token).digest('base64');
       const before = known.get(digest);
       if (before !== undefined && clock.now() - before.at < FRESH_MS) return before.answer;

@@ -2,7 +2,7 @@ import { Gauge, type Registry } from 'prom-client';
 import { readCertificate, type KeyPair } from './certificates.ts';
 
 /** Adds to the metrics of a process until when its certificate lasts. To be told of each certificate that is served. */
-export function measureCertificate(registry: Registry): (leaf: Pick<KeyPair, 'certificate'>) => void {
+export function measureCertificate(registry: Registry): (servingPair: Pick<KeyPair, 'certificate'>) => void {
   const expiry = new Gauge({
     name: 'rockmac_certificate_expiry_timestamp_seconds',
     help: 'When the certificate expires that this replica serves; a new one is made when a third of its life is left.',

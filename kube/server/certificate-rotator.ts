@@ -11,7 +11,7 @@ import type { KubeClient } from '../client/client.ts';
 import { secrets, type Secret } from '../client/core-resources.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../client/errors.ts';
 
-export interface CertificateKeeperOptions {
+export interface CertificateRotatorOptions {
   readonly client: KubeClient;
   readonly namespace: string;
   readonly secretName: string;
@@ -23,16 +23,16 @@ export interface CertificateKeeperOptions {
   readonly periods?: CertificatePeriods;
 }
 
-export interface CertificateKeeper {
+export interface CertificateRotator {
   /**
    * One look: takes the next steps of the rotation, publishes the authorities to the API server, and answers the
    * certificate to serve. Any number of replicas may do it at once: the Secret's resourceVersion decides who wrote, and
    * the others read what that one wrote.
    */
-  look(): Promise<KeyPair>;
+  check(): Promise<KeyPair>;
 }
 
-export function createCertificateKeeper(options: CertificateKeeperOptions): CertificateKeeper {
+export function createCertificateRotator(options: CertificateRotatorOptions): CertificateRotator {
   const { client, namespace, secretName: name, dnsNames, publish, logger, now } = options;
   const { periods = CERTIFICATE_PERIODS } = options;
 
@@ -60,14 +60,14 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
   }
 
   return {
-    look: async () => {
+    check: async () => {
       let secret = await read();
       for (;;) {
         const stored = decode(secret);
         const step = nextCertificateStep(stored, dnsNames, now(), periods);
         if (step.step === 'none') {
           await publish(stored.bundle);
-          return { certificate: stored.leaf, key: stored.leafKey };
+          return { certificate: stored.servingCertificate, key: stored.servingKey };
         }
         const written = await write(secret, await takeCertificateStep(step, stored, dnsNames, now(), periods));
         if (written !== undefined) logger.info(step, 'took a step of the certificate rotation');
@@ -78,7 +78,7 @@ export function createCertificateKeeper(options: CertificateKeeperOptions): Cert
 }
 
 /** The names that kubernetes.io/tls uses, so that other tools can read the Secret too. */
-const FIELDS = { bundle: 'ca.crt', authorityKey: 'ca.key', leaf: 'tls.crt', leafKey: 'tls.key' } as const;
+const FIELDS = { bundle: 'ca.crt', caKey: 'ca.key', servingCertificate: 'tls.crt', servingKey: 'tls.key' } as const;
 const ADDED_AT = 'ca-added-at';
 
 function decode(secret: Secret | undefined): StoredCertificates {
@@ -86,10 +86,10 @@ function decode(secret: Secret | undefined): StoredCertificates {
   const addedAt = Date.parse(text(ADDED_AT));
   return {
     bundle: text(FIELDS.bundle),
-    authorityKey: text(FIELDS.authorityKey),
-    leaf: text(FIELDS.leaf),
-    leafKey: text(FIELDS.leafKey),
-    authorityAddedAt: Number.isNaN(addedAt) ? 0 : addedAt,
+    caKey: text(FIELDS.caKey),
+    servingCertificate: text(FIELDS.servingCertificate),
+    servingKey: text(FIELDS.servingKey),
+    caAddedAt: Number.isNaN(addedAt) ? 0 : addedAt,
   };
 }
 
@@ -98,6 +98,6 @@ function encode(stored: StoredCertificates): Record<string, string> {
     key,
     stored[field as keyof typeof FIELDS],
   ]);
-  const all = [...entries, [ADDED_AT, new Date(stored.authorityAddedAt).toISOString()] as const];
+  const all = [...entries, [ADDED_AT, new Date(stored.caAddedAt).toISOString()] as const];
   return Object.fromEntries(all.map(([key, value]) => [key, Buffer.from(value).toString('base64')]));
 }

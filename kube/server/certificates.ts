@@ -15,7 +15,7 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
 
 /** A certificate authority for this installation alone. Times are milliseconds since 1970. */
-export async function makeAuthority(now: number, lifetimeMs: number): Promise<KeyPair> {
+export async function makeCa(now: number, lifetimeMs: number): Promise<KeyPair> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serialNumber(),
@@ -34,13 +34,13 @@ export async function makeAuthority(now: number, lifetimeMs: number): Promise<Ke
 }
 
 /** A serving certificate for these DNS names, signed by the authority. */
-export async function makeLeaf(
-  authority: KeyPair,
+export async function makeServingCertificate(
+  ca: KeyPair,
   dnsNames: readonly string[],
   now: number,
   lifetimeMs: number,
 ): Promise<KeyPair> {
-  const issuer = new x509.X509Certificate(authority.certificate);
+  const issuer = new x509.X509Certificate(ca.certificate);
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),
@@ -50,7 +50,7 @@ export async function makeLeaf(
     notAfter: new Date(now + lifetimeMs),
     signingAlgorithm: ALGORITHM,
     publicKey: keys.publicKey,
-    signingKey: await importKey(authority.key),
+    signingKey: await importKey(ca.key),
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),

@@ -1,12 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
-import { makeAuthority, makeLeaf } from './certificates.ts';
+import { makeCa, makeServingCertificate } from './certificates.ts';
 import type { KubeClient } from '../client/client.ts';
 import type { Logger } from 'pino';
 import type { Clock } from '../time/clock.ts';
 import { guardRequests, parseTarget } from './guard-requests.ts';
 import { listen, type Listening } from './listen.ts';
-import { createTokenGate, type GateAnswer, type TokenGate } from './authentication-filter.ts';
+import {
+  createAuthenticationFilter,
+  type AuthenticationResult,
+  type AuthenticationFilter,
+} from './authentication-filter.ts';
 
 /** What a scraper must have the right to: `get` on this path. */
 const METRICS_ACCESS = { verb: 'get', path: '/metrics' } as const;
@@ -33,11 +37,11 @@ export interface MetricsServerOptions {
  */
 export async function startMetricsServer(options: MetricsServerOptions): Promise<Listening> {
   const { client, clock, logger, registry } = options;
-  const gate = createTokenGate({ client, access: METRICS_ACCESS, clock });
+  const gate = createAuthenticationFilter({ client, access: METRICS_ACCESS, clock });
   const now = clock.date().getTime();
-  const authority = await makeAuthority(now, CERTIFICATE_LIFETIME_MS);
-  const leaf = await makeLeaf(authority, ['localhost'], now, CERTIFICATE_LIFETIME_MS);
-  const tls = { cert: leaf.certificate, key: leaf.key, minVersion: 'TLSv1.2' } as const;
+  const ca = await makeCa(now, CERTIFICATE_LIFETIME_MS);
+  const servingPair = await makeServingCertificate(ca, ['localhost'], now, CERTIFICATE_LIFETIME_MS);
+  const tls = { cert: servingPair.certificate, key: servingPair.key, minVersion: 'TLSv1.2' } as const;
   const server = createServer(
     tls,
     guardRequests(async (request, response) => {
@@ -48,13 +52,13 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   return await listen(server, options);
 }
 
-interface MetricsAnswer {
+interface MetricsResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
 }
 
-const REFUSALS: Readonly<Record<Exclude<GateAnswer, 'allowed'>, MetricsAnswer>> = {
+const REFUSALS: Readonly<Record<Exclude<AuthenticationResult, 'allowed'>, MetricsResponse>> = {
   unauthenticated: refusal(401, 'send the token of a ServiceAccount as a bearer token', {
     'WWW-Authenticate': 'Bearer',
   }),
@@ -64,18 +68,18 @@ const REFUSALS: Readonly<Record<Exclude<GateAnswer, 'allowed'>, MetricsAnswer>> 
 
 async function answer(
   { url, headers }: IncomingMessage,
-  gate: TokenGate,
+  gate: AuthenticationFilter,
   registry: MetricsServerOptions['registry'],
-): Promise<MetricsAnswer> {
+): Promise<MetricsResponse> {
   const path = parseTarget(url)?.pathname;
   if (path === undefined) return refusal(400, 'the target of a request must be a path');
   if (path !== METRICS_ACCESS.path) return refusal(404, 'there is /metrics');
   const token = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-  const verdict = token === undefined ? 'unauthenticated' : await gate.judge(token);
+  const verdict = token === undefined ? 'unauthenticated' : await gate.authenticate(token);
   if (verdict !== 'allowed') return REFUSALS[verdict];
   return { status: 200, headers: { 'Content-Type': registry.contentType }, text: await registry.metrics() };
 }
 
-function refusal(status: number, text: string, headers: Readonly<Record<string, string>> = {}): MetricsAnswer {
+function refusal(status: number, text: string, headers: Readonly<Record<string, string>> = {}): MetricsResponse {
   return { status, headers: { 'Content-Type': 'text/plain', ...headers }, text: `${text}\n` };
 }

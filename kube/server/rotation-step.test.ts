@@ -5,12 +5,12 @@ import {
   takeCertificateStep,
   type StoredCertificates,
 } from './rotation-step.ts';
-import { isSignedBy, makeAuthority, readCertificate, splitBundle } from './certificates.ts';
+import { isSignedBy, makeCa, readCertificate, splitBundle } from './certificates.ts';
 
 const NAMES = ['rock-mac-webhook.rock-mac-system.svc'];
 const DAY = 24 * 60 * 60 * 1000;
 const START = Date.parse('2026-01-01T00:00:00Z');
-const NOTHING: StoredCertificates = { bundle: '', authorityKey: '', leaf: '', leafKey: '', authorityAddedAt: 0 };
+const NOTHING: StoredCertificates = { bundle: '', caKey: '', servingCertificate: '', servingKey: '', caAddedAt: 0 };
 
 /** Takes steps until nothing is left to do at that moment. */
 async function settle(
@@ -25,17 +25,17 @@ async function settle(
   return await settle(await takeCertificateStep(step, stored, names, now, CERTIFICATE_PERIODS), now, steps, names);
 }
 
-function trusts(bundle: string, leaf: string): boolean {
-  return splitBundle(bundle).some((authority) => isSignedBy(leaf, authority));
+function trusts(bundle: string, servingCertificate: string): boolean {
+  return splitBundle(bundle).some((ca) => isSignedBy(servingCertificate, ca));
 }
 
 describe('certificates of a server', () => {
   test('are made from nothing: an authority, and a leaf for the name of the Service', async () => {
     const steps: string[] = [];
     const stored = await settle(NOTHING, START, steps);
-    expect(steps).toEqual(['new-authority', 'new-leaf']);
-    expect(readCertificate(stored.leaf)?.dnsNames).toEqual(NAMES);
-    expect(trusts(stored.bundle, stored.leaf)).toBe(true);
+    expect(steps).toEqual(['new-ca', 'new-serving-certificate']);
+    expect(readCertificate(stored.servingCertificate)?.dnsNames).toEqual(NAMES);
+    expect(trusts(stored.bundle, stored.servingCertificate)).toBe(true);
   });
 
   test('get a new leaf when two thirds of its life are over, by the same authority', async () => {
@@ -43,28 +43,28 @@ describe('certificates of a server', () => {
     expect(nextCertificateStep(before, NAMES, START + 19 * DAY, CERTIFICATE_PERIODS).step).toBe('none');
     const steps: string[] = [];
     const after = await settle(before, START + 21 * DAY, steps);
-    expect(steps).toEqual(['new-leaf']);
+    expect(steps).toEqual(['new-serving-certificate']);
     expect(after.bundle).toBe(before.bundle);
   });
 
   test('get a new leaf when the name of the Service changes', async () => {
     const steps: string[] = [];
     await settle(await settle(NOTHING, START), START + 1, steps, ['other.ns.svc']);
-    expect(steps).toEqual(['new-leaf']);
+    expect(steps).toEqual(['new-serving-certificate']);
   });
 
   test('are replaced when the Secret was filled with junk', async () => {
     const steps: string[] = [];
-    await settle({ ...NOTHING, bundle: 'x', authorityKey: 'y', leaf: 'z', leafKey: 'w' }, START, steps);
-    expect(steps).toEqual(['new-authority', 'new-leaf']);
+    await settle({ ...NOTHING, bundle: 'x', caKey: 'y', servingCertificate: 'z', servingKey: 'w' }, START, steps);
+    expect(steps).toEqual(['new-ca', 'new-serving-certificate']);
   });
 
   test.each([
-    ['the authority', 'authorityKey', ['new-authority', 'new-leaf']],
-    ['the serving certificate', 'leafKey', ['new-leaf']],
+    ['the authority', 'caKey', ['new-ca', 'new-serving-certificate']],
+    ['the serving certificate', 'servingKey', ['new-serving-certificate']],
   ] as const)('heal when the key of %s is junk, or that of another', async (_, field, wanted) => {
     const good = await settle(NOTHING, START);
-    const other = await makeAuthority(START, DAY);
+    const other = await makeCa(START, DAY);
     for (const key of ['junk', other.key]) {
       const steps: string[] = [];
       // Past the wait between a new authority and its first certificate.
@@ -72,7 +72,7 @@ describe('certificates of a server', () => {
       const healed = await settle(broken, START + 1, steps);
       const settled = await settle(healed, START + DAY, steps);
       expect(steps).toEqual(wanted);
-      expect(trusts(settled.bundle, settled.leaf)).toBe(true);
+      expect(trusts(settled.bundle, settled.servingCertificate)).toBe(true);
     }
   });
 
@@ -85,19 +85,19 @@ describe('certificates of a server', () => {
       const steps: string[] = [];
       stored = await settle(stored, now, steps);
       for (const step of steps) seen.add(step);
-      expect(trusts(before.bundle, stored.leaf)).toBe(true);
-      expect(trusts(stored.bundle, before.leaf)).toBe(true);
-      expect(trusts(stored.bundle, stored.leaf)).toBe(true);
+      expect(trusts(before.bundle, stored.servingCertificate)).toBe(true);
+      expect(trusts(stored.bundle, before.servingCertificate)).toBe(true);
+      expect(trusts(stored.bundle, stored.servingCertificate)).toBe(true);
       expect(splitBundle(stored.bundle).length).toBeLessThanOrEqual(2);
       // Two steps of one moment would leave the API server no time to read the bundle.
-      expect(steps).not.toEqual(['new-authority', 'new-leaf']);
+      expect(steps).not.toEqual(['new-ca', 'new-serving-certificate']);
     }
-    expect([...seen].sort()).toEqual(['drop-old-authorities', 'new-authority', 'new-leaf']);
+    expect([...seen].sort()).toEqual(['drop-old-cas', 'new-ca', 'new-serving-certificate']);
   }, 60_000);
 
   test('have an authority that Node takes for one', async () => {
-    const authority = await makeAuthority(START, DAY);
-    expect(readCertificate(authority.certificate)).toMatchObject({ notAfter: START + DAY });
-    expect(isSignedBy(authority.certificate, authority.certificate)).toBe(true);
+    const ca = await makeCa(START, DAY);
+    expect(readCertificate(ca.certificate)).toMatchObject({ notAfter: START + DAY });
+    expect(isSignedBy(ca.certificate, ca.certificate)).toBe(true);
   });
 });

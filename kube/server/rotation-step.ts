@@ -1,32 +1,39 @@
-import { isSignedBy, keyMatches, makeAuthority, makeLeaf, readCertificate, splitBundle } from './certificates.ts';
+import {
+  isSignedBy,
+  keyMatches,
+  makeCa,
+  makeServingCertificate,
+  readCertificate,
+  splitBundle,
+} from './certificates.ts';
 
 /** What the Secret holds. All texts are PEM; an empty text is something that is not there yet. */
 export interface StoredCertificates {
   /** The authorities that clients trust, the one that signs first. */
   readonly bundle: string;
-  readonly authorityKey: string;
-  readonly leaf: string;
-  readonly leafKey: string;
+  readonly caKey: string;
+  readonly servingCertificate: string;
+  readonly servingKey: string;
   /** When the newest authority was put into the bundle, in milliseconds since 1970. */
-  readonly authorityAddedAt: number;
+  readonly caAddedAt: number;
 }
 
 export type CertificateStep =
   | { readonly step: 'none' }
-  | { readonly step: 'new-authority'; readonly why: string }
-  | { readonly step: 'new-leaf'; readonly why: string }
-  | { readonly step: 'drop-old-authorities'; readonly why: string };
+  | { readonly step: 'new-ca'; readonly why: string }
+  | { readonly step: 'new-serving-certificate'; readonly why: string }
+  | { readonly step: 'drop-old-cas'; readonly why: string };
 
 export interface CertificatePeriods {
-  readonly authorityLifetimeMs: number;
-  readonly leafLifetimeMs: number;
+  readonly caLifetimeMs: number;
+  readonly servingLifetimeMs: number;
   /** How long a new authority is only trusted before it signs: longer than the API server takes to read the bundle. */
   readonly settleMs: number;
 }
 
 export const CERTIFICATE_PERIODS: CertificatePeriods = {
-  authorityLifetimeMs: 365 * 24 * 60 * 60 * 1000,
-  leafLifetimeMs: 30 * 24 * 60 * 60 * 1000,
+  caLifetimeMs: 365 * 24 * 60 * 60 * 1000,
+  servingLifetimeMs: 30 * 24 * 60 * 60 * 1000,
   settleMs: 2 * 60 * 1000,
 };
 
@@ -42,23 +49,24 @@ export function nextCertificateStep(
   periods: CertificatePeriods,
 ): CertificateStep {
   const [signing, ...older] = splitBundle(stored.bundle);
-  const authorityProblem = problemOf(signing, stored.authorityKey, now, periods.authorityLifetimeMs);
-  if (signing === undefined || authorityProblem !== undefined) {
-    return { step: 'new-authority', why: `the authority ${authorityProblem ?? 'is missing'}` };
+  const caProblem = problemOf(signing, stored.caKey, now, periods.caLifetimeMs);
+  if (signing === undefined || caProblem !== undefined) {
+    return { step: 'new-ca', why: `the authority ${caProblem ?? 'is missing'}` };
   }
-  const leafProblem = problemOf(stored.leaf, stored.leafKey, now, periods.leafLifetimeMs);
-  if (leafProblem !== undefined) return { step: 'new-leaf', why: `the serving certificate ${leafProblem}` };
-  const names = readCertificate(stored.leaf)?.dnsNames ?? [];
+  const servingProblem = problemOf(stored.servingCertificate, stored.servingKey, now, periods.servingLifetimeMs);
+  if (servingProblem !== undefined)
+    return { step: 'new-serving-certificate', why: `the serving certificate ${servingProblem}` };
+  const names = readCertificate(stored.servingCertificate)?.dnsNames ?? [];
   if (!dnsNames.every((name) => names.includes(name))) {
-    return { step: 'new-leaf', why: 'the serving certificate is for other names' };
+    return { step: 'new-serving-certificate', why: 'the serving certificate is for other names' };
   }
-  const settled = now - stored.authorityAddedAt >= periods.settleMs;
-  if (!isSignedBy(stored.leaf, signing)) {
-    return settled ? { step: 'new-leaf', why: 'the authority is new' } : { step: 'none' };
+  const settled = now - stored.caAddedAt >= periods.settleMs;
+  if (!isSignedBy(stored.servingCertificate, signing)) {
+    return settled ? { step: 'new-serving-certificate', why: 'the authority is new' } : { step: 'none' };
   }
   // What the old authority signed was signed before the new one settled, and has expired a leaf's lifetime after that.
-  if (older.length > 0 && now - stored.authorityAddedAt > periods.settleMs + periods.leafLifetimeMs) {
-    return { step: 'drop-old-authorities', why: 'all that they signed has expired' };
+  if (older.length > 0 && now - stored.caAddedAt > periods.settleMs + periods.servingLifetimeMs) {
+    return { step: 'drop-old-cas', why: 'all that they signed has expired' };
   }
   return { step: 'none' };
 }
@@ -86,22 +94,22 @@ export async function takeCertificateStep(
   switch (step.step) {
     case 'none':
       return stored;
-    case 'new-authority': {
-      const authority = await makeAuthority(now, periods.authorityLifetimeMs);
+    case 'new-ca': {
+      const ca = await makeCa(now, periods.caLifetimeMs);
       const trusted = [signing, ...older].filter((pem) => (readCertificate(pem)?.notAfter ?? 0) > now);
       return {
         ...stored,
-        bundle: [authority.certificate, ...trusted].map((pem) => `${pem.trimEnd()}\n`).join(''),
-        authorityKey: authority.key,
-        authorityAddedAt: now,
+        bundle: [ca.certificate, ...trusted].map((pem) => `${pem.trimEnd()}\n`).join(''),
+        caKey: ca.key,
+        caAddedAt: now,
       };
     }
-    case 'new-leaf': {
-      const authority = { certificate: signing, key: stored.authorityKey };
-      const leaf = await makeLeaf(authority, dnsNames, now, periods.leafLifetimeMs);
-      return { ...stored, leaf: leaf.certificate, leafKey: leaf.key };
+    case 'new-serving-certificate': {
+      const ca = { certificate: signing, key: stored.caKey };
+      const servingCertificate = await makeServingCertificate(ca, dnsNames, now, periods.servingLifetimeMs);
+      return { ...stored, servingCertificate: servingCertificate.certificate, servingKey: servingCertificate.key };
     }
-    case 'drop-old-authorities':
+    case 'drop-old-cas':
       return { ...stored, bundle: `${signing.trimEnd()}\n` };
   }
 }

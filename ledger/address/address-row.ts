@@ -23,7 +23,7 @@ export interface AddressRow extends HeldItem {
   readonly generation: number;
   readonly key: string;
   /** How its owner came by it. */
-  readonly origin: 'allocate' | 'adopt' | 'import' | 'lost-tail';
+  readonly origin: 'allocate' | 'adopt' | 'import' | 'replication-gap';
   readonly owner?: Owner | undefined;
   readonly device?: Device | undefined;
   readonly consumer?: Consumer | undefined;
@@ -35,7 +35,7 @@ export interface AddressRow extends HeldItem {
   readonly releasedAt?: Date | undefined;
   /** When somebody else may get a released address. */
   readonly reusableAt?: Date | undefined;
-  /** Since when the passes of its cluster have not seen its object. */
+  /** Since when the resyncs of its cluster have not seen its object. */
   readonly missingSince?: Date | undefined;
   /** Since when a reserved address has no claim any more. */
   readonly keptSince?: Date | undefined;
@@ -61,7 +61,7 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
     state: stateSchema,
     generation: z.int(),
     holder_key: z.string(),
-    origin: z.enum(['allocate', 'adopt', 'import', 'lost-tail']),
+    origin: z.enum(['allocate', 'adopt', 'import', 'replication-gap']),
     cluster_id: text,
     owner_kind: text,
     owner_namespace: text,

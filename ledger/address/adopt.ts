@@ -15,7 +15,7 @@ import {
 } from './owner.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { storableMetadata, storableText } from '../columns/storable-text.ts';
-import { answerEach, type Invalid } from './validate.ts';
+import { runEach, type Invalid } from './validate.ts';
 
 /** An address that a live object of a cluster carries, or that a claim of it shows in its status. */
 export interface AdoptItem {
@@ -62,12 +62,12 @@ const rowSchema = z.object({
 });
 
 /**
- * A cluster says what its live objects carry: at first contact, when a pass finds an address that the ledger does not know
- * of, and after a recovery. Takes what is free (also within the reuse delay) and what a lost tail left behind; never what
+ * A cluster says what its live objects carry: at initial sync, when a resync finds an address that the ledger does not know
+ * of, and after a recovery. Takes what is free (also within the reuse delay) and what a replication gap left behind; never what
  * somebody else holds. Works in every mode of the ledger. A few hundred items a call are a good size.
  */
 export async function adopt(db: Queryable, items: readonly AdoptItem[], actor: string): Promise<AdoptOutcome[]> {
-  return answerEach(items, itemSchema, async (group): Promise<AdoptOutcome[]> => {
+  return runEach(items, itemSchema, async (group): Promise<AdoptOutcome[]> => {
     const rows = await db.query({
       text: `select outcome, generation, state, holder from rock_mac.adopt($1::jsonb, $2) order by ord`,
       values: [itemsJson(group, columns), actor],

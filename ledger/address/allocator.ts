@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { allocate, requireValidRequest, type AllocationOutcome, type AllocationRequest } from './allocate.ts';
 import { isLedgerError, LedgerError, toLedgerError } from '../errors.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { askApart, type Invalid } from './validate.ts';
+import { runOneByOne, type Invalid } from './validate.ts';
 
 export interface AllocatorOptions {
   readonly db: Queryable;
@@ -34,7 +34,7 @@ const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 
 /** Somebody who waits for an answer. */
-interface Asker {
+interface Waiter {
   readonly request: AllocationRequest;
   /** Set once; afterwards a late answer of the ledger is of no use to anybody. */
   settled: boolean;
@@ -43,78 +43,78 @@ interface Asker {
 }
 
 /** Those who wait for one pool. One group of them is at the ledger at a time, the others gather for the next. */
-interface Lane {
+interface Batcher {
   readonly pool: string;
-  waiting: Asker[];
+  waiting: Waiter[];
   pauseMs: number;
   readonly done: Promise<void>;
 }
 
 export function createAllocator(options: AllocatorOptions): Allocator {
   const { maxGroup = 128, maxQueue = 2_048 } = options;
-  const lanes = new Map<string, Lane>();
+  const lanes = new Map<string, Batcher>();
   let closed = false;
 
-  function join(asker: Asker): void {
-    const { pool } = asker.request;
-    const lane = lanes.get(pool) ?? openLane(pool);
-    if (lane.waiting.length >= maxQueue) {
-      const what = `${String(lane.waiting.length)} requests already wait for pool ${pool} in this process`;
-      asker.answer(new LedgerError('LEDGER_OVERLOADED', what));
+  function join(waiter: Waiter): void {
+    const { pool } = waiter.request;
+    const batcher = lanes.get(pool) ?? openBatcher(pool);
+    if (batcher.waiting.length >= maxQueue) {
+      const what = `${String(batcher.waiting.length)} requests already wait for pool ${pool} in this process`;
+      waiter.answer(new LedgerError('LEDGER_OVERLOADED', what));
       return;
     }
-    lane.waiting.push(asker);
+    batcher.waiting.push(waiter);
   }
 
-  function openLane(pool: string): Lane {
+  function openBatcher(pool: string): Batcher {
     const { promise: done, resolve } = Promise.withResolvers<undefined>();
-    const lane: Lane = { pool, waiting: [], pauseMs: FIRST_PAUSE_MS, done: done.then(() => undefined) };
-    lanes.set(pool, lane);
+    const batcher: Batcher = { pool, waiting: [], pauseMs: FIRST_PAUSE_MS, done: done.then(() => undefined) };
+    lanes.set(pool, batcher);
     // In a microtask, so that everybody who asks in this turn is in the first group.
     queueMicrotask(() => {
-      void serve(lane).finally(() => {
+      void serve(batcher).finally(() => {
         resolve(undefined);
       });
     });
-    return lane;
+    return batcher;
   }
 
-  async function serve(lane: Lane): Promise<void> {
+  async function serve(batcher: Batcher): Promise<void> {
     for (;;) {
-      const group = lane.waiting.splice(0, maxGroup);
+      const group = batcher.waiting.splice(0, maxGroup);
       if (group.length === 0) break;
       const again = await answerGroup(
-        lane.pool,
-        group.filter((asker) => !asker.settled),
+        batcher.pool,
+        group.filter((waiter) => !waiter.settled),
       );
-      lane.waiting.unshift(...again);
-      if (again.some((asker) => asker.lastError !== undefined)) await pause(lane);
-      else lane.pauseMs = FIRST_PAUSE_MS;
+      batcher.waiting.unshift(...again);
+      if (again.some((waiter) => waiter.lastError !== undefined)) await pause(batcher);
+      else batcher.pauseMs = FIRST_PAUSE_MS;
     }
-    lanes.delete(lane.pool);
+    lanes.delete(batcher.pool);
   }
 
   /** Answers whom it can and returns those who have to ask again. Never throws. */
-  async function answerGroup(pool: string, group: readonly Asker[]): Promise<Asker[]> {
+  async function answerGroup(pool: string, group: readonly Waiter[]): Promise<Waiter[]> {
     if (group.length === 0) return [];
     const results = await ask(pool, group);
-    return group.filter((asker, index) => {
+    return group.filter((waiter, index) => {
       const result = results[index] ?? new LedgerError('LEDGER_FAILED', 'The ledger left a question out');
-      asker.lastError = isLedgerError(result) ? result : undefined;
-      if (mayAskAgain(result)) return !asker.settled;
-      asker.answer(result);
+      waiter.lastError = isLedgerError(result) ? result : undefined;
+      if (mayAskAgain(result)) return !waiter.settled;
+      waiter.answer(result);
       return false;
     });
   }
 
-  async function ask(pool: string, group: readonly Asker[]): Promise<(AllocationOutcome | LedgerError)[]> {
+  async function ask(pool: string, group: readonly Waiter[]): Promise<(AllocationOutcome | LedgerError)[]> {
     const { db, leaseSeconds } = options;
     try {
-      const answers = await askApart(group, (askers) =>
+      const answers = await runOneByOne(group, (askers) =>
         allocate(
           db,
           pool,
-          askers.map((asker) => asker.request),
+          askers.map((waiter) => waiter.request),
           { leaseSeconds },
         ),
       );
@@ -125,9 +125,9 @@ export function createAllocator(options: AllocatorOptions): Allocator {
     }
   }
 
-  async function pause(lane: Lane): Promise<void> {
-    const ms = lane.pauseMs * (0.5 + Math.random() / 2);
-    lane.pauseMs = Math.min(LONGEST_PAUSE_MS, lane.pauseMs * 2);
+  async function pause(batcher: Batcher): Promise<void> {
+    const ms = batcher.pauseMs * (0.5 + Math.random() / 2);
+    batcher.pauseMs = Math.min(LONGEST_PAUSE_MS, batcher.pauseMs * 2);
     await sleep(ms);
   }
 
@@ -136,27 +136,27 @@ export function createAllocator(options: AllocatorOptions): Allocator {
       requireValidRequest(request);
       if (closed) throw new LedgerError('LEDGER_CLOSED', 'No new addresses are handed out here any more');
       return new Promise((resolve, reject) => {
-        const asker: Asker = {
+        const waiter: Waiter = {
           request,
           settled: false,
           lastError: undefined,
           answer: (result) => {
-            if (asker.settled) return;
-            asker.settled = true;
+            if (waiter.settled) return;
+            waiter.settled = true;
             clearTimeout(timer);
             if (isLedgerError(result)) reject(result);
             else resolve(result);
           },
         };
         const timer = setTimeout(() => {
-          asker.answer(asker.lastError ?? tooLate(request.pool, deadlineMs));
+          waiter.answer(waiter.lastError ?? tooLate(request.pool, deadlineMs));
         }, deadlineMs);
-        join(asker);
+        join(waiter);
       });
     },
     async close() {
       closed = true;
-      await Promise.all([...lanes.values()].map((lane) => lane.done));
+      await Promise.all([...lanes.values()].map((batcher) => batcher.done));
     },
   };
 }

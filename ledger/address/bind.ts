@@ -6,7 +6,7 @@ import { itemsJson } from './held-item.ts';
 import { ownerSchema, type Owner } from './owner.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { storableText } from '../columns/storable-text.ts';
-import { answerEach, type Invalid } from './validate.ts';
+import { runEach, type Invalid } from './validate.ts';
 
 /** An address that was seen on a stored object. */
 export interface BindItem {
@@ -41,7 +41,7 @@ const rowSchema = z.object({ outcome: z.enum(['bound', 'conflict', 'unknown']), 
  * its object was being stored, unless it has a new owner. Binding what is bound changes nothing and writes no audit row.
  */
 export async function bind(db: Queryable, items: readonly BindItem[], actor: string): Promise<BindOutcome[]> {
-  return answerEach(items, itemSchema, async (group): Promise<BindOutcome[]> => {
+  return runEach(items, itemSchema, async (group): Promise<BindOutcome[]> => {
     const rows = await db.query({
       text: `select outcome, generation from rock_mac.bind($1::jsonb, $2) order by ord`,
       values: [

@@ -6,7 +6,7 @@ import { itemsJson, outcomeStatement } from './held-item.ts';
 import { addrSchema } from './owner.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { storableText } from '../columns/storable-text.ts';
-import { answerEach, type Invalid } from './validate.ts';
+import { runEach, type Invalid } from './validate.ts';
 
 /** A pod or VM that is to use a claim's address. */
 export interface ConsumerItem {
@@ -59,7 +59,7 @@ export async function takeConsumer(
   items: readonly ConsumerItem[],
   options: { readonly leaseSeconds?: number | undefined; readonly actor: string },
 ): Promise<TakeOutcome[]> {
-  return answerEach(items, itemSchema, async (group): Promise<TakeOutcome[]> => {
+  return runEach(items, itemSchema, async (group): Promise<TakeOutcome[]> => {
     const json = group.map(({ claimKey, ...item }, ord) => ({ ...item, ord, claim_key: claimKey }));
     const rows = await db.query({
       text: `select outcome, addr, consumer_key, expires_at from rock_mac.take_consumer($1::jsonb, make_interval(secs => $2), $3) order by ord`,
@@ -97,7 +97,7 @@ export async function dropConsumer(
 ): Promise<DropOutcome[]> {
   const schema = z.object({ mac: macSchema, consumerKey: storableText(600) });
   const text = `select outcome from rock_mac.drop_consumer($1::jsonb, $2, $3) order by ord`;
-  return answerEach(items, schema, (group) =>
+  return runEach(items, schema, (group) =>
     db.query(
       outcomeStatement(
         text,

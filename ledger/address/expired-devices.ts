@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { LedgerPool } from '../connection/connect.ts';
+import type { LedgerClient } from '../connection/connect.ts';
 import { addrSchema } from './owner.ts';
 import { release } from './release.ts';
 import type { Queryable } from '../connection/statement.ts';
@@ -33,7 +33,7 @@ export function expiredByPool(db: Queryable, graceSeconds: number): Promise<Expi
  * Nothing expires while the ledger is not open: after a failover a renewal may be missing, which the recovery makes up for.
  */
 export async function releaseExpired(
-  db: Pick<LedgerPool, 'transaction'>,
+  db: Pick<LedgerClient, 'transaction'>,
   options: {
     readonly pool: string;
     readonly graceSeconds: number;

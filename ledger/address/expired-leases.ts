@@ -1,7 +1,7 @@
 import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
 import { heldItemSchema, heldItemsJson, outcomeStatement, type HeldItem } from './held-item.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { answerEach, type Invalid } from './validate.ts';
+import { runEach, type Invalid } from './validate.ts';
 
 /**
  * Pending addresses of a cluster whose lease is over, longest over first. The ledger never frees them by itself: an object
@@ -29,7 +29,7 @@ export async function releaseExpiredLeases(
   { actor, reason }: { readonly actor: string; readonly reason: string },
 ): Promise<ReleaseLeaseOutcome[]> {
   const text = `select outcome from rock_mac.release_expired_leases($1::jsonb, $2, $3) order by ord`;
-  return answerEach(items, heldItemSchema, (group) =>
+  return runEach(items, heldItemSchema, (group) =>
     db.query(outcomeStatement(text, [heldItemsJson(group), actor, reason], OUTCOMES)),
   );
 }

@@ -1,6 +1,6 @@
 import { heldItemSchema, heldItemsJson, outcomeStatement, type HeldItem } from './held-item.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { answerEach, type Invalid } from './validate.ts';
+import { runEach, type Invalid } from './validate.ts';
 
 const OUTCOMES = ['kept', 'not_owner', 'not_reserved', 'has_consumer', 'unknown'] as const;
 
@@ -17,7 +17,7 @@ export async function keepReserved(
   { actor, reason }: { readonly actor: string; readonly reason: string },
 ): Promise<KeepOutcome[]> {
   const text = `select outcome from rock_mac.keep_reserved($1::jsonb, $2, $3) order by ord`;
-  return answerEach(items, heldItemSchema, (group) =>
+  return runEach(items, heldItemSchema, (group) =>
     db.query(outcomeStatement(text, [heldItemsJson(group), actor, reason], OUTCOMES)),
   );
 }

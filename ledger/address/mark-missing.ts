@@ -4,7 +4,7 @@ import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-ro
 import { queryOne, type Queryable } from '../connection/statement.ts';
 import { requireValid } from './validate.ts';
 
-/** The ledger's time, to be read before a pass lists anything: what changes later is not judged by that pass. */
+/** The ledger's time, to be read before a resync lists anything: what changes later is not judged by that pass. */
 export async function ledgerTime(db: Queryable): Promise<Date> {
   const { now } = await queryOne(db, {
     text: `select rock_mac.clock() as now`,
@@ -14,7 +14,7 @@ export async function ledgerTime(db: Queryable): Promise<Date> {
   return now;
 }
 
-export interface Pass {
+export interface Resync {
   readonly clusterId: string;
   /** `ledgerTime` before the first list. */
   readonly startedAt: Date;
@@ -22,20 +22,20 @@ export interface Pass {
   readonly seen: readonly MacAddress[];
 }
 
-export interface Observed {
+export interface MissingMarked {
   /** Addresses that were not seen and are marked now (`missingSince`), and such that were marked and are there again. */
   readonly marked: number;
   readonly cleared: number;
 }
 
 /**
- * Writes down which active addresses of a cluster a complete pass did not see. Frees nothing. Only for a pass that can be
+ * Writes down which active addresses of a cluster a complete pass did not see. Frees nothing. Only for a resync that can be
  * trusted: every page of a quorum list arrived, and the cluster is the one that it is registered as.
  */
-export async function observe(db: Queryable, pass: Pass): Promise<Observed> {
-  requireValid(z.date(), pass.startedAt, 'The beginning of the pass');
+export async function markMissing(db: Queryable, pass: Resync): Promise<MissingMarked> {
+  requireValid(z.date(), pass.startedAt, 'The beginning of the resync');
   return queryOne(db, {
-    text: `select marked, cleared from rock_mac.observe($1, $2, $3::bigint[])`,
+    text: `select marked, cleared from rock_mac.mark_missing($1, $2, $3::bigint[])`,
     values: [pass.clusterId, pass.startedAt, pass.seen.map(macToNumber)],
     row: z.object({ marked: z.int(), cleared: z.int() }),
   });

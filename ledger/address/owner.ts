@@ -66,7 +66,7 @@ export const holderSchema = z
 
 type HolderColumns = z.infer<typeof holderSchema>;
 
-/** The owner and the device that a row names: one of them, both (a claim made for a device), or none (a lost tail). */
+/** The owner and the device that a row names: one of them, both (a claim made for a device), or none (a replication gap). */
 export function whoHolds(row: HolderColumns): { owner?: Owner; device?: Device } {
   const { clusterId, kind = '', namespace = '', name = '', uid, nic = '', deviceId, deviceType } = row;
   return {

@@ -1,6 +1,6 @@
 import { heldItemSchema, heldItemsJson, outcomeStatement, type HeldItem } from './held-item.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { answerEach, type Invalid } from './validate.ts';
+import { runEach, type Invalid } from './validate.ts';
 
 const OUTCOMES = ['released', 'already_released', 'not_owner', 'unknown', 'needs_force', 'has_consumer'] as const;
 
@@ -24,7 +24,7 @@ export async function release(
   { force = false, actor, reason }: ReleaseOptions,
 ): Promise<ReleaseOutcome[]> {
   const text = `select outcome from rock_mac.release($1::jsonb, $2, $3, $4) order by ord`;
-  return answerEach(items, heldItemSchema, (group) =>
+  return runEach(items, heldItemSchema, (group) =>
     db.query(outcomeStatement(text, [heldItemsJson(group), force, actor, reason], OUTCOMES)),
   );
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { heldItemSchema, itemsJson, type HeldItem } from './held-item.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { answerEach, type Invalid } from './validate.ts';
+import { runEach, type Invalid } from './validate.ts';
 
 export interface RenewItem extends HeldItem {
   /** From now; the pool's auto-release period when not given. */
@@ -23,7 +23,7 @@ const rowSchema = z.object({
 
 /** Moves the expiry of devices and claims. Nothing else changes, so nothing is audited. */
 export async function renew(db: Queryable, items: readonly RenewItem[]): Promise<RenewOutcome[]> {
-  return answerEach(items, itemSchema, async (group): Promise<RenewOutcome[]> => {
+  return runEach(items, itemSchema, async (group): Promise<RenewOutcome[]> => {
     const rows = await db.query({
       text: `select outcome, expires_at from rock_mac.renew($1::jsonb) order by ord`,
       values: [itemsJson(group, ({ generation, key, ttlSeconds: ttl }) => ({ generation, key, ttl }))],

@@ -24,19 +24,19 @@ export interface Invalid {
  * Asks for a group of items at once, so that one bad item never fails its neighbours: what does not fit the schema is not
  * sent, and when Postgres still refuses a value, each item is asked alone, once. Answers in the order of the items.
  */
-export async function answerEach<I, O>(
+export async function runEach<I, O>(
   items: readonly I[],
   schema: z.ZodType,
   ask: (items: readonly I[]) => Promise<O[]>,
 ): Promise<(O | Invalid)[]> {
   const problems = items.map((item) => problemOf(schema, item));
   const good = items.filter((_, index) => problems[index] === undefined);
-  const answers = (await askApart(good, ask)).values();
+  const answers = (await runOneByOne(good, ask)).values();
   return problems.map((why) => (why === undefined ? nextOf(answers) : { outcome: 'invalid', why }));
 }
 
 /** One question for all items, or where a value among them is refused, one question for each. */
-export async function askApart<I, O>(
+export async function runOneByOne<I, O>(
   items: readonly I[],
   ask: (items: readonly I[]) => Promise<O[]>,
 ): Promise<(O | Invalid)[]> {
@@ -48,7 +48,7 @@ export async function askApart<I, O>(
     if (items.length === 1) return [{ outcome: 'invalid', why: error.message }];
   }
   const answers: (O | Invalid)[] = [];
-  for (const item of items) answers.push(...(await askApart([item], ask)));
+  for (const item of items) answers.push(...(await runOneByOne([item], ask)));
   return answers;
 }
 

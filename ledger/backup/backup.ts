@@ -6,7 +6,7 @@ import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { z } from 'zod';
 import { BACKUP_TABLES, checksum, headerLine, type BackupTable } from './backup-format.ts';
-import type { LedgerPool } from '../connection/connect.ts';
+import type { LedgerClient } from '../connection/connect.ts';
 import { isLedgerError, LedgerError, messageOf } from '../errors.ts';
 import { requireKnownSchema } from '../migrate.ts';
 import { inSnapshot } from '../connection/snapshot.ts';
@@ -36,7 +36,7 @@ const ORDER: Readonly<Record<BackupTable, { key: string; below: string | number 
  * rows in memory. Ends `out`. A program that is interrupted leaves a file without its end, which `restore` refuses. Takes a
  * ledger with an older schema too, so that one can be taken before a migration.
  */
-export async function backup(db: LedgerPool, out: Writable, onRows?: OnRows): Promise<BackedUp> {
+export async function backup(db: LedgerClient, out: Writable, onRows?: OnRows): Promise<BackedUp> {
   const gzip = createGzip();
   const written = finished(gzip.pipe(out));
   written.catch(() => undefined); // awaited below, when the ledger has been read
@@ -62,7 +62,7 @@ export async function backup(db: LedgerPool, out: Writable, onRows?: OnRows): Pr
  * As `backup`, to a file that only its owner may read, and that appears under its name when it is whole and on disk. Makes
  * its folder where it is missing. Throws BACKUP_NOT_WRITTEN for a file that cannot be.
  */
-export async function backupToFile(db: LedgerPool, file: string, onRows?: OnRows): Promise<BackedUp> {
+export async function backupToFile(db: LedgerClient, file: string, onRows?: OnRows): Promise<BackedUp> {
   try {
     await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
     return await writeWhole(db, file, onRows);
@@ -74,7 +74,7 @@ export async function backupToFile(db: LedgerPool, file: string, onRows?: OnRows
   }
 }
 
-async function writeWhole(db: LedgerPool, file: string, onRows?: OnRows): Promise<BackedUp> {
+async function writeWhole(db: LedgerClient, file: string, onRows?: OnRows): Promise<BackedUp> {
   const unfinished = `${file}.${randomUUID()}.unfinished`;
   // Opened before anything can fail: a stream that opens its file by itself may do so after the file was removed.
   const handle = await open(unfinished, 'wx', 0o600);

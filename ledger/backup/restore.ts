@@ -16,7 +16,7 @@ import {
   type RowsLine,
 } from './backup-format.ts';
 import type { OnRows } from './backup.ts';
-import type { LedgerPool } from '../connection/connect.ts';
+import type { LedgerClient } from '../connection/connect.ts';
 import { LedgerError } from '../errors.ts';
 import { PROGRAM_VERSION, requireSchema } from '../migrate.ts';
 import { recover } from '../state/recovery.ts';
@@ -32,7 +32,7 @@ export interface Restored {
 
 export interface RestoreOptions {
   readonly actor: string;
-  /** The highest incarnation that anybody remembers of this ledger, where it is known. */
+  /** The highest epoch that anybody remembers of this ledger, where it is known. */
   readonly above?: number;
   readonly onRows?: OnRows | undefined;
 }
@@ -43,7 +43,7 @@ export interface RestoreOptions {
  *
  * Throws BACKUP_REFUSED for a file that is foreign, newer, cut or damaged, and LEDGER_NOT_EMPTY.
  */
-export async function restore(db: LedgerPool, source: Readable, options: RestoreOptions): Promise<Restored> {
+export async function restore(db: LedgerClient, source: Readable, options: RestoreOptions): Promise<Restored> {
   const header = await db.transaction(async (transaction) => {
     await requireSchema(transaction);
     await run(transaction, 'set local idle_in_transaction_session_timeout = 0'); // its source may be slow
@@ -58,7 +58,7 @@ export async function restore(db: LedgerPool, source: Readable, options: Restore
   return { takenAt: new Date(header.takenAt), counts: header.counts, state: await ledgerState(db) };
 }
 
-export async function restoreFromFile(db: LedgerPool, file: string, options: RestoreOptions): Promise<Restored> {
+export async function restoreFromFile(db: LedgerClient, file: string, options: RestoreOptions): Promise<Restored> {
   // Opened before the ledger is asked: a stream that opens its file by itself fails when nobody listens yet.
   const handle = await open(file).catch((error: unknown) => {
     throw unreadable(error);
@@ -163,14 +163,14 @@ async function insertRows(db: Queryable, table: BackupTable, rows: readonly Reco
 
 /** The identity and the settings of the ledger; what tells one database from another stays that of this one. */
 async function restoreState(db: Queryable, state: BackupHeader['state']): Promise<number> {
-  const { incarnation } = await queryOne(db, {
-    text: `update rock_mac.ledger_state s set ledger_id = b.ledger_id, prefix = b.prefix, incarnation = b.incarnation,
-             durability = b.durability, lost_tail = b.lost_tail, pending_cap = b.pending_cap
-           from jsonb_populate_record(null::rock_mac.ledger_state, $1::jsonb) b returning s.incarnation`,
+  const { epoch } = await queryOne(db, {
+    text: `update rock_mac.ledger_state s set ledger_id = b.ledger_id, prefix = b.prefix, epoch = b.epoch,
+             durability = b.durability, replication_gap = b.replication_gap, pending_cap = b.pending_cap
+           from jsonb_populate_record(null::rock_mac.ledger_state, $1::jsonb) b returning s.epoch`,
     values: [JSON.stringify(state)],
-    row: z.object({ incarnation: z.int() }),
+    row: z.object({ epoch: z.int() }),
   });
-  return incarnation;
+  return epoch;
 }
 
 /** The lines of a compressed file. A file that ends too early, or is not compressed, is refused. */

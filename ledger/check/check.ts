@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { LedgerPool } from '../connection/connect.ts';
+import type { LedgerClient } from '../connection/connect.ts';
 import { SCHEMA_BROKEN, SCHEMA_SETTINGS } from './check-schema.ts';
 import { inSnapshot } from '../connection/snapshot.ts';
 import { queryOne } from '../connection/statement.ts';
@@ -138,8 +138,8 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'clusters-are-not-ahead',
     explanation:
-      'No cluster has said what it carries in an incarnation that has not come yet; the next recovery would not wait for it.',
-    broken: `select c.name, c.asserted, s.incarnation from rock_mac.clusters c, rock_mac.ledger_state s where c.asserted > s.incarnation`,
+      'No cluster has said what it carries in an epoch that has not come yet; the next recovery would not wait for it.',
+    broken: `select c.name, c.reported_epoch, s.epoch from rock_mac.clusters c, rock_mac.ledger_state s where c.reported_epoch > s.epoch`,
   },
   {
     rule: 'leases-are-settled',
@@ -198,7 +198,7 @@ export const RULES: readonly Rule[] = [
  * Verifies what SQL can verify, in one snapshot, and returns the rules that are broken; an empty list is a sound ledger.
  * Reads every row, also of the audit: for people and for a job once a day, on a connection with a long time limit.
  */
-export async function checkLedger(db: Pick<LedgerPool, 'transaction'>): Promise<Finding[]> {
+export async function checkLedger(db: Pick<LedgerClient, 'transaction'>): Promise<Finding[]> {
   return inSnapshot(db, async (snapshot) => {
     await queryOne(snapshot, { text: SCHEMA_SETTINGS, values: [], row: z.object({}) });
     const findings: Finding[] = [];

@@ -12,7 +12,7 @@ export interface LedgerOptions extends ConnectionOptions {
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
-export interface LedgerPool extends Queryable {
+export interface LedgerClient extends Queryable {
   /** Runs `use` in one transaction; what it throws rolls back. Only for what needs several statements: mostly reports. */
   transaction<R>(use: (db: Queryable) => Promise<R>): Promise<R>;
   /** Waits for statements that run, then closes all connections. May be called twice. */
@@ -30,7 +30,7 @@ const INT8 = 20;
  * by name, and no session state is set. A connection on which anything went wrong is destroyed and never handed back:
  * node-postgres would otherwise give the late answer of one question to the next.
  */
-export function openLedger(options: LedgerOptions): LedgerPool {
+export function openLedger(options: LedgerOptions): LedgerClient {
   const types = new TypeOverrides();
   types.setTypeParser(INT8, Number);
   const pool = new Pool({ ...connectionConfig(options), max: options.max, idleTimeoutMillis: 30_000, types });

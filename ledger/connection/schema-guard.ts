@@ -1,21 +1,21 @@
-import type { LedgerPool } from './connect.ts';
+import type { LedgerClient } from './connect.ts';
 import { isLedgerError, type LedgerError } from '../errors.ts';
 import { requireSchema } from '../migrate.ts';
 
-export interface GuardedLedger extends LedgerPool {
+export interface GuardedLedger extends LedgerClient {
   /** For a probe: what keeps this program from the ledger as it was found last. Nothing while nobody can look. */
   waitsFor(): readonly string[];
 }
 
 export interface SchemaGuardOptions {
   /** Between two looks, in milliseconds. */
-  readonly lookEveryMs?: number;
+  readonly checkEveryMs?: number;
   /** Told when the ledger begins not to fit, and when it fits again. */
   readonly onChange?: (misfit: Misfit | undefined) => void;
 }
 
 /** For so long at most a statement runs on a schema that was changed under a program. */
-const LOOK_EVERY_MS = 5_000;
+const POLL_EVERY_MS = 5_000;
 
 const MISFITS = ['LEDGER_SCHEMA_MISSING', 'LEDGER_SCHEMA_TOO_OLD', 'LEDGER_SCHEMA_TOO_NEW'] as const;
 type Misfit = LedgerError & { readonly code: (typeof MISFITS)[number] };
@@ -26,8 +26,8 @@ type Misfit = LedgerError & { readonly code: (typeof MISFITS)[number] };
  * backup under it, and its functions would then fail oddly, or do something else under the same name.
  */
 export function guardSchema(
-  ledger: LedgerPool,
-  { lookEveryMs = LOOK_EVERY_MS, onChange }: SchemaGuardOptions = {},
+  ledger: LedgerClient,
+  { checkEveryMs = POLL_EVERY_MS, onChange }: SchemaGuardOptions = {},
 ): GuardedLedger {
   let misfit: Misfit | undefined;
   /** A ledger that was away may have come back as another one. */
@@ -73,7 +73,7 @@ export function guardSchema(
   }
 
   const lookByItself = () => void look().catch(() => undefined); // who asks next gets the error
-  const timer = setInterval(lookByItself, lookEveryMs);
+  const timer = setInterval(lookByItself, checkEveryMs);
   lookByItself();
   return {
     pool: ledger.pool,

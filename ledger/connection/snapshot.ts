@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { LedgerPool } from './connect.ts';
+import type { LedgerClient } from './connect.ts';
 import type { Queryable } from './statement.ts';
 
 /**
@@ -7,7 +7,7 @@ import type { Queryable } from './statement.ts';
  * longer than the limits that the role has for everything else (migrate.ts): those are off until the end of the transaction.
  */
 export function inSnapshot<R>(
-  db: Pick<LedgerPool, 'transaction'>,
+  db: Pick<LedgerClient, 'transaction'>,
   use: (snapshot: Queryable) => Promise<R>,
 ): Promise<R> {
   return db.transaction(async (snapshot) => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { macToNumber, numberToMac, parseAnyMac, parseMac } from '../../mac/mac-address.ts';
-import type { LedgerPool } from '../connection/connect.ts';
+import type { LedgerClient } from '../connection/connect.ts';
 import { isLedgerError, LedgerError } from '../errors.ts';
 import {
   planAudit,
@@ -36,7 +36,7 @@ const nothing = z.object({});
 const ROWS_AT_ONCE = 1_000;
 
 /**
- * Brings the SQLite file of the tool before into the ledger, in one transaction: all of it or nothing. May be called again
+ * Brings the SQLite file of the predecessor into the ledger, in one transaction: all of it or nothing. May be called again
  * with the same file: what is there already stays. The file is not changed.
  *
  * An active address gets a whole auto-release period from now, since nobody could renew it before. A dry run writes
@@ -44,7 +44,7 @@ const ROWS_AT_ONCE = 1_000;
  *
  * Throws IMPORT_REFUSED for a file that is none of that tool's, and where there are problems.
  */
-export async function importSqlite(db: LedgerPool, file: string, options: ImportOptions): Promise<ImportReport> {
+export async function importSqlite(db: LedgerClient, file: string, options: ImportOptions): Promise<ImportReport> {
   const legacy = await readLegacyFile(file);
   const undo = new Undo();
   let report: ImportReport | undefined;

@@ -15,7 +15,7 @@ mac_dispenser:
   logging: {file: /var/log/x.log}
 `;
 
-test('the configuration file of the tool before is understood, and keys without effect are named', () => {
+test('the configuration file of the predecessor is understood, and keys without effect are named', () => {
   const { warnings, keptBack, ...config } = readLegacyConfig(FILE);
   const [production, development] = DEFAULT_POOLS;
   expect(config).toEqual({

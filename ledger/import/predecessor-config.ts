@@ -5,7 +5,7 @@ import { parsePrefix, prefixRange, type MacPrefix } from '../../mac/mac-range.ts
 import { macToNumber, numberToMac, parseAnyMac, type MacAddress } from '../../mac/mac-address.ts';
 import { LedgerError, messageOf } from '../errors.ts';
 
-/** What the configuration file of the tool before says that means something here. */
+/** What the configuration file of the predecessor says that means something here. */
 export interface LegacyConfig {
   readonly prefix: MacPrefix;
   /** Where its SQLite file lies, for `import`. May begin with `~`. */
@@ -52,7 +52,7 @@ const fileSchema = z.object({
 const DAY = 86_400;
 
 /**
- * Reads the configuration file of the tool before. Throws BAD_REQUEST with what is wrong where a key that it understands
+ * Reads the configuration file of the predecessor. Throws BAD_REQUEST with what is wrong where a key that it understands
  * has a value that it does not.
  */
 export function readLegacyConfig(text: string): LegacyConfig {
@@ -60,7 +60,7 @@ export function readLegacyConfig(text: string): LegacyConfig {
   const parsed = fileSchema.safeParse(raw);
   if (!parsed.success) {
     const what = parsed.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('; ');
-    throw bad(`This is no configuration file of the tool before: ${what}`);
+    throw bad(`This is no configuration file of the predecessor: ${what}`);
   }
   const { prefix: prefixText, database, allocation, pools: ranges } = parsed.data.mac_dispenser;
   const prefix = parsePrefix(prefixText);

@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { LedgerError, messageOf } from '../errors.ts';
 
-/** What the SQLite file of the tool before holds, as it is: nothing is judged here but whether it is such a file. */
+/** What the SQLite file of the predecessor holds, as it is: nothing is judged here but whether it is such a file. */
 export interface LegacyFile {
   readonly allocations: readonly LegacyAllocation[];
   readonly pools: readonly LegacyPool[];
@@ -57,7 +57,7 @@ export async function readLegacyFile(file: string): Promise<LegacyFile> {
       database.close();
     }
   } catch (error) {
-    throw refused(`${file} cannot be read as the SQLite file of the tool before (${messageOf(error)})`, error);
+    throw refused(`${file} cannot be read as the SQLite file of the predecessor (${messageOf(error)})`, error);
   }
 }
 

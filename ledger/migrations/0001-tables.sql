@@ -32,8 +32,8 @@ create table rock_mac.ledger_state (
   one               boolean primary key default true check (one),
   ledger_id         uuid    not null default gen_random_uuid(),
   prefix            text    not null default 'a4:58:0f' check (prefix ~ '^[0-9a-f]{2}(:[0-9a-f]{2}){0,4}$'),
-  incarnation       bigint  not null default 1,        -- +1 at every recovery; callers pass the one they know
-  began_at          bigint  not null default 0,        -- the last audit row when this incarnation began
+  epoch       bigint  not null default 1,        -- +1 at every recovery; callers pass the one they know
+  began_at          bigint  not null default 0,        -- the last audit row when this epoch began
   made_up_for       bigint           default 0,        -- so many lost answers its recovery made up for; null: an admin judges
   system_identifier bigint,
   timeline          text    not null,
@@ -41,7 +41,7 @@ create table rock_mac.ledger_state (
   why               text    not null default '',       -- why it is not open, in words for a person
   needs_approval    boolean not null default false,    -- it opens only after an admin's word (restored from a backup)
   durability        text    not null default 'single' check (durability in ('single', 'quorum')),
-  lost_tail         int     not null default 1024 check (lost_tail between 0 and 65536),
+  replication_gap         int     not null default 1024 check (replication_gap between 0 and 65536),
   pending_cap       int     not null default 2048 check (pending_cap > 0),   -- pending rows of one namespace
   changed_at        timestamptz not null default rock_mac.clock()
 );
@@ -53,8 +53,8 @@ create table rock_mac.clusters (
   name              text   not null check (octet_length(name) between 1 and 253),
   registered_at     timestamptz not null default rock_mac.clock(),
   adopted_at        timestamptz,                       -- its live objects were written into the ledger; null: may not allocate
-  asserted          bigint not null default 0,         -- the incarnation in which it last said what its objects carry
-  last_full_pass_at timestamptz,
+  reported_epoch          bigint not null default 0,         -- the epoch in which it last said what its objects carry
+  last_resync_at timestamptz,
   retired_at        timestamptz,
   changed_by        text   not null
 );
@@ -84,7 +84,7 @@ create table rock_mac.addresses (
   pool_id         int    not null,
   state           text   not null check (state in ('pending', 'active', 'reserved', 'released', 'orphaned')),
   generation      bigint not null default 1 check (generation > 0),
-  origin          text   not null check (origin in ('allocate', 'adopt', 'import', 'lost-tail')),   -- how this owner came by it
+  origin          text   not null check (origin in ('allocate', 'adopt', 'import', 'replication-gap')),   -- how this owner came by it
   holder_key      text   collate "C" not null check (octet_length(holder_key) between 1 and 600),
   cluster_id      text   collate "C",                    -- null: a device outside clusters
   owner_kind      text   collate "C",
@@ -98,7 +98,7 @@ create table rock_mac.addresses (
   allocated_at    timestamptz not null,
   changed_at      timestamptz not null,                  -- last change of state, generation, owner or consumer
   expires_at      timestamptz,                           -- pending: lease; device or claim: expiry; null: never by time
-  missing_since   timestamptz,                           -- a full pass of its cluster did not find its object
+  missing_since   timestamptz,                           -- a full resync of its cluster did not find its object
   kept_since      timestamptz,                           -- reserved, and its claim was deleted: the next such claim takes it up
   released_at     timestamptz,
   -- The pod or VM that uses a claim now. Its lease is null once the object was seen.

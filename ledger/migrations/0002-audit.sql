@@ -24,14 +24,14 @@ create index audit_log_timestamp on rock_mac.audit_log ("timestamp");   -- one e
 -- Stable and not immutable, though they depend on nothing else: only then is the expression put in place of the call
 -- (concat_ws is stable), which a group of 128 feels.
 create function rock_mac.new_owner_action(n rock_mac.addresses) returns text language sql stable
-  return case when n.origin = 'lost-tail' then 'orphan' when n.origin <> 'allocate' then n.origin
+  return case when n.origin = 'replication-gap' then 'orphan' when n.origin <> 'allocate' then n.origin
               when n.state = 'reserved' then 'reserve' else 'allocate' end;
 
 create function rock_mac.owner_text(n rock_mac.addresses) returns text language sql stable
   return nullif(concat_ws('/', n.owner_kind, n.owner_namespace, n.owner_name, nullif(n.owner_nic, '')), '');
 
 -- What the columns of the log do not hold, so that the log replayed in the order of `id` gives the table again.
--- `absent on null` leaves out what is null in one pass, and leaves the nulls inside metadata alone.
+-- `absent on null` leaves out what is null in one resync, and leaves the nulls inside metadata alone.
 create function rock_mac.audit_details(n rock_mac.addresses) returns jsonb language sql stable
   return json_object(
     'requester': n.requester, 'kind': n.owner_kind, 'namespace': n.owner_namespace, 'name': n.owner_name, 'uid': n.owner_uid,

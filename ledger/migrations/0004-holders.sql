@@ -207,11 +207,11 @@ begin
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
--- Absence, not presence: a trusted pass of one cluster reports every address it saw. Locks and writes only what changes, so
--- that a pass over many objects keeps nobody waiting. What changed after the pass began is not judged: its list may be older
+-- Absence, not presence: a trusted resync of one cluster reports every address it saw. Locks and writes only what changes, so
+-- that a resync over many objects keeps nobody waiting. What changed after the resync began is not judged: its list may be older
 -- than the row. No nested loops: planned while the cluster was small, one would compare every address with every other when
 -- it is large.
-create function rock_mac.observe(p_cluster text, p_started timestamptz, p_seen bigint[]) returns table (marked bigint, cleared bigint)
+create function rock_mac.mark_missing(p_cluster text, p_started timestamptz, p_seen bigint[]) returns table (marked bigint, cleared bigint)
 language plpgsql volatile set search_path = rock_mac, pg_temp set enable_nestloop = off as $$
 #variable_conflict use_column
 declare
@@ -220,7 +220,7 @@ declare
   back bigint[] := array(select a.addr from addresses a where a.cluster_id = p_cluster and a.missing_since is not null
                            and a.addr = any (p_seen));
 begin
-  update clusters set last_full_pass_at = clock() where cluster_id = p_cluster;   -- before its addresses, as at the end of a cluster
+  update clusters set last_resync_at = clock() where cluster_id = p_cluster;   -- before its addresses, as at the end of a cluster
   perform 1 from addresses a where a.addr = any (gone || back) order by a.addr for update;
   with m as (update addresses a set missing_since = clock()
              where a.addr = any (gone) and a.cluster_id = p_cluster and a.state = 'active' and a.missing_since is null
@@ -232,8 +232,8 @@ begin
   return next;
 end $$;
 
--- A cluster says: these addresses are on live objects of mine. First contact, leak repair and re-assertion after a recovery.
--- Takes what is free, also within the reuse delay (a live object carries it), and what a lost tail left behind; never what
+-- A cluster says: these addresses are on live objects of mine. Initial sync, leak repair and re-assertion after a recovery.
+-- Takes what is free, also within the reuse delay (a live object carries it), and what a replication gap left behind; never what
 -- another owner holds. The pool locks close the race with a cursor that is about to step on the same address.
 create function rock_mac.adopt(p_items jsonb, p_actor text)
 returns table (ord int, outcome text, generation bigint, state text, holder jsonb)
@@ -266,7 +266,7 @@ begin
       changed_at = excluded.changed_at, expires_at = excluded.expires_at, requester = excluded.requester, actor = excluded.actor,
       reason = excluded.reason, released_at = null, missing_since = null, generation = a.generation + 1
     where a.state = 'released'
-       or (a.state = 'orphaned' and (a.origin = 'lost-tail' or (a.cluster_id = excluded.cluster_id and a.owner_uid = excluded.owner_uid)));
+       or (a.state = 'orphaned' and (a.origin = 'replication-gap' or (a.cluster_id = excluded.cluster_id and a.owner_uid = excluded.owner_uid)));
   return query
   select r.ord,
          case when not exists (select 1 from clusters c where c.cluster_id = r.cluster and c.retired_at is null) then 'not_registered'

@@ -91,9 +91,9 @@ begin
   return 'known';
 end $$;
 
--- First contact is over: every prefix MAC on the cluster's live objects is in the ledger. `p_incarnation` is that in which
+-- Initial sync is over: every prefix MAC on the cluster's live objects is in the ledger. `p_epoch` is that in which
 -- the cluster began to list them: what it wrote down before a failover may be gone.
-create function rock_mac.mark_adopted(p_cluster text, p_incarnation bigint, p_actor text) returns text
+create function rock_mac.mark_adopted(p_cluster text, p_epoch bigint, p_actor text) returns text
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare s ledger_state; c clusters;
 begin
@@ -103,8 +103,8 @@ begin
   if not found then return 'not_registered'; end if;
   if c.retired_at is not null then return 'retired'; end if;
   if c.adopted_at is not null then return 'unchanged'; end if;
-  if s.incarnation <> p_incarnation then return 'wrong_incarnation'; end if;
-  update clusters set adopted_at = clock(), asserted = p_incarnation, changed_by = p_actor where cluster_id = p_cluster;
+  if s.epoch <> p_epoch then return 'wrong_epoch'; end if;
+  update clusters set adopted_at = clock(), reported_epoch = p_epoch, changed_by = p_actor where cluster_id = p_cluster;
   return 'adopted';
 end $$;
 

@@ -6,62 +6,62 @@ create function rock_mac.open_if_ready() returns text language plpgsql volatile 
 begin
   update ledger_state s set mode = 'open', why = '', changed_at = clock()
   where s.mode = 'recovering' and not s.needs_approval and not exists (
-    select 1 from clusters c where c.adopted_at is not null and c.retired_at is null and c.asserted < s.incarnation);
+    select 1 from clusters c where c.adopted_at is not null and c.retired_at is null and c.reported_epoch < s.epoch);
   return (select s.mode from ledger_state s);
 end $$;
 
--- Starts a new incarnation. `p_expected` is the incarnation that the caller saw: of many callers one does it.
+-- Starts a new epoch. `p_expected` is the epoch that the caller saw: of many callers one does it.
 -- `p_lossy`: acknowledged answers may be missing whatever the durability says (a restored backup); `p_approval`: it opens
--- only after an admin's word, because the gap may be longer than the lost tail. `p_above`: the highest incarnation that
--- anybody remembers; a backup may be older than the last recoveries, and an incarnation never comes twice.
+-- only after an admin's word, because the gap may be longer than the replication gap. `p_above`: the highest epoch that
+-- anybody remembers; a backup may be older than the last recoveries, and an epoch never comes twice.
 --
 -- In a fixed order of allocation the lost answers can only have handed out the next addresses in that order: first from the
 -- cursor, then from the head of the queue. Those are taken out of play until somebody says that an object carries them,
 -- or a person frees them by force.
 create function rock_mac.recover(p_expected bigint, p_lossy boolean, p_approval boolean, p_above bigint, p_actor text) returns bigint
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '5s' as $$
-declare s ledger_state; p pools; got bigint[]; cur bigint; n int; key text; next_incarnation bigint;
+declare s ledger_state; p pools; got bigint[]; cur bigint; n int; key text; next_epoch bigint;
 begin
   perform be_durable();
   perform 1 from pools order by pool_id for update;         -- no allocation is in flight beyond this line
   select * into s from ledger_state for update;
-  if s.incarnation <> p_expected then return s.incarnation; end if;      -- somebody else did it
+  if s.epoch <> p_expected then return s.epoch; end if;      -- somebody else did it
   if not p_lossy and s.timeline = current_timeline() and (s.system_identifier = current_system_identifier()) is not false then
-    return s.incarnation;                                    -- nothing happened
+    return s.epoch;                                    -- nothing happened
   end if;
-  next_incarnation := greatest(s.incarnation, p_above) + 1;
-  update ledger_state set incarnation = next_incarnation, timeline = current_timeline(), system_identifier = current_system_identifier(),
+  next_epoch := greatest(s.epoch, p_above) + 1;
+  update ledger_state set epoch = next_epoch, timeline = current_timeline(), system_identifier = current_system_identifier(),
          began_at = coalesce((select max(l.id) from audit_log l), 0), made_up_for = 0, changed_at = clock();
   -- Under quorum a promoted standby has every acknowledged answer. A restored one has not: its caller says so.
-  if s.durability = 'quorum' and not p_lossy then return next_incarnation; end if;
+  if s.durability = 'quorum' and not p_lossy then return next_epoch; end if;
 
   update ledger_state set mode = 'recovering', needs_approval = needs_approval or p_approval,
-         made_up_for = case when needs_approval or p_approval then null else s.lost_tail end,
+         made_up_for = case when needs_approval or p_approval then null else s.replication_gap end,
          why = case when p_approval then 'restored from a backup' else 'the database failed over or was restored' end;
-  key := 'lost-tail/' || next_incarnation || '/';
+  key := 'replication-gap/' || next_epoch || '/';
   for p in select * from pools order by pool_id loop
     got := '{}'; cur := p.next_addr;
-    while cardinality(got) < s.lost_tail and cur <= p.last loop     -- however many addresses ahead are in use already
+    while cardinality(got) < s.replication_gap and cur <= p.last loop     -- however many addresses ahead are in use already
       got := got || array(select g.g from (select generate_series(cur, least(p.last, cur + 16383)) g offset 0) g
                           where not exists (select 1 from addresses a where a.addr = g.g and a.addr between cur and cur + 16383)
-                          order by g.g limit s.lost_tail - cardinality(got));
+                          order by g.g limit s.replication_gap - cardinality(got));
       cur := cur + 16384;
     end loop;
     n := cardinality(got);
     insert into addresses (addr, pool_id, state, origin, holder_key, allocated_at, changed_at, requester, actor, reason)
-    select g, p.pool_id, 'orphaned', 'lost-tail', key || g, clock(), clock(), p_actor, p_actor, 'may have been handed out before the failover'
+    select g, p.pool_id, 'orphaned', 'replication-gap', key || g, clock(), clock(), p_actor, p_actor, 'may have been handed out before the failover'
     from unnest(got) g order by g;
     if n > 0 then update pools set next_addr = got[n] + 1 where pool_id = p.pool_id; end if;
-    if n < s.lost_tail then
+    if n < s.replication_gap then
       -- Only what was reusable by then; the margin covers a clock that runs behind the old primary's.
-      update addresses a set state = 'orphaned', origin = 'lost-tail', released_at = null, generation = a.generation + 1, holder_key = key || a.addr,
+      update addresses a set state = 'orphaned', origin = 'replication-gap', released_at = null, generation = a.generation + 1, holder_key = key || a.addr,
              cluster_id = null, owner_kind = null, owner_namespace = null, owner_name = null, owner_uid = null, owner_nic = null,
              device_id = null, device_type = null, metadata = '{}', allocated_at = clock(), changed_at = clock(),
              requester = p_actor, actor = p_actor, reason = 'may have been handed out before the failover'
       where a.state = 'released'                             -- still: its object may be bound beside this
         and a.addr in (select b.addr from addresses b where b.pool_id = p.pool_id and b.state = 'released'
                          and b.released_at <= clock() - p.reuse_delay + interval '5 minutes'
-                       order by b.released_at, b.addr limit s.lost_tail - n);
+                       order by b.released_at, b.addr limit s.replication_gap - n);
     end if;
   end loop;
   -- A renewal may be among what was lost: a device that is still there must not expire because of that.
@@ -71,18 +71,18 @@ begin
     and a.expires_at < clock() + coalesce(p2.auto_release, a.expires_at - a.allocated_at);
   update addresses a set missing_since = null where a.missing_since is not null;
   perform open_if_ready();
-  return next_incarnation;
+  return next_epoch;
 end $$;
 
 -- A cluster has said, by adopt, what all its live objects carry.
-create function rock_mac.reasserted(p_cluster text, p_incarnation bigint, p_actor text) returns text
+create function rock_mac.mark_reported(p_cluster text, p_epoch bigint, p_actor text) returns text
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare s ledger_state;
 begin
   perform be_durable();
   select * into s from ledger_state for update;              -- two last clusters at once: the second sees the first
-  if s.incarnation <> p_incarnation then return 'wrong_incarnation'; end if;
-  update clusters set asserted = p_incarnation, changed_by = p_actor where cluster_id = p_cluster and retired_at is null and asserted < p_incarnation;
+  if s.epoch <> p_epoch then return 'wrong_epoch'; end if;
+  update clusters set reported_epoch = p_epoch, changed_by = p_actor where cluster_id = p_cluster and retired_at is null and reported_epoch < p_epoch;
   if not found and not exists (select 1 from clusters where cluster_id = p_cluster and retired_at is null) then return 'not_registered'; end if;
   return open_if_ready();
 end $$;

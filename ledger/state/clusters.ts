@@ -12,9 +12,9 @@ export interface Cluster {
   readonly registeredAt: Date;
   /** When its live objects had been written into the ledger; until then it may not allocate. */
   readonly adoptedAt?: Date | undefined;
-  /** The incarnation of the ledger in which it last said what its objects carry. */
-  readonly asserted: number;
-  readonly lastFullPassAt?: Date | undefined;
+  /** The epoch of the ledger in which it last said what its objects carry. */
+  readonly reportedEpoch: number;
+  readonly lastResyncAt?: Date | undefined;
   readonly retiredAt?: Date | undefined;
 }
 
@@ -44,22 +44,22 @@ export async function registerCluster(
   return outcome;
 }
 
-export type AdoptedOutcome = 'adopted' | 'unchanged' | 'retired' | 'wrong_incarnation' | 'not_registered';
+export type AdoptedOutcome = 'adopted' | 'unchanged' | 'retired' | 'wrong_epoch' | 'not_registered';
 
 /**
- * First contact is over: every address on the cluster's live objects is in the ledger. From now on it may allocate.
- * `incarnation` is that of the ledger before the objects were listed; in another one the list has to be made again.
+ * Initial sync is over: every address on the cluster's live objects is in the ledger. From now on it may allocate.
+ * `epoch` is that of the ledger before the objects were listed; in another one the list has to be made again.
  */
 export async function markAdopted(
   db: Queryable,
-  { clusterId, incarnation }: { readonly clusterId: string; readonly incarnation: number },
+  { clusterId, epoch }: { readonly clusterId: string; readonly epoch: number },
   actor: string,
 ): Promise<AdoptedOutcome> {
   requireValidCluster(clusterId);
   const { outcome } = await queryOne(db, {
     text: `select rock_mac.mark_adopted($1, $2, $3) as outcome`,
-    values: [clusterId, incarnation, actor],
-    row: z.object({ outcome: z.enum(['adopted', 'unchanged', 'retired', 'wrong_incarnation', 'not_registered']) }),
+    values: [clusterId, epoch, actor],
+    row: z.object({ outcome: z.enum(['adopted', 'unchanged', 'retired', 'wrong_epoch', 'not_registered']) }),
   });
   return outcome;
 }
@@ -72,8 +72,8 @@ const clusterRow: z.ZodType<Cluster> = z
     name: z.string(),
     registered_at: z.date(),
     adopted_at: optionalDate,
-    asserted: z.int(),
-    last_full_pass_at: optionalDate,
+    reportedEpoch: z.int(),
+    last_resync_at: optionalDate,
     retired_at: optionalDate,
   })
   .transform((row) => ({
@@ -81,15 +81,15 @@ const clusterRow: z.ZodType<Cluster> = z
     name: row.name,
     registeredAt: row.registered_at,
     adoptedAt: row.adopted_at,
-    asserted: row.asserted,
-    lastFullPassAt: row.last_full_pass_at,
+    reportedEpoch: row.reportedEpoch,
+    lastResyncAt: row.last_resync_at,
     retiredAt: row.retired_at,
   }));
 
 /** All clusters, also retired ones, in the order of their registration. */
 export function listClusters(db: Queryable): Promise<Cluster[]> {
   return db.query({
-    text: `select cluster_id, name, registered_at, adopted_at, asserted, last_full_pass_at, retired_at
+    text: `select cluster_id, name, registered_at, adopted_at, reported_epoch, last_resync_at, retired_at
            from rock_mac.clusters order by registered_at, cluster_id`,
     values: [],
     row: clusterRow,

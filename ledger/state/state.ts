@@ -17,7 +17,7 @@ export interface LedgerState {
   /** The prefix that all its pools lie under. */
   readonly prefix: string;
   /** +1 at every recovery. */
-  readonly incarnation: number;
+  readonly epoch: number;
   readonly mode: 'open' | 'recovering' | 'paused';
   /** What it promises at a failover: with one asynchronous standby nothing can promise that no answer is lost. */
   readonly durability: 'single' | 'quorum';
@@ -29,16 +29,16 @@ export interface LedgerState {
   readonly needsApproval: boolean;
   /** The number of its last audit row. */
   readonly auditHead: number;
-  /** Its last audit row when this incarnation began, and how many lost answers that recovery made up for; absent: an admin judges. */
+  /** Its last audit row when this epoch began, and how many lost answers that recovery made up for; absent: an admin judges. */
   readonly began: { readonly auditHead: number; readonly madeUpFor?: number | undefined };
   /** How many addresses of each pool a recovery takes out of play, because they may have been handed out and forgotten. */
-  readonly lostTail: number;
+  readonly replicationGap: number;
 }
 
 const stateRow = z.object({
   ledger_id: z.string(),
   prefix: z.string(),
-  incarnation: z.int(),
+  epoch: z.int(),
   mode: z.enum(['open', 'recovering', 'paused']),
   durability: z.enum(['single', 'quorum']),
   needs_approval: z.boolean(),
@@ -47,18 +47,18 @@ const stateRow = z.object({
   audit_head: z.int(),
   began_at: z.int(),
   made_up_for: z.int().nullable(),
-  lost_tail: z.int(),
+  replication_gap: z.int(),
 });
 
 /** What the ledger is and whether it hands out addresses; if not, why, and what to do. */
 export async function ledgerState(db: Queryable): Promise<LedgerState> {
   const row = await queryOne(db, {
-    text: `select s.ledger_id, s.prefix, s.incarnation, s.mode, s.durability, s.needs_approval, s.lost_tail, s.began_at,
+    text: `select s.ledger_id, s.prefix, s.epoch, s.mode, s.durability, s.needs_approval, s.replication_gap, s.began_at,
              s.made_up_for,
              case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open() end as closed,
              coalesce((select jsonb_agg(jsonb_build_object('clusterId', c.cluster_id, 'name', c.name) order by c.name, c.cluster_id)
                        from rock_mac.clusters c
-                       where s.mode = 'recovering' and c.adopted_at is not null and c.retired_at is null and c.asserted < s.incarnation), '[]') as waits_for,
+                       where s.mode = 'recovering' and c.adopted_at is not null and c.retired_at is null and c.reported_epoch < s.epoch), '[]') as waits_for,
              (select coalesce(max(l.id), 0) from rock_mac.audit_log l) as audit_head
            from rock_mac.ledger_state s`,
     values: [],
@@ -67,14 +67,14 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
   const state = {
     ledgerId: row.ledger_id,
     prefix: row.prefix,
-    incarnation: row.incarnation,
+    epoch: row.epoch,
     mode: row.mode,
     durability: row.durability,
     waitsFor: row.waits_for,
     needsApproval: row.needs_approval,
     auditHead: row.audit_head,
     began: { auditHead: row.began_at, madeUpFor: row.made_up_for ?? undefined },
-    lostTail: row.lost_tail,
+    replicationGap: row.replication_gap,
   };
   if (row.closed === null) return state;
   return { ...state, closed: { why: row.closed, message: closedMessage(row.closed, state) } };

@@ -2,7 +2,7 @@ import type { ConsumerRef } from '../../api/mac-allocation.ts';
 import { apiVersionOf } from '../../kube/client/resource.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { dropConsumer } from '../../ledger/address/consumer.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 
 /** Who uses a claim now. */
 export type ClaimUse =
@@ -14,7 +14,7 @@ export type ClaimUse =
  * The consumer of a claim, after the ledger was told of one that is gone. One that was only named by admission counts
  * until its lease is over and no object carries it, which `giveBackExpiredLeases` finds out.
  */
-export async function currentConsumer(row: AddressRow, context: OperatorContext): Promise<ClaimUse> {
+export async function currentConsumer(row: AddressRow, context: OperatorDeps): Promise<ClaimUse> {
   const { ledger, actor, client, kinds, logger } = context;
   const { consumer, mac } = row;
   if (consumer === undefined) return { inUse: false };
@@ -23,7 +23,7 @@ export async function currentConsumer(row: AddressRow, context: OperatorContext)
   const label = `${kindName} ${name === '' ? '(being created)' : name}`;
   if (uid === undefined || kind === undefined) return { inUse: true, name: label };
   const namespace = row.owner?.namespace ?? '';
-  if (await kind.stillCarries({ namespace, name, uid, mac }, client)) {
+  if (await kind.stillUses({ namespace, name, uid, mac }, client)) {
     const { resource } = kind;
     return { inUse: true, name: label, ref: { apiVersion: apiVersionOf(resource), kind: kindName, name, uid, nic } };
   }

@@ -18,10 +18,17 @@ import { renew } from '../../ledger/address/renew.ts';
 import { parseMac } from '../../mac/mac-address.ts';
 import { claimItem } from '../resync/report-addresses-in-use.ts';
 import { currentConsumer } from './consumer.ts';
-import { judgeBlocked, judgeExpiry, judgeOutcome, statusAfter, type Held, type Verdict } from './status.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import {
+  decideBlocked,
+  decideAllocated,
+  decideByOutcome,
+  statusAfter,
+  type HeldStatus,
+  type ReadyDecision,
+} from './status.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import { dropFinalizer } from '../drop-finalizer.ts';
-import { readIfThere } from '../uncached-read.ts';
+import { getOrUndefined } from '../uncached-read.ts';
 import { recordReady } from './record-ready.ts';
 import { releaseClaim } from './release.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
@@ -38,10 +45,10 @@ export const BLOCKED_RETRY_MS = 10_000;
  * On deletion: 1. ledger released, 2. finalizer dropped; killed between them, the release answers that it is done.
  * On expiry: 1. ledger released, 2. status written, 3. object deleted; killed between them, the next look goes on.
  */
-export async function reconcileClaim(claim: MacAllocation, context: OperatorContext): Promise<Result> {
+export async function reconcileClaim(claim: MacAllocation, context: OperatorDeps): Promise<Result> {
   const { deletionTimestamp, finalizers, namespace, name } = claim.metadata;
   const guarded = finalizers?.includes(RELEASE_FINALIZER) === true;
-  if (deletionTimestamp !== undefined) return guarded ? await giveBack(claim, context) : undefined;
+  if (deletionTimestamp !== undefined) return guarded ? await releaseDeleting(claim, context) : undefined;
   if (!guarded) {
     // The stored change comes back as a watch event; only then is an address asked for. A deletion that was under way when
     // it was stored still wins: see releaseDepartedClaim.
@@ -52,16 +59,16 @@ export async function reconcileClaim(claim: MacAllocation, context: OperatorCont
   return claim.status?.mac === undefined ? await allocate(claim, context) : await keep(claim, context);
 }
 
-async function allocate(claim: MacAllocation, context: OperatorContext): Promise<Result> {
+async function allocate(claim: MacAllocation, context: OperatorDeps): Promise<Result> {
   const { pool, requestedMac } = claim.spec;
   const request = requestFor(claim, context);
   if (request === undefined) {
-    const verdict: Verdict = {
+    const decision: ReadyDecision = {
       ready: false,
       reason: 'RequestedMacOutOfRange',
       message: `requestedMac ${requestedMac ?? ''} cannot be owned by a device: create a new claim with a unicast address`,
     };
-    await publish(claim, verdict, {}, context);
+    await publish(claim, decision, {}, context);
     return undefined;
   }
   let outcome: AllocationOutcome;
@@ -76,15 +83,15 @@ async function allocate(claim: MacAllocation, context: OperatorContext): Promise
     if (isRefused) return undefined;
     throw error;
   }
-  const verdict = judgeOutcome(outcome, pool, requestedMac);
+  const decision = decideByOutcome(outcome, pool, requestedMac);
   const held = heldBy(outcome, context);
   if (held.mac !== undefined) context.logger.info({ claim: keyOf(claim), mac: held.mac, pool }, 'claim allocated');
-  await publish(claim, verdict, held, context);
-  return verdict.retryAfterMs === undefined ? undefined : { requeueAfterMs: verdict.retryAfterMs };
+  await publish(claim, decision, held, context);
+  return decision.retryAfterMs === undefined ? undefined : { requeueAfterMs: decision.retryAfterMs };
 }
 
 /** `undefined` where the requested address is none that a device may own. */
-function requestFor(claim: MacAllocation, { clusterId, actor }: OperatorContext): AllocationRequest | undefined {
+function requestFor(claim: MacAllocation, { clusterId, actor }: OperatorDeps): AllocationRequest | undefined {
   const { pool, requestedMac, reserved = false, device, attributes, requester } = claim.spec;
   const { namespace = '', name, uid } = claim.metadata;
   const parsed = requestedMac === undefined ? undefined : parseMac(requestedMac);
@@ -109,7 +116,7 @@ function ttlOf({ spec: { reserved = false, expiresAfter } }: MacAllocation): num
   return reserved || expiresAfter === undefined ? undefined : parseDuration(expiresAfter);
 }
 
-function heldBy(outcome: AllocationOutcome, { clusterId, now }: OperatorContext): Held {
+function heldBy(outcome: AllocationOutcome, { clusterId, now }: OperatorDeps): HeldStatus {
   if (outcome.outcome !== 'allocated' && outcome.outcome !== 'replayed') return {};
   return {
     mac: outcome.mac,
@@ -120,18 +127,18 @@ function heldBy(outcome: AllocationOutcome, { clusterId, now }: OperatorContext)
 }
 
 /** A claim that has its address: its expiry and its consumer are brought up to date. */
-async function keep(claim: MacAllocation, context: OperatorContext): Promise<Result> {
+async function keep(claim: MacAllocation, context: OperatorDeps): Promise<Result> {
   const { ledger, clusterId } = context;
   const row = await findByHolderKey(ledger, claimKey({ clusterId, uid: claim.metadata.uid }));
   if (row === undefined) return await recall(claim, context);
   const expiresAt = isRenewed(claim) ? await renewed(claim, row, context) : row.expiresAt;
   if (expiresAt !== undefined && expiresAt < (await ledgerTime(ledger))) return await expire(claim, row, context);
   const consumer = await currentConsumer(row, context);
-  const held: Held = {
+  const held: HeldStatus = {
     ...(expiresAt !== undefined && { expiresAt: toTime(expiresAt) }),
     ledger: { generation: row.generation, clusterId },
   };
-  await publish(claim, judgeExpiry(row.mac, expiresAt), held, context, consumer.ref);
+  await publish(claim, decideAllocated(row.mac, expiresAt), held, context, consumer.ref);
   // One that admission has named and nobody has seen yet: the end of its lease changes that.
   return undefined;
 }
@@ -145,7 +152,7 @@ function isRenewed({ metadata: { generation = 0 }, spec, status }: MacAllocation
 async function renewed(
   claim: MacAllocation,
   row: AddressRow,
-  { ledger, logger }: OperatorContext,
+  { ledger, logger }: OperatorDeps,
 ): Promise<Date | undefined> {
   if (row.expiresAt === undefined) return undefined;
   const [answer] = await renew(ledger, [{ ...row, ttlSeconds: ttlOf(claim) }]);
@@ -158,7 +165,7 @@ async function renewed(
  * The ledger has nothing for a claim that has an address. Either it expired and the operator died before it could say so,
  * or the ledger forgot it, or somebody released it by force: then the claim, which is still there, takes it again.
  */
-async function recall(claim: MacAllocation, context: OperatorContext): Promise<Result> {
+async function recall(claim: MacAllocation, context: OperatorDeps): Promise<Result> {
   const { ledger, actor, logger } = context;
   const [item] = claimItem(claim, 'its claim is still there', context);
   if (item === undefined) return undefined;
@@ -167,23 +174,23 @@ async function recall(claim: MacAllocation, context: OperatorContext): Promise<R
   if (isSpent && ttlOf(claim) !== undefined) return await endExpired(claim, context);
   // Our copy may be older than its end.
   const { namespace, name, uid } = claim.metadata;
-  const live = await readIfThere(macAllocations, { namespace, name }, context.client);
+  const live = await getOrUndefined(macAllocations, { namespace, name }, context.client);
   if (live?.metadata.uid !== uid || live.metadata.deletionTimestamp !== undefined) return undefined;
   const [answer] = await adopt(ledger, [item], actor);
   const outcome = answer?.outcome;
   logger.warn({ claim: keyOf(claim), mac: item.mac, outcome }, 'the ledger did not know the address of a claim');
-  // Held by another: the pass shows it as a conflict.
+  // Held by another: the resync shows it as a conflict.
   return { requeueAfterMs: outcome === 'adopted' || outcome === 'held' ? 0 : BLOCKED_RETRY_MS };
 }
 
 /** The reason in the ledger by which an expiry is known again after a crash. */
 const EXPIRED = 'expired';
 
-async function expire(claim: MacAllocation, row: AddressRow, context: OperatorContext): Promise<Result> {
+async function expire(claim: MacAllocation, row: AddressRow, context: OperatorDeps): Promise<Result> {
   const { ledger, actor, logger } = context;
   const consumer = await currentConsumer(row, context);
   if (consumer.inUse) {
-    await publish(claim, judgeBlocked('expired', consumer.name), {}, context, consumer.ref);
+    await publish(claim, decideBlocked('expired', consumer.name), {}, context, consumer.ref);
     return { requeueAfterMs: BLOCKED_RETRY_MS };
   }
   const [answer] = await release(ledger, [row], { actor, reason: EXPIRED });
@@ -194,7 +201,7 @@ async function expire(claim: MacAllocation, row: AddressRow, context: OperatorCo
   return await endExpired(claim, context);
 }
 
-async function endExpired(claim: MacAllocation, context: OperatorContext): Promise<Result> {
+async function endExpired(claim: MacAllocation, context: OperatorDeps): Promise<Result> {
   const { namespace, name, uid } = claim.metadata;
   const message = 'The claim was not renewed in time: its address is released. Create a new claim to get another';
   await publish(claim, { ready: false, reason: 'Expired', message }, {}, context);
@@ -203,12 +210,12 @@ async function endExpired(claim: MacAllocation, context: OperatorContext): Promi
 }
 
 /** The deletion of a claim, which waits for its consumer and for the ledger. */
-async function giveBack(claim: MacAllocation, context: OperatorContext): Promise<Result> {
+async function releaseDeleting(claim: MacAllocation, context: OperatorDeps): Promise<Result> {
   try {
     const force = claim.metadata.annotations?.[ANNOTATIONS.forceRelease] === 'true';
     const { outcome, consumer } = await releaseClaim(claim.metadata.uid, { force, reason: 'claim deleted' }, context);
     if (consumer?.inUse === true) {
-      await publish(claim, judgeBlocked('deleted', consumer.name), {}, context, consumer.ref);
+      await publish(claim, decideBlocked('deleted', consumer.name), {}, context, consumer.ref);
       return { requeueAfterMs: BLOCKED_RETRY_MS };
     }
     if (outcome === 'has_consumer') return { requeueAfterMs: 0 };
@@ -225,12 +232,12 @@ async function giveBack(claim: MacAllocation, context: OperatorContext): Promise
 
 async function publish(
   claim: MacAllocation,
-  verdict: Verdict,
-  held: Held,
-  context: OperatorContext,
+  decision: ReadyDecision,
+  held: HeldStatus,
+  context: OperatorDeps,
   consumer?: ConsumerRef,
 ): Promise<void> {
-  const status = statusAfter(claim, verdict, { held, consumer }, context.now());
+  const status = statusAfter(claim, decision, { held, consumer }, context.now());
   await writeStatus(macAllocations, claim, status, context.client);
-  recordReady(claim, verdict, context);
+  recordReady(claim, decision, context);
 }

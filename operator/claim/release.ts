@@ -1,7 +1,7 @@
 import { findByHolderKey } from '../../ledger/address/find.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import { currentConsumer, type ClaimUse } from './consumer.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import { releaseHolder } from '../release-holder.ts';
 
 /**
@@ -11,7 +11,7 @@ import { releaseHolder } from '../release-holder.ts';
 export async function releaseClaim(
   uid: string,
   options: { readonly force: boolean; readonly reason: string },
-  context: OperatorContext,
+  context: OperatorDeps,
 ): Promise<{ readonly outcome: string; readonly consumer?: ClaimUse }> {
   const key = claimKey({ clusterId: context.clusterId, uid });
   const row = await findByHolderKey(context.ledger, key);

@@ -5,7 +5,7 @@ import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 
 /** What a claim's Ready condition says, and when to look again by ourselves. */
-export interface Verdict {
+export interface ReadyDecision {
   readonly ready: boolean;
   readonly reason: ReadyReason;
   readonly message: string;
@@ -17,8 +17,12 @@ export interface Verdict {
 const RETRY_MS = 30_000;
 
 /** Judges the ledger's answer to a claim. Every refusal says what to do, and none is for ever. */
-export function judgeOutcome(outcome: AllocationOutcome, pool: string, requested: string | undefined): Verdict {
-  const wait = (reason: ReadyReason, message: string): Verdict => ({
+export function decideByOutcome(
+  outcome: AllocationOutcome,
+  pool: string,
+  requested: string | undefined,
+): ReadyDecision {
+  const wait = (reason: ReadyReason, message: string): ReadyDecision => ({
     ready: false,
     reason,
     message,
@@ -27,7 +31,7 @@ export function judgeOutcome(outcome: AllocationOutcome, pool: string, requested
   switch (outcome.outcome) {
     case 'allocated':
     case 'replayed':
-      return judgeExpiry(outcome.mac, outcome.expiresAt);
+      return decideAllocated(outcome.mac, outcome.expiresAt);
     case 'in_use':
       return wait(
         'RequestedMacInUse',
@@ -63,25 +67,25 @@ function outOfRange(pool: string, requested: string | undefined): string {
 }
 
 /** An allocated claim; with an expiry, how long it lasts. */
-export function judgeExpiry(mac: string, expiresAt: Date | undefined): Verdict {
+export function decideAllocated(mac: string, expiresAt: Date | undefined): ReadyDecision {
   const until = expiresAt === undefined ? '' : ` until ${toTime(expiresAt)}, unless spec.renewedAt is set anew before`;
   return { ready: true, reason: 'Allocated', message: `${mac} is held in the ledger${until}` };
 }
 
 /** A claim whose end waits for who uses its address. */
-export function judgeBlocked(why: 'deleted' | 'expired', consumer: string): Verdict {
+export function decideBlocked(why: 'deleted' | 'expired', consumer: string): ReadyDecision {
   const message = `The claim is ${why}, but ${consumer} still carries its address: delete that first`;
   return { ready: false, reason: 'ReleaseBlocked', message };
 }
 
 /** What the ledger holds for a claim. */
-export type Held = Pick<MacAllocationStatus, 'mac' | 'allocatedAt' | 'expiresAt' | 'ledger'>;
+export type HeldStatus = Pick<MacAllocationStatus, 'mac' | 'allocatedAt' | 'expiresAt' | 'ledger'>;
 
 /** The status after a verdict. */
 export function statusAfter(
   claim: MacAllocation,
-  { ready, reason, message }: Verdict,
-  { held, consumer }: { readonly held: Held; readonly consumer?: ConsumerRef | undefined },
+  { ready, reason, message }: ReadyDecision,
+  { held, consumer }: { readonly held: HeldStatus; readonly consumer?: ConsumerRef | undefined },
   now: Date,
 ): MacAllocationStatus {
   const { consumer: usedBefore, ...before }: MacAllocationStatus = claim.status ?? {};

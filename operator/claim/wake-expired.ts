@@ -1,6 +1,6 @@
 import { expiredClaims } from '../../ledger/address/expired-claims.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 
 /** Claims looked at in one round. What is over this is looked at in the next. */
 const AT_ONCE = 1_000;
@@ -11,7 +11,7 @@ const AT_ONCE = 1_000;
  */
 export async function wakeExpiredClaims(
   wakeClaim: (claim: Owner) => void,
-  { ledger, clusterId }: Pick<OperatorContext, 'ledger' | 'clusterId'>,
+  { ledger, clusterId }: Pick<OperatorDeps, 'ledger' | 'clusterId'>,
 ): Promise<void> {
   for (const { owner } of await expiredClaims(ledger, clusterId, AT_ONCE)) if (owner !== undefined) wakeClaim(owner);
 }

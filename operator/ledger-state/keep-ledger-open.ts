@@ -1,14 +1,14 @@
 import { LedgerError } from '../../ledger/errors.ts';
 import { listClusters, markAdopted } from '../../ledger/state/clusters.ts';
-import { memoryOf } from '../../ledger/state/ledger-head.ts';
+import { ledgerHeadOf } from '../../ledger/state/ledger-head.ts';
 import { isMisfit } from '../../ledger/connection/schema-guard.ts';
-import { reasserted, recoverIfBehind, recoverIfNeeded } from '../../ledger/state/recovery.ts';
+import { markReported, recoverIfBehind, recoverIfNeeded } from '../../ledger/state/recovery.ts';
 import type { Closed, LedgerState } from '../../ledger/state/state.ts';
-import { assertLive } from '../resync/report-addresses-in-use.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import { reportAddressesInUse } from '../resync/report-addresses-in-use.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 
 /** Whether the ledger hands out addresses at this moment, in the words of a condition. */
-export interface LedgerVerdict {
+export interface LedgerCondition {
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
@@ -19,18 +19,18 @@ export interface LedgerVerdict {
  * cluster remembers that the ledger once knew more; writes down again what every live object carries, and says so. A
  * cluster that an admin went on without is adopted anew. Answers what to show; the ledger being away is an answer too.
  */
-export async function keepLedgerOpen(context: OperatorContext): Promise<LedgerVerdict> {
+export async function keepLedgerOpen(context: OperatorDeps): Promise<LedgerCondition> {
   const { ledger, clusterId, actor, logger } = context;
   try {
     const { state, known } = await look(context);
-    const { incarnation } = state;
-    const isCurrent = known?.adoptedAt !== undefined && known.asserted >= incarnation;
-    if (known === undefined || known.retiredAt !== undefined || isCurrent) return judgeLedger(state);
-    const addresses = await assertLive('carried after a recovery of the ledger', context);
-    if (known.adoptedAt === undefined) await markAdopted(ledger, { clusterId, incarnation }, actor);
-    const mode = await reasserted(ledger, { clusterId, incarnation }, actor);
-    logger.info({ incarnation, addresses, mode }, 'told the ledger again what this cluster carries');
-    return judgeLedger(await recoverIfNeeded(ledger, actor));
+    const { epoch } = state;
+    const isCurrent = known?.adoptedAt !== undefined && known.reportedEpoch >= epoch;
+    if (known === undefined || known.retiredAt !== undefined || isCurrent) return ledgerConditionOf(state);
+    const addresses = await reportAddressesInUse('carried after a recovery of the ledger', context);
+    if (known.adoptedAt === undefined) await markAdopted(ledger, { clusterId, epoch }, actor);
+    const mode = await markReported(ledger, { clusterId, epoch }, actor);
+    logger.info({ epoch, addresses, mode }, 'told the ledger again what this cluster carries');
+    return ledgerConditionOf(await recoverIfNeeded(ledger, actor));
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
     if (isMisfit(error)) return { status: 'False', reason: 'SchemaMismatch', message: error.message };
@@ -41,17 +41,17 @@ export async function keepLedgerOpen(context: OperatorContext): Promise<LedgerVe
 }
 
 /** The ledger after its recovery was begun, where one is due, and what it knows of this cluster. */
-async function look({ ledger, ledgerMemory, clusterId, actor }: OperatorContext) {
-  const memory = await ledgerMemory.recall();
-  const looking = memory === undefined ? recoverIfNeeded(ledger, actor) : recoverIfBehind(ledger, memory, actor);
+async function look({ ledger, ledgerHeads, clusterId, actor }: OperatorDeps) {
+  const head = await ledgerHeads.recall();
+  const looking = head === undefined ? recoverIfNeeded(ledger, actor) : recoverIfBehind(ledger, head, actor);
   const state = await looking;
   const known = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
-  // That there is a memory also tells that first contact was made.
-  if (memory !== undefined || known?.adoptedAt !== undefined) await ledgerMemory.remember(memoryOf(state));
+  // That there is a memory also tells that initial sync was made.
+  if (head !== undefined || known?.adoptedAt !== undefined) await ledgerHeads.remember(ledgerHeadOf(state));
   return { state, known };
 }
 
-function judgeLedger({ closed }: LedgerState): LedgerVerdict {
+function ledgerConditionOf({ closed }: LedgerState): LedgerCondition {
   if (closed === undefined) return { status: 'True', reason: 'Open', message: 'The ledger hands out addresses' };
   return { status: 'False', reason: closedReason(closed.why), message: closed.message };
 }

@@ -2,45 +2,45 @@ import type { Logger } from 'pino';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { configMaps, type ConfigMap } from '../../kube/client/core-resources.ts';
 import { isAlreadyExists, isConflict } from '../../kube/client/errors.ts';
-import { memorySchema, type LedgerMemory } from '../../ledger/state/ledger-head.ts';
-import { readIfThere } from '../uncached-read.ts';
+import { ledgerHeadSchema, type LedgerHead } from '../../ledger/state/ledger-head.ts';
+import { getOrUndefined } from '../uncached-read.ts';
 
 /**
  * Where this cluster keeps what it knows of the ledger: a ConfigMap, which no restore of the database can touch. A database
  * that was put back to an older state, row by row, looks to itself as if nothing had happened.
  */
-export interface LedgerMemoryStore {
-  recall(): Promise<LedgerMemory | undefined>;
+export interface LedgerHeadStore {
+  recall(): Promise<LedgerHead | undefined>;
   /** Never forgets: a ledger that knows less (a standby that lags) is no news. Another ledger takes its place. */
-  remember(memory: LedgerMemory): Promise<void>;
+  remember(head: LedgerHead): Promise<void>;
 }
 
-const KEY = 'memory.json';
+const KEY = 'head.json';
 
-export function createLedgerMemoryStore(options: {
+export function createLedgerHeadStore(options: {
   readonly client: KubeClient;
   readonly namespace: string;
   readonly name: string;
   readonly logger: Logger;
-}): LedgerMemoryStore {
+}): LedgerHeadStore {
   const { client, namespace, name, logger } = options;
   /** As this process read or wrote it last. The resourceVersion decides whether it is still true. */
   let known: ConfigMap | undefined;
 
-  async function recall(): Promise<LedgerMemory | undefined> {
-    known ??= await readIfThere(configMaps, { namespace, name }, client);
+  async function recall(): Promise<LedgerHead | undefined> {
+    known ??= await getOrUndefined(configMaps, { namespace, name }, client);
     if (known === undefined) return undefined;
-    const memory = parse(known.data?.[KEY] ?? '');
-    if (memory === undefined) logger.warn({ name }, 'what was remembered of the ledger cannot be read');
-    return memory;
+    const head = parse(known.data?.[KEY] ?? '');
+    if (head === undefined) logger.warn({ name }, 'what was remembered of the ledger cannot be read');
+    return head;
   }
 
   return {
     recall,
-    remember: async (memory) => {
+    remember: async (head) => {
       const before = await recall();
-      if (before !== undefined && !isNews(memory, before)) return;
-      const data = { [KEY]: JSON.stringify(memory) };
+      if (before !== undefined && !isNews(head, before)) return;
+      const data = { [KEY]: JSON.stringify(head) };
       const stored = known;
       known = undefined;
       try {
@@ -56,16 +56,16 @@ export function createLedgerMemoryStore(options: {
   };
 }
 
-function parse(text: string): LedgerMemory | undefined {
+function parse(text: string): LedgerHead | undefined {
   try {
-    return memorySchema.safeParse(JSON.parse(text)).data;
+    return ledgerHeadSchema.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }
 }
 
-function isNews({ ledgerId, incarnation, auditHead }: LedgerMemory, before: LedgerMemory): boolean {
+function isNews({ ledgerId, epoch, auditHead }: LedgerHead, before: LedgerHead): boolean {
   if (ledgerId !== before.ledgerId) return true;
-  if (incarnation !== before.incarnation) return incarnation > before.incarnation;
+  if (epoch !== before.epoch) return epoch > before.epoch;
   return auditHead > before.auditHead;
 }

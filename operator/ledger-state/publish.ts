@@ -1,5 +1,5 @@
 import { findCondition } from '../../kube/controller/conditions.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import { keepLedgerOpen } from './keep-ledger-open.ts';
 import { setPoolCondition } from '../pool/condition.ts';
 import type { MacPool } from '../../kube/client/mac-resources.ts';
@@ -7,12 +7,12 @@ import type { MacPool } from '../../kube/client/mac-resources.ts';
 const LEDGER_OPEN = 'LedgerOpen';
 
 /** Keeps the ledger open as far as this cluster can, and shows on every MacPool whether it is and what to do if not. */
-export async function publishLedger(pools: readonly MacPool[], context: OperatorContext): Promise<void> {
-  const verdict = await keepLedgerOpen(context);
-  context.metrics.ledgerOpen(verdict.status === 'True');
+export async function publishLedger(pools: readonly MacPool[], context: OperatorDeps): Promise<void> {
+  const decision = await keepLedgerOpen(context);
+  context.metrics.ledgerOpen(decision.status === 'True');
   for (const { metadata, status } of pools) {
     const shown = findCondition(status?.conditions ?? [], LEDGER_OPEN);
-    if (shown?.reason === verdict.reason && shown.message === verdict.message) continue;
-    await setPoolCondition(metadata.name, { type: LEDGER_OPEN, ...verdict }, context);
+    if (shown?.reason === decision.reason && shown.message === decision.message) continue;
+    await setPoolCondition(metadata.name, { type: LEDGER_OPEN, ...decision }, context);
   }
 }

@@ -3,13 +3,13 @@ import type { MacAllocationSpec } from '../../api/mac-allocation.ts';
 import { LABELS, RELEASE_FINALIZER } from '../../api/names.ts';
 import type { NewObject } from '../../kube/client/client.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import { consumerRefOf, type Carrier, type CarrierKind } from '../workload/workload.ts';
+import { consumerRefOf, type Workload, type WorkloadKind } from '../workload/workload.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 
 /** What a mirror shows: one address on one interface of one object. */
 export interface MirrorSubject {
-  readonly carrier: Carrier;
-  readonly kind: CarrierKind;
+  readonly workload: Workload;
+  readonly kind: WorkloadKind;
   readonly nic: string;
   readonly mac: MacAddress;
   readonly pool: string;
@@ -28,8 +28,8 @@ const LONGEST_PREFIX = 253 - 9;
  * The name tells its reader whose it is, and the hash keeps apart the interfaces of one object, the addresses that one
  * interface had one after the other, and two objects that had one name after the other.
  */
-export function mirrorName({ carrier, nic, mac }: Pick<MirrorSubject, 'carrier' | 'nic' | 'mac'>): string {
-  const { name: objectName, uid } = carrier.metadata;
+export function mirrorName({ workload, nic, mac }: Pick<MirrorSubject, 'workload' | 'nic' | 'mac'>): string {
+  const { name: objectName, uid } = workload.metadata;
   const hash = createHash('sha256')
     .update(JSON.stringify([uid, nic, mac]))
     .digest('hex')
@@ -39,8 +39,8 @@ export function mirrorName({ carrier, nic, mac }: Pick<MirrorSubject, 'carrier' 
 
 /** The mirror with its finalizer already on, so that it exists before the ledger is told whose the address is. */
 export function newMirror(subject: MirrorSubject): NewObject {
-  const { name, namespace, uid } = subject.carrier.metadata;
-  const consumerRef = consumerRefOf(subject.carrier, subject.nic, subject.kind);
+  const { name, namespace, uid } = subject.workload.metadata;
+  const consumerRef = consumerRefOf(subject.workload, subject.nic, subject.kind);
   const { apiVersion, kind } = consumerRef;
   const spec: MacAllocationSpec = {
     pool: subject.pool,

@@ -7,16 +7,16 @@ import type { ObjectMeta } from '../../kube/client/objects.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { parseMac, type MacAddress } from '../../mac/mac-address.ts';
-import type { CarrierKind } from '../workload/workload.ts';
-import type { OperatorContext } from '../dependencies.ts';
-import { readIfThere } from '../uncached-read.ts';
+import type { WorkloadKind } from '../workload/workload.ts';
+import type { OperatorDeps } from '../dependencies.ts';
+import { getOrUndefined } from '../uncached-read.ts';
 import { releaseHolder } from '../release-holder.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import { dropFinalizer } from '../drop-finalizer.ts';
 
 /** The address that a mirror shows, and on whose behalf it is carried. */
 export interface Mirrored {
-  readonly kind: CarrierKind;
+  readonly kind: WorkloadKind;
   readonly namespace: string;
   readonly consumer: ConsumerRef;
   readonly mac: MacAddress;
@@ -38,7 +38,7 @@ const LEDGER_PATIENCE_MS = 60_000;
 export async function reconcileMirror(
   mirror: MacAllocation,
   isSeenOn: (mirrored: Mirrored) => boolean,
-  context: OperatorContext,
+  context: OperatorDeps,
 ): Promise<Result> {
   const { deletionTimestamp, finalizers, namespace, name, uid } = mirror.metadata;
   const mirrored = mirroredBy(mirror, context);
@@ -46,12 +46,12 @@ export async function reconcileMirror(
   if (deletionTimestamp === undefined) {
     // A copy that does hold it is proof enough here: when the object goes, that is news, and this is called again.
     if (isSeenOn(mirrored)) return undefined;
-    if (await isCarried(mirrored, context)) return { requeueAfterMs: LINGER_MS };
+    if (await isUsed(mirrored, context)) return { requeueAfterMs: LINGER_MS };
     await deleteIfThere({ namespace, name, uid }, context);
     return undefined;
   }
   if (finalizers?.includes(RELEASE_FINALIZER) !== true) return undefined;
-  if (await isCarried(mirrored, context)) {
+  if (await isUsed(mirrored, context)) {
     // Deleted by hand while its object lives: the address stays with the object, and a new mirror is made. Where none can
     // be made (the namespace is being deleted, or the owner has left its instance behind), this one waits for the end.
     const willBeMadeAgain = isSeenOn(mirrored) && !(await isNamespaceEnding(mirrored.namespace, context));
@@ -66,7 +66,7 @@ export async function reconcileMirror(
 /** The garbage collector may have been faster, and a mirror of another uid is another matter. */
 async function deleteIfThere(
   { namespace, name, uid }: Pick<ObjectMeta, 'namespace' | 'name' | 'uid'>,
-  { client }: OperatorContext,
+  { client }: OperatorDeps,
 ): Promise<void> {
   try {
     await client.delete(macAllocations, { namespace, name }, { uid });
@@ -76,7 +76,7 @@ async function deleteIfThere(
 }
 
 /** `undefined` for what no version of the operator that knew these kinds has made: nothing is known of it. */
-function mirroredBy({ metadata, spec }: MacAllocation, { kinds }: OperatorContext): Mirrored | undefined {
+function mirroredBy({ metadata, spec }: MacAllocation, { kinds }: OperatorDeps): Mirrored | undefined {
   const { consumerRef: consumer, requestedMac = '' } = spec;
   const kind = kinds.find(({ resource }) => resource.kind === consumer?.kind);
   const parsed = parseMac(requestedMac);
@@ -84,23 +84,23 @@ function mirroredBy({ metadata, spec }: MacAllocation, { kinds }: OperatorContex
   return { kind, namespace: metadata.namespace ?? '', consumer, mac: parsed.mac };
 }
 
-function isCarried({ kind, namespace, consumer, mac }: Mirrored, { client }: OperatorContext): Promise<boolean> {
-  return kind.stillCarries({ namespace, name: consumer.name, uid: consumer.uid, mac }, client);
+function isUsed({ kind, namespace, consumer, mac }: Mirrored, { client }: OperatorDeps): Promise<boolean> {
+  return kind.stillUses({ namespace, name: consumer.name, uid: consumer.uid, mac }, client);
 }
 
-async function isNamespaceEnding(name: string, { client }: OperatorContext): Promise<boolean> {
-  const namespace = await readIfThere(namespaces, { name }, client);
+async function isNamespaceEnding(name: string, { client }: OperatorDeps): Promise<boolean> {
+  const namespace = await getOrUndefined(namespaces, { name }, client);
   return namespace?.metadata.deletionTimestamp !== undefined;
 }
 
 /**
  * A ledger that is away must not keep namespaces and nodes from being cleared: after a minute the finalizer goes all the
- * same. The address then stays held until a pass of the operator has missed it for as long as its pool says.
+ * same. The address then stays held until a resync of the operator has missed it for as long as its pool says.
  */
 async function releaseMirrored(
   mirror: MacAllocation,
   { consumer: { uid, nic }, namespace, mac }: Mirrored,
-  context: OperatorContext,
+  context: OperatorDeps,
 ): Promise<'done' | 'later'> {
   const { clusterId, logger, now } = context;
   const log = { namespace, mirror: mirror.metadata.name, mac };

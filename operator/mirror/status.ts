@@ -1,7 +1,7 @@
 import type { MacAllocationStatus } from '../../api/mac-allocation.ts';
 import { setCondition, toTime } from '../../kube/controller/conditions.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 
 interface BoundAddress {
@@ -14,7 +14,7 @@ interface BoundAddress {
 export function boundStatus(
   mirror: MacAllocation,
   { mac, generation, allocatedAt }: BoundAddress,
-  { clusterId, now }: Pick<OperatorContext, 'clusterId' | 'now'>,
+  { clusterId, now }: Pick<OperatorDeps, 'clusterId' | 'now'>,
 ): MacAllocationStatus {
   const before: MacAllocationStatus = mirror.status ?? {};
   const observedGeneration = mirror.metadata.generation;

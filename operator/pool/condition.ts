@@ -1,7 +1,7 @@
 import { setCondition, type NewCondition } from '../../kube/controller/conditions.ts';
 import { isConflict } from '../../kube/client/errors.ts';
-import type { OperatorContext } from '../dependencies.ts';
-import { readIfThere } from '../uncached-read.ts';
+import type { OperatorDeps } from '../dependencies.ts';
+import { getOrUndefined } from '../uncached-read.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
 
@@ -12,10 +12,10 @@ const TRIES = 5;
 export async function setPoolCondition(
   name: string,
   condition: NewCondition,
-  { client, now }: Pick<OperatorContext, 'client' | 'now'>,
+  { client, now }: Pick<OperatorDeps, 'client' | 'now'>,
 ): Promise<void> {
   for (let tried = 1; ; tried++) {
-    const pool = await readIfThere(macPools, { name }, client);
+    const pool = await getOrUndefined(macPools, { name }, client);
     if (pool === undefined) return;
     const before = pool.status?.conditions ?? [];
     const conditions = [...setCondition(before, condition, now())];

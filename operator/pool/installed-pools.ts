@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { macPoolSpec } from '../../api/mac-pool.ts';
 import { isInvalid } from '../../kube/client/errors.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
 
 const { reuseDelay, paused } = macPoolSpec.shape;
@@ -33,7 +33,7 @@ export async function readInstalledPools(file: string | undefined): Promise<read
  */
 export async function applyInstalledPools(
   pools: readonly InstalledPool[],
-  { client, logger }: Pick<OperatorContext, 'client' | 'logger'>,
+  { client, logger }: Pick<OperatorDeps, 'client' | 'logger'>,
 ): Promise<void> {
   for (const { name, ...spec } of pools) {
     try {

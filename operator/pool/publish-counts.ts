@@ -1,7 +1,7 @@
 import type { MacPoolStatus } from '../../api/mac-pool.ts';
 import { isConflict, isNotFound } from '../../kube/client/errors.ts';
 import { poolStats, type PoolStats } from '../../ledger/pool/pool-stats.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
 
@@ -11,7 +11,7 @@ import { writeStatus } from '../../kube/controller/write-status.ts';
  */
 export async function publishCounts(
   pools: readonly MacPool[],
-  { client, ledger }: Pick<OperatorContext, 'client' | 'ledger'>,
+  { client, ledger }: Pick<OperatorDeps, 'client' | 'ledger'>,
 ): Promise<readonly PoolStats[]> {
   const stats = await poolStats(ledger);
   for (const pool of pools) {

@@ -18,7 +18,7 @@ import {
 } from '../../ledger/pool/pools.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { parseMac, type MacRefusal } from '../../mac/mac-address.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
 
@@ -26,7 +26,7 @@ import { writeStatus } from '../../kube/controller/write-status.ts';
  * Shows every pool of the ledger as a MacPool. The seven defaults come with the ledger, so that this is also how they get
  * into a new cluster. Existing objects are left alone: what they say is for `reconcilePool` to judge.
  */
-export async function registerPools({ client, ledger, logger }: OperatorContext): Promise<void> {
+export async function registerPools({ client, ledger, logger }: OperatorDeps): Promise<void> {
   for (const pool of await listPools(ledger)) {
     try {
       await client.create(macPools, {
@@ -56,7 +56,7 @@ function specOf(pool: Pool): MacPoolSpec {
  * Carries a MacPool's definition to the ledger, which owns it: a new pool is defined, a longer one grows, a paused one is
  * paused. Anything else that differs is a conflict, for a person to settle. Watches MacPools; sets their Ready condition.
  */
-export async function reconcilePool(pool: MacPool, context: OperatorContext): Promise<Result> {
+export async function reconcilePool(pool: MacPool, context: OperatorDeps): Promise<Result> {
   const { ledger, actor, client } = context;
   const { deletionTimestamp, name } = pool.metadata;
   if (deletionTimestamp !== undefined) return await endPool(pool, context);
@@ -88,7 +88,7 @@ export async function reconcilePool(pool: MacPool, context: OperatorContext): Pr
 }
 
 /** What it says can never be a pool; only a person helps, and that is news. */
-async function refuse(pool: MacPool, message: string, context: OperatorContext): Promise<void> {
+async function refuse(pool: MacPool, message: string, context: OperatorDeps): Promise<void> {
   const observedGeneration = pool.metadata.generation;
   const refused = { type: 'Ready', status: 'False', reason: 'InvalidDefinition', message } as const;
   await publish(pool, { ...refused, observedGeneration }, context);
@@ -101,7 +101,7 @@ const HELD_BACK_MS = 5_000;
  * The end of a MacPool, held back while anybody holds an address of it, in this cluster or another. The ledger then forgets
  * a pool that was never used, and keeps one that was, paused. One that was never the ledger's definition just goes.
  */
-async function endPool(pool: MacPool, context: OperatorContext): Promise<Result> {
+async function endPool(pool: MacPool, context: OperatorDeps): Promise<Result> {
   const { ledger, actor, client, logger } = context;
   const { name } = pool.metadata;
   const body = removeFinalizer(pool, POOL_FINALIZER);
@@ -111,7 +111,7 @@ async function endPool(pool: MacPool, context: OperatorContext): Promise<Result>
   if (isTheLedgers) {
     const outcome = await removePool(ledger, name, actor);
     if (outcome === 'in_use') {
-      await publish(pool, judgeHeldBack(stats, pool), context);
+      await publish(pool, evaluateHeldBack(stats, pool), context);
       return { requeueAfterMs: HELD_BACK_MS };
     }
     logger.info({ pool: name, outcome }, 'pool deleted');
@@ -120,7 +120,7 @@ async function endPool(pool: MacPool, context: OperatorContext): Promise<Result>
   return undefined;
 }
 
-async function publish(pool: MacPool, condition: NewCondition, { client, now }: OperatorContext): Promise<void> {
+async function publish(pool: MacPool, condition: NewCondition, { client, now }: OperatorDeps): Promise<void> {
   const { generation } = pool.metadata;
   const before: MacPoolStatus = pool.status ?? {};
   const after: MacPoolStatus = {
@@ -151,7 +151,7 @@ function unownable(field: string, text: string, why: MacRefusal): string {
 }
 
 /** A definition that differs only by a later end is growth. */
-async function settle(wanted: PoolDefinition, { ledger, actor }: OperatorContext): Promise<DefineOutcome> {
+async function settle(wanted: PoolDefinition, { ledger, actor }: OperatorDeps): Promise<DefineOutcome> {
   const held = (await listPools(ledger)).find(({ name }) => name === wanted.name);
   const grows =
     held !== undefined &&
@@ -198,7 +198,7 @@ function judge(outcome: DefineOutcome, { spec, metadata: { generation } }: MacPo
     : { ...base, status: 'True', reason: 'Defined', message: 'The ledger has this pool' };
 }
 
-function judgeHeldBack(stats: PoolStats, { metadata: { generation } }: MacPool): NewCondition {
+function evaluateHeldBack(stats: PoolStats, { metadata: { generation } }: MacPool): NewCondition {
   const { pool, active, pending, reserved, orphaned } = stats;
   const held = active + pending + reserved + orphaned;
   const parts = `${active} active, ${pending} pending, ${reserved} reserved, ${orphaned} orphaned`;

@@ -3,7 +3,7 @@ import { callerOf } from './caller.ts';
 import { readFrontProxy, type FrontProxy } from './front-proxy.ts';
 
 const PROXY: FrontProxy = {
-  authority: 'PEM',
+  ca: 'PEM',
   allowedNames: ['front-proxy-client'],
   usernameHeaders: ['X-Remote-User'],
   uidHeaders: ['X-Remote-Uid'],

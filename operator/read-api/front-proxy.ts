@@ -8,7 +8,7 @@ import { createReflector } from '../../kube/controller/reflector.ts';
 /** How the API server proves who it is when it passes a request on, and where it writes who asked. */
 export interface FrontProxy {
   /** PEM. Signs the certificate that the front proxy shows. */
-  readonly authority: string;
+  readonly ca: string;
   /** The common names of that certificate that count; empty: any. */
   readonly allowedNames: readonly string[];
   readonly usernameHeaders: readonly string[];
@@ -40,7 +40,7 @@ export function readFrontProxy({ data }: ConfigMap): FrontProxy | undefined {
   const parsed = published.safeParse(data);
   if (!parsed.success) return undefined;
   return {
-    authority: parsed.data['requestheader-client-ca-file'],
+    ca: parsed.data['requestheader-client-ca-file'],
     allowedNames: parsed.data['requestheader-allowed-names'],
     usernameHeaders: parsed.data['requestheader-username-headers'],
     uidHeaders: parsed.data['requestheader-uid-headers'],

@@ -1,4 +1,4 @@
-import type { LedgerPool } from '../../api/ledger-view.ts';
+import type { LedgerClient } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 import { poolStats, type PoolStats } from '../../ledger/pool/pool-stats.ts';
 import { valueOf } from './selected-values.ts';
@@ -6,7 +6,7 @@ import type { TableColumn } from './table.ts';
 import { pageOf, type ViewResource } from './view-resource.ts';
 
 /** The pools of the ledger, by name. There are few, so that a page is cut from all of them. */
-export const pools: ViewResource<LedgerPool> = {
+export const pools: ViewResource<LedgerClient> = {
   fields: ['metadata.name'],
   orders: ['name'],
   columns,
@@ -23,12 +23,12 @@ export const pools: ViewResource<LedgerPool> = {
   },
 };
 
-function show({ pool, ...counts }: PoolStats): LedgerPool {
+function show({ pool, ...counts }: PoolStats): LedgerClient {
   return { apiVersion: `${LEDGER_GROUP}/${LEDGER_VERSION}`, kind: 'Pool', metadata: { name: pool }, ...counts };
 }
 
-function columns(): readonly TableColumn<LedgerPool>[] {
-  const count = (name: string, description: string, cell: (pool: LedgerPool) => number, wide = false) => {
+function columns(): readonly TableColumn<LedgerClient>[] {
+  const count = (name: string, description: string, cell: (pool: LedgerClient) => number, wide = false) => {
     return { name, type: 'integer' as const, description, cell, wide };
   };
   return [

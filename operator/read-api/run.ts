@@ -1,7 +1,12 @@
 import type { Logger } from 'pino';
 import { READ_API_SECRET } from '../../api/names.ts';
-import { createCalledServer, keepServing, tlsOf, type CalledServer } from '../../kube/server/api-facing-server.ts';
-import { createCertificateKeeper } from '../../kube/server/certificate-rotator.ts';
+import {
+  createApiFacingServer,
+  keepServing,
+  tlsOf,
+  type ApiFacingServer,
+} from '../../kube/server/api-facing-server.ts';
+import { createCertificateRotator } from '../../kube/server/certificate-rotator.ts';
 import type { KeyPair } from '../../kube/server/certificates.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { systemClock } from '../../kube/time/clock.ts';
@@ -54,7 +59,7 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
     port: config.ROCK_MAC_READ_API_SERVICE_PORT,
   };
   const attachment = createAttachment({ client, service, logger, now: Date.now });
-  const keeper = createCertificateKeeper({
+  const rotator = createCertificateRotator({
     client,
     namespace: service.namespace,
     secretName: READ_API_SECRET,
@@ -66,17 +71,17 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
     logger,
     now: Date.now,
   });
-  let leaf: KeyPair | undefined;
-  let server: CalledServer | undefined;
+  let servingPair: KeyPair | undefined;
+  let server: ApiFacingServer | undefined;
   let isSentTo = false;
   const frontProxy = watchFrontProxy({ client, logger }, () => {
     setTls();
   });
 
   function tls() {
-    if (leaf === undefined) throw new Error('there is no certificate to serve with yet');
+    if (servingPair === undefined) throw new Error('there is no certificate to serve with yet');
     // Without an authority to trust TLS would take Node's own list, so that any public certificate were trusted.
-    return { ...tlsOf(leaf, { ca: frontProxy.current()?.authority ?? [] }), requestCert: true };
+    return { ...tlsOf(servingPair, { ca: frontProxy.current()?.ca ?? [] }), requestCert: true };
   }
 
   function setTls(): void {
@@ -87,14 +92,14 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
   }
 
   function serveWith(next: KeyPair): void {
-    leaf = next;
+    servingPair = next;
     metrics.serves(next);
     setTls();
   }
 
   async function serve(): Promise<void> {
-    serveWith(await retryForever('make a certificate for the read API', () => keeper.look(), started));
-    const called = createCalledServer(
+    serveWith(await retryForever('make a certificate for the read API', () => rotator.check(), started));
+    const called = createApiFacingServer(
       tls(),
       createListener({
         ledger,
@@ -113,9 +118,9 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
     logger.info({ port }, 'the read API answers');
     await options.whenReady;
     isSentTo = true;
-    const served = await retryForever('attach the read API', () => keeper.look(), started);
+    const served = await retryForever('attach the read API', () => rotator.check(), started);
     serveWith(served);
-    await keepServing(serveWith, { keeper, leaf: served, ...started });
+    await keepServing(serveWith, { rotator, servingPair: served, ...started });
   }
 
   const serving = serve().catch((error: unknown) => {

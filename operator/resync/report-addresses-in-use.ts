@@ -5,11 +5,11 @@ import { findByMacs } from '../../ledger/address/find-by-macs.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import { parseMac } from '../../mac/mac-address.ts';
 import { consumerItem, liveAddresses } from '../workload/reconcile.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import { inGroups } from './in-groups.ts';
-import { listLiveObjects } from '../workload/list-live.ts';
+import { listLiveWorkloads } from '../workload/list-live.ts';
 import { isMirror } from '../mirror/mirror.ts';
-import { liveKey, relationOf, type LiveAddress } from '../workload/classify.ts';
+import { liveKey, classify, type LiveAddress } from '../workload/classify.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 
 /** Rows of one call. */
@@ -20,14 +20,14 @@ const AT_ONCE = 500;
  * the first time, and after the ledger may have forgotten something. Works while the ledger hands out nothing.
  *
  * What another owner holds already is left to it: it is an address that is being bound, or a duplicate that is older than
- * the installation, which the pass reports. Where it is a claim of which this is the consumer, that is written down too:
+ * the installation, which the resync reports. Where it is a claim of which this is the consumer, that is written down too:
  * else the claim looks unused, and could be released or be given to a second.
  */
-export async function assertLive(reason: string, context: OperatorContext): Promise<number> {
+export async function reportAddressesInUse(reason: string, context: OperatorDeps): Promise<number> {
   const { ledger, client, actor, logger } = context;
   const claims = (await client.list(macAllocations, { keep: (each) => !isMirror(each) })).items;
-  const objects = await listLiveObjects(context);
-  const carried = objects.flatMap(({ carrier, kind }) => liveAddresses(carrier, kind, context));
+  const objects = await listLiveWorkloads(context);
+  const carried = objects.flatMap(({ workload, kind }) => liveAddresses(workload, kind, context));
   // Claims first: what a pod carries of a claim must not become the pod's own.
   const items = [
     ...claims.flatMap((claim) => claimItem(claim, reason, context)),
@@ -52,12 +52,12 @@ export async function assertLive(reason: string, context: OperatorContext): Prom
   return items.length;
 }
 
-async function assertConsumers(carried: readonly LiveAddress[], { ledger, actor }: OperatorContext): Promise<void> {
+async function assertConsumers(carried: readonly LiveAddress[], { ledger, actor }: OperatorDeps): Promise<void> {
   const macs = carried.map(({ mac }) => mac);
   const rows = new Map((await findByMacs(ledger, macs)).map((row) => [row.mac, row]));
   const items = carried.flatMap((address) => {
     const row = rows.get(address.mac);
-    return row !== undefined && relationOf(address, row) === 'claimed' ? [consumerItem(address, row)] : [];
+    return row !== undefined && classify(address, row) === 'claimed' ? [consumerItem(address, row)] : [];
   });
   if (items.length > 0) await takeConsumer(ledger, items, { actor });
 }
@@ -66,7 +66,7 @@ async function assertConsumers(carried: readonly LiveAddress[], { ledger, actor 
 export function claimItem(
   claim: MacAllocation,
   reason: string,
-  { clusterId, actor }: Pick<OperatorContext, 'clusterId' | 'actor'>,
+  { clusterId, actor }: Pick<OperatorDeps, 'clusterId' | 'actor'>,
 ): AdoptItem[] {
   const { namespace = '', name, uid } = claim.metadata;
   const { device, attributes, reserved = false, expiresAfter } = claim.spec;

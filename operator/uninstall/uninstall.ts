@@ -44,7 +44,7 @@ export interface LeftBehind {
   readonly mirrors: number;
 }
 
-const LOOK_AGAIN_MS = 300;
+const POLL_AGAIN_MS = 300;
 
 /**
  * What has to happen before an installation's processes go, in this order: nothing is sent to the webhook any more; the
@@ -81,7 +81,7 @@ async function endDeployment(key: ObjectKey, { client, pause }: UninstallOptions
     await client.delete(deployments, key, { propagationPolicy: 'Foreground' });
     for (;;) {
       await client.get(deployments, key);
-      await pause(LOOK_AGAIN_MS);
+      await pause(POLL_AGAIN_MS);
     }
   } catch (error) {
     if (!isNotFound(error)) throw error;
@@ -99,10 +99,10 @@ async function untilNobodyLeads(key: ObjectKey, { client, pause }: UninstallOpti
     const lease = await client.get(leases, key).catch(ifGone);
     if (lease === undefined) return;
     const { resourceVersion } = lease.metadata;
-    unchangedMs = resourceVersion === seen ? unchangedMs + LOOK_AGAIN_MS : 0;
+    unchangedMs = resourceVersion === seen ? unchangedMs + POLL_AGAIN_MS : 0;
     seen = resourceVersion;
     if (!isHeldByOther(lease.spec, '', unchangedMs)) return;
-    await pause(LOOK_AGAIN_MS);
+    await pause(POLL_AGAIN_MS);
   }
 }
 

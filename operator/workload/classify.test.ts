@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { boundKey, claimKey, leaseKey } from '../../ledger/address/holder-key.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { relationOf, type LiveAddress } from './classify.ts';
+import { classify, type LiveAddress } from './classify.ts';
 
 const MAC = mac('a4:58:0f:05:00:01');
 const POD = { clusterId: 'c1', kind: 'Pod', namespace: 'web', name: 'front', uid: 'u1', nic: 'eth5' };
@@ -34,15 +34,19 @@ const aClaim = (row: Partial<AddressRow>) => aRow({ key: claimKey(claim), owner:
 test.each([
   ['nobody ever had', undefined, 'free'],
   ['is bound to it', aRow({ key: KEY, owner: POD }), 'own'],
-  ['is bound to it on an interface that does not carry it any more', aRow({ owner: { ...POD, nic: 'eth6' } }), 'moved'],
+  [
+    'is bound to it on an interface that does not carry it any more',
+    aRow({ owner: { ...POD, nic: 'eth6' } }),
+    'renamed',
+  ],
   ['is bound to it on another interface, which carries it too', aRow({ owner: { ...POD, nic: 'eth7' } }), 'conflict'],
   ['is bound to its namesake', aRow({ owner: { ...POD, uid: 'u2', nic: 'eth6' } }), 'conflict'],
-  ['was asked for by its name', aRow({ state: 'pending', owner: asked }), 'promised'],
-  ['was asked for by its name, and whose lease is over', aRow({ state: 'released', owner: asked }), 'promised'],
+  ['was asked for by its name', aRow({ state: 'pending', owner: asked }), 'pending'],
+  ['was asked for by its name, and whose lease is over', aRow({ state: 'released', owner: asked }), 'pending'],
   [
     'was asked for by its lease id',
     aRow({ state: 'pending', key: leaseKey('l1', 'eth5'), owner: { ...asked, name: '' } }),
-    'promised',
+    'pending',
   ],
   [
     'was asked for by another lease id',
@@ -68,7 +72,7 @@ test.each([
   ['its predecessor under the same name gave up', aRow({ state: 'released', owner: { ...POD, uid: 'u0' } }), 'free'],
   ['its predecessor under the same name still holds', aRow({ owner: { ...POD, uid: 'u0' } }), 'conflict'],
   ['it was released from by mistake', aRow({ state: 'released', key: KEY, owner: POD }), 'free'],
-  ['may have been handed out before a failover', aRow({ state: 'orphaned', origin: 'lost-tail' }), 'free'],
+  ['may have been handed out before a failover', aRow({ state: 'orphaned', origin: 'replication-gap' }), 'free'],
   ['a device holds', aRow({ device: { id: 'host' } }), 'conflict'],
   ['a claim of its namespace holds that nobody uses', aClaim({}), 'claimed'],
   ['a claim of another namespace holds', aClaim({ owner: { ...claim, namespace: 'x' } }), 'conflict'],
@@ -91,12 +95,12 @@ test.each([
   ],
   ['a claim holds that another pod uses', aClaim({ consumer: { ...POD, uid: 'u0', key: 'other' } }), 'conflict'],
 ])('a live pod may carry an address that %s', (_, row, want) => {
-  expect(relationOf(address, row)).toBe(want);
+  expect(classify(address, row)).toBe(want);
 });
 
 test('an instance whose machine was deleted without it does not fight for its address', () => {
   const owner = { ...POD, kind: 'VirtualMachineInstance', uid: 'i1' };
   const machine = { ...POD, kind: 'VirtualMachine', uid: 'v1' };
-  expect(relationOf({ mac: MAC, owner }, aRow({ owner: machine }))).toBe('parent');
-  expect(relationOf({ mac: MAC, owner }, aRow({ owner: { ...machine, name: 'other' } }))).toBe('conflict');
+  expect(classify({ mac: MAC, owner }, aRow({ owner: machine }))).toBe('owned-by-parent');
+  expect(classify({ mac: MAC, owner }, aRow({ owner: { ...machine, name: 'other' } }))).toBe('conflict');
 });

@@ -17,23 +17,23 @@ export interface LiveAddress {
  * What a live object that carries an address is to what the ledger says of that address.
  *
  * - `own`: it is bound to this object.
- * - `moved`: it is bound to this object on an interface that does not carry it any more: its author renamed an interface,
+ * - `renamed`: it is bound to this object on an interface that does not carry it any more: its author renamed an interface,
  *   or had two exchange their addresses.
- * - `promised`: admission handed it out for this object; it is to be bound.
+ * - `pending`: admission handed it out for this object; it is to be bound.
  * - `claimed`: a claim of the same namespace holds it, which this object uses, or may begin to use.
  * - `free`: nobody holds it; it is to be adopted.
- * - `parent`: the virtual machine holds it that this instance was made from, and that was deleted without it.
+ * - `owned-by-parent`: the virtual machine holds it that this instance was made from, and that was deleted without it.
  * - `conflict`: somebody else holds it.
  */
-export type Relation = 'own' | 'moved' | 'promised' | 'claimed' | 'free' | 'parent' | 'conflict';
+export type Classification = 'own' | 'renamed' | 'pending' | 'claimed' | 'free' | 'owned-by-parent' | 'conflict';
 
-export function relationOf(address: LiveAddress, row: AddressRow | undefined): Relation {
+export function classify(address: LiveAddress, row: AddressRow | undefined): Classification {
   if (row === undefined) return 'free';
   if (row.state !== 'released' && row.key === liveKey(address)) return 'own';
-  if (row.state !== 'released' && isMoved(address, row)) return 'moved';
-  if (isPromisedTo(address, row)) return 'promised';
-  if (row.state === 'released' || row.origin === 'lost-tail') return 'free';
-  return isNeighbour(address, row) ? kinship(address, row) : 'conflict';
+  if (row.state !== 'released' && isRenamed(address, row)) return 'renamed';
+  if (isPendingFor(address, row)) return 'pending';
+  if (row.state === 'released' || row.origin === 'replication-gap') return 'free';
+  return isNeighbour(address, row) ? classifyInNamespace(address, row) : 'conflict';
 }
 
 /** The key under which the ledger has the address once it is bound to this object. */
@@ -41,13 +41,13 @@ export function liveKey({ mac, owner: { clusterId, uid, nic } }: LiveAddress): s
   return boundKey({ clusterId, uid, nic, mac });
 }
 
-function isMoved({ owner, alsoOn = [] }: LiveAddress, row: AddressRow): boolean {
+function isRenamed({ owner, alsoOn = [] }: LiveAddress, row: AddressRow): boolean {
   if (row.owner?.uid !== owner.uid || row.owner.clusterId !== owner.clusterId) return false;
   return row.owner.nic !== owner.nic && !alsoOn.includes(row.owner.nic);
 }
 
 /** By its name, or by the lease id that the webhook wrote into it. What had a uid before was bound, and is no promise. */
-function isPromisedTo({ owner, lease }: LiveAddress, row: AddressRow): boolean {
+function isPendingFor({ owner, lease }: LiveAddress, row: AddressRow): boolean {
   // Also when the lease has run out meanwhile: binding then brings the address back, unless somebody else has it.
   if (row.state === 'active' || row.state === 'reserved' || row.owner?.uid !== undefined) return false;
   if (row.owner?.clusterId !== owner.clusterId || row.owner.kind !== owner.kind) return false;
@@ -59,13 +59,13 @@ function isNeighbour({ owner }: LiveAddress, row: AddressRow): boolean {
   return row.owner?.clusterId === owner.clusterId && row.owner.namespace === owner.namespace;
 }
 
-function kinship(address: LiveAddress, row: AddressRow): Relation {
+function classifyInNamespace(address: LiveAddress, row: AddressRow): Classification {
   const { owner } = address;
   if (row.owner?.kind === 'MacAllocation' && row.state !== 'orphaned') {
     return mayConsume(address, row) ? 'claimed' : 'conflict';
   }
   const isInstanceOf = owner.kind === 'VirtualMachineInstance' && row.owner?.kind === 'VirtualMachine';
-  return isInstanceOf && row.owner.name === owner.name ? 'parent' : 'conflict';
+  return isInstanceOf && row.owner.name === owner.name ? 'owned-by-parent' : 'conflict';
 }
 
 /** Nobody uses the claim, or this object does, or admission gave it to this object. */

@@ -3,8 +3,8 @@ import { findCondition, setCondition } from '../../kube/controller/conditions.ts
 import { isConflict, isNotFound } from '../../kube/client/errors.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import { consumerRefOf, type Carrier, type CarrierKind } from './workload.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import { consumerRefOf, type Workload, type WorkloadKind } from './workload.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import type { LiveAddress } from './classify.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
@@ -13,21 +13,21 @@ import { writeStatus } from '../../kube/controller/write-status.ts';
 export interface Conflict {
   readonly mac: MacAddress;
   /** Kind, namespace and name of who carries it. */
-  readonly carriedBy: string;
+  readonly usedBy: string;
 }
 
 /** Tells the owner of an object that its address is somebody else's. Nothing of the object is changed. */
 export function reportConflict(
-  carrier: Carrier,
-  kind: CarrierKind,
+  workload: Workload,
+  kind: WorkloadKind,
   { mac, owner }: LiveAddress,
   row: AddressRow,
-  { events, clusterId }: Pick<OperatorContext, 'events' | 'clusterId'>,
+  { events, clusterId }: Pick<OperatorDeps, 'events' | 'clusterId'>,
 ): void {
-  const { apiVersion, kind: kindName } = consumerRefOf(carrier, owner.nic, kind);
+  const { apiVersion, kind: kindName } = consumerRefOf(workload, owner.nic, kind);
   const note = `${mac} on interface ${owner.nic} is held by ${whose(row, clusterId)}: two may use it at once. Give one of them another address`;
   events.record(
-    { apiVersion, kind: kindName, metadata: carrier.metadata },
+    { apiVersion, kind: kindName, metadata: workload.metadata },
     { type: 'Warning', reason: 'AddressConflict', action: 'Compare', note },
   );
 }
@@ -43,11 +43,11 @@ function whose({ owner, device, state }: AddressRow, clusterId: string): string 
 export async function showConflicts(
   conflicts: readonly Conflict[],
   allocations: readonly MacAllocation[],
-  context: OperatorContext,
+  context: OperatorDeps,
 ): Promise<void> {
   for (const allocation of allocations) {
     const { status } = allocation;
-    const others = conflicts.filter(({ mac }) => mac === status?.mac).map(({ carriedBy }) => carriedBy);
+    const others = conflicts.filter(({ mac }) => mac === status?.mac).map(({ usedBy }) => usedBy);
     const shown = findCondition(status?.conditions ?? [], 'Conflict')?.status === 'True';
     if (status === undefined || (others.length === 0 && !shown)) continue;
     await show(allocation, others, context);
@@ -57,7 +57,7 @@ export async function showConflicts(
 async function show(
   allocation: MacAllocation,
   others: readonly string[],
-  { client, events, now }: OperatorContext,
+  { client, events, now }: OperatorDeps,
 ): Promise<void> {
   const { metadata, status = {} } = allocation;
   const condition =
@@ -72,7 +72,7 @@ async function show(
   try {
     await writeStatus(macAllocations, allocation, { ...status, conditions: [...conditions] }, client);
   } catch (error) {
-    // Changed or gone meanwhile: the next pass shows it.
+    // Changed or gone meanwhile: the next resync shows it.
     if (!isConflict(error) && !isNotFound(error)) throw error;
     return;
   }

@@ -2,25 +2,25 @@ import { z } from 'zod';
 import { podNics } from '../../api/pod-nics.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
-import { leaseOf, ownerOf, slimMeta, type Carrier, type CarrierKind } from './workload.ts';
-import { readIfThere } from '../uncached-read.ts';
+import { leaseOf, ownerOf, trimMetadata, type Workload, type WorkloadKind } from './workload.ts';
+import { getOrUndefined } from '../uncached-read.ts';
 
 /** A virt-launcher pod belongs to one of these, which carries (or whose VM carries) its addresses. */
 const LAUNCHED_BY = 'VirtualMachineInstance';
 
 /** Pods. One that ended never runs again: its interfaces are gone, and its addresses with them. */
-export function podCarrier(prefix: MacPrefix): CarrierKind {
+export function podWorkload(prefix: MacPrefix): WorkloadKind {
   const schema = z
     .object({ metadata: objectMeta, status: z.object({ phase: z.string().optional() }).optional() })
-    .transform(({ metadata, status }): Carrier => {
+    .transform(({ metadata, status }): Workload => {
       const { namespace = '', annotations = {} } = metadata;
       const finished = status?.phase === 'Succeeded' || status?.phase === 'Failed';
       const found = finished ? [] : podNics({ namespace, annotations }, prefix);
       const owner = ownerOf(metadata, LAUNCHED_BY);
       return {
-        metadata: slimMeta(metadata),
+        metadata: trimMetadata(metadata),
         nics: owner.runsFor === undefined ? found : [],
-        shows: found.map(({ mac }) => mac),
+        observed: found.map(({ mac }) => mac),
         ...(finished && { finished }),
         ...leaseOf(metadata),
         ...owner,
@@ -31,8 +31,8 @@ export function podCarrier(prefix: MacPrefix): CarrierKind {
     resource,
     optional: false,
     // What its annotations say now does not count: an interface keeps the address that it was made with.
-    stillCarries: async ({ namespace, name, uid }, client) => {
-      const pod = await readIfThere(resource, { namespace, name }, client);
+    stillUses: async ({ namespace, name, uid }, client) => {
+      const pod = await getOrUndefined(resource, { namespace, name }, client);
       return pod?.metadata.uid === uid && pod.finished !== true;
     },
   };

@@ -8,27 +8,27 @@ import { bind } from '../../ledger/address/bind.ts';
 import { takeConsumer, type ConsumerItem } from '../../ledger/address/consumer.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
-import type { Carrier, CarrierKind } from './workload.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { Workload, WorkloadKind } from './workload.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import { mirrorName, newMirror, type MirrorSubject } from '../mirror/mirror.ts';
 import { boundStatus } from '../mirror/status.ts';
-import { liveKey, relationOf, type LiveAddress } from './classify.ts';
+import { liveKey, classify, type LiveAddress } from './classify.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 
-/** What a reconcile of a carrier needs beside the object. */
-export interface CarrierWorld {
+/** What a reconcile of a workload needs beside the object. */
+export interface WorkloadReconcileDeps {
   /** The copy of a MacAllocation, by `namespace/name`. */
   readonly allocation: (key: string) => MacAllocation | undefined;
   /** To be called when the consumer of a claim has changed in the ledger. */
   readonly claimChanged: (claim: Owner) => void;
   /** To be called when the address that it carries is somebody else's. */
-  readonly conflict: (carrier: Carrier, kind: CarrierKind, address: LiveAddress, row: AddressRow) => void;
+  readonly conflict: (workload: Workload, kind: WorkloadKind, address: LiveAddress, row: AddressRow) => void;
 }
 
 /** One address on one interface, on its way through the steps. */
-interface Carried extends LiveAddress {
-  readonly carrier: Carrier;
-  readonly kind: CarrierKind;
+interface WorkloadAddress extends LiveAddress {
+  readonly workload: Workload;
+  readonly kind: WorkloadKind;
 }
 
 /** How soon an address that somebody else holds is looked at again: its release may be under way. */
@@ -42,24 +42,24 @@ const CONFLICT_RETRY_MS = 15_000;
  * mirror's status is written. Killed after 1, the mirror releases whatever the address became; killed after 2, the next
  * look finds it bound.
  */
-export async function reconcileCarrier(
-  carrier: Carrier,
-  kind: CarrierKind,
-  world: CarrierWorld,
-  context: OperatorContext,
+export async function reconcileWorkload(
+  workload: Workload,
+  kind: WorkloadKind,
+  world: WorkloadReconcileDeps,
+  context: OperatorDeps,
 ): Promise<Result> {
   let contested = false;
-  for (const address of liveAddresses(carrier, kind, context)) {
-    contested = (await keepAddress({ ...address, carrier, kind }, world, context)) === 'contested' || contested;
+  for (const address of liveAddresses(workload, kind, context)) {
+    contested = (await keepAddress({ ...address, workload, kind }, world, context)) === 'contested' || contested;
   }
   return contested ? { requeueAfterMs: CONFLICT_RETRY_MS } : undefined;
 }
 
 /** What a stored object carries and owns, as the ledger would name it. */
 export function liveAddresses(
-  { metadata: { namespace = '', name, uid }, nics, lease }: Carrier,
-  { resource }: CarrierKind,
-  { clusterId }: Pick<OperatorContext, 'clusterId'>,
+  { metadata: { namespace = '', name, uid }, nics, lease }: Workload,
+  { resource }: WorkloadKind,
+  { clusterId }: Pick<OperatorDeps, 'clusterId'>,
 ): readonly LiveAddress[] {
   return nics.map(({ nic, mac }) => ({
     mac,
@@ -70,68 +70,68 @@ export function liveAddresses(
 }
 
 async function keepAddress(
-  carried: Carried,
-  world: CarrierWorld,
-  context: OperatorContext,
+  used: WorkloadAddress,
+  world: WorkloadReconcileDeps,
+  context: OperatorDeps,
 ): Promise<'kept' | 'contested'> {
-  const found = await findByMac(context.ledger, carried.mac);
-  switch (relationOf(carried, found)) {
+  const found = await findByMac(context.ledger, used.mac);
+  switch (classify(used, found)) {
     case 'own':
-    case 'promised':
-      if (found !== undefined) await mirrorAndBind(carried, found, world, context);
+    case 'pending':
+      if (found !== undefined) await mirrorAndBind(used, found, world, context);
       return 'kept';
-    case 'moved':
+    case 'renamed':
       // It stays bound to the interface that it was given to: an owner is told by its uid.
-      if (found?.owner !== undefined) await mirrorAndBind(onInterface(carried, found.owner.nic), found, world, context);
+      if (found?.owner !== undefined) await mirrorAndBind(onInterface(used, found.owner.nic), found, world, context);
       return 'kept';
     case 'free':
-      return await adoptFound(carried, world, context);
+      return await adoptFound(used, world, context);
     case 'claimed':
-      return found === undefined ? 'kept' : await consume(carried, found, world, context);
-    case 'parent':
+      return found === undefined ? 'kept' : await consume(used, found, world, context);
+    case 'owned-by-parent':
       return 'kept';
     case 'conflict':
-      if (found !== undefined) world.conflict(carried.carrier, carried.kind, carried, found);
+      if (found !== undefined) world.conflict(used.workload, used.kind, used, found);
       return 'contested';
   }
 }
 
-function onInterface(carried: Carried, nic: string): Carried {
-  return { ...carried, owner: { ...carried.owner, nic } };
+function onInterface(used: WorkloadAddress, nic: string): WorkloadAddress {
+  return { ...used, owner: { ...used.owner, nic } };
 }
 
 /** Somebody put it there without us: a manifest, or an object that is older than the installation. */
 async function adoptFound(
-  carried: Carried,
-  world: CarrierWorld,
-  context: OperatorContext,
+  used: WorkloadAddress,
+  world: WorkloadReconcileDeps,
+  context: OperatorDeps,
 ): Promise<'kept' | 'contested'> {
   const { ledger, actor, logger } = context;
-  const { mac, owner } = carried;
-  if (!(await isStillThere(carried, context))) return 'kept';
-  const item = { mac, key: liveKey(carried), owner, requester: actor, reason: 'seen on a live object' };
+  const { mac, owner } = used;
+  if (!(await isStillThere(used, context))) return 'kept';
+  const item = { mac, key: liveKey(used), owner, requester: actor, reason: 'seen on a live object' };
   const [adopted] = await adopt(ledger, [item], actor);
   const row = await findByMac(ledger, mac);
   if (adopted?.outcome === 'adopted' || adopted?.outcome === 'held') {
-    logger.info({ ...describe(carried) }, 'address adopted');
-    if (row !== undefined) await mirrorAndBind(carried, row, world, context);
+    logger.info({ ...describe(used) }, 'address adopted');
+    if (row !== undefined) await mirrorAndBind(used, row, world, context);
     return 'kept';
   }
-  logger.info({ ...describe(carried), outcome: adopted?.outcome }, 'address on a live object cannot be adopted');
+  logger.info({ ...describe(used), outcome: adopted?.outcome }, 'address on a live object cannot be adopted');
   // Another took it between the two statements; the next look sees who. What is in no pool is nobody's.
   return adopted?.outcome === 'conflict' ? 'contested' : 'kept';
 }
 
 async function mirrorAndBind(
-  carried: Carried,
+  used: WorkloadAddress,
   row: AddressRow,
-  world: CarrierWorld,
-  context: OperatorContext,
+  world: WorkloadReconcileDeps,
+  context: OperatorDeps,
 ): Promise<void> {
-  const { carrier, kind, mac, owner } = carried;
-  const subject = { carrier, kind, nic: owner.nic, mac, pool: row.pool, requester: row.requester };
+  const { workload, kind, mac, owner } = used;
+  const subject = { workload, kind, nic: owner.nic, mac, pool: row.pool, requester: row.requester };
   const mirror = await ensureMirror(subject, world, context);
-  const generation = row.key === liveKey(carried) ? row.generation : await bindAddress(carried, row, context);
+  const generation = row.key === liveKey(used) ? row.generation : await bindAddress(used, row, context);
   if (mirror === undefined) return;
   const status = boundStatus(mirror, { mac, generation, allocatedAt: row.allocatedAt }, context);
   await writeStatus(macAllocations, mirror, status, context.client);
@@ -141,37 +141,37 @@ async function mirrorAndBind(
  * Before something that was given up is taken again: each kind has a watch of its own, and the news that an object is gone
  * may come after the news that its mirror is. To adopt for the dead would be undone, but it would be in the audit.
  */
-function isStillThere({ kind, owner, mac }: Carried, { client }: OperatorContext): Promise<boolean> {
-  return kind.stillCarries({ ...owner, mac }, client);
+function isStillThere({ kind, owner, mac }: WorkloadAddress, { client }: OperatorDeps): Promise<boolean> {
+  return kind.stillUses({ ...owner, mac }, client);
 }
 
 /** Hands the address over from the question of the admission to the stored object. Answers its generation. */
 async function bindAddress(
-  carried: Carried,
+  used: WorkloadAddress,
   row: AddressRow,
-  { ledger, actor, logger }: OperatorContext,
+  { ledger, actor, logger }: OperatorDeps,
 ): Promise<number> {
-  const { mac, owner } = carried;
-  const [bound] = await bind(ledger, [{ mac, key: row.key, boundKey: liveKey(carried), owner }], actor);
+  const { mac, owner } = used;
+  const [bound] = await bind(ledger, [{ mac, key: row.key, boundKey: liveKey(used), owner }], actor);
   if (bound?.outcome !== 'bound')
     throw new Error(`${mac} could not be bound to its object: ${bound?.outcome ?? 'no answer'}`);
-  logger.info({ ...describe(carried), pool: row.pool }, 'address bound');
+  logger.info({ ...describe(used), pool: row.pool }, 'address bound');
   return bound.generation;
 }
 
 /** The address is a claim's: the object is written down as the one that uses it, and the claim shows that. */
 async function consume(
-  carried: Carried,
+  used: WorkloadAddress,
   row: AddressRow,
-  world: CarrierWorld,
-  context: OperatorContext,
+  world: WorkloadReconcileDeps,
+  context: OperatorDeps,
 ): Promise<'kept' | 'contested'> {
   const { ledger, actor, logger } = context;
-  if (row.consumer?.key !== liveKey(carried) || row.consumer.expiresAt !== undefined) {
-    if (!(await isStillThere(carried, context))) return 'kept';
-    const [taken] = await takeConsumer(ledger, [consumerItem(carried, row)], { actor });
+  if (row.consumer?.key !== liveKey(used) || row.consumer.expiresAt !== undefined) {
+    if (!(await isStillThere(used, context))) return 'kept';
+    const [taken] = await takeConsumer(ledger, [consumerItem(used, row)], { actor });
     if (taken?.outcome !== 'taken') return 'contested';
-    logger.info({ ...describe(carried), claim: row.owner?.name }, 'claim is used');
+    logger.info({ ...describe(used), claim: row.owner?.name }, 'claim is used');
   }
   if (row.owner !== undefined) world.claimChanged(row.owner);
   return 'kept';
@@ -186,10 +186,10 @@ export function consumerItem(address: LiveAddress, row: AddressRow): ConsumerIte
 /** `undefined` where none can be made: a terminating namespace takes no new objects, and the ledger binds without it. */
 async function ensureMirror(
   subject: MirrorSubject,
-  world: CarrierWorld,
-  { client, logger }: OperatorContext,
+  world: WorkloadReconcileDeps,
+  { client, logger }: OperatorDeps,
 ): Promise<MacAllocation | undefined> {
-  const { namespace } = subject.carrier.metadata;
+  const { namespace } = subject.workload.metadata;
   const key = { namespace, name: mirrorName(subject) };
   const known = world.allocation(keyOf({ metadata: key }));
   if (known !== undefined && known.metadata.deletionTimestamp === undefined) return asMirrorOf(subject, known);
@@ -198,7 +198,7 @@ async function ensureMirror(
   } catch (error) {
     if (isAlreadyExists(error)) return asMirrorOf(subject, await client.get(macAllocations, key));
     if (isNotFound(error) || isNamespaceTerminating(error)) {
-      logger.info({ ...key, carrier: subject.carrier.metadata.name }, 'no mirror: its namespace is being deleted');
+      logger.info({ ...key, workload: subject.workload.metadata.name }, 'no mirror: its namespace is being deleted');
       return undefined;
     }
     throw error;
@@ -211,8 +211,8 @@ function isNamespaceTerminating(error: unknown): boolean {
 }
 
 /** An object of that name that somebody else made is left alone. */
-function asMirrorOf({ carrier }: MirrorSubject, found: MacAllocation): MacAllocation | undefined {
-  return found.spec.consumerRef?.uid === carrier.metadata.uid ? found : undefined;
+function asMirrorOf({ workload }: MirrorSubject, found: MacAllocation): MacAllocation | undefined {
+  return found.spec.consumerRef?.uid === workload.metadata.uid ? found : undefined;
 }
 
 function describe({ owner: { kind, namespace, name, nic }, mac }: LiveAddress) {

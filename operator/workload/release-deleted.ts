@@ -1,6 +1,6 @@
 import { findByOwnerUid } from '../../ledger/address/find.ts';
-import type { CarrierKind } from './workload.ts';
-import type { OperatorContext } from '../dependencies.ts';
+import type { WorkloadKind } from './workload.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 import { releaseHolder } from '../release-holder.ts';
 
 /** Which object is meant: its name may have another owner by now. */
@@ -14,15 +14,15 @@ export interface Identity {
  * Releases what the ledger holds for an object that is gone and has no mirror: one of a namespace that was being deleted
  * when it appeared. Everything else is released by its mirror.
  */
-export async function releaseDeparted(
+export async function releaseDeleted(
   { namespace, name, uid }: Identity,
-  kind: CarrierKind,
-  context: OperatorContext,
+  kind: WorkloadKind,
+  context: OperatorDeps,
 ): Promise<void> {
   const { ledger, clusterId, client, logger } = context;
   for (const row of await findByOwnerUid(ledger, clusterId, uid)) {
     if (row.state !== 'active' || row.owner?.kind !== kind.resource.kind) continue;
-    if (await kind.stillCarries({ namespace, name, uid, mac: row.mac }, client)) continue;
+    if (await kind.stillUses({ namespace, name, uid, mac: row.mac }, client)) continue;
     const outcome = await releaseHolder(row.key, { force: false, reason: 'object is gone' }, context);
     logger.info({ kind: row.owner.kind, namespace, name, mac: row.mac, outcome }, 'address without a mirror released');
   }

@@ -4,45 +4,45 @@ import type { KubeClient } from '../../kube/client/client.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
-import { leaseOf, ownerOf, slimMeta, type CarriedAddress, type Carrier, type CarrierKind } from './workload.ts';
-import { podCarrier } from './pod.ts';
-import { listIfThere, readIfThere } from '../uncached-read.ts';
+import { leaseOf, ownerOf, trimMetadata, type UsedAddress, type Workload, type WorkloadKind } from './workload.ts';
+import { podWorkload } from './pod.ts';
+import { listOrEmpty, getOrUndefined } from '../uncached-read.ts';
 
 /** Every virt-launcher pod has it; KubeVirt finds its own pods by it. */
 const LAUNCHER_LABEL = 'kubevirt.io=virt-launcher';
 
 /** VirtualMachineInstances. One that a VirtualMachine made owns nothing: its VM does. */
-export function vmiCarrier(prefix: MacPrefix): CarrierKind {
+export function virtualMachineInstanceWorkload(prefix: MacPrefix): WorkloadKind {
   const resource = vmiResource(prefix);
   return {
     resource,
     optional: true,
-    stillCarries: async (address, client) => {
+    stillUses: async (address, client) => {
       const { namespace, name, uid } = address;
-      const instance = await readIfThere(resource, { namespace, name }, client);
-      if (instance?.metadata.uid === uid && instance.shows.includes(address.mac)) return true;
-      return await launcherCarries(address, instance, prefix, client);
+      const instance = await getOrUndefined(resource, { namespace, name }, client);
+      if (instance?.metadata.uid === uid && instance.observed.includes(address.mac)) return true;
+      return await launcherUses(address, instance, prefix, client);
     },
   };
 }
 
-export function vmiResource(prefix: MacPrefix): Resource<Carrier> {
+export function vmiResource(prefix: MacPrefix): Resource<Workload> {
   const schema = z
     .object({
       metadata: objectMeta,
       spec: z.unknown().optional(),
       status: z.object({ phase: z.unknown().optional(), interfaces: z.unknown().optional() }).nullish(),
     })
-    .transform((instance): Carrier => {
+    .transform((instance): Workload => {
       const { metadata, status } = instance;
       const finished = status?.phase === 'Succeeded' || status?.phase === 'Failed';
       const nics = finished ? [] : vmiNics(instance, prefix);
       const reported = finished ? [] : vmiStatusNics(instance, prefix);
       const owner = ownerOf(metadata, 'VirtualMachine');
       return {
-        metadata: slimMeta(metadata),
+        metadata: trimMetadata(metadata),
         nics: owner.runsFor === undefined ? nics : [],
-        shows: [...nics, ...reported].map(({ mac }) => mac),
+        observed: [...nics, ...reported].map(({ mac }) => mac),
         ...(finished && { finished }),
         ...leaseOf(metadata),
         ...owner,
@@ -62,15 +62,15 @@ export function vmiResource(prefix: MacPrefix): Resource<Carrier> {
  * Whether a virt-launcher pod that has not ended still holds the address. Of a live instance its pods show what they
  * carry beside its own network; a pod that outlived its instance may carry anything that the instance did.
  */
-export async function launcherCarries(
-  { namespace, name, mac }: CarriedAddress,
-  instance: Carrier | undefined,
+export async function launcherUses(
+  { namespace, name, mac }: UsedAddress,
+  instance: Workload | undefined,
   prefix: MacPrefix,
   client: KubeClient,
 ): Promise<boolean> {
-  const pods = await listIfThere(podCarrier(prefix).resource, client, { namespace, labelSelector: LAUNCHER_LABEL });
-  return pods.some(({ finished, shows, runsFor }) => {
+  const pods = await listOrEmpty(podWorkload(prefix).resource, client, { namespace, labelSelector: LAUNCHER_LABEL });
+  return pods.some(({ finished, observed, runsFor }) => {
     if (finished === true) return false;
-    return shows.includes(mac) || (runsFor?.name === name && runsFor.uid !== instance?.metadata.uid);
+    return observed.includes(mac) || (runsFor?.name === name && runsFor.uid !== instance?.metadata.uid);
   });
 }

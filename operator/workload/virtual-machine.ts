@@ -2,21 +2,21 @@ import { z } from 'zod';
 import { vmNics } from '../../api/vm-nics.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
-import { leaseOf, slimMeta, type Carrier, type CarrierKind } from './workload.ts';
-import { readIfThere } from '../uncached-read.ts';
-import { launcherCarries, vmiResource } from './virtual-machine-instance.ts';
+import { leaseOf, trimMetadata, type Workload, type WorkloadKind } from './workload.ts';
+import { getOrUndefined } from '../uncached-read.ts';
+import { launcherUses, vmiResource } from './virtual-machine-instance.ts';
 
 /**
  * VirtualMachines. They own their addresses whether they run or not; an address is given up only when it is absent from
  * the machine, from its instance (spec and status), and from every virt-launcher pod that has not ended. So a stop, a
  * live migration, and a deletion that leaves the instance behind all keep it.
  */
-export function vmCarrier(prefix: MacPrefix): CarrierKind {
+export function virtualMachineWorkload(prefix: MacPrefix): WorkloadKind {
   const instances = vmiResource(prefix);
-  const schema = z.object({ metadata: objectMeta, spec: z.unknown().optional() }).transform((machine): Carrier => {
+  const schema = z.object({ metadata: objectMeta, spec: z.unknown().optional() }).transform((machine): Workload => {
     const nics = vmNics(machine, prefix);
     const { metadata } = machine;
-    return { metadata: slimMeta(metadata), nics, shows: nics.map(({ mac }) => mac), ...leaseOf(metadata) };
+    return { metadata: trimMetadata(metadata), nics, observed: nics.map(({ mac }) => mac), ...leaseOf(metadata) };
   });
   const resource = {
     group: 'kubevirt.io',
@@ -29,15 +29,15 @@ export function vmCarrier(prefix: MacPrefix): CarrierKind {
   return {
     resource,
     optional: true,
-    stillCarries: async (address, client) => {
+    stillUses: async (address, client) => {
       const { namespace, name, uid, mac } = address;
-      const machine = await readIfThere(resource, { namespace, name }, client);
-      if (machine?.metadata.uid === uid && machine.shows.includes(mac)) return true;
+      const machine = await getOrUndefined(resource, { namespace, name }, client);
+      if (machine?.metadata.uid === uid && machine.observed.includes(mac)) return true;
       // An instance has the name of its machine. One that a later machine of that name made is that one's affair.
-      const instance = await readIfThere(instances, { namespace, name }, client);
+      const instance = await getOrUndefined(instances, { namespace, name }, client);
       const isAnothers = instance?.runsFor !== undefined && instance.runsFor.uid !== uid;
-      if (instance?.shows.includes(mac) === true && !isAnothers) return true;
-      return await launcherCarries(address, instance, prefix, client);
+      if (instance?.observed.includes(mac) === true && !isAnothers) return true;
+      return await launcherUses(address, instance, prefix, client);
     },
   };
 }

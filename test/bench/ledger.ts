@@ -5,7 +5,7 @@
 import { table } from '../../hack/markdown.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
@@ -29,7 +29,7 @@ interface Section {
   readonly goals: readonly Goal[];
 }
 
-async function ledger(postgres: Postgres, name: string, template?: string): Promise<LedgerPool> {
+async function ledger(postgres: Postgres, name: string, template?: string): Promise<LedgerClient> {
   const url = await postgres.createDatabase(name, template === undefined ? {} : { template });
   if (template === undefined) await migrate(url);
   const db = openLedger({
@@ -41,7 +41,7 @@ async function ledger(postgres: Postgres, name: string, template?: string): Prom
   });
   if (template === undefined) {
     await registerCluster(db, { clusterId: CLUSTER, name: 'bench' }, 'bench');
-    await markAdopted(db, { clusterId: CLUSTER, incarnation: 1 }, 'bench');
+    await markAdopted(db, { clusterId: CLUSTER, epoch: 1 }, 'bench');
   }
   return db;
 }
@@ -168,7 +168,7 @@ async function auditSizes(postgres: Postgres): Promise<Section> {
   for (const db of [small, large]) await db.pool.query('vacuum (analyze)');
 
   const aMac = () => numberToMac(macToNumber(first) + Math.floor(Math.random() * held));
-  const ways: readonly (readonly [title: string, turns: number, ask: (db: LedgerPool) => Promise<unknown>])[] = [
+  const ways: readonly (readonly [title: string, turns: number, ask: (db: LedgerClient) => Promise<unknown>])[] = [
     ['`stats`', 9, poolStats],
     ['look-up by MAC', 200, (db) => findByMac(db, aMac())],
     [
@@ -183,7 +183,7 @@ async function auditSizes(postgres: Postgres): Promise<Section> {
   for (const [title, turns, ask] of ways) {
     const found = { small: [] as number[], large: [] as number[] };
     for (let round = 0; round <= ROUNDS; round++) {
-      for (const [size, db] of Object.entries({ small, large }) as ['small' | 'large', LedgerPool][]) {
+      for (const [size, db] of Object.entries({ small, large }) as ['small' | 'large', LedgerClient][]) {
         const measured = await measure({ callers: 1, ms: 60_000, turns }, () => ask(db));
         if (round > 0) found[size].push(p50(measured));
       }
@@ -195,7 +195,7 @@ async function auditSizes(postgres: Postgres): Promise<Section> {
   }
   const found = { small: [] as Measured[], large: [] as Measured[] };
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [size, db] of Object.entries({ small, large }) as ['small' | 'large', LedgerPool][]) {
+    for (const [size, db] of Object.entries({ small, large }) as ['small' | 'large', LedgerClient][]) {
       found[size].push(await measureAllocations(db, { callers: 32, ms: ROUND_MS / 2 }, () => podRequest('kubernetes')));
     }
   }

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import type { AllocationRequest } from '../../ledger/address/allocate.ts';
 import { createAllocator } from '../../ledger/address/allocator.ts';
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 
 /** What a number of callers, each with one question at a time, got done. */
 export interface Measured {
@@ -32,7 +32,7 @@ export async function measure(
 
 /** Callers who ask one pool for addresses, in groups as in a running program. Every answer must be a new address. */
 export async function measureAllocations(
-  db: LedgerPool,
+  db: LedgerClient,
   options: { readonly callers: number; readonly ms: number; readonly turns?: number },
   next: () => AllocationRequest,
 ): Promise<Measured> {

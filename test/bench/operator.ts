@@ -12,10 +12,10 @@ import type { Resource } from '../../kube/client/resource.ts';
 import { objectMeta, type KubeObject } from '../../kube/client/objects.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
-import { carrierKinds } from '../../operator/workload/kinds.ts';
+import { workloadKinds } from '../../operator/workload/kinds.ts';
 import { macAllocations, macPools } from '../../kube/client/mac-resources.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { startGround } from '../env/env.ts';
+import { startTestEnv } from '../env/env.ts';
 import { install, type Program } from '../env/installation.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
@@ -31,7 +31,7 @@ const FIRST = macToNumber(mac('a4:58:0f:05:00:00'));
 
 /** Every kind of which the operator keeps a copy. */
 const KINDS: readonly Resource<KubeObject>[] = [
-  ...carrierKinds(requirePrefix(DEFAULT_PREFIX)).map(({ resource }) => resource),
+  ...workloadKinds(requirePrefix(DEFAULT_PREFIX)).map(({ resource }) => resource),
   macAllocations,
   macPools,
 ];
@@ -106,31 +106,31 @@ async function untilItKnows(operator: Program, objects: number, within: number):
   );
 }
 
-const memoryOf = async (operator: Program) => (await operator.metric('process_resident_memory_bytes')) / MIB;
+const ledgerHeadOf = async (operator: Program) => (await operator.metric('process_resident_memory_bytes')) / MIB;
 
 /** The most that it takes in the seconds after its start, when it looks at everything that it has read. */
 async function peakOf(operator: Program, seconds: number): Promise<number> {
   let peak = 0;
   for (let look = 0; look < seconds * 4; look++) {
-    peak = Math.max(peak, await memoryOf(operator));
+    peak = Math.max(peak, await ledgerHeadOf(operator));
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   return peak;
 }
 
 const started = machine();
-const ground = await startGround();
+const testEnv = await startTestEnv();
 try {
-  const url = await ground.postgres.createDatabase('rock_mac');
-  await installForeignCrds(ground.controlPlane.kubectl, ['virtual-machines', 'virtual-machine-instances']);
+  const url = await testEnv.postgres.createDatabase('rock_mac');
+  await installForeignCrds(testEnv.controlPlane.kubectl, ['virtual-machines', 'virtual-machine-instances']);
   const client = createKubeClient({
     userAgent: 'bench',
-    kubeconfig: ground.controlPlane.kubeconfig,
+    kubeconfig: testEnv.controlPlane.kubeconfig,
     logger: pino({ enabled: false }),
     maxConnections: AT_ONCE + 8,
   });
   const installation = await install({
-    ...{ ground, ledgerUrl: url, operators: 0, webhooks: 0, programs: 'build' as const },
+    ...{ testEnv, ledgerUrl: url, operators: 0, webhooks: 0, programs: 'build' as const },
     operatorNodeArgs: [
       // What Node takes by itself for its heap where the container may have 512 MiB, and what the manifests tell it.
       '--max-old-space-size=256',
@@ -139,14 +139,14 @@ try {
   });
   await populate(client);
 
-  // The first contact: everything is adopted and gets its mirror.
+  // The initial sync: everything is adopted and gets its mirror.
   const firstStart = performance.now();
   const first = await installation.startOperator();
   const mayAllocate = (performance.now() - firstStart) / 1_000;
   const everything = 4 * OBJECTS + 7;
   await untilItKnows(first, everything, 900_000);
   const settled = (performance.now() - firstStart) / 1_000;
-  const afterContact = await memoryOf(first);
+  const afterContact = await ledgerHeadOf(first);
   await first.stop();
 
   const rounds: { readonly ready: number; readonly bare: number; readonly memory: number; readonly peak: number }[] =
@@ -159,7 +159,7 @@ try {
     await untilItKnows(operator, everything, 120_000);
     const ready = performance.now() - before;
     const peak = await peakOf(operator, quick ? 3 : 8);
-    rounds.push({ ready, bare: bare.ms, memory: await memoryOf(operator), peak });
+    rounds.push({ ready, bare: bare.ms, memory: await ledgerHeadOf(operator), peak });
     await operator.stop();
   }
   const of = (pick: (round: (typeof rounds)[number]) => number) => median(rounds.map(pick));
@@ -182,7 +182,7 @@ try {
     ['memory a while after the start', `${memory.toFixed(0)} MiB`],
     ['memory at its most', `${peak.toFixed(0)} MiB`],
     [
-      `first contact: ${perSecond(2 * OBJECTS)} addresses adopted, the cluster may allocate`,
+      `initial sync: ${perSecond(2 * OBJECTS)} addresses adopted, the cluster may allocate`,
       `${mayAllocate.toFixed(0)} s`,
     ],
     ['all of them shown as MacAllocations', `${settled.toFixed(0)} s`],
@@ -199,5 +199,5 @@ try {
   await client.close();
   await installation.close();
 } finally {
-  await ground.close();
+  await testEnv.close();
 }

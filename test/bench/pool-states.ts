@@ -1,4 +1,4 @@
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 
@@ -54,7 +54,7 @@ export function poolStates(nearlyFull: number): readonly PoolState[] {
 export const freePlaces = (nearlyFull: number) => Math.floor(nearlyFull / 10_000);
 
 /** Defines the pools one behind the other and writes their rows past the triggers: a million audit rows are no part of this. */
-export async function fillPools(db: LedgerPool, states: readonly PoolState[]): Promise<void> {
+export async function fillPools(db: LedgerClient, states: readonly PoolState[]): Promise<void> {
   let next = macToNumber(mac('a4:58:0f:40:00:00'));
   for (const { name, size, used, state, cursor } of states) {
     const first = next;
@@ -79,7 +79,7 @@ export async function fillPools(db: LedgerPool, states: readonly PoolState[]): P
 }
 
 /** Makes a pool whose few free places were taken as full as before. */
-export async function emptyAgain(db: LedgerPool, { name, cursor }: PoolState): Promise<void> {
+export async function emptyAgain(db: LedgerClient, { name, cursor }: PoolState): Promise<void> {
   await db.pool.query(`
     begin;
     set local session_replication_role = replica;

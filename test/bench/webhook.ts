@@ -9,13 +9,13 @@ import { table } from '../../hack/markdown.ts';
 import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
 import { createAllocator } from '../../ledger/address/allocator.ts';
 import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { makeAuthority, makeLeaf } from '../../kube/server/certificates.ts';
-import { claimPort } from '../env/run/port-reservation.ts';
+import { makeCa, makeServingCertificate } from '../../kube/server/certificates.ts';
+import { reservePort } from '../env/run/port-reservation.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { startGround, type Ground } from '../env/env.ts';
+import { startTestEnv, type TestEnv } from '../env/env.ts';
 import { install, type Installation } from '../env/installation.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { startServiceForwarder } from '../env/network/service-forwarder.ts';
@@ -62,10 +62,10 @@ function aPod(way: Way): NewObject {
 const serviceAnswer = z.object({ spec: z.object({ clusterIP: z.string() }) });
 
 /** Registers and starts the webhooks that have nothing behind them, in one process, behind a Service as ours is. */
-async function startNoop({ controlPlane: { kubectl }, run }: Ground): Promise<() => Promise<void>> {
-  const authority = await makeAuthority(Date.now(), 24 * HOUR_MS);
-  const leaf = await makeLeaf(authority, ['noop.default.svc'], Date.now(), 24 * HOUR_MS);
-  const { value: port, release } = await claimPort();
+async function startNoop({ controlPlane: { kubectl }, run }: TestEnv): Promise<() => Promise<void>> {
+  const ca = await makeCa(Date.now(), 24 * HOUR_MS);
+  const leaf = await makeServingCertificate(ca, ['noop.default.svc'], Date.now(), 24 * HOUR_MS);
+  const { value: port, release } = await reservePort();
   await run.spawn({
     name: 'noop-webhook',
     command: process.execPath,
@@ -91,7 +91,7 @@ async function startNoop({ controlPlane: { kubectl }, run }: Ground): Promise<()
       admissionReviewVersions: ['v1'],
       clientConfig: {
         service: { namespace: 'default', name: 'noop', port: 10_250, path: `/${way}` },
-        caBundle: Buffer.from(authority.certificate).toString('base64'),
+        caBundle: Buffer.from(ca.certificate).toString('base64'),
       },
       rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }],
       objectSelector: { matchLabels: WAYS[way].labels },
@@ -107,7 +107,7 @@ async function startNoop({ controlPlane: { kubectl }, run }: Ground): Promise<()
 }
 
 /** The network of the pods, as in a cluster with Multus. */
-async function defineNetwork({ controlPlane: { kubectl } }: Ground): Promise<void> {
+async function defineNetwork({ controlPlane: { kubectl } }: TestEnv): Promise<void> {
   await installForeignCrds(kubectl, ['network-attachment-definitions']);
   const definition = {
     apiVersion: 'k8s.cni.cncf.io/v1',
@@ -156,12 +156,12 @@ async function create(client: KubeClient, way: Way) {
 }
 
 /** What the operator does to every address a moment later; thousands that wait for it are no state that lasts. */
-async function bindAll(ledger: LedgerPool): Promise<void> {
+async function bindAll(ledger: LedgerClient): Promise<void> {
   await ledger.pool.query(`update rock_mac.addresses set state = 'active', expires_at = null where state = 'pending'`);
 }
 
 /** Single allocations, each after a create that passes every webhook: a disk that has just synced for etcd is slower. */
-async function measureInTurn(client: KubeClient, ledger: LedgerPool): Promise<Measured> {
+async function measureInTurn(client: KubeClient, ledger: LedgerClient): Promise<Measured> {
   const allocator = createAllocator({ db: ledger, leaseSeconds: 3_600 });
   const latencies: number[] = [];
   await measure({ callers: 1, ms: ROUND_MS / 2 }, async () => {
@@ -179,7 +179,7 @@ interface Section {
   readonly goals: readonly Goal[];
 }
 
-async function rates(client: KubeClient, ledger: LedgerPool): Promise<Section> {
+async function rates(client: KubeClient, ledger: LedgerClient): Promise<Section> {
   for (const way of WAY_NAMES) {
     await eventually(() => create(client, way), { within: 20_000 });
     await measure({ callers: 16, ms: 1_000 }, () => create(client, way)); // connections, caches and compiled code
@@ -241,7 +241,7 @@ function cpuTable(rounds: Rounds): string {
 const MIB = 2 ** 20;
 
 /** Many creates in a row with the operator at work: memory, and what pods carry against what the ledger holds. */
-async function inARow(client: KubeClient, ledger: LedgerPool, installation: Installation): Promise<Section> {
+async function inARow(client: KubeClient, ledger: LedgerClient, installation: Installation): Promise<Section> {
   const [webhook] = installation.webhooks;
   const carried: string[] = [];
   const memory: number[] = [];
@@ -302,12 +302,12 @@ async function inARow(client: KubeClient, ledger: LedgerPool, installation: Inst
 }
 
 const started = machine();
-const ground = await startGround();
+const testEnv = await startTestEnv();
 try {
-  const url = await ground.postgres.createDatabase('rock_mac');
-  const installation = await install({ ground, ledgerUrl: url });
+  const url = await testEnv.postgres.createDatabase('rock_mac');
+  const installation = await install({ testEnv, ledgerUrl: url });
   await installation.ready();
-  await defineNetwork(ground);
+  await defineNetwork(testEnv);
   const ledger = openLedger({
     url,
     applicationName: 'bench',
@@ -316,7 +316,7 @@ try {
     statementTimeoutMs: 60_000,
   });
   await registerCluster(ledger, { clusterId: CLUSTER, name: 'bench' }, 'bench');
-  await markAdopted(ledger, { clusterId: CLUSTER, incarnation: 1 }, 'bench');
+  await markAdopted(ledger, { clusterId: CLUSTER, epoch: 1 }, 'bench');
   const wide = { name: 'wide', first: mac('a4:58:0f:40:00:00'), last: mac('a4:58:0f:bf:ff:ff'), description: '' };
   await definePool(ledger, { ...wide, autoReleaseSeconds: 86_400, reuseDelaySeconds: 3_600 }, 'bench');
   // Nothing is bound while no operator runs.
@@ -324,11 +324,11 @@ try {
   await Promise.all(installation.operators.map((operator) => operator.stop()));
   const client = createKubeClient({
     userAgent: 'bench',
-    kubeconfig: ground.controlPlane.kubeconfig,
+    kubeconfig: testEnv.controlPlane.kubeconfig,
     logger: pino({ enabled: false }),
     maxConnections: 80,
   });
-  const stopNoop = await startNoop(ground);
+  const stopNoop = await startNoop(testEnv);
   const one = await rates(client, ledger);
   await installation.startOperator();
   const two = await inARow(client, ledger, installation);
@@ -347,5 +347,5 @@ try {
   await installation.close();
   await stopNoop();
 } finally {
-  await ground.close();
+  await testEnv.close();
 }

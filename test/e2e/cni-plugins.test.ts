@@ -4,7 +4,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../env/run/eventually.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
-import { aPod, installedGroundOfThisFile } from '../integration/installed-env.ts';
+import { aPod, installedEnvOfThisFile } from '../integration/installed-env.ts';
 import { addToNetwork, findCniPlugins, ip, makeNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
 
 /*
@@ -22,7 +22,7 @@ interface Attachment {
 }
 
 describe.skipIf(why !== '')(`on real networks${why === '' ? '' : ` (skipped: ${why})`}`, () => {
-  const installed = installedGroundOfThisFile();
+  const installed = installedEnvOfThisFile();
   const MASTER = ['rm-master', 'rm-peer'] as const;
   let leases: string;
   let namespace: NetworkNamespace;

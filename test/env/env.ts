@@ -3,21 +3,21 @@ import { startControlPlane, type ControlPlane, type ControlPlaneOptions } from '
 import { startPostgres, type Postgres, type PostgresOptions } from './postgres/postgres.ts';
 import { openRun, type Log, type Run } from './run/run.ts';
 
-export interface GroundOptions {
+export interface TestEnvOptions {
   /** One control plane for each entry; one with defaults when not given. */
   readonly controlPlanes?: readonly Omit<ControlPlaneOptions, 'run' | 'binaries'>[];
   readonly postgres?: Omit<PostgresOptions, 'run'>;
   readonly binaries?: Binaries;
-  /** The run to use; without one it opens its own. Closed with the ground in either case. */
+  /** The run to use; without one it opens its own. Closed with the test environment in either case. */
   readonly run?: Run;
   readonly log?: Log;
 }
 
 /** Everything that rock-mac needs around it, all real, all in one run. */
-export interface Ground {
+export interface TestEnv {
   readonly run: Run;
   readonly controlPlanes: readonly ControlPlane[];
-  /** The first of {@link Ground.controlPlanes}. */
+  /** The first of {@link TestEnv.controlPlanes}. */
   readonly controlPlane: ControlPlane;
   readonly postgres: Postgres;
   /** Ends every process and removes every file of the run. */
@@ -25,7 +25,7 @@ export interface Ground {
 }
 
 /** Raises control planes and Postgres together; when one fails, what has come up is taken down again. */
-export async function startGround(options: GroundOptions = {}): Promise<Ground> {
+export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEnv> {
   const run = options.run ?? (await openRun(options.log === undefined ? {} : { log: options.log }));
   try {
     const binaries = options.binaries ?? (await resolveBinaries({ log: run.log, run }));
@@ -33,7 +33,7 @@ export async function startGround(options: GroundOptions = {}): Promise<Ground> 
       startPostgres({ ...options.postgres, run }),
       ...(options.controlPlanes ?? [{}]).map((plane) => startControlPlane({ ...plane, binaries, run })),
     ]);
-    if (controlPlane === undefined) throw new Error('startGround needs at least one entry in controlPlanes.');
+    if (controlPlane === undefined) throw new Error('startTestEnv needs at least one entry in controlPlanes.');
     return {
       run,
       controlPlane,

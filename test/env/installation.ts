@@ -2,11 +2,11 @@ import path from 'node:path';
 import { z } from 'zod';
 import { READ_API_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../../api/names.ts';
 import { migrate } from '../../ledger/migrate.ts';
-import { claimPort, type Claim } from './run/port-reservation.ts';
+import { reservePort, type Claim } from './run/port-reservation.ts';
 import type { ControlPlane } from './kubernetes/control-plane.ts';
 import { endpointSlice } from './kubernetes/endpoint-slices.ts';
 import { eventually } from './run/eventually.ts';
-import type { Ground } from './env.ts';
+import type { TestEnv } from './env.ts';
 import { applyManifests } from './kubernetes/manifests.ts';
 import { logTail, type Child } from './run/child-process.ts';
 import { readMetric } from './read-metric.ts';
@@ -21,8 +21,8 @@ const programs = {
 } as const;
 
 export interface InstallationOptions {
-  readonly ground: Ground;
-  /** The cluster to install into; the ground's first when not given. */
+  readonly testEnv: TestEnv;
+  /** The cluster to install into; the test environment's first when not given. */
   readonly controlPlane?: ControlPlane;
   /** The ledger; migrated here. */
   readonly ledgerUrl: string;
@@ -55,7 +55,7 @@ export interface Program {
 }
 
 /**
- * rock-mac on the ground as it is in a cluster: the manifests that users apply, and processes that run with the rights of
+ * rock-mac on the test environment as it is in a cluster: the manifests that users apply, and processes that run with the rights of
  * their ServiceAccounts behind the Service's address. Only the kubelet's part, starting them, is done here.
  */
 export interface Installation {
@@ -73,8 +73,8 @@ export interface Installation {
 }
 
 export async function install(options: InstallationOptions): Promise<Installation> {
-  const { ground, ledgerUrl } = options;
-  const plane = options.controlPlane ?? ground.controlPlane;
+  const { testEnv, ledgerUrl } = options;
+  const plane = options.controlPlane ?? testEnv.controlPlane;
   await Promise.all([applyInstallation(plane), migrate(ledgerUrl)]);
   if (options.webhooks === 0) await removeWebhookConfigurations(plane);
   const [operatorConfig, webhookConfig, metricsToken, webhookService, readApiService] = await Promise.all([
@@ -191,7 +191,7 @@ async function writeEndpoints({ kubectl }: ControlPlane, service: string): Promi
 type Kind = keyof (typeof programs)['sources'];
 
 function createStarter(
-  { ground, ledgerUrl, env = {}, ...options }: InstallationOptions,
+  { testEnv, ledgerUrl, env = {}, ...options }: InstallationOptions,
   planeName: string,
   metricsToken: string,
 ) {
@@ -200,7 +200,7 @@ function createStarter(
   let started = 0;
 
   async function claim(): Promise<number> {
-    const claimed = await claimPort();
+    const claimed = await reservePort();
     claims.push(claimed);
     return claimed.value;
   }
@@ -209,7 +209,7 @@ function createStarter(
     start: async (kind: Kind, own: NodeJS.ProcessEnv): Promise<{ program: Program; port: number }> => {
       const name = `${planeName}-${kind}-${++started}`;
       const [port, healthPort, metricsPort] = [await claim(), await claim(), await claim()];
-      const child = await ground.run.spawn({
+      const child = await testEnv.run.spawn({
         name,
         command: process.execPath,
         args: [...(kind === 'operator' ? (options.operatorNodeArgs ?? []) : []), path.join(repository, files[kind])],

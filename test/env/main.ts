@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { resolveBinaries } from './programs/binaries.ts';
-import { groundOptionsFromEnvironment } from './options.ts';
-import { startGround, type Ground } from './env.ts';
+import { optionsFromEnvironment } from './options.ts';
+import { startTestEnv, type TestEnv } from './env.ts';
 import { helmMajors, resolveHelm } from './programs/helm.ts';
 import { logToStderr, openRun } from './run/run.ts';
 import { untilInterrupted } from './run/interruption.ts';
@@ -34,28 +34,28 @@ async function main(command: string | undefined): Promise<void> {
 
 async function up(): Promise<void> {
   const interrupted = untilInterrupted();
-  const options = groundOptionsFromEnvironment(process.env);
+  const options = optionsFromEnvironment(process.env);
   const run = await openRun();
-  const ground = await Promise.race([startGround({ ...options, run }), interrupted]);
-  if (ground === undefined) {
+  const testEnv = await Promise.race([startTestEnv({ ...options, run }), interrupted]);
+  if (testEnv === undefined) {
     await run.close();
     throw new Error('interrupted before everything was up; all is taken down again');
   }
   try {
-    const ledgerUrl = await ground.postgres.createDatabase(ledgerDatabase);
-    await nameLogFiles(ground);
-    print(exportLine('KUBECONFIG', ground.controlPlane.kubeconfig));
+    const ledgerUrl = await testEnv.postgres.createDatabase(ledgerDatabase);
+    await nameLogFiles(testEnv);
+    print(exportLine('KUBECONFIG', testEnv.controlPlane.kubeconfig));
     print(exportLine('ROCK_MAC_LEDGER_URL', ledgerUrl));
-    print(pathLine(ground.controlPlane.binaries.folder));
+    print(pathLine(testEnv.controlPlane.binaries.folder));
     print(readyLine);
     await interrupted;
     logToStderr('taking everything down');
   } finally {
-    await ground.close();
+    await testEnv.close();
   }
 }
 
-async function nameLogFiles({ run }: Ground): Promise<void> {
+async function nameLogFiles({ run }: TestEnv): Promise<void> {
   const folder = path.join(run.folder, 'logs');
   for (const name of await readdir(folder)) logToStderr(`log: ${path.join(folder, name)}`);
 }

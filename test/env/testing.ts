@@ -7,18 +7,18 @@ import { createDatabase, dropDatabase } from './postgres/databases.ts';
 import { identitiesOf, type Identities } from './kubernetes/identities.ts';
 import { kubectlFor, type Kubectl } from './kubernetes/kubectl.ts';
 import { ensureTemplate, type Template } from './postgres/template-database.ts';
-import type { SharedGround } from './vitest-setup.ts';
+import type { SharedTestEnv } from './vitest-setup.ts';
 
 export { eventually, type Patience } from './run/eventually.ts';
 export { applyManifests, installForeignCrds } from './kubernetes/manifests.ts';
 
 /** The control plane and the Postgres of this test run. */
-export function sharedGround(): SharedGround {
-  return inject('ground');
+export function sharedTestEnv(): SharedTestEnv {
+  return inject('testEnv');
 }
 
 /** The administrator's way to the shared control plane, or that of any other kubeconfig file. */
-export function kubeConfig(file: string = sharedGround().kubeconfig): KubeConfig {
+export function kubeConfig(file: string = sharedTestEnv().kubeconfig): KubeConfig {
   const config = new KubeConfig();
   config.loadFromFile(file);
   return config;
@@ -26,13 +26,13 @@ export function kubeConfig(file: string = sharedGround().kubeconfig): KubeConfig
 
 /** kubectl as the administrator of the shared control plane. */
 export function sharedKubectl(): Kubectl {
-  const { binariesFolder, kubeconfig } = sharedGround();
+  const { binariesFolder, kubeconfig } = sharedTestEnv();
   return kubectlFor(path.join(binariesFolder, 'kubectl'), kubeconfig);
 }
 
 /** Makes users of the shared control plane. */
 export function sharedIdentities(): Identities {
-  return identitiesOf(sharedGround().access);
+  return identitiesOf(sharedTestEnv().access);
 }
 
 /** Something a test was given and gives back. */
@@ -67,7 +67,7 @@ export async function freshNamespace(
 export async function freshDatabase(
   options: { readonly migrate?: boolean; readonly template?: Template; readonly adminUrl?: string } = {},
 ): Promise<Fresh & { readonly url: string }> {
-  const { adminUrl = sharedGround().postgresUrl } = options;
+  const { adminUrl = sharedTestEnv().postgresUrl } = options;
   const template = options.migrate === true ? ledgerTemplate : options.template;
   if (template !== undefined) await ensureTemplate(adminUrl, template);
   const name = `test_${randomBytes(6).toString('hex')}`;

@@ -1,9 +1,9 @@
 import type { TestProject } from 'vitest/node';
-import { startGround } from './env.ts';
+import { startTestEnv } from './env.ts';
 import type { ControlPlaneAccess } from './kubernetes/identities.ts';
 
-/** What a test file can know of the ground that its run shares. Workers are other processes, so only plain data. */
-export interface SharedGround {
+/** What a test file can know of the test environment that its run shares. Workers are other processes, so only plain data. */
+export interface SharedTestEnv {
   readonly apiUrl: string;
   /** Path of the administrator's kubeconfig. */
   readonly kubeconfig: string;
@@ -17,7 +17,7 @@ export interface SharedGround {
 
 declare module 'vitest' {
   interface ProvidedContext {
-    ground: SharedGround;
+    testEnv: SharedTestEnv;
   }
 }
 
@@ -26,13 +26,13 @@ declare module 'vitest' {
  * the last. Without fsync: these tests kill processes, never the power.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const ground = await startGround({ postgres: { fsync: false } });
-  project.provide('ground', {
-    apiUrl: ground.controlPlane.url,
-    kubeconfig: ground.controlPlane.kubeconfig,
-    postgresUrl: ground.postgres.url(),
-    binariesFolder: ground.controlPlane.binaries.folder,
-    access: ground.controlPlane.access,
+  const testEnv = await startTestEnv({ postgres: { fsync: false } });
+  project.provide('testEnv', {
+    apiUrl: testEnv.controlPlane.url,
+    kubeconfig: testEnv.controlPlane.kubeconfig,
+    postgresUrl: testEnv.postgres.url(),
+    binariesFolder: testEnv.controlPlane.binaries.folder,
+    access: testEnv.controlPlane.access,
   });
-  return () => ground.close();
+  return () => testEnv.close();
 }

@@ -3,9 +3,9 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ImageFolder } from '../../hack/rootfs.ts';
 import packageJson from '../../package.json' with { type: 'json' };
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { PROGRAM_VERSION, schemaVersion } from '../../ledger/migrate.ts';
-import { raiseChartGround, type ChartGround } from '../integration/chart-env.ts';
+import { raiseChartEnv, type ChartEnv } from '../integration/chart-env.ts';
 import { chartRelease, type ChartRelease } from '../integration/chart-release.ts';
 
 /*
@@ -22,11 +22,11 @@ const all = (tag: string) => Array.from({ length: 4 }, () => `rock-mac:${tag}`);
 const EXPANDING = `alter table addresses add column colour text not null default 'grey';`;
 const BREAKING = `-- min-program: ${String(NEXT)}\nalter table addresses add column shape text not null default 'round';`;
 
-let chartGround: ChartGround;
+let chartEnv: ChartEnv;
 let nextImage: ImageFolder;
 let release: ChartRelease;
 let ledgerUrl: string;
-let ledger: LedgerPool;
+let ledger: LedgerClient;
 
 beforeAll(async () => {
   const build = async (folder: string, today: ImageFolder) => {
@@ -35,15 +35,15 @@ beforeAll(async () => {
     await countOneMore(path.join(rootfs, today.config.workingDir));
     return (nextImage = { ...today, rootfs });
   };
-  chartGround = await raiseChartGround(namespace, { extraImage: { name: 'rock-mac:next', build } });
-  release = await chartRelease(chartGround, namespace);
+  chartEnv = await raiseChartEnv(namespace, { extraImage: { name: 'rock-mac:next', build } });
+  release = await chartRelease(chartEnv, namespace);
   await kubectl('create', 'namespace', namespace);
 }, 900_000);
 afterAll(async () => {
-  await chartGround.close();
+  await chartEnv.close();
 });
 
-const kubectl = (...args: string[]) => chartGround.ground.controlPlane.kubectl(args);
+const kubectl = (...args: string[]) => chartEnv.testEnv.controlPlane.kubectl(args);
 
 /** The programs of the next version know one migration more. */
 async function countOneMore(folder: string): Promise<void> {
@@ -67,7 +67,7 @@ async function upgradeWith(migration: string, database: string): Promise<void> {
     path.join(nextImage.rootfs, workingDir, 'migrations', `${String(NEXT).padStart(4, '0')}-next.sql`),
     migration,
   );
-  ledgerUrl = await chartGround.ground.postgres.createDatabase(database);
+  ledgerUrl = await chartEnv.testEnv.postgres.createDatabase(database);
   const options = { applicationName: 'test', max: 1, connectTimeoutMs: 5_000, statementTimeoutMs: 10_000 };
   ledger = openLedger({ ...options, url: ledgerUrl });
   await kubectl('-n', namespace, 'create', 'secret', 'generic', database, `--from-literal=url=${ledgerUrl}`);
@@ -99,7 +99,7 @@ test('a rollback over a breaking migration is refused, and the version that work
   await expect(release.rollback(1, '10s')).rejects.toThrow();
   // One more before one less: what is new does not get ready, so nothing of what works has gone.
   expect(release.readyImages()).toEqual(all('next'));
-  const refused = chartGround.kubelet.pods.filter(({ ready }) => !ready);
+  const refused = chartEnv.kubelet.pods.filter(({ ready }) => !ready);
   expect(refused.length).toBeGreaterThanOrEqual(1);
   for (const pod of refused) expect(pod.log()).toContain('Upgrade this program');
   expect(await release.makePod('breaking-back')).toMatch(/^a4:58:0f:05:/);

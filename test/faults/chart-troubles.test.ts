@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import packageJson from '../../package.json' with { type: 'json' };
 import { eventually } from '../env/run/eventually.ts';
-import { raiseChartGround, type ChartGround } from '../integration/chart-env.ts';
+import { raiseChartEnv, type ChartEnv } from '../integration/chart-env.ts';
 import { chartRelease, patience, type ChartRelease } from '../integration/chart-release.ts';
 import { shownAllocations } from '../integration/installed-env.ts';
 
@@ -13,22 +13,22 @@ import { shownAllocations } from '../integration/installed-env.ts';
 const namespace = 'rock-mac';
 const working = Array.from({ length: 4 }, () => `rock-mac:${packageJson.version}`);
 
-let chartGround: ChartGround;
+let chartEnv: ChartEnv;
 let release: ChartRelease;
 let ledgerUrl: string;
 
 beforeAll(async () => {
-  chartGround = await raiseChartGround(namespace);
-  release = await chartRelease(chartGround, namespace);
-  ledgerUrl = await chartGround.ground.postgres.createDatabase('ledger');
+  chartEnv = await raiseChartEnv(namespace);
+  release = await chartRelease(chartEnv, namespace);
+  ledgerUrl = await chartEnv.testEnv.postgres.createDatabase('ledger');
   await makeNamespace();
   await release.apply({});
 }, 900_000);
 afterAll(async () => {
-  await chartGround.close();
+  await chartEnv.close();
 });
 
-const kubectl = (...args: string[]) => chartGround.ground.controlPlane.kubectl(args);
+const kubectl = (...args: string[]) => chartEnv.testEnv.controlPlane.kubectl(args);
 
 async function makeNamespace(): Promise<void> {
   await kubectl('create', 'namespace', namespace);
@@ -36,7 +36,7 @@ async function makeNamespace(): Promise<void> {
 }
 
 test('an upgrade while the ledger is away changes nothing, and goes through when it is back', async () => {
-  const { postgres } = chartGround.ground;
+  const { postgres } = chartEnv.testEnv;
   await postgres.stop();
   await expect(release.apply({ logLevel: 'debug' }, '8s')).rejects.toThrow();
   expect(release.readyImages()).toEqual(working);
@@ -76,12 +76,12 @@ test('a namespace that was deleted with everything in it comes back by the same 
   await release.uninstall();
   expect(await kubectl('get', 'mutatingwebhookconfigurations', '-o', 'name')).toBe('');
   await eventually(async () => {
-    expect(await shownAllocations(chartGround.ground.controlPlane)).toEqual([]);
+    expect(await shownAllocations(chartEnv.testEnv.controlPlane)).toEqual([]);
   }, patience);
 });
 
 /** Pods with their addresses, as the mirrors show them. */
 async function held(): Promise<string[]> {
-  const shown = await shownAllocations(chartGround.ground.controlPlane);
+  const shown = await shownAllocations(chartEnv.testEnv.controlPlane);
   return shown.map(({ spec, status }) => `${spec.consumerRef?.name ?? ''} ${status?.mac ?? ''}`).sort();
 }

@@ -2,14 +2,14 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually } from '../env/run/eventually.ts';
-import { installedGroundOfThisFile } from '../integration/installed-env.ts';
+import { installedEnvOfThisFile } from '../integration/installed-env.ts';
 import { freshLedger } from '../integration/ledger-fixture.ts';
 import { openPluginShell } from '../integration/plugin-shell.ts';
 import { openShell } from '../integration/rock-mac-shell.ts';
 
-/* Here and not beside the other promises to the tool before, since Go takes twenty seconds to build five lines. */
+/* Here and not beside the other promises to the predecessor, since Go takes twenty seconds to build five lines. */
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 
 /** A program that calls it as programs do; what it calls are the first words of its command line. */
 const PROGRAM = `package main

@@ -8,14 +8,14 @@ import {
   addressesOf,
   aPod,
   auditOf,
-  installedGroundOfThisFile,
+  installedEnvOfThisFile,
   shownAllocations,
   untilNoAllocations,
   untilReason,
   whileLedgerIsAhead,
 } from '../integration/installed-env.ts';
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 
 async function create(manifest: string): Promise<string> {
   return await installed().plane.kubectl(['create', '-f', '-', '-o', 'name'], { input: manifest });
@@ -111,8 +111,8 @@ describe('the operator killed with SIGKILL', () => {
   test('after the ledger bound a pod and before it heard so: the mirror shows it, bound once', async () => {
     const { plane, ledger, ledgerProxy } = installed();
     ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.bind') });
-    await create(aPod('carrier', { networks: '[{"name":"blue"}]' }));
-    const [address] = await addressesOf(plane, 'carrier');
+    await create(aPod('workload', { networks: '[{"name":"blue"}]' }));
+    const [address] = await addressesOf(plane, 'workload');
     await untilLedger(
       'the binding',
       async () => (await findByMac(ledger, mac(address?.mac ?? '')))?.state === 'active',

@@ -7,7 +7,7 @@ import { WEBHOOK_SECRET, WEBHOOK_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATIO
 import { isSignedBy, splitBundle } from '../../kube/server/certificates.ts';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { installedGroundOfThisFile } from '../integration/installed-env.ts';
+import { installedEnvOfThisFile } from '../integration/installed-env.ts';
 import { startPodLoad } from './pod-load.ts';
 
 /*
@@ -15,7 +15,7 @@ import { startPodLoad } from './pod-load.ts';
  * out. What takes weeks is told to the Secret as having passed; what takes seconds is waited for.
  */
 
-const installed = installedGroundOfThisFile({ webhooks: 2 });
+const installed = installedEnvOfThisFile({ webhooks: 2 });
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 

@@ -58,9 +58,9 @@ function anyAddress(): MacAddress {
   return numberToMac(Number(first) + randomInt(48));
 }
 
-async function askForEver(asker: number): Promise<never> {
+async function askForEver(waiter: number): Promise<never> {
   for (let turn = 0; ; turn++) {
-    const key = `${name}/${String(asker)}/${String(turn)}`;
+    const key = `${name}/${String(waiter)}/${String(turn)}`;
     const state = randomInt(8) === 0 ? 'reserved' : 'active';
     const requested = randomInt(4) === 0 ? anyAddress() : undefined;
     const answer = await askUntilAnswered({
@@ -84,4 +84,4 @@ async function askForEver(asker: number): Promise<never> {
   }
 }
 
-await Promise.all(Array.from({ length: 16 }, (_, asker) => askForEver(asker)));
+await Promise.all(Array.from({ length: 16 }, (_, waiter) => askForEver(waiter)));

@@ -4,11 +4,11 @@ import { adopt, type AdoptItem } from '../../ledger/address/adopt.ts';
 import { allocate, type AllocationRequest } from '../../ledger/address/allocate.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
 import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { migrate } from '../../ledger/migrate.ts';
-import { memoryOf } from '../../ledger/state/ledger-head.ts';
+import { ledgerHeadOf } from '../../ledger/state/ledger-head.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
-import { approveRecovery, reasserted, recoverIfBehind, recoverIfNeeded } from '../../ledger/state/recovery.ts';
+import { approveRecovery, markReported, recoverIfBehind, recoverIfNeeded } from '../../ledger/state/recovery.ts';
 import { release } from '../../ledger/address/release.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import { mac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
@@ -36,16 +36,21 @@ afterEach(async () => {
 
 /** A run with a primary that holds a ledger; everything goes when the test ends. */
 async function aPrimary(
-  settings: (ground: Run) => Promise<Readonly<Record<string, string>>> = () => Promise.resolve({}),
-): Promise<{ ground: Run; primary: Postgres }> {
-  const ground = await openRun();
-  closers.push(() => ground.close());
-  const primary = await startPostgres({ run: ground, fsync: false, name: 'primary', settings: await settings(ground) });
+  settings: (testEnv: Run) => Promise<Readonly<Record<string, string>>> = () => Promise.resolve({}),
+): Promise<{ testEnv: Run; primary: Postgres }> {
+  const testEnv = await openRun();
+  closers.push(() => testEnv.close());
+  const primary = await startPostgres({
+    run: testEnv,
+    fsync: false,
+    name: 'primary',
+    settings: await settings(testEnv),
+  });
   await migrate(primary.url());
-  return { ground, primary };
+  return { testEnv, primary };
 }
 
-function ledgerAt(url: string): LedgerPool {
+function ledgerAt(url: string): LedgerClient {
   const db = openLedger({ url, applicationName: 'test', max: 2, statementTimeoutMs: 30_000, connectTimeoutMs: 5_000 });
   closers.push(() => db.close());
   return db;
@@ -57,7 +62,10 @@ function podRequest(key: string): AllocationRequest {
 }
 
 /** Addresses that the ledger has acknowledged, and the key of each. */
-async function acknowledged(db: LedgerPool, requests: readonly AllocationRequest[]): Promise<Map<MacAddress, string>> {
+async function acknowledged(
+  db: LedgerClient,
+  requests: readonly AllocationRequest[],
+): Promise<Map<MacAddress, string>> {
   const macs = new Map<MacAddress, string>();
   for (let from = 0; from < requests.length; from += 100) {
     const group = requests.slice(from, from + 100);
@@ -74,7 +82,7 @@ const many = (count: number, word: string, make = (key: string) => aRequest({ ke
   Array.from({ length: count }, (_, n) => make(`${word}-${String(n)}`));
 
 /** What the operator of `c1` says after a recovery: these pods are alive and carry this. */
-function carriedBy(pods: ReadonlyMap<MacAddress, string>): AdoptItem[] {
+function usedBy(pods: ReadonlyMap<MacAddress, string>): AdoptItem[] {
   return [...pods].map(([address, name]) => ({
     mac: address,
     key: `bound/${name}`,
@@ -87,7 +95,7 @@ function twice(lost: Iterable<MacAddress>, later: ReadonlyMap<MacAddress, string
   return [...lost].filter((address) => later.has(address));
 }
 
-async function replicated(standby: LedgerPool, primary: LedgerPool): Promise<void> {
+async function replicated(standby: LedgerClient, primary: LedgerClient): Promise<void> {
   const row = z.object({ lsn: z.string() });
   const [target] = await primary.query({ text: 'select pg_current_wal_lsn()::text as lsn', values: [], row });
   const text = 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as there';
@@ -100,12 +108,12 @@ async function replicated(standby: LedgerPool, primary: LedgerPool): Promise<voi
   );
 }
 
-async function promote(standby: LedgerPool): Promise<void> {
+async function promote(standby: LedgerClient): Promise<void> {
   await standby.query({ text: 'select pg_promote()', values: [], row: z.object({}) });
 }
 
 /** A pool whose 64 addresses have all been used and given up long ago: what it hands out next comes from its queue. */
-async function aUsedPool(db: LedgerPool): Promise<void> {
+async function aUsedPool(db: LedgerClient): Promise<void> {
   await definePool(db, small, 'test');
   const requests = many(64, 'used', (key) => aRequest({ key, pool: small.name }));
   const used = await acknowledged(db, requests);
@@ -117,9 +125,9 @@ async function aUsedPool(db: LedgerPool): Promise<void> {
 }
 
 test('a standby that lost the last 500 acknowledged answers hands none of them out again, and opens', async () => {
-  const { ground, primary } = await aPrimary();
+  const { testEnv, primary } = await aPrimary();
   await primary.stop();
-  const standby = await copyOf(primary, ground, 'standby');
+  const standby = await copyOf(primary, testEnv, 'standby');
   await primary.start();
   const link = await startTcpProxy({ host: '127.0.0.1', port: primary.port });
   closers.push(() => link.close());
@@ -128,7 +136,7 @@ test('a standby that lost the last 500 acknowledged answers hands none of them o
 
   const before = ledgerAt(primary.url());
   await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(before, { clusterId: 'c1', incarnation: 1 }, 'test');
+  await markAdopted(before, { clusterId: 'c1', epoch: 1 }, 'test');
   await aUsedPool(before);
   await acknowledged(before, many(50, 'kept'));
   const after = ledgerAt(standby.url);
@@ -149,10 +157,10 @@ test('a standby that lost the last 500 acknowledged answers hands none of them o
     { outcome: 'not_open', why: 'timeline_changed' },
   ]);
   const state = await recoverIfNeeded(after, 'operator');
-  expect(state).toMatchObject({ incarnation: 2, closed: { why: 'recovering' }, waitsFor: [{ clusterId: 'c1' }] });
-  const adopted = await adopt(after, carriedBy(pods), 'operator');
+  expect(state).toMatchObject({ epoch: 2, closed: { why: 'recovering' }, waitsFor: [{ clusterId: 'c1' }] });
+  const adopted = await adopt(after, usedBy(pods), 'operator');
   expect(new Set(adopted.map(({ outcome }) => outcome))).toEqual(new Set(['adopted']));
-  expect(await reasserted(after, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('open');
+  expect(await markReported(after, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('open');
 
   const laterDevices = await acknowledged(after, many(2 * LOST, 'later'));
   const laterPods = await acknowledged(after, many(2 * LOST, 'later-pod', podRequest));
@@ -171,10 +179,10 @@ test('a standby that lost the last 500 acknowledged answers hands none of them o
 });
 
 /** A primary that waits for `first`, with `second` beside it. */
-async function aQuorum(ground: Run, primary: Postgres): Promise<{ first: Copy; second: Copy }> {
+async function aQuorum(testEnv: Run, primary: Postgres): Promise<{ first: Copy; second: Copy }> {
   await primary.stop();
-  const first = await copyOf(primary, ground, 'one');
-  const second = await copyOf(primary, ground, 'two');
+  const first = await copyOf(primary, testEnv, 'one');
+  const second = await copyOf(primary, testEnv, 'two');
   await primary.start();
   for (const copy of [first, second]) {
     await copy.follow({ host: '127.0.0.1', port: primary.port });
@@ -184,8 +192,8 @@ async function aQuorum(ground: Run, primary: Postgres): Promise<{ first: Copy; s
 }
 
 test('under quorum a standby has every acknowledged answer: it opens at once and nothing is orphaned', async () => {
-  const { ground, primary } = await aPrimary();
-  const { first, second } = await aQuorum(ground, primary);
+  const { testEnv, primary } = await aPrimary();
+  const { first, second } = await aQuorum(testEnv, primary);
   const before = ledgerAt(primary.url());
   await before.pool.query(`update rock_mac.ledger_state set durability = 'quorum'`);
   expect(await allocate(before, 'development', many(1, 'alone'), { leaseSeconds: 120 })).toEqual([
@@ -207,7 +215,7 @@ test('under quorum a standby has every acknowledged answer: it opens at once and
   await second.follow({ host: '127.0.0.1', port: first.port });
   await second.start();
   const state = await recoverIfNeeded(after, 'operator');
-  expect(state).toMatchObject({ incarnation: 2, durability: 'quorum', mode: 'open' });
+  expect(state).toMatchObject({ epoch: 2, durability: 'quorum', mode: 'open' });
   expect(state.closed).toBeUndefined();
 
   const later = await acknowledged(after, many(LOST, 'later'));
@@ -219,31 +227,31 @@ test('under quorum a standby has every acknowledged answer: it opens at once and
 });
 
 test('an old backup that was put back is known by what the operator remembers, and opens after the word of an admin', async () => {
-  const { ground, primary } = await aPrimary();
+  const { testEnv, primary } = await aPrimary();
   const before = ledgerAt(primary.url());
   await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(before, { clusterId: 'c1', incarnation: 1 }, 'test');
+  await markAdopted(before, { clusterId: 'c1', epoch: 1 }, 'test');
   await acknowledged(before, many(100, 'old'));
   await primary.stop();
-  const backup = await copyOf(primary, ground, 'backup');
+  const backup = await copyOf(primary, testEnv, 'backup');
   await primary.start();
 
   const devices = await acknowledged(before, many(1_000, 'new'));
   const pods = await acknowledged(before, many(2_000, 'pod', podRequest));
-  const remembered = memoryOf(await ledgerState(before));
+  const remembered = ledgerHeadOf(await ledgerState(before));
   await primary.kill();
   await backup.start();
 
   const after = ledgerAt(backup.url);
   expect((await ledgerState(after)).closed).toBeUndefined(); // of itself it cannot know
   const state = await recoverIfBehind(after, remembered, 'operator');
-  expect(state).toMatchObject({ incarnation: 2, needsApproval: true, closed: { why: 'recovering' } });
+  expect(state).toMatchObject({ epoch: 2, needsApproval: true, closed: { why: 'recovering' } });
   expect(state.closed?.message).toContain('rock-mac recover --approve');
-  expect(await recoverIfBehind(after, remembered, 'another operator')).toMatchObject({ incarnation: 2 });
+  expect(await recoverIfBehind(after, remembered, 'another operator')).toMatchObject({ epoch: 2 });
 
-  await adopt(after, carriedBy(pods), 'operator');
-  const { incarnation } = await ledgerState(after);
-  expect(await reasserted(after, { clusterId: 'c1', incarnation }, 'operator')).toBe('recovering');
+  await adopt(after, usedBy(pods), 'operator');
+  const { epoch } = await ledgerState(after);
+  expect(await markReported(after, { clusterId: 'c1', epoch }, 'operator')).toBe('recovering');
   expect(await approveRecovery(after)).toBe('open');
 
   expect(twice(devices.keys(), await acknowledged(after, many(1_000, 'later')))).toEqual([]);
@@ -253,20 +261,20 @@ test('an old backup that was put back is known by what the operator remembers, a
 
 test('a point in time that was restored from an archive hands out nothing again, and tells how much is gone', async () => {
   let archive = '';
-  const { ground, primary } = await aPrimary(async (run) => {
+  const { testEnv, primary } = await aPrimary(async (run) => {
     archive = await archiveFolder(run);
     return { archive_mode: 'on', archive_command: `cp %p ${archive}/%f` };
   });
   const before = ledgerAt(primary.url());
   await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(before, { clusterId: 'c1', incarnation: 1 }, 'test');
+  await markAdopted(before, { clusterId: 'c1', epoch: 1 }, 'test');
   await acknowledged(before, many(100, 'old'));
-  const restored = await baseBackupOf(primary, ground, 'restored');
+  const restored = await baseBackupOf(primary, testEnv, 'restored');
   const kept = await acknowledged(before, many(100, 'kept'));
   await before.pool.query(`select pg_create_restore_point('barrier')`);
   const devices = await acknowledged(before, many(LOST, 'lost'));
   const pods = await acknowledged(before, many(LOST, 'pod', podRequest));
-  const memory = memoryOf(await ledgerState(before));
+  const head = ledgerHeadOf(await ledgerState(before));
   const wal = z.object({ name: z.string() });
   const [last] = await before.query({ text: 'select pg_walfile_name(pg_switch_wal()) as name', values: [], row: wal });
   const archived = { text: 'select last_archived_wal as name from pg_stat_archiver', values: [], row: wal };
@@ -284,10 +292,10 @@ test('a point in time that was restored from an archive hands out nothing again,
   await eventually(async () => {
     expect((await ledgerState(after)).closed).toMatchObject({ why: 'timeline_changed' });
   });
-  const replayed = await recoverIfBehind(after, memory, 'operator');
-  expect(replayed).toMatchObject({ incarnation: 2, needsApproval: false, closed: { why: 'recovering' } });
-  await adopt(after, carriedBy(pods), 'operator');
-  expect(await reasserted(after, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('open');
+  const replayed = await recoverIfBehind(after, head, 'operator');
+  expect(replayed).toMatchObject({ epoch: 2, needsApproval: false, closed: { why: 'recovering' } });
+  await adopt(after, usedBy(pods), 'operator');
+  expect(await markReported(after, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('open');
   const again = await allocate(after, 'development', many(100, 'kept'), { leaseSeconds: 120 });
   expect(again.map((answer) => answer.outcome === 'replayed' && answer.mac)).toEqual([...kept.keys()]);
   expect(twice(devices.keys(), await acknowledged(after, many(2 * LOST, 'later')))).toEqual([]);

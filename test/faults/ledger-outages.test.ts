@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { allocate, type AllocationOutcome } from '../../ledger/address/allocate.ts';
 import { createAllocator, type Allocator } from '../../ledger/address/allocator.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { eventually } from '../env/run/eventually.ts';
@@ -22,9 +22,9 @@ const DEADLINE_MS = 1_500;
 let postgres: Postgres;
 let proxy: TcpProxy;
 /** Straight to Postgres, to look at what is there. */
-let direct: LedgerPool;
+let direct: LedgerClient;
 /** Through the bad network, as a program would go. */
-let db: LedgerPool;
+let db: LedgerClient;
 let allocator: Allocator;
 
 beforeAll(async () => {

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { releaseExpired } from '../../ledger/address/expired-devices.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
@@ -54,7 +54,7 @@ const factSchema = z.object({
 type Fact = z.infer<typeof factSchema>;
 
 let postgres: Postgres;
-let db: LedgerPool;
+let db: LedgerClient;
 
 beforeAll(async () => {
   postgres = await startPostgres({ fsync: false });
@@ -75,13 +75,13 @@ afterAll(async () => {
   await postgres.close();
 });
 
-interface Asker {
+interface Waiter {
   readonly process: ChildProcess;
   readonly exited: Promise<unknown>;
 }
 
 /** What one process said, and when it was killed. */
-function startAsker(number: number, facts: Fact[]): Asker {
+function startCaller(number: number, facts: Fact[]): Waiter {
   const script = path.join(import.meta.dirname, 'ledger-caller.ts');
   const args = [script, postgres.url(), pool.name, `asker-${String(number)}`, String(macToNumber(pool.first))];
   const child = spawn(process.execPath, args, {
@@ -94,7 +94,7 @@ function startAsker(number: number, facts: Fact[]): Asker {
   return { process: child, exited: new Promise((resolve) => child.once('close', resolve)) };
 }
 
-async function kill({ process: child, exited }: Asker): Promise<void> {
+async function kill({ process: child, exited }: Waiter): Promise<void> {
   child.kill('SIGKILL');
   await exited;
 }
@@ -102,7 +102,7 @@ async function kill({ process: child, exited }: Asker): Promise<void> {
 async function breakThings(until: number, facts: Fact[]): Promise<{ clients: number; servers: number }> {
   const killed = { clients: 0, servers: 0 };
   let number = 0;
-  const askers = Array.from({ length: PROCESSES }, () => startAsker(number++, facts));
+  const askers = Array.from({ length: PROCESSES }, () => startCaller(number++, facts));
   for (let round = 0; Date.now() < until || killed.servers < SECONDS / 10; round++) {
     await sleep(randomInt(200, 700));
     await releaseExpired(db, { pool: pool.name, graceSeconds: 0, limit: 100, actor: 'cleanup' });
@@ -115,7 +115,7 @@ async function breakThings(until: number, facts: Fact[]): Promise<{ clients: num
       const victim = askers.shift();
       if (victim !== undefined) await kill(victim);
       killed.clients++;
-      askers.push(startAsker(number++, facts));
+      askers.push(startCaller(number++, facts));
     }
   }
   // At any moment, with everybody at work: the table is what the audit says.

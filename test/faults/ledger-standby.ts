@@ -2,17 +2,17 @@ import { execFile } from 'node:child_process';
 import { appendFile, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { claimPort } from '../env/run/port-reservation.ts';
+import { reservePort } from '../env/run/port-reservation.ts';
 import { z } from 'zod';
 import { ping, withClient } from '../env/postgres/databases.ts';
-import { createPart, type Part } from '../env/run/server-process.ts';
+import { createServerProcess, type ServerProcess } from '../env/run/server-process.ts';
 import { postgresPrograms } from '../env/postgres/postgres-binaries.ts';
 import type { Postgres } from '../env/postgres/postgres.ts';
 import type { Run } from '../env/run/run.ts';
 import type { Endpoint } from '../env/network/sockets.ts';
 
 /** A Postgres that began as a copy of another one's files. */
-export interface Copy extends Part {
+export interface Copy extends ServerProcess {
   readonly port: number;
   readonly url: string;
   /** Lines of postgresql.conf that win over what it had; they hold from its next start. */
@@ -30,21 +30,21 @@ const run = promisify(execFile);
  * Copies the files of a stopped Postgres: an old backup when it is started as it is, a standby after `follow`. The copy
  * has its own port and is down until `start()`. (There is no pg_basebackup among the programs that we have.)
  */
-export async function copyOf(source: Postgres, ground: Run, name: string): Promise<Copy> {
+export async function copyOf(source: Postgres, testEnv: Run, name: string): Promise<Copy> {
   if (source.pid !== undefined) throw new Error('Only the files of a stopped Postgres can be copied as they are.');
-  const dataFolder = path.join(await ground.makeFolder(name), 'data');
+  const dataFolder = path.join(await testEnv.makeFolder(name), 'data');
   await run('cp', ['-a', source.dataFolder, dataFolder]);
   await rm(path.join(dataFolder, 'postmaster.pid'), { force: true });
-  return copyAt(dataFolder, source, ground, name);
+  return copyAt(dataFolder, source, testEnv, name);
 }
 
 /**
  * A base backup of a Postgres that goes on working, as the manual describes it (Continuous Archiving, low level API): what
  * changed while the files were copied comes from the archive, so the copy needs `replayUpTo`.
  */
-export async function baseBackupOf(source: Postgres, ground: Run, name: string): Promise<Copy> {
-  const { user } = await postgresPrograms(ground);
-  const folder = await ground.makeFolder(name);
+export async function baseBackupOf(source: Postgres, testEnv: Run, name: string): Promise<Copy> {
+  const { user } = await postgresPrograms(testEnv);
+  const folder = await testEnv.makeFolder(name);
   const dataFolder = path.join(folder, 'data');
   const tar = path.join(folder, 'base.tar');
   await mkdir(dataFolder, { mode: 0o700 });
@@ -61,27 +61,27 @@ export async function baseBackupOf(source: Postgres, ground: Run, name: string):
     await mkdir(path.join(dataFolder, 'pg_wal', 'archive_status'));
   });
   if (user !== undefined) await run('chown', ['-R', `${String(user.uid)}:${String(user.gid)}`, dataFolder]);
-  return copyAt(dataFolder, source, ground, name);
+  return copyAt(dataFolder, source, testEnv, name);
 }
 
 /** A folder that Postgres may write to, for its archive. */
-export async function archiveFolder(ground: Run): Promise<string> {
-  const { user } = await postgresPrograms(ground);
-  const folder = await ground.makeFolder('archive');
+export async function archiveFolder(testEnv: Run): Promise<string> {
+  const { user } = await postgresPrograms(testEnv);
+  const folder = await testEnv.makeFolder('archive');
   if (user !== undefined) await chown(folder, user.uid, user.gid);
   return folder;
 }
 
-async function copyAt(dataFolder: string, source: Postgres, ground: Run, name: string): Promise<Copy> {
-  const programs = await postgresPrograms(ground);
-  const port = await claimPort();
+async function copyAt(dataFolder: string, source: Postgres, testEnv: Run, name: string): Promise<Copy> {
+  const programs = await postgresPrograms(testEnv);
+  const port = await reservePort();
   const url = source.url().replace(`:${String(source.port)}/`, `:${String(port.value)}/`);
   const configure: Copy['configure'] = (settings) => {
     const lines = Object.entries(settings).map(([key, value]) => `${key} = '${String(value)}'\n`);
     return appendFile(path.join(dataFolder, 'postgresql.auto.conf'), lines.join(''));
   };
   await configure({ port: port.value, synchronous_standby_names: '' });
-  const part = createPart(ground, {
+  const part = createServerProcess(testEnv, {
     child: {
       name,
       command: programs.postgres,

@@ -10,13 +10,13 @@ import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import {
   aClaim,
-  installedGroundOfThisFile,
+  installedEnvOfThisFile,
   shownAllocations,
   untilNoAllocations,
   untilReason,
 } from '../integration/installed-env.ts';
 
-const installed = installedGroundOfThisFile({ webhooks: 0 });
+const installed = installedEnvOfThisFile({ webhooks: 0 });
 
 beforeAll(async () => {
   await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);
@@ -58,7 +58,7 @@ describe('a ledger', () => {
     const { plane, ledger, installation } = installed();
     await create(aClaim('kept', { pool: 'development' }));
     await untilReason(plane, 'kept', 'Allocated');
-    const { incarnation } = await ledgerState(ledger);
+    const { epoch } = await ledgerState(ledger);
     await Promise.all(installation.operators.map((operator) => operator.kill()));
     // Answered, stored on a pod, and lost with the primary: the standby never heard of it.
     const forgotten = 'a4:58:0f:05:00:00';
@@ -69,7 +69,7 @@ describe('a ledger', () => {
     await eventually(
       async () => {
         expect(await findByMac(ledger, mac(forgotten))).toMatchObject({ state: 'active', owner: { name: 'bearer' } });
-        expect(await ledgerState(ledger)).toMatchObject({ mode: 'open', incarnation: incarnation + 1 });
+        expect(await ledgerState(ledger)).toMatchObject({ mode: 'open', epoch: epoch + 1 });
       },
       { within: 30_000, every: 100 },
     );
@@ -105,11 +105,11 @@ describe('a ledger', () => {
   });
 
   test('that was put back to an older copy in the same server is found out, and hands nothing out twice', async () => {
-    const { plane, ledger, ledgerProxy, ground } = installed();
+    const { plane, ledger, ledgerProxy, testEnv } = installed();
     await create(aClaim('old', { pool: 'experiment' }));
     await untilReason(plane, 'old', 'Allocated');
     const admin = openLedger({
-      url: ground.postgres.url(),
+      url: testEnv.postgres.url(),
       applicationName: 'test',
       max: 1,
       connectTimeoutMs: 5_000,
@@ -133,7 +133,7 @@ describe('a ledger', () => {
     const device = { key: 'request/device', pool: 'experiment', state: 'active' as const, reason: 'test' };
     const request = { ...device, requester: 'test', actor: 'test' };
     const [given] = await allocate(ledger, 'experiment', [request], { leaseSeconds: 120 });
-    const { incarnation, auditHead } = await ledgerState(ledger);
+    const { epoch, auditHead } = await ledgerState(ledger);
     await eventually(
       async () => {
         const path = ['-n', 'rock-mac-system', 'get', 'configmap', 'rock-mac-ledger-head'];
@@ -149,7 +149,7 @@ describe('a ledger', () => {
     await eventually(
       async () => {
         const { needsApproval, waitsFor, ...state } = await ledgerState(ledger);
-        expect(state).toMatchObject({ mode: 'recovering', incarnation: incarnation + 1 });
+        expect(state).toMatchObject({ mode: 'recovering', epoch: epoch + 1 });
         expect({ needsApproval, waitsFor }).toEqual({ needsApproval: true, waitsFor: [] });
       },
       { within: 40_000, every: 200 },

@@ -1,38 +1,38 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { claimPort } from '../env/run/port-reservation.ts';
+import { reservePort } from '../env/run/port-reservation.ts';
 import type { Child } from '../env/run/child-process.ts';
 import { readMetric } from '../env/read-metric.ts';
-import { installedGroundOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
+import { installedEnvOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
 import { startLyingApiServer, type Lie, type LyingApiServer } from './lying-api-server.ts';
 import { carrying, numbered, withoutAdmission } from './operator-pods.ts';
 
-const installed = installedGroundOfThisFile({ webhooks: 0, operators: 1 });
+const installed = installedEnvOfThisFile({ webhooks: 0, operators: 1 });
 const repository = path.join(import.meta.dirname, '..', '..');
 
 let proxy: LyingApiServer | undefined;
 let operator: Child | undefined;
 let metricsPort = 0;
-let opened: LedgerPool | undefined;
+let opened: LedgerClient | undefined;
 
-function ledger(): LedgerPool {
+function ledger(): LedgerClient {
   if (opened === undefined) throw new Error('the ledger of this file is not open');
   return opened;
 }
 
 /** One operator whose only way to the API server leads through the proxy. */
 beforeAll(async () => {
-  const { plane, installation, ground } = installed();
+  const { plane, installation, testEnv } = installed();
   await withoutAdmission(plane);
   await Promise.all(installation.operators.map((each) => each.stop()));
   proxy = await startLyingApiServer(plane);
-  const [health, metrics] = await Promise.all([claimPort(), claimPort()]);
+  const [health, metrics] = await Promise.all([reservePort(), reservePort()]);
   metricsPort = metrics.value;
-  const url = await ground.postgres.createDatabase('lied_to');
+  const url = await testEnv.postgres.createDatabase('lied_to');
   await migrate(url);
   opened = openLedger({
     url,
@@ -41,7 +41,7 @@ beforeAll(async () => {
     connectTimeoutMs: 5_000,
     statementTimeoutMs: 10_000,
   });
-  operator = await ground.run.spawn({
+  operator = await testEnv.run.spawn({
     name: 'operator-behind-proxy',
     command: process.execPath,
     args: [path.join(repository, 'operator', 'main.ts')],
@@ -52,7 +52,7 @@ beforeAll(async () => {
       ROCK_MAC_HEALTH_PORT: String(health.value),
       ROCK_MAC_METRICS_PORT: String(metricsPort),
       ROCK_MAC_LEADER_LEASE_SECONDS: '3',
-      ROCK_MAC_PASS_SECONDS: '1',
+      ROCK_MAC_RESYNC_SECONDS: '1',
     },
   });
 });
@@ -63,9 +63,9 @@ afterAll(async () => {
   await opened?.close();
 });
 
-async function lastPass(): Promise<number> {
+async function lastResync(): Promise<number> {
   const { metricsToken: token } = installed().installation;
-  return await readMetric('rockmac_last_pass_timestamp_seconds', { port: metricsPort, token });
+  return await readMetric('rockmac_last_resync_timestamp_seconds', { port: metricsPort, token });
 }
 
 async function activePods(): Promise<number> {
@@ -83,10 +83,10 @@ async function untilShown(count: number): Promise<void> {
 }
 
 async function untilNextPass(): Promise<void> {
-  const before = await lastPass();
+  const before = await lastResync();
   await eventually(
     async () => {
-      if ((await lastPass()) <= before) throw new Error('no pass since');
+      if ((await lastResync()) <= before) throw new Error('no pass since');
     },
     { within: 20_000, every: 100 },
   );
@@ -112,25 +112,25 @@ describe('I3: while the API server seems to say that all pods are gone', () => {
     await untilShown(20);
   });
 
-  test.each<Lie>(['cut', 'refused'])('a pass whose list of pods is %s does not count', async (how) => {
+  test.each<Lie>(['cut', 'refused'])('a resync whose list of pods is %s does not count', async (how) => {
     proxy?.lie(how);
     await new Promise((resolve) => setTimeout(resolve, 2_000));
-    const before = await lastPass();
+    const before = await lastResync();
     await new Promise((resolve) => setTimeout(resolve, 4_000));
-    expect(await lastPass()).toBe(before);
+    expect(await lastResync()).toBe(before);
     const rows = await listAddresses(ledger(), { states: ['active'], kind: 'Pod', limit: 100 });
     expect(rows.filter(({ missingSince }) => missingSince !== undefined)).toEqual([]);
     proxy?.lie('none');
     await untilNextPass();
   });
 
-  test('a pass that loses its way to the server in the middle marks nothing', async () => {
+  test('a resync that loses its way to the server in the middle marks nothing', async () => {
     // Every list of MacAllocations fails, which comes after all pods were read.
     proxy?.lie('cut', '/macallocations');
     await new Promise((resolve) => setTimeout(resolve, 2_000));
-    const before = await lastPass();
+    const before = await lastResync();
     await new Promise((resolve) => setTimeout(resolve, 3_000));
-    expect(await lastPass()).toBe(before);
+    expect(await lastResync()).toBe(before);
     proxy?.lie('none');
     await untilNextPass();
     await installed().plane.kubectl(['delete', 'pods', '--all', '--grace-period=0', '--force']);

@@ -7,7 +7,7 @@ import { eventually } from '../env/run/eventually.ts';
 import {
   aClaim,
   auditOf,
-  installedGroundOfThisFile,
+  installedEnvOfThisFile,
   shownAllocations,
   untilNoAllocations,
   untilReason,
@@ -15,7 +15,7 @@ import {
 } from '../integration/installed-env.ts';
 import { carrying, numbered, withoutAdmission } from './operator-pods.ts';
 
-const installed = installedGroundOfThisFile({ webhooks: 0 });
+const installed = installedEnvOfThisFile({ webhooks: 0 });
 
 beforeAll(async () => {
   await withoutAdmission(installed().plane);

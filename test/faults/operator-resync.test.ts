@@ -6,10 +6,10 @@ import { findByMac } from '../../ledger/address/find.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { mac, numberToMac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { installedGroundOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
+import { installedEnvOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
 
 // Addresses are named by who carries them, so that the operator is alone here with what is stored.
-const installed = installedGroundOfThisFile({ webhooks: 0, env: { ROCK_MAC_PASS_SECONDS: '1' } });
+const installed = installedEnvOfThisFile({ webhooks: 0, env: { ROCK_MAC_RESYNC_SECONDS: '1' } });
 
 beforeAll(async () => {
   await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);
@@ -61,7 +61,7 @@ async function ghosts(count: number, first: string): Promise<readonly MacAddress
   return macs;
 }
 
-/** Waits until a pass has missed them all, and lets a day pass for them. */
+/** Waits until a resync has missed them all, and lets a day pass for them. */
 async function missForADay(macs: readonly MacAddress[]): Promise<void> {
   const { ledger } = installed();
   const addresses = macs.map(macToNumber).join(',');
@@ -209,11 +209,11 @@ describe('addresses whose owners have been gone for a day', () => {
       async () => (await findByMac(installed().ledger, macs[1] ?? mac('')))?.missingSince !== undefined,
     );
     await Promise.all(installation.operators.map((operator) => operator.kill()));
-    await sql(`update rock_mac.clusters set last_full_pass_at = last_full_pass_at - interval '2 hours'`);
+    await sql(`update rock_mac.clusters set last_resync_at = last_resync_at - interval '2 hours'`);
     await missForADay(macs);
     await installation.startOperator();
-    await until('held', async () => (await heldReason()) === 'PassesMissing');
-    await until('still held a pass later', async () => (await heldReason()) === 'StillHeld');
+    await until('held', async () => (await heldReason()) === 'ResyncsMissing');
+    await until('still held a resync later', async () => (await heldReason()) === 'StillHeld');
     await approve(2);
     await untilAllReleased(macs);
   });

@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
 import { macAllocations } from '../../kube/client/mac-resources.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { installedGroundOfThisFile, whileLedgerIsAhead } from '../integration/installed-env.ts';
+import { installedEnvOfThisFile, whileLedgerIsAhead } from '../integration/installed-env.ts';
 import { findingsButTheClock } from '../integration/ledger-fixture.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
 
 /** Many at once, as many as the promises were made for. Everything is waited for by what the ledger says. */
-const installed = installedGroundOfThisFile({
+const installed = installedEnvOfThisFile({
   // As in production: a busy machine must not take the leader's work from it again and again.
   env: { ROCK_MAC_LEADER_LEASE_SECONDS: '15' },
 });

@@ -3,10 +3,10 @@ import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
-import { installedGroundOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
+import { installedEnvOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
 
 // The machines name their addresses themselves, so that the operator is alone here with what is stored.
-const installed = installedGroundOfThisFile({ webhooks: 0 });
+const installed = installedEnvOfThisFile({ webhooks: 0 });
 
 beforeAll(async () => {
   await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);

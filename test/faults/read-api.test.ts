@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { LEDGER_API_SERVICE, LEDGER_GROUP } from '../../api/names.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { installedGroundOfThisFile } from '../integration/installed-env.ts';
+import { installedEnvOfThisFile } from '../integration/installed-env.ts';
 
 /*
  * An APIService behind which nobody answers holds up the deletion of every namespace in the cluster. It must go before
  * that matters.
  */
 
-const installed = installedGroundOfThisFile({ operators: 2 });
+const installed = installedEnvOfThisFile({ operators: 2 });
 const API_SERVICE = `apiservice/${LEDGER_API_SERVICE}`;
 const POOLS = `pools.${LEDGER_GROUP}`;
 

@@ -2,10 +2,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { pino } from 'pino';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { installedGroundOfThisFile } from '../integration/installed-env.ts';
+import { installedEnvOfThisFile } from '../integration/installed-env.ts';
 import { startPodLoad, type Load } from './pod-load.ts';
 
-const installed = installedGroundOfThisFile({ webhooks: 2 });
+const installed = installedEnvOfThisFile({ webhooks: 2 });
 const REVIEWS = 'rockmac_admission_reviews_total';
 const AT_ONCE = 8;
 let client: KubeClient;

@@ -4,14 +4,14 @@ import { createKubeClient, type KubeClient, type NewObject } from '../../kube/cl
 import { KubeError } from '../../kube/client/errors.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { aPod, installedGroundOfThisFile } from '../integration/installed-env.ts';
+import { aPod, installedEnvOfThisFile } from '../integration/installed-env.ts';
 import { annotatedPods, type AnnotatedPod } from '../integration/pod-kind.ts';
 
 /** The ledger may take 3 s of the 5 after which the API server hangs up, and the refusal half a second more. */
 const REFUSED_WITHIN_SECONDS = 3.6;
 const AT_ONCE_SECONDS = 1;
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 let client: KubeClient;
 let made = 0;
 

@@ -2,20 +2,20 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buildRootfs, type ImageFolder } from '../../hack/rootfs.ts';
-import { startGround, type Ground } from '../env/env.ts';
+import { startTestEnv, type TestEnv } from '../env/env.ts';
 import { startKubelet, type Kubelet } from '../env/node/kubelet.ts';
 
 export const repository = path.join(import.meta.dirname, '..', '..');
 
-/** A ground on which the chart's pods are run, from a folder with what the Dockerfile puts into the image. */
-export interface ChartGround {
-  readonly ground: Ground;
+/** A test environment on which the chart's pods are run, from a folder with what the Dockerfile puts into the image. */
+export interface ChartEnv {
+  readonly testEnv: TestEnv;
   readonly image: ImageFolder;
   readonly kubelet: Kubelet;
   close(): Promise<void>;
 }
 
-export interface ChartGroundOptions {
+export interface ChartEnvOptions {
   /** One more image than rock-mac's: of the names that begin with `name`, made below a folder. */
   readonly extraImage?: {
     readonly name: string;
@@ -23,17 +23,14 @@ export interface ChartGroundOptions {
   };
 }
 
-export async function raiseChartGround(
-  namespace: string,
-  { extraImage }: ChartGroundOptions = {},
-): Promise<ChartGround> {
+export async function raiseChartEnv(namespace: string, { extraImage }: ChartEnvOptions = {}): Promise<ChartEnv> {
   const imageHome = await mkdtemp(path.join(tmpdir(), 'rock-mac-image-'));
-  const [ground, image] = await Promise.all([
-    startGround({ postgres: { fsync: false } }),
+  const [testEnv, image] = await Promise.all([
+    startTestEnv({ postgres: { fsync: false } }),
     buildRootfs(repository, imageHome),
   ]);
   const extra = await extraImage?.build(imageHome, image);
-  const { run, controlPlane } = ground;
+  const { run, controlPlane } = testEnv;
   // Whatever registry the values name: the image is this one.
   const imageOf = (reference: string) => {
     const name = reference.slice(reference.lastIndexOf('/') + 1);
@@ -42,12 +39,12 @@ export async function raiseChartGround(
   };
   const kubelet = await startKubelet({ run, controlPlane, namespace, imageOf });
   return {
-    ground,
+    testEnv,
     image,
     kubelet,
     close: async () => {
       await kubelet.close();
-      await ground.close();
+      await testEnv.close();
       await rm(imageHome, { recursive: true, force: true });
     },
   };

@@ -3,50 +3,50 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { LEDGER_API_SERVICE } from '../../api/names.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { eventually } from '../env/run/eventually.ts';
-import type { Ground } from '../env/env.ts';
+import type { TestEnv } from '../env/env.ts';
 import { helmFor, type Helm } from '../env/programs/helm-cli.ts';
 import { resolveHelm, type HelmMajor } from '../env/programs/helm.ts';
 import { kubectlFor } from '../env/kubernetes/kubectl.ts';
 import type { Kubelet } from '../env/node/kubelet.ts';
 import { logToStderr } from '../env/run/run.ts';
-import { raiseChartGround, repository, type ChartGround } from './chart-env.ts';
+import { raiseChartEnv, repository, type ChartEnv } from './chart-env.ts';
 import { aClaim, addressesOf, aPod, shownAllocations, untilReason } from './installed-env.ts';
 
 /*
  * The chart as it is, installed by Helm as it is. The Deployments' processes are started from what is stored, by the
- * kubelet of the ground, from a folder with what the Dockerfile puts into the image.
+ * kubelet of the test environment, from a folder with what the Dockerfile puts into the image.
  */
 
 const chart = path.join(repository, 'charts', 'rock-mac');
 const namespace = 'rock-mac';
 const patience = { within: 40_000, every: 150 };
 
-/** The tests of a chart's whole life with one version of Helm, on a ground of their own. Call at the top of a test file. */
+/** The tests of a chart's whole life with one version of Helm, on a test environment of their own. Call at the top of a test file. */
 export function chartLife(major: HelmMajor): void {
   describe(`the chart's life with Helm ${major}`, { timeout: 150_000 }, () => {
-    let ground: Ground;
+    let testEnv: TestEnv;
     let kubelet: Kubelet;
-    let chartGround: ChartGround;
+    let chartEnv: ChartEnv;
 
     beforeAll(async () => {
-      chartGround = await raiseChartGround(namespace);
-      ({ ground, kubelet } = chartGround);
+      chartEnv = await raiseChartEnv(namespace);
+      ({ testEnv, kubelet } = chartEnv);
       // Everything in it has to fit the strictest profile of Pod Security.
       await kubectl('create', 'namespace', namespace);
       await kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
     });
     afterAll(async () => {
       await ledger.close();
-      await chartGround.close();
+      await chartEnv.close();
     });
 
     let helm: Helm;
-    let ledger: LedgerPool;
+    let ledger: LedgerClient;
     /** How the values lead to the ledger: once by a URL, once in parts. */
     let connection: string[];
-    const kubectl = (...args: string[]) => ground.controlPlane.kubectl(args);
+    const kubectl = (...args: string[]) => testEnv.controlPlane.kubectl(args);
 
     const upgrade = (...values: string[]) => {
       const pool = ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00', 'pools[0].last=a4:58:0f:10:00:ff'];
@@ -56,10 +56,10 @@ export function chartLife(major: HelmMajor): void {
     };
     const apply = (object: string) =>
       // Until the operator has recorded what is in use, whoever asks is refused and asks again, as controllers do.
-      eventually(() => ground.controlPlane.kubectl(['apply', '-f', '-'], { input: object }), patience);
-    const macOf = async (pod: string) => (await addressesOf(ground.controlPlane, pod)).map(({ mac }) => mac);
+      eventually(() => testEnv.controlPlane.kubectl(['apply', '-f', '-'], { input: object }), patience);
+    const macOf = async (pod: string) => (await addressesOf(testEnv.controlPlane, pod)).map(({ mac }) => mac);
     const mirrorsOf = async (pod: string) =>
-      (await shownAllocations(ground.controlPlane)).filter(({ spec }) => spec.consumerRef?.name === pod);
+      (await shownAllocations(testEnv.controlPlane)).filter(({ spec }) => spec.consumerRef?.name === pod);
     const readApi = () => kubectl('get', 'apiservice', LEDGER_API_SERVICE, '--ignore-not-found', '-o', 'name');
     const webhookConfigurations = () =>
       kubectl('get', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '-o', 'name');
@@ -67,8 +67,8 @@ export function chartLife(major: HelmMajor): void {
       (await listAddresses(ledger, { states: ['active'], order: 'newest', limit: 100 })).map(({ mac }) => mac);
 
     beforeAll(async () => {
-      helm = helmFor(await resolveHelm(major, logToStderr), ground.controlPlane.kubeconfig);
-      const url = new URL(await ground.postgres.createDatabase('ledger'));
+      helm = helmFor(await resolveHelm(major, logToStderr), testEnv.controlPlane.kubeconfig);
+      const url = new URL(await testEnv.postgres.createDatabase('ledger'));
       const secret = ['-n', namespace, 'create', 'secret', 'generic', 'rock-mac-ledger'];
       if (major === 3) {
         await kubectl(...secret, `--from-literal=url=${url.href}`);
@@ -90,7 +90,7 @@ export function chartLife(major: HelmMajor): void {
     }, 900_000);
 
     test("the image holds the programs, with the licences of others' code in them, and no maps", async () => {
-      const { rootfs, config } = chartGround.image;
+      const { rootfs, config } = chartEnv.image;
       const files = await readdir(path.join(rootfs, config.workingDir));
       const wanted = ['operator.js', 'webhook.js', 'uninstall.js', 'rock-mac.js', 'THIRD-PARTY-LICENSES.txt'];
       expect(files).toEqual(expect.arrayContaining(wanted));
@@ -106,7 +106,7 @@ export function chartLife(major: HelmMajor): void {
       for (const command of commands) await kubectl(...command);
       await apply(aPod('first', { networks: 'blue' }));
       await apply(aClaim('claim', { pool: 'lab' }));
-      const claim = await untilReason(ground.controlPlane, 'claim', 'Allocated');
+      const claim = await untilReason(testEnv.controlPlane, 'claim', 'Allocated');
       expect(claim.status?.mac).toMatch(/^a4:58:0f:10:/);
       expect(await macOf('first')).toHaveLength(1);
       await eventually(async () => {
@@ -115,7 +115,7 @@ export function chartLife(major: HelmMajor): void {
     });
 
     test('who may reads the whole ledger through the API of the operator, and nobody else', async () => {
-      const { controlPlane } = ground;
+      const { controlPlane } = testEnv;
       await kubectl('create', 'clusterrolebinding', 'ada', '--clusterrole=rock-mac-auditor', '--user=ada');
       const kubectlOf = async (user: string) =>
         kubectlFor(controlPlane.binaries.kubectl, await controlPlane.userKubeconfig(user));
@@ -169,7 +169,7 @@ export function chartLife(major: HelmMajor): void {
     test('an uninstall leaves nothing that stands in the way, and keeps claims and data', async () => {
       await kubectl('create', 'namespace', 'tenant');
       await kubectl('label', 'namespace', 'tenant', 'mac.rock-os.io/inject=enabled');
-      await ground.controlPlane.kubectl(['-n', 'tenant', 'apply', '-f', '-'], {
+      await testEnv.controlPlane.kubectl(['-n', 'tenant', 'apply', '-f', '-'], {
         input: aPod('guest', { networks: 'blue' }),
       });
       await eventually(async () => {
@@ -180,11 +180,11 @@ export function chartLife(major: HelmMajor): void {
       await helm(['uninstall', 'try', '--namespace', namespace, '--wait']);
 
       expect([await webhookConfigurations(), await readApi()]).toEqual(['', '']);
-      await ground.controlPlane.kubectl(['apply', '-f', '-'], { input: aPod('unserved') });
+      await testEnv.controlPlane.kubectl(['apply', '-f', '-'], { input: aPod('unserved') });
       expect(await macOf('unserved')).toEqual([]);
       // Nobody takes off finalizers any more: none may be left where others delete things.
       await kubectl('delete', 'namespace', 'tenant', '--timeout=30s');
-      const left = await shownAllocations(ground.controlPlane);
+      const left = await shownAllocations(testEnv.controlPlane);
       expect(left.filter(({ spec }) => spec.consumerRef !== undefined)).toEqual([]);
       const claim = left.find(({ metadata }) => metadata.name === 'claim');
       expect(claim?.status?.mac).toMatch(/^a4:58:0f:10:/);
@@ -211,7 +211,7 @@ export function chartLife(major: HelmMajor): void {
     });
 
     async function claimedMac(): Promise<string | undefined> {
-      const all = await shownAllocations(ground.controlPlane);
+      const all = await shownAllocations(testEnv.controlPlane);
       return all.find(({ metadata }) => metadata.name === 'claim')?.status?.mac;
     }
   });

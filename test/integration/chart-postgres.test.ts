@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createAuthority, type Authority } from '../env/kubernetes/certificates.ts';
+import { createCa, type Ca } from '../env/kubernetes/certificates.ts';
 import { withClient } from '../env/postgres/databases.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { buildPostgresImage } from '../env/postgres/postgres-image.ts';
 import { serveTls } from '../env/postgres/postgres-tls.ts';
-import { raiseChartGround, type ChartGround } from './chart-env.ts';
+import { raiseChartEnv, type ChartEnv } from './chart-env.ts';
 import { chartRelease, patience, type ChartRelease, type Values } from './chart-release.ts';
 import { shownAllocations } from './installed-env.ts';
 
@@ -23,25 +23,25 @@ const PASSWORD = `a b+c/d@e:f%g?h#i&j=k'l"m$(PATH)n\\o{p}`;
 
 const POSTGRES_POD = 'rock-mac-postgres-0';
 
-let chartGround: ChartGround;
+let chartEnv: ChartEnv;
 let release: ChartRelease;
-let authority: Authority;
+let ca: Ca;
 
 beforeAll(async () => {
   const extraImage = { name: 'postgres:', build: buildPostgresImage };
-  [chartGround, authority] = await Promise.all([
-    raiseChartGround(namespace, { extraImage }),
-    createAuthority('the authority of the database'),
+  [chartEnv, ca] = await Promise.all([
+    raiseChartEnv(namespace, { extraImage }),
+    createCa('the authority of the database'),
   ]);
-  release = await chartRelease(chartGround, namespace);
+  release = await chartRelease(chartEnv, namespace);
   await kubectl('create', 'namespace', namespace);
   await kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
 }, 900_000);
 afterAll(async () => {
-  await chartGround.close();
+  await chartEnv.close();
 });
 
-const kubectl = (...args: string[]) => chartGround.ground.controlPlane.kubectl(args);
+const kubectl = (...args: string[]) => chartEnv.testEnv.controlPlane.kubectl(args);
 
 /** Installs with one replica of each. */
 function install(values: Values, timeout?: string): Promise<string> {
@@ -51,7 +51,7 @@ function install(values: Values, timeout?: string): Promise<string> {
 /** Waits until the ledger, as the installation shows it, says that the address is held by that pod. */
 async function untilHeld(mac: string, pod: string): Promise<void> {
   await eventually(async () => {
-    const shown = await shownAllocations(chartGround.ground.controlPlane);
+    const shown = await shownAllocations(chartEnv.testEnv.controlPlane);
     const mirror = shown.find(({ spec }) => spec.consumerRef?.name === pod);
     expect(mirror?.status?.mac).toBe(mac);
   }, patience);
@@ -80,7 +80,7 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
   });
 
   test('keeps what it holds when its pod dies', async () => {
-    const ready = () => chartGround.kubelet.pods.find(({ pod, ready }) => ready && pod.metadata.name === POSTGRES_POD);
+    const ready = () => chartEnv.kubelet.pods.find(({ pod, ready }) => ready && pod.metadata.name === POSTGRES_POD);
     const before = ready()?.pod.metadata.uid;
     await kubectl('-n', namespace, 'delete', 'pod', POSTGRES_POD);
     await eventually(() => {
@@ -101,7 +101,7 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
   });
 
   test('is left for a Postgres of your own by a backup, as docs/install.md says', async () => {
-    const { postgres, run: folder } = chartGround.ground;
+    const { postgres, run: folder } = chartEnv.testEnv;
     const own = await postgres.createDatabase('own');
     await kubectl('-n', namespace, 'create', 'secret', 'generic', 'own', `--from-literal=url=${own}`);
     const address = await kubectl(
@@ -132,40 +132,40 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
 
 /** The command line of the image. */
 async function rockMac(...args: string[]): Promise<void> {
-  const { rootfs, config } = chartGround.image;
+  const { rootfs, config } = chartEnv.image;
   const program = path.join(rootfs, config.workingDir, 'rock-mac.js');
-  await promisify(execFile)(process.execPath, [program, ...args], { env: { HOME: chartGround.ground.run.folder } });
+  await promisify(execFile)(process.execPath, [program, ...args], { env: { HOME: chartEnv.testEnv.run.folder } });
 }
 
 describe('a Postgres of somebody else, behind TLS with an authority of its own', { timeout: 150_000 }, () => {
-  const tls = (authority: string) => ({
+  const tls = (ca: string) => ({
     'postgres.external.host': 'localhost',
-    'postgres.external.port': chartGround.ground.postgres.port,
+    'postgres.external.port': chartEnv.testEnv.postgres.port,
     'postgres.external.database': 'ledger',
     'postgres.external.existingSecret': 'db-app',
     'postgres.external.userKey': 'username',
-    'postgres.external.ca.existingSecret': authority,
+    'postgres.external.ca.existingSecret': ca,
   });
 
   beforeAll(async () => {
-    const { postgres } = chartGround.ground;
-    await serveTls(postgres, await authority.issue({ commonName: 'db', serverNames: ['localhost'] }));
+    const { postgres } = chartEnv.testEnv;
+    await serveTls(postgres, await ca.issue({ commonName: 'db', serverNames: ['localhost'] }));
     const url = new URL(await postgres.createDatabase('ledger'));
     const secret = ['-n', namespace, 'create', 'secret', 'generic'];
-    const other = await createAuthority('somebody else');
+    const other = await createCa('somebody else');
     await kubectl(
       ...secret,
       'db-app',
       `--from-literal=username=${url.username}`,
       `--from-literal=password=${url.password}`,
     );
-    await kubectl(...secret, 'db-ca', `--from-literal=ca.crt=${authority.certificate}`);
+    await kubectl(...secret, 'db-ca', `--from-literal=ca.crt=${ca.certificate}`);
     await kubectl(...secret, 'other-ca', `--from-literal=ca.crt=${other.certificate}`);
   });
 
   test('is not talked to when the authority is another one, and the log says so', async () => {
     await expect(install(tls('other-ca'), '8s')).rejects.toThrow();
-    const logs = chartGround.kubelet.pods.map((pod) => pod.log());
+    const logs = chartEnv.kubelet.pods.map((pod) => pod.log());
     expect(logs).toHaveLength(2);
     for (const log of logs) expect(log).toMatch(/LEDGER_TLS_FAILED|self-signed certificate|unable to verify/);
   });
@@ -173,7 +173,7 @@ describe('a Postgres of somebody else, behind TLS with an authority of its own',
   test('is talked to by every program with the right one, and each connection is encrypted', async () => {
     await install(tls('db-ca'));
     expect(await release.makePod('secured')).toMatch(/^a4:58:0f:05:/);
-    const { postgres } = chartGround.ground;
+    const { postgres } = chartEnv.testEnv;
     const connections = await withClient(postgres.url('ledger'), async (client) => {
       const { rows } = await client.query<{ program: string; ssl: boolean }>(
         `select distinct application_name as program, ssl from pg_stat_activity join pg_stat_ssl using (pid)

@@ -4,13 +4,13 @@ import { eventually } from '../env/run/eventually.ts';
 import { helmFor } from '../env/programs/helm-cli.ts';
 import { resolveHelm } from '../env/programs/helm.ts';
 import { logToStderr } from '../env/run/run.ts';
-import { repository, type ChartGround } from './chart-env.ts';
+import { repository, type ChartEnv } from './chart-env.ts';
 import { addressesOf, aPod } from './installed-env.ts';
 
 /** Values of the chart, by their names with dots. */
 export type Values = Readonly<Record<string, string | number | boolean>>;
 
-/** The release `try` of the chart in one namespace of a ground, with Helm 4. */
+/** The release `try` of the chart in one namespace of a test environment, with Helm 4. */
 export interface ChartRelease {
   /** Installs or upgrades, and waits; throws when what is new is not ready in time. Answers the notes. */
   apply(values: Values, timeout?: string): Promise<string>;
@@ -26,8 +26,8 @@ export interface ChartRelease {
 
 export const patience = { within: 60_000, every: 150 };
 
-export async function chartRelease({ ground, kubelet }: ChartGround, namespace: string): Promise<ChartRelease> {
-  const { controlPlane } = ground;
+export async function chartRelease({ testEnv, kubelet }: ChartEnv, namespace: string): Promise<ChartRelease> {
+  const { controlPlane } = testEnv;
   const helm = helmFor(await resolveHelm(4, logToStderr), controlPlane.kubeconfig);
   const release = (timeout: string) => ['--namespace', namespace, '--wait', '--timeout', timeout];
   const readyImages = () => {

@@ -5,9 +5,9 @@ import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { rangeContains } from '../../mac/mac-range.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { aClaim, auditOf, installedGroundOfThisFile, untilNoAllocations, untilReason } from './installed-env.ts';
+import { aClaim, auditOf, installedEnvOfThisFile, untilNoAllocations, untilReason } from './installed-env.ts';
 
-const installed = installedGroundOfThisFile({ webhooks: 0 });
+const installed = installedEnvOfThisFile({ webhooks: 0 });
 
 async function create(manifest: string): Promise<string> {
   return await installed().plane.kubectl(['create', '-f', '-', '-o', 'name'], { input: manifest });

@@ -8,7 +8,7 @@ import { eventually } from '../env/run/eventually.ts';
 import { freshLedger, ledgerOfThisFile } from './ledger-fixture.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
-/* What the tool before did not have: filters, pages, renewals, the audit, and a ledger's whole life. */
+/* What the predecessor did not have: filters, pages, renewals, the audit, and a ledger's whole life. */
 
 const ledger = ledgerOfThisFile();
 let shell: RockMacShell;
@@ -305,7 +305,7 @@ test('a backup comes back into an empty ledger, which opens when a person approv
     expect(closed.code).toBe(7);
     expect(closed.stderr).toMatch(/hands out nothing now.*recover --approve/);
     expect((await onOther('recover')).stdout).toMatch(/waits for an admin/);
-    expect((await onOther('recover', '--approve')).stdout).toMatch(/^The ledger is open \(incarnation 2\)\.\n$/);
+    expect((await onOther('recover', '--approve')).stdout).toMatch(/^The ledger is open \(epoch 2\)\.\n$/);
     expect((await onOther('allocate')).code).toBe(0);
     expect((await onOther('check')).stdout).toBe('The ledger keeps every rule.\n');
     // It is in use now: refused, and nothing is saved for a restore that never begins.
@@ -331,7 +331,7 @@ test('check names what is broken, with its rows, and fails', async () => {
   }
 });
 
-test('import takes over the file of the tool before: first in words, then after a backup, and once', async () => {
+test('import takes over the file of the predecessor: first in words, then after a backup, and once', async () => {
   const file = path.join(shell.home, 'mac-dispenser.db');
   const old = new DatabaseSync(file);
   old.exec(`create table mac_allocations (id integer primary key, mac_address text unique, pool text, device_id text, device_type text,
@@ -352,7 +352,7 @@ test('import takes over the file of the tool before: first in words, then after 
 });
 
 describe('the prefix of a ledger', () => {
-  test('is that of the configuration file of the tool before, where nobody counts on another yet', async () => {
+  test('is that of the configuration file of the predecessor, where nobody counts on another yet', async () => {
     const other = await freshLedger();
     const machine = await openShell({ ROCK_MAC_LEDGER_URL: other.url });
     try {

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../env/run/eventually.ts';
-import { installedGroundOfThisFile } from './installed-env.ts';
+import { installedEnvOfThisFile } from './installed-env.ts';
 import { freshLedger, ledgerOfThisFile } from './ledger-fixture.ts';
 import { openPluginShell, type Ended } from './plugin-shell.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
 /*
- * What scripts of the tool before rely on, letter by letter: its commands, short flags, defaults, output lines, column
+ * What scripts of the predecessor rely on, letter by letter: its commands, short flags, defaults, output lines, column
  * widths and exit codes. Each test here is a promise to somebody who will not read our release notes. It is made twice: by
  * `rock-mac` on a ledger, and by `kubectl rock-mac` through a cluster.
  */
@@ -22,7 +22,7 @@ interface Way {
   close(): Promise<void>;
 }
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 
 async function onLedger(): Promise<Way> {
   const ledger = await freshLedger();
@@ -333,7 +333,7 @@ describe('what needs the ledger itself, and the plugin answers with a sentence',
     expect(stderr).toContain('/nowhere/mac-dispenser.yaml cannot be read');
   });
 
-  test('the configuration file of the tool before is taken as it is', async () => {
+  test('the configuration file of the predecessor is taken as it is', async () => {
     await shell.bash(`mkdir -p ~/.rock && cat > ~/.rock/mac-dispenser.yaml <<'END'
 mac_dispenser:
   prefix: "a4:58:0f"
@@ -350,7 +350,7 @@ END`);
     await shell.bash('rm ~/.rock/mac-dispenser.yaml');
   });
 
-  test('the SQL of the tool before finds its views and columns', async () => {
+  test('the SQL of the predecessor finds its views and columns', async () => {
     for (const question of [
       'SELECT mac_address, pool, device_id, device_type, allocated_at, days_allocated FROM active_allocations',
       `SELECT pool, description, active_count, released_count, reserved_count, total_allocated, total_released FROM pool_stats`,

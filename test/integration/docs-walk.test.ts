@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { resolveHelm } from '../env/programs/helm.ts';
 import { logToStderr } from '../env/run/run.ts';
-import { raiseChartGround, repository, type ChartGround } from './chart-env.ts';
+import { raiseChartEnv, repository, type ChartEnv } from './chart-env.ts';
 
 /*
  * A stranger's walk: the blocks of README.md, docs/install.md and docs/upgrade.md that are marked `runnable` are run as they
@@ -14,21 +14,21 @@ import { raiseChartGround, repository, type ChartGround } from './chart-env.ts';
 
 const run = promisify(execFile);
 const walked = new Set<Block>();
-let chartGround: ChartGround;
+let chartEnv: ChartEnv;
 let env: NodeJS.ProcessEnv;
 let readme: readonly Block[];
 let install: readonly Block[];
 let upgrade: readonly Block[];
 
 beforeAll(async () => {
-  [chartGround, readme, install, upgrade] = await Promise.all([
-    raiseChartGround('rock-mac-system'),
+  [chartEnv, readme, install, upgrade] = await Promise.all([
+    raiseChartEnv('rock-mac-system'),
     runnableBlocks('README.md'),
     runnableBlocks('docs/install.md'),
     runnableBlocks('docs/upgrade.md'),
   ]);
-  const { ground, image } = chartGround;
-  const { kubeconfig, binaries } = ground.controlPlane;
+  const { testEnv, image } = chartEnv;
+  const { kubeconfig, binaries } = testEnv.controlPlane;
   const folders = [
     path.dirname(await resolveHelm(4, logToStderr)),
     binaries.folder,
@@ -39,11 +39,11 @@ beforeAll(async () => {
     PATH: [...folders, '/usr/bin', '/bin'].join(path.delimiter),
     HOME: path.dirname(kubeconfig),
     KUBECONFIG: kubeconfig,
-    ROCK_MAC_LEDGER_URL: await ground.postgres.createDatabase('rock_mac'),
+    ROCK_MAC_LEDGER_URL: await testEnv.postgres.createDatabase('rock_mac'),
   };
 }, 900_000);
 afterAll(async () => {
-  await chartGround.close();
+  await chartEnv.close();
 });
 
 test('docs/install.md leads to a pod with addresses', { timeout: 300_000 }, async () => {

@@ -18,7 +18,7 @@ async function openClient(url: string): Promise<Client> {
   return client;
 }
 
-describe('a PostgreSQL of the ground', () => {
+describe('a PostgreSQL of the test environment', () => {
   let postgres: Postgres;
   let url: string;
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { claimPort } from '../env/run/port-reservation.ts';
+import { reservePort } from '../env/run/port-reservation.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { isAlive } from '../env/run/process-table.ts';
 import { childRecord } from '../env/run/cleanup.ts';
@@ -51,13 +51,13 @@ async function childrenOf(folder: string) {
   return records.map((record) => childRecord.parse(JSON.parse(record)));
 }
 
-describe('the ground in the foreground', () => {
+describe('the test environment in the foreground', () => {
   it('prints lines that a shell can evaluate, then READY, and takes all down when it is told to end', async () => {
-    const [api, postgres] = await Promise.all([claimPort(), claimPort()]);
+    const [api, postgres] = await Promise.all([reservePort(), reservePort()]);
     await Promise.all([api.release(), postgres.release()]);
     const { runner, lines, folder, stderr } = await startUp({
-      ROCK_MAC_GROUND_API_PORT: String(api.value),
-      ROCK_MAC_GROUND_POSTGRES_PORT: String(postgres.value),
+      ROCK_MAC_ENV_API_PORT: String(api.value),
+      ROCK_MAC_ENV_POSTGRES_PORT: String(postgres.value),
     });
     expect(lines).toEqual([
       expect.stringMatching(/^export KUBECONFIG='\/.*'$/),

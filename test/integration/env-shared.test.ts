@@ -6,7 +6,7 @@ import {
   freshDatabase,
   freshNamespace,
   kubeConfig,
-  sharedGround,
+  sharedTestEnv,
   sharedIdentities,
   sharedKubectl,
 } from '../env/testing.ts';
@@ -17,7 +17,7 @@ const numbers = {
     withClient(url, (client) => client.query('create table numbers as select generate_series(1, 10) as n')),
 };
 
-describe('the ground that a test run shares', () => {
+describe('the test environment that a test run shares', () => {
   it('gives each test a namespace of its own with its default ServiceAccount', async () => {
     const core = kubeConfig().makeApiClient(CoreV1Api);
     const [one, two] = await Promise.all([freshNamespace({ labels: { colour: 'red' } }), freshNamespace()]);
@@ -67,6 +67,6 @@ describe('the ground that a test run shares', () => {
   });
 
   it('tells where its parts are', () => {
-    expect(sharedGround().apiUrl).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
+    expect(sharedTestEnv().apiUrl).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
   });
 });

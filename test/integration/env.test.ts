@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { createAuthority, type KeyPair } from '../env/kubernetes/certificates.ts';
+import { createCa, type KeyPair } from '../env/kubernetes/certificates.ts';
 import { startControlPlane, type ControlPlane } from '../env/kubernetes/control-plane.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { kubectlFor } from '../env/kubernetes/kubectl.ts';
@@ -96,8 +96,8 @@ describe('a control plane', () => {
   });
 
   it('calls a webhook behind a Service at its ClusterIP', async () => {
-    const authority = await createAuthority('webhook authority');
-    const pair = await authority.issue({ commonName: 'hook', serverNames: ['hook.default.svc'] });
+    const ca = await createCa('webhook authority');
+    const pair = await ca.issue({ commonName: 'hook', serverNames: ['hook.default.svc'] });
     const port = await serveHttps(pair, async (request, answer) => {
       const { uid } = review.parse(JSON.parse(await text(request))).request;
       const refusal = { uid, allowed: false, status: { message: 'not on my watch' } };
@@ -126,7 +126,7 @@ describe('a control plane', () => {
           sideEffects: 'None',
           clientConfig: {
             service: { namespace: 'default', name: 'hook', port: 8443 },
-            caBundle: Buffer.from(authority.certificate).toString('base64'),
+            caBundle: Buffer.from(ca.certificate).toString('base64'),
           },
           rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['endpoints'] }],
         },
@@ -138,8 +138,8 @@ describe('a control plane', () => {
   });
 
   it('hands the caller on to an aggregated API, proven by the front proxy', async () => {
-    const authority = await createAuthority('extension authority');
-    const pair = await authority.issue({ commonName: 'extension', serverNames: ['extension.default.svc'] });
+    const ca = await createCa('extension authority');
+    const pair = await ca.issue({ commonName: 'extension', serverNames: ['extension.default.svc'] });
     const callers: unknown[] = [];
     const port = await serveHttps(pair, (request, answer) => {
       if (request.url?.includes('/things') === true) callers.push(request.headers['x-remote-user']);
@@ -163,13 +163,13 @@ describe('a control plane', () => {
           groupPriorityMinimum: 100,
           versionPriority: 100,
           service: { namespace: 'default', name: 'extension', port },
-          caBundle: Buffer.from(authority.certificate).toString('base64'),
+          caBundle: Buffer.from(ca.certificate).toString('base64'),
         },
       },
     );
     onTestFinished(() => plane.kubectl(['delete', 'apiservice', 'v1.test.local']).then(() => undefined));
     await eventually(() => plane.kubectl(['get', '--raw', '/apis/test.local/v1/things']), { within: 30_000 });
-    expect(callers.at(-1)).toBe('ground-admin');
+    expect(callers.at(-1)).toBe('env-admin');
   });
 
   it('can be reached through a proxy that freezes and heals', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readFile } from 'node:fs/promises';
 import type { Program } from '../env/installation.ts';
-import { installedGroundOfThisFile } from './installed-env.ts';
+import { installedEnvOfThisFile } from './installed-env.ts';
 import { oddRequest, seeded, sendRaw, type Port } from './odd-requests.ts';
 
 /*
@@ -9,7 +9,7 @@ import { oddRequest, seeded, sendRaw, type Port } from './odd-requests.ts';
  * parsed in the listener, and what a listener throws ends Node.
  */
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 
 const PER_PORT = 10_000;
 const AT_ONCE = 32;

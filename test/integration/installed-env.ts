@@ -1,20 +1,20 @@
 import { afterAll, beforeAll } from 'vitest';
 import { z } from 'zod';
 import { listAudit, type AuditEntry } from '../../ledger/audit.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { startGround, type Ground } from '../env/env.ts';
+import { startTestEnv, type TestEnv } from '../env/env.ts';
 import { install, type Installation, type InstallationOptions } from '../env/installation.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
 
 /** rock-mac on a control plane and a Postgres that one test file has for itself, since it may break them. */
-export interface InstalledGround {
-  readonly ground: Ground;
+export interface InstalledEnv {
+  readonly testEnv: TestEnv;
   readonly plane: ControlPlane;
   readonly installation: Installation;
   /** Straight to Postgres, past the proxy. */
-  readonly ledger: LedgerPool;
+  readonly ledger: LedgerClient;
   /** Between rock-mac's processes and Postgres. */
   readonly ledgerProxy: TcpProxy;
 }
@@ -25,8 +25,8 @@ type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env
 };
 
 /** Call at the top of a test file; the getter works inside its tests. */
-export function installedGroundOfThisFile(options: Options = {}): () => InstalledGround {
-  let installed: InstalledGround | undefined;
+export function installedEnvOfThisFile(options: Options = {}): () => InstalledEnv {
+  let installed: InstalledEnv | undefined;
   beforeAll(async () => {
     installed = await raise(options);
   });
@@ -34,24 +34,24 @@ export function installedGroundOfThisFile(options: Options = {}): () => Installe
     await installed?.ledger.close();
     await installed?.installation.close();
     await installed?.ledgerProxy.close();
-    await installed?.ground.close();
+    await installed?.testEnv.close();
   });
   return () => {
-    if (installed === undefined) throw new Error('the ground of this file is not up');
+    if (installed === undefined) throw new Error('the test environment of this file is not up');
     return installed;
   };
 }
 
-async function raise({ makeLedger, ...options }: Options): Promise<InstalledGround> {
-  const ground = await startGround({ postgres: { fsync: false } });
-  const url = await ground.postgres.createDatabase('rock_mac');
+async function raise({ makeLedger, ...options }: Options): Promise<InstalledEnv> {
+  const testEnv = await startTestEnv({ postgres: { fsync: false } });
+  const url = await testEnv.postgres.createDatabase('rock_mac');
   await makeLedger?.(url);
   const direct = new URL(url);
   const ledgerProxy = await startTcpProxy({ host: direct.hostname, port: Number(direct.port) });
   const proxied = new URL(url);
   proxied.port = String(ledgerProxy.port);
   const installation = await install({
-    ground,
+    testEnv,
     ledgerUrl: proxied.href,
     ...options,
     // Short, so that a test that kills the leader does not wait long for the next one.
@@ -65,7 +65,7 @@ async function raise({ makeLedger, ...options }: Options): Promise<InstalledGrou
     connectTimeoutMs: 5_000,
     statementTimeoutMs: 10_000,
   });
-  return { ground, plane: ground.controlPlane, installation, ledger, ledgerProxy };
+  return { testEnv, plane: testEnv.controlPlane, installation, ledger, ledgerProxy };
 }
 
 /** A pod as YAML; networks as the annotation has them, or none. */
@@ -151,14 +151,14 @@ export async function untilNoAllocations(plane: ControlPlane, within = 30_000): 
 }
 
 /** The audit of one address, oldest first. */
-export async function auditOf(ledger: LedgerPool, mac: string): Promise<readonly AuditEntry[]> {
+export async function auditOf(ledger: LedgerClient, mac: string): Promise<readonly AuditEntry[]> {
   const entries = await listAudit(ledger, { limit: 10_000 });
   return entries.filter((entry) => entry.mac === mac).reverse();
 }
 
 /** Lets time pass in the ledger, whose clock is one function, while `wait` looks at what that does. */
 export async function whileLedgerIsAhead(
-  ledger: LedgerPool,
+  ledger: LedgerClient,
   interval: string,
   wait: () => Promise<void>,
 ): Promise<void> {

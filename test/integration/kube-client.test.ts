@@ -31,7 +31,7 @@ import { objectMeta, type KubeObject } from '../../kube/client/objects.ts';
 import { metadataOnly, type Resource } from '../../kube/client/resource.ts';
 import { reviewAccess, reviewToken } from '../../kube/client/reviews.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
-import { eventually, freshNamespace, sharedGround } from '../env/testing.ts';
+import { eventually, freshNamespace, sharedTestEnv } from '../env/testing.ts';
 
 const configMapSchema = z.object({ metadata: objectMeta, data: z.record(z.string(), z.string()).optional() });
 type ConfigMap = z.infer<typeof configMapSchema>;
@@ -65,7 +65,7 @@ let namespace: string;
 let folder: string;
 
 function connect(options: Partial<KubeClientOptions> = {}): KubeClient {
-  return createKubeClient({ kubeconfig: sharedGround().kubeconfig, userAgent: 'rock-mac-test', ...options });
+  return createKubeClient({ kubeconfig: sharedTestEnv().kubeconfig, userAgent: 'rock-mac-test', ...options });
 }
 
 /** A client for one test. */
@@ -364,7 +364,7 @@ describe('the kinds of Kubernetes that we use', () => {
 
 describe('connections', () => {
   test('are few for many requests', async () => {
-    const { apiUrl, kubeconfig } = sharedGround();
+    const { apiUrl, kubeconfig } = sharedTestEnv();
     const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(apiUrl).port) });
     onTestFinished(() => proxy.close());
     const path = join(folder, 'via-proxy');
@@ -386,7 +386,7 @@ const clusterOf = z.object({
 
 /** PEM of some authority: the shared API server's own. */
 function sharedCaCertificate(): string {
-  const { clusters } = clusterOf.parse(parse(readFileSync(sharedGround().kubeconfig, 'utf8')));
+  const { clusters } = clusterOf.parse(parse(readFileSync(sharedTestEnv().kubeconfig, 'utf8')));
   return Buffer.from(clusters[0].cluster['certificate-authority-data'], 'base64').toString();
 }
 
@@ -413,7 +413,7 @@ describe('who we are', () => {
     const token = await requestToken();
     const tokenFile = join(folder, 'token');
     await writeFile(tokenFile, `${token.slice(0, -8)}AAAAAAAA\n`);
-    const text = await readFile(sharedGround().kubeconfig, 'utf8');
+    const text = await readFile(sharedTestEnv().kubeconfig, 'utf8');
     const path = join(folder, 'with-token-file');
     await writeFile(path, text.replace(/client-certificate-data:.*\n\s*client-key-data:.*\n/, 'tokenFile: token\n'));
     const mine = connectFor({ kubeconfig: path });

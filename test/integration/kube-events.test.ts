@@ -3,12 +3,12 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createKubeClient } from '../../kube/client/client.ts';
 import { events, secrets } from '../../kube/client/core-resources.ts';
 import { createEventRecorder } from '../../kube/controller/events.ts';
-import { freshNamespace, sharedGround, sharedKubectl } from '../env/testing.ts';
+import { freshNamespace, sharedTestEnv, sharedKubectl } from '../env/testing.ts';
 
 test('Events of the recorder are what kubectl shows for the object, one for many of the same', async () => {
   const fresh = await freshNamespace({ prefix: 'kube-events' });
   const namespace = fresh.name;
-  const client = createKubeClient({ kubeconfig: sharedGround().kubeconfig, userAgent: 'rock-mac-test' });
+  const client = createKubeClient({ kubeconfig: sharedTestEnv().kubeconfig, userAgent: 'rock-mac-test' });
   onTestFinished(async () => {
     await client.close();
     await fresh.remove();

@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { leases, type Lease } from '../../kube/client/core-resources.ts';
 import { runLeaderElection, type LeaderElection } from '../../kube/controller/leader-election.ts';
-import { eventually, freshNamespace, sharedGround } from '../env/testing.ts';
+import { eventually, freshNamespace, sharedTestEnv } from '../env/testing.ts';
 
 let client: KubeClient;
 let namespace: string;
 
 beforeAll(async () => {
-  client = createKubeClient({ kubeconfig: sharedGround().kubeconfig, userAgent: 'rock-mac-test' });
+  client = createKubeClient({ kubeconfig: sharedTestEnv().kubeconfig, userAgent: 'rock-mac-test' });
   const fresh = await freshNamespace({ prefix: 'kube-leader' });
   namespace = fresh.name;
   return () => fresh.remove();
@@ -96,7 +96,7 @@ describe('leader election', () => {
   });
 
   test('waits for the lease of a leader that was killed, and takes over then', async () => {
-    const { kubeconfig } = sharedGround();
+    const { kubeconfig } = sharedTestEnv();
     const program = fileURLToPath(import.meta.resolve('./kube-candidate.ts'));
     const doomed = spawn(process.execPath, [program, kubeconfig, namespace, 'killed', 'doomed'], {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -16,14 +16,14 @@ import {
 } from '../../kube/controller/reflector.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
-import { eventually, freshNamespace, sharedGround } from '../env/testing.ts';
+import { eventually, freshNamespace, sharedTestEnv } from '../env/testing.ts';
 
 let client: KubeClient;
 let namespace: string;
 let folder: string;
 
 beforeAll(async () => {
-  client = createKubeClient({ kubeconfig: sharedGround().kubeconfig, userAgent: 'rock-mac-test' });
+  client = createKubeClient({ kubeconfig: sharedTestEnv().kubeconfig, userAgent: 'rock-mac-test' });
   const fresh = await freshNamespace({ prefix: 'kube-reflector' });
   namespace = fresh.name;
   folder = await mkdtemp(join(tmpdir(), 'kube-reflector-'));
@@ -37,7 +37,7 @@ afterAll(async () => {
 
 /** A client whose way to the server can be broken. */
 async function brokenWay(): Promise<{ proxy: TcpProxy; client: KubeClient }> {
-  const { apiUrl, kubeconfig } = sharedGround();
+  const { apiUrl, kubeconfig } = sharedTestEnv();
   const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(apiUrl).port) });
   const path = join(folder, `via-${proxy.port}`);
   const text = await readFile(kubeconfig, 'utf8');

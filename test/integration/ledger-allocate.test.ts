@@ -17,7 +17,7 @@ const by = { actor: 'test', reason: 'test' };
 
 beforeAll(async () => {
   await registerCluster(ledger.current.db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(ledger.current.db, { clusterId: 'c1', incarnation: 1 }, 'test');
+  await markAdopted(ledger.current.db, { clusterId: 'c1', epoch: 1 }, 'test');
 });
 
 /** A pool of its own for a test, of so many addresses under a4:58:0f:<octet>. */
@@ -209,7 +209,7 @@ describe('a request is refused, and its neighbours are not,', () => {
       });
     await registerCluster(db, { clusterId: 'new', name: 'new' }, 'test');
     await registerCluster(db, { clusterId: 'old', name: 'old' }, 'test');
-    await markAdopted(db, { clusterId: 'old', incarnation: 1 }, 'test');
+    await markAdopted(db, { clusterId: 'old', epoch: 1 }, 'test');
     await retireCluster(db, 'old', 'test');
     const group = [inCluster('nowhere'), inCluster('new'), inCluster('old'), inCluster('c1')];
     const answers = await allocate(db, 'experiment', group, { leaseSeconds: LEASE_SECONDS });

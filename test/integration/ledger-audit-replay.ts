@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
 import { inSnapshot } from '../../ledger/connection/snapshot.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
@@ -36,7 +36,7 @@ type Entry = z.infer<typeof entryRow>;
  * between them: a client that was killed leaves a statement behind it that its server still brings to an end.
  */
 export function auditAndTable(
-  db: Pick<LedgerPool, 'transaction'>,
+  db: Pick<LedgerClient, 'transaction'>,
 ): Promise<{ entries: Entry[]; table: ReplayedRow[] }> {
   return inSnapshot(db, async (snapshot) => ({
     entries: await auditEntries(snapshot),

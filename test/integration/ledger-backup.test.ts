@@ -11,7 +11,7 @@ import { listClusters, markAdopted, registerCluster } from '../../ledger/state/c
 import { openLedger } from '../../ledger/connection/connect.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
 import { definePool, listPools } from '../../ledger/pool/pools.ts';
-import { approveRecovery, reasserted } from '../../ledger/state/recovery.ts';
+import { approveRecovery, markReported } from '../../ledger/state/recovery.ts';
 import { release } from '../../ledger/address/release.ts';
 import { restore, restoreFromFile } from '../../ledger/backup/restore.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
@@ -25,9 +25,9 @@ let whole: Buffer;
 beforeAll(async () => {
   const ledger = original.current;
   const { db, sql } = ledger;
-  await sql(`update rock_mac.ledger_state set lost_tail = 5, pending_cap = 77`);
+  await sql(`update rock_mac.ledger_state set replication_gap = 5, pending_cap = 77`);
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, { clusterId: 'c1', incarnation: 1 }, 'test');
+  await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
   const range = { first: mac('a4:58:0f:30:00:00'), last: mac('a4:58:0f:30:00:0f') };
   const periods = { description: 'ä "quoted" \\ pool', autoReleaseSeconds: null, reuseDelaySeconds: 60 };
   await definePool(db, { name: 'own', ...range, ...periods }, 'test');
@@ -76,15 +76,15 @@ describe('a backup that is restored', () => {
     );
     const audit = await everything(ledger, 'audit_log', 'id');
     expect(audit.slice(0, 1_203)).toEqual(await everything(original.current, 'audit_log', 'id'));
-    expect(audit.slice(1_203).every(({ row }) => JSON.stringify(row).includes('lost-tail'))).toBe(true);
+    expect(audit.slice(1_203).every(({ row }) => JSON.stringify(row).includes('replication-gap'))).toBe(true);
     expect((await listPools(ledger.db)).map(({ name, first, last }) => ({ name, first, last }))).toEqual(
       (await listPools(original.current.db)).map(({ name, first, last }) => ({ name, first, last })),
     );
 
-    expect(restored.state).toMatchObject({ incarnation: 2, needsApproval: true, closed: { why: 'recovering' } });
+    expect(restored.state).toMatchObject({ epoch: 2, needsApproval: true, closed: { why: 'recovering' } });
     expect(restored.state.ledgerId).toBe((await ledgerState(original.current.db)).ledgerId);
     expect(await ask(ledger, aRequest({ key: 'early' }))).toEqual({ outcome: 'not_open', why: 'recovering' });
-    expect(await reasserted(ledger.db, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('recovering');
+    expect(await markReported(ledger.db, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('recovering');
     expect(await approveRecovery(ledger.db)).toBe('open');
     // 1,200 were handed out, 5 may have been after the backup.
     expect(await take(ledger, aRequest({ key: 'late' }))).toMatchObject({ mac: 'a4:58:0f:01:04:b5' });

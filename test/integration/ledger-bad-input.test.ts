@@ -10,12 +10,12 @@ import { releaseExpired } from '../../ledger/address/expired-devices.ts';
 import { expiredLeases, releaseExpiredLeases } from '../../ledger/address/expired-leases.ts';
 import { findByDevice, findByHolderKey, findByMac, findByOwnerUid, listAddresses } from '../../ledger/address/find.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
-import { missingAddresses, observe } from '../../ledger/address/mark-missing.ts';
+import { missingAddresses, markMissing } from '../../ledger/address/mark-missing.ts';
 import { definePool, growPool, pausePool, removePool } from '../../ledger/pool/pools.ts';
 import { recoverIfBehind } from '../../ledger/state/recovery.ts';
 import { release } from '../../ledger/address/release.ts';
 import { renew } from '../../ledger/address/renew.ts';
-import type { LedgerPool } from '../../ledger/connection/connect.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { suggestTargets } from '../../ledger/address/suggest.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
@@ -195,7 +195,7 @@ test('a number that no column holds is refused', async () => {
 });
 
 /** Questions that are refused as a whole. */
-const QUESTIONS: Readonly<Record<string, (db: LedgerPool) => Promise<unknown>>> = {
+const QUESTIONS: Readonly<Record<string, (db: LedgerClient) => Promise<unknown>>> = {
   'a list of less than no rows': (db) => listAddresses(db, { limit: -1 }),
   'a list of half a row': (db) => listAddresses(db, { limit: 0.5 }),
   'a list of too many rows': (db) => listAddresses(db, { limit: 1e9 }),
@@ -207,7 +207,7 @@ const QUESTIONS: Readonly<Record<string, (db: LedgerPool) => Promise<unknown>>> 
   'the audit after less than nothing': (db) => listAudit(db, { after: -1 }),
   'a completion of NUL': (db) => suggestTargets(db, BAD_TEXTS.NUL, 10),
   'a completion of less than nothing': (db) => suggestTargets(db, 'vm-', -1),
-  'a memory of no ledger': (db) => recoverIfBehind(db, { ledgerId: 'x', incarnation: 1, auditHead: 1 }, 'test'),
+  'a memory of no ledger': (db) => recoverIfBehind(db, { ledgerId: 'x', epoch: 1, auditHead: 1 }, 'test'),
   'a history of less than no rows': (db) => listAudit(db, { limit: -1 }),
   'a history before no row': (db) => listAudit(db, { before: -5 }),
   'a history of no address': (db) => listAudit(db, { mac: odd('hello') }),
@@ -221,12 +221,13 @@ const QUESTIONS: Readonly<Record<string, (db: LedgerPool) => Promise<unknown>>> 
   'consumers of less than none': (db) => expiredConsumers(db, 'c1', -1),
   'missing ones of less than none': (db) => missingAddresses(db, 'c1', -1),
   'leases of a cluster with NUL': (db) => expiredLeases(db, BAD_TEXTS.NUL, 1),
-  'a pass at no time': (db) => observe(db, { clusterId: 'c1', startedAt: new Date(NaN), seen: [] }),
-  'a pass that saw no address': (db) => observe(db, { clusterId: 'c1', startedAt: new Date(), seen: [odd('hello')] }),
+  'a resync at no time': (db) => markMissing(db, { clusterId: 'c1', startedAt: new Date(NaN), seen: [] }),
+  'a resync that saw no address': (db) =>
+    markMissing(db, { clusterId: 'c1', startedAt: new Date(), seen: [odd('hello')] }),
   'a cluster with NUL': (db) => registerCluster(db, { clusterId: BAD_TEXTS.NUL, name: 'x' }, 'test'),
   'a cluster without an id': (db) => registerCluster(db, { clusterId: '', name: 'x' }, 'test'),
   'a cluster of ten megabytes, adopted': (db) =>
-    markAdopted(db, { clusterId: BAD_TEXTS['ten megabytes'], incarnation: 1 }, 'test'),
+    markAdopted(db, { clusterId: BAD_TEXTS['ten megabytes'], epoch: 1 }, 'test'),
   'a cluster with NUL, retired': (db) => retireCluster(db, BAD_TEXTS.NUL, 'test'),
   'a pool with capitals': (db) => definePool(db, { ...pool, name: 'Pool' }, 'test'),
   'a pool that ends before it begins': (db) => definePool(db, { ...pool, first: pool.last, last: pool.first }, 'test'),

@@ -20,8 +20,8 @@ async function livelyLedger(): Promise<TestLedger> {
   const ledger = await freshLedger();
   const { db, sql } = ledger;
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, { clusterId: 'c1', incarnation: 1 }, 'test');
-  await sql(`update rock_mac.ledger_state set lost_tail = 2`);
+  await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
+  await sql(`update rock_mac.ledger_state set replication_gap = 2`);
   const device = await take(ledger, aRequest({ key: 'gone', device: { id: 'vm-1' }, metadata: { rack: null } }));
   await take(ledger, aRequest({ key: 'stays', device: { id: 'vm-2', type: 'qemu-vm' } }));
   await release(db, [device], by);
@@ -71,7 +71,7 @@ const BREAKS: Readonly<Record<string, string>> = {
   'consumer-of-a-claim': `update ${a} set cluster_id = null where consumer_key = 'pod-key'`,
   'owner-is-known': `delete from rock_mac.clusters`,
   'retired-cluster-holds-nothing': `update rock_mac.clusters set retired_at = now()`,
-  'clusters-are-not-ahead': `update rock_mac.clusters set asserted = 99`,
+  'clusters-are-not-ahead': `update rock_mac.clusters set reported_epoch = 99`,
   'leases-are-settled': `update ${a} set expires_at = now() - interval '2 hours' where state = 'pending'`,
   'audit-has-the-last-word': `update ${a} set metadata = '{}' where holder_key = 'gone'`,
   'audited-address-exists': `delete from ${a} where holder_key = 'claim/1'`,

@@ -3,22 +3,22 @@ import { Client } from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createAllocator } from '../../ledger/address/allocator.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
 import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
 import type { Statement } from '../../ledger/connection/statement.ts';
-import { freshDatabase, sharedGround } from '../env/testing.ts';
+import { freshDatabase, sharedTestEnv } from '../env/testing.ts';
 import { aRequest, inTime, ledgerOfThisFile, take } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
-const opened: LedgerPool[] = [];
+const opened: LedgerClient[] = [];
 
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((db) => db.close()));
 });
 
-function open(url: string, changes: Partial<Parameters<typeof openLedger>[0]> = {}): LedgerPool {
+function open(url: string, changes: Partial<Parameters<typeof openLedger>[0]> = {}): LedgerClient {
   const db = openLedger({
     url,
     applicationName: 'test',
@@ -67,7 +67,7 @@ describe('a ledger that cannot be used says why and what to do', () => {
   });
 
   test('when it does not take the password, which is in no message', async () => {
-    const url = new URL(sharedGround().postgresUrl);
+    const url = new URL(sharedTestEnv().postgresUrl);
     url.password = 'wrong:s3cr@t';
     const error = await errorOf(open(url.href).query(selectOne));
     expect(error).toMatchObject({ code: 'LEDGER_AUTH_FAILED', retryable: false });
@@ -75,7 +75,7 @@ describe('a ledger that cannot be used says why and what to do', () => {
   });
 
   test('when the database is missing, or holds no ledger', async () => {
-    const url = new URL(sharedGround().postgresUrl);
+    const url = new URL(sharedTestEnv().postgresUrl);
     url.pathname = '/nowhere';
     expect(await errorOf(open(url.href).query(selectOne))).toMatchObject({ code: 'LEDGER_DATABASE_MISSING' });
     const empty = await freshDatabase();
@@ -120,7 +120,7 @@ describe('a connection', () => {
   test('that the server ended fails one statement and no more', async () => {
     const db = open(ledger.current.url, { max: 1, applicationName: 'victim', statementTimeoutMs: 30_000 });
     await db.query(selectOne);
-    const admin = new Client(sharedGround().postgresUrl);
+    const admin = new Client(sharedTestEnv().postgresUrl);
     await admin.connect();
     const slow = errorOf(db.query({ text: 'select pg_sleep(30)::text', values: [], row: z.object({}) }));
     const kill = `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'victim' and query like 'select pg_sleep%'`;
@@ -152,7 +152,7 @@ describe('migrating', () => {
     await empty.remove();
   });
 
-  test('refuses a ledger that only a newer program may use, and lets one pass that is newer without breaking', async () => {
+  test('refuses a ledger that only a newer program may use, and lets one resync that is newer without breaking', async () => {
     const empty = await freshDatabase();
     const { version } = await migrate(empty.url);
     const db = open(empty.url);
@@ -223,7 +223,7 @@ describe('the allocator', () => {
   test('asks again with the same key when a connection breaks, and gives up at the deadline', async () => {
     const { db, sql } = ledger.current;
     let broken = 0;
-    const flaky: Pick<LedgerPool, 'query'> = {
+    const flaky: Pick<LedgerClient, 'query'> = {
       query: async <T>(statement: Statement<T>) => {
         const rows = await db.query(statement); // it is committed, and its answer is lost
         if (broken++ < 2) throw new LedgerError('LEDGER_UNAVAILABLE', 'the answer was lost');

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { checkLedger } from '../../ledger/check/check.ts';
 import { markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { release } from '../../ledger/address/release.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { mac } from '../../mac/mac-address.ts';
@@ -19,7 +19,7 @@ const queries = [...page.matchAll(/\n([^\n]+)\n\n```sql\n(.*?)```/gs)].map(
   ([, question = '', sql = '']) => [question, sql] as const,
 );
 
-let db: LedgerPool;
+let db: LedgerClient;
 let database: Awaited<ReturnType<typeof freshDatabase>>;
 
 beforeAll(async () => {
@@ -33,7 +33,7 @@ beforeAll(async () => {
   });
   for (const clusterId of ['c1', 'gone']) {
     await registerCluster(db, { clusterId, name: clusterId }, 'test');
-    await markAdopted(db, { clusterId, incarnation: 1 }, 'test');
+    await markAdopted(db, { clusterId, epoch: 1 }, 'test');
   }
   const devices = ['vm-1', 'vm-2'].map((id) => aRequest({ key: id, device: { id, type: 'qemu-vm' } }));
   await allocate(db, 'development', devices, { leaseSeconds: 120 });
@@ -70,7 +70,7 @@ describe('every question of docs/ledger.md has an answer for an auditor:', () =>
   });
 });
 
-describe('the queries that people had for the tool before', () => {
+describe('the queries that people had for the predecessor', () => {
   test.each([
     'select mac_address, pool, device_id, device_type, allocated_at, days_allocated from active_allocations order by allocated_at',
     `select pool, description, active_count, released_count, reserved_count, total_allocated, total_released from pool_stats where pool = 'development'`,

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect } from 'vitest';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/address/allocate.ts';
 import { checkLedger, type Finding } from '../../ledger/check/check.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
@@ -13,7 +13,7 @@ export const ledgerTemplate: Template = { name: 'ledger_template', prepare: (url
 
 export interface TestLedger {
   readonly url: string;
-  readonly db: LedgerPool;
+  readonly db: LedgerClient;
   /** Moves the ledger's clock; times that it writes from now on lie so much later. */
   readonly advance: (seconds: number) => Promise<void>;
   /** Runs any SQL and returns its rows as they come. */
@@ -128,7 +128,7 @@ export async function untilSomebodyWaits({ sql }: Pick<TestLedger, 'sql'>): Prom
 }
 
 /** What a check finds in a ledger whose clock a test has moved, besides that. */
-export async function findingsButTheClock(db: LedgerPool): Promise<readonly Finding[]> {
+export async function findingsButTheClock(db: LedgerClient): Promise<readonly Finding[]> {
   const findings = await checkLedger(db);
   return findings.filter(({ rows }) => rows.some(({ object }) => object !== 'function clock'));
 }

@@ -8,18 +8,18 @@ import { releaseExpired } from '../../ledger/address/expired-devices.ts';
 import { expiredLeases, releaseExpiredLeases } from '../../ledger/address/expired-leases.ts';
 import { findByDevice, findByMac, findByOwnerUid, listAddresses } from '../../ledger/address/find.ts';
 import { boundKey, claimKey } from '../../ledger/address/holder-key.ts';
-import { ledgerTime, missingAddresses, observe } from '../../ledger/address/mark-missing.ts';
-import { memoryOf } from '../../ledger/state/ledger-head.ts';
+import { ledgerTime, missingAddresses, markMissing } from '../../ledger/address/mark-missing.ts';
+import { ledgerHeadOf } from '../../ledger/state/ledger-head.ts';
 import {
   approveRecovery,
-  reasserted,
+  markReported,
   recover,
   recoverIfBehind,
   recoverIfNeeded,
   recoverWithout,
 } from '../../ledger/state/recovery.ts';
 import { release } from '../../ledger/address/release.ts';
-import { askForRelease } from '../../ledger/address/release-request.ts';
+import { requestRelease } from '../../ledger/address/release-request.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import { mac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
@@ -30,7 +30,7 @@ const by = { actor: 'test', reason: 'test' };
 
 beforeAll(async () => {
   await registerCluster(ledger.current.db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(ledger.current.db, { clusterId: 'c1', incarnation: 1 }, 'test');
+  await markAdopted(ledger.current.db, { clusterId: 'c1', epoch: 1 }, 'test');
 });
 
 function pod(name: string, uid = `uid-${name}`) {
@@ -163,7 +163,7 @@ describe('a claim', () => {
     const claim = { clusterId: 'c1', uid: 'asked-for' };
     const owner = { ...claim, kind: 'MacAllocation', namespace: 'fleet', name: 'prod-01', nic: '' };
     const held = await take(ledger.current, aRequest({ key: claimKey(claim), owner }));
-    for (const username of ['ada', 'grace']) await askForRelease(db, { key: claimKey(claim), username });
+    for (const username of ['ada', 'grace']) await requestRelease(db, { key: claimKey(claim), username });
     await release(db, [held], { actor: 'test', reason: 'claim deleted' });
     const [last] = await listAudit(db, { limit: 1 });
     expect(last).toMatchObject({ action: 'release', reason: 'claim deleted, asked for by grace' });
@@ -238,7 +238,7 @@ describe('adopting', () => {
   });
 });
 
-describe('a pass over all objects', () => {
+describe('a resync over all objects', () => {
   test('marks what it did not see, and frees nothing', async () => {
     const { db, advance, sql } = ledger.current;
     await adopt(db, [carried('here', mac('a4:58:0f:03:00:01')), carried('away', mac('a4:58:0f:03:00:02'))], 'operator');
@@ -256,12 +256,12 @@ describe('a pass over all objects', () => {
         pass.seen.map(macToNumber),
       ]);
     const before = await locksOfSeen();
-    expect(await observe(db, pass)).toEqual({ marked: 1, cleared: 0 });
+    expect(await markMissing(db, pass)).toEqual({ marked: 1, cleared: 0 });
     expect(await locksOfSeen()).toEqual(before); // nothing is written to them, and nobody waits for them
     expect(await missingAddresses(db, 'c1', 10)).toEqual([]);
     await advance(31 * 86_400);
     expect(await missingAddresses(db, 'c1', 10)).toMatchObject([{ mac: 'a4:58:0f:03:00:02', state: 'active' }]);
-    expect(await observe(db, { ...pass, seen: everything })).toEqual({ marked: 0, cleared: 1 });
+    expect(await markMissing(db, { ...pass, seen: everything })).toEqual({ marked: 0, cleared: 1 });
   });
 });
 
@@ -283,7 +283,7 @@ describe('the end of a cluster', () => {
   test('frees a claim from its consumer, which before not even force does', async () => {
     const { db } = ledger.current;
     await registerCluster(db, { clusterId: 'c7', name: 'seven' }, 'test');
-    await markAdopted(db, { clusterId: 'c7', incarnation: 1 }, 'test');
+    await markAdopted(db, { clusterId: 'c7', epoch: 1 }, 'test');
     const owner = { ...pod('used'), clusterId: 'c7', kind: 'MacAllocation', nic: '' };
     const claim = await take(ledger.current, aRequest({ key: 'used', pool: 'reserved', state: 'reserved', owner }));
     const consumer = { claimKey: 'used', key: 'its pod', kind: 'Pod', name: 'its pod', nic: 'eth0' };
@@ -298,7 +298,7 @@ describe('the end of a cluster', () => {
   test('is for good: an operator that still runs binds nothing any more', async () => {
     const { db } = ledger.current;
     await registerCluster(db, { clusterId: 'c8', name: 'eight' }, 'test');
-    await markAdopted(db, { clusterId: 'c8', incarnation: 1 }, 'test');
+    await markAdopted(db, { clusterId: 'c8', epoch: 1 }, 'test');
     const owner = { ...pod('late'), clusterId: 'c8' };
     const held = await take(ledger.current, aPodRequest('late', { owner: { ...owner, uid: undefined } }));
     await retireCluster(db, 'c8', 'admin');
@@ -317,9 +317,9 @@ describe('after a failover', () => {
     const { db, sql } = own;
     for (const clusterId of ['c1', 'c2']) {
       await registerCluster(db, { clusterId, name: clusterId }, 'test');
-      await markAdopted(db, { clusterId, incarnation: 1 }, 'test');
+      await markAdopted(db, { clusterId, epoch: 1 }, 'test');
     }
-    await sql(`update rock_mac.ledger_state set lost_tail = 3`);
+    await sql(`update rock_mac.ledger_state set replication_gap = 3`);
     await take(own, aPodRequest('known'));
     await sql(failOver);
     expect(await ask(own, aPodRequest('early'))).toEqual({ outcome: 'not_open', why: 'timeline_changed' });
@@ -332,8 +332,8 @@ describe('after a failover', () => {
     expect(await ask(own, aPodRequest('early'))).toEqual({ outcome: 'not_open', why: 'recovering' });
     const lost = mac('a4:58:0f:05:00:01');
     expect(await adopt(db, [carried('lost', lost)], 'operator')).toMatchObject([{ outcome: 'adopted' }]);
-    expect(await reasserted(db, { clusterId: 'c1', incarnation: 1 }, 'operator')).toBe('wrong_incarnation');
-    expect(await reasserted(db, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('recovering');
+    expect(await markReported(db, { clusterId: 'c1', epoch: 1 }, 'operator')).toBe('wrong_epoch');
+    expect(await markReported(db, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('recovering');
     expect(await recoverWithout(db, 'c2', 'admin')).toBe('open');
     expect(await take(own, aPodRequest('early'))).toMatchObject({ mac: 'a4:58:0f:05:00:04' });
     await own.close();
@@ -353,9 +353,9 @@ describe('after a failover', () => {
     await own.close();
   });
 
-  test('the lost tail is found behind any number of addresses that were in use ahead', async () => {
+  test('the replication gap is found behind any number of addresses that were in use ahead', async () => {
     const own = await freshLedger();
-    await own.sql(`update rock_mac.ledger_state set lost_tail = 3`);
+    await own.sql(`update rock_mac.ledger_state set replication_gap = 3`);
     await own.sql(`insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, allocated_at, changed_at, requester, actor)
       select first + n, pool_id, 'reserved', 'import', 'import/' || n, now(), now(), 'test', 'test'
       from rock_mac.pools, generate_series(0, 20000) n where name = 'development'`);
@@ -365,21 +365,21 @@ describe('after a failover', () => {
     await own.close();
   });
 
-  test('a cluster that made its first contact before it has to make it again', async () => {
+  test('a cluster that made its initial sync before it has to make it again', async () => {
     const own = await freshLedger();
     await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
     await own.sql(failOver); // while the cluster lists its objects: what it wrote down may be gone
     await recoverIfNeeded(own.db, 'another operator');
-    expect(await markAdopted(own.db, { clusterId: 'c1', incarnation: 1 }, 'operator')).toBe('wrong_incarnation');
+    expect(await markAdopted(own.db, { clusterId: 'c1', epoch: 1 }, 'operator')).toBe('wrong_epoch');
     expect(await ask(own, aPodRequest('early'))).toEqual({ outcome: 'not_adopted' });
-    expect(await markAdopted(own.db, { clusterId: 'c1', incarnation: 2 }, 'operator')).toBe('adopted');
+    expect(await markAdopted(own.db, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('adopted');
     await own.close();
   });
 
   test('the end of the cluster that everybody waits for opens the ledger', async () => {
     const own = await freshLedger();
     await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
-    await markAdopted(own.db, { clusterId: 'c1', incarnation: 1 }, 'test');
+    await markAdopted(own.db, { clusterId: 'c1', epoch: 1 }, 'test');
     await own.sql(failOver);
     expect(await recoverIfNeeded(own.db, 'another operator')).toMatchObject({ mode: 'recovering' });
     await retireCluster(own.db, 'c1', 'admin');
@@ -395,7 +395,7 @@ describe('after a failover', () => {
     expect(await take(own, aRequest({ key: 'two' }))).toMatchObject({ mac: 'a4:58:0f:01:04:01' });
 
     await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
-    await markAdopted(own.db, { clusterId: 'c1', incarnation: 2 }, 'test');
+    await markAdopted(own.db, { clusterId: 'c1', epoch: 2 }, 'test');
     await own.sql(`update rock_mac.ledger_state set durability = 'quorum', timeline = 'before'`);
     expect(await recover(own.db, { expected: 2, actor: 'cli' })).toBe(3);
     expect((await ledgerState(own.db)).closed).toMatchObject({ why: 'not_durable' });
@@ -408,22 +408,22 @@ describe('after a failover', () => {
   test('two operators that remember differently much agree in the end, and an admin has the last word', async () => {
     const own = await freshLedger();
     const { db } = own;
-    await own.sql(`update rock_mac.ledger_state set lost_tail = 10`);
+    await own.sql(`update rock_mac.ledger_state set replication_gap = 10`);
     for (const key of ['one', 'two']) await take(own, aRequest({ key }));
-    const now = memoryOf(await ledgerState(db));
+    const now = ledgerHeadOf(await ledgerState(db));
     const remembers = (more: number) => ({ ...now, auditHead: now.auditHead + more });
     await own.sql(failOver);
-    expect(await recoverIfBehind(db, remembers(5), 'one')).toMatchObject({ incarnation: 2, mode: 'open' });
-    expect(await recoverIfBehind(db, remembers(10), 'two')).toMatchObject({ incarnation: 2, mode: 'open' });
+    expect(await recoverIfBehind(db, remembers(5), 'one')).toMatchObject({ epoch: 2, mode: 'open' });
+    expect(await recoverIfBehind(db, remembers(10), 'two')).toMatchObject({ epoch: 2, mode: 'open' });
     const closed = await recoverIfBehind(db, remembers(11), 'three');
-    expect(closed).toMatchObject({ incarnation: 3, needsApproval: true, closed: { why: 'recovering' } });
+    expect(closed).toMatchObject({ epoch: 3, needsApproval: true, closed: { why: 'recovering' } });
     for (const more of [11, 500]) {
-      expect(await recoverIfBehind(db, remembers(more), 'four')).toMatchObject({ incarnation: 3 });
+      expect(await recoverIfBehind(db, remembers(more), 'four')).toMatchObject({ epoch: 3 });
     }
     expect(await approveRecovery(db)).toBe('open');
-    expect(await recoverIfBehind(db, remembers(500), 'five')).toMatchObject({ incarnation: 3, mode: 'open' });
-    const other = { ...remembers(500), ledgerId: '00000000-0000-4000-8000-000000000000', incarnation: 9 };
-    expect(await recoverIfBehind(db, other, 'of another ledger')).toMatchObject({ incarnation: 3, mode: 'open' });
+    expect(await recoverIfBehind(db, remembers(500), 'five')).toMatchObject({ epoch: 3, mode: 'open' });
+    const other = { ...remembers(500), ledgerId: '00000000-0000-4000-8000-000000000000', epoch: 9 };
+    expect(await recoverIfBehind(db, other, 'of another ledger')).toMatchObject({ epoch: 3, mode: 'open' });
     await own.close();
   });
 

@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** The schema of the tool before, and rows with the quirks that real files have. */
+/** The schema of the predecessor, and rows with the quirks that real files have. */
 const SCHEMA = `
   create table mac_allocations (id integer primary key, mac_address text unique, pool text, device_id text, device_type text, metadata json,
     allocated_at timestamp, released_at timestamp, last_seen timestamp, status text);
@@ -58,7 +58,7 @@ async function aLedger(): Promise<TestLedger> {
 
 const now = { dryRun: false, actor: 'import' };
 
-describe('importing the file of the tool before', () => {
+describe('importing the file of the predecessor', () => {
   test('tells in a dry run what it would do, and does nothing', async () => {
     const { db } = await aLedger();
     const report = await importSqlite(db, aFile(SCHEMA, ROWS), { ...now, dryRun: true });

@@ -17,7 +17,7 @@ const by = { actor: 'bob', reason: 'done' };
 beforeAll(async () => {
   const { db } = ledger.current;
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, { clusterId: 'c1', incarnation: 1 }, 'test');
+  await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
   for (const pool of ['vultr', 'development', 'docker']) {
     const group = Array.from({ length: 9 }, (_, n) => {
       const id = n % 4 === 0 ? undefined : `vm-${String(n % 3)}`;

@@ -42,7 +42,7 @@ function work({ db }: TestLedger): { turns: (more: number) => Promise<void>; sto
   const allocator = createAllocator({ db, leaseSeconds: 120 });
   let stopped = false;
   let turns = 0;
-  const asker = async (name: number) => {
+  const waiter = async (name: number) => {
     for (let turn = 0; !stopped; turn++, turns++) {
       const key = `${String(name)}/${String(turn)}`;
       const answer = await allocator.allocate(aRequest({ key }), { deadlineMs: 10_000 });
@@ -51,7 +51,7 @@ function work({ db }: TestLedger): { turns: (more: number) => Promise<void>; sto
       await sleep(1);
     }
   };
-  const all = Promise.all(Array.from({ length: 8 }, (_, name) => asker(name)));
+  const all = Promise.all(Array.from({ length: 8 }, (_, name) => waiter(name)));
   all.catch(() => {
     stopped = true; // what was thrown comes out of `stop`
   });

@@ -6,14 +6,14 @@ import type { AddressState } from '../../ledger/address/owner.ts';
  */
 export interface Model {
   now: number;
-  incarnation: number;
+  epoch: number;
   mode: 'open' | 'recovering';
   /** The database has failed over, and nobody has noticed yet. */
   failedOver: boolean;
-  readonly lostTail: number;
+  readonly replicationGap: number;
   readonly pools: ModelPool[];
   readonly rows: Map<number, ModelRow>;
-  /** Clusters that may allocate, with the incarnation in which they last said what they carry. */
+  /** Clusters that may allocate, with the epoch in which they last said what they carry. */
   readonly clusters: Map<string, number>;
 }
 
@@ -43,7 +43,7 @@ export interface ModelRow {
   generation: number;
   key: string;
   who: Who;
-  lostTail: boolean;
+  replicationGap: boolean;
   allocatedAt: number;
   expiresAt: number | undefined;
   releasedAt: number | undefined;
@@ -188,7 +188,7 @@ function place(model: Model, pool: ModelPool, addr: number, { key, who, state, t
     generation: (before?.generation ?? 0) + 1,
     key,
     who,
-    lostTail: false,
+    replicationGap: false,
     allocatedAt: model.now,
     expiresAt: kept ? undefined : expiry,
     releasedAt: undefined,
@@ -314,13 +314,15 @@ export function adoptInModel(model: Model, addr: number, key: string, who: Who, 
   const generation = (row?.generation ?? 0) + 1;
   const times = { allocatedAt: model.now, expiresAt: undefined, releasedAt: undefined };
   const consumer = row?.consumer;
-  model.rows.set(addr, { state, generation, key, who, lostTail: false, ...times, kept: false, consumer });
+  model.rows.set(addr, { state, generation, key, who, replicationGap: false, ...times, kept: false, consumer });
   return { outcome: 'adopted', generation };
 }
 
 function mayAdopt(row: ModelRow, who: Who): boolean {
   if (row.state === 'released') return true;
-  return row.state === 'orphaned' && (row.lostTail || (row.who.cluster === who.cluster && row.who.uid === who.uid));
+  return (
+    row.state === 'orphaned' && (row.replicationGap || (row.who.cluster === who.cluster && row.who.uid === who.uid))
+  );
 }
 
 export interface ConsumerQuestion {
@@ -380,7 +382,7 @@ export function growInModel(pool: ModelPool, last: number): string {
 export function recoverInModel(model: Model): void {
   if (!model.failedOver) return;
   model.failedOver = false;
-  model.incarnation += 1;
+  model.epoch += 1;
   model.mode = 'recovering';
   for (const pool of model.pools) loseTail(model, pool);
   for (const [addr, row] of model.rows) giveTime(model, addr, row);
@@ -389,21 +391,21 @@ export function recoverInModel(model: Model): void {
 
 function loseTail(model: Model, pool: ModelPool): void {
   const neverUsed = [];
-  for (let addr = pool.next; addr <= pool.last && neverUsed.length < model.lostTail; addr++) {
+  for (let addr = pool.next; addr <= pool.last && neverUsed.length < model.replicationGap; addr++) {
     if (!model.rows.has(addr)) neverUsed.push(addr);
   }
   const reusableSoon = queue(model, pool)
     .filter(([, releasedAt]) => releasedAt <= model.now - pool.reuseDelay + 5 * MINUTE)
-    .slice(0, model.lostTail - neverUsed.length)
+    .slice(0, model.replicationGap - neverUsed.length)
     .map(([addr]) => addr);
   pool.next = Math.max(pool.next, (neverUsed.at(-1) ?? 0) + 1);
   for (const addr of [...neverUsed, ...reusableSoon]) {
     model.rows.set(addr, {
       state: 'orphaned',
       generation: (model.rows.get(addr)?.generation ?? 0) + 1,
-      key: `lost-tail/${String(model.incarnation)}/${String(addr)}`,
+      key: `replication-gap/${String(model.epoch)}/${String(addr)}`,
       who: {},
-      lostTail: true,
+      replicationGap: true,
       allocatedAt: model.now,
       expiresAt: undefined,
       releasedAt: undefined,
@@ -421,11 +423,11 @@ function giveTime(model: Model, addr: number, row: ModelRow): void {
 }
 
 function openIfReady(model: Model): void {
-  if ([...model.clusters.values()].every((asserted) => asserted === model.incarnation)) model.mode = 'open';
+  if ([...model.clusters.values()].every((reportedEpoch) => reportedEpoch === model.epoch)) model.mode = 'open';
 }
 
 export function reassertInModel(model: Model, cluster: string): string {
-  model.clusters.set(cluster, model.incarnation);
+  model.clusters.set(cluster, model.epoch);
   openIfReady(model);
   return model.mode;
 }

@@ -8,18 +8,18 @@ import { backup } from '../../ledger/backup/backup.ts';
 import { bind } from '../../ledger/address/bind.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
 import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
-import { ledgerTime, observe } from '../../ledger/address/mark-missing.ts';
+import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { release } from '../../ledger/address/release.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { pgbouncerMissing, startPgbouncer, type Pgbouncer } from '../env/postgres/pgbouncer.ts';
-import { freshDatabase, sharedGround, type Fresh } from '../env/testing.ts';
+import { freshDatabase, sharedTestEnv, type Fresh } from '../env/testing.ts';
 import { again, aPodRequest, aRequest } from './ledger-fixture.ts';
 
 const missing = pgbouncerMissing() ?? '';
@@ -31,15 +31,15 @@ const by = { actor: 'test', reason: 'test' };
 describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing && ` (skipped: ${missing})`}`, () => {
   let database: Fresh & { readonly url: string };
   let pooler: Pgbouncer;
-  let one: LedgerPool;
-  let two: LedgerPool;
+  let one: LedgerClient;
+  let two: LedgerClient;
 
   const open = (url: string, max: number) =>
     openLedger({ url, applicationName: 'pooled', max, statementTimeoutMs: 10_000, connectTimeoutMs: 5_000 });
 
   beforeAll(async () => {
     database = await freshDatabase();
-    pooler = await startPgbouncer(sharedGround().postgresUrl, { serverConnections: 2 });
+    pooler = await startPgbouncer(sharedTestEnv().postgresUrl, { serverConnections: 2 });
     const url = pooler.through(database.url);
     expect((await migrate(url)).version).toBe(PROGRAM_VERSION);
     await pooler.stop(); // the limits of a role hold from its next session on
@@ -47,7 +47,7 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
     one = open(url, 4);
     two = open(url, 4);
     await registerCluster(one, { clusterId: 'c1', name: 'one' }, 'test');
-    await markAdopted(two, { clusterId: 'c1', incarnation: 1 }, 'test');
+    await markAdopted(two, { clusterId: 'c1', epoch: 1 }, 'test');
   });
   afterAll(async () => {
     await Promise.all([one.close(), two.close()]);
@@ -83,7 +83,7 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
       again(() => adopt(two, [found], 'test')),
     ]);
     const pass = { clusterId: 'c1', startedAt: await ledgerTime(one), seen: [pod.mac] };
-    expect(await observe(two, pass)).toMatchObject({ cleared: 0 });
+    expect(await markMissing(two, pass)).toMatchObject({ cleared: 0 });
     expect(await listAddresses(one, { states: ['active'], limit: 1_000 })).toHaveLength(62);
     expect(await listAudit(two, { action: 'release', limit: 1_000 })).toHaveLength(60);
     expect((await poolStats(one)).reduce((sum, { active }) => sum + active, 0)).toBe(62);

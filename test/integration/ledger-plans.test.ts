@@ -9,7 +9,7 @@ import { releaseExpiredLeases } from '../../ledger/address/expired-leases.ts';
 import { listAddresses, type AddressFilter } from '../../ledger/address/find.ts';
 import type { HeldItem } from '../../ledger/address/held-item.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
-import { ledgerTime, observe } from '../../ledger/address/mark-missing.ts';
+import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import { numberToMac } from '../../mac/mac-address.ts';
@@ -67,7 +67,7 @@ beforeAll(async () => {
   // Statistics that change would make it plan again; on a busy ledger that may take minutes.
   await sql('alter table rock_mac.addresses set (autovacuum_enabled = off)');
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, { clusterId: 'c1', incarnation: 1 }, 'test');
+  await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
 });
 
 test('a connection that planned its statements on a small ledger reads no more rows when the ledger is large', async () => {
@@ -84,7 +84,7 @@ test('a connection that planned its statements on a small ledger reads no more r
   };
   const pass = async () => ({ clusterId: 'c1', startedAt: await ledgerTime(db), seen: held.map(({ mac }) => mac) });
   for (const name of Object.keys(CALLS)) await call(name, 0, EARLY);
-  for (let n = 0; n < EARLY; n++) await observe(db, await pass());
+  for (let n = 0; n < EARLY; n++) await markMissing(db, await pass());
 
   await sql(`
     insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, cluster_id, owner_kind, owner_uid, consumer_key,
@@ -129,5 +129,5 @@ test('a connection that planned its statements on a small ledger reads no more r
 
   // It reads the whole cluster, once: comparing each address with each other would take far longer than its time limit.
   const everything = Array.from({ length: FILL }, (_, i) => numberToMac(0xa4_58_0f_03_00_00 + i));
-  expect(await observe(db, { ...(await pass()), seen: everything })).toMatchObject({ cleared: 0 });
+  expect(await markMissing(db, { ...(await pass()), seen: everything })).toMatchObject({ cleared: 0 });
 });

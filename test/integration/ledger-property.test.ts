@@ -11,7 +11,7 @@ import type { HeldItem } from '../../ledger/address/held-item.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import { growPool, pausePool } from '../../ledger/pool/pools.ts';
-import { reasserted, recover } from '../../ledger/state/recovery.ts';
+import { markReported, recover } from '../../ledger/state/recovery.ts';
 import { release } from '../../ledger/address/release.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import { macToNumber, numberToMac } from '../../mac/mac-address.ts';
@@ -43,10 +43,10 @@ function newModel(): Model {
   };
   return {
     now: 86_400 * SECOND, // late enough that going backwards stays above zero
-    incarnation: 1,
+    epoch: 1,
     mode: 'open',
     failedOver: false,
-    lostTail: 2,
+    replicationGap: 2,
     pools: [pool('tiny', 60 * SECOND, 3_600 * SECOND), pool('other', 600 * SECOND, undefined)],
     rows: new Map(),
     clusters: new Map([['c1', 1]]),
@@ -63,8 +63,8 @@ async function emptyLedger({ sql }: TestLedger): Promise<void> {
     insert into rock_mac.pools (name, first, last, next_addr, auto_release, reuse_delay, changed_by)
     values ('tiny', ${String(FIRST.tiny)}, ${String(FIRST.tiny + 15)}, ${String(FIRST.tiny)}, '1 hour', '1 minute', 'test'),
            ('other', ${String(FIRST.other)}, ${String(FIRST.other + 15)}, ${String(FIRST.other)}, null, '10 minutes', 'test');
-    insert into rock_mac.clusters (cluster_id, name, adopted_at, asserted, changed_by) values ('c1', 'one', now(), 1, 'test');
-    update rock_mac.ledger_state set incarnation = 1, mode = 'open', lost_tail = 2, timeline = rock_mac.current_timeline();
+    insert into rock_mac.clusters (cluster_id, name, adopted_at, reported_epoch, changed_by) values ('c1', 'one', now(), 1, 'test');
+    update rock_mac.ledger_state set epoch = 1, mode = 'open', replication_gap = 2, timeline = rock_mac.current_timeline();
     commit`);
 }
 
@@ -165,10 +165,10 @@ const ASKERS = [
   'stranger',
 ];
 
-function whoIs(asker: string): Who {
-  const [kind, number] = asker.split('-');
+function whoIs(waiter: string): Who {
+  const [kind, number] = waiter.split('-');
   if (kind === 'device') return { device: `vm-${String(number)}` };
-  const object = { namespace: `team-${String(Number(number) % 2)}`, name: `${asker}-name`, uid: `uid-${asker}` };
+  const object = { namespace: `team-${String(Number(number) % 2)}`, name: `${waiter}-name`, uid: `uid-${waiter}` };
   if (kind === 'claim') return { ...object, cluster: 'c1', kind: 'MacAllocation' };
   return { ...object, cluster: kind === 'pod' ? 'c1' : 'c2', kind: 'Pod' };
 }
@@ -178,9 +178,9 @@ function ownerOf(who: Who): (Owner & { uid: string }) | undefined {
   return clusterId === undefined ? undefined : { clusterId, kind, namespace, name, uid, nic: 'eth0' };
 }
 
-const boundKey = (asker: string, addr: number) => `bound-${asker}-${String(addr)}`;
+const boundKey = (waiter: string, addr: number) => `bound-${waiter}-${String(addr)}`;
 
-function toRequest(pool: string, asker: string, question: inModel.Question): AllocationRequest {
+function toRequest(pool: string, waiter: string, question: inModel.Question): AllocationRequest {
   const { key, who, state, requested, ttl } = question;
   return {
     key,
@@ -190,8 +190,8 @@ function toRequest(pool: string, asker: string, question: inModel.Question): All
     device: who.device === undefined ? undefined : { id: who.device, type: 'vm' },
     requested: requested === undefined ? undefined : numberToMac(requested),
     ttlSeconds: ttl === undefined ? undefined : ttl / SECOND,
-    metadata: { asker, nothing: null, list: [1, null, { deep: null }] },
-    requester: `user of ${asker}`,
+    metadata: { waiter, nothing: null, list: [1, null, { deep: null }] },
+    requester: `user of ${waiter}`,
     actor: 'test',
   };
 }
@@ -208,7 +208,7 @@ type Step = ReturnType<typeof step>;
 
 const place = fc.nat(17);
 const nth = fc.nat(40);
-const asker = fc.constantFrom(...ASKERS);
+const waiter = fc.constantFrom(...ASKERS);
 const poolIndex = fc.constantFrom(0, 0, 0, 1);
 
 function poolAt(model: Model, index: number): ModelPool {
@@ -241,8 +241,8 @@ function only<T>(answers: readonly T[]): T {
 
 const outcomeOf = (answers: readonly { readonly outcome: string }[]) => only(answers).outcome;
 
-const wish = fc.record({
-  asker,
+const decision = fc.record({
+  waiter,
   reserve: fc.boolean(),
   requested: fc.option(place, { freq: 3, nil: undefined }),
   ttl: fc.option(fc.constant(900 * SECOND), { freq: 3, nil: undefined }),
@@ -250,7 +250,7 @@ const wish = fc.record({
 
 function question(
   pool: ModelPool,
-  { asker: key, reserve, requested, ttl }: typeof wish extends fc.Arbitrary<infer W> ? W : never,
+  { waiter: key, reserve, requested, ttl }: typeof decision extends fc.Arbitrary<infer W> ? W : never,
 ) {
   const state = reserve ? 'reserved' : key.startsWith('pod') || key === 'stranger' ? 'pending' : 'active';
   return {
@@ -262,12 +262,12 @@ function question(
   } as const;
 }
 
-const allocateStep = fc.tuple(poolIndex, fc.array(wish, { minLength: 1, maxLength: 5 })).map(([index, wishes]) =>
-  step(`allocate from pool ${String(index)}: ${JSON.stringify(wishes)}`, async (model, { db }) => {
+const allocateStep = fc.tuple(poolIndex, fc.array(decision, { minLength: 1, maxLength: 5 })).map(([index, decisions]) =>
+  step(`allocate from pool ${String(index)}: ${JSON.stringify(decisions)}`, async (model, { db }) => {
     const pool = poolAt(model, index);
-    const questions = wishes.map((one) => question(pool, one));
+    const questions = decisions.map((one) => question(pool, one));
     const requests = questions.map((one) => toRequest(pool.name, one.key, one));
-    const options = { leaseSeconds: LEASE_SECONDS, incarnation: model.incarnation };
+    const options = { leaseSeconds: LEASE_SECONDS, epoch: model.epoch };
     const answers = await allocate(db, pool.name, requests, options);
     return [inModel.allocateInModel(model, pool, questions).map(toMilliseconds), answers.map(allocationAnswer)];
   }),
@@ -281,7 +281,7 @@ const releaseStep = fc.tuple(nth, stale, fc.boolean()).map(([index, how, force])
   }),
 );
 
-const bindStep = fc.tuple(nth, fc.option(asker, { freq: 2, nil: undefined })).map(([index, other]) =>
+const bindStep = fc.tuple(nth, fc.option(waiter, { freq: 2, nil: undefined })).map(([index, other]) =>
   step(`bind ${String(index)} to ${other ?? 'its asker'}`, async (model, { db }) => {
     const addr = someAddr(model, index);
     const key = other ?? model.rows.get(addr)?.key ?? 'nobody';
@@ -348,7 +348,7 @@ const leaseStep = fc.tuple(nth, stale).map(([index, how]) =>
   }),
 );
 
-const adoptStep = fc.tuple(asker, nth, place, fc.boolean(), fc.boolean()).map(([who, index, at, known, reserved]) =>
+const adoptStep = fc.tuple(waiter, nth, place, fc.boolean(), fc.boolean()).map(([who, index, at, known, reserved]) =>
   step(`adopt ${known ? `row ${String(index)}` : `address ${String(at)}`} for ${who}`, async (model, { db }) => {
     const addr = known ? someAddr(model, index) : FIRST.tiny + Math.min(at, 15);
     const state = reserved ? 'reserved' : 'active';
@@ -426,15 +426,15 @@ const failOverStep = fc.constant(
 
 const recoverStep = fc.constant(
   step('recover', async (model, { db }) => {
-    const incarnation = await recover(db, { expected: model.incarnation, actor: 'test' });
+    const epoch = await recover(db, { expected: model.epoch, actor: 'test' });
     inModel.recoverInModel(model);
-    return [model.incarnation, incarnation];
+    return [model.epoch, epoch];
   }),
 );
 
 const reassertStep = fc.constant(
   step('the cluster re-asserts', async (model, { db }) => {
-    const got = await reasserted(db, { clusterId: 'c1', incarnation: model.incarnation }, 'test');
+    const got = await markReported(db, { clusterId: 'c1', epoch: model.epoch }, 'test');
     return [inModel.reassertInModel(model, 'c1'), got];
   }),
 );

@@ -7,13 +7,13 @@ import { createAllocator } from '../../ledger/address/allocator.ts';
 import { bind, type BindItem } from '../../ledger/address/bind.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
 import { markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
-import { openLedger, type LedgerPool } from '../../ledger/connection/connect.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { takeConsumer } from '../../ledger/address/consumer.ts';
 import { isLedgerError, sqlState } from '../../ledger/errors.ts';
 import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
-import { ledgerTime, observe } from '../../ledger/address/mark-missing.ts';
+import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { definePool, removePool } from '../../ledger/pool/pools.ts';
 import { recover } from '../../ledger/state/recovery.ts';
 import { release } from '../../ledger/address/release.ts';
@@ -36,7 +36,7 @@ import {
  * Many connections at once, as many processes would be: no allocator puts them in a row.
  */
 const ledger = ledgerOfThisFile();
-let db: LedgerPool;
+let db: LedgerClient;
 
 beforeAll(async () => {
   const { pathname } = new URL(ledger.current.url);
@@ -49,7 +49,7 @@ beforeAll(async () => {
     connectTimeoutMs: 5_000,
   });
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, { clusterId: 'c1', incarnation: 1 }, 'test');
+  await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
 });
 afterAll(() => db.close());
 
@@ -113,7 +113,7 @@ test('the last addresses of a pool, and those in its queue, go to one asker each
   for (const round of [1, 2]) {
     const askers = Array.from({ length: 60 }, (_, n) => aRequest({ key: `round-${String(round)}/${String(n)}`, pool }));
     const answers = await Promise.all(
-      askers.map((asker) => patiently(() => allocate(db, pool, [asker], { leaseSeconds: LEASE_SECONDS }))),
+      askers.map((waiter) => patiently(() => allocate(db, pool, [waiter], { leaseSeconds: LEASE_SECONDS }))),
     );
     const outcomes = Object.groupBy(answers.flat(), ({ outcome }) => outcome);
     expect([outcomes.allocated?.length, outcomes.exhausted?.length]).toEqual([40, 20]);
@@ -182,7 +182,7 @@ test('binding the same pods from many connections, in any order, never locks up'
 
 test('a cluster that ends while an address is handed out to it leaves nothing behind', async () => {
   await registerCluster(db, { clusterId: 'c9', name: 'nine' }, 'test');
-  await markAdopted(db, { clusterId: 'c9', incarnation: 1 }, 'test');
+  await markAdopted(db, { clusterId: 'c9', epoch: 1 }, 'test');
   const owner = { clusterId: 'c9', kind: 'Pod', namespace: 'team', name: 'last', nic: 'eth0' };
   const { ended } = await db.transaction(async (transaction) => {
     const answers = await allocate(transaction, 'kubernetes', [aPodRequest('last', { owner })], {
@@ -198,7 +198,7 @@ test('a cluster that ends while an address is handed out to it leaves nothing be
 
 test('a cluster that ends while an object of it brings an address back leaves nothing behind', async () => {
   await registerCluster(db, { clusterId: 'c8', name: 'eight' }, 'test');
-  await markAdopted(db, { clusterId: 'c8', incarnation: 1 }, 'test');
+  await markAdopted(db, { clusterId: 'c8', epoch: 1 }, 'test');
   const { item } = await pendingPod('back', 'c8');
   await release(db, [item], { actor: 'test', reason: 'lease over' });
   const { ended } = await db.transaction(async (transaction) => {
@@ -210,7 +210,7 @@ test('a cluster that ends while an object of it brings an address back leaves no
   expect(await ended).toEqual({ outcome: 'retired', orphaned: 1 });
 });
 
-test('a pass and the end of its cluster never wait for each other in a circle', async () => {
+test('a resync and the end of its cluster never wait for each other in a circle', async () => {
   for (let round = 0; round < 12; round++) {
     const clusterId = `c-${String(round)}`;
     await registerCluster(db, { clusterId, name: clusterId }, 'test');
@@ -222,7 +222,7 @@ test('a pass and the end of its cluster never wait for each other in a circle', 
     await adopt(db, items, 'test');
     const pass = { clusterId, startedAt: await ledgerTime(db), seen: [] };
     await Promise.all([
-      ...Array.from({ length: 3 }, () => patiently(() => observe(db, pass))),
+      ...Array.from({ length: 3 }, () => patiently(() => markMissing(db, pass))),
       patiently(() => retireCluster(db, clusterId, 'admin')),
     ]);
   }
@@ -231,7 +231,7 @@ test('a pass and the end of its cluster never wait for each other in a circle', 
 test('a recovery takes no address out of play that its object brings back at that moment', async () => {
   const own = await freshLedger();
   await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(own.db, { clusterId: 'c1', incarnation: 1 }, 'test');
+  await markAdopted(own.db, { clusterId: 'c1', epoch: 1 }, 'test');
   const { item } = await pendingPod('back', 'c1', own);
   await release(own.db, [item], { actor: 'test', reason: 'lease over' });
   await own.advance(90_000); // it may go to others by now

@@ -12,10 +12,10 @@ let guarded: GuardedLedger;
 /** What was told: `fit`, or the code of the error. */
 let told: string[];
 
-function guard(url: string, lookEveryMs: number): GuardedLedger {
+function guard(url: string, checkEveryMs: number): GuardedLedger {
   const options = { url, applicationName: 'test', max: 2, statementTimeoutMs: 10_000, connectTimeoutMs: 5_000 };
   return guardSchema(openLedger(options), {
-    lookEveryMs,
+    checkEveryMs,
     onChange: (misfit) => told.push(misfit?.code ?? 'fit'),
   });
 }

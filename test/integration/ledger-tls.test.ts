@@ -4,22 +4,22 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { openLedger, type LedgerOptions } from '../../ledger/connection/connect.ts';
-import { createAuthority, type Authority } from '../env/kubernetes/certificates.ts';
+import { createCa, type Ca } from '../env/kubernetes/certificates.ts';
 import { withClient } from '../env/postgres/databases.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
 import { serveTls } from '../env/postgres/postgres-tls.ts';
-import { sharedGround } from '../env/testing.ts';
+import { sharedTestEnv } from '../env/testing.ts';
 
 let postgres: Postgres;
 let folder: string;
-let ours: Authority;
-let others: Authority;
+let ours: Ca;
+let others: Ca;
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-tls-'));
-  ours = await createAuthority('our authority');
-  others = await createAuthority('their authority');
+  ours = await createCa('our authority');
+  others = await createCa('their authority');
   postgres = await startPostgres({ fsync: false });
 });
 afterAll(async () => {
@@ -90,7 +90,7 @@ describe('a ledger whose certificate', () => {
 });
 
 test('a server without TLS is not reached by who wants it', async () => {
-  await expect(ask(sharedGround().postgresUrl, { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
+  await expect(ask(sharedTestEnv().postgresUrl, { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
 });
 
 describe('a password in a file', () => {

@@ -6,13 +6,13 @@ import { eventually } from '../env/run/eventually.ts';
 import {
   aClaim,
   auditOf,
-  installedGroundOfThisFile,
+  installedEnvOfThisFile,
   untilNoAllocations,
   untilReason,
   whileLedgerIsAhead,
 } from './installed-env.ts';
 
-const installed = installedGroundOfThisFile({ webhooks: 0 });
+const installed = installedEnvOfThisFile({ webhooks: 0 });
 
 beforeAll(async () => {
   await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);

@@ -6,12 +6,12 @@ import {
   addressesOf,
   aPod,
   auditOf,
-  installedGroundOfThisFile,
+  installedEnvOfThisFile,
   shownAllocations,
   untilNoAllocations,
 } from './installed-env.ts';
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 
 async function kubectl(args: readonly string[], input?: string): Promise<string> {
   return await installed().plane.kubectl(args, input === undefined ? {} : { input });

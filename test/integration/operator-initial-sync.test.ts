@@ -3,7 +3,7 @@ import { findByMac } from '../../ledger/address/find.ts';
 import { openLedger } from '../../ledger/connection/connect.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { startGround, type Ground } from '../env/env.ts';
+import { startTestEnv, type TestEnv } from '../env/env.ts';
 import { install, type Installation, type Program } from '../env/installation.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
@@ -12,26 +12,26 @@ import { aClaim, untilReason } from './installed-env.ts';
 /** The very first address of the pool, on a machine that is older than the installation, and does not run. */
 const inUse = 'a4:58:0f:05:00:00';
 
-let ground: Ground;
+let testEnv: TestEnv;
 let ledgerProxy: TcpProxy;
 let ledgerUrl: string;
 let installation: Installation;
 
 beforeAll(async () => {
-  ground = await startGround({ postgres: { fsync: false } });
-  const { kubectl } = ground.controlPlane;
+  testEnv = await startTestEnv({ postgres: { fsync: false } });
+  const { kubectl } = testEnv.controlPlane;
   await installForeignCrds(kubectl, ['virtual-machines', 'virtual-machine-instances']);
   const devices = { interfaces: [{ name: 'blue', macAddress: inUse.toUpperCase() }] };
   const spec = { template: { spec: { domain: { devices } } } };
   const machine = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', metadata: { name: 'old' }, spec };
   await kubectl(['create', '-f', '-'], { input: JSON.stringify(machine) });
 
-  ledgerUrl = await ground.postgres.createDatabase('rock_mac');
+  ledgerUrl = await testEnv.postgres.createDatabase('rock_mac');
   const proxied = new URL(ledgerUrl);
   ledgerProxy = await startTcpProxy({ host: proxied.hostname, port: Number(proxied.port) });
   proxied.port = String(ledgerProxy.port);
   installation = await install({
-    ground,
+    testEnv,
     ledgerUrl,
     operators: 0,
     webhooks: 0,
@@ -42,14 +42,14 @@ beforeAll(async () => {
 afterAll(async () => {
   await installation.close();
   await ledgerProxy.close();
-  await ground.close();
+  await testEnv.close();
 });
 
 test('the first operator of a cluster is not ready before the ledger knows what is in use', async () => {
   await ledgerProxy.cut();
   let first: Program | undefined;
   const starting = installation.startOperator().then((program) => (first = program));
-  await eventually(() => ground.controlPlane.kubectl(['get', 'lease', '-n', 'rock-mac-system', 'rock-mac-operator']), {
+  await eventually(() => testEnv.controlPlane.kubectl(['get', 'lease', '-n', 'rock-mac-system', 'rock-mac-operator']), {
     within: 20_000,
     every: 200,
   });
@@ -63,8 +63,8 @@ test('the first operator of a cluster is not ready before the ledger knows what 
 });
 
 test('an address that a virtual machine had before the installation is never handed out', async () => {
-  await ground.controlPlane.kubectl(['create', '-f', '-'], { input: aClaim('new', { pool: 'kubernetes' }) });
-  const claim = await untilReason(ground.controlPlane, 'new', 'Allocated');
+  await testEnv.controlPlane.kubectl(['create', '-f', '-'], { input: aClaim('new', { pool: 'kubernetes' }) });
+  const claim = await untilReason(testEnv.controlPlane, 'new', 'Allocated');
   expect(claim.status?.mac).toBe('a4:58:0f:05:00:01');
 });
 

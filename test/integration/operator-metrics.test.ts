@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../env/run/eventually.ts';
 import { scrape } from '../env/read-metric.ts';
-import { aClaim, aPod, installedGroundOfThisFile } from './installed-env.ts';
+import { aClaim, aPod, installedEnvOfThisFile } from './installed-env.ts';
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 let stranger = '';
 
 beforeAll(async () => {

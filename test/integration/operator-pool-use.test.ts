@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { eventually } from '../env/run/eventually.ts';
-import { aClaim, auditOf, installedGroundOfThisFile, untilReason } from './installed-env.ts';
+import { aClaim, auditOf, installedEnvOfThisFile, untilReason } from './installed-env.ts';
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 
 interface User {
   readonly kubectl: (args: readonly string[], input?: string) => Promise<string>;
@@ -24,7 +24,7 @@ async function bind(role: string, user: string): Promise<void> {
   await installed().plane.kubectl(['create', 'rolebinding', name, `--clusterrole=${role}`, `--user=${user}`]);
 }
 
-interface Wish {
+interface Decision {
   readonly verb: string;
   readonly resource: string;
   readonly group?: string;
@@ -33,8 +33,8 @@ interface Wish {
 }
 
 /** What the API server would decide in the default namespace. */
-async function can(user: string, { group = 'mac.rock-os.io', ...wish }: Wish): Promise<boolean> {
-  const resourceAttributes = { namespace: 'default', group, ...wish };
+async function can(user: string, { group = 'mac.rock-os.io', ...decision }: Decision): Promise<boolean> {
+  const resourceAttributes = { namespace: 'default', group, ...decision };
   const review = {
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SubjectAccessReview',
@@ -148,7 +148,7 @@ describe('the roles', () => {
     await (allowed ? expect(created).resolves.toContain('created') : expect(created).rejects.toThrow(/may not use/));
   });
 
-  test.each<[string, Wish, boolean]>([
+  test.each<[string, Decision, boolean]>([
     ['admin', { verb: 'create', resource: 'macallocations' }, true],
     ['admin', { verb: 'use', resource: 'macpools', name: 'docker' }, true],
     ['edit', { verb: 'patch', resource: 'macallocations', subresource: 'status' }, false],
@@ -160,12 +160,12 @@ describe('the roles', () => {
     ['rock-mac-pool-admin', { verb: 'patch', resource: 'macpools' }, true],
     ['rock-mac-pool-admin', { verb: 'use', resource: 'macpools', name: 'reserved' }, true],
     ['rock-mac-pool-admin', { verb: 'create', resource: 'macallocations' }, false],
-  ])('%s: %o is %s', async (role, wish, allowed) => {
+  ])('%s: %o is %s', async (role, decision, allowed) => {
     const user = `a-${role}`;
     // Until the binding counts nothing is allowed, which would be no answer to what is expected to be refused.
     const granted = { verb: 'list', resource: role === 'rock-mac-pool-admin' ? 'macpools' : 'macallocations' };
     await untilItIs(true, () => can(user, granted));
-    expect(await can(user, wish)).toBe(allowed);
+    expect(await can(user, decision)).toBe(allowed);
   });
 });
 

@@ -4,13 +4,13 @@ import { mac } from '../../mac/mac-address.ts';
 import { parsePrefix } from '../../mac/mac-range.ts';
 import { requirePrefix } from '../../operator/ledger-state/require-prefix.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { addressesOf, aPod, installedGroundOfThisFile } from './installed-env.ts';
+import { addressesOf, aPod, installedEnvOfThisFile } from './installed-env.ts';
 import { openPluginShell } from './plugin-shell.ts';
 import { openShell } from './rock-mac-shell.ts';
 
 /* A ledger that `rock-mac init --prefix` has made, and a cluster that is installed for it, as docs/security.md says. */
 
-const installed = installedGroundOfThisFile({
+const installed = installedEnvOfThisFile({
   env: { ROCK_MAC_PREFIX: 'a6:58:0f' },
   makeLedger: async (url) => {
     const shell = await openShell({ ROCK_MAC_LEDGER_URL: url });

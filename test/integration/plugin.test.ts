@@ -4,7 +4,7 @@ import { allocate } from '../../ledger/address/allocate.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { addressesOf, aPod, installedGroundOfThisFile, untilNoAllocations } from './installed-env.ts';
+import { addressesOf, aPod, installedEnvOfThisFile, untilNoAllocations } from './installed-env.ts';
 import { installPacked, type Packed } from './packed.ts';
 import { openPluginShell, type Ended, type PluginShell } from './plugin-shell.ts';
 
@@ -13,7 +13,7 @@ import { openPluginShell, type Ended, type PluginShell } from './plugin-shell.ts
  * use the pool development only, ada may read the whole ledger, eve may nothing.
  */
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 const MAC = /a4:58:0f:01:[0-9a-f]{2}:[0-9a-f]{2}/;
 const NOTE =
   /^Note: without the ledger's read API \(.*\) only MacAllocations of namespace default and MacPools are shown\.\n$/;
@@ -72,7 +72,7 @@ async function refused(kubeconfig: string, ...args: readonly string[]): Promise<
   return ended;
 }
 
-describe('scripts of the tool before', () => {
+describe('scripts of the predecessor', () => {
   test('the address is what awk finds, and a trap gives it back', async () => {
     const { code, stdout, stderr } = await shell.bash(
       dev,

@@ -6,12 +6,12 @@ import {
   addressesOf,
   aPod,
   auditOf,
-  installedGroundOfThisFile,
+  installedEnvOfThisFile,
   shownAllocations,
   untilNoAllocations,
 } from './installed-env.ts';
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 const REVIEWS = 'rockmac_admission_reviews_total';
 
 async function create(manifest: string): Promise<string> {
@@ -66,7 +66,7 @@ describe('a pod that asks for addresses', () => {
       const audit = await auditOf(ledger, each);
       expect(audit.map(({ action }) => action)).toEqual(['allocate', 'bind', 'release']);
       // Who asked, as the API server knows it; and when, in the order in which it happened.
-      expect(audit[0]?.user).toBe('ground-admin');
+      expect(audit[0]?.user).toBe('env-admin');
       expect(audit.map(({ actor }) => actor).slice(1)).toEqual(['rock-mac-operator', 'rock-mac-operator']);
       const times = audit.map(({ timestamp }) => timestamp.getTime());
       expect(times).toEqual(times.toSorted((a, b) => a - b));

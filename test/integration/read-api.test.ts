@@ -7,16 +7,16 @@ import { z } from 'zod';
 import { ledgerAddress, ledgerAuditEntry } from '../../api/ledger-view.ts';
 import { createAllocator } from '../../ledger/address/allocator.ts';
 import { deviceKey } from '../../ledger/address/holder-key.ts';
-import { createAuthority, loadAuthority, type KeyPair } from '../env/kubernetes/certificates.ts';
+import { createCa, loadCa, type KeyPair } from '../env/kubernetes/certificates.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { kubectlFor, type Kubectl } from '../env/kubernetes/kubectl.ts';
-import { aClaim, installedGroundOfThisFile, untilReason } from './installed-env.ts';
+import { aClaim, installedEnvOfThisFile, untilReason } from './installed-env.ts';
 
 const GROUP = 'ledger.mac.rock-os.io';
 const BASE = `/apis/${GROUP}/v1alpha1`;
 const DEVICES = 700;
 
-const installed = installedGroundOfThisFile({ operators: 2 });
+const installed = installedEnvOfThisFile({ operators: 2 });
 
 /** kubectl as a user who may read the whole ledger and nothing else, and as one who may nothing. */
 let auditor: Kubectl;
@@ -266,8 +266,8 @@ describe('past the API server', () => {
 
   test("neither does one with a user's certificate, an administrator's, or one of an unknown authority", async () => {
     const { plane } = installed();
-    const stranger = await createAuthority('somebody else');
-    const client = await loadAuthority(plane.access.authority);
+    const stranger = await createCa('somebody else');
+    const client = await loadCa(plane.access.authority);
     for (const certificate of [
       plane.access.admin,
       await client.issue({ commonName: 'front-proxy-client' }),
@@ -290,7 +290,7 @@ describe('past the API server', () => {
 
   test('an authority that the cluster begins to trust is trusted here too, by the names that it allows', async () => {
     const { plane } = installed();
-    const next = await createAuthority('the next front proxy');
+    const next = await createCa('the next front proxy');
     const proxy = await next.issue({ commonName: 'front-proxy-client' });
     const other = await next.issue({ commonName: 'another-client' });
     expect((await ask({ 'X-Remote-User': 'ada' }, proxy)).status).toBe(401);

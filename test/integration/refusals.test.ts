@@ -8,7 +8,7 @@ import {
   aClaim,
   addressesOf,
   aPod,
-  installedGroundOfThisFile,
+  installedEnvOfThisFile,
   untilNoAllocations,
   untilReason,
   whileLedgerIsAhead,
@@ -16,7 +16,7 @@ import {
 import { schemaOfNextProgram } from './ledger-fixture.ts';
 import { annotatedPods } from './pod-kind.ts';
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 let client: KubeClient;
 
 beforeAll(() => {

@@ -8,12 +8,12 @@ import {
   addressesOf,
   aPod,
   auditOf,
-  installedGroundOfThisFile,
+  installedEnvOfThisFile,
   untilReason,
   whileLedgerIsAhead,
 } from './installed-env.ts';
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 const ALLOCATION = 'mac.rock-os.io/allocation';
 
 const shown = z.object({
@@ -71,7 +71,7 @@ describe('the requester of a claim', () => {
     for (const requester of [undefined, { username: 'root' }]) {
       const spec = { pool: 'production', ...(requester !== undefined && { requester }) };
       await kubectl(['replace', '-f', '-'], aClaim('steady', { ...spec }));
-      expect((await show('steady')).spec.requester.username).toBe('ground-admin');
+      expect((await show('steady')).spec.requester.username).toBe('env-admin');
     }
   });
 
@@ -99,9 +99,9 @@ describe('the deletion of a claim', () => {
     const address = await readyClaim('short');
     await kubectl(['delete', 'macallocation', 'short']);
     const [allocated, released] = await auditOf(ledger, address);
-    expect(allocated).toMatchObject({ action: 'allocate', user: 'ground-admin' });
+    expect(allocated).toMatchObject({ action: 'allocate', user: 'env-admin' });
     expect(released).toMatchObject({ action: 'release', actor: 'rock-mac-operator' });
-    expect(released?.reason).toMatch(/, asked for by ground-admin$/);
+    expect(released?.reason).toMatch(/, asked for by env-admin$/);
   });
 
   test('is held back neither by a ledger nor by a webhook that is away; only the operator waits', async () => {
@@ -183,18 +183,18 @@ describe('a pod that names a claim', () => {
   });
 
   test('cannot name what is no name: the way to another object, say', async () => {
-    const wanders = aPod('wanderer', { networks: 'blue', annotations: { [ALLOCATION]: '../pods/carrier' } });
+    const wanders = aPod('wanderer', { networks: 'blue', annotations: { [ALLOCATION]: '../pods/workload' } });
     await expect(create(wanders)).rejects.toThrow(
-      /"..\/pods\/carrier" cannot be the name of a MacAllocation.*Correct/s,
+      /"..\/pods\/workload" cannot be the name of a MacAllocation.*Correct/s,
     );
   });
 
   test('cannot name what only shows the address of another pod', async () => {
-    await create(aPod('carrier', { networks: 'blue' }));
+    await create(aPod('workload', { networks: 'blue' }));
     const mirror = await eventually(
       async () => {
         const names = await kubectl(['get', 'macallocations', '-o', 'name']);
-        const found = /carrier-[0-9a-f]{8}/.exec(names)?.[0];
+        const found = /workload-[0-9a-f]{8}/.exec(names)?.[0];
         if (found === undefined) throw new Error('no mirror yet');
         return found;
       },
@@ -203,7 +203,7 @@ describe('a pod that names a claim', () => {
     await expect(create(aPod('thief', { networks: 'blue', annotations: { [ALLOCATION]: mirror } }))).rejects.toThrow(
       /request is invalid.*only shows what another object carries/s,
     );
-    await removePod('carrier');
+    await removePod('workload');
   });
 
   test('gives it free when it was never stored, once its lease is over', async () => {

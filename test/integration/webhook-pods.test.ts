@@ -3,9 +3,9 @@ import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
-import { aPod, installedGroundOfThisFile } from './installed-env.ts';
+import { aPod, installedEnvOfThisFile } from './installed-env.ts';
 
-const installed = installedGroundOfThisFile({
+const installed = installedEnvOfThisFile({
   env: { ROCK_MAC_PRIMARY_CNI: 'calico', ROCK_MAC_MULTUS_NAMESPACE: 'multus' },
 });
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';

@@ -10,14 +10,14 @@ import { helmFor } from '../env/programs/helm-cli.ts';
 import { resolveHelm } from '../env/programs/helm.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { logToStderr } from '../env/run/run.ts';
-import { installedGroundOfThisFile } from './installed-env.ts';
+import { installedEnvOfThisFile } from './installed-env.ts';
 
 /*
  * Which objects the API server sends to the webhook. What it does not send cannot be refused by an outage of ours. Nearly
  * everything is sent as a dry run, which is judged by the same conditions and leaves nothing behind.
  */
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 const REVIEWS = 'rockmac_admission_reviews_total';
 const INJECT = 'mac.rock-os.io/inject';
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
@@ -308,7 +308,7 @@ const PASSING_BY: readonly Case[] = [
   ['a VM whose labels change', updates(machines, 'labelled', 'stored', { metadata: { labels: { a: 'b' } } })],
   [
     'a VM that gets more memory',
-    updates(machines, 'labelled', 'stored', { spec: { template: { spec: { domain: { memory: { guest: '2Gi' } } } } } }),
+    updates(machines, 'labelled', 'stored', { spec: { template: { spec: { domain: { head: { guest: '2Gi' } } } } } }),
   ],
   [
     'a VM whose networks change and whose interfaces do not',

@@ -10,14 +10,14 @@ import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
-import { aClaim, installedGroundOfThisFile, whileLedgerIsAhead } from './installed-env.ts';
+import { aClaim, installedEnvOfThisFile, whileLedgerIsAhead } from './installed-env.ts';
 
 /*
  * KubeVirt itself cannot run here. What its controllers write is scripted: the same verbs on the same fields, against
  * kinds of the same shape.
  */
 
-const installed = installedGroundOfThisFile();
+const installed = installedEnvOfThisFile();
 const NAMESPACE = 'machines';
 const OURS = /^a4:58:0f:05:/;
 
@@ -208,9 +208,9 @@ describe('a virtual machine', () => {
     ['by the server', ['--server-side']],
   ])('keeps them when its manifest is applied again %s, and nobody asks the ledger', async (_, flags) => {
     const name = `applied-${String(flags.length)}`;
-    const apply = async (memory: string) => {
+    const apply = async (head: string) => {
       const manifest = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', ...aMachine(name, ['blue']) };
-      const text = JSON.stringify({ ...manifest, spec: { ...manifest.spec, memory } });
+      const text = JSON.stringify({ ...manifest, spec: { ...manifest.spec, head } });
       await installed().plane.kubectl(['apply', '-n', NAMESPACE, ...flags, '-f', '-'], { input: text });
       return macsOf(await get(name));
     };

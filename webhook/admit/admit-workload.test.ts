@@ -12,14 +12,14 @@ const alone: WorkloadAdmission = {
   multusNamespace: 'kube-system',
   supportOf: never,
   newLeaseId: () => 'lease',
-  obtaining: {
+  allocation: {
     allocator: { allocate: never, close: never },
     ledger: { query: never },
     clusterId: 'c',
     leaseSeconds: 120,
     poolOf: never,
     findClaim: never,
-    giveBack: never,
+    releaseHeld: never,
     explainer: { explain: never },
   },
 };

@@ -1,8 +1,8 @@
 import type { MacPrefix } from '../../mac/mac-range.ts';
-import type { AdmissionRequest, Answer, Refusal } from '../server/admission-review.ts';
+import type { AdmissionRequest, AdmissionResponse, Refusal } from '../server/admission-review.ts';
 import { networkNames, readNetworks } from '../plan/multus-target.ts';
 import type { NetworkSupport } from '../watch/networks.ts';
-import { obtain, type Obtaining, type Subject } from './allocate-for-object.ts';
+import { allocateForObject, type AllocationDeps, type Subject } from './allocate-for-object.ts';
 import type { Plan, Planned } from '../plan/plan.ts';
 import { planPod } from '../plan/plan-pod.ts';
 import { planVm, planVmi } from '../plan/plan-vm.ts';
@@ -15,7 +15,7 @@ export interface WorkloadAdmission {
   readonly primaryCni: PrimaryCni;
   /** Where Multus looks for the network in the place of the cluster's own. */
   readonly multusNamespace: string;
-  readonly obtaining: Obtaining;
+  readonly allocation: AllocationDeps;
   readonly supportOf: (networks: readonly string[]) => Promise<ReadonlyMap<string, NetworkSupport>>;
   readonly newLeaseId: () => string;
 }
@@ -37,7 +37,7 @@ export async function admitWorkload(
   request: AdmissionRequest,
   admission: WorkloadAdmission,
   until: number,
-): Promise<Answer> {
+): Promise<AdmissionResponse> {
   const { object, oldObject, namespace } = request;
   const kind = KINDS.find((known) => known === request.kind.kind);
   if (object?.metadata === undefined || namespace === undefined || kind === undefined) {
@@ -94,7 +94,7 @@ function tooMany(interfaces: number): Refusal {
   return malformed(`${count}; ${String(MOST_INTERFACES)} is the most.\nAsk for fewer.`);
 }
 
-async function answer(plan: Plan, incoming: Incoming, admission: WorkloadAdmission): Promise<Answer> {
+async function answer(plan: Plan, incoming: Incoming, admission: WorkloadAdmission): Promise<AdmissionResponse> {
   const { request, object, namespace, kind, until } = incoming;
   const { nics, warnings } = plan;
   if (nics.length > MOST_INTERFACES) return { allowed: false, refusal: tooMany(nics.length) };
@@ -107,7 +107,7 @@ async function answer(plan: Plan, incoming: Incoming, admission: WorkloadAdmissi
   const leaseId = name === '' && nics.length > 0 ? admission.newLeaseId() : undefined;
   const uid = request.oldObject?.metadata?.uid;
   const subject: Subject = { kind, namespace, name, uid, leaseId, requester: request.userInfo };
-  const obtained = await obtain(nics, subject, admission.obtaining, until);
+  const obtained = await allocateForObject(nics, subject, admission.allocation, until);
   if (!obtained.ok) return { allowed: false, refusal: obtained.refusal };
   return { allowed: true, patch: plan.patch(obtained.macs, leaseId), warnings };
 }

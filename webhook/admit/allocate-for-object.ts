@@ -10,7 +10,7 @@ import type { MacAddress } from '../../mac/mac-address.ts';
 import type { AdmissionUser, Refusal } from '../server/admission-review.ts';
 import { findClaimOf, type FoundClaim, type UsableClaim } from './find-claim.ts';
 import type { Explainer } from './explainer.ts';
-import { claimTaken, noAnswer, type HeldAnswer, type LedgerAnswer, type RefusedAnswer } from './explain-outcome.ts';
+import { claimTaken, ledgerFailed, type HeldResult, type LedgerResult, type RefusedResult } from './explain-outcome.ts';
 import type { PlannedNic } from '../plan/plan.ts';
 import { timeLeft, within } from '../server/time-limit.ts';
 
@@ -28,7 +28,7 @@ export interface Subject {
   readonly requester: AdmissionUser;
 }
 
-export interface Obtaining {
+export interface AllocationDeps {
   readonly allocator: Allocator;
   readonly ledger: Queryable;
   readonly clusterId: string;
@@ -36,12 +36,12 @@ export interface Obtaining {
   readonly poolOf: (namespace: string) => Promise<string>;
   readonly findClaim: (namespace: string, name: string) => Promise<FoundClaim>;
   /** Gives back what was handed out for an object that is then refused. */
-  readonly giveBack: (held: readonly Held[]) => Promise<void>;
+  readonly releaseHeld: (held: readonly HeldAddress[]) => Promise<void>;
   readonly explainer: Explainer;
 }
 
 /** An address that this admission got from the ledger, with what a release is compared with. */
-export interface Held {
+export interface HeldAddress {
   readonly key: string;
   readonly mac: MacAddress;
   readonly generation: number;
@@ -50,7 +50,7 @@ export interface Held {
 /** For what a refusal brings with it: its explanation, and what is given back. */
 const CLOSING_MS = 500;
 
-export type Obtained =
+export type AllocationResult =
   { readonly ok: true; readonly macs: readonly MacAddress[] } | { readonly ok: false; readonly refusal: Refusal };
 
 /**
@@ -60,12 +60,12 @@ export type Obtained =
  * Claims come last: an address that was just handed out can be given back at once, but a claim that was just taken may be
  * that of an object which is stored by now, so that only its lease frees it.
  */
-export async function obtain(
+export async function allocateForObject(
   nics: readonly PlannedNic[],
   subject: Subject,
-  by: Obtaining,
+  by: AllocationDeps,
   until: number,
-): Promise<Obtained> {
+): Promise<AllocationResult> {
   const found = await Promise.all(nics.map((nic) => named(nic, subject, by)));
   const missing = found.find((each) => each?.ok === false);
   if (missing?.ok === false) return missing;
@@ -77,7 +77,7 @@ export async function obtain(
   const refused = answers.find(({ refusal }) => refusal !== undefined);
   if (refused?.refusal !== undefined) {
     const explaining = by.explainer.explain(refused.refusal, refused.nic, pool, subject);
-    const [refusal] = await Promise.all([explaining, giveBackSoon(held, by)]);
+    const [refusal] = await Promise.all([explaining, releaseHeldSoon(held, by)]);
     return { ok: false, refusal };
   }
 
@@ -89,14 +89,14 @@ export async function obtain(
   });
   const refusal = await take(results, subject, by, until);
   if (refusal !== undefined) {
-    await giveBackSoon(held, by);
+    await releaseHeldSoon(held, by);
     return { ok: false, refusal };
   }
   return { ok: true, macs: results.flatMap(({ mac }) => mac ?? []) };
 }
 
 /** The claim that an interface names; `undefined` where it names none. */
-async function named(nic: PlannedNic, { namespace }: Subject, by: Obtaining): Promise<FoundClaim | undefined> {
+async function named(nic: PlannedNic, { namespace }: Subject, by: AllocationDeps): Promise<FoundClaim | undefined> {
   if (nic.claim === undefined) return undefined;
   const found = await by.findClaim(namespace, nic.claim);
   if (!found.ok || nic.requested === undefined || nic.requested === found.claim.mac) return found;
@@ -108,9 +108,9 @@ interface Asked {
   readonly nic: PlannedNic;
   readonly mac?: MacAddress;
   /** What has to be given back when another interface is refused. */
-  readonly held?: Held;
+  readonly held?: HeldAddress;
   readonly claim?: UsableClaim;
-  readonly refusal?: RefusedAnswer;
+  readonly refusal?: RefusedResult;
 }
 
 interface Question {
@@ -120,7 +120,7 @@ interface Question {
   readonly until: number;
 }
 
-async function ask({ nic, pool, subject, until }: Question, by: Obtaining): Promise<Asked> {
+async function ask({ nic, pool, subject, until }: Question, by: AllocationDeps): Promise<Asked> {
   const request = requestFor(nic, pool, subject, by);
   const answer = await answerOf(() => by.allocator.allocate(request, { deadlineMs: timeLeft(until) }));
   if (isHeld(answer)) {
@@ -134,21 +134,21 @@ async function ask({ nic, pool, subject, until }: Question, by: Obtaining): Prom
   return { nic, refusal: answer };
 }
 
-function isHeld(answer: LedgerAnswer): answer is HeldAnswer {
+function isHeld(answer: LedgerResult): answer is HeldResult {
   return answer.outcome === 'allocated' || answer.outcome === 'replayed';
 }
 
 /** Two interfaces of one machine may change their addresses with each other. */
-function isOwn(owner: Owner | undefined, { uid }: Subject, { clusterId }: Obtaining): boolean {
+function isOwn(owner: Owner | undefined, { uid }: Subject, { clusterId }: AllocationDeps): boolean {
   return uid !== undefined && owner?.uid === uid && owner.clusterId === clusterId;
 }
 
 /** Who writes the address of a claim of their own namespace means that claim. */
 async function claimInTheWay(
   { requested }: PlannedNic,
-  answer: RefusedAnswer,
+  answer: RefusedResult,
   { namespace }: Subject,
-  { clusterId, ledger }: Obtaining,
+  { clusterId, ledger }: AllocationDeps,
   until: number,
 ): Promise<UsableClaim | undefined> {
   if (requested === undefined || (answer.outcome !== 'in_use' && answer.outcome !== 'out_of_range')) return undefined;
@@ -164,15 +164,15 @@ function requestFor(
   { nic, requested }: PlannedNic,
   pool: string,
   subject: Subject,
-  { clusterId }: Obtaining,
+  { clusterId }: AllocationDeps,
 ): AllocationRequest {
   const { kind, namespace, name, leaseId, requester } = subject;
   const owner: Owner = { clusterId, kind, namespace, name, nic };
-  const wish = requested === undefined ? {} : { requested };
+  const decision = requested === undefined ? {} : { requested };
   return {
-    key: leaseId === undefined ? admissionKey({ ...owner, pool, ...wish }) : leaseKey(leaseId, nic),
+    key: leaseId === undefined ? admissionKey({ ...owner, pool, ...decision }) : leaseKey(leaseId, nic),
     pool,
-    ...wish,
+    ...decision,
     state: 'pending',
     owner,
     requester: requester.username,
@@ -190,7 +190,7 @@ interface Result {
 async function take(
   results: readonly Result[],
   subject: Subject,
-  by: Obtaining,
+  by: AllocationDeps,
   until: number,
 ): Promise<Refusal | undefined> {
   const items = results.flatMap(({ nic, claim }) =>
@@ -212,13 +212,13 @@ async function take(
     }
     return undefined;
   } catch (error) {
-    if (error instanceof LedgerError) return noAnswer(error);
+    if (error instanceof LedgerError) return ledgerFailed(error);
     throw error;
   }
 }
 
 /** A stored object may give an interface another name, or have two of them exchange their claims. */
-async function isUsedBy({ uid }: Subject, { mac }: UsableClaim, { ledger }: Obtaining): Promise<boolean> {
+async function isUsedBy({ uid }: Subject, { mac }: UsableClaim, { ledger }: AllocationDeps): Promise<boolean> {
   return uid !== undefined && (await findByMac(ledger, mac))?.consumer?.uid === uid;
 }
 
@@ -226,7 +226,7 @@ function consumerItem(
   { nic }: PlannedNic,
   claim: UsableClaim,
   { kind, namespace, name, leaseId }: Subject,
-  { clusterId }: Obtaining,
+  { clusterId }: AllocationDeps,
 ): { readonly item: ConsumerItem; readonly claim: UsableClaim } {
   const { pool, mac } = claim;
   const key =
@@ -237,7 +237,7 @@ function consumerItem(
 }
 
 /** One failing request must not hide the answers of the others: what those got has to be given back. */
-async function answerOf(asking: () => Promise<LedgerAnswer>): Promise<LedgerAnswer> {
+async function answerOf(asking: () => Promise<LedgerResult>): Promise<LedgerResult> {
   try {
     return await asking();
   } catch (error) {
@@ -247,9 +247,9 @@ async function answerOf(asking: () => Promise<LedgerAnswer>): Promise<LedgerAnsw
 }
 
 /** What is given back to a ledger that hangs is no reason to keep the API server waiting: its lease ends too. */
-async function giveBackSoon(held: readonly Held[], { giveBack }: Obtaining): Promise<void> {
+async function releaseHeldSoon(held: readonly HeldAddress[], { releaseHeld }: AllocationDeps): Promise<void> {
   try {
-    await within(CLOSING_MS, giveBack(held));
+    await within(CLOSING_MS, releaseHeld(held));
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
   }

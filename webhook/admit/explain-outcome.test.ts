@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { LedgerError } from '../../ledger/errors.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { claimTaken, explainOutcome, type RefusedAnswer } from './explain-outcome.ts';
+import { claimTaken, explainOutcome, type RefusedResult } from './explain-outcome.ts';
 
 const A = mac('a4:58:0f:05:00:01');
-const circumstances = { nic: { nic: 'web/blue#0', requested: A }, namespace: 'web', pool: 'kubernetes' };
+const context = { nic: { nic: 'web/blue#0', requested: A }, namespace: 'web', pool: 'kubernetes' };
 
-const table: readonly (readonly [RefusedAnswer, number, string, RegExp])[] = [
+const table: readonly (readonly [RefusedResult, number, string, RegExp])[] = [
   [
     { outcome: 'in_use', mac: A, holder: { state: 'active' } },
     409,
@@ -43,7 +43,7 @@ const table: readonly (readonly [RefusedAnswer, number, string, RegExp])[] = [
 ];
 
 test.each(table)('%j is refused with its code, its cause and the next step', (answer, code, reason, message) => {
-  const refusal = explainOutcome(answer, circumstances);
+  const refusal = explainOutcome(answer, context);
   expect(refusal).toMatchObject({ code, reason });
   expect(refusal.message).toMatch(message);
   expect(refusal.message.split('\n')).toHaveLength(2);
@@ -54,14 +54,14 @@ test('what the ledger says of itself is for the log of the webhook, and not for 
     'LEDGER_UNAVAILABLE',
     'The ledger could not be reached: connect ECONNREFUSED 10.0.0.7:5432',
   );
-  const refusal = explainOutcome({ outcome: 'ledger_error', error }, circumstances);
+  const refusal = explainOutcome({ outcome: 'ledger_error', error }, context);
   expect(refusal.message).not.toMatch(/10\.0\.0\.7|Postgres/);
   expect(refusal.cause).toBe(error);
 });
 
 test('a value that the ledger will never take is named', () => {
   const error = new LedgerError('BAD_REQUEST', 'The name is too long');
-  expect(explainOutcome({ outcome: 'ledger_error', error }, circumstances)).toEqual({
+  expect(explainOutcome({ outcome: 'ledger_error', error }, context)).toEqual({
     code: 422,
     reason: 'Invalid',
     message: 'The name is too long. Correct the value and ask again.',
@@ -69,9 +69,9 @@ test('a value that the ledger will never take is named', () => {
 });
 
 test('a holder and another pool are named where they may be', () => {
-  const held: RefusedAnswer = { outcome: 'in_use', mac: A, holder: { state: 'active' } };
-  expect(explainOutcome(held, { ...circumstances, holder: 'Pod lab/one' }).message).toMatch(/owner \(Pod lab\/one\)\./);
-  const elsewhere = explainOutcome({ outcome: 'out_of_range' }, { ...circumstances, otherPool: 'production' });
+  const held: RefusedResult = { outcome: 'in_use', mac: A, holder: { state: 'active' } };
+  expect(explainOutcome(held, { ...context, holder: 'Pod lab/one' }).message).toMatch(/owner \(Pod lab\/one\)\./);
+  const elsewhere = explainOutcome({ outcome: 'out_of_range' }, { ...context, otherPool: 'production' });
   expect(elsewhere).toMatchObject({ code: 403, reason: 'Forbidden' });
   expect(elsewhere.message).toMatch(
     /in production, which namespace web does not use\.\nAsk for one of pool kubernetes/,

@@ -6,16 +6,16 @@ import type { PlannedNic } from '../plan/plan.ts';
 import { forbidden, malformed, taken, unavailable } from './refusals.ts';
 
 /** What the ledger said, or that it could not be asked. */
-export type LedgerAnswer = AllocationOutcome | { readonly outcome: 'ledger_error'; readonly error: LedgerError };
+export type LedgerResult = AllocationOutcome | { readonly outcome: 'ledger_error'; readonly error: LedgerError };
 
 /** All answers that are no address. */
-export type RefusedAnswer = Exclude<LedgerAnswer, HeldAnswer>;
+export type RefusedResult = Exclude<LedgerResult, HeldResult>;
 
 /** `replayed`: the same question was answered before. */
-export type HeldAnswer = Extract<AllocationOutcome, { readonly outcome: 'allocated' | 'replayed' }>;
+export type HeldResult = Extract<AllocationOutcome, { readonly outcome: 'allocated' | 'replayed' }>;
 
 /** What the explanation needs beside the answer. */
-export interface Circumstances {
+export interface RefusalContext {
   readonly nic: PlannedNic;
   readonly namespace: string;
   readonly pool: string;
@@ -26,18 +26,18 @@ export interface Circumstances {
 }
 
 /** The refusal for an answer of the ledger that is no address: what is the matter, and what to do about it. */
-export function explainOutcome(outcome: RefusedAnswer, circumstances: Circumstances): Refusal {
-  const { nic, pool } = circumstances;
+export function explainOutcome(outcome: RefusedResult, context: RefusalContext): Refusal {
+  const { nic, pool } = context;
   const requested = nic.requested ?? 'the address';
   switch (outcome.outcome) {
     case 'in_use':
-      return inUse(outcome, circumstances);
+      return inUse(outcome, context);
     case 'key_conflict':
       return taken(
         `This object holds another address than ${requested} already.\nTry again in two minutes, when that one has been given back.`,
       );
     case 'out_of_range':
-      return outOfRange(requested, circumstances);
+      return outOfRange(requested, context);
     case 'exhausted':
       return unavailable(
         `Pool ${pool} has no free address${nextReuse(outcome.nextReuseAt)}.\nRelease addresses, or let the pool grow.`,
@@ -62,7 +62,7 @@ export function explainOutcome(outcome: RefusedAnswer, circumstances: Circumstan
       return closed(outcome.why);
     case 'ledger_error':
       // A value that the ledger will never take: to try again, as a 503 says, would not help.
-      return outcome.error.code === 'BAD_REQUEST' ? malformed(outcome.error.message) : noAnswer(outcome.error);
+      return outcome.error.code === 'BAD_REQUEST' ? malformed(outcome.error.message) : ledgerFailed(outcome.error);
     case 'retry':
       return unavailable('The ledger was still searching its pool.\nTry again.');
   }
@@ -83,15 +83,15 @@ export function claimTaken(outcome: Exclude<TakeOutcome, { readonly outcome: 'ta
 }
 
 /** What the ledger says of itself names hosts and settings: the author of a pod can do nothing with them. */
-export function noAnswer(error: LedgerError): Refusal {
+export function ledgerFailed(error: LedgerError): Refusal {
   const message = `The ledger did not answer (${error.code}), so this object got no address.`;
   const next = 'Try again; if it stays, tell the platform team: the log of the webhook has the cause.';
   return { ...unavailable(`${message}\n${next}`), cause: error };
 }
 
 function inUse(
-  { mac, holder: { state, until } }: Extract<RefusedAnswer, { readonly outcome: 'in_use' }>,
-  { nic, holder }: Circumstances,
+  { mac, holder: { state, until } }: Extract<RefusedResult, { readonly outcome: 'in_use' }>,
+  { nic, holder }: RefusalContext,
 ): Refusal {
   const who = holder === undefined ? '' : ` (${holder})`;
   if (state === 'released' && until !== undefined) {
@@ -102,7 +102,7 @@ function inUse(
   return taken(`MAC ${mac} on ${nic.nic} is held by another owner${who}.\nLeave it out to get the next free one.`);
 }
 
-function outOfRange(requested: string, { nic, namespace, pool, otherPool }: Circumstances): Refusal {
+function outOfRange(requested: string, { nic, namespace, pool, otherPool }: RefusalContext): Refusal {
   if (otherPool !== undefined) {
     return forbidden(
       `MAC ${requested} on ${nic.nic} is not in pool ${pool} but in ${otherPool}, which namespace ${namespace} does not use.\nAsk for one of pool ${pool}, or use a claim.`,

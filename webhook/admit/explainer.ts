@@ -7,7 +7,7 @@ import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { rangeContains } from '../../mac/mac-range.ts';
 import type { AdmissionUser, Refusal } from '../server/admission-review.ts';
-import { explainOutcome, type RefusedAnswer } from './explain-outcome.ts';
+import { explainOutcome, type RefusedResult } from './explain-outcome.ts';
 import type { PlannedNic } from '../plan/plan.ts';
 import { within } from '../server/time-limit.ts';
 
@@ -22,7 +22,7 @@ interface Refused {
 
 /** Explains why an address is refused, with what the one who asks may know. */
 export interface Explainer {
-  explain(answer: RefusedAnswer, nic: PlannedNic, pool: string, refused: Refused): Promise<Refusal>;
+  explain(answer: RefusedResult, nic: PlannedNic, pool: string, refused: Refused): Promise<Refusal>;
 }
 
 export function createExplainer(options: {
@@ -33,10 +33,10 @@ export function createExplainer(options: {
   const { client, ledger, clusterId } = options;
 
   /** Names are told to who may read the MacAllocations beside the holder, which say the same. */
-  async function nameOf({ owner }: Holder, asker: AdmissionUser): Promise<string | undefined> {
+  async function nameOf({ owner }: Holder, waiter: AdmissionUser): Promise<string | undefined> {
     if (owner === undefined || owner.clusterId !== clusterId || owner.name === '') return undefined;
     const access = { verb: 'list', group: GROUP, resource: 'macallocations', namespace: owner.namespace };
-    const { username, uid = '', groups = [], extra = {} } = asker;
+    const { username, uid = '', groups = [], extra = {} } = waiter;
     const { allowed } = await reviewAccess(client, { username, uid, groups, extra }, access, {
       timeoutMs: EXPLANATION_MS,
       attempts: 1,

@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 import { LedgerError } from '../../ledger/errors.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
-import { askForRelease } from '../../ledger/address/release-request.ts';
+import { requestRelease } from '../../ledger/address/release-request.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
-import type { AdmissionRequest, Answer } from '../server/admission-review.ts';
+import type { AdmissionRequest, AdmissionResponse } from '../server/admission-review.ts';
 import { within } from '../server/time-limit.ts';
 
 /** What a deletion waits for a ledger that does not answer. */
@@ -16,13 +16,13 @@ const PATIENCE_MS = 1_000;
 export async function recordRelease(
   { oldObject, userInfo, dryRun }: AdmissionRequest,
   { ledger, clusterId, logger }: { readonly ledger: Queryable; readonly clusterId: string; readonly logger: Logger },
-): Promise<Answer> {
+): Promise<AdmissionResponse> {
   const uid = oldObject?.metadata?.uid;
   if (dryRun === true || uid === undefined) return { allowed: true };
   try {
     await within(
       PATIENCE_MS,
-      askForRelease(ledger, { key: claimKey({ clusterId, uid }), username: userInfo.username }),
+      requestRelease(ledger, { key: claimKey({ clusterId, uid }), username: userInfo.username }),
     );
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;

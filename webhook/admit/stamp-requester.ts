@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GROUP } from '../../api/names.ts';
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
-import type { AdmissionRequest, AdmissionUser, Answer } from '../server/admission-review.ts';
+import type { AdmissionRequest, AdmissionUser, AdmissionResponse } from '../server/admission-review.ts';
 import { forbidden, malformed } from './refusals.ts';
 
 /** Limits of the fields in the CRD: somebody with more groups must be able to make a claim all the same. */
@@ -15,7 +15,7 @@ const stampedSpec = z.looseObject({ requester: z.unknown().optional(), consumerR
  * Writes onto a new claim who asked for it, as the API server knows them, and puts the stamp back where an update took
  * it away. A consumerRef would make it a mirror, which the operator alone makes; the operator is not sent here.
  */
-export function stampRequester(request: AdmissionRequest): Answer {
+export function stampRequester(request: AdmissionRequest): AdmissionResponse {
   const spec = stampedSpec.safeParse(request.object?.['spec']);
   if (!spec.success) return { allowed: false, refusal: malformed('The review holds no MacAllocation.') };
   const stored = stampedSpec.safeParse(request.oldObject?.['spec']).data;

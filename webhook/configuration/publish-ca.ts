@@ -15,7 +15,7 @@ interface Publishing {
 }
 
 /** Writes the authorities into the two webhook configurations, where they are not there yet. */
-export async function publishAuthority(bundle: string, publishing: Publishing): Promise<void> {
+export async function publishCa(bundle: string, publishing: Publishing): Promise<void> {
   await publishInto(mutatingWebhookConfigurations, bundle, publishing);
   await publishInto(validatingWebhookConfigurations, bundle, publishing);
 }

@@ -4,7 +4,7 @@ import type { Refusal } from '../server/admission-review.ts';
 import { malformed } from '../admit/refusals.ts';
 
 /** An interface of an incoming object, whatever kind of network it is on: a place for one address. */
-export interface Slot {
+export interface InterfaceRequest {
   /** Its name in the ledger: tells it from the others of its object. */
   readonly nic: string;
   /** `namespace/name` of its network and the name in the pod, where it has them: for the reader of the answer. */
@@ -23,7 +23,7 @@ export interface Slot {
 }
 
 /** What becomes of a slot. */
-export type Wish =
+export type Decision =
   | { readonly kind: 'next' }
   | { readonly kind: 'this'; readonly mac: MacAddress }
   | { readonly kind: 'claim'; readonly claim: string; readonly given?: MacAddress }
@@ -32,7 +32,7 @@ export type Wish =
   | { readonly kind: 'none' };
 
 export type Decided =
-  { readonly ok: true; readonly wishes: readonly Wish[] } | { readonly ok: false; readonly refusal: Refusal };
+  { readonly ok: true; readonly decisions: readonly Decision[] } | { readonly ok: false; readonly refusal: Refusal };
 
 const WHY: Readonly<Record<MacRefusal, string>> = {
   malformed: 'not a MAC address',
@@ -42,35 +42,39 @@ const WHY: Readonly<Record<MacRefusal, string>> = {
 };
 
 /** Decides for each slot, without asking anybody. `copied` are addresses that another object is known to carry. */
-export function decideSlots(
-  slots: readonly Slot[],
+export function decideInterfaces(
+  requests: readonly InterfaceRequest[],
   { prefix, copied = new Set() }: { readonly prefix: MacPrefix; readonly copied?: ReadonlySet<MacAddress> },
 ): Decided {
-  const twice = firstRepeated(slots.map(({ nic }) => nic));
+  const twice = firstRepeated(requests.map(({ nic }) => nic));
   if (twice !== undefined) {
     return refuse(`Two networks of this object want the interface name ${twice}.\nGive each its own name.`);
   }
-  const wishes: Wish[] = [];
-  for (const slot of slots) {
-    const wish = readWish(slot, copied, prefix);
-    if ('why' in wish) {
-      const text = JSON.stringify(slot.given?.slice(0, 32));
+  const decisions: Decision[] = [];
+  for (const request of requests) {
+    const decision = readWish(request, copied, prefix);
+    if ('why' in decision) {
+      const text = JSON.stringify(request.given?.slice(0, 32));
       return refuse(
-        `MAC ${text} of interface ${slot.nic} is ${WHY[wish.why]}.\nCorrect it, or leave it out to get one.`,
+        `MAC ${text} of interface ${request.nic} is ${WHY[decision.why]}.\nCorrect it, or leave it out to get one.`,
       );
     }
-    wishes.push(wish);
+    decisions.push(decision);
   }
-  const shared = firstRepeated(wishes.flatMap((wish, index) => carriedMac(wish, slots[index], prefix)));
+  const shared = firstRepeated(decisions.flatMap((decision, index) => carriedMac(decision, requests[index], prefix)));
   if (shared !== undefined) {
     return refuse(`MAC ${shared} is on two interfaces of this object.\nLeave it out of one of them to get another.`);
   }
-  return { ok: true, wishes };
+  return { ok: true, decisions };
 }
 
-function readWish(slot: Slot, copied: ReadonlySet<MacAddress>, prefix: MacPrefix): Wish | { readonly why: MacRefusal } {
-  const { given, before, claim } = slot;
-  if (given === undefined || given === '') return wishWithoutWord(slot);
+function readWish(
+  request: InterfaceRequest,
+  copied: ReadonlySet<MacAddress>,
+  prefix: MacPrefix,
+): Decision | { readonly why: MacRefusal } {
+  const { given, before, claim } = request;
+  if (given === undefined || given === '') return wishWithoutWord(request);
   if (LONGER_ADDRESS.test(given)) return { kind: 'none' };
   const parsed = parseMac(given);
   if (!parsed.ok) return { why: parsed.why };
@@ -82,7 +86,7 @@ function readWish(slot: Slot, copied: ReadonlySet<MacAddress>, prefix: MacPrefix
   return hasPrefix(mac, prefix) ? { kind: 'this', mac } : { kind: 'none' };
 }
 
-function wishWithoutWord({ before, gets, claim }: Slot): Wish {
+function wishWithoutWord({ before, gets, claim }: InterfaceRequest): Decision {
   if (before !== undefined) return { kind: 'keep', mac: before };
   if (!gets) return { kind: 'none' };
   return claim === undefined ? { kind: 'next' } : { kind: 'claim', claim };
@@ -92,10 +96,14 @@ function wishWithoutWord({ before, gets, claim }: Slot): Wish {
 const LONGER_ADDRESS = /^[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){6}(?:[0-9a-f]{2}\1){0,12}[0-9a-f]{2}$/i;
 
 /** The address of ours that a slot will carry as far as it is known before the ledger is asked. */
-function carriedMac(wish: Wish, slot: Slot | undefined, prefix: MacPrefix): readonly MacAddress[] {
-  if (wish.kind === 'this' || wish.kind === 'keep') return [wish.mac];
-  if (wish.kind !== 'none') return [];
-  const mac = parseAnyMac(slot?.given ?? '');
+function carriedMac(
+  decision: Decision,
+  request: InterfaceRequest | undefined,
+  prefix: MacPrefix,
+): readonly MacAddress[] {
+  if (decision.kind === 'this' || decision.kind === 'keep') return [decision.mac];
+  if (decision.kind !== 'none') return [];
+  const mac = parseAnyMac(request?.given ?? '');
   return mac !== undefined && hasPrefix(mac, prefix) ? [mac] : [];
 }
 

@@ -11,7 +11,7 @@ import type { Annotations } from '../../kube/client/json-patch.ts';
 import { parseAnyMac } from '../../mac/mac-address.ts';
 import type { NetworkSupport } from '../watch/networks.ts';
 import type { PodTarget } from './pod-target.ts';
-import type { Slot } from './interface-request.ts';
+import type { InterfaceRequest } from './interface-request.ts';
 
 /** The networks that a pod asks Multus for. */
 export interface PodNetworks {
@@ -82,7 +82,7 @@ function target(
   support: ReadonlyMap<string, NetworkSupport>,
 ): PodTarget {
   return {
-    slots: networks.attachments.map((attachment, index): Slot => {
+    requests: networks.attachments.map((attachment, index): InterfaceRequest => {
       const { network, interfaceName, mac, cniArgsMac, infinibandGuid } = attachment;
       const given = mac ?? cniArgsMac;
       return {
@@ -99,7 +99,7 @@ function target(
   };
 }
 
-function judge(network: string, support: NetworkSupport, isGiven: boolean): Pick<Slot, 'gets' | 'warning'> {
+function judge(network: string, support: NetworkSupport, isGiven: boolean): Pick<InterfaceRequest, 'gets' | 'warning'> {
   switch (support) {
     case 'honoured':
       return { gets: true };

@@ -20,22 +20,22 @@ const A = mac('a4:58:0f:05:00:01');
 const B = mac('a4:58:0f:05:00:02');
 const C = mac('a4:58:0f:05:00:03');
 
-interface Surroundings {
+interface Options {
   readonly primaryCni?: PrimaryCni;
   /** By `namespace/name`; networks that are not named here honour an address. */
   readonly support?: Readonly<Record<string, NetworkSupport>>;
 }
 
-function planned(annotations: Record<string, string> | undefined, surroundings: Surroundings = {}): Planned {
-  const { primaryCni = 'none', support = {} } = surroundings;
+function planned(annotations: Record<string, string> | undefined, options: Options = {}): Planned {
+  const { primaryCni = 'none', support = {} } = options;
   const read = readNetworks(annotations ?? {}, HOMES);
   if (!read.ok) throw new Error(read.problem);
   const known = new Map(networkNames(read.networks).map((name) => [name, support[name] ?? 'honoured'] as const));
   return planPod(annotations, read.networks, { prefix: PREFIX, primaryCni, support: known });
 }
 
-function plan(annotations: Record<string, string> | undefined, surroundings: Surroundings = {}): Plan {
-  const result = planned(annotations, surroundings);
+function plan(annotations: Record<string, string> | undefined, options: Options = {}): Plan {
+  const result = planned(annotations, options);
   if (!result.ok) throw new Error(result.refusal.message);
   return result.plan;
 }

@@ -1,4 +1,4 @@
-import { formatAddresses, readAddresses, type ToldAddress } from '../../api/addresses-annotation.ts';
+import { formatAddresses, readAddresses, type ReportedAddress } from '../../api/addresses-annotation.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { setAnnotations, type Annotations } from '../../kube/client/json-patch.ts';
 import { parseAnyMac, type MacAddress } from '../../mac/mac-address.ts';
@@ -6,13 +6,13 @@ import type { MacPrefix } from '../../mac/mac-range.ts';
 import { withClaims } from './claims-annotation.ts';
 import { attachedTarget, replacedTarget, type PodNetworks } from './multus-target.ts';
 import type { NetworkSupport } from '../watch/networks.ts';
-import { questionsOf, warningsOf, type Planned } from './plan.ts';
+import { ledgerRequestsOf, warningsOf, type Planned } from './plan.ts';
 import type { PodTarget } from './pod-target.ts';
 import { annotationOnly, primaryTarget, type PrimaryCni } from './primary-target.ts';
-import { decideSlots, type Slot } from './interface-request.ts';
+import { decideInterfaces, type InterfaceRequest } from './interface-request.ts';
 
 /** What else decides, beside the pod. */
-export interface PodSurroundings {
+export interface PodPlanOptions {
   readonly prefix: MacPrefix;
   readonly primaryCni: PrimaryCni;
   /** What each network that the pod names does with an address. */
@@ -23,29 +23,29 @@ export interface PodSurroundings {
 export function planPod(
   annotations: Annotations | undefined,
   networks: PodNetworks,
-  { prefix, primaryCni, support }: PodSurroundings,
+  { prefix, primaryCni, support }: PodPlanOptions,
 ): Planned {
   const present = annotations ?? {};
   const targets = targetsOf(present, networks, { primaryCni, support });
   const claimed = withClaims(
-    targets.flatMap((target) => target.slots),
+    targets.flatMap((target) => target.requests),
     present[ANNOTATIONS.allocation],
   );
   if (!claimed.ok) return claimed;
-  const { slots } = claimed;
-  const decided = decideSlots(slots, { prefix, copied: copiedMacs(present) });
+  const { requests } = claimed;
+  const decided = decideInterfaces(requests, { prefix, copied: copiedMacs(present) });
   if (!decided.ok) return decided;
-  const { nics, answers } = questionsOf(slots, decided.wishes);
+  const { nics, answers } = ledgerRequestsOf(requests, decided.decisions);
   return {
     ok: true,
     plan: {
       nics,
-      warnings: warningsOf(slots, decided.wishes),
+      warnings: warningsOf(requests, decided.decisions),
       patch: (macs, leaseId) => {
-        const bySlot = answers(macs);
-        const addresses = slots.flatMap((slot, index) => carried(slot, bySlot[index]));
+        const byRequest = answers(macs);
+        const addresses = requests.flatMap((request, index) => carried(request, byRequest[index]));
         return setAnnotations(annotations, {
-          ...written(targets, bySlot),
+          ...written(targets, byRequest),
           [ANNOTATIONS.addresses]: formatAddresses(addresses),
           [ANNOTATIONS.lease]: leaseId,
         });
@@ -57,7 +57,7 @@ export function planPod(
 function targetsOf(
   annotations: Annotations,
   { attached, replaced }: PodNetworks,
-  { primaryCni, support }: Omit<PodSurroundings, 'prefix'>,
+  { primaryCni, support }: Omit<PodPlanOptions, 'prefix'>,
 ): readonly PodTarget[] {
   const targets: PodTarget[] = [];
   if (replaced !== undefined) targets.push(replacedTarget(replaced, support));
@@ -77,7 +77,10 @@ function copiedMacs(annotations: Annotations): ReadonlySet<MacAddress> {
   return new Set(macs.filter((mac) => mac !== undefined));
 }
 
-function carried({ network, interfaceName }: Slot, mac: MacAddress | undefined): readonly ToldAddress[] {
+function carried(
+  { network, interfaceName }: InterfaceRequest,
+  mac: MacAddress | undefined,
+): readonly ReportedAddress[] {
   return mac === undefined ? [] : [{ network, interface: interfaceName, mac }];
 }
 
@@ -87,8 +90,8 @@ function written(
 ): Readonly<Record<string, string>> {
   let start = 0;
   const all = targets.map((target) => {
-    const own = macs.slice(start, start + target.slots.length);
-    start += target.slots.length;
+    const own = macs.slice(start, start + target.requests.length);
+    start += target.requests.length;
     return target.annotations(own);
   });
   return Object.assign({}, ...all) as Record<string, string>;

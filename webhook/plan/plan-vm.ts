@@ -5,8 +5,8 @@ import { pointer, setAnnotations, type Annotations, type JsonPatchOperation } fr
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { withClaims, withClaimsOfUpdate } from './claims-annotation.ts';
-import { questionsOf, warningsOf, type Planned } from './plan.ts';
-import { decideSlots, type Slot } from './interface-request.ts';
+import { ledgerRequestsOf, warningsOf, type Planned } from './plan.ts';
+import { decideInterfaces, type InterfaceRequest } from './interface-request.ts';
 import { machineInterfaces, type MachineInterface } from './vm-interfaces.ts';
 
 /** A VirtualMachine or VirtualMachineInstance as it comes in: raw, since a patch must lose nothing. */
@@ -29,9 +29,9 @@ export function planVm(vm: IncomingMachine, stored: IncomingMachine | undefined,
   if (stored === undefined) return planNew(vm, interfaces, MACHINE_INTERFACES, prefix);
   const before = new Map(machineInterfaces(templateSpec(stored)).map((each) => [each.name, each]));
   const starts = isHalted(stored) && !isHalted(vm);
-  const slots = interfaces.map((each) => slotOfUpdate(each, before.get(each.name), { starts, prefix }));
+  const requests = interfaces.map((each) => requestOfUpdate(each, before.get(each.name), { starts, prefix }));
   const annotation = vm.metadata?.annotations?.[ANNOTATIONS.allocation];
-  return plan(interfaces, withClaimsOfUpdate(slots, annotation), MACHINE_INTERFACES, { prefix });
+  return plan(interfaces, withClaimsOfUpdate(requests, annotation), MACHINE_INTERFACES, { prefix });
 }
 
 /** The same for a VirtualMachineInstance that no machine owns: it is only made, and never changed. */
@@ -46,12 +46,12 @@ function planNew(
   prefix: MacPrefix,
 ): Planned {
   const annotations = machine.metadata?.annotations;
-  const claimed = withClaims(interfaces.map(newSlot), annotations?.[ANNOTATIONS.allocation]);
+  const claimed = withClaims(interfaces.map(newRequest), annotations?.[ANNOTATIONS.allocation]);
   if (!claimed.ok) return claimed;
-  return plan(interfaces, claimed.slots, path, { prefix, annotations, isNew: true });
+  return plan(interfaces, claimed.requests, path, { prefix, annotations, isNew: true });
 }
 
-function newSlot({ name, mac, passedOn }: MachineInterface): Slot {
+function newRequest({ name, mac, passedOn }: MachineInterface): InterfaceRequest {
   const fate = (mac ?? '') === '' ? 'got no address' : 'has an address that is not used';
   return {
     nic: name,
@@ -61,12 +61,12 @@ function newSlot({ name, mac, passedOn }: MachineInterface): Slot {
   };
 }
 
-function slotOfUpdate(
+function requestOfUpdate(
   now: MachineInterface,
   before: MachineInterface | undefined,
   { starts, prefix }: { readonly starts: boolean; readonly prefix: MacPrefix },
-): Slot {
-  if (before === undefined) return newSlot(now);
+): InterfaceRequest {
+  if (before === undefined) return newRequest(now);
   const { name, mac, passedOn } = now;
   const carried = ourMac(before.mac, prefix);
   const isUntouched = mac !== undefined && mac === before.mac;
@@ -90,15 +90,15 @@ interface Rest {
 
 function plan(
   interfaces: readonly MachineInterface[],
-  slots: readonly Slot[],
+  requests: readonly InterfaceRequest[],
   path: readonly string[],
   { prefix, annotations, isNew = false }: Rest,
 ): Planned {
-  const decided = decideSlots(slots, { prefix });
+  const decided = decideInterfaces(requests, { prefix });
   if (!decided.ok) return decided;
-  const { nics, answers } = questionsOf(slots, decided.wishes);
-  const warnings = [...warningsOf(slots, decided.wishes)];
-  if (isNew && slots.length === 0) {
+  const { nics, answers } = ledgerRequestsOf(requests, decided.decisions);
+  const warnings = [...warningsOf(requests, decided.decisions)];
+  if (isNew && requests.length === 0) {
     warnings.push('rock-mac: this machine names no interface; the one that KubeVirt adds has a random address');
   }
   return {
@@ -107,8 +107,8 @@ function plan(
       nics,
       warnings,
       patch: (macs, leaseId) => {
-        const bySlot = answers(macs);
-        const written = interfaces.flatMap((each, index) => macOperation(each, bySlot[index], path));
+        const byRequest = answers(macs);
+        const written = interfaces.flatMap((each, index) => macOperation(each, byRequest[index], path));
         // A lease id that came with it is that of the object it was copied from.
         return isNew ? [...written, ...setAnnotations(annotations, { [ANNOTATIONS.lease]: leaseId })] : written;
       },

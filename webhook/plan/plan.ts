@@ -1,7 +1,7 @@
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Refusal } from '../server/admission-review.ts';
-import type { Slot, Wish } from './interface-request.ts';
+import type { InterfaceRequest, Decision } from './interface-request.ts';
 
 /** An interface for which the ledger is asked. */
 export interface PlannedNic {
@@ -26,20 +26,23 @@ export interface Plan {
 export type Planned = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly refusal: Refusal };
 
 /** Questions for the ledger, and the way back from its answers to all slots. */
-export interface Questions {
+export interface LedgerRequests {
   readonly nics: readonly PlannedNic[];
   /** The address for each slot; absent where its author's text stays as it is. */
   readonly answers: (macs: readonly (MacAddress | undefined)[]) => readonly (MacAddress | undefined)[];
 }
 
-export function questionsOf(slots: readonly Slot[], wishes: readonly Wish[]): Questions {
+export function ledgerRequestsOf(
+  requests: readonly InterfaceRequest[],
+  decisions: readonly Decision[],
+): LedgerRequests {
   const nics: PlannedNic[] = [];
   /** For each slot the place of its question, or what is known already. */
-  const sources = slots.map(({ nic }, index): number | MacAddress | undefined => {
-    const wish = wishes[index] ?? { kind: 'none' };
-    if (wish.kind === 'none') return undefined;
-    if (wish.kind === 'keep') return wish.mac;
-    nics.push(question(nic, wish));
+  const sources = requests.map(({ nic }, index): number | MacAddress | undefined => {
+    const decision = decisions[index] ?? { kind: 'none' };
+    if (decision.kind === 'none') return undefined;
+    if (decision.kind === 'keep') return decision.mac;
+    nics.push(question(nic, decision));
     return nics.length - 1;
   });
   return {
@@ -48,21 +51,21 @@ export function questionsOf(slots: readonly Slot[], wishes: readonly Wish[]): Qu
   };
 }
 
-function question(nic: string, wish: Exclude<Wish, { kind: 'none' | 'keep' }>): PlannedNic {
-  switch (wish.kind) {
+function question(nic: string, decision: Exclude<Decision, { kind: 'none' | 'keep' }>): PlannedNic {
+  switch (decision.kind) {
     case 'next':
       return { nic };
     case 'this':
-      return { nic, requested: wish.mac };
+      return { nic, requested: decision.mac };
     case 'claim':
-      return { nic, claim: wish.claim, ...(wish.given !== undefined && { requested: wish.given }) };
+      return { nic, claim: decision.claim, ...(decision.given !== undefined && { requested: decision.given }) };
   }
 }
 
 /** Whose author gave an address of another prefix knows what they do. */
-export function warningsOf(slots: readonly Slot[], wishes: readonly Wish[]): readonly string[] {
-  return slots.flatMap(({ given, warning }, index) => {
-    const leftAlone = given !== undefined && wishes[index]?.kind === 'none';
+export function warningsOf(requests: readonly InterfaceRequest[], decisions: readonly Decision[]): readonly string[] {
+  return requests.flatMap(({ given, warning }, index) => {
+    const leftAlone = given !== undefined && decisions[index]?.kind === 'none';
     return warning === undefined || leftAlone ? [] : [`rock-mac: ${warning}`];
   });
 }

@@ -1,9 +1,9 @@
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { Slot } from './interface-request.ts';
+import type { InterfaceRequest } from './interface-request.ts';
 
 /** Interfaces of a pod that one reader of its annotations makes: Multus, or the CNI of the cluster. */
 export interface PodTarget {
-  readonly slots: readonly Slot[];
+  readonly requests: readonly InterfaceRequest[];
   /** The annotations that tell that reader of the addresses; `macs[i]` is for `slots[i]`, absent: none of ours. */
   annotations(macs: readonly (MacAddress | undefined)[]): Readonly<Record<string, string>>;
 }

@@ -16,14 +16,14 @@ export type PrimaryCni = (typeof PRIMARY_CNIS)[number];
 export function primaryTarget(annotations: Annotations, cni: Exclude<PrimaryCni, 'none'>): PodTarget {
   const key = KEYS[cni];
   return {
-    slots: [{ nic: PRIMARY_NIC, given: annotations[key], gets: true }],
+    requests: [{ nic: PRIMARY_NIC, given: annotations[key], gets: true }],
     annotations: ([mac]) => (mac === undefined ? {} : { [key]: mac }),
   };
 }
 
 /** Nothing to inject into, yet it asked: software in the pod (an emulator, say) reads the address from our annotation. */
 export const annotationOnly: PodTarget = {
-  slots: [
+  requests: [
     {
       nic: PRIMARY_NIC,
       gets: true,

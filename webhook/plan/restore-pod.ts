@@ -1,4 +1,4 @@
-import { formatAddresses, readAddresses, type ToldAddress } from '../../api/addresses-annotation.ts';
+import { formatAddresses, readAddresses, type ReportedAddress } from '../../api/addresses-annotation.ts';
 import {
   DEFAULT_NETWORK_ANNOTATION,
   NETWORKS_ANNOTATION,
@@ -39,7 +39,7 @@ export function restorePod(
 interface Restored {
   readonly text: string | undefined;
   /** Our addresses in it; absent where nobody can read it. */
-  readonly carried?: readonly ToldAddress[];
+  readonly carried?: readonly ReportedAddress[];
 }
 
 function restoreNetworks(

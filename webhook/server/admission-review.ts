@@ -56,7 +56,7 @@ export interface Refusal {
   readonly cause?: Error;
 }
 
-export type Answer =
+export type AdmissionResponse =
   | { readonly allowed: true; readonly patch?: readonly JsonPatchOperation[]; readonly warnings?: readonly string[] }
   | { readonly allowed: false; readonly refusal: Refusal };
 
@@ -70,7 +70,7 @@ export function parseReview(body: unknown): ParsedReview {
 }
 
 /** The AdmissionReview that goes back. Its uid must be the request's, or the API server refuses it. */
-export function formatReview(uid: string, answer: Answer): Record<string, unknown> {
+export function formatReview(uid: string, answer: AdmissionResponse): Record<string, unknown> {
   return {
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',

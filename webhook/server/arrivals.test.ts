@@ -5,7 +5,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { listen } from '../../kube/server/listen.ts';
 import { watchArrivals } from './arrivals.ts';
-import { makeAuthority, makeLeaf } from '../../kube/server/certificates.ts';
+import { makeCa, makeServingCertificate } from '../../kube/server/certificates.ts';
 
 /** Moved by the tests alone, so that no slow machine decides. */
 let clock = 0;
@@ -16,9 +16,9 @@ let seen: number[];
 beforeEach(async () => {
   clock = 0;
   seen = [];
-  const authority = await makeAuthority(Date.now(), 3_600_000);
-  const leaf = await makeLeaf(authority, ['localhost'], Date.now(), 3_600_000);
-  server = createServer({ cert: leaf.certificate, key: leaf.key });
+  const ca = await makeCa(Date.now(), 3_600_000);
+  const servingPair = await makeServingCertificate(ca, ['localhost'], Date.now(), 3_600_000);
+  server = createServer({ cert: servingPair.certificate, key: servingPair.key });
   const arrivals = watchArrivals(server, () => clock);
   server.on('request', (request, response) => {
     seen.push(arrivals.of(request.socket));

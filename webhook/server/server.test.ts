@@ -6,8 +6,8 @@ import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { listen } from '../../kube/server/listen.ts';
-import type { CalledServer } from '../../kube/server/api-facing-server.ts';
-import { makeAuthority, makeLeaf } from '../../kube/server/certificates.ts';
+import type { ApiFacingServer } from '../../kube/server/api-facing-server.ts';
+import { makeCa, makeServingCertificate } from '../../kube/server/certificates.ts';
 import { createWebhookMetrics } from '../metrics.ts';
 import { createWebhookServer, type Admit } from './server.ts';
 
@@ -19,7 +19,7 @@ afterEach(() => {
 });
 
 interface Running {
-  readonly server: CalledServer;
+  readonly server: ApiFacingServer;
   readonly port: number;
   readonly post: (body: string, options?: { path?: string; contentType?: string }) => Promise<Reply>;
 }
@@ -30,8 +30,8 @@ interface Reply {
 }
 
 async function start(admit: Admit, draining = () => false): Promise<Running> {
-  const authority = await makeAuthority(Date.now(), 3_600_000);
-  const leaf = await makeLeaf(authority, [NAME], Date.now(), 3_600_000);
+  const ca = await makeCa(Date.now(), 3_600_000);
+  const servingPair = await makeServingCertificate(ca, [NAME], Date.now(), 3_600_000);
   const server = createWebhookServer(
     {
       entries: { [PATH]: admit },
@@ -39,10 +39,10 @@ async function start(admit: Admit, draining = () => false): Promise<Running> {
       metrics: createWebhookMetrics(),
       draining,
     },
-    leaf,
+    servingPair,
   );
   const { port } = await listen(server.https, { host: '127.0.0.1', port: 0 });
-  const agent = new Agent({ keepAlive: true, ca: authority.certificate, servername: NAME });
+  const agent = new Agent({ keepAlive: true, ca: ca.certificate, servername: NAME });
   agents.push(agent);
   return {
     server,

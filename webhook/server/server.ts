@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import type { Logger } from 'pino';
-import { createCalledServer, tlsOf, type CalledServer } from '../../kube/server/api-facing-server.ts';
+import { createApiFacingServer, tlsOf, type ApiFacingServer } from '../../kube/server/api-facing-server.ts';
 import type { KeyPair } from '../../kube/server/certificates.ts';
-import { formatReview, parseReview, type AdmissionRequest, type Answer } from './admission-review.ts';
+import { formatReview, parseReview, type AdmissionRequest, type AdmissionResponse } from './admission-review.ts';
 import { watchArrivals } from './arrivals.ts';
 import type { WebhookMetrics } from '../metrics.ts';
 import { unavailable } from '../admit/refusals.ts';
@@ -15,7 +15,7 @@ const LONGEST_BODY = '7mb';
  * Answers one review, which the API server waits for since `receivedAt` (milliseconds since 1970). Rejecting is allowed: it
  * becomes a refusal that can be tried again.
  */
-export type Admit = (request: AdmissionRequest, receivedAt: number) => Promise<Answer>;
+export type Admit = (request: AdmissionRequest, receivedAt: number) => Promise<AdmissionResponse>;
 
 export interface WebhookServerOptions {
   /** The handler of each path. */
@@ -26,9 +26,9 @@ export interface WebhookServerOptions {
   readonly draining: () => boolean;
 }
 
-export function createWebhookServer(options: WebhookServerOptions, leaf: KeyPair): CalledServer {
+export function createWebhookServer(options: WebhookServerOptions, servingPair: KeyPair): ApiFacingServer {
   const app = createApp(options, ({ socket }) => arrivals.of(socket));
-  const server = createCalledServer(tlsOf(leaf), app, options.logger);
+  const server = createApiFacingServer(tlsOf(servingPair), app, options.logger);
   const arrivals = watchArrivals(server.https);
   return server;
 }
@@ -75,7 +75,11 @@ function createApp(
   return app;
 }
 
-async function answerFor(admit: () => Promise<Answer>, request: AdmissionRequest, logger: Logger): Promise<Answer> {
+async function answerFor(
+  admit: () => Promise<AdmissionResponse>,
+  request: AdmissionRequest,
+  logger: Logger,
+): Promise<AdmissionResponse> {
   const { namespace, name, kind, operation, uid } = request;
   const fields = { namespace, name, kind: kind.kind, operation, uid, user: request.userInfo.username };
   try {

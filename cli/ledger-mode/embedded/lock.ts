@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../errors.ts';
 
-const LOOK_AGAIN_MS = 25;
+const POLL_AGAIN_MS = 25;
 
 /**
  * Runs `action` while no other process on this machine does for the same folder. Two shells that start the ledger at once
@@ -25,7 +25,7 @@ export async function withLock<T>(folder: string, withinMs: number, action: () =
         'unavailable',
       );
     }
-    await sleep(LOOK_AGAIN_MS);
+    await sleep(POLL_AGAIN_MS);
     held = await tryListen(name);
   }
   try {

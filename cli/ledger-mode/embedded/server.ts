@@ -12,7 +12,7 @@ import { giveTo, serverUser } from './server-user.ts';
 
 const START_MS = 30_000;
 const STOP_MS = 60_000;
-const LOOK_AGAIN_MS = 20;
+const POLL_AGAIN_MS = 20;
 
 /** Between two tries to start a server that ended at once: a full disk stays full, and each try writes to the log. */
 const LAUNCH_AGAIN_MS = 250;
@@ -41,7 +41,7 @@ export async function startLocked(folder: EmbeddedFolder): Promise<void> {
           exited = true;
         });
     }
-    await sleep(LOOK_AGAIN_MS);
+    await sleep(POLL_AGAIN_MS);
   }
 }
 
@@ -53,7 +53,7 @@ export async function stop(folder: EmbeddedFolder): Promise<boolean> {
     process.kill(pid, 'SIGINT'); // "fast": it ends sessions, writes everything down, and leaves
     const deadline = Date.now() + STOP_MS;
     while (isAlive(pid)) {
-      await sleep(LOOK_AGAIN_MS);
+      await sleep(POLL_AGAIN_MS);
       if (Date.now() < deadline) continue;
       throw new UserError(`Postgres (process ${String(pid)}) does not end.`, `Look into ${folder.log}.`, 'unavailable');
     }

@@ -17,7 +17,7 @@ export interface ApiAnswer {
 const answerWithinMs = 10_000;
 
 /**
- * One request on a connection of its own. The ground asks servers that were just started or just killed, and a pool
+ * One request on a connection of its own. The test environment asks servers that were just started or just killed, and a pool
  * would keep connections to the one before.
  */
 export function apiRequest(access: ApiAccess, path: string, post?: object): Promise<ApiAnswer> {

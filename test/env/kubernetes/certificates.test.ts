@@ -1,11 +1,11 @@
 import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { connect, createServer } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createAuthority, createSigningKey } from './certificates.ts';
+import { createCa, createSigningKey } from './certificates.ts';
 
 describe('an authority', () => {
   it('issues a client certificate that names user and groups', async () => {
-    const authority = await createAuthority('test authority');
+    const authority = await createCa('test authority');
     const pair = await authority.issue({ commonName: 'alice', organizations: ['developers', 'system:masters'] });
     const certificate = new X509Certificate(pair.certificate);
     expect(certificate.subject.split('\n')).toEqual(['O=developers', 'O=system:masters', 'CN=alice']);
@@ -14,7 +14,7 @@ describe('an authority', () => {
   });
 
   it('issues a server certificate that a client who trusts the authority accepts', async () => {
-    const authority = await createAuthority('test authority');
+    const authority = await createCa('test authority');
     const pair = await authority.issue({
       commonName: 'server',
       serverNames: ['webhook.test.svc'],
@@ -34,7 +34,7 @@ describe('an authority', () => {
   });
 
   it('is not trusted by another one', async () => {
-    const [one, other] = await Promise.all([createAuthority('one'), createAuthority('one')]);
+    const [one, other] = await Promise.all([createCa('one'), createCa('one')]);
     const pair = await one.issue({ commonName: 'alice' });
     expect(new X509Certificate(pair.certificate).verify(new X509Certificate(other.certificate).publicKey)).toBe(false);
   });

@@ -19,7 +19,7 @@ export interface Subject {
 }
 
 /** A certificate authority that lives as long as its control plane. */
-export interface Authority extends KeyPair {
+export interface Ca extends KeyPair {
   issue(subject: Subject): Promise<KeyPair>;
 }
 
@@ -29,7 +29,7 @@ const validForMs = 30 * 24 * 3_600_000;
 const clockSlackMs = 24 * 3_600_000;
 
 /** Makes a new authority. */
-export async function createAuthority(commonName: string): Promise<Authority> {
+export async function createCa(commonName: string): Promise<Ca> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const root = await x509.X509CertificateGenerator.createSelfSigned({
     ...common(),
@@ -41,11 +41,11 @@ export async function createAuthority(commonName: string): Promise<Authority> {
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return loadAuthority({ certificate: root.toString('pem'), key: await privatePem(keys.privateKey) });
+  return loadCa({ certificate: root.toString('pem'), key: await privatePem(keys.privateKey) });
 }
 
 /** An authority that was made before. */
-export async function loadAuthority({ certificate, key }: KeyPair): Promise<Authority> {
+export async function loadCa({ certificate, key }: KeyPair): Promise<Ca> {
   const root = new x509.X509Certificate(certificate);
   const der = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });
   const privateKey = await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { createAuthority, createSigningKey } from './certificates.ts';
+import { createCa, createSigningKey } from './certificates.ts';
 import type { ControlPlaneFiles } from './control-plane-flags.ts';
 import type { ControlPlaneAccess } from './identities.ts';
 import { kubeconfigText } from './kubeconfig.ts';
@@ -18,8 +18,8 @@ export async function createControlPlaneFiles(
     return file;
   };
   const [authority, frontProxy, tokens] = await Promise.all([
-    createAuthority('rock-mac ground'),
-    createAuthority('rock-mac ground front proxy'),
+    createCa('rock-mac test environment'),
+    createCa('rock-mac test environment front proxy'),
     createSigningKey(),
   ]);
   const [serving, proxyClient, admin] = await Promise.all([
@@ -29,7 +29,7 @@ export async function createControlPlaneFiles(
       serverAddresses: ['127.0.0.1'],
     }),
     frontProxy.issue({ commonName: 'front-proxy-client' }),
-    authority.issue({ commonName: 'ground-admin', organizations: ['system:masters'] }),
+    authority.issue({ commonName: 'env-admin', organizations: ['system:masters'] }),
   ]);
   const { certificate, key } = authority;
   const url = `https://127.0.0.1:${apiPort}`;
@@ -44,7 +44,7 @@ export async function createControlPlaneFiles(
     serviceAccountKey: await save('service-account.key', tokens.key),
     adminKubeconfig: await save(
       'admin.kubeconfig',
-      kubeconfigText({ server: url, ca: certificate, user: 'ground-admin', credentials: admin }),
+      kubeconfigText({ server: url, ca: certificate, user: 'env-admin', credentials: admin }),
     ),
   };
   return { files, access: { url, authority: { certificate, key }, admin, folder } };

@@ -2,13 +2,13 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { apiRequest, type ApiAccess } from './api-request.ts';
 import { resolveBinaries, type Binaries } from '../programs/binaries.ts';
-import { claimFixedPort, claimPort, claimServiceRange, type Claim } from '../run/port-reservation.ts';
+import { claimFixedPort, reservePort, claimServiceRange, type Claim } from '../run/port-reservation.ts';
 import { apiServerFlags, controllerManagerFlags, etcdFlags, type ControlPlanePorts } from './control-plane-flags.ts';
 import { createControlPlaneFiles } from './control-plane-files.ts';
 import { eventually } from '../run/eventually.ts';
 import { identitiesOf, type ControlPlaneAccess, type Identities } from './identities.ts';
 import { kubectlFor, type Kubectl } from './kubectl.ts';
-import { createPart, type Part } from '../run/server-process.ts';
+import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
 import { openRun, type Run } from '../run/run.ts';
 
 export interface ControlPlaneOptions {
@@ -36,9 +36,9 @@ export interface ControlPlane extends Identities {
   /** Loopback /16 of the ClusterIPs. */
   readonly serviceRange: string;
   readonly binaries: Binaries;
-  readonly etcd: Part;
-  readonly apiServer: Part;
-  readonly controllerManager: Part;
+  readonly etcd: ServerProcess;
+  readonly apiServer: ServerProcess;
+  readonly controllerManager: ServerProcess;
   /** Plain data with which another process can make users, by `identitiesOf`. */
   readonly access: ControlPlaneAccess;
   /** kubectl as the administrator. */
@@ -50,7 +50,7 @@ export interface ControlPlane extends Identities {
 /** What must be given back when the control plane ends, or fails to start. */
 interface Holdings {
   readonly claims: Claim<unknown>[];
-  readonly parts: Part[];
+  readonly parts: ServerProcess[];
 }
 
 /** Starts a control plane and waits until it answers and the `default` ServiceAccount is there. */
@@ -60,7 +60,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   let folder: string | undefined;
   const close = async () => {
     if (options.run === undefined) await run.close();
-    await Promise.all(holdings.parts.map((part) => part.kill()));
+    await Promise.all(holdings.parts.map((server) => server.kill()));
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
     await Promise.all(holdings.claims.map((claim) => claim.release()));
   };
@@ -84,22 +84,22 @@ async function raise(
   { claims, parts }: Holdings,
 ): Promise<Omit<ControlPlane, 'close'>> {
   const name = path.basename(folder);
-  const ports = await claimPorts(options.ports ?? {}, claims);
+  const ports = await reservePorts(options.ports ?? {}, claims);
   const range = await claimServiceRange();
   claims.push(range);
   const { files, access } = await createControlPlaneFiles(folder, ports.api);
   const settings = { ...options, ports, files, etcdData: path.join(folder, 'etcd'), serviceRange: range.value };
   const admin = { url: access.url, ca: access.authority.certificate, ...access.admin };
 
-  const etcd = createPart(run, {
+  const etcd = createServerProcess(run, {
     child: { name: `${name}-etcd`, command: binaries.etcd, args: etcdFlags(settings) },
     ready: async () => (await fetch(`http://127.0.0.1:${ports.etcd}/readyz`)).ok,
   });
-  const apiServer = createPart(run, {
+  const apiServer = createServerProcess(run, {
     child: { name: `${name}-kube-apiserver`, command: binaries.kubeApiserver, args: apiServerFlags(settings) },
     ready: () => answers(admin, '/readyz'),
   });
-  const controllerManager = createPart(run, {
+  const controllerManager = createServerProcess(run, {
     child: {
       name: `${name}-kube-controller-manager`,
       command: binaries.kubeControllerManager,
@@ -135,9 +135,9 @@ async function answers(access: ApiAccess, url: string): Promise<boolean> {
   return (await apiRequest(access, url)).status === 200;
 }
 
-async function claimPorts(fixed: Partial<ControlPlanePorts>, claims: Claim<unknown>[]): Promise<ControlPlanePorts> {
+async function reservePorts(fixed: Partial<ControlPlanePorts>, claims: Claim<unknown>[]): Promise<ControlPlanePorts> {
   const claim = async (purpose: string, port: number | undefined) => {
-    const claimed = await (port === undefined ? claimPort() : claimFixedPort(port, purpose));
+    const claimed = await (port === undefined ? reservePort() : claimFixedPort(port, purpose));
     claims.push(claimed);
     return claimed.value;
   };

@@ -23,9 +23,9 @@ export function endpointSlice({ name, namespace, port, uid }: EndpointSliceOptio
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: {
-      name: `${name}-ground`,
+      name: `${name}-env`,
       namespace,
-      labels: { 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': 'ground' },
+      labels: { 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': 'env' },
       ownerReferences: uid === undefined ? [] : [{ apiVersion: 'v1', kind: 'Service', name, uid }],
     },
     addressType: 'IPv4',

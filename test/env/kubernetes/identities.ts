@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { apiRequest, type ApiAccess } from './api-request.ts';
-import { loadAuthority, type KeyPair } from './certificates.ts';
+import { loadCa, type KeyPair } from './certificates.ts';
 import { kubeconfigText, type Credentials } from './kubeconfig.ts';
 
 /** All that it takes to make a user of a control plane. Plain data, so that it can be handed to another process. */
@@ -44,7 +44,7 @@ export function identitiesOf(access: ControlPlaneAccess): Identities {
   };
   return {
     userKubeconfig: async (name, groups = [], options = {}) => {
-      const signer = await loadAuthority(authority);
+      const signer = await loadCa(authority);
       return write(name, await signer.issue({ commonName: name, organizations: groups }), options);
     },
     serviceAccountKubeconfig: async (namespace, name, options = {}) => {

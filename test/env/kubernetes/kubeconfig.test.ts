@@ -21,6 +21,6 @@ describe('a kubeconfig', () => {
   it('carries a token and a namespace', () => {
     const config = load({ token: 'secret' }, 'fleet');
     expect(config.getCurrentUser()?.token).toBe('secret');
-    expect(config.getContextObject('ground')?.namespace).toBe('fleet');
+    expect(config.getContextObject('env')?.namespace).toBe('fleet');
   });
 });

@@ -22,10 +22,10 @@ export function kubeconfigText(options: {
   return stringify({
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [{ name: 'ground', cluster: { server, 'certificate-authority-data': base64(ca) } }],
+    clusters: [{ name: 'env', cluster: { server, 'certificate-authority-data': base64(ca) } }],
     users: [{ name: user, user: proof }],
-    contexts: [{ name: 'ground', context: { cluster: 'ground', user, ...(namespace && { namespace }) } }],
-    'current-context': 'ground',
+    contexts: [{ name: 'env', context: { cluster: 'env', user, ...(namespace && { namespace }) } }],
+    'current-context': 'env',
   });
 }
 

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { closeServer, connect, listen, type Endpoint } from './sockets.ts';
 
 export interface ServiceForwarderOptions {
-  /** The Service's ClusterIP, which is a loopback address on the ground. */
+  /** The Service's ClusterIP, which is a loopback address on the test environment. */
   readonly clusterIp: string;
   /** The Service's port. */
   readonly port: number;

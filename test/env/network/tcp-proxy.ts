@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { claimPort } from '../run/port-reservation.ts';
+import { reservePort } from '../run/port-reservation.ts';
 import { closeServer, connect, listen, type Endpoint } from './sockets.ts';
 
 export interface DropOptions {
@@ -51,7 +51,7 @@ const highWater = 1 << 20;
 
 /** Starts a proxy in front of `target`, which need not listen yet. */
 export async function startTcpProxy(target: Endpoint): Promise<TcpProxy> {
-  const claim = await claimPort();
+  const claim = await reservePort();
   const endpoint = { host: '127.0.0.1', port: claim.value };
   const connections = new Set<Connection>();
   const faults: Faults = { delayMs: 0, frozen: undefined, drop: undefined };

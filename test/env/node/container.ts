@@ -2,13 +2,13 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { ImageFolder } from '../../../hack/rootfs.ts';
-import { expand, podEnvironment, type PodSurroundings } from './pod-environment.ts';
+import { expand, podEnvironment, type PodEnvironmentOptions } from './pod-environment.ts';
 import type { Child } from '../run/child-process.ts';
 import type { Run } from '../run/run.ts';
 import { sandboxed, sandboxPath, type Mount } from './sandbox.ts';
 import type { Container, StoredPod } from './stored-pod.ts';
 
-export interface ContainerSurroundings extends PodSurroundings {
+export interface ContainerOptions extends PodEnvironmentOptions {
   readonly run: Run;
   readonly pod: StoredPod;
   readonly image: ImageFolder;
@@ -21,14 +21,14 @@ export interface ContainerSurroundings extends PodSurroundings {
 }
 
 /** Starts one container of a pod: the image's process, with the pod's words, variables, files and user. */
-export async function startContainer(container: Container, surroundings: ContainerSurroundings): Promise<Child> {
-  const { run, pod, image, volumes } = surroundings;
+export async function startContainer(container: Container, options: ContainerOptions): Promise<Child> {
+  const { run, pod, image, volumes } = options;
   const { config, rootfs } = image;
   const name = `${pod.metadata.name}-${container.name}`;
-  const own = await podEnvironment(container, surroundings);
+  const own = await podEnvironment(container, options);
   const root = path.join(await run.makeFolder(`root-${name}`), 'root');
   await mkdir(root);
-  await makeEtc(root, rootfs, surroundings.hosts);
+  await makeEtc(root, rootfs, options.hosts);
   const code = { source: path.join(rootfs, config.workingDir), target: config.workingDir, readOnly: true };
   const { command, args } = await sandboxed({
     root,
@@ -37,7 +37,7 @@ export async function startContainer(container: Container, surroundings: Contain
     workingDir: container.workingDir ?? config.workingDir,
     command: wordsOf(container, image).map((word) => expand(word, own)),
   });
-  const env = { ...config.env, ...own, ...surroundings.env, PATH: sandboxPath, HOME: '/' };
+  const env = { ...config.env, ...own, ...options.env, PATH: sandboxPath, HOME: '/' };
   return await run.spawn({ name, command, args, env });
 }
 

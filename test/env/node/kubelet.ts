@@ -26,10 +26,10 @@ export interface Kubelet {
   close(): Promise<void>;
 }
 
-const lookEveryMs = 150;
+const checkEveryMs = 150;
 
 /**
- * The node of the ground, for the pods of one namespace: runs what is stored, tells the API server how it is, ends what is
+ * The node of the test environment, for the pods of one namespace: runs what is stored, tells the API server how it is, ends what is
  * deleted, and makes Services answer. So Deployments roll out and Jobs end as in a cluster, and nobody starts rock-mac by
  * hand. Pods stay unbound, since there is no Node object; a deletion is therefore at once, and the process is ended after it.
  *
@@ -39,7 +39,7 @@ const lookEveryMs = 150;
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { run, controlPlane, namespace, imageOf } = options;
   await requireSandboxes();
-  const client = createKubeClient({ userAgent: 'ground-kubelet', kubeconfig: controlPlane.kubeconfig });
+  const client = createKubeClient({ userAgent: 'env-kubelet', kubeconfig: controlPlane.kubeconfig });
   const data = podData(client, namespace);
   const addresses = await claimServiceRange();
   const proxy = createKubeProxy();
@@ -103,7 +103,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
       await look().catch((error: unknown) => {
         run.log(`the kubelet could not look: ${error instanceof Error ? error.message : String(error)}`);
       });
-      await sleep(lookEveryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+      await sleep(checkEveryMs, undefined, { signal: stopping.signal }).catch(() => undefined);
     }
   })();
 

@@ -2,7 +2,7 @@ import type { PodData } from './pod-data.ts';
 import type { Container, StoredPod, Variable } from './stored-pod.ts';
 
 /** The pod that a container is in, and what it can know only at run time. */
-export interface PodSurroundings {
+export interface PodEnvironmentOptions {
   readonly pod: Pick<StoredPod, 'metadata'>;
   readonly ip: string;
   readonly data: PodData;
@@ -14,11 +14,11 @@ export interface PodSurroundings {
  */
 export async function podEnvironment(
   { env }: Pick<Container, 'env'>,
-  surroundings: PodSurroundings,
+  options: PodEnvironmentOptions,
 ): Promise<Record<string, string>> {
   const made: Record<string, string> = {};
   for (const variable of env) {
-    const value = await valueOf(variable, surroundings);
+    const value = await valueOf(variable, options);
     if (value !== undefined) made[variable.name] = expand(value, made);
   }
   return made;
@@ -31,13 +31,13 @@ export function expand(text: string, env: Readonly<Record<string, string>>): str
   );
 }
 
-async function valueOf({ value, valueFrom }: Variable, surroundings: PodSurroundings): Promise<string | undefined> {
+async function valueOf({ value, valueFrom }: Variable, options: PodEnvironmentOptions): Promise<string | undefined> {
   if (valueFrom === undefined) return value;
   const { secretKeyRef, configMapKeyRef, fieldRef } = valueFrom;
-  if (fieldRef !== undefined) return fieldOf(fieldRef.fieldPath, surroundings);
+  if (fieldRef !== undefined) return fieldOf(fieldRef.fieldPath, options);
   const ref = secretKeyRef ?? configMapKeyRef;
   if (ref === undefined) return undefined;
-  const { data } = surroundings;
+  const { data } = options;
   const all = await (secretKeyRef === undefined ? data.configMap(ref.name) : data.secret(ref.name));
   const found = all?.[ref.key]?.toString('utf8');
   if (found === undefined && ref.optional !== true) {
@@ -46,7 +46,7 @@ async function valueOf({ value, valueFrom }: Variable, surroundings: PodSurround
   return found;
 }
 
-function fieldOf(fieldPath: string, { pod: { metadata }, ip }: PodSurroundings): string {
+function fieldOf(fieldPath: string, { pod: { metadata }, ip }: PodEnvironmentOptions): string {
   const fields: Record<string, string | undefined> = {
     'metadata.name': metadata.name,
     'metadata.namespace': metadata.namespace,

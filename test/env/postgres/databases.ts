@@ -30,7 +30,7 @@ export async function ping(url: string): Promise<true> {
 /** Opens one session, uses it and closes it. */
 export async function withClient<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-  // A session may be ended under us (that is what the ground is for); without a listener that ends the process.
+  // A session may be ended under us (that is what the test environment is for); without a listener that ends the process.
   client.on('error', () => undefined);
   try {
     await client.connect();

@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { chown, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { claimPort } from '../run/port-reservation.ts';
+import { reservePort } from '../run/port-reservation.ts';
 import { ping } from './databases.ts';
-import { createPart, type Part } from '../run/server-process.ts';
+import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
 import { openRun } from '../run/run.ts';
 
 /** A pooler of connections in front of a Postgres, in transaction mode: sessions are shared between transactions. */
-export interface Pgbouncer extends Part {
+export interface Pgbouncer extends ServerProcess {
   /** The way to a database through it, for the URL that leads there directly. */
   through(url: string): string;
   close(): Promise<void>;
@@ -28,7 +28,7 @@ export async function startPgbouncer(
   options: { readonly serverConnections: number },
 ): Promise<Pgbouncer> {
   const run = await openRun();
-  const port = await claimPort();
+  const port = await reservePort();
   const folder = await run.makeFolder('pgbouncer');
   const admin = new URL(adminUrl);
   const users = path.join(folder, 'users.txt');
@@ -56,20 +56,20 @@ export async function startPgbouncer(
     there.port = String(port.value);
     return there.href;
   };
-  const part = createPart(run, {
+  const server = createServerProcess(run, {
     child: { name: 'pgbouncer', command: 'pgbouncer', args: [config], env: programs, user },
     ready: () => ping(through(adminUrl)),
     stopSignal: 'SIGTERM',
   });
-  await part.start();
+  await server.start();
   return {
-    ...part,
+    ...server,
     get pid() {
-      return part.pid;
+      return server.pid;
     },
     through,
     close: async () => {
-      await part.stop();
+      await server.stop();
       await run.close();
       await port.release();
     },

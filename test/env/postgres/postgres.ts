@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { claimFixedPort, claimPort, type Claim } from '../run/port-reservation.ts';
+import { claimFixedPort, reservePort, type Claim } from '../run/port-reservation.ts';
 import { createDatabase, dropDatabase, ping } from './databases.ts';
-import { createPart, type Part } from '../run/server-process.ts';
+import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
 import { postgresPrograms, type PostgresPrograms } from './postgres-binaries.ts';
 import { logTail } from '../run/child-process.ts';
 import { openRun, type Run } from '../run/run.ts';
@@ -22,7 +22,7 @@ export interface PostgresOptions {
 }
 
 /** A real PostgreSQL that can be stopped, killed and started again with its data. */
-export interface Postgres extends Part {
+export interface Postgres extends ServerProcess {
   readonly port: number;
   readonly user: string;
   readonly password: string;
@@ -40,14 +40,14 @@ export interface Postgres extends Part {
 
 type Settings = NonNullable<PostgresOptions['settings']>;
 
-const user = 'ground';
+const user = 'env';
 
 /** Makes a data directory, starts Postgres on it (TCP on 127.0.0.1 only, password by SCRAM) and waits for it. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
   const run = options.run ?? (await openRun());
   let port: Claim<number> | undefined;
   try {
-    port = await (options.port === undefined ? claimPort() : claimFixedPort(options.port, 'Postgres'));
+    port = await (options.port === undefined ? reservePort() : claimFixedPort(options.port, 'Postgres'));
     return await raise(run, port, options);
   } catch (error) {
     if (options.run === undefined) await run.close();
@@ -67,7 +67,7 @@ async function raise(run: Run, port: Claim<number>, options: PostgresOptions): P
   );
   const url = (database = 'postgres') =>
     `postgresql://${user}:${password}@127.0.0.1:${port.value}/${encodeURIComponent(database)}`;
-  const part = createPart(run, {
+  const server = createServerProcess(run, {
     child: {
       name: path.basename(folder),
       command: programs.postgres,
@@ -79,21 +79,21 @@ async function raise(run: Run, port: Claim<number>, options: PostgresOptions): P
     ready: () => ping(url()),
     stopSignal: 'SIGINT', // "fast": SIGTERM would wait for every client to leave
   });
-  await part.start();
+  await server.start();
 
   const close = async () => {
     // After a kill its shared memory is still there; only a next life on the same data gives that back.
-    if (part.pid === undefined) await part.start().catch(() => undefined);
-    await part.stop();
+    if (server.pid === undefined) await server.start().catch(() => undefined);
+    await server.stop();
     if (options.run === undefined) await run.close();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     await port.release();
   };
   let closing: Promise<void> | undefined;
   return {
-    ...part,
+    ...server,
     get pid() {
-      return part.pid;
+      return server.pid;
     },
     port: port.value,
     user,

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { resolveBinaries, type BinariesOptions } from './binaries.ts';
-import { claimPort } from '../run/port-reservation.ts';
+import { reservePort } from '../run/port-reservation.ts';
 import { serveFiles, type ServedFile } from '../../doubles/http-files.ts';
 import { tempFolder } from '../run/temp-folder.ts';
 
@@ -36,7 +36,7 @@ async function bareWorld() {
   const moduleFolder = path.join(folder, 'module');
   await mkdir(moduleFolder);
   await writeFile(path.join(moduleFolder, 'go.mod'), goMod);
-  const closed = await claimPort();
+  const closed = await reservePort();
   await closed.release();
   const calls = path.join(folder, 'calls');
   const log: string[] = [];

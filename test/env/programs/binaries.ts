@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import path from 'node:path';
 import { readComponentVersions, type ComponentVersions } from './component-versions.ts';
 import { goBuild } from './go-build.ts';
-import { withOwnerLock } from '../run/file-lock.ts';
+import { withFileLock } from '../run/file-lock.ts';
 import { downloadReleases, type Platform } from './release-download.ts';
 import { logToStderr, openRun, type Log, type Run } from '../run/run.ts';
 
@@ -58,7 +58,7 @@ export async function resolveBinaries(options: BinariesOptions = {}): Promise<Bi
   const assets = await fromAssets(settings);
   if (assets !== undefined) return taken(settings, 'KUBEBUILDER_ASSETS', assets);
   if (await isComplete(cache)) return taken(settings, 'the cache', cache);
-  const way = await withOwnerLock(
+  const way = await withFileLock(
     `${cache}.lock`,
     // Whoever held the lock before us has most likely done the work.
     async () => ((await isComplete(cache)) ? 'the cache' : fillCache(cache, versions, platform, settings)),

@@ -4,7 +4,7 @@ import { access, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { cacheHome } from './binaries.ts';
-import { withOwnerLock } from '../run/file-lock.ts';
+import { withFileLock } from '../run/file-lock.ts';
 import type { Log } from '../run/run.ts';
 
 const run = promisify(execFile);
@@ -23,7 +23,7 @@ export async function resolveHelm(major: HelmMajor, log: Log, env: NodeJS.Proces
   if (named !== undefined && named !== '') return named;
   const cached = path.join(cacheHome(env), 'rock-mac', 'helm', await pinnedVersion(major), 'helm');
   if (await isExecutable(cached)) return cached;
-  await withOwnerLock(`${path.dirname(cached)}.lock`, async () => {
+  await withFileLock(`${path.dirname(cached)}.lock`, async () => {
     if (!(await isExecutable(cached))) await build(major, cached, log, env);
   });
   return cached;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { claimPort } from '../run/port-reservation.ts';
+import { reservePort } from '../run/port-reservation.ts';
 import { serveFiles, type ServedFile } from '../../doubles/http-files.ts';
 import { tempFolder } from '../run/temp-folder.ts';
 import { openDownloader } from './verified-download.ts';
@@ -40,7 +40,7 @@ describe('a verified download', () => {
   });
 
   it('says why when nobody answers', async () => {
-    const claim = await claimPort();
+    const claim = await reservePort();
     onTestFinished(() => claim.release());
     const downloader = openDownloader({ connectWithinMs: 500 });
     onTestFinished(() => downloader.close());

@@ -4,7 +4,7 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { identify, isAlive, ownIdentity, type ProcessIdentity } from './process-table.ts';
-import { runFiles, sweepDeadRuns, sweepRun, unfinishedPrefix } from './cleanup.ts';
+import { runFiles, cleanUpDeadRuns, cleanUpRun, unfinishedPrefix } from './cleanup.ts';
 import { tempFolder } from './temp-folder.ts';
 
 const dead: ProcessIdentity = { ...ownIdentity(), started: 'long ago' };
@@ -36,7 +36,7 @@ describe('a sweep', () => {
     const root = await tempFolder();
     const child = sleeper();
     const folder = await makeRunFolder(root, { owner: dead, children: [child] });
-    expect(await sweepDeadRuns(root)).toEqual([folder]);
+    expect(await cleanUpDeadRuns(root)).toEqual([folder]);
     expect(isAlive(child)).toBe(false);
     expect(existsSync(folder)).toBe(false);
   });
@@ -45,7 +45,7 @@ describe('a sweep', () => {
     const root = await tempFolder();
     const stranger = sleeper();
     await makeRunFolder(root, { owner: dead, children: [{ ...stranger, started: 'before it' }] });
-    await sweepDeadRuns(root);
+    await cleanUpDeadRuns(root);
     expect(isAlive(stranger)).toBe(true);
   });
 
@@ -53,7 +53,7 @@ describe('a sweep', () => {
     const root = await tempFolder();
     const child = sleeper();
     const folder = await makeRunFolder(root, { owner: ownIdentity(), children: [child] });
-    expect(await sweepDeadRuns(root)).toEqual([]);
+    expect(await cleanUpDeadRuns(root)).toEqual([]);
     expect(isAlive(child)).toBe(true);
     expect(existsSync(folder)).toBe(true);
   });
@@ -61,24 +61,24 @@ describe('a sweep', () => {
   it('finishes a removal that was broken off', async () => {
     const root = await tempFolder();
     const folder = await makeRunFolder(root, { owner: undefined });
-    expect(await sweepDeadRuns(root)).toEqual([folder]);
+    expect(await cleanUpDeadRuns(root)).toEqual([folder]);
   });
 
   it('gives a run that is just being made the time to be finished', async () => {
     const root = await tempFolder();
     const folder = await makeRunFolder(root, { owner: undefined, name: `${unfinishedPrefix}abc` });
-    expect(await sweepDeadRuns(root)).toEqual([]);
+    expect(await cleanUpDeadRuns(root)).toEqual([]);
     const yesterday = new Date(Date.now() - 86_400_000);
     await utimes(folder, yesterday, yesterday);
-    expect(await sweepDeadRuns(root)).toEqual([folder]);
+    expect(await cleanUpDeadRuns(root)).toEqual([folder]);
   });
 
   it('does nothing where there is no folder, and bears a record that is no JSON', async () => {
     const root = await tempFolder();
-    await sweepRun(path.join(root, 'nowhere'));
-    expect(await sweepDeadRuns(path.join(root, 'nowhere'))).toEqual([]);
+    await cleanUpRun(path.join(root, 'nowhere'));
+    expect(await cleanUpDeadRuns(path.join(root, 'nowhere'))).toEqual([]);
     const folder = await makeRunFolder(root, { owner: dead });
     await writeFile(path.join(folder, runFiles.children, '1.json'), '{"name":');
-    expect(await sweepDeadRuns(root)).toEqual([folder]);
+    expect(await cleanUpDeadRuns(root)).toEqual([folder]);
   });
 });

@@ -28,20 +28,20 @@ const softSignalGraceMs = 3_000;
  * Kills the children that this run folder lists, exactly those whose pid and start time match, and removes the folder.
  * Safe to be run by several at once, and on a folder that is gone.
  */
-export async function sweepRun(folder: string): Promise<void> {
+export async function cleanUpRun(folder: string): Promise<void> {
   const children = await readChildren(folder);
   await Promise.all(children.map(endChild));
   await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }
 
 /** Sweeps every run under `root` whose owner is dead; returns their folders. */
-export async function sweepDeadRuns(root: string): Promise<string[]> {
+export async function cleanUpDeadRuns(root: string): Promise<string[]> {
   const names = existsSync(root) ? await readdir(root) : [];
   const swept = await Promise.all(
     names.map(async (name) => {
       const folder = path.join(root, name);
       if (!(await isAbandoned(folder))) return [];
-      await sweepRun(folder);
+      await cleanUpRun(folder);
       return [folder];
     }),
   );

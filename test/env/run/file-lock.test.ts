@@ -3,7 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { withOwnerLock } from './file-lock.ts';
+import { withFileLock } from './file-lock.ts';
 import { ownIdentity } from './process-table.ts';
 import { tempFolder } from './temp-folder.ts';
 
@@ -13,7 +13,7 @@ describe('an owner lock', () => {
     let inside = 0;
     let most = 0;
     const enter = () =>
-      withOwnerLock(lock, async () => {
+      withFileLock(lock, async () => {
         most = Math.max(most, ++inside);
         await sleep(10);
         inside--;
@@ -28,7 +28,7 @@ describe('an owner lock', () => {
     await writeFile(path.join(folder, 'lock.abc'), JSON.stringify({ ...ownIdentity(), started: 'long ago' }));
     let waited = false;
     const options = { onWait: () => (waited = true) };
-    expect(await withOwnerLock(path.join(folder, 'lock'), () => Promise.resolve('done'), options)).toBe('done');
+    expect(await withFileLock(path.join(folder, 'lock'), () => Promise.resolve('done'), options)).toBe('done');
     expect(waited).toBe(false);
     expect(await readdir(folder)).toEqual([]);
   });
@@ -36,8 +36,8 @@ describe('an owner lock', () => {
   it('waits for a living process, says for which, and goes on when that is killed', async () => {
     const lock = path.join(await tempFolder(), 'lock');
     const script = `
-      const { withOwnerLock } = await import(${JSON.stringify(path.join(import.meta.dirname, 'file-lock.ts'))});
-      await withOwnerLock(${JSON.stringify(lock)}, () => new Promise(() => {
+      const { withFileLock } = await import(${JSON.stringify(path.join(import.meta.dirname, 'file-lock.ts'))});
+      await withFileLock(${JSON.stringify(lock)}, () => new Promise(() => {
         console.log('inside');
         setInterval(() => undefined, 1_000);
       }));`;
@@ -46,7 +46,7 @@ describe('an owner lock', () => {
     });
     await new Promise((resolve) => holder.stdout.once('data', resolve));
     const waitedFor: number[] = [];
-    const entered = withOwnerLock(lock, () => Promise.resolve('entered'), {
+    const entered = withFileLock(lock, () => Promise.resolve('entered'), {
       onWait: ({ pid }) => {
         waitedFor.push(pid);
         holder.kill('SIGKILL');
@@ -58,7 +58,7 @@ describe('an owner lock', () => {
 
   it('is given back when the action fails', async () => {
     const lock = path.join(await tempFolder(), 'lock');
-    await expect(withOwnerLock(lock, () => Promise.reject(new Error('no disk')))).rejects.toThrow('no disk');
-    expect(await withOwnerLock(lock, () => Promise.resolve('next'))).toBe('next');
+    await expect(withFileLock(lock, () => Promise.reject(new Error('no disk')))).rejects.toThrow('no disk');
+    expect(await withFileLock(lock, () => Promise.resolve('next'))).toBe('next');
   });
 });

@@ -9,7 +9,7 @@ export interface OwnerLockOptions {
   readonly onWait?: (holder: ProcessIdentity) => void;
 }
 
-const lookAgainMs = { least: 50, most: 250 } as const;
+const checkAgainMs = { least: 50, most: 250 } as const;
 
 /**
  * Runs `action` while no other process does under the same lock. The lock of a dead process holds nobody up.
@@ -19,7 +19,7 @@ const lookAgainMs = { least: 50, most: 250 } as const;
  * sees the earlier one, so there are never two holders; and since no name is ever used twice, clearing away a dead
  * owner's ticket can never hit a living one, which is where a single lock file that is removed and made again fails.
  */
-export async function withOwnerLock<T>(
+export async function withFileLock<T>(
   lock: string,
   action: () => Promise<T>,
   options: OwnerLockOptions = {},
@@ -45,7 +45,7 @@ async function acquire(lock: string, { onWait }: OwnerLockOptions): Promise<stri
     }
     if (!told) onWait?.(holder);
     told = true;
-    await sleep(randomInt(lookAgainMs.least, lookAgainMs.most));
+    await sleep(randomInt(checkAgainMs.least, checkAgainMs.most));
   }
 }
 

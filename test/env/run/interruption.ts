@@ -1,6 +1,6 @@
 /**
  * Resolves at the first SIGINT, SIGTERM or SIGHUP. A second one ends the process at once, for whom an orderly end
- * takes too long; the guardian of its run still sweeps.
+ * takes too long; the reaper of its run still sweeps.
  */
 export function untilInterrupted(): Promise<undefined> {
   return new Promise((resolve) => {

@@ -1,16 +1,16 @@
 import { createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { claimFixedPort, claimPort, claimServiceRange } from './port-reservation.ts';
+import { claimFixedPort, reservePort, claimServiceRange } from './port-reservation.ts';
 
 describe('a claim', () => {
   it('never gives one port twice, though nothing listens on it', async () => {
-    const claims = await Promise.all(Array.from({ length: 50 }, () => claimPort()));
+    const claims = await Promise.all(Array.from({ length: 50 }, () => reservePort()));
     expect(new Set(claims.map((claim) => claim.value)).size).toBe(50);
     await Promise.all(claims.map((claim) => claim.release()));
   });
 
   it('lets its holder listen on the port', async () => {
-    const claim = await claimPort();
+    const claim = await reservePort();
     const server = createServer().listen(claim.value, '127.0.0.1');
     onTestFinished(() => void server.close());
     await new Promise<void>((resolve, reject) => server.once('listening', resolve).once('error', reject));
@@ -18,7 +18,7 @@ describe('a claim', () => {
   });
 
   it('refuses a fixed port that is taken, and takes it when it is free again', async () => {
-    const holder = await claimPort();
+    const holder = await reservePort();
     await expect(claimFixedPort(holder.value, 'Postgres')).rejects.toThrow(
       `Port ${holder.value} of 127.0.0.1, fixed for Postgres, is taken`,
     );

@@ -21,7 +21,7 @@ const portRange = { first: 20_000, last: 29_999 } as const;
 const serviceRanges = { first: 64, last: 127 } as const;
 
 /** Claims a free TCP port of 127.0.0.1. */
-export async function claimPort(): Promise<Claim<number>> {
+export async function reservePort(): Promise<Claim<number>> {
   for (let attempt = 0; attempt < 1_000; attempt++) {
     const claim = await tryPort(randomInt(portRange.first, portRange.last + 1));
     if (claim !== undefined) return claim;
@@ -83,7 +83,7 @@ async function tryListen(host: string, port: number): Promise<Server | undefined
 
 function advice(error: NodeJS.ErrnoException): string {
   if (error.code === 'EADDRNOTAVAIL') {
-    return '. The ground needs all of 127.0.0.0/8 to be local, as it is on Linux; elsewhere add the address to the loopback interface.';
+    return '. The test environment needs all of 127.0.0.0/8 to be local, as it is on Linux; elsewhere add the address to the loopback interface.';
   }
   return error.code === 'EACCES' ? '. Choose a port above 1023.' : '';
 }

@@ -57,7 +57,7 @@ describe('a run', () => {
     });
   });
 
-  it('removes what a dead run has left when its guardian was killed as well', async () => {
+  it('removes what a dead run has left when its reaper was killed as well', async () => {
     const root = await tempFolder();
     const { runner, folder, children } = await startRunner(root);
     const said: string[] = [];
@@ -86,7 +86,7 @@ describe('a run', () => {
   });
 });
 
-/** Finds the guardian by its arguments, which name this test's own folder, and kills that one process. */
+/** Finds the reaper by its arguments, which name this test's own folder, and kills that one process. */
 async function killGuardianOf(folder: string): Promise<void> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');

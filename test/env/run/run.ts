@@ -6,14 +6,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startChild, type Child, type ChildSpec } from './child-process.ts';
 import { ownIdentity } from './process-table.ts';
-import { runFiles, sweepDeadRuns, sweepRun, unfinishedPrefix } from './cleanup.ts';
+import { runFiles, cleanUpDeadRuns, cleanUpRun, unfinishedPrefix } from './cleanup.ts';
 
 /** Takes one line for people. */
 export type Log = (line: string) => void;
 
 /**
- * One use of the ground: a folder that holds all of its data and logs, and all processes that it started.
- * Neither outlives it: an orderly end is `close()`; after any other end a guardian process sweeps, and should that
+ * One use of the test environment: a folder that holds all of its data and logs, and all processes that it started.
+ * Neither outlives it: an orderly end is `close()`; after any other end a reaper process sweeps, and should that
  * be killed as well, the next run does.
  */
 export interface Run {
@@ -34,24 +34,24 @@ export interface RunOptions {
 
 /** Writes a line to stderr. */
 export const logToStderr: Log = (line) => {
-  process.stderr.write(`ground: ${line}\n`);
+  process.stderr.write(`env: ${line}\n`);
 };
 
 /** Sweeps what dead runs left behind, then opens a new one. */
 export async function openRun(options: RunOptions = {}): Promise<Run> {
   const log = options.log ?? logToStderr;
   const root = options.root ?? (await userRoot());
-  for (const swept of await sweepDeadRuns(root)) log(`removed what a killed run had left in ${swept}`);
+  for (const swept of await cleanUpDeadRuns(root)) log(`removed what a killed run had left in ${swept}`);
   const folder = await makeRunFolder(root);
-  const guardian = startGuardian(folder);
+  const reaper = startGuardian(folder);
   const children = new Set<Child>();
   const taken = new Set<string>();
   let closing: Promise<void> | undefined;
 
   const close = async () => {
     await Promise.all([...children].map((child) => child.end()));
-    await sweepRun(folder);
-    await guardian.dismiss();
+    await cleanUpRun(folder);
+    await reaper.dismiss();
   };
   return {
     folder,
@@ -80,7 +80,7 @@ export async function openRun(options: RunOptions = {}): Promise<Run> {
  */
 async function userRoot(): Promise<string> {
   const uid = process.getuid?.();
-  const root = path.join(tmpdir(), `rock-mac-ground-${uid ?? 'user'}`);
+  const root = path.join(tmpdir(), `rock-mac-env-${uid ?? 'user'}`);
   await mkdir(root, { mode: 0o711, recursive: true });
   const { uid: owner } = await lstat(root);
   if (uid !== undefined && owner !== uid) {
@@ -103,22 +103,22 @@ async function makeRunFolder(root: string): Promise<string> {
 
 function startGuardian(folder: string): { dismiss(): Promise<void> } {
   const script = path.join(import.meta.dirname, 'reaper.ts');
-  const guardian = spawn(process.execPath, [script, folder], {
+  const reaper = spawn(process.execPath, [script, folder], {
     cwd: '/',
     env: {}, // NODE_OPTIONS of a test runner are not for it
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
   const gone = new Promise<void>((resolve) => {
-    guardian.once('exit', resolve);
-    guardian.once('error', resolve);
+    reaper.once('exit', resolve);
+    reaper.once('error', resolve);
   });
-  guardian.unref();
-  if (guardian.stdin instanceof Socket) guardian.stdin.unref();
+  reaper.unref();
+  if (reaper.stdin instanceof Socket) reaper.stdin.unref();
   return {
     dismiss: async () => {
-      guardian.ref();
-      guardian.stdin.end();
+      reaper.ref();
+      reaper.stdin.end();
       await gone;
     },
   };

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { logTail, type Child, type ChildSpec } from './child-process.ts';
 import type { Log, Run } from './run.ts';
 
-/** A server of the ground that can be broken on purpose. Its ports and its data stay the same over its lives. */
-export interface Part {
+/** A server of the test environment that can be broken on purpose. Its ports and its data stay the same over its lives. */
+export interface ServerProcess {
   readonly name: string;
   readonly logFile: string;
   /** Undefined while it is down. */
@@ -16,7 +16,7 @@ export interface Part {
   kill(): Promise<void>;
 }
 
-export interface PartSpec {
+export interface ServerProcessSpec {
   readonly child: ChildSpec;
   /** Asked again and again until it says true; throwing is the same as false. */
   readonly ready: () => Promise<boolean>;
@@ -28,7 +28,7 @@ export interface PartSpec {
 const askEveryMs = 50;
 
 /** Makes a part; it is down until its first `start()`. */
-export function createPart(run: Run, spec: PartSpec): Part {
+export function createServerProcess(run: Run, spec: ServerProcessSpec): ServerProcess {
   const { name } = spec.child;
   let child: Child | undefined;
   const running = () => (child?.exit === undefined ? child : undefined);
@@ -60,7 +60,7 @@ async function reportUnaskedEnd(child: Child, name: string, log: Log): Promise<v
   if (!child.asked) log(`${name} has ended (${signal ?? `code ${code ?? '?'}`}), unasked; its log: ${child.logFile}`);
 }
 
-async function untilReady(child: Child, spec: PartSpec): Promise<void> {
+async function untilReady(child: Child, spec: ServerProcessSpec): Promise<void> {
   const withinMs = spec.readyWithinMs ?? 90_000;
   const deadline = Date.now() + withinMs;
   while (child.exit === undefined) {
@@ -75,11 +75,11 @@ async function untilReady(child: Child, spec: PartSpec): Promise<void> {
   throw startFailure(child, spec, `ended with ${signal ?? `code ${code ?? '?'}`} while it started`);
 }
 
-function startFailure(child: Child, spec: PartSpec, what: string): Error {
+function startFailure(child: Child, spec: ServerProcessSpec, what: string): Error {
   return new Error(`${spec.child.name} ${what}. The end of its log (${child.logFile}):\n${logTail(child.logFile)}`);
 }
 
-async function stopChild(child: Child, spec: PartSpec): Promise<void> {
+async function stopChild(child: Child, spec: ServerProcessSpec): Promise<void> {
   const withinMs = spec.stopWithinMs ?? 60_000;
   child.signal(spec.stopSignal ?? 'SIGTERM');
   const patience = new AbortController();
