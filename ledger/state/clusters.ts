@@ -72,7 +72,7 @@ const clusterRow: z.ZodType<Cluster> = z
     name: z.string(),
     registered_at: z.date(),
     adopted_at: optionalDate,
-    reportedEpoch: z.int(),
+    reported_epoch: z.int(),
     last_resync_at: optionalDate,
     retired_at: optionalDate,
   })
@@ -81,7 +81,7 @@ const clusterRow: z.ZodType<Cluster> = z
     name: row.name,
     registeredAt: row.registered_at,
     adoptedAt: row.adopted_at,
-    reportedEpoch: row.reportedEpoch,
+    reportedEpoch: row.reported_epoch,
     lastResyncAt: row.last_resync_at,
     retiredAt: row.retired_at,
   }));
