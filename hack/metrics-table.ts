@@ -1,4 +1,4 @@
-import type { Registry } from 'prom-client';
+import type { Registry } from '@prometheus-io/client';
 import { code, table } from './markdown.ts';
 
 /** One table of docs/metrics.md, from what a process has registered. */

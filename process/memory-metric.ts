@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from '@prometheus-io/client';
 
 /** Adds the memory of this process to its metrics, under the name that every Prometheus client gives it. */
 export function measureMemory(registry: Registry): void {

@@ -1,4 +1,4 @@
-import { Counter, Histogram, Registry } from 'prom-client';
+import { Counter, Histogram, Registry } from '@prometheus-io/client';
 import { measureCertificate } from '../kube/server/certificate-expiry.ts';
 import { measureMemory } from '../process/memory-metric.ts';
 

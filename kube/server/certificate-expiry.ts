@@ -1,4 +1,4 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Gauge, type Registry } from '@prometheus-io/client';
 import { readCertificate, type KeyPair } from './certificates.ts';
 
 /** Adds to the metrics of a process until when its certificate lasts. To be told of each certificate that is served. */

@@ -1,4 +1,4 @@
-import { Histogram, type Registry } from 'prom-client';
+import { Histogram, type Registry } from '@prometheus-io/client';
 import { measureCertificate } from '../../kube/server/certificate-expiry.ts';
 
 export interface ReadApiMetrics {
