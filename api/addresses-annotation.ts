@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from './parse-json.ts';
 
 const entry = z.object({
   mac: z.string(),
@@ -17,11 +18,7 @@ export type ReportedAddress = Readonly<z.infer<typeof entry>>;
  */
 export function readAddresses(text: string | undefined): readonly ReportedAddress[] {
   if (text === undefined) return [];
-  try {
-    return z.array(entry).safeParse(JSON.parse(text)).data ?? [];
-  } catch {
-    return [];
-  }
+  return z.array(entry).safeParse(parseJson(text)).data ?? [];
 }
 
 /** The annotation's text; none where there is nothing to tell. */

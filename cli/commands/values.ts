@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { parseJson } from '../../api/parse-json.ts';
 import { parseDuration } from '../../api/duration.ts';
 import { ADDRESS_STATES, type AddressState } from '../../ledger/address/owner.ts';
 import { didYouMean } from '../did-you-mean.ts';
@@ -45,14 +46,6 @@ export function metadataObject(text: string): Readonly<Record<string, unknown>> 
     `The metadata ${JSON.stringify(text)} is no JSON object.`,
     `Write it like '{"rack": "a7"}', in single quotes.`,
   );
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /** States by their names with commas between; `all` is every one, and undefined. */

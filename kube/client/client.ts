@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { parseJson } from '../../api/parse-json.ts';
 import { systemClock, type Clock } from '../time/clock.ts';
 import { createCredentialSource, type Impersonation } from './credentials.ts';
 import { decode, parseResponse } from './decode.ts';
-import { isGone, KubeConnectionError, KubeDecodeError, KubeError, kubeErrorFromResponse, parseJson } from './errors.ts';
+import { isGone, KubeConnectionError, KubeDecodeError, KubeError, kubeErrorFromResponse } from './errors.ts';
 import type { JsonPatchOperation } from './json-patch.ts';
 import { loadKubeConfig, type KubeConfigOptions } from './kubeconfig.ts';
 import type { ClientMetrics } from '../metrics.ts';

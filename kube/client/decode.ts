@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { KubeDecodeError, parseJson } from './errors.ts';
+import { parseJson } from '../../api/parse-json.ts';
+import { KubeDecodeError } from './errors.ts';
 import { formatKey, type KubeObject } from './objects.ts';
 import type { Resource } from './resource.ts';
 

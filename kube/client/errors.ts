@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from '../../api/parse-json.ts';
 
 /** One line of the `details.causes` of a Status. */
 export interface StatusCause {
@@ -126,15 +127,6 @@ export function kubeErrorFromStatus(
 /** The API server sends whole seconds; the date form of RFC 9110 is not used by it and counts as absent. */
 function retryAfter(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,9}$/.test(header) ? Number(header) : undefined;
-}
-
-/** `undefined` where the text is no JSON. JSON.parse quotes its input in its errors, which may be a Secret. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return undefined;
-  }
 }
 
 function hasStatus(error: unknown, status: number): error is KubeError {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { KubeConnectionError, kubeErrorFromStatus, KubeDecodeError, parseJson } from './errors.ts';
+import { parseJson } from '../../api/parse-json.ts';
+import { KubeConnectionError, kubeErrorFromStatus, KubeDecodeError } from './errors.ts';
 
 /** An event as it came, its object still unread. */
 export type RawWatchEvent =

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { parseJson } from '../../api/parse-json.ts';
 import { LedgerError, messageOf } from '../errors.ts';
 
 /*
@@ -89,12 +90,4 @@ export function unreadable(cause: unknown): LedgerError {
 
 function refused(what: string, next: string, cause?: unknown): LedgerError {
   return new LedgerError('BACKUP_REFUSED', what, { next, cause });
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { parseJson } from '../../api/parse-json.ts';
 import { macToNumber, parseMac, type MacAddress } from '../../mac/mac-address.ts';
 import type { AddressState } from '../address/owner.ts';
 import type { LegacyAllocation, LegacyAuditRow } from './predecessor-sqlite.ts';
@@ -149,14 +150,6 @@ function legacyMetadata(mac: MacAddress, text: string, notes: string[]): Readonl
   if (whole.success) return whole.data;
   notes.push(`${mac}: its metadata cannot be stored and was left out`);
   return {};
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 const YEAR_10_000 = Date.UTC(10_000, 0);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { parseJson } from '../../api/parse-json.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { configMaps, type ConfigMap } from '../../kube/client/core-resources.ts';
 import { isAlreadyExists, isConflict } from '../../kube/client/errors.ts';
@@ -30,7 +31,7 @@ export function createLedgerHeadStore(options: {
   async function recall(): Promise<LedgerHead | undefined> {
     known ??= await getOrUndefined(configMaps, { namespace, name }, client);
     if (known === undefined) return undefined;
-    const head = parse(known.data?.[KEY] ?? '');
+    const head = ledgerHeadSchema.safeParse(parseJson(known.data?.[KEY] ?? '')).data;
     if (head === undefined) logger.warn({ name }, 'what was remembered of the ledger cannot be read');
     return head;
   }
@@ -54,14 +55,6 @@ export function createLedgerHeadStore(options: {
       }
     },
   };
-}
-
-function parse(text: string): LedgerHead | undefined {
-  try {
-    return ledgerHeadSchema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
 }
 
 function isNews({ ledgerId, epoch, auditHead }: LedgerHead, before: LedgerHead): boolean {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseJson } from '../../kube/client/errors.ts';
+import { parseJson } from '../../api/parse-json.ts';
 import { badRequest, type Problem } from './problem.ts';
 
 const token = z.object({ v: z.literal(1), after: z.string().min(1).max(1_100) });

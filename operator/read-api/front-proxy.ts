@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { configMaps, type ConfigMap } from '../../kube/client/core-resources.ts';
-import { parseJson } from '../../kube/client/errors.ts';
+import { parseJson } from '../../api/parse-json.ts';
 import { createReflector } from '../../kube/controller/reflector.ts';
 
 /** How the API server proves who it is when it passes a request on, and where it writes who asked. */

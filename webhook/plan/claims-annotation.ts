@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from '../../api/parse-json.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import type { Refusal } from '../server/admission-review.ts';
 import { malformed } from '../admit/refusals.ts';
@@ -72,12 +73,4 @@ function nicsOf(requests: readonly InterfaceRequest[]): string {
 
 function refuse(problem: string, next: string): RequestsWithClaims {
   return { ok: false, refusal: malformed(`Annotation ${ANNOTATIONS.allocation} ${problem}.\n${next}.`) };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseJson } from '../../api/parse-json.ts';
 
 /**
  * What becomes of a MAC address that is given to a network: the plugin puts it onto the interface, or it drops it without
@@ -51,12 +52,4 @@ export function macSupport(config: string | undefined): MacSupport {
 /** Antrea honours the address on VLAN networks and ignores it on SR-IOV ones. */
 function typeOf({ type, networkType }: z.infer<typeof plugin>): string {
   return type === 'antrea' && networkType === 'sriov' ? 'antrea-sriov' : type;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
