@@ -3,7 +3,7 @@ import path from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { createOperatorMetrics } from '../operator/metrics.ts';
+import { createOperatorMetrics } from '../operator/metrics/operator-metrics.ts';
 import { createWebhookMetrics } from '../webhook/metrics.ts';
 
 const repository = path.join(import.meta.dirname, '..');

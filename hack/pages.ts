@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { customResourceDefinitions } from '../api/crds.ts';
 import { clusterMode } from '../cli/cluster-mode/mode.ts';
 import { ledgerMode } from '../cli/ledger-mode/mode.ts';
-import { createOperatorMetrics } from '../operator/metrics.ts';
+import { createOperatorMetrics } from '../operator/metrics/operator-metrics.ts';
 import {
   operatorClusterRules,
   operatorNamespaceRules,

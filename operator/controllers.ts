@@ -8,9 +8,9 @@ import { reconcileWorkload, type WorkloadReconcileDeps } from './workload/reconc
 import { reconcileClaim } from './claim/reconcile.ts';
 import { reportConflict } from './workload/conflicts.ts';
 import type { OperatorDeps } from './dependencies.ts';
-import { releaseDeleted } from './workload/release-deleted.ts';
+import { releaseDeleted } from './workload/release-unmirrored.ts';
 import { releaseDeletedClaim } from './claim/release-deleted.ts';
-import { trimmedAllocations } from './trimmed-allocation.ts';
+import { trimmedAllocations } from './allocation/trimmed-allocation.ts';
 import { isMirror } from './mirror/mirror.ts';
 import { reconcileMirror, type Mirrored } from './mirror/reconcile.ts';
 import { runResync } from './resync/resync.ts';

@@ -5,7 +5,7 @@ import type { Allocator } from '../ledger/address/allocator.ts';
 import type { LedgerClient } from '../ledger/connection/connect.ts';
 import type { WorkloadKind } from './workload/workload.ts';
 import type { LedgerHeadStore } from './ledger-state/ledger-head-store.ts';
-import type { OperatorMetrics } from './metrics.ts';
+import type { OperatorMetrics } from './metrics/operator-metrics.ts';
 
 /** What every controller is given. Nothing of it is global, so that a test can run several operators in one process. */
 export interface OperatorDeps {

@@ -17,8 +17,8 @@ import { isInitialSyncDone } from './resync/initial-sync.ts';
 import { readInstalledPools } from './pool/installed-pools.ts';
 import { runLeader } from './leader-run.ts';
 import { createLedgerHeadStore } from './ledger-state/ledger-head-store.ts';
-import { instrumentLedger } from './instrumented-ledger.ts';
-import { createOperatorMetrics } from './metrics.ts';
+import { instrumentLedger } from './metrics/instrumented-ledger.ts';
+import { createOperatorMetrics } from './metrics/operator-metrics.ts';
 import { createReadApiMetrics } from './read-api/metrics.ts';
 import { startReadApi } from './read-api/run.ts';
 

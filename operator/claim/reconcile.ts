@@ -27,8 +27,8 @@ import {
   type ReadyDecision,
 } from './status.ts';
 import type { OperatorDeps } from '../dependencies.ts';
-import { dropFinalizer } from '../drop-finalizer.ts';
-import { getOrUndefined } from '../uncached-read.ts';
+import { dropFinalizer } from '../allocation/drop-finalizer.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { recordReady } from './record-ready.ts';
 import { releaseClaim } from './release.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';

@@ -4,8 +4,8 @@ import { findByHolderKey } from '../../ledger/address/find.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import { BLOCKED_RETRY_MS } from './reconcile.ts';
 import type { OperatorDeps } from '../dependencies.ts';
-import type { Identity } from '../workload/release-deleted.ts';
-import { getOrUndefined } from '../uncached-read.ts';
+import type { Identity } from '../workload/release-unmirrored.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { releaseClaim } from './release.ts';
 
 /**

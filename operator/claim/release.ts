@@ -2,7 +2,7 @@ import { findByHolderKey } from '../../ledger/address/find.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import { currentConsumer, type ClaimUse } from './consumer.ts';
 import type { OperatorDeps } from '../dependencies.ts';
-import { releaseHolder } from '../release-holder.ts';
+import { releaseHolder } from '../allocation/release-by-key.ts';
 
 /**
  * Gives back what a claim holds, unless something uses it: then nothing is done, and the answer says what. A reserved

@@ -4,7 +4,7 @@ import type { KubeClient } from '../../kube/client/client.ts';
 import { configMaps, type ConfigMap } from '../../kube/client/core-resources.ts';
 import { isAlreadyExists, isConflict } from '../../kube/client/errors.ts';
 import { ledgerHeadSchema, type LedgerHead } from '../../ledger/state/ledger-head.ts';
-import { getOrUndefined } from '../uncached-read.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 
 /**
  * Where this cluster keeps what it knows of the ledger: a ConfigMap, which no restore of the database can touch. A database

@@ -1,7 +1,7 @@
 import { findCondition } from '../../kube/controller/conditions.ts';
 import type { OperatorDeps } from '../dependencies.ts';
 import { keepLedgerOpen } from './keep-ledger-open.ts';
-import { setPoolCondition } from '../pool/condition.ts';
+import { setPoolCondition } from '../pool/set-condition.ts';
 import type { MacPool } from '../../kube/client/mac-resources.ts';
 
 const LEDGER_OPEN = 'LedgerOpen';

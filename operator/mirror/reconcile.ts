@@ -9,10 +9,10 @@ import { boundKey } from '../../ledger/address/holder-key.ts';
 import { parseMac, type MacAddress } from '../../mac/mac-address.ts';
 import type { WorkloadKind } from '../workload/workload.ts';
 import type { OperatorDeps } from '../dependencies.ts';
-import { getOrUndefined } from '../uncached-read.ts';
-import { releaseHolder } from '../release-holder.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import { releaseHolder } from '../allocation/release-by-key.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
-import { dropFinalizer } from '../drop-finalizer.ts';
+import { dropFinalizer } from '../allocation/drop-finalizer.ts';
 
 /** The address that a mirror shows, and on whose behalf it is carried. */
 export interface Mirrored {

@@ -7,8 +7,8 @@ import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { release } from '../../ledger/address/release.ts';
 import { decideAutoRelease, type AutoReleaseDecision } from './auto-release-policy.ts';
 import type { OperatorDeps } from '../dependencies.ts';
-import { setPoolCondition } from '../pool/condition.ts';
-import { getOrUndefined } from '../uncached-read.ts';
+import { setPoolCondition } from '../pool/set-condition.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { macAllocations, macPools, type MacPool } from '../../kube/client/mac-resources.ts';
 
 /** Addresses looked at in one resync. What is over this waits for the next. */

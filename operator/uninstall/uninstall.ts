@@ -19,7 +19,7 @@ import { isHeldByOther } from '../../kube/controller/lease-record.ts';
 import { objectMeta, type KubeObject, type ObjectKey } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { macAllocations } from '../../kube/client/mac-resources.ts';
-import { dropFinalizer } from '../drop-finalizer.ts';
+import { dropFinalizer } from '../allocation/drop-finalizer.ts';
 
 const deployments: Resource<KubeObject> = {
   group: 'apps',

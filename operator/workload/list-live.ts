@@ -1,6 +1,6 @@
 import type { Workload, WorkloadKind } from './workload.ts';
 import type { OperatorDeps } from '../dependencies.ts';
-import { listOrEmpty } from '../uncached-read.ts';
+import { listOrEmpty } from '../../kube/client/uncached-read.ts';
 
 export interface LiveWorkload {
   readonly kind: WorkloadKind;

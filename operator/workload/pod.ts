@@ -3,7 +3,7 @@ import { podNics } from '../../api/pod-nics.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { leaseOf, ownerOf, trimMetadata, type Workload, type WorkloadKind } from './workload.ts';
-import { getOrUndefined } from '../uncached-read.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 
 /** A virt-launcher pod belongs to one of these, which carries (or whose VM carries) its addresses. */
 const LAUNCHED_BY = 'VirtualMachineInstance';

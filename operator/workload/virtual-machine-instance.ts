@@ -6,7 +6,7 @@ import type { Resource } from '../../kube/client/resource.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { leaseOf, ownerOf, trimMetadata, type UsedAddress, type Workload, type WorkloadKind } from './workload.ts';
 import { podWorkload } from './pod.ts';
-import { listOrEmpty, getOrUndefined } from '../uncached-read.ts';
+import { listOrEmpty, getOrUndefined } from '../../kube/client/uncached-read.ts';
 
 /** Every virt-launcher pod has it; KubeVirt finds its own pods by it. */
 const LAUNCHER_LABEL = 'kubevirt.io=virt-launcher';

@@ -3,7 +3,7 @@ import { vmNics } from '../../api/vm-nics.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { leaseOf, trimMetadata, type Workload, type WorkloadKind } from './workload.ts';
-import { getOrUndefined } from '../uncached-read.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { launcherUses, vmiResource } from './virtual-machine-instance.ts';
 
 /**

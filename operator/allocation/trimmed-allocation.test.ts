@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { MacAllocation } from '../kube/client/mac-resources.ts';
-import { createStringInterner } from '../kube/controller/string-interning.ts';
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import { createStringInterner } from '../../kube/controller/string-interning.ts';
 import { trimAllocation } from './trimmed-allocation.ts';
 
 const consumer = { apiVersion: 'v1', kind: 'Pod', name: 'web', uid: 'uid-of-web', nic: 'blue' };

@@ -1,7 +1,7 @@
 import { setCondition, type NewCondition } from '../../kube/controller/conditions.ts';
 import { isConflict } from '../../kube/client/errors.ts';
 import type { OperatorDeps } from '../dependencies.ts';
-import { getOrUndefined } from '../uncached-read.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
 

@@ -1,7 +1,7 @@
-import { findByHolderKey } from '../ledger/address/find.ts';
-import { keepReserved } from '../ledger/address/keep-reserved.ts';
-import { release } from '../ledger/address/release.ts';
-import type { OperatorDeps } from './dependencies.ts';
+import { findByHolderKey } from '../../ledger/address/find.ts';
+import { keepReserved } from '../../ledger/address/keep-reserved.ts';
+import { release } from '../../ledger/address/release.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 
 /**
  * Releases what a holder key holds, compared with the generation that it was read with: between the two statements the

@@ -5,9 +5,9 @@ import type {
   EventMetrics,
   LeaderMetrics,
   ReflectorMetrics,
-} from '../kube/metrics.ts';
-import { measureMemory } from '../process/memory-metric.ts';
-import type { PoolStats } from '../ledger/pool/pool-stats.ts';
+} from '../../kube/metrics.ts';
+import { measureMemory } from '../../process/memory-metric.ts';
+import type { PoolStats } from '../../ledger/pool/pool-stats.ts';
 
 /** What the operator counts. Times are seconds, as Prometheus wants them. */
 export interface OperatorMetrics {

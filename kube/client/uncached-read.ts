@@ -1,8 +1,8 @@
-import type { KubeClient, ListOptions } from '../kube/client/client.ts';
-import { customResourceDefinitions } from '../kube/client/core-resources.ts';
-import { isNotFound } from '../kube/client/errors.ts';
-import type { KubeObject, ObjectKey } from '../kube/client/objects.ts';
-import type { Resource } from '../kube/client/resource.ts';
+import type { KubeClient, ListOptions } from './client.ts';
+import { customResourceDefinitions } from './core-resources.ts';
+import { isNotFound } from './errors.ts';
+import type { KubeObject, ObjectKey } from './objects.ts';
+import type { Resource } from './resource.ts';
 
 /*
  * Reads that tell "it is not there" from "nobody knows". A 404 alone does not: a server that has just started answers it

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { MacAllocationStatus } from '../api/mac-allocation.ts';
-import { RELEASE_FINALIZER } from '../api/names.ts';
-import { macAllocations, type MacAllocation } from '../kube/client/mac-resources.ts';
-import type { Resource } from '../kube/client/resource.ts';
-import { createStringInterner, type InternString } from '../kube/controller/string-interning.ts';
-import { trimMetadata } from './workload/workload.ts';
+import type { MacAllocationStatus } from '../../api/mac-allocation.ts';
+import { RELEASE_FINALIZER } from '../../api/names.ts';
+import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
+import type { Resource } from '../../kube/client/resource.ts';
+import { createStringInterner, type InternString } from '../../kube/controller/string-interning.ts';
+import { trimMetadata } from '../workload/workload.ts';
 
 /** MacAllocations as the operator keeps them in memory. */
 export function trimmedAllocations(): Resource<MacAllocation> {

@@ -1,7 +1,7 @@
 import { findByOwnerUid } from '../../ledger/address/find.ts';
 import type { WorkloadKind } from './workload.ts';
 import type { OperatorDeps } from '../dependencies.ts';
-import { releaseHolder } from '../release-holder.ts';
+import { releaseHolder } from '../allocation/release-by-key.ts';
 
 /** Which object is meant: its name may have another owner by now. */
 export interface Identity {

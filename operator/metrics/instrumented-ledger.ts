@@ -1,6 +1,6 @@
-import type { LedgerClient } from '../ledger/connection/connect.ts';
-import { LedgerError } from '../ledger/errors.ts';
-import type { OperatorMetrics } from './metrics.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
+import { LedgerError } from '../../ledger/errors.ts';
+import type { OperatorMetrics } from './operator-metrics.ts';
 
 /** The same ledger, with how long each statement took and how it ended told to the metrics. */
 export function instrumentLedger(ledger: LedgerClient, metrics: Pick<OperatorMetrics, 'ledgerAsked'>): LedgerClient {
