@@ -6,18 +6,18 @@ import type { Queryable } from './connection/statement.ts';
 import { storableText } from './columns/storable-text.ts';
 import { requireValid } from './address/validate.ts';
 
-/** One change of one address. */
+/** One recorded change of one address. */
 export interface AuditEntry {
-  /** Rises with time. */
+  /** Increases with time. */
   readonly id: number;
   readonly timestamp: Date;
   /** allocate, reserve, adopt, import, bind, release, restore, orphan, keep, consume or change */
   readonly action: string;
-  /** Absent in imported rows of the old tool that name a device instead. */
+  /** Absent in imported rows of the predecessor that name a device instead. */
   readonly mac?: MacAddress | undefined;
   readonly pool: string;
   readonly deviceId?: string | undefined;
-  /** On whose behalf: the requester of a new owner, else the actor. */
+  /** The requester of a new owner; for every other change, the actor. */
   readonly user: string;
   readonly actor: string;
   readonly reason: string;
@@ -26,7 +26,7 @@ export interface AuditEntry {
   readonly state?: AddressState | undefined;
   readonly key?: string | undefined;
   readonly clusterId?: string | undefined;
-  /** kind/namespace/name/nic, for people; the parts are in `details`. */
+  /** kind/namespace/name/nic, for people. `details` has the parts. */
   readonly owner?: string | undefined;
   readonly details: Readonly<Record<string, unknown>>;
 }
@@ -37,15 +37,15 @@ export interface AuditFilter {
   readonly clusterId?: string | undefined;
   readonly deviceId?: string | undefined;
   readonly action?: string | undefined;
-  /** Asked for on behalf of this user, or done by this program or person. */
+  /** Matches the user on whose behalf the change happened, or the program or person that made it. */
   readonly actor?: string | undefined;
-  /** At or after this moment. */
+  /** Entries at or after this time. */
   readonly since?: Date | undefined;
-  /** Only entries with a smaller id: the last of the page before. */
+  /** Entries with a smaller id: pass the last id of the previous page. */
   readonly before?: number | undefined;
-  /** Only entries with a larger id, oldest first: what was added since the last look. */
+  /** Entries with a larger id, oldest first: pass the last id already seen. */
   readonly after?: number | undefined;
-  /** Entries at most: 1 to 10,000; 100 when not given. */
+  /** Maximum number of entries: 1 to 10,000. Default: 100. */
   readonly limit?: number | undefined;
 }
 
@@ -90,9 +90,10 @@ const entryRow: z.ZodType<AuditEntry> = z
   }));
 
 /**
- * Numbers are given out before they are committed, so that 7 may be seen before 6 is: whoever then goes on behind 7 misses
- * 6 for ever. So what lies behind a gap waits while anything is at work that may fill it, and a minute at most: longer
- * than any transaction of the ledger takes but an import. Most gaps are never filled, since whoever took the number failed.
+ * Ids are assigned before commit, so a reader can see 7 before 6. A follower that continues after 7 would never see 6.
+ * Entries after a gap are therefore held back while a running transaction may still fill it. The wait is at most one
+ * minute, which is longer than any transaction of the ledger except an import. Most gaps are never filled, because the
+ * transaction that took the number failed.
  */
 const FOLLOWING = `
   and id > $9 and id < coalesce((
@@ -103,8 +104,8 @@ const FOLLOWING = `
       and age(pg_snapshot_xmin(pg_current_snapshot())::xid) > 0), 9223372036854775807)`; // 0: nothing is at work
 
 /**
- * A page of the audit: newest first, or oldest first behind `after`. To follow it, ask behind the last entry again and
- * again: none is left out. Throws BAD_REQUEST for a filter that makes no sense.
+ * Returns a page of the audit: newest first, or oldest first after `after`. To follow the audit, pass the last id again
+ * and again; no entry is left out. Throws BAD_REQUEST for an invalid filter.
  */
 export async function listAudit(db: Queryable, filter: AuditFilter = {}): Promise<AuditEntry[]> {
   requireValid(filterSchema, filter, 'The question to the audit');

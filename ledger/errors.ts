@@ -1,9 +1,9 @@
 import { redactUrls } from './connection/redact.ts';
 
 /**
- * Every way in which the ledger can fail, with what a caller may do about it. `retryable`: the same question may be
- * asked again, with the same key, and may then succeed. After such an error the change may have happened or not;
- * asking again with the same key answers that, reading does not (docs/ledger.md).
+ * Every error of the ledger, with the next step for its reader. `retryable` means that the same request with the same
+ * key may succeed later. After such an error the change may or may not have happened. Only a retry with the same key
+ * tells; a read does not (docs/ledger.md).
  */
 const CODES = {
   LEDGER_UNAVAILABLE: { retryable: true, next: 'Check that Postgres runs and can be reached, then try again.' },
@@ -60,7 +60,7 @@ const CODES = {
 
 export type LedgerErrorCode = keyof typeof CODES;
 
-/** Says cause, effect and next step in its message, and never a password. */
+/** An error whose message has cause, effect and next step, and never a password. */
 export class LedgerError extends Error {
   override readonly name = 'LedgerError';
   readonly code: LedgerErrorCode;
@@ -77,15 +77,15 @@ export function isLedgerError(error: unknown): error is LedgerError {
   return error instanceof LedgerError;
 }
 
-/** SQLSTATEs by their code, else by their class of two characters (PostgreSQL manual, appendix A). */
+/** Maps a SQLSTATE, or else its class of two characters, to a code (PostgreSQL manual, appendix A). */
 const BY_SQLSTATE: Readonly<Record<string, LedgerErrorCode>> = {
   '08': 'LEDGER_UNAVAILABLE',
   '22': 'BAD_REQUEST',
   '23': 'BAD_REQUEST',
-  '54': 'BAD_REQUEST', // program limit: a value too complex or too long
+  '54': 'BAD_REQUEST', // program limit: a value is too complex or too long
   '57': 'LEDGER_UNAVAILABLE',
   '58': 'LEDGER_UNAVAILABLE',
-  '23505': 'LEDGER_BUSY', // somebody else took this key at the same moment: asked again, there is an answer for it
+  '23505': 'LEDGER_BUSY', // another transaction took this key at the same moment; a retry finds its result
   '25006': 'LEDGER_READ_ONLY',
   '25P03': 'LEDGER_TIMEOUT',
   '25P04': 'LEDGER_TIMEOUT',
@@ -102,26 +102,28 @@ const BY_SQLSTATE: Readonly<Record<string, LedgerErrorCode>> = {
   '53200': 'LEDGER_UNAVAILABLE',
   '53300': 'LEDGER_TOO_MANY_CONNECTIONS',
   '53400': 'LEDGER_DISK_FULL',
-  '55000': 'LEDGER_READ_ONLY', // "recovery is in progress": asked of a standby
+  '55000': 'LEDGER_READ_ONLY', // "recovery is in progress": the server is a standby
   '55P03': 'LEDGER_BUSY',
   '57014': 'LEDGER_TIMEOUT',
 };
 
-/** Codes of Node.js for TLS trouble, which no retry mends. */
+/** Error codes of Node.js for TLS problems, which a retry does not fix. */
 const TLS_CODE = /^(?:ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH)/;
 
-/** What anything that was thrown says of itself. */
+/** Returns the message of any thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The five-character SQLSTATE of an error that came from Postgres. */
+/** Returns the five-character SQLSTATE of an error from Postgres. */
 export function sqlState(error: unknown): string | undefined {
   const code = codeOf(error);
   return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
-/** The LedgerError for whatever a driver, a socket or a server threw. `doing` names what failed: "allocate from kubernetes". */
+/**
+ * Wraps any error of a driver, a socket or a server. `doing` names the failed operation: "allocate from kubernetes".
+ */
 export function toLedgerError(error: unknown, doing: string): LedgerError {
   if (isLedgerError(error)) return error;
   const cause = messageOf(error);

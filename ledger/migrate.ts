@@ -7,14 +7,14 @@ import { LedgerError, messageOf, sqlState, toLedgerError } from './errors.ts';
 import { queryOne, type Queryable } from './connection/statement.ts';
 
 export type MigrateOptions = Partial<Omit<ConnectionOptions, 'url'>> & {
-  /** Another folder of migrations: for tests. */
+  /** Another folder of migrations, for tests. */
   readonly directory?: URL | undefined;
 };
 
 export interface Migrated {
-  /** File names of what was applied now, in order; empty when there was nothing to do. */
+  /** File names of the migrations that were applied by this call, in order. */
   readonly applied: string[];
-  /** The version of the schema afterwards. */
+  /** The schema version afterwards. */
   readonly version: number;
 }
 
@@ -23,39 +23,41 @@ interface Migration {
   readonly version: number;
   readonly name: string;
   readonly sql: string;
-  /** A program that knows no migration as high as this must not use the schema any more. */
+  /** A program whose newest migration is below this number must not use the schema. */
   readonly minProgram: number;
 }
 
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
-/** The version that this program was written for: the highest number in `migrations/`. A test compares the two. */
+/** The schema version that this program was written for: the highest number in `migrations/`. A test compares them. */
 export const PROGRAM_VERSION = 9;
 
-/** Any number works as long as all versions take the same one. Held until the end of each migration's transaction. */
+/**
+ * The number is arbitrary, but all versions must use the same one. Held until the end of each migration's transaction.
+ */
 const MIGRATION_LOCK = 5_808_001;
 
 /**
- * Milliseconds that a migration waits for a table, and then lets traffic pass before it tries again. Everybody who comes
- * meanwhile waits behind it, so both are well below the three seconds within which an asker has to have an answer.
+ * How long a migration waits for a table lock, and how long it then lets other statements pass before it retries. Other
+ * statements queue behind the waiting migration. Both are well below the 3 seconds that an admission may take.
  */
 const TABLE_LOCK_TIMEOUT_MS = 800;
 const TABLE_LOCK_PAUSE_MS = 1_000;
 const TABLE_LOCK_TRIES = 30;
 
 /**
- * Brings the schema of a ledger up to this program's version. Each file is one transaction under one advisory lock, so of
- * several migrators each file runs once, and a migration that fails leaves nothing behind. Needs a direct connection
- * (not pgbouncer in statement mode) and the right to create in the database.
+ * Upgrades the schema of a ledger to this program's version. Each file is one transaction under one advisory lock. So
+ * concurrent migrators run each file once, and a failed migration leaves nothing behind. Needs a direct connection (not
+ * pgbouncer in statement mode) and the right to create objects in the database.
  *
- * Throws LEDGER_SCHEMA_TOO_NEW where a newer program has made a breaking change, LEDGER_MIGRATION_FAILED with the file's
- * name where one fails, and the usual errors of a connection.
+ * Throws LEDGER_SCHEMA_TOO_NEW after a breaking change by a newer program, and LEDGER_MIGRATION_FAILED with the file's
+ * name if a migration fails. Throws the usual connection errors as well.
  */
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<Migrated> {
   const { applicationName = 'rock-mac migrate', connectTimeoutMs = 5_000, directory = MIGRATIONS } = options;
   const migrations = await readMigrations(directory);
   const client = new Client(connectionConfig({ ...options, url, applicationName, connectTimeoutMs }));
-  client.on('error', () => undefined); // the statement that runs gets it
+  client.on('error', () => undefined); // the running statement gets the same error
   try {
     await client.connect();
     const applied: string[] = [];
@@ -85,8 +87,8 @@ async function readMigrations(directory: URL): Promise<Migration[]> {
 }
 
 /**
- * A change of a table waits for statements that use it, and everybody else waits behind the change. So it waits briefly,
- * gives way and comes again, instead of stopping all allocation for as long as somebody's report runs.
+ * Runs one migration and retries while a table is locked. A schema change waits for statements that use the table, and
+ * all other statements wait behind it. Short waits with pauses keep a long report from blocking all allocations.
  */
 async function applyWithPatience(client: Client, migration: Migration, programVersion: number): Promise<boolean> {
   for (let tries = 1; ; tries++) {
@@ -111,21 +113,21 @@ async function apply(client: Client, migration: Migration, programVersion: numbe
   await client.query('begin');
   await client.query('set local statement_timeout = 0');
   await client.query('set local lock_timeout = 0');
-  // Two migrators at once: the second waits here and then sees what the first has applied.
+  // Of two concurrent migrators, the second waits here and then sees the migrations of the first.
   await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
   await client.query(`set local lock_timeout = ${String(TABLE_LOCK_TIMEOUT_MS)}`);
   const found = await client.query<{ there: boolean }>(
     `select to_regclass('rock_mac.schema_version') is not null as there`,
   );
   if (found.rows[0]?.there !== true) await client.query(CREATE_SCHEMA_VERSION);
-  await client.query('set local search_path = rock_mac, pg_temp'); // bodies of SQL functions are resolved when they are made
+  await client.query('set local search_path = rock_mac, pg_temp'); // bodies of SQL functions are resolved at creation
   const state = await client.query<{ version: number; min_program: number }>(VERSIONS);
   const { version = 0, min_program: minProgram = 0 } = state.rows[0] ?? {};
   refuseNewer({ version, minProgram }, programVersion);
   const due = version < migration.version;
   if (due) {
     await client.query(migration.sql);
-    // What default privileges of one schema cannot do: PUBLIC may execute every new function unless told otherwise.
+    // Default privileges of one schema cannot do this: PUBLIC may execute every new function unless it is revoked.
     await client.query('revoke execute on all functions in schema rock_mac from public');
     await client.query('insert into rock_mac.schema_version (version, name, min_program) values ($1, $2, $3)', [
       migration.version,
@@ -149,22 +151,22 @@ const CREATE_SCHEMA_VERSION = `
 const VERSIONS = `select coalesce(max(version), 0) as version, coalesce(max(min_program), 0) as min_program from rock_mac.schema_version`;
 
 /**
- * Limits of the server for the role that migrates, in this database: what a client has given up, or left in the middle of a
- * transaction, holds its locks no longer than this. A pooler forwards no such settings at the start of a session, so they
- * belong to the role. (Locks are waited for less long: functions set that themselves.)
+ * Server limits for the migrating role in this database. An abandoned statement or transaction holds its locks no
+ * longer than this. A pooler does not forward such settings at session start, so they belong to the role. (Lock waits
+ * are shorter: functions set their own lock_timeout.)
  */
 const ROLE_LIMITS = { statement_timeout: '1min', idle_in_transaction_session_timeout: '1min' } as const;
 
 /**
- * The old tool's queries name tables without a schema; and the limits above. A provider may not allow this, and nothing of
- * ours needs it to be right.
+ * Sets the search path for the predecessor's queries, which name tables without a schema, and the limits above. A
+ * provider may forbid this; the ledger works without it.
  */
 async function setDefaults(client: Client): Promise<void> {
   try {
     const { rows } = await client.query<{ name: string }>('select current_database() as name');
     const name = escapeIdentifier(rows[0]?.name ?? '');
     await client.query('begin');
-    await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]); // two at once update one catalogue row
+    await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]); // two concurrent calls would update one catalogue row
     await client.query(`alter database ${name} set search_path = "$user", public, rock_mac`);
     for (const [limit, value] of Object.entries(ROLE_LIMITS)) {
       await client.query(`alter role current_user in database ${name} set ${limit} = '${value}'`);
@@ -176,16 +178,16 @@ async function setDefaults(client: Client): Promise<void> {
   }
 }
 
-/** What the ledger says of its schema. */
+/** The schema version of a ledger. */
 export interface SchemaVersion {
-  /** 0: there is none. */
+  /** 0: the database has no ledger schema. */
   readonly version: number;
   readonly minProgram: number;
 }
 
-/** The version of the schema in a ledger; 0 where there is none. */
+/** Returns the schema version of a ledger; version 0 if it has no schema. */
 export async function schemaVersion(db: Queryable): Promise<SchemaVersion> {
-  // In two steps: a statement that names a table fails where the table is missing, even in a branch that does not run.
+  // Two steps: a statement that names a missing table fails, even in a branch that does not run.
   const { there } = await queryOne(db, {
     text: `select to_regclass('rock_mac.schema_version') is not null as there`,
     values: [],
@@ -201,8 +203,8 @@ export async function schemaVersion(db: Queryable): Promise<SchemaVersion> {
 }
 
 /**
- * Refuses a ledger that this program cannot work with, at start and not in the middle of a request. A newer schema without
- * a breaking change is fine, so that version N and N-1 run side by side during an upgrade.
+ * Refuses a ledger that this program cannot use, at start instead of in the middle of a request. Accepts a newer schema
+ * without a breaking change, because versions N and N-1 run together during an upgrade.
  */
 export async function requireSchema(db: Queryable): Promise<SchemaVersion> {
   const schema = await requireKnownSchema(db);
@@ -213,7 +215,7 @@ export async function requireSchema(db: Queryable): Promise<SchemaVersion> {
   return schema;
 }
 
-/** As `requireSchema`, but takes an older schema too: to read all of it before it is migrated. */
+/** Like `requireSchema`, but also accepts an older schema, for a backup before its migration. */
 export async function requireKnownSchema(db: Queryable): Promise<SchemaVersion> {
   const schema = await schemaVersion(db);
   if (schema.version === 0) throw new LedgerError('LEDGER_SCHEMA_MISSING', 'This database holds no ledger yet');

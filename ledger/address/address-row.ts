@@ -11,18 +11,18 @@ export interface Consumer {
   readonly name: string;
   readonly uid?: string | undefined;
   readonly nic: string;
-  /** Its lease, until it was seen. */
+  /** Its lease. Absent once the stored object was seen. */
   readonly expiresAt?: Date | undefined;
 }
 
-/** What the ledger knows of one address. Of a released one: what it knew of the last owner. */
+/** What the ledger knows about one address. For a released address, about its last owner. */
 export interface AddressRow extends HeldItem {
   readonly mac: MacAddress;
   readonly pool: string;
   readonly state: AddressState;
   readonly generation: number;
   readonly key: string;
-  /** How its owner came by it. */
+  /** How the owner got it. */
   readonly origin: 'allocate' | 'adopt' | 'import' | 'replication-gap';
   readonly owner?: Owner | undefined;
   readonly device?: Device | undefined;
@@ -30,21 +30,21 @@ export interface AddressRow extends HeldItem {
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly allocatedAt: Date;
   readonly changedAt: Date;
-  /** Lease of a pending address, expiry of a device or claim. */
+  /** Lease of a pending address; expiry of a device or claim. */
   readonly expiresAt?: Date | undefined;
   readonly releasedAt?: Date | undefined;
-  /** When somebody else may get a released address. */
+  /** When a released address becomes free for other owners. */
   readonly reusableAt?: Date | undefined;
-  /** Since when the resyncs of its cluster have not seen its object. */
+  /** When a resync of its cluster first failed to find its object. */
   readonly missingSince?: Date | undefined;
-  /** Since when a reserved address has no claim any more. */
+  /** When the claim of a reserved address was deleted. */
   readonly keptSince?: Date | undefined;
   readonly requester: string;
   readonly actor: string;
   readonly reason: string;
 }
 
-/** What a statement must select, from `rock_mac.addresses a join rock_mac.pools p`, for `addressRowSchema` to read. */
+/** The select list for `addressRowSchema`, from `rock_mac.addresses a join rock_mac.pools p`. */
 export const ADDRESS_COLUMNS = `
   a.addr, p.name as pool, a.state, a.generation, a.holder_key, a.origin, a.cluster_id, a.owner_kind, a.owner_namespace, a.owner_name,
   a.owner_uid, a.owner_nic, a.device_id, a.device_type, a.metadata, a.allocated_at, a.changed_at, a.expires_at, a.released_at,

@@ -17,13 +17,13 @@ import type { Queryable } from '../connection/statement.ts';
 import { storableMetadata, storableText } from '../columns/storable-text.ts';
 import { runEach, type Invalid } from './validate.ts';
 
-/** An address that a live object of a cluster carries, or that a claim of it shows in its status. */
+/** An address that a live object of a cluster uses, or that a claim has in its status. */
 export interface AdoptItem {
   readonly mac: MacAddress;
-  /** `boundKey` of the object, `claimKey` of a claim. */
+  /** `boundKey` of an object, `claimKey` of a claim. */
   readonly key: string;
   readonly owner: Owner & { readonly uid: string };
-  /** `active` when not given. */
+  /** Default: `active`. */
   readonly state?: 'active' | 'reserved' | undefined;
   readonly device?: Device | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
@@ -34,11 +34,14 @@ export interface AdoptItem {
 }
 
 export type AdoptOutcome =
-  /** `adopted`: this owner has it now. `held`: it had it before. */
+  /** `adopted`: this owner has it now. `held`: this owner had it before. */
   | { readonly outcome: 'adopted' | 'held'; readonly generation: number }
-  /** Another live owner holds it: two objects carry one address. */
+  /** Another live owner holds it: two objects use one address. */
   | { readonly outcome: 'conflict'; readonly holder: Holder }
-  /** `key_conflict`: this key holds another address. `in_no_pool`: no pool has it. `not_registered`: nor is it retired. */
+  /**
+   * `key_conflict`: this key holds another address. `in_no_pool`: no pool contains it. `not_registered`: the cluster is
+   * not registered, or is retired.
+   */
   | { readonly outcome: 'key_conflict' | 'in_no_pool' | 'not_registered' }
   | Invalid;
 
@@ -62,9 +65,9 @@ const rowSchema = z.object({
 });
 
 /**
- * A cluster says what its live objects carry: at initial sync, when a resync finds an address that the ledger does not know
- * of, and after a recovery. Takes what is free (also within the reuse delay) and what a replication gap left behind; never what
- * somebody else holds. Works in every mode of the ledger. A few hundred items a call are a good size.
+ * Records the addresses that live objects of a cluster use: at the initial sync, when a resync finds an unknown
+ * address, and after a recovery. Takes free addresses (also within the reuse delay) and those of a replication gap, but
+ * never one that another owner holds. Works in every mode of the ledger. A few hundred items per call are a good size.
  */
 export async function adopt(db: Queryable, items: readonly AdoptItem[], actor: string): Promise<AdoptOutcome[]> {
   return runEach(items, itemSchema, async (group): Promise<AdoptOutcome[]> => {

@@ -17,29 +17,35 @@ import type { Queryable } from '../connection/statement.ts';
 import { storableMetadata, storableText } from '../columns/storable-text.ts';
 import { requireValid } from './validate.ts';
 
-/** One question for an address. The same key gets the same answer, however often it is asked. */
+/** A request for one address. The same key always gets the same address. */
 export interface AllocationRequest {
   /** Holder key (holder-key.ts). */
   readonly key: string;
   readonly pool: string;
-  /** A specific address; else the next one. */
+  /** A specific address. Default: the next one. */
   readonly requested?: MacAddress | undefined;
-  /** `pending`: on a lease until its object was seen. `active`: held by a claim or a device. `reserved`: until force. */
+  /**
+   * `pending`: on a lease until its object is seen. `active`: held by a claim or a device. `reserved`: until released
+   * by force.
+   */
   readonly state: 'pending' | 'active' | 'reserved';
   /** Absent for devices outside clusters. */
   readonly owner?: Owner | undefined;
   readonly device?: Device | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-  /** Devices and claims that expire. Without it a device gets the pool's auto-release period, a claim never expires. */
+  /**
+   * Lifetime of a device or claim, in seconds. Default: the pool's auto-release period for a device, no expiry for a
+   * claim.
+   */
   readonly ttlSeconds?: number | undefined;
-  /** Who asked, as admission saw it. */
+  /** The user who requested it, as admission saw them. */
   readonly requester: string;
-  /** Which program asks for them. */
+  /** The program that sends the request. */
   readonly actor: string;
   readonly reason?: string | undefined;
 }
 
-/** Refusals that need no more words. */
+/** Refusals without further data. */
 const PLAIN_REFUSALS = [
   'out_of_range',
   'pool_not_found',
@@ -51,7 +57,10 @@ const PLAIN_REFUSALS = [
 ] as const;
 
 export type AllocationOutcome =
-  /** `replayed`: the key held it before; a pending one has a new lease. `reserved` rows that are taken up stay reserved. */
+  /**
+   * `replayed`: the key held it before; a pending one has a new lease. A reserved address that a claim reuses stays
+   * reserved.
+   */
   | {
       readonly outcome: 'allocated' | 'replayed';
       readonly mac: MacAddress;
@@ -59,25 +68,25 @@ export type AllocationOutcome =
       readonly state: AddressState;
       readonly expiresAt?: Date | undefined;
     }
-  /** The address asked for has another owner, or waits out its delay (`holder.state` is then `released`). */
+  /** The requested address has another owner, or its reuse delay still runs (then `holder.state` is `released`). */
   | { readonly outcome: 'in_use'; readonly mac: MacAddress; readonly holder: Holder }
-  /** `nextReuseAt`: when the next released address becomes free; absent when none waits. */
+  /** `nextReuseAt`: when the next released address becomes free; absent if none waits. */
   | { readonly outcome: 'exhausted'; readonly nextReuseAt?: Date | undefined }
   /**
-   * `key_conflict`: the key holds another address, or one of another pool. `retry`: the cursor is stepping over a long
-   * run of used addresses; ask again at once. `not_adopted`: the cluster is not registered, retired, or has not written
-   * its live objects into the ledger yet. `pending_cap`: too many unbound addresses in this namespace.
+   * `key_conflict`: the key holds another address, or one of another pool. `retry`: the cursor is skipping a long run
+   * of used addresses; retry at once. `not_adopted`: the cluster is not registered, is retired, or has not finished its
+   * initial sync. `pending_cap`: this namespace has too many unbound addresses.
    */
   | { readonly outcome: (typeof PLAIN_REFUSALS)[number] }
   | { readonly outcome: 'not_open'; readonly why: NotOpen };
 
 const NOT_OPEN = ['recovering', 'paused', 'timeline_changed', 'system_changed', 'not_durable'] as const;
 
-/** Why the ledger hands out nothing now (state.ts says what to do). */
+/** Why the ledger hands out nothing now (state.ts has the next steps). */
 export type NotOpen = (typeof NOT_OPEN)[number];
 
 export interface AllocateOptions {
-  /** How long a pending address waits for its object. */
+  /** Lease of a pending address. */
   readonly leaseSeconds: number;
 }
 
@@ -95,7 +104,7 @@ const requestSchema = z.object({
   reason: storableText(1024).optional(),
 });
 
-/** Throws BAD_REQUEST where a request holds what Postgres cannot store, before it can spoil the group that it is in. */
+/** Throws BAD_REQUEST for values that Postgres cannot store, before they fail the whole group. */
 export function requireValidRequest(request: AllocationRequest): void {
   requireValid(requestSchema, request, 'The request for an address');
 }
@@ -114,9 +123,9 @@ const answerSchema = z.object({
 type Answer = z.infer<typeof answerSchema>;
 
 /**
- * Answers a group of requests for one pool in one round trip and one transaction, in the order of the requests. A refused
- * request never fails its neighbours; a value that Postgres cannot store fails all, so callers check with
- * `requireValidRequest` first (the allocator does both, and asks again after errors).
+ * Allocates for a group of requests for one pool, in one round trip and one transaction. Returns outcomes in the order
+ * of the requests. A refused request never fails its neighbours. A value that Postgres cannot store fails all, so
+ * callers check with `requireValidRequest` first. The allocator does that, and retries after errors.
  */
 export async function allocate(
   db: Queryable,
@@ -136,7 +145,7 @@ export async function allocate(
   return rows.map(toOutcome);
 }
 
-/** The fields of the type rock_mac.request; JSON leaves out what is undefined. */
+/** Returns the fields of the type rock_mac.request. JSON omits undefined fields. */
 function toColumns(request: AllocationRequest, ord: number): Record<string, unknown> {
   const { owner, device } = request;
   return {
@@ -155,7 +164,7 @@ function toColumns(request: AllocationRequest, ord: number): Record<string, unkn
   };
 }
 
-/** The name of an object that has none yet is no name: two nameless objects have not the same owner. */
+/** Returns the columns of an owner. An empty name becomes null: two objects without a name are different owners. */
 export function ownerColumns(owner: Owner | undefined): Record<string, unknown> {
   if (owner === undefined) return {};
   const { clusterId: cluster, kind, namespace, name, uid, nic } = owner;

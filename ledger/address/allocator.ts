@@ -6,43 +6,46 @@ import { runOneByOne, type Invalid } from './validate.ts';
 
 export interface AllocatorOptions {
   readonly db: Queryable;
-  /** How long a pending address waits for its object. */
+  /** Lease of a pending address. */
   readonly leaseSeconds: number;
-  /** Requests in one round trip. Larger groups are hardly faster and make everyone in them wait longer. */
+  /** Requests per round trip. Larger groups are hardly faster, and every request in them waits longer. */
   readonly maxGroup?: number;
-  /** Requests that may wait for one pool; more are refused, so that a slow ledger does not fill the memory. */
+  /** Requests that may wait for one pool. More are refused, so a slow ledger does not exhaust memory. */
   readonly maxQueue?: number;
 }
 
 export interface Allocator {
   /**
-   * Asks for one address together with others that wait for the same pool. Errors that pass by asking again (a lost
-   * connection, a time-out, a dead-lock) are asked again with the same key until the deadline (3,000 ms when not given),
-   * so an unknown COMMIT is answered with the address that it stored.
+   * Allocates one address, grouped with other requests for the same pool. Retries transient errors (a lost connection,
+   * a time-out, a deadlock) with the same key until the deadline (default: 3,000 ms). After a COMMIT with unknown
+   * result, a retry therefore returns the stored address.
    *
-   * Throws LedgerError: BAD_REQUEST, LEDGER_OVERLOADED (queue full), LEDGER_CLOSED, or at the deadline the last error.
+   * Throws LedgerError: BAD_REQUEST, LEDGER_OVERLOADED (queue full), LEDGER_CLOSED, or the last error at the deadline.
    */
   allocate(request: AllocationRequest, options?: { readonly deadlineMs?: number }): Promise<AllocationOutcome>;
-  /** Takes no more questions and resolves when all that wait have their answers. */
+  /** Refuses new requests, and resolves when all waiting requests have a result. */
   close(): Promise<void>;
 }
 
 const DEFAULT_DEADLINE_MS = 3_000;
 
-/** Pauses after an error, in milliseconds: doubled each time, with jitter so that processes do not come back as one. */
+/**
+ * Pauses after an error, in milliseconds. They double each time, with jitter to spread the retries of several
+ * processes.
+ */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 
-/** Somebody who waits for an answer. */
+/** A request that waits for its result. */
 interface Waiter {
   readonly request: AllocationRequest;
-  /** Set once; afterwards a late answer of the ledger is of no use to anybody. */
+  /** Set once. A later result is ignored. */
   settled: boolean;
   lastError: LedgerError | undefined;
   readonly answer: (result: AllocationOutcome | LedgerError) => void;
 }
 
-/** Those who wait for one pool. One group of them is at the ledger at a time, the others gather for the next. */
+/** The waiting requests of one pool. One group is sent at a time; the others collect for the next group. */
 interface Batcher {
   readonly pool: string;
   waiting: Waiter[];
@@ -70,7 +73,7 @@ export function createAllocator(options: AllocatorOptions): Allocator {
     const { promise: done, resolve } = Promise.withResolvers<undefined>();
     const batcher: Batcher = { pool, waiting: [], pauseMs: FIRST_PAUSE_MS, done: done.then(() => undefined) };
     lanes.set(pool, batcher);
-    // In a microtask, so that everybody who asks in this turn is in the first group.
+    // In a microtask, so all requests of this turn are in the first group.
     queueMicrotask(() => {
       void serve(batcher).finally(() => {
         resolve(undefined);
@@ -94,7 +97,7 @@ export function createAllocator(options: AllocatorOptions): Allocator {
     lanes.delete(batcher.pool);
   }
 
-  /** Answers whom it can and returns those who have to ask again. Never throws. */
+  /** Settles each waiter that has a final result and returns those to retry. Never throws. */
   async function answerGroup(pool: string, group: readonly Waiter[]): Promise<Waiter[]> {
     if (group.length === 0) return [];
     const results = await ask(pool, group);
@@ -161,7 +164,10 @@ export function createAllocator(options: AllocatorOptions): Allocator {
   };
 }
 
-/** `retry`: the cursor walks on in the next call. An error that may pass: the same key finds out what became of it. */
+/**
+ * Returns true if the request may be sent again. After `retry` the cursor moves on in the next call. After a transient
+ * error the same key finds the stored result.
+ */
 function mayAskAgain(result: AllocationOutcome | LedgerError): boolean {
   return isLedgerError(result) ? result.retryable : result.outcome === 'retry';
 }

@@ -11,9 +11,9 @@ import { runEach, type Invalid } from './validate.ts';
 /** An address that was seen on a stored object. */
 export interface BindItem {
   readonly mac: MacAddress;
-  /** The key that it was asked for with, made from the stored object. */
+  /** The key it was requested with, computed from the stored object. */
   readonly key: string;
-  /** The key that it has from now on (`boundKey`). */
+  /** Its new key (`boundKey`). */
   readonly boundKey: string;
   readonly owner: Owner & { readonly uid: string };
 }
@@ -21,7 +21,7 @@ export interface BindItem {
 export type BindOutcome =
   /** Bound now or before. */
   | { readonly outcome: 'bound'; readonly generation: number }
-  /** Somebody else holds it, or held it last: another key, cluster, namespace or kind. */
+  /** Another owner holds it, or held it last: the key, cluster, namespace or kind differs. */
   | { readonly outcome: 'conflict'; readonly generation: number }
   /** The ledger never handed it out. */
   | { readonly outcome: 'unknown' }
@@ -37,8 +37,9 @@ const itemSchema = z.object({
 const rowSchema = z.object({ outcome: z.enum(['bound', 'conflict', 'unknown']), generation: z.int().nullable() });
 
 /**
- * Turns pending addresses into active ones that belong to an object's uid. Brings back an address whose lease ran out while
- * its object was being stored, unless it has a new owner. Binding what is bound changes nothing and writes no audit row.
+ * Turns pending addresses into active ones that belong to an object's uid. Restores an address whose lease expired
+ * while its object was being stored, unless it has a new owner. Binding a bound address changes nothing and writes no
+ * audit row.
  */
 export async function bind(db: Queryable, items: readonly BindItem[], actor: string): Promise<BindOutcome[]> {
   return runEach(items, itemSchema, async (group): Promise<BindOutcome[]> => {

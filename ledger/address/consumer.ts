@@ -8,13 +8,13 @@ import type { Queryable } from '../connection/statement.ts';
 import { storableText } from '../columns/storable-text.ts';
 import { runEach, type Invalid } from './validate.ts';
 
-/** A pod or VM that is to use a claim's address. */
+/** A pod or VM that wants to use a claim's address. */
 export interface ConsumerItem {
   /** `claimKey` of the claim. */
   readonly claimKey: string;
-  /** The consumer that the caller saw on the claim; absent: none. It is taken from that one only. */
+  /** The consumer that the caller saw on the claim; absent if there was none. Only that consumer is replaced. */
   readonly expected?: string | undefined;
-  /** The new consumer's key: `admissionKey` or `leaseKey`, and once it was seen `boundKey`. */
+  /** The new consumer's key: `admissionKey` or `leaseKey`, and `boundKey` once the object was seen. */
   readonly key: string;
   readonly kind: string;
   readonly name: string;
@@ -26,9 +26,9 @@ const TAKE_REFUSALS = ['recovering', 'paused', 'timeline_changed', 'system_chang
 
 export type TakeOutcome =
   | { readonly outcome: 'taken'; readonly mac: MacAddress; readonly expiresAt?: Date | undefined }
-  /** Another consumer has it; its key. */
+  /** Another consumer has the claim; its key. */
   | { readonly outcome: 'in_use'; readonly consumerKey?: string | undefined }
-  /** No claim holds an address with this key. */
+  /** No claim holds an address under this key. */
   | { readonly outcome: 'unknown' }
   | { readonly outcome: 'not_open'; readonly why: (typeof TAKE_REFUSALS)[number] }
   | Invalid;
@@ -51,8 +51,9 @@ const takeRow = z.object({
 });
 
 /**
- * Makes a pod or VM the consumer of a claim, by compare-and-set: of two that name one claim at once, one gets `in_use`.
- * With `leaseSeconds` it is a reservation by admission, and asking again renews it; without, the object was seen.
+ * Makes a pod or VM the consumer of a claim, by compare-and-set. Of two that name one claim at once, one gets `in_use`.
+ * With `leaseSeconds`, admission reserves the claim, and a repeated call renews the lease. Without it, the object was
+ * seen.
  */
 export async function takeConsumer(
   db: Queryable,
@@ -87,8 +88,8 @@ function toOutcome({ outcome, addr, consumer_key, expires_at }: z.infer<typeof t
 export type DropOutcome = { readonly outcome: 'dropped' | 'not_consumer' } | Invalid;
 
 /**
- * The consumer is gone: the claim is free for the next one, if it is still that consumer's, and no lease of it runs: one
- * that asked again since the caller looked keeps it.
+ * Removes the consumer of a claim if the key still matches and its lease does not run. A consumer that called again
+ * since the caller read the row keeps the claim.
  */
 export async function dropConsumer(
   db: Queryable,
@@ -108,7 +109,10 @@ export async function dropConsumer(
   );
 }
 
-/** Claims whose consumer's lease is over before it was seen, longest over first. Their operator looks, then drops them. */
+/**
+ * Returns claims whose consumer's lease expired before the consumer was seen, oldest expiry first. The operator checks
+ * for the object, then drops the consumer.
+ */
 export function expiredConsumers(db: Queryable, clusterId: string, limit: number): Promise<AddressRow[]> {
   return db.query({
     text: `select ${ADDRESS_COLUMNS} from rock_mac.addresses a join rock_mac.pools p using (pool_id)

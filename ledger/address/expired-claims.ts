@@ -2,8 +2,8 @@ import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-ro
 import type { Queryable } from '../connection/statement.ts';
 
 /**
- * Claims of a cluster whose time is over, longest over first. The ledger never frees them by itself: their operator looks
- * whether they were renewed, and whether somebody uses them.
+ * Returns the expired claims of a cluster, oldest expiry first. The ledger never releases them itself. Their operator
+ * first checks whether they were renewed or are in use.
  */
 export function expiredClaims(db: Queryable, clusterId: string, limit: number): Promise<AddressRow[]> {
   return db.query({

@@ -5,17 +5,17 @@ import { addrSchema } from './owner.ts';
 import { release } from './release.ts';
 import type { Queryable } from '../connection/statement.ts';
 
-/** Devices outside clusters whose time is over. Nothing of a cluster expires here: its own operator looks first. */
+/** Expired devices outside clusters. Addresses of a cluster are excluded: its operator checks them first. */
 const EXPIRED = `a.state = 'active' and a.cluster_id is null and a.expires_at < (select rock_mac.clock()) - make_interval(secs => $1)`;
 
-/** What a clean-up would release from a pool, and how much of that pool is held. */
+/** What a clean-up would release from a pool, and how many of its addresses are held. */
 export interface ExpiredInPool {
   readonly pool: string;
   readonly expired: number;
   readonly held: number;
 }
 
-/** Pools with devices whose time has been over for at least `graceSeconds`, in the order of their ranges. */
+/** Returns pools with devices that expired at least `graceSeconds` ago, in the order of their ranges. */
 export function expiredByPool(db: Queryable, graceSeconds: number): Promise<ExpiredInPool[]> {
   return db.query({
     text: `select p.name as pool, count(*) filter (where ${EXPIRED}) as expired,
@@ -28,9 +28,9 @@ export function expiredByPool(db: Queryable, graceSeconds: number): Promise<Expi
 }
 
 /**
- * Releases such devices of one pool, at most `limit`, and returns their addresses; call again until it returns fewer. The
- * rows stay locked from the look at their expiry to their release: a renewal in between would otherwise come too late.
- * Nothing expires while the ledger is not open: after a failover a renewal may be missing, which the recovery makes up for.
+ * Releases expired devices of one pool, at most `limit`, and returns their addresses. Call it again until it returns
+ * fewer. Rows stay locked from the expiry check to the release, so no renewal can fall in between. Nothing expires
+ * while the ledger is closed: after a failover a renewal may be missing, and the recovery covers that.
  */
 export async function releaseExpired(
   db: Pick<LedgerClient, 'transaction'>,

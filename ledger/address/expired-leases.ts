@@ -4,8 +4,8 @@ import type { Queryable } from '../connection/statement.ts';
 import { runEach, type Invalid } from './validate.ts';
 
 /**
- * Pending addresses of a cluster whose lease is over, longest over first. The ledger never frees them by itself: an object
- * may carry them that nobody has seen yet. Their operator looks, and then calls `releaseExpiredLeases`.
+ * Returns pending addresses of a cluster whose lease has expired, oldest expiry first. The ledger never releases them
+ * itself, because an unseen object may use them. The operator checks, then calls `releaseExpiredLeases`.
  */
 export function expiredLeases(db: Queryable, clusterId: string, limit: number): Promise<AddressRow[]> {
   return db.query({
@@ -19,10 +19,10 @@ export function expiredLeases(db: Queryable, clusterId: string, limit: number): 
 
 const OUTCOMES = ['released', 'already_released', 'not_owner', 'unknown', 'renewed'] as const;
 
-/** `renewed`: the same question was asked again in between, or the address was bound, so its lease is not over. */
+/** `renewed`: a repeated request renewed the lease, or the address was bound. */
 export type ReleaseLeaseOutcome = { readonly outcome: (typeof OUTCOMES)[number] } | Invalid;
 
-/** Frees pending addresses of which no object was found, if their lease is still over. */
+/** Releases pending addresses without an object, if their lease is still expired. */
 export async function releaseExpiredLeases(
   db: Queryable,
   items: readonly HeldItem[],

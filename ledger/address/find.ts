@@ -9,7 +9,7 @@ import { requireValid } from './validate.ts';
 
 const FROM = `from rock_mac.addresses a join rock_mac.pools p using (pool_id)`;
 
-/** What the ledger knows of one address; `undefined` where it was never handed out. */
+/** Returns the row of one address, or `undefined` if it was never handed out. */
 export async function findByMac(db: Queryable, mac: MacAddress): Promise<AddressRow | undefined> {
   const [row] = await db.query({
     text: `select ${ADDRESS_COLUMNS} ${FROM} where a.addr = $1`,
@@ -19,13 +19,13 @@ export async function findByMac(db: Queryable, mac: MacAddress): Promise<Address
   return row;
 }
 
-/** The address that a key holds now. */
+/** Returns the address that a key holds now. */
 export async function findByHolderKey(db: Queryable, key: string): Promise<AddressRow | undefined> {
   const [row] = await findByHolderKeys(db, [key]);
   return row;
 }
 
-/** The addresses that these keys hold now, in the order of addresses; keys that hold none are left out. */
+/** Returns the addresses that these keys hold now, in numeric order. Keys without an address are left out. */
 export async function findByHolderKeys(db: Queryable, keys: readonly string[]): Promise<AddressRow[]> {
   requireValid(z.array(storableText(600)), keys, 'The search for holder keys');
   return db.query({
@@ -35,7 +35,7 @@ export async function findByHolderKeys(db: Queryable, keys: readonly string[]): 
   });
 }
 
-/** What a device holds now, in the order of addresses. */
+/** Returns the addresses that a device holds now, in numeric order. */
 export async function findByDevice(db: Queryable, deviceId: string): Promise<AddressRow[]> {
   requireValid(storableText(512), deviceId, 'The search for a device');
   return db.query({
@@ -45,7 +45,7 @@ export async function findByDevice(db: Queryable, deviceId: string): Promise<Add
   });
 }
 
-/** What an object of a cluster holds now, in the order of addresses. */
+/** Returns the addresses that an object of a cluster holds now, in numeric order. */
 export async function findByOwnerUid(db: Queryable, clusterId: string, uid: string): Promise<AddressRow[]> {
   requireValid(z.array(storableText(128)), [clusterId, uid], 'The search for an owner');
   return db.query({
@@ -58,22 +58,22 @@ export async function findByOwnerUid(db: Queryable, clusterId: string, uid: stri
 export interface AddressFilter {
   readonly clusterId?: string | undefined;
   readonly pool?: string | undefined;
-  /** All when not given. */
+  /** Default: all states. */
   readonly states?: readonly AddressState[] | undefined;
-  /** Of the owner: its namespace, kind and name. */
+  /** Namespace, kind and name of the owner. */
   readonly namespace?: string | undefined;
   readonly kind?: string | undefined;
   readonly name?: string | undefined;
   readonly deviceId?: string | undefined;
-  /** Got its owner at or after this moment. */
+  /** The owner got it at or after this time. */
   readonly allocatedSince?: Date | undefined;
-  /** State, generation, owner or consumer changed at or after this moment. */
+  /** State, generation, owner or consumer changed at or after this time. */
   readonly changedSince?: Date | undefined;
-  /** `address` when not given. */
+  /** Default: `address`. */
   readonly order?: AddressOrder | undefined;
-  /** Only what comes behind the page before: `pageMark` of its last row, in the same order. */
+  /** Rows after the previous page: `pageMark` of its last row, in the same order. */
   readonly after?: string | undefined;
-  /** Rows at most: 1 to 10,000; 100 when not given. */
+  /** Maximum number of rows: 1 to 10,000. Default: 100. */
   readonly limit?: number | undefined;
 }
 
@@ -92,10 +92,13 @@ const filterSchema = z.object({
   limit: z.int().min(1).max(10_000).optional(),
 });
 
-/** Nothing but the address is read of what is not on the page: sorting whole rows takes twice the time. */
+/**
+ * Returns the subquery for the addresses of a page. It reads only the address of rows outside the page: sorting whole
+ * rows takes twice the time.
+ */
 function pageSql(order: AddressOrder, states: readonly AddressState[] | undefined): string {
   const { by, behind } = orderSql(order);
-  // Said in so many words, the indexes know it too: they leave out what is released.
+  // A literal condition lets the planner use the partial indexes, which omit released rows.
   const held = states?.includes('released') === false ? `and a.state <> 'released'` : '';
   const where = `
         ($1::text is null or a.cluster_id = $1)
@@ -108,7 +111,7 @@ function pageSql(order: AddressOrder, states: readonly AddressState[] | undefine
     and ($10::text is null or a.owner_name = $10)
     and ($11::timestamptz is null or a.allocated_at >= $11)`;
   if (order === 'pool') {
-    // Pool by pool, each in the order of the primary key and no further than a page.
+    // Pool by pool, each in primary-key order and no further than one page.
     return `select a.addr from rock_mac.pools p,
               lateral (select a.addr from rock_mac.addresses a where a.addr between p.first and p.last and ${where} order by a.addr limit $12) a
             where ($2::text is null or p.name = $2) order by ${by} limit $12`;
@@ -119,7 +122,7 @@ function pageSql(order: AddressOrder, states: readonly AddressState[] | undefine
           order by ${by} limit $12`;
 }
 
-/** A page of addresses. Throws BAD_REQUEST for a filter that makes no sense. */
+/** Returns a page of addresses. Throws BAD_REQUEST for an invalid filter. */
 export async function listAddresses(db: Queryable, filter: AddressFilter = {}): Promise<AddressRow[]> {
   requireValid(filterSchema, filter, 'The list of addresses');
   const { order = 'address', limit = 100, after } = filter;

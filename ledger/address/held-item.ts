@@ -4,7 +4,10 @@ import { macSchema } from '../columns/mac-schema.ts';
 import type { Statement } from '../connection/statement.ts';
 import { storableText } from '../columns/storable-text.ts';
 
-/** Which owner of which address is meant: all three are compared, so that nobody changes what is another's by now. */
+/**
+ * Identifies one owner of one address. All three fields are compared, so nobody changes an address that has a new
+ * owner.
+ */
 export interface HeldItem {
   readonly mac: MacAddress;
   readonly generation: number;
@@ -14,7 +17,7 @@ export interface HeldItem {
 
 export const heldItemSchema = z.object({ mac: macSchema, generation: z.int().min(1), key: storableText(600) });
 
-/** Items as the functions of the ledger take them: JSON with the place of each in its group. */
+/** Returns items as JSON for the ledger's functions, each with its position in the group. */
 export function itemsJson<I extends { readonly mac: MacAddress }>(
   items: readonly I[],
   columns: (item: I) => Readonly<Record<string, unknown>>,
@@ -26,7 +29,7 @@ export function heldItemsJson(items: readonly HeldItem[]): string {
   return itemsJson(items, ({ generation, key }) => ({ generation, key }));
 }
 
-/** A statement whose rows are one outcome for each item, in the order of the items. */
+/** Returns a statement whose rows are one outcome per item, in the order of the items. */
 export function outcomeStatement<O extends string>(
   text: string,
   values: readonly unknown[],

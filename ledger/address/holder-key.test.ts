@@ -25,7 +25,7 @@ describe('a holder key', () => {
     );
   });
 
-  test('of one kind is never that of another', () => {
+  test('of one kind never equals a key of another kind', () => {
     const keys = [
       admissionKey({ clusterId: 'a', kind: 'b', namespace: '', name: '', nic: '', pool: '' }),
       leaseKey('a', 'b'),

@@ -8,8 +8,8 @@ const OUTCOMES = ['kept', 'not_owner', 'not_reserved', 'has_consumer', 'unknown'
 export type KeepOutcome = { readonly outcome: (typeof OUTCOMES)[number] } | Invalid;
 
 /**
- * Notes that the claim of a reserved address was deleted without force. The address stays reserved; the next claim of the
- * same namespace that asks for it by name takes it up (`allocate` with `requested`).
+ * Records that the claim of a reserved address was deleted without force. The address stays reserved. The next claim of
+ * the same namespace that requests it by name gets it (`allocate` with `requested`).
  */
 export async function keepReserved(
   db: Queryable,

@@ -4,7 +4,7 @@ import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-ro
 import { queryOne, type Queryable } from '../connection/statement.ts';
 import { requireValid } from './validate.ts';
 
-/** The ledger's time, to be read before a resync lists anything: what changes later is not judged by that pass. */
+/** Returns the ledger's time. Read it before a resync lists objects; the resync ignores rows that changed later. */
 export async function ledgerTime(db: Queryable): Promise<Date> {
   const { now } = await queryOne(db, {
     text: `select rock_mac.clock() as now`,
@@ -18,19 +18,22 @@ export interface Resync {
   readonly clusterId: string;
   /** `ledgerTime` before the first list. */
   readonly startedAt: Date;
-  /** Every address under our prefix on any live object of the cluster, claims included. */
+  /** Every address of the ledger's prefix on any live object of the cluster, including claims. */
   readonly seen: readonly MacAddress[];
 }
 
 export interface MissingMarked {
-  /** Addresses that were not seen and are marked now (`missingSince`), and such that were marked and are there again. */
+  /**
+   * How many addresses this call marked as missing (`missingSince`), and how many marks it removed because they are
+   * back.
+   */
   readonly marked: number;
   readonly cleared: number;
 }
 
 /**
- * Writes down which active addresses of a cluster a complete pass did not see. Frees nothing. Only for a resync that can be
- * trusted: every page of a quorum list arrived, and the cluster is the one that it is registered as.
+ * Marks the active addresses of a cluster that a complete resync did not see. Releases nothing. The resync must be
+ * trusted: every page of a quorum list arrived, and the cluster is the registered one.
  */
 export async function markMissing(db: Queryable, pass: Resync): Promise<MissingMarked> {
   requireValid(z.date(), pass.startedAt, 'The beginning of the resync');
@@ -41,12 +44,15 @@ export async function markMissing(db: Queryable, pass: Resync): Promise<MissingM
   });
 }
 
-/** What a pool without an auto-release period means for an object that is gone: that word is for owners that exist. */
+/**
+ * How long an object must be missing if its pool has no auto-release period: 24 hours. "Never" protects owners that
+ * exist.
+ */
 const MISSING_SECONDS_WITHOUT_PERIOD = 86_400;
 
 /**
- * Active addresses of a cluster that were missing for longer than their pool's auto-release period, longest first. The
- * operator looks for each object by its uid before it releases one.
+ * Returns active addresses of a cluster that were missing for longer than their pool's auto-release period, longest
+ * first. The operator checks each object by its uid before it releases the address.
  */
 export function missingAddresses(db: Queryable, clusterId: string, limit: number): Promise<AddressRow[]> {
   return db.query({

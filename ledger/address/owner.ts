@@ -8,14 +8,14 @@ export interface Owner {
   readonly clusterId: string;
   readonly kind: string;
   readonly namespace: string;
-  /** Empty while an object has no name yet (generateName). */
+  /** Empty while the object has no name (generateName). */
   readonly name: string;
-  /** Absent until the object was stored. */
+  /** Absent until the object is stored. */
   readonly uid?: string | undefined;
   readonly nic: string;
 }
 
-/** Something outside clusters, as its user names it. */
+/** A device outside clusters, with the names its user gave it. */
 export interface Device {
   readonly id?: string | undefined;
   readonly type?: string | undefined;
@@ -24,16 +24,16 @@ export interface Device {
 export const ADDRESS_STATES = ['pending', 'active', 'reserved', 'released', 'orphaned'] as const;
 export type AddressState = (typeof ADDRESS_STATES)[number];
 
-/** Who is in the way. Whether the caller may be told is for the program to decide. */
+/** The current owner in a refusal. The program decides whether the caller may see it. */
 export interface Holder {
   readonly state: AddressState;
   readonly owner?: Owner | undefined;
   readonly device?: Device | undefined;
-  /** When it ends by itself: a lease or an expiry, or the end of the reuse delay of a released address. */
+  /** When its lease, its expiry, or the reuse delay of a released address ends. */
   readonly until?: Date | undefined;
 }
 
-/** Limits of the words of an owner: what Kubernetes allows, with room. */
+/** Limits for the fields of an owner: what Kubernetes allows, with some room. */
 export const ownerSchema = z.object({
   clusterId: storableText(64).refine((id) => id !== '', 'is empty'),
   kind: storableText(64).refine((kind) => kind !== '', 'is empty'),
@@ -47,10 +47,10 @@ export const deviceSchema = z.object({ id: storableText(512).optional(), type: s
 
 export const stateSchema = z.enum(ADDRESS_STATES);
 
-/** An address as the ledger's arithmetic sees it. */
+/** Parses an address from its number in the ledger. */
 export const addrSchema: z.ZodType<MacAddress> = z.int().transform((addr) => numberToMac(addr));
 
-/** The columns of an owner as `rock_mac.holder_of` gives them. */
+/** The columns of an owner, as `rock_mac.holder_of` returns them. */
 export const holderSchema = z
   .object({
     clusterId: z.string(),
@@ -66,7 +66,7 @@ export const holderSchema = z
 
 type HolderColumns = z.infer<typeof holderSchema>;
 
-/** The owner and the device that a row names: one of them, both (a claim made for a device), or none (a replication gap). */
+/** Returns the owner and the device of a row: one of them, both (a claim for a device), or none (a replication gap). */
 export function whoHolds(row: HolderColumns): { owner?: Owner; device?: Device } {
   const { clusterId, kind = '', namespace = '', name = '', uid, nic = '', deviceId, deviceType } = row;
   return {

@@ -3,13 +3,13 @@ import type { AddressRow } from './address-row.ts';
 import { LedgerError } from '../errors.ts';
 
 /**
- * In which order addresses are listed. `address`: rising. `newest`: latest allocation first. `pool`, `device`: by that
- * name, those without a device last. Addresses that are the same in it come in the order of addresses.
+ * Orders of an address list. `address`: rising. `newest`: latest allocation first. `pool`, `device`: by name, addresses
+ * without a device last. Equal rows come in the order of addresses.
  */
 export const ADDRESS_ORDERS = ['address', 'newest', 'pool', 'device'] as const;
 export type AddressOrder = (typeof ADDRESS_ORDERS)[number];
 
-/** Where a page ended: an address, and by what it was sorted. What changes meanwhile moves no page. */
+/** The end of a page: an address and its sort value. Later changes do not move it. */
 interface Mark {
   readonly addr: number;
   readonly value: string | undefined;
@@ -17,14 +17,16 @@ interface Mark {
 
 interface Order {
   readonly by: string;
-  /** True of what comes behind a mark; `$8` is its address, `$9` its value. */
+  /** SQL condition for rows after a mark; `$8` is its address, `$9` its value. */
   readonly behind: string;
   readonly valueOf: (row: AddressRow) => string | undefined;
-  /** Whether a text can be the value of a mark. */
+  /** Returns whether a text can be the value of a mark. */
   readonly accepts: (value: string | undefined) => boolean;
 }
 
-/** To the millisecond, which is what a program sees of a time; a mark must not lie between two rows that look alike. */
+/**
+ * Truncated to milliseconds, the precision that programs see. A mark must not fall between two rows that look equal.
+ */
 const ALLOCATED = `date_trunc('milliseconds', a.allocated_at)`;
 
 const ORDERS: Readonly<Record<AddressOrder, Order>> = {
@@ -54,18 +56,18 @@ const ORDERS: Readonly<Record<AddressOrder, Order>> = {
   },
 };
 
-/** The parts of a statement that list in this order. */
+/** Returns the SQL parts for this order. */
 export function orderSql(order: AddressOrder): Pick<Order, 'by' | 'behind'> {
   return ORDERS[order];
 }
 
-/** What to pass as `after` for the page behind this row. In the order of addresses it is the address itself. */
+/** Returns the `after` value for the page that follows this row. In address order it is the address itself. */
 export function pageMark(order: AddressOrder, row: AddressRow): string {
   const value = ORDERS[order].valueOf(row);
   return value === undefined ? row.mac : `${row.mac}@${value}`;
 }
 
-/** Reads what `pageMark` wrote. Throws BAD_REQUEST for anything else, and for a mark of another order. */
+/** Parses the text of `pageMark`. Throws BAD_REQUEST for anything else, and for a mark of another order. */
 export function readPageMark(order: AddressOrder, text: string): Mark {
   const at = text.indexOf('@');
   const address = parseAnyMac(at < 0 ? text : text.slice(0, at));

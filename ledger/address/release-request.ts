@@ -5,7 +5,7 @@ import { requireValid } from './validate.ts';
 
 const requestSchema = z.object({ key: storableText(600), username: storableText(1024) });
 
-/** Remembers who asked for the deletion of a claim (`claimKey`), so that the audit names them when it is released. */
+/** Records who requested the deletion of a claim (`claimKey`), so the audit can name them at its release. */
 export async function requestRelease(
   db: Queryable,
   request: { readonly key: string; readonly username: string },

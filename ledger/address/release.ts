@@ -5,19 +5,21 @@ import { runEach, type Invalid } from './validate.ts';
 const OUTCOMES = ['released', 'already_released', 'not_owner', 'unknown', 'needs_force', 'has_consumer'] as const;
 
 /**
- * `already_released`: this owner gave it up before. `not_owner`: it has another owner, generation or key by now.
- * `needs_force`: it is reserved or orphaned. `has_consumer`: a claim that a pod or VM uses.
+ * `already_released`: this owner released it before. `not_owner`: the owner, generation or key has changed.
+ * `needs_force`: it is reserved or orphaned. `has_consumer`: a pod or VM uses the claim.
  */
 export type ReleaseOutcome = { readonly outcome: (typeof OUTCOMES)[number] } | Invalid;
 
 export interface ReleaseOptions {
-  /** Also what is reserved or orphaned, and what a consumer of a retired cluster used. */
+  /** Also releases reserved and orphaned addresses, and claims used by a consumer of a retired cluster. */
   readonly force?: boolean;
   readonly actor: string;
   readonly reason: string;
 }
 
-/** Gives addresses up for their owners. Others get them when the pool's reuse delay has passed. Answers in order. */
+/**
+ * Releases addresses for their owners. Other owners get them after the pool's reuse delay. Returns outcomes in order.
+ */
 export async function release(
   db: Queryable,
   items: readonly HeldItem[],

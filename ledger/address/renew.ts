@@ -4,12 +4,12 @@ import type { Queryable } from '../connection/statement.ts';
 import { runEach, type Invalid } from './validate.ts';
 
 export interface RenewItem extends HeldItem {
-  /** From now; the pool's auto-release period when not given. */
+  /** Seconds from now. Default: the pool's auto-release period. */
   readonly ttlSeconds?: number | undefined;
 }
 
 export type RenewOutcome =
-  /** Also where neither the item nor the pool has a period: then the expiry stays as it was. */
+  /** Also if neither the item nor the pool has a period; then the expiry stays unchanged. */
   | { readonly outcome: 'renewed'; readonly expiresAt: Date }
   | { readonly outcome: 'never_expires' | 'not_owner' | 'unknown' }
   | Invalid;
@@ -21,7 +21,7 @@ const rowSchema = z.object({
   expires_at: z.date().nullable(),
 });
 
-/** Moves the expiry of devices and claims. Nothing else changes, so nothing is audited. */
+/** Extends the expiry of devices and claims. Nothing else changes, so there is no audit row. */
 export async function renew(db: Queryable, items: readonly RenewItem[]): Promise<RenewOutcome[]> {
   return runEach(items, itemSchema, async (group): Promise<RenewOutcome[]> => {
     const rows = await db.query({

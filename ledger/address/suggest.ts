@@ -4,13 +4,13 @@ import { queryOne, type Queryable } from '../connection/statement.ts';
 import { storableText } from '../columns/storable-text.ts';
 import { requireValid } from './validate.ts';
 
-/** How the beginning of an address is written: pairs of digits with colons between them, the last of one digit perhaps. */
+/** The beginning of a MAC address: pairs of digits with colons; the last pair may be incomplete. */
 const MAC_BEGINNING = /^(?:[0-9a-f]{2}:){0,5}[0-9a-f]{0,2}:?$/;
 const DIGITS = 12;
 
 const row = z.object({ macs: z.array(addrSchema), devices: z.array(z.string()) });
 
-/** Held addresses and devices that begin with a text, for completion in a shell: so many of each at most. */
+/** Returns held addresses and devices that begin with a text, at most `limit` of each, for shell completion. */
 export async function suggestTargets(db: Queryable, beginning: string, limit: number): Promise<z.infer<typeof row>> {
   requireValid(storableText(512), beginning, 'The completion');
   const lower = beginning.toLowerCase();

@@ -1,28 +1,28 @@
 import type { z } from 'zod';
 import { isLedgerError, LedgerError } from '../errors.ts';
 
-/** What is wrong with a value, naming each wrong field; `undefined` when it fits. */
+/** Returns what is wrong with a value, with the name of each wrong field, or `undefined` if it is valid. */
 function problemOf(schema: z.ZodType, value: unknown): string | undefined {
   const parsed = schema.safeParse(value);
   if (parsed.success) return undefined;
   return parsed.error.issues.map((issue) => `${issue.path.map(String).join('.')} ${issue.message}`.trim()).join('; ');
 }
 
-/** Throws BAD_REQUEST, saying what is wrong, unless the value fits. The border of the ledger. */
+/** Throws BAD_REQUEST with the reason unless the value is valid. */
 export function requireValid(schema: z.ZodType, value: unknown, what: string): void {
   const problem = problemOf(schema, value);
   if (problem !== undefined) throw new LedgerError('BAD_REQUEST', `${what} was refused: ${problem}`);
 }
 
-/** The answer to an item that holds what the ledger cannot store. */
+/** The outcome of an item with a value that the ledger cannot store. */
 export interface Invalid {
   readonly outcome: 'invalid';
   readonly why: string;
 }
 
 /**
- * Asks for a group of items at once, so that one bad item never fails its neighbours: what does not fit the schema is not
- * sent, and when Postgres still refuses a value, each item is asked alone, once. Answers in the order of the items.
+ * Runs a group of items at once, and keeps one bad item from failing the others. Invalid items are not sent. If
+ * Postgres still refuses a value, each item runs alone, once. Returns outcomes in the order of the items.
  */
 export async function runEach<I, O>(
   items: readonly I[],
@@ -35,7 +35,7 @@ export async function runEach<I, O>(
   return problems.map((why) => (why === undefined ? nextOf(answers) : { outcome: 'invalid', why }));
 }
 
-/** One question for all items, or where a value among them is refused, one question for each. */
+/** Runs all items together, or one by one if Postgres refuses a value among them. */
 export async function runOneByOne<I, O>(
   items: readonly I[],
   ask: (items: readonly I[]) => Promise<O[]>,

@@ -4,17 +4,17 @@ import { parseJson } from '../../api/parse-json.ts';
 import { LedgerError, messageOf } from '../errors.ts';
 
 /*
- * A backup is lines of JSON, compressed with gzip: a header, then rows of one table after the other, some hundred to a
- * line, then an end with a checksum. Rows carry the names of their columns, so that a newer schema reads an older backup,
- * and `zcat` and `jq` read any.
+ * A backup is lines of JSON, compressed with gzip: a header, the rows of one table after the other, and an end with a
+ * checksum. A line has some hundred rows. Rows have column names, so a newer schema reads an older backup, and `zcat`
+ * and `jq` read any.
  */
 
-/** Raised when programs of before could misread what is written. */
+/** Raised when older programs could misread the format. */
 export const BACKUP_VERSION = 1;
 
 const FORMAT = 'rock-mac-ledger-backup';
 
-/** In the order of restoring. */
+/** In the order of a restore. */
 export const BACKUP_TABLES = ['clusters', 'pools', 'addresses', 'audit_log'] as const;
 export type BackupTable = (typeof BACKUP_TABLES)[number];
 
@@ -43,7 +43,7 @@ export function headerLine(header: Omit<BackupHeader, 'format' | 'version'>): st
   return `${JSON.stringify({ format: FORMAT, version: BACKUP_VERSION, ...header })}\n`;
 }
 
-/** Throws BACKUP_REFUSED unless it is the header of a backup that this program can read. */
+/** Throws BACKUP_REFUSED unless the line is a header that this program can read. */
 export function parseHeader(line: string | undefined, programSchema: number): BackupHeader {
   const raw = parseJson(line ?? '');
   const kind = z.object({ format: z.literal(FORMAT), version: z.int(), schema: z.int() }).safeParse(raw);
@@ -66,7 +66,7 @@ export function parseLine(line: string): z.infer<typeof lineSchema> {
   return parsed.data;
 }
 
-/** The sum over all lines before the end, as they were written. */
+/** Returns a checksum over all lines before the end, as they were written. */
 export function checksum() {
   const hash = createHash('sha256');
   return { add: (line: string) => void hash.update(line), text: () => hash.digest('hex') };

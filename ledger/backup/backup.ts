@@ -12,18 +12,18 @@ import { requireKnownSchema } from '../migrate.ts';
 import { inSnapshot } from '../connection/snapshot.ts';
 import { queryOne, type Queryable } from '../connection/statement.ts';
 
-/** What is in a backup. */
+/** The content of a backup. */
 export interface BackedUp {
   readonly counts: Readonly<Partial<Record<BackupTable, number>>>;
   readonly sha256: string;
 }
 
-/** Told how many rows have been written or read, of how many. */
+/** Reports how many rows of the total were written or read. */
 export type OnRows = (done: number, total: number) => void;
 
 const ROWS_PER_LINE = 500;
 
-/** By what the rows of a table are paged: a rising, unique key, and a value below all of them. */
+/** How each table is paged: a rising unique key, and a value below all keys. */
 const ORDER: Readonly<Record<BackupTable, { key: string; below: string | number }>> = {
   clusters: { key: 'cluster_id', below: '' },
   pools: { key: 'pool_id', below: 0 },
@@ -32,14 +32,14 @@ const ORDER: Readonly<Record<BackupTable, { key: string; below: string | number 
 };
 
 /**
- * Writes the whole ledger to `out`, as it was at one moment, while it goes on working. Never holds more than some hundred
- * rows in memory. Ends `out`. A program that is interrupted leaves a file without its end, which `restore` refuses. Takes a
- * ledger with an older schema too, so that one can be taken before a migration.
+ * Writes a snapshot of the whole ledger to `out`, while the ledger keeps working, and ends `out`. Keeps only some
+ * hundred rows in memory. An interrupted program leaves a file without its end, which `restore` refuses. Also accepts
+ * an older schema, for a backup before a migration.
  */
 export async function backup(db: LedgerClient, out: Writable, onRows?: OnRows): Promise<BackedUp> {
   const gzip = createGzip();
   const written = finished(gzip.pipe(out));
-  written.catch(() => undefined); // awaited below, when the ledger has been read
+  written.catch(() => undefined); // awaited below, after the ledger was read
   const sum = checksum();
   const write = async (line: string) => {
     sum.add(line);
@@ -59,8 +59,8 @@ export async function backup(db: LedgerClient, out: Writable, onRows?: OnRows): 
 }
 
 /**
- * As `backup`, to a file that only its owner may read, and that appears under its name when it is whole and on disk. Makes
- * its folder where it is missing. Throws BACKUP_NOT_WRITTEN for a file that cannot be.
+ * Like `backup`, to a file that only its owner may read. The file gets its name when it is complete and on disk.
+ * Creates a missing folder. Throws BACKUP_NOT_WRITTEN if the file cannot be written.
  */
 export async function backupToFile(db: LedgerClient, file: string, onRows?: OnRows): Promise<BackedUp> {
   try {
@@ -76,7 +76,7 @@ export async function backupToFile(db: LedgerClient, file: string, onRows?: OnRo
 
 async function writeWhole(db: LedgerClient, file: string, onRows?: OnRows): Promise<BackedUp> {
   const unfinished = `${file}.${randomUUID()}.unfinished`;
-  // Opened before anything can fail: a stream that opens its file by itself may do so after the file was removed.
+  // Opened before anything can fail: a stream that opens its own file may do so after the file was removed.
   const handle = await open(unfinished, 'wx', 0o600);
   try {
     const result = await backup(db, handle.createWriteStream({ flush: true }), onRows);
@@ -118,7 +118,7 @@ async function writeTables(db: Queryable, write: Write, onRows?: OnRows): Promis
   return counts;
 }
 
-/** Page after page in the order of a key, inside the one snapshot. */
+/** Writes page after page in key order, in one snapshot. */
 async function writeTable(
   db: Queryable,
   table: BackupTable,

@@ -26,22 +26,22 @@ import { queryOne, type Queryable } from '../connection/statement.ts';
 export interface Restored {
   readonly takenAt: Date;
   readonly counts: BackupHeader['counts'];
-  /** Recovering: it opens after `approveRecovery`, and when its clusters have re-asserted. */
+  /** Recovering. It opens after `approveRecovery` and when its clusters have reported their addresses in use. */
   readonly state: LedgerState;
 }
 
 export interface RestoreOptions {
   readonly actor: string;
-  /** The highest epoch that anybody remembers of this ledger, where it is known. */
+  /** The highest epoch of this ledger that anyone has stored, if known. */
   readonly above?: number;
   readonly onRows?: OnRows | undefined;
 }
 
 /**
- * Puts a backup into an empty, migrated ledger: all of it or nothing. What was handed out after the backup is not in it, so
- * the ledger starts in recovery and waits for an admin. Needs the rights of the tables' owner.
+ * Restores a backup into an empty, migrated ledger: all or nothing. Allocations after the backup are missing, so the
+ * ledger starts in recovery and waits for an admin. Needs the rights of the tables' owner.
  *
- * Throws BACKUP_REFUSED for a file that is foreign, newer, cut or damaged, and LEDGER_NOT_EMPTY.
+ * Throws BACKUP_REFUSED for a file that is foreign, newer, truncated or damaged, and LEDGER_NOT_EMPTY.
  */
 export async function restore(db: LedgerClient, source: Readable, options: RestoreOptions): Promise<Restored> {
   const header = await db.transaction(async (transaction) => {
@@ -59,7 +59,7 @@ export async function restore(db: LedgerClient, source: Readable, options: Resto
 }
 
 export async function restoreFromFile(db: LedgerClient, file: string, options: RestoreOptions): Promise<Restored> {
-  // Opened before the ledger is asked: a stream that opens its file by itself fails when nobody listens yet.
+  // Opened before the first statement: a stream that opens its own file fails before anyone listens.
   const handle = await open(file).catch((error: unknown) => {
     throw unreadable(error);
   });
@@ -76,7 +76,7 @@ function run(db: Queryable, text: string, values: readonly unknown[] = []): Prom
   return db.query({ text, values, row: nothing });
 }
 
-/** Throws LEDGER_NOT_EMPTY where nothing can be restored, since addresses or clusters are there. */
+/** Throws LEDGER_NOT_EMPTY if the ledger has addresses or clusters, so nothing can be restored. */
 export async function requireUnused(db: Queryable): Promise<void> {
   const { used } = await queryOne(db, {
     text: `select exists (select from rock_mac.addresses) or exists (select from rock_mac.audit_log)
@@ -87,7 +87,7 @@ export async function requireUnused(db: Queryable): Promise<void> {
   if (used) throw new LedgerError('LEDGER_NOT_EMPTY', 'This ledger has handed out addresses or knows clusters');
 }
 
-/** The default pools of a new ledger may go, since no address was ever handed out from them. */
+/** Removes the default pools of a new ledger, from which no address was ever handed out. */
 async function emptyOrRefuse(db: Queryable): Promise<void> {
   await run(
     db,
@@ -95,7 +95,7 @@ async function emptyOrRefuse(db: Queryable): Promise<void> {
   );
   await requireUnused(db);
   await run(db, 'delete from rock_mac.pools');
-  // Otherwise each restored address would be audited as new. Back on before the end of the transaction.
+  // Otherwise every restored address would get a new audit row. Enabled again before the transaction ends.
   await run(db, 'alter table rock_mac.addresses disable trigger addresses_audit_insert');
 }
 
@@ -133,7 +133,7 @@ async function restoreLines(db: Queryable, lines: AsyncGenerator<string>, onRows
   return header;
 }
 
-/** What lies between the header and the end; throws where the end is missing or does not fit. */
+/** Yields the rows between header and end. Throws if the end is missing or does not match. */
 async function* batchesOf(lines: AsyncGenerator<string>, sum: ReturnType<typeof checksum>): AsyncGenerator<RowsLine> {
   for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
     const parsed = parseLine(line.value);
@@ -148,7 +148,7 @@ async function* batchesOf(lines: AsyncGenerator<string>, sum: ReturnType<typeof 
   throw damaged('its end is missing');
 }
 
-/** Only columns that the backup names: one that a newer schema has added gets its default. */
+/** Inserts only the columns in the backup. A column that a newer schema added gets its default. */
 async function insertRows(db: Queryable, table: BackupTable, rows: readonly Record<string, unknown>[]): Promise<void> {
   const columns = Object.keys(rows[0] ?? {})
     .map(escapeIdentifier)
@@ -161,7 +161,7 @@ async function insertRows(db: Queryable, table: BackupTable, rows: readonly Reco
   );
 }
 
-/** The identity and the settings of the ledger; what tells one database from another stays that of this one. */
+/** Restores the identity and settings of the ledger, but not the columns that identify the database. */
 async function restoreState(db: Queryable, state: BackupHeader['state']): Promise<number> {
   const { epoch } = await queryOne(db, {
     text: `update rock_mac.ledger_state s set ledger_id = b.ledger_id, prefix = b.prefix, epoch = b.epoch,
@@ -173,7 +173,7 @@ async function restoreState(db: Queryable, state: BackupHeader['state']): Promis
   return epoch;
 }
 
-/** The lines of a compressed file. A file that ends too early, or is not compressed, is refused. */
+/** Yields the lines of a compressed file. Throws if it is truncated or not compressed. */
 async function* linesOf(source: Readable): AsyncGenerator<string> {
   const gunzip = createGunzip();
   pipeline(source, gunzip, () => undefined); // its errors come out of the loop below
@@ -191,7 +191,7 @@ async function* linesOf(source: Readable): AsyncGenerator<string> {
   if (rest !== '') throw damaged('its last line has no end');
 }
 
-/** What gunzip says of a file that is none of its own, and of one that ends too early. */
+/** Maps errors of gunzip: a foreign file, or a truncated one. */
 function readError(error: unknown): LedgerError {
   if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('Z_')) return unreadable(error);
   return error.message.includes('header') ? foreign() : damaged(error.message, error);

@@ -1,14 +1,15 @@
 import { PROGRAM_VERSION } from '../migrate.ts';
 import expected from './schema-objects.json' with { type: 'json' };
 
-/** What makes the same definition read differently from one session to the next. Until the end of the transaction. */
+/** Fixes the settings that change how Postgres prints a definition, until the end of the transaction. */
 export const SCHEMA_SETTINGS = `
   select set_config('search_path', 'pg_catalog', true), set_config('intervalstyle', 'postgres', true),
          set_config('quote_all_identifiers', 'off', true)`;
 
 /**
- * All that guards the ledger: a name, a digest of how Postgres writes it down, and whether it is in force. Owners and rights
- * are no part of it, and neither are views, which guard nothing. PostgreSQL 16, 17 and 18 write all of it alike.
+ * Selects every object that guards the ledger: its name, a digest of its definition, and whether it is in force.
+ * Owners, rights and views are left out, because they guard nothing. PostgreSQL 16, 17 and 18 print all definitions
+ * alike.
  */
 export const SCHEMA_OBJECTS = `
   select object, left(encode(sha256(convert_to(definition, 'UTF8')), 'hex'), 16) as digest, in_force from (
@@ -32,9 +33,9 @@ export const SCHEMA_OBJECTS = `
   ) objects`;
 
 /**
- * What the migrations of this program make and is not there, not in force, or not as they made it. A newer schema may have
- * more, and may have changed what it has. `schema-objects.json` is written by a test, from a ledger that it migrates:
- * `npx vitest run --project integration test/integration/ledger-check.test.ts -u`.
+ * Selects objects of this program's migrations that are missing, not in force or changed. A newer schema may have more
+ * objects and changed ones. A test writes `schema-objects.json` from a migrated ledger: `npx vitest run --project
+ * integration test/integration/ledger-check.test.ts -u`.
  */
 export const SCHEMA_BROKEN = `
   select wanted.key as object,

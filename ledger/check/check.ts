@@ -4,12 +4,12 @@ import { SCHEMA_BROKEN, SCHEMA_SETTINGS } from './check-schema.ts';
 import { inSnapshot } from '../connection/snapshot.ts';
 import { queryOne } from '../connection/statement.ts';
 
-/** A rule that the ledger breaks. Nothing in the program can cause one; a person with a superuser's rights or a disk can. */
+/** A broken rule. The program cannot cause one, but a superuser or a faulty disk can. */
 export interface Finding {
   readonly rule: string;
-  /** What must hold, and what may follow from this. */
+  /** What must hold, and the possible consequence. */
   readonly explanation: string;
-  /** How many rows break it. */
+  /** Number of rows that break the rule. */
   readonly count: number;
   /** The first twenty of them. */
   readonly rows: readonly Readonly<Record<string, unknown>>[];
@@ -18,7 +18,7 @@ export interface Finding {
 interface Rule {
   readonly rule: string;
   readonly explanation: string;
-  /** Selects what breaks the rule. */
+  /** Selects the rows that break the rule. */
   readonly broken: string;
 }
 
@@ -195,8 +195,8 @@ export const RULES: readonly Rule[] = [
 ];
 
 /**
- * Verifies what SQL can verify, in one snapshot, and returns the rules that are broken; an empty list is a sound ledger.
- * Reads every row, also of the audit: for people and for a job once a day, on a connection with a long time limit.
+ * Checks every rule that SQL can verify, in one snapshot, and returns the broken ones. Reads every row, including the
+ * audit. Run it manually or once a day, on a connection with a long time limit.
  */
 export async function checkLedger(db: Pick<LedgerClient, 'transaction'>): Promise<Finding[]> {
   return inSnapshot(db, async (snapshot) => {

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { parseAnyMac } from '../../mac/mac-address.ts';
 
 /**
- * An address at the border of the ledger, in the one notation that `MacAddress` has. Its type says so already; a cast
- * somewhere must not become "any address", which is what no number means to the functions of the ledger.
+ * A MAC address in the only notation of `MacAddress`. The type promises this already, but a cast can break it. A value
+ * that is not a number would then mean "any address" in the ledger's functions.
  */
 export const macSchema = z
   .string()

@@ -1,4 +1,4 @@
 import type { z } from 'zod';
 
-/** A column that may hold null, which is the absence of a property. */
+/** Parses a nullable column to an optional property. */
 export const optionalColumn = <T>(schema: z.ZodType<T>) => schema.nullable().transform((value) => value ?? undefined);

@@ -1,14 +1,14 @@
 import { Buffer } from 'node:buffer';
 import { z } from 'zod';
 
-/** Postgres' text and jsonb hold every Unicode text but NUL, and nothing that is no Unicode text (a lone surrogate). */
+/** Returns whether Postgres can store a text: text and jsonb accept no NUL and no lone surrogate. */
 function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }
 
 const UNSTORABLE = 'holds NUL or half of a surrogate pair';
 
-/** A text that Postgres can store, of at most so many octets in UTF-8. */
+/** Returns a schema for a text that Postgres can store, with a limit in UTF-8 octets. */
 export function storableText(maxOctets: number): z.ZodType<string> {
   return z
     .string()
@@ -19,7 +19,7 @@ export function storableText(maxOctets: number): z.ZodType<string> {
 const MAX_METADATA_OCTETS = 16_384;
 const MAX_METADATA_DEPTH = 16;
 
-/** A JSON object that Postgres can store. Its limits keep one row, and its audit rows, small. */
+/** A JSON object that Postgres can store. The limits keep rows and their audit rows small. */
 export const storableMetadata: z.ZodType<Readonly<Record<string, unknown>>> = z
   .custom<Readonly<Record<string, unknown>>>((value) => isPlainObject(value), 'is not a JSON object')
   .superRefine((value, context) => {
@@ -32,7 +32,7 @@ function sizeProblem(value: unknown): string | undefined {
   return `is longer than ${String(MAX_METADATA_OCTETS)} octets`;
 }
 
-/** Why a value is no JSON that can be stored. Stops at the depth limit, so that a circle ends too. */
+/** Returns why a value is not storable JSON. The depth limit also ends cycles. */
 function jsonProblem(value: unknown, depth: number): string | undefined {
   if (typeof value === 'object' && value !== null) return objectProblem(value, depth);
   switch (typeof value) {

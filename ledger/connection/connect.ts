@@ -4,37 +4,44 @@ import { LedgerError, toLedgerError } from '../errors.ts';
 import type { Queryable, Statement } from './statement.ts';
 
 export interface LedgerOptions extends ConnectionOptions {
-  /** Connections at most. Few are enough: requests are grouped (facts: webhook 4, controllers 4, maintenance 1). */
+  /**
+   * Maximum number of connections. Few are enough because requests are grouped: webhook 4, controllers 4, maintenance
+   * 1.
+   */
   readonly max: number;
-  /** Milliseconds until the answer to one statement must be there. */
+  /** Time limit for one statement, in milliseconds. */
   readonly statementTimeoutMs: number;
-  /** Told of connections that break while nobody uses them. */
+  /** Called when an idle connection breaks. */
   readonly onError?: ((error: Error) => void) | undefined;
 }
 
 export interface LedgerClient extends Queryable {
-  /** Runs `use` in one transaction; what it throws rolls back. Only for what needs several statements: mostly reports. */
+  /** Runs `use` in one transaction and rolls back if it throws. Only for work that needs several statements. */
   transaction<R>(use: (db: Queryable) => Promise<R>): Promise<R>;
-  /** Waits for statements that run, then closes all connections. May be called twice. */
+  /** Waits for running statements, then closes all connections. Can be called twice. */
   close(): Promise<void>;
   readonly pool: Pool;
 }
 
-/** Oids of pg_type. A MAC needs 48 bits and counts stay far below 2^53, so int8 is a number on this pool, and only here. */
+/**
+ * Oid in pg_type. A MAC needs 48 bits and counts stay far below 2^53, so int8 becomes a number on these connections
+ * only.
+ */
 const INT8 = 20;
 
 /**
- * Opens the way to a ledger. Connects at the first statement, so this itself never fails for a server that is away.
+ * Creates a client for a ledger. It connects at the first statement, so this call never fails for an unreachable
+ * server.
  *
- * Works behind pgbouncer in transaction mode: every statement is one transaction or lies inside one, nothing is prepared
- * by name, and no session state is set. A connection on which anything went wrong is destroyed and never handed back:
- * node-postgres would otherwise give the late answer of one question to the next.
+ * Works behind pgbouncer in transaction mode: every statement is one transaction or inside one. Nothing is prepared by
+ * name, and no session state is set. A connection on which anything failed is destroyed. Otherwise node-postgres would
+ * give the late result of one statement to the next.
  */
 export function openLedger(options: LedgerOptions): LedgerClient {
   const types = new TypeOverrides();
   types.setTypeParser(INT8, Number);
   const pool = new Pool({ ...connectionConfig(options), max: options.max, idleTimeoutMillis: 30_000, types });
-  // Without a listener a broken connection would end the process; the statement on it gets its error by itself.
+  // Without a listener, a broken idle connection would end the process. A running statement gets its own error.
   pool.on('error', (error) => options.onError?.(toLedgerError(error, 'keep a connection')));
   pool.on('connect', (client) => client.on('error', () => undefined));
 
@@ -58,7 +65,7 @@ async function withClient<R>(pool: Pool, use: (client: PoolClient) => Promise<R>
     healthy = true;
     return result;
   } finally {
-    // Ends an open transaction too: the server rolls back what its client left.
+    // Destroying it ends an open transaction too: the server rolls back when its client disconnects.
     client.release(!healthy);
   }
 }
@@ -98,9 +105,9 @@ async function execute<T>(client: PoolClient, statement: Statement<T>, timeoutMs
 }
 
 /**
- * One round trip with a time limit of our own. The limits of the server do not end a COMMIT that waits for a standby, and
- * those of node-postgres leave the connection in the middle of an answer. Rows are used only after the promise resolved:
- * they arrive before a COMMIT fails.
+ * Runs one statement under our own time limit. Server limits do not end a COMMIT that waits for a standby. The limits
+ * of node-postgres leave the connection in the middle of a result. Rows are used only after the promise resolved,
+ * because they arrive before a COMMIT can fail.
  */
 async function rowsOf(
   client: PoolClient,
@@ -109,7 +116,7 @@ async function rowsOf(
 ): Promise<QueryResultRow[]> {
   let timer: NodeJS.Timeout | undefined;
   const seen = { notDurable: false };
-  // Somebody cancelled the wait for the standby: the change is here and perhaps only here. The server calls that success.
+  // The wait for the standby was cancelled: the change may exist on this server only. The server reports success.
   const onNotice = (notice: { routine?: string | undefined }) => {
     if (notice.routine === 'SyncRepWaitForLSN') seen.notDurable = true;
   };

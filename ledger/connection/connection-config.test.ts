@@ -8,7 +8,7 @@ import { connectionConfig } from './connection-config.ts';
 
 const options = { applicationName: 'test', connectTimeoutMs: 1_000 };
 
-test('a URL says where the database is, and as whom to ask it', () => {
+test('a URL gives the address of the database and the user', () => {
   const url = 'postgresql://ada:s%40cret@db.example.org:6432/rock_mac';
   const { host, port, user, database, password } = new Client(connectionConfig({ ...options, url }));
   expect({ host, port, user, database, password }).toEqual({
@@ -28,12 +28,12 @@ test.each([
   'postgresql://app:s3"cret@db:99999/rock',
   'postgresql://app:s3 cret@db:99999/rock',
   'postgresql:///rock?password=s3cret&port=none',
-])('a password in what is no URL is not repeated (%s)', (url) => {
+])('a password in an invalid URL is not repeated (%s)', (url) => {
   expect(() => connectionConfig({ ...options, url })).toThrow(/is not the URL(?!.*cret)/);
 });
 
 test.each(['postgresql://ada@db/x', 'postgresql://ada:old@db/x'])(
-  'the password in a file is the one that node-postgres asks for (%s)',
+  'node-postgres gets the password from the file (%s)',
   async (url) => {
     const folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-password-'));
     try {

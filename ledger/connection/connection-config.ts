@@ -7,15 +7,15 @@ export interface ConnectionOptions {
   /** `postgresql://user:password@host:5432/database?sslmode=verify-full` */
   readonly url: string;
   readonly applicationName: string;
-  /** Milliseconds until a connection must be there; includes the wait for a free one. */
+  /** Time limit for a connection in milliseconds, including the wait for a free one. */
   readonly connectTimeoutMs: number;
-  /** Read at every new connection, so that a rotated password needs no restart. Wins over one in the URL. */
+  /** Read at every new connection, so a rotated password needs no restart. Takes precedence over the URL. */
   readonly passwordFile?: string | undefined;
-  /** PEM of the authority that signed the server's certificate. Its presence means verify-full. */
+  /** PEM of the CA that signed the server's certificate. If set, the certificate is verified in full. */
   readonly ca?: string | undefined;
 }
 
-/** How the server's certificate is checked. The weaker modes of libpq that look safe and are not are made strict. */
+/** How the server's certificate is checked. Modes of libpq that look safe but are weak are made strict. */
 type TlsMode = 'off' | 'unchecked' | 'verified';
 
 const TLS_MODES: Readonly<Record<string, TlsMode>> = {
@@ -27,14 +27,14 @@ const TLS_MODES: Readonly<Record<string, TlsMode>> = {
 };
 
 /**
- * What node-postgres needs for one connection. Sends no startup parameter that pgbouncer refuses, so no time-outs of the
- * server: those belong to the role. Throws a LedgerError BAD_REQUEST for a URL that is none.
+ * Returns the node-postgres settings for one connection. Sends no startup parameter that pgbouncer refuses. Server time
+ * limits are therefore set on the role. Throws BAD_REQUEST for an invalid URL.
  */
 export function connectionConfig(options: ConnectionOptions): ClientConfig {
   const { url, mode } = splitTlsMode(options);
   const { passwordFile } = options;
   return {
-    // Not as a connection string: what that says of a password, which is nothing, would win over the file.
+    // Not as a connection string: its missing password would take precedence over the file.
     ...parseRest(url),
     application_name: options.applicationName,
     connectionTimeoutMillis: options.connectTimeoutMs,
@@ -62,7 +62,9 @@ function tls(mode: TlsMode, ca: string | undefined): ClientConfig['ssl'] {
   return { rejectUnauthorized: mode === 'verified', ...(ca === undefined ? {} : { ca }) };
 }
 
-/** node-postgres lets the URL win over everything beside it; what is given beside it is therefore taken out of the URL. */
+/**
+ * Splits the TLS mode from the URL. In node-postgres the URL overrides other settings, so those are removed from it.
+ */
 function splitTlsMode({ url: text, passwordFile, ca }: ConnectionOptions): { url: string; mode: TlsMode } {
   const url = parseUrl(text);
   const wanted = url.searchParams.get('sslmode');
@@ -87,7 +89,7 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-/** What the parts of the URL mean to Postgres. */
+/** Parses the URL the way Postgres does. */
 function parseRest(url: string): ClientConfig {
   try {
     return parseIntoClientConfig(url);
@@ -96,7 +98,7 @@ function parseRest(url: string): ClientConfig {
   }
 }
 
-/** Does not repeat the text: where it is none, nobody knows which part of it is the password. */
+/** Returns the error for an invalid URL. Does not repeat the text, because any part of it may be the password. */
 function noUrl(cause?: unknown): LedgerError {
   const next = 'Write it as postgresql://USER@HOST:5432/DATABASE.';
   return new LedgerError('BAD_REQUEST', 'What is given for the ledger is not the URL of a Postgres database', {

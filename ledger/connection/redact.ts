@@ -1,7 +1,7 @@
 /**
- * Takes passwords out of connection URLs anywhere in a text, so that messages and logs can name the server:
- * `postgresql://app:secret@db:5432/rock` becomes `postgresql://app:***@db:5432/rock`.
- * The password may itself hold an `@`; everything up to the last one before a space or a quote belongs to it.
+ * Removes passwords from connection URLs anywhere in a text, so messages and logs can name the server:
+ * `postgresql://app:secret@db:5432/rock` becomes `postgresql://app:***@db:5432/rock`. A password may contain `@`; it
+ * ends at the last one before a space or a quote.
  */
 export function redactUrls(text: string): string {
   return text

@@ -3,34 +3,37 @@ import { isLedgerError, type LedgerError } from '../errors.ts';
 import { requireSchema } from '../migrate.ts';
 
 export interface GuardedLedger extends LedgerClient {
-  /** For a probe: what keeps this program from the ledger as it was found last. Nothing while nobody can look. */
+  /**
+   * Returns the reason why this program cannot use the ledger, for a readiness probe. Empty while the ledger is
+   * unreachable.
+   */
   waitsFor(): readonly string[];
 }
 
 export interface SchemaGuardOptions {
-  /** Between two looks, in milliseconds. */
+  /** Milliseconds between two schema checks. */
   readonly checkEveryMs?: number;
-  /** Told when the ledger begins not to fit, and when it fits again. */
+  /** Called when the schema stops fitting this program, and when it fits again. */
   readonly onChange?: (misfit: Misfit | undefined) => void;
 }
 
-/** For so long at most a statement runs on a schema that was changed under a program. */
+/** How often the schema is checked. A statement can run on a changed schema for at most this long. */
 const POLL_EVERY_MS = 5_000;
 
 const MISFITS = ['LEDGER_SCHEMA_MISSING', 'LEDGER_SCHEMA_TOO_OLD', 'LEDGER_SCHEMA_TOO_NEW'] as const;
 type Misfit = LedgerError & { readonly code: (typeof MISFITS)[number] };
 
 /**
- * The same ledger for a process that lives long: it is asked nothing while its schema is not for this program. The
- * migration before a process starts is no proof: the ledger may be migrated by a newer version or be restored from an older
- * backup under it, and its functions would then fail oddly, or do something else under the same name.
+ * Wraps a ledger client for a long-lived process and refuses statements while the schema does not fit the program. The
+ * check at start is not enough. A newer version may migrate the ledger, or an old backup may be restored while the
+ * process runs. Functions would then fail in odd ways, or do something else under the same name.
  */
 export function guardSchema(
   ledger: LedgerClient,
   { checkEveryMs = POLL_EVERY_MS, onChange }: SchemaGuardOptions = {},
 ): GuardedLedger {
   let misfit: Misfit | undefined;
-  /** A ledger that was away may have come back as another one. */
+  /** False after an outage: a different ledger may have come back. */
   let isKnown = false;
   let looking: Promise<void> | undefined;
 
@@ -66,13 +69,13 @@ export function guardSchema(
       return await ask();
     } catch (error) {
       if (!isMisfit(error)) throw error;
-      // It missed something that the schema has to have, so the schema is another than at the last look.
+      // A missing object means that the schema changed since the last check.
       await look();
       throw misfit ?? error;
     }
   }
 
-  const lookByItself = () => void look().catch(() => undefined); // who asks next gets the error
+  const lookByItself = () => void look().catch(() => undefined); // the next statement gets the error
   const timer = setInterval(lookByItself, checkEveryMs);
   lookByItself();
   return {
@@ -87,7 +90,7 @@ export function guardSchema(
   };
 }
 
-/** The schema of the ledger is not for this program: no waiting helps, only another version of one of them. */
+/** Returns true if the schema does not fit this program. Only another version of one of them helps. */
 export function isMisfit(error: unknown): error is Misfit {
   return isLedgerError(error) && MISFITS.some((code) => code === error.code);
 }

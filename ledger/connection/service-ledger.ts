@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { openLedger, type LedgerOptions } from './connect.ts';
 import { guardSchema, type GuardedLedger } from './schema-guard.ts';
 
-/** The way to the ledger for a process that lives long: behind the guard of its schema, with its troubles in the log. */
+/** Opens the ledger for a long-lived process, with the schema guard and with connection problems in the log. */
 export function openServiceLedger({
   logger,
   ...options

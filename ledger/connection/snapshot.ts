@@ -3,8 +3,8 @@ import type { LedgerClient } from './connect.ts';
 import type { Queryable } from './statement.ts';
 
 /**
- * Reads the ledger as it is at one moment, however many statements that takes. For reports and backups, which may take
- * longer than the limits that the role has for everything else (migrate.ts): those are off until the end of the transaction.
+ * Runs several reads on one snapshot of the ledger. Reports and backups may exceed the time limits of the role
+ * (migrate.ts), so those are off until the end of the transaction.
  */
 export function inSnapshot<R>(
   db: Pick<LedgerClient, 'transaction'>,

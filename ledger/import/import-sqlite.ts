@@ -17,10 +17,10 @@ import { addrSchema, stateSchema } from '../address/owner.ts';
 import { definePool } from '../pool/pools.ts';
 import { queryOne, type Queryable } from '../connection/statement.ts';
 
-/** What an import did, or in a dry run would do. */
+/** What an import did, or would do in a dry run. */
 export interface ImportReport extends Omit<ImportPlan, 'addresses'> {
   readonly dryRun: boolean;
-  /** Addresses by the state that they have in the ledger. */
+  /** Number of addresses by their state in the ledger. */
   readonly imported: Readonly<Record<PlannedAddress['state'], number>>;
   readonly auditRows: number;
   /** Pools that the ledger did not have. */
@@ -36,13 +36,13 @@ const nothing = z.object({});
 const ROWS_AT_ONCE = 1_000;
 
 /**
- * Brings the SQLite file of the predecessor into the ledger, in one transaction: all of it or nothing. May be called again
- * with the same file: what is there already stays. The file is not changed.
+ * Imports the predecessor's SQLite file in one transaction: all or nothing. A second import of the same file keeps
+ * existing rows. The file is not changed.
  *
- * An active address gets a whole auto-release period from now, since nobody could renew it before. A dry run writes
- * nothing and reports what would be done, problems included.
+ * An active address gets a full auto-release period from now, because nobody could renew it before. A dry run writes
+ * nothing and reports what would happen, including problems.
  *
- * Throws IMPORT_REFUSED for a file that is none of that tool's, and where there are problems.
+ * Throws IMPORT_REFUSED if the file is not the predecessor's, and if there are problems.
  */
 export async function importSqlite(db: LedgerClient, file: string, options: ImportOptions): Promise<ImportReport> {
   const legacy = await readLegacyFile(file);
@@ -56,7 +56,7 @@ export async function importSqlite(db: LedgerClient, file: string, options: Impo
       const now = await ledgerTime(transaction);
       const known = await knownAddresses(transaction, legacy.allocations);
       const { addresses, ...plan } = planImport({ allocations: legacy.allocations, pools, known, now });
-      const isFirst = plan.alreadyThere === 0; // the history is imported once, with the first import
+      const isFirst = plan.alreadyThere === 0; // the first import also imports the history
       const audit = isFirst ? planAudit(legacy.audit, now) : [];
       const imported = countStates(addresses);
       const notes = [...poolNotes, ...plan.notes];
@@ -73,7 +73,7 @@ export async function importSqlite(db: LedgerClient, file: string, options: Impo
   return report;
 }
 
-/** Ends a transaction that is not to be kept; no failure. */
+/** Rolls back a transaction on purpose; not a failure. */
 class Undo extends Error {}
 
 function refused(problems: readonly string[]): LedgerError {
@@ -94,8 +94,8 @@ function countStates(addresses: readonly PlannedAddress[]): ImportReport['import
 }
 
 /**
- * Pools that somebody had added to the file. Where one overlaps a pool of the ledger, the ledger's stays as it is. One that
- * cannot be a pool here is named; what lies in it is left out.
+ * Defines the pools that users had added to the file. If one overlaps a pool of the ledger, the ledger's pool stays. A
+ * pool that cannot be defined is reported, and its addresses are left out.
  */
 async function definePools(db: Queryable, legacy: readonly LegacyPool[], actor: string) {
   const poolsDefined: string[] = [];
@@ -133,7 +133,7 @@ async function defineLegacyPool(
   });
 }
 
-/** All pools, in the order in which everybody locks them, so that no address is handed out beside the import. */
+/** Locks all pools, in the common lock order, so no address is handed out during the import. */
 async function lockPools(db: Queryable): Promise<PlanPool[]> {
   return db.query({
     text: `select pool_id as "poolId", name, first, last, extract(epoch from auto_release)::bigint as "autoReleaseSeconds"
@@ -149,7 +149,7 @@ async function lockPools(db: Queryable): Promise<PlanPool[]> {
   });
 }
 
-/** What the ledger knows of the addresses in the file: it may know millions of others. */
+/** Returns what the ledger knows about the addresses in the file. It may know millions of others. */
 async function knownAddresses(db: Queryable, allocations: readonly LegacyAllocation[]) {
   const addrs = allocations.flatMap(({ mac_address: text }) => {
     const parsed = parseMac(text);
@@ -188,7 +188,7 @@ async function writeAddresses(db: Queryable, addresses: readonly PlannedAddress[
       row: nothing,
     });
   }
-  // Released long ago: they belong before everything that the queues have reached by now.
+  // They were released long ago, so they belong before everything that the queues have passed.
   await db.query({
     text: `update rock_mac.pools set floor_at = '-infinity', floor_addr = 0`,
     values: [],
@@ -196,7 +196,7 @@ async function writeAddresses(db: Queryable, addresses: readonly PlannedAddress[
   });
 }
 
-/** The history of before says nothing about the table of now: it has no state, and no replay reads it. */
+/** Imported history has no state: it says nothing about the current table, and a replay ignores it. */
 async function writeAudit(db: Queryable, audit: readonly PlannedAudit[], actor: string): Promise<void> {
   for (let from = 0; from < audit.length; from += ROWS_AT_ONCE) {
     const rows = audit

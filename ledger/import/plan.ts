@@ -4,7 +4,7 @@ import type { AddressState } from '../address/owner.ts';
 import type { LegacyAllocation, LegacyAuditRow } from './predecessor-sqlite.ts';
 import { storableMetadata, storableText } from '../columns/storable-text.ts';
 
-/** A pool of the ledger, as far as the plan needs it. */
+/** A pool of the ledger, with the fields that the plan needs. */
 export interface PlanPool {
   readonly poolId: number;
   readonly name: string;
@@ -13,7 +13,7 @@ export interface PlanPool {
   readonly autoReleaseSeconds: number | null;
 }
 
-/** What the ledger knows of an address already. */
+/** What the ledger already knows about an address. */
 export interface PlanRow {
   readonly key: string;
   readonly state: AddressState;
@@ -33,13 +33,13 @@ export interface PlannedAddress {
 
 export interface ImportPlan {
   readonly addresses: readonly PlannedAddress[];
-  /** Rows that an import of before has written. */
+  /** Rows that an earlier import wrote. */
   readonly alreadyThere: number;
-  /** Rows that the ledger has no place for, and why. They could not be handed out by it either. */
+  /** Rows that belong to no pool of the ledger, with the reason. The ledger cannot hand out their addresses. */
   readonly leftOut: readonly string[];
-  /** What is imported in another way than it stood in the file. */
+  /** Rows that are imported with a change. */
   readonly notes: readonly string[];
-  /** Any of these refuses the whole import. */
+  /** Any problem refuses the whole import. */
   readonly problems: readonly string[];
 }
 
@@ -50,12 +50,12 @@ export interface PlanInput {
   readonly now: Date;
 }
 
-/** The holder key of an imported address: the same at every import. */
+/** Returns the holder key of an imported address, which is the same at every import. */
 export function importKey(mac: MacAddress): string {
   return `import/${mac}`;
 }
 
-/** Decides what becomes of each row of the file. Pure: the same file and the same ledger give the same plan. */
+/** Plans the import of each row. Pure: the same file and ledger give the same plan. */
 export function planImport({ allocations, pools, known, now }: PlanInput): ImportPlan {
   const planned = new Map<MacAddress, PlannedAddress>();
   const leftOut: string[] = [];
@@ -94,7 +94,7 @@ function isBetween(mac: MacAddress, first: MacAddress, last: MacAddress): boolea
   return addr >= macToNumber(first) && addr <= macToNumber(last);
 }
 
-/** The ledger knows the address: from an import of before, or because it has handed it out itself. */
+/** Compares a row with an address that the ledger knows, from an earlier import or its own allocation. */
 function meeting(mac: MacAddress, row: LegacyAllocation, there: PlanRow): { problem?: string } {
   if (there.key === importKey(mac) || row.status === 'released') return {};
   return { problem: `${mac} is ${row.status} in the file, but ${there.state} for another owner in the ledger` };
@@ -129,7 +129,7 @@ function plannedAddress(
     deviceType: storable(row.device_type, 128, `${mac}: its device type`, notes),
     metadata: legacyMetadata(mac, row.metadata, notes),
     allocatedAt: allocatedAt ?? now,
-    // A time that has not come yet would keep the address out of use.
+    // A time in the future would block the address.
     releasedAt: releasedAt === undefined ? undefined : new Date(Math.min(Number(releasedAt), Number(now))),
   };
 }
@@ -141,7 +141,7 @@ function storable(value: string, octets: number, what: string, notes: string[]):
   return undefined;
 }
 
-/** Metadata was free text: what is no JSON object is kept under the name `imported`. */
+/** Parses metadata, which was free text. A value that is not a JSON object is stored under the name `imported`. */
 function legacyMetadata(mac: MacAddress, text: string, notes: string[]): Readonly<Record<string, unknown>> {
   if (text === '') return {};
   const parsed = parseJson(text);
@@ -155,8 +155,9 @@ function legacyMetadata(mac: MacAddress, text: string, notes: string[]): Readonl
 const YEAR_10_000 = Date.UTC(10_000, 0);
 
 /**
- * `2006-01-02 15:04:05`, in UTC, as SQLite writes it; also with a T, fractions and a zone, as Go does. What is no time since
- * 1970 is none: Go writes the year 1 where it knows of none, and Postgres reads neither the year 0 nor the year 10,000.
+ * Parses `2006-01-02 15:04:05` in UTC, as SQLite writes it, and Go's form with a T, fractions and a zone. Returns
+ * `undefined` for times before 1970. Go writes the year 1 for an unknown time. Postgres reads neither the year 0 nor
+ * the year 10,000.
  */
 export function legacyTime(text: string): Date | undefined {
   const match = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d(?::\d\d(?:\.\d+)?)?) ?(Z|[+-]\d\d:?\d\d)?/.exec(text);
@@ -176,7 +177,7 @@ export interface PlannedAudit {
   readonly timestamp: Date;
 }
 
-/** The history of before. A release by device wrote the device's id where the address should stand. */
+/** Plans the import of the history. In a release by device, the device's id stands in the place of the address. */
 export function planAudit(rows: readonly LegacyAuditRow[], now: Date): PlannedAudit[] {
   const unused: string[] = [];
   return rows.map((row) => {

@@ -15,7 +15,7 @@ mac_dispenser:
   logging: {file: /var/log/x.log}
 `;
 
-test('the configuration file of the predecessor is understood, and keys without effect are named', () => {
+test("the predecessor's configuration file is read, and keys without effect are reported", () => {
   const { warnings, keptBack, ...config } = readLegacyConfig(FILE);
   const [production, development] = DEFAULT_POOLS;
   expect(config).toEqual({
@@ -52,7 +52,7 @@ test('the configuration file of the predecessor is understood, and keys without 
   ]);
 });
 
-test('a value that asks for something else than what is done is named too', () => {
+test('a value that the ledger does not support is reported', () => {
   const { warnings } = readLegacyConfig('mac_dispenser: {allocation: {mode: random, allow_reuse: false}}');
   expect(warnings).toEqual(['allocation.mode has no effect', 'allocation.allow_reuse has no effect']);
 });
@@ -64,6 +64,6 @@ test.each([
   ['mac_dispenser: {pools: {a: {range: "01:00:00"}}}', /pools\.a\.range/],
   ['mac_dispenser: {pools: {a: {range: "02:00:00-01:00:00"}}}', /pools\.a\.range/],
   ['mac_dispenser: {pools: {a: {range: "01:00:00-01:00:01", auto_release_days: -1}}}', /auto_release_days/],
-])('%s is refused with what is wrong', (text, message) => {
+])('%s is refused with the reason', (text, message) => {
   expect(() => readLegacyConfig(text)).toThrow(message);
 });

@@ -5,19 +5,19 @@ import { parsePrefix, prefixRange, type MacPrefix } from '../../mac/mac-range.ts
 import { macToNumber, numberToMac, parseAnyMac, type MacAddress } from '../../mac/mac-address.ts';
 import { LedgerError, messageOf } from '../errors.ts';
 
-/** What the configuration file of the predecessor says that means something here. */
+/** The settings of the predecessor's configuration file that still have an effect. */
 export interface LegacyConfig {
   readonly prefix: MacPrefix;
-  /** Where its SQLite file lies, for `import`. May begin with `~`. */
+  /** Path of its SQLite file, for `import`. May begin with `~`. */
   readonly databasePath: string | undefined;
   readonly pools: readonly PoolDefinition[];
-  /** The first addresses of each pool, which are kept for people to give out by hand. */
+  /** The first addresses of each pool, which are set aside for manual use. */
   readonly keptBack: readonly MacAddress[];
-  /** One sentence for each key that has no effect. */
+  /** One sentence for each key without effect. */
   readonly warnings: readonly string[];
 }
 
-/** Keys that are read, or whose value says what is done anyway. `*` is any name. */
+/** Keys that are read. `*` stands for any name. */
 const UNDERSTOOD: readonly string[] = [
   'prefix',
   'database.path',
@@ -27,7 +27,7 @@ const UNDERSTOOD: readonly string[] = [
   'pools.*.auto_release_days',
 ];
 
-/** Values that ask for what the ledger does in any case; other values have no effect and are named. */
+/** Values that match what the ledger always does. Other values have no effect and are reported. */
 const AS_EVER: Readonly<Record<string, unknown>> = {
   'allocation.mode': 'sequential',
   'allocation.allow_reuse': true,
@@ -52,8 +52,7 @@ const fileSchema = z.object({
 const DAY = 86_400;
 
 /**
- * Reads the configuration file of the predecessor. Throws BAD_REQUEST with what is wrong where a key that it understands
- * has a value that it does not.
+ * Reads the predecessor's configuration file. Throws BAD_REQUEST with the reason for an invalid value of a known key.
  */
 export function readLegacyConfig(text: string): LegacyConfig {
   const raw = parseYaml(text);
@@ -90,7 +89,7 @@ function readPool(
     throw bad(`pools.${name}.range: ${JSON.stringify(range)} is no range such as 01:00:00-01:ff:ff under ${prefix}`);
   }
   const reuseDelaySeconds = DEFAULT_POOLS.find((pool) => pool.name === name)?.reuseDelaySeconds ?? DAY;
-  // The very first address of a prefix is all zeroes behind it and belongs to no pool here.
+  // The first address of a prefix ends in zeroes only and belongs to no pool.
   const start = first === prefixRange(prefix).first ? numberToMac(macToNumber(first) + 1) : first;
   return {
     name,
@@ -112,7 +111,7 @@ function hasEffect(key: string, value: unknown): boolean {
   return UNDERSTOOD.includes(key) || UNDERSTOOD.includes(key.replace(/^(pools)\.[^.]+\./, '$1.*.'));
 }
 
-/** Every value of the file with its dotted key. */
+/** Returns every value of the file with its dotted key. */
 function leaves(value: unknown, path: readonly string[] = []): [key: string, value: unknown][] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return [[path.join('.'), value]];
   return Object.entries(value).flatMap(([key, inner]) => leaves(inner, [...path, key]));

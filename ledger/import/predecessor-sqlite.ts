@@ -3,14 +3,14 @@ import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { LedgerError, messageOf } from '../errors.ts';
 
-/** What the SQLite file of the predecessor holds, as it is: nothing is judged here but whether it is such a file. */
+/** The content of the predecessor's SQLite file, unchecked except for its tables. */
 export interface LegacyFile {
   readonly allocations: readonly LegacyAllocation[];
   readonly pools: readonly LegacyPool[];
   readonly audit: readonly LegacyAuditRow[];
 }
 
-/** Columns that a file does not have, or that hold null, are empty texts. */
+/** Missing columns and null become empty texts. */
 const text = z
   .unknown()
   .default('')
@@ -43,12 +43,12 @@ export type LegacyAllocation = z.infer<typeof allocation>;
 export type LegacyPool = z.infer<typeof pool>;
 export type LegacyAuditRow = z.infer<typeof auditRow>;
 
-/** Reads the file without changing it. Throws IMPORT_REFUSED where it is no such file. */
+/** Reads the file without changing it. Throws IMPORT_REFUSED if it is not the predecessor's. */
 export async function readLegacyFile(file: string): Promise<LegacyFile> {
   await access(file).catch((error: unknown) => {
     throw refused(`${file} cannot be read (${messageOf(error)})`, error);
   });
-  const { DatabaseSync } = await import('node:sqlite'); // here, since Node warns of it as soon as it is loaded
+  const { DatabaseSync } = await import('node:sqlite'); // imported here because Node prints a warning on load
   try {
     const database = new DatabaseSync(file, { readOnly: true });
     try {

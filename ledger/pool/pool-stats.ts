@@ -3,7 +3,7 @@ import type { MacAddress } from '../../mac/mac-address.ts';
 import { addrSchema } from '../address/owner.ts';
 import type { Queryable } from '../connection/statement.ts';
 
-/** How full a pool is. */
+/** Utilisation of one pool. */
 export interface PoolStats {
   readonly pool: string;
   readonly description: string;
@@ -15,13 +15,13 @@ export interface PoolStats {
   readonly reserved: number;
   readonly released: number;
   readonly orphaned: number;
-  /** Not held: never used, or released (also within the reuse delay). */
+  /** Addresses that nobody holds: never used, or released (also within the reuse delay). */
   readonly free: number;
-  /** What could be handed out this moment. */
+  /** Addresses that can be handed out right now. */
   readonly reusableNow: number;
-  /** Percent of the capacity that is held: 0 to 100, two decimals. */
+  /** Held addresses in percent of the capacity: 0 to 100, two decimals. */
   readonly utilisation: number;
-  /** Owners that addresses of this pool ever had, and how many of them gave theirs up. */
+  /** Number of owners that addresses of this pool ever had, and how many of them released theirs. */
   readonly totalAllocated: number;
   readonly totalReleased: number;
   readonly paused: boolean;
@@ -66,8 +66,8 @@ const statsRow: z.ZodType<PoolStats> = z
   }));
 
 /**
- * One row for each pool, in the order of their ranges. Reads every row of `addresses` (352 ms for 1.2 million), so it is
- * asked on an interval, never in a request.
+ * Returns one row per pool, in the order of their ranges. Reads every row of `addresses` (352 ms for 1.2 million rows),
+ * so call it on an interval and never in a request.
  */
 export function poolStats(db: Queryable): Promise<PoolStats[]> {
   return db.query({

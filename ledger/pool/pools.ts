@@ -6,10 +6,10 @@ import { queryOne, type Queryable } from '../connection/statement.ts';
 import { storableText } from '../columns/storable-text.ts';
 import { requireValid } from '../address/validate.ts';
 
-/** A pool as the ledger has it. */
+/** A pool as stored in the ledger. */
 export interface Pool extends PoolDefinition {
   readonly paused: boolean;
-  /** Whether it ever handed out an address; then only its end may move, and it is never removed. */
+  /** Whether it ever handed out an address. Then only its end may move, and it is never removed. */
   readonly used: boolean;
 }
 
@@ -30,7 +30,7 @@ const poolRow: z.ZodType<Pool> = z
     reuseDelaySeconds,
   }));
 
-/** All pools, in the order of their ranges. */
+/** Returns all pools, in the order of their ranges. */
 export function listPools(db: Queryable): Promise<Pool[]> {
   return db.query({
     text: `select name, first, last, description, paused, extract(epoch from auto_release)::bigint as auto_release_seconds,
@@ -59,11 +59,11 @@ function requireValidPool(pool: PoolDefinition): void {
 
 /**
  * `conflict`: a pool of this name has another range or other periods. `overlaps`: its range shares an address with
- * another pool's. `outside_prefix`: the ledger does not own these addresses.
+ * another pool. `outside_prefix`: the range is not under the prefix of the ledger.
  */
 export type DefineOutcome = 'defined' | 'unchanged' | 'conflict' | 'overlaps' | 'outside_prefix';
 
-/** Defines a pool, once. The description is not compared with an existing one's. */
+/** Defines a pool unless it exists. Compares everything but the description with the existing one. */
 export async function definePool(db: Queryable, pool: PoolDefinition, actor: string): Promise<DefineOutcome> {
   requireValidPool(pool);
   const { outcome } = await queryOne(db, {
@@ -84,7 +84,7 @@ export async function definePool(db: Queryable, pool: PoolDefinition, actor: str
 
 export type GrowOutcome = 'grown' | 'unchanged' | 'would_shrink' | 'overlaps' | 'outside_prefix' | 'pool_not_found';
 
-/** Moves the last address of a pool further out. */
+/** Extends a pool by moving its last address. */
 export async function growPool(db: Queryable, name: string, last: MacAddress, actor: string): Promise<GrowOutcome> {
   requireValid(storableText(63), name, 'The name of the pool');
   const { outcome } = await queryOne(db, {
@@ -99,7 +99,7 @@ export async function growPool(db: Queryable, name: string, last: MacAddress, ac
 
 export type PauseOutcome = 'paused' | 'resumed' | 'unchanged' | 'pool_not_found';
 
-/** A paused pool hands out nothing; what it has handed out stays as it is and can be released. */
+/** Pauses or resumes a pool. A paused pool hands out nothing; its addresses stay valid and can be released. */
 export async function pausePool(db: Queryable, name: string, paused: boolean, actor: string): Promise<PauseOutcome> {
   requireValid(storableText(63), name, 'The name of the pool');
   const { outcome } = await queryOne(db, {
@@ -112,7 +112,7 @@ export async function pausePool(db: Queryable, name: string, paused: boolean, ac
 
 export type RemoveOutcome = 'removed' | 'paused' | 'in_use' | 'pool_not_found';
 
-/** Removes a pool that never handed out an address; one that did is paused instead, unless addresses of it are held. */
+/** Removes a pool that never handed out an address. Pauses one that did, unless some of its addresses are held. */
 export async function removePool(db: Queryable, name: string, actor: string): Promise<RemoveOutcome> {
   requireValid(storableText(63), name, 'The name of the pool');
   const { outcome } = await queryOne(db, {

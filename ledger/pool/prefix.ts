@@ -3,9 +3,9 @@ import type { MacPrefix } from '../../mac/mac-range.ts';
 import { queryOne, type Queryable } from '../connection/statement.ts';
 
 /**
- * Gives the ledger another prefix, and answers false where addresses or clusters already count on the one that it has. The
- * pools lie under the old one: whoever calls takes them away first, in the same transaction. That locks them, so that no
- * address can be handed out meanwhile.
+ * Changes the prefix of the ledger. Returns false if it already has pools, addresses or clusters. The caller first
+ * removes the pools of the old prefix, in the same transaction. That locks them, so no address can be handed out in
+ * between.
  */
 export async function changePrefix(db: Queryable, prefix: MacPrefix): Promise<boolean> {
   const { changed } = await queryOne(db, {

@@ -4,15 +4,15 @@ import { queryOne, type Queryable } from '../connection/statement.ts';
 import { storableText } from '../columns/storable-text.ts';
 import { requireValid } from '../address/validate.ts';
 
-/** A Kubernetes cluster that takes addresses from this ledger. */
+/** A Kubernetes cluster that uses this ledger. */
 export interface Cluster {
   /** uid of its kube-system namespace */
   readonly clusterId: string;
   readonly name: string;
   readonly registeredAt: Date;
-  /** When its live objects had been written into the ledger; until then it may not allocate. */
+  /** When the initial sync wrote its live objects into the ledger. Before that it may not allocate. */
   readonly adoptedAt?: Date | undefined;
-  /** The epoch of the ledger in which it last said what its objects carry. */
+  /** The last epoch in which it reported its addresses in use. */
   readonly reportedEpoch: number;
   readonly lastResyncAt?: Date | undefined;
   readonly retiredAt?: Date | undefined;
@@ -27,7 +27,9 @@ function requireValidCluster(clusterId: string, name = clusterId): void {
   requireValid(identity, { clusterId, name }, 'The cluster');
 }
 
-/** `known`: it was registered before (its name is updated). `retired`: it has ended and cannot come back under this id. */
+/**
+ * `known`: it was registered before; its name is updated. `retired`: it was retired and cannot return under this id.
+ */
 export type RegisterOutcome = 'registered' | 'known' | 'retired';
 
 export async function registerCluster(
@@ -47,8 +49,8 @@ export async function registerCluster(
 export type AdoptedOutcome = 'adopted' | 'unchanged' | 'retired' | 'wrong_epoch' | 'not_registered';
 
 /**
- * Initial sync is over: every address on the cluster's live objects is in the ledger. From now on it may allocate.
- * `epoch` is that of the ledger before the objects were listed; in another one the list has to be made again.
+ * Ends the initial sync: every address of the cluster's live objects is in the ledger, and it may allocate. `epoch` is
+ * the epoch before the objects were listed. In another epoch they must be listed again.
  */
 export async function markAdopted(
   db: Queryable,
@@ -86,7 +88,7 @@ const clusterRow: z.ZodType<Cluster> = z
     retiredAt: row.retired_at,
   }));
 
-/** All clusters, also retired ones, in the order of their registration. */
+/** Returns all clusters, including retired ones, in the order of registration. */
 export function listClusters(db: Queryable): Promise<Cluster[]> {
   return db.query({
     text: `select cluster_id, name, registered_at, adopted_at, reported_epoch, last_resync_at, retired_at
@@ -97,16 +99,16 @@ export function listClusters(db: Queryable): Promise<Cluster[]> {
 }
 
 export interface Retired {
-  /** `unchanged`: it was retired before. */
+  /** `unchanged`: it was already retired. */
   readonly outcome: 'retired' | 'unchanged' | 'not_registered';
-  /** How many of its addresses became orphaned now; each is freed by force only. */
+  /** How many of its addresses this call orphaned. Each is released only by force. */
   readonly orphaned: number;
 }
 
-/** Rows that one call of the function orphans: a few hundred milliseconds of work. */
+/** Rows that one call orphans, which takes a few hundred milliseconds. */
 const SLICE = 5_000;
 
-/** The end of a cluster: it may not allocate any more, and what it still holds becomes orphaned. */
+/** Retires a cluster: it may not allocate any more, and the addresses that it still holds become orphaned. */
 export async function retireCluster(db: Queryable, clusterId: string, actor: string): Promise<Retired> {
   requireValidCluster(clusterId);
   const retireSlice = () =>

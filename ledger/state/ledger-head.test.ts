@@ -33,7 +33,7 @@ describe('a ledger', () => {
     ['that recovered from the loss of a tail', {}, head(2, 5_024)],
     ['that recovered long ago', {}, head(1, 3_000)],
     ['that an admin has approved', { began: { auditHead: 4_000 } }, head(2, 9_999)],
-  ])('%s has lost nothing that is not made up for', (_, state, remembered) => {
+  ])('%s lost nothing that a recovery did not cover', (_, state, remembered) => {
     expect(lossOf(aState(state), remembered)).toBeUndefined();
   });
 
@@ -55,7 +55,7 @@ describe('a ledger', () => {
     expect(lossOf(aState(state), remembered)).toEqual({ needsApproval });
   });
 
-  test('is remembered in a form that can be written down', () => {
+  test('has a head that survives JSON', () => {
     const state = aState();
     const written = JSON.stringify(ledgerHeadOf(state));
     expect(lossOf(state, ledgerHeadSchema.parse(JSON.parse(written)))).toBeUndefined();

@@ -1,51 +1,54 @@
 import { z } from 'zod';
 import type { LedgerState } from './state.ts';
 
-/** More recoveries than there will ever be. A memory that was damaged must not push the ledger to the end of the numbers. */
+/** More recoveries than will ever happen. A damaged head must not push the epoch to the end of the number range. */
 const MAX_EPOCH = 1_000_000_000;
 
 /**
- * What somebody remembers of a ledger in a place that no failover and no restore of its database can touch. To be written
- * down (as JSON) after every look at a ledger that is not behind, some times a minute: what was handed out after the last
- * look cannot be missed by it.
+ * The position of a ledger, stored where no failover and no restore of its database can change it. Write it as JSON
+ * after every read of a ledger that is not behind, several times a minute. Addresses handed out after the last write
+ * cannot be missed by it.
  */
 export const ledgerHeadSchema = z.object({
   ledgerId: z.guid(),
   epoch: z.int().min(1).max(MAX_EPOCH),
-  /** The number of the last audit row. */
+  /** The id of the last audit row. */
   auditHead: z.int().min(0),
 });
 
 export type LedgerHead = z.infer<typeof ledgerHeadSchema>;
 
-/** What to remember of a ledger that was just looked at. */
+/** Returns the head to store for a ledger state. */
 export function ledgerHeadOf({ ledgerId, epoch, auditHead }: LedgerState): LedgerHead {
   return { ledgerId, epoch, auditHead };
 }
 
-/** The ledger knows less than is remembered: acknowledged answers are gone, whatever the database says of itself. */
+/** The ledger is behind a stored head: acknowledged allocations are lost, whatever the database reports. */
 interface Loss {
-  /** More may be gone than a recovery makes up for: only an admin can say that it may go on. */
+  /** More may be lost than a recovery covers. Only an admin can let the ledger open. */
   readonly needsApproval: boolean;
 }
 
-/** What a ledger must have lost, or `undefined` where it knows all that is remembered. */
+/** Returns what the ledger must have lost, or `undefined` if it is not behind the head. */
 export function lossOf(state: LedgerState, head: LedgerHead): Loss | undefined {
-  if (head.ledgerId !== state.ledgerId) return undefined; // another ledger: what is remembered says nothing about it
+  if (head.ledgerId !== state.ledgerId) return undefined; // another ledger: the head says nothing about it
   if (state.closed?.why === 'read_only') return undefined; // a standby may be behind, and hands out nothing
-  if (head.epoch > state.epoch) return { needsApproval: true }; // older than a whole recovery
+  if (head.epoch > state.epoch) return { needsApproval: true }; // it is older than a whole recovery
   return head.epoch === state.epoch ? goneNow(state, head) : goneBefore(state, head);
 }
 
-/** A failover explains that a tail is missing. A database that takes itself for what it was is an old copy, of any age. */
+/**
+ * Compares within one epoch. A failover explains a missing tail. A database without a failover is an old copy of any
+ * age.
+ */
 function goneNow(state: LedgerState, head: LedgerHead): Loss | undefined {
   const lost = head.auditHead - state.auditHead;
   if (lost <= 0) return undefined;
   return { needsApproval: lost > state.replicationGap || state.closed?.why !== 'timeline_changed' };
 }
 
-/** A recovery began since. Somebody else may have started it, who did not know how much was gone. */
+/** Compares after a recovery. Another process may have started it without knowing how much was lost. */
 function goneBefore({ began }: LedgerState, head: LedgerHead): Loss | undefined {
-  if (began.madeUpFor === undefined) return undefined; // an admin judges, or has judged
+  if (began.madeUpFor === undefined) return undefined; // an admin decides, or has decided
   return head.auditHead - began.auditHead > began.madeUpFor ? { needsApproval: true } : undefined;
 }

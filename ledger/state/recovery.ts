@@ -7,21 +7,21 @@ import { requireValid } from '../address/validate.ts';
 const MODES = ['open', 'recovering', 'paused'] as const;
 
 export interface RecoverOptions {
-  /** The epoch that the caller saw: of many callers at once, one starts the recovery. */
+  /** The epoch that the caller saw. Of many concurrent callers, one starts the recovery. */
   readonly expected: number;
-  /** Acknowledged answers may be missing whatever the durability says: a restored backup. */
+  /** Acknowledged allocations may be missing whatever the durability is, for example after a restore. */
   readonly lossy?: boolean;
-  /** It opens only after `approveRecovery`, since more may be missing than a replication gap. */
+  /** The ledger opens only after `approveRecovery`, because more may be missing than the replication gap. */
   readonly needsApproval?: boolean;
-  /** The highest epoch that anybody remembers, where the ledger has forgotten some. */
+  /** The highest epoch that anyone has stored, if the ledger has lost some. */
   readonly above?: number;
   readonly actor: string;
 }
 
 /**
- * Starts a new epoch after the database failed over or was restored, and returns the epoch that is in force
- * then. Under `quorum` the ledger is open again at once. Under `single` the addresses that may have been handed out and
- * forgotten are orphaned, and it opens when every cluster has re-asserted; without clusters, at once.
+ * Starts a new epoch after a failover or a restore, and returns the current epoch. Under `quorum` the ledger opens at
+ * once. Under `single`, addresses that may have been handed out and forgotten are orphaned. The ledger then opens when
+ * every cluster has reported its addresses in use; without clusters, at once.
  */
 export async function recover(db: Queryable, options: RecoverOptions): Promise<number> {
   const { expected, lossy = false, needsApproval = false, above = 0, actor } = options;
@@ -33,7 +33,7 @@ export async function recover(db: Queryable, options: RecoverOptions): Promise<n
   return epoch;
 }
 
-/** The state of the ledger, after starting the recovery if the database is not the one that it was. */
+/** Returns the state of the ledger and starts a recovery if the database has changed. */
 export async function recoverIfNeeded(db: Queryable, actor: string): Promise<LedgerState> {
   const state = await ledgerState(db);
   if (state.closed?.why !== 'timeline_changed' && state.closed?.why !== 'system_changed') return state;
@@ -42,12 +42,12 @@ export async function recoverIfNeeded(db: Queryable, actor: string): Promise<Led
 }
 
 /**
- * As `recoverIfNeeded`, and starts the recovery also where the ledger knows less than the caller remembers. An old backup
- * that was put back file by file looks like the database that it was, and one under `quorum` like a clean failover.
+ * Like `recoverIfNeeded`, but also recovers if the ledger is behind the caller's stored head. A backup restored file by
+ * file looks like the original database, and under `quorum` like a clean failover.
  *
- * The contract: read the memory (no memory: `recoverIfNeeded`), call this, and write down `memoryOf` the state that it
- * answers. A call that throws leaves the memory as it is. Any number of callers, each with a memory of its own, may do so
- * at once: one of them starts the recovery, and one that remembers more than the recovery made up for starts another.
+ * Read the stored head, call this, then store `ledgerHeadOf` of the returned state. Without a stored head, use
+ * `recoverIfNeeded`. If the call throws, keep the stored head. Callers with different heads may call this at the same
+ * time. One of them starts the recovery. A caller whose head is further ahead than that recovery covers starts another.
  */
 export async function recoverIfBehind(db: Queryable, head: LedgerHead, actor: string): Promise<LedgerState> {
   requireValid(ledgerHeadSchema, head, 'What is remembered of the ledger');
@@ -61,7 +61,10 @@ export async function recoverIfBehind(db: Queryable, head: LedgerHead, actor: st
 
 export type ReportOutcome = (typeof MODES)[number] | 'wrong_epoch' | 'not_registered';
 
-/** A cluster has written down, by `adopt`, what all its live objects carry. Answers the mode of the ledger afterwards. */
+/**
+ * Records that a cluster has reported, through `adopt`, all its addresses in use. Returns the mode of the ledger
+ * afterwards.
+ */
 export async function markReported(
   db: Queryable,
   cluster: { readonly clusterId: string; readonly epoch: number },
@@ -75,7 +78,10 @@ export async function markReported(
   return outcome;
 }
 
-/** An admin's word: go on although this cluster is silent. When it comes back it has to be adopted again. */
+/**
+ * Lets the ledger open without a silent cluster, by decision of an admin. That cluster needs an initial sync when it
+ * returns.
+ */
 export async function recoverWithout(
   db: Queryable,
   clusterId: string,
@@ -89,7 +95,7 @@ export async function recoverWithout(
   return outcome;
 }
 
-/** An admin's word after a restore: what was handed out after the backup is known by now, or taken as lost. */
+/** Lets a restored ledger open, by decision of an admin: allocations after the backup are known by now, or lost. */
 export async function approveRecovery(db: Queryable): Promise<(typeof MODES)[number]> {
   const { mode } = await queryOne(db, {
     text: `select rock_mac.approve_recovery() as mode`,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { queryOne, type Queryable } from '../connection/statement.ts';
 
-/** Why a ledger hands out nothing now. */
+/** Reasons why a ledger hands out no addresses. */
 export const CLOSED = [
   'read_only',
   'recovering',
@@ -14,24 +14,27 @@ export type Closed = (typeof CLOSED)[number];
 
 export interface LedgerState {
   readonly ledgerId: string;
-  /** The prefix that all its pools lie under. */
+  /** The prefix of all its pools. */
   readonly prefix: string;
-  /** +1 at every recovery. */
+  /** Increases by one at every recovery. */
   readonly epoch: number;
   readonly mode: 'open' | 'recovering' | 'paused';
-  /** What it promises at a failover: with one asynchronous standby nothing can promise that no answer is lost. */
+  /** The promise for a failover. With one asynchronous standby, acknowledged allocations can be lost. */
   readonly durability: 'single' | 'quorum';
-  /** Absent: it hands out addresses. */
+  /** Absent while the ledger hands out addresses. */
   readonly closed?: { readonly why: Closed; readonly message: string } | undefined;
-  /** Clusters that have not yet said what their objects carry, for which it waits; none unless it recovers. */
+  /** Clusters that must still report their addresses in use. Empty unless the ledger is recovering. */
   readonly waitsFor: readonly { readonly clusterId: string; readonly name: string }[];
-  /** It was restored from a backup and opens only after an admin's word. */
+  /** It was restored from a backup and opens only after an admin approves. */
   readonly needsApproval: boolean;
-  /** The number of its last audit row. */
+  /** The id of its last audit row. */
   readonly auditHead: number;
-  /** Its last audit row when this epoch began, and how many lost answers that recovery made up for; absent: an admin judges. */
+  /**
+   * The last audit row when this epoch began, and how many lost allocations its recovery covered. Without `madeUpFor`,
+   * an admin decides.
+   */
   readonly began: { readonly auditHead: number; readonly madeUpFor?: number | undefined };
-  /** How many addresses of each pool a recovery takes out of play, because they may have been handed out and forgotten. */
+  /** How many addresses of each pool a recovery sets aside, because they may have been handed out and forgotten. */
   readonly replicationGap: number;
 }
 
@@ -50,7 +53,7 @@ const stateRow = z.object({
   replication_gap: z.int(),
 });
 
-/** What the ledger is and whether it hands out addresses; if not, why, and what to do. */
+/** Returns the state of the ledger. If it is closed, includes the reason and the next step. */
 export async function ledgerState(db: Queryable): Promise<LedgerState> {
   const row = await queryOne(db, {
     text: `select s.ledger_id, s.prefix, s.epoch, s.mode, s.durability, s.needs_approval, s.replication_gap, s.began_at,
@@ -90,7 +93,7 @@ const MESSAGES: Readonly<Record<Exclude<Closed, 'recovering'>, string>> = {
     'The ledger is set to quorum, but Postgres has no synchronous standby: set synchronous_standby_names, or set the durability to single.',
 };
 
-/** Cause and next step, for conditions, errors and people. */
+/** Returns the cause and the next step, for conditions, errors and people. */
 function closedMessage(why: Closed, state: Pick<LedgerState, 'waitsFor' | 'needsApproval'>): string {
   if (why !== 'recovering') return MESSAGES[why];
   const steps: string[] = [];
