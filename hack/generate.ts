@@ -15,6 +15,7 @@ import {
 import packageJson from '../package.json' with { type: 'json' };
 import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
 import { chartSchema } from './chart-values.ts';
+import { errorsPage } from './errors-page.ts';
 import {
   admissionManifests,
   namespaceManifest,
@@ -54,6 +55,7 @@ function generatedFiles(): readonly GeneratedFile[] {
     { path: 'docs/metrics.md', text: metricsPage() },
     { path: 'docs/rbac.md', text: rbacPage() },
     { path: 'docs/cli.md', text: cliPage() },
+    { path: 'docs/errors.md', text: errorsPage() },
   ];
 }
 

@@ -1,64 +1,7 @@
 import { redactUrls } from './connection/redact.ts';
+import { LEDGER_ERRORS, type LedgerErrorCode } from './error-codes.ts';
 
-/**
- * Every error of the ledger, with the next step for its reader. `retryable` means that the same request with the same
- * key may succeed later. After such an error the change may or may not have happened. Only a retry with the same key
- * tells; a read does not (docs/ledger.md).
- */
-const CODES = {
-  LEDGER_UNAVAILABLE: { retryable: true, next: 'Check that Postgres runs and can be reached, then try again.' },
-  LEDGER_TIMEOUT: {
-    retryable: true,
-    next: 'Ask again with the same key; if it stays, look for load or locks on the ledger.',
-  },
-  LEDGER_BUSY: { retryable: true, next: 'Ask again with the same key.' },
-  LEDGER_READ_ONLY: {
-    retryable: true,
-    next: 'Point the ledger URL at the primary, or wait until a standby was promoted.',
-  },
-  LEDGER_TOO_MANY_CONNECTIONS: {
-    retryable: true,
-    next: 'Raise max_connections, or put pgbouncer in front of the ledger.',
-  },
-  LEDGER_DISK_FULL: { retryable: true, next: 'Give the disk of the ledger more room.' },
-  LEDGER_NOT_DURABLE: { retryable: true, next: 'Check the synchronous standbys of the ledger.' },
-  LEDGER_OVERLOADED: { retryable: true, next: 'Try again later; more wait for this pool than one process takes on.' },
-  LEDGER_CLOSED: { retryable: true, next: 'The process is shutting down: ask another replica.' },
-  LEDGER_AUTH_FAILED: { retryable: false, next: 'Check user, password and pg_hba.conf of the ledger.' },
-  LEDGER_TLS_FAILED: {
-    retryable: false,
-    next: 'Check the certificate of the ledger and the CA that it is checked with.',
-  },
-  LEDGER_NOT_ALLOWED: {
-    retryable: false,
-    next: 'Grant the role of this program its rights, or run the migration with its owner.',
-  },
-  LEDGER_DATABASE_MISSING: { retryable: false, next: 'Create the database, then run `rock-mac migrate`.' },
-  LEDGER_SCHEMA_MISSING: { retryable: false, next: 'Run `rock-mac migrate` against this ledger.' },
-  LEDGER_SCHEMA_TOO_OLD: { retryable: false, next: 'Run `rock-mac migrate` of this version against this ledger.' },
-  LEDGER_SCHEMA_TOO_NEW: { retryable: false, next: 'Upgrade this program to the version that migrated the ledger.' },
-  LEDGER_MIGRATION_FAILED: {
-    retryable: false,
-    next: 'Nothing of that migration was applied: remove the cause and migrate again.',
-  },
-  LEDGER_NOT_EMPTY: {
-    retryable: false,
-    next: 'Make an empty database, run `rock-mac migrate` on it, and name that as the ledger.',
-  },
-  IMPORT_REFUSED: {
-    retryable: false,
-    next: 'Name the SQLite file of the predecessor, usually ~/.rock/mac-dispenser.db.',
-  },
-  BACKUP_NOT_WRITTEN: {
-    retryable: false,
-    next: 'Name a file in a folder that you may write to, on a disk with room for it.',
-  },
-  BACKUP_REFUSED: { retryable: false, next: 'Name another backup.' },
-  LEDGER_FAILED: { retryable: false, next: 'Look into the log of Postgres; if the cause is not there, report it.' },
-  BAD_REQUEST: { retryable: false, next: 'Correct the value and ask again.' },
-} as const satisfies Record<string, { retryable: boolean; next: string }>;
-
-export type LedgerErrorCode = keyof typeof CODES;
+export type { LedgerErrorCode } from './error-codes.ts';
 
 /** An error whose message has cause, effect and next step, and never a password. */
 export class LedgerError extends Error {
@@ -67,9 +10,9 @@ export class LedgerError extends Error {
   readonly retryable: boolean;
 
   constructor(code: LedgerErrorCode, what: string, options: { readonly cause?: unknown; readonly next?: string } = {}) {
-    super(redactUrls(`${what}. ${options.next ?? CODES[code].next}`), { cause: options.cause });
+    super(redactUrls(`${what}. ${options.next ?? LEDGER_ERRORS[code].next}`), { cause: options.cause });
     this.code = code;
-    this.retryable = CODES[code].retryable;
+    this.retryable = LEDGER_ERRORS[code].retryable;
   }
 }
 

@@ -164,7 +164,7 @@ test('a wrong password', async () => {
   const url = new URL(ledger.current.url);
   url.password = 'guessed';
   const ended = await shell.rockMac('allocate', '--ledger', url.href);
-  expectRefused(ended, { code: 6, says: /password authentication failed.*Check user, password/ });
+  expectRefused(ended, { code: 6, says: /password authentication failed.*Check the user, the password/ });
   expect(ended.stderr).not.toContain('guessed');
 });
 

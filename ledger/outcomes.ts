@@ -1,0 +1,249 @@
+import type { ReadyReason } from '../api/mac-allocation.ts';
+import type { AllocationOutcome, NotOpen } from './address/allocate.ts';
+import type { TakeOutcome } from './address/consumer.ts';
+import type { AdmissionStatus, FailureExit } from './error-codes.ts';
+
+/*
+ * The catalogue of refusals: what each one means, and how each interface reports it. `docs/errors.md` is generated from
+ * this file and from error-codes.ts. A text is a clause without a final period.
+ */
+
+/** The facts that a text may name. A caller passes only those that its reader may know. */
+export interface OutcomeFacts {
+  readonly pool?: string | undefined;
+  readonly mac?: string | undefined;
+  /** The interface that requested the address. */
+  readonly nic?: string | undefined;
+  readonly namespace?: string | undefined;
+  /** Who holds the address; its last owner, if it was released. */
+  readonly holder?: string | undefined;
+  /** The state of a held address, where its reader may know it. */
+  readonly state?: string | undefined;
+  /** When the address, or the next one of the pool, becomes free. Formatted for the reader. */
+  readonly freeAt?: string | undefined;
+  /** The pool that contains the address, if it is not `pool`. */
+  readonly otherPool?: string | undefined;
+  readonly claim?: string | undefined;
+  /** Why the ledger is not open. */
+  readonly notOpen?: NotOpen | undefined;
+  /** What is wrong with a value. */
+  readonly problem?: string | undefined;
+}
+
+export type Text = string | ((facts: OutcomeFacts) => string);
+
+export interface Wording {
+  /** Replaces the cause of the entry where this reader needs other words. */
+  readonly cause?: Text;
+  readonly next: Text;
+}
+
+interface Entry {
+  readonly cause: Text;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+}
+
+/** A refusal that only an admission can meet. Its reader is the author of a pod or a virtual machine. */
+export interface AdmissionEntry extends Entry {
+  readonly admission: Wording & { readonly status: AdmissionStatus };
+}
+
+/** A refused allocation, which all three interfaces can meet. */
+export interface AllocationEntry extends AdmissionEntry {
+  /** The Ready condition of a MacAllocation. Its reader is the author of the claim. */
+  readonly ready: Wording & { readonly reason: ReadyReason };
+  /** A failed command. Its reader is a shell user. */
+  readonly cli: Wording & { readonly exit: FailureExit };
+}
+
+export type AllocationRefusal = Exclude<AllocationOutcome, { readonly outcome: 'allocated' | 'replayed' }>;
+export type ConsumerRefusal = Exclude<TakeOutcome, { readonly outcome: 'taken' }>;
+
+/** `in_reuse_delay` is an `in_use` whose address is already released. */
+export type AllocationCode = AllocationRefusal['outcome'] | 'in_reuse_delay';
+
+/** Refusals of a claim's address, and one that only admission tells apart: `out_of_range` in a pool of somebody else. */
+export type AdmissionCode = `claim_${Exclude<ConsumerRefusal['outcome'], 'not_open'>}` | 'in_other_pool';
+
+export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntry>> = {
+  in_use: {
+    cause: (facts) => `${addressOf(facts)} is held by ${facts.holder ?? 'another owner'}${stateOf(facts)}`,
+    retryable: true,
+    ready: {
+      reason: 'RequestedMacInUse',
+      next: 'Wait until it is released, or create a new MacAllocation without spec.requestedMac',
+    },
+    admission: { status: 409, next: 'Leave it out to get the next free address' },
+    cli: { exit: 'conflict', next: 'Choose another address, or see who holds it with `rock-mac show`' },
+  },
+  in_reuse_delay: {
+    cause: ({ holder, freeAt, ...facts }) => {
+      const owner = holder === undefined ? 'its last owner' : `its last owner (${holder})`;
+      const end = freeAt === undefined ? 'the reuse delay is over' : freeAt;
+      return `${addressOf(facts)} was released, and until ${end} only ${owner} can get it`;
+    },
+    retryable: true,
+    ready: {
+      reason: 'RequestedMacInUse',
+      next: 'Wait until then, or create a new MacAllocation without spec.requestedMac',
+    },
+    admission: { status: 409, next: 'Try again then, or leave it out to get the next free address' },
+    cli: { exit: 'conflict', next: 'Choose another address, or try again then' },
+  },
+  key_conflict: {
+    cause: 'This object already holds another address',
+    retryable: true,
+    ready: {
+      reason: 'RequestedMacInUse',
+      cause: 'This MacAllocation already holds another address in the ledger',
+      next: 'Delete it and create a new one',
+    },
+    admission: { status: 409, next: 'Try again in two minutes, when that address has been released' },
+    cli: {
+      exit: 'conflict',
+      cause: 'This request key already holds another address, perhaps of another pool',
+      next: 'Use a different key for each request',
+    },
+  },
+  out_of_range: {
+    cause: (facts) => `${addressOf(facts)} is not in pool ${poolOf(facts)}`,
+    retryable: false,
+    ready: {
+      reason: 'RequestedMacOutOfRange',
+      next: 'Create a new MacAllocation with an address of that pool, or without spec.requestedMac',
+    },
+    admission: { status: 422, next: 'Request an address of that pool, or leave it out to get the next free one' },
+    cli: { exit: 'error', next: 'Leave --pool out: the address determines its pool' },
+  },
+  exhausted: {
+    cause: ({ freeAt, ...facts }) => {
+      const next = freeAt === undefined ? '' : `; the next one is free at ${freeAt}`;
+      return `Pool ${poolOf(facts)} has no free address${next}`;
+    },
+    retryable: true,
+    ready: {
+      reason: 'PoolExhausted',
+      next: (facts) => `Release addresses, or raise spec.last of MacPool ${poolOf(facts)}`,
+    },
+    admission: { status: 503, next: 'Release addresses, or ask the platform team for a larger pool' },
+    cli: {
+      exit: 'exhausted',
+      next: 'Release addresses that nobody needs (`rock-mac list`), or use another pool (`rock-mac stats`)',
+    },
+  },
+  pool_not_found: {
+    cause: (facts) => `Pool ${poolOf(facts)} does not exist in the ledger`,
+    retryable: true,
+    ready: {
+      reason: 'PoolNotFound',
+      next: 'Create that MacPool, or create a new MacAllocation with a pool that `kubectl get macpools` lists',
+    },
+    admission: { status: 503, next: 'Create that MacPool, or ask the platform team which pool to use' },
+    cli: { exit: 'error', next: 'List the pools with `rock-mac pools`' },
+  },
+  pool_paused: {
+    cause: (facts) => `Pool ${poolOf(facts)} is paused`,
+    retryable: true,
+    ready: { reason: 'PoolPaused', next: (facts) => `Set spec.paused of MacPool ${poolOf(facts)} to false` },
+    admission: { status: 503, next: 'Ask the platform team to resume it, then try again' },
+    cli: { exit: 'unavailable', next: 'Use another pool, or ask the administrator of the ledger to resume this one' },
+  },
+  not_adopted: {
+    cause: 'This cluster may not allocate yet: its operator has not recorded the addresses already in use',
+    retryable: true,
+    ready: { reason: 'LedgerRecovering', next: 'Wait: the operator tries again when it has recorded them' },
+    admission: { status: 503, next: 'Try again when the operator is ready' },
+    cli: { exit: 'unavailable', next: 'Try again when the operator is ready' },
+  },
+  not_open: {
+    cause: ({ notOpen }) => `The ledger allocates no addresses now${notOpen === undefined ? '' : NOT_OPEN[notOpen]}`,
+    retryable: true,
+    ready: {
+      reason: 'LedgerRecovering',
+      next: 'See the condition LedgerOpen of a MacPool. The operator tries again by itself',
+    },
+    admission: { status: 503, next: 'Try again; if it stays, tell the platform team' },
+    cli: { exit: 'unavailable', next: 'Try again' },
+  },
+  pending_cap: {
+    cause: 'This namespace holds too many addresses for objects that were never stored',
+    retryable: true,
+    ready: { reason: 'Pending', next: 'Wait: the operator tries again' },
+    admission: { status: 503, next: 'Try again in two minutes, when those addresses have been released' },
+    cli: { exit: 'unavailable', next: 'Try again in two minutes' },
+  },
+  retry: {
+    cause: 'The ledger is still searching the pool for a free address',
+    retryable: true,
+    ready: { reason: 'Pending', next: 'Wait: the operator tries again' },
+    admission: { status: 503, next: 'Try again' },
+    cli: { exit: 'unavailable', next: 'Try again' },
+  },
+};
+
+export const ADMISSION_OUTCOMES: Readonly<Record<AdmissionCode, AdmissionEntry>> = {
+  in_other_pool: {
+    cause: ({ otherPool = '', namespace = '', ...facts }) =>
+      `${addressOf(facts)} is in pool ${otherPool}, but namespace ${namespace} uses pool ${poolOf(facts)}`,
+    retryable: false,
+    admission: {
+      status: 403,
+      next: (facts) => `Request an address of pool ${poolOf(facts)}, or use a claim`,
+    },
+  },
+  claim_in_use: {
+    cause: ({ claim = '' }) => `The address of claim ${claim} is in use by another object`,
+    retryable: true,
+    admission: { status: 409, next: 'Try again when that object is deleted' },
+  },
+  claim_unknown: {
+    cause: ({ claim = '' }) => `The ledger no longer holds the address of claim ${claim}`,
+    retryable: true,
+    admission: { status: 503, next: 'Try again when the MacAllocation is Ready' },
+  },
+  claim_invalid: {
+    cause: ({ claim = '', problem = '' }) => `This object cannot use the address of claim ${claim}: ${problem}`,
+    retryable: false,
+    admission: { status: 422, next: 'Correct the object' },
+  },
+};
+
+const NOT_OPEN: Readonly<Record<NotOpen, string>> = {
+  recovering: ': it is recovering from a failover or a restore',
+  paused: ': an administrator has paused it',
+  timeline_changed: ': Postgres has just failed over or was restored',
+  system_changed: ': it was just moved to another Postgres',
+  not_durable: ': Postgres has no synchronous standby',
+};
+
+/** Returns the code of a refused allocation. */
+export function allocationCode(refusal: AllocationRefusal): AllocationCode {
+  return refusal.outcome === 'in_use' && refusal.holder.state === 'released' ? 'in_reuse_delay' : refusal.outcome;
+}
+
+/** Returns the cause and the next step for one reader, each without a final period. */
+export function describeRefusal(
+  { cause }: Pick<Entry, 'cause'>,
+  wording: Wording,
+  facts: OutcomeFacts,
+): { readonly cause: string; readonly next: string } {
+  return { cause: textOf(wording.cause ?? cause, facts), next: textOf(wording.next, facts) };
+}
+
+export function textOf(text: Text, facts: OutcomeFacts): string {
+  return typeof text === 'string' ? text : text(facts);
+}
+
+function addressOf({ mac, nic }: OutcomeFacts): string {
+  return (mac === undefined ? 'The requested address' : `MAC ${mac}`) + (nic === undefined ? '' : ` on ${nic}`);
+}
+
+function poolOf({ pool = '' }: OutcomeFacts): string {
+  return pool;
+}
+
+function stateOf({ state, freeAt }: OutcomeFacts): string {
+  const details = [state, freeAt === undefined ? undefined : `until ${freeAt}`].filter((each) => each !== undefined);
+  return details.length === 0 ? '' : ` (${details.join(', ')})`;
+}
