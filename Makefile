@@ -62,6 +62,10 @@ types: $(INSTALLED) ## check the types
 generate: $(INSTALLED) ## write the CRDs and the other generated files
 	@node hack/generate.ts
 
+.PHONY: manifests
+manifests: generate ## render deploy/manifests from the chart (needs Helm; see helm-binaries)
+	@node hack/generate.ts --manifests
+
 .PHONY: verify
 verify: $(INSTALLED) ## prove that the generated files are what `make generate` writes
 	@node hack/generate.ts --check

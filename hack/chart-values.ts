@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
 import { z } from 'zod';
 
 /*
- * What the chart takes. `values.schema.json` is generated from it: strict objects there refuse keys that do not exist, so
- * that a slip of the pen is an error and not a silence.
+ * The values of the chart. `values.schema.json` is generated from this schema. Its objects are strict: Helm rejects a
+ * misspelled key instead of ignoring it.
  */
 
 const text = z.string();
@@ -12,12 +14,12 @@ const mac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
 const duration = z.string().regex(/^[1-9][0-9]*[smhd]([0-9]+[smhd])*$/);
 const port = z.int().min(1).max(65_535);
 const strings = z.record(z.string(), z.string());
-/** A part of the Kubernetes API that goes through unchanged; the API server checks it. */
+/** A part of the Kubernetes API that the chart passes on unchanged. The API server checks it. */
 const anyObject = z.record(z.string(), z.unknown());
 const objects = z.array(anyObject);
 const replicas = z.int().min(1);
 
-/** Everything may be left out: the chart's own values stand behind what a user gives. */
+/** Makes every key optional: the chart's own values are the defaults. */
 function group<T extends z.core.$ZodLooseShape>(shape: T) {
   return z.strictObject(shape).partial();
 }
@@ -116,7 +118,12 @@ export const chartValues = group({
   }),
 });
 
-/** `values.schema.json` of the chart. */
+/** Returns the content of `values.schema.json`. */
 export function chartSchema(): unknown {
   return z.toJSONSchema(chartValues, { target: 'draft-7' });
+}
+
+/** Returns the chart's default values. */
+export function chartDefaults(): z.infer<typeof chartValues> {
+  return chartValues.parse(parse(readFileSync(new URL('../charts/rock-mac/values.yaml', import.meta.url), 'utf8')));
 }

@@ -5,7 +5,7 @@ import { code, table } from './markdown.ts';
 export function metricsTable(registry: Registry): string {
   const rows = registry
     .getMetricsAsArray()
-    .map(({ name, type, help }) => [code(name), String(type), help])
+    .map(({ name, type, help }) => [code(name), type, help])
     .toSorted(([a = ''], [b = '']) => a.localeCompare(b));
   return table(['metric', 'type', 'what it tells'], rows);
 }

@@ -4,7 +4,7 @@
  */
 import { pino } from 'pino';
 import { z } from 'zod';
-import { OPERATOR_NODE_ARGS } from '../../hack/manifests.ts';
+import { chartDefaults } from '../../hack/chart-values.ts';
 import { table } from '../../hack/markdown.ts';
 import { DEFAULT_PREFIX } from '../../api/default-pools.ts';
 import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
@@ -134,7 +134,7 @@ try {
     operatorNodeArgs: [
       // What Node takes by itself for its heap where the container may have 512 MiB, and what the manifests tell it.
       '--max-old-space-size=256',
-      ...OPERATOR_NODE_ARGS,
+      ...(chartDefaults().operator?.nodeArgs ?? []),
     ],
   });
   await populate(client);

@@ -243,32 +243,6 @@ describe('the chart', () => {
     await namespace.remove();
   });
 
-  test('is the manifests, letter by letter, on which all other tests run: rights, entries of admission, Services', async () => {
-    const given = (await objects()).map(withoutLabels);
-    for (const file of ['rbac', 'roles', 'admission', 'read-api']) {
-      const text = await readFile(path.join(repository, 'deploy', 'manifests', `${file}.yaml`), 'utf8');
-      for (const document of parseAllDocuments(text)) {
-        const wanted = withoutLabels(document.toJS());
-        const { name } = wanted.metadata;
-        expect(given.find(({ kind, metadata }) => kind === wanted.kind && metadata.name === name)).toEqual(wanted);
-      }
-    }
-  });
-
-  test('starts the programs of the manifests, with the same words, ports, probes and means', async () => {
-    const text = await readFile(path.join(repository, 'deploy', 'manifests', 'workloads.yaml'), 'utf8');
-    const deployments = parseAllDocuments(text).map((document) => rendered.parse(document.toJS()));
-    const sameIn = ({ args, ports, livenessProbe, readinessProbe, resources, securityContext }: Container) =>
-      ({ args, ports: sorted(ports), livenessProbe, readinessProbe, resources, securityContext }) as const;
-    for (const name of ['rock-mac-operator', 'rock-mac-webhook'] as const) {
-      const manifest = deployments.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name);
-      const { template: wanted } = z.looseObject({ template: podTemplate }).parse(manifest?.['spec']);
-      const given = await pods(name);
-      expect(given.spec.containers.map(sameIn)).toEqual(wanted.spec.containers.map(sameIn));
-      expect(given.spec.initContainers?.map(sameIn)).toEqual(wanted.spec.initContainers?.map(sameIn));
-    }
-  });
-
   test('opens in its network policies what the programs listen on, and the way to DNS, API server and ledger', async () => {
     const all = await objects('networkPolicy.enabled=true', 'postgres.external.port=6432', 'webhook.port=9443');
     const port = z.object({ port: z.number() });
@@ -288,23 +262,6 @@ describe('the chart', () => {
     }
   });
 });
-
-type Container = z.infer<typeof container>;
-
-function sorted(ports: unknown): unknown {
-  const named = z.array(z.looseObject({ name: z.string() })).parse(ports ?? []);
-  return named.sort((one, other) => one.name.localeCompare(other.name));
-}
-
-/** An object without what tells a release from a file. */
-function withoutLabels(value: unknown) {
-  const { metadata, ...rest } = rendered.parse(value);
-  const { labels, ...others } = metadata;
-  const aggregated = Object.entries(z.record(z.string(), z.string()).parse(labels ?? {})).filter(
-    ([key]) => !/^(app\.kubernetes\.io|helm\.sh)\//.test(key),
-  );
-  return { ...rest, metadata: { ...others, labels: Object.fromEntries(aggregated) } };
-}
 
 function withoutMounts(spec: Record<string, unknown>): Record<string, unknown> {
   const strip = (list: unknown) =>

@@ -1,7 +1,11 @@
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { manifestFiles } from '../../hack/manifests.ts';
+import { resolveHelm } from '../env/programs/helm.ts';
+import { logToStderr } from '../env/run/run.ts';
 import { applyManifests, installForeignCrds, sharedKubectl } from '../env/testing.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
@@ -10,6 +14,11 @@ const run = promisify(execFile);
 function file(...parts: string[]): string {
   return path.join(repository, ...parts);
 }
+
+test('the manifests are what Helm renders from the chart (write them with `make manifests`)', async () => {
+  const helm = await resolveHelm(4, logToStderr);
+  for (const { path: name, text } of await manifestFiles(helm)) expect(await readFile(file(name), 'utf8')).toBe(text);
+}, 900_000);
 
 describe('what users apply', () => {
   beforeAll(async () => {

@@ -1,0 +1,99 @@
+import { customResourceDefinitions } from '../api/crds.ts';
+import { SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../api/names.ts';
+import { poolUseBinding, poolUsePolicy } from '../api/pool-use-policy.ts';
+import { peopleRoles, POOL_READER, type PeopleRole } from '../api/roles.ts';
+import {
+  operatorClusterRules,
+  operatorNamespaceRules,
+  uninstallClusterRules,
+  uninstallNamespaceRules,
+} from '../operator/rbac.ts';
+import { mutatingConfiguration, validatingConfiguration } from '../webhook/configuration/webhook-configuration.ts';
+import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
+import { chartSchema } from './chart-values.ts';
+import { yamlFile, type GeneratedFile } from './generated-file.ts';
+import { chartPage } from './pages.ts';
+
+type Manifest = Record<string, unknown>;
+
+/** The port of the webhook's Service in an installation with default values; a template replaces it. */
+const WEBHOOK_PORT = 10_250;
+
+const RBAC = 'rbac.authorization.k8s.io/v1';
+
+/**
+ * Returns the files of the chart that come from code. They describe an installation with default values. The templates
+ * replace the namespace and the port, and add the labels of the release.
+ */
+export function chartFiles(): readonly GeneratedFile[] {
+  const [macAllocation, macPool] = customResourceDefinitions();
+  const folder = 'charts/rock-mac/files';
+  return [
+    yamlFile(`${folder}/crds/macallocations.yaml`, macAllocation),
+    yamlFile(`${folder}/crds/macpools.yaml`, macPool),
+    ...admissionManifests().map((manifest) =>
+      yamlFile(`${folder}/admission/${String(manifest['kind']).toLowerCase()}.yaml`, manifest),
+    ),
+    yamlFile(`${folder}/roles.yaml`, { items: roleManifests() }),
+    yamlFile(`${folder}/operator-rules.yaml`, {
+      clusterRules: operatorClusterRules,
+      namespaceRules: operatorNamespaceRules,
+    }),
+    yamlFile(`${folder}/webhook-rules.yaml`, {
+      clusterRules: webhookClusterRules,
+      namespaceRules: webhookNamespaceRules,
+    }),
+    yamlFile(`${folder}/uninstall-rules.yaml`, {
+      clusterRules: uninstallClusterRules,
+      namespaceRules: uninstallNamespaceRules,
+    }),
+    { path: 'charts/rock-mac/values.schema.json', text: `${JSON.stringify(chartSchema(), null, 2)}\n` },
+    { path: 'charts/rock-mac/README.md', text: chartPage() },
+  ];
+}
+
+/** Returns the namespace for an installation without Helm. Helm creates its namespace itself. */
+export function namespaceManifest(): Manifest {
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name: SYSTEM_NAMESPACE,
+      labels: { ...partOf(), 'pod-security.kubernetes.io/enforce': 'restricted' },
+    },
+  };
+}
+
+/** Returns the ClusterRoles for people. Only the right to read pools is bound, and to every authenticated user. */
+function roleManifests(): readonly Manifest[] {
+  return [
+    ...peopleRoles.map(clusterRole),
+    {
+      apiVersion: RBAC,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: POOL_READER, labels: partOf() },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: POOL_READER },
+      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'system:authenticated' }],
+    },
+  ];
+}
+
+function clusterRole({ name, aggregatesTo, rules }: PeopleRole): Manifest {
+  const aggregation =
+    aggregatesTo === undefined ? {} : { [`rbac.authorization.k8s.io/aggregate-to-${aggregatesTo}`]: 'true' };
+  return { apiVersion: RBAC, kind: 'ClusterRole', metadata: { name, labels: { ...partOf(), ...aggregation } }, rules };
+}
+
+function admissionManifests(): readonly Manifest[] {
+  const address = { namespace: SYSTEM_NAMESPACE, service: WEBHOOK_SERVICE, port: WEBHOOK_PORT };
+  return [
+    mutatingConfiguration(address),
+    validatingConfiguration(address),
+    poolUsePolicy(SYSTEM_NAMESPACE),
+    poolUseBinding(),
+  ];
+}
+
+function partOf(): Record<string, string> {
+  return { 'app.kubernetes.io/name': 'rock-mac', 'app.kubernetes.io/part-of': 'rock-mac' };
+}
