@@ -16,7 +16,27 @@ test.each(pages)('every link of %s leads to a file, and to a heading of it', (pa
   }
 });
 
-/** As GitHub makes them: lower case, without punctuation, spaces as dashes. */
+const FILE_NAME = /^`?((?:[\w.-]+\/)*[\w.-]+\.(?:ts|sql|md|yaml|json|sh))`?$/;
+
+test.each(pages)('every link of %s that is labelled with a file name leads to that file', (page) => {
+  const text = withoutCode(readFileSync(path.join(repository, page), 'utf8'));
+  for (const [link, label = '', target = ''] of text.matchAll(/\[([^\]]+)\]\(([^)\s#]+)(?:#[^)]*)?\)/g)) {
+    const name = FILE_NAME.exec(label)?.[1];
+    if (name !== undefined) expect(`/${target}`.endsWith(`/${name}`), `${link} of ${page}`).toBe(true);
+  }
+});
+
+const ROOMS = 'api|charts|cli|crds|deploy|docs|hack|kube|ledger|mac|operator|process|test|webhook';
+const PATH_IN_CODE = new RegExp(`\`((?:${ROOMS})/[\\w./-]+\\.[a-z]+)\``, 'g');
+
+test.each(pages)('every path of the repository that %s names exists', (page) => {
+  const text = withoutCode(readFileSync(path.join(repository, page), 'utf8'));
+  for (const [, file = ''] of text.matchAll(PATH_IN_CODE)) {
+    expect(existsSync(path.join(repository, file)), `${file} in ${page}`).toBe(true);
+  }
+});
+
+/** Returns the anchors that GitHub makes for headings: lower case, no punctuation, dashes for spaces. */
 function anchorsOf(file: string): string[] {
   const headings = withoutCode(readFileSync(file, 'utf8')).matchAll(/^#+ (.*)$/gm);
   return [...headings].map(([, heading = '']) =>
