@@ -57,7 +57,9 @@ export interface AllocationEntry extends AdmissionEntry {
   readonly cli: Wording & { readonly exit: FailureExit };
 }
 
-export type AllocationRefusal = Exclude<AllocationOutcome, { readonly outcome: 'allocated' | 'replayed' }>;
+/** A request that got an address: a new one, or the one that its key already holds. */
+export type AllocatedOutcome = Extract<AllocationOutcome, { readonly outcome: 'allocated' | 'replayed' }>;
+export type AllocationRefusal = Exclude<AllocationOutcome, AllocatedOutcome>;
 export type ConsumerRefusal = Exclude<TakeOutcome, { readonly outcome: 'taken' }>;
 
 /** `in_reuse_delay` is an `in_use` whose address is already released. */
@@ -216,6 +218,10 @@ const NOT_OPEN: Readonly<Record<NotOpen, string>> = {
   system_changed: ': it was just moved to another Postgres',
   not_durable: ': Postgres has no synchronous standby',
 };
+
+export function isAllocated(outcome: AllocationOutcome): outcome is AllocatedOutcome {
+  return outcome.outcome === 'allocated' || outcome.outcome === 'replayed';
+}
 
 /** Returns the code of a refused allocation. */
 export function allocationCode(refusal: AllocationRefusal): AllocationCode {

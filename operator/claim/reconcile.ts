@@ -21,6 +21,7 @@ import { currentConsumer } from './consumer.ts';
 import {
   decideBlocked,
   decideAllocated,
+  decideByError,
   decideByOutcome,
   statusAfter,
   type HeldStatus,
@@ -76,11 +77,9 @@ async function allocate(claim: MacAllocation, context: OperatorDeps): Promise<Re
     outcome = await context.allocator.allocate(request, { deadlineMs: 10_000 });
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
-    // A value that the ledger does not take stays one: the spec is immutable, so only a new claim helps.
-    const isRefused = error.code === 'BAD_REQUEST';
-    const reason = isRefused ? 'InvalidSpec' : 'LedgerUnavailable';
-    await publish(claim, { ready: false, reason, message: error.message }, {}, context);
-    if (isRefused) return undefined;
+    const decision = decideByError(error);
+    await publish(claim, decision, {}, context);
+    if (decision.reason === 'InvalidSpec') return undefined;
     throw error;
   }
   const decision = decideByOutcome(outcome, pool, requestedMac);

@@ -2,86 +2,92 @@ import type { ConsumerRef, MacAllocationStatus, ReadyReason } from '../../api/ma
 import { setCondition, toTime } from '../../kube/controller/conditions.ts';
 import type { Condition } from '../../kube/client/objects.ts';
 import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
+import { LEDGER_ERRORS } from '../../ledger/error-codes.ts';
+import type { LedgerError } from '../../ledger/errors.ts';
+import {
+  ALLOCATION_OUTCOMES,
+  allocationCode,
+  describeRefusal,
+  isAllocated,
+  type AllocationRefusal,
+  type OutcomeFacts,
+} from '../../ledger/outcomes.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 
-/** What a claim's Ready condition says, and when to look again by ourselves. */
+/** The Ready condition of a claim, and when to reconcile the claim again. */
 export interface ReadyDecision {
   readonly ready: boolean;
   readonly reason: ReadyReason;
   readonly message: string;
-  /** Milliseconds; absent: only when the claim changes. */
+  /** In milliseconds. Absent: when the claim changes. */
   readonly retryAfterMs?: number;
 }
 
-/** Capacity returns without telling us: by a release in any cluster, or when a reuse delay ends. */
+/** No event reports new capacity: addresses are also released in other clusters, and when a reuse delay ends. */
 const RETRY_MS = 30_000;
 
-/** Judges the ledger's answer to a claim. Every refusal says what to do, and none is for ever. */
+/** Only the ledger's own work is awaited, not an action of a user. */
+const PENDING_RETRY_MS = 1_000;
+
+/** Decides the Ready condition from the ledger's response to an allocation request. */
 export function decideByOutcome(
   outcome: AllocationOutcome,
   pool: string,
   requested: string | undefined,
 ): ReadyDecision {
-  const wait = (reason: ReadyReason, message: string): ReadyDecision => ({
-    ready: false,
-    reason,
-    message,
-    retryAfterMs: RETRY_MS,
-  });
+  if (isAllocated(outcome)) return decideAllocated(outcome.mac, outcome.expiresAt);
+  const entry = ALLOCATION_OUTCOMES[allocationCode(outcome)];
+  const { reason } = entry.ready;
+  const { cause, next } = describeRefusal(entry, entry.ready, { pool, mac: requested, ...factsOf(outcome) });
+  const message = `${cause}. ${next}`;
+  if (!entry.retryable) return { ready: false, reason, message };
+  return { ready: false, reason, message, retryAfterMs: reason === 'Pending' ? PENDING_RETRY_MS : RETRY_MS };
+}
+
+/** The author of a claim may not know who holds the address, nor for how long. */
+function factsOf(outcome: AllocationRefusal): OutcomeFacts {
   switch (outcome.outcome) {
-    case 'allocated':
-    case 'replayed':
-      return decideAllocated(outcome.mac, outcome.expiresAt);
-    case 'in_use':
-      return wait(
-        'RequestedMacInUse',
-        `${outcome.mac} is held by another owner: leave requestedMac out, or wait for its release`,
-      );
-    case 'key_conflict':
-      return wait(
-        'RequestedMacInUse',
-        'This claim holds another address in the ledger: delete it and create a new one',
-      );
-    case 'out_of_range':
-      return { ready: false, reason: 'RequestedMacOutOfRange', message: outOfRange(pool, requested) };
-    case 'exhausted': {
-      const next = outcome.nextReuseAt === undefined ? '' : `; the next is free at ${toTime(outcome.nextReuseAt)}`;
-      return wait('PoolExhausted', `Pool ${pool} has no free address${next}: release addresses, or let the pool grow`);
+    case 'in_use': {
+      const { state, until } = outcome.holder;
+      return { mac: outcome.mac, ...(state === 'released' && { freeAt: timeOf(until) }) };
     }
-    case 'pool_not_found':
-      return wait('PoolNotFound', `There is no pool ${pool}: kubectl get macpools lists them`);
-    case 'pool_paused':
-      return wait('PoolPaused', `Pool ${pool} is paused: set spec.paused of MacPool ${pool} to false to go on`);
-    case 'not_adopted':
-      return wait('LedgerRecovering', 'The addresses already in use in this cluster are still being recorded');
+    case 'exhausted':
+      return { freeAt: timeOf(outcome.nextReuseAt) };
     case 'not_open':
-      return wait('LedgerRecovering', `The ledger hands out nothing at the moment: ${outcome.why}`);
-    case 'pending_cap':
-    case 'retry':
-      return { ...wait('Pending', 'The ledger was busy searching; it is asked again'), retryAfterMs: 1_000 };
+      return { notOpen: outcome.why };
+    default:
+      return {};
   }
 }
 
-function outOfRange(pool: string, requested: string | undefined): string {
-  return `requestedMac ${requested ?? ''} is not in pool ${pool}: create a new claim with an address of that pool, or without one`;
+function timeOf(date: Date | undefined): string | undefined {
+  return date === undefined ? undefined : toTime(date);
 }
 
-/** An allocated claim; with an expiry, how long it lasts. */
+/**
+ * Decides the Ready condition from a failed allocation request. A spec is immutable, so only a new claim helps against
+ * InvalidSpec. Every other reason lasts until the ledger works again.
+ */
+export function decideByError(error: LedgerError): ReadyDecision {
+  return { ready: false, reason: LEDGER_ERRORS[error.code].readyReason, message: error.message };
+}
+
+/** Decides the Ready condition of a claim that holds an address. */
 export function decideAllocated(mac: string, expiresAt: Date | undefined): ReadyDecision {
-  const until = expiresAt === undefined ? '' : ` until ${toTime(expiresAt)}, unless spec.renewedAt is set anew before`;
+  const until = expiresAt === undefined ? '' : ` until ${toTime(expiresAt)}. Set spec.renewedAt before then to keep it`;
   return { ready: true, reason: 'Allocated', message: `${mac} is held in the ledger${until}` };
 }
 
-/** A claim whose end waits for who uses its address. */
+/** Decides the Ready condition of a claim that ends, but whose address is still in use. */
 export function decideBlocked(why: 'deleted' | 'expired', consumer: string): ReadyDecision {
-  const message = `The claim is ${why}, but ${consumer} still carries its address: delete that first`;
+  const message = `The claim is ${why}, but ${consumer} still uses its address. Delete ${consumer} first`;
   return { ready: false, reason: 'ReleaseBlocked', message };
 }
 
-/** What the ledger holds for a claim. */
+/** The fields of a status that come from the ledger. */
 export type HeldStatus = Pick<MacAllocationStatus, 'mac' | 'allocatedAt' | 'expiresAt' | 'ledger'>;
 
-/** The status after a verdict. */
+/** Returns the status with a new Ready condition. */
 export function statusAfter(
   claim: MacAllocation,
   { ready, reason, message }: ReadyDecision,
@@ -90,7 +96,7 @@ export function statusAfter(
 ): MacAllocationStatus {
   const { consumer: usedBefore, ...before }: MacAllocationStatus = claim.status ?? {};
   const { generation: observedGeneration } = claim.metadata;
-  const judged = setCondition(
+  const conditions = setCondition(
     before.conditions ?? [],
     { type: 'Ready', status: ready ? 'True' : 'False', reason, message, observedGeneration },
     now,
@@ -100,11 +106,11 @@ export function statusAfter(
     ...held,
     ...(observedGeneration !== undefined && { observedGeneration }),
     ...(consumer !== undefined && { consumer }),
-    conditions: [...withBound(judged, consumer, usedBefore !== undefined, now)],
+    conditions: [...withBound(conditions, consumer, usedBefore !== undefined, now)],
   };
 }
 
-/** Bound appears with the first consumer, and tells from then on whether there is one. */
+/** Sets the Bound condition, which a claim has from its first consumer on. */
 function withBound(
   conditions: readonly Condition[],
   consumer: ConsumerRef | undefined,
@@ -112,10 +118,10 @@ function withBound(
   now: Date,
 ): readonly Condition[] {
   if (consumer !== undefined) {
-    const message = `${consumer.kind} ${consumer.name} carries the address`;
+    const message = `${consumer.kind} ${consumer.name} uses the address`;
     return setCondition(conditions, { type: 'Bound', status: 'True', reason: 'InUse', message }, now);
   }
   if (!wasUsed) return conditions;
-  const message = 'Nothing carries the address at the moment';
+  const message = 'No object uses the address';
   return setCondition(conditions, { type: 'Bound', status: 'False', reason: 'NotInUse', message }, now);
 }

@@ -92,7 +92,7 @@ describe('a claim', () => {
     const { plane, ledger } = installed();
     await create(aClaim('astray', { pool: 'production', requestedMac: 'a4:58:0f:05:33:33' }));
     const refused = await untilReason(plane, 'astray', 'RequestedMacOutOfRange');
-    expect(refused.status?.conditions[0]?.message).toMatch(/not in pool production: create a new claim/);
+    expect(refused.status?.conditions[0]?.message).toMatch(/not in pool production\. Create a new MacAllocation/);
     expect(refused.status?.mac).toBeUndefined();
     expect(await findByMac(ledger, mac('a4:58:0f:05:33:33'))).toBeUndefined();
     await remove('astray');

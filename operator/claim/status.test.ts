@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
+import { LedgerError } from '../../ledger/errors.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { decideAllocated, decideByError, decideByOutcome } from './status.ts';
+
+const A = mac('a4:58:0f:00:00:01');
+const LATER = new Date('2030-01-01T00:00:00Z');
+
+const refusals: readonly (readonly [AllocationOutcome, string, number | undefined, RegExp])[] = [
+  [
+    { outcome: 'in_use', mac: A, holder: { state: 'active', device: { id: 'secret-vm' }, until: LATER } },
+    'RequestedMacInUse',
+    30_000,
+    /^MAC a4:58:0f:00:00:01 is held by another owner\. Wait until/,
+  ],
+  [
+    { outcome: 'in_use', mac: A, holder: { state: 'released', until: LATER } },
+    'RequestedMacInUse',
+    30_000,
+    /was released, and until 2030-01-01T00:00:00Z only its last owner can get it\. Wait until then/,
+  ],
+  [{ outcome: 'key_conflict' }, 'RequestedMacInUse', 30_000, /already holds another address/],
+  [{ outcome: 'out_of_range' }, 'RequestedMacOutOfRange', undefined, /is not in pool production\. Create a new/],
+  [{ outcome: 'exhausted' }, 'PoolExhausted', 30_000, /^Pool production has no free address\. Release/],
+  [{ outcome: 'exhausted', nextReuseAt: LATER }, 'PoolExhausted', 30_000, /the next one is free at 2030-01-01T/],
+  [{ outcome: 'pool_not_found' }, 'PoolNotFound', 30_000, /Pool production does not exist/],
+  [{ outcome: 'pool_paused' }, 'PoolPaused', 30_000, /Set spec\.paused of MacPool production to false/],
+  [{ outcome: 'not_adopted' }, 'LedgerRecovering', 30_000, /has not recorded the addresses already in use/],
+  [{ outcome: 'not_open', why: 'not_durable' }, 'LedgerRecovering', 30_000, /Postgres has no synchronous standby/],
+  [{ outcome: 'pending_cap' }, 'Pending', 1_000, /never stored/],
+  [{ outcome: 'retry' }, 'Pending', 1_000, /still searching/],
+];
+
+test.each(refusals)('%j becomes the reason %s, retried after %s ms', (outcome, reason, retryAfterMs, message) => {
+  const decision = decideByOutcome(outcome, 'production', A);
+  expect(decision).toMatchObject({ ready: false, reason });
+  expect(decision.retryAfterMs).toBe(retryAfterMs);
+  expect(decision.message).toMatch(message);
+  expect(decision.message).not.toContain('secret-vm');
+});
+
+test.each([
+  ['BAD_REQUEST', 'InvalidSpec'],
+  ['LEDGER_TIMEOUT', 'LedgerUnavailable'],
+  ['LEDGER_AUTH_FAILED', 'LedgerUnavailable'],
+] as const)('the error %s becomes the reason %s', (code, reason) => {
+  expect(decideByError(new LedgerError(code, 'It failed'))).toMatchObject({ ready: false, reason });
+});
+
+test('a claim that expires names the field that renews it', () => {
+  expect(decideAllocated(A, undefined).message).toBe('a4:58:0f:00:00:01 is held in the ledger');
+  expect(decideAllocated(A, LATER).message).toMatch(/until 2030-01-01T00:00:00Z\. Set spec\.renewedAt/);
+});
