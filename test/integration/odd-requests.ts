@@ -1,5 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { expect } from 'vitest';
+import type { Installation, Program } from '../env/installation.ts';
 
 /** A port of a program, and what it speaks. */
 export interface Port {
@@ -81,25 +84,72 @@ export function oddRequest(random: () => number): string {
   return `${one(METHODS)} ${target} ${version}\r\n${headers.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** How long an answer is waited for. Many odd requests are rightly kept waiting: their body never comes. */
+/** How long an answer is waited for. Many odd requests are rightly kept waiting, since their body never comes. */
 const ANSWER_MS = 50;
 
-/** Sends the bytes on a connection of their own and waits for an answer, the end or a moment; never rejects. */
-export async function sendRaw({ port, tls }: Port, bytes: string): Promise<void> {
+/** Connections that are open at the same time. */
+const AT_ONCE = 32;
+
+/**
+ * Sends the bytes on a connection of their own and returns the first bytes that come back, or an empty text when the
+ * connection ends or `waitMs` milliseconds pass before. Never rejects.
+ */
+export async function sendRaw({ port, tls }: Port, bytes: string, waitMs = ANSWER_MS): Promise<string> {
   const socket: Socket = tls
     ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
     : connect(port, '127.0.0.1');
-  await new Promise<void>((resolve) => {
+  return await new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined;
-    const end = (): void => {
+    const end = (answer: string): void => {
       clearTimeout(timer);
       socket.destroy();
-      resolve();
+      resolve(answer);
     };
-    socket.on('error', end).on('close', end).on('data', end);
+    const endEmpty = (): void => {
+      end('');
+    };
+    socket.on('error', endEmpty).on('close', endEmpty);
+    socket.on('data', (data: Buffer) => {
+      end(data.toString());
+    });
     socket.on(tls ? 'secureConnect' : 'connect', () => {
       socket.write(Buffer.from(bytes, 'latin1'));
-      timer = setTimeout(end, ANSWER_MS);
+      timer = setTimeout(endEmpty, waitMs);
     });
   });
+}
+
+/** Returns every port of every program. */
+export function portsOf({ operators, webhooks }: Installation): readonly (Port & { readonly program: Program })[] {
+  return [...operators, ...webhooks].flatMap((program) => [
+    { program, port: program.port, tls: true },
+    { program, port: program.healthPort, tls: false },
+    { program, port: program.metricsPort, tls: true },
+  ]);
+}
+
+/** Returns whether the process still answers its liveness probe. */
+export async function isUp({ healthPort }: Program): Promise<boolean> {
+  const { status } = await fetch(`http://127.0.0.1:${healthPort}/healthz`);
+  return status === 200;
+}
+
+async function fatalLines({ logFile }: Program): Promise<readonly string[]> {
+  const log = await readFile(logFile, 'utf8');
+  return log.split('\n').filter((line) => /"level":60|Uncaught|ERR_INVALID_URL/.test(line));
+}
+
+/** Sends `perPort` odd requests to every port and expects that no process ends. Programs are not restarted here. */
+export async function attackEveryPort(installation: Installation, perPort: number): Promise<void> {
+  const seed = Date.now() % 2 ** 31;
+  for (const { program, ...port } of portsOf(installation)) {
+    const random = seeded(seed);
+    let left = perPort;
+    const send = async (): Promise<void> => {
+      while (left-- > 0) await sendRaw(port, oddRequest(random));
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, send));
+    expect(await isUp(program), `seed ${seed}`).toBe(true);
+    expect(await fatalLines(program), `seed ${seed}`).toEqual([]);
+  }
 }

@@ -110,7 +110,7 @@ describe('the server of the webhook', () => {
     ['another kind', '{"kind":"Pod"}', 'application/json', 400],
     ['the old version', review().replace('admission.k8s.io/v1', 'admission.k8s.io/v1beta1'), 'application/json', 400],
     ['another content type', review(), 'text/plain', 400],
-    ['more than 7 MiB', review({ object: { big: 'x'.repeat(8 * 1024 * 1024) } }), 'application/json', 413],
+    ['more than 3 MiB', review({ object: { big: 'x'.repeat(4 * 1024 * 1024) } }), 'application/json', 413],
   ])('refuses %s, and goes on', async (_, body, contentType, status) => {
     const { server, post } = await start(allow);
     expect((await post(body, { contentType })).status).toBe(status);
@@ -126,9 +126,9 @@ describe('the server of the webhook', () => {
     await server.close();
   });
 
-  test('takes a review of nearly 7 MiB', async () => {
+  test('takes a review of nearly 3 MiB', async () => {
     const { server, post } = await start(allow);
-    expect((await post(review({ object: { big: 'x'.repeat(7_000_000) } }))).status).toBe(200);
+    expect((await post(review({ object: { big: 'x'.repeat(3_000_000) } }))).status).toBe(200);
     await server.close();
   });
 

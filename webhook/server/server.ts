@@ -5,11 +5,9 @@ import { createApiFacingServer, tlsOf, type ApiFacingServer } from '../../kube/s
 import type { KeyPair } from '../../kube/server/certificates.ts';
 import { formatReview, parseReview, type AdmissionRequest, type AdmissionResponse } from './admission-review.ts';
 import { watchArrivals } from './arrivals.ts';
+import { BodyRefused, createBodyReader } from './read-body.ts';
 import type { WebhookMetrics } from '../metrics.ts';
 import { unavailable } from '../admit/refusals.ts';
-
-/** The largest review: two objects of etcd's 3 MiB (as JSON) and what stands around them. */
-const LONGEST_BODY = '7mb';
 
 /**
  * Answers one review, which the API server waits for since `receivedAt` (milliseconds since 1970). Rejecting is allowed: it
@@ -49,26 +47,30 @@ function createApp(
     if (draining()) response.set('Connection', 'close');
     next();
   });
-  app.use(express.json({ limit: LONGEST_BODY, type: 'application/json' }));
+  const bodies = createBodyReader();
   for (const [path, admit] of Object.entries(entries)) {
     app.post(path, async (request, response: Response<unknown, Locals>) => {
-      const body: unknown = request.body;
-      const parsed = parseReview(body);
-      if (!parsed.ok) {
-        logger.warn({ path, problem: parsed.problem }, 'refused a request that is no review');
-        response.status(400).type('text/plain').send(parsed.problem);
-        return;
+      const body = await bodies.read(request);
+      try {
+        const parsed = parseReview(body.value);
+        if (!parsed.ok) {
+          logger.warn({ path, problem: parsed.problem }, 'refused a request that is no review');
+          response.status(400).type('text/plain').send(parsed.problem);
+          return;
+        }
+        const stop = metrics.seconds.startTimer({ entry: path });
+        const { receivedAt: since } = response.locals;
+        const answer = await answerFor(() => admit(parsed.request, since), parsed.request, logger);
+        stop();
+        metrics.reviews.inc({
+          entry: path,
+          allowed: String(answer.allowed),
+          reason: answer.allowed ? '' : answer.refusal.reason,
+        });
+        response.json(formatReview(parsed.request.uid, answer));
+      } finally {
+        body.done();
       }
-      const stop = metrics.seconds.startTimer({ entry: path });
-      const { receivedAt: since } = response.locals;
-      const answer = await answerFor(() => admit(parsed.request, since), parsed.request, logger);
-      stop();
-      metrics.reviews.inc({
-        entry: path,
-        allowed: String(answer.allowed),
-        reason: answer.allowed ? '' : answer.refusal.reason,
-      });
-      response.json(formatReview(parsed.request.uid, answer));
     });
   }
   app.use(badBody(logger));
@@ -100,18 +102,16 @@ async function answerFor(
   }
 }
 
-/** What express.json refuses: too large, no JSON, another encoding. The body itself is not logged: it may hold secrets. */
+/** Answers for a body that was refused. The body itself is not logged: it may hold secrets. */
 function badBody(logger: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
       next(error);
       return;
     }
-    const status =
-      typeof error === 'object' && error !== null && 'status' in error && typeof error.status === 'number'
-        ? error.status
-        : 500;
-    logger.warn({ path: request.path, status }, 'refused a body that cannot be read');
-    response.status(status).type('text/plain').send('the body is no AdmissionReview in JSON');
+    const { status, message } = error instanceof BodyRefused ? error : { status: 500, message: 'internal error' };
+    logger.warn({ path: request.path, status, err: error }, 'refused a body');
+    // The rest of the body may still be under way; nothing else is to come on this connection.
+    response.set('Connection', 'close').status(status).type('text/plain').send(message);
   };
 }
