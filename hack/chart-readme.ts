@@ -1,26 +1,29 @@
 import { isMap, isScalar, parseDocument, type Pair, type YAMLMap } from 'yaml';
-import { code, table } from './markdown.ts';
+import { code } from './markdown.ts';
 
 interface Row {
   readonly key: string;
-  readonly value: string;
+  /** The default as JSON; undefined for a group of values. */
+  readonly value: string | undefined;
   readonly comment: string;
 }
 
-/** Objects of the Kubernetes API are one value, whatever is in them. */
+/** Objects of the Kubernetes API count as one value. */
 export const WHOLE_VALUES: ReadonlySet<string> = new Set([
   'resources',
   'podSecurityContext',
   'containerSecurityContext',
 ]);
 
-/** The table of a chart's values: each with its default and the comment that stands above it. */
-export function valuesTable(valuesYaml: string): string {
+/** Returns a Markdown list of a chart's values, each with its default and the comment above it in `values.yaml`. */
+export function valuesList(valuesYaml: string): string {
   const { contents } = parseDocument(valuesYaml);
-  if (!isMap(contents)) throw new Error('values.yaml is no map');
-  const rows = rowsOf(contents, '');
-  const cells = rows.map(({ key, value, comment }) => [code(key), value === '' ? '' : code(value), comment]);
-  return table(['value', 'default', 'what it is'], cells);
+  if (!isMap(contents)) throw new Error('values.yaml is not a map');
+  return rowsOf(contents, '').map(line).join('\n');
+}
+
+function line({ key, value, comment }: Row): string {
+  return `- ${code(key)}${value === undefined ? '' : ` (${code(value)})`}: ${comment}`;
 }
 
 function rowsOf(map: YAMLMap, prefix: string): Row[] {
@@ -30,18 +33,19 @@ function rowsOf(map: YAMLMap, prefix: string): Row[] {
     const key = `${prefix}${name}`;
     const comment = commentOf(pair, index === 0 ? map.commentBefore : undefined);
     if (isMap(pair.value) && pair.value.items.length > 0 && !WHOLE_VALUES.has(name)) {
-      const heading = comment === '' ? [] : [{ key, value: '', comment }];
-      return [...heading.filter(() => prefix !== ''), ...rowsOf(pair.value, `${key}.`)];
+      // The parser gives the first comment of a top-level group to the group itself.
+      const heading = comment === '' || prefix === '' ? [] : [{ key, value: undefined, comment }];
+      return [...heading, ...rowsOf(pair.value, `${key}.`)];
     }
     return [{ key, value: JSON.stringify(plain(pair)), comment }];
   });
 }
 
-/** A comment above the first key of a map belongs to the map, as the parser sees it. */
+/** The parser attaches a comment above the first key of a map to the map. */
 function commentOf({ key }: Pair, ofMap: string | null | undefined): string {
   const own = isScalar(key) ? key.commentBefore : undefined;
   const text = own ?? ofMap ?? '';
-  // What stands apart by an empty line is about the file, not about the key.
+  // A part that ends with an empty line is about the file, not about the key.
   const [last = ''] = text.split('\n\n').slice(-1);
   return last
     .split('\n')

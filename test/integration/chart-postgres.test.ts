@@ -65,7 +65,7 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
 
   test('comes with the chart, whatever the password, and warns', async () => {
     const notes = await install(bundled);
-    expect(notes).toContain('WARNING: the bundled Postgres is for trying out');
+    expect(notes).toContain('WARNING: the bundled Postgres is for evaluation only');
     expect(notes).not.toContain(PASSWORD);
     first = await release.makePod('first');
     expect(first).toBe('a4:58:0f:05:00:00');

@@ -155,18 +155,22 @@ describe('the chart', () => {
     ['a log level that does not exist', ['logLevel=loud'], /logLevel/],
     ['a mode of Postgres that does not exist', ['postgres.mode=magic'], /mode/],
     ['a pool without an end', ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00'], /last/],
-    ['two pools of one name', [...A_POOL, ...A_POOL.map((value) => value.replace('[0]', '[1]'))], /names lab twice/],
+    ['two pools of one name', [...A_POOL, ...A_POOL.map((value) => value.replace('[0]', '[1]'))], /contains lab twice/],
     [
       'a bundled Postgres with a host',
       ['postgres.mode=bundled', 'postgres.external.host=db'],
       /names another Postgres/,
     ],
     ['an external one without a Secret', ['postgres.external.existingSecret='], /existingSecret must name/],
-    ['a TLS mode beside a URL', ['postgres.external.sslMode=disable'], /counts only with postgres.external.host/],
+    [
+      'a TLS mode beside a URL',
+      ['postgres.external.sslMode=disable'],
+      /has an effect only with postgres.external.host/,
+    ],
     [
       'parts without a user',
       ['postgres.external.host=db', 'postgres.external.user='],
-      /user or postgres.external.userKey must say/,
+      /set postgres.external.user or postgres.external.userKey/,
     ],
     ["the kubelet's port on the network of the nodes", ['webhook.hostNetwork=true'], /10250 of every node/],
     ['an object without a kind', ['extraObjects[0].apiVersion=v1'], /kind/],
@@ -281,7 +285,8 @@ describe('a value of the chart', () => {
 
   test('has a comment that says what it is', async () => {
     const readme = await readFile(path.join(chart, 'README.md'), 'utf8');
-    expect(readme).not.toMatch(/\|\s*\|$/m);
+    expect(readme).toMatch(/^- `image\.tag` \(`""`\): \w/m);
+    expect(readme).not.toMatch(/^- .*:\s*$/m);
   });
 
   test('names the image by registry, repository and tag, and a digest wins', async () => {

@@ -1,6 +1,5 @@
 {{- /* The Deployment of one program. Takes {root, name, program, values, env, ports, volumes, mounts, annotations, grace,
-       hostNetwork}:
-       values is the component's part of the values, the rest is what only this program has. */}}
+       hostNetwork}: values are the component's values, the rest is specific to the program. */}}
 {{- define "rock-mac.deployment" -}}
 {{- $root := .root }}
 {{- $values := .values }}
@@ -23,11 +22,11 @@ spec:
   selector:
     matchLabels:
       app.kubernetes.io/component: {{ .name }}
-  # One more before one less: the webhook must never be down to what is starting.
+  # Starts a new pod before it stops an old one: at least one webhook must always be ready.
   strategy:
     type: RollingUpdate
     {{- if .hostNetwork }}
-    # Except on the network of the nodes, where two need two nodes: there may be none for one more.
+    # Two pods on the host network need two nodes, and there may be no free node for a new one.
     rollingUpdate: { maxUnavailable: 1, maxSurge: 0 }
     {{- else }}
     rollingUpdate: { maxUnavailable: 0, maxSurge: 1 }
@@ -70,8 +69,8 @@ spec:
       affinity: {{- toYaml . | nindent 8 }}
       {{- end }}
       initContainers:
-        # Before anything new starts: programs go with a schema that is newer than they are, not with an older one. It has the
-        # variables and the files of the program, since it goes the same way to the ledger.
+        # Migrates before the program starts: a program works with a newer schema, but not with an older one. It has the
+        # variables and files of the program, because it connects to the ledger in the same way.
         - name: migrate
           image: {{ include "rock-mac.image" $root }}
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}

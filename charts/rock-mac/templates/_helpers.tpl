@@ -1,4 +1,4 @@
-{{- /* Selectors count on these, so they win over what a user gives. */}}
+{{- /* Selectors depend on these labels, so they take precedence over the user's. */}}
 {{- define "rock-mac.labels" -}}
 {{- $own := dict
   "app.kubernetes.io/name" "rock-mac"
@@ -10,14 +10,14 @@
 {{- toYaml (merge $own .Values.commonLabels) }}
 {{- end }}
 
-{{- /* Puts the labels of the release onto an object of a generated file, and renders it. Takes {root, object}. */}}
+{{- /* Renders an object of a generated file with the labels of the release. Takes {root, object}. */}}
 {{- define "rock-mac.generated" -}}
 {{- $own := .object.metadata.labels | default dict }}
 {{- $_ := set .object.metadata "labels" (merge (dict) $own (include "rock-mac.labels" .root | fromYaml)) }}
 {{- toYaml .object }}
 {{- end }}
 
-{{- /* Those of a pod: the release's, what its Service and its Deployment select, and the user's. Takes {root, name, more}. */}}
+{{- /* The labels of a pod: the release's, the one that selectors use, and the user's. Takes {root, name, more}. */}}
 {{- define "rock-mac.podLabels" -}}
 {{- $own := include "rock-mac.labels" .root | fromYaml | merge (dict "app.kubernetes.io/component" .name) -}}
 {{- toYaml (merge $own (.more | default dict)) }}
@@ -28,8 +28,8 @@
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{- /* Who runs, with what rights. Takes {root, name, rules, annotations, hook}: rules is a generated file with clusterRules
-       and namespaceRules; hook are the annotations of what lives only as long as a hook. */}}
+{{- /* A ServiceAccount with its roles and bindings. Takes {root, name, rules, annotations, hook}: rules is a generated file
+       with clusterRules and namespaceRules; hook are the annotations of objects that exist only during a hook. */}}
 {{- define "rock-mac.identity" -}}
 {{- $rules := .root.Files.Get .rules | fromYaml -}}
 {{- $account := merge (dict) (.hook | default dict) (.annotations | default dict) -}}
@@ -100,8 +100,8 @@ subjects:
     namespace: {{ .root.Release.Namespace }}
 {{- end }}
 
-{{- /* The way to the ledger. In parts, node-postgres takes the user and the password from PGUSER and PGPASSWORD, so that no
-       character of a password has to be written in the way of URLs. */}}
+{{- /* The connection to the ledger. When it is given in parts, node-postgres reads PGUSER and PGPASSWORD, so a password
+       needs no URL encoding. */}}
 {{- define "rock-mac.ledgerEnvironment" -}}
 {{- $external := .Values.postgres.external -}}
 {{- if eq .Values.postgres.mode "bundled" -}}
@@ -154,7 +154,7 @@ subjects:
       app.kubernetes.io/component: {{ . }}
 {{- end }}
 
-{{- /* Only with more than one replica: with one it would hold up every drain. Takes {root, name, replicas}. */}}
+{{- /* Only with more than one replica: with one replica it would block every drain. Takes {root, name, replicas}. */}}
 {{- define "rock-mac.disruptionBudget" -}}
 {{- if and .root.Values.podDisruptionBudget.enabled (gt (int .replicas) 1) }}
 apiVersion: policy/v1
