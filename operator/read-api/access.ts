@@ -1,6 +1,7 @@
 import { LEDGER_GROUP } from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { reviewAccess, type TokenOwner } from '../../kube/client/reviews.ts';
+import { createLru } from '../../kube/lru.ts';
 import { Problem } from './problem.ts';
 
 /** What somebody wants to read. */
@@ -23,7 +24,7 @@ const REVIEW_TIMEOUT_MS = 3_000;
 
 /** Asks the API server (SubjectAccessReview), and remembers its answers for some seconds. */
 export function createAccessCheck(client: Pick<KubeClient, 'raw'>, now: () => number): AccessCheck {
-  const remembered = new Map<string, { readonly allowed: boolean; readonly until: number }>();
+  const remembered = createLru<string, { readonly allowed: boolean; readonly until: number }>(MOST_REMEMBERED);
 
   async function ask(caller: TokenOwner, { verb, plural: resource, name }: Reading): Promise<boolean> {
     const access = { verb, group: LEDGER_GROUP, resource, name };
@@ -35,10 +36,7 @@ export function createAccessCheck(client: Pick<KubeClient, 'raw'>, now: () => nu
     const known = remembered.get(question);
     if (known !== undefined && known.until > now()) return known.allowed;
     const allowed = await ask(caller, reading);
-    remembered.delete(question);
     remembered.set(question, { allowed, until: now() + REMEMBERED_MS });
-    const [oldest] = remembered.keys();
-    if (remembered.size > MOST_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
     return allowed;
   }
 
