@@ -1,7 +1,8 @@
 import type { Logger } from 'pino';
 import { LEDGER_API_SERVICE } from '../api/names.ts';
-import { findApiService, isUnavailable, removeApiService } from '../kube/client/api-service.ts';
+import { isUnavailable, removeApiService } from '../kube/client/api-service.ts';
 import type { KubeClient } from '../kube/client/client.ts';
+import { apiServices } from '../kube/client/core-resources.ts';
 import type { Clock } from '../kube/time/clock.ts';
 import { sleep } from '../kube/time/sleep.ts';
 
@@ -26,7 +27,7 @@ export async function guardReadApi(guarding: {
     await sleep(POLL_EVERY_MS, clock, signal);
     if (signal.aborted) return;
     try {
-      const found = await findApiService(client, LEDGER_API_SERVICE);
+      const found = await client.find(apiServices, { name: LEDGER_API_SERVICE });
       if (found === undefined || !isUnavailable(found, clock.date().getTime(), PATIENCE_MS)) continue;
       await removeApiService(client, found);
       logger.warn({ name: LEDGER_API_SERVICE }, 'removed the read API, behind which no operator answers');

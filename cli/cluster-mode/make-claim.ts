@@ -41,17 +41,18 @@ export async function autoReleaseSeconds(pool: string, scope: Scope): Promise<nu
 }
 
 async function getPool(name: string, { client }: Scope): Promise<MacPool> {
-  try {
-    return await client.get(macPools, { name });
-  } catch (error) {
-    const cannotExist = error instanceof RangeError;
-    if (!cannotExist && (!isNotFound(error) || error.details?.name === undefined)) throw error;
-    const { items } = await client.list(macPools);
-    throw noSuchPool(
-      name,
-      items.map(({ metadata }) => metadata.name),
-    );
-  }
+  const pool = await client.find(macPools, { name }).catch(undefinedForInvalidName);
+  if (pool !== undefined) return pool;
+  const { items } = await client.list(macPools);
+  throw noSuchPool(
+    name,
+    items.map(({ metadata }) => metadata.name),
+  );
+}
+
+/** The client throws a RangeError for a text that cannot be the name of an object. */
+function undefinedForInvalidName(error: unknown): undefined {
+  if (!(error instanceof RangeError)) throw error;
 }
 
 async function tryClaim(name: string, request: ClaimRequest, { client, namespace }: Scope): Promise<never> {

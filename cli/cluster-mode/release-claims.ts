@@ -83,17 +83,12 @@ async function releaseClaim(
   let waitsFor = 'the operator has not seen it yet';
   const polled = await poll(
     async () => {
-      try {
-        const seen = await client.get(macAllocations, key);
-        if (seen.metadata.uid !== uid) return true;
-        const ready = findCondition(seen.status?.conditions ?? [], 'Ready');
-        if (ready !== undefined) waitsFor = `${ready.reason}: ${ready.message}`;
-        progress(`Waiting for the release of ${name}: ${waitsFor}`);
-        return undefined;
-      } catch (error) {
-        if (isNotFound(error)) return true;
-        throw error;
-      }
+      const seen = await client.find(macAllocations, key);
+      if (seen?.metadata.uid !== uid) return true;
+      const ready = findCondition(seen.status?.conditions ?? [], 'Ready');
+      if (ready !== undefined) waitsFor = `${ready.reason}: ${ready.message}`;
+      progress(`Waiting for the release of ${name}: ${waitsFor}`);
+      return undefined;
     },
     { withinMs: waitMs, signal },
   );

@@ -54,16 +54,6 @@ export async function attachApiService(
   return true;
 }
 
-/** `undefined` where there is none. */
-export async function findApiService(client: KubeClient, name: string): Promise<ApiService | undefined> {
-  try {
-    return await client.get(apiServices, { name });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
-}
-
 /** Whether the API server has had no answer from behind it for so long. */
 export function isUnavailable({ status }: ApiService, now: number, forMs: number): boolean {
   const available = status?.conditions?.find(({ type }) => type === 'Available');

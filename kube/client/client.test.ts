@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createKubeClient, type KubeClient, type KubeClientOptions, type WatchEvent } from './client.ts';
+import { createKubeClient, type KubeClient, type KubeClientOptions } from './client.ts';
+import type { WatchEvent } from './watch.ts';
 import { systemClock } from '../time/clock.ts';
 import { secrets, type Secret } from './core-resources.ts';
 import { isAlreadyExists, isGone, KubeConnectionError, KubeDecodeError } from './errors.ts';
@@ -46,6 +47,22 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   }
   throw new Error('it did not fail');
 }
+
+describe('find', () => {
+  const notFound = (details?: object) => json(404, { kind: 'Status', code: 404, reason: 'NotFound', details });
+
+  test('returns the object, or undefined when the server says that this object does not exist', async () => {
+    const { client } = await setUp([ok, notFound({ kind: 'secrets', name: 'b' })]);
+    expect(await client.find(secrets, key)).toEqual(secret);
+    expect(await client.find(secrets, key)).toBeUndefined();
+  });
+
+  test('throws a 404 that does not name the object, such as that of a kind that is not served', async () => {
+    const { client } = await setUp([notFound(), notFound({ kind: 'namespaces', name: 'a' })]);
+    expect(await failureOf(client.find(secrets, key))).toMatchObject({ status: 404 });
+    expect(await failureOf(client.find(secrets, key))).toMatchObject({ status: 404 });
+  });
+});
 
 describe('a read', () => {
   test('is repeated until the server answers', async () => {

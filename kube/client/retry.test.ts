@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { KubeConnectionError, KubeDecodeError, KubeError } from './errors.ts';
-import { defaultRetryPolicy, retryDelayMs } from './retry.ts';
+import { DEFAULT_RETRY_POLICY, retryDelayMs } from './retry.ts';
 
 const half = (): number => 0.5;
 const answer = (status: number, retryAfterSeconds?: number): KubeError =>
@@ -8,7 +8,7 @@ const answer = (status: number, retryAfterSeconds?: number): KubeError =>
 const connection = (sent: boolean): KubeConnectionError => new KubeConnectionError('gone', { code: 'X', sent });
 
 function delay(error: unknown, repeatable: boolean, attempt = 0): number | undefined {
-  return retryDelayMs({ error, attempt, repeatable }, defaultRetryPolicy, half);
+  return retryDelayMs({ error, attempt, repeatable }, DEFAULT_RETRY_POLICY, half);
 }
 
 describe('a read', () => {
@@ -61,7 +61,7 @@ describe('the wait', () => {
   });
 
   test('ends with the last attempt', () => {
-    expect(delay(answer(503), true, defaultRetryPolicy.attempts - 1)).toBeUndefined();
+    expect(delay(answer(503), true, DEFAULT_RETRY_POLICY.attempts - 1)).toBeUndefined();
   });
 
   test('is not taken when the server asks for too long', () => {

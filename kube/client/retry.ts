@@ -9,7 +9,7 @@ export interface RetryPolicy {
   readonly maxRetryAfterMs: number;
 }
 
-export const defaultRetryPolicy: RetryPolicy = {
+export const DEFAULT_RETRY_POLICY: RetryPolicy = {
   attempts: 5,
   backoff: { baseMs: 200, maxMs: 5_000 },
   maxRetryAfterMs: 30_000,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { CallOptions, KubeClient } from './client.ts';
+import type { KubeClient } from './client.ts';
+import type { CallOptions } from './requester.ts';
 import { KubeDecodeError } from './errors.ts';
 
 /*

@@ -1,153 +1,82 @@
 import type { Logger } from 'pino';
-import type { CallOptions, KubeClient } from '../client/client.ts';
-import { systemClock, type CancelTimer, type Clock } from '../time/clock.ts';
-import { leases, type Lease } from '../client/core-resources.ts';
-import { isNotFound } from '../client/errors.ts';
-import { heldBy, isHeldByOther, released } from './lease-record.ts';
+import type { KubeClient } from '../client/client.ts';
 import type { LeaderMetrics } from '../metrics.ts';
+import { systemClock, type CancelTimer, type Clock } from '../time/clock.ts';
 import { sleep } from '../time/sleep.ts';
+import { createLeaseLock, type LeaseLock } from './lease-lock.ts';
 
 /**
- * Leader election over a Lease, as client-go does it: https://pkg.go.dev/k8s.io/client-go/tools/leaderelection
+ * Leader election over a Lease, as in client-go: https://pkg.go.dev/k8s.io/client-go/tools/leaderelection
  *
- * It keeps two processes from doing the same work, for efficiency; it does not promise that there is only one. A
- * process that is stopped (SIGSTOP, a paused VM) goes on as leader for a moment when it wakes. What must not happen
- * twice has to be guarded where it happens.
+ * It prevents duplicate work, but does not guarantee a single leader. A process that was suspended (SIGSTOP, a paused
+ * VM) continues as leader for a moment after it wakes. Work that must not happen twice needs its own guard.
  */
 export interface LeaderElection {
-  readonly leading: boolean;
-  /** Who holds the lease, as far as we saw. */
-  readonly holder: string | undefined;
   /**
-   * Leads no more: the leader's signal fires, its work is waited for while the lease still holds, then the lease is
-   * given back, so that another takes over at once.
+   * Steps down: fires the leader's signal, waits for its work while the lease is valid, then releases the lease, so that
+   * another candidate can acquire it at once.
    */
   stop(): Promise<void>;
 }
 
 export interface LeaderElectionOptions {
-  readonly client: Pick<KubeClient, 'get' | 'create' | 'update'>;
+  readonly client: Pick<KubeClient, 'find' | 'create' | 'update'>;
   readonly namespace: string;
   /** The name of the Lease. */
   readonly name: string;
-  /** Unlike that of every other candidate, and of our own former life. */
+  /** Unique among all candidates and all earlier runs of this process. */
   readonly identity: string;
-  /** How long others wait after a renewal that they saw. Default 15,000. */
+  /** How long other candidates wait after the last renewal. Default: 15,000. */
   readonly leaseDurationMs?: number | undefined;
-  /** Without a renewal for so long, the leader steps down. Default 10,000. */
+  /** How long the leader goes on without a renewal before it steps down. Default: 10,000. */
   readonly renewDeadlineMs?: number | undefined;
-  /** Between two looks at the lease. Default 2,000. */
+  /** The pause between two attempts to acquire or renew the lease. Default: 2,000. */
   readonly retryPeriodMs?: number | undefined;
   /**
-   * The work of the leader. The signal fires when it must end: at `stop`, or when the lease could not be renewed, and
-   * then always before another can take it. The candidate stands again when this has ended.
+   * The work of the leader. The signal fires at `stop`, or when the lease could not be renewed, and always before
+   * another candidate can acquire it. This candidate does not run again until the work has ended.
    */
   readonly onStarted: (signal: AbortSignal) => void | Promise<void>;
-  /** Called after each term, when the signal has fired. */
-  readonly onStopped?: (() => void) | undefined;
   readonly logger: Logger;
   readonly metrics?: LeaderMetrics | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
 }
 
-/** Candidates that came up together must not knock together: client-go's factor. */
-const jitterFactor = 1.2;
+/** Spreads candidates that started together; client-go's factor. */
+const JITTER_FACTOR = 1.2;
 
-/** @throws RangeError for times that cannot keep the promise of `onStarted` */
+/** What the steps of an election share. */
+interface Candidate {
+  readonly lock: LeaseLock;
+  readonly leaseDurationMs: number;
+  readonly renewDeadlineMs: number;
+  readonly retryPeriodMs: number;
+  /** Fires at `stop`. */
+  readonly stopping: AbortSignal;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+/**
+ * Starts to run for leader.
+ *
+ * @throws RangeError for periods with which two candidates could lead at once
+ */
 export function runLeaderElection(options: LeaderElectionOptions): LeaderElection {
-  const { client, namespace, name, identity, onStarted, onStopped, metrics } = options;
+  const { client, namespace, name, identity, onStarted, metrics } = options;
   const { leaseDurationMs = 15_000, renewDeadlineMs = 10_000, retryPeriodMs = 2_000 } = options;
   const { clock = systemClock, random = Math.random } = options;
   checkPeriods(leaseDurationMs, renewDeadlineMs, retryPeriodMs);
   const logger = options.logger.child({ lease: `${namespace}/${name}`, identity });
-  const stopping = new AbortController();
+  const timeoutMs = renewDeadlineMs / 2;
+  const lock = createLeaseLock({ client, namespace, name, identity, leaseDurationMs, timeoutMs, clock });
+  const controller = new AbortController();
+  const stopping = controller.signal;
+  const candidate = { lock, leaseDurationMs, renewDeadlineMs, retryPeriodMs, stopping, clock, random, logger };
 
-  /** The lease as we last saw it, and since when: the clocks of others are never compared with ours. */
-  let observed: { readonly lease: Lease; readonly at: number } | undefined;
-  /** Whether `observed` is certainly the newest, so that we may write without reading first. */
-  let fresh = false;
-  let leading = false;
-
-  function observe(lease: Lease): void {
-    fresh = lease.spec.holderIdentity === identity;
-    if (observed?.lease.metadata.resourceVersion === lease.metadata.resourceVersion) return;
-    // Taken when the answer is there, later than the truth: we rather wait too long for others than too short.
-    observed = { lease, at: clock.now() };
-  }
-
-  /** One attempt per call: the loops here are the retry, and know how much time is left. */
-  function callOptions(signal: AbortSignal): CallOptions {
-    return { signal, timeoutMs: renewDeadlineMs / 2, attempts: 1 };
-  }
-
-  async function look(signal: AbortSignal): Promise<void> {
-    try {
-      observe(await client.get(leases, { namespace, name }, callOptions(signal)));
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-      observed = undefined;
-    }
-  }
-
-  /** Takes or renews the lease; true when it is ours. Between candidates the resourceVersion decides. */
-  async function tryToHold(signal: AbortSignal): Promise<boolean> {
-    if (!fresh) await look(signal);
-    if (observed !== undefined && isHeldByOther(observed.lease.spec, identity, clock.now() - observed.at)) return false;
-    fresh = false;
-    const spec = heldBy(identity, observed?.lease.spec, leaseDurationMs, clock.date());
-    observe(
-      observed === undefined
-        ? await client.create(leases, { metadata: { namespace, name }, spec }, callOptions(signal))
-        : await client.update(leases, { ...observed.lease, spec }, callOptions(signal)),
-    );
-    return true;
-  }
-
-  /** Waits until the lease is ours; gives the moment from which on it is, at the latest. */
-  async function acquire(): Promise<number | undefined> {
-    const { signal } = stopping;
-    while (!isAborted(signal)) {
-      const askedAt = clock.now();
-      try {
-        if (await tryToHold(signal)) return askedAt;
-      } catch (error) {
-        if (!isAborted(signal)) logger.debug({ err: error }, 'cannot take the lease, trying again');
-      }
-      await sleep(retryPeriodMs * (1 + jitterFactor * random()), clock, signal);
-    }
-    return undefined;
-  }
-
-  /** Renews until the term ends. Each renewal counts from before it was asked for: others count from after. */
-  async function keep(term: AbortController, since: number): Promise<void> {
-    const { signal } = term;
-    const stepDown = (): void => {
-      term.abort();
-    };
-    const armAt = (moment: number): CancelTimer => clock.after(moment + renewDeadlineMs - clock.now(), stepDown);
-    let disarm = armAt(since);
-    stopping.signal.addEventListener('abort', stepDown, { once: true });
-    if (stopping.signal.aborted) stepDown();
-
-    while (!isAborted(signal)) {
-      await sleep(retryPeriodMs, clock, signal);
-      if (isAborted(signal)) break;
-      const askedAt = clock.now();
-      try {
-        if (!(await tryToHold(signal))) stepDown();
-        disarm();
-        disarm = armAt(askedAt);
-      } catch (error) {
-        if (!isAborted(signal)) logger.warn({ err: error }, 'cannot renew the lease, trying again');
-      }
-    }
-    disarm();
-    stopping.signal.removeEventListener('abort', stepDown);
-  }
-
-  function announce(nowLeading: boolean): void {
-    leading = nowLeading;
+  function report(leading: boolean): void {
     metrics?.leading?.({ name, leading });
     logger.info(leading ? 'leading' : 'leading no more');
   }
@@ -160,78 +89,120 @@ export function runLeaderElection(options: LeaderElectionOptions): LeaderElectio
     }
   }
 
-  /**
-   * Whether the work ended. After a lost lease there is no hurry: our former self must be done before we stand again.
-   * Once `stop` was called it is waited for as long as the lease holds at most; later there is nothing to give back.
-   */
-  async function ended(work: Promise<void>): Promise<boolean> {
-    const over = new AbortController();
-    const overdue = new Promise<boolean>((resolve) => {
-      const wait = (): void => {
-        void sleep(leaseDurationMs, clock, over.signal).then(() => {
-          resolve(false);
-        });
-      };
-      if (stopping.signal.aborted) wait();
-      else stopping.signal.addEventListener('abort', wait, { once: true, signal: over.signal });
-    });
-    try {
-      return await Promise.race([work.then(() => true), overdue]);
-    } finally {
-      over.abort();
-    }
-  }
-
-  async function giveBack(): Promise<void> {
-    const { signal } = new AbortController();
-    try {
-      if (!fresh) await look(signal);
-      if (observed?.lease.spec.holderIdentity !== identity) return;
-      const spec = released(observed.lease.spec, clock.date());
-      await client.update(leases, { ...observed.lease, spec }, callOptions(signal));
-    } catch (error) {
-      logger.debug({ err: error }, 'cannot give the lease back, it will expire');
-    }
-  }
-
   async function run(): Promise<void> {
-    for (let since = await acquire(); since !== undefined; since = await acquire()) {
-      const term = new AbortController();
-      announce(true);
-      const work = startWork(term.signal);
-      await keep(term, since);
-      announce(false);
-      onStopped?.();
-      const done = await ended(work);
-      if (done && stopping.signal.aborted) await giveBack();
+    for (let since = await acquire(candidate); since !== undefined; since = await acquire(candidate)) {
+      const leaderRun = new AbortController();
+      report(true);
+      const work = startWork(leaderRun.signal);
+      await renewUntilLost(candidate, leaderRun, since);
+      report(false);
+      const ended = await waitForWork(candidate, work);
+      if (ended && stopping.aborted) await release(candidate);
     }
   }
 
   const running = run();
   return {
-    get leading() {
-      return leading;
-    },
-    get holder() {
-      return observed?.lease.spec.holderIdentity;
-    },
     stop: async () => {
-      stopping.abort();
+      controller.abort();
       await running;
     },
   };
 }
 
-/** A function, since a signal fires while somebody waits, which the type checker does not see. */
+/**
+ * Waits until the lease is acquired. Returns the time of the request that acquired it, or undefined at `stop`.
+ * The lease is valid at least from that time.
+ */
+async function acquire(candidate: Candidate): Promise<number | undefined> {
+  const { lock, stopping, retryPeriodMs, clock, random, logger } = candidate;
+  while (!isAborted(stopping)) {
+    const requestedAt = clock.now();
+    try {
+      if (await lock.tryToHold(stopping)) return requestedAt;
+    } catch (error) {
+      if (!isAborted(stopping)) logger.debug({ err: error }, 'cannot acquire the lease, trying again');
+    }
+    await sleep(retryPeriodMs * (1 + JITTER_FACTOR * random()), clock, stopping);
+  }
+  return undefined;
+}
+
+/**
+ * Renews the lease until it is lost or `stop` is called, then fires the signal of the leader run.
+ * The renew deadline counts from before each request, while other candidates count from after it.
+ */
+async function renewUntilLost(candidate: Candidate, leaderRun: AbortController, since: number): Promise<void> {
+  const { lock, stopping, retryPeriodMs, renewDeadlineMs, clock, logger } = candidate;
+  const { signal } = leaderRun;
+  const stepDown = (): void => {
+    leaderRun.abort();
+  };
+  const stepDownAfter = (renewedAt: number): CancelTimer =>
+    clock.after(renewedAt + renewDeadlineMs - clock.now(), stepDown);
+  let cancelDeadline = stepDownAfter(since);
+  stopping.addEventListener('abort', stepDown, { once: true });
+  if (stopping.aborted) stepDown();
+
+  while (!isAborted(signal)) {
+    await sleep(retryPeriodMs, clock, signal);
+    if (isAborted(signal)) break;
+    const requestedAt = clock.now();
+    try {
+      if (!(await lock.tryToHold(signal))) stepDown();
+      cancelDeadline();
+      cancelDeadline = stepDownAfter(requestedAt);
+    } catch (error) {
+      if (!isAborted(signal)) logger.warn({ err: error }, 'cannot renew the lease, trying again');
+    }
+  }
+  cancelDeadline();
+  stopping.removeEventListener('abort', stepDown);
+}
+
+/**
+ * Waits for the leader's work; resolves with false if it did not end in time.
+ *
+ * After a lost lease it waits without limit, because the old work must end before this candidate runs again. After
+ * `stop` it waits at most for the lease duration: later there is no lease to release.
+ */
+async function waitForWork(candidate: Candidate, work: Promise<void>): Promise<boolean> {
+  const { stopping, leaseDurationMs, clock } = candidate;
+  const done = new AbortController();
+  const timedOut = new Promise<boolean>((resolve) => {
+    const startTimer = (): void => {
+      void sleep(leaseDurationMs, clock, done.signal).then(() => {
+        resolve(false);
+      });
+    };
+    if (stopping.aborted) startTimer();
+    else stopping.addEventListener('abort', startTimer, { once: true, signal: done.signal });
+  });
+  try {
+    return await Promise.race([work.then(() => true), timedOut]);
+  } finally {
+    done.abort();
+  }
+}
+
+async function release({ lock, logger }: Candidate): Promise<void> {
+  try {
+    await lock.release();
+  } catch (error) {
+    logger.debug({ err: error }, 'cannot release the lease, it will expire');
+  }
+}
+
+/** A function, because the type checker does not see that a signal fires during an await. */
 function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }
 
 function checkPeriods(leaseDurationMs: number, renewDeadlineMs: number, retryPeriodMs: number): void {
   if (leaseDurationMs <= renewDeadlineMs) {
-    throw new RangeError('the lease duration must be longer than the renew deadline, or two could lead at once');
+    throw new RangeError('The lease duration must be longer than the renew deadline, or two candidates could lead.');
   }
-  if (renewDeadlineMs <= retryPeriodMs * jitterFactor) {
-    throw new RangeError('the renew deadline must be longer than the retry period, or one lost renewal ends a term');
+  if (renewDeadlineMs <= retryPeriodMs * JITTER_FACTOR) {
+    throw new RangeError('The renew deadline must be longer than the retry period, or one lost renewal ends a run.');
   }
 }

@@ -1,6 +1,8 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import type { KubeClient, List, ListOptions, WatchEvent, WatchOptions } from '../client/client.ts';
+import type { KubeClient } from '../client/client.ts';
+import type { List, ListOptions } from '../client/list.ts';
+import type { WatchEvent, WatchOptions } from '../client/watch.ts';
 import { namespaces } from '../client/core-resources.ts';
 import { KubeConnectionError, KubeError } from '../client/errors.ts';
 import { createManualClock, type ManualClock } from '../../test/doubles/manual-clock.ts';

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import { backoffMs } from '../time/backoff.ts';
-import type { KubeClient, Selection, WatchEvent } from '../client/client.ts';
+import type { KubeClient } from '../client/client.ts';
+import type { Selection } from '../client/query.ts';
+import type { WatchEvent } from '../client/watch.ts';
 import { systemClock, type Clock } from '../time/clock.ts';
 import { isGone, isNotFound, KubeConnectionError, KubeDecodeError, KubeError } from '../client/errors.ts';
 import type { ReflectorMetrics } from '../metrics.ts';

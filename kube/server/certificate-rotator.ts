@@ -9,7 +9,7 @@ import {
 import type { KeyPair } from './certificates.ts';
 import type { KubeClient } from '../client/client.ts';
 import { secrets, type Secret } from '../client/core-resources.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../client/errors.ts';
+import { isAlreadyExists, isConflict } from '../client/errors.ts';
 
 export interface CertificateRotatorOptions {
   readonly client: KubeClient;
@@ -36,14 +36,7 @@ export function createCertificateRotator(options: CertificateRotatorOptions): Ce
   const { client, namespace, secretName: name, dnsNames, publish, logger, now } = options;
   const { periods = CERTIFICATE_PERIODS } = options;
 
-  async function read(): Promise<Secret | undefined> {
-    try {
-      return await client.get(secrets, { namespace, name });
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
-  }
+  const read = (): Promise<Secret | undefined> => client.find(secrets, { namespace, name });
 
   /** `undefined` where another replica was faster. */
   async function write(before: Secret | undefined, stored: StoredCertificates): Promise<Secret | undefined> {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { MacAllocationSpec } from '../../api/mac-allocation.ts';
 import { LABELS, RELEASE_FINALIZER } from '../../api/names.ts';
-import type { NewObject } from '../../kube/client/client.ts';
+import type { NewObject } from '../../kube/client/write.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { consumerRefOf, type Workload, type WorkloadKind } from '../workload/workload.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';

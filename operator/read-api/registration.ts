@@ -1,9 +1,8 @@
 import type { Logger } from 'pino';
 import { LEDGER_API_SERVICE, LEDGER_GROUP, LEDGER_VERSION, OPERATOR_SERVICE_ACCOUNT } from '../../api/names.ts';
-import { attachApiService, findApiService, isUnavailable, removeApiService } from '../../kube/client/api-service.ts';
+import { attachApiService, isUnavailable, removeApiService } from '../../kube/client/api-service.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
-import { services } from '../../kube/client/core-resources.ts';
-import { isNotFound } from '../../kube/client/errors.ts';
+import { apiServices, services } from '../../kube/client/core-resources.ts';
 
 /** How long the API server may fail to reach us before we take our offer back. Shorter than the webhook's patience. */
 const PATIENCE_MS = 30_000;
@@ -30,19 +29,14 @@ export function createAttachment({ client, service, logger, now }: AttachmentOpt
   let heldUntil = 0;
 
   async function hasService(): Promise<boolean> {
-    try {
-      await client.get(services, { namespace: service.namespace, name: service.name });
-      return true;
-    } catch (error) {
-      if (isNotFound(error)) return false;
-      throw error;
-    }
+    const { namespace, name } = service;
+    return (await client.find(services, { namespace, name })) !== undefined;
   }
 
   return {
     attach: async (authorities) => {
       if (heldUntil > now() || !(await hasService())) return;
-      const found = await findApiService(client, LEDGER_API_SERVICE);
+      const found = await client.find(apiServices, { name: LEDGER_API_SERVICE });
       if (found !== undefined && isUnavailable(found, now(), PATIENCE_MS)) {
         await removeApiService(client, found);
         heldUntil = now() + HOLD_MS;
@@ -65,7 +59,7 @@ export function createAttachment({ client, service, logger, now }: AttachmentOpt
     },
     detach: async () => {
       try {
-        const found = await findApiService(client, LEDGER_API_SERVICE);
+        const found = await client.find(apiServices, { name: LEDGER_API_SERVICE });
         if (found !== undefined) await removeApiService(client, found);
       } catch (error) {
         logger.warn({ err: error }, 'could not remove the read API: if no other operator answers, the webhook does it');

@@ -77,15 +77,8 @@ export async function prepareUninstall(options: UninstallOptions): Promise<LeftB
 
 /** In the foreground: it is gone when its pods are. */
 async function endDeployment(key: ObjectKey, { client, pause }: UninstallOptions): Promise<void> {
-  try {
-    await client.delete(deployments, key, { propagationPolicy: 'Foreground' });
-    for (;;) {
-      await client.get(deployments, key);
-      await pause(POLL_AGAIN_MS);
-    }
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
+  await client.delete(deployments, key, { propagationPolicy: 'Foreground' }).catch(ifGone);
+  while ((await client.find(deployments, key)) !== undefined) await pause(POLL_AGAIN_MS);
 }
 
 /**
@@ -96,7 +89,7 @@ async function untilNobodyLeads(key: ObjectKey, { client, pause }: UninstallOpti
   let seen: string | undefined;
   let unchangedMs = 0;
   for (;;) {
-    const lease = await client.get(leases, key).catch(ifGone);
+    const lease = await client.find(leases, key);
     if (lease === undefined) return;
     const { resourceVersion } = lease.metadata;
     unchangedMs = resourceVersion === seen ? unchangedMs + POLL_AGAIN_MS : 0;

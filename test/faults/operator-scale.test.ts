@@ -1,7 +1,8 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
+import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
+import type { NewObject } from '../../kube/client/write.ts';
 import { macAllocations } from '../../kube/client/mac-resources.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile, whileLedgerIsAhead } from '../integration/installed-env.ts';

@@ -1,4 +1,5 @@
-import type { KubeClient, NewObject } from '../../kube/client/client.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
+import type { NewObject } from '../../kube/client/write.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { aPod } from '../integration/installed-env.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';

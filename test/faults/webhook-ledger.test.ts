@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pino } from 'pino';
-import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
+import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
+import type { NewObject } from '../../kube/client/write.ts';
 import { KubeError } from '../../kube/client/errors.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
 import { eventually } from '../env/run/eventually.ts';

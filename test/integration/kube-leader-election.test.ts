@@ -59,7 +59,8 @@ function leaseOf(name: string): Promise<Lease> {
 describe('leader election', () => {
   test('has one leader of two, who renews its lease', async () => {
     const work = new Work();
-    const candidates = [stand('two', 'a', work), stand('two', 'b', work)];
+    stand('two', 'a', work);
+    stand('two', 'b', work);
     await eventually(() => {
       expect(work.now.size).toBe(1);
     });
@@ -72,7 +73,6 @@ describe('leader election', () => {
       expect(spec.acquireTime).toBe(before.spec.acquireTime);
     });
     expect(work.history).toEqual([leader]);
-    expect(candidates.map(({ leading }) => leading).sort()).toEqual([false, true]);
   });
 
   test('hands over at once when the leader stops', async () => {
@@ -128,7 +128,8 @@ describe('leader election', () => {
     const candidates = ['a', 'b', 'c'].map((identity) => stand('flapping', `${identity}-0`, work));
     const until = performance.now() + 5_000;
     while (performance.now() < until) {
-      const leader = candidates.findIndex(({ leading }) => leading);
+      const [identity] = work.now;
+      const leader = identity === undefined ? -1 : 'abc'.indexOf(identity.charAt(0));
       if (leader >= 0) {
         generation++;
         await candidates[leader]?.stop();

@@ -77,8 +77,10 @@ describe('an API server that is killed and comes back', () => {
       leaseDurationMs: 2_000,
       renewDeadlineMs: 1_000,
       retryPeriodMs: 200,
-      onStarted: () => void terms.push('started'),
-      onStopped: () => void terms.push('stopped'),
+      onStarted: (signal) => {
+        terms.push('started');
+        signal.addEventListener('abort', () => void terms.push('stopped'));
+      },
       logger: silent,
     });
     onTestFinished(() => election.stop());

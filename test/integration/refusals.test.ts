@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { createKubeClient, type KubeClient, type NewObject } from '../../kube/client/client.ts';
+import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
+import type { NewObject } from '../../kube/client/write.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
 import { eventually } from '../env/run/eventually.ts';
 import {

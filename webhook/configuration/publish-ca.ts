@@ -6,7 +6,6 @@ import {
   validatingWebhookConfigurations,
   type WebhookConfiguration,
 } from '../../kube/client/core-resources.ts';
-import { isNotFound } from '../../kube/client/errors.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 
 interface Publishing {
@@ -26,7 +25,7 @@ async function publishInto(
   { client, logger }: Publishing,
 ): Promise<void> {
   const caBundle = Buffer.from(bundle).toString('base64');
-  const configuration = await readConfiguration(resource, client);
+  const configuration = await client.find(resource, { name: WEBHOOK_CONFIGURATION });
   if (configuration === undefined) {
     logger.warn({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'nothing to publish the authority into');
     return;
@@ -48,16 +47,4 @@ async function publishInto(
     },
   );
   logger.info({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'published the certificate authority');
-}
-
-async function readConfiguration(
-  resource: Resource<WebhookConfiguration>,
-  client: KubeClient,
-): Promise<WebhookConfiguration | undefined> {
-  try {
-    return await client.get(resource, { name: WEBHOOK_CONFIGURATION });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
 }

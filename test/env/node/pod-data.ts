@@ -1,5 +1,4 @@
 import type { KubeClient } from '../../../kube/client/client.ts';
-import { isNotFound } from '../../../kube/client/errors.ts';
 import { configMaps, secrets } from './stored-pod.ts';
 
 /** What the Secrets and ConfigMaps of one namespace hold; `undefined` for one that is not there. */
@@ -10,13 +9,9 @@ export interface PodData {
 
 export function podData(client: KubeClient, namespace: string): PodData {
   const read = async (resource: typeof secrets, name: string, encoding: BufferEncoding) => {
-    try {
-      const { data } = await client.get(resource, { namespace, name });
-      return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, encoding)]));
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    const found = await client.find(resource, { namespace, name });
+    if (found === undefined) return undefined;
+    return Object.fromEntries(Object.entries(found.data).map(([key, value]) => [key, Buffer.from(value, encoding)]));
   };
   return {
     secret: (name) => read(secrets, name, 'base64'),
