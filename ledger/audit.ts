@@ -108,7 +108,7 @@ const FOLLOWING = `
  * and again; no entry is left out. Throws BAD_REQUEST for an invalid filter.
  */
 export async function listAudit(db: Queryable, filter: AuditFilter = {}): Promise<AuditEntry[]> {
-  requireValid(filterSchema, filter, 'The question to the audit');
+  requireValid(filterSchema, filter, 'The audit filter');
   const following = filter.after !== undefined;
   return db.query({
     text: `select id, "timestamp", action, rock_mac.to_addr(mac_address) as addr, pool, device_id, "user", actor, reason, generation,

@@ -78,7 +78,7 @@ async function readMigrations(directory: URL): Promise<Migration[]> {
   return Promise.all(
     names.map(async (name, index) => {
       const version = Number.parseInt(name, 10);
-      if (version !== index + 1) throw new Error(`${name} should be migration number ${String(index + 1)}`);
+      if (version !== index + 1) throw new Error(`${name} must be migration number ${String(index + 1)}`);
       const sql = await readFile(new URL(name, directory), 'utf8');
       const breaking = /^-- min-program: (\d+)$/m.exec(sql)?.[1];
       return { version, name, sql, minProgram: breaking === undefined ? 0 : Number.parseInt(breaking, 10) };
@@ -209,7 +209,7 @@ export async function schemaVersion(db: Queryable): Promise<SchemaVersion> {
 export async function requireSchema(db: Queryable): Promise<SchemaVersion> {
   const schema = await requireKnownSchema(db);
   if (schema.version < PROGRAM_VERSION) {
-    const what = `The ledger has schema ${String(schema.version)}, this program needs ${String(PROGRAM_VERSION)}`;
+    const what = `The ledger has schema ${String(schema.version)}, but this program needs ${String(PROGRAM_VERSION)}`;
     throw new LedgerError('LEDGER_SCHEMA_TOO_OLD', what);
   }
   return schema;
@@ -218,7 +218,7 @@ export async function requireSchema(db: Queryable): Promise<SchemaVersion> {
 /** Like `requireSchema`, but also accepts an older schema, for a backup before its migration. */
 export async function requireKnownSchema(db: Queryable): Promise<SchemaVersion> {
   const schema = await schemaVersion(db);
-  if (schema.version === 0) throw new LedgerError('LEDGER_SCHEMA_MISSING', 'This database holds no ledger yet');
+  if (schema.version === 0) throw new LedgerError('LEDGER_SCHEMA_MISSING', 'This database has no ledger yet');
   refuseNewer(schema, PROGRAM_VERSION);
   return schema;
 }
@@ -226,7 +226,7 @@ export async function requireKnownSchema(db: Queryable): Promise<SchemaVersion> 
 function refuseNewer(schema: SchemaVersion, programVersion: number): void {
   if (schema.minProgram <= programVersion) return;
   const what =
-    `The ledger has schema ${String(schema.version)}, which only programs from schema ${String(schema.minProgram)} on may use; ` +
-    `this one knows ${String(programVersion)}`;
+    `The ledger has schema ${String(schema.version)}, which needs a program of schema ${String(schema.minProgram)} or later; ` +
+    `this one has schema ${String(programVersion)}`;
   throw new LedgerError('LEDGER_SCHEMA_TOO_NEW', what);
 }

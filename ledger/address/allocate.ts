@@ -106,7 +106,7 @@ const requestSchema = z.object({
 
 /** Throws BAD_REQUEST for values that Postgres cannot store, before they fail the whole group. */
 export function requireValidRequest(request: AllocationRequest): void {
-  requireValid(requestSchema, request, 'The request for an address');
+  requireValid(requestSchema, request, 'The allocation request');
 }
 
 const answerSchema = z.object({
@@ -140,7 +140,7 @@ export async function allocate(
     row: answerSchema,
   });
   if (rows.length !== requests.length) {
-    throw new Error(`${String(requests.length)} requests got ${String(rows.length)} answers`);
+    throw new Error(`${String(requests.length)} requests returned ${String(rows.length)} results`);
   }
   return rows.map(toOutcome);
 }

@@ -102,7 +102,7 @@ export function createAllocator(options: AllocatorOptions): Allocator {
     if (group.length === 0) return [];
     const results = await ask(pool, group);
     return group.filter((waiter, index) => {
-      const result = results[index] ?? new LedgerError('LEDGER_FAILED', 'The ledger left a question out');
+      const result = results[index] ?? new LedgerError('LEDGER_FAILED', 'The ledger returned no result for a request');
       waiter.lastError = isLedgerError(result) ? result : undefined;
       if (mayAskAgain(result)) return !waiter.settled;
       waiter.answer(result);
@@ -137,7 +137,7 @@ export function createAllocator(options: AllocatorOptions): Allocator {
   return {
     async allocate(request, { deadlineMs = DEFAULT_DEADLINE_MS } = {}) {
       requireValidRequest(request);
-      if (closed) throw new LedgerError('LEDGER_CLOSED', 'No new addresses are handed out here any more');
+      if (closed) throw new LedgerError('LEDGER_CLOSED', 'This process hands out no more addresses');
       return new Promise((resolve, reject) => {
         const waiter: Waiter = {
           request,
@@ -181,6 +181,6 @@ function invalidToError(answer: AllocationOutcome | Invalid): AllocationOutcome 
 function tooLate(pool: string, deadlineMs: number): LedgerError {
   return new LedgerError(
     'LEDGER_TIMEOUT',
-    `The ledger did not answer a request for pool ${pool} within ${String(deadlineMs)} ms`,
+    `The ledger did not complete a request for pool ${pool} within ${String(deadlineMs)} ms`,
   );
 }

@@ -124,7 +124,7 @@ function pageSql(order: AddressOrder, states: readonly AddressState[] | undefine
 
 /** Returns a page of addresses. Throws BAD_REQUEST for an invalid filter. */
 export async function listAddresses(db: Queryable, filter: AddressFilter = {}): Promise<AddressRow[]> {
-  requireValid(filterSchema, filter, 'The list of addresses');
+  requireValid(filterSchema, filter, 'The address filter');
   const { order = 'address', limit = 100, after } = filter;
   const mark = after === undefined ? undefined : readPageMark(order, after);
   return db.query({

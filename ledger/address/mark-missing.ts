@@ -36,7 +36,7 @@ export interface MissingMarked {
  * trusted: every page of a quorum list arrived, and the cluster is the registered one.
  */
 export async function markMissing(db: Queryable, pass: Resync): Promise<MissingMarked> {
-  requireValid(z.date(), pass.startedAt, 'The beginning of the resync');
+  requireValid(z.date(), pass.startedAt, 'The start of the resync');
   return queryOne(db, {
     text: `select marked, cleared from rock_mac.mark_missing($1, $2, $3::bigint[])`,
     values: [pass.clusterId, pass.startedAt, pass.seen.map(macToNumber)],

@@ -73,8 +73,8 @@ export function readPageMark(order: AddressOrder, text: string): Mark {
   const address = parseAnyMac(at < 0 ? text : text.slice(0, at));
   const value = at < 0 ? undefined : text.slice(at + 1);
   if (address === undefined || !ORDERS[order].accepts(value)) {
-    throw new LedgerError('BAD_REQUEST', `${JSON.stringify(text)} is no end of a page in the order ${order}`, {
-      next: 'Pass what the page before named, or nothing for the first page.',
+    throw new LedgerError('BAD_REQUEST', `${JSON.stringify(text)} is not a page mark in the order ${order}`, {
+      next: 'Pass the mark of the previous page, or none for the first page.',
     });
   }
   return { addr: macToNumber(address), value };

@@ -10,9 +10,9 @@ export async function requestRelease(
   db: Queryable,
   request: { readonly key: string; readonly username: string },
 ): Promise<void> {
-  requireValid(requestSchema, request, 'The request for a release');
+  requireValid(requestSchema, request, 'The release request');
   await db.query({
-    text: `select from rock_mac.ask_for_release($1, $2)`,
+    text: `select from rock_mac.request_release($1, $2)`,
     values: [request.key, request.username],
     row: z.object({}),
   });

@@ -54,6 +54,6 @@ export async function runOneByOne<I, O>(
 
 function nextOf<O>(answers: IterableIterator<O>): O {
   const next = answers.next();
-  if (next.done === true) throw new Error('the ledger gave fewer answers than it got questions');
+  if (next.done === true) throw new Error('the ledger returned fewer outcomes than items');
   return next.value;
 }

@@ -56,13 +56,13 @@ export function parseHeader(line: string | undefined, programSchema: number): Ba
     throw refused(what, 'Restore it with the version of rock-mac that made it, or a later one.');
   }
   const header = headerSchema.safeParse(raw);
-  if (!header.success) throw damaged('its header is not whole');
+  if (!header.success) throw damaged('its header is incomplete');
   return header.data;
 }
 
 export function parseLine(line: string): z.infer<typeof lineSchema> {
   const parsed = lineSchema.safeParse(parseJson(line));
-  if (!parsed.success) throw damaged('a line of it is not whole');
+  if (!parsed.success) throw damaged('one of its lines is incomplete');
   return parsed.data;
 }
 
@@ -73,19 +73,15 @@ export function checksum() {
 }
 
 export function foreign(): LedgerError {
-  return refused('This file is no backup of a rock-mac ledger', 'Name a file that `rock-mac backup` wrote.');
+  return refused('This file is not a backup of a rock-mac ledger', 'Use a file that `rock-mac backup` wrote.');
 }
 
 export function damaged(how: string, cause?: unknown): LedgerError {
-  return refused(`This backup is cut or damaged: ${how}`, 'Nothing was restored. Take another backup.', cause);
+  return refused(`This backup is truncated or damaged: ${how}`, 'Nothing was restored. Use another backup.', cause);
 }
 
 export function unreadable(cause: unknown): LedgerError {
-  return refused(
-    `This backup cannot be read (${messageOf(cause)})`,
-    'Name a file that `rock-mac backup` wrote.',
-    cause,
-  );
+  return refused(`This backup cannot be read (${messageOf(cause)})`, 'Use a file that `rock-mac backup` wrote.', cause);
 }
 
 function refused(what: string, next: string, cause?: unknown): LedgerError {

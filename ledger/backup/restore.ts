@@ -84,7 +84,7 @@ export async function requireUnused(db: Queryable): Promise<void> {
     values: [],
     row: z.object({ used: z.boolean() }),
   });
-  if (used) throw new LedgerError('LEDGER_NOT_EMPTY', 'This ledger has handed out addresses or knows clusters');
+  if (used) throw new LedgerError('LEDGER_NOT_EMPTY', 'This ledger has addresses or clusters');
 }
 
 /** Removes the default pools of a new ledger, from which no address was ever handed out. */
@@ -128,7 +128,7 @@ async function restoreLines(db: Queryable, lines: AsyncGenerator<string>, onRows
   }
   for (const table of BACKUP_TABLES) {
     const [wanted, got] = [header.counts[table], counts.get(table) ?? 0];
-    if (wanted !== got) throw damaged(`${String(wanted)} rows of ${table} were written, ${String(got)} are there`);
+    if (wanted !== got) throw damaged(`it should have ${String(wanted)} rows of ${table}, but has ${String(got)}`);
   }
   return header;
 }
@@ -138,7 +138,7 @@ async function* batchesOf(lines: AsyncGenerator<string>, sum: ReturnType<typeof 
   for (let line = await lines.next(); line.done !== true; line = await lines.next()) {
     const parsed = parseLine(line.value);
     if ('end' in parsed) {
-      if (parsed.sha256 !== sum.text()) throw damaged('its checksum is not that of its content');
+      if (parsed.sha256 !== sum.text()) throw damaged('its checksum does not match its content');
       if ((await lines.next()).done !== true) throw damaged('something follows its end');
       return;
     }

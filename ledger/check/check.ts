@@ -28,17 +28,17 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'guards-in-place',
     explanation:
-      'Columns, constraints, indexes, triggers and functions are there, in force, and as the migrations made them; without them two owners of one address, or a change without a trace, are possible. Run `rock-mac migrate` on an empty database to compare.',
+      'Columns, constraints, indexes, triggers and functions exist, are in force, and match the migrations. Without them one address can get two owners, or change without an audit row. To compare, run `rock-mac migrate` on an empty database.',
     broken: SCHEMA_BROKEN,
   },
   {
     rule: 'one-row-per-address',
-    explanation: 'An address has one row (I1); two rows may mean two owners.',
+    explanation: 'Every address has one row (I1). Two rows may mean two owners.',
     broken: `select rock_mac.to_mac(addr) as mac, count(*) as rows from rock_mac.addresses group by addr having count(*) > 1`,
   },
   {
     rule: 'one-address-per-key',
-    explanation: 'A holder key holds one address at a time (I4); otherwise one question has two answers.',
+    explanation: 'A holder key holds one address at a time (I4). Otherwise one request has two results.',
     broken: `select holder_key, array_agg(rock_mac.to_mac(addr) order by addr) as macs from rock_mac.addresses
              where state <> 'released' group by holder_key having count(*) > 1`,
   },
@@ -51,37 +51,37 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'one-state',
     explanation:
-      'ledger_state has exactly one row; without it nothing is handed out, and with two the guard against failovers is blind.',
+      'ledger_state has exactly one row. Without it nothing is handed out. With two, failovers are not detected.',
     broken: `select count(*) as rows from rock_mac.ledger_state having count(*) <> 1`,
   },
   {
     rule: 'pools-apart',
-    explanation: 'Pools share no address; a shared one could be handed out by both.',
+    explanation: 'Pools share no address. Both could hand out a shared one.',
     broken: `select a.name, b.name as other from rock_mac.pools a join rock_mac.pools b on a.pool_id < b.pool_id
              where a.first <= b.last and b.first <= a.last`,
   },
   {
     rule: 'pools-under-prefix',
-    explanation: 'All pools lie under the prefix of the ledger; what lies outside belongs to somebody else.',
+    explanation: 'All pools are under the prefix of the ledger. Other addresses belong to someone else.',
     broken: `select p.name, rock_mac.to_mac(p.first) as first, rock_mac.to_mac(p.last) as last, s.prefix from rock_mac.pools p, rock_mac.ledger_state s
              where p.first < rock_mac.to_addr(rpad(s.prefix, 17, ':00')::macaddr) or p.last > rock_mac.to_addr(rpad(s.prefix, 17, ':ff')::macaddr)`,
   },
   {
     rule: 'address-in-its-pool',
-    explanation: 'Every address lies in the range of the pool that its row names.',
+    explanation: 'Every address is in the range of the pool in its row.',
     broken: `select rock_mac.to_mac(a.addr) as mac, a.pool_id, p.name as pool from rock_mac.addresses a left join rock_mac.pools p using (pool_id)
              where p.pool_id is null or a.addr not between p.first and p.last`,
   },
   {
     rule: 'cursor-in-its-pool',
     explanation:
-      'The cursor of a pool stands on one of its addresses or just behind the last; elsewhere it would leave the range.',
+      'The cursor of a pool is at one of its addresses or just after the last. Elsewhere it would leave the range.',
     broken: `select name, rock_mac.to_mac(next_addr) as cursor from rock_mac.pools where next_addr not between first and last + 1`,
   },
   {
     rule: 'no-hole-below-cursor',
     explanation:
-      'Every address below the cursor has a row; one that has none is never handed out again, and the audit may have lost an owner.',
+      'Every address below the cursor has a row. An address without a row is never handed out again, and the audit may lack an owner.',
     broken: `
       select p.name as pool, rock_mac.to_mac(h.addr) as mac
       from (select q.*, (select count(*) from rock_mac.addresses a where a.addr >= q.first and a.addr < q.next_addr) as known from rock_mac.pools q) p,
@@ -92,14 +92,14 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'queue-above-floor',
     explanation:
-      'Every released address waits behind the floor of its pool; one at or below it would never be handed out again.',
+      'Every released address waits after the floor of its pool. An address at or before it would never be handed out again.',
     broken: `select p.name as pool, rock_mac.to_mac(a.addr) as mac, a.released_at, p.floor_at from rock_mac.addresses a join rock_mac.pools p using (pool_id)
              where a.state = 'released' and (a.released_at, a.addr) <= (p.floor_at, p.floor_addr)`,
   },
   {
     rule: 'state-and-times-agree',
     explanation:
-      'A state and its times belong together: released ones have a time of release, pending ones a lease, and reserved, released and orphaned ones no expiry.',
+      'States and times agree: released addresses have a release time and pending ones a lease. Reserved, released and orphaned ones have no expiry.',
     broken: `
       select rock_mac.to_mac(addr) as mac, state, released_at, expires_at, missing_since, kept_since from rock_mac.addresses
       where state not in ('pending', 'active', 'reserved', 'released', 'orphaned')
@@ -112,7 +112,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     rule: 'consumer-of-a-claim',
-    explanation: 'Only an address that an object of a cluster holds has a consumer.',
+    explanation: 'Only an address held by an object of a cluster has a consumer.',
     broken: `
       select rock_mac.to_mac(addr) as mac, state, cluster_id, consumer_key from rock_mac.addresses
       where (consumer_key is not null and (cluster_id is null or state not in ('active', 'reserved', 'orphaned')))
@@ -121,7 +121,7 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'owner-is-known',
     explanation:
-      'An address of a cluster names a registered cluster and the kind of its object; otherwise no operator ever looks after it.',
+      'An address of a cluster has a registered cluster and the kind of its object. Otherwise no operator manages it.',
     broken: `
       select rock_mac.to_mac(a.addr) as mac, a.state, a.cluster_id, a.owner_kind from rock_mac.addresses a
       where a.cluster_id is not null and a.state <> 'released'
@@ -130,21 +130,20 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'retired-cluster-holds-nothing',
     explanation:
-      'What a retired cluster held is orphaned, so that a person sees it; run `rock-mac cluster retire` again.',
+      'Addresses of a retired cluster are orphaned, so they are reported. Run `rock-mac cluster retire` again.',
     broken: `
       select rock_mac.to_mac(a.addr) as mac, a.state, a.cluster_id from rock_mac.addresses a join rock_mac.clusters c using (cluster_id)
       where c.retired_at is not null and a.state in ('pending', 'active')`,
   },
   {
     rule: 'clusters-are-not-ahead',
-    explanation:
-      'No cluster has said what it carries in an epoch that has not come yet; the next recovery would not wait for it.',
+    explanation: 'No cluster has reported its addresses in a future epoch. The next recovery would not wait for it.',
     broken: `select c.name, c.reported_epoch, s.epoch from rock_mac.clusters c, rock_mac.ledger_state s where c.reported_epoch > s.epoch`,
   },
   {
     rule: 'leases-are-settled',
     explanation:
-      'A pending address, or a consumer, whose lease is over is looked after within an hour (I5); otherwise the operator of its cluster does not run.',
+      'A pending address or a consumer with an expired lease is settled within an hour (I5). Otherwise the operator of its cluster is not running.',
     broken: `select rock_mac.to_mac(addr) as mac, cluster_id, owner_namespace, owner_name, expires_at, consumer_name, consumer_expires_at
              from rock_mac.addresses
              where (state = 'pending' and expires_at < rock_mac.clock() - interval '1 hour')
@@ -153,7 +152,7 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'audit-has-the-last-word',
     explanation:
-      'Every address is as its last audit row says (I7); a difference is a change that nobody recorded, or an acknowledged one that was lost.',
+      'Every address matches its last audit row (I7). A difference is an unrecorded change, or the loss of an acknowledged one.',
     broken: `
       select rock_mac.to_mac(a.addr) as mac, a.state, a.generation, a.holder_key, l.id as audit_id, l.state as audit_state,
              l.generation as audit_generation, l.holder_key as audit_holder_key
@@ -169,7 +168,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     rule: 'audited-address-exists',
-    explanation: 'Every address that the audit names has a row: an address is never forgotten.',
+    explanation: 'Every address in the audit has a row: the ledger never forgets an address.',
     broken: `
       select l.mac_address as mac, max(l.id) as audit_id from rock_mac.audit_log l
       where l.mac_address is not null and l.state is not null
@@ -179,7 +178,7 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'audit-is-unbroken',
     explanation:
-      'Each audit row of an address follows from the one before: the state it changed, and a generation that is the same or one higher; its user is who asked for a new owner, else who did it. A gap is a change without a row (I7); a new owner of an address that was held is a duplicate (I1).',
+      'Each audit row of an address follows from the previous one: it starts from that state, with the same generation or the next. Its user is the requester of a new owner, else the actor. A gap is a change without a row (I7). A new owner of a held address is a duplicate (I1).',
     broken: `
       select mac_address as mac, id as audit_id, last_state, state_before, last_generation, generation, "user", requester, actor from (
         select l.mac_address, l.id, l.state_before, l.generation, l."user", l.details->>'requester' as requester, l.actor,

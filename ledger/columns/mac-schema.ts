@@ -8,4 +8,4 @@ import { parseAnyMac } from '../../mac/mac-address.ts';
 export const macSchema = z
   .string()
   .max(64)
-  .refine((text) => parseAnyMac(text) === text, 'is no MAC address in lower-case colon form');
+  .refine((text) => parseAnyMac(text) === text, 'is not a MAC address in lower-case colon form');

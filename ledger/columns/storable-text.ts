@@ -6,7 +6,7 @@ function isStorable(text: string): boolean {
   return !text.includes('\0') && text.isWellFormed();
 }
 
-const UNSTORABLE = 'holds NUL or half of a surrogate pair';
+const UNSTORABLE = 'contains NUL or half of a surrogate pair';
 
 /** Returns a schema for a text that Postgres can store, with a limit in UTF-8 octets. */
 export function storableText(maxOctets: number): z.ZodType<string> {
@@ -39,13 +39,13 @@ function jsonProblem(value: unknown, depth: number): string | undefined {
     case 'string':
       return isStorable(value) ? undefined : UNSTORABLE;
     case 'number':
-      return Number.isFinite(value) ? undefined : 'holds a number that JSON has no word for';
+      return Number.isFinite(value) ? undefined : 'contains a number that JSON cannot represent';
     case 'object':
     case 'boolean':
     case 'undefined':
       return undefined;
     default:
-      return `holds a ${typeof value}`;
+      return `contains a ${typeof value}`;
   }
 }
 

@@ -94,13 +94,9 @@ async function execute<T>(client: PoolClient, statement: Statement<T>, timeoutMs
   return rows.map((row) => {
     const parsed = statement.row.safeParse(row);
     if (parsed.success) return parsed.data;
-    throw new LedgerError(
-      'LEDGER_FAILED',
-      `The ledger answered ${JSON.stringify(row)}, which this program does not understand`,
-      {
-        cause: parsed.error,
-      },
-    );
+    throw new LedgerError('LEDGER_FAILED', `The ledger returned an unexpected row: ${JSON.stringify(row)}`, {
+      cause: parsed.error,
+    });
   });
 }
 
@@ -123,7 +119,7 @@ async function rowsOf(
   client.on('notice', onNotice);
   const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new LedgerError('LEDGER_TIMEOUT', `The ledger did not answer within ${String(timeoutMs)} ms`));
+      reject(new LedgerError('LEDGER_TIMEOUT', `The statement did not complete within ${String(timeoutMs)} ms`));
     }, timeoutMs);
   });
   try {
@@ -131,7 +127,7 @@ async function rowsOf(
     if (seen.notDurable) throw new LedgerError('LEDGER_NOT_DURABLE', 'The ledger stopped waiting for its standby');
     return result.rows;
   } catch (error) {
-    throw toLedgerError(error, 'answer');
+    throw toLedgerError(error, 'run a statement');
   } finally {
     clearTimeout(timer);
     client.off('notice', onNotice);

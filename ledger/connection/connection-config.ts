@@ -50,7 +50,7 @@ async function read(passwordFile: string): Promise<string> {
     return (await readFile(passwordFile, 'utf8')).trim();
   } catch (cause) {
     const why = messageOf(cause);
-    const next = 'Name a file that this program may read.';
+    const next = 'Choose a file that this program may read.';
     throw new LedgerError('LEDGER_AUTH_FAILED', `The password file ${passwordFile} cannot be read (${why})`, {
       next,
       cause,
@@ -78,7 +78,7 @@ function tlsMode(wanted: string | null, ca: string | undefined): TlsMode {
   const mode = TLS_MODES[wanted];
   if (mode === undefined) {
     const next = `Use one of ${Object.keys(TLS_MODES).join(', ')}.`;
-    throw new LedgerError('BAD_REQUEST', `The ledger URL has sslmode=${wanted}, which is not known here`, { next });
+    throw new LedgerError('BAD_REQUEST', `The ledger URL has sslmode=${wanted}, which is unknown`, { next });
   }
   return mode;
 }
@@ -100,8 +100,8 @@ function parseRest(url: string): ClientConfig {
 
 /** Returns the error for an invalid URL. Does not repeat the text, because any part of it may be the password. */
 function noUrl(cause?: unknown): LedgerError {
-  const next = 'Write it as postgresql://USER@HOST:5432/DATABASE.';
-  return new LedgerError('BAD_REQUEST', 'What is given for the ledger is not the URL of a Postgres database', {
+  const next = 'Use the form postgresql://USER@HOST:5432/DATABASE.';
+  return new LedgerError('BAD_REQUEST', 'The ledger URL is not the URL of a Postgres database', {
     next,
     cause,
   });

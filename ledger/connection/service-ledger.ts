@@ -15,8 +15,8 @@ export function openServiceLedger({
   });
   return guardSchema(ledger, {
     onChange: (misfit) => {
-      if (misfit === undefined) logger.info('the ledger fits this program again');
-      else logger.error({ err: misfit }, 'the ledger does not fit this program, which asks it nothing');
+      if (misfit === undefined) logger.info('ledger schema fits this program again');
+      else logger.error({ err: misfit }, 'ledger schema does not fit this program: refusing all statements');
     },
   });
 }

@@ -17,6 +17,6 @@ export interface Queryable {
 /** Runs a statement that returns exactly one row. */
 export async function queryOne<T>(db: Queryable, statement: Statement<T>): Promise<T> {
   const [row] = await db.query(statement);
-  if (row === undefined) throw new Error(`no row came back from: ${statement.text}`);
+  if (row === undefined) throw new Error(`no row returned by: ${statement.text}`);
   return row;
 }

@@ -68,7 +68,7 @@ export async function importSqlite(db: LedgerClient, file: string, options: Impo
   } catch (error) {
     if (error !== undo) throw error;
   }
-  if (report === undefined) throw new Error('the import made no plan');
+  if (report === undefined) throw new Error('the import has no plan');
   if (!options.dryRun && report.problems.length > 0) throw refused(report.problems);
   return report;
 }
@@ -79,7 +79,7 @@ class Undo extends Error {}
 function refused(problems: readonly string[]): LedgerError {
   const more = problems.length > 5 ? `; and ${String(problems.length - 5)} more` : '';
   return new LedgerError('IMPORT_REFUSED', `Nothing was imported: ${problems.slice(0, 5).join('; ')}${more}`, {
-    next: 'Release these addresses on the side that is wrong, then import again; a dry run lists them all.',
+    next: 'Release these addresses where they are wrong, in the file or in the ledger. A dry run lists them all.',
   });
 }
 
@@ -123,7 +123,7 @@ async function defineLegacyPool(
 ): Promise<string> {
   const first = parseAnyMac(`${prefix}:${pool.range_start}`);
   const last = parseAnyMac(`${prefix}:${pool.range_end}`);
-  if (first === undefined || last === undefined) return 'its range cannot be read';
+  if (first === undefined || last === undefined) return 'its range is invalid';
   const days = Number(pool.auto_release_days);
   const periods = { autoReleaseSeconds: days > 0 ? days * 86_400 : null, reuseDelaySeconds: 86_400 };
   const definition = { name, first, last, description: pool.description, ...periods };

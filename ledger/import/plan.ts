@@ -65,13 +65,13 @@ export function planImport({ allocations, pools, known, now }: PlanInput): Impor
   for (const row of allocations) {
     const parsed = parseMac(row.mac_address);
     if (!parsed.ok) {
-      leftOut.push(`${JSON.stringify(row.mac_address)} is no usable MAC address (${parsed.why})`);
+      leftOut.push(`${JSON.stringify(row.mac_address)} is not a usable MAC address (${parsed.why})`);
       continue;
     }
     const { mac } = parsed;
     const pool = pools.find(({ first, last }) => isBetween(mac, first, last));
     if (pool === undefined) {
-      leftOut.push(`${mac} (pool ${row.pool}, ${row.status}) lies in no pool of the ledger`);
+      leftOut.push(`${mac} (pool ${row.pool}, ${row.status}) is in no pool of the ledger`);
       continue;
     }
     const there = known.get(mac);
@@ -84,7 +84,7 @@ export function planImport({ allocations, pools, known, now }: PlanInput): Impor
     const before = planned.get(mac);
     const address = plannedAddress(mac, pool, row, now, notes);
     if (before === undefined || before.state === 'released') planned.set(mac, address);
-    else if (address.state !== 'released') problems.push(`${mac} stands in the file twice, and is held in both rows`);
+    else if (address.state !== 'released') problems.push(`${mac} is in the file twice, and held in both rows`);
   }
   return { addresses: [...planned.values()], alreadyThere, leftOut, notes, problems };
 }
@@ -113,12 +113,12 @@ function plannedAddress(
   now: Date,
   notes: string[],
 ): PlannedAddress {
-  if (row.pool !== pool.name) notes.push(`${mac} stood in pool ${row.pool}; it lies in the range of ${pool.name}`);
+  if (row.pool !== pool.name) notes.push(`${mac} had pool ${row.pool}; it is in the range of ${pool.name}`);
   const state = STATES[row.status];
   if (state === undefined)
     notes.push(`${mac} has the unknown status ${JSON.stringify(row.status)}: imported as orphaned`);
   const allocatedAt = legacyTime(row.allocated_at);
-  if (allocatedAt === undefined) notes.push(`${mac} has no time of allocation: imported as of now`);
+  if (allocatedAt === undefined) notes.push(`${mac} has no allocation time: imported with the current time`);
   const releasedAt = state === 'released' ? (legacyTime(row.released_at) ?? allocatedAt ?? now) : undefined;
   return {
     mac,

@@ -58,8 +58,8 @@ test('a value that the ledger does not support is reported', () => {
 });
 
 test.each([
-  ['not yaml: [', /no YAML/],
-  ['hello', /no configuration file/],
+  ['not yaml: [', /not YAML/],
+  ['hello', /not a configuration file/],
   ['mac_dispenser: {prefix: xyz}', /prefix "xyz" is not/],
   ['mac_dispenser: {pools: {a: {range: "01:00:00"}}}', /pools\.a\.range/],
   ['mac_dispenser: {pools: {a: {range: "02:00:00-01:00:00"}}}', /pools\.a\.range/],

@@ -59,7 +59,7 @@ export function readLegacyConfig(text: string): LegacyConfig {
   const parsed = fileSchema.safeParse(raw);
   if (!parsed.success) {
     const what = parsed.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('; ');
-    throw bad(`This is no configuration file of the predecessor: ${what}`);
+    throw bad(`This is not a configuration file of the predecessor: ${what}`);
   }
   const { prefix: prefixText, database, allocation, pools: ranges } = parsed.data.mac_dispenser;
   const prefix = parsePrefix(prefixText);
@@ -86,7 +86,7 @@ function readPool(
   const first = parseAnyMac(`${prefix}:${from}`);
   const last = parseAnyMac(`${prefix}:${to}`);
   if (first === undefined || last === undefined || more.length > 0 || macToNumber(first) > macToNumber(last)) {
-    throw bad(`pools.${name}.range: ${JSON.stringify(range)} is no range such as 01:00:00-01:ff:ff under ${prefix}`);
+    throw bad(`pools.${name}.range: ${JSON.stringify(range)} is not a range such as 01:00:00-01:ff:ff under ${prefix}`);
   }
   const reuseDelaySeconds = DEFAULT_POOLS.find((pool) => pool.name === name)?.reuseDelaySeconds ?? DAY;
   // The first address of a prefix ends in zeroes only and belongs to no pool.
@@ -121,7 +121,7 @@ function parseYaml(text: string): unknown {
   try {
     return parse(text);
   } catch (error) {
-    throw bad(`This file is no YAML: ${messageOf(error).split('\n')[0] ?? ''}`, error);
+    throw bad(`This file is not YAML: ${messageOf(error).split('\n')[0] ?? ''}`, error);
   }
 }
 

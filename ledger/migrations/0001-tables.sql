@@ -1,25 +1,25 @@
--- The tables of the ledger. Everything lives in the schema rock_mac; functions name their search_path themselves,
--- so that nothing depends on the settings of a session (pgbouncer shares sessions between transactions).
+-- The tables of the ledger, all in the schema rock_mac. Functions set their own search_path and do not depend on
+-- session settings, because pgbouncer shares sessions between transactions.
 
--- All time of the ledger comes from here. Tests replace this one function to move time; periods in the tables can
--- therefore keep sane minimums. Called after a lock was taken, it is later than everything the previous holder did.
--- An index is asked by `(select clock())` only: what is volatile is compared with each row.
+-- The only source of time in the ledger. Tests replace this function to move time, so the tables can enforce sane
+-- minimum periods. After waiting for a lock, it returns a time later than every change by the previous holder. Index
+-- conditions use `(select clock())`: a bare volatile function would be compared with each row.
 create function rock_mac.clock() returns timestamptz language sql volatile parallel safe
   return clock_timestamp();
 
--- Arithmetic uses bigint, people use macaddr. By way of macaddr8, whose input takes half the time: macaddr's tries seven
--- notations in turn, and this runs twice for each address handed out.
+-- Functions use bigint, people use macaddr. The cast goes through macaddr8, whose input takes half the time: macaddr
+-- tries seven notations in turn. This runs twice per allocated address.
 create function rock_mac.to_mac(addr bigint) returns macaddr language sql immutable strict parallel safe
   return lpad(to_hex(addr), 12, '0')::macaddr8::macaddr;
 create function rock_mac.to_addr(mac macaddr) returns bigint language sql immutable strict parallel safe
   return ('x0000' || replace(mac::text, ':', ''))::bit(64)::bigint;
 
--- What tells one history of the database from another. The timeline is read from the name of the current WAL file: the
--- control file still shows the old one for seconds after a promotion.
+-- Identifies one history of the database. Read from the name of the current WAL file, because the control file still
+-- has the old timeline for seconds after a promotion.
 create function rock_mac.current_timeline() returns text language sql volatile
   return left(pg_walfile_name(pg_current_wal_lsn()), 8);
 
--- Null where the provider does not allow the question (some managed services); the guard then rests on the timeline.
+-- Null where the provider does not allow it (some managed services). The guard then relies on the timeline only.
 create function rock_mac.current_system_identifier() returns bigint language plpgsql volatile as $$
 begin
   if has_function_privilege('pg_catalog.pg_control_system()', 'execute') then
@@ -32,17 +32,17 @@ create table rock_mac.ledger_state (
   one               boolean primary key default true check (one),
   ledger_id         uuid    not null default gen_random_uuid(),
   prefix            text    not null default 'a4:58:0f' check (prefix ~ '^[0-9a-f]{2}(:[0-9a-f]{2}){0,4}$'),
-  epoch       bigint  not null default 1,        -- +1 at every recovery; callers pass the one they know
-  began_at          bigint  not null default 0,        -- the last audit row when this epoch began
-  made_up_for       bigint           default 0,        -- so many lost answers its recovery made up for; null: an admin judges
+  epoch             bigint  not null default 1,        -- increases at every recovery; callers pass the one they know
+  began_at_audit_id bigint  not null default 0,        -- id of the last audit row when this epoch began
+  covered_losses    bigint           default 0,        -- lost allocations that its recovery covers; null: an admin decides
   system_identifier bigint,
   timeline          text    not null,
   mode              text    not null default 'open' check (mode in ('open', 'recovering', 'paused')),
-  why               text    not null default '',       -- why it is not open, in words for a person
-  needs_approval    boolean not null default false,    -- it opens only after an admin's word (restored from a backup)
+  why               text    not null default '',       -- why it is not open, for people
+  needs_approval    boolean not null default false,    -- it opens only after an admin approves (restored from a backup)
   durability        text    not null default 'single' check (durability in ('single', 'quorum')),
-  replication_gap         int     not null default 1024 check (replication_gap between 0 and 65536),
-  pending_cap       int     not null default 2048 check (pending_cap > 0),   -- pending rows of one namespace
+  replication_gap   int     not null default 1024 check (replication_gap between 0 and 65536),
+  pending_cap       int     not null default 2048 check (pending_cap > 0),   -- maximum of pending rows per namespace
   changed_at        timestamptz not null default rock_mac.clock()
 );
 insert into rock_mac.ledger_state (system_identifier, timeline)
@@ -52,9 +52,9 @@ create table rock_mac.clusters (
   cluster_id        text   collate "C" primary key check (octet_length(cluster_id) between 1 and 64),   -- uid of kube-system
   name              text   not null check (octet_length(name) between 1 and 253),
   registered_at     timestamptz not null default rock_mac.clock(),
-  adopted_at        timestamptz,                       -- its live objects were written into the ledger; null: may not allocate
-  reported_epoch          bigint not null default 0,         -- the epoch in which it last said what its objects carry
-  last_resync_at timestamptz,
+  adopted_at        timestamptz,                       -- end of its initial sync; null: may not allocate
+  reported_epoch    bigint not null default 0,         -- last epoch in which it reported its addresses in use
+  last_resync_at    timestamptz,
   retired_at        timestamptz,
   changed_by        text   not null
 );
@@ -65,7 +65,7 @@ create table rock_mac.pools (
   first        bigint not null check (first between 0 and 281474976710655),
   last         bigint not null check (last  between 0 and 281474976710655),
   next_addr    bigint not null,                          -- the cursor: every address below it has a row
-  floor_at     timestamptz not null default '-infinity', -- the queue of released addresses is empty up to here
+  floor_at     timestamptz not null default '-infinity', -- no released address waits at or before this position
   floor_addr   bigint not null default 0,
   auto_release interval check (auto_release >= '1 hour'),            -- null: never
   reuse_delay  interval not null check (reuse_delay >= '1 minute'),
@@ -75,16 +75,16 @@ create table rock_mac.pools (
   check (first <= last),
   check (next_addr between first and last + 1),
   constraint pools_never_overlap exclude using gist (int8range(first, last, '[]') with &&)
-) with (fillfactor = 50);   -- the cursor moves at every group: leave room for updates in the same page
+) with (fillfactor = 50);   -- the cursor moves with every group; leaves room for updates in the same page
 
--- One row per address that was ever used. No row exists before the first use, so a pool may be as large as it likes.
--- No foreign keys: they cost 80 ms per 5,120 rows; the functions and `check` see to what they would.
+-- One row per address that was ever used. There is no row before the first use, so a pool may have any size. No foreign
+-- keys: they cost 80 ms per 5,120 rows. The functions maintain the references, and `check` verifies them.
 create table rock_mac.addresses (
   addr            bigint primary key,
   pool_id         int    not null,
   state           text   not null check (state in ('pending', 'active', 'reserved', 'released', 'orphaned')),
   generation      bigint not null default 1 check (generation > 0),
-  origin          text   not null check (origin in ('allocate', 'adopt', 'import', 'replication-gap')),   -- how this owner came by it
+  origin          text   not null check (origin in ('allocate', 'adopt', 'import', 'replication-gap')),   -- how this owner got it
   holder_key      text   collate "C" not null check (octet_length(holder_key) between 1 and 600),
   cluster_id      text   collate "C",                    -- null: a device outside clusters
   owner_kind      text   collate "C",
@@ -97,9 +97,9 @@ create table rock_mac.addresses (
   metadata        jsonb  not null default '{}' check (jsonb_typeof(metadata) = 'object' and octet_length(metadata::text) <= 32768),
   allocated_at    timestamptz not null,
   changed_at      timestamptz not null,                  -- last change of state, generation, owner or consumer
-  expires_at      timestamptz,                           -- pending: lease; device or claim: expiry; null: never by time
+  expires_at      timestamptz,                           -- pending: lease; device or claim: expiry; null: no time limit
   missing_since   timestamptz,                           -- a full resync of its cluster did not find its object
-  kept_since      timestamptz,                           -- reserved, and its claim was deleted: the next such claim takes it up
+  kept_since      timestamptz,                           -- reserved, and its claim was deleted: the next matching claim reuses it
   released_at     timestamptz,
   -- The pod or VM that uses a claim now. Its lease is null once the object was seen.
   consumer_key        text collate "C" check (octet_length(consumer_key) between 1 and 600),
@@ -108,8 +108,8 @@ create table rock_mac.addresses (
   consumer_uid        text collate "C",
   consumer_nic        text collate "C",
   consumer_expires_at timestamptz,
-  requester       text   not null,                       -- who asked for it; stays while it is held
-  actor           text   not null check (octet_length(actor) <= 256),   -- which program or person made the last change
+  requester       text   not null,                       -- the user who requested it; unchanged while it is held
+  actor           text   not null check (octet_length(actor) <= 256),   -- the program or person that made the last change
   reason          text   not null default '' check (octet_length(reason) <= 1024),
   check ((state = 'released') = (released_at is not null)),
   check (state <> 'pending' or expires_at is not null),
@@ -123,14 +123,14 @@ create table rock_mac.addresses (
 create unique index addresses_holder  on rock_mac.addresses (holder_key) where state <> 'released';
 create index addresses_queue          on rock_mac.addresses (pool_id, released_at, addr) where state = 'released';
 create index addresses_due            on rock_mac.addresses (expires_at) where expires_at is not null;
--- One index for three questions (pending rows of a namespace; live rows and pending rows of a cluster): a second one
+-- One index for three queries: pending rows of a namespace, live rows and pending rows of a cluster. A second index
 -- would cost each allocation 3 % more.
 create index addresses_cluster        on rock_mac.addresses (cluster_id, state, owner_namespace) where cluster_id is not null and state <> 'released';
 create index addresses_missing        on rock_mac.addresses (cluster_id, missing_since) where missing_since is not null;
 create index addresses_owner          on rock_mac.addresses (owner_uid) where owner_uid is not null and state <> 'released';
 create index addresses_device         on rock_mac.addresses (device_id) where device_id is not null and state <> 'released';
 create unique index addresses_consumer on rock_mac.addresses (consumer_key) where consumer_key is not null;
-create unique index addresses_mac     on rock_mac.addresses (rock_mac.to_mac(addr));   -- so that people can ask by MAC
+create unique index addresses_mac     on rock_mac.addresses (rock_mac.to_mac(addr));   -- lets people query by MAC
 
 insert into rock_mac.pools (name, first, last, next_addr, auto_release, reuse_delay, description, changed_by)
 select s.name, rock_mac.to_addr(s.first), rock_mac.to_addr(s.last), rock_mac.to_addr(s.first), s.auto_release, s.reuse_delay, s.description, 'migration'

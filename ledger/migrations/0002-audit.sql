@@ -1,28 +1,28 @@
--- The audit: append-only, written by triggers, so that no path into the ledger can forget its row (I7).
+-- The audit is append-only and written by triggers, so no code path can skip its row (I7).
 
 create table rock_mac.audit_log (
   id           bigint generated always as identity primary key,
   "timestamp"  timestamptz not null default rock_mac.clock(),
   action       text    not null,
-  mac_address  macaddr,            -- null only in imported rows of the old tool that name a device instead
+  mac_address  macaddr,            -- null only in imported rows of the predecessor that name a device instead
   pool         text    not null,
   device_id    text,
-  "user"       text    not null,   -- on whose behalf: the requester of a new owner, else the actor
+  "user"       text    not null,   -- the requester of a new owner; else the actor
   details      jsonb   not null default '{}',
   generation   bigint,
   state_before text,
   state        text,
   holder_key   text    collate "C",
   cluster_id   text    collate "C",
-  owner        text,               -- kind/namespace/name/nic, for people; the parts are in details
-  actor        text    not null,   -- which program or person did it
+  owner        text,               -- kind/namespace/name/nic, for people; details has the parts
+  actor        text    not null,   -- the program or person that made the change
   reason       text    not null default ''
 );
 create index audit_log_mac       on rock_mac.audit_log (mac_address, id);
-create index audit_log_timestamp on rock_mac.audit_log ("timestamp");   -- one entry for all rows of a statement: they share the moment
+create index audit_log_timestamp on rock_mac.audit_log ("timestamp");   -- all rows of a statement share one time, so one index entry
 
--- Stable and not immutable, though they depend on nothing else: only then is the expression put in place of the call
--- (concat_ws is stable), which a group of 128 feels.
+-- Stable, not immutable, although they depend on nothing else: concat_ws is stable, and only then is the call inlined.
+-- That is measurable for a group of 128.
 create function rock_mac.new_owner_action(n rock_mac.addresses) returns text language sql stable
   return case when n.origin = 'replication-gap' then 'orphan' when n.origin <> 'allocate' then n.origin
               when n.state = 'reserved' then 'reserve' else 'allocate' end;
@@ -30,15 +30,16 @@ create function rock_mac.new_owner_action(n rock_mac.addresses) returns text lan
 create function rock_mac.owner_text(n rock_mac.addresses) returns text language sql stable
   return nullif(concat_ws('/', n.owner_kind, n.owner_namespace, n.owner_name, nullif(n.owner_nic, '')), '');
 
--- What the columns of the log do not hold, so that the log replayed in the order of `id` gives the table again.
--- `absent on null` leaves out what is null in one resync, and leaves the nulls inside metadata alone.
+-- Everything that the columns of the log omit, so a replay in the order of `id` restores the table. `absent on null`
+-- drops null fields in one step and keeps nulls inside metadata.
 create function rock_mac.audit_details(n rock_mac.addresses) returns jsonb language sql stable
   return json_object(
     'requester': n.requester, 'kind': n.owner_kind, 'namespace': n.owner_namespace, 'name': n.owner_name, 'uid': n.owner_uid,
     'nic': n.owner_nic, 'deviceType': n.device_type, 'metadata': nullif(n.metadata, '{}'), 'kept': n.kept_since is not null or null,
     'consumer': n.consumer_key, 'consumerUid': n.consumer_uid absent on null returning jsonb);
 
--- One row per address whose state, generation, owner or consumer changed; a renewed lease or a mark of absence is none.
+-- Writes one row per address whose state, generation, owner or consumer changed. A renewed lease or a missing mark is
+-- not audited.
 create function rock_mac.audit_insert() returns trigger language plpgsql set search_path = rock_mac, pg_temp as $$
 begin
   insert into audit_log ("timestamp", action, mac_address, pool, device_id, "user", details, generation, state, holder_key, cluster_id,
@@ -51,7 +52,7 @@ end $$;
 
 create function rock_mac.audit_update() returns trigger language plpgsql set search_path = rock_mac, pg_temp as $$
 begin
-  -- An insert that may update (`on conflict`) fires both triggers, mostly with nothing for this one.
+  -- `insert … on conflict` fires both triggers, mostly without rows for this one.
   if not exists (select from new_rows) then return null; end if;
   insert into audit_log ("timestamp", action, mac_address, pool, device_id, "user", details, generation, state_before, state, holder_key,
                          cluster_id, owner, actor, reason)

@@ -1,6 +1,6 @@
--- Handing out addresses.
+-- Allocation of addresses.
 
--- An acknowledged change must be on disk, and on a standby where one is configured, whatever the role's settings say (I2).
+-- An acknowledged change must be on disk, and on a standby if one is configured, whatever the role's settings are (I2).
 create function rock_mac.be_durable() returns void language plpgsql volatile as $$
 begin
   if current_setting('synchronous_commit') in ('off', 'local', 'remote_write') then
@@ -8,32 +8,32 @@ begin
   end if;
 end $$;
 
--- Null: open; else why not. Asked after the pool lock, by every function that gives an address to a new owner, so that no
--- allocation runs beside a recovery: that takes all pool locks before it changes the state.
+-- Returns null if the ledger is open, else the reason. Every function that gives an address to a new owner calls it
+-- after the pool lock. So no allocation runs beside a recovery, which takes all pool locks before it changes the state.
 create function rock_mac.not_open() returns text language plpgsql volatile set search_path = rock_mac, pg_temp as $$
 declare s ledger_state;
 begin
-  select * into strict s from ledger_state;                -- without it nobody knows: an error, not an open ledger
+  select * into strict s from ledger_state;                -- a missing row means unknown: raise an error, do not assume open
   if s.timeline <> current_timeline() then return 'timeline_changed'; end if;
-  if s.system_identifier <> current_system_identifier() then return 'system_changed'; end if;   -- null on either side: not known
+  if s.system_identifier <> current_system_identifier() then return 'system_changed'; end if;   -- null on either side: unknown
   if s.mode <> 'open' then return s.mode; end if;
   if s.durability = 'quorum' and current_setting('synchronous_standby_names') = '' then return 'not_durable'; end if;
   perform be_durable();
   return null;
 end $$;
 
--- One request, as the program sends it. Programs that do not know a field leave it out.
+-- One request of the program. Older programs omit fields that they do not know.
 create type rock_mac.request as (ord int, key text collate "C", addr bigint, state text, cluster text collate "C", kind text, namespace text collate "C", name text, uid text,
   nic text, device text, type text, metadata jsonb, ttl bigint, requester text, actor text, reason text);
 
--- What a refused caller may be told about who is in the way. Who sees it is decided by the program.
+-- The current owner, for a refused caller. The program decides who may see it.
 create function rock_mac.holder_of(a rock_mac.addresses) returns jsonb language sql stable set search_path = rock_mac, pg_temp
   return jsonb_strip_nulls(jsonb_build_object('clusterId', a.cluster_id, 'kind', a.owner_kind, 'namespace', a.owner_namespace,
     'name', a.owner_name, 'uid', a.owner_uid, 'nic', a.owner_nic, 'deviceId', a.device_id, 'deviceType', a.device_type));
 
--- Puts requests on addresses: picks[i] goes to reqs[i]. Where a row exists already, it must be free for this owner:
---   released, and its pool's delay has passed, or it was this owner's last;
---   reserved, and its claim was deleted, and a claim of the same namespace asks for it by name.
+-- Writes requests to addresses: picks[i] goes to reqs[i]. An existing row must be free for this owner. It is free if it
+-- was released and its pool's delay has passed, or if this owner had it last. It is also free if it is reserved, its
+-- claim was deleted, and a claim of the same namespace requests it by name.
 create function rock_mac.place(p rock_mac.pools, reqs rock_mac.request[], picks bigint[], t timestamptz, p_lease interval, p_ready timestamptz)
 returns void language sql volatile set search_path = rock_mac, pg_temp
 begin atomic
@@ -65,11 +65,14 @@ begin atomic
            and a.owner_kind = excluded.owner_kind and a.owner_namespace = excluded.owner_namespace);
 end;
 
--- N requests for one pool, one transaction, one round trip.
--- PL/pgSQL and not one WITH statement: in READ COMMITTED each statement inside it gets a new snapshot, so what follows the
--- pool lock sees what the previous holder committed. A single statement looks at the ledger as it was before the wait.
--- Generic plans: a group of one looks cheaper to the planner than the group of ten that it assumes, so that it would plan
--- the answers anew at every call, for a fifth of the call's time. No plan here depends on the sizes of tables or groups.
+-- Allocates for N requests of one pool in one transaction and one round trip.
+--
+-- PL/pgSQL instead of one WITH statement: in READ COMMITTED each inner statement gets a new snapshot. So everything
+-- after the pool lock sees what the previous holder committed. A single statement would see the ledger as it was before
+-- the wait.
+--
+-- Generic plans: the planner estimates a group of one as cheaper than the ten it assumes. It would then plan the result
+-- query anew at every call, which takes a fifth of the call. No plan here depends on the sizes of tables or groups.
 create function rock_mac.allocate(p_pool text, p_requests jsonb, p_lease interval)
 returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz)
 language plpgsql volatile
@@ -78,11 +81,11 @@ as $$
 #variable_conflict use_column
 declare
   p pools; closed text; t timestamptz; ready timestamptz; next_reuse timestamptz; q record;
-  reqs request[]; keys text[]; strangers text[]; replay text[]; capped text[]; skip text[];
+  reqs request[]; keys text[]; not_adopted text[]; replay text[]; capped text[]; skip text[];
   todo request[]; picks bigint[] := '{}'; more bigint[];
   want int; cur bigint; stop bigint; win bigint;
 begin
-  -- 1. The pool lock closes the race of two groups for the same next address. NO KEY: it must not block reports.
+  -- 1. The pool lock keeps two groups from taking the same next address. NO KEY: it must not block reports.
   select * into p from pools where name = p_pool for no key update;
   if not found then closed := 'pool_not_found';
   else
@@ -94,20 +97,20 @@ begin
                  from jsonb_populate_recordset(null::request, p_requests) r;
     return;
   end if;
-  t := clock();                                           -- not now(): now() is older than the wait for the lock
+  t := clock();                                           -- not now(), which is older than the wait for the lock
   ready := t - p.reuse_delay;
   reqs := array(select r from jsonb_populate_recordset(null::request, p_requests) r);
   keys := array(select r.key from unnest(reqs) r);
 
-  -- 3. A cluster that has not yet written its live objects into the ledger could be given an address that one of them carries.
-  strangers := array(select r.key from unnest(reqs) r where r.cluster is not null and r.cluster <> all (array(
+  -- 3. Before its initial sync, a cluster could get an address that one of its live objects uses.
+  not_adopted := array(select r.key from unnest(reqs) r where r.cluster is not null and r.cluster <> all (array(
                  select c.cluster_id from clusters c where c.adopted_at is not null and c.retired_at is null)));
 
-  -- 4. Replays: a key that holds an address keeps it. A pending one gets a new lease in this transaction, and a device its
-  --    whole period, so that expiry cannot take it just after this answer. (The expiry of a claim is its operator's.)
+  -- 4. Replays: a key that holds an address keeps it. A pending one gets a new lease and a device its full period, in
+  -- this transaction. So expiry cannot take it right after this result. (The operator of a claim handles its expiry.)
   replay := array(select a.holder_key from addresses a
-                  where a.holder_key = any (keys) and a.holder_key <> all (strangers) and a.state <> 'released'
-                  order by a.addr + 0 for update);   -- + 0: sorted afterwards, never read in the order of the primary key
+                  where a.holder_key = any (keys) and a.holder_key <> all (not_adopted) and a.state <> 'released'
+                  order by a.addr + 0 for update);   -- + 0: sort the result instead of reading in primary-key order
   if cardinality(replay) > 0 then
     update addresses a set expires_at = greatest(a.expires_at, t + case a.state when 'pending' then p_lease
                                                                    else coalesce(make_interval(secs => r.ttl), p.auto_release) end)
@@ -116,42 +119,42 @@ begin
       and (a.state = 'pending' or (a.cluster_id is null and a.expires_at is not null));
   end if;
 
-  -- 5. Creates that keep failing leave pending rows behind; beyond the cap a namespace waits until some are bound or freed.
-  --    Groups of other pools may count at the same moment, so that the cap can be passed by a group or two.
-  --    Counted once per namespace (`materialized`): counted once per request, a group of 128 took 80 ms.
+  -- 5. Failing creates leave pending rows behind. At the cap, a namespace waits until some are bound or released.
+  -- Groups of other pools may count at the same time, so the cap can be exceeded by a group or two. Counted once per
+  -- namespace (`materialized`): once per request, a group of 128 took 80 ms.
   capped := array(
     with asked as materialized (
       select r.key, r.cluster, r.namespace, row_number() over (partition by r.cluster, r.namespace order by r.ord) as nth
       from unnest(reqs) r
-      where r.state = 'pending' and r.cluster is not null and r.key <> all (replay) and r.key <> all (strangers)),
+      where r.state = 'pending' and r.cluster is not null and r.key <> all (replay) and r.key <> all (not_adopted)),
     used as materialized (
       select n.cluster, n.namespace, s.pending_cap - (select count(*) from (
                select 1 from addresses a where a.state = 'pending' and a.cluster_id = n.cluster and a.owner_namespace = n.namespace
                limit s.pending_cap) c) as left_over
       from (select distinct cluster, namespace from asked) n, ledger_state s)
     select a.key from asked a join used u using (cluster, namespace) where a.nth > u.left_over);
-  skip := strangers || replay || capped;
+  skip := not_adopted || replay || capped;
 
-  -- 6. Requests for one specific address go first, so that the cursor walks around them.
-  --    A key, or an address, that comes twice in one group counts once.
+  -- 6. Requests for a specific address go first, so the cursor skips them. A key or an address that occurs twice in a
+  -- group counts once.
   todo := array(select row(d.*)::request from (
             select distinct on (addr) * from (
               select distinct on (key) * from unnest(reqs) r where addr between p.first and p.last and key <> all (skip)
               order by key, ord) k order by addr, ord) d);
   if cardinality(todo) > 0 then
     perform place(p, todo, array(select u.addr from unnest(todo) with ordinality u order by u.ordinality), t, p_lease, ready);
-    skip := skip || array(select u.key from unnest(todo) u);   -- the same key may also have asked for any address
+    skip := skip || array(select u.key from unnest(todo) u);   -- the same key may also have requested any address
   end if;
 
-  -- 7. The rest want the next one.
+  -- 7. The other requests want the next address.
   todo := array(select row(d.*)::request from (
             select distinct on (key) * from unnest(reqs) r where addr is null and key <> all (skip) order by key, ord) d
             order by ord);
   want := cardinality(todo); cur := p.next_addr;
 
-  -- 8. The cursor. One range probe says whether anything lies ahead; only then walk, in growing windows and at most
-  --    ~22,000 addresses a call. What was walked is committed, so it is walked once. Always in the order of addresses:
-  --    without it the planner may take them from a hash, and the cursor then skips addresses for good.
+  -- 8. The cursor. One range probe checks whether any address ahead is used. Only then it walks, in growing windows and
+  -- at most about 22,000 addresses per call. The walk is committed, so each address is walked once. `order by` is
+  -- required: the planner may read addresses from a hash, and the cursor would then skip some for good.
   if want > 0 and cur <= p.last then
     stop := least(p.last, cur + want - 1);
     if not exists (select 1 from addresses a where a.addr between cur and stop) then
@@ -170,8 +173,8 @@ begin
     end if;
   end if;
 
-  -- 9. Behind the end: released longest ago, delay over. The floor keeps the scan off dead index entries, which a long
-  --    report transaction keeps in the way.
+  -- 9. After the end of the range: the addresses released longest ago whose delay has passed. The floor keeps the scan
+  -- off dead index entries, which a long report transaction keeps alive.
   if cardinality(picks) < want and cur > p.last then
     for q in select a.addr, a.released_at from addresses a
              where a.pool_id = p.pool_id and a.state = 'released'
@@ -195,19 +198,19 @@ begin
     order by a.released_at, a.addr limit 1;
   end if;
 
-  -- 11. One answer per request, whatever happened to the others. h: what the key holds now; b: who holds the address asked for.
-  --     `limit 1` leaves the planner no other way than one index probe per request. A plain join that a connection planned
-  --     while the table was small read all held addresses for a hash: 25 ms a call at 25,000 rows, and rising.
+  -- 11. One result per request, independent of the others. h: the row that the key holds now; b: the row of the
+  -- requested address. `limit 1` forces one index probe per request. A plain join, planned while the table was small,
+  -- read all held addresses for a hash: 25 ms per call at 25,000 rows, and growing.
   return query
   select r.ord,
-         case when r.key = any (strangers) then 'not_adopted'
+         case when r.key = any (not_adopted) then 'not_adopted'
               when h.addr <> r.addr or h.pool_id <> p.pool_id then 'key_conflict'
               when h.addr is not null and h.holder_key = any (replay) then 'replayed'
               when h.addr is not null then 'allocated'
               when r.key = any (capped) then 'pending_cap'
               when r.addr not between p.first and p.last then 'out_of_range'
               when b.addr is not null then 'in_use'
-              when r.addr is not null or cur <= p.last then 'retry'   -- the address is free: another question of its key was answered
+              when r.addr is not null or cur <= p.last then 'retry'   -- the address is free: another request of its key was served
               else 'exhausted' end,
          coalesce(h.addr, b.addr), h.generation, coalesce(h.state, b.state), h.expires_at,
          case when b.addr is not null then holder_of(b) end,
@@ -216,6 +219,6 @@ begin
               when b.addr is not null then b.expires_at
               when r.addr is null then next_reuse end
   from unnest(reqs) r
-  left join lateral (select * from addresses a where a.holder_key = r.key and a.state <> 'released' limit 1) h on r.key <> all (strangers)
+  left join lateral (select * from addresses a where a.holder_key = r.key and a.state <> 'released' limit 1) h on r.key <> all (not_adopted)
   left join lateral (select * from addresses a where a.addr = r.addr and h.addr is null limit 1) b on true;
 end $$;

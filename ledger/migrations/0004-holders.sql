@@ -1,16 +1,16 @@
--- What happens to an address after it was handed out. All of these lock rows in the order of addresses, so that two of
--- them never wait for each other in a circle, and compare address, generation and holder key: generations alone
--- repeat in two histories after a failover.
+-- Changes of an address after its allocation. Every function locks rows in address order, so two of them never
+-- deadlock. Each compares address, generation and holder key: generations alone can repeat in two histories after a
+-- failover.
 --
--- `= any (addrs)` beside a join leaves the planner no other way than one index probe per item, in whatever order it joins. A
--- plain join that a connection planned while the table was small reads the whole table at every call when it is large.
+-- `= any (addrs)` beside a join forces one index probe per item, whatever the join order is. A plain join, planned
+-- while the table was small, reads the whole table at every call once it is large.
 
--- The moment of a release never lies below the floor of the queue, also when the clock of a new primary runs behind.
+-- The release time never falls below the floor of the queue, even if the clock of a new primary is behind.
 create function rock_mac.release_time(p rock_mac.pools) returns timestamptz language sql volatile set search_path = rock_mac, pg_temp
   return greatest(clock(), p.floor_at + interval '1 microsecond');
 
--- Force overcomes what a state says, not what a pod or VM of a living cluster uses: one may have taken its claim since
--- the caller looked.
+-- Force overrides the state, but not a consumer of a living cluster. A pod or VM may have taken the claim since the
+-- caller read it.
 create function rock_mac.release(p_items jsonb, p_force boolean, p_actor text, p_reason text)
 returns table (ord int, outcome text) language plpgsql volatile
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
@@ -42,8 +42,8 @@ begin
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
--- Pending rows of a cluster whose lease is over, after its operator looked and found no object that carries them.
--- 'still expired' is part of the comparison: a replay may have renewed the lease since the operator read the row.
+-- Releases pending rows whose lease has expired, after the operator found no object that uses them. The lease is
+-- compared again, because a replay may have renewed it since the operator read the row.
 create function rock_mac.release_expired_leases(p_items jsonb, p_actor text, p_reason text)
 returns table (ord int, outcome text) language plpgsql volatile
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
@@ -71,9 +71,9 @@ begin
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
--- The stored object was seen: the admission key is consumed, the uid takes its place. Also brings back an address that was
--- given up (lease over) while the object that carries it was being stored, as long as nobody else has it. Nothing of a cluster
--- that was retired: what it held stays orphaned.
+-- Binds an address to the uid of its stored object, which replaces the admission key. Also restores an address that was
+-- released after its lease while the object was being stored, unless someone else has it. Binds nothing of a retired
+-- cluster: its addresses stay orphaned.
 create function rock_mac.bind(p_items jsonb, p_actor text) returns table (ord int, outcome text, generation bigint)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
@@ -82,7 +82,7 @@ declare
   bound_keys text[] := array(select r.bound_key from jsonb_to_recordset(p_items) as r(bound_key text));
 begin
   perform be_durable();
-  -- The end of a cluster looks for what is held, and does not see what comes back beside it: it waits for this, or this for it.
+  -- Retiring a cluster reads what it holds and would miss a row restored here. This lock makes one wait for the other.
   perform 1 from clusters c where c.cluster_id in (select r.cluster from jsonb_to_recordset(p_items) as r(cluster text)) for key share;
   perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;
   update addresses a set state = 'active', holder_key = r.bound_key, owner_uid = r.uid, owner_name = r.name, owner_nic = r.nic,
@@ -103,8 +103,8 @@ begin
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint, bound_key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
--- A reserved claim was deleted without force: its row stays, and the next claim of its namespace that asks for the address
--- has it. Not while somebody uses it, who may have come since the caller looked.
+-- Keeps a reserved row after its claim was deleted without force. The next claim of its namespace that requests the
+-- address gets it. A claim with a consumer is not kept: one may have arrived since the caller read the row.
 create function rock_mac.keep_reserved(p_items jsonb, p_actor text, p_reason text) returns table (ord int, outcome text)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
@@ -126,9 +126,9 @@ begin
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
--- A pod or VM starts to use a claim. `expected` is the consumer that the caller saw (null: none): of two that name one
--- claim at once, one finds the other's key here. Asking again with the same key renews the lease. A null lease says that
--- the object was seen; then `key` is its final key and the key before it is `expected`.
+-- Makes a pod or VM the consumer of a claim. `expected` is the consumer that the caller saw (null: none). Of two
+-- concurrent callers, the second finds the other's key here. Repeating the call with the same key renews the lease. A
+-- null lease means that the object was seen; then `key` is its final key and `expected` its earlier key.
 create function rock_mac.take_consumer(p_items jsonb, p_lease interval, p_actor text)
 returns table (ord int, outcome text, addr bigint, consumer_key text, expires_at timestamptz)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
@@ -141,10 +141,10 @@ begin
   perform 1 from addresses a where a.holder_key = any (keys) and a.state <> 'released'
   order by a.addr for update;
   closed := not_open();
-  if closed is null or p_lease is null then     -- what was seen is written down in any state of the ledger
+  if closed is null or p_lease is null then     -- a seen consumer is recorded in any state of the ledger
     update addresses a set consumer_key = r.key, consumer_kind = r.kind, consumer_name = r.name, consumer_uid = r.uid, consumer_nic = r.nic,
            consumer_expires_at = case when p_lease is null then null
-                                      when a.consumer_key = r.key then greatest(a.consumer_expires_at, clock() + p_lease)   -- seen stays seen
+                                      when a.consumer_key = r.key then greatest(a.consumer_expires_at, clock() + p_lease)   -- a seen consumer gets no lease again
                                       else clock() + p_lease end,
            changed_at = clock(), actor = p_actor, reason = 'consume'
     from (select distinct on (claim_key) * from jsonb_to_recordset(p_items)
@@ -163,8 +163,8 @@ begin
   left join addresses a on a.holder_key = r.claim_key and a.holder_key = any (keys) and a.state in ('active', 'reserved') and a.kept_since is null;
 end $$;
 
--- The consumer is gone: free the claim for the next one, if it is still that consumer, and its lease is over or none: one
--- that asked again since somebody looked has a new lease.
+-- Removes the consumer of a claim if the key matches and no lease runs. A consumer that called again since the caller
+-- read the row has a new lease.
 create function rock_mac.drop_consumer(p_items jsonb, p_actor text, p_reason text) returns table (ord int, outcome text)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
@@ -186,7 +186,8 @@ begin
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
--- Devices and claims that expire: nothing but the expiry moves, so nothing is audited. Null ttl: the pool's period.
+-- Extends the expiry of devices and claims. Only the expiry changes, so there is no audit row. Null ttl: the pool's
+-- period.
 create function rock_mac.renew(p_items jsonb) returns table (ord int, outcome text, expires_at timestamptz)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 #variable_conflict use_column
@@ -207,10 +208,9 @@ begin
   from jsonb_to_recordset(p_items) as r(ord int, addr bigint, generation bigint, key text) left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
--- Absence, not presence: a trusted resync of one cluster reports every address it saw. Locks and writes only what changes, so
--- that a resync over many objects keeps nobody waiting. What changed after the resync began is not judged: its list may be older
--- than the row. No nested loops: planned while the cluster was small, one would compare every address with every other when
--- it is large.
+-- Marks the addresses that a trusted resync of one cluster did not see. It locks and writes only rows that change, so a
+-- large resync blocks nobody. It skips rows that changed after the resync began, because its list may be older than the
+-- row. No nested loops: such a plan, made while the cluster was small, would compare every address with every other.
 create function rock_mac.mark_missing(p_cluster text, p_started timestamptz, p_seen bigint[]) returns table (marked bigint, cleared bigint)
 language plpgsql volatile set search_path = rock_mac, pg_temp set enable_nestloop = off as $$
 #variable_conflict use_column
@@ -220,7 +220,7 @@ declare
   back bigint[] := array(select a.addr from addresses a where a.cluster_id = p_cluster and a.missing_since is not null
                            and a.addr = any (p_seen));
 begin
-  update clusters set last_resync_at = clock() where cluster_id = p_cluster;   -- before its addresses, as at the end of a cluster
+  update clusters set last_resync_at = clock() where cluster_id = p_cluster;   -- before its addresses, in the lock order of retire_cluster
   perform 1 from addresses a where a.addr = any (gone || back) order by a.addr for update;
   with m as (update addresses a set missing_since = clock()
              where a.addr = any (gone) and a.cluster_id = p_cluster and a.state = 'active' and a.missing_since is null
@@ -232,9 +232,9 @@ begin
   return next;
 end $$;
 
--- A cluster says: these addresses are on live objects of mine. Initial sync, leak repair and re-assertion after a recovery.
--- Takes what is free, also within the reuse delay (a live object carries it), and what a replication gap left behind; never what
--- another owner holds. The pool locks close the race with a cursor that is about to step on the same address.
+-- Records addresses that live objects of a cluster use: at the initial sync, for leak repair and after a recovery.
+-- Takes free addresses, also within the reuse delay, and those of a replication gap. Never takes an address that
+-- another owner holds. The pool locks keep a cursor from allocating the same address at the same time.
 create function rock_mac.adopt(p_items jsonb, p_actor text)
 returns table (ord int, outcome text, generation bigint, state text, holder jsonb)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$

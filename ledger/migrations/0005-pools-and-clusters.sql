@@ -1,6 +1,6 @@
--- The definition of pools belongs to the ledger, so that two clusters cannot define one pool differently.
+-- The ledger owns the definition of pools, so two clusters cannot define one pool differently.
 
--- 'conflict' when a pool of this name has another range or other periods; the description is not compared.
+-- 'conflict': a pool of this name has another range or other periods. The description is not compared.
 create function rock_mac.define_pool(p_name text, p_first bigint, p_last bigint, p_auto_release interval, p_reuse_delay interval,
   p_description text, p_actor text) returns text
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
@@ -18,7 +18,7 @@ begin
       values (p_name, p_first, p_last, p_first, p_auto_release, p_reuse_delay, p_description, p_actor)
       on conflict (name) do nothing;
       if found then return 'defined'; end if;
-    exception when exclusion_violation then null;         -- with another pool, or with this one, defined by somebody else just now
+    exception when exclusion_violation then null;         -- overlaps another pool, or this one was defined concurrently
     end;
     select * into p from pools where name = p_name;
     if not found then return 'overlaps'; end if;
@@ -29,7 +29,7 @@ begin
   return 'conflict';
 end $$;
 
--- A pool grows at its end only: behind its end nothing was ever handed out from it.
+-- A pool grows only at its end, beyond which it never handed out anything.
 create function rock_mac.grow_pool(p_name text, p_last bigint, p_actor text) returns text
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare
@@ -60,7 +60,7 @@ begin
   return case when p_paused then 'paused' else 'resumed' end;
 end $$;
 
--- Removes a pool that never handed out an address. One that did keeps its rows, and so its history: it is paused instead.
+-- Removes a pool that never handed out an address. Pauses any other pool, to keep its rows and their history.
 create function rock_mac.remove_pool(p_name text, p_actor text) returns text
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare p pools;
@@ -77,7 +77,7 @@ begin
   return 'removed';
 end $$;
 
--- A cluster is known by the uid of its kube-system namespace; its name is for people and may change.
+-- The uid of its kube-system namespace identifies a cluster. Its name is for people and may change.
 create function rock_mac.register_cluster(p_cluster text, p_name text, p_actor text) returns text
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare c clusters;
@@ -91,14 +91,14 @@ begin
   return 'known';
 end $$;
 
--- Initial sync is over: every prefix MAC on the cluster's live objects is in the ledger. `p_epoch` is that in which
--- the cluster began to list them: what it wrote down before a failover may be gone.
+-- Ends the initial sync: every MAC of the ledger's prefix on live objects is recorded. `p_epoch` is the epoch in which
+-- the cluster began to list them. Records from before a failover may be lost.
 create function rock_mac.mark_adopted(p_cluster text, p_epoch bigint, p_actor text) returns text
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare s ledger_state; c clusters;
 begin
   perform be_durable();
-  select * into s from ledger_state for update;              -- no recovery beside this
+  select * into s from ledger_state for update;              -- excludes a concurrent recovery
   select * into c from clusters where cluster_id = p_cluster for update;
   if not found then return 'not_registered'; end if;
   if c.retired_at is not null then return 'retired'; end if;
@@ -108,18 +108,18 @@ begin
   return 'adopted';
 end $$;
 
--- The end of a cluster. What it still holds becomes orphaned, visible and freed by force only: nobody can look any more
--- whether its objects live. Works in slices; `left_over` tells how many rows wait for the next call.
+-- Retires a cluster. The addresses that it holds become orphaned: visible, and released only by force, because nobody
+-- can check their objects any more. Works in slices; `left_over` is the number of rows for the next calls.
 create function rock_mac.retire_cluster(p_cluster text, p_slice int, p_actor text) returns table (outcome text, orphaned bigint, left_over bigint)
 language plpgsql volatile set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
 #variable_conflict use_column
 begin
   perform be_durable();
-  -- The pool locks, while the cluster ends: an allocation or adoption that found it alive is in sight afterwards.
+  -- With the pool locks, every allocation or adoption that found the cluster alive is visible afterwards.
   if exists (select 1 from clusters c where c.cluster_id = p_cluster and c.retired_at is null) then
     perform 1 from pools order by pool_id for no key update;
   end if;
-  perform 1 from ledger_state for update;                    -- in the order of a recovery, which may wait for this cluster
+  perform 1 from ledger_state for update;                    -- the lock order of a recovery, which may wait for this cluster
   perform 1 from clusters c where c.cluster_id = p_cluster for update;
   if not found then return query select 'not_registered', 0::bigint, 0::bigint; return; end if;
   update clusters set retired_at = clock(), changed_by = p_actor where cluster_id = p_cluster and retired_at is null;

@@ -1,4 +1,4 @@
--- What people and auditors query. The first columns of `active_allocations` and `pool_stats` are those of the predecessor.
+-- Views for people and auditors. The first columns of `active_allocations` and `pool_stats` are the predecessor's.
 
 create view rock_mac.allocations as
 select rock_mac.to_mac(a.addr) as mac_address, p.name as pool, a.device_id, a.device_type, a.state as status, a.allocated_at, a.released_at,

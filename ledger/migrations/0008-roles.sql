@@ -1,5 +1,5 @@
--- A read-only role for auditors. Roles belong to the whole server: another ledger may have made it already, and a provider
--- may not allow it, which is no reason to fail.
+-- A read-only role for auditors. Roles belong to the whole server, so another ledger may have created it. A provider
+-- may not allow it, which is not an error.
 do $$
 begin
   create role rock_mac_auditor nologin;
@@ -8,7 +8,7 @@ exception
   when insufficient_privilege then raise notice 'role rock_mac_auditor was not made: this user may not create roles';
 end $$;
 
--- Functions are taken from PUBLIC after every migration, by the program that runs it.
+-- The migration program revokes functions from PUBLIC after every migration.
 revoke all on schema rock_mac from public;
 
 do $$

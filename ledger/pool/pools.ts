@@ -44,7 +44,9 @@ export function listPools(db: Queryable): Promise<Pool[]> {
 
 const definitionSchema = z
   .object({
-    name: z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'is no name of small letters, digits and dashes'),
+    name: z
+      .string()
+      .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'may contain only lower-case letters, digits and inner dashes'),
     description: storableText(1024),
     autoReleaseSeconds: z.int().min(3_600, 'is shorter than an hour').max(3_155_760_000).nullable(),
     reuseDelaySeconds: z.int().min(60, 'is shorter than a minute').max(3_155_760_000),
@@ -53,7 +55,7 @@ const definitionSchema = z
 
 function requireValidPool(pool: PoolDefinition): void {
   requireValid(definitionSchema, pool, `The definition of pool ${JSON.stringify(pool.name)}`);
-  const inOrder = z.boolean().refine(Boolean, `first ${pool.first} lies behind last ${pool.last}`);
+  const inOrder = z.boolean().refine(Boolean, `first ${pool.first} is after last ${pool.last}`);
   requireValid(inOrder, macToNumber(pool.first) <= macToNumber(pool.last), `The range of pool ${pool.name}`);
 }
 

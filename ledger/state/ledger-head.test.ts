@@ -14,7 +14,7 @@ function aState(changes: Partial<LedgerState> = {}): LedgerState {
     waitsFor: [],
     needsApproval: false,
     auditHead: 5_000,
-    began: { auditHead: 4_000, madeUpFor: 1_024 },
+    began: { auditHead: 4_000, coveredLosses: 1_024 },
     replicationGap: 1_024,
     ...changes,
   };
@@ -47,7 +47,7 @@ describe('a ledger', () => {
     ['recovered, and nobody knew that more was gone', {}, head(2, 5_025), true],
     [
       'failed over under quorum, which made up for nothing',
-      { began: { auditHead: 4_000, madeUpFor: 0 } },
+      { began: { auditHead: 4_000, coveredLosses: 0 } },
       head(2, 4_001),
       true,
     ],

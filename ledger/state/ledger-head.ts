@@ -49,6 +49,6 @@ function goneNow(state: LedgerState, head: LedgerHead): Loss | undefined {
 
 /** Compares after a recovery. Another process may have started it without knowing how much was lost. */
 function goneBefore({ began }: LedgerState, head: LedgerHead): Loss | undefined {
-  if (began.madeUpFor === undefined) return undefined; // an admin decides, or has decided
-  return head.auditHead - began.auditHead > began.madeUpFor ? { needsApproval: true } : undefined;
+  if (began.coveredLosses === undefined) return undefined; // an admin decides, or has decided
+  return head.auditHead - began.auditHead > began.coveredLosses ? { needsApproval: true } : undefined;
 }

@@ -50,7 +50,7 @@ export async function recoverIfNeeded(db: Queryable, actor: string): Promise<Led
  * time. One of them starts the recovery. A caller whose head is further ahead than that recovery covers starts another.
  */
 export async function recoverIfBehind(db: Queryable, head: LedgerHead, actor: string): Promise<LedgerState> {
-  requireValid(ledgerHeadSchema, head, 'What is remembered of the ledger');
+  requireValid(ledgerHeadSchema, head, 'The stored head of the ledger');
   const state = await ledgerState(db);
   const loss = lossOf(state, head);
   if (loss === undefined) return recoverIfNeeded(db, actor);

@@ -30,10 +30,10 @@ export interface LedgerState {
   /** The id of its last audit row. */
   readonly auditHead: number;
   /**
-   * The last audit row when this epoch began, and how many lost allocations its recovery covered. Without `madeUpFor`,
+   * The last audit row when this epoch began, and how many lost allocations its recovery covered. Without `coveredLosses`,
    * an admin decides.
    */
-  readonly began: { readonly auditHead: number; readonly madeUpFor?: number | undefined };
+  readonly began: { readonly auditHead: number; readonly coveredLosses?: number | undefined };
   /** How many addresses of each pool a recovery sets aside, because they may have been handed out and forgotten. */
   readonly replicationGap: number;
 }
@@ -48,16 +48,16 @@ const stateRow = z.object({
   closed: z.enum(CLOSED).nullable(),
   waits_for: z.array(z.object({ clusterId: z.string(), name: z.string() })),
   audit_head: z.int(),
-  began_at: z.int(),
-  made_up_for: z.int().nullable(),
+  began_at_audit_id: z.int(),
+  covered_losses: z.int().nullable(),
   replication_gap: z.int(),
 });
 
 /** Returns the state of the ledger. If it is closed, includes the reason and the next step. */
 export async function ledgerState(db: Queryable): Promise<LedgerState> {
   const row = await queryOne(db, {
-    text: `select s.ledger_id, s.prefix, s.epoch, s.mode, s.durability, s.needs_approval, s.replication_gap, s.began_at,
-             s.made_up_for,
+    text: `select s.ledger_id, s.prefix, s.epoch, s.mode, s.durability, s.needs_approval, s.replication_gap, s.began_at_audit_id,
+             s.covered_losses,
              case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open() end as closed,
              coalesce((select jsonb_agg(jsonb_build_object('clusterId', c.cluster_id, 'name', c.name) order by c.name, c.cluster_id)
                        from rock_mac.clusters c
@@ -76,7 +76,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
     waitsFor: row.waits_for,
     needsApproval: row.needs_approval,
     auditHead: row.audit_head,
-    began: { auditHead: row.began_at, madeUpFor: row.made_up_for ?? undefined },
+    began: { auditHead: row.began_at_audit_id, coveredLosses: row.covered_losses ?? undefined },
     replicationGap: row.replication_gap,
   };
   if (row.closed === null) return state;
@@ -87,7 +87,7 @@ const MESSAGES: Readonly<Record<Exclude<Closed, 'recovering'>, string>> = {
   read_only: 'This is a standby: point the ledger URL at the primary, or promote it.',
   paused: 'An admin has paused the ledger.',
   timeline_changed:
-    'Postgres failed over or was restored: an operator starts the recovery by itself, or run `rock-mac recover`.',
+    'Postgres failed over or was restored: an operator starts the recovery automatically, or run `rock-mac recover`.',
   system_changed: 'The ledger was moved to another Postgres: run `rock-mac recover`.',
   not_durable:
     'The ledger is set to quorum, but Postgres has no synchronous standby: set synchronous_standby_names, or set the durability to single.',
@@ -99,9 +99,11 @@ function closedMessage(why: Closed, state: Pick<LedgerState, 'waitsFor' | 'needs
   const steps: string[] = [];
   if (state.waitsFor.length > 0) {
     const names = state.waitsFor.map(({ name }) => name).join(', ');
-    steps.push(`it waits for the operator of ${names} (go on without one: \`rock-mac recover --without CLUSTER\`)`);
+    steps.push(
+      `it waits for the operator of ${names} (to continue without one: \`rock-mac recover --without CLUSTER\`)`,
+    );
   }
   if (state.needsApproval)
     steps.push('it was restored from a backup and waits for an admin (`rock-mac recover --approve`)');
-  return `The ledger recovers from a failover or a restore: ${steps.length > 0 ? steps.join('; ') : 'it opens in a moment'}.`;
+  return `The ledger is recovering from a failover or a restore: ${steps.length > 0 ? steps.join('; ') : 'it opens in a moment'}.`;
 }

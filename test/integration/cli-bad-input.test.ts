@@ -62,7 +62,7 @@ const TABLE: Readonly<Record<string, Bad>> = {
   },
   'a state that there is none of': { line: 'list -s relesed', code: 1, says: /no state.*Did you mean released\?/ },
   'a number of rows that is none': { line: 'list -l many', code: 2, says: /whole number from 1 to 10,000/ },
-  'a page that nobody named': { line: 'list --after nonsense', code: 1, says: /no end of a page/ },
+  'a page that nobody named': { line: 'list --after nonsense', code: 1, says: /not a page mark/ },
   'a period that is none': { line: 'allocate --expires-after soon', code: 2, says: /duration of at least a minute/ },
   'a request key out of a variable that is not set': {
     line: 'allocate --request-key "$UNSET"',
@@ -88,10 +88,10 @@ const TABLE: Readonly<Record<string, Bad>> = {
   'a backup where no file can be': {
     line: 'backup /dev/null/ledger.backup',
     code: 1,
-    says: /was not written \(E.*Name a file in a folder/,
+    says: /was not written \(E.*Choose a file in a writable folder/,
   },
   'a file to restore that is not there': { line: 'restore /nowhere', code: 1, says: /\/nowhere cannot be read/ },
-  'a backup that is none': { line: 'restore "$0"', code: 1, says: /cannot be read|no backup of a rock-mac ledger/ },
+  'a backup that is none': { line: 'restore "$0"', code: 1, says: /cannot be read|not a backup of a rock-mac ledger/ },
   'a ledger that is in use, to restore into': {
     line: 'backup b.backup && rock-mac restore b.backup',
     code: 4,

@@ -298,7 +298,7 @@ test('a backup comes back into an empty ledger, which opens when a person approv
     expect((await onOther('list', '-s', 'all')).stdout).toBe('No allocations found\n');
     const restored = await onOther('restore', 'all.backup');
     expect(restored.code).toBe(0);
-    expect(restored.stdout).toMatch(/^Restored \d+ .*\nThe ledger recovers .*rock-mac recover --approve/);
+    expect(restored.stdout).toMatch(/^Restored \d+ .*\nThe ledger is recovering .*rock-mac recover --approve/);
     expect(restored.stderr).toContain('A backup from before the restore is in');
     expect((await onOther('show', mac)).stdout).toContain('Device ID:    backed-up');
     const closed = await onOther('allocate');

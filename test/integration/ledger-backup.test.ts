@@ -18,7 +18,7 @@ import { ledgerState } from '../../ledger/state/state.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { aPodRequest, aRequest, ask, freshLedger, ledgerOfThisFile, take, type TestLedger } from './ledger-fixture.ts';
 
-/** The ledger that is backed up: some pools, a cluster, and more rows than one line holds. */
+/** The ledger to back up: some pools, a cluster, and more rows than one line holds. */
 const original = ledgerOfThisFile();
 let whole: Buffer;
 
@@ -57,13 +57,13 @@ async function emptyLedger(): Promise<TestLedger> {
   return ledger;
 }
 
-/** The lines of the backup, changed and packed again. */
+/** Returns the backup with changed lines, compressed again. */
 function changed(change: (lines: string[]) => string[]): Buffer {
   return gzipSync(change(gunzipSync(whole).toString().trimEnd().split('\n')).join('\n') + '\n');
 }
 
-describe('a backup that is restored', () => {
-  test('gives every row again, and the ledger waits for an admin and for its clusters', async () => {
+describe('a restored backup', () => {
+  test('has every row, and the ledger waits for an admin and for its clusters', async () => {
     const ledger = await emptyLedger();
     const restored = await restore(ledger.db, from(whole), by);
     expect(restored.counts).toEqual({ clusters: 1, pools: 8, addresses: 1_202, audit_log: 1_203 });
@@ -86,20 +86,20 @@ describe('a backup that is restored', () => {
     expect(await ask(ledger, aRequest({ key: 'early' }))).toEqual({ outcome: 'not_open', why: 'recovering' });
     expect(await markReported(ledger.db, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('recovering');
     expect(await approveRecovery(ledger.db)).toBe('open');
-    // 1,200 were handed out, 5 may have been after the backup.
+    // 1,200 were handed out, and 5 more may have been after the backup.
     expect(await take(ledger, aRequest({ key: 'late' }))).toMatchObject({ mac: 'a4:58:0f:01:04:b5' });
     expect(await take(ledger, aRequest({ key: 'vm-7' }))).toMatchObject({ mac: 'a4:58:0f:01:00:07', generation: 1 });
     expect(await checkLedger(ledger.db)).toEqual([]);
   });
 
-  test('into a ledger that is in use is refused', async () => {
+  test('is refused by a ledger in use', async () => {
     const ledger = await emptyLedger();
     await take(ledger, aRequest({ key: 'mine' }));
     await expect(restore(ledger.db, from(whole), by)).rejects.toMatchObject({ code: 'LEDGER_NOT_EMPTY' });
     expect(await listAddresses(ledger.db)).toHaveLength(1);
   });
 
-  test('of an older schema leaves columns that it does not know at their defaults', async () => {
+  test('of an older schema leaves new columns at their defaults', async () => {
     const ledger = await emptyLedger();
     const older = await backedUp(original.current);
     await ledger.sql(`alter table rock_mac.addresses add column colour text not null default 'grey'`);
@@ -111,20 +111,26 @@ describe('a backup that is restored', () => {
 describe('a file that cannot be restored is refused, and the ledger stays empty,', () => {
   const body = (lines: string[]) => lines.slice(0, -1);
   const bad: Readonly<Record<string, [make: () => Buffer, message: RegExp]>> = {
-    'when it was cut in the middle': [() => whole.subarray(0, whole.length >> 1), /is cut or damaged: unexpected end/],
-    'when its last octets are missing': [() => whole.subarray(0, whole.length - 4), /is cut or damaged/],
-    'when it was cut between two lines': [() => changed(body), /is cut or damaged: its end is missing/],
-    'when it is empty': [() => Buffer.alloc(0), /is no backup|is cut or damaged/],
+    'when it was cut in the middle': [
+      () => whole.subarray(0, whole.length >> 1),
+      /is truncated or damaged: unexpected end/,
+    ],
+    'when its last octets are missing': [() => whole.subarray(0, whole.length - 4), /is truncated or damaged/],
+    'when it was cut between two lines': [() => changed(body), /is truncated or damaged: its end is missing/],
+    'when it is empty': [() => Buffer.alloc(0), /is not a backup|is truncated or damaged/],
     'when a value in it was changed': [
       () => changed((lines) => lines.map((line) => line.replace('vm-7"', 'vm-x"'))),
-      /its checksum is not that of its content/,
+      /its checksum does not match its content/,
     ],
-    'when lines are missing in its middle': [() => changed((lines) => lines.toSpliced(3, 1)), /is cut or damaged/],
+    'when lines are missing in its middle': [
+      () => changed((lines) => lines.toSpliced(3, 1)),
+      /is truncated or damaged/,
+    ],
     'when something follows its end': [() => changed((lines) => [...lines, '{}']), /something follows its end/],
-    'when it is something else': [() => Buffer.from('SQLite format 3\0'), /is no backup of a rock-mac ledger/],
+    'when it is something else': [() => Buffer.from('SQLite format 3\0'), /is not a backup of a rock-mac ledger/],
     'when it is something else, compressed': [
       () => gzipSync('{"hello": "world"}\n'),
-      /is no backup of a rock-mac ledger/,
+      /is not a backup of a rock-mac ledger/,
     ],
     'when a newer program made it': [
       () => changed((lines) => lines.map((line) => line.replace('"version":1', '"version":2'))),
@@ -168,7 +174,7 @@ describe('a backup file', () => {
     return folder;
   }
 
-  test('is readable by its owner only, and is one moment of a ledger that goes on', async () => {
+  test('is readable by its owner only, and is a snapshot of a working ledger', async () => {
     const file = path.join(await aFolder(), 'ledger.backup');
     const busy = (async () => {
       for (let n = 0; n < 200; n++)
@@ -182,7 +188,7 @@ describe('a backup file', () => {
     expect((await checkLedger(ledger.db)).map(({ rule }) => rule)).toEqual([]);
   });
 
-  test('that cannot be finished leaves nothing behind', async () => {
+  test('that cannot be completed leaves nothing behind', async () => {
     const folder = await aFolder();
     const closed = openLedger({
       url: original.current.url,
@@ -196,8 +202,8 @@ describe('a backup file', () => {
     await writeFile(path.join(folder, 'old'), 'kept');
     expect(await readdir(folder)).toEqual(['old']);
     for (const [file, why] of [
-      [path.join(folder, 'old', 'x'), /was not written \(E.*folder that you may write to/],
-      [folder, /was not written \(EISDIR.*folder that you may write to/],
+      [path.join(folder, 'old', 'x'), /was not written \(E.*writable folder/],
+      [folder, /was not written \(EISDIR.*writable folder/],
     ] as const) {
       const attempt = backupToFile(original.current.db, file);
       await expect(attempt).rejects.toMatchObject({
@@ -209,7 +215,7 @@ describe('a backup file', () => {
     expect(await readFile(path.join(folder, 'old'), 'utf8')).toBe('kept');
   });
 
-  test('makes the folder that it is to lie in', async () => {
+  test('creates its folder', async () => {
     const file = path.join(await aFolder(), 'new', 'folder', 'ledger.backup');
     await backupToFile(original.current.db, file);
     expect(await readdir(path.dirname(file))).toEqual(['ledger.backup']);

@@ -24,10 +24,10 @@ import { aRequest, ledgerOfThisFile, take } from './ledger-fixture.ts';
 const ledger = ledgerOfThisFile();
 const by = { actor: 'test', reason: 'test' };
 
-/** Texts that Postgres cannot store, or that would not fit. */
+/** Texts that Postgres cannot store, or that are too long. */
 const BAD_TEXTS = { NUL: 'a\0b', 'half a surrogate pair': 'a\ud800', 'ten megabytes': 'x'.repeat(1e7) };
 
-/** What a cast may have made an address of. */
+/** Texts that a cast may turn into a MacAddress. */
 const ODD_MACS = [
   '',
   'hello',
@@ -51,7 +51,7 @@ const pool = {
   reuseDelaySeconds: 60,
 };
 
-/** Everything that takes a group of items, with one good item that the ledger does not know. */
+/** Every function that takes a group of items, with one valid item that the ledger does not know. */
 const GROUPS: Readonly<
   Record<string, (db: Queryable, key: string, address: MacAddress) => Promise<readonly { outcome: string }[]>>
 > = {
@@ -116,7 +116,7 @@ const GROUPS: Readonly<
     ),
 };
 
-describe('in a group, a bad item is refused alone and its neighbour is answered:', () => {
+describe('in a group, a bad item is refused alone and its neighbour gets a result:', () => {
   const NEIGHBOUR = { 'drop of a consumer': 'not_consumer', adopt: 'not_registered' } as const;
   test.each(Object.entries(GROUPS))('%s', async (name, ask) => {
     const neighbour = Object.entries(NEIGHBOUR).find(([key]) => key === name)?.[1] ?? 'unknown';
@@ -128,7 +128,7 @@ describe('in a group, a bad item is refused alone and its neighbour is answered:
       const [bad, other, ...more] = await attempt;
       expect(bad).toEqual({
         outcome: 'invalid',
-        why: expect.stringMatching(/holds NUL|is longer|is no MAC|too big/i) as string,
+        why: expect.stringMatching(/contains NUL|is longer|is not a MAC|too big/i) as string,
       });
       expect([other?.outcome, more]).toEqual([neighbour, []]);
     }
@@ -142,7 +142,7 @@ describe('in a group, a bad item is refused alone and its neighbour is answered:
   });
 });
 
-test('a request for an address with a bad value fails alone, whatever the value is', async () => {
+test('an allocation request with a bad value fails alone, whatever the value is', async () => {
   const allocator = createAllocator({ db: ledger.current.db, leaseSeconds: 120 });
   const circle: Record<string, unknown> = {};
   circle['self'] = circle;
@@ -177,7 +177,7 @@ test('a request for an address with a bad value fails alone, whatever the value 
   expect(await listAddresses(ledger.current.db, { limit: 100 })).toHaveLength(20);
 });
 
-test('a reason that cannot be stored refuses each item, with what Postgres says of it', async () => {
+test('a reason that cannot be stored refuses each item, with the message of Postgres', async () => {
   const held = await take(ledger.current, aRequest({ key: 'reason' }));
   const both = await release(ledger.current.db, [held, { ...held, generation: 2 }], {
     actor: 'test',
@@ -187,14 +187,14 @@ test('a reason that cannot be stored refuses each item, with what Postgres says 
   expect(await release(ledger.current.db, [held], by)).toEqual([{ outcome: 'released' }]);
 });
 
-test('a number that no column holds is refused', async () => {
+test('a number that no column can store is refused', async () => {
   const held = await take(ledger.current, aRequest({ key: 'numbers' }));
   for (const generation of [-1, 0, 1.5, NaN, 2 ** 60]) {
     expect(await release(ledger.current.db, [{ ...held, generation }], by)).toMatchObject([{ outcome: 'invalid' }]);
   }
 });
 
-/** Questions that are refused as a whole. */
+/** Calls that are refused as a whole. */
 const QUESTIONS: Readonly<Record<string, (db: LedgerClient) => Promise<unknown>>> = {
   'a list of less than no rows': (db) => listAddresses(db, { limit: -1 }),
   'a list of half a row': (db) => listAddresses(db, { limit: 0.5 }),
@@ -239,7 +239,7 @@ const QUESTIONS: Readonly<Record<string, (db: LedgerClient) => Promise<unknown>>
   'a pool with NUL, removed': (db) => removePool(db, BAD_TEXTS.NUL, 'test'),
 };
 
-describe('a question that makes no sense is refused as a bad request, and the ledger goes on:', () => {
+describe('an invalid call is refused as a bad request, and the ledger keeps working:', () => {
   test.each(Object.entries(QUESTIONS))('%s', async (_, ask) => {
     await expect(ask(ledger.current.db)).rejects.toMatchObject({
       name: 'LedgerError',

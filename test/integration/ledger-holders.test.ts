@@ -37,13 +37,13 @@ function pod(name: string, uid = `uid-${name}`) {
   return { clusterId: 'c1', kind: 'Pod', namespace: 'team', name, uid, nic: 'eth0' };
 }
 
-/** What the operator sends when it sees a stored pod that carries an address. */
+/** Returns the operator's bind item for a stored pod. */
 function seen(name: string, address: MacAddress, uid = `uid-${name}`) {
   const owner = pod(name, uid);
   return { mac: address, key: `named/${name}`, boundKey: boundKey({ ...owner, mac: address }), owner };
 }
 
-/** A live pod that carries an address which the ledger may not know of. */
+/** Returns the adopt item for a live pod whose address the ledger may not know. */
 function carried(name: string, address: MacAddress, changes: Partial<AdoptItem> = {}): AdoptItem {
   const owner = pod(name);
   return { mac: address, key: boundKey({ ...owner, mac: address }), owner, requester: 'ada', ...changes };
@@ -72,7 +72,7 @@ describe('binding', () => {
     expect(await bind(db, [seen('again', second.mac, 'uid-2')], 'operator')).toMatchObject([{ outcome: 'bound' }]);
   });
 
-  test('of two addresses on one NIC works, and a bad item fails alone', async () => {
+  test('works for two addresses on one NIC, and a bad item fails alone', async () => {
     const { db } = ledger.current;
     const one = await take(ledger.current, aPodRequest('double', { key: 'named/double' }));
     const two = await take(ledger.current, aPodRequest('double', { key: 'named/double/2' }));
@@ -87,7 +87,7 @@ describe('binding', () => {
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(['bound', 'bound', 'unknown', 'invalid', 'conflict']);
   });
 
-  test('brings back an address whose lease ran out, unless it has a new owner', async () => {
+  test('restores an address whose lease expired, unless it has a new owner', async () => {
     const { db } = ledger.current;
     const late = await take(ledger.current, aPodRequest('late'));
     await release(db, [late], by);
@@ -125,8 +125,8 @@ describe('releasing', () => {
   });
 });
 
-describe('a lease that ran out', () => {
-  test('frees its address only if it is still over when the operator has looked', async () => {
+describe('an expired lease', () => {
+  test("releases its address only if it is still expired after the operator's check", async () => {
     const { db } = ledger.current;
     const gone = await take(ledger.current, aPodRequest('gone'));
     const slow = await take(ledger.current, aPodRequest('slow'));
@@ -158,7 +158,7 @@ describe('a device', () => {
 });
 
 describe('a claim', () => {
-  test('is released in the name of who asked for it last', async () => {
+  test('is released with the name of its last requester', async () => {
     const { db } = ledger.current;
     const claim = { clusterId: 'c1', uid: 'asked-for' };
     const owner = { ...claim, kind: 'MacAllocation', namespace: 'fleet', name: 'prod-01', nic: '' };
@@ -166,10 +166,10 @@ describe('a claim', () => {
     for (const username of ['ada', 'grace']) await requestRelease(db, { key: claimKey(claim), username });
     await release(db, [held], { actor: 'test', reason: 'claim deleted' });
     const [last] = await listAudit(db, { limit: 1 });
-    expect(last).toMatchObject({ action: 'release', reason: 'claim deleted, asked for by grace' });
+    expect(last).toMatchObject({ action: 'release', reason: 'claim deleted, requested by grace' });
   });
 
-  test('has one consumer: of two that name it at once, one is refused, and the next gets it when the first is gone', async () => {
+  test('has one consumer: of two concurrent ones one is refused, and the next gets it after the first is gone', async () => {
     const { db } = ledger.current;
     const owner = { ...pod('claim'), kind: 'MacAllocation', nic: '' };
     const key = claimKey({ clusterId: 'c1', uid: owner.uid });
@@ -209,7 +209,7 @@ describe('a claim', () => {
 });
 
 describe('adopting', () => {
-  test('takes what is free, knows what it holds, and leaves what others hold', async () => {
+  test('takes free addresses, recognises its own, and leaves those of others', async () => {
     const { db } = ledger.current;
     const free = mac('a4:58:0f:02:00:07');
     const released = await take(ledger.current, aRequest({ key: 'was', pool: 'docker' }));
@@ -239,7 +239,7 @@ describe('adopting', () => {
 });
 
 describe('a resync over all objects', () => {
-  test('marks what it did not see, and frees nothing', async () => {
+  test('marks unseen addresses, and releases nothing', async () => {
     const { db, advance, sql } = ledger.current;
     await adopt(db, [carried('here', mac('a4:58:0f:03:00:01')), carried('away', mac('a4:58:0f:03:00:02'))], 'operator');
     const everything = (await listAddresses(db, { clusterId: 'c1', limit: 1_000 })).map((row) => row.mac);
@@ -257,7 +257,7 @@ describe('a resync over all objects', () => {
       ]);
     const before = await locksOfSeen();
     expect(await markMissing(db, pass)).toEqual({ marked: 1, cleared: 0 });
-    expect(await locksOfSeen()).toEqual(before); // nothing is written to them, and nobody waits for them
+    expect(await locksOfSeen()).toEqual(before); // no row is written or locked
     expect(await missingAddresses(db, 'c1', 10)).toEqual([]);
     await advance(31 * 86_400);
     expect(await missingAddresses(db, 'c1', 10)).toMatchObject([{ mac: 'a4:58:0f:03:00:02', state: 'active' }]);
@@ -265,8 +265,8 @@ describe('a resync over all objects', () => {
   });
 });
 
-describe('the end of a cluster', () => {
-  test('orphans what it still held, which only force can free', async () => {
+describe('retiring a cluster', () => {
+  test('orphans its addresses, which only force can release', async () => {
     const { db } = ledger.current;
     await registerCluster(db, { clusterId: 'c9', name: 'nine' }, 'test');
     const owner = { ...pod('left'), clusterId: 'c9' };
@@ -280,7 +280,7 @@ describe('the end of a cluster', () => {
     expect((await listClusters(db)).find(({ clusterId }) => clusterId === 'c9')?.retiredAt).toBeInstanceOf(Date);
   });
 
-  test('frees a claim from its consumer, which before not even force does', async () => {
+  test('frees a claim from its consumer, which even force cannot do before', async () => {
     const { db } = ledger.current;
     await registerCluster(db, { clusterId: 'c7', name: 'seven' }, 'test');
     await markAdopted(db, { clusterId: 'c7', epoch: 1 }, 'test');
@@ -295,7 +295,7 @@ describe('the end of a cluster', () => {
     expect(await release(db, [claim], force)).toEqual([{ outcome: 'released' }]);
   });
 
-  test('is for good: an operator that still runs binds nothing any more', async () => {
+  test('is final: an operator that still runs binds nothing any more', async () => {
     const { db } = ledger.current;
     await registerCluster(db, { clusterId: 'c8', name: 'eight' }, 'test');
     await markAdopted(db, { clusterId: 'c8', epoch: 1 }, 'test');
@@ -309,10 +309,10 @@ describe('the end of a cluster', () => {
 });
 
 describe('after a failover', () => {
-  /** What a promoted standby looks like from inside: another timeline than the ledger remembers. */
+  /** Simulates a promoted standby: the timeline differs from the stored one. */
   const failOver = `update rock_mac.ledger_state set timeline = 'before'`;
 
-  test('nothing is handed out until every cluster has said what its objects carry, and then nothing twice', async () => {
+  test('nothing is handed out until every cluster has reported its addresses in use, and then nothing twice', async () => {
     const own = await freshLedger();
     const { db, sql } = own;
     for (const clusterId of ['c1', 'c2']) {
@@ -339,10 +339,10 @@ describe('after a failover', () => {
     await own.close();
   });
 
-  test('no device expires before the recovery has made up for renewals that may be missing', async () => {
+  test('no device expires before the recovery has covered lost renewals', async () => {
     const own = await freshLedger();
     const device = await take(own, aRequest({ key: 'vm', ttlSeconds: 100 }));
-    await own.advance(101); // it was renewed, which the standby never heard
+    await own.advance(101); // the renewal never reached the standby
     await own.sql(failOver);
     const cleanUp = () => releaseExpired(own.db, { pool: 'development', graceSeconds: 0, limit: 10, actor: 'cleanup' });
     expect(await cleanUp()).toEqual([]);
@@ -353,22 +353,22 @@ describe('after a failover', () => {
     await own.close();
   });
 
-  test('the replication gap is found behind any number of addresses that were in use ahead', async () => {
+  test('the replication gap is found behind any number of used addresses', async () => {
     const own = await freshLedger();
     await own.sql(`update rock_mac.ledger_state set replication_gap = 3`);
     await own.sql(`insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, allocated_at, changed_at, requester, actor)
       select first + n, pool_id, 'reserved', 'import', 'import/' || n, now(), now(), 'test', 'test'
       from rock_mac.pools, generate_series(0, 20000) n where name = 'development'`);
-    await own.sql(failOver); // what was lost: the walk to the end of the run, and three answers behind it
+    await own.sql(failOver); // lost: the cursor's walk to the end of the run, and three allocations after it
     await recoverIfNeeded(own.db, 'cli');
     expect(await take(own, aRequest({ key: 'next' }))).toMatchObject({ mac: 'a4:58:0f:01:4e:24' });
     await own.close();
   });
 
-  test('a cluster that made its initial sync before it has to make it again', async () => {
+  test('a cluster that finished its initial sync before must repeat it', async () => {
     const own = await freshLedger();
     await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
-    await own.sql(failOver); // while the cluster lists its objects: what it wrote down may be gone
+    await own.sql(failOver); // while the cluster lists its objects: its records may be lost
     await recoverIfNeeded(own.db, 'another operator');
     expect(await markAdopted(own.db, { clusterId: 'c1', epoch: 1 }, 'operator')).toBe('wrong_epoch');
     expect(await ask(own, aPodRequest('early'))).toEqual({ outcome: 'not_adopted' });
@@ -376,7 +376,7 @@ describe('after a failover', () => {
     await own.close();
   });
 
-  test('the end of the cluster that everybody waits for opens the ledger', async () => {
+  test('retiring the last missing cluster opens the ledger', async () => {
     const own = await freshLedger();
     await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
     await markAdopted(own.db, { clusterId: 'c1', epoch: 1 }, 'test');
@@ -405,7 +405,7 @@ describe('after a failover', () => {
     await own.close();
   });
 
-  test('two operators that remember differently much agree in the end, and an admin has the last word', async () => {
+  test('two operators with different heads agree in the end, and an admin decides', async () => {
     const own = await freshLedger();
     const { db } = own;
     await own.sql(`update rock_mac.ledger_state set replication_gap = 10`);
@@ -427,7 +427,7 @@ describe('after a failover', () => {
     await own.close();
   });
 
-  test('a restored backup opens only after the word of an admin', async () => {
+  test('a restored backup opens only after an admin approves', async () => {
     const own = await freshLedger();
     await recover(own.db, { expected: 1, lossy: true, needsApproval: true, actor: 'restore' });
     expect((await ledgerState(own.db)).closed?.message).toContain('waits for an admin');

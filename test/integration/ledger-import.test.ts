@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** The schema of the predecessor, and rows with the quirks that real files have. */
+/** The predecessor's schema, and rows with the quirks of real files. */
 const SCHEMA = `
   create table mac_allocations (id integer primary key, mac_address text unique, pool text, device_id text, device_type text, metadata json,
     allocated_at timestamp, released_at timestamp, last_seen timestamp, status text);
@@ -58,8 +58,8 @@ async function aLedger(): Promise<TestLedger> {
 
 const now = { dryRun: false, actor: 'import' };
 
-describe('importing the file of the predecessor', () => {
-  test('tells in a dry run what it would do, and does nothing', async () => {
+describe("importing the predecessor's file", () => {
+  test('as a dry run reports what it would do, and does nothing', async () => {
     const { db } = await aLedger();
     const report = await importSqlite(db, aFile(SCHEMA, ROWS), { ...now, dryRun: true });
     expect(report).toEqual({
@@ -70,22 +70,22 @@ describe('importing the file of the predecessor', () => {
       poolsDefined: ['lab'],
       problems: [],
       leftOut: [
-        'a4:58:0f:99:00:00 (pool reserved, reserved) lies in no pool of the ledger',
-        '"hello" is no usable MAC address (malformed)',
+        'a4:58:0f:99:00:00 (pool reserved, reserved) is in no pool of the ledger',
+        '"hello" is not a usable MAC address (malformed)',
       ],
       notes: [
         'pool clash (01:00:10-01:00:20) was not defined: overlaps',
-        'a4:58:0f:02:00:00 stood in pool development; it lies in the range of experiment',
-        'a4:58:0f:00:12:34 stood in pool reserved; it lies in the range of production',
+        'a4:58:0f:02:00:00 had pool development; it is in the range of experiment',
+        'a4:58:0f:00:12:34 had pool reserved; it is in the range of production',
         'a4:58:0f:20:00:01 has the unknown status "lost": imported as orphaned',
-        'a4:58:0f:20:00:01 has no time of allocation: imported as of now',
+        'a4:58:0f:20:00:01 has no allocation time: imported with the current time',
       ],
     });
     expect(await listAddresses(db)).toEqual([]);
     expect((await listPools(db)).map(({ name }) => name)).not.toContain('lab');
   });
 
-  test('keeps owners, times, metadata and history, and allocation goes on around them', async () => {
+  test('keeps owners, times, metadata and history, and allocation continues around them', async () => {
     const ledger = await aLedger();
     const { db, sql } = ledger;
     await importSqlite(db, aFile(SCHEMA, ROWS), now);
@@ -104,7 +104,7 @@ describe('importing the file of the predecessor', () => {
       releasedAt: new Date('2024-03-04T11:30:00Z'),
     });
     expect(await findByMac(db, mac('a4:58:0f:00:12:34'))).toMatchObject({ state: 'reserved', pool: 'production' });
-    // Nobody could renew it before: it has a whole period from now.
+    // Nobody could renew it before, so it gets a full period from now.
     const { expiresAt } = (await findByMac(db, mac('a4:58:0f:01:00:00'))) ?? {};
     expect(Number(expiresAt) - Date.now()).toBeGreaterThan(6.9 * 86_400_000);
     expect(
@@ -147,7 +147,7 @@ describe('importing the file of the predecessor', () => {
     expect(await listAddresses(db)).toEqual(before);
   });
 
-  test('is all or nothing: an address that the ledger has given to somebody else refuses it', async () => {
+  test('is all or nothing: an address that the ledger gave to another owner refuses it', async () => {
     const ledger = await aLedger();
     await take(ledger, aRequest({ key: 'mine' }));
     const file = aFile(SCHEMA, ROWS);
@@ -160,7 +160,7 @@ describe('importing the file of the predecessor', () => {
     expect(await listAddresses(ledger.db)).toHaveLength(1);
   });
 
-  test('takes files with fewer columns, and brings a long-used pool into its queue', async () => {
+  test('accepts files with fewer columns, and puts a long-used pool into its queue', async () => {
     const ledger = await aLedger();
     await importSqlite(
       ledger.db,
@@ -178,7 +178,7 @@ describe('importing the file of the predecessor', () => {
     });
   });
 
-  test('brings released addresses before what the queue has reached by now', async () => {
+  test('puts released addresses before the current position of the queue', async () => {
     const ledger = await aLedger();
     await ledger.sql(
       `update rock_mac.pools set last = first + 3, next_addr = first + 4, floor_at = now(), floor_addr = last where name = 'docker'`,
@@ -194,7 +194,7 @@ describe('importing the file of the predecessor', () => {
     expect(await take(ledger, aRequest({ key: 'oldest', pool: 'docker' }))).toMatchObject({ mac: 'a4:58:0f:04:00:03' });
   });
 
-  test('names pools that cannot be made here, and takes no time from before there were any', async () => {
+  test('reports pools that cannot be defined, and ignores times before 1970', async () => {
     const ledger = await aLedger();
     const file = aFile(
       SCHEMA,
@@ -206,14 +206,16 @@ describe('importing the file of the predecessor', () => {
     );
     const report = await importSqlite(ledger.db, file, now);
     expect(report.poolsDefined).toEqual(['lab']);
-    expect(report.notes.join('\n')).toMatch(/pool my_lab .* no name of small letters[^]*pool back .* lies behind last/);
-    expect(report.leftOut).toEqual(['a4:58:0f:30:00:00 (pool my_lab, active) lies in no pool of the ledger']);
+    expect(report.notes.join('\n')).toMatch(
+      /pool my_lab .* may contain only lower-case letters[^]*pool back .* is after last/,
+    );
+    expect(report.leftOut).toEqual(['a4:58:0f:30:00:00 (pool my_lab, active) is in no pool of the ledger']);
     const [row] = await listAddresses(ledger.db);
     expect(row?.allocatedAt.getTime()).toBeGreaterThan(Date.now() - 60_000);
     expect(await checkLedger(ledger.db)).toEqual([]);
   });
 
-  test('refuses a file that is in use or damaged inside, and says which of the two', async () => {
+  test('refuses a file that is locked or damaged, and reports which', async () => {
     const { db } = await aLedger();
     const fill = Array.from({ length: 2_000 }, (_, n) => `('${String(n)}', 'development')`);
     const file = aFile(SCHEMA, `insert into mac_allocations (mac_address, pool) values ${fill.join()}`);
@@ -232,7 +234,7 @@ describe('importing the file of the predecessor', () => {
     });
   });
 
-  test('refuses what is no such file, with its name', async () => {
+  test('refuses any other file, with its name', async () => {
     const { db } = await aLedger();
     const noise = path.join(folder, 'noise.db');
     await writeFile(noise, 'x'.repeat(5_000));

@@ -13,7 +13,7 @@ import { aPodRequest, aRequest, ledgerOfThisFile, LEASE_SECONDS, take } from './
 const ledger = ledgerOfThisFile();
 const by = { actor: 'bob', reason: 'done' };
 
-/** Devices and pods in three pools, in groups that share their moment, some given up, some devices without an id. */
+/** Devices and pods in three pools, in groups with equal times. Some are released, some devices have no id. */
 beforeAll(async () => {
   const { db } = ledger.current;
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
@@ -51,7 +51,7 @@ describe('a list of addresses', () => {
     for (const limit of [1, 4, 31]) expect(macsOf((await allPages({ order }, limit)).flat())).toEqual(whole);
   });
 
-  test('is sorted by what it is asked to be sorted by', async () => {
+  test('is sorted by the requested order', async () => {
     const { db } = ledger.current;
     const list = (order: (typeof ADDRESS_ORDERS)[number]) => listAddresses(db, { order, limit: 1_000 });
     const rising = macsOf(await list('address'));
@@ -65,7 +65,7 @@ describe('a list of addresses', () => {
     expect(devices.at(-1)).toBe('~');
   });
 
-  test('shows no address twice and leaves none out while another of it gets a new owner', async () => {
+  test('shows every address once while another one gets a new owner', async () => {
     const { db } = ledger.current;
     const whole = macsOf(await listAddresses(db, { pool: 'vultr', order: 'newest', limit: 1_000 }));
     const first = await listAddresses(db, { pool: 'vultr', order: 'newest', limit: 4 });
@@ -77,7 +77,7 @@ describe('a list of addresses', () => {
     expect(macsOf([...first, ...rest])).toEqual(whole);
   });
 
-  test('can be narrowed to a pool, states, a device, an owner and a time', async () => {
+  test('can be filtered by pool, states, device, owner and time', async () => {
     const { db } = ledger.current;
     const keys = async (filter: AddressFilter) => (await listAddresses(db, filter)).map(({ key }) => key);
     expect(await keys({ pool: 'docker', deviceId: 'vm-2' })).toEqual(['docker/2', 'docker/5']);
@@ -97,16 +97,16 @@ describe('a list of addresses', () => {
     ['newest', 'a4:58:0f:01:00:00@yesterday'],
     ['pool', 'a4:58:0f:01:00:00'],
     ['device', '@vm-1'],
-  ] as const)('in the order %s does not go on behind %s', async (order, after) => {
+  ] as const)('in the order %s does not continue after %s', async (order, after) => {
     await expect(listAddresses(ledger.current.db, { order, after })).rejects.toMatchObject({
       code: 'BAD_REQUEST',
-      message: expect.stringContaining('Pass what the page before named') as string,
+      message: expect.stringContaining('Pass the mark of the previous page') as string,
     });
   });
 });
 
 describe('a completion', () => {
-  test('names held addresses and devices that begin with what was typed', async () => {
+  test('returns held addresses and devices that begin with the typed text', async () => {
     const { db } = ledger.current;
     expect(await suggestTargets(db, 'vm-', 10)).toEqual({ macs: [], devices: ['vm-0', 'vm-1', 'vm-2'] });
     expect(await suggestTargets(db, 'A4:58:0f:04:00:0', 2)).toEqual({
@@ -115,7 +115,7 @@ describe('a completion', () => {
     });
     expect((await suggestTargets(db, 'a4:58:0f:04:', 100)).macs).toHaveLength(9);
     expect((await suggestTargets(db, '', 100)).macs).toHaveLength(30);
-    expect(await suggestTargets(db, 'a4:58:0f:01:00:09', 5)).toEqual({ macs: [], devices: [] }); // it was given up
+    expect(await suggestTargets(db, 'a4:58:0f:01:00:09', 5)).toEqual({ macs: [], devices: [] }); // released
     expect(await suggestTargets(db, "%' or 1=1", 5)).toEqual({ macs: [], devices: [] });
   });
 });
@@ -123,7 +123,7 @@ describe('a completion', () => {
 describe('the audit', () => {
   const idsOf = async (filter: AuditFilter) => (await listAudit(ledger.current.db, filter)).map(({ id }) => id);
 
-  test('can be narrowed to a person or program, an action, an address, a device and a time', async () => {
+  test('can be filtered by user or program, action, address, device and time', async () => {
     const { db } = ledger.current;
     const released = await listAudit(db, { action: 'release', deviceId: 'vm-9@odd "name"' });
     expect(released).toMatchObject([{ action: 'release', actor: 'bob', user: 'bob' }]);
@@ -146,7 +146,7 @@ describe('the audit', () => {
     expect(await idsOf({ after: newest[0] })).toEqual([]);
   });
 
-  test('that is followed leaves out no entry, also where a later one is committed first', async () => {
+  test('leaves out no entry for a follower, even if a later one is committed first', async () => {
     const { db } = ledger.current;
     const [last] = await idsOf({ limit: 1 });
     const keysSince = async () => (await listAudit(db, { after: last })).map(({ key }) => key);
@@ -161,7 +161,7 @@ describe('the audit', () => {
     });
   });
 
-  test('that is followed waits for nobody longer than a minute, nor for a number that nobody uses', async () => {
+  test('holds a follower back for a minute at most, and never for an unused id', async () => {
     const { db } = ledger.current;
     const [last] = await idsOf({ limit: 1 });
     const keysSince = async () => (await listAudit(db, { after: last })).map(({ key }) => key);

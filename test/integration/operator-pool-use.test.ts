@@ -98,7 +98,7 @@ describe('a user who may use the pool development alone', () => {
     const [allocated, released] = await auditOf(ledger, address);
     expect(allocated).toMatchObject({ action: 'allocate', user: 'dan' });
     expect(released?.action).toBe('release');
-    expect(released?.reason).toContain('asked for by dan');
+    expect(released?.reason).toContain('requested by dan');
   });
 
   test.each(['production', 'kubernetes', 'no-such-pool'])('is refused %s, and told what to do', async (pool) => {

@@ -176,7 +176,7 @@ describe('an auditor with kubectl', () => {
     ['a label selector', 'addresses?labelSelector=a%3Db', /there are no labels here/],
     ['a limit that is no number', 'pools?limit=many', /limit must be a whole number/],
     ['a made-up continue token', 'addresses?continue=abc', /continue token/],
-    ['a continue token of another list', `addresses?continue=${token('junk')}`, /is no end of a page/],
+    ['a continue token of another list', `addresses?continue=${token('junk')}`, /is not a page mark/],
     ['a text that no address can be', 'addresses/nonsense', /addresses\.ledger\.mac\.rock-os\.io "nonsense" not found/],
     ['an address that was never handed out', 'addresses/a4:58:0f:00:aa:aa', /not found/],
     ['a number that the audit has not reached', 'auditentries/99999999', /not found/],

@@ -101,7 +101,7 @@ describe('the deletion of a claim', () => {
     const [allocated, released] = await auditOf(ledger, address);
     expect(allocated).toMatchObject({ action: 'allocate', user: 'env-admin' });
     expect(released).toMatchObject({ action: 'release', actor: 'rock-mac-operator' });
-    expect(released?.reason).toMatch(/, asked for by env-admin$/);
+    expect(released?.reason).toMatch(/, requested by env-admin$/);
   });
 
   test('is held back neither by a ledger nor by a webhook that is away; only the operator waits', async () => {

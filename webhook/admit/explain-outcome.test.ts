@@ -64,7 +64,7 @@ test('a value that the ledger will never take is named', () => {
   expect(explainOutcome({ outcome: 'ledger_error', error }, context)).toEqual({
     code: 422,
     reason: 'Invalid',
-    message: 'The name is too long. Correct the value and ask again.',
+    message: 'The name is too long. Correct the value and try again.',
   });
 });
 
