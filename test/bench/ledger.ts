@@ -1,6 +1,6 @@
 /*
- * How fast the ledger is, in ratios that hold on any machine: everything is measured on one Postgres in one run, in rounds
- * that alternate, because what else a machine does moves every absolute number. `--quick`: less of all, and nothing kept.
+ * Measures the ledger in ratios that hold on any machine. Everything runs on one Postgres in alternating rounds,
+ * because other load changes absolute numbers. `--quick` measures less and stores nothing.
  */
 import { table } from '../../hack/markdown.ts';
 import { listAudit } from '../../ledger/audit.ts';
@@ -102,7 +102,7 @@ async function states(postgres: Postgres): Promise<Section> {
   const db = await ledger(postgres, 'states');
   const pools = poolStates(NEARLY_FULL);
   await fillPools(db, pools);
-  // Alternating slices: what else the machine does meets all states alike. One asker, so that the state is all that counts.
+  // Alternating slices spread other load over all states. One requester, so only the state of the pool matters.
   const turns = freePlaces(NEARLY_FULL);
   const latencies = pools.map(() => Array.from({ length: ROUNDS }, (): number[] => []));
   for (const pool of pools) await slice(pool);
@@ -115,7 +115,7 @@ async function states(postgres: Postgres): Promise<Section> {
     const measured = await measureAllocations(db, { callers: 1, ms: 60_000, turns }, () => podRequest(pool.name));
     if (pool.name === 'nearly') {
       await emptyAgain(db, pool);
-      // That throws the plans of its connection away; whoever comes next must not pay for it.
+      // This invalidates the plans of its connection; the next measurement must not pay for that.
       await measureAllocations(db, { callers: 4, ms: 60_000, turns: 5 }, () => podRequest('kubernetes'));
     }
     return measured;
@@ -146,7 +146,7 @@ async function states(postgres: Postgres): Promise<Section> {
   };
 }
 
-/** The same ledger with one audit row for each address, and with many. */
+/** Measures the same ledger with one audit row per address, and with many. */
 async function auditSizes(postgres: Postgres): Promise<Section> {
   const held = 65_000;
   const first = mac('a4:58:0f:01:00:00');
@@ -190,7 +190,7 @@ async function auditSizes(postgres: Postgres): Promise<Section> {
     }
     lines.push(sizes(title, median(found.small), median(found.large)));
     const growth = median(found.large) / median(found.small);
-    // A fifth is noise here; what scans the audit would take many times as long.
+    // A fifth is noise. A scan of the audit would take many times as long.
     goals.push({ goal: `${title} does not grow with the audit`, measured: growth, reached: growth <= 1.2 });
   }
   const found = { small: [] as Measured[], large: [] as Measured[] };

@@ -2,21 +2,21 @@ import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 
-/** A pool in a state that could make it slow to take an address from. */
+/** A pool in a state that could make its allocations slow. */
 export interface PoolState {
   readonly name: string;
   readonly title: string;
   readonly size: number;
-  /** SQL over `i`, the place in the pool: which places have a row, and in which state it is. */
+  /** SQL over `i`, the place in the pool: which places have a row, and in which state. */
   readonly used: string;
   readonly state: string;
-  /** How many places the cursor has behind it. */
+  /** How many places are below the cursor. */
   readonly cursor: number;
 }
 
 const SIZE = 65_536;
 
-/** `nearlyFull`: the size of the pool of which one place in ten thousand is free. */
+/** Returns the states. `nearlyFull` is the size of the pool in which one place in ten thousand is free. */
 export function poolStates(nearlyFull: number): readonly PoolState[] {
   const free = freePlaces(nearlyFull);
   const active = `'active'`;
@@ -53,7 +53,7 @@ export function poolStates(nearlyFull: number): readonly PoolState[] {
 
 export const freePlaces = (nearlyFull: number) => Math.floor(nearlyFull / 10_000);
 
-/** Defines the pools one behind the other and writes their rows past the triggers: a million audit rows are no part of this. */
+/** Defines the pools one after another and writes their rows without triggers, to avoid a million audit rows. */
 export async function fillPools(db: LedgerClient, states: readonly PoolState[]): Promise<void> {
   let next = macToNumber(mac('a4:58:0f:40:00:00'));
   for (const { name, size, used, state, cursor } of states) {
@@ -61,7 +61,7 @@ export async function fillPools(db: LedgerClient, states: readonly PoolState[]):
     next += size;
     const definition = { name, first: numberToMac(first), last: numberToMac(next - 1), description: '' };
     await definePool(db, { ...definition, autoReleaseSeconds: null, reuseDelaySeconds: 3_600 }, 'bench');
-    // Released addresses come back in an order that has nothing to do with that of the addresses.
+    // The queue order must not follow the address order.
     await db.pool.query(`
       begin;
       set local session_replication_role = replica;
@@ -78,7 +78,7 @@ export async function fillPools(db: LedgerClient, states: readonly PoolState[]):
   await db.pool.query('vacuum (analyze) rock_mac.addresses');
 }
 
-/** Makes a pool whose few free places were taken as full as before. */
+/** Refills a pool whose few free places were taken. */
 export async function emptyAgain(db: LedgerClient, { name, cursor }: PoolState): Promise<void> {
   await db.pool.query(`
     begin;

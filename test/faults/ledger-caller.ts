@@ -1,8 +1,8 @@
 /**
- * A process that takes addresses and gives them back, with 16 askers on one allocator, until it is killed. Each line that
- * it writes is a fact that a client of the ledger knows at that moment; the soak test compares them with the ledger.
+ * A process that allocates and releases addresses until it is killed, with 16 requesters on one allocator. Each line
+ * that it writes is a fact that a client knows at that moment. The soak test compares them with the ledger.
  *
- *   node test/faults/ledger-caller.ts URL POOL NAME FIRST
+ * node test/faults/ledger-caller.ts URL POOL NAME FIRST
  */
 import { randomInt } from 'node:crypto';
 import { writeSync } from 'node:fs';
@@ -19,12 +19,12 @@ const [url = '', pool = '', name = '', first = ''] = process.argv.slice(2);
 const db = openLedger({ url, applicationName: name, max: 4, statementTimeoutMs: 2_000, connectTimeoutMs: 1_000 });
 const allocator = createAllocator({ db, leaseSeconds: 120 });
 
-/** Synchronous: what was written before a kill arrives. */
+/** Synchronous, so a fact written before a kill arrives. */
 function say(fact: Record<string, unknown>): void {
   writeSync(1, `${JSON.stringify({ ...fact, at: Date.now() })}\n`);
 }
 
-/** Asks with the same key until there is an answer, as every client of the ledger has to. */
+/** Retries with the same key until there is a result, as every client must. */
 async function askUntilAnswered(request: AllocationRequest): Promise<AllocationOutcome> {
   for (;;) {
     try {
@@ -41,7 +41,7 @@ async function giveBack(item: HeldItem): Promise<void> {
     try {
       const [answer] = await release(db, [item], { force: true, actor: name, reason: 'done' });
       if (answer?.outcome === 'released') say({ fact: 'released', ...item });
-      // A retry that arrives late, when the address may have its next owner: it must change nothing.
+      // A late retry must change nothing, because the address may have its next owner.
       setTimeout(
         () => void release(db, [item], { force: true, actor: name, reason: 'late' }).catch(() => undefined),
         150,

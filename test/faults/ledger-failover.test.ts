@@ -34,7 +34,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** A run with a primary that holds a ledger; everything goes when the test ends. */
+/** Starts a primary with a ledger; everything is removed when the test ends. */
 async function aPrimary(
   settings: (testEnv: Run) => Promise<Readonly<Record<string, string>>> = () => Promise.resolve({}),
 ): Promise<{ testEnv: Run; primary: Postgres }> {
@@ -61,7 +61,7 @@ function podRequest(key: string): AllocationRequest {
   return aRequest({ key, pool: 'kubernetes', state: 'pending', owner });
 }
 
-/** Addresses that the ledger has acknowledged, and the key of each. */
+/** Returns acknowledged addresses with their keys. */
 async function acknowledged(
   db: LedgerClient,
   requests: readonly AllocationRequest[],
@@ -81,7 +81,7 @@ async function acknowledged(
 const many = (count: number, word: string, make = (key: string) => aRequest({ key })) =>
   Array.from({ length: count }, (_, n) => make(`${word}-${String(n)}`));
 
-/** What the operator of `c1` says after a recovery: these pods are alive and carry this. */
+/** Returns the report of `c1` after a recovery: the addresses of its live pods. */
 function usedBy(pods: ReadonlyMap<MacAddress, string>): AdoptItem[] {
   return [...pods].map(([address, name]) => ({
     mac: address,
@@ -112,7 +112,7 @@ async function promote(standby: LedgerClient): Promise<void> {
   await standby.query({ text: 'select pg_promote()', values: [], row: z.object({}) });
 }
 
-/** A pool whose 64 addresses have all been used and given up long ago: what it hands out next comes from its queue. */
+/** Defines a pool whose 64 addresses were all released long ago, so the next allocations come from its queue. */
 async function aUsedPool(db: LedgerClient): Promise<void> {
   await definePool(db, small, 'test');
   const requests = many(64, 'used', (key) => aRequest({ key, pool: small.name }));
@@ -124,7 +124,7 @@ async function aUsedPool(db: LedgerClient): Promise<void> {
                        return clock_timestamp() + interval '1 hour'`);
 }
 
-test('a standby that lost the last 500 acknowledged answers hands none of them out again, and opens', async () => {
+test('a standby that lost the last 500 acknowledged allocations hands out none of them, and opens', async () => {
   const { testEnv, primary } = await aPrimary();
   await primary.stop();
   const standby = await copyOf(primary, testEnv, 'standby');
@@ -178,7 +178,7 @@ test('a standby that lost the last 500 acknowledged answers hands none of them o
   expect(await findingsButTheClock(after)).toEqual([]);
 });
 
-/** A primary that waits for `first`, with `second` beside it. */
+/** Starts a primary that waits for `first`, with `second` beside it. */
 async function aQuorum(testEnv: Run, primary: Postgres): Promise<{ first: Copy; second: Copy }> {
   await primary.stop();
   const first = await copyOf(primary, testEnv, 'one');
@@ -191,7 +191,7 @@ async function aQuorum(testEnv: Run, primary: Postgres): Promise<{ first: Copy; 
   return { first, second };
 }
 
-test('under quorum a standby has every acknowledged answer: it opens at once and nothing is orphaned', async () => {
+test('under quorum a standby has every acknowledged allocation: it opens at once, and nothing is orphaned', async () => {
   const { testEnv, primary } = await aPrimary();
   const { first, second } = await aQuorum(testEnv, primary);
   const before = ledgerAt(primary.url());
@@ -226,7 +226,7 @@ test('under quorum a standby has every acknowledged answer: it opens at once and
   expect(await checkLedger(after)).toEqual([]);
 });
 
-test('an old backup that was put back is known by what the operator remembers, and opens after the word of an admin', async () => {
+test("a restored old backup is detected by the operator's stored head, and opens after an admin approves", async () => {
   const { testEnv, primary } = await aPrimary();
   const before = ledgerAt(primary.url());
   await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
@@ -243,7 +243,7 @@ test('an old backup that was put back is known by what the operator remembers, a
   await backup.start();
 
   const after = ledgerAt(backup.url);
-  expect((await ledgerState(after)).closed).toBeUndefined(); // of itself it cannot know
+  expect((await ledgerState(after)).closed).toBeUndefined(); // the database itself cannot know
   const state = await recoverIfBehind(after, remembered, 'operator');
   expect(state).toMatchObject({ epoch: 2, needsApproval: true, closed: { why: 'recovering' } });
   expect(state.closed?.message).toContain('rock-mac recover --approve');
@@ -259,7 +259,7 @@ test('an old backup that was put back is known by what the operator remembers, a
   expect(await checkLedger(after)).toEqual([]);
 });
 
-test('a point in time that was restored from an archive hands out nothing again, and tells how much is gone', async () => {
+test('a point-in-time restore hands out nothing twice, and reports how much is lost', async () => {
   let archive = '';
   const { testEnv, primary } = await aPrimary(async (run) => {
     archive = await archiveFolder(run);

@@ -21,9 +21,9 @@ const DEADLINE_MS = 1_500;
 
 let postgres: Postgres;
 let proxy: TcpProxy;
-/** Straight to Postgres, to look at what is there. */
+/** A direct connection, to inspect the ledger. */
 let direct: LedgerClient;
-/** Through the bad network, as a program would go. */
+/** Through the faulty network, like a program. */
 let db: LedgerClient;
 let allocator: Allocator;
 
@@ -63,13 +63,13 @@ async function errorOf(attempt: Promise<unknown>): Promise<LedgerError> {
   throw new Error(`not a LedgerError: ${String(error)}`);
 }
 
-/** Asks while something is broken: the error must be there soon after the deadline. */
+/** Returns the error of a request during a fault. It must arrive soon after the deadline. */
 async function refusalOf(key: string): Promise<LedgerError> {
   const refusal = errorOf(allocator.allocate(aRequest({ key }), { deadlineMs: DEADLINE_MS }));
   return inTime(DEADLINE_MS + 500, refusal);
 }
 
-/** Asks again when it is mended: the key has one address, with one audit row, and nothing else has happened. */
+/** Retries after the fault: the key has one address with one audit row, and nothing else happened. */
 async function expectOneAnswer(key: string): Promise<AllocationOutcome> {
   const answer = await allocator.allocate(aRequest({ key }), { deadlineMs: 20_000 });
   expect(['allocated', 'replayed']).toContain(answer.outcome);
@@ -84,7 +84,7 @@ async function expectOneAnswer(key: string): Promise<AllocationOutcome> {
   return answer;
 }
 
-/** A backend outlives its client's connection for a moment; one of the test before would take a place, or give one back. */
+/** A backend outlives its client's connection for a moment. One of the previous test would take or return a slot. */
 async function onlyWeAreConnected(): Promise<void> {
   const text = `select count(*) from pg_stat_activity where backend_type = 'client backend'`;
   const clients = { text, values: [], row: z.object({ count: z.int() }) };
@@ -93,8 +93,8 @@ async function onlyWeAreConnected(): Promise<void> {
   });
 }
 
-describe('the answer to a COMMIT that was lost on the way', () => {
-  test('is given again to the same key: the same address, and one audit row', async () => {
+describe('the result of a COMMIT that was lost on the way', () => {
+  test('is returned again for the same key: the same address, and one audit row', async () => {
     const ask = () => allocate(db, 'development', [aRequest({ key: 'lost-answer' })], { leaseSeconds: 120 });
     proxy.dropAnswers({ when: (request) => request.includes('rock_mac.allocate') });
     expect(await errorOf(ask())).toMatchObject({ code: 'LEDGER_TIMEOUT', retryable: true });
@@ -109,7 +109,7 @@ describe('the answer to a COMMIT that was lost on the way', () => {
     await expectOneAnswer('lost-answer');
   });
 
-  test('is not seen by an asker: the allocator asks again before its deadline', async () => {
+  test('is hidden from the caller: the allocator retries before its deadline', async () => {
     let dropped = 0;
     proxy.dropAnswers({ when: (request) => request.includes('rock_mac.allocate') && dropped++ === 0 });
     const answer = await allocator.allocate(aRequest({ key: 'unseen' }), { deadlineMs: 20_000 });
@@ -118,7 +118,7 @@ describe('the answer to a COMMIT that was lost on the way', () => {
     await expectOneAnswer('unseen');
   });
 
-  test('of a transaction is an error that may have been a success, never a success that was none', async () => {
+  test('of a transaction is an error after a possible success, and never a false success', async () => {
     proxy.dropAnswers({ when: (request) => request.includes('commit') });
     const error = await errorOf(
       db.transaction((transaction) =>
@@ -131,7 +131,7 @@ describe('the answer to a COMMIT that was lost on the way', () => {
   });
 });
 
-describe('a request is refused in time, with a name for what is wrong, and is answered once it is mended,', () => {
+describe('a request is refused in time, with a matching error code, and succeeds after the fault,', () => {
   test('when Postgres is slow', async () => {
     proxy.delay(3_000);
     expect(await refusalOf('slow')).toMatchObject({
@@ -142,7 +142,7 @@ describe('a request is refused in time, with a name for what is wrong, and is an
     await expectOneAnswer('slow');
   });
 
-  test('when the network swallows everything', async () => {
+  test('when the network drops everything', async () => {
     await allocator.allocate(aRequest({ key: 'warm' }));
     proxy.freeze();
     expect(await refusalOf('frozen')).toMatchObject({
@@ -153,7 +153,7 @@ describe('a request is refused in time, with a name for what is wrong, and is an
     await expectOneAnswer('frozen');
   });
 
-  test('when Postgres is gone, in the middle of it', async () => {
+  test('when Postgres stops in the middle of it', async () => {
     await allocator.allocate(aRequest({ key: 'before' }));
     await postgres.kill();
     expect(await refusalOf('gone')).toMatchObject({ code: 'LEDGER_UNAVAILABLE', retryable: true });
@@ -161,7 +161,7 @@ describe('a request is refused in time, with a name for what is wrong, and is an
     await expectOneAnswer('gone');
   });
 
-  test('when Postgres takes no changes', async () => {
+  test('when Postgres is read-only', async () => {
     await direct.pool.query('alter system set default_transaction_read_only = on');
     await direct.pool.query('select pg_reload_conf()');
     const show = {
@@ -179,7 +179,7 @@ describe('a request is refused in time, with a name for what is wrong, and is an
     await expectOneAnswer('read-only');
   });
 
-  test('when Postgres has no connection left', async () => {
+  test('when Postgres has no free connection', async () => {
     await onlyWeAreConnected();
     const hogs: Client[] = [];
     for (let number = 1; number < MAX_CONNECTIONS; number++) hogs.push(new Client(postgres.url()));
@@ -193,7 +193,7 @@ describe('a request is refused in time, with a name for what is wrong, and is an
     const disk = await smallDisk(context);
     await direct.pool.query(`create tablespace small location '${disk}'`);
     await direct.pool.query('alter table rock_mac.audit_log set tablespace small');
-    // Numbers do not compress, so that a megabyte is soon full.
+    // Random numbers do not compress, so a megabyte fills quickly.
     const noise = () => ({ noise: Array.from({ length: 700 }, () => Math.random()) });
     let error: LedgerError | undefined;
     let full = '';
@@ -215,7 +215,7 @@ describe('a request is refused in time, with a name for what is wrong, and is an
 
 const run = promisify(execFile);
 
-/** A disk of one megabyte that Postgres may write to; skips the test where this user may not mount one. */
+/** Mounts a disk of one megabyte for Postgres; skips the test if this user may not mount one. */
 async function smallDisk(context: TestContext): Promise<string> {
   if (process.getuid?.() !== 0) context.skip('a small disk needs the right to mount one: run as root');
   const folder = await mkdtemp(path.join(path.dirname(postgres.dataFolder), 'small-'));
@@ -229,6 +229,6 @@ async function smallDisk(context: TestContext): Promise<string> {
     await run('umount', ['--lazy', folder]);
     await rm(folder, { recursive: true });
   });
-  await chown(folder, 65_534, 65_534); // `nobody`, as whom root runs Postgres here
+  await chown(folder, 65_534, 65_534); // `nobody`, the user that runs Postgres when the tests run as root
   return folder;
 }

@@ -16,8 +16,8 @@ import { auditAndTable, replay } from '../integration/ledger-audit-replay.ts';
 import { findingsButTheClock } from '../integration/ledger-fixture.ts';
 
 /*
- * Six processes with sixteen askers each want the 48 addresses of one pool, while one after another of them, and Postgres
- * itself, is killed. ROCK_MAC_SOAK_SECONDS makes it longer.
+ * Six processes with sixteen requesters each compete for the 48 addresses of one pool, while the processes and Postgres
+ * are killed in turn. ROCK_MAC_SOAK_SECONDS makes it longer.
  */
 const SECONDS = Number(process.env['ROCK_MAC_SOAK_SECONDS'] ?? 40);
 const PROCESSES = 6;
@@ -31,13 +31,16 @@ const pool = {
   reuseDelaySeconds: 60,
 };
 
-/** The ledger's time runs 600 times as fast: the reuse delay of a minute is 0.1 s, the expiry of the killed ones' 6 s. */
+/**
+ * The ledger's clock runs 600 times as fast: the reuse delay of a minute takes 0.1 s, the expiry for killed processes 6
+ * s.
+ */
 const SPEED = 600;
 const start = new Date();
 const FAST_CLOCK = `create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
   return timestamptz '${start.toISOString()}' + (clock_timestamp() - timestamptz '${start.toISOString()}') * ${String(SPEED)}`;
 
-/** When the ledger's clock shows `time`, on the clock of everybody else. */
+/** Converts a time of the ledger's clock to our clock. */
 const ourTime = (time: Date) => Number(start) + (Number(time) - Number(start)) / SPEED;
 
 const factSchema = z.object({
@@ -47,7 +50,7 @@ const factSchema = z.object({
   generation: z.int().optional(),
   key: z.string().optional(),
   code: z.string().optional(),
-  /** Until when it was got, by the ledger's clock; absent where that is for good. */
+  /** Expiry by the ledger's clock; absent for an address without one. */
   until: z.coerce.date().optional(),
 });
 
@@ -80,7 +83,7 @@ interface Waiter {
   readonly exited: Promise<unknown>;
 }
 
-/** What one process said, and when it was killed. */
+/** Starts a process and collects its facts until it is killed. */
 function startCaller(number: number, facts: Fact[]): Waiter {
   const script = path.join(import.meta.dirname, 'ledger-caller.ts');
   const args = [script, postgres.url(), pool.name, `asker-${String(number)}`, String(macToNumber(pool.first))];
@@ -118,14 +121,14 @@ async function breakThings(until: number, facts: Fact[]): Promise<{ clients: num
       askers.push(startCaller(number++, facts));
     }
   }
-  // At any moment, with everybody at work: the table is what the audit says.
+  // At any moment, under load, the table equals the replayed audit.
   const { entries, table } = await auditAndTable(db);
   expect(replay(entries)).toEqual(table);
   await Promise.all(askers.map(kill));
   return killed;
 }
 
-/** The server brings the last statements of clients that were killed to an end: nothing changes any more after that. */
+/** Waits until the server has completed the last statements of killed clients, so nothing changes any more. */
 async function nobodyAtWork(): Promise<void> {
   await eventually(
     async () => {
@@ -140,7 +143,7 @@ async function nobodyAtWork(): Promise<void> {
   );
 }
 
-/** From the answer to the moment it was given back, or expires: as the clients saw it, whatever the ledger says. */
+/** Returns overlapping holds. A hold lasts from the result to the release or expiry, as the clients saw it. */
 function overlaps(facts: readonly Fact[]): string[] {
   const ends = new Map(facts.filter(({ fact }) => fact === 'releasing').map(({ key, at }) => [key, at]));
   const held = facts
@@ -159,7 +162,7 @@ function overlaps(facts: readonly Fact[]): string[] {
 }
 
 test(
-  'kill -9 of clients and of Postgres: no address has two owners, no answer is lost, no address is skipped',
+  'kill -9 of clients and of Postgres: no address has two owners, no result is lost, no address is skipped',
   { timeout: SECONDS * 1_000 + 120_000 },
   async () => {
     const facts: Fact[] = [];

@@ -11,15 +11,15 @@ import type { Postgres } from '../env/postgres/postgres.ts';
 import type { Run } from '../env/run/run.ts';
 import type { Endpoint } from '../env/network/sockets.ts';
 
-/** A Postgres that began as a copy of another one's files. */
+/** A Postgres that started as a copy of another one's files. */
 export interface Copy extends ServerProcess {
   readonly port: number;
   readonly url: string;
-  /** Lines of postgresql.conf that win over what it had; they hold from its next start. */
+  /** Adds lines to postgresql.conf that override earlier ones from its next start on. */
   configure(settings: Readonly<Record<string, string | number>>): Promise<void>;
-  /** From its next start on it follows the server at `primary` as a standby called `name`. */
+  /** From its next start on it follows `primary` as a standby called `name`. */
   follow(primary: Endpoint): Promise<void>;
-  /** At its next start it plays the archive up to a restore point and goes on from there, on a timeline of its own. */
+  /** At its next start it replays the archive up to a restore point, then continues on its own timeline. */
   replayUpTo(restorePoint: string, archive: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -27,8 +27,8 @@ export interface Copy extends ServerProcess {
 const run = promisify(execFile);
 
 /**
- * Copies the files of a stopped Postgres: an old backup when it is started as it is, a standby after `follow`. The copy
- * has its own port and is down until `start()`. (There is no pg_basebackup among the programs that we have.)
+ * Copies the files of a stopped Postgres. Started unchanged it is an old backup, after `follow` a standby. The copy has
+ * its own port and is down until `start()`. (pg_basebackup is not among the available programs.)
  */
 export async function copyOf(source: Postgres, testEnv: Run, name: string): Promise<Copy> {
   if (source.pid !== undefined) throw new Error('Only the files of a stopped Postgres can be copied as they are.');
@@ -39,8 +39,8 @@ export async function copyOf(source: Postgres, testEnv: Run, name: string): Prom
 }
 
 /**
- * A base backup of a Postgres that goes on working, as the manual describes it (Continuous Archiving, low level API): what
- * changed while the files were copied comes from the archive, so the copy needs `replayUpTo`.
+ * Takes a base backup of a running Postgres with the low-level API (manual, "Continuous Archiving"). Changes during the
+ * copy come from the archive, so the copy needs `replayUpTo`.
  */
 export async function baseBackupOf(source: Postgres, testEnv: Run, name: string): Promise<Copy> {
   const { user } = await postgresPrograms(testEnv);
@@ -52,7 +52,7 @@ export async function baseBackupOf(source: Postgres, testEnv: Run, name: string)
     await session.query(`select pg_backup_start('base', fast => true)`);
     const left = ['--exclude=./pg_wal/*', '--exclude=./postmaster.pid', '--exclude=./pg_dynshmem/*'];
     await run('tar', ['-C', source.dataFolder, ...left, '-cf', tar, '.']).catch((error: unknown) => {
-      if (!(error instanceof Error) || !('code' in error) || error.code !== 1) throw error; // 1: a file changed meanwhile
+      if (!(error instanceof Error) || !('code' in error) || error.code !== 1) throw error; // 1: a file changed during the copy
     });
     const { rows } = await session.query('select labelfile from pg_backup_stop(wait_for_archive => false)');
     const { labelfile } = z.object({ labelfile: z.string() }).parse(rows[0]);
@@ -64,7 +64,7 @@ export async function baseBackupOf(source: Postgres, testEnv: Run, name: string)
   return copyAt(dataFolder, source, testEnv, name);
 }
 
-/** A folder that Postgres may write to, for its archive. */
+/** Creates an archive folder that Postgres may write to. */
 export async function archiveFolder(testEnv: Run): Promise<string> {
   const { user } = await postgresPrograms(testEnv);
   const folder = await testEnv.makeFolder('archive');

@@ -20,7 +20,7 @@ beforeAll(async () => {
   await markAdopted(ledger.current.db, { clusterId: 'c1', epoch: 1 }, 'test');
 });
 
-/** A pool of its own for a test, of so many addresses under a4:58:0f:<octet>. */
+/** Defines a pool of `size` addresses under a4:58:0f:<octet> for one test. */
 async function aPool(name: string, octet: string, size: number) {
   const first = mac(`a4:58:0f:${octet}:00:00`);
   const last = numberToMac(macToNumber(first) + size - 1);
@@ -50,7 +50,7 @@ describe('an address in the database', () => {
 });
 
 describe('the next address', () => {
-  test('is the one behind the last, for each request of a group, in their order', async () => {
+  test('follows the last one, for each request of a group in their order', async () => {
     const pool = await aPool('sequence', '10', 16);
     const group = ['a', 'b', 'c'].map((key) => aRequest({ key, pool: pool.name }));
     const answers = await allocate(ledger.current.db, pool.name, group, { leaseSeconds: LEASE_SECONDS });
@@ -58,7 +58,7 @@ describe('the next address', () => {
     expect(await take(ledger.current, aRequest({ key: 'd', pool: pool.name }))).toMatchObject({ mac: pool.at(3) });
   });
 
-  test('steps over addresses that were asked for by name, and leaves no hole', async () => {
+  test('skips addresses that were requested by name, and leaves no hole', async () => {
     const pool = await aPool('steps', '11', 8);
     await take(ledger.current, aRequest({ key: 'named-1', pool: pool.name, requested: pool.at(1) }));
     await take(ledger.current, aRequest({ key: 'named-3', pool: pool.name, requested: pool.at(3) }));
@@ -67,7 +67,7 @@ describe('the next address', () => {
     expect(answers.map((answer) => answer.outcome === 'allocated' && answer.mac)).toEqual([0, 2, 4].map(pool.at));
   });
 
-  test('never leaves the pool: a full one is exhausted and says when the next comes back', async () => {
+  test('never leaves the pool: a full pool is exhausted and reports when the next address becomes free', async () => {
     const pool = await aPool('small', '12', 2);
     const first = await take(ledger.current, aRequest({ key: 'small-1', pool: pool.name }));
     await take(ledger.current, aRequest({ key: 'small-2', pool: pool.name }));
@@ -86,7 +86,7 @@ describe('the next address', () => {
     });
   });
 
-  test('behind the end of the range is the one that was released longest ago', async () => {
+  test('after the end of the range is the one that was released longest ago', async () => {
     const pool = await aPool('reuse', '13', 3);
     const held = [];
     for (const key of ['r1', 'r2', 'r3']) held.push(await take(ledger.current, aRequest({ key, pool: pool.name })));
@@ -115,7 +115,7 @@ describe('the same key', () => {
     expect(await listAudit(ledger.current.db, { mac: first.mac })).toHaveLength(1);
   });
 
-  test('of a device has its whole period again, so that no clean-up takes what was just answered', async () => {
+  test('of a device gets its full period again, so no clean-up takes the returned address', async () => {
     const { db, advance } = ledger.current;
     const request = aRequest({ key: 'device/again', ttlSeconds: 100 });
     const { mac: held } = await take(ledger.current, request);
@@ -144,8 +144,8 @@ describe('the same key', () => {
   });
 });
 
-describe('an address asked for by name', () => {
-  test('that somebody holds is refused with who holds it', async () => {
+describe('an address requested by name', () => {
+  test('that is held is refused with its holder', async () => {
     const held = await take(ledger.current, aPodRequest('holder'));
     expect(await ask(ledger.current, aPodRequest('asker', { requested: held.mac }))).toMatchObject({
       outcome: 'in_use',
@@ -177,7 +177,7 @@ describe('an address asked for by name', () => {
     expect(await ask(ledger.current, request)).toEqual({ outcome: 'out_of_range' });
   });
 
-  test('of a reserved claim that was deleted is taken up by a claim of the same namespace, and stays reserved', async () => {
+  test('of a deleted reserved claim is reused by a claim of the same namespace, and stays reserved', async () => {
     const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'fleet', name: 'host-1', uid: 'u1', nic: '' };
     const kept = await take(ledger.current, aRequest({ key: 'claim/u1', pool: 'reserved', state: 'reserved', owner }));
     const next = { key: 'claim/u2', pool: 'reserved', requested: kept.mac } as const;
@@ -200,7 +200,7 @@ describe('an address asked for by name', () => {
 });
 
 describe('a request is refused, and its neighbours are not,', () => {
-  test('when its cluster has not been adopted or has ended', async () => {
+  test('when its cluster has not been adopted or is retired', async () => {
     const { db } = ledger.current;
     const inCluster = (clusterId: string) =>
       aPodRequest(`in-${clusterId}`, {
@@ -270,7 +270,7 @@ describe('a pool', () => {
     expect(await take(ledger.current, aRequest({ key: 'g2', pool: pool.name }))).toMatchObject({ mac: pool.at(1) });
   });
 
-  test('goes when it was never used, and is paused when it was', async () => {
+  test('is removed if it was never used, and paused if it was', async () => {
     const { db } = ledger.current;
     const pool = await aPool('leaves', '1a', 4);
     const held = await take(ledger.current, aRequest({ key: 'l1', pool: pool.name }));
@@ -306,7 +306,7 @@ describe('a pool', () => {
 });
 
 describe('the audit', () => {
-  test('tells who asked for an address, who gave it up and when, under the names that people know', async () => {
+  test("records who requested an address, who released it and when, under the predecessor's column names", async () => {
     const held = await take(ledger.current, aRequest({ key: 'audited', device: { id: 'vm-7', type: 'qemu-vm' } }));
     await release(ledger.current.db, [held], { actor: 'bob', reason: 'done' });
     const rows = await ledger.current.sql(
@@ -346,7 +346,7 @@ describe('the audit', () => {
   });
 });
 
-test('what a key holds is found by that key only while it holds it', async () => {
+test('the address of a key is found by that key only while the key holds it', async () => {
   const held = await take(ledger.current, aRequest({ key: 'finder', device: { id: 'vm-8' } }));
   expect(await findByHolderKey(ledger.current.db, 'finder')).toMatchObject({
     ...held,

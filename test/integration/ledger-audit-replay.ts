@@ -4,7 +4,7 @@ import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
 import { inSnapshot } from '../../ledger/connection/snapshot.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 
-/** The columns of the table that the audit can give back; what only moves with time (leases, absence) is in no audit row. */
+/** The columns that the audit can restore. Changes by time only (leases, missing marks) have no audit row. */
 const replayedRow = z.object({
   addr: z.int(),
   pool: z.string(),
@@ -32,8 +32,8 @@ const entryRow = replayedRow.extend({ id: z.int(), state_before: z.enum(ADDRESS_
 type Entry = z.infer<typeof entryRow>;
 
 /**
- * The audit and the table at one moment. Two reads one after the other are two moments, and something may be committed
- * between them: a client that was killed leaves a statement behind it that its server still brings to an end.
+ * Reads the audit and the table in one snapshot. Between two separate reads, something may be committed: the server
+ * completes the last statement of a killed client.
  */
 export function auditAndTable(
   db: Pick<LedgerClient, 'transaction'>,
@@ -44,7 +44,7 @@ export function auditAndTable(
   }));
 }
 
-/** Every audit row of an address, oldest first. */
+/** Returns every audit row of an address, oldest first. */
 function auditEntries(db: Queryable): Promise<Entry[]> {
   return db.query({
     text: `select id, rock_mac.to_addr(mac_address) as addr, pool, state_before, state, generation, holder_key, cluster_id,
@@ -58,7 +58,7 @@ function auditEntries(db: Queryable): Promise<Entry[]> {
   });
 }
 
-/** The table itself, in the same form. */
+/** Returns the table in the same form. */
 function tableRows(db: Queryable): Promise<ReplayedRow[]> {
   return db.query({
     text: `select a.addr, p.name as pool, a.state, a.generation, a.holder_key, a.cluster_id, a.owner_kind, a.owner_namespace,
@@ -71,8 +71,8 @@ function tableRows(db: Queryable): Promise<ReplayedRow[]> {
 }
 
 /**
- * Plays the audit from its first row to its last and returns the table that it describes, in the order of addresses.
- * Throws where a row does not follow from the one before it, or where an address gets a second owner while it has one.
+ * Replays the audit and returns the table that it describes, in the order of addresses. Throws if a row does not follow
+ * from the previous one, or if a held address gets a second owner.
  */
 export function replay(entries: readonly Entry[]): ReplayedRow[] {
   const table = new Map<number, ReplayedRow>();

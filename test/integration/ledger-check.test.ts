@@ -15,7 +15,7 @@ import { aPodRequest, aRequest, freshLedger, take, type TestLedger } from './led
 
 const by = { actor: 'test', reason: 'test' };
 
-/** A ledger with something in every state. */
+/** Creates a ledger with an address in every state. */
 async function livelyLedger(): Promise<TestLedger> {
   const ledger = await freshLedger();
   const { db, sql } = ledger;
@@ -40,10 +40,10 @@ async function livelyLedger(): Promise<TestLedger> {
   return ledger;
 }
 
-/** As a superuser, past the triggers. */
+/** Returns the statement to run as a superuser, without triggers. */
 const pastTheAudit = (statement: string) => `begin; set local session_replication_role = replica; ${statement}; commit`;
 
-/** As one who knows no shame: past the constraints too. */
+/** Returns the statement to run without triggers and without constraints. */
 const shameless = (statement: string) =>
   pastTheAudit(`
   alter table rock_mac.addresses drop constraint if exists addresses_check, drop constraint if exists addresses_check1,
@@ -54,7 +54,7 @@ const shameless = (statement: string) =>
 const a = 'rock_mac.addresses';
 const p = 'rock_mac.pools';
 
-/** How to break each rule. A break may show under further rules too. */
+/** A statement that breaks each rule. It may break further rules too. */
 const BREAKS: Readonly<Record<string, string>> = {
   'guards-in-place': `alter table ${a} disable trigger addresses_audit_update`,
   'one-row-per-address': `alter table ${a} drop constraint addresses_pkey; drop index rock_mac.addresses_mac; insert into ${a} select * from ${a} where holder_key = 'gone'`,
@@ -79,7 +79,7 @@ const BREAKS: Readonly<Record<string, string>> = {
     select 'allocate', mac_address, pool, 'x', 'x', 'active', 'active', 2 from rock_mac.audit_log where holder_key = 'stays'`,
 };
 
-test('the list of what guards the ledger is what its migrations make', async () => {
+test('the list of guarding objects matches the migrations', async () => {
   const ledger = await freshLedger();
   const objects = await ledger.db.transaction(async (transaction) => {
     await transaction.query({ text: SCHEMA_SETTINGS, values: [], row: z.object({}) });
@@ -139,7 +139,7 @@ test.each([
   await ledger.close();
 });
 
-test('other owners, other settings, and what a newer version has added or made anew, are no reason to worry', async () => {
+test('other owners, other settings and the objects of a newer version are accepted', async () => {
   const ledger = await livelyLedger();
   await ledger.sql(`
     create role check_owner; grant create on schema rock_mac to check_owner;
@@ -178,7 +178,7 @@ test('another user, or another program, in an audit row is reported', async () =
   await ledger.close();
 });
 
-test('a consumer whose lease nobody settles is reported', async () => {
+test('a consumer whose lease is never settled is reported', async () => {
   const ledger = await livelyLedger();
   await ledger.sql(
     pastTheAudit(`update ${a} set consumer_expires_at = now() - interval '2 hours' where consumer_key = 'pod-key'`),
@@ -188,13 +188,13 @@ test('a consumer whose lease nobody settles is reported', async () => {
 });
 
 describe('a check of the ledger', () => {
-  test('finds nothing in a ledger that has lived', async () => {
+  test('finds nothing in a ledger with normal history', async () => {
     const ledger = await livelyLedger();
     expect(await checkLedger(ledger.db)).toEqual([]);
     await ledger.close();
   });
 
-  test('knows a way to break every rule', () => {
+  test('has a test for every rule', () => {
     expect(Object.keys(BREAKS).sort()).toEqual(RULES.map(({ rule }) => rule).sort());
   });
 
@@ -208,7 +208,7 @@ describe('a check of the ledger', () => {
   });
 });
 
-test('a change past the audit is reported with the address and with what the audit says of it', async () => {
+test('an unaudited change is reported with the address and its last audit row', async () => {
   const ledger = await livelyLedger();
   await ledger.sql(pastTheAudit(`update ${a} set state = 'reserved', expires_at = null where holder_key = 'stays'`));
   const findings = await checkLedger(ledger.db);

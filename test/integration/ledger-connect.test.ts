@@ -46,13 +46,13 @@ async function errorOf(attempt: Promise<unknown>): Promise<LedgerError> {
   throw new Error(`not a LedgerError: ${String(error)}`);
 }
 
-describe('a ledger that cannot be used says why and what to do', () => {
+describe('an unusable ledger is reported with the reason and the next step', () => {
   test('when nobody listens', async () => {
     const error = await errorOf(open('postgresql://app:secret@127.0.0.1:1/rock').query(selectOne));
     expect(error).toMatchObject({ code: 'LEDGER_UNAVAILABLE', retryable: true });
   });
 
-  test('when something listens and never answers', async () => {
+  test('when something listens and never responds', async () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     const address = await new Promise<{ port: number }>((resolve) => {
       silent.on('listening', () => {
@@ -66,7 +66,7 @@ describe('a ledger that cannot be used says why and what to do', () => {
     silent.close();
   });
 
-  test('when it does not take the password, which is in no message', async () => {
+  test('when it refuses the password, which is in no message', async () => {
     const url = new URL(sharedTestEnv().postgresUrl);
     url.password = 'wrong:s3cr@t';
     const error = await errorOf(open(url.href).query(selectOne));
@@ -74,7 +74,7 @@ describe('a ledger that cannot be used says why and what to do', () => {
     expect(error.message).not.toContain('s3cr');
   });
 
-  test('when the database is missing, or holds no ledger', async () => {
+  test('when the database is missing, or has no ledger', async () => {
     const url = new URL(sharedTestEnv().postgresUrl);
     url.pathname = '/nowhere';
     expect(await errorOf(open(url.href).query(selectOne))).toMatchObject({ code: 'LEDGER_DATABASE_MISSING' });
@@ -86,12 +86,12 @@ describe('a ledger that cannot be used says why and what to do', () => {
     await empty.remove();
   });
 
-  test('when a value is none that Postgres could store', async () => {
+  test('when Postgres could not store a value', async () => {
     expect(await errorOf(listAddresses(ledger.current.db, { limit: -1 }))).toMatchObject({ code: 'BAD_REQUEST' });
     expect(await errorOf(listAddresses(ledger.current.db, { pool: 'a\0b' }))).toMatchObject({ code: 'BAD_REQUEST' });
   });
 
-  test('when the database takes no changes, or the URL is none', async () => {
+  test('when the database is read-only, or the URL is invalid', async () => {
     const db = open(ledger.current.url);
     const write = {
       text: 'insert into rock_mac.clusters (cluster_id, name, changed_by) values ($1, $1, $1)',
@@ -130,7 +130,7 @@ describe('a connection', () => {
     expect(await db.query(selectOne)).toEqual([{ one: 1 }]);
   });
 
-  test('of a closed pool is refused', async () => {
+  test('of a closed client is refused', async () => {
     const db = open(ledger.current.url);
     await db.close();
     expect(await errorOf(db.query(selectOne))).toMatchObject({ code: 'LEDGER_CLOSED' });
@@ -138,7 +138,7 @@ describe('a connection', () => {
 });
 
 describe('migrating', () => {
-  test('runs each file once, however many migrate at once, and then nothing', async () => {
+  test('runs each file once with concurrent migrators, and then nothing', async () => {
     const empty = await freshDatabase();
     const [one, two] = await Promise.all([migrate(empty.url), migrate(empty.url)]);
     expect([...one.applied, ...two.applied].sort()).toHaveLength(one.version);
@@ -152,7 +152,7 @@ describe('migrating', () => {
     await empty.remove();
   });
 
-  test('refuses a ledger that only a newer program may use, and lets one resync that is newer without breaking', async () => {
+  test('refuses a ledger that only a newer program may use, and accepts a newer one without a breaking change', async () => {
     const empty = await freshDatabase();
     const { version } = await migrate(empty.url);
     const db = open(empty.url);
@@ -171,7 +171,7 @@ describe('migrating', () => {
 });
 
 describe('the allocator', () => {
-  test('answers many askers at once with different addresses, in few transactions', async () => {
+  test('serves many concurrent requests with different addresses, in few transactions', async () => {
     const { db, sql } = ledger.current;
     const commits = async () =>
       Number(
@@ -192,7 +192,7 @@ describe('the allocator', () => {
     expect(await commits()).toBe(3);
   });
 
-  test('refuses a bad value for itself alone, and new questions once it is closed', async () => {
+  test('refuses a bad value alone, and every request once it is closed', async () => {
     const allocator = createAllocator({ db: ledger.current.db, leaseSeconds: 120 });
     const bad = [
       { key: '' },
@@ -212,7 +212,7 @@ describe('the allocator', () => {
     expect(await errorOf(allocator.allocate(aRequest({ key: 'late' })))).toMatchObject({ code: 'LEDGER_CLOSED' });
   });
 
-  test('refuses what its queue cannot take', async () => {
+  test('refuses requests when its queue is full', async () => {
     const allocator = createAllocator({ db: ledger.current.db, leaseSeconds: 120, maxGroup: 2, maxQueue: 2 });
     const answers = await Promise.allSettled(['q1', 'q2', 'q3'].map((key) => allocator.allocate(aRequest({ key }))));
     await allocator.close();
@@ -220,12 +220,12 @@ describe('the allocator', () => {
     expect(answers[2]).toMatchObject({ reason: { code: 'LEDGER_OVERLOADED' } });
   });
 
-  test('asks again with the same key when a connection breaks, and gives up at the deadline', async () => {
+  test('retries with the same key when a connection breaks, and gives up at the deadline', async () => {
     const { db, sql } = ledger.current;
     let broken = 0;
     const flaky: Pick<LedgerClient, 'query'> = {
       query: async <T>(statement: Statement<T>) => {
-        const rows = await db.query(statement); // it is committed, and its answer is lost
+        const rows = await db.query(statement); // committed, but the result is lost
         if (broken++ < 2) throw new LedgerError('LEDGER_UNAVAILABLE', 'the answer was lost');
         return rows;
       },
@@ -241,7 +241,7 @@ describe('the allocator', () => {
     await Promise.all([allocator.close(), nowhere.close()]);
   });
 
-  test('waits no longer than the deadline for a pool that somebody has locked', async () => {
+  test('waits no longer than the deadline for a locked pool', async () => {
     const { db } = ledger.current;
     await take(ledger.current, aRequest({ key: 'before', pool: 'vultr' }));
     const allocator = createAllocator({ db, leaseSeconds: 120 });

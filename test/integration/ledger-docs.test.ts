@@ -14,7 +14,7 @@ import { aPodRequest, aRequest } from './ledger-fixture.ts';
 
 const page = await readFile(new URL('../../docs/ledger.md', import.meta.url), 'utf8');
 
-/** The queries of the page, each with the question above it. */
+/** The queries of the page, each with its question. */
 const queries = [...page.matchAll(/\n([^\n]+)\n\n```sql\n(.*?)```/gs)].map(
   ([, question = '', sql = '']) => [question, sql] as const,
 );
@@ -50,7 +50,7 @@ afterAll(async () => {
 
 const anyRow = z.record(z.string(), z.unknown());
 
-/** In one transaction, as a user who was granted the role. */
+/** Runs reads in one transaction, as a user with the auditor role. */
 function asAuditor<T>(use: (transaction: Queryable) => Promise<T>): Promise<T> {
   return db.transaction(async (transaction) => {
     await transaction.query({ text: 'set local role rock_mac_auditor', values: [], row: anyRow });
@@ -60,7 +60,7 @@ function asAuditor<T>(use: (transaction: Queryable) => Promise<T>): Promise<T> {
 
 const rowsFor = (text: string) => asAuditor((transaction) => transaction.query({ text, values: [], row: anyRow }));
 
-describe('every question of docs/ledger.md has an answer for an auditor:', () => {
+describe('an auditor can run every query of docs/ledger.md:', () => {
   test('there are ten', () => {
     expect(queries).toHaveLength(10);
   });
@@ -70,16 +70,16 @@ describe('every question of docs/ledger.md has an answer for an auditor:', () =>
   });
 });
 
-describe('the queries that people had for the predecessor', () => {
+describe('the queries of the predecessor', () => {
   test.each([
     'select mac_address, pool, device_id, device_type, allocated_at, days_allocated from active_allocations order by allocated_at',
     `select pool, description, active_count, released_count, reserved_count, total_allocated, total_released from pool_stats where pool = 'development'`,
     'select id, action, mac_address, pool, device_id, "user", details, timestamp from audit_log order by timestamp desc limit 10',
-  ])('are answered without a schema name: %s', async (sql) => {
+  ])('work without a schema name: %s', async (sql) => {
     expect(await rowsFor(sql)).not.toEqual([]);
   });
 
-  test('count what was handed out and what was given up', async () => {
+  test('count allocated and released addresses', async () => {
     expect(await rowsFor(`select total_allocated, total_released from pool_stats where pool = 'development'`)).toEqual([
       { total_allocated: 2, total_released: 1 },
     ]);
@@ -97,7 +97,7 @@ describe('an auditor', () => {
     for (const { name } of tables) await rowsFor(`select * from ${name} limit 1`);
   });
 
-  test('can have the ledger checked', async () => {
+  test('can check the ledger', async () => {
     expect(await checkLedger({ transaction: asAuditor })).toEqual([]);
   });
 
@@ -115,7 +115,7 @@ describe('an auditor', () => {
   });
 });
 
-test('a user without the role reads nothing, and functions of later migrations are not for everybody', async () => {
+test('a user without the role reads nothing and cannot run functions of later migrations', async () => {
   const functions = await db.query({
     text: `select p.proname as name from pg_proc p where p.pronamespace = 'rock_mac'::regnamespace
              and has_function_privilege('public', p.oid, 'execute')`,

@@ -14,9 +14,9 @@ export const ledgerTemplate: Template = { name: 'ledger_template', prepare: (url
 export interface TestLedger {
   readonly url: string;
   readonly db: LedgerClient;
-  /** Moves the ledger's clock; times that it writes from now on lie so much later. */
+  /** Moves the ledger's clock forward; negative values move it back. */
   readonly advance: (seconds: number) => Promise<void>;
-  /** Runs any SQL and returns its rows as they come. */
+  /** Runs any SQL and returns its unparsed rows. */
   readonly sql: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
   readonly close: () => Promise<void>;
 }
@@ -45,7 +45,7 @@ export async function freshLedger(options: { readonly max?: number } = {}): Prom
   };
 }
 
-/** One ledger for all tests of a file; they keep apart by the pools that they use. */
+/** Provides one ledger for all tests of a file. The tests use different pools. */
 export function ledgerOfThisFile(options: { readonly max?: number } = {}): { readonly current: TestLedger } {
   let ledger: TestLedger | undefined;
   beforeAll(async () => {
@@ -62,7 +62,7 @@ export function ledgerOfThisFile(options: { readonly max?: number } = {}): { rea
   };
 }
 
-/** Marks the schema as one that only the next version of the program may use. Answers how to take that back. */
+/** Marks the schema as usable only by the next program version. Returns a function that undoes it. */
 export async function schemaOfNextProgram(
   sql: (text: string, values: unknown[]) => Promise<unknown>,
 ): Promise<() => Promise<void>> {
@@ -73,12 +73,12 @@ export async function schemaOfNextProgram(
   };
 }
 
-/** A request of a device, to be changed where a test cares. */
+/** Returns a request of a device, with changes for the test. */
 export function aRequest(changes: Partial<AllocationRequest> & { readonly key: string }): AllocationRequest {
   return { pool: 'development', state: 'active', requester: 'ada', actor: 'test', ...changes };
 }
 
-/** A request of a pod in cluster `c1`, pending as admission makes it. */
+/** Returns a request of a pod in cluster `c1`, pending as admission creates it. */
 export function aPodRequest(name: string, changes: Partial<AllocationRequest> = {}): AllocationRequest {
   const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name, nic: 'eth0' };
   return aRequest({ key: `named/${name}`, pool: 'kubernetes', state: 'pending', owner, ...changes });
@@ -86,14 +86,14 @@ export function aPodRequest(name: string, changes: Partial<AllocationRequest> = 
 
 export const LEASE_SECONDS = 120;
 
-/** Asks for one address and returns whatever the answer is. */
+/** Requests one address and returns the outcome. */
 export async function ask(ledger: TestLedger, request: AllocationRequest): Promise<AllocationOutcome> {
   const [answer] = await allocate(ledger.db, request.pool, [request], { leaseSeconds: LEASE_SECONDS });
   if (answer === undefined) throw new Error('no answer');
   return answer;
 }
 
-/** Asks for one address that must be handed out. */
+/** Requests one address and throws unless it is handed out. */
 export async function take(
   ledger: TestLedger,
   request: AllocationRequest,
@@ -106,8 +106,8 @@ export async function take(
 }
 
 /**
- * What `attempt` comes to, if that is there within so many milliseconds. Its own time limit and this one are timers of one
- * process, which ring in their order also when the machine stands still for a while: being busy makes nothing late.
+ * Returns the result of `attempt`, or throws after `ms`. Both time limits are timers of one process and fire in order,
+ * so a busy machine does not fail the test.
  */
 export function inTime<T>(ms: number, attempt: Promise<T>): Promise<T> {
   const { promise: alarm, reject } = Promise.withResolvers<never>();
@@ -119,7 +119,7 @@ export function inTime<T>(ms: number, attempt: Promise<T>): Promise<T> {
   });
 }
 
-/** Resolves when some statement in this database waits for a lock that another one holds. */
+/** Resolves when a statement in this database waits for a lock. */
 export async function untilSomebodyWaits({ sql }: Pick<TestLedger, 'sql'>): Promise<void> {
   const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
   await eventually(async () => {
@@ -127,13 +127,13 @@ export async function untilSomebodyWaits({ sql }: Pick<TestLedger, 'sql'>): Prom
   });
 }
 
-/** What a check finds in a ledger whose clock a test has moved, besides that. */
+/** Runs the check and leaves out the finding about the clock, which tests replace. */
 export async function findingsButTheClock(db: LedgerClient): Promise<readonly Finding[]> {
   const findings = await checkLedger(db);
   return findings.filter(({ rows }) => rows.some(({ object }) => object !== 'function clock'));
 }
 
-/** Asks again after an error that passes, as every caller has to. */
+/** Retries transient errors, as every caller must. */
 export async function again<T>(ask: () => Promise<T>, tries = 10): Promise<T> {
   try {
     return await ask();

@@ -13,7 +13,7 @@ import { again, aRequest, freshLedger, take, untilSomebodyWaits, type TestLedger
 
 const NEXT = PROGRAM_VERSION + 1;
 
-/** The migrations of the next version of the program. */
+/** Returns a folder with the migrations of the next program version. */
 async function withNext(sql: string): Promise<URL> {
   const folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-test-'));
   onTestFinished(() => rm(folder, { recursive: true }));
@@ -22,7 +22,7 @@ async function withNext(sql: string): Promise<URL> {
   return pathToFileURL(`${folder}/`);
 }
 
-/** What an expanding migration does: columns with defaults, an index, a view, a new function. */
+/** A typical expanding migration: columns with defaults, an index, a view, a new function. */
 const EXPANDING = `
   alter table addresses add column colour text not null default 'grey';
   alter table pools add column owner text;
@@ -37,7 +37,7 @@ async function aLedger(): Promise<TestLedger> {
   return ledger;
 }
 
-/** The program of before at work: takes addresses and gives them back until it is told to stop. */
+/** Runs the previous program: allocates and releases addresses until it is stopped. */
 function work({ db }: TestLedger): { turns: (more: number) => Promise<void>; stop: () => Promise<void> } {
   const allocator = createAllocator({ db, leaseSeconds: 120 });
   let stopped = false;
@@ -53,7 +53,7 @@ function work({ db }: TestLedger): { turns: (more: number) => Promise<void>; sto
   };
   const all = Promise.all(Array.from({ length: 8 }, (_, name) => waiter(name)));
   all.catch(() => {
-    stopped = true; // what was thrown comes out of `stop`
+    stopped = true; // `stop` throws its error
   });
   return {
     turns: async (more) => {
@@ -68,7 +68,7 @@ function work({ db }: TestLedger): { turns: (more: number) => Promise<void>; sto
   };
 }
 
-test('a migration runs while the program of before works, which notices nothing and goes on with the new schema', async () => {
+test('a migration does not disturb the previous program, which continues with the new schema', async () => {
   const ledger = await aLedger();
   const working = work(ledger);
   await working.turns(50);
@@ -83,7 +83,7 @@ test('a migration runs while the program of before works, which notices nothing 
   expect(await checkLedger(ledger.db)).toEqual([]);
 });
 
-test('of two migrators at once each file is applied once, also while the program works', async () => {
+test('concurrent migrators apply each file once, also while the program works', async () => {
   const ledger = await aLedger();
   const working = work(ledger);
   const directory = await withNext(EXPANDING);
@@ -92,14 +92,14 @@ test('of two migrators at once each file is applied once, also while the program
   await working.stop();
 });
 
-test('a migration that waits behind a long report lets allocation pass, and comes again', async () => {
+test('a migration behind a long report lets allocations pass, and retries', async () => {
   const ledger = await aLedger();
   await take(ledger, aRequest({ key: 'first' }));
   const migrating = ledger.db.transaction(async (report) => {
     await report.query({ text: 'select count(*) from rock_mac.addresses', values: [], row: z.object({}) });
     const migration = migrate(ledger.url, { directory: await withNext(EXPANDING) });
     await untilSomebodyWaits(ledger);
-    // Asked while the migration waits for the report, and everybody behind the migration.
+    // Requested while the migration waits for the report and other statements wait for the migration.
     const allocator = createAllocator({ db: ledger.db, leaseSeconds: 120 });
     for (const key of ['one', 'two', 'three']) {
       expect(await allocator.allocate(aRequest({ key }))).toMatchObject({ outcome: 'allocated' });
@@ -112,7 +112,7 @@ test('a migration that waits behind a long report lets allocation pass, and come
   expect((await (await migrating).migration).applied).toHaveLength(1);
 });
 
-test('a migration that fails leaves nothing behind and says which it was', async () => {
+test('a failing migration leaves nothing behind and reports its file', async () => {
   const ledger = await aLedger();
   const directory = await withNext(`create table half (x int); select 1 / 0;`);
   await expect(migrate(ledger.url, { directory })).rejects.toMatchObject({
@@ -123,7 +123,7 @@ test('a migration that fails leaves nothing behind and says which it was', async
   expect(await ledger.sql(`select to_regclass('rock_mac.half')::text as half`)).toEqual([{ half: null }]);
 });
 
-test('a breaking migration refuses the program of before, at its start and when it migrates', async () => {
+test('a breaking migration refuses the previous program, at its start and when it migrates', async () => {
   const ledger = await aLedger();
   await migrate(ledger.url, { directory: await withNext(`-- min-program: ${String(NEXT)}\n${EXPANDING}`) });
   const refusal = {

@@ -1,19 +1,19 @@
 import type { AddressState } from '../../ledger/address/owner.ts';
 
 /**
- * The ledger as a few maps in memory: what the rules of the design say, in the simplest words, without locks, indexes or
- * cursors that skip. The property test asks both the same questions. Addresses are numbers, times are microseconds.
+ * A model of the ledger: the rules of the design as a few maps in memory, without locks, indexes or skipping cursors.
+ * The property test compares it with the ledger. Addresses are numbers, times are microseconds.
  */
 export interface Model {
   now: number;
   epoch: number;
   mode: 'open' | 'recovering';
-  /** The database has failed over, and nobody has noticed yet. */
+  /** The database has failed over, and the ledger has not noticed yet. */
   failedOver: boolean;
   readonly replicationGap: number;
   readonly pools: ModelPool[];
   readonly rows: Map<number, ModelRow>;
-  /** Clusters that may allocate, with the epoch in which they last said what they carry. */
+  /** Clusters that may allocate, with the last epoch in which they reported. */
   readonly clusters: Map<string, number>;
 }
 
@@ -25,7 +25,7 @@ export interface ModelPool {
   paused: boolean;
   readonly reuseDelay: number;
   readonly autoRelease: number | undefined;
-  /** When the last reused address had been released: no release is written before it. */
+  /** Release time of the last reused address. No later release gets an earlier time. */
   lastReuse: number;
 }
 
@@ -88,7 +88,7 @@ function poolOf(model: Model, addr: number): ModelPool {
   return pool;
 }
 
-/** Released addresses of a pool, the one that waits longest first. */
+/** Returns the released addresses of a pool, longest waiting first. */
 function queue(model: Model, pool: ModelPool): [number, number][] {
   return [...model.rows]
     .filter(([addr, row]) => row.state === 'released' && addr >= pool.first && addr <= pool.last)
@@ -101,7 +101,7 @@ function closedReason(model: Model): string | undefined {
   return model.mode === 'open' ? undefined : model.mode;
 }
 
-/** Answers a group, in the order of its questions. */
+/** Allocates for a group and returns results in the order of its requests. */
 export function allocateInModel(model: Model, pool: ModelPool, questions: readonly Question[]): Answer[] {
   const closed = closedReason(model) ?? (pool.paused ? 'pool_paused' : undefined);
   if (closed !== undefined) return questions.map(() => ({ outcome: closed }));
@@ -121,7 +121,7 @@ export function allocateInModel(model: Model, pool: ModelPool, questions: readon
   );
 }
 
-/** What a key holds already: a pending address has its lease again, one of a device its period. */
+/** Renews the address that a key holds: the lease of a pending one, the period of a device. */
 function renewHeld(model: Model, pool: ModelPool, { key, ttl }: Question): void {
   const addr = holderOf(model, key);
   const row = model.rows.get(addr ?? -1);
@@ -136,7 +136,7 @@ function firstOfEach<T>(items: readonly T[], by: (item: T) => unknown): T[] {
   return items.filter((item) => !seen.has(by(item)) && seen.add(by(item)));
 }
 
-/** Those that ask for one address; of several for one address the first is looked at. Returns the keys that asked. */
+/** Serves requests for a specific address; the first request for an address counts. Returns their keys. */
 function placeNamed(model: Model, pool: ModelPool, fresh: readonly Question[]): Set<string> {
   const inRange = fresh.filter(({ requested: addr = -1 }) => addr >= pool.first && addr <= pool.last);
   const named = firstOfEach(
@@ -161,7 +161,7 @@ function mayTake(model: Model, pool: ModelPool, row: ModelRow, who: Who): boolea
   return who.cluster === undefined && row.who.cluster === undefined && same('device');
 }
 
-/** Never-used addresses in their order, then those released longest ago. */
+/** Serves the others: never-used addresses in order, then those released longest ago. */
 function placeNext(model: Model, pool: ModelPool, questions: readonly Question[]): void {
   const waiting = [...questions];
   while (waiting.length > 0 && pool.next <= pool.last) {
@@ -213,7 +213,7 @@ function refusal(model: Model, pool: ModelPool, requested: number | undefined): 
   }
   if (requested < pool.first || requested > pool.last) return { outcome: 'out_of_range' };
   const holder = model.rows.get(requested);
-  if (holder === undefined) return { outcome: 'retry' }; // only the first question of its key was looked at
+  if (holder === undefined) return { outcome: 'retry' }; // only the first request of a key was served
   const until = holder.releasedAt === undefined ? holder.expiresAt : holder.releasedAt + pool.reuseDelay;
   return { outcome: 'in_use', addr: requested, until };
 }
@@ -281,7 +281,7 @@ export function renewInModel(model: Model, { addr, generation, key }: Held, ttl:
   return { outcome: 'renewed', until: row.expiresAt };
 }
 
-/** Devices whose time is over, in the order of addresses. None while a recovery may have to give them more. */
+/** Expires devices in the order of addresses. None expire before a recovery has extended them. */
 export function expireInModel(model: Model, pool: string, limit: number): number[] {
   if (closedReason(model) !== undefined) return [];
   const due = [...model.rows]
@@ -295,7 +295,7 @@ export function expireInModel(model: Model, pool: string, limit: number): number
   return due.map(([addr]) => addr);
 }
 
-/** Pending addresses of a cluster whose lease is over, longest over first. */
+/** Returns pending addresses of a cluster with an expired lease, oldest expiry first. */
 export function expiredLeasesInModel(model: Model, cluster: string): number[] {
   return [...model.rows]
     .filter(([, { state, who }]) => state === 'pending' && who.cluster === cluster)
@@ -348,7 +348,7 @@ export function takeConsumerInModel(model: Model, question: ConsumerQuestion): A
 
 function mayConsume(model: Model, row: ModelRow, { key, expected }: ConsumerQuestion): boolean {
   const { consumer } = row;
-  if (consumer?.key === key) return consumer.until !== undefined; // what was seen stays seen
+  if (consumer?.key === key) return consumer.until !== undefined; // a seen consumer gets no lease again
   const usesAnother = [...model.rows.values()].some((other) => other.consumer?.key === key);
   return consumer?.key === expected && !usesAnother;
 }
@@ -378,7 +378,7 @@ export function growInModel(pool: ModelPool, last: number): string {
   return 'grown';
 }
 
-/** What was handed out last may be forgotten: the next addresses in the order of allocation are taken out of play. */
+/** The last allocations may be lost: the next addresses in allocation order are set aside. */
 export function recoverInModel(model: Model): void {
   if (!model.failedOver) return;
   model.failedOver = false;
@@ -415,7 +415,7 @@ function loseTail(model: Model, pool: ModelPool): void {
   }
 }
 
-/** A renewal may be among what was lost. */
+/** A renewal may be lost too. */
 function giveTime(model: Model, addr: number, row: ModelRow): void {
   if (row.state !== 'active' || row.who.cluster !== undefined || row.expiresAt === undefined) return;
   const period = poolOf(model, addr).autoRelease ?? row.expiresAt - row.allocatedAt;

@@ -25,9 +25,7 @@ import { again, aPodRequest, aRequest } from './ledger-fixture.ts';
 const missing = pgbouncerMissing() ?? '';
 const by = { actor: 'test', reason: 'test' };
 
-/*
- * Two processes' worth of connections share two sessions of the server, which change hands at every commit.
- */
+/* The connections of two processes share two server sessions, which change hands at every commit. */
 describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing && ` (skipped: ${missing})`}`, () => {
   let database: Fresh & { readonly url: string };
   let pooler: Pgbouncer;
@@ -42,7 +40,7 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
     pooler = await startPgbouncer(sharedTestEnv().postgresUrl, { serverConnections: 2 });
     const url = pooler.through(database.url);
     expect((await migrate(url)).version).toBe(PROGRAM_VERSION);
-    await pooler.stop(); // the limits of a role hold from its next session on
+    await pooler.stop(); // the limits of a role apply from its next session on
     await pooler.start();
     one = open(url, 4);
     two = open(url, 4);
@@ -55,7 +53,7 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
     await database.remove();
   });
 
-  test('addresses are handed out, bound, renewed, given up and listed as ever, from many connections at once', async () => {
+  test('addresses are allocated, bound, renewed, released and listed as usual, from many concurrent connections', async () => {
     const allocators = [one, two].map((db) => createAllocator({ db, leaseSeconds: 120 }));
     const pools = ['development', 'docker', 'vultr'];
     const answers = await Promise.all(
@@ -90,7 +88,7 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
     expect((await ledgerState(two)).closed).toBeUndefined();
   });
 
-  test('reports and backups are one moment', async () => {
+  test('reports and backups read one snapshot', async () => {
     expect(await checkLedger(one)).toEqual([]);
     const nowhere = new Writable({
       write: (_, __, done) => {
@@ -100,7 +98,7 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
     expect((await backup(two, nowhere)).counts.addresses).toBe(122);
   });
 
-  test('nothing of a session is left for the next who gets it, and the limits of the role hold', async () => {
+  test('no session state reaches the next user of a session, and the limits of the role apply', async () => {
     const settings = z.object({ name: z.string(), setting: z.string() });
     const names = ['statement_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout', 'synchronous_commit'];
     const text = `select name, setting from pg_settings where name = any ($1) order by name`;
@@ -119,7 +117,7 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
     ]);
   });
 
-  test('a pooler that is killed and comes back is one error that passes', async () => {
+  test('a killed and restarted pooler causes one transient error', async () => {
     const ask = (key: string) =>
       createAllocator({ db: one, leaseSeconds: 120 }).allocate(aRequest({ key }), { deadlineMs: 20_000 });
     await pooler.kill();

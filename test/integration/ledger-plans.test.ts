@@ -15,13 +15,11 @@ import { renew } from '../../ledger/address/renew.ts';
 import { numberToMac } from '../../mac/mac-address.ts';
 import { aRequest, ledgerOfThisFile, take, type TestLedger } from './ledger-fixture.ts';
 
-/*
- * A connection keeps the plans that it made while the ledger was small. None of them may read more when it is large.
- */
+/* A connection keeps the plans that it made while the ledger was small. None of them may read more rows later. */
 const ledger = ledgerOfThisFile({ max: 1 });
 const by = { actor: 'test', reason: 'test' };
 const FILL = 10_000;
-/** After five calls a plan that fits all values is kept. */
+/** After five calls Postgres may keep a generic plan. */
 const EARLY = 12;
 const LATE = 10;
 
@@ -29,7 +27,7 @@ const LATE = 10;
 const READ_AT_ALL = `select pg_stat_force_next_flush(), (seq_tup_read + idx_tup_fetch)::int as rows from pg_stat_user_tables
                      where schemaname = 'rock_mac' and relname = 'addresses'`;
 
-/** Rows that statements of this session have read through indexes of `addresses` so far. */
+/** Rows that statements of this session have read through indexes of `addresses`. */
 const READ = `select pg_stat_force_next_flush(), sum(idx_tup_read)::int as rows from pg_stat_user_indexes
               where schemaname = 'rock_mac' and relname = 'addresses'`;
 
@@ -40,7 +38,7 @@ async function rowsRead({ sql }: TestLedger, counter = READ): Promise<number> {
 
 const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'team', name: 'claim', uid: 'u', nic: '' };
 
-/** Each is asked about one address of its own at every call. */
+/** Each call is about one new address. */
 const CALLS: Readonly<Record<string, (ledger: TestLedger, item: HeldItem, n: number) => Promise<readonly unknown[]>>> =
   {
     renew: ({ db }, item) => renew(db, [{ ...item, ttlSeconds: 60 }]),
@@ -64,7 +62,7 @@ const CALLS: Readonly<Record<string, (ledger: TestLedger, item: HeldItem, n: num
 
 beforeAll(async () => {
   const { db, sql } = ledger.current;
-  // Statistics that change would make it plan again; on a busy ledger that may take minutes.
+  // New statistics would trigger new plans; on a busy ledger that may take minutes.
   await sql('alter table rock_mac.addresses set (autovacuum_enabled = off)');
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
   await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
@@ -127,7 +125,7 @@ test('a connection that planned its statements on a small ledger reads no more r
     );
   }
 
-  // It reads the whole cluster, once: comparing each address with each other would take far longer than its time limit.
+  // It reads the whole cluster once. Comparing each address with every other would exceed its time limit.
   const everything = Array.from({ length: FILL }, (_, i) => numberToMac(0xa4_58_0f_03_00_00 + i));
   expect(await markMissing(db, { ...(await pass()), seen: everything })).toMatchObject({ cleared: 0 });
 });

@@ -21,10 +21,10 @@ import * as inModel from './ledger-model.ts';
 import type { Answer, Held, Model, ModelPool, Who } from './ledger-model.ts';
 
 /*
- * Random histories of all operations on two pools of 16 addresses: small pools find bugs, since everything meets
- * everything. After each step the ledger's answer and its whole table must equal the model's.
+ * Random histories of all operations on two pools of 16 addresses. Small pools find bugs, because operations collide
+ * often. After each step the ledger's result and its whole table must equal the model's.
  *
- * ROCK_MAC_PROPERTY_SECONDS=600 searches longer; a failure prints the seed and the path with which it comes again.
+ * ROCK_MAC_PROPERTY_SECONDS=600 searches longer. A failure prints the seed and the path that reproduce it.
  */
 const SECONDS = Number(process.env['ROCK_MAC_PROPERTY_SECONDS'] ?? 15);
 
@@ -33,7 +33,7 @@ const by = { actor: 'test', reason: 'test' };
 const START = Date.UTC(2030, 0, 1);
 const SECOND = 1_000_000;
 
-/** Where the pools begin; behind each is room to grow. */
+/** The start of each pool, with room to grow after it. */
 const FIRST = { tiny: 0xa4_58_0f_10_00_00, other: 0xa4_58_0f_10_01_00 };
 
 function newModel(): Model {
@@ -42,7 +42,7 @@ function newModel(): Model {
     return { name, first, last: first + 15, next: first, paused: false, reuseDelay, autoRelease, lastReuse: -Infinity };
   };
   return {
-    now: 86_400 * SECOND, // late enough that going backwards stays above zero
+    now: 86_400 * SECOND, // late enough to stay above zero when time goes backwards
     epoch: 1,
     mode: 'open',
     failedOver: false,
@@ -53,7 +53,7 @@ function newModel(): Model {
   };
 }
 
-/** The ledger as it was before the first question. Triggers are off for the one session that does it. */
+/** Resets the ledger to its initial content. Triggers are off in the session that does it. */
 async function emptyLedger({ sql }: TestLedger): Promise<void> {
   await sql(`
     begin;
@@ -116,7 +116,7 @@ function modelTable(model: Model): z.infer<typeof tableRow>[] {
 
 const time = (date: Date | undefined) => (date === undefined ? undefined : (Number(date) - START) * 1_000);
 
-/** Times of answers come in milliseconds; the table is compared to the microsecond. */
+/** Result times have milliseconds; the table is compared to the microsecond. */
 const toMilliseconds = (answer: Answer): Answer => ({
   ...answer,
   until: answer.until === undefined ? undefined : Math.floor(answer.until / 1_000) * 1_000,
@@ -151,7 +151,7 @@ function consumerAnswer(answer: TakeOutcome): Answer {
   }
 }
 
-/** Ten askers: devices, pods of two namespaces, claims, and one of a cluster that nobody has registered. */
+/** Ten requesters: devices, pods of two namespaces, claims, and one of an unregistered cluster. */
 const ASKERS = [
   'device-0',
   'device-1',
@@ -196,10 +196,10 @@ function toRequest(pool: string, waiter: string, question: inModel.Question): Al
   };
 }
 
-/** What happens in one step of a history; what it is about depends on what is there when its turn comes. */
+/** One step of a history. Its subject depends on the current state. */
 type Run = (model: Model, real: TestLedger) => Promise<readonly [model: unknown, real: unknown]>;
 
-/** The runner asks the model and the ledger and compares their answers; a failing history is printed as its texts. */
+/** Runs the step on the model and the ledger and compares the results. A failing history is printed as these texts. */
 function step(text: string, run: Run) {
   return { text, run, [fc.toStringMethod]: () => text };
 }
@@ -217,13 +217,13 @@ function poolAt(model: Model, index: number): ModelPool {
   return pool;
 }
 
-/** Some address that has a row, or one that has none. */
+/** Returns an address with a row, or one without. */
 function someAddr(model: Model, index: number): number {
   const addrs = [...model.rows.keys()];
   return addrs[index % (addrs.length + 1)] ?? FIRST.tiny + (index % 16);
 }
 
-/** The owner of some address as a caller knows it, who may have been asleep for too long. */
+/** Returns the owner of an address as a caller knows it, possibly outdated. */
 function heldItem(model: Model, index: number, stale: 'no' | 'generation' | 'key'): Held {
   const addr = someAddr(model, index);
   const { generation = 1, key = 'nobody' } = model.rows.get(addr) ?? {};
@@ -360,7 +360,7 @@ const adoptStep = fc.tuple(waiter, nth, place, fc.boolean(), fc.boolean()).map((
   }),
 );
 
-/** Some address of an object in a cluster: those may have consumers. */
+/** Returns an address of a cluster object, which may have a consumer. */
 function someClaim(model: Model, index: number): inModel.ModelRow | undefined {
   const inCluster = [...model.rows.values()].filter(({ who }) => who.cluster !== undefined);
   return inCluster[index % Math.max(1, inCluster.length)];
@@ -407,7 +407,7 @@ const growStep = fc.tuple(poolIndex, fc.nat(20)).map(([index, size]) =>
   }),
 );
 
-/** Also backwards: the clock of a promoted standby may run behind. */
+/** Also backwards: the clock of a promoted standby may be behind. */
 const timeStep = fc.constantFrom(-90, 1, 1, 45, 61, 121, 601, 3_601).map((seconds) =>
   step(`${String(seconds)} s pass`, async (model, real) => {
     model.now += seconds * SECOND;
@@ -470,7 +470,7 @@ function checkPools(model: Model): void {
 }
 
 test(
-  'whatever happens in whatever order, the ledger answers as the rules say, and its audit replayed gives its table',
+  'in any history, the ledger follows the rules, and its replayed audit equals its table',
   { timeout: SECONDS * 1_000 + 60_000 },
   async () => {
     const real = ledger.current;
@@ -488,7 +488,7 @@ test(
         const { entries, table } = await auditAndTable(real.db);
         expect(replay(entries)).toEqual(table);
         const findings = await findingsButTheClock(real.db);
-        // Histories jump over hours in which nobody looks after leases.
+        // Histories jump over hours in which nobody settles leases.
         expect(findings.filter(({ rule }) => rule !== 'leases-are-settled')).toEqual([]);
       }),
       {

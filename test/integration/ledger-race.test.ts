@@ -32,9 +32,7 @@ import {
   type TestLedger,
 } from './ledger-fixture.ts';
 
-/*
- * Many connections at once, as many processes would be: no allocator puts them in a row.
- */
+/* Many concurrent connections, like many processes: no allocator serialises them. */
 const ledger = ledgerOfThisFile();
 let db: LedgerClient;
 
@@ -53,22 +51,22 @@ beforeAll(async () => {
 });
 afterAll(() => db.close());
 
-/** A pod's pending address, as it is bound. */
+/** Returns the bind item for a pod's pending address. */
 async function pendingPod(name: string, clusterId: string, of: TestLedger = ledger.current) {
   const owner = { clusterId, kind: 'Pod', namespace: 'team', name, uid: `uid of ${name}`, nic: 'eth0' };
   const held = await take(of, aPodRequest(name, { owner: { ...owner, uid: undefined } }));
   return { owner, item: { ...held, boundKey: boundKey({ ...owner, mac: held.mac }), owner } };
 }
 
-/** A pool under a part of the prefix that no other has. */
+/** Defines a pool under an unused part of the prefix. */
 function pool(last: string) {
   const periods = { autoReleaseSeconds: 86_400, reuseDelaySeconds: 3_600 };
   return { name: 'new', first: mac('a4:58:0f:20:00:00'), last: mac(last), description: '', ...periods };
 }
 
 /**
- * Asks again where a lock was long in coming, as it may be on a busy machine; every other error comes out, a circle of
- * locks above all (it is found long before a lock is given up: see the first hook).
+ * Retries lock time-outs, which occur on a busy machine. All other errors are thrown, above all deadlocks, which
+ * Postgres finds long before a lock times out (see the first hook).
  */
 async function patiently<T>(ask: () => Promise<T>): Promise<T> {
   try {
@@ -83,7 +81,7 @@ async function patiently<T>(ask: () => Promise<T>): Promise<T> {
 async function macsOf(pool: string, requests: readonly AllocationRequest[]): Promise<MacAddress[]> {
   const answers = await patiently(() => allocate(db, pool, requests, { leaseSeconds: LEASE_SECONDS }));
   return answers.flatMap((answer) => {
-    if (answer.outcome === 'in_use') return []; // the cursor was there first
+    if (answer.outcome === 'in_use') return []; // the cursor was first
     if (answer.outcome !== 'allocated') throw new Error(JSON.stringify(answer));
     return answer.mac;
   });
@@ -94,7 +92,7 @@ test('groups from many connections get each address once, without an error and w
   const groups = Array.from({ length: 120 }, (_, n) =>
     Array.from({ length: 1 + (n % 4) }, (_, m) => {
       const key = `${String(n)}/${String(m)}`;
-      // Some ask for an address ahead of the cursor, which it has to step over.
+      // Some request an address ahead of the cursor, which must skip it.
       return n % 10 === 0 && m === 0
         ? aRequest({ key, requested: numberToMac(first + 2 * n + 20) })
         : aRequest({ key });
@@ -107,7 +105,7 @@ test('groups from many connections get each address once, without an error and w
   expect(await checkLedger(db)).toEqual([]);
 });
 
-test('the last addresses of a pool, and those in its queue, go to one asker each', async () => {
+test('the last addresses of a pool, and those in its queue, go to one requester each', async () => {
   const pool = 'experiment';
   await ledger.current.sql(`update rock_mac.pools set last = first + 39 where name = $1`, [pool]);
   for (const round of [1, 2]) {
@@ -128,7 +126,7 @@ test('the last addresses of a pool, and those in its queue, go to one asker each
   }
 });
 
-test('the same key asked in two pools at once has one address, and the other answer says so', async () => {
+test('the same key requested in two pools at once gets one address, and the other result is a conflict', async () => {
   const allocator = createAllocator({ db, leaseSeconds: LEASE_SECONDS });
   for (let n = 0; n < 30; n++) {
     const key = `both-${String(n)}`;
@@ -139,7 +137,7 @@ test('the same key asked in two pools at once has one address, and the other ans
   expect(await findingsButTheClock(db)).toEqual([]);
 });
 
-test('one pod that takes two claims at once gets one of them, also before the first is committed', async () => {
+test('one pod that takes two claims at once gets one of them, even before the first is committed', async () => {
   const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'team', name: 'claim', uid: 'u', nic: '' };
   await macsOf(
     'vultr',
@@ -159,7 +157,7 @@ test('one pod that takes two claims at once gets one of them, also before the fi
   expect(await second).toEqual([{ outcome: 'in_use', consumerKey: undefined }]);
 });
 
-test('binding the same pods from many connections, in any order, never locks up', async () => {
+test('binding the same pods from many connections, in any order, never deadlocks', async () => {
   const pods: BindItem[] = [];
   for (let n = 0; n < 60; n++) {
     const { mac, key } = await take(ledger.current, aPodRequest(`pod-${String(n)}`));
@@ -180,7 +178,7 @@ test('binding the same pods from many connections, in any order, never locks up'
   expect(await db.query({ text, values: [], row: z.object({ binds: z.int() }) })).toEqual([{ binds: 60 }]);
 });
 
-test('a cluster that ends while an address is handed out to it leaves nothing behind', async () => {
+test('a cluster that is retired during an allocation for it leaves nothing behind', async () => {
   await registerCluster(db, { clusterId: 'c9', name: 'nine' }, 'test');
   await markAdopted(db, { clusterId: 'c9', epoch: 1 }, 'test');
   const owner = { clusterId: 'c9', kind: 'Pod', namespace: 'team', name: 'last', nic: 'eth0' };
@@ -196,7 +194,7 @@ test('a cluster that ends while an address is handed out to it leaves nothing be
   expect(await ended).toEqual({ outcome: 'retired', orphaned: 1 });
 });
 
-test('a cluster that ends while an object of it brings an address back leaves nothing behind', async () => {
+test('a cluster that is retired while binding restores an address leaves nothing behind', async () => {
   await registerCluster(db, { clusterId: 'c8', name: 'eight' }, 'test');
   await markAdopted(db, { clusterId: 'c8', epoch: 1 }, 'test');
   const { item } = await pendingPod('back', 'c8');
@@ -210,7 +208,7 @@ test('a cluster that ends while an object of it brings an address back leaves no
   expect(await ended).toEqual({ outcome: 'retired', orphaned: 1 });
 });
 
-test('a resync and the end of its cluster never wait for each other in a circle', async () => {
+test('a resync and the retirement of its cluster never deadlock', async () => {
   for (let round = 0; round < 12; round++) {
     const clusterId = `c-${String(round)}`;
     await registerCluster(db, { clusterId, name: clusterId }, 'test');
@@ -228,13 +226,13 @@ test('a resync and the end of its cluster never wait for each other in a circle'
   }
 });
 
-test('a recovery takes no address out of play that its object brings back at that moment', async () => {
+test('a recovery sets no address aside that is bound at that moment', async () => {
   const own = await freshLedger();
   await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
   await markAdopted(own.db, { clusterId: 'c1', epoch: 1 }, 'test');
   const { item } = await pendingPod('back', 'c1', own);
   await release(own.db, [item], { actor: 'test', reason: 'lease over' });
-  await own.advance(90_000); // it may go to others by now
+  await own.advance(90_000); // it may go to other owners by now
   await own.sql(`update rock_mac.pools set last = first where name = 'kubernetes'`);
   const { recovered } = await own.db.transaction(async (transaction) => {
     expect(await bind(transaction, [item], 'test')).toMatchObject([{ outcome: 'bound' }]);
@@ -251,18 +249,21 @@ test.each([
   ['one pool', pool('a4:58:0f:20:00:ff'), 'unchanged'],
   ['one name with two ranges', pool('a4:58:0f:20:00:fe'), 'conflict'],
   ['two pools that overlap', { ...pool('a4:58:0f:20:00:fe'), name: 'other' }, 'overlaps'],
-] as const)('two who define %s at once: the second hears what the first has done', async (_, definition, outcome) => {
-  const { second } = await db.transaction(async (transaction) => {
-    expect(await definePool(transaction, pool('a4:58:0f:20:00:ff'), 'test')).toBe('defined');
-    const second = definePool(db, definition, 'test');
-    await untilSomebodyWaits(ledger.current);
-    return { second };
-  });
-  expect(await second).toBe(outcome);
-  expect(await removePool(db, 'new', 'test')).toBe('removed');
-});
+] as const)(
+  'of two that define %s at once, the second sees the result of the first',
+  async (_, definition, outcome) => {
+    const { second } = await db.transaction(async (transaction) => {
+      expect(await definePool(transaction, pool('a4:58:0f:20:00:ff'), 'test')).toBe('defined');
+      const second = definePool(db, definition, 'test');
+      await untilSomebodyWaits(ledger.current);
+      return { second };
+    });
+    expect(await second).toBe(outcome);
+    expect(await removePool(db, 'new', 'test')).toBe('removed');
+  },
+);
 
-test('of many who define the same pool in the same moment nobody hears that it overlaps', async () => {
+test('of many that define the same pool at once, none gets an overlap', async () => {
   const heard = new Set<string>();
   for (let round = 0; round < 100; round++) {
     const define = () => again(() => definePool(db, pool('a4:58:0f:20:00:ff'), 'test'));
@@ -272,7 +273,7 @@ test('of many who define the same pool in the same moment nobody hears that it o
   expect(heard).toEqual(new Set(['defined', 'unchanged']));
 });
 
-test('a claim that a pod takes at the moment of its deletion is neither given up nor kept for the next one', async () => {
+test('a claim that a pod takes during its deletion is neither released nor kept for the next claim', async () => {
   const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'team', name: 'host', uid: 'u-host', nic: '' };
   const by = { actor: 'operator', reason: 'claim deleted' };
   const claim = await take(ledger.current, aRequest({ key: 'claim/host', pool: 'reserved', state: 'reserved', owner }));
@@ -288,14 +289,14 @@ test('a claim that a pod takes at the moment of its deletion is neither given up
   expect([await kept, await released]).toEqual([[{ outcome: 'has_consumer' }], [{ outcome: 'has_consumer' }]]);
 });
 
-test('a ledger that lost its state hands out nothing', async () => {
+test('a ledger without its state row hands out nothing', async () => {
   const own = await freshLedger();
   await own.sql('delete from rock_mac.ledger_state');
   await expect(take(own, aRequest({ key: 'any' }))).rejects.toMatchObject({ code: 'LEDGER_FAILED' });
   await own.close();
 });
 
-test('what is acknowledged is on disk, whatever the settings of the session say', async () => {
+test('an acknowledged change is on disk, whatever the settings of the session are', async () => {
   const setting = z.object({ synchronous_commit: z.string() });
   const held = await take(ledger.current, aRequest({ key: 'durable' }));
   const writes: ((transaction: Parameters<typeof release>[0]) => Promise<unknown>)[] = [

@@ -9,7 +9,7 @@ import { freshLedger, schemaOfNextProgram, type TestLedger } from './ledger-fixt
 
 let ledger: TestLedger;
 let guarded: GuardedLedger;
-/** What was told: `fit`, or the code of the error. */
+/** Reported changes: `fit`, or the code of the error. */
 let told: string[];
 
 function guard(url: string, checkEveryMs: number): GuardedLedger {
@@ -30,7 +30,7 @@ afterEach(async () => {
   await ledger.close();
 });
 
-test('a ledger of this program answers through the guard, and nothing is told', async () => {
+test('a matching ledger works through the guard, and no change is reported', async () => {
   guarded = guard(ledger.url, 20);
   expect(await listPools(guarded)).toHaveLength(7);
   expect(await guarded.transaction((db) => listPools(db))).toHaveLength(7);
@@ -38,7 +38,7 @@ test('a ledger of this program answers through the guard, and nothing is told', 
   expect(told).toEqual([]);
 });
 
-test('a breaking change under a running program is noticed by itself, and its end too', async () => {
+test('a breaking change under a running program is detected, and its end too', async () => {
   guarded = guard(ledger.url, 20);
   await listPools(guarded);
   const putBack = await schemaOfNextProgram(ledger.sql);
@@ -56,13 +56,13 @@ test('a breaking change under a running program is noticed by itself, and its en
   expect(await listPools(guarded)).toHaveLength(7);
 });
 
-test('an older schema answers nothing from the first statement on', async () => {
+test('an older schema is refused from the first statement on', async () => {
   await ledger.sql('delete from rock_mac.schema_version where version = $1', [PROGRAM_VERSION]);
   guarded = guard(ledger.url, 60_000);
   await expect(listPools(guarded)).rejects.toMatchObject({ code: 'LEDGER_SCHEMA_TOO_OLD' });
 });
 
-test('a statement that misses what it needs is told the schema, not the odd error, however long the next look is away', async () => {
+test('a statement that misses an object gets the schema error at once, not the odd error', async () => {
   guarded = guard(ledger.url, 60_000);
   await listPools(guarded);
   await schemaOfNextProgram(ledger.sql);
@@ -71,7 +71,7 @@ test('a statement that misses what it needs is told the schema, not the odd erro
   expect(told).toEqual(['LEDGER_SCHEMA_TOO_NEW']);
 });
 
-test('a ledger that is away is no misfit, and is looked at before anything is asked of it when it is back', async () => {
+test('an unreachable ledger is no schema error, and is checked before its first statement after it returns', async () => {
   const { url } = ledger;
   const away = new URL(url);
   away.port = '1';

@@ -33,7 +33,7 @@ const encrypted = {
   row: z.object({ ssl: z.boolean() }),
 };
 
-/** Asks one connection whether it is encrypted. */
+/** Returns whether a new connection is encrypted. */
 async function ask(url: string, changes: Partial<LedgerOptions> = {}): Promise<boolean> {
   const options = { applicationName: 'test', max: 1, statementTimeoutMs: 10_000, connectTimeoutMs: 10_000 };
   const db = openLedger({ ...options, url, ...changes });
@@ -44,7 +44,7 @@ async function ask(url: string, changes: Partial<LedgerOptions> = {}): Promise<b
   }
 }
 
-/** The server shows a certificate for these names from now on. */
+/** Makes the server use a certificate for these names. */
 async function showCertificate(subject: { serverNames?: string[]; serverAddresses?: string[] }): Promise<void> {
   await serveTls(postgres, await ours.issue({ commonName: 'postgres', ...subject }));
 }
@@ -54,20 +54,20 @@ const TLS_FAILED = { code: 'LEDGER_TLS_FAILED', retryable: false };
 describe('a ledger whose certificate names its address', () => {
   beforeAll(() => showCertificate({ serverAddresses: ['127.0.0.1'] }));
 
-  test('is reached with the authority that signed it, and the way is encrypted', async () => {
+  test('is reached with the CA that signed it, and the connection is encrypted', async () => {
     for (const mode of ['', '?sslmode=require', '?sslmode=verify-ca', '?sslmode=verify-full']) {
       expect(await ask(postgres.url() + mode, { ca: ours.certificate })).toBe(true);
     }
   });
 
-  test('is not reached with another authority, or with none, however weak the mode sounds', async () => {
+  test('is not reached with another CA, or with none, however weak the mode sounds', async () => {
     await expect(ask(postgres.url(), { ca: others.certificate })).rejects.toMatchObject(TLS_FAILED);
     for (const mode of ['require', 'verify-ca', 'verify-full']) {
       await expect(ask(`${postgres.url()}?sslmode=${mode}`)).rejects.toMatchObject(TLS_FAILED);
     }
   });
 
-  test('is reached unchecked or in the clear only by who asks for that by name', async () => {
+  test('is reached unverified or unencrypted only if the URL requests it', async () => {
     expect(await ask(`${postgres.url()}?sslmode=no-verify`)).toBe(true);
     expect(await ask(`${postgres.url()}?sslmode=disable`, { ca: ours.certificate })).toBe(false);
     await expect(ask(`${postgres.url()}?sslmode=prefer`)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
@@ -83,18 +83,18 @@ describe('a ledger whose certificate', () => {
     await expect(ask(postgres.url(), { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
   });
 
-  test('names its name is reached by that name', async () => {
+  test('names its host name is reached by that name', async () => {
     await showCertificate({ serverNames: ['localhost'] });
     expect(await ask(postgres.url().replace('@127.0.0.1:', '@localhost:'), { ca: ours.certificate })).toBe(true);
   });
 });
 
-test('a server without TLS is not reached by who wants it', async () => {
+test('a server without TLS is not reached if TLS is required', async () => {
   await expect(ask(sharedTestEnv().postgresUrl, { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
 });
 
 describe('a password in a file', () => {
-  test('wins over one in the URL, is read at every new connection, and is in no error', async () => {
+  test('overrides the URL, is read at every new connection, and is in no error', async () => {
     const passwordFile = path.join(folder, 'password');
     await writeFile(passwordFile, `${postgres.password}\n`);
     const url = new URL(postgres.url());
@@ -125,7 +125,7 @@ describe('a password in a file', () => {
     await db.close();
   });
 
-  test('that is not there is named', async () => {
+  test('that does not exist is reported with its path', async () => {
     const passwordFile = path.join(folder, 'missing');
     await expect(ask(postgres.url(), { passwordFile })).rejects.toMatchObject({
       code: 'LEDGER_AUTH_FAILED',

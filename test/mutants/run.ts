@@ -1,8 +1,8 @@
 /**
- * Proves that the tests of the ledger can fail: each mutant of mutants.ts is built into a copy of the project, and the test
- * that is named for it must fail there, and pass without it. Prints a table; exits non-zero when a mutant survives.
+ * Proves that the tests of the ledger can fail. Each mutant of mutants.ts is applied to a copy of the project; its test
+ * must fail there, and pass without it. Prints a table; exits non-zero if a mutant survives.
  *
- *   node test/mutants/run.ts [part of a name]
+ * node test/mutants/run.ts [part of a name]
  */
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { migrate } from '../../ledger/migrate.ts';
 import { withClient } from '../env/postgres/databases.ts';
 import { startPostgres } from '../env/postgres/postgres.ts';
-import { MUTANTS, type Mutant } from './mutants.ts';
+import { MUTANTS, mutate, type Mutant } from './mutants.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const PARTS = ['mac', 'api', 'ledger', 'test', 'package.json', 'tsconfig.json'];
@@ -24,7 +24,7 @@ const report = z.object({
   testResults: z.array(z.object({ assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })) })),
 });
 
-/** The statuses of the tests whose full name begins with `name`. */
+/** Returns the statuses of the tests whose full name begins with `name`. */
 async function statuses(copy: string, postgresUrl: string, [file, name]: Mutant['caughtBy']): Promise<string[]> {
   const output = path.join(copy, 'report.json');
   await rm(output, { force: true });
@@ -43,7 +43,7 @@ async function statuses(copy: string, postgresUrl: string, [file, name]: Mutant[
   ];
   const env = { PATH: process.env['PATH'], MUTANT_POSTGRES_URL: postgresUrl, ROCK_MAC_PROPERTY_SECONDS: '8' };
   const vitest = path.join(ROOT, 'node_modules', '.bin', 'vitest');
-  await run(vitest, args, { cwd: copy, env, timeout: LIMIT_MS }).catch(() => undefined); // its report says what failed
+  await run(vitest, args, { cwd: copy, env, timeout: LIMIT_MS }).catch(() => undefined); // the report has the failures
   const { testResults } = report.parse(JSON.parse(await readFile(output, 'utf8')));
   return testResults
     .flatMap(({ assertionResults }) => assertionResults)
@@ -52,18 +52,15 @@ async function statuses(copy: string, postgresUrl: string, [file, name]: Mutant[
     .filter((status) => status === 'passed' || status === 'failed');
 }
 
-/** Breaks the copy, and returns how to mend it. Throws where the text is not there, or the broken schema is none at all. */
-async function apply(copy: string, { file, after = '', find, replace }: Mutant): Promise<() => Promise<void>> {
-  const target = path.join(copy, file);
+/** Applies a mutant to the copy and returns a function that undoes it. Throws if the text is missing. */
+async function applyMutant(copy: string, mutant: Mutant): Promise<() => Promise<void>> {
+  const target = path.join(copy, mutant.file);
   const text = await readFile(target, 'utf8');
-  const from = text.indexOf(after);
-  const at = from < 0 ? -1 : text.indexOf(find, from);
-  if (at < 0) throw new Error(`${file} does not hold ${JSON.stringify(find.slice(0, 60))}`);
-  await writeFile(target, text.slice(0, at) + replace + text.slice(at + find.length));
+  await writeFile(target, mutate(text, mutant));
   return () => writeFile(target, text);
 }
 
-/** Every mutant begins with an empty server: templates of the one before would be copied otherwise. */
+/** Empties the server. Every mutant starts with an empty server, because templates of the previous one would be copied. */
 async function emptyServer(adminUrl: string): Promise<void> {
   await withClient(adminUrl, async (client) => {
     const { rows } = await client.query<{ datname: string }>(
@@ -74,9 +71,9 @@ async function emptyServer(adminUrl: string): Promise<void> {
   });
 }
 
-async function verdict(copy: string, postgresUrl: string, mutant: Mutant): Promise<string> {
+async function testMutant(copy: string, postgresUrl: string, mutant: Mutant): Promise<string> {
   await emptyServer(postgresUrl);
-  const mend = await apply(copy, mutant);
+  const undo = await applyMutant(copy, mutant);
   try {
     const directory = new URL(`file://${copy}/ledger/migrations/`);
     await migrate(postgresUrl.replace(/\/postgres$/, '/mutant'), { directory });
@@ -84,11 +81,11 @@ async function verdict(copy: string, postgresUrl: string, mutant: Mutant): Promi
     if (found.length === 0) return 'NO SUCH TEST';
     return found.includes('failed') ? 'caught' : 'SURVIVED';
   } finally {
-    await mend();
+    await undo();
   }
 }
 
-/** A test that fails without a mutant proves nothing. */
+/** Throws if a test fails without any mutant: such a test proves nothing. */
 async function proveUnbroken(copy: string, postgresUrl: string): Promise<void> {
   for (const file of new Set(mutants.map(({ caughtBy }) => caughtBy[0]))) {
     const found = await statuses(copy, postgresUrl, [file, '']);
@@ -107,7 +104,7 @@ try {
   await proveUnbroken(copy, postgres.url());
   for (const mutant of mutants) {
     const started = performance.now();
-    const result = await verdict(copy, postgres.url(), mutant).catch((error: unknown) => `BROKEN: ${String(error)}`);
+    const result = await testMutant(copy, postgres.url(), mutant).catch((error: unknown) => `BROKEN: ${String(error)}`);
     if (result !== 'caught') missed.push(mutant.name);
     const seconds = ((performance.now() - started) / 1_000).toFixed(1).padStart(6);
     console.log(`${mutant.name.padEnd(58)} ${result.padEnd(9)} ${seconds} s  ${mutant.caughtBy.join(': ')}`);

@@ -1,6 +1,6 @@
 import type { TestProject } from 'vitest/node';
 
-/** The tests of the ledger need a Postgres and nothing else of the test environment. */
+/** The tests of the ledger need Postgres and nothing else of the test environment. */
 export default function setup(project: TestProject): void {
   const postgresUrl = process.env['MUTANT_POSTGRES_URL'] ?? '';
   const noKey = { key: '', certificate: '' };

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-/** For run.ts: the tests of a broken copy, on the Postgres that it has started. */
+/** Used by run.ts: the tests of a mutated copy, on the Postgres that it started. */
 export default defineConfig({
   test: {
     root: path.join(import.meta.dirname, '..', '..'),
