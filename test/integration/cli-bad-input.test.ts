@@ -88,7 +88,7 @@ const TABLE: Readonly<Record<string, Bad>> = {
   'a backup where no file can be': {
     line: 'backup /dev/null/ledger.backup',
     code: 1,
-    says: /was not written \(E.*Choose a file in a writable folder/,
+    says: /was not written \(E.*Name a file in a folder/,
   },
   'a file to restore that is not there': { line: 'restore /nowhere', code: 1, says: /\/nowhere cannot be read/ },
   'a backup that is none': { line: 'restore "$0"', code: 1, says: /cannot be read|not a backup of a rock-mac ledger/ },

@@ -202,8 +202,8 @@ describe('a backup file', () => {
     await writeFile(path.join(folder, 'old'), 'kept');
     expect(await readdir(folder)).toEqual(['old']);
     for (const [file, why] of [
-      [path.join(folder, 'old', 'x'), /was not written \(E.*writable folder/],
-      [folder, /was not written \(EISDIR.*writable folder/],
+      [path.join(folder, 'old', 'x'), /was not written \(E.*folder that you may write to/],
+      [folder, /was not written \(EISDIR.*folder that you may write to/],
     ] as const) {
       const attempt = backupToFile(original.current.db, file);
       await expect(attempt).rejects.toMatchObject({
