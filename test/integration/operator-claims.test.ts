@@ -107,7 +107,7 @@ describe('a claim that expires', () => {
     await untilShown('used', '.status.consumer.name', 'user');
     await whileLedgerIsAhead(ledger, '61 minutes', async () => {
       const blocked = await untilReason(plane, 'used', 'ReleaseBlocked');
-      expect(blocked.status?.conditions[0]?.message).toMatch(/expired, but Pod user still carries its address/);
+      expect(blocked.status?.conditions[0]?.message).toMatch(/expired, but Pod user still uses its address/);
       expect((await findByMac(ledger, mac(address)))?.state).toBe('active');
       await remove('pod', 'user');
       await isGone('used');

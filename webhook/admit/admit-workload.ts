@@ -2,12 +2,12 @@ import type { MacPrefix } from '../../mac/mac-range.ts';
 import type { AdmissionRequest, AdmissionResponse, Refusal } from '../server/admission-review.ts';
 import { networkNames, readNetworks } from '../plan/multus-target.ts';
 import type { NetworkSupport } from '../watch/networks.ts';
-import { allocateForObject, type AllocationDeps, type Subject } from './allocate-for-object.ts';
+import { allocateForObject, type AllocationDeps, type Subject } from '../allocate/allocate-for-object.ts';
 import type { Plan, Planned } from '../plan/plan.ts';
 import { planPod } from '../plan/plan-pod.ts';
 import { planVm, planVmi } from '../plan/plan-vm.ts';
 import type { PrimaryCni } from '../plan/primary-target.ts';
-import { malformed } from './refusals.ts';
+import { malformed } from '../refuse/refusal.ts';
 import { restorePod } from '../plan/restore-pod.ts';
 
 export interface WorkloadAdmission {

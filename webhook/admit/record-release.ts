@@ -4,7 +4,7 @@ import { claimKey } from '../../ledger/address/holder-key.ts';
 import { requestRelease } from '../../ledger/address/release-request.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { AdmissionRequest, AdmissionResponse } from '../server/admission-review.ts';
-import { within } from '../server/time-limit.ts';
+import { within } from '../server/deadline.ts';
 
 /** What a deletion waits for a ledger that does not answer. */
 const PATIENCE_MS = 1_000;

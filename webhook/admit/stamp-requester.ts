@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { GROUP } from '../../api/names.ts';
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
 import type { AdmissionRequest, AdmissionUser, AdmissionResponse } from '../server/admission-review.ts';
-import { forbidden, malformed } from './refusals.ts';
+import { forbidden, malformed } from '../refuse/refusal.ts';
 
 /** Limits of the fields in the CRD: somebody with more groups must be able to make a claim all the same. */
 const LONGEST_TEXT = 256;

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { parseJson } from '../../api/parse-json.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import type { Refusal } from '../server/admission-review.ts';
-import { malformed } from '../admit/refusals.ts';
-import type { InterfaceRequest } from './interface-request.ts';
+import { malformed } from '../refuse/refusal.ts';
+import type { InterfaceRequest } from './decide-interfaces.ts';
 
 const claimMap = z.record(z.string(), z.string().min(1));
 

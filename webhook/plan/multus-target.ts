@@ -11,7 +11,7 @@ import type { Annotations } from '../../kube/client/json-patch.ts';
 import { parseAnyMac } from '../../mac/mac-address.ts';
 import type { NetworkSupport } from '../watch/networks.ts';
 import type { PodTarget } from './pod-target.ts';
-import type { InterfaceRequest } from './interface-request.ts';
+import type { InterfaceRequest } from './decide-interfaces.ts';
 
 /** The networks that a pod asks Multus for. */
 export interface PodNetworks {

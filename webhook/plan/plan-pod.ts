@@ -9,7 +9,7 @@ import type { NetworkSupport } from '../watch/networks.ts';
 import { ledgerRequestsOf, warningsOf, type Planned } from './plan.ts';
 import type { PodTarget } from './pod-target.ts';
 import { annotationOnly, primaryTarget, type PrimaryCni } from './primary-target.ts';
-import { decideInterfaces, type InterfaceRequest } from './interface-request.ts';
+import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
 
 /** What else decides, beside the pod. */
 export interface PodPlanOptions {

@@ -6,7 +6,7 @@ import type { MacAddress } from '../../mac/mac-address.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { withClaims, withClaimsOfUpdate } from './claims-annotation.ts';
 import { ledgerRequestsOf, warningsOf, type Planned } from './plan.ts';
-import { decideInterfaces, type InterfaceRequest } from './interface-request.ts';
+import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
 import { machineInterfaces, type MachineInterface } from './vm-interfaces.ts';
 
 /** A VirtualMachine or VirtualMachineInstance as it comes in: raw, since a patch must lose nothing. */

@@ -1,7 +1,7 @@
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Refusal } from '../server/admission-review.ts';
-import type { InterfaceRequest, Decision } from './interface-request.ts';
+import type { InterfaceRequest, Decision } from './decide-interfaces.ts';
 
 /** An interface for which the ledger is asked. */
 export interface PlannedNic {

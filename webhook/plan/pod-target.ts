@@ -1,5 +1,5 @@
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { InterfaceRequest } from './interface-request.ts';
+import type { InterfaceRequest } from './decide-interfaces.ts';
 
 /** Interfaces of a pod that one reader of its annotations makes: Multus, or the CNI of the cluster. */
 export interface PodTarget {

@@ -4,10 +4,10 @@ import type { Logger } from 'pino';
 import { createApiFacingServer, tlsOf, type ApiFacingServer } from '../../kube/server/api-facing-server.ts';
 import type { KeyPair } from '../../kube/server/certificates.ts';
 import { formatReview, parseReview, type AdmissionRequest, type AdmissionResponse } from './admission-review.ts';
-import { watchArrivals } from './arrivals.ts';
 import { BodyRefused, createBodyReader } from './read-body.ts';
+import { watchArrivals } from './request-start.ts';
 import type { WebhookMetrics } from '../metrics.ts';
-import { unavailable } from '../admit/refusals.ts';
+import { unavailable } from '../refuse/refusal.ts';
 
 /**
  * Answers one review, which the API server waits for since `receivedAt` (milliseconds since 1970). Rejecting is allowed: it

@@ -1,7 +1,7 @@
 import { parseAnyMac, parseMac, type MacAddress, type MacRefusal } from '../../mac/mac-address.ts';
 import { hasPrefix, type MacPrefix } from '../../mac/mac-range.ts';
 import type { Refusal } from '../server/admission-review.ts';
-import { malformed } from '../admit/refusals.ts';
+import { malformed } from '../refuse/refusal.ts';
 
 /** An interface of an incoming object, whatever kind of network it is on: a place for one address. */
 export interface InterfaceRequest {

@@ -8,11 +8,17 @@ import type { Owner } from '../../ledger/address/owner.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { AdmissionUser, Refusal } from '../server/admission-review.ts';
-import { findClaimOf, type FoundClaim, type UsableClaim } from './find-claim.ts';
-import type { Explainer } from './explainer.ts';
-import { claimTaken, ledgerFailed, type HeldResult, type LedgerResult, type RefusedResult } from './explain-outcome.ts';
+import { findClaimOf, type FoundClaim, type UsableClaim } from '../claims/find-claim.ts';
+import type { Explainer } from '../refuse/explain-refusal.ts';
+import {
+  claimTaken,
+  ledgerFailed,
+  type HeldResult,
+  type LedgerResult,
+  type RefusedResult,
+} from '../refuse/refuse-allocation.ts';
 import type { PlannedNic } from '../plan/plan.ts';
-import { timeLeft, within } from '../server/time-limit.ts';
+import { timeLeft, within } from '../server/deadline.ts';
 
 /** The object for which addresses are asked. */
 export interface Subject {

@@ -10,7 +10,7 @@ import type { Queryable } from '../../ledger/connection/statement.ts';
 import { parseMac, type MacAddress } from '../../mac/mac-address.ts';
 import type { Refusal } from '../server/admission-review.ts';
 import { LIVE_READ_MS } from '../watch/cached-get.ts';
-import { malformed, unavailable } from './refusals.ts';
+import { malformed, unavailable } from '../refuse/refusal.ts';
 
 /** A claim that holds an address, and so can lend it to a pod or VM. */
 export interface UsableClaim {

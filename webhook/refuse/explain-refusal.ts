@@ -7,9 +7,9 @@ import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { rangeContains } from '../../mac/mac-range.ts';
 import type { AdmissionUser, Refusal } from '../server/admission-review.ts';
-import { explainOutcome, type RefusedResult } from './explain-outcome.ts';
+import { explainOutcome, type RefusedResult } from './refuse-allocation.ts';
 import type { PlannedNic } from '../plan/plan.ts';
-import { within } from '../server/time-limit.ts';
+import { within } from '../server/deadline.ts';
 
 /** An explanation is worth this much of the API server's patience, and no more. */
 const EXPLANATION_MS = 300;

@@ -3,7 +3,7 @@ import type { TakeOutcome } from '../../ledger/address/consumer.ts';
 import type { LedgerError } from '../../ledger/errors.ts';
 import type { Refusal } from '../server/admission-review.ts';
 import type { PlannedNic } from '../plan/plan.ts';
-import { forbidden, malformed, taken, unavailable } from './refusals.ts';
+import { forbidden, malformed, taken, unavailable } from './refusal.ts';
 
 /** What the ledger said, or that it could not be asked. */
 export type LedgerResult = AllocationOutcome | { readonly outcome: 'ledger_error'; readonly error: LedgerError };

@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { listen } from '../../kube/server/listen.ts';
-import { watchArrivals } from './arrivals.ts';
+import { watchArrivals } from './request-start.ts';
 import { makeCa, makeServingCertificate } from '../../kube/server/certificates.ts';
 
 /** Moved by the tests alone, so that no slow machine decides. */

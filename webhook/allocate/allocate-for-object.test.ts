@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { unavailable } from './refusals.ts';
+import { unavailable } from '../refuse/refusal.ts';
 import { allocateForObject, type HeldAddress, type AllocationDeps, type Subject } from './allocate-for-object.ts';
 
 const A = mac('a4:58:0f:05:00:01');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LedgerError } from '../../ledger/errors.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { claimTaken, explainOutcome, type RefusedResult } from './explain-outcome.ts';
+import { claimTaken, explainOutcome, type RefusedResult } from './refuse-allocation.ts';
 
 const A = mac('a4:58:0f:05:00:01');
 const context = { nic: { nic: 'web/blue#0', requested: A }, namespace: 'web', pool: 'kubernetes' };
