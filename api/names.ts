@@ -69,3 +69,6 @@ export function operatorUsername(systemNamespace: string): string {
 
 /** The policy that asks for the verb `use` on a pool, and its binding. */
 export const POOL_USE_POLICY = 'rock-mac-pool-use';
+
+/** The policy that bounds labels and annotations of MacAllocations, and its binding. */
+export const ALLOCATION_METADATA_POLICY = 'rock-mac-allocation-metadata';

@@ -50,12 +50,3 @@ export function poolUsePolicy(systemNamespace: string): Record<string, unknown> 
     },
   };
 }
-
-export function poolUseBinding(): Record<string, unknown> {
-  return {
-    apiVersion: API_VERSION,
-    kind: 'ValidatingAdmissionPolicyBinding',
-    metadata: { name: POOL_USE_POLICY },
-    spec: { policyName: POOL_USE_POLICY, validationActions: ['Deny'] },
-  };
-}

@@ -1,6 +1,9 @@
+import { z } from 'zod';
+import { allocationMetadataPolicy } from '../api/allocation-metadata-policy.ts';
 import { customResourceDefinitions } from '../api/crds.ts';
-import { SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../api/names.ts';
-import { poolUseBinding, poolUsePolicy } from '../api/pool-use-policy.ts';
+import { ALLOCATION_METADATA_POLICY, POOL_USE_POLICY, SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../api/names.ts';
+import { policyBinding } from '../api/policy-binding.ts';
+import { poolUsePolicy } from '../api/pool-use-policy.ts';
 import { peopleRoles, POOL_READER, type PeopleRole } from '../api/roles.ts';
 import {
   operatorClusterRules,
@@ -15,6 +18,10 @@ import { yamlFile, type GeneratedFile } from './generated-file.ts';
 import { chartPage } from './pages.ts';
 
 type Manifest = Record<string, unknown>;
+
+function nameOf({ metadata }: Manifest): string {
+  return z.object({ name: z.string() }).parse(metadata).name;
+}
 
 /** The port of the webhook's Service in an installation with default values; a template replaces it. */
 const WEBHOOK_PORT = 10_250;
@@ -32,7 +39,7 @@ export function chartFiles(): readonly GeneratedFile[] {
     yamlFile(`${folder}/crds/macallocations.yaml`, macAllocation),
     yamlFile(`${folder}/crds/macpools.yaml`, macPool),
     ...admissionManifests().map((manifest) =>
-      yamlFile(`${folder}/admission/${String(manifest['kind']).toLowerCase()}.yaml`, manifest),
+      yamlFile(`${folder}/admission/${nameOf(manifest)}-${String(manifest['kind']).toLowerCase()}.yaml`, manifest),
     ),
     yamlFile(`${folder}/roles.yaml`, { items: roleManifests() }),
     yamlFile(`${folder}/operator-rules.yaml`, {
@@ -90,7 +97,9 @@ function admissionManifests(): readonly Manifest[] {
     mutatingConfiguration(address),
     validatingConfiguration(address),
     poolUsePolicy(SYSTEM_NAMESPACE),
-    poolUseBinding(),
+    policyBinding(POOL_USE_POLICY),
+    allocationMetadataPolicy(SYSTEM_NAMESPACE),
+    policyBinding(ALLOCATION_METADATA_POLICY),
   ];
 }
 

@@ -75,7 +75,15 @@ test('a mirror whose status says something else than its spec is kept as it is',
   expect(trimAllocation({ ...mirror, status }, createStringInterner()).status).toEqual(status);
 });
 
-test('a claim is kept whole', () => {
-  const claim = { ...mirror, spec: { pool: 'development', attributes: { rack: 'a7' } } };
-  expect(trimAllocation(claim, createStringInterner())).toBe(claim);
+test('a claim keeps its spec and status, and of its metadata what the operator reads', () => {
+  const { labels, ownerReferences, creationTimestamp, ...metadata } = mirror.metadata;
+  expect([labels, ownerReferences, creationTimestamp]).not.toContain(undefined);
+  const annotations = { 'mac.rock-os.io/force-release': 'true', note: 'x'.repeat(250_000) };
+  const spec = { pool: 'development', attributes: { rack: 'a7' } };
+  const claim = { ...mirror, metadata: { ...mirror.metadata, annotations }, spec };
+  expect(trimAllocation(claim, createStringInterner())).toStrictEqual({
+    metadata: { ...metadata, annotations: { 'mac.rock-os.io/force-release': 'true' } },
+    spec,
+    status: mirror.status,
+  });
 });

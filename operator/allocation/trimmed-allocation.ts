@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { MacAllocationStatus } from '../../api/mac-allocation.ts';
-import { RELEASE_FINALIZER } from '../../api/names.ts';
+import { ANNOTATIONS, RELEASE_FINALIZER } from '../../api/names.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { createStringInterner, type InternString } from '../../kube/controller/string-interning.ts';
@@ -15,12 +15,12 @@ export function trimmedAllocations(): Resource<MacAllocation> {
 const OURS = [RELEASE_FINALIZER];
 
 /**
- * There is a mirror for every address that an object carries, tens of thousands of them, so that only what is looked at
- * later is kept of each, and once what it says twice or all of them say. A claim is kept whole.
+ * Reduces a MacAllocation to what the operator reads later. There are tens of thousands of mirrors, one for each address in
+ * use, so equal texts are kept once. Anybody with `edit` in a namespace writes claims and chooses what they hold.
  */
 export function trimAllocation(allocation: MacAllocation, intern: InternString): MacAllocation {
   const { metadata, spec, status } = allocation;
-  if (spec.consumerRef === undefined) return allocation;
+  if (spec.consumerRef === undefined) return trimClaim(allocation);
   const { generation, finalizers } = metadata;
   const { apiVersion, kind, nic, ...named } = spec.consumerRef;
   const consumerRef = { apiVersion: intern(apiVersion), kind: intern(kind), nic: intern(nic), ...named };
@@ -33,6 +33,20 @@ export function trimAllocation(allocation: MacAllocation, intern: InternString):
     },
     spec: { pool: intern(spec.pool), requestedMac: spec.requestedMac, consumerRef },
     ...(status !== undefined && { status: trimStatus(status, { ...spec, consumerRef }, intern) }),
+  };
+}
+
+function trimClaim({ metadata, ...claim }: MacAllocation): MacAllocation {
+  const { generation, finalizers, annotations } = metadata;
+  const force = annotations?.[ANNOTATIONS.forceRelease];
+  return {
+    ...claim,
+    metadata: {
+      ...trimMetadata(metadata),
+      ...(generation !== undefined && { generation }),
+      ...(finalizers !== undefined && { finalizers }),
+      ...(force !== undefined && { annotations: { [ANNOTATIONS.forceRelease]: force } }),
+    },
   };
 }
 
