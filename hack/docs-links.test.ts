@@ -1,4 +1,4 @@
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 
@@ -34,6 +34,17 @@ test.each(pages)('every path of the repository that %s names exists', (page) => 
   for (const [, file = ''] of text.matchAll(PATH_IN_CODE)) {
     expect(existsSync(path.join(repository, file)), `${file} in ${page}`).toBe(true);
   }
+});
+
+test.each(['kube', 'ledger', 'operator', 'webhook'])('docs/architecture.md names every folder of %s/', (room) => {
+  const text = readFileSync(path.join(repository, 'docs/architecture.md'), 'utf8');
+  const [, section = ''] = text.split(`**In \`${room}/\`**`);
+  const [rows = ''] = section.split(/\n(?:\*\*|#)/);
+  const named = [...rows.matchAll(/^\| `([\w-]+)\/`/gm)].map(([, name]) => name);
+  const folders = readdirSync(path.join(repository, room), { withFileTypes: true }).filter((each) =>
+    each.isDirectory(),
+  );
+  expect(named.sort()).toEqual(folders.map(({ name }) => name).sort());
 });
 
 /** Returns the anchors that GitHub makes for headings: lower case, no punctuation, dashes for spaces. */
