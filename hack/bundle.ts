@@ -4,10 +4,10 @@ import { build, type BuildOptions } from 'esbuild';
 
 const ROOT = path.join(import.meta.dirname, '..');
 
-/** The names of the command line: on its own, as a plugin of kubectl, and as what kubectl asks for completions. */
+/** The names of the command line: the program itself, the kubectl plugin, and the plugin's completion program. */
 export const COMMAND_LINES = ['rock-mac', 'kubectl-rock_mac', 'kubectl_complete-rock_mac'] as const;
 
-/** CommonJS packages inside an ES module bundle still ask for `require` and `__dirname`. */
+/** Defines `require` and `__dirname`, which bundled CommonJS packages use, in the ES module. */
 const BANNER = [
   "import { createRequire as __createRequire } from 'node:module';",
   "import { dirname as __pathDirname } from 'node:path';",
@@ -29,8 +29,8 @@ const SHARED = {
 } as const satisfies BuildOptions;
 
 /**
- * Bundles the command line into a folder, with the migrations beside it, which are read as files. It is split where it
- * imports lazily, so that what a command does not use is not loaded. Answers with the files that went in.
+ * Bundles the command line into a folder, with the migrations as files beside it. The bundle is split at lazy imports, so a
+ * command loads only the code that it uses. Returns the bundled source files.
  */
 export async function bundleCommandLine(outdir: string): Promise<string[]> {
   const entryPoints = Object.fromEntries(COMMAND_LINES.map((name) => [name, path.join(ROOT, 'cli', 'main.ts')]));
@@ -41,9 +41,9 @@ export async function bundleCommandLine(outdir: string): Promise<string[]> {
 }
 
 /**
- * Bundles what runs in a cluster. A program keeps its own text in memory as long as it runs: comments and indentation are a
- * quarter of it, and one letter beyond Latin-1 in a comment doubles all of it. Names and lines stay, for stack traces.
- * Answers with the files that went in.
+ * Bundles the programs that run in a cluster. Node keeps the source text in memory: comments and indentation are a quarter
+ * of it, and one character beyond Latin-1 doubles its size. Names and lines are kept for stack traces. Returns the bundled
+ * source files.
  */
 export async function bundleServers(outdir: string): Promise<string[]> {
   const entryPoints = {

@@ -1,6 +1,6 @@
 /**
- * `make dev`: the test environment with rock-mac on it, in the foreground. Prints shell lines that can be evaluated, then READY;
- * everything else goes to stderr and to the log files that it names. Other people's tools attach to it this way.
+ * `make dev`: runs the test environment with rock-mac in the foreground. It prints shell lines for `eval` to stdout, then READY.
+ * Everything else goes to stderr and to the log files that it names. Other tools can attach to it this way.
  */
 import path from 'node:path';
 import { optionsFromEnvironment } from '../test/env/options.ts';
@@ -13,11 +13,11 @@ import { exportLine, pathLine, readyLine } from '../test/env/run/shell-lines.ts'
 const interrupted = untilInterrupted();
 const run = await openRun();
 try {
-  const { operators, webhooks } = await Promise.race([raise(), interrupted.then(stopped)]);
+  const { operators, webhooks } = await Promise.race([start(), interrupted.then(throwInterrupted)]);
   for (const { name, logFile } of [...operators, ...webhooks]) logToStderr(`log of ${name}: ${logFile}`);
   process.stdout.write(`${readyLine}\n`);
   await interrupted;
-  logToStderr('taking everything down');
+  logToStderr('stopping everything');
 } catch (error) {
   logToStderr(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;
@@ -26,7 +26,7 @@ try {
 }
 process.exit();
 
-async function raise() {
+async function start() {
   const testEnv = await startTestEnv({ ...optionsFromEnvironment(process.env), run });
   const ledgerUrl = await testEnv.postgres.createDatabase('rock_mac');
   const installation = await install({ testEnv, ledgerUrl, programs: 'build', webhooks: 2 });
@@ -38,6 +38,6 @@ async function raise() {
   return installation;
 }
 
-function stopped(): never {
-  throw new Error('interrupted before everything was up; all is taken down again');
+function throwInterrupted(): never {
+  throw new Error('interrupted before everything was running; everything is stopped');
 }

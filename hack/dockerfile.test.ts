@@ -23,7 +23,7 @@ describe('the Dockerfile', () => {
     expect(texts('ADD')).toEqual([]);
   });
 
-  test('takes into the final stage only what an earlier stage has built', () => {
+  test('copies into the final stage only files that an earlier stage built', () => {
     const names = stages.slice(0, -1).map(({ name }) => name);
     for (const text of texts('COPY')) expect(names).toContain(parseCopy(text).from);
   });
@@ -38,21 +38,21 @@ describe('the Dockerfile', () => {
     expect(texts('ENTRYPOINT')).toHaveLength(1);
   });
 
-  test('has no variable that looks like a secret', () => {
+  test('has no variable whose name looks like a secret', () => {
     const variables = stages
       .flatMap(({ instructions }) => instructions)
       .filter(({ keyword }) => /^(ENV|ARG)$/.test(keyword));
     for (const { text } of variables) expect(text).not.toMatch(/password|secret|token|_key/i);
   });
 
-  test('leaves out of the build what is not the sources', () => {
+  test('excludes files that are not sources from the build', () => {
     const ignored = readFileSync(path.join(repository, '.dockerignore'), 'utf8').split('\n');
     expect(ignored).toEqual(expect.arrayContaining(['.git', 'node_modules', 'build']));
   });
 });
 
 describe('parseDockerfile', () => {
-  test('joins continued lines, skips comments, and tells stages apart', () => {
+  test('joins continued lines, skips comments, and separates stages', () => {
     const text = '# one\nFROM a:1 AS first\nRUN x && \\\n    y\n\nFROM b:2\nCOPY --from=first /x ./\n';
     expect(parseDockerfile(text)).toEqual([
       { from: 'a:1', name: 'first', instructions: [{ keyword: 'RUN', text: 'x && y' }] },

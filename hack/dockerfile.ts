@@ -1,4 +1,4 @@
-/** One stage of a Dockerfile: what it starts from, and its instructions in their order. */
+/** One stage of a Dockerfile: its base image and its instructions in order. */
 export interface DockerStage {
   readonly from: string;
   readonly name: string | undefined;
@@ -10,7 +10,7 @@ export interface DockerInstruction {
   readonly text: string;
 }
 
-/** Reads the part of the Dockerfile language that ours is written in: no heredocs, no parser directives, no ONBUILD. */
+/** Parses the Dockerfile syntax that the project uses: no heredocs, parser directives or ONBUILD. */
 export function parseDockerfile(text: string): readonly DockerStage[] {
   const stages: { from: string; name: string | undefined; instructions: DockerInstruction[] }[] = [];
   const lines = text
@@ -32,7 +32,7 @@ export function parseDockerfile(text: string): readonly DockerStage[] {
   return stages;
 }
 
-/** The sources and the target of a COPY, and the stage that it takes them from. */
+/** Parses the sources and the target of a COPY instruction, and the stage that it copies from. */
 export function parseCopy(text: string): { from: string | undefined; sources: string[]; target: string } {
   const words = text.split(/\s+/);
   const from = words.find((word) => word.startsWith('--from='))?.slice('--from='.length);

@@ -16,7 +16,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** A program that calls itself a Node of this version, and says what it was asked to run. */
+/** Writes a program that pretends to be Node of this version and prints which program it was to run. */
 function putNode(at: string, version: string): void {
   mkdirSync(path.join(folder, path.dirname(at)), { recursive: true });
   const script = `#!/bin/sh\n[ "$1" = --version ] && echo ${version} && exit\necho "${version} runs $(basename "$1") $2"\n`;
@@ -33,14 +33,14 @@ test.each(['v22.19.0', 'v22.20.1', 'v24.0.0', 'v100.1.0'])('%s runs the program'
   expect(run().stdout).toBe(`${version} runs rock-mac.js stats\n`);
 });
 
-test.each(['v22.18.0', 'v20.19.5', 'v8.99.0'])('%s is too old, and that is said', (version) => {
+test.each(['v22.18.0', 'v20.19.5', 'v8.99.0'])('%s is too old, and the error says so', (version) => {
   putNode('bin/node', version);
   const { status, stderr } = run();
   expect(status).toBe(1);
   expect(stderr).toContain(`needs Node.js ${packageJson.engines.node.replace('>=', '')} or newer`);
 });
 
-test("the checkout's Node stands in for one that is too old, and the installation's own comes before all", () => {
+test("the checkout's Node replaces one that is too old, and the installation's own Node comes first", () => {
   putNode('bin/node', 'v20.0.0');
   putNode('node_modules/node/bin/node', 'v24.1.0');
   expect(run().stdout).toContain('v24.1.0 runs');

@@ -1,6 +1,6 @@
 /**
- * The shell script that runs a program with the installation's own Node, else with the first that is new enough: the
- * user's, or the checkout's. How new that is stands in `engines` of package.json, and cli/main.ts says it once more.
+ * Returns the shell script that starts a program. It uses the installation's own Node, or else the first Node that is new
+ * enough: the user's or the checkout's. The minimum is the same as in `engines` of package.json and in cli/main.ts.
  */
 export function launcher(program: string): string {
   return `#!/bin/sh

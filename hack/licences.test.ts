@@ -5,7 +5,7 @@ import { licenceTexts, packagesOf } from './licences.ts';
 
 const repository = path.join(import.meta.dirname, '..');
 
-test('the packages of a bundle are told by its files, each once, the innermost where one lies in another', () => {
+test('the packages of a bundle are derived from its files, each once, and the innermost of nested packages', () => {
   const files = ['cli/main.ts', 'node_modules/pg/lib/a.js', 'node_modules/pg/lib/b.js', 'node_modules/@a/b/c.js'];
   expect(packagesOf([...files, 'node_modules/pg/node_modules/pg-types/x.js'])).toEqual([
     'node_modules/@a/b',

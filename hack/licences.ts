@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 
-/** The folders of the packages whose files went into bundles. */
+/** Returns the folders of the packages that these bundled files belong to. */
 export function packagesOf(files: readonly string[]): string[] {
   const folders = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
   return [...new Set(folders)].sort();
@@ -10,10 +10,12 @@ export function packagesOf(files: readonly string[]): string[] {
 
 const manifestSchema = z.object({ name: z.string(), version: z.string(), license: z.string() });
 
-/** The names, versions and licences of packages: whoever gives their code on has to give these too. */
+/** Returns the names, versions and licence texts of packages, which must be distributed together with their code. */
 export async function licenceTexts(folders: readonly string[]): Promise<string> {
   const sections = await Promise.all(folders.map(licenceText));
-  return ['The programs in this folder hold code of these packages, under these licences.', ...sections].join('\n\n');
+  return ['The programs in this folder contain code of these packages, under these licences.', ...sections].join(
+    '\n\n',
+  );
 }
 
 async function licenceText(folder: string): Promise<string> {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 
 const repository = path.join(import.meta.dirname, '..');
 
-/** The fields that the programs hand to their logger, as the types say: spread objects and all. */
+/** Returns the fields that the programs pass to their logger, according to the types, spread objects included. */
 function loggedFields(mains: readonly string[]): ReadonlySet<string> {
   const { config } = ts.readConfigFile(path.join(repository, 'tsconfig.json'), (file) => ts.sys.readFile(file)) as {
     readonly config: unknown;
@@ -31,7 +31,7 @@ function loggedFields(mains: readonly string[]): ReadonlySet<string> {
   return fields;
 }
 
-/** The first column of the table under "Logs". */
+/** Returns the first column of the table under "Logs". */
 function documentedFields(): ReadonlySet<string> {
   const page = readFileSync(path.join(repository, 'docs', 'operations.md'), 'utf8');
   const section = page.split(/^## /m).find((each) => each.startsWith('Logs\n')) ?? '';
@@ -39,7 +39,7 @@ function documentedFields(): ReadonlySet<string> {
   return new Set(columns.flatMap((column) => column.match(/(?<=`)\w+(?=`)/g) ?? []));
 }
 
-/** On every line, by pino itself. */
+/** Fields that pino itself adds to every line. */
 const ALWAYS = ['level', 'time', 'component'];
 
 test('docs/operations.md names every field of the logs, and no other', { timeout: 60_000 }, () => {

@@ -1,6 +1,6 @@
-/** A table of Markdown, in the form that prettier gives it. */
+/** Returns a Markdown table, formatted like prettier does. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  // A bar inside a cell would end it, also inside code.
+  // A bar ends a cell, even inside code.
   const all = [head, ...rows].map((cells) => cells.map((cell) => cell.replaceAll('|', '\\|')));
   const widths = head.map((_, column) => Math.max(3, ...all.map((cells) => cells[column]?.length ?? 0)));
   const line = (cells: readonly string[]) =>

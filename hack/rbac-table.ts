@@ -1,7 +1,7 @@
 import type { PolicyRule } from '../api/roles.ts';
 import { code, table } from './markdown.ts';
 
-/** The rights of one identity as people read them: a line for each rule. */
+/** Returns a table of the rights of one ServiceAccount, with one row for each rule. */
 export function rbacTable(rules: readonly PolicyRule[]): string {
   const rows = rules.map(({ apiGroups = [], resources = [], resourceNames = [], verbs }) => {
     const [group = ''] = apiGroups;
@@ -13,5 +13,5 @@ export function rbacTable(rules: readonly PolicyRule[]): string {
     });
     return [what.join(', '), resourceNames.map(code).join(', '), verbs.join(', ')];
   });
-  return table(['what', 'only those named', 'verbs'], rows);
+  return table(['resources', 'only with these names', 'verbs'], rows);
 }

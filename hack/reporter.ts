@@ -1,23 +1,23 @@
 import type { WriteStream } from 'node:tty';
 
-/** Tells a person at a terminal what happens, and lets no wait be silent. */
+/** Reports the progress of a script to a person, and shows that each wait goes on. */
 export interface Reporter {
-  say(text: string): void;
+  print(text: string): void;
   title(text: string): void;
-  /** A line of somebody else's progress, under the step that runs. */
+  /** Prints a log line of another component below the current step. */
   note(text: string): void;
-  /** Shows a command as the person could type it, then what it printed. */
+  /** Prints a command as a person would type it, then its output. */
   command(line: string, run: () => Promise<string>): Promise<void>;
-  /** Names a wait, shows that it goes on, and how long it took. */
+  /** Runs `work`, and prints its name, its progress and its duration. */
   step<T>(name: string, work: () => Promise<T>): Promise<T>;
 }
 
 const TICK_MS = 1_000;
 
-/** On a terminal a step's line counts its seconds; in a pipe it is written when it begins and when it ends. */
+/** On a terminal the line of a step counts seconds. In a pipe a step prints one line at its start and one at its end. */
 export function createReporter(out: Pick<WriteStream, 'write'> & { readonly isTTY?: boolean }): Reporter {
   const live = out.isTTY === true;
-  const say = (text: string): void => {
+  const print = (text: string): void => {
     out.write(`${text}\n`);
   };
   let waiting: string | undefined;
@@ -26,25 +26,25 @@ export function createReporter(out: Pick<WriteStream, 'write'> & { readonly isTT
   };
 
   return {
-    say,
+    print,
     title: (text) => {
-      say(`\n${live ? `\u001b[1m${text}\u001b[0m` : text}\n`);
+      print(`\n${live ? `\u001b[1m${text}\u001b[0m` : text}\n`);
     },
     note: (text) => {
       if (live && waiting !== undefined) redraw('');
-      say(`      ${text}`);
+      print(`      ${text}`);
       if (live && waiting !== undefined) redraw(waiting);
     },
     command: async (line, run) => {
-      say(`  $ ${line}`);
+      print(`  $ ${line}`);
       const printed = (await run()).trimEnd();
-      for (const row of printed === '' ? ['(nothing)'] : printed.split('\n')) say(`  ${row}`);
-      say('');
+      for (const row of printed === '' ? ['(nothing)'] : printed.split('\n')) print(`  ${row}`);
+      print('');
     },
     step: async (name, work) => {
       const started = Date.now();
       const seconds = (): string => `${((Date.now() - started) / 1000).toFixed(live ? 0 : 1)} s`;
-      if (!live) say(`  … ${name}`);
+      if (!live) print(`  … ${name}`);
       const show = (): void => {
         waiting = `  … ${name} (${seconds()})`;
         redraw(waiting);
@@ -54,7 +54,7 @@ export function createReporter(out: Pick<WriteStream, 'write'> & { readonly isTT
       try {
         const result = await work();
         if (live) redraw('');
-        say(`  ✓ ${name} (${seconds()})`);
+        print(`  ✓ ${name} (${seconds()})`);
         return result;
       } finally {
         clearInterval(timer);

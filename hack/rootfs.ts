@@ -7,7 +7,7 @@ import { parseCopy, parseDockerfile, type DockerStage } from './dockerfile.ts';
 
 const run = promisify(execFile);
 
-/** What an image says about the process that runs from it. */
+/** The configuration of an image for its process. */
 export interface ImageConfig {
   readonly workingDir: string;
   readonly env: Readonly<Record<string, string>>;
@@ -15,11 +15,11 @@ export interface ImageConfig {
   readonly user: string;
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
-  /** What a runtime ends it by; SIGTERM when not given. */
+  /** The signal that stops the process. The default is SIGTERM. */
   readonly stopSignal?: NodeJS.Signals;
 }
 
-/** An image without a registry: a folder with what its Dockerfile puts on top of the base, and its configuration. */
+/** An image as a folder: the files that its Dockerfile adds to the base image, and its configuration. */
 export interface ImageFolder {
   readonly rootfs: string;
   readonly config: ImageConfig;
@@ -28,9 +28,8 @@ export interface ImageFolder {
 const words = z.array(z.string());
 
 /**
- * Follows the Dockerfile without Docker: the same build context, the same RUN lines, the same COPY lines, into
- * `folder/rootfs`. Two things are taken from the checkout instead: the base image is not there (who runs the folder brings
- * a Node of his own), and `npm ci` is answered by the node_modules that are installed.
+ * Executes the Dockerfile without Docker into `folder/rootfs`: the same build context, RUN and COPY instructions. Two things
+ * differ. There is no base image, so the caller must provide Node. And `npm ci` links the node_modules of the checkout.
  */
 export async function buildRootfs(repository: string, folder: string): Promise<ImageFolder> {
   const stages = parseDockerfile(await readFile(path.join(repository, 'Dockerfile'), 'utf8'));
@@ -87,11 +86,11 @@ async function copy(text: string, { root, workingDir, repository, roots }: CopyP
     return;
   }
   const stage = roots.get(from);
-  if (stage === undefined) throw new Error(`COPY --from=${from}: there is no such stage before.`);
+  if (stage === undefined) throw new Error(`COPY --from=${from}: there is no earlier stage of this name.`);
   for (const source of sources) await cp(path.join(stage, source), to, { recursive: true });
 }
 
-/** The files of the build context that these sources name: what Git knows or could know, without .dockerignore's. */
+/** Returns the files of the build context that the sources name: all files not ignored by Git or .dockerignore. */
 async function contextFiles(repository: string, sources: readonly string[]): Promise<string[]> {
   const listed = await run('git', ['ls-files', '-co', '--exclude-standard', '--', ...sources], { cwd: repository });
   const ignored = (await readFile(path.join(repository, '.dockerignore'), 'utf8')).split('\n').filter(Boolean);

@@ -1,10 +1,10 @@
-/** What one check came to. */
+/** The result of one check. */
 export interface Summary {
   readonly passed: number;
   readonly failed: number;
-  /** Names of what failed, each with the first line of its reason. */
+  /** The names of the failed tests, each with the first line of its reason. */
   readonly failures: readonly string[];
-  /** Names of tests that were skipped, with their reasons where they give one. */
+  /** The names of the skipped tests. A name includes the reason if the test gives one. */
   readonly skipped: readonly string[];
 }
 

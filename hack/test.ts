@@ -1,7 +1,7 @@
 /**
- * Runs checks one after the other and closes with one plain line, `N passed, N failed, N skipped`: the true sums over all
- * of them. A check that is no test runner (lint, types, generated files) counts as one. What was skipped or failed is
- * named above the line, with its reason. Exits non-zero when anything failed or nothing ran.
+ * Runs checks one after the other, and ends with the line `N passed, N failed, N skipped`: the sums over all checks. A check
+ * without single tests (lint, types, generated files) counts as one. The lines above it name each skipped and failed test
+ * with its reason. Exits non-zero if a check failed or nothing ran.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -38,7 +38,7 @@ const report = z.object({
 const wanted = process.argv.slice(2);
 const summaries = wanted.map((name) => {
   console.log(`\n== ${name}`);
-  // `fault=crashes,ledger-` runs the files of a project whose paths hold one of these.
+  // `fault=crashes,ledger-` runs only the files of the project whose paths contain one of these parts.
   const [project = '', parts = ''] = name.split('=');
   return VITEST_PROJECTS.includes(project) ? runVitest(project, parts.split(',').filter(Boolean)) : runCommand(name);
 });
@@ -50,7 +50,7 @@ console.log(`\n${passed} passed, ${failed} failed, ${skipped.length} skipped`);
 
 function runCommand(name: string): Summary {
   const [program, ...args] = COMMANDS[name] ?? [];
-  if (program === undefined) throw new Error(`there is no check ${name}`);
+  if (program === undefined) throw new Error(`unknown check ${name}`);
   const ok = run(program, args);
   console.log(ok ? 'ok' : `${name} failed`);
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, failures: ok ? [] : [name], skipped: [] };
@@ -74,15 +74,15 @@ function runVitest(project: string, parts: readonly string[]): Summary {
     const failures = testResults.flatMap(({ name: file, status, message = '', assertionResults }) => {
       const failed = assertionResults.filter((each) => each.status === 'failed');
       const where = path.relative(ROOT, file);
-      // A file that did not load, or whose set-up failed, has no failed test to name.
+      // A file that failed to load, or whose set-up failed, has no failed test.
       if (failed.length === 0 && status === 'failed') return [`${where}: ${firstLine(message)}`];
       return failed.map((each) => `${where}: ${each.fullName}: ${firstLine(each.failureMessages?.[0] ?? '')}`);
     });
     const skipped = all.filter(({ status }) => !['passed', 'failed'].includes(status)).map(({ fullName }) => fullName);
-    // A file that does not even load, or an error outside every test, fails the run without a failed test.
+    // The run also fails without a failed test: a file failed to load, or an error occurred outside of all tests.
     return { passed: numPassedTests, failed: Math.max(numFailedTests, ok ? 0 : 1), failures, skipped };
   } catch (error) {
-    console.log(`vitest left no report: ${error instanceof Error ? error.message : String(error)}`);
+    console.log(`vitest wrote no report: ${error instanceof Error ? error.message : String(error)}`);
     return { passed: 0, failed: 1, failures: [`${project}: no report`], skipped: [] };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -21,11 +21,11 @@ describe.each(readdirSync(folder))('the workflow %s', (file) => {
     for (const { uses } of steps) if (uses !== undefined) expect(uses).toMatch(/@v\d+\.\d+\.\d+$/);
   });
 
-  test('may only read, unless a job says otherwise', () => {
+  test('has read permissions only, unless a job needs more', () => {
     expect(permissions).toEqual({ contents: 'read' });
   });
 
-  test('uses the Node that the tests run on', () => {
+  test('uses the Node version that the tests run on', () => {
     const versions = steps.flatMap((each) => each.with?.['node-version'] ?? []);
     for (const version of versions) expect(version).toBe(packageJson.devDependencies.node);
   });

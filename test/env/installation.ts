@@ -2,7 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { READ_API_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../../api/names.ts';
 import { migrate } from '../../ledger/migrate.ts';
-import { reservePort, type Claim } from './run/port-reservation.ts';
+import { reservePort, type Reservation } from './run/port-reservation.ts';
 import type { ControlPlane } from './kubernetes/control-plane.ts';
 import { endpointSlice } from './kubernetes/endpoint-slices.ts';
 import { eventually } from './run/eventually.ts';
@@ -195,20 +195,20 @@ function createStarter(
   planeName: string,
   metricsToken: string,
 ) {
-  const claims: Claim<number>[] = [];
+  const reservations: Reservation<number>[] = [];
   const files = programs[options.programs ?? 'sources'];
   let started = 0;
 
-  async function claim(): Promise<number> {
-    const claimed = await reservePort();
-    claims.push(claimed);
-    return claimed.value;
+  async function reserve(): Promise<number> {
+    const reservation = await reservePort();
+    reservations.push(reservation);
+    return reservation.value;
   }
 
   return {
     start: async (kind: Kind, own: NodeJS.ProcessEnv): Promise<{ program: Program; port: number }> => {
       const name = `${planeName}-${kind}-${++started}`;
-      const [port, healthPort, metricsPort] = [await claim(), await claim(), await claim()];
+      const [port, healthPort, metricsPort] = [await reserve(), await reserve(), await reserve()];
       const child = await testEnv.run.spawn({
         name,
         command: process.execPath,
@@ -230,7 +230,7 @@ function createStarter(
       return { program: { ...programOf(child, name), port, healthPort, metricsPort, metric }, port };
     },
     close: async () => {
-      await Promise.all(claims.map(({ release }) => release()));
+      await Promise.all(reservations.map(({ release }) => release()));
     },
   };
 }

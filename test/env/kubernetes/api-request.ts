@@ -9,18 +9,18 @@ export interface ApiAccess {
 }
 
 /** What came back; `body` is not parsed. */
-export interface ApiAnswer {
+export interface ApiResponse {
   readonly status: number;
   readonly body: string;
 }
 
-const answerWithinMs = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /**
  * One request on a connection of its own. The test environment asks servers that were just started or just killed, and a pool
  * would keep connections to the one before.
  */
-export function apiRequest(access: ApiAccess, path: string, post?: object): Promise<ApiAnswer> {
+export function apiRequest(access: ApiAccess, path: string, post?: object): Promise<ApiResponse> {
   return new Promise((resolve, reject) => {
     const asking = request(
       new URL(path, access.url),
@@ -31,7 +31,7 @@ export function apiRequest(access: ApiAccess, path: string, post?: object): Prom
         ca: access.ca,
         cert: access.certificate,
         key: access.key,
-        timeout: answerWithinMs,
+        timeout: TIMEOUT_MS,
       },
       (answer) => {
         let body = '';

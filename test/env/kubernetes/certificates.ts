@@ -24,9 +24,9 @@ export interface Ca extends KeyPair {
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-const validForMs = 30 * 24 * 3_600_000;
+const VALIDITY_MS = 30 * 24 * 3_600_000;
 /** Clocks of virtual machines jump; a certificate that starts "now" may start in the future. */
-const clockSlackMs = 24 * 3_600_000;
+const CLOCK_SKEW_MS = 24 * 3_600_000;
 
 /** Makes a new authority. */
 export async function createCa(commonName: string): Promise<Ca> {
@@ -86,8 +86,8 @@ async function issue(root: x509.X509Certificate, rootKey: webcrypto.CryptoKey, s
 function common() {
   return {
     serialNumber: `01${randomBytes(8).toString('hex')}`,
-    notBefore: new Date(Date.now() - clockSlackMs),
-    notAfter: new Date(Date.now() + validForMs),
+    notBefore: new Date(Date.now() - CLOCK_SKEW_MS),
+    notAfter: new Date(Date.now() + VALIDITY_MS),
     signingAlgorithm: algorithm,
   };
 }

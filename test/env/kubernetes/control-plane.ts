@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { apiRequest, type ApiAccess } from './api-request.ts';
 import { resolveBinaries, type Binaries } from '../programs/binaries.ts';
-import { claimFixedPort, reservePort, claimServiceRange, type Claim } from '../run/port-reservation.ts';
+import { reserveFixedPort, reservePort, reserveServiceRange, type Reservation } from '../run/port-reservation.ts';
 import { apiServerFlags, controllerManagerFlags, etcdFlags, type ControlPlanePorts } from './control-plane-flags.ts';
 import { createControlPlaneFiles } from './control-plane-files.ts';
 import { eventually } from '../run/eventually.ts';
@@ -49,20 +49,20 @@ export interface ControlPlane extends Identities {
 
 /** What must be given back when the control plane ends, or fails to start. */
 interface Holdings {
-  readonly claims: Claim<unknown>[];
+  readonly reservations: Reservation<unknown>[];
   readonly parts: ServerProcess[];
 }
 
 /** Starts a control plane and waits until it answers and the `default` ServiceAccount is there. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const run = options.run ?? (await openRun());
-  const holdings: Holdings = { claims: [], parts: [] };
+  const holdings: Holdings = { reservations: [], parts: [] };
   let folder: string | undefined;
   const close = async () => {
     if (options.run === undefined) await run.close();
     await Promise.all(holdings.parts.map((server) => server.kill()));
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-    await Promise.all(holdings.claims.map((claim) => claim.release()));
+    await Promise.all(holdings.reservations.map((reservation) => reservation.release()));
   };
   let closing: Promise<void> | undefined;
   try {
@@ -81,12 +81,12 @@ async function raise(
   folder: string,
   binaries: Binaries,
   options: ControlPlaneOptions,
-  { claims, parts }: Holdings,
+  { reservations, parts }: Holdings,
 ): Promise<Omit<ControlPlane, 'close'>> {
   const name = path.basename(folder);
-  const ports = await reservePorts(options.ports ?? {}, claims);
-  const range = await claimServiceRange();
-  claims.push(range);
+  const ports = await reservePorts(options.ports ?? {}, reservations);
+  const range = await reserveServiceRange();
+  reservations.push(range);
   const { files, access } = await createControlPlaneFiles(folder, ports.api);
   const settings = { ...options, ports, files, etcdData: path.join(folder, 'etcd'), serviceRange: range.value };
   const admin = { url: access.url, ca: access.authority.certificate, ...access.admin };
@@ -135,17 +135,20 @@ async function answers(access: ApiAccess, url: string): Promise<boolean> {
   return (await apiRequest(access, url)).status === 200;
 }
 
-async function reservePorts(fixed: Partial<ControlPlanePorts>, claims: Claim<unknown>[]): Promise<ControlPlanePorts> {
-  const claim = async (purpose: string, port: number | undefined) => {
-    const claimed = await (port === undefined ? reservePort() : claimFixedPort(port, purpose));
-    claims.push(claimed);
-    return claimed.value;
+async function reservePorts(
+  fixed: Partial<ControlPlanePorts>,
+  reservations: Reservation<unknown>[],
+): Promise<ControlPlanePorts> {
+  const reserve = async (purpose: string, port: number | undefined) => {
+    const reservation = await (port === undefined ? reservePort() : reserveFixedPort(port, purpose));
+    reservations.push(reservation);
+    return reservation.value;
   };
   return {
-    etcd: await claim('etcd', fixed.etcd),
-    etcdPeer: await claim("etcd's peers", fixed.etcdPeer),
-    api: await claim('the API server', fixed.api),
-    controllerManager: await claim('the controller manager', fixed.controllerManager),
+    etcd: await reserve('etcd', fixed.etcd),
+    etcdPeer: await reserve("etcd's peers", fixed.etcdPeer),
+    api: await reserve('the API server', fixed.api),
+    controllerManager: await reserve('the controller manager', fixed.controllerManager),
   };
 }
 

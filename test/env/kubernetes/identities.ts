@@ -29,8 +29,8 @@ export interface Identities {
   readonly serviceAccountKubeconfig: (namespace: string, name: string, options?: KubeconfigOptions) => Promise<string>;
 }
 
-const tokenAnswer = z.object({ status: z.object({ token: z.string() }) });
-const tokenLifeSeconds = 86_400;
+const tokenResponse = z.object({ status: z.object({ token: z.string() }) });
+const TOKEN_LIFETIME_SECONDS = 86_400;
 
 /** See {@link Identities}. */
 export function identitiesOf(access: ControlPlaneAccess): Identities {
@@ -58,10 +58,10 @@ async function requestToken(admin: ApiAccess, namespace: string, name: string): 
   const answer = await apiRequest(admin, `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`, {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
-    spec: { expirationSeconds: tokenLifeSeconds },
+    spec: { expirationSeconds: TOKEN_LIFETIME_SECONDS },
   });
   if (answer.status !== 201) {
     throw new Error(`No token for ServiceAccount ${namespace}/${name}: the API server said ${answer.body}`);
   }
-  return tokenAnswer.parse(JSON.parse(answer.body)).status.token;
+  return tokenResponse.parse(JSON.parse(answer.body)).status.token;
 }

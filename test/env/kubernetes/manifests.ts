@@ -2,7 +2,7 @@ import path from 'node:path';
 import { eventually } from '../run/eventually.ts';
 import type { Kubectl } from './kubectl.ts';
 
-const foreignCrds = [
+const FOREIGN_CRDS = [
   'network-attachment-definitions',
   'virtual-machines',
   'virtual-machine-instances',
@@ -23,7 +23,7 @@ export async function applyManifests(kubectl: Kubectl, files: readonly string[])
 /** Installs small versions of the CRDs of Multus, KubeVirt and CloudNativePG; all of them unless some are named. */
 export async function installForeignCrds(
   kubectl: Kubectl,
-  names: readonly (typeof foreignCrds)[number][] = foreignCrds,
+  names: readonly (typeof FOREIGN_CRDS)[number][] = FOREIGN_CRDS,
 ): Promise<void> {
   await applyManifests(
     kubectl,

@@ -51,8 +51,8 @@ const highWater = 1 << 20;
 
 /** Starts a proxy in front of `target`, which need not listen yet. */
 export async function startTcpProxy(target: Endpoint): Promise<TcpProxy> {
-  const claim = await reservePort();
-  const endpoint = { host: '127.0.0.1', port: claim.value };
+  const reservation = await reservePort();
+  const endpoint = { host: '127.0.0.1', port: reservation.value };
   const connections = new Set<Connection>();
   const faults: Faults = { delayMs: 0, frozen: undefined, drop: undefined };
   let server: Server | undefined;
@@ -111,7 +111,7 @@ export async function startTcpProxy(target: Endpoint): Promise<TcpProxy> {
     close: async () => {
       await shut();
       faults.frozen?.resolve(undefined);
-      await claim.release();
+      await reservation.release();
     },
   };
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ImageFolder } from '../../../hack/rootfs.ts';
 import { createKubeClient, type KubeClient } from '../../../kube/client/client.ts';
 import { isConflict, isNotFound } from '../../../kube/client/errors.ts';
-import { claimServiceRange } from '../run/port-reservation.ts';
+import { reserveServiceRange } from '../run/port-reservation.ts';
 import type { ControlPlane } from '../kubernetes/control-plane.ts';
 import { createKubeProxy } from './kube-proxy.ts';
 import { podData } from './pod-data.ts';
@@ -41,7 +41,7 @@ export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   await requireSandboxes();
   const client = createKubeClient({ userAgent: 'env-kubelet', kubeconfig: controlPlane.kubeconfig });
   const data = podData(client, namespace);
-  const addresses = await claimServiceRange();
+  const addresses = await reserveServiceRange();
   const proxy = createKubeProxy();
   const endpointSlices = createEndpointSlices(client, namespace);
   const claimFolders = new Map<string, Promise<string>>();

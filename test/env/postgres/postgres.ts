@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { claimFixedPort, reservePort, type Claim } from '../run/port-reservation.ts';
+import { reserveFixedPort, reservePort, type Reservation } from '../run/port-reservation.ts';
 import { createDatabase, dropDatabase, ping } from './databases.ts';
 import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
 import { postgresPrograms, type PostgresPrograms } from './postgres-binaries.ts';
@@ -45,9 +45,9 @@ const user = 'env';
 /** Makes a data directory, starts Postgres on it (TCP on 127.0.0.1 only, password by SCRAM) and waits for it. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
   const run = options.run ?? (await openRun());
-  let port: Claim<number> | undefined;
+  let port: Reservation<number> | undefined;
   try {
-    port = await (options.port === undefined ? reservePort() : claimFixedPort(options.port, 'Postgres'));
+    port = await (options.port === undefined ? reservePort() : reserveFixedPort(options.port, 'Postgres'));
     return await raise(run, port, options);
   } catch (error) {
     if (options.run === undefined) await run.close();
@@ -56,7 +56,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
 }
 
-async function raise(run: Run, port: Claim<number>, options: PostgresOptions): Promise<Postgres> {
+async function raise(run: Run, port: Reservation<number>, options: PostgresOptions): Promise<Postgres> {
   const programs = await postgresPrograms(run);
   const folder = await run.makeFolder(options.name ?? 'postgres');
   const password = randomBytes(12).toString('hex');

@@ -40,10 +40,10 @@ describe('a verified download', () => {
   });
 
   it('says why when nobody answers', async () => {
-    const claim = await reservePort();
-    onTestFinished(() => claim.release());
+    const reservation = await reservePort();
+    onTestFinished(() => reservation.release());
     const downloader = openDownloader({ connectWithinMs: 500 });
     onTestFinished(() => downloader.close());
-    await expect(downloader.text(`http://127.0.0.1:${claim.value}/sums`)).rejects.toThrow('ECONNREFUSED');
+    await expect(downloader.text(`http://127.0.0.1:${reservation.value}/sums`)).rejects.toThrow('ECONNREFUSED');
   });
 });

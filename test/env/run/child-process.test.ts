@@ -5,7 +5,7 @@ import { logTail, startChild } from './child-process.ts';
 import { tempFolder } from './temp-folder.ts';
 
 describe('a child process', () => {
-  it('writes to its log file, and a second life appends to it', async () => {
+  it('writes to its log file, and a restarted one appends to it', async () => {
     const folder = await tempFolder();
     for (const word of ['first', 'second']) {
       const child = await startChild({ name: 'speaker', command: 'sh', args: ['-c', `echo ${word}; exit 3`] }, folder);
@@ -14,7 +14,7 @@ describe('a child process', () => {
     expect(await readFile(path.join(folder, 'logs', 'speaker.log'), 'utf8')).toBe('first\nsecond\n');
   });
 
-  it('is on record for as long as it runs', async () => {
+  it('is recorded as long as it runs', async () => {
     const folder = await tempFolder();
     const child = await startChild({ name: 'sleeper', command: 'sleep', args: ['60'] }, folder);
     expect(await readdir(path.join(folder, 'children'))).toEqual([`${child.pid}.json`]);
@@ -23,7 +23,7 @@ describe('a child process', () => {
     expect(await readdir(path.join(folder, 'children'))).toEqual([]);
   });
 
-  it('is asked softly first where its spec says so', async () => {
+  it('gets the soft signal first if its spec has one', async () => {
     const folder = await tempFolder();
     const script = 'trap "echo bye; exit 0" QUIT; echo ready; while :; do sleep 0.02; done';
     const child = await startChild(
@@ -35,7 +35,7 @@ describe('a child process', () => {
     expect(logTail(child.logFile)).toBe('ready\nbye');
   });
 
-  it('inherits nothing from our environment but PATH', async () => {
+  it('inherits only PATH from the environment', async () => {
     const folder = await tempFolder();
     const child = await startChild({ name: 'env', command: 'env', args: [] }, folder);
     await child.exited;
@@ -45,14 +45,14 @@ describe('a child process', () => {
     expect(names).toEqual(['PATH']);
   });
 
-  it('is named when it cannot be started', async () => {
+  it('is named in the error when it cannot be started', async () => {
     const starting = startChild({ name: 'nobody', command: '/nowhere/etcd', args: [] }, await tempFolder());
     await expect(starting).rejects.toThrow('/nowhere/etcd cannot be started');
   });
 });
 
 describe('the tail of a log', () => {
-  it('is empty where there is no log', () => {
+  it('is empty if there is no log', () => {
     expect(logTail('/nowhere/log')).toBe('');
   });
 });

@@ -2,57 +2,57 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { identify, killTree } from './process-table.ts';
-import { endChild, runFiles, type ChildRecord } from './cleanup.ts';
+import { endChild, RUN_FILES, type ChildRecord } from './cleanup.ts';
 
-/** What to run, and as whom. */
+/** A program to run, and its user. */
 export interface ChildSpec {
-  /** Names the log file; unique among what runs at the same time. */
+  /** The name of the log file. Unique among the processes that run at the same time. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
-  /** The whole environment: nothing is inherited, so that PGPORT or HTTPS_PROXY of the user cannot meddle. */
+  /** The whole environment. Nothing is inherited, so the user's PGPORT or HTTPS_PROXY has no effect. */
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   readonly user?: { readonly uid: number; readonly gid: number } | undefined;
-  /** The first signal of a sweep, where SIGKILL at once would leave something behind. */
+  /** The signal that the cleanup sends first, if SIGKILL alone would leave resources behind. */
   readonly softSignal?: ChildRecord['softSignal'];
 }
 
-/** How a child ended. */
+/** How a child exited. */
 export interface ChildExit {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A registered child process. */
+/** A child process that is recorded in the run folder. */
 export interface Child {
   readonly pid: number;
-  /** Where its stdout and stderr go; appended to, so a restarted part keeps its history. */
+  /** The file with its stdout and stderr. A restarted process appends to it. */
   readonly logFile: string;
   /** Undefined while it runs. */
   readonly exit: ChildExit | undefined;
-  /** Whether we have sent it a signal; if not, its end is its own doing. */
-  readonly asked: boolean;
-  /** Resolves when it has ended; never rejects. */
+  /** Whether this process sent it a signal. If not, its exit is unexpected. */
+  readonly signalled: boolean;
+  /** Resolves when it has exited. Never rejects. */
   readonly exited: Promise<ChildExit>;
   signal(signal: NodeJS.Signals): void;
-  /** SIGKILL for it and all that it started; resolves when they are gone. */
+  /** Sends SIGKILL to it and its descendants. Resolves when they are gone. */
   kill(): Promise<void>;
-  /** As {@link kill}, but with the soft signal of its spec first. */
+  /** Like {@link kill}, but first sends the soft signal of its spec. */
   end(): Promise<void>;
 }
 
 /**
- * Starts a child in its own session (so that a Ctrl-C in the terminal reaches only its owner, who knows the right
- * order) and writes it into the run folder at once. Throws when the program cannot be started.
+ * Starts a child in its own session, and records it in the run folder at once. A Ctrl-C in the terminal then reaches only the
+ * owner, which stops the children in the right order. Throws if the program cannot be started.
  */
 export async function startChild(spec: ChildSpec, runFolder: string): Promise<Child> {
   const logFile = path.join(runFolder, 'logs', `${spec.name}.log`);
   const child = spawnToLog(spec, logFile);
-  // Synchronous from the fork to the record: a runner that is killed in between would leave a child nobody knows.
+  // Synchronous from fork to record: if the runner were killed in between, nobody would know the child.
   const record = child.pid === undefined ? undefined : register(spec, child.pid, runFolder);
   let exit: ChildExit | undefined;
-  let asked = false;
+  let signalled = false;
   const exited = new Promise<ChildExit>((resolve) => {
     child.once('exit', (code, signal) => {
       exit = { code, signal };
@@ -67,28 +67,28 @@ export async function startChild(spec: ChildSpec, runFolder: string): Promise<Ch
     get exit() {
       return exit;
     },
-    get asked() {
-      return asked;
+    get signalled() {
+      return signalled;
     },
     exited,
     signal: (signal) => {
-      asked = true;
+      signalled = true;
       child.kill(signal);
     },
     kill: async () => {
-      asked = true;
+      signalled = true;
       await killTree(record.process);
       await exited;
     },
     end: async () => {
-      asked = true;
+      signalled = true;
       await endChild(record);
       await exited;
     },
   };
 }
 
-/** The last lines of a log file, for error messages; empty when there is none. */
+/** Returns the last lines of a log file for error messages. Returns an empty string if there is no file. */
 export function logTail(logFile: string, lines = 20): string {
   try {
     return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
@@ -117,13 +117,13 @@ function register(spec: ChildSpec, pid: number, runFolder: string): ChildRecord 
   const identity = identify(pid);
   if (identity === undefined) return undefined;
   const record = { name: spec.name, process: identity, softSignal: spec.softSignal };
-  mkdirSync(path.join(runFolder, runFiles.children), { recursive: true });
+  mkdirSync(path.join(runFolder, RUN_FILES.children), { recursive: true });
   writeFileSync(recordFile(runFolder, pid), JSON.stringify(record));
   return record;
 }
 
 function recordFile(runFolder: string, pid: number): string {
-  return path.join(runFolder, runFiles.children, `${pid}.json`);
+  return path.join(runFolder, RUN_FILES.children, `${pid}.json`);
 }
 
 async function startError(child: ChildProcess, spec: ChildSpec): Promise<Error> {

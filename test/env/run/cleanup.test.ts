@@ -4,7 +4,7 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { identify, isAlive, ownIdentity, type ProcessIdentity } from './process-table.ts';
-import { runFiles, cleanUpDeadRuns, cleanUpRun, unfinishedPrefix } from './cleanup.ts';
+import { RUN_FILES, cleanUpDeadRuns, cleanUpRun, UNFINISHED_PREFIX } from './cleanup.ts';
 import { tempFolder } from './temp-folder.ts';
 
 const dead: ProcessIdentity = { ...ownIdentity(), started: 'long ago' };
@@ -22,16 +22,16 @@ async function makeRunFolder(
   run: { owner: ProcessIdentity | undefined; children?: ProcessIdentity[]; name?: string },
 ): Promise<string> {
   const folder = path.join(root, run.name ?? 'some-run');
-  await mkdir(path.join(folder, runFiles.children), { recursive: true });
-  if (run.owner !== undefined) await writeFile(path.join(folder, runFiles.owner), JSON.stringify(run.owner));
+  await mkdir(path.join(folder, RUN_FILES.children), { recursive: true });
+  if (run.owner !== undefined) await writeFile(path.join(folder, RUN_FILES.owner), JSON.stringify(run.owner));
   for (const [index, child] of (run.children ?? []).entries()) {
     const record = JSON.stringify({ name: `child ${index}`, process: child });
-    await writeFile(path.join(folder, runFiles.children, `${index}.json`), record);
+    await writeFile(path.join(folder, RUN_FILES.children, `${index}.json`), record);
   }
   return folder;
 }
 
-describe('a sweep', () => {
+describe('the cleanup', () => {
   it('kills the children of a dead run and removes its folder', async () => {
     const root = await tempFolder();
     const child = sleeper();
@@ -41,7 +41,7 @@ describe('a sweep', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  it('spares a process that has the number of a child but another start time', async () => {
+  it('does not kill a process that has the pid of a child but another start time', async () => {
     const root = await tempFolder();
     const stranger = sleeper();
     await makeRunFolder(root, { owner: dead, children: [{ ...stranger, started: 'before it' }] });
@@ -49,7 +49,7 @@ describe('a sweep', () => {
     expect(isAlive(stranger)).toBe(true);
   });
 
-  it('leaves the run of a living owner alone', async () => {
+  it('does not touch the run of a live owner', async () => {
     const root = await tempFolder();
     const child = sleeper();
     const folder = await makeRunFolder(root, { owner: ownIdentity(), children: [child] });
@@ -58,27 +58,27 @@ describe('a sweep', () => {
     expect(existsSync(folder)).toBe(true);
   });
 
-  it('finishes a removal that was broken off', async () => {
+  it('finishes an interrupted removal', async () => {
     const root = await tempFolder();
     const folder = await makeRunFolder(root, { owner: undefined });
     expect(await cleanUpDeadRuns(root)).toEqual([folder]);
   });
 
-  it('gives a run that is just being made the time to be finished', async () => {
+  it('waits for a run folder that is being created', async () => {
     const root = await tempFolder();
-    const folder = await makeRunFolder(root, { owner: undefined, name: `${unfinishedPrefix}abc` });
+    const folder = await makeRunFolder(root, { owner: undefined, name: `${UNFINISHED_PREFIX}abc` });
     expect(await cleanUpDeadRuns(root)).toEqual([]);
     const yesterday = new Date(Date.now() - 86_400_000);
     await utimes(folder, yesterday, yesterday);
     expect(await cleanUpDeadRuns(root)).toEqual([folder]);
   });
 
-  it('does nothing where there is no folder, and bears a record that is no JSON', async () => {
+  it('does nothing if there is no folder, and accepts a record that is not JSON', async () => {
     const root = await tempFolder();
     await cleanUpRun(path.join(root, 'nowhere'));
     expect(await cleanUpDeadRuns(path.join(root, 'nowhere'))).toEqual([]);
     const folder = await makeRunFolder(root, { owner: dead });
-    await writeFile(path.join(folder, runFiles.children, '1.json'), '{"name":');
+    await writeFile(path.join(folder, RUN_FILES.children, '1.json'), '{"name":');
     expect(await cleanUpDeadRuns(root)).toEqual([folder]);
   });
 });

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Milliseconds. */
+/** The timeout and the interval, in milliseconds. */
 export interface Patience {
   readonly within?: number;
   readonly every?: number;
 }
 
 /**
- * Tries `attempt` until it does not throw, and resolves with what it returned. When `within` has passed, the last
- * error is thrown as it was, so that a test's failure names its expectation.
+ * Repeats `attempt` until it does not throw, and resolves with its result. After `within` it throws the last error
+ * unchanged, so that the failure of a test shows its expectation.
  */
 export async function eventually<T>(attempt: () => T | Promise<T>, patience: Patience = {}): Promise<T> {
   const { within = 10_000, every = 100 } = patience;

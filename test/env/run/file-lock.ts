@@ -4,25 +4,25 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isAlive, ownIdentity, processIdentity, type ProcessIdentity } from './process-table.ts';
 
-export interface OwnerLockOptions {
-  /** Called once, when somebody else holds the lock and we begin to wait. */
+export interface FileLockOptions {
+  /** Called once, if another process holds the lock and the wait begins. */
   readonly onWait?: (holder: ProcessIdentity) => void;
 }
 
-const checkAgainMs = { least: 50, most: 250 } as const;
+const RETRY_MS = { least: 50, most: 250 } as const;
 
 /**
- * Runs `action` while no other process does under the same lock. The lock of a dead process holds nobody up.
+ * Runs `action` while it holds an exclusive lock. The lock of a dead process blocks nobody.
  *
- * Everybody puts down a ticket under a name of its own and then looks around: who sees no other living owner's ticket
- * has the lock, who sees one takes its own ticket back and tries again. Of two tickets the later one's owner always
- * sees the earlier one, so there are never two holders; and since no name is ever used twice, clearing away a dead
- * owner's ticket can never hit a living one, which is where a single lock file that is removed and made again fails.
+ * Each process writes a ticket file with a unique name, then reads all tickets. It has the lock if no other ticket belongs to
+ * a live process. Otherwise it removes its ticket and tries again. Of two tickets the later owner always sees the earlier
+ * one, so there are never two holders. Names are never reused, so removing the ticket of a dead process never removes a
+ * live one. A single lock file, removed and created again, does not have this property.
  */
 export async function withFileLock<T>(
   lock: string,
   action: () => Promise<T>,
-  options: OwnerLockOptions = {},
+  options: FileLockOptions = {},
 ): Promise<T> {
   await mkdir(path.dirname(lock), { recursive: true });
   const ticket = await acquire(lock, options);
@@ -33,8 +33,8 @@ export async function withFileLock<T>(
   }
 }
 
-async function acquire(lock: string, { onWait }: OwnerLockOptions): Promise<string> {
-  let told = false;
+async function acquire(lock: string, { onWait }: FileLockOptions): Promise<string> {
+  let reported = false;
   for (;;) {
     let holder = await otherHolder(lock, undefined);
     if (holder === undefined) {
@@ -43,16 +43,16 @@ async function acquire(lock: string, { onWait }: OwnerLockOptions): Promise<stri
       if (holder === undefined) return ticket;
       await rm(ticket, { force: true });
     }
-    if (!told) onWait?.(holder);
-    told = true;
-    await sleep(randomInt(checkAgainMs.least, checkAgainMs.most));
+    if (!reported) onWait?.(holder);
+    reported = true;
+    await sleep(randomInt(RETRY_MS.least, RETRY_MS.most));
   }
 }
 
 async function putTicket(lock: string): Promise<string> {
   const id = randomBytes(6).toString('hex');
   const ticket = `${lock}.${id}`;
-  // Renamed into place, so that nobody ever reads half a ticket and takes its owner for dead.
+  // The rename is atomic: a half-written ticket would look like one of a dead process.
   const draft = path.join(path.dirname(lock), `.draft-${id}`);
   await writeFile(draft, JSON.stringify(ownIdentity()));
   await rename(draft, ticket);

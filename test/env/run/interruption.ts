@@ -1,6 +1,6 @@
 /**
- * Resolves at the first SIGINT, SIGTERM or SIGHUP. A second one ends the process at once, for whom an orderly end
- * takes too long; the reaper of its run still sweeps.
+ * Resolves at the first SIGINT, SIGTERM or SIGHUP. A second signal exits at once, for people who do not want to wait; the
+ * reaper still cleans up.
  */
 export function untilInterrupted(): Promise<undefined> {
   return new Promise((resolve) => {

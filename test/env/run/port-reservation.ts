@@ -2,56 +2,59 @@ import { createServer, type Server } from 'node:net';
 import { randomInt } from 'node:crypto';
 
 /**
- * Free ports and free address ranges, for good and not only for the moment of asking. A port must stay ours while its
- * server is down between `kill()` and `start()`, also against other users and other checkouts on the machine. So the
- * owner holds a listening socket on the same port of an address that nobody else has a use for: the kernel sees to it
- * that there is one holder, and gives the claim back when the holder dies, however it dies.
+ * A reserved port or address range. A port stays reserved while its server is down between `kill()` and `start()`, also
+ * against other users and checkouts of the machine. For this the holder keeps a listening socket on the same port of an
+ * otherwise unused address. The kernel allows one listener, and frees the reservation however the holder dies.
  */
-export interface Claim<T> {
+export interface Reservation<T> {
   readonly value: T;
   readonly release: () => Promise<void>;
 }
 
-const portClaimHost = '127.255.255.254';
-const rangeClaimPort = 19_999;
+const RESERVATION_HOST = '127.255.255.254';
+const RANGE_RESERVATION_PORT = 19_999;
 
-/** Below what systems hand out to outgoing connections, which else could sit on the port of a server that is down. */
-const portRange = { first: 20_000, last: 29_999 } as const;
-/** 127.64.0.0/10 holds the Service ranges, a /16 each. */
-const serviceRanges = { first: 64, last: 127 } as const;
+/** Below the ephemeral ports: an outgoing connection could otherwise occupy the port of a server that is down. */
+const PORT_RANGE = { first: 20_000, last: 29_999 } as const;
+/** The second octets of the Service ranges: each is a /16 of 127.64.0.0/10. */
+const SERVICE_RANGES = { first: 64, last: 127 } as const;
 
-/** Claims a free TCP port of 127.0.0.1. */
-export async function reservePort(): Promise<Claim<number>> {
+/** Reserves a free TCP port of 127.0.0.1. */
+export async function reservePort(): Promise<Reservation<number>> {
   for (let attempt = 0; attempt < 1_000; attempt++) {
-    const claim = await tryPort(randomInt(portRange.first, portRange.last + 1));
-    if (claim !== undefined) return claim;
+    const reservation = await tryPort(randomInt(PORT_RANGE.first, PORT_RANGE.last + 1));
+    if (reservation !== undefined) return reservation;
   }
-  throw new Error(`No free port found on 127.0.0.1 between ${portRange.first} and ${portRange.last}.`);
+  throw new Error(`No free port found on 127.0.0.1 between ${PORT_RANGE.first} and ${PORT_RANGE.last}.`);
 }
 
-/** A port that the user has fixed. Throws when something listens on it. */
-export async function claimFixedPort(port: number, purpose: string): Promise<Claim<number>> {
-  const claim = await tryPort(port);
-  if (claim === undefined) {
-    throw new Error(`Port ${port} of 127.0.0.1, fixed for ${purpose}, is taken. Choose another, or end who holds it.`);
+/** Reserves a port that the user chose. Throws if it is in use. */
+export async function reserveFixedPort(port: number, purpose: string): Promise<Reservation<number>> {
+  const reservation = await tryPort(port);
+  if (reservation === undefined) {
+    throw new Error(
+      `Port ${port} of 127.0.0.1, fixed for ${purpose}, is in use. Choose another port, or stop the process that uses it.`,
+    );
   }
-  return claim;
+  return reservation;
 }
 
-/** Claims a /16 of loopback addresses, so that Services of clusters side by side never share an address. */
-export async function claimServiceRange(): Promise<Claim<string>> {
-  const first = randomInt(serviceRanges.first, serviceRanges.last + 1);
-  const count = serviceRanges.last - serviceRanges.first + 1;
+/** Reserves a /16 of loopback addresses, so that the Services of two clusters never share an address. */
+export async function reserveServiceRange(): Promise<Reservation<string>> {
+  const first = randomInt(SERVICE_RANGES.first, SERVICE_RANGES.last + 1);
+  const count = SERVICE_RANGES.last - SERVICE_RANGES.first + 1;
   for (let step = 0; step < count; step++) {
-    const second = serviceRanges.first + ((first - serviceRanges.first + step) % count);
-    const server = await tryListen(`127.${second}.255.254`, rangeClaimPort);
-    if (server !== undefined) return claimOf(`127.${second}.0.0/16`, server);
+    const second = SERVICE_RANGES.first + ((first - SERVICE_RANGES.first + step) % count);
+    const server = await tryListen(`127.${second}.255.254`, RANGE_RESERVATION_PORT);
+    if (server !== undefined) return reservationOf(`127.${second}.0.0/16`, server);
   }
-  throw new Error(`All ${count} Service ranges in 127.64.0.0/10 are taken by running control planes. End some.`);
+  throw new Error(
+    `All ${count} Service ranges in 127.64.0.0/10 are in use by running control planes. Stop some of them.`,
+  );
 }
 
-async function tryPort(port: number): Promise<Claim<number> | undefined> {
-  const holder = await tryListen(portClaimHost, port);
+async function tryPort(port: number): Promise<Reservation<number> | undefined> {
+  const holder = await tryListen(RESERVATION_HOST, port);
   if (holder === undefined) return undefined;
   const probe = await tryListen('127.0.0.1', port);
   if (probe === undefined) {
@@ -59,10 +62,10 @@ async function tryPort(port: number): Promise<Claim<number> | undefined> {
     return undefined;
   }
   await closeServer(probe);
-  return claimOf(port, holder);
+  return reservationOf(port, holder);
 }
 
-function claimOf<T>(value: T, server: Server): Claim<T> {
+function reservationOf<T>(value: T, server: Server): Reservation<T> {
   return { value, release: () => closeServer(server) };
 }
 
@@ -83,7 +86,7 @@ async function tryListen(host: string, port: number): Promise<Server | undefined
 
 function advice(error: NodeJS.ErrnoException): string {
   if (error.code === 'EADDRNOTAVAIL') {
-    return '. The test environment needs all of 127.0.0.0/8 to be local, as it is on Linux; elsewhere add the address to the loopback interface.';
+    return '. The test environment needs all addresses of 127.0.0.0/8, as on Linux. On other systems add the address to the loopback interface.';
   }
   return error.code === 'EACCES' ? '. Choose a port above 1023.' : '';
 }

@@ -19,12 +19,12 @@ function identityOf(pid: number | undefined): ProcessIdentity {
 }
 
 describe('the process table', () => {
-  it('knows us and says the same at every look', () => {
+  it('returns the same identity for this process every time', () => {
     expect(ownIdentity()).toEqual(ownIdentity());
     expect(isAlive(ownIdentity())).toBe(true);
   });
 
-  it('takes a process for dead when its number was given to another one', () => {
+  it('treats a process as dead when its pid belongs to another process', () => {
     const stranger = sleeper();
     const former = { ...stranger, started: 'long ago' };
     expect(isAlive(former)).toBe(false);
@@ -32,14 +32,14 @@ describe('the process table', () => {
     expect(isAlive(stranger)).toBe(true);
   });
 
-  it('takes a process of another pid namespace for alive, and leaves it alone', () => {
+  it('treats a process of another pid namespace as alive, and does not signal it', () => {
     const elsewhere = { ...sleeper(), space: 'pid:[1]', started: 'whenever' };
     expect(isAlive(elsewhere)).toBe(true);
     expect(signalProcess(elsewhere, 'SIGKILL')).toBe(false);
   });
 
-  it('takes a zombie for dead', async () => {
-    // The shell never reaps the child that it left to `exec sleep`.
+  it('treats a zombie as dead', async () => {
+    // After `exec sleep` nobody reaps the shell's child.
     const child = spawn('sh', ['-c', 'sleep 0.05 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
     onTestFinished(() => void child.kill('SIGKILL'));
     const pid = await new Promise<number>((resolve) => {

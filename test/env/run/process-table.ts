@@ -3,10 +3,7 @@ import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
-/**
- * Names one process for good. A pid alone is given to another process sooner or later; together with the time the
- * process started (and the boot, and the pid namespace in which the number means anything) it is not.
- */
+/** Identifies one process for good. A pid alone is reused, so its start time, the boot and the pid namespace belong to it. */
 export const processIdentity = z.object({ pid: z.int().positive(), started: z.string(), space: z.string() });
 
 /** See {@link processIdentity}. */
@@ -16,30 +13,30 @@ interface ProcessRow {
   readonly pid: number;
   readonly parent: number;
   readonly started: string;
-  /** A zombie holds its number until it is reaped, but it runs nothing any more. */
+  /** A zombie keeps its pid until it is reaped, but runs no code. */
   readonly zombie: boolean;
 }
 
 const goneWithinMs = 10_000;
 
-/** Who process `pid` is, also when it has ended and was not reaped yet; undefined when there is none. */
+/** Returns the identity of a process, even of a zombie. Returns undefined if there is no process with this pid. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const row = readRow(pid);
   return row === undefined ? undefined : { pid, started: row.started, space: pidSpace() };
 }
 
-/** Who we are. */
+/** Returns the identity of this process. */
 export function ownIdentity(): ProcessIdentity {
   const self = identify(process.pid);
   if (self === undefined) {
-    throw new Error('This process does not see itself in the process table; is /proc mounted, or ps installed?');
+    throw new Error('This process cannot find itself in the process table. Mount /proc or install ps.');
   }
   return self;
 }
 
 /**
- * Whether exactly this process still runs. A process of another pid namespace (another container that shares our
- * temporary folder) cannot be judged from here, and what is not known dead counts as alive.
+ * Returns whether exactly this process still runs. A process of another pid namespace (a container that shares the temporary
+ * folder) is not visible here, so it counts as alive.
  */
 export function isAlive(identity: ProcessIdentity): boolean {
   if (identity.space !== pidSpace()) return true;
@@ -47,15 +44,15 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return row !== undefined && !row.zombie && row.started === identity.started;
 }
 
-/** Sends a signal to exactly this process; false when it is gone (or not ours to judge). */
+/** Sends a signal to exactly this process. Returns false if it is gone, or in another pid namespace. */
 export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals): boolean {
   if (identity.space !== pidSpace() || !isAlive(identity)) return false;
   return trySignal(identity.pid, signal);
 }
 
 /**
- * Kills a process and everything that it started, and waits until all of them are gone.
- * Each one is stopped before its children are listed, so that none can slip away by forking meanwhile.
+ * Kills a process and all its descendants, and waits until they are gone. Each process is stopped before its children are
+ * listed, so that it cannot fork in between.
  */
 export async function killTree(root: ProcessIdentity): Promise<void> {
   if (!signalProcess(root, 'SIGSTOP')) return;
@@ -64,7 +61,7 @@ export async function killTree(root: ProcessIdentity): Promise<void> {
   await goneWithin(tree, goneWithinMs);
 }
 
-/** Waits until none of these processes runs; false when some still do after `withinMs`. */
+/** Waits until none of these processes runs. Returns false if one still runs after `withinMs`. */
 export async function goneWithin(identities: readonly ProcessIdentity[], withinMs: number): Promise<boolean> {
   const deadline = Date.now() + withinMs;
   while (identities.some(isAlive)) {
@@ -122,7 +119,7 @@ function procRow(pid: number): ProcessRow | undefined {
   } catch {
     return undefined;
   }
-  // The second field is the program's name in parentheses and may itself hold blanks and parentheses.
+  // The second field is the program's name in parentheses. It can itself contain blanks and parentheses.
   const [state, parent, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const ticksAfterBoot = rest[17];
   if (ticksAfterBoot === undefined) return undefined;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { elapsed, withProgress } from './progress.ts';
 
 describe('progress', () => {
-  it('is told again and again until the work is done, and not after', async () => {
+  it('is logged repeatedly until the work is done, and not after that', async () => {
     const lines: string[] = [];
     const options = { log: (line: string) => lines.push(line), everyMs: 10, describe: () => 'half way' };
     expect(await withProgress(options, () => sleep(55, 'done'))).toBe('done');
@@ -19,7 +19,7 @@ describe('progress', () => {
     [59_400, '59 s'],
     [95_000, '1 min 35 s'],
     [660_000, '11 min 0 s'],
-  ])('writes %i ms as %s', (milliseconds, want) => {
+  ])('formats %i ms as %s', (milliseconds, want) => {
     expect(elapsed(milliseconds)).toBe(want);
   });
 });

@@ -1,9 +1,6 @@
 import type { Log } from './run.ts';
 
-/**
- * Does something long and says every `everyMs` how far it is, as whole lines, which read well in a terminal and in a
- * CI log alike.
- */
+/** Runs a long action, and logs its progress as whole lines every `everyMs`, for terminals and CI logs. */
 export async function withProgress<T>(
   options: { readonly log: Log; readonly everyMs: number; readonly describe: () => string },
   action: () => Promise<T>,
@@ -19,7 +16,7 @@ export async function withProgress<T>(
   }
 }
 
-/** `95000` → `1 min 35 s`. */
+/** Formats a duration: `95000` becomes `1 min 35 s`. */
 export function elapsed(milliseconds: number): string {
   const seconds = Math.round(milliseconds / 1000);
   const minutes = Math.floor(seconds / 60);

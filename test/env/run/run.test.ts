@@ -14,7 +14,7 @@ const silent = () => undefined;
 
 const started = z.object({ folder: z.string(), children: z.array(processIdentity) });
 
-/** Another process that opens a run with two children (one of which has a child itself) and then waits for its end. */
+/** Starts a process that opens a run with two children (one has a child of its own) and then waits. */
 async function startRunner(root: string) {
   const script = `
     const { openRun } = await import(${JSON.stringify(path.join(import.meta.dirname, 'run.ts'))});
@@ -31,11 +31,11 @@ async function startRunner(root: string) {
   for await (const line of createInterface(runner.stdout)) {
     return { runner, ...started.parse(JSON.parse(line)) };
   }
-  throw new Error('the runner ended before it said what it started');
+  throw new Error('the runner exited before it printed its processes');
 }
 
 describe('a run', () => {
-  it('ends its children and removes its folder when it is closed', async () => {
+  it('stops its children and removes its folder when it is closed', async () => {
     const root = await tempFolder();
     const run = await openRun({ root, log: silent });
     const child = await run.spawn({ name: 'sleeper', command: 'sleep', args: ['60'] });
@@ -57,11 +57,11 @@ describe('a run', () => {
     });
   });
 
-  it('removes what a dead run has left when its reaper was killed as well', async () => {
+  it('cleans up after a dead run whose reaper was killed too', async () => {
     const root = await tempFolder();
     const { runner, folder, children } = await startRunner(root);
     const said: string[] = [];
-    await killGuardianOf(folder);
+    await killReaperOf(folder);
     runner.kill('SIGKILL');
     await new Promise((resolve) => runner.once('exit', resolve));
     expect(children.filter(isAlive)).toHaveLength(2);
@@ -72,22 +72,22 @@ describe('a run', () => {
     await next.close();
   });
 
-  it('gives each part a folder of its own', async () => {
+  it('gives each caller its own folder', async () => {
     const run = await openRun({ root: await tempFolder(), log: silent });
     onTestFinished(() => run.close());
     const folders = [await run.makeFolder('plane'), await run.makeFolder('plane')];
     expect(folders.map((folder) => path.relative(run.folder, folder))).toEqual(['plane', 'plane-2']);
   });
 
-  it('starts nothing any more once it is closing', async () => {
+  it('starts no process once it is closing', async () => {
     const run = await openRun({ root: await tempFolder(), log: silent });
     await run.close();
     await expect(run.spawn({ name: 'late', command: 'sleep', args: ['60'] })).rejects.toThrow('its run is closing');
   });
 });
 
-/** Finds the reaper by its arguments, which name this test's own folder, and kills that one process. */
-async function killGuardianOf(folder: string): Promise<void> {
+/** Kills the reaper of this test's run, which it finds by the folder in its arguments. */
+async function killReaperOf(folder: string): Promise<void> {
   for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
     const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
     if (commandLine.split('\0').includes(folder)) process.kill(Number(pid), 'SIGKILL');

@@ -6,28 +6,27 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startChild, type Child, type ChildSpec } from './child-process.ts';
 import { ownIdentity } from './process-table.ts';
-import { runFiles, cleanUpDeadRuns, cleanUpRun, unfinishedPrefix } from './cleanup.ts';
+import { RUN_FILES, cleanUpDeadRuns, cleanUpRun, UNFINISHED_PREFIX } from './cleanup.ts';
 
-/** Takes one line for people. */
+/** Logs one line for people. */
 export type Log = (line: string) => void;
 
 /**
- * One use of the test environment: a folder that holds all of its data and logs, and all processes that it started.
- * Neither outlives it: an orderly end is `close()`; after any other end a reaper process sweeps, and should that
- * be killed as well, the next run does.
+ * One run of the test environment: a folder with all its data and logs, and all its processes. `close()` removes them. If the
+ * owner exits without it, the reaper process cleans up. If the reaper was killed too, the next run cleans up.
  */
 export interface Run {
   readonly folder: string;
   readonly log: Log;
-  /** Makes a folder inside the run's; a name that is taken gets a number. */
+  /** Creates a folder inside the run's folder. A name that is already used gets a number. */
   makeFolder(name: string): Promise<string>;
   spawn(spec: ChildSpec): Promise<Child>;
-  /** Ends all processes, then removes the folder. */
+  /** Stops all processes, then removes the folder. */
   close(): Promise<void>;
 }
 
 export interface RunOptions {
-  /** Where run folders are made; a folder for this user under the system's temporary folder by default. */
+  /** Where run folders are created. The default is a folder of this user in the system's temporary folder. */
   readonly root?: string;
   readonly log?: Log;
 }
@@ -37,13 +36,13 @@ export const logToStderr: Log = (line) => {
   process.stderr.write(`env: ${line}\n`);
 };
 
-/** Sweeps what dead runs left behind, then opens a new one. */
+/** Cleans up after dead runs, then opens a new run. */
 export async function openRun(options: RunOptions = {}): Promise<Run> {
   const log = options.log ?? logToStderr;
   const root = options.root ?? (await userRoot());
-  for (const swept of await cleanUpDeadRuns(root)) log(`removed what a killed run had left in ${swept}`);
+  for (const removed of await cleanUpDeadRuns(root)) log(`cleaned up after a killed run: ${removed}`);
   const folder = await makeRunFolder(root);
-  const reaper = startGuardian(folder);
+  const reaper = startReaper(folder);
   const children = new Set<Child>();
   const taken = new Set<string>();
   let closing: Promise<void> | undefined;
@@ -75,8 +74,8 @@ export async function openRun(options: RunOptions = {}): Promise<Run> {
 }
 
 /**
- * One root per user: a sweep trusts what it reads there, and may not be led by files of somebody else.
- * Others may pass through (0711): the unprivileged user under which root runs Postgres has its data inside.
+ * Creates one root folder per user: the cleanup trusts its files, so they must not come from another user. Mode 0711 lets
+ * others pass through, because the unprivileged user under which root runs Postgres has its data inside.
  */
 async function userRoot(): Promise<string> {
   const uid = process.getuid?.();
@@ -85,7 +84,7 @@ async function userRoot(): Promise<string> {
   const { uid: owner } = await lstat(root);
   if (uid !== undefined && owner !== uid) {
     throw new Error(
-      `${root} belongs to user ${owner}, not to us (${uid}). Remove it, or set TMPDIR to another folder.`,
+      `${root} belongs to user ${owner}, not to this user (${uid}). Remove it, or set TMPDIR to another folder.`,
     );
   }
   return root;
@@ -93,19 +92,19 @@ async function userRoot(): Promise<string> {
 
 async function makeRunFolder(root: string): Promise<string> {
   const id = randomBytes(5).toString('hex');
-  const unfinished = path.join(root, `${unfinishedPrefix}${id}`);
+  const unfinished = path.join(root, `${UNFINISHED_PREFIX}${id}`);
   await mkdir(unfinished, { mode: 0o711, recursive: true });
-  await writeFile(path.join(unfinished, runFiles.owner), JSON.stringify(ownIdentity()));
+  await writeFile(path.join(unfinished, RUN_FILES.owner), JSON.stringify(ownIdentity()));
   const folder = path.join(root, id);
   await rename(unfinished, folder);
   return folder;
 }
 
-function startGuardian(folder: string): { dismiss(): Promise<void> } {
+function startReaper(folder: string): { dismiss(): Promise<void> } {
   const script = path.join(import.meta.dirname, 'reaper.ts');
   const reaper = spawn(process.execPath, [script, folder], {
     cwd: '/',
-    env: {}, // NODE_OPTIONS of a test runner are not for it
+    env: {}, // it must not inherit NODE_OPTIONS of the test runner
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });

@@ -9,8 +9,8 @@ import { tempFolder } from './temp-folder.ts';
 
 async function makeServerProcess(script: string, spec: Partial<ServerProcessSpec> = {}) {
   const folder = await tempFolder();
-  const said: string[] = [];
-  const run = await openRun({ root: folder, log: (line) => said.push(line) });
+  const logged: string[] = [];
+  const run = await openRun({ root: folder, log: (line) => logged.push(line) });
   onTestFinished(() => run.close());
   const flag = path.join(folder, 'flag');
   const server = createServerProcess(run, {
@@ -18,17 +18,17 @@ async function makeServerProcess(script: string, spec: Partial<ServerProcessSpec
     ready: () => Promise.resolve(existsSync(flag)),
     ...spec,
   });
-  return { server, flag, said };
+  return { server, flag, logged };
 }
 
-describe('a part', () => {
+describe('a server process', () => {
   it('can be stopped and started again', async () => {
     const { server, flag } = await makeServerProcess(
       'trap "rm $1; exit 0" TERM; touch "$1"; while :; do sleep 0.02; done',
     );
     await server.start();
     expect(server.pid).toBeGreaterThan(0);
-    await expect(server.start()).rejects.toThrow('part runs already');
+    await expect(server.start()).rejects.toThrow('part is already running');
     await server.stop();
     expect(server.pid).toBeUndefined();
     expect(existsSync(flag)).toBe(false);
@@ -36,7 +36,7 @@ describe('a part', () => {
     expect(server.pid).toBeGreaterThan(0);
   });
 
-  it('can be killed, whatever it does about signals', async () => {
+  it('can be killed even if it ignores signals', async () => {
     const { server, flag } = await makeServerProcess('trap "" TERM; touch "$1"; while :; do sleep 0.02; done');
     await server.start();
     await server.kill();
@@ -46,39 +46,39 @@ describe('a part', () => {
     await server.stop();
   });
 
-  it('is killed, and that is an error, when it does not end after being asked to', async () => {
+  it('is killed, and stop() fails, when it does not exit after SIGTERM', async () => {
     const script = 'trap "" TERM; touch "$1"; while :; do sleep 0.02; done';
     const { server } = await makeServerProcess(script, { stopWithinMs: 100 });
     await server.start();
-    await expect(server.stop()).rejects.toThrow('did not end within 0.1 s');
+    await expect(server.stop()).rejects.toThrow('did not exit within 0.1 s');
     expect(server.pid).toBeUndefined();
   });
 
-  it('is reported when it ends unasked, and not when it is told to', async () => {
-    const { server, said } = await makeServerProcess('touch "$1"; exec sleep 60');
+  it('is reported when it exits unexpectedly, and not when it was stopped', async () => {
+    const { server, logged } = await makeServerProcess('touch "$1"; exec sleep 60');
     await server.start();
     await server.kill();
     await server.start();
-    expect(said).toEqual([]);
+    expect(logged).toEqual([]);
     process.kill(server.pid ?? 0, 'SIGKILL');
     await eventually(() => {
-      expect(said).toEqual([expect.stringMatching(/^part has ended \(SIGKILL\), unasked; its log: .*part\.log$/)]);
+      expect(logged).toEqual([expect.stringMatching(/^part exited unexpectedly \(SIGKILL\)\. Its log: .*part\.log$/)]);
     });
   });
 
-  it('shows the end of its log when it ends while it starts', async () => {
+  it('includes the end of its log in the error when it exits while it starts', async () => {
     const { server } = await makeServerProcess('echo no such flag >&2; exit 7');
-    await expect(server.start()).rejects.toThrow(/part ended with code 7 while it started[^]*no such flag/);
+    await expect(server.start()).rejects.toThrow(/part exited with code 7 while it started[^]*no such flag/);
   });
 
-  it('is killed when it does not answer in time', async () => {
+  it('is killed when it is not ready in time', async () => {
     const { server, flag } = await makeServerProcess('while :; do sleep 0.02; done', { readyWithinMs: 100 });
     await rm(flag, { force: true });
-    await expect(server.start()).rejects.toThrow('part did not answer within 0.1 s');
+    await expect(server.start()).rejects.toThrow('part was not ready within 0.1 s');
     expect(server.pid).toBeUndefined();
   });
 
-  it('is not ready as long as asking fails', async () => {
+  it('is not ready as long as the readiness check throws', async () => {
     let asked = 0;
     const ready = () => (++asked < 3 ? Promise.reject(new Error('refused')) : Promise.resolve(true));
     const { server } = await makeServerProcess('exec sleep 60', { ready });

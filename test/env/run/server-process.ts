@@ -2,32 +2,32 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { logTail, type Child, type ChildSpec } from './child-process.ts';
 import type { Log, Run } from './run.ts';
 
-/** A server of the test environment that can be broken on purpose. Its ports and its data stay the same over its lives. */
+/** A server of the test environment that tests can stop, kill and restart. Its ports and its data stay the same. */
 export interface ServerProcess {
   readonly name: string;
   readonly logFile: string;
   /** Undefined while it is down. */
   readonly pid: number | undefined;
-  /** Resolves when it answers. Throws when it runs already, ends early or is not ready in time. */
+  /** Resolves when it is ready. Throws if it is already running, exits early or is not ready in time. */
   start(): Promise<void>;
-  /** Asks it to end and waits for its exit. Nothing happens when it is down already. */
+  /** Sends the stop signal and waits for its exit. Does nothing if it is down. */
   stop(): Promise<void>;
-  /** SIGKILL, for it and its own children, as a power cut would do; resolves when they are gone. */
+  /** Sends SIGKILL to it and its children, like a power failure. Resolves when they are gone. */
   kill(): Promise<void>;
 }
 
 export interface ServerProcessSpec {
   readonly child: ChildSpec;
-  /** Asked again and again until it says true; throwing is the same as false. */
+  /** Called repeatedly until it returns true. An exception counts as false. */
   readonly ready: () => Promise<boolean>;
   readonly readyWithinMs?: number;
   readonly stopSignal?: NodeJS.Signals;
   readonly stopWithinMs?: number;
 }
 
-const askEveryMs = 50;
+const POLL_MS = 50;
 
-/** Makes a part; it is down until its first `start()`. */
+/** Creates a server process, which is down until its first `start()`. */
 export function createServerProcess(run: Run, spec: ServerProcessSpec): ServerProcess {
   const { name } = spec.child;
   let child: Child | undefined;
@@ -40,10 +40,10 @@ export function createServerProcess(run: Run, spec: ServerProcessSpec): ServerPr
       return running()?.pid;
     },
     start: async () => {
-      if (running() !== undefined) throw new Error(`${name} runs already.`);
+      if (running() !== undefined) throw new Error(`${name} is already running.`);
       child = await run.spawn(spec.child);
       await untilReady(child, spec);
-      void reportUnaskedEnd(child, name, run.log);
+      void reportUnexpectedExit(child, name, run.log);
     },
     stop: async () => {
       const stopping = running();
@@ -55,9 +55,10 @@ export function createServerProcess(run: Run, spec: ServerProcessSpec): ServerPr
   };
 }
 
-async function reportUnaskedEnd(child: Child, name: string, log: Log): Promise<void> {
+async function reportUnexpectedExit(child: Child, name: string, log: Log): Promise<void> {
   const { code, signal } = await child.exited;
-  if (!child.asked) log(`${name} has ended (${signal ?? `code ${code ?? '?'}`}), unasked; its log: ${child.logFile}`);
+  if (!child.signalled)
+    log(`${name} exited unexpectedly (${signal ?? `code ${code ?? '?'}`}). Its log: ${child.logFile}`);
 }
 
 async function untilReady(child: Child, spec: ServerProcessSpec): Promise<void> {
@@ -67,12 +68,12 @@ async function untilReady(child: Child, spec: ServerProcessSpec): Promise<void> 
     if (await spec.ready().catch(() => false)) return;
     if (Date.now() > deadline) {
       await child.kill();
-      throw startFailure(child, spec, `did not answer within ${withinMs / 1000} s`);
+      throw startFailure(child, spec, `was not ready within ${withinMs / 1000} s`);
     }
-    await Promise.race([sleep(askEveryMs), child.exited]);
+    await Promise.race([sleep(POLL_MS), child.exited]);
   }
   const { code, signal } = child.exit;
-  throw startFailure(child, spec, `ended with ${signal ?? `code ${code ?? '?'}`} while it started`);
+  throw startFailure(child, spec, `exited with ${signal ?? `code ${code ?? '?'}`} while it started`);
 }
 
 function startFailure(child: Child, spec: ServerProcessSpec, what: string): Error {
@@ -90,5 +91,5 @@ async function stopChild(child: Child, spec: ServerProcessSpec): Promise<void> {
   patience.abort();
   if (ended) return;
   await child.kill();
-  throw new Error(`${spec.child.name} did not end within ${withinMs / 1000} s after being asked to, and was killed.`);
+  throw new Error(`${spec.child.name} did not exit within ${withinMs / 1000} s after the stop signal, and was killed.`);
 }

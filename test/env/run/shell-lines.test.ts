@@ -8,13 +8,13 @@ function evaluate(lines: string, print: string): string {
 
 describe('shell lines', () => {
   it.each(['plain', 'it\'s $HOME `date` \\ "quoted"', 'postgresql://u:p@127.0.0.1:5432/db?x=1&y=2'])(
-    'carry %j through a shell unchanged',
+    'pass %j through a shell unchanged',
     (value) => {
       expect(evaluate(exportLine('VALUE', value), '$VALUE')).toBe(value);
     },
   );
 
-  it('put a folder first in PATH and keep the rest', () => {
+  it('prepend a folder to PATH', () => {
     const path = evaluate(pathLine("/opt/kube ctl's"), '$PATH');
     expect(path).toBe(`/opt/kube ctl's:${process.env['PATH'] ?? ''}`);
   });

@@ -1,14 +1,14 @@
-/** `export NAME='value'`, which any POSIX shell can evaluate whatever the value holds. */
+/** Returns `export NAME='value'` for a POSIX shell, with any value quoted. */
 export function exportLine(name: string, value: string): string {
   return `export ${name}=${quoted(value)}`;
 }
 
-/** Puts a folder first in PATH. */
+/** Returns a shell line that prepends a folder to PATH. */
 export function pathLine(folder: string): string {
   return `export PATH=${quoted(folder)}:"$PATH"`;
 }
 
-/** Says, alone on its line, that everything answers. */
+/** The line that is printed when everything is ready. */
 export const readyLine = 'READY';
 
 function quoted(value: string): string {
