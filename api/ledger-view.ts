@@ -1,128 +1,128 @@
 import { z } from 'zod';
 
 /*
- * What the read API shows of the ledger, for people, kubectl and the plugin. It only grows: a reader ignores what it does
- * not know.
+ * The objects of the read API, for kubectl, the plugin and other clients. Fields are only added: clients ignore fields that
+ * they do not know.
  */
 
-const say = (description: string) => z.string().meta({ description });
+const text = (description: string) => z.string().meta({ description });
 const moment = (description: string) => z.string().meta({ description, format: 'date-time' });
 const number = (description: string) => z.int().meta({ description });
 
 const metadata = z
   .object({
-    name: say('The name of the object.'),
-    creationTimestamp: moment('When that began which the object shows.').optional(),
+    name: text('The name of the object.'),
+    creationTimestamp: moment('When the address was allocated, or when the change happened.').optional(),
   })
-  .meta({ description: 'Name and age. There is no uid and no resourceVersion: nothing of it is stored as an object.' });
+  .meta({ description: 'Name and age. There is no uid and no resourceVersion, because no object is stored.' });
 
 const owner = z
   .object({
-    clusterId: say('The uid of the kube-system namespace of its cluster.'),
-    kind: say('Kind of the object.'),
-    namespace: say('Namespace of the object.'),
-    name: say('Name of the object; empty while it has none yet.'),
-    uid: say('Uid of the object, once it was stored.').optional(),
-    nic: say('The interface that carries the address.'),
+    clusterId: text('The uid of the kube-system namespace of its cluster.'),
+    kind: text('Kind of the object.'),
+    namespace: text('Namespace of the object.'),
+    name: text('Name of the object; empty while it has none yet.'),
+    uid: text('Uid of the object, once it is stored.').optional(),
+    nic: text('The network interface that uses the address.'),
   })
   .meta({ description: 'The object of a cluster that holds the address, or held it last.' });
 
 const device = z
   .object({
-    id: say('Name of the device.').optional(),
-    type: say('What the device is.').optional(),
+    id: text('Name of the device.').optional(),
+    type: text('Kind of the device, such as qemu-vm.').optional(),
   })
-  .meta({ description: 'The device that the address is for.' });
+  .meta({ description: 'The device that holds the address.' });
 
 const consumer = z
   .object({
-    kind: say('Kind of the object.'),
-    name: say('Name of the object, in the namespace of the claim.'),
-    nic: say('The interface that carries the address.'),
+    kind: text('Kind of the object.'),
+    name: text('Name of the object, in the namespace of the claim.'),
+    nic: text('The network interface that uses the address.'),
   })
   .meta({ description: 'The pod or virtual machine that uses the claim now.' });
 
 const envelope = { apiVersion: z.string(), kind: z.string(), metadata };
 
-export const ledgerAddress = z
+export const addressObject = z
   .object({
     ...envelope,
-    pool: say('The pool that the address belongs to.'),
-    state: say('pending, active, reserved, released or orphaned.'),
-    generation: number('Counts its owners: one more at every new one.'),
-    origin: say('How its owner came by it: allocate, adopt, import or replication-gap.'),
+    pool: text('The pool of the address.'),
+    state: text('pending, active, reserved, released or orphaned.'),
+    generation: number('Number of owners so far: increases by one with every new owner.'),
+    origin: text('How the owner got the address: allocate, adopt, import or replication-gap.'),
     owner: owner.optional(),
     device: device.optional(),
     consumer: consumer.optional(),
     attributes: z
       .record(z.string(), z.unknown())
       .optional()
-      .meta({ description: 'Free information about the device.' }),
-    allocatedAt: moment('When its owner got it.'),
-    changedAt: moment('When its state, generation, owner or consumer last changed.'),
+      .meta({ description: 'Free-form information about the device.' }),
+    allocatedAt: moment('When the owner got the address.'),
+    changedAt: moment('When the state, generation, owner or consumer last changed.'),
     expiresAt: moment(
-      'When it ends by itself: the lease of a pending address, the expiry of a device or a claim.',
+      'When it expires: the lease of a pending address, or the expiry of a device or a claim.',
     ).optional(),
-    releasedAt: moment('When it was given up.').optional(),
-    reusableAt: moment('When somebody else may get it.').optional(),
-    missingSince: moment('Since when its cluster does not see the object that holds it.').optional(),
-    keptSince: moment('Since when a reserved address has no claim any more.').optional(),
-    requester: say('Who asked for it.'),
-    actor: say('Which program or person made the last change.'),
-    reason: say('Why the last change was made.'),
+    releasedAt: moment('When it was released.').optional(),
+    reusableAt: moment('When another owner may get it.').optional(),
+    missingSince: moment('Since when its cluster no longer sees the object that holds it.').optional(),
+    keptSince: moment('Since when a reserved address has no claim.').optional(),
+    requester: text('Who requested the address.'),
+    actor: text('The program or person that made the last change.'),
+    reason: text('Why the last change was made.'),
   })
-  .meta({ description: 'One address that was ever handed out, in any cluster or to any device.' });
+  .meta({ description: 'One address that has been allocated at least once, in any cluster or to any device.' });
 
-export const ledgerAuditEntry = z
+export const auditEntryObject = z
   .object({
     ...envelope,
-    timestamp: moment('When it happened, by the clock of the ledger.'),
-    action: say('allocate, reserve, adopt, import, bind, release, restore, orphan, keep, consume or change.'),
-    mac: say('The address. Absent in rows that an older tool wrote about a device.').optional(),
-    pool: say('The pool of the address.'),
-    deviceId: say('The device that the address was for.').optional(),
-    user: say('On whose behalf it was done.'),
-    actor: say('Which program or person did it.'),
-    reason: say('Why it was done.'),
+    timestamp: moment('When the change happened, by the clock of the ledger.'),
+    action: text('allocate, reserve, adopt, import, bind, release, restore, orphan, keep, consume or change.'),
+    mac: text('The address. Absent in imported rows that name a device instead.').optional(),
+    pool: text('The pool of the address.'),
+    deviceId: text('The device that held the address.').optional(),
+    user: text('The user on whose behalf the change was made.'),
+    actor: text('The program or person that made the change.'),
+    reason: text('Why the change was made.'),
     generation: number('The generation of the address after the change.').optional(),
-    stateBefore: say('The state before the change.').optional(),
-    state: say('The state after the change.').optional(),
-    clusterId: say('The cluster of the owner.').optional(),
-    owner: say('The owner as kind/namespace/name/nic.').optional(),
+    stateBefore: text('The state before the change.').optional(),
+    state: text('The state after the change.').optional(),
+    clusterId: text('The cluster of the owner.').optional(),
+    owner: text('The owner as kind/namespace/name/nic.').optional(),
     details: z.record(z.string(), z.unknown()).meta({ description: 'More about the change.' }),
   })
   .meta({ description: 'One change of one address.' });
 
-export const ledgerPool = z
+export const poolObject = z
   .object({
     ...envelope,
-    description: say('What the pool is for.'),
-    first: say('First address of the range.'),
-    last: say('Last address of the range.'),
-    capacity: number('How many addresses the range has.'),
-    active: number('Held by an object or a device.'),
-    pending: number('Handed out in an admission answer; the stored object has not been seen yet.'),
-    reserved: number('Held until released by force.'),
-    released: number('Given up.'),
-    orphaned: number('Of an owner that cannot be confirmed dead.'),
-    free: number('Not held: never used, or released (also within the reuse delay).'),
-    reusableNow: number('What could be handed out this moment.'),
-    utilisation: z.number().meta({ description: 'Percent of the capacity that is held.' }),
-    totalAllocated: number('Owners that addresses of the pool ever had.'),
-    totalReleased: number('How many of them gave theirs up.'),
-    paused: z.boolean().meta({ description: 'A paused pool hands out nothing.' }),
+    description: text('What the pool is for.'),
+    first: text('First address of the range.'),
+    last: text('Last address of the range.'),
+    capacity: number('Number of addresses in the range.'),
+    active: number('Addresses held by an object or a device.'),
+    pending: number('Addresses allocated during admission whose object has not been seen in the cluster yet.'),
+    reserved: number('Addresses held until they are released with --force.'),
+    released: number('Released addresses.'),
+    orphaned: number('Addresses whose owner may or may not still exist.'),
+    free: number('Addresses that nobody holds: never used, or released (including those within the reuse delay).'),
+    reusableNow: number('Addresses that could be allocated now.'),
+    utilisation: z.number().meta({ description: 'Percentage of the capacity that is held.' }),
+    totalAllocated: number('Number of allocations in total.'),
+    totalReleased: number('Number of releases in total.'),
+    paused: z.boolean().meta({ description: 'Whether the pool is paused. A paused pool allocates no addresses.' }),
   })
-  .meta({ description: 'A pool of the ledger with its counts over all clusters and devices.' });
+  .meta({ description: 'A pool of the ledger, with counts over all clusters and devices.' });
 
-export type LedgerAddress = z.infer<typeof ledgerAddress>;
-export type LedgerAuditEntry = z.infer<typeof ledgerAuditEntry>;
-export type LedgerClient = z.infer<typeof ledgerPool>;
+export type AddressObject = z.infer<typeof addressObject>;
+export type AuditEntryObject = z.infer<typeof auditEntryObject>;
+export type PoolObject = z.infer<typeof poolObject>;
 
-/** The kinds of the read API, all of the whole ledger and therefore cluster-scoped. */
+/** The kinds of the read API. They show the whole ledger, so they are cluster-scoped. */
 export const LEDGER_KINDS = [
-  { plural: 'addresses', singular: 'address', kind: 'Address', schema: ledgerAddress },
-  { plural: 'auditentries', singular: 'auditentry', kind: 'AuditEntry', schema: ledgerAuditEntry },
-  { plural: 'pools', singular: 'pool', kind: 'Pool', schema: ledgerPool },
+  { plural: 'addresses', singular: 'address', kind: 'Address', schema: addressObject },
+  { plural: 'auditentries', singular: 'auditentry', kind: 'AuditEntry', schema: auditEntryObject },
+  { plural: 'pools', singular: 'pool', kind: 'Pool', schema: poolObject },
 ] as const;
 
 export type LedgerPlural = (typeof LEDGER_KINDS)[number]['plural'];

@@ -1,67 +1,68 @@
-import type { AddressState, Device, Owner } from '../ledger/address/owner.ts';
+import type { AddressState, Device } from '../ledger/address/owner.ts';
 import type { PoolStats } from '../ledger/pool/pool-stats.ts';
 import type { Pool } from '../ledger/pool/pools.ts';
+import type { AddressView } from '../ledger/view/address-view.ts';
+import type { AuditEntryView } from '../ledger/view/audit-entry-view.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
+import type { Refusal } from './errors.ts';
 import type { Target } from './target.ts';
 
 /**
- * What the commands need of whatever knows the addresses: a ledger (ledger-mode/), or a cluster through its API
- * (cluster-mode/). Expected refusals are thrown as UserError, since every command ends with them.
+ * What the commands can do, implemented for a ledger (ledger-mode/) and for the API of a cluster (cluster-mode/).
+ * Refused allocations, releases and renewals are returned as values. Invalid input throws a UserError.
  */
 export interface Backend {
-  allocate(request: AllocateRequest): Promise<Address>;
-  /** A specific address, or the next of the pool, held until it is released by force. */
-  reserve(request: ReserveRequest): Promise<Address>;
-  /** Gives up an address, or all of a device. An empty result: nothing was held. */
-  release(target: Target, options: { readonly force: boolean }): Promise<Released>;
-  /** Moves the expiry of an address, or of all of a device. */
-  renew(target: Target, options: { readonly seconds?: number | undefined }): Promise<Address[]>;
-  /** What is known of an address, released or not, or of all that a device holds. */
-  find(target: Target): Promise<Address[]>;
+  /** Allocates the next address of a pool. */
+  allocate(request: AllocateRequest): Promise<Result<Address>>;
+  /** Reserves an address, or the next one of a pool, until it is released with --force. */
+  reserve(request: ReserveRequest): Promise<Result<Address>>;
+  /** Releases an address, or all addresses of a device. Both lists are empty if nothing was held. */
+  release(target: Target, options: { readonly force: boolean }): Promise<Releases>;
+  /** Moves the expiry of an address, or of all addresses of a device. The list is empty if nothing was held. */
+  renew(target: Target, options: { readonly seconds?: number | undefined }): Promise<Result<readonly Address[]>>;
+  /** Returns an address, also a released one, or all addresses that a device holds. */
+  find(target: Target): Promise<FoundAddresses>;
   list(query: ListQuery): Promise<Page<Address>>;
-  /** What `list` shows, then every change as it comes, until the process ends. */
-  watch(query: ListQuery, see: (address: Address) => void): Promise<never>;
-  stats(): Promise<PoolStats[]>;
+  /** Reports the addresses of `list`, then every change, until the process ends. */
+  watch(query: ListQuery, onAddress: (address: Address) => void): Promise<never>;
+  stats(): Promise<PoolCounts[]>;
   audit(query: AuditQuery): Promise<AuditLine[]>;
   pools(): Promise<Pool[]>;
-  /** Addresses and device ids that begin with a text, for completion. */
-  suggest(prefix: string, limit: number): Promise<{ readonly text: string; readonly about: string }[]>;
+  /** Returns addresses and device ids that begin with `prefix`, for completion. */
+  suggest(prefix: string, limit: number): Promise<{ readonly text: string; readonly description: string }[]>;
   close(): Promise<void>;
 }
 
-/** An address as the commands show it; what is absent is unknown or does not apply. */
-export interface Address {
-  readonly mac: MacAddress;
-  readonly pool: string;
-  readonly state: AddressState;
-  readonly device?: Device | undefined;
-  readonly owner?: Owner | undefined;
-  /** The pod or VM that uses a claim now. */
-  readonly consumer?: { readonly kind: string; readonly name: string; readonly nic: string } | undefined;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly allocatedAt?: Date | undefined;
-  readonly changedAt?: Date | undefined;
-  readonly expiresAt?: Date | undefined;
-  readonly releasedAt?: Date | undefined;
-  readonly reusableAt?: Date | undefined;
-  readonly missingSince?: Date | undefined;
-  readonly generation?: number | undefined;
-  readonly requester?: string | undefined;
-  readonly reason?: string | undefined;
-}
+/** The result of a request that changes the ledger. */
+export type Result<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  /** A dry run only describes the change: another caller may get the address first, so scripts must not read it. */
+  | { readonly kind: 'dry-run'; readonly message: string }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+type OptionalFields<T> = { readonly [K in keyof T]?: T[K] | undefined };
+
+/** An address. A MacAllocation shows only some of what the ledger knows, so most fields may be absent. */
+export type Address = Pick<AddressView, 'mac' | 'pool' | 'state' | 'metadata'> & OptionalFields<AddressView>;
+
+/** A pool. Counts are absent if only the ledger knows them and it cannot be read. */
+export type PoolCounts = Pick<PoolStats, 'pool' | 'description' | 'first' | 'last' | 'paused'> &
+  OptionalFields<PoolStats>;
+
+export type AuditLine = AuditEntryView;
 
 export interface AllocateRequest {
   readonly pool: string;
   readonly device: Device;
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** The same key gets the same address, however often it is asked. Absent: every call is a new question. */
+  /** Makes the request idempotent: the same key returns the same address. Without one, each call allocates. */
   readonly requestKey?: string | undefined;
-  /** Absent: the pool's auto-release period. */
+  /** Default: the auto-release period of the pool. */
   readonly expiresAfterSeconds?: number | undefined;
 }
 
 export interface ReserveRequest {
-  /** Absent: the pool whose range holds `mac`, and without one `reserved`. */
+  /** Default: the pool whose range contains `mac`, or `reserved` without `mac`. */
   readonly pool?: string | undefined;
   readonly mac?: MacAddress | undefined;
   readonly device: Device;
@@ -69,10 +70,16 @@ export interface ReserveRequest {
   readonly requestKey?: string | undefined;
 }
 
-export interface Released {
+export interface Releases {
   readonly released: readonly Address[];
-  /** What is still held, and the error that says why. */
-  readonly kept: readonly { readonly address: Address; readonly why: Error }[];
+  /** The addresses that are still held, each with the reason. */
+  readonly kept: readonly { readonly address: Address; readonly refusal: Refusal }[];
+}
+
+export interface FoundAddresses {
+  readonly addresses: readonly Address[];
+  /** Whether the ledger was read, so that the audit can be read too. MacAllocations have no history. */
+  readonly fromLedger: boolean;
 }
 
 export const SORT_KEYS = ['newest', 'mac', 'pool', 'device'] as const;
@@ -80,23 +87,23 @@ export type SortKey = (typeof SORT_KEYS)[number];
 
 export interface ListQuery {
   readonly pool?: string | undefined;
-  /** Absent: all. */
+  /** Default: all states. */
   readonly states?: readonly AddressState[] | undefined;
   readonly device?: string | undefined;
   /** `kind/namespace/name`, `namespace/name` or `name` of an object in a cluster. */
   readonly owner?: string | undefined;
   readonly namespace?: string | undefined;
-  /** Allocated at or after this moment. */
+  /** Only addresses allocated at or after this moment. */
   readonly since?: Date | undefined;
   readonly sortBy: SortKey;
   readonly limit: number;
-  /** `next` of the page before. */
+  /** `next` of the previous page. */
   readonly after?: string | undefined;
 }
 
 export interface Page<T> {
   readonly items: readonly T[];
-  /** Names the next page; absent on the last. */
+  /** The token of the next page; absent on the last page. */
   readonly next?: string | undefined;
 }
 
@@ -106,26 +113,7 @@ export interface AuditQuery {
   readonly actor?: string | undefined;
   readonly action?: string | undefined;
   readonly since?: Date | undefined;
-  /** Only entries with a higher id, oldest first: what came since the last look. Else newest first. */
+  /** Returns only entries with a higher id, oldest first. Without it, the newest entries come first. */
   readonly afterId?: number | undefined;
   readonly limit: number;
-}
-
-/** One change of one address. */
-export interface AuditLine {
-  /** Rises with time. */
-  readonly id: number;
-  readonly timestamp: Date;
-  readonly action: string;
-  readonly mac?: MacAddress | undefined;
-  readonly pool: string;
-  readonly deviceId?: string | undefined;
-  readonly user: string;
-  readonly actor: string;
-  readonly reason: string;
-  readonly generation?: number | undefined;
-  readonly stateBefore?: AddressState | undefined;
-  readonly state?: AddressState | undefined;
-  readonly clusterId?: string | undefined;
-  readonly owner?: string | undefined;
 }

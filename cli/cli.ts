@@ -1,39 +1,57 @@
 import type { Command, Option } from 'commander';
-import type { Backend } from './backend.ts';
+import type { Backend, Result } from './backend.ts';
+import { UserError } from './errors.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What every command is given. */
+/** What every command needs: the mode of the program and the terminal. */
 export interface Cli {
   readonly mode: Mode;
   readonly terminal: Terminal;
 }
 
-/** One of the two ways to the addresses: a ledger, or a cluster's API. */
+/** How the program reaches the addresses: directly in a ledger, or through the API of a cluster. */
 export interface Mode {
   readonly kind: 'ledger' | 'cluster';
-  /** As people type it. */
+  /** The command as users type it. */
   readonly program: 'rock-mac' | 'kubectl rock-mac';
   readonly description: string;
-  /** Flags of every command. */
+  /** Returns the flags that every command accepts. */
   globalOptions(): Option[];
-  /** Opens the way with what was given to the command and to the program. `tell` says to a person what is going on. */
-  open(options: GlobalOptions, tell: (line: string) => void): Promise<Backend>;
+  /** Opens the backend that the flags name. `notify` prints a line for the user to stderr. */
+  open(options: GlobalOptions, notify: (line: string) => void): Promise<Backend>;
 }
 
-/** Flags of the program and of the command, as commander has parsed them; each mode reads its own. */
+/** The flags of the program and of the command, as commander parsed them. Each mode validates its own. */
 export type GlobalOptions = Readonly<Record<string, unknown>>;
 
-/** Opens the backend for one command, and closes it in any case. */
+/** Opens the backend for one command, and closes it even if the command fails. */
 export async function withBackend<T>(
   command: Command,
   { mode, terminal }: Cli,
   use: (backend: Backend) => Promise<T>,
 ): Promise<T> {
-  const backend = await mode.open(command.optsWithGlobals(), terminal.tell);
+  const backend = await mode.open(command.optsWithGlobals(), terminal.notify);
   try {
     return await use(backend);
   } finally {
     await backend.close();
+  }
+}
+
+/**
+ * Returns the value of a result. After a dry run it prints what would have happened and returns `undefined`.
+ *
+ * @throws UserError if the request was refused
+ */
+export function valueOf<T>(result: Result<T>, terminal: Terminal): T | undefined {
+  switch (result.kind) {
+    case 'done':
+      return result.value;
+    case 'dry-run':
+      terminal.notify(result.message);
+      return undefined;
+    case 'refused':
+      throw UserError.from(result.refusal);
   }
 }
 

@@ -10,6 +10,6 @@ test.each([
   ['kubernets', ' Did you mean kubernetes?'],
   ['staging', ''],
   ['', ''],
-])('%s: %s', (typed, wanted) => {
+])('%j suggests %j', (typed, wanted) => {
   expect(didYouMean(typed, POOLS)).toBe(wanted);
 });

@@ -1,4 +1,4 @@
-/** " Did you mean X?" for a slip of the fingers, else nothing. */
+/** Returns " Did you mean X?" if a known name is close to what was typed, else an empty string. */
 export function didYouMean(typed: string, known: readonly string[]): string {
   const near = known
     .map((name) => ({ name, distance: editDistance(typed.toLowerCase(), name) }))
@@ -8,7 +8,7 @@ export function didYouMean(typed: string, known: readonly string[]): string {
   return best.length === 0 ? '' : ` Did you mean ${best.slice(0, 3).join(' or ')}?`;
 }
 
-/** Letters to add, to take away, to change or to swap with the next until one word is the other. */
+/** Returns the number of letters to insert, delete, replace or swap with their neighbour to turn one word into the other. */
 function editDistance(from: string, to: string): number {
   const rows = [Array.from({ length: to.length + 1 }, (_, index) => index)];
   const at = (i: number, j: number) => rows[i]?.[j] ?? 0;

@@ -1,8 +1,10 @@
-import { isLedgerError, type LedgerErrorCode } from '../ledger/errors.ts';
+import { LEDGER_ERRORS } from '../ledger/error-codes.ts';
+import { isLedgerError } from '../ledger/errors.ts';
+import { didYouMean } from './did-you-mean.ts';
 
 /**
- * How the program ends. Scripts of the predecessor know 0 and 1: what it answered with 0 (nothing found to show, list or
- * release) and refused with 1 (a wrong value, an unknown pool) still ends so. The others are for what it never had.
+ * The exit codes. Scripts written for the predecessor know 0 and 1, so its cases keep them: 0 if there was nothing to
+ * show, list or release; 1 for a wrong value or an unknown pool. The other codes are for cases that it did not have.
  */
 export const EXIT_CODES = {
   ok: 0,
@@ -17,58 +19,67 @@ export const EXIT_CODES = {
 
 export type Exit = keyof typeof EXIT_CODES;
 
+/** The exits in the order of their codes. */
 export const EXITS = ['ok', 'error', 'usage', 'notFound', 'conflict', 'exhausted', 'forbidden', 'unavailable'] as const;
 
-/** What each code means, for the help. */
+/** The meaning of each exit code, for the help and docs/cli.md. */
 export const EXIT_MEANINGS: Readonly<Record<Exit, string>> = {
-  ok: 'done; also when there was nothing to show, list or release',
-  error: 'refused or failed: a wrong value, an unknown pool, a check that found something',
-  usage: 'the command line itself is wrong: an unknown command or flag, a missing argument',
-  notFound: 'what was named is not in the ledger (renew, cluster retire)',
-  conflict: 'it is held by somebody else, or needs --force or --approve',
-  exhausted: 'the pool has no address left to give',
-  forbidden: 'this user may not do that, or the password is wrong',
-  unavailable: 'the ledger or the cluster cannot be reached or does not hand out addresses now',
+  ok: 'success, or there was nothing to show, list or release',
+  error: 'refused or failed: an invalid value, an unknown pool, a failed check',
+  usage: 'invalid command line: an unknown command or flag, a missing argument',
+  notFound: 'the address, device or cluster is not in the ledger (renew, cluster retire)',
+  conflict: 'held by another owner, or needs --force or --approve',
+  exhausted: 'the pool has no free address',
+  forbidden: 'permission denied, or wrong password',
+  unavailable: 'the ledger or the cluster cannot be reached, or allocates nothing now',
 };
 
-/** What a user did or met that ends a command: the cause, the next step, and how the program ends. */
+/** Why a request was refused: the cause, the next step, and the exit code. */
+export interface Refusal {
+  readonly cause: string;
+  /** Empty if the cause already names the next step. */
+  readonly nextStep: string;
+  readonly exit: Exit;
+}
+
+export function refusal(cause: string, nextStep: string, exit: Exit = 'error'): Refusal {
+  return { cause, nextStep, exit };
+}
+
+/** Returns the text of a refusal as users see it. */
+export function refusalText({ cause, nextStep }: Refusal): string {
+  return `${cause} ${nextStep}`.trimEnd();
+}
+
+/** Ends the command with a message for the user, without a stack trace. */
 export class UserError extends Error {
   override readonly name = 'UserError';
   readonly exit: Exit;
 
   constructor(cause: string, nextStep: string, exit: Exit = 'error') {
-    super(`${cause} ${nextStep}`.trimEnd()); // a cause may say the next step itself
+    super(refusalText({ cause, nextStep, exit }));
     this.exit = exit;
+  }
+
+  static from({ cause, nextStep, exit }: Refusal): UserError {
+    return new UserError(cause, nextStep, exit);
   }
 }
 
-/** A command ends well before it printed its result: a dry run has said what would be done. */
-export class Done extends Error {
-  override readonly name = 'Done';
+/** Returns the refusal for a pool that does not exist, in both modes. */
+export function unknownPool(pool: string, names: readonly string[]): Refusal {
+  return refusal(
+    `There is no pool ${JSON.stringify(pool)}.${didYouMean(pool, names)}`,
+    names.length === 0 ? 'This ledger has no pools.' : `The pools are ${names.join(', ')}.`,
+  );
 }
 
-/** Ledger errors that are neither of the user's making nor of their rights, so the same call may work later. */
-const UNAVAILABLE: readonly LedgerErrorCode[] = [
-  'LEDGER_UNAVAILABLE',
-  'LEDGER_TIMEOUT',
-  'LEDGER_BUSY',
-  'LEDGER_READ_ONLY',
-  'LEDGER_TOO_MANY_CONNECTIONS',
-  'LEDGER_DISK_FULL',
-  'LEDGER_NOT_DURABLE',
-  'LEDGER_OVERLOADED',
-  'LEDGER_CLOSED',
-  'LEDGER_TLS_FAILED',
-  'LEDGER_DATABASE_MISSING',
-];
-const FORBIDDEN: readonly LedgerErrorCode[] = ['LEDGER_AUTH_FAILED', 'LEDGER_NOT_ALLOWED'];
-
-/** What is written to stderr after `Error: `, and the exit code. What nobody foresaw shows where it came from. */
-export function explain(error: unknown, verbose: boolean): { readonly text: string; readonly exitCode: number } {
+/** Returns the text to print after `Error: ` and the exit code. Only unexpected errors show a stack trace. */
+export function explainError(error: unknown, verbose: boolean): { readonly text: string; readonly exitCode: number } {
   if (error instanceof UserError) return { text: error.message, exitCode: EXIT_CODES[error.exit] };
   if (isLedgerError(error)) {
     const cause = verbose && error.cause instanceof Error ? `\n${String(error.cause.stack)}` : '';
-    return { text: `${error.message} [${error.code}]${cause}`, exitCode: EXIT_CODES[exitOf(error.code)] };
+    return { text: `${error.message} [${error.code}]${cause}`, exitCode: EXIT_CODES[LEDGER_ERRORS[error.code].exit] };
   }
   if (isSystemError(error) && !verbose) {
     return { text: `${error.message}. Remove the cause and try again.`, exitCode: EXIT_CODES.error };
@@ -76,13 +87,7 @@ export function explain(error: unknown, verbose: boolean): { readonly text: stri
   return { text: error instanceof Error ? String(error.stack) : String(error), exitCode: EXIT_CODES.error };
 }
 
-/** What the operating system refused: a disk that is full, a folder that may not be written. */
+/** Returns whether the operating system refused a call: the disk is full, or a folder is not writable. */
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && 'syscall' in error && 'errno' in error;
-}
-
-function exitOf(code: LedgerErrorCode): Exit {
-  if (UNAVAILABLE.includes(code)) return 'unavailable';
-  if (FORBIDDEN.includes(code)) return 'forbidden';
-  return code === 'LEDGER_NOT_EMPTY' ? 'conflict' : 'error';
 }

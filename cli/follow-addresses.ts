@@ -1,36 +1,44 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MacAddress } from '../mac/mac-address.ts';
-import type { Address, Backend, ListQuery } from './backend.ts';
-import { matches } from './matches.ts';
+import type { Address, AuditLine, AuditQuery, ListQuery, Page } from './backend.ts';
+import { matchesQuery } from './matches-query.ts';
 
-const POLL_AGAIN_MS = 1_000;
-const CHANGES_AT_ONCE = 1_000;
+const POLL_MS = 1_000;
+
+/** Audit rows read per poll. More changes than this within a second are read by the next polls. */
+const CHANGES_PER_POLL = 1_000;
+
+export interface AddressSource {
+  list(query: ListQuery): Promise<Page<Address>>;
+  audit(query: AuditQuery): Promise<readonly AuditLine[]>;
+  findByMac(mac: MacAddress): Promise<readonly Address[]>;
+}
 
 /**
- * Shows what a list shows, then every address that changes and either belongs to the list or was in it, until the process
- * ends. The audit tells which those are: it is the one place that nothing can change without, and cheap to ask again.
+ * Reports the addresses of a list, then every later change of an address that matches the query or did so before. Runs
+ * until the process ends. It polls the audit because every change writes an audit row, and the query is cheap.
  */
 export async function followAddresses(
-  source: Pick<Backend, 'list' | 'audit' | 'find'>,
+  source: AddressSource,
   query: ListQuery,
-  see: (address: Address) => void,
+  onAddress: (address: Address) => void,
 ): Promise<never> {
-  const shown = new Map<MacAddress, string>();
-  const look = (address: Address) => {
-    const belongs = matches(address, query);
+  const reported = new Map<MacAddress, string>();
+  const reportIfChanged = (address: Address) => {
+    const matches = matchesQuery(address, query);
     const text = JSON.stringify(address);
-    if ((belongs || shown.has(address.mac)) && shown.get(address.mac) !== text) see(address);
-    if (belongs) shown.set(address.mac, text);
-    else shown.delete(address.mac);
+    if ((matches || reported.has(address.mac)) && reported.get(address.mac) !== text) onAddress(address);
+    if (matches) reported.set(address.mac, text);
+    else reported.delete(address.mac);
   };
-  // Before the list, so that nothing is missed between the two.
+  // Read before the list, so that no change between the two is missed.
   let afterId = (await source.audit({ limit: 1 }))[0]?.id ?? 0;
-  for (const address of (await source.list(query)).items) look(address);
+  for (const address of (await source.list(query)).items) reportIfChanged(address);
   for (;;) {
-    await sleep(POLL_AGAIN_MS);
-    const changes = await source.audit({ pool: query.pool, afterId, limit: CHANGES_AT_ONCE });
+    await sleep(POLL_MS);
+    const changes = await source.audit({ pool: query.pool, afterId, limit: CHANGES_PER_POLL });
     for (const mac of new Set(changes.flatMap(({ mac }) => mac ?? []))) {
-      for (const address of await source.find({ kind: 'mac', text: mac, mac })) look(address);
+      for (const address of await source.findByMac(mac)) reportIfChanged(address);
     }
     afterId = changes.at(-1)?.id ?? afterId;
   }

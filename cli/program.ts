@@ -3,31 +3,31 @@ import packageJson from '../package.json' with { type: 'json' };
 import type { Cli } from './cli.ts';
 import { addAllocate } from './commands/allocate.ts';
 import { addAudit } from './commands/audit.ts';
+import { addBackup } from './commands/backup.ts';
+import { addCheck } from './commands/check.ts';
+import { addCleanup } from './commands/cleanup.ts';
+import { addCluster } from './commands/cluster.ts';
+import { addCompletion } from './commands/completion.ts';
+import { addImport } from './commands/import.ts';
+import { addInit } from './commands/init.ts';
 import { addLedgerOnly } from './commands/ledger-only.ts';
+import { addLedger } from './commands/ledger.ts';
 import { addList } from './commands/list.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addPools } from './commands/pools.ts';
+import { addRecover } from './commands/recover.ts';
 import { addRelease } from './commands/release.ts';
 import { addRenew } from './commands/renew.ts';
 import { addReserve } from './commands/reserve.ts';
-import { addShow } from './commands/show.ts';
-import { addStats } from './commands/stats.ts';
-import { addBackup } from './commands/backup.ts';
-import { addCheck } from './commands/check.ts';
-import { addCompletion } from './commands/completion.ts';
-import { addCleanup } from './commands/cleanup.ts';
-import { addCluster } from './commands/cluster.ts';
-import { addImport } from './commands/import.ts';
-import { addInit } from './commands/init.ts';
-import { addLedger } from './commands/ledger.ts';
-import { addRecover } from './commands/recover.ts';
 import { addRestore } from './commands/restore.ts';
+import { addShow } from './commands/show.ts';
 import { addSql } from './commands/sql.ts';
+import { addStats } from './commands/stats.ts';
 import { EXIT_CODES, EXIT_MEANINGS, EXITS } from './errors.ts';
 
 type AddCommand = (program: Command, cli: Cli) => void;
 
-/** In both modes. */
+/** The commands of both modes. */
 const COMMANDS: readonly AddCommand[] = [
   addAllocate,
   addReserve,
@@ -41,7 +41,7 @@ const COMMANDS: readonly AddCommand[] = [
   addCompletion,
 ];
 
-/** On a ledger only; the plugin answers them with a sentence. */
+/** The commands that need a ledger. The plugin refuses them with an explanation. */
 const LEDGER_COMMANDS: readonly AddCommand[] = [
   addInit,
   addCleanup,
@@ -56,7 +56,9 @@ const LEDGER_COMMANDS: readonly AddCommand[] = [
   addLedger,
 ];
 
-/** The program with all its commands. Loads nothing that `--help` does not need: commands load what they use. */
+/**
+ * Returns the program with all its commands. To keep `--help` fast, commands import what they use only when they run.
+ */
 export function createProgram(cli: Cli): Command {
   const { mode, terminal } = cli;
   const program = new Command(mode.program)
@@ -64,7 +66,7 @@ export function createProgram(cli: Cli): Command {
     .usage('[options] [command]')
     .version(packageJson.version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .option('-v, --verbose', 'say more')
+    .option('-v, --verbose', 'print more details')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       getOutHelpWidth: () => terminal.columns,
@@ -73,7 +75,7 @@ export function createProgram(cli: Cli): Command {
         terminal.print(text.trimEnd());
       },
       writeErr: (text) => {
-        terminal.tell(text.trimEnd());
+        terminal.notify(text.trimEnd());
       },
       outputError: (text, write) => {
         const cause = text
@@ -92,11 +94,11 @@ export function createProgram(cli: Cli): Command {
   return program;
 }
 
-/** The names of the commands that need a ledger. */
+/** Returns the names of the commands that need a ledger. */
 function ledgerOnlyNames(cli: Cli): string[] {
-  const names = new Command();
-  for (const add of LEDGER_COMMANDS) add(names, cli);
-  return names.commands.map((command) => command.name());
+  const scratch = new Command();
+  for (const add of LEDGER_COMMANDS) add(scratch, cli);
+  return scratch.commands.map((command) => command.name());
 }
 
 function exitCodeLines(): string[] {

@@ -1,31 +1,33 @@
 import { CommanderError } from 'commander';
 import type { Cli, Mode } from './cli.ts';
 import { clusterMode } from './cluster-mode/mode.ts';
-import { plainDryRun } from './commands/dry-run.ts';
-import { Done, EXIT_CODES, explain } from './errors.ts';
+import { normalizeDryRun } from './commands/shared-flags.ts';
+import { EXIT_CODES, explainError } from './errors.ts';
 import { ledgerMode } from './ledger-mode/mode.ts';
 import { createProgram } from './program.ts';
 import type { Terminal } from './terminal.ts';
 
-/** The names under which this program may be started, and the mode of each. */
+/** The names under which the program is installed, with the mode of each. */
 const MODES: Readonly<Record<string, Mode>> = {
   'rock-mac': ledgerMode,
   'kubectl-rock_mac': clusterMode,
   'kubectl_complete-rock_mac': clusterMode,
 };
 
-/** kubectl asks this one for what may follow; shells ask `rock-mac __complete`. Both give the words so far. */
-const COMPLETER = 'kubectl_complete-rock_mac';
-const COMPLETE = '__complete';
+/** kubectl runs this program for completions, with the words typed so far. */
+const COMPLETION_PROGRAM = 'kubectl_complete-rock_mac';
 
-/** Runs one command line and answers with the exit code. */
+/** The shell scripts run `rock-mac __complete` for completions, with the words typed so far. */
+const COMPLETION_COMMAND = '__complete';
+
+/** Runs one command line and returns the exit code. */
 export async function run(programName: string, args: readonly string[], terminal: Terminal): Promise<number> {
   const mode = MODES[programName] ?? ledgerMode;
   const cli: Cli = { mode, terminal };
   const program = createProgram(cli);
-  if (programName === COMPLETER || args[0] === COMPLETE) {
-    const { answerCompletion } = await import('./completion/answer.ts');
-    await answerCompletion(program, programName === COMPLETER ? args : args.slice(1), cli);
+  if (programName === COMPLETION_PROGRAM || args[0] === COMPLETION_COMMAND) {
+    const { printCompletions } = await import('./completion/print-completions.ts');
+    await printCompletions(program, programName === COMPLETION_PROGRAM ? args : args.slice(1), cli);
     return EXIT_CODES.ok;
   }
   if (args.length === 0) {
@@ -33,17 +35,13 @@ export async function run(programName: string, args: readonly string[], terminal
     return EXIT_CODES.ok;
   }
   try {
-    await program.parseAsync(plainDryRun(args), { from: 'user' });
+    await program.parseAsync(normalizeDryRun(args), { from: 'user' });
     return EXIT_CODES.ok;
   } catch (error) {
-    // Commander has printed its own by now. What it calls a success is --help and --version.
+    // Commander has already printed its message. It reports --help and --version as errors with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
-    if (error instanceof Done) {
-      terminal.tell(error.message);
-      return EXIT_CODES.ok;
-    }
-    const { text, exitCode } = explain(error, program.opts<{ verbose?: boolean }>().verbose === true);
-    terminal.tell(`Error: ${text}`);
+    const { text, exitCode } = explainError(error, program.opts<{ verbose?: boolean }>().verbose === true);
+    terminal.notify(`Error: ${text}`);
     return exitCode;
   }
 }

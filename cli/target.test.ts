@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseTarget, requireMac } from './target.ts';
 
-test('an argument with a colon is an address, in lower case', () => {
+test('an argument with a colon is an address, returned in lower case', () => {
   expect(parseTarget('A4:58:0F:01:00:00')).toEqual({
     kind: 'mac',
     text: 'A4:58:0F:01:00:00',
@@ -9,7 +9,7 @@ test('an argument with a colon is an address, in lower case', () => {
   });
 });
 
-test('everything else is a device, which may read as an address too', () => {
+test('any other argument is a device, with the address if it also parses as one', () => {
   expect(parseTarget('vm-1')).toEqual({ kind: 'device', text: 'vm-1', mac: undefined });
   expect(parseTarget('a4-58-0f-01-00-00')).toMatchObject({ kind: 'device', mac: 'a4:58:0f:01:00:00' });
   expect(parseTarget('a4580f010000')).toMatchObject({ kind: 'device', mac: 'a4:58:0f:01:00:00' });
@@ -20,11 +20,11 @@ test.each([
   ['01:00:5e:00:00:01', /multicast/],
   ['ff:ff:ff:ff:ff:ff', /broadcast/],
   [' ', /empty/],
-])('%j is refused with its reason', (text, reason) => {
+])('%j is refused with the reason', (text, reason) => {
   expect(() => parseTarget(text)).toThrow(reason);
 });
 
-test('an address alone is taken in any notation', () => {
+test('an address is accepted in any notation', () => {
   expect(requireMac('A458.0F01.0000')).toBe('a4:58:0f:01:00:00');
   expect(() => requireMac('vm-1')).toThrow(/malformed/);
 });

@@ -13,21 +13,21 @@ function outputs(isTTY: boolean) {
   return { written, stdout: sink('out'), stderr: sink('err') };
 }
 
-test('data goes to stdout and words for people to stderr', () => {
+test('data goes to stdout and messages go to stderr', () => {
   const { written, stdout, stderr } = outputs(false);
   const terminal = createTerminal(stdout, stderr, {});
   terminal.print('data');
-  terminal.tell('words');
+  terminal.notify('words');
   expect(written).toEqual({ out: 'data\n', err: 'words\n' });
 });
 
-test('an error that quotes a name of somebody else moves no cursor', () => {
+test('control characters are removed from messages', () => {
   const { written, stdout, stderr } = outputs(true);
-  createTerminal(stdout, stderr, {}).tell('Error: \x1b[2Jbad\r\n  at\tline');
+  createTerminal(stdout, stderr, {}).notify('Error: \x1b[2Jbad\r\n  at\tline');
   expect(written.err).toBe('Error: [2Jbad\n  at\tline\n');
 });
 
-test('progress is shown on a terminal alone, and gives way to the next line', () => {
+test('progress is shown only on a terminal, and the next line replaces it', () => {
   const pipe = outputs(false);
   createTerminal(pipe.stdout, pipe.stderr, {}).progress('1 of 2');
   expect(pipe.written.err).toBe('');
@@ -40,8 +40,8 @@ test('progress is shown on a terminal alone, and gives way to the next line', ()
 
 test.each([
   ['a terminal', true, {}, true],
-  ['a terminal of somebody who wants no colours', true, { NO_COLOR: '1' }, false],
-  ['an empty NO_COLOR, which asks for nothing', true, { NO_COLOR: '' }, true],
+  ['a terminal with NO_COLOR', true, { NO_COLOR: '1' }, false],
+  ['a terminal with an empty NO_COLOR', true, { NO_COLOR: '' }, true],
   ['a dumb terminal', true, { TERM: 'dumb' }, false],
   ['a pipe', false, {}, false],
 ])('colours on %s', (_, isTTY, env, wanted) => {

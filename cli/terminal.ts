@@ -1,15 +1,15 @@
-/** Where a command writes, and what it may assume of who reads it. */
+/** Where a command writes, and what the reader's terminal supports. */
 export interface Terminal {
-  /** A line of data: stdout. */
+  /** Prints a line of data to stdout. */
   readonly print: (line: string) => void;
-  /** A line for a person: stderr, so that pipes carry data alone. */
-  readonly tell: (line: string) => void;
-  /** A line of progress on a person's terminal, overwritten by the next; nothing in a pipe. */
+  /** Prints a line for the user to stderr, to keep stdout to data. */
+  readonly notify: (line: string) => void;
+  /** Shows a line of progress on stderr until the next line replaces it. Does nothing unless stderr is a terminal. */
   readonly progress: (line: string) => void;
-  /** Whether data goes to a person's terminal: bars, and colours unless NO_COLOR asks for none. */
+  /** Whether stdout is a terminal: then bars are shown, and colours unless NO_COLOR is set. */
   readonly interactive: boolean;
   readonly colours: boolean;
-  /** Characters in a line of help. */
+  /** Width of the help in characters. */
   readonly columns: number;
 }
 
@@ -19,30 +19,30 @@ type Output = Pick<NodeJS.WriteStream, 'write'> & {
 };
 
 export function createTerminal(stdout: Output, stderr: Output, env: NodeJS.ProcessEnv): Terminal {
-  let open = false;
-  const close = () => {
-    if (open) stderr.write('\r\x1b[K');
-    open = false;
+  let progressShown = false;
+  const clearProgress = () => {
+    if (progressShown) stderr.write('\r\x1b[K');
+    progressShown = false;
   };
   const interactive = stdout.isTTY === true && env['TERM'] !== 'dumb';
   return {
     interactive,
     columns: stdout.columns ?? 80,
-    // https://no-color.org: any value that is not empty.
+    // https://no-color.org: any non-empty value disables colours.
     colours: interactive && (env['NO_COLOR'] ?? '') === '',
     print: (line) => {
-      close();
+      clearProgress();
       stdout.write(`${line}\n`);
     },
-    tell: (line) => {
-      close();
-      // What an error quotes may be anything; lines and tabs are ours too.
+    notify: (line) => {
+      clearProgress();
+      // Error messages quote untrusted names, so control characters are removed. Newlines and tabs are our own.
       stderr.write(`${line.replaceAll(/[^\P{Cc}\n\t]/gu, '')}\n`);
     },
     progress: (line) => {
       if (stderr.isTTY !== true || env['TERM'] === 'dumb') return;
       stderr.write(`\r\x1b[K${line}`);
-      open = true;
+      progressShown = true;
     },
   };
 }

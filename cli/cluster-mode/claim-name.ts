@@ -1,10 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-const LONGEST_PREFIX = 40;
+/** Keeps names well below the 63 characters of a label value, with room for the suffix. */
+const MAX_PREFIX_LENGTH = 40;
 
 /**
- * The name of a claim, chosen before it is sent, so that sending it twice makes one object. A request key always gives the
- * same name; without one no two are the same.
+ * Returns the name of a new claim. The client chooses it, so that repeating the create request makes one object. A
+ * request key always gives the same name; without one every name is unique.
  */
 export function claimName(device: string | undefined, requestKey: string | undefined): string {
   if (requestKey !== undefined) return `key-${createHash('sha256').update(requestKey).digest('hex').slice(0, 24)}`;
@@ -12,7 +13,7 @@ export function claimName(device: string | undefined, requestKey: string | undef
   const prefix = (device ?? '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
-    .slice(0, LONGEST_PREFIX)
+    .slice(0, MAX_PREFIX_LENGTH)
     .replaceAll(/^-+|-+$/g, '');
   return `${prefix === '' ? 'mac' : prefix}-${suffix}`;
 }

@@ -3,11 +3,11 @@ import { claimSpec } from './claim-spec.ts';
 
 const request = { pool: 'development', device: { id: '', type: '' }, metadata: {} };
 
-test('what is empty is left out', () => {
+test('empty fields are left out', () => {
   expect(claimSpec(request)).toEqual({ pool: 'development' });
 });
 
-test('everything that was asked for is in it', () => {
+test('all fields of the request are set', () => {
   expect(
     claimSpec({
       ...request,
@@ -28,6 +28,6 @@ test('everything that was asked for is in it', () => {
 test.each([
   ['too long', { note: 'x'.repeat(1_025) }, /"note" is too long/],
   ['too much', Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`k${String(index)}`, 'v'])), /too much/],
-])('metadata that is %s is refused before anything is sent', (_, metadata, message) => {
+])('metadata that is %s is refused before a request is sent', (_, metadata, message) => {
   expect(() => claimSpec({ ...request, metadata })).toThrow(message);
 });

@@ -4,7 +4,7 @@ import type { Device } from '../../ledger/address/owner.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { UserError } from '../errors.ts';
 
-/** A claim as it is asked for. */
+/** The claim that a command requests. */
 export interface ClaimRequest {
   readonly pool: string;
   readonly device: Device;
@@ -14,11 +14,12 @@ export interface ClaimRequest {
   readonly expiresAfterSeconds?: number | undefined;
 }
 
-const LONGEST_KEY = 63;
-const LONGEST_VALUE = 1_024;
-const MOST_ATTRIBUTES = 64;
+/* The limits of `spec.attributes` in the CRD. */
+const MAX_KEY_LENGTH = 63;
+const MAX_VALUE_LENGTH = 1_024;
+const MAX_ATTRIBUTES = 64;
 
-/** The spec of a MacAllocation. What is empty is left out: an immutable field may not be emptied later. */
+/** Returns the spec of a MacAllocation without empty fields, because an immutable field cannot be removed later. */
 export function claimSpec(request: ClaimRequest): MacAllocationSpec {
   const { pool, device, metadata, requestedMac, reserved, expiresAfterSeconds } = request;
   const { id = '', type = '' } = device;
@@ -33,17 +34,17 @@ export function claimSpec(request: ClaimRequest): MacAllocationSpec {
   };
 }
 
-/** Attributes are texts; what is none in the JSON is kept as JSON. */
+/** Attributes are strings, so other JSON values are stored as JSON text. Throws a UserError if they exceed the limits. */
 function attributesOf(metadata: Readonly<Record<string, unknown>>): Record<string, string> {
   const entries = Object.entries(metadata).map(([key, value]): [string, string] => [
     key,
     typeof value === 'string' ? value : JSON.stringify(value),
   ]);
-  const tooLong = entries.find(([key, value]) => key.length > LONGEST_KEY || value.length > LONGEST_VALUE);
-  if (tooLong !== undefined || entries.length > MOST_ATTRIBUTES) {
+  const tooLong = entries.find(([key, value]) => key.length > MAX_KEY_LENGTH || value.length > MAX_VALUE_LENGTH);
+  if (tooLong !== undefined || entries.length > MAX_ATTRIBUTES) {
     throw new UserError(
       tooLong === undefined ? 'There is too much metadata.' : `The metadata ${JSON.stringify(tooLong[0])} is too long.`,
-      `A cluster keeps ${String(MOST_ATTRIBUTES)} entries with keys of ${String(LONGEST_KEY)} and values of ${String(LONGEST_VALUE)} characters.`,
+      `A cluster keeps ${String(MAX_ATTRIBUTES)} entries with keys of ${String(MAX_KEY_LENGTH)} and values of ${String(MAX_VALUE_LENGTH)} characters.`,
     );
   }
   return Object.fromEntries(entries);

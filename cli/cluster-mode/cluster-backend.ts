@@ -1,57 +1,45 @@
-import type { Address, AuditQuery, Backend, ListQuery, Released } from '../backend.ts';
-import { UserError } from '../errors.ts';
-import { followAddresses } from '../follow-addresses.ts';
-import { reservePool } from '../reserve-pool.ts';
+import type { Address, Backend, FoundAddresses, Releases } from '../backend.ts';
+import { refusal, UserError, type Refusal } from '../errors.ts';
+import { followAddresses, type AddressSource } from '../follow-addresses.ts';
+import { poolForReservation } from '../pool-for-reservation.ts';
 import type { Target } from '../target.ts';
-import { explainKubeError } from './explain.ts';
+import { addressOfAllocation } from './address-of-allocation.ts';
+import { explainKubeError } from './explain-kube-error.ts';
 import { findAllocations } from './find-claims.ts';
-import { createLedgerReader, NoReadApi } from './ledger-reader.ts';
+import { createLedgerReader, ReadApiUnavailable } from './ledger-reader.ts';
 import { listFromLedger, listFromObjects } from './list-addresses.ts';
 import { autoReleaseSeconds, makeClaim } from './make-claim.ts';
-import { poolsOf, statsOfPools } from './pools.ts';
 import { auditOfLedger, findInLedger, statsOfLedger } from './read-ledger.ts';
+import { poolsOfCluster, statsOfCluster } from './read-pools.ts';
 import { releaseClaims } from './release-claims.ts';
 import { renewClaims } from './renew-claims.ts';
 import type { Scope } from './scope.ts';
-import { addressOfAllocation } from './shown-address.ts';
 import { suggest } from './suggest.ts';
 import { watchAddresses } from './watch-addresses.ts';
 
-/** The commands through the Kubernetes API, with the rights of the user. */
+/** Runs the commands through the Kubernetes API, with the permissions of the user. */
 export function createClusterBackend(scope: Scope): Backend {
   const reader = createLedgerReader(scope);
-  let fellBack = false;
 
-  /** Reads the ledger, or what the objects show where that cannot be; says so once. */
-  async function readOr<T>(read: () => Promise<T>, instead: () => Promise<T>): Promise<T> {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof NoReadApi)) throw error;
-      if (!fellBack) {
-        const where = scope.allNamespaces ? 'all namespaces' : `namespace ${scope.namespace}`;
-        scope.tell(
-          `Note: without the ledger's read API (${error.message}) only MacAllocations of ${where} and MacPools are shown.`,
-        );
-      }
-      fellBack = true;
-      return await instead();
-    }
-  }
-
-  function find(target: Target): Promise<Address[]> {
-    return readOr(
-      () => findInLedger(target, reader),
-      async () => (await findAllocations(target, scope)).flatMap((each) => addressOfAllocation(each) ?? []),
+  async function find(target: Target): Promise<FoundAddresses> {
+    return await readOrFallBack<FoundAddresses>(
+      async () => ({ addresses: await findInLedger(target, reader), fromLedger: true }),
+      async () => {
+        const allocations = await findAllocations(target, scope);
+        return { addresses: allocations.flatMap((each) => addressOfAllocation(each) ?? []), fromLedger: false };
+      },
+      scope,
     );
   }
 
-  /** What holds a target that no MacAllocation of the namespace does, as far as the user may know. */
-  async function heldElsewhere(target: Target): Promise<Released> {
-    const held = (await find(target)).filter(({ state }) => state !== 'released');
-    return { released: [], kept: held.map((address) => ({ address, why: holderError(address) })) };
+  /** Refuses to release what no MacAllocation of the namespace holds, and names the holder if the user may see it. */
+  async function refuseElsewhere(target: Target): Promise<Releases> {
+    const { addresses } = await find(target);
+    const held = addresses.filter(({ state }) => state !== 'released');
+    return { released: [], kept: held.map((address) => ({ address, refusal: heldElsewhere(address) })) };
   }
 
+  /** Wraps a method so that errors of the Kubernetes client become errors for the user. */
   const explained = <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>) => {
     return async (...args: A): Promise<R> => {
       try {
@@ -62,6 +50,12 @@ export function createClusterBackend(scope: Scope): Backend {
     };
   };
 
+  const source: AddressSource = {
+    list: (query) => listFromLedger(query, reader, scope),
+    audit: (query) => auditOfLedger(query, reader),
+    findByMac: (address) => findInLedger({ kind: 'mac', text: address, mac: address }, reader),
+  };
+
   return {
     allocate: explained(async ({ requestKey, ...request }) => {
       const period = await autoReleaseSeconds(request.pool, scope);
@@ -69,58 +63,71 @@ export function createClusterBackend(scope: Scope): Backend {
       return await makeClaim({ ...request, expiresAfterSeconds }, requestKey, scope);
     }),
     reserve: explained(async ({ requestKey, mac: requestedMac, ...request }) => {
-      const pool = reservePool({ pool: request.pool, mac: requestedMac }, await poolsOf(scope));
+      const pool = poolForReservation({ pool: request.pool, mac: requestedMac }, await poolsOfCluster(scope));
       return await makeClaim({ ...request, pool, requestedMac, reserved: true }, requestKey, scope);
     }),
     release: explained(async (target, options) => {
-      const found = await findAllocations(target, scope);
-      return found.length === 0 ? await heldElsewhere(target) : await releaseClaims(found, options, scope);
+      const claims = await findAllocations(target, scope);
+      return claims.length === 0 ? await refuseElsewhere(target) : await releaseClaims(claims, options, scope);
     }),
     renew: explained(async (target, { seconds }) => renewClaims(await findAllocations(target, scope), seconds, scope)),
     find: explained(find),
     list: explained((query) =>
-      readOr(
+      readOrFallBack(
         () => listFromLedger(query, reader, scope),
         () => listFromObjects(query, scope),
+        scope,
       ),
     ),
-    watch: explained((query, see) => {
-      const source = {
-        list: (asked: ListQuery) => listFromLedger(asked, reader, scope),
-        audit: (asked: AuditQuery) => auditOfLedger(asked, reader),
-        find: (target: Target) => findInLedger(target, reader),
-      };
+    watch: explained((query, onAddress) => {
       const namespace = query.namespace ?? (scope.named ? scope.namespace : undefined);
-      return readOr(
-        () => followAddresses(source, { ...query, namespace }, see),
-        () => watchAddresses(query, see, scope),
+      return readOrFallBack(
+        () => followAddresses(source, { ...query, namespace }, onAddress),
+        () => watchAddresses(query, onAddress, scope),
+        scope,
       );
     }),
     stats: explained(() =>
-      readOr(
+      readOrFallBack(
         () => statsOfLedger(reader),
-        () => statsOfPools(scope),
+        () => statsOfCluster(scope),
+        scope,
       ),
     ),
     audit: explained(async (query) => {
       try {
         return await auditOfLedger(query, reader);
       } catch (error) {
-        if (!(error instanceof NoReadApi)) throw error;
-        // What `show` prints below an address that it found without the ledger.
-        if (fellBack) return [];
-        throw noAudit(error);
+        throw error instanceof ReadApiUnavailable ? auditUnavailable(error) : error;
       }
     }),
-    pools: explained(() => poolsOf(scope)),
+    pools: explained(() => poolsOfCluster(scope)),
     suggest: (prefix, limit) => suggest(prefix, limit, scope),
     close: () => scope.client.close(),
   };
 }
 
-function noAudit({ message, forbidden }: NoReadApi): UserError {
+/** Reads the ledger. If the read API cannot be used, says so and reads the objects of the cluster instead. */
+async function readOrFallBack<T>(
+  readLedger: () => Promise<T>,
+  readObjects: () => Promise<T>,
+  { allNamespaces, namespace, notify }: Scope,
+): Promise<T> {
+  try {
+    return await readLedger();
+  } catch (error) {
+    if (!(error instanceof ReadApiUnavailable)) throw error;
+    const where = allNamespaces ? 'all namespaces' : `namespace ${namespace}`;
+    notify(
+      `Note: without the ledger's read API (${error.message}) only MacAllocations of ${where} and MacPools are shown.`,
+    );
+    return await readObjects();
+  }
+}
+
+function auditUnavailable({ message, forbidden }: ReadApiUnavailable): UserError {
   return new UserError(
-    `The audit is in the ledger's read API only, and that cannot be used (${message}).`,
+    `The audit needs the ledger's read API, which cannot be used (${message}).`,
     forbidden
       ? 'Ask for the ClusterRole rock-mac-auditor.'
       : 'See `kubectl get apiservice v1alpha1.ledger.mac.rock-os.io` and the log of the operator.',
@@ -128,10 +135,10 @@ function noAudit({ message, forbidden }: NoReadApi): UserError {
   );
 }
 
-/** Who holds an address that is not of this namespace's claims, and who can release it. */
-function holderError({ mac, owner, device }: Address): UserError {
+/** Names the holder of an address that no claim of the namespace holds, and who can release it. */
+function heldElsewhere({ mac, owner, device }: Address): Refusal {
   if (owner === undefined) {
-    return new UserError(
+    return refusal(
       `${mac} is held by device ${device?.id ?? '(without a name)'} outside clusters, so it was not released.`,
       'Release it where it was allocated: `rock-mac release`.',
       'conflict',
@@ -141,6 +148,6 @@ function holderError({ mac, owner, device }: Address): UserError {
   const next =
     kind === 'MacAllocation'
       ? `Release it there: \`kubectl rock-mac release ${mac} -n ${namespace}\`, in the cluster that it is in.`
-      : `Delete the ${kind.toLowerCase()}: that releases it.`;
-  return new UserError(`${mac} is held by ${kind} ${namespace}/${name}, so it was not released.`, next, 'conflict');
+      : `Delete the ${kind.toLowerCase()}: that releases the address.`;
+  return refusal(`${mac} is held by ${kind} ${namespace}/${name}, so it was not released.`, next, 'conflict');
 }

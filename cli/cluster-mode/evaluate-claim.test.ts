@@ -7,16 +7,16 @@ function claim(status: MacAllocation['status']): MacAllocation {
 }
 
 function withReason(status: 'True' | 'False', reason: string, mac?: string): MacAllocation {
-  const condition = { type: 'Ready', status, reason, message: 'so it is', lastTransitionTime: '2026-01-01T00:00:00Z' };
+  const condition = { type: 'Ready', status, reason, message: 'details', lastTransitionTime: '2026-01-01T00:00:00Z' };
   return claim({ ...(mac !== undefined && { mac }), conditions: [condition] });
 }
 
-test('an address counts when the claim is ready', () => {
+test('an address counts once the claim is ready', () => {
   expect(evaluateClaim(withReason('True', 'Allocated', 'a4:58:0f:04:00:00'))).toEqual({
-    done: true,
+    state: 'ready',
     mac: 'a4:58:0f:04:00:00',
   });
-  expect(evaluateClaim(withReason('False', 'Releasing', 'a4:58:0f:04:00:00'))).toMatchObject({ done: false });
+  expect(evaluateClaim(withReason('False', 'Releasing', 'a4:58:0f:04:00:00'))).toMatchObject({ state: 'refused' });
 });
 
 test.each([
@@ -24,18 +24,20 @@ test.each([
   ['PoolPaused', 'unavailable'],
   ['RequestedMacInUse', 'conflict'],
   ['PoolNotFound', 'error'],
-])('%s is a refusal that ends as %s', (reason, exit) => {
-  expect(evaluateClaim(withReason('False', reason))).toMatchObject({ done: false, refused: { exit } });
+])('%s is a refusal with exit %s', (reason, exit) => {
+  expect(evaluateClaim(withReason('False', reason))).toMatchObject({ state: 'refused', refusal: { exit } });
 });
 
-test.each(['Pending', 'LedgerUnavailable', 'LedgerRecovering'])('%s is waited for', (reason) => {
-  expect(evaluateClaim(withReason('False', reason))).toEqual({
-    done: false,
-    refused: undefined,
-    waitsFor: `${reason}: so it is`,
+test.each(['Pending', 'LedgerUnavailable', 'LedgerRecovering'])(
+  'the command waits while the reason is %s',
+  (reason) => {
+    expect(evaluateClaim(withReason('False', reason))).toEqual({ state: 'waiting', waitingFor: `${reason}: details` });
+  },
+);
+
+test('the command waits for a claim without conditions', () => {
+  expect(evaluateClaim(claim(undefined))).toEqual({
+    state: 'waiting',
+    waitingFor: 'the operator has not seen it yet',
   });
-});
-
-test('a claim that nobody has looked at is waited for', () => {
-  expect(evaluateClaim(claim(undefined))).toMatchObject({ done: false, waitsFor: 'the operator has not seen it yet' });
 });

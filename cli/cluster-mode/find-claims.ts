@@ -1,9 +1,9 @@
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { Target } from '../target.ts';
-import { fieldTerm } from './field-selector.ts';
+import { fieldTerm } from './ledger-reader.ts';
 import type { Scope } from './scope.ts';
 
-/** The MacAllocations with this address, or for this device, in the namespace of the command (or in all). */
+/** Returns the MacAllocations with this address or device, in the namespace of the command or in all namespaces. */
 export async function findAllocations(target: Target, scope: Scope): Promise<MacAllocation[]> {
   if (target.kind === 'device') {
     const found = await select(fieldTerm('spec.device.id', target.text), scope);

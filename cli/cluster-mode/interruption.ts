@@ -1,11 +1,11 @@
-/** Ctrl-C and SIGTERM while something must be put in order before the end. */
+/** Catches Ctrl-C and SIGTERM while a command must clean up before it ends. */
 export interface Interruption {
   readonly signal: AbortSignal;
-  /** From then on they end the process at once again. */
+  /** Restores the default: signals end the process at once. */
   stop(): void;
 }
 
-/** The first one fires the signal; whoever cannot wait sends a second one. */
+/** The first signal aborts `signal`. A second one ends the process without cleaning up. */
 export function watchInterruption(process: NodeJS.Process): Interruption {
   const controller = new AbortController();
   const onSignal = (): void => {

@@ -1,80 +1,78 @@
 import { z } from 'zod';
-import { ledgerAddress, ledgerAuditEntry, ledgerPool } from '../../api/ledger-view.ts';
+import { addressObject, auditEntryObject, poolObject } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { isNotFound, KubeConnectionError, KubeDecodeError, KubeError } from '../../kube/client/errors.ts';
 import type { Page } from '../backend.ts';
 import { UserError } from '../errors.ts';
-import { fieldTerm } from './field-selector.ts';
 
-/** The read API cannot be used: what there is to see in MacAllocations and MacPools must do. */
-export class NoReadApi extends Error {
-  override readonly name = 'NoReadApi';
+/** The read API cannot be used. Commands then show what MacAllocations and MacPools contain. */
+export class ReadApiUnavailable extends Error {
+  override readonly name = 'ReadApiUnavailable';
   readonly forbidden: boolean;
 
-  constructor(why: string, forbidden: boolean) {
-    super(why);
+  constructor(reason: string, { forbidden }: { readonly forbidden: boolean }) {
+    super(reason);
     this.forbidden = forbidden;
   }
 }
 
-/** Values of fields; what is undefined is not selected by. Several values: each of them as a term. */
-export type Fields = Readonly<Record<string, string | undefined>>;
-
 export interface ListRequest {
-  readonly fields: Fields;
+  /** Values that fields must equal. A field with the value `undefined` is left out. */
+  readonly fields: Readonly<Record<string, string | undefined>>;
   readonly order?: string;
   readonly limit?: number;
   readonly after?: string | undefined;
-  /** More terms, as they are: `state!=released`. */
+  /** More terms of the field selector, such as `state!=released`. */
   readonly terms?: readonly string[];
 }
 
 /** A kind of the read API. */
-export interface View<T> {
+export interface ReadApiKind<T> {
   readonly plural: string;
   readonly schema: z.ZodType<T>;
 }
 
-export const ADDRESSES: View<z.infer<typeof ledgerAddress>> = { plural: 'addresses', schema: ledgerAddress };
-export const AUDIT_ENTRIES: View<z.infer<typeof ledgerAuditEntry>> = {
+export const ADDRESSES: ReadApiKind<z.infer<typeof addressObject>> = { plural: 'addresses', schema: addressObject };
+export const AUDIT_ENTRIES: ReadApiKind<z.infer<typeof auditEntryObject>> = {
   plural: 'auditentries',
-  schema: ledgerAuditEntry,
+  schema: auditEntryObject,
 };
-export const POOLS: View<z.infer<typeof ledgerPool>> = { plural: 'pools', schema: ledgerPool };
+export const POOLS: ReadApiKind<z.infer<typeof poolObject>> = { plural: 'pools', schema: poolObject };
 
-/** The read API of the operator, through the API server. Throws NoReadApi where it cannot be used. */
+/** Reads the operator's read API through the API server. Throws ReadApiUnavailable if it cannot be used. */
 export interface LedgerReader {
-  list<T>(view: View<T>, request: ListRequest): Promise<Page<T>>;
-  /** `undefined` where nothing has that name. */
-  get<T>(view: View<T>, name: string): Promise<T | undefined>;
+  list<T>(kind: ReadApiKind<T>, request: ListRequest): Promise<Page<T>>;
+  /** Returns `undefined` if there is no object with this name. */
+  get<T>(kind: ReadApiKind<T>, name: string): Promise<T | undefined>;
 }
 
-const list = z.object({
+const listObject = z.object({
   metadata: z.object({ continue: z.string().optional() }),
   items: z.array(z.unknown()),
 });
 
-/** What the read API is reached by. */
-interface ReadApi {
+interface ReaderOptions {
   readonly client: Pick<KubeClient, 'raw'>;
   readonly requestTimeoutMs: number;
 }
 
-/** Not so long that somebody who waits for a fallback gives up. */
-const LONGEST_MS = 10_000;
+/** Limits the wait for the read API, so that the fallback answers before a user gives up. */
+const MAX_TIMEOUT_MS = 10_000;
 
-export function createLedgerReader({ client, requestTimeoutMs }: ReadApi): LedgerReader {
-  const timeoutMs = Math.min(requestTimeoutMs, LONGEST_MS);
+export function createLedgerReader({ client, requestTimeoutMs }: ReaderOptions): LedgerReader {
+  const timeoutMs = Math.min(requestTimeoutMs, MAX_TIMEOUT_MS);
   const base = `/apis/${LEDGER_GROUP}/${LEDGER_VERSION}`;
 
-  async function ask(path: string): Promise<unknown> {
+  async function request(path: string): Promise<unknown> {
     try {
       return await client.raw('GET', path, undefined, { timeoutMs, attempts: 1 });
     } catch (error) {
-      // The operator hangs, say. Where it is the cluster that does, whoever reads the objects instead will tell.
-      if (error instanceof KubeConnectionError && error.sent) throw new NoReadApi(error.message, false);
-      throw error instanceof KubeError ? judge(error) : error;
+      // Perhaps only the operator hangs. If the whole cluster does, the fallback's own requests will report that.
+      if (error instanceof KubeConnectionError && error.sent) {
+        throw new ReadApiUnavailable(error.message, { forbidden: false });
+      }
+      throw error instanceof KubeError ? explainReadApiError(error) : error;
     }
   }
 
@@ -89,12 +87,12 @@ export function createLedgerReader({ client, requestTimeoutMs }: ReadApi): Ledge
         ...(limit !== undefined && { limit: String(limit) }),
         ...(after !== undefined && { continue: after }),
       });
-      const { items, metadata } = parse(list, await ask(`${base}/${plural}?${query.toString()}`));
+      const { items, metadata } = parse(listObject, await request(`${base}/${plural}?${query.toString()}`));
       return { items: parse(z.array(schema), items), next: metadata.continue };
     },
     get: async ({ plural, schema }, name) => {
       try {
-        return parse(schema, await ask(`${base}/${plural}/${encodeURIComponent(name)}`));
+        return parse(schema, await request(`${base}/${plural}/${encodeURIComponent(name)}`));
       } catch (error) {
         if (isNotFound(error)) return undefined;
         throw error;
@@ -103,18 +101,25 @@ export function createLedgerReader({ client, requestTimeoutMs }: ReadApi): Ledge
   };
 }
 
+/** Returns a term of a field selector. Escapes the characters that separate terms. */
+export function fieldTerm(field: string, value: string): string {
+  return `${field}=${value.replaceAll(/[\\,=]/g, '\\$&')}`;
+}
+
 function parse<T>(schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   throw new KubeDecodeError(
-    `the read API answered something else than this plugin knows: ${z.prettifyError(parsed.error)}`,
+    `the read API returned an object that this plugin does not understand: ${z.prettifyError(parsed.error)}`,
   );
 }
 
-function judge(error: KubeError): Error {
+function explainReadApiError(error: KubeError): Error {
   const { status, message, details } = error;
-  if (status === 403) return new NoReadApi('you may not read the whole ledger', true);
-  if (status === 404 && details?.name === undefined) return new NoReadApi('it is not there', false);
-  if (status >= 500) return new NoReadApi(message, false);
-  return status === 400 ? new UserError(`${message}.`, 'Correct the value and ask again.') : error;
+  if (status === 403) return new ReadApiUnavailable('you may not read the whole ledger', { forbidden: true });
+  if (status === 404 && details?.name === undefined) {
+    return new ReadApiUnavailable('it is not installed', { forbidden: false });
+  }
+  if (status >= 500) return new ReadApiUnavailable(message, { forbidden: false });
+  return status === 400 ? new UserError(`${message}.`, 'Correct the value and try again.') : error;
 }

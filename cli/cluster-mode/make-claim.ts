@@ -1,32 +1,33 @@
 import { parseDuration } from '../../api/duration.ts';
 import { isAlreadyExists, isNotFound, KubeConnectionError } from '../../kube/client/errors.ts';
 import { macAllocations, macPools, type MacAllocation, type MacPool } from '../../kube/client/mac-resources.ts';
-import type { Address } from '../backend.ts';
-import { Done, UserError } from '../errors.ts';
-import { noSuchPool } from '../no-such-pool.ts';
+import type { Address, Result } from '../backend.ts';
+import { refusal, unknownPool, UserError, type Refusal } from '../errors.ts';
+import { addressOfAllocation } from './address-of-allocation.ts';
 import { claimName } from './claim-name.ts';
 import { claimSpec, type ClaimRequest } from './claim-spec.ts';
+import { evaluateClaim, NOT_SEEN_YET } from './evaluate-claim.ts';
 import { watchInterruption } from './interruption.ts';
-import { evaluateClaim } from './evaluate-claim.ts';
-import { poll } from './poll.ts';
+import { poll, type Polled } from './poll.ts';
 import type { Scope } from './scope.ts';
-import { addressOfAllocation } from './shown-address.ts';
 
-/** Sends of one create whose answers got lost. */
-const SENDS = 4;
+/** How often a create request is sent if its responses are lost. */
+const MAX_ATTEMPTS = 4;
 
-/**
- * Makes a claim and waits for its address. Whatever goes wrong on the way, or whoever presses Ctrl-C: the claim is deleted
- * again, and what was done is said.
- */
-export async function makeClaim(request: ClaimRequest, requestKey: string | undefined, scope: Scope): Promise<Address> {
+/** Creates a claim and waits for its address. If that fails or is interrupted, it deletes the claim and says so. */
+export async function makeClaim(
+  request: ClaimRequest,
+  requestKey: string | undefined,
+  scope: Scope,
+): Promise<Result<Address>> {
   const name = claimName(request.device.id, requestKey);
-  if (scope.dryRun) await tryClaim(name, request, scope);
+  if (scope.dryRun) return await dryRunClaim(name, request, scope);
   const interruption = watchInterruption(process);
   try {
-    // Ctrl-C does not break this off: what is on its way could still be stored behind our back.
-    const { claim, isNew } = await create(name, request, scope);
-    if (!isNew) requireSame(claim, request, requestKey);
+    // Ctrl-C does not abort the create request, because the server might store the claim after that.
+    const { claim, isNew } = await createClaim(name, request, scope);
+    const mismatch = isNew ? undefined : findMismatch(claim, request, requestKey);
+    if (mismatch !== undefined) return { kind: 'refused', refusal: mismatch };
     return await waitForAddress(claim, { isNew, signal: interruption.signal }, scope);
   } finally {
     interruption.stop();
@@ -34,7 +35,7 @@ export async function makeClaim(request: ClaimRequest, requestKey: string | unde
   }
 }
 
-/** The period after which the address goes back by itself: that of the pool, so that who forgets it leaks nothing. */
+/** Returns the auto-release period of a pool in seconds. Claims expire after it, so that a forgotten one leaks nothing. */
 export async function autoReleaseSeconds(pool: string, scope: Scope): Promise<number | undefined> {
   const { spec } = await getPool(pool, scope);
   return spec.autoReleaseAfter === undefined ? undefined : parseDuration(spec.autoReleaseAfter);
@@ -44,10 +45,8 @@ async function getPool(name: string, { client }: Scope): Promise<MacPool> {
   const pool = await client.find(macPools, { name }).catch(undefinedForInvalidName);
   if (pool !== undefined) return pool;
   const { items } = await client.list(macPools);
-  throw noSuchPool(
-    name,
-    items.map(({ metadata }) => metadata.name),
-  );
+  const names = items.map(({ metadata }) => metadata.name);
+  throw UserError.from(unknownPool(name, names));
 }
 
 /** The client throws a RangeError for a text that cannot be the name of an object. */
@@ -55,47 +54,52 @@ function undefinedForInvalidName(error: unknown): undefined {
   if (!(error instanceof RangeError)) throw error;
 }
 
-async function tryClaim(name: string, request: ClaimRequest, { client, namespace }: Scope): Promise<never> {
+async function dryRunClaim(
+  name: string,
+  request: ClaimRequest,
+  { client, namespace }: Scope,
+): Promise<Result<Address>> {
   await client.create(macAllocations, { metadata: { name, namespace }, spec: claimSpec(request) }, { dryRun: true });
-  throw new Done(`The claim would be made in namespace ${namespace}, from pool ${request.pool} (server dry run).`);
+  const message = `The claim would be created in namespace ${namespace}, from pool ${request.pool} (server dry run).`;
+  return { kind: 'dry-run', message };
 }
 
-async function create(
+async function createClaim(
   name: string,
   request: ClaimRequest,
   { client, namespace }: Scope,
 ): Promise<{ readonly claim: MacAllocation; readonly isNew: boolean }> {
   const object = { metadata: { name, namespace }, spec: claimSpec(request) };
-  for (let sent = 1; ; sent++) {
+  for (let attempt = 1; ; attempt++) {
     try {
       return { claim: await client.create(macAllocations, object), isNew: true };
     } catch (error) {
-      // The one before was stored, and only its answer was lost; or it is the claim of an earlier call with this key.
+      // Either the previous attempt stored it and its response was lost, or an earlier call used the same request key.
       if (isAlreadyExists(error)) {
-        return { claim: await client.get(macAllocations, { namespace, name }), isNew: sent > 1 };
+        return { claim: await client.get(macAllocations, { namespace, name }), isNew: attempt > 1 };
       }
-      if (!(error instanceof KubeConnectionError) || sent === SENDS) throw error;
+      if (!(error instanceof KubeConnectionError) || attempt === MAX_ATTEMPTS) throw error;
     }
   }
 }
 
-/** A request key that was used for something else must not get its address; nor may who has none get somebody else's. */
-function requireSame(
+/** Refuses an existing claim that the request key does not entitle the caller to. */
+function findMismatch(
   { spec, metadata }: MacAllocation,
   { pool, reserved, requestedMac }: ClaimRequest,
   requestKey: string | undefined,
-): void {
+): Refusal | undefined {
   if (requestKey === undefined) {
-    throw new UserError(`There is a MacAllocation ${metadata.name} already.`, 'Try again.', 'conflict');
+    return refusal(`MacAllocation ${metadata.name} already exists.`, 'Try again.', 'conflict');
   }
   const isSame =
     spec.pool === pool &&
     (spec.reserved === true) === (reserved === true) &&
     (requestedMac === undefined || spec.requestedMac === requestedMac);
-  if (isSame) return;
-  throw new UserError(
-    `This request key belongs to MacAllocation ${metadata.name}, which asks for something else (pool ${spec.pool}).`,
-    'Use a key of its own for each question.',
+  if (isSame) return undefined;
+  return refusal(
+    `This request key belongs to MacAllocation ${metadata.name}, which was requested differently (pool ${spec.pool}).`,
+    'Use a separate key for each request.',
     'conflict',
   );
 }
@@ -104,45 +108,57 @@ async function waitForAddress(
   claim: MacAllocation,
   { isNew, signal }: { readonly isNew: boolean; readonly signal: AbortSignal },
   scope: Scope,
-): Promise<Address> {
+): Promise<Result<Address>> {
   const { client, namespace, waitMs, progress } = scope;
   const { name } = claim.metadata;
-  let waitsFor = 'the operator has not seen it yet';
-  const polled = await poll(
-    async () => {
-      const seen = await client.get(macAllocations, { namespace, name });
-      const judgement = evaluateClaim(seen);
-      if (judgement.done) return { address: addressOfAllocation(seen) };
-      if (judgement.refused !== undefined) return { refused: judgement.refused };
-      ({ waitsFor } = judgement);
-      progress(`Waiting for MacAllocation ${namespace}/${name}: ${waitsFor}`);
-      return undefined;
-    },
-    { withinMs: waitMs, signal },
-  ).catch((error: unknown) => ({ state: 'failed' as const, error }));
-  if (polled.state === 'done' && polled.value.address !== undefined) return polled.value.address;
-  // A claim of an earlier call may be in use by whoever made it.
-  if (isNew) await takeBack(claim, scope);
-  if (polled.state === 'failed') throw polled.error;
-  if (polled.state === 'done' && polled.value.refused !== undefined) throw polled.value.refused;
+  let waitingFor = NOT_SEEN_YET;
+  const check = async (): Promise<Result<Address> | undefined> => {
+    const current = await client.get(macAllocations, { namespace, name });
+    const claimProgress = evaluateClaim(current);
+    if (claimProgress.state === 'refused') return { kind: 'refused', refusal: claimProgress.refusal };
+    const address = claimProgress.state === 'ready' ? addressOfAllocation(current) : undefined;
+    if (address !== undefined) return { kind: 'done', value: address };
+    if (claimProgress.state === 'waiting') ({ waitingFor } = claimProgress);
+    progress(`Waiting for MacAllocation ${namespace}/${name}: ${waitingFor}`);
+    return undefined;
+  };
+  const deleteIfNew = async () => {
+    // The claim of an earlier call may be in use.
+    if (isNew) await deleteFailedClaim(claim, scope);
+  };
+  let polled: Polled<Result<Address>>;
+  try {
+    polled = await poll(check, { withinMs: waitMs, signal });
+  } catch (error) {
+    await deleteIfNew();
+    throw error;
+  }
+  if (polled.state === 'done' && polled.value.kind === 'done') return polled.value;
+  await deleteIfNew();
+  if (polled.state === 'done') return polled.value;
   const what = `MacAllocation ${namespace}/${name} got no address`;
-  if (polled.state === 'interrupted') throw new UserError(`Interrupted: ${what}.`, 'Nothing is held.');
-  throw new UserError(
-    `${what} within ${String(Math.round(waitMs / 1_000))} s (${waitsFor}).`,
-    'See `kubectl get pods -A -l app.kubernetes.io/part-of=rock-mac` and the conditions of the MacPools, then try again.',
-    'unavailable',
-  );
+  if (polled.state === 'interrupted') {
+    return { kind: 'refused', refusal: refusal(`Interrupted: ${what}.`, 'No address is held.') };
+  }
+  return {
+    kind: 'refused',
+    refusal: refusal(
+      `${what} within ${String(Math.round(waitMs / 1_000))} s (${waitingFor}).`,
+      'See `kubectl get pods -A -l app.kubernetes.io/part-of=rock-mac` and the conditions of the MacPools, then try again.',
+      'unavailable',
+    ),
+  };
 }
 
-/** Deletes a claim that came to nothing. An address that it gets meanwhile goes back before the object goes. */
-async function takeBack({ metadata }: MacAllocation, { client, namespace, tell }: Scope): Promise<void> {
+/** Deletes a claim that got no address. If it gets one meanwhile, its finalizer releases that. */
+async function deleteFailedClaim({ metadata }: MacAllocation, { client, namespace, notify }: Scope): Promise<void> {
   const { name, uid } = metadata;
   try {
     await client.delete(macAllocations, { namespace, name }, { uid });
-    tell(`MacAllocation ${namespace}/${name} was deleted again.`);
+    notify(`MacAllocation ${namespace}/${name} was deleted again.`);
   } catch (error) {
     if (isNotFound(error)) return;
-    tell(
+    notify(
       `MacAllocation ${namespace}/${name} could not be deleted (${error instanceof Error ? error.message : String(error)}): ` +
         `run \`kubectl delete macallocation ${name} -n ${namespace}\`.`,
     );

@@ -1,28 +1,30 @@
 import { Option } from 'commander';
 import type { Mode } from '../cli.ts';
 
-/** `kubectl rock-mac`: through the Kubernetes API, with the rights of the user's kubeconfig. */
+/** `kubectl rock-mac`: works through the Kubernetes API, with the permissions of the user's kubeconfig. */
 export const clusterMode: Mode = {
   kind: 'cluster',
   program: 'kubectl rock-mac',
   description:
-    'Hands out MAC addresses through the Kubernetes API, so that no two devices ever get the same one. ' +
-    'Flags stand behind the name of the plugin.',
+    'Allocates MAC addresses through the Kubernetes API. No two devices ever get the same address. ' +
+    'Write flags after the name of the plugin.',
   globalOptions: () => [
-    new Option('--kubeconfig <file>', 'how to reach the cluster'),
-    new Option('--context <name>', 'which context of the kubeconfig'),
-    new Option('-n, --namespace <name>', 'in which namespace; lists are then of it alone'),
-    new Option('-A, --all-namespaces', 'in all namespaces'),
-    new Option('--as <user>', 'as this user'),
-    new Option('--as-group <group>', 'and as a member of this group; may be given several times').argParser(
+    new Option('--kubeconfig <file>', 'kubeconfig file'),
+    new Option('--context <name>', 'context of the kubeconfig'),
+    new Option('-n, --namespace <name>', 'namespace; lists then show only this namespace'),
+    new Option('-A, --all-namespaces', 'all namespaces'),
+    new Option('--as <user>', 'impersonate this user'),
+    new Option('--as-group <group>', 'impersonate this group; repeatable').argParser(
       (group, before: readonly string[] | undefined) => [...(before ?? []), group],
     ),
-    new Option('--request-timeout <time>', 'for one request, such as 5s or 1m; 0 is no limit').default('30s'),
-    new Option('--timeout <time>', 'how long to wait for an address, a release or a renewal').default('30s'),
-    new Option('--dry-run', 'let the cluster check what would be done, and do nothing'),
+    new Option('--request-timeout <time>', 'time limit of one request, such as 5s or 1m; 0 means no limit').default(
+      '30s',
+    ),
+    new Option('--timeout <time>', 'time to wait for an address, a release or a renewal').default('30s'),
+    new Option('--dry-run', 'let the cluster validate the change without making it'),
   ],
-  open: async (options, tell) => {
+  open: async (options, notify) => {
     const { openCluster } = await import('./open.ts');
-    return await openCluster(options, tell);
+    return await openCluster(options, notify);
   },
 };

@@ -1,19 +1,20 @@
 import type { PoolStats } from '../../ledger/pool/pool-stats.ts';
-import { mac } from '../../mac/mac-address.ts';
+import { decodeAddress } from '../../ledger/view/address-view.ts';
+import { decodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
+import { decodePool } from '../../ledger/view/pool-view.ts';
 import type { Address, AuditLine, AuditQuery } from '../backend.ts';
 import type { Target } from '../target.ts';
 import { ADDRESSES, AUDIT_ENTRIES, POOLS, type LedgerReader } from './ledger-reader.ts';
-import { addressOfLedger, auditLineOf } from './shown-address.ts';
 
-/** What the whole ledger knows of an address, or what a device holds in it. */
+/** Returns an address of the ledger, or all addresses that a device holds. */
 export async function findInLedger(target: Target, reader: LedgerReader): Promise<Address[]> {
   if (target.kind === 'device') {
     const terms = ['state!=released'];
     const { items } = await reader.list(ADDRESSES, { fields: { 'device.id': target.text }, terms });
-    if (items.length > 0 || target.mac === undefined) return items.map(addressOfLedger);
+    if (items.length > 0 || target.mac === undefined) return items.map(decodeAddress);
   }
   const found = target.mac === undefined ? undefined : await reader.get(ADDRESSES, target.mac);
-  return found === undefined ? [] : [addressOfLedger(found)];
+  return found === undefined ? [] : [decodeAddress(found)];
 }
 
 export async function auditOfLedger(
@@ -30,18 +31,11 @@ export async function auditOfLedger(
     },
     limit,
   });
-  return items.map(auditLineOf);
+  return items.map(decodeAuditEntry);
 }
 
-/** Counts of the pools, in the order of their ranges. */
+/** Returns the counts of the pools, in the order of their ranges. */
 export async function statsOfLedger(reader: LedgerReader): Promise<PoolStats[]> {
   const { items } = await reader.list(POOLS, { fields: {} });
-  return items
-    .map(({ metadata, first, last, ...counts }) => ({
-      ...counts,
-      pool: metadata.name,
-      first: mac(first),
-      last: mac(last),
-    }))
-    .sort((a, b) => (a.first < b.first ? -1 : 1));
+  return items.map(decodePool).sort((a, b) => (a.first < b.first ? -1 : 1));
 }

@@ -1,74 +1,73 @@
 import { ANNOTATIONS } from '../../api/names.ts';
-import { findCondition } from '../../kube/controller/conditions.ts';
 import { isNotFound } from '../../kube/client/errors.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
-import type { Address, Released } from '../backend.ts';
-import { UserError } from '../errors.ts';
+import { findCondition } from '../../kube/controller/conditions.ts';
+import type { Address, Releases } from '../backend.ts';
+import { refusal, UserError, type Refusal } from '../errors.ts';
+import { addressOfAllocation } from './address-of-allocation.ts';
+import { NOT_SEEN_YET } from './evaluate-claim.ts';
 import { watchInterruption } from './interruption.ts';
 import { poll } from './poll.ts';
 import type { Scope } from './scope.ts';
-import { addressOfAllocation } from './shown-address.ts';
 
-/** Releases what these claims hold, by deleting them, and waits until the ledger has it. */
+/** Deletes claims and waits until the ledger has released their addresses. */
 export async function releaseClaims(
-  found: readonly MacAllocation[],
+  claims: readonly MacAllocation[],
   { force }: { readonly force: boolean },
   scope: Scope,
-): Promise<Released> {
-  const judged = found.flatMap((claim) => {
+): Promise<Releases> {
+  const evaluated = claims.map((claim) => {
     const address = addressOfAllocation(claim);
-    // One that holds nothing yet would get an address later: it goes too, but is not counted.
-    return [{ claim, address, why: whyNot(claim, address, force) }];
+    return { claim, address, refusal: refuseDeletion(claim, address, force) };
   });
-  const kept = judged.flatMap(({ address, why }) => (address && why ? [{ address, why }] : []));
-  const going = judged.filter(({ why }) => why === undefined);
-  const released = going.flatMap(({ address }) => address ?? []);
+  const kept = evaluated.flatMap(({ address, refusal }) => (address && refusal ? [{ address, refusal }] : []));
+  // Includes claims without an address: they would get one later. They are not counted.
+  const deletable = evaluated.filter(({ refusal }) => refusal === undefined);
+  const released = deletable.flatMap(({ address }) => address ?? []);
   if (scope.dryRun) {
-    for (const { claim } of going) await deleteClaim(claim, { dryRun: true }, scope);
+    for (const { claim } of deletable) await deleteClaim(claim, { dryRun: true }, scope);
     return { released, kept };
   }
   const interruption = watchInterruption(process);
-  const outcomes = await Promise.all(
-    going.map(({ claim }) => releaseClaim(claim, { force, signal: interruption.signal }, scope)),
+  const failures = await Promise.all(
+    deletable.map(({ claim }) => releaseClaim(claim, { force, signal: interruption.signal }, scope)),
   ).finally(() => {
     interruption.stop();
     scope.progress('');
   });
-  const late = outcomes.find((outcome) => outcome !== undefined);
-  if (late !== undefined) throw late;
+  const failure = failures.find((each) => each !== undefined);
+  if (failure !== undefined) throw UserError.from(failure);
   return { released, kept };
 }
 
-/** Why a MacAllocation must not be deleted by hand, or `undefined`. */
-export function whyNot(
+/** Returns why a MacAllocation must not be deleted, or `undefined`. */
+function refuseDeletion(
   { spec, status, metadata }: MacAllocation,
   address: Address | undefined,
   force: boolean,
-): UserError | undefined {
+): Refusal | undefined {
   const what = address?.mac ?? `MacAllocation ${metadata.name}`;
   const holder = spec.consumerRef ?? status?.consumer;
   if (holder !== undefined) {
     const kind = holder.kind.toLowerCase();
-    return new UserError(
+    return refusal(
       `${what} is held by ${kind} ${metadata.namespace ?? ''}/${holder.name}, so it was not released.`,
-      `Delete the ${kind}: ${spec.consumerRef === undefined ? 'then it can be released' : 'that releases it'}.`,
+      spec.consumerRef === undefined
+        ? `Delete the ${kind}: then the address can be released.`
+        : `Delete the ${kind}: that releases the address.`,
       'conflict',
     );
   }
   if (spec.reserved !== true || force) return undefined;
-  return new UserError(
-    `${what} is reserved, so it was not released.`,
-    'Add --force to give it back all the same.',
-    'conflict',
-  );
+  return refusal(`${what} is reserved, so it was not released.`, 'Add --force to release it anyway.', 'conflict');
 }
 
-/** Answers what went wrong, or `undefined`. Ctrl-C ends the wait; what is being deleted stays so. */
+/** Deletes one claim. Returns what went wrong, or `undefined`. Ctrl-C ends the wait but not the deletion. */
 async function releaseClaim(
   claim: MacAllocation,
   { force, signal }: { readonly force: boolean; readonly signal: AbortSignal },
   scope: Scope,
-): Promise<UserError | undefined> {
+): Promise<Refusal | undefined> {
   const { client, waitMs, progress } = scope;
   const {
     metadata: { namespace, name, uid },
@@ -80,27 +79,27 @@ async function releaseClaim(
     await client.patch(macAllocations, key, { type: 'merge', body }, { repeatable: true });
   }
   await deleteClaim(claim, {}, scope);
-  let waitsFor = 'the operator has not seen it yet';
+  let waitingFor = NOT_SEEN_YET;
   const polled = await poll(
     async () => {
-      const seen = await client.find(macAllocations, key);
-      if (seen?.metadata.uid !== uid) return true;
-      const ready = findCondition(seen.status?.conditions ?? [], 'Ready');
-      if (ready !== undefined) waitsFor = `${ready.reason}: ${ready.message}`;
-      progress(`Waiting for the release of ${name}: ${waitsFor}`);
+      const current = await client.find(macAllocations, key);
+      if (current?.metadata.uid !== uid) return true;
+      const ready = findCondition(current.status?.conditions ?? [], 'Ready');
+      if (ready !== undefined) waitingFor = `${ready.reason}: ${ready.message}`;
+      progress(`Waiting for the release of ${name}: ${waitingFor}`);
       return undefined;
     },
     { withinMs: waitMs, signal },
   );
   if (polled.state === 'done') return undefined;
-  return new UserError(
-    `MacAllocation ${namespace ?? ''}/${name} is being deleted, but its address is not released yet (${waitsFor}).`,
-    'It will be when the operator can reach the ledger; see `kubectl get pods -A -l app.kubernetes.io/part-of=rock-mac`.',
+  return refusal(
+    `MacAllocation ${namespace ?? ''}/${name} is being deleted, but its address is not released yet (${waitingFor}).`,
+    'The operator releases it once it can reach the ledger; see `kubectl get pods -A -l app.kubernetes.io/part-of=rock-mac`.',
     'unavailable',
   );
 }
 
-/** One that is gone already is as it was to be. */
+/** Deletes a claim, and succeeds if it does not exist any more. */
 async function deleteClaim(
   { metadata: { namespace, name, uid } }: MacAllocation,
   options: { readonly dryRun?: boolean },

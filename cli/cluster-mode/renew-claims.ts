@@ -1,31 +1,31 @@
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
-import type { Address } from '../backend.ts';
-import { Done, UserError } from '../errors.ts';
+import type { Address, Result } from '../backend.ts';
+import { UserError } from '../errors.ts';
+import { addressOfAllocation } from './address-of-allocation.ts';
 import { poll } from './poll.ts';
 import type { Scope } from './scope.ts';
-import { addressOfAllocation } from './shown-address.ts';
 
-/** Moves the expiry of claims by one more of their periods. What never expires (a pod's address, say) comes back without one. */
+/** Moves the expiry of claims by one of their periods. Addresses that never expire are returned unchanged. */
 export async function renewClaims(
-  found: readonly MacAllocation[],
+  claims: readonly MacAllocation[],
   seconds: number | undefined,
   scope: Scope,
-): Promise<Address[]> {
-  if (seconds !== undefined && found.length > 0) {
+): Promise<Result<readonly Address[]>> {
+  if (seconds !== undefined && claims.length > 0) {
     throw new UserError(
       'The period of a claim cannot be changed in a cluster.',
-      'Leave --for out, which renews it by the period that it has; or allocate a new one with --expires-after.',
+      'Leave --for out to renew the claim by its own period, or allocate a new one with --expires-after.',
     );
   }
-  if (scope.dryRun && found.length > 0) {
-    for (const claim of found) await patchRenewal(claim, { dryRun: true }, scope);
-    throw new Done(`Would renew ${String(found.length)} address(es) (dry run).`);
+  if (scope.dryRun && claims.length > 0) {
+    for (const claim of claims) await patchRenewal(claim, { dryRun: true }, scope);
+    return { kind: 'dry-run', message: `Would renew ${String(claims.length)} address(es) (dry run).` };
   }
-  const renewed = await Promise.all(found.map((claim) => renewClaim(claim, scope)));
-  return renewed.flatMap((address) => address ?? []);
+  const renewed = await Promise.all(claims.map((claim) => renewClaim(claim, scope)));
+  return { kind: 'done', value: renewed.flatMap((address) => address ?? []) };
 }
 
-/** Answers what is stored then; `undefined` where there is no expiry to move. */
+/** Returns the patched claim, or `undefined` if it has no expiry. */
 async function patchRenewal(
   { metadata: { namespace, name, uid }, spec }: MacAllocation,
   options: { readonly dryRun?: boolean },
@@ -45,16 +45,16 @@ async function renewClaim(claim: MacAllocation, scope: Scope): Promise<Address |
   const { metadata } = patched;
   const polled = await poll(
     async () => {
-      const seen = await client.get(macAllocations, { namespace, name });
-      // The expiry itself tells nothing: it is written in whole seconds, and may be the same as before.
-      return (seen.status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) ? seen : undefined;
+      const current = await client.get(macAllocations, { namespace, name });
+      // Compares generations because the expiry has whole seconds and may not change.
+      return (current.status?.observedGeneration ?? 0) >= (metadata.generation ?? 0) ? current : undefined;
     },
     { withinMs: waitMs },
   );
   if (polled.state === 'done') return addressOfAllocation(polled.value);
   throw new UserError(
     `The operator has not moved the expiry of MacAllocation ${namespace ?? ''}/${name} yet.`,
-    'It will when it can reach the ledger; look with `kubectl get macallocations -o wide`.',
+    'It will once it can reach the ledger; see `kubectl get macallocations -o wide`.',
     'unavailable',
   );
 }

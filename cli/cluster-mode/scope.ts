@@ -1,20 +1,20 @@
 import type { KubeClient } from '../../kube/client/client.ts';
 
-/** Where a command works, and how it speaks. */
+/** The cluster and namespace of a command, and how it reports progress. */
 export interface Scope {
   readonly client: KubeClient;
-  /** How long the cluster may take for one answer. */
+  /** Time limit for one request to the API server. */
   readonly requestTimeoutMs: number;
-  /** Where claims are made and looked for. */
+  /** The namespace in which claims are created and searched. */
   readonly namespace: string;
-  /** Whether the user named that namespace, so that lists are of it alone. */
+  /** Whether the user named the namespace. If so, lists are restricted to it. */
   readonly named: boolean;
   readonly allNamespaces: boolean;
   readonly dryRun: boolean;
-  /** How long the operator may take. */
+  /** Time limit for the operator to act on a claim. */
   readonly waitMs: number;
-  /** For people, on stderr. */
-  readonly tell: (line: string) => void;
-  /** On a terminal's stderr, overwritten by the next; an empty line takes it away. */
+  /** Prints a line for the user to stderr. */
+  readonly notify: (line: string) => void;
+  /** Shows a line of progress on stderr until the next one replaces it. An empty line removes it. */
   readonly progress: (line: string) => void;
 }

@@ -1,19 +1,19 @@
 import { macAllocations } from '../../kube/client/mac-resources.ts';
 import type { Scope } from './scope.ts';
 
-/** More are no help to somebody who presses a key. */
-const LOOKED_AT = 500;
+/** Limits the MacAllocations that one completion reads, so that it stays fast in large namespaces. */
+const MAX_READ = 500;
 
-/** Addresses and devices of the namespace's MacAllocations that begin with a text. */
+/** Returns addresses and devices of MacAllocations that begin with `prefix`. */
 export async function suggest(
   prefix: string,
   limit: number,
   { client, namespace, allNamespaces }: Scope,
-): Promise<{ readonly text: string; readonly about: string }[]> {
+): Promise<{ readonly text: string; readonly description: string }[]> {
   const where = allNamespaces ? {} : { namespace };
-  const { items } = await client.list(macAllocations, { ...where, pageSize: LOOKED_AT, attempts: 1 });
-  const macs = items.flatMap(({ status }) => status?.mac ?? []).map((text) => ({ text, about: 'address' }));
+  const { items } = await client.list(macAllocations, { ...where, pageSize: MAX_READ, attempts: 1 });
+  const macs = items.flatMap(({ status }) => status?.mac ?? []).map((text) => ({ text, description: 'address' }));
   const devices = new Set(items.flatMap(({ spec }) => spec.device?.id ?? []));
-  const all = [...macs, ...[...devices].map((text) => ({ text, about: 'device' }))];
+  const all = [...macs, ...[...devices].map((text) => ({ text, description: 'device' }))];
   return all.filter(({ text }) => text.startsWith(prefix)).slice(0, limit);
 }

@@ -1,41 +1,46 @@
 import { isGone } from '../../kube/client/errors.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { Address, ListQuery } from '../backend.ts';
-import { matches } from '../matches.ts';
+import { matchesQuery } from '../matches-query.ts';
+import { addressOfAllocation } from './address-of-allocation.ts';
 import type { Scope } from './scope.ts';
-import { addressOfAllocation } from './shown-address.ts';
 
-/** A watch is begun anew after so long; the server sends a bookmark about once a minute. */
+/** The server ends each watch after this time, and a new one starts. */
 const WATCH_SECONDS = 300;
+
+/** A watch without any event for this time counts as dead: the server sends a bookmark about once a minute. */
 const IDLE_MS = 150_000;
 
 /**
- * Shows what the MacAllocations say, then every change as it comes; what is deleted is shown as released. Ends with the
- * process. The ledger itself cannot be watched.
+ * Reports the addresses of the MacAllocations, then every change, until the process ends. A deleted MacAllocation is
+ * reported as released.
  */
-export async function watchAddresses(query: ListQuery, see: (address: Address) => void, scope: Scope): Promise<never> {
+export async function watchAddresses(
+  query: ListQuery,
+  onAddress: (address: Address) => void,
+  scope: Scope,
+): Promise<never> {
   const { client, namespace, allNamespaces } = scope;
   const where = allNamespaces ? {} : { namespace: query.namespace ?? namespace };
-  const shown = new Map<string, string>();
+  const reported = new Map<string, string>();
 
-  const look = (allocation: MacAllocation, gone: boolean) => {
-    const address = addressOfAllocation(allocation);
-    if (address === undefined) return;
-    const now: Address = gone ? { ...address, state: 'released' } : address;
-    if (!matches(gone ? address : now, query)) return;
-    // A status may be written without anything that is shown.
-    const text = JSON.stringify(now);
-    if (shown.get(allocation.metadata.uid) === text) return;
-    if (gone) shown.delete(allocation.metadata.uid);
-    else shown.set(allocation.metadata.uid, text);
-    see(now);
+  const reportIfChanged = (allocation: MacAllocation, isDeleted: boolean) => {
+    const stored = addressOfAllocation(allocation);
+    if (stored === undefined || !matchesQuery(stored, query)) return;
+    const address: Address = isDeleted ? { ...stored, state: 'released' } : stored;
+    // Some status updates change nothing that is shown.
+    const text = JSON.stringify(address);
+    if (reported.get(allocation.metadata.uid) === text) return;
+    if (isDeleted) reported.delete(allocation.metadata.uid);
+    else reported.set(allocation.metadata.uid, text);
+    onAddress(address);
   };
 
   let resourceVersion: string | undefined;
   for (;;) {
     if (resourceVersion === undefined) {
       const list = await client.list(macAllocations, where);
-      for (const each of list.items) look(each, false);
+      for (const each of list.items) reportIfChanged(each, false);
       ({ resourceVersion } = list);
     }
     try {
@@ -45,7 +50,7 @@ export async function watchAddresses(query: ListQuery, see: (address: Address) =
           ({ resourceVersion } = event);
           continue;
         }
-        look(event.object, event.type === 'DELETED');
+        reportIfChanged(event.object, event.type === 'DELETED');
         ({ resourceVersion } = event.object.metadata);
       }
     } catch (error) {

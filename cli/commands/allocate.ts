@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
 import type { Address } from '../backend.ts';
-import { isVerbose, withBackend, type Cli } from '../cli.ts';
+import { isVerbose, valueOf, withBackend, type Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
-import { addDryRun } from './dry-run.ts';
-import { addExamples } from './examples.ts';
-import { durationSeconds, metadataObject, requestKey } from './values.ts';
+import { parseDurationSeconds, parseMetadata, parseRequestKey } from './parse-values.ts';
+import { addDryRun, addExamples } from './shared-flags.ts';
 
 interface Options {
   readonly pool: string;
@@ -15,32 +14,34 @@ interface Options {
   readonly expiresAfter?: number;
 }
 
-/** `allocate`: the next address of a pool for a device. Scripts read its one line of stdout. */
+/** `allocate`: allocates the next address of a pool. Scripts read its one line of stdout. */
 export function addAllocate(program: Command, cli: Cli): void {
   const command = program
     .command('allocate')
-    .summary('take the next address of a pool')
+    .summary('allocate the next address of a pool')
     .description(
-      'Takes the next address of a pool for a device and prints `Allocated MAC: …`, nothing else. It goes back by itself ' +
-        'when the auto-release period of the pool is over, unless it is renewed.',
+      'Allocates the next address of a pool for a device, and prints only `Allocated MAC: …`. The address is released ' +
+        'after the auto-release period of the pool, unless it is renewed.',
     )
-    .option('-p, --pool <name>', 'the pool', 'development')
-    .option('-d, --device <id>', 'what the address is for', '')
-    .option('-t, --type <type>', 'what kind of device that is', 'qemu-vm')
-    .option('-m, --metadata <json>', 'what else to remember, as a JSON object', '{}')
+    .option('-p, --pool <name>', 'pool to allocate from', 'development')
+    .option('-d, --device <id>', 'device that gets the address', '')
+    .option('-t, --type <type>', 'kind of the device', 'qemu-vm')
+    .option('-m, --metadata <json>', 'more information about the device, as a JSON object', '{}')
+    .option('--request-key <key>', 'return the same address for every call with the same key', parseRequestKey)
     .option(
-      '--request-key <key>',
-      'names this question: asked again with the same key, it has the same answer',
-      requestKey,
+      '--expires-after <duration>',
+      'expire after this time instead of the period of the pool',
+      parseDurationSeconds,
     )
-    .option('--expires-after <duration>', 'another period than that of the pool', durationSeconds)
     .addOption(outputOption())
     .action(async (options: Options, command: Command) => {
-      const metadata = metadataObject(options.metadata);
-      const { pool, device, type, requestKey: key, expiresAfter: expiresAfterSeconds } = options;
-      const address = await withBackend(command, cli, (backend) =>
-        backend.allocate({ pool, device: { id: device, type }, metadata, requestKey: key, expiresAfterSeconds }),
+      const metadata = parseMetadata(options.metadata);
+      const { pool, device, type, requestKey, expiresAfter: expiresAfterSeconds } = options;
+      const result = await withBackend(command, cli, (backend) =>
+        backend.allocate({ pool, device: { id: device, type }, metadata, requestKey, expiresAfterSeconds }),
       );
+      const address = valueOf(result, cli.terminal);
+      if (address === undefined) return;
       await printReport(cli.terminal, command, {
         lines: () => [
           `Allocated MAC: ${address.mac}`,

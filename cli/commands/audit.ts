@@ -5,8 +5,8 @@ import { withBackend, type Cli } from '../cli.ts';
 import { auditTable } from '../output/audit.ts';
 import { outputOption, printReport, type Format } from '../output/format.ts';
 import { parseTarget } from '../target.ts';
-import { addExamples } from './examples.ts';
-import { moment, rowCount } from './values.ts';
+import { parseMoment, parseRowCount } from './parse-values.ts';
+import { addExamples } from './shared-flags.ts';
 
 interface Options {
   readonly pool?: string;
@@ -18,28 +18,30 @@ interface Options {
   readonly output: Format;
 }
 
-const POLL_AGAIN_MS = 1_000;
+const POLL_MS = 1_000;
 
-/** `audit`: what happened, and who did it. */
+/** `audit`: shows changes of addresses, and who made them. */
 export function addAudit(program: Command, cli: Cli): void {
   const command = program
     .command('audit')
-    .summary('show what happened to an address, a device, or to all')
-    .description('Shows what happened, newest first: every change of an address, on whose behalf, and by whom.')
+    .summary('show the changes of an address, of a device, or of all addresses')
+    .description(
+      'Shows every change of an address, newest first, with the user who requested it and the program that made it.',
+    )
     .argument('[mac|device]')
-    .option('-p, --pool <name>', 'only in this pool')
-    .option('--since <moment>', 'only since then: so long ago (2h, 7d), or a date', (text) => moment(text))
-    .option('--actor <name>', 'only what this user asked for or this program did')
-    .option('--action <name>', 'only such changes: allocate, reserve, release, bind, adopt, import, orphan, …')
-    .option('-l, --limit <count>', 'at most so many', rowCount, 100)
-    .option('-f, --follow', 'print new ones as they come, oldest first, until Ctrl-C', false)
+    .option('-p, --pool <name>', 'only changes in this pool')
+    .option('--since <moment>', 'only changes since an age (2h, 7d) or a date', (text) => parseMoment(text))
+    .option('--actor <name>', 'only changes requested by this user or made by this program')
+    .option('--action <name>', 'only this kind of change: allocate, reserve, release, bind, adopt, import, orphan, …')
+    .option('-l, --limit <count>', 'maximum number of rows', parseRowCount, 100)
+    .option('-f, --follow', 'keep printing new changes, oldest first, until Ctrl-C', false)
     .addOption(outputOption())
     .action(async (text: string | undefined, options: Options, command: Command) => {
       const { pool, actor, action, since, limit } = options;
       const query = { target: text === undefined ? undefined : parseTarget(text), pool, actor, action, since, limit };
       await withBackend(command, cli, async (backend) => {
         const lines = await backend.audit(query);
-        if (options.follow) await follow(cli, options.output, backend, { query, already: lines });
+        if (options.follow) await follow(cli, options.output, backend, { query, existing: lines });
         await printReport(cli.terminal, command, {
           lines: (format) => auditTable(lines, format === 'wide'),
           value: { items: lines },
@@ -57,17 +59,17 @@ export function addAudit(program: Command, cli: Cli): void {
   );
 }
 
-/** What is there already, oldest first, then what comes. Ends with the process. */
+/** Prints the existing entries, oldest first, then every new one. Runs until the process ends. */
 async function follow(
   cli: Cli,
   format: Format,
   backend: Backend,
-  { query, already }: { readonly query: AuditQuery; readonly already: readonly AuditLine[] },
+  { query, existing }: { readonly query: AuditQuery; readonly existing: readonly AuditLine[] },
 ): Promise<never> {
-  let afterId = already[0]?.id ?? 0;
-  for (const line of already.toReversed()) printLine(cli, format, line);
+  let afterId = existing[0]?.id ?? 0;
+  for (const line of existing.toReversed()) printLine(cli, format, line);
   for (;;) {
-    await sleep(POLL_AGAIN_MS);
+    await sleep(POLL_MS);
     for (const line of await backend.audit({ ...query, afterId })) {
       printLine(cli, format, line);
       afterId = line.id;
@@ -75,7 +77,7 @@ async function follow(
   }
 }
 
-/** One change on a line, in the form that was asked for: json for programs, the columns of the table for people. */
+/** Prints one change on one line: JSON for the formats json and yaml, else the columns of the table. */
 function printLine({ terminal }: Cli, format: Format, line: AuditLine): void {
   if (format === 'json' || format === 'yaml') terminal.print(JSON.stringify(line));
   else if (format === 'name') terminal.print(String(line.id));

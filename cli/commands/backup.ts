@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-/** `backup`: the whole ledger, as it is at one moment, in a file. */
+/** `backup`: writes a snapshot of the whole ledger into a file. */
 export function addBackup(program: Command, { terminal }: Cli): void {
   const command = program
     .command('backup')
     .summary('write the whole ledger into a file')
     .description(
-      'Writes the whole ledger, as it is at one moment, into a file that only you may read. The ledger goes on working. ' +
-        'The file appears when it is whole; one that is there already stays as it is.',
+      'Writes a consistent snapshot of the whole ledger into a file that only you can read. The ledger stays in use. The ' +
+        'file appears once it is complete; an existing file is never overwritten.',
     )
-    .argument('[file]', 'the file (default: ~/.rock/backups/ledger-DATE-TIME.backup)')
-    .option('--dry-run', 'say what would be written, and write nothing', false)
+    .argument('[file]', 'file to write (default: ~/.rock/backups/ledger-DATE-TIME.backup)')
+    .option('--dry-run', 'show what would be written without writing it', false)
     .action(async (file: string | undefined, { dryRun }: { readonly dryRun: boolean }, command: Command) => {
       const { backupLedger } = await import('../ledger-mode/backup.ts');
       for (const line of await backupLedger(command.optsWithGlobals(), { file, dryRun }, terminal))

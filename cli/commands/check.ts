@@ -2,16 +2,16 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { outputOption, printReport } from '../output/format.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-/** `check`: every rule that the ledger has to keep. */
+/** `check`: verifies the rules of the ledger. */
 export function addCheck(program: Command, { terminal }: Cli): void {
   const command = program
     .command('check')
-    .summary('verify every rule that the ledger has to keep')
+    .summary('verify that the ledger is consistent')
     .description(
-      'Verifies every rule that the ledger has to keep, in one snapshot, and prints those that are broken, with the ' +
-        'rows that break them. Reads everything, also the history. Ends with 1 where a rule is broken.',
+      'Verifies every rule of the ledger in one snapshot, and prints the broken rules with the rows that break them. It ' +
+        'reads everything, including the history. The exit code is 1 if a rule is broken.',
     )
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
@@ -35,7 +35,7 @@ export function addCheck(program: Command, { terminal }: Cli): void {
       if (findings.length > 0) {
         throw new UserError(
           `${String(findings.length)} rule(s) of the ledger are broken.`,
-          'Take a backup, and see docs/ledger.md for what each rule is there for.',
+          'Take a backup, then see docs/ledger.md for the purpose of each rule.',
         );
       }
     });

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { addExamples } from './examples.ts';
+import { UserError } from '../errors.ts';
+import { addExamples } from './shared-flags.ts';
 
 interface Options {
   readonly dryRun: boolean;
@@ -8,31 +9,31 @@ interface Options {
   readonly approve: boolean;
 }
 
-/** `cleanup`: what has expired goes back. */
+/** `cleanup`: releases expired addresses. */
 export function addCleanup(program: Command, { terminal }: Cli): void {
   const command = program
     .command('cleanup')
-    .summary('give back what has expired')
+    .summary('release expired addresses')
     .description(
-      'Gives back the addresses of devices whose time is over, that is, whose auto-release period has passed since they ' +
-        'were allocated or renewed. Addresses of clusters are not touched: their operators look whether the objects ' +
-        'live. A pool that would lose more than 50 addresses and 5 % of what it holds at once is left alone until a ' +
-        'person says --approve.',
+      'Releases the expired addresses of devices: those whose auto-release period has passed since they were allocated ' +
+        'or renewed. It ignores addresses of clusters, because their operators check whether the objects still exist. If ' +
+        'a pool would lose more than 50 addresses and more than 5 % of its held addresses at once, it is skipped unless ' +
+        '--approve is given.',
     )
-    .option('--dry-run', 'say how many, and release none', false)
-    .option('-d, --days <count>', 'only those whose time has been over for so many days', days, 0)
-    .option('--approve', 'however many they are', false)
+    .option('--dry-run', 'show how many would be released without releasing them', false)
+    .option('-d, --days <count>', 'only addresses that expired at least this many days ago', parseDays, 0)
+    .option('--approve', 'release them however many they are', false)
     .action(async (options: Options, command: Command) => {
       const { cleanUp } = await import('../ledger-mode/cleanup.ts');
       const { count, held } = await cleanUp(command.optsWithGlobals(), options);
       terminal.print(`${options.dryRun ? 'Would release' : 'Released'} ${String(count)} expired allocation(s)`);
-      if (held !== undefined) throw held;
+      if (held !== undefined) throw UserError.from(held);
     });
   addExamples(command, 'rock-mac cleanup --dry-run', 'rock-mac cleanup', 'rock-mac cleanup -d 30');
 }
 
-function days(text: string): number {
+function parseDays(text: string): number {
   const count = Number(text);
   if (/^[0-9]+$/.test(text) && count <= 36_500) return count;
-  throw new InvalidArgumentError('Want a whole number of days.');
+  throw new InvalidArgumentError('Give a whole number of days.');
 }

@@ -3,20 +3,20 @@ import type { Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { formatPlain } from '../output/table.ts';
 import { formatMinutes } from '../output/time.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-const HEADS = ['Name', 'Cluster ID', 'Registered', 'Adopted', 'Last Pass', 'Retired'];
+const HEADERS = ['Name', 'Cluster ID', 'Registered', 'Adopted', 'Last Resync', 'Retired'];
 
-/** `cluster list|retire`: the clusters that take addresses from the ledger, and the end of one. */
+/** `cluster list|retire`: shows the clusters of the ledger, and retires one. */
 export function addCluster(program: Command, { terminal }: Cli): void {
   const group = program
     .command('cluster')
     .helpCommand(false)
-    .summary('see and retire the clusters of the ledger')
-    .description('The clusters that take addresses from this ledger.');
+    .summary('list or retire the clusters of the ledger')
+    .description('Lists or retires the clusters that allocate addresses from this ledger.');
   const list = group
     .command('list')
-    .description('Shows the clusters that take addresses from this ledger, also retired ones.')
+    .description('Shows the clusters that allocate addresses from this ledger, including retired ones.')
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
       const { withLedger } = await import('../ledger-mode/open.ts');
@@ -26,10 +26,10 @@ export function addCluster(program: Command, { terminal }: Cli): void {
       await printReport(terminal, command, {
         lines: () => {
           if (clusters.length === 0) return ['No cluster has registered'];
-          const rows = clusters.map(({ name, clusterId, registeredAt, adoptedAt, lastResyncAt, retiredAt }) => [
-            ...[name, clusterId, time(registeredAt), time(adoptedAt), time(lastResyncAt), time(retiredAt)],
-          ]);
-          return formatPlain(HEADS, rows);
+          const rows = clusters.map(({ name, clusterId, registeredAt, adoptedAt, lastResyncAt, retiredAt }) => {
+            return [name, clusterId, time(registeredAt), time(adoptedAt), time(lastResyncAt), time(retiredAt)];
+          });
+          return formatPlain(HEADERS, rows);
         },
         value: { items: clusters },
         names: () => clusters.map(({ clusterId }) => clusterId),
@@ -39,10 +39,10 @@ export function addCluster(program: Command, { terminal }: Cli): void {
   const retire = group
     .command('retire')
     .description(
-      'Ends a cluster that is gone for good. It can never allocate again, and what it still holds becomes orphaned: ' +
-        'shown, and freed by `release --force` only.',
+      'Retires a cluster that no longer exists. It can never allocate again. The addresses that it holds become orphaned: ' +
+        'only `release --force` releases them.',
     )
-    .argument('<cluster>', 'its id or name')
+    .argument('<cluster>', 'id or name of the cluster')
     .action(async (text: string, _options: unknown, command: Command) => {
       const { withLedger } = await import('../ledger-mode/open.ts');
       const { retireByName } = await import('../ledger-mode/clusters.ts');

@@ -1,17 +1,17 @@
 import { Argument, type Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { COMPLETION_SCRIPTS, SHELLS, type Shell } from '../completion/scripts.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-/** `completion`: what a shell reads to complete commands, pools, addresses and devices. */
+/** `completion`: prints a script that lets a shell complete commands, pools, addresses and devices. */
 export function addCompletion(program: Command, { mode, terminal }: Cli): void {
   const command = program
     .command('completion')
-    .summary('print what a shell needs to complete commands')
+    .summary('print the completion script of a shell')
     .description(
       mode.kind === 'ledger'
-        ? 'Prints a script for your shell. With it the key for completion knows commands, flags, pools, addresses and devices.'
-        : 'kubectl completes its plugins by itself where kubectl_complete-rock_mac is on the PATH. This is for rock-mac.',
+        ? 'Prints a completion script for your shell. It completes commands, flags, pools, addresses and devices.'
+        : 'Prints the completion script of rock-mac. kubectl completes this plugin itself if kubectl_complete-rock_mac is on the PATH.',
     )
     .addArgument(new Argument('<shell>').choices([...SHELLS]))
     .action((shell: Shell) => {

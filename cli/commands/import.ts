@@ -1,18 +1,21 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-/** `import`: the file of the predecessor comes into the ledger. */
+/** `import`: imports the SQLite file of the predecessor. */
 export function addImport(program: Command, { terminal }: Cli): void {
   const command = program
     .command('import')
-    .summary('take over the SQLite file of the predecessor')
+    .summary('import the SQLite file of the predecessor')
     .description(
-      'Takes over the SQLite file of the predecessor, with its history: all of it or nothing, after a backup of the ' +
-        'ledger. It may be run again: what is there already stays. The file is not changed.',
+      'Imports the SQLite file of the predecessor with its history, after a backup of the ledger. It imports everything ' +
+        'or nothing. A second run skips what is already in the ledger. The file is not changed.',
     )
-    .argument('[file]', 'the file (default: ~/.rock/mac-dispenser.db, or what the old configuration file names)')
-    .option('--dry-run', 'say what would be done, and do nothing', false)
+    .argument(
+      '[file]',
+      'file to import (default: the one that the old configuration file names, else ~/.rock/mac-dispenser.db)',
+    )
+    .option('--dry-run', 'show what would be imported without importing it', false)
     .action(async (file: string | undefined, { dryRun }: { readonly dryRun: boolean }, command: Command) => {
       const { importFile } = await import('../ledger-mode/import.ts');
       const lines = await importFile(command.optsWithGlobals(), { file, dryRun }, terminal);

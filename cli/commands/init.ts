@@ -4,7 +4,7 @@ import { macToNumber, parseMac, type MacAddress } from '../../mac/mac-address.ts
 import { parsePrefix, type MacPrefix, type MacRange } from '../../mac/mac-range.ts';
 import type { Cli } from '../cli.ts';
 import { UserError } from '../errors.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
 interface Options {
   readonly prefix?: MacPrefix;
@@ -12,26 +12,26 @@ interface Options {
   readonly range?: string;
 }
 
-/** `init`: a ledger where there was none. */
+/** `init`: creates a ledger. */
 export function addInit(program: Command, { terminal }: Cli): void {
   const command = program
     .command('init')
-    .summary('make a ledger: in a database, or an embedded one on this machine')
+    .summary('create a ledger, in a database or embedded on this machine')
     .description(
-      'Makes a ledger. With --ledger (or ROCK_MAC_LEDGER_URL) in that database; without, an embedded Postgres under ' +
-        '~/.rock/ledger, which listens on a local socket only, starts at its first use and runs until `rock-mac ledger ' +
-        'stop` or the next boot. Two ledgers over the same range know nothing of each other: there must be one. With ' +
-        '--pool and --range it is made for a part of one range, so that several machines can share that. A ledger on ' +
-        'which nobody counts yet gets another prefix by --prefix, with the same pools under it.',
+      'Creates a ledger: with --ledger (or ROCK_MAC_LEDGER_URL) in that database, else in an embedded Postgres under ' +
+        '~/.rock/ledger. The embedded one listens only on a local socket, starts with its first use and runs until ' +
+        '`rock-mac ledger stop` or the next boot. Never create two ledgers for the same range: they would allocate the ' +
+        'same addresses. With --pool and --range a ledger manages only a part of one range, so that several machines can ' +
+        'share the range. --prefix moves a ledger without allocations and clusters to another prefix, with the same pools.',
     )
-    .option('--prefix <octets>', `the first three octets of all addresses (default: ${DEFAULT_PREFIX})`, prefixOption)
-    .option('-p, --pool <name>', 'only this pool, with --range')
-    .option('--range <first-last>', 'the part of its range, such as 01:00:00-01:3f:ff')
+    .option('--prefix <octets>', `first three octets of all addresses (default: ${DEFAULT_PREFIX})`, parsePrefixOption)
+    .option('-p, --pool <name>', 'create only this pool; needs --range')
+    .option('--range <first-last>', 'part of its range, such as 01:00:00-01:3f:ff')
     .action(async ({ prefix, pool, range: part }: Options, command: Command) => {
       if ((pool === undefined) !== (part === undefined)) {
-        throw new UserError('A part of a range needs both --pool and --range.', 'Give both, or none.');
+        throw new UserError('A part of a range needs both --pool and --range.', 'Give both or neither.');
       }
-      const slice = pool === undefined || part === undefined ? undefined : { pool, ...range(part, prefix) };
+      const slice = pool === undefined || part === undefined ? undefined : { pool, ...parseRange(part, prefix) };
       const { initLedger } = await import('../ledger-mode/init.ts');
       await initLedger(command.optsWithGlobals(), { prefix, slice }, terminal);
       terminal.print('Database initialized successfully!');
@@ -45,28 +45,28 @@ export function addInit(program: Command, { terminal }: Cli): void {
   );
 }
 
-/** Three octets: what stands behind them has room for the default pools. */
-export function prefixOption(text: string): MacPrefix {
+/** Parses a prefix of three octets, which leaves room for the default pools. */
+export function parsePrefixOption(text: string): MacPrefix {
   const prefix = parsePrefix(text);
   if (prefix?.split(':').length === 3 && parseMac(`${prefix}:00:00:01`).ok) return prefix;
-  throw new InvalidArgumentError('Want the first three octets of addresses that a device may carry, such as a6:58:0f.');
+  throw new InvalidArgumentError('Give the first three octets of unicast addresses, such as a6:58:0f.');
 }
 
-/** Two addresses, or their last three octets under the prefix. */
-export function range(text: string, prefix: string = DEFAULT_PREFIX): MacRange {
-  const ends = text.split('-').map((end) => readEnd(end.trim(), prefix));
+/** Parses a range of two addresses, or of their last three octets below the prefix. */
+export function parseRange(text: string, prefix: string = DEFAULT_PREFIX): MacRange {
+  const ends = text.split('-').map((end) => parseEnd(end.trim(), prefix));
   const [first, last] = ends;
   if (ends.length === 2 && first !== undefined && last !== undefined && macToNumber(first) <= macToNumber(last)) {
     return { first, last };
   }
   throw new UserError(
-    `${JSON.stringify(text)} is no range.`,
+    `${JSON.stringify(text)} is not a range.`,
     'Write the first and the last address, such as 01:00:00-01:3f:ff.',
     'usage',
   );
 }
 
-function readEnd(text: string, prefix: string): MacAddress | undefined {
+function parseEnd(text: string, prefix: string): MacAddress | undefined {
   const parsed = parseMac(text.split(':').length === 3 ? `${prefix}:${text}` : text);
   return parsed.ok ? parsed.mac : undefined;
 }

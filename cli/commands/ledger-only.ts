@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { UserError } from '../errors.ts';
 
-/** Commands of `rock-mac` that the plugin knows but cannot do: what they need no user of a cluster has. */
+/** Adds hidden commands to the plugin that only explain that `rock-mac` has them: they need access to the ledger. */
 export function addLedgerOnly(program: Command, names: readonly string[]): void {
   for (const name of names) {
     program
@@ -11,7 +11,7 @@ export function addLedgerOnly(program: Command, names: readonly string[]): void 
       .action(() => {
         throw new UserError(
           `\`${name}\` works on the ledger itself, not through a cluster.`,
-          `Run \`rock-mac ${name} --ledger URL\` where the ledger can be reached.`,
+          `Run \`rock-mac ${name} --ledger URL\` on a machine that can reach the ledger.`,
         );
       });
   }

@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-/** `ledger status|stop`: which ledger is meant, and the end of the embedded one's server. */
+/** `ledger status|stop`: shows which ledger is used, and stops the embedded one. */
 export function addLedger(program: Command, { terminal }: Cli): void {
   const group = program
     .command('ledger')
     .helpCommand(false)
-    .summary('see which ledger is used, and stop the embedded one')
-    .description('The ledger that the commands work on.');
+    .summary('show which ledger is used, or stop the embedded one')
+    .description('Shows which ledger the commands use, or stops the embedded one.');
   const status = group
     .command('status')
-    .description('Shows which ledger the commands work on, who named it, and how it is. Starts nothing.')
+    .description('Shows which ledger the commands use, where that is configured, and its state. Starts nothing.')
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
       const { ledgerStatus } = await import('../ledger-mode/status.ts');
@@ -26,10 +26,10 @@ export function addLedger(program: Command, { terminal }: Cli): void {
   addExamples(status, 'rock-mac ledger status');
   const stop = group
     .command('stop')
-    .description('Stops the Postgres of the embedded ledger. It starts again at the next use.')
+    .description('Stops the Postgres of the embedded ledger. It starts again with the next use.')
     .action(async () => {
       const { stopEmbedded } = await import('../ledger-mode/status.ts');
-      terminal.print((await stopEmbedded()) ? 'The ledger has stopped.' : 'The ledger did not run.');
+      terminal.print((await stopEmbedded()) ? 'The ledger has stopped.' : 'The ledger was not running.');
     });
   addExamples(stop, 'rock-mac ledger stop');
 }

@@ -2,10 +2,10 @@ import { Option, type Command } from 'commander';
 import { SORT_KEYS, type Backend, type ListQuery, type SortKey } from '../backend.ts';
 import { withBackend, type Cli } from '../cli.ts';
 import { didYouMean } from '../did-you-mean.ts';
-import { addressReport } from '../output/addresses.ts';
+import { addressReport } from '../output/address-list.ts';
 import { outputOption, printReport, type Format } from '../output/format.ts';
-import { addExamples } from './examples.ts';
-import { moment, rowCount, states } from './values.ts';
+import { parseMoment, parseRowCount, parseStates } from './parse-values.ts';
+import { addExamples } from './shared-flags.ts';
 
 interface Options {
   readonly pool?: string;
@@ -21,26 +21,26 @@ interface Options {
   readonly output: Format;
 }
 
-/** `list`: who holds what, newest first, as the predecessor printed it. */
+/** `list`: lists addresses with their holders, newest first, in the table of the predecessor. */
 export function addList(program: Command, cli: Cli): void {
   const command = program
     .command('list')
-    .summary('show addresses, newest first')
-    .description('Shows addresses with their holders, newest first.')
-    .option('-p, --pool <name>', 'only of this pool')
-    .option('-s, --status <states>', 'only in these states (commas between them), or all', 'active')
-    .option('-l, --limit <count>', 'at most so many', rowCount, 100)
-    .option('-d, --device <id>', 'only of this device')
-    .option('--owner <object>', 'only of this object in a cluster: name, namespace/name or kind/namespace/name')
-    .option('--owner-namespace <name>', 'only of objects in this namespace')
-    .option('--since <moment>', 'only allocated since then: so long ago (2h, 7d), or a date', (text) => moment(text))
-    .addOption(new Option('--sort-by <key>', 'in which order').choices([...SORT_KEYS]).default('newest'))
-    .option('--after <token>', 'the next page: what the page before named')
-    .option('-w, --watch', 'then print what changes as it comes, until Ctrl-C', false)
+    .summary('list addresses, newest first')
+    .description('Lists addresses with their holders, newest first.')
+    .option('-p, --pool <name>', 'only addresses of this pool')
+    .option('-s, --status <states>', 'only these states, separated by commas, or all', 'active')
+    .option('-l, --limit <count>', 'maximum number of rows', parseRowCount, 100)
+    .option('-d, --device <id>', 'only addresses of this device')
+    .option('--owner <object>', 'only addresses of this object: name, namespace/name or kind/namespace/name')
+    .option('--owner-namespace <name>', 'only addresses of objects in this namespace')
+    .option('--since <moment>', 'only addresses allocated since an age (2h, 7d) or a date', (text) => parseMoment(text))
+    .addOption(new Option('--sort-by <key>', 'sort order').choices([...SORT_KEYS]).default('newest'))
+    .option('--after <token>', 'next page, from the token of the previous page')
+    .option('-w, --watch', 'keep printing changes until Ctrl-C', false)
     .addOption(outputOption());
   command.action(async (options: Options, command: Command) => {
     const { pool, device, owner, ownerNamespace: namespace, since, sortBy, limit, after } = options;
-    const query = { pool, states: states(options.status), device, owner, namespace, since, sortBy, limit, after };
+    const query = { pool, states: parseStates(options.status), device, owner, namespace, since, sortBy, limit, after };
     if (options.watch) {
       await watchList(query, options.output, command, cli);
       return;
@@ -50,9 +50,9 @@ export function addList(program: Command, cli: Cli): void {
       return { page, hint: page.items.length === 0 ? await poolHint(backend, pool) : undefined };
     });
     await printReport(cli.terminal, command, addressReport(page));
-    if (hint !== undefined) cli.terminal.tell(hint);
+    if (hint !== undefined) cli.terminal.notify(hint);
     if (page.next !== undefined && cli.terminal.interactive) {
-      cli.terminal.tell(`There are more: add --after ${page.next}, or raise --limit.`);
+      cli.terminal.notify(`More addresses follow: add --after ${page.next}, or raise --limit.`);
     }
   });
   const { program: name } = cli.mode;
@@ -66,7 +66,7 @@ export function addList(program: Command, cli: Cli): void {
   );
 }
 
-/** One line for each address, in the form that was asked for; the head comes first. */
+/** Prints the table header once, then one line per reported address, in the format of `-o`. */
 async function watchList(query: ListQuery, format: Format, command: Command, cli: Cli): Promise<void> {
   const { terminal } = cli;
   let head = true;
@@ -81,7 +81,7 @@ async function watchList(query: ListQuery, format: Format, command: Command, cli
   });
 }
 
-/** Nothing was found, perhaps since there is no such pool: no error, as ever, but a person wants to know. */
+/** Returns a hint if an empty list is due to an unknown pool. As with the predecessor, that is not an error. */
 async function poolHint(backend: Backend, pool: string | undefined): Promise<string | undefined> {
   if (pool === undefined) return undefined;
   const names = (await backend.pools()).map(({ name }) => name);

@@ -1,17 +1,17 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-/** `migrate`: the schema of the ledger comes up to this version. */
+/** `migrate`: upgrades the schema of the ledger. */
 export function addMigrate(program: Command, { terminal }: Cli): void {
   const command = program
     .command('migrate')
-    .summary('bring the schema of the ledger up to this version')
+    .summary('upgrade the schema of the ledger to this version')
     .description(
-      'Brings the schema of the ledger up to the version of this program, after a backup under ~/.rock/backups where ' +
-        'there is an older one. Does nothing where it is up to date.',
+      'Upgrades the schema of the ledger to the version of this program, after a backup under ~/.rock/backups if the ' +
+        'ledger has an older schema. Does nothing if the schema is up to date.',
     )
-    .option('--no-backup', 'without a backup: where backups are taken in another way')
+    .option('--no-backup', 'skip the backup, for databases that are backed up otherwise')
     .action(async ({ backup }: { readonly backup: boolean }, command: Command) => {
       const { migrateLedger } = await import('../ledger-mode/migrate.ts');
       const { applied, version } = await migrateLedger(command.optsWithGlobals(), { backup }, terminal);

@@ -3,18 +3,18 @@ import { formatDuration } from '../../api/duration.ts';
 import { withBackend, type Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { formatPlain } from '../output/table.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-const HEADS = ['Pool', 'First', 'Last', 'Auto-Release', 'Reuse Delay', 'Paused', 'Description'];
+const HEADERS = ['Pool', 'First', 'Last', 'Auto-Release', 'Reuse Delay', 'Paused', 'Description'];
 
-/** `pools`: what pools there are. Quick, since it counts nothing. */
+/** `pools`: lists the pools. Faster than `stats`, because it counts nothing. */
 export function addPools(program: Command, cli: Cli): void {
   const command = program
     .command('pools')
-    .summary('show the pools, their ranges and periods')
+    .summary('list the pools with their ranges and periods')
     .description(
-      'Shows the pools with their ranges, after how long an unused address goes back by itself, and after how long ' +
-        'somebody else may get it.',
+      'Lists the pools with their ranges, the time after which an unused address is released, and the delay before a ' +
+        'released address is allocated to another owner.',
     )
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
@@ -22,11 +22,15 @@ export function addPools(program: Command, cli: Cli): void {
       await printReport(cli.terminal, command, {
         lines: () =>
           formatPlain(
-            HEADS,
+            HEADERS,
             pools.map(({ name, first, last, autoReleaseSeconds, reuseDelaySeconds, paused, description }) => [
-              ...[name, first, last],
+              name,
+              first,
+              last,
               autoReleaseSeconds === null ? 'never' : formatDuration(autoReleaseSeconds),
-              ...[formatDuration(reuseDelaySeconds), paused ? 'yes' : 'no', description],
+              formatDuration(reuseDelaySeconds),
+              paused ? 'yes' : 'no',
+              description,
             ]),
           ),
         value: { items: pools },

@@ -1,23 +1,23 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
 interface Options {
   readonly approve: boolean;
   readonly without?: string;
 }
 
-/** `recover`: the ledger opens again after a failover or a restore. */
+/** `recover`: reopens the ledger after a failover or a restore. */
 export function addRecover(program: Command, { terminal }: Cli): void {
   const command = program
     .command('recover')
-    .summary('open the ledger again after a failover or a restore')
+    .summary('reopen the ledger after a failover or a restore')
     .description(
-      'Starts the recovery where the database is not the one that it was, and says what the ledger waits for. After a ' +
-        'restore a person has to approve that it goes on, and may go on without a cluster that stays silent.',
+      'Starts the recovery if the database has failed over or was restored, and prints what the ledger is waiting for. ' +
+        'After a restore an administrator has to approve the recovery, and can continue without an unreachable cluster.',
     )
-    .option('--approve', 'go on after a restore: what came after the backup is known by now, or taken as lost', false)
-    .option('--without <cluster>', 'go on although this cluster (id or name) is silent')
+    .option('--approve', 'continue after a restore and accept the loss of changes made after the backup', false)
+    .option('--without <cluster>', 'continue without this cluster (id or name)')
     .action(async (options: Options, command: Command) => {
       const { recoverLedger } = await import('../ledger-mode/recover.ts');
       for (const line of await recoverLedger(command.optsWithGlobals(), options)) terminal.print(line);

@@ -1,22 +1,22 @@
 import type { Command } from 'commander';
 import { withBackend, type Cli } from '../cli.ts';
+import { refusalText, UserError } from '../errors.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { parseTarget } from '../target.ts';
-import { addDryRun, isDryRun } from './dry-run.ts';
-import { addExamples } from './examples.ts';
+import { addDryRun, addExamples, isDryRun } from './shared-flags.ts';
 
-/** `release`: an address, or all of a device, goes back to its pool. */
+/** `release`: releases an address, or all addresses of a device. */
 export function addRelease(program: Command, cli: Cli): void {
   const command = program
     .command('release')
-    .summary('give an address back, or all addresses of a device')
+    .summary('release an address, or all addresses of a device')
     .description(
-      'Gives back an address, or all addresses of a device. An argument with a colon is an address, everything else a ' +
-        'device. Nothing held is no error. What an object of a cluster holds is never released from outside: delete the ' +
-        'object, or retire its cluster.',
+      'Releases an address, or all addresses of a device. An argument with a colon is an address, anything else a ' +
+        'device. The command also succeeds if nothing is held. It never releases the address of an object in a cluster: ' +
+        'delete the object, or retire its cluster.',
     )
     .argument('<mac|device>')
-    .option('-f, --force', 'also what is reserved or orphaned', false)
+    .option('-f, --force', 'also release reserved and orphaned addresses', false)
     .addOption(outputOption())
     .action(async (text: string, { force }: { readonly force: boolean }, command: Command) => {
       const target = parseTarget(text);
@@ -31,8 +31,8 @@ export function addRelease(program: Command, cli: Cli): void {
         });
       }
       const [first, ...others] = kept;
-      for (const { why } of others) cli.terminal.tell(`Error: ${why.message}`);
-      if (first !== undefined) throw first.why;
+      for (const { refusal } of others) cli.terminal.notify(`Error: ${refusalText(refusal)}`);
+      if (first !== undefined) throw UserError.from(first.refusal);
     });
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
@@ -40,6 +40,6 @@ export function addRelease(program: Command, cli: Cli): void {
     command,
     `${name} release a4:58:0f:01:00:00`,
     `${name} release my-vm`,
-    `${name} release --force a4:58:0f:ff:00:00   # a reserved one`,
+    `${name} release --force a4:58:0f:ff:00:00   # a reserved address`,
   );
 }

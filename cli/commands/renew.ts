@@ -1,37 +1,38 @@
 import { Option, type Command } from 'commander';
-import { withBackend, type Cli } from '../cli.ts';
+import { valueOf, withBackend, type Cli } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { formatMinutes } from '../output/time.ts';
 import { parseTarget } from '../target.ts';
-import { addDryRun } from './dry-run.ts';
-import { addExamples } from './examples.ts';
-import { durationSeconds } from './values.ts';
+import { parseDurationSeconds } from './parse-values.ts';
+import { addDryRun, addExamples } from './shared-flags.ts';
 
-/** `renew`: the expiry moves away, so that an address in use stays with its device. */
+/** `renew`: moves the expiry, so that a device keeps its address. */
 export function addRenew(program: Command, cli: Cli): void {
   const command = program
     .command('renew')
-    .summary('move the expiry of an address, or of all of a device')
+    .summary('move the expiry of an address, or of all addresses of a device')
     .description(
       cli.mode.kind === 'cluster'
-        ? 'Moves the expiry of a claim, or of all claims for a device, to one of its periods from now.'
+        ? 'Moves the expiry of a claim, or of all claims for a device, to one period of the claim from now.'
         : 'Moves the expiry of an address, or of all addresses of a device, to one auto-release period of the pool from now.',
     )
     .argument('<mac|device>')
     .addOption(
-      new Option('--for <duration>', 'another period than that of the pool')
-        .argParser(durationSeconds)
-        .hideHelp(cli.mode.kind === 'cluster'), // a claim keeps its period; who asks for another is told so
+      new Option('--for <duration>', 'expire after this time instead of the period of the pool')
+        .argParser(parseDurationSeconds)
+        .hideHelp(cli.mode.kind === 'cluster'), // the period of a claim cannot change; the error message says so
     )
     .addOption(outputOption())
     .action(async (text: string, options: { readonly for?: number }, command: Command) => {
       const target = parseTarget(text);
-      const renewed = await withBackend(command, cli, (backend) => backend.renew(target, { seconds: options.for }));
+      const result = await withBackend(command, cli, (backend) => backend.renew(target, { seconds: options.for }));
+      const renewed = valueOf(result, cli.terminal);
+      if (renewed === undefined) return;
       if (renewed.length === 0) {
         throw new UserError(
           `Nobody holds ${text}, so there is nothing to renew.`,
-          `Look with \`${cli.mode.program} show ${text}\`.`,
+          `Run \`${cli.mode.program} show ${text}\` to see what is known about it.`,
           'notFound',
         );
       }
@@ -46,6 +47,6 @@ export function addRenew(program: Command, cli: Cli): void {
     });
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
-  const another = cli.mode.kind === 'cluster' ? [] : [`${name} renew a4:58:0f:01:00:00 --for 48h`];
-  addExamples(command, `${name} renew my-vm`, ...another);
+  const withPeriod = cli.mode.kind === 'cluster' ? [] : [`${name} renew a4:58:0f:01:00:00 --for 48h`];
+  addExamples(command, `${name} renew my-vm`, ...withPeriod);
 }

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { withBackend, type Cli } from '../cli.ts';
+import { valueOf, withBackend, type Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { requireMac } from '../target.ts';
-import { addDryRun } from './dry-run.ts';
-import { addExamples } from './examples.ts';
-import { metadataObject, requestKey } from './values.ts';
+import { parseMetadata, parseRequestKey } from './parse-values.ts';
+import { addDryRun, addExamples } from './shared-flags.ts';
 
 interface Options {
   readonly pool?: string;
@@ -15,33 +14,31 @@ interface Options {
   readonly requestKey?: string;
 }
 
-/** `reserve`: an address that is held until somebody releases it by force. */
+/** `reserve`: holds an address until somebody releases it with --force. */
 export function addReserve(program: Command, cli: Cli): void {
   const command = program
     .command('reserve')
-    .summary('hold an address until it is released by force')
+    .summary('hold an address until it is released with --force')
     .description(
-      'Reserves a specific address, or the next of a pool, and prints `Reserved MAC: …`. It never expires; ' +
-        '`release --force` gives it back.',
+      'Reserves a specific address, or the next one of a pool, and prints `Reserved MAC: …`. A reserved address never ' +
+        'expires; `release --force` releases it.',
     )
-    .option('-p, --pool <name>', 'the pool (default: the one that holds the address, else "reserved")')
-    .option('-m, --mac <mac>', 'the address, in any notation')
-    .option('-d, --device <id>', 'what the address is for', '')
-    .option('-t, --type <type>', 'what kind of device that is', 'reserved')
-    .option('--metadata <json>', 'what else to remember, as a JSON object', '{}')
-    .option(
-      '--request-key <key>',
-      'names this question: asked again with the same key, it has the same answer',
-      requestKey,
-    )
+    .option('-p, --pool <name>', 'pool to reserve from (default: the pool of the address, else "reserved")')
+    .option('-m, --mac <mac>', 'address to reserve, in any notation')
+    .option('-d, --device <id>', 'device that gets the address', '')
+    .option('-t, --type <type>', 'kind of the device', 'reserved')
+    .option('--metadata <json>', 'more information about the device, as a JSON object', '{}')
+    .option('--request-key <key>', 'return the same address for every call with the same key', parseRequestKey)
     .addOption(outputOption())
     .action(async (options: Options, command: Command) => {
-      const { pool, device, type, requestKey: key } = options;
+      const { pool, device, type, requestKey } = options;
       const mac = options.mac === undefined || options.mac === '' ? undefined : requireMac(options.mac);
-      const metadata = metadataObject(options.metadata);
-      const address = await withBackend(command, cli, (backend) =>
-        backend.reserve({ pool, mac, device: { id: device, type }, metadata, requestKey: key }),
+      const metadata = parseMetadata(options.metadata);
+      const result = await withBackend(command, cli, (backend) =>
+        backend.reserve({ pool, mac, device: { id: device, type }, metadata, requestKey }),
       );
+      const address = valueOf(result, cli.terminal);
+      if (address === undefined) return;
       await printReport(cli.terminal, command, {
         lines: () => [`Reserved MAC: ${address.mac}`],
         value: address,

@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-/** `restore`: a backup comes back into an empty ledger. */
+/** `restore`: restores a backup into an empty ledger. */
 export function addRestore(program: Command, { terminal }: Cli): void {
   const command = program
     .command('restore')
-    .summary('bring a backup back into an empty ledger')
+    .summary('restore a backup into an empty ledger')
     .description(
-      'Brings a backup back into a ledger that has handed out nothing yet: all of it or nothing. What was handed out ' +
-        'after the backup is not in it, so the ledger then waits for `rock-mac recover --approve`.',
+      'Restores a backup into a ledger without allocations, completely or not at all. The backup misses the addresses ' +
+        'that were allocated later, so the ledger then waits for `rock-mac recover --approve`.',
     )
-    .argument('<file>', 'what `rock-mac backup` wrote')
-    .option('--dry-run', 'read and check everything, and change nothing', false)
+    .argument('<file>', 'file that `rock-mac backup` wrote')
+    .option('--dry-run', 'read and validate the backup without restoring it', false)
     .action(async (file: string, { dryRun }: { readonly dryRun: boolean }, command: Command) => {
       const { restoreLedger } = await import('../ledger-mode/restore.ts');
       const lines = await restoreLedger(command.optsWithGlobals(), { file, dryRun }, terminal);

@@ -3,27 +3,32 @@ import { withBackend, type Cli } from '../cli.ts';
 import { addressDetails } from '../output/address-details.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { parseTarget } from '../target.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-const HISTORY_LINES = 20;
+/** Audit entries shown per address; `audit` shows more. */
+const HISTORY_LENGTH = 20;
 
-/** `show`: all that is known of an address, or of those of a device. */
+/** `show`: shows everything about an address, or about the addresses of a device. */
 export function addShow(program: Command, cli: Cli): void {
   const command = program
     .command('show')
-    .summary('show what is known of an address, or of those of a device')
-    .description('Shows an address, or all of a device: who holds it, since when, what happens next, and its history.')
+    .summary('show an address, or all addresses of a device, with details')
+    .description(
+      'Shows an address, or all addresses of a device: the holder, since when, what happens next, and the history.',
+    )
     .argument('<mac|device>')
     .addOption(outputOption())
     .action(async (text: string, _options: unknown, command: Command) => {
       const target = parseTarget(text);
       const found = await withBackend(command, cli, async (backend) => {
-        const shown = [];
-        for (const address of await backend.find(target)) {
-          const of = { kind: 'mac', text: address.mac, mac: address.mac } as const;
-          shown.push({ address, history: await backend.audit({ target: of, limit: HISTORY_LINES }) });
+        const { addresses, fromLedger } = await backend.find(target);
+        const withHistory = [];
+        for (const address of addresses) {
+          const target = { kind: 'mac', text: address.mac, mac: address.mac } as const;
+          const history = fromLedger ? await backend.audit({ target, limit: HISTORY_LENGTH }) : [];
+          withHistory.push({ address, history });
         }
-        return shown;
+        return withHistory;
       });
       const now = new Date();
       await printReport(cli.terminal, command, {

@@ -2,23 +2,23 @@ import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { formatPlain } from '../output/table.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
-/** `sql`: a question to the ledger in its own language. */
+/** `sql`: runs a read-only SQL query. */
 export function addSql(program: Command, { terminal }: Cli): void {
   const command = program
     .command('sql')
-    .summary('ask the ledger in SQL; reads only')
+    .summary('run a read-only SQL query')
     .description(
-      'Asks one question (SELECT, WITH, VALUES or TABLE), as the auditor where that role is granted, and changes nothing. ' +
-        'The tables and views are described in docs/ledger.md; those of the predecessor (active_allocations, pool_stats, ' +
-        'audit_log) have their old names.',
+      'Runs one read-only query (SELECT, WITH, VALUES or TABLE), with the auditor role if it is granted. docs/ledger.md ' +
+        'describes the tables and views. Those of the predecessor (active_allocations, pool_stats, audit_log) keep their ' +
+        'names.',
     )
     .argument('<statement>')
     .addOption(outputOption())
     .action(async (statement: string, _options: unknown, command: Command) => {
-      const { askSql } = await import('../ledger-mode/sql.ts');
-      const { columns, rows } = await askSql(command.optsWithGlobals(), statement);
+      const { querySql } = await import('../ledger-mode/sql.ts');
+      const { columns, rows } = await querySql(command.optsWithGlobals(), statement);
       const cells = rows.map((row) => row.map(cellText));
       await printReport(terminal, command, {
         lines: () => [...formatPlain(columns, cells), `(${String(rows.length)} row(s))`],

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import type { PoolStats } from '../../ledger/pool/pool-stats.ts';
+import type { PoolCounts } from '../backend.ts';
 import { withBackend, type Cli } from '../cli.ts';
 import { outputOption, printReport } from '../output/format.ts';
 import { bar } from '../output/style.ts';
 import { formatTable, type Column } from '../output/table.ts';
-import { addExamples } from './examples.ts';
+import { addExamples } from './shared-flags.ts';
 
 const COLUMNS: readonly Column[] = [
   { head: 'Pool', width: 12 },
@@ -24,12 +24,12 @@ const WIDE_COLUMNS: readonly Column[] = [
   { head: 'Range', width: 0 },
 ];
 
-/** `stats`: how full each pool is. A person's terminal shows a bar behind the columns of the predecessor. */
+/** `stats`: shows how full each pool is. A terminal shows a bar after the columns of the predecessor. */
 export function addStats(program: Command, cli: Cli): void {
   const command = program
     .command('stats')
     .summary('show how full each pool is')
-    .description('Shows how many addresses of each pool are in use; on a terminal, with a bar.')
+    .description('Shows how many addresses of each pool are in use, with a bar on a terminal.')
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
       const pools = await withBackend(command, cli, (backend) => backend.stats());
@@ -38,7 +38,10 @@ export function addStats(program: Command, cli: Cli): void {
         lines: (format) => {
           if (format === 'wide') return formatTable(WIDE_COLUMNS, pools.map(wideCells));
           if (!terminal.interactive) return formatTable(COLUMNS, pools.map(cells));
-          const rows = pools.map((pool) => [...cells(pool), bar(terminal, pool.utilisation)]);
+          const rows = pools.map((pool) => [
+            ...cells(pool),
+            pool.utilisation === undefined ? '' : bar(terminal, pool.utilisation),
+          ]);
           return formatTable([...COLUMNS, { head: 'Use', width: 0, painted: true }], rows);
         },
         value: { items: pools },
@@ -54,13 +57,21 @@ export function addStats(program: Command, cli: Cli): void {
   );
 }
 
-/** A long description is cut, so that the numbers behind it stand where scripts look for them; json has all of it. */
-function cells({ pool, description, active, released, reserved }: PoolStats): string[] {
+/** Truncates the description to keep the counts in the columns that scripts read. The JSON output has all of it. */
+function cells({ pool, description, active, released, reserved }: PoolCounts): string[] {
   const short = description.length > 30 ? `${description.slice(0, 29)}…` : description;
-  return [pool, short, String(active), String(released), String(reserved)];
+  return [pool, short, countText(active), countText(released), countText(reserved)];
 }
 
-function wideCells(pool: PoolStats): string[] {
-  const counts = [pool.pending, pool.orphaned, pool.free, pool.capacity].map(String);
-  return [...cells(pool), ...counts, `${pool.utilisation.toFixed(2)}%`, `${pool.first}-${pool.last}`];
+function wideCells(pool: PoolCounts): string[] {
+  const counts = [pool.pending, pool.orphaned, pool.free, pool.capacity].map(countText);
+  const use = pool.utilisation === undefined ? UNKNOWN : `${pool.utilisation.toFixed(2)}%`;
+  return [...cells(pool), ...counts, use, `${pool.first}-${pool.last}`];
+}
+
+/** Shown for a count that the operator has not published. */
+const UNKNOWN = '-';
+
+function countText(count: number | undefined): string {
+  return count === undefined ? UNKNOWN : String(count);
 }

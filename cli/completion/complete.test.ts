@@ -7,7 +7,7 @@ import { complete } from './complete.ts';
 const sink = { write: () => true };
 const program = createProgram({ mode: ledgerMode, terminal: createTerminal(sink, sink, {}) });
 
-/** The words of a line; what stands behind the last space is being typed. */
+/** Completes the word after the last space of a line. */
 function at(line: string) {
   const { candidates, ...rest } = complete(program, line.split(' '));
   return { ...rest, texts: candidates.map(({ text }) => text) };
@@ -23,7 +23,7 @@ test.each([
   ['list --output y', 'yaml'],
   ['completion ', 'bash', 'zsh', 'fish'],
   ['-v --ledger postgresql://db/x sho', 'show'],
-])('%j: %s', (line, ...wanted) => {
+])('%j is completed to %s', (line, ...wanted) => {
   expect(at(line).texts.toSorted()).toEqual(wanted.toSorted());
 });
 
@@ -37,21 +37,21 @@ test.each([
   ['reserve --mac a4', 'macs'],
   ['allocate --type ', undefined],
   ['release a4:58:0f:01:00:00 ', undefined],
-])('%j is asked of the ledger as %s', (line, live) => {
+])('%j is completed from the live source %s', (line, live) => {
   expect(at(line).live).toBe(live);
 });
 
-test('the flags that were typed are passed on, so that the same ledger is asked', () => {
+test('typed flags are passed on, so that the same ledger is read', () => {
   expect(at('--ledger postgresql://db/x allocate --config=/etc/rock.yaml -p ').options).toEqual({
     ledger: 'postgresql://db/x',
     config: '/etc/rock.yaml',
   });
 });
 
-test.each(['restore ', 'import ', 'backup /tmp/', '--config '])('%j: a file', (line) => {
+test.each(['restore ', 'import ', 'backup /tmp/', '--config '])('%j is completed to file names', (line) => {
   expect(at(line).files).toBe(true);
 });
 
-test('a switch is passed on too', () => {
+test('boolean flags are passed on too', () => {
   expect(at('release --force --ledger=x vm').options).toEqual({ force: true, ledger: 'x' });
 });

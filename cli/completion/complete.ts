@@ -1,59 +1,60 @@
 import type { Command, Option } from 'commander';
 
-/** Something that may stand where the cursor is, and a word about it. */
+/** A word that may be completed at the cursor. */
 export interface Candidate {
   readonly text: string;
-  readonly about: string;
+  readonly description: string;
 }
 
-/** What only the ledger or the cluster knows. */
-export type Live = 'pools' | 'macs' | 'holders';
+/** Values that are read from the ledger or the cluster. */
+export type LiveSource = 'pools' | 'macs' | 'holders';
 
 export interface Completion {
   readonly candidates: readonly Candidate[];
-  /** Asked for by the one who calls, with the flags that were typed. */
-  readonly live?: Live | undefined;
-  /** A file may stand here: the shell knows those. */
+  /** More candidates to read, with the flags that were typed. */
+  readonly live?: LiveSource | undefined;
+  /** Whether the shell may complete file names here. */
   readonly files: boolean;
-  /** What is being typed. */
+  /** The word at the cursor. */
   readonly typed: string;
-  /** Flags with their values, as far as they were typed. */
+  /** The flags typed so far with their values. */
   readonly options: Readonly<Record<string, string | boolean>>;
 }
 
-const NO_FILES = { files: false } as const;
+/** The flags whose values are read from the ledger or the cluster. */
+const LIVE_FLAGS: Readonly<Record<string, LiveSource>> = { pool: 'pools', mac: 'macs', device: 'holders' };
 
-/** Which live values the value of a flag is one of. */
-const LIVE_FLAGS: Readonly<Record<string, Live>> = { pool: 'pools', mac: 'macs', device: 'holders' };
-
-/** What may stand at the end of a command line of which these are the words so far, the last one perhaps empty. */
+/** Completes the last of `words`, which may be empty. */
 export function complete(program: Command, words: readonly string[]): Completion {
   const typed = words.at(-1) ?? '';
-  const { command, pending, positions, options } = walk(program, words.slice(0, -1));
-  const shared = { typed, options, ...NO_FILES };
-  if (pending !== undefined) return { ...shared, ...valuesOf(pending, typed) };
+  const { command, pending, positions, options } = parseWords(program, words.slice(0, -1));
+  const shared = { typed, options, files: false };
+  if (pending !== undefined) return { ...shared, ...completeFlagValue(pending, typed) };
   if (typed.startsWith('-')) {
-    const flags = flagsOf(command).map((flag) => ({ text: flag.long ?? flag.short ?? '', about: flag.description }));
-    return { ...shared, candidates: beginningWith(typed, flags) };
+    const flags = flagsOf(command).map(({ long, short, description }) => ({ text: long ?? short ?? '', description }));
+    return { ...shared, candidates: withPrefix(typed, flags) };
   }
   const children = command.createHelp().visibleCommands(command);
   if (children.length > 0 && positions === 0) {
-    const names = children.map((child) => ({ text: child.name(), about: child.summary() || child.description() }));
-    return { ...shared, candidates: beginningWith(typed, names) };
+    const names = children.map((child) => ({
+      text: child.name(),
+      description: child.summary() || child.description(),
+    }));
+    return { ...shared, candidates: withPrefix(typed, names) };
   }
   const argument = command.registeredArguments[positions];
   if (argument === undefined) return { ...shared, candidates: [] };
   if (argument.name() === 'file') return { ...shared, candidates: [], files: true };
-  const choices = (argument.argChoices ?? []).map((text) => ({ text, about: '' }));
+  const choices = (argument.argChoices ?? []).map((text) => ({ text, description: '' }));
   return {
     ...shared,
-    candidates: beginningWith(typed, choices),
+    candidates: withPrefix(typed, choices),
     live: argument.name().startsWith('mac') ? 'holders' : undefined,
   };
 }
 
-/** The command that was named so far, the flag that waits for its value, and how many arguments there are already. */
-function walk(program: Command, words: readonly string[]) {
+/** Returns the command typed so far, the flag that still needs a value, and the number of positional arguments. */
+function parseWords(program: Command, words: readonly string[]) {
   let command = program;
   let pending: Option | undefined;
   let positions = 0;
@@ -78,23 +79,23 @@ function walk(program: Command, words: readonly string[]) {
   return { command, pending, positions, options };
 }
 
-/** Its own flags and those of the program. */
+/** Returns the flags of a command and of the program. */
 function flagsOf(command: Command): Option[] {
   const help = command.createHelp();
   const inherited = command.parent === null ? [] : help.visibleGlobalOptions(command);
   return [...help.visibleOptions(command), ...inherited];
 }
 
-function valuesOf(flag: Option, typed: string): Pick<Completion, 'candidates' | 'live' | 'files'> {
-  const choices = (flag.argChoices ?? []).map((text) => ({ text, about: '' }));
+function completeFlagValue(flag: Option, typed: string): Pick<Completion, 'candidates' | 'live' | 'files'> {
+  const choices = (flag.argChoices ?? []).map((text) => ({ text, description: '' }));
   const name = flag.attributeName();
   return {
-    candidates: beginningWith(typed, choices),
+    candidates: withPrefix(typed, choices),
     live: LIVE_FLAGS[name],
     files: name === 'config' || name === 'kubeconfig',
   };
 }
 
-export function beginningWith(typed: string, candidates: readonly Candidate[]): Candidate[] {
+export function withPrefix(typed: string, candidates: readonly Candidate[]): Candidate[] {
   return candidates.filter(({ text }) => text.startsWith(typed));
 }

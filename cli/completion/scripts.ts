@@ -1,8 +1,9 @@
-/** What a shell reads once, to ask the program at every press of its key. */
+/* The completion scripts. A shell loads one once, and it runs `rock-mac __complete` for every completion. */
+
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** Bash takes an address apart at its colons, so the line is split here, and answers lose what stands before the last. */
+/** Bash splits words at colons. The script splits the line itself and strips everything before the last colon. */
 const BASH = `_rock_mac() {
   local line words current before
   read -ra words <<< "\${COMP_LINE:0:COMP_POINT}"

@@ -5,22 +5,22 @@ import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { LONG_STATEMENT_MS, withLedger } from './open.ts';
-import { rowsProgress, usualFile, writeBackup } from './save-backup.ts';
+import { defaultBackupFile, rowsProgress, writeBackup } from './write-backup.ts';
 
-/** Writes a backup and answers with the lines that say so. A dry run reads everything and writes nothing. */
+/** Writes a backup and returns the lines to print. A dry run reads everything and writes nothing. */
 export async function backupLedger(
   options: GlobalOptions,
-  { file = usualFile('ledger'), dryRun }: { readonly file?: string | undefined; readonly dryRun: boolean },
+  { file = defaultBackupFile('ledger'), dryRun }: { readonly file?: string | undefined; readonly dryRun: boolean },
   terminal: Pick<Terminal, 'progress'>,
 ): Promise<string[]> {
   if ((await stat(file).catch(() => undefined)) !== undefined) {
-    throw new UserError(`${file} is there already, and stays as it is.`, 'Name another file.', 'conflict');
+    throw new UserError(`${file} already exists and was not overwritten.`, 'Name another file.', 'conflict');
   }
   return withLedger(
     options,
     async (ledger) => {
       if (dryRun) {
-        const counts = countsText(await backup(ledger, nowhere(), rowsProgress(terminal, 'Read')));
+        const counts = countsText(await backup(ledger, discard(), rowsProgress(terminal, 'Read')));
         return [`Would write ${counts} to ${file}`];
       }
       const done = await writeBackup(ledger, file, terminal);
@@ -30,7 +30,7 @@ export async function backupLedger(
   );
 }
 
-function nowhere(): Writable {
+function discard(): Writable {
   return new Writable({
     write: (_chunk, _encoding, done) => {
       done();
@@ -38,6 +38,7 @@ function nowhere(): Writable {
   });
 }
 
+/** Returns the number of rows of each kind, for messages. */
 export function countsText({ counts }: Pick<BackedUp, 'counts'>): string {
   const { addresses = 0, audit_log: audit = 0, pools = 0, clusters = 0 } = counts;
   const words = [`${String(addresses)} address(es)`, `${String(audit)} audit row(s)`, `${String(pools)} pool(s)`];

@@ -8,6 +8,6 @@ test.each([
   [51, 1_020, false],
   [500, 10_000, false],
   [501, 10_000, true],
-])('%d of %d at once are too many: %s', (expired, held, wanted) => {
+])('the guard for %d expired of %d held addresses: %s', (expired, held, wanted) => {
   expect(isTooMany({ pool: 'development', expired, held })).toBe(wanted);
 });

@@ -2,45 +2,50 @@ import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { expiredByPool, releaseExpired, type ExpiredInPool } from '../../ledger/address/expired-devices.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import type { GlobalOptions } from '../cli.ts';
-import { UserError } from '../errors.ts';
+import { refusal, UserError, type Refusal } from '../errors.ts';
 import { currentUser } from './current-user.ts';
 import { withLedger } from './open.ts';
 
-export interface CleanedUp {
+export interface CleanupResult {
   readonly count: number;
-  /** Says which pools were left alone, where some were. */
-  readonly held?: UserError | undefined;
+  /** Names the pools that the release guard skipped, if any. */
+  readonly held?: Refusal | undefined;
 }
 
-const AT_ONCE = 1_000;
-const DAY = 86_400;
+/** Addresses released per statement, so that no statement holds its locks for long. */
+const BATCH_SIZE = 1_000;
+const DAY_SECONDS = 86_400;
 
-/** Fewer than this are never too many; above, a share of what the pool holds is. The same brake as the operator's. */
-const ALWAYS_USUAL = 50;
-const USUAL_SHARE = 0.05;
+/**
+ * The limits of the release guard, the same as the operator's: up to 50 addresses, or 5 % of what the pool holds, may be
+ * released at once without approval.
+ */
+const GUARD_COUNT = 50;
+const GUARD_SHARE = 0.05;
 
-/** Whether so many at once look like a mistake (a clock that jumped, say) rather than like ordinary coming and going. */
+/** Returns whether the release guard skips a pool. So many expiries at once suggest a mistake, such as a clock jump. */
 export function isTooMany({ expired, held }: ExpiredInPool): boolean {
-  return expired > Math.max(ALWAYS_USUAL, Math.floor(held * USUAL_SHARE));
+  return expired > Math.max(GUARD_COUNT, Math.floor(held * GUARD_SHARE));
 }
 
-/** Releases devices whose time is over, or counts them. */
+/** Releases the expired addresses of devices, or only counts them in a dry run. */
 export async function cleanUp(
   options: GlobalOptions,
   { dryRun, days, approve }: { readonly dryRun: boolean; readonly days: number; readonly approve: boolean },
-): Promise<CleanedUp> {
+): Promise<CleanupResult> {
   return withLedger(options, async (ledger) => {
-    const graceSeconds = days * DAY;
+    const graceSeconds = days * DAY_SECONDS;
     const pools = await expiredByPool(ledger, graceSeconds);
-    const braked = approve ? [] : pools.filter(isTooMany);
-    const free = pools.filter((pool) => !braked.includes(pool));
-    const held = braked.length === 0 ? undefined : heldBack(braked);
+    const guarded = approve ? [] : pools.filter(isTooMany);
+    const releasable = pools.filter((pool) => !guarded.includes(pool));
+    const held = guarded.length === 0 ? undefined : refuseGuarded(guarded);
     const { closed } = await ledgerState(ledger);
-    if (closed !== undefined)
+    if (closed !== undefined) {
       throw new UserError('Nothing expires while the ledger is closed.', closed.message, 'unavailable');
-    if (dryRun) return { count: free.reduce((sum, { expired }) => sum + expired, 0), held };
+    }
+    if (dryRun) return { count: releasable.reduce((sum, { expired }) => sum + expired, 0), held };
     let count = 0;
-    for (const { pool } of free) count += await releaseAll(ledger, pool, graceSeconds);
+    for (const { pool } of releasable) count += await releaseAll(ledger, pool, graceSeconds);
     return { count, held };
   });
 }
@@ -49,17 +54,17 @@ async function releaseAll(ledger: LedgerClient, pool: string, graceSeconds: numb
   const actor = currentUser();
   let count = 0;
   for (;;) {
-    const released = await releaseExpired(ledger, { pool, graceSeconds, limit: AT_ONCE, actor });
+    const released = await releaseExpired(ledger, { pool, graceSeconds, limit: BATCH_SIZE, actor });
     count += released.length;
-    if (released.length < AT_ONCE) return count;
+    if (released.length < BATCH_SIZE) return count;
   }
 }
 
-function heldBack(pools: readonly ExpiredInPool[]): UserError {
+function refuseGuarded(pools: readonly ExpiredInPool[]): Refusal {
   const words = pools.map(({ pool, expired, held }) => `${String(expired)} of ${String(held)} in ${pool}`);
-  return new UserError(
-    `More have expired than is usual at once, so they were left alone: ${words.join(', ')}.`,
-    'Look at them (`rock-mac list -o wide`), then add --approve.',
+  return refusal(
+    `Unusually many addresses have expired at once, so these were not released: ${words.join(', ')}.`,
+    'Check them (`rock-mac list -o wide`), then add --approve.',
     'conflict',
   );
 }

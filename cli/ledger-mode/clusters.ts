@@ -4,7 +4,7 @@ import { didYouMean } from '../did-you-mean.ts';
 import { UserError } from '../errors.ts';
 import { currentUser } from './current-user.ts';
 
-/** A cluster by its id or, where only one has it, its name. */
+/** Returns a cluster by its id, or by its name if the name is unique. Throws a UserError otherwise. */
 export async function findCluster(ledger: Queryable, text: string): Promise<Cluster> {
   const clusters = await listClusters(ledger);
   const byId = clusters.find(({ clusterId }) => clusterId === text);
@@ -16,16 +16,16 @@ export async function findCluster(ledger: Queryable, text: string): Promise<Clus
   throw new UserError(
     only === undefined
       ? `No cluster ${JSON.stringify(text)} has ever registered.${didYouMean(text, names)}`
-      : `${String(named.length)} clusters are called ${text}.`,
-    'See `rock-mac cluster list` for their ids.',
+      : `${String(named.length)} clusters are named ${text}.`,
+    'Run `rock-mac cluster list` to see the ids.',
     only === undefined ? 'notFound' : 'conflict',
   );
 }
 
-/** The end of a cluster; answers with the line that says what became of its addresses. */
+/** Retires a cluster. Returns a line that says what happened to its addresses. */
 export async function retireByName(ledger: Queryable, text: string): Promise<string> {
   const { clusterId, name } = await findCluster(ledger, text);
   const { outcome, orphaned } = await retireCluster(ledger, clusterId, currentUser());
-  const held = `${String(orphaned)} address(es) are orphaned now: look for them, then release them with --force`;
-  return `${outcome === 'unchanged' ? 'Retired before' : 'Retired'}: cluster ${name} (${clusterId}); ${held}`;
+  const held = `${String(orphaned)} address(es) are orphaned now: check whether they are in use, then release them with --force`;
+  return `${outcome === 'unchanged' ? 'Already retired' : 'Retired'}: cluster ${name} (${clusterId}); ${held}`;
 }

@@ -21,11 +21,11 @@ async function write(text: string): Promise<string> {
   return file;
 }
 
-test('without a file in the usual place there is none', async () => {
+test('the default file may be missing', async () => {
   expect(await readConfigFile(undefined, home)).toBeUndefined();
 });
 
-test('the file says where the ledger is', async () => {
+test('the file names the ledger', async () => {
   await write('ledger: {url: "postgresql://db/rock_mac", passwordFile: ~/secret}\n');
   expect(await readConfigFile(undefined, home)).toMatchObject({
     ledgerUrl: 'postgresql://db/rock_mac',
@@ -33,7 +33,7 @@ test('the file says where the ledger is', async () => {
   });
 });
 
-test('the file of the predecessor is taken, alone or together with the place of the ledger', async () => {
+test('the file may contain the configuration of the predecessor and the ledger', async () => {
   const file = await write(
     'ledger: {url: "postgresql://db/rock_mac"}\nmac_dispenser: {pools: {lab: {range: "10:00:00-10:00:ff"}}}\n',
   );
@@ -42,26 +42,26 @@ test('the file of the predecessor is taken, alone or together with the place of 
   expect(config?.legacy?.pools.map(({ name }) => name)).toEqual(['lab']);
 });
 
-test('an empty file says nothing', async () => {
+test('an empty file is accepted', async () => {
   await write('# nothing yet\n');
   expect(await readConfigFile(undefined, home)).toMatchObject({ ledgerUrl: undefined, legacy: undefined });
 });
 
 test.each([
-  ['is no YAML', 'a: [b', /is no YAML/],
-  ['has a key that nobody knows', 'legder: {url: x}', /is not understood: Unrecognized key: "legder"/],
-  ['has a wrong value', 'ledger: {url: 5}', /ledger\.url/],
-])('a file that %s is refused by name', async (_, text, message) => {
+  ['is not YAML', 'a: [b', /is not valid YAML/],
+  ['has an unknown key', 'legder: {url: x}', /is invalid: Unrecognized key: "legder"/],
+  ['has an invalid value', 'ledger: {url: 5}', /ledger\.url/],
+])('a file that %s is refused with its name', async (_, text, message) => {
   const file = await write(text);
   await expect(readConfigFile(undefined, home)).rejects.toThrow(message);
   await expect(readConfigFile(undefined, home)).rejects.toThrow(file);
 });
 
-test('a file that was named has to be there', async () => {
+test('a file that was named must exist', async () => {
   await expect(readConfigFile(path.join(home, 'none.yaml'), home)).rejects.toThrow(/none\.yaml cannot be read/);
 });
 
-test('a path may begin with the home folder', () => {
+test('a path may begin with the home directory', () => {
   expect(expandHome('~/x', '/home/ada')).toBe('/home/ada/x');
   expect(expandHome('/~/x', '/home/ada')).toBe('/~/x');
 });

@@ -5,7 +5,7 @@ import { readLegacyConfig, type LegacyConfig } from '../../ledger/import/predece
 import { UserError } from '../errors.ts';
 import { userHome } from './user-home.ts';
 
-/** The configuration file: where the ledger is. That of the predecessor, which begins with `mac_dispenser`, is taken too. */
+/** The configuration file, which names the ledger. It may contain the predecessor's `mac_dispenser` section. */
 export interface ConfigFile {
   readonly file: string;
   readonly ledgerUrl?: string | undefined;
@@ -18,22 +18,25 @@ const fileSchema = z.strictObject({
   mac_dispenser: z.unknown().optional(),
 });
 
-/** Reads the file that was named, or the one in the usual place, which may be missing. */
+/** Reads the named file, or the default one, which may be missing. Throws a UserError for an invalid file. */
 export async function readConfigFile(named: string | undefined, home = userHome()): Promise<ConfigFile | undefined> {
   const file = named === undefined ? path.join(home, '.rock', 'mac-dispenser.yaml') : expandHome(named, home);
   const text = await readText(file, named !== undefined);
   if (text === undefined) return undefined;
-  const { parse } = await import('../yaml.ts'); // most have no such file
+  const { default: yaml } = await import('yaml'); // slow to load, and most users have no such file
   let raw: unknown;
   try {
-    raw = parse(text);
+    raw = yaml.parse(text);
   } catch (error) {
-    throw new UserError(`${file} is no YAML: ${error instanceof Error ? error.message : String(error)}`, 'Correct it.');
+    throw new UserError(
+      `${file} is not valid YAML: ${error instanceof Error ? error.message : String(error)}`,
+      'Correct the file.',
+    );
   }
   const parsed = fileSchema.safeParse(raw ?? {});
   if (!parsed.success) {
     const what = parsed.error.issues.map(({ path: key, message }) => `${key.map(String).join('.')} ${message}`.trim());
-    throw new UserError(`${file} is not understood: ${what.join('; ')}.`, 'Correct it, or name another with --config.');
+    throw new UserError(`${file} is invalid: ${what.join('; ')}.`, 'Correct it, or name another file with --config.');
   }
   const { ledger, mac_dispenser: old } = parsed.data;
   return {
@@ -51,10 +54,11 @@ async function readText(file: string, mustExist: boolean): Promise<string | unde
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     if (missing && !mustExist) return undefined;
     const why = error instanceof Error ? error.message : String(error);
-    throw new UserError(`The configuration file ${file} cannot be read (${why}).`, 'Name another with --config.');
+    throw new UserError(`The configuration file ${file} cannot be read (${why}).`, 'Name another file with --config.');
   }
 }
 
+/** Replaces a leading `~` by the home directory. */
 export function expandHome(file: string, home = userHome()): string {
   return file === '~' || file.startsWith('~/') ? path.join(home, file.slice(1)) : file;
 }

@@ -1,11 +1,11 @@
 import { userInfo } from 'node:os';
 
-/** Who runs the program, for the audit: the system's account, which a script cannot set by a variable. */
+/** Returns the account that runs the program, for the audit. Unlike $USER, a script cannot change it. */
 export function currentUser(): string {
   try {
     return userInfo().username;
   } catch {
-    // A container may run under a number that has no name.
+    // In a container, the uid may have no account.
     return `uid ${String(process.getuid?.() ?? 'unknown')}`;
   }
 }

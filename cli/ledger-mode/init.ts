@@ -6,55 +6,55 @@ import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { currentUser } from './current-user.ts';
-import { makeDataFolder, makeFolder } from './embedded/create.ts';
+import { createDataFolder, createFolder } from './embedded/create.ts';
 import { embeddedUrl, findEmbedded, type EmbeddedFolder, type Marker } from './embedded/folder.ts';
 import { withLock } from './embedded/lock.ts';
 import { ensureReader } from './embedded/reader.ts';
 import { startLocked } from './embedded/server.ts';
-import { describePlace, namedLedger, type LedgerPlace } from './find-ledger.ts';
-import { migratePlace } from './migrate.ts';
+import { configuredLedger, describeLocation, type LedgerLocation } from './find-ledger.ts';
+import { migrateLocation } from './migrate.ts';
 import { configureLedger, movePrefix, sliceLedger, type Slice } from './new-ledger.ts';
-import { openPlace } from './open.ts';
+import { openLocation } from './open.ts';
 
-/** Postgres makes its data directory in a second or two; a slow disk may need longer. */
-const INIT_MS = 120_000;
+/** How long another `rock-mac init` may hold the lock. initdb takes a second or two, and longer on a slow disk. */
+const LOCK_MS = 120_000;
 
-/** What a new ledger is for; where nothing is said, for the default pools under the default prefix. */
-interface Purpose {
+/** What a new ledger manages. Default: the default pools under the default prefix. */
+interface InitOptions {
   readonly prefix?: MacPrefix | undefined;
   readonly slice?: Slice | undefined;
 }
 
-/** Makes a ledger: the schema in the database that is named, else the embedded one under the user's home. */
+/** Creates a ledger in the configured database, else the embedded one in the user's home. Can be repeated. */
 export async function initLedger(
   options: GlobalOptions,
-  { prefix: named, slice }: Purpose,
-  terminal: Pick<Terminal, 'tell' | 'progress'>,
+  { prefix: named, slice }: InitOptions,
+  terminal: Pick<Terminal, 'notify' | 'progress'>,
 ): Promise<void> {
-  const { place: known, config } = await namedLedger(options, process.env);
-  const place = known ?? (await initEmbedded(slice, terminal));
-  await migratePlace(place, terminal);
-  const ledger = await openPlace(place);
+  const { location: configured, config } = await configuredLedger(options, process.env);
+  const location = configured ?? (await initEmbedded(slice, terminal));
+  await migrateLocation(location, terminal);
+  const ledger = await openLocation(location);
   try {
     const actor = currentUser();
     const prefix = named ?? config?.legacy?.prefix;
     if (prefix !== undefined) await movePrefix(ledger, prefix, actor);
     if (slice !== undefined) await sliceOnce(ledger, slice, actor);
     else if (config?.legacy !== undefined) {
-      terminal.tell(`Configuration file ${config.file}:`);
-      for (const line of await configureLedger(ledger, config.legacy, actor)) terminal.tell(`  ${line}`);
+      terminal.notify(`Configuration file ${config.file}:`);
+      for (const line of await configureLedger(ledger, config.legacy, actor)) terminal.notify(`  ${line}`);
     }
-    if (place.embedded !== undefined) {
+    if (location.embedded !== undefined) {
       await ensureReader(ledger);
-      await finish(place.embedded.folder, place.embedded.marker);
+      await writeMarker(location.embedded.folder, location.embedded.marker);
     }
-    terminal.tell(await authority(ledger, place));
+    terminal.notify(await describeRanges(ledger, location));
   } finally {
     await ledger.close();
   }
 }
 
-/** Again with the same slice, after an interruption perhaps: nothing is left to do. */
+/** Restricts the ledger to a slice unless a previous run has done so. */
 async function sliceOnce(ledger: LedgerClient, slice: Slice, actor: string): Promise<void> {
   const pools = await listPools(ledger);
   const [pool] = pools;
@@ -62,13 +62,13 @@ async function sliceOnce(ledger: LedgerClient, slice: Slice, actor: string): Pro
   if (pools.length !== 1 || !same) await sliceLedger(ledger, slice, actor);
 }
 
-async function initEmbedded(slice: Slice | undefined, terminal: Pick<Terminal, 'progress'>): Promise<LedgerPlace> {
+async function initEmbedded(slice: Slice | undefined, terminal: Pick<Terminal, 'progress'>): Promise<LedgerLocation> {
   const known = await findEmbedded();
   if (known !== undefined) refuseOtherSlice(known.marker, slice);
-  const folder = known?.folder ?? (await makeFolder());
-  await withLock(folder.root, INIT_MS, async () => {
-    terminal.progress('Making the data directory …');
-    await makeDataFolder(folder);
+  const folder = known?.folder ?? (await createFolder());
+  await withLock(folder.root, LOCK_MS, async () => {
+    terminal.progress('Creating the data directory …');
+    await createDataFolder(folder);
     terminal.progress('Starting Postgres …');
     await startLocked(folder);
   });
@@ -81,20 +81,20 @@ function refuseOtherSlice({ slice: known }: Marker, slice: Slice | undefined): v
   if (known?.pool === slice.pool && known.first === slice.first && known.last === slice.last) return;
   throw new UserError(
     known === undefined
-      ? 'There is a ledger on this machine already, for whole pools.'
-      : `There is a ledger on this machine already, for ${known.first} to ${known.last} of pool ${known.pool}.`,
-    'It stays as it is. Run `rock-mac init` without --pool and --range to go on with it.',
+      ? 'This machine already has a ledger, for whole pools.'
+      : `This machine already has a ledger, for ${known.first} to ${known.last} of pool ${known.pool}.`,
+    'It was not changed. Run `rock-mac init` without --pool and --range to keep using it.',
     'conflict',
   );
 }
 
-/** From now on commands find it. */
-async function finish({ marker: file }: EmbeddedFolder, marker: Marker): Promise<void> {
+/** Writes the marker last: only then do commands find the ledger. */
+async function writeMarker({ marker: file }: EmbeddedFolder, marker: Marker): Promise<void> {
   await writeFile(file, `${JSON.stringify(marker)}\n`, { mode: 0o600 });
 }
 
-/** The one line that says where the data is, and what nobody else may hand out from now on. */
-async function authority(ledger: LedgerClient, place: LedgerPlace): Promise<string> {
+/** Returns a line with the location of the ledger and the ranges that no other ledger may use. */
+async function describeRanges(ledger: LedgerClient, location: LedgerLocation): Promise<string> {
   const ranges = (await listPools(ledger)).map(({ name, first, last }) => `${name} (${first} to ${last})`);
-  return `The ledger is in ${describePlace(place)}, and is the only authority for its ranges: ${ranges.join(', ')}.`;
+  return `The ledger is in ${describeLocation(location)}, and is the only authority for its ranges: ${ranges.join(', ')}.`;
 }

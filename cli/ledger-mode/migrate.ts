@@ -3,35 +3,40 @@ import { migrate, PROGRAM_VERSION, schemaVersion, type Migrated } from '../../le
 import type { GlobalOptions } from '../cli.ts';
 import type { Terminal } from '../terminal.ts';
 import { ensureStarted } from './embedded/server.ts';
-import { findLedger, type LedgerPlace } from './find-ledger.ts';
-import { saveBackup } from './save-backup.ts';
+import { findLedger, type LedgerLocation } from './find-ledger.ts';
+import { CONNECT_MS, LONG_STATEMENT_MS } from './open.ts';
+import { saveBackup } from './write-backup.ts';
 
-type Words = Pick<Terminal, 'tell' | 'progress'>;
+type Notifier = Pick<Terminal, 'notify' | 'progress'>;
 
+/** Upgrades the schema of the ledger that the options name. */
 export async function migrateLedger(
   options: GlobalOptions,
   { backup }: { readonly backup: boolean },
-  terminal: Words,
+  terminal: Notifier,
 ): Promise<Migrated> {
-  return migratePlace(await findLedger(options, process.env), terminal, { backup });
+  return migrateLocation(await findLedger(options, process.env), terminal, { backup });
 }
 
-/** Brings the schema of a ledger up to this version, after a backup where an older one holds something. */
-export async function migratePlace(
-  place: LedgerPlace,
-  terminal: Words,
+/** Upgrades the schema of a ledger to this version, after a backup if it has an older schema. */
+export async function migrateLocation(
+  location: LedgerLocation,
+  terminal: Notifier,
   { backup = true }: { readonly backup?: boolean } = {},
 ): Promise<Migrated> {
-  if (place.embedded !== undefined) await ensureStarted(place.embedded.folder);
-  if (backup) await backupBefore(place, terminal);
-  return migrate(place.url, { passwordFile: place.passwordFile });
+  if (location.embedded !== undefined) await ensureStarted(location.embedded.folder);
+  if (backup) await backupBefore(location, terminal);
+  return migrate(location.url, { passwordFile: location.passwordFile });
 }
 
-async function backupBefore({ url, passwordFile }: LedgerPlace, terminal: Words): Promise<void> {
+async function backupBefore({ url, passwordFile }: LedgerLocation, terminal: Notifier): Promise<void> {
   const ledger = openLedger({
-    ...{ url, passwordFile, max: 1, applicationName: 'rock-mac' },
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 600_000,
+    url,
+    passwordFile,
+    max: 1,
+    applicationName: 'rock-mac',
+    connectTimeoutMs: CONNECT_MS,
+    statementTimeoutMs: LONG_STATEMENT_MS,
   });
   try {
     const { version } = await schemaVersion(ledger);

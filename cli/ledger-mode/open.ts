@@ -1,29 +1,30 @@
 import { z } from 'zod';
-import type { Backend } from '../backend.ts';
-import type { GlobalOptions } from '../cli.ts';
 import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { requireSchema } from '../../ledger/migrate.ts';
+import type { Backend } from '../backend.ts';
+import type { GlobalOptions } from '../cli.ts';
 import type { EmbeddedFolder } from './embedded/folder.ts';
-import { findLedger, type LedgerPlace } from './find-ledger.ts';
+import { findLedger, type LedgerLocation } from './find-ledger.ts';
 import { createLedgerBackend } from './ledger-backend.ts';
 
-const CONNECT_MS = 5_000;
+/** How long a user waits for an unreachable database. */
+export const CONNECT_MS = 5_000;
 const STATEMENT_MS = 10_000;
 
-/** For what reads or writes the whole ledger. */
+/** Time limit of statements that read or write the whole ledger: an hour. */
 export const LONG_STATEMENT_MS = 3_600_000;
 
-/** Opens the ledger that the options name for one use. */
+/** Opens the ledger that the options name, and closes it afterwards. */
 export async function withLedger<T>(
   options: GlobalOptions,
-  use: (ledger: LedgerClient, place: LedgerPlace) => Promise<T>,
+  use: (ledger: LedgerClient, location: LedgerLocation) => Promise<T>,
   settings: { readonly statementTimeoutMs?: number } = {},
 ): Promise<T> {
-  const place = await findLedger(options, process.env);
-  const ledger = await openPlace(place, settings);
+  const location = await findLedger(options, process.env);
+  const ledger = await openLocation(location, settings);
   try {
-    return await use(ledger, place);
+    return await use(ledger, location);
   } finally {
     await ledger.close();
   }
@@ -33,22 +34,24 @@ const flags = z.object({ dryRun: z.boolean().default(false) });
 
 export async function openBackend(options: GlobalOptions): Promise<Backend> {
   const { dryRun } = flags.parse(options);
-  return createLedgerBackend(await openPlace(await findLedger(options, process.env)), { dryRun });
+  return createLedgerBackend(await openLocation(await findLedger(options, process.env)), { dryRun });
 }
 
-/** Opens a ledger, starts it where it is ours to start, and refuses a schema that this program does not speak. */
-export async function openPlace(
-  place: LedgerPlace,
+/** Opens a ledger. Starts the embedded one on demand. Throws a LedgerError for a schema that does not fit. */
+export async function openLocation(
+  location: LedgerLocation,
   { statementTimeoutMs = STATEMENT_MS }: { readonly statementTimeoutMs?: number } = {},
 ): Promise<LedgerClient> {
-  const { url, passwordFile, embedded } = place;
-  const named = openLedger({
-    ...{ url, passwordFile, statementTimeoutMs },
+  const { url, passwordFile, embedded } = location;
+  const client = openLedger({
+    url,
+    passwordFile,
+    statementTimeoutMs,
     applicationName: 'rock-mac',
     max: 1,
     connectTimeoutMs: CONNECT_MS,
   });
-  const ledger = embedded === undefined ? named : startedWhenAway(named, embedded.folder);
+  const ledger = embedded === undefined ? client : startOnDemand(client, embedded.folder);
   try {
     await requireSchema(ledger);
     return ledger;
@@ -59,11 +62,10 @@ export async function openPlace(
 }
 
 /**
- * The embedded ledger, which does not run after a reboot or a kill: a statement that finds it away starts it. The statement
- * itself is asked again only where it can have done nothing yet, on the way in; whoever asks for an address asks again by
- * its key.
+ * Starts the embedded ledger when a statement cannot reach it, as after a reboot or a kill. Only the first statement is
+ * then repeated, because a later one may already have taken effect. Allocations are retried by their keys.
  */
-function startedWhenAway(ledger: LedgerClient, folder: EmbeddedFolder): LedgerClient {
+function startOnDemand(ledger: LedgerClient, folder: EmbeddedFolder): LedgerClient {
   const start = async (error: unknown) => {
     if (!isLedgerError(error) || error.code !== 'LEDGER_UNAVAILABLE') throw error;
     const { ensureStarted } = await import('./embedded/server.ts');
@@ -79,8 +81,8 @@ function startedWhenAway(ledger: LedgerClient, folder: EmbeddedFolder): LedgerCl
         reached = true;
         return rows;
       } catch (error) {
-        const away = await start(error);
-        if (reached) throw away;
+        const unavailable = await start(error);
+        if (reached) throw unavailable;
         return ledger.query(statement);
       }
     },

@@ -6,7 +6,7 @@ import { findCluster } from './clusters.ts';
 import { currentUser } from './current-user.ts';
 import { withLedger } from './open.ts';
 
-/** Goes on with a recovery as far as it can, and answers with the state that the ledger is in then. */
+/** Continues a recovery as far as possible. Returns lines that describe the state of the ledger. */
 export async function recoverLedger(
   options: GlobalOptions,
   { approve, without }: { readonly approve: boolean; readonly without?: string | undefined },
@@ -19,7 +19,7 @@ export async function recoverLedger(
       const outcome = await recoverWithout(ledger, clusterId, actor);
       if (outcome === 'not_registered') {
         throw new UserError(
-          `Cluster ${name} has ended, so nothing waits for it.`,
+          `Cluster ${name} is retired, so the recovery does not wait for it.`,
           'Run `rock-mac recover`.',
           'notFound',
         );

@@ -1,79 +1,51 @@
 import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
-import type { Holder } from '../../ledger/address/owner.ts';
+import {
+  ALLOCATION_OUTCOMES,
+  allocationCode,
+  describeRefusal,
+  type AllocationRefusal,
+  type OutcomeFacts,
+} from '../../ledger/outcomes.ts';
 import type { LedgerState } from '../../ledger/state/state.ts';
-import { UserError } from '../errors.ts';
-import { noSuchPool } from '../no-such-pool.ts';
-import { holderName } from '../output/addresses.ts';
+import { refusal, unknownPool, type Refusal } from '../errors.ts';
+import { holderName } from '../output/address-list.ts';
 import { formatMinutes } from '../output/time.ts';
 
-type Answered = Extract<AllocationOutcome, { readonly outcome: 'allocated' | 'replayed' }>;
-type Refusal = Exclude<AllocationOutcome, Answered>;
-
-export function isAnswered(outcome: AllocationOutcome): outcome is Answered {
-  return outcome.outcome === 'allocated' || outcome.outcome === 'replayed';
-}
-
-/** What is known where the ledger refused an address. */
+/** Facts about the ledger that the explanation of a refusal needs. */
 export interface RefusalContext {
   readonly pool: string;
   readonly poolNames: readonly string[];
-  /** Asked for only where the ledger is not open. */
+  /** Set only if the ledger is not open. */
   readonly closed?: LedgerState['closed'];
 }
 
-/** The words for a refusal: cause and next step. */
-export function refusalError(refusal: Refusal, context: RefusalContext): UserError {
-  const { pool } = context;
-  switch (refusal.outcome) {
-    case 'pool_not_found':
-      return noSuchPool(pool, context.poolNames);
-    case 'pool_paused':
-      return new UserError(
-        `Pool ${pool} is paused, so it hands out nothing.`,
-        'Take another pool, or ask whoever runs the ledger to resume it.',
-        'unavailable',
-      );
+export function isRefused(outcome: AllocationOutcome): outcome is AllocationRefusal {
+  return outcome.outcome !== 'allocated' && outcome.outcome !== 'replayed';
+}
+
+/** Explains a refused allocation with the words and the exit of the catalogue. */
+export function explainRefusal(refused: AllocationRefusal, { pool, poolNames, closed }: RefusalContext): Refusal {
+  // Suggests the pool that the user may have meant.
+  if (refused.outcome === 'pool_not_found') return unknownPool(pool, poolNames);
+  const entry = ALLOCATION_OUTCOMES[allocationCode(refused)];
+  const { cause, next } = describeRefusal(entry, entry.cli, factsOf(refused, pool));
+  return refusal(`${cause}.`, closed?.message ?? `${next}.`, entry.cli.exit);
+}
+
+function factsOf(refused: AllocationRefusal, pool: string): OutcomeFacts {
+  switch (refused.outcome) {
+    case 'in_use': {
+      const { mac, holder } = refused;
+      const name = holderName(holder);
+      return { pool, mac, holder: name === '' ? undefined : name, state: holder.state, freeAt: timeText(holder.until) };
+    }
     case 'exhausted':
-      return new UserError(
-        `Pool ${pool} has no address left${again(refusal.nextReuseAt)}.`,
-        'Release what is not needed (`rock-mac list`), or take another pool (`rock-mac stats`).',
-        'exhausted',
-      );
-    case 'in_use':
-      return new UserError(
-        `${refusal.mac} is ${heldBy(refusal.holder)}.`,
-        'Choose another address, or look with `rock-mac show`.',
-        'conflict',
-      );
-    case 'key_conflict':
-      return new UserError(
-        'This request key holds another address already, perhaps of another pool.',
-        'Use a key of its own for each question.',
-        'conflict',
-      );
-    case 'out_of_range':
-      return new UserError(`The address is not in pool ${pool}.`, 'Leave --pool out: the address names its pool.');
-    case 'not_open':
-      return new UserError(
-        'The ledger hands out nothing now.',
-        context.closed?.message ?? 'It opened again in this moment: try again.',
-        'unavailable',
-      );
-    case 'retry':
-    case 'not_adopted':
-    case 'pending_cap':
-      return new UserError(`The ledger refused it (${refusal.outcome}).`, 'Try again.', 'unavailable');
+      return { pool, freeAt: timeText(refused.nextReuseAt) };
+    default:
+      return { pool };
   }
 }
 
-function again(nextReuseAt: Date | undefined): string {
-  return nextReuseAt === undefined ? '' : `; the next released one is free at ${formatMinutes(nextReuseAt)}`;
-}
-
-function heldBy(holder: Holder): string {
-  const until = holder.until === undefined ? '' : ` until ${formatMinutes(holder.until)}`;
-  if (holder.state === 'released')
-    return `released, but keeps its reuse delay${until}: only its last owner may have it`;
-  const name = holderName(holder);
-  return name === '' ? `${holder.state}${until}` : `${holder.state}, held by ${name}${until}`;
+function timeText(moment: Date | undefined): string | undefined {
+  return moment === undefined ? undefined : formatMinutes(moment);
 }

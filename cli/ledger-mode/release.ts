@@ -1,31 +1,31 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
-import { listClusters } from '../../ledger/state/clusters.ts';
 import { release } from '../../ledger/address/release.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
-import type { Released } from '../backend.ts';
-import { UserError } from '../errors.ts';
-import { toAddress } from './address.ts';
+import { listClusters } from '../../ledger/state/clusters.ts';
+import { addressView } from '../../ledger/view/address-view.ts';
+import type { Releases } from '../backend.ts';
+import { refusal, type Refusal } from '../errors.ts';
 
-/** Releases what somebody named by hand. What an object of a living cluster holds is never among it, `force` or not. */
+/** Releases addresses. Those that objects of active clusters hold are always kept, even with `force`. */
 export async function releaseRows(
   ledger: Queryable,
   rows: readonly AddressRow[],
   { force, actor }: { readonly force: boolean; readonly actor: string },
-): Promise<Released> {
+): Promise<Releases> {
   const retired = await retiredClusters(ledger, rows);
-  const inCluster = (row: AddressRow) => row.owner !== undefined && !retired.has(row.owner.clusterId);
-  const ours = rows.filter((row) => !inCluster(row));
-  const outcomes = await release(ledger, ours, { force, actor, reason: 'released by hand' });
-  const released = ours.filter((_, index) => outcomes[index]?.outcome === 'released').map(toAddress);
-  const kept = ours.flatMap((row, index) => {
+  const isInCluster = (row: AddressRow) => row.owner !== undefined && !retired.has(row.owner.clusterId);
+  const releasable = rows.filter((row) => !isInCluster(row));
+  const outcomes = await release(ledger, releasable, { force, actor, reason: 'released with rock-mac' });
+  const released = releasable.filter((_, index) => outcomes[index]?.outcome === 'released').map(addressView);
+  const refused = releasable.flatMap((row, index) => {
     const outcome = outcomes[index];
-    if (outcome?.outcome === 'needs_force') return [{ address: toAddress(row), why: needsForce(row) }];
-    if (outcome?.outcome === 'invalid')
-      return [{ address: toAddress(row), why: new UserError('It was refused:', outcome.why) }];
-    return []; // released by somebody else in this moment: nobody holds it, as was asked for
+    const address = addressView(row);
+    if (outcome?.outcome === 'needs_force') return [{ address, refusal: needsForce(row) }];
+    if (outcome?.outcome === 'invalid') return [{ address, refusal: refusal('The release was refused:', outcome.why) }];
+    return []; // somebody else has released it meanwhile
   });
-  const others = rows.filter(inCluster).map((row) => ({ address: toAddress(row), why: heldInCluster(row) }));
-  return { released, kept: [...kept, ...others] };
+  const inCluster = rows.filter(isInCluster).map((row) => ({ address: addressView(row), refusal: heldInCluster(row) }));
+  return { released, kept: [...refused, ...inCluster] };
 }
 
 async function retiredClusters(ledger: Queryable, rows: readonly AddressRow[]): Promise<ReadonlySet<string>> {
@@ -34,19 +34,15 @@ async function retiredClusters(ledger: Queryable, rows: readonly AddressRow[]): 
   return new Set(clusters.filter(({ retiredAt }) => retiredAt !== undefined).map(({ clusterId }) => clusterId));
 }
 
-function needsForce({ mac, state }: AddressRow): UserError {
-  return new UserError(
-    `${mac} is ${state}, so it was not released.`,
-    'Add --force to give it back all the same.',
-    'conflict',
-  );
+function needsForce({ mac, state }: AddressRow): Refusal {
+  return refusal(`${mac} is ${state}, so it was not released.`, 'Add --force to release it anyway.', 'conflict');
 }
 
-function heldInCluster({ mac, owner }: AddressRow): UserError {
+function heldInCluster({ mac, owner }: AddressRow): Refusal {
   const { kind = 'object', namespace = '', name = '' } = owner ?? {};
-  return new UserError(
+  return refusal(
     `${mac} is held by ${kind} ${namespace}/${name} in a cluster, so it was not released.`,
-    `Delete the ${kind} there: that releases it. If the cluster is gone: \`rock-mac cluster retire\`.`,
+    `Delete the ${kind} there: that releases the address. If the cluster no longer exists, run \`rock-mac cluster retire\`.`,
     'conflict',
   );
 }

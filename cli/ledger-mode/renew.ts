@@ -1,42 +1,43 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
-import type { Address } from '../backend.ts';
-import { UserError } from '../errors.ts';
-import { toAddress } from './address.ts';
+import { addressView, type AddressView } from '../../ledger/view/address-view.ts';
+import type { Result } from '../backend.ts';
+import { refusal } from '../errors.ts';
 
 /**
- * Renews what devices still hold, and answers with the new expiries; without one where it never expires. What an object of a
- * cluster holds is for that cluster to renew.
+ * Moves the expiry of addresses that devices hold. Returns them with the new expiry, or without one if they never
+ * expire. Refuses addresses that objects of clusters hold.
  */
 export async function renewRows(
   ledger: Queryable,
   rows: readonly AddressRow[],
   seconds: number | undefined,
-): Promise<Address[]> {
-  const [inCluster] = rows.filter(({ owner }) => owner !== undefined);
+): Promise<Result<readonly AddressView[]>> {
+  const inCluster = rows.find(({ owner }) => owner !== undefined);
   if (inCluster?.owner !== undefined) {
     const { kind, namespace, name } = inCluster.owner;
-    throw new UserError(
-      `${inCluster.mac} is held by ${kind} ${namespace}/${name} in a cluster, so it was not renewed.`,
-      'Renew it there: `kubectl rock-mac renew`.',
-      'conflict',
-    );
+    const cause = `${inCluster.mac} is held by ${kind} ${namespace}/${name} in a cluster, so it was not renewed.`;
+    return { kind: 'refused', refusal: refusal(cause, 'Renew it there: `kubectl rock-mac renew`.', 'conflict') };
   }
   const items = rows.map(({ mac, generation, key }) => ({ mac, generation, key, ttlSeconds: seconds }));
   const outcomes = await renew(ledger, items);
-  return rows.flatMap((row, index): Address[] => {
+  const renewed: AddressView[] = [];
+  for (const [index, row] of rows.entries()) {
     const outcome = outcomes[index];
     switch (outcome?.outcome) {
       case 'renewed':
-        return [{ ...toAddress(row), expiresAt: outcome.expiresAt }];
+        renewed.push({ ...addressView(row), expiresAt: outcome.expiresAt });
+        break;
       case 'never_expires':
-        return [{ ...toAddress(row), expiresAt: undefined }];
+        renewed.push({ ...addressView(row), expiresAt: undefined });
+        break;
       case 'invalid':
-        throw new UserError(`The renewal of ${row.mac} was refused:`, outcome.why);
+        return { kind: 'refused', refusal: refusal(`The renewal of ${row.mac} was refused:`, outcome.why) };
       default:
-        // Released in this moment, or reserved, which has no expiry to move.
-        return row.state === 'reserved' ? [toAddress(row)] : [];
+        // Either released meanwhile, or reserved, which has no expiry.
+        if (row.state === 'reserved') renewed.push(addressView(row));
     }
-  });
+  }
+  return { kind: 'done', value: renewed };
 }

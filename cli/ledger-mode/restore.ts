@@ -7,14 +7,14 @@ import type { Terminal } from '../terminal.ts';
 import { countsText } from './backup.ts';
 import { currentUser } from './current-user.ts';
 import { LONG_STATEMENT_MS, withLedger } from './open.ts';
-import { rowsProgress, saveBackup } from './save-backup.ts';
-import { rolledBack } from './roll-back-allocation.ts';
+import { rollingBack } from './roll-back.ts';
+import { rowsProgress, saveBackup } from './write-backup.ts';
 
-/** Restores a backup and answers with the lines that say so. A dry run does all of it and takes it back. */
+/** Restores a backup and returns the lines to print. A dry run restores it and rolls back. */
 export async function restoreLedger(
   options: GlobalOptions,
   { file, dryRun }: { readonly file: string; readonly dryRun: boolean },
-  terminal: Pick<Terminal, 'tell' | 'progress'>,
+  terminal: Pick<Terminal, 'notify' | 'progress'>,
 ): Promise<string[]> {
   await access(file).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
@@ -23,11 +23,11 @@ export async function restoreLedger(
   return withLedger(
     options,
     async (ledger) => {
-      // Before the backup: a ledger that is in use stays as it is, and may be large.
+      // Checked before the backup below, because a ledger in use may be large.
       await requireUnused(ledger);
-      // What is there is little (its pools, its settings), and then it is gone.
+      // The restore replaces the pools and settings, which are small.
       if (!dryRun) await saveBackup(ledger, 'restore', terminal);
-      const restored = await restoreFromFile(dryRun ? rolledBack(ledger) : ledger, file, {
+      const restored = await restoreFromFile(dryRun ? rollingBack(ledger) : ledger, file, {
         actor: currentUser(),
         onRows: rowsProgress(terminal, 'Read'),
       });

@@ -6,12 +6,12 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-test('the home is what HOME says', () => {
+test('HOME sets the home directory', () => {
   vi.stubEnv('HOME', '/somewhere');
   expect(userHome()).toBe('/somewhere');
 });
 
-test.each(['', 'here'])('a HOME of %j, which would be a part of the present folder, does not count', (home) => {
+test.each(['', 'here'])('a HOME of %j is ignored because it is relative to the current directory', (home) => {
   vi.stubEnv('HOME', home);
   expect(userHome()).toBe(userInfo().homedir);
 });

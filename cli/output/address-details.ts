@@ -1,10 +1,10 @@
 import type { Address, AuditLine } from '../backend.ts';
+import { holderName } from './address-list.ts';
 import { auditTable } from './audit.ts';
-import { holderName } from './addresses.ts';
-import { printable } from './printable.ts';
+import { printable } from './table.ts';
 import { formatDistance, formatMinutes } from './time.ts';
 
-/** What `show` prints of one address: the five lines of the predecessor, then what more is known. */
+/** Returns the output of `show` for one address: the five lines of the predecessor, then everything else. */
 export function addressDetails(address: Address, history: readonly AuditLine[], now: Date): string[] {
   const { allocatedAt } = address;
   return [
@@ -14,7 +14,7 @@ export function addressDetails(address: Address, history: readonly AuditLine[], 
     `Device ID:    ${printable(holderName(address))}`,
     `Allocated At: ${allocatedAt === undefined ? '' : formatMinutes(allocatedAt)}`,
     ...facts(address).map(([name, value]) => `${`${name}:`.padEnd(13)} ${printable(value)}`),
-    `Next:         ${whatComes(address, now)}`,
+    `Next:         ${nextEvent(address, now)}`,
     ...(history.length === 0 ? [] : ['', 'History, newest first:', ...auditTable(history).slice(2)]),
   ];
 }
@@ -35,28 +35,28 @@ function facts(address: Address): [string, string][] {
   return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value]]));
 }
 
-/** What happens to the address by itself, and what would end its present state. */
-export function whatComes(address: Address, now: Date): string {
+/** Returns what happens to the address next, or what the user can do to change its state. */
+function nextEvent(address: Address, now: Date): string {
   const { state, expiresAt, reusableAt, owner } = address;
   switch (state) {
     case 'pending':
-      return 'it becomes active when its object is seen, or goes back when its lease is over';
+      return 'becomes active once its object is seen in the cluster, or is released when its lease ends';
     case 'reserved':
-      return 'it stays reserved until it is released with --force';
+      return 'stays reserved until it is released with --force';
     case 'orphaned':
-      return 'nobody knows whether it is in use: look for it, then release it with --force';
+      return 'may still be in use: check that, then release it with --force';
     case 'released':
-      if (reusableAt === undefined || reusableAt <= now) return 'it may be handed out again';
-      return `others may get it ${at(reusableAt, now)}, when the reuse delay of its pool is over`;
+      if (reusableAt === undefined || reusableAt <= now) return 'can be allocated again';
+      return `another owner may get it ${inAndAt(reusableAt, now)}, when the reuse delay of its pool ends`;
     case 'active':
-      if (expiresAt !== undefined && expiresAt <= now) return 'it has expired: the next clean-up releases it';
-      if (expiresAt !== undefined) return `it expires ${at(expiresAt, now)}, unless it is renewed`;
+      if (expiresAt !== undefined && expiresAt <= now) return 'has expired: the next cleanup releases it';
+      if (expiresAt !== undefined) return `expires ${inAndAt(expiresAt, now)}, unless it is renewed`;
       return owner === undefined
-        ? 'it stays until it is released'
-        : `it stays as long as its ${owner.kind} does: deleting that releases it`;
+        ? 'stays active until it is released'
+        : `stays active as long as its ${owner.kind} exists: deleting that releases the address`;
   }
 }
 
-function at(moment: Date, now: Date): string {
+function inAndAt(moment: Date, now: Date): string {
   return `in ${formatDistance(now, moment)}, at ${formatMinutes(moment)}`;
 }

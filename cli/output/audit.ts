@@ -19,7 +19,7 @@ const WIDE_COLUMNS: readonly Column[] = [
   { head: 'Owner', width: 0 },
 ];
 
-/** Changes of addresses, one on a line. The two lines of the head come first. */
+/** Formats audit entries, one per line, below the two lines of the header. */
 export function auditTable(lines: readonly AuditLine[], wide = false): string[] {
   return formatTable(
     wide ? WIDE_COLUMNS : COLUMNS,
@@ -30,5 +30,6 @@ export function auditTable(lines: readonly AuditLine[], wide = false): string[] 
 function cells(line: AuditLine, wide: boolean): string[] {
   const time = line.timestamp.toISOString().slice(0, 19).replace('T', ' ');
   const more = [line.pool, line.stateBefore ?? '', line.state ?? '', line.actor, line.reason];
-  return [...[time, line.action, line.mac ?? '', line.user], ...(wide ? more : []), line.owner ?? line.deviceId ?? ''];
+  const owner = line.owner ?? line.deviceId ?? '';
+  return [time, line.action, line.mac ?? '', line.user, ...(wide ? more : []), owner];
 }

@@ -27,16 +27,16 @@ test.each([
   [['-o', 'wide'], 'as wide\n'],
   [['--output', 'name'], 'a4:58:0f:01:00:00\n'],
   [['-o', 'yaml'], 'items:\n  - mac: a4:58:0f:01:00:00\n    at: 1970-01-01T00:00:00.000Z\n'],
-])('%j prints its form', async (args, wanted) => {
+])('%j prints the format', async (args, wanted) => {
   expect(await printed(...args)).toBe(wanted);
 });
 
-test('json can be read by programs', async () => {
+test('json output can be parsed', async () => {
   expect(JSON.parse(await printed('-o', 'json'))).toEqual({
     items: [{ mac: 'a4:58:0f:01:00:00', at: '1970-01-01T00:00:00.000Z' }],
   });
 });
 
-test('a form that there is none of is refused with those that there are', async () => {
+test('an unknown format is refused with the list of formats', async () => {
   await expect(printed('-o', 'xml')).rejects.toThrow(/Allowed choices are table, wide, json, yaml, name/);
 });

@@ -4,22 +4,22 @@ import type { Terminal } from '../terminal.ts';
 const FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** `-o`, the same for every command that shows something. */
+/** Returns the flag `-o`, which every command with output has. */
 export function outputOption(): Option {
-  return new Option('-o, --output <format>', 'how to print it').choices([...FORMATS]).default('table');
+  return new Option('-o, --output <format>', 'output format').choices([...FORMATS]).default('table');
 }
 
-/** What a command has to say, in each form that somebody may ask for. */
+/** The output of a command in each format. */
 export interface Report {
-  /** For people, and for scripts of the predecessor. `wide` may add columns. */
+  /** The lines for people and for scripts of the predecessor. `wide` may add columns. */
   readonly lines: (format: 'table' | 'wide') => readonly string[];
-  /** What json and yaml hold; dates become ISO texts. */
+  /** The value of json and yaml. Dates become ISO strings. */
   readonly value: unknown;
-  /** What `-o name` prints, one on a line. */
+  /** The lines of `-o name`. */
   readonly names: () => readonly string[];
 }
 
-/** Prints a report in the form that the command was asked for. */
+/** Prints a report in the format of the flag `-o`. */
 export async function printReport(terminal: Terminal, command: Command, report: Report): Promise<void> {
   const { output } = command.opts<{ output: Format }>();
   for (const line of await linesOf(output, report)) terminal.print(line);
@@ -35,9 +35,9 @@ async function linesOf(format: Format, report: Report): Promise<readonly string[
     case 'json':
       return [JSON.stringify(report.value, null, 2)];
     case 'yaml': {
-      const { stringify } = await import('../yaml.ts'); // slow to load, and asked for rarely
+      const { default: yaml } = await import('yaml'); // slow to load and rarely used
       const plain: unknown = JSON.parse(JSON.stringify(report.value));
-      return [stringify(plain, { lineWidth: 0 }).trimEnd()];
+      return [yaml.stringify(plain, { lineWidth: 0 }).trimEnd()];
     }
   }
 }

@@ -1,20 +1,20 @@
 import type { Terminal } from '../terminal.ts';
 
-/** Steps of use, the same as those of the alerts. */
+/** The colours change at the same percentages as the alerts of the chart. */
 const WARNING_PERCENT = 75;
 const DANGER_PERCENT = 90;
 
 const CODES = { red: 31, green: 32, yellow: 33, dim: 2 } as const;
 type Colour = keyof typeof CODES;
 
-/** A text in a colour, where the reader wants colours. */
+/** Returns the text in a colour, or unchanged if colours are off. */
 export function paint({ colours }: Pick<Terminal, 'colours'>, colour: Colour, text: string): string {
   return colours ? `\x1b[${String(CODES[colour])}m${text}\x1b[0m` : text;
 }
 
 const BAR_WIDTH = 20;
 
-/** How full something is, as a bar with its percentage; any use at all shows. */
+/** Returns a bar with its percentage. Anything above zero shows at least one cell. */
 export function bar(terminal: Pick<Terminal, 'colours'>, percent: number): string {
   const cells = percent <= 0 ? 0 : Math.min(BAR_WIDTH, Math.max(1, Math.round((percent / 100) * BAR_WIDTH)));
   const colour = percent >= DANGER_PERCENT ? 'red' : percent >= WARNING_PERCENT ? 'yellow' : 'green';

@@ -7,7 +7,7 @@ const COLUMNS = [
   { head: 'Allocated At', width: 16 },
 ];
 
-test('columns stand where scripts cut them, below a line of 80 dashes', () => {
+test('columns are at the positions that scripts cut, below a line of 80 dashes', () => {
   expect(formatTable(COLUMNS, [['a4:58:0f:01:00:00', 'development', '2026-01-31 09:05']])).toEqual([
     'MAC Address          Pool         Allocated At',
     '-'.repeat(80),
@@ -15,7 +15,7 @@ test('columns stand where scripts cut them, below a line of 80 dashes', () => {
   ]);
 });
 
-test('a text that is too long for its column keeps its end', () => {
+test('a cell that is too long is not truncated', () => {
   expect(formatTable(COLUMNS, [['x'.repeat(30), 'p', 'q']])[2]).toBe(`${'x'.repeat(30)} p            q`);
 });
 
@@ -26,7 +26,7 @@ test('a plain table is as wide as its content', () => {
   ]);
 });
 
-test('what others have named makes no second line and moves no cursor', () => {
+test('control characters in names are escaped', () => {
   const cells = ['a\nb', '\x1b[2J\r\t', 'ü – 名'];
   expect(formatTable(COLUMNS, [cells])[2]).toBe('a\\x0ab               \\x1b[2J\\x0d\\x09 ü – 名');
   expect(formatPlain(['A', 'B', 'C'], [cells])).toHaveLength(2);

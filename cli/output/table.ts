@@ -1,20 +1,18 @@
-import { printable } from './printable.ts';
-
-/** A column of a table for people: its head, and how wide it is at least. The last one takes what it needs. */
+/** A column of a table: its header and its minimum width. The last column is as wide as its content. */
 export interface Column {
   readonly head: string;
   readonly width: number;
-  /** Its cells are our own, with colours in them. */
+  /** The cells contain our own colour codes, so they are not escaped. */
   readonly painted?: true;
 }
 
-/** A head, a line of 80 dashes, and a line for each row: what scripts of the predecessor cut by column. */
+/** Formats a table like the predecessor: a header, a line of 80 dashes, and fixed columns that scripts cut. */
 export function formatTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const [head = '', ...body] = formatRows(columns, [columns.map((column) => column.head), ...rows]);
   return [head, '-'.repeat(80), ...body];
 }
 
-/** A longer text pushes what follows to the right rather than lose its end. */
+/** Never truncates a cell: a longer one moves the rest of the line to the right. */
 function formatLine(columns: readonly Column[], cells: readonly string[]): string {
   return cells
     .map((cell, index) => (columns[index]?.painted === true ? cell : printable(cell)))
@@ -23,7 +21,7 @@ function formatLine(columns: readonly Column[], cells: readonly string[]): strin
     .trimEnd();
 }
 
-/** Columns as wide as what stands in them, without a line below the head: what users of kubectl expect. */
+/** Formats a table like kubectl: columns as wide as their content, and no line below the header. */
 export function formatPlain(heads: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = heads.map((head, column) => Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)) + 2);
   const columns = heads.map((head, column) => ({ head, width: widths[column] ?? 0 }));
@@ -32,4 +30,12 @@ export function formatPlain(heads: readonly string[], rows: readonly (readonly s
 
 function formatRows(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   return rows.map((cells) => formatLine(columns, cells));
+}
+
+/**
+ * Escapes control characters in text from outside. A device can have any name, and it must not look like a second row to
+ * scripts or move the cursor of a terminal.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

@@ -1,14 +1,9 @@
 const two = (number: number): string => String(number).padStart(2, '0');
 
-/** Minutes of the local clock, as in `2026-01-31 09:05`. */
+/** Formats a moment in local time to the minute, as in `2026-01-31 09:05`. */
 export function formatMinutes(date: Date): string {
   const day = [String(date.getFullYear()), two(date.getMonth() + 1), two(date.getDate())].join('-');
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
-}
-
-/** Seconds of the local clock, as in `2026-01-31 09:05:07`. */
-export function formatSeconds(date: Date): string {
-  return `${formatMinutes(date)}:${two(date.getSeconds())}`;
 }
 
 const UNITS = [
@@ -18,7 +13,7 @@ const UNITS = [
   ['s', 1],
 ] as const;
 
-/** How far a moment lies from now, in one unit: `3d`, `5h`, `20m`, `7s`. */
+/** Formats the time between two moments in one unit: `3d`, `5h`, `20m`, `7s`. */
 export function formatDistance(from: Date, to: Date): string {
   const seconds = Math.round(Math.abs(to.getTime() - from.getTime()) / 1_000);
   const [unit, size] = UNITS.find(([, size]) => seconds >= 2 * size) ?? (['s', 1] as const);

@@ -1,104 +1,97 @@
-import type { LedgerAuditEntry } from '../../api/ledger-view.ts';
-import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
+import type { AuditEntryObject } from '../../api/ledger-view.ts';
 import { listAudit, type AuditEntry } from '../../ledger/audit.ts';
-import { badContinue } from './continue-token.ts';
-import { countOf, macOf, momentOf, valueOf } from './selected-values.ts';
+import { auditEntryView, encodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
+import { invalidContinueToken } from './continue-token.ts';
+import { toPage, type ReadApiResource } from './read-api-resource.ts';
+import { countValue, exactValue, macValue, timeValue } from './selector-values.ts';
 import type { TableColumn } from './table.ts';
-import { pageOf, type ViewResource } from './view-resource.ts';
 
 /**
- * The audit, newest first; the name of an entry is its number. With `afterId` what came behind that entry, oldest first, so
- * that the audit can be followed.
+ * The audit, named by entry id. The newest entries come first. With the field `afterId`, only later entries are listed,
+ * oldest first, so that clients can follow the audit.
  */
-export const auditEntries: ViewResource<LedgerAuditEntry> = {
+export const auditEntries: ReadApiResource<AuditEntryObject> = {
   fields: ['mac', 'pool', 'action', 'deviceId', 'clusterId', 'actor', 'since', 'afterId'],
   orders: ['newest'],
   columns,
   list: async (db, { terms, limit, after }) => {
-    const end = after === undefined ? undefined : entryBehind(after);
-    const afterId = countOf(terms, 'afterId');
+    const position = after === undefined ? undefined : requireId(after);
+    const afterId = countValue(terms, 'afterId');
     const entries = await listAudit(db, {
-      mac: macOf(terms, 'mac'),
-      pool: valueOf(terms, 'pool'),
-      action: valueOf(terms, 'action'),
-      deviceId: valueOf(terms, 'deviceId'),
-      clusterId: valueOf(terms, 'clusterId'),
-      since: momentOf(terms, 'since'),
-      actor: valueOf(terms, 'actor'),
-      ...(afterId === undefined ? { before: end } : { after: end ?? afterId }),
+      mac: macValue(terms, 'mac'),
+      pool: exactValue(terms, 'pool'),
+      action: exactValue(terms, 'action'),
+      deviceId: exactValue(terms, 'deviceId'),
+      clusterId: exactValue(terms, 'clusterId'),
+      since: timeValue(terms, 'since'),
+      actor: exactValue(terms, 'actor'),
+      ...(afterId === undefined ? { before: position } : { after: position ?? afterId }),
       limit: limit + 1,
     });
-    return pageOf(entries, limit, { show, endAt: ({ id }) => String(id) });
+    return toPage(entries, limit, { encode: encodeEntry, endAt: ({ id }) => String(id) });
   },
   get: async (db, name) => {
-    const id = idOf(name);
+    const id = parseId(name);
     if (id === undefined) return undefined;
     const [entry] = await listAudit(db, { before: id + 1, limit: 1 });
-    return entry?.id === id ? show(entry) : undefined;
+    return entry?.id === id ? encodeEntry(entry) : undefined;
   },
 };
 
-function entryBehind(after: string): number {
-  const id = idOf(after);
-  if (id === undefined) throw badContinue();
+function encodeEntry(entry: AuditEntry): AuditEntryObject {
+  return encodeAuditEntry(auditEntryView(entry));
+}
+
+function requireId(after: string): number {
+  const id = parseId(after);
+  if (id === undefined) throw invalidContinueToken();
   return id;
 }
 
-/** Numbers of the audit are positive and small enough for a double. */
-function idOf(name: string): number | undefined {
+/** Parses an id: a positive number that a double represents exactly. */
+function parseId(name: string): number | undefined {
   return /^[1-9]\d{0,14}$/.test(name) ? Number(name) : undefined;
 }
 
-function show(entry: AuditEntry): LedgerAuditEntry {
-  const { mac, pool, action, deviceId, user, actor, reason, generation, stateBefore, state, clusterId, owner } = entry;
-  return {
-    apiVersion: `${LEDGER_GROUP}/${LEDGER_VERSION}`,
-    kind: 'AuditEntry',
-    metadata: { name: String(entry.id), creationTimestamp: entry.timestamp.toISOString().replace(/\.\d+Z$/, 'Z') },
-    timestamp: entry.timestamp.toISOString(),
-    action,
-    mac,
-    pool,
-    deviceId,
-    user,
-    actor,
-    reason,
-    generation,
-    stateBefore,
-    state,
-    clusterId,
-    owner,
-    details: { ...entry.details },
-  };
-}
-
-function columns(): readonly TableColumn<LedgerAuditEntry>[] {
+function columns(): readonly TableColumn<AuditEntryObject>[] {
   return [
-    { name: 'Name', type: 'string', description: 'The number of the entry.', cell: ({ metadata }) => metadata.name },
+    { name: 'Name', type: 'string', description: 'The id of the entry.', cell: ({ metadata }) => metadata.name },
     {
       name: 'Time',
       type: 'string',
-      description: 'When it happened.',
+      description: 'When the change happened.',
       cell: ({ metadata }) => metadata.creationTimestamp,
     },
-    { name: 'Action', type: 'string', description: 'What was done.', cell: ({ action }) => action },
+    { name: 'Action', type: 'string', description: 'The kind of change.', cell: ({ action }) => action },
     { name: 'MAC', type: 'string', description: 'The address.', cell: ({ mac }) => mac },
-    { name: 'Who', type: 'string', description: 'On whose behalf.', cell: ({ user }) => user },
+    { name: 'Who', type: 'string', description: 'On whose behalf it was made.', cell: ({ user }) => user },
     {
       name: 'Owner',
       type: 'string',
-      description: 'The device or object.',
+      description: 'The device or object that holds the address.',
       cell: ({ owner, deviceId }) => owner ?? deviceId,
     },
-    { name: 'Pool', type: 'string', description: 'The pool.', wide: true, cell: ({ pool }) => pool },
-    { name: 'State', type: 'string', description: 'The state after it.', wide: true, cell: ({ state }) => state },
+    { name: 'Pool', type: 'string', description: 'The pool of the address.', wide: true, cell: ({ pool }) => pool },
+    {
+      name: 'State',
+      type: 'string',
+      description: 'The state after the change.',
+      wide: true,
+      cell: ({ state }) => state,
+    },
     {
       name: 'Actor',
       type: 'string',
-      description: 'Which program or person did it.',
+      description: 'The program or person that made the change.',
       wide: true,
       cell: ({ actor }) => actor,
     },
-    { name: 'Reason', type: 'string', description: 'Why.', wide: true, cell: ({ reason }) => reason },
+    {
+      name: 'Reason',
+      type: 'string',
+      description: 'Why the change was made.',
+      wide: true,
+      cell: ({ reason }) => reason,
+    },
   ];
 }

@@ -1,21 +1,21 @@
 import { z } from 'zod';
 import { parseJson } from '../../api/parse-json.ts';
-import { badRequest, type Problem } from './problem.ts';
+import { badRequest, type StatusError } from './status-error.ts';
 
 const token = z.object({ v: z.literal(1), after: z.string().min(1).max(1_100) });
 
-/** Where the next page begins: behind this mark. It never becomes too old, since pages are of their own moment. */
-export function writeContinue(after: string): string {
+/** Returns the token of the page after this position. It never expires, because every page reads the current rows. */
+export function encodeContinueToken(after: string): string {
   return Buffer.from(JSON.stringify({ v: 1, after })).toString('base64url');
 }
 
-/** @throws Problem (400) for what `writeContinue` did not write */
-export function readContinue(text: string): string {
+/** @throws StatusError (400) for a text that `encodeContinueToken` did not return */
+export function decodeContinueToken(text: string): string {
   const parsed = token.safeParse(parseJson(Buffer.from(text, 'base64url').toString('utf8')));
   if (parsed.success) return parsed.data.after;
-  throw badContinue();
+  throw invalidContinueToken();
 }
 
-export function badContinue(): Problem {
-  return badRequest('the continue token is not one of this list: begin the list again without it');
+export function invalidContinueToken(): StatusError {
+  return badRequest('the continue token is not one of this list: start the list again without it');
 }

@@ -2,8 +2,8 @@ import { LEDGER_KINDS } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 
 /*
- * What clients of Kubernetes ask first: which groups, versions and kinds there are. The API server asks for its newer,
- * aggregated form too, and makes that from these when it is not offered.
+ * The discovery documents: which groups, versions and kinds this API has. The API server builds the newer, aggregated form
+ * from these, because this server does not offer it.
  */
 
 const version = { groupVersion: `${LEDGER_GROUP}/${LEDGER_VERSION}`, version: LEDGER_VERSION };
@@ -27,7 +27,7 @@ export const apiResourceList = {
     singularName: singular,
     namespaced: false,
     kind,
-    // Neither watch nor delete: no controller of the cluster takes these for objects that it could follow or clean up.
+    // Without watch and delete, no controller of the cluster tries to follow or clean up these objects.
     verbs: ['get', 'list'],
   })),
 };

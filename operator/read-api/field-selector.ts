@@ -1,4 +1,4 @@
-import { badRequest } from './problem.ts';
+import { badRequest } from './status-error.ts';
 
 /** One term of a field selector: `pool=docker` or `state!=released`. */
 export interface FieldTerm {
@@ -8,22 +8,22 @@ export interface FieldTerm {
 }
 
 /**
- * Reads a field selector as Kubernetes writes it: terms with `=`, `==` or `!=`, joined by commas; `\` before a comma, an
- * equals sign or a backslash takes it as it is.
+ * Parses a field selector in the syntax of Kubernetes: terms with `=`, `==` or `!=`, separated by commas. A backslash
+ * escapes a comma, an equals sign or a backslash.
  *
- * @throws Problem (400) for anything else, and for a field that is not among those that can be selected
+ * @throws StatusError (400) for a malformed selector, and for a field that is not in `fields`
  */
 export function parseFieldSelector(text: string, fields: readonly string[]): readonly FieldTerm[] {
   return splitTerms(text).map((term) => {
     const match = /^([\w.]+)(==|!=|=)(.*)$/s.exec(term);
     if (match === null) {
       throw badRequest(
-        `${JSON.stringify(term)} is no term of a field selector: write it as field=value or field!=value`,
+        `${JSON.stringify(term)} is not a term of a field selector: write it as field=value or field!=value`,
       );
     }
     const [, field = '', operator = '', value = ''] = match;
     if (!fields.includes(field)) {
-      throw badRequest(`${JSON.stringify(field)} cannot be selected by: use one of ${fields.join(', ')}`);
+      throw badRequest(`${JSON.stringify(field)} cannot be used in a field selector: use one of ${fields.join(', ')}`);
     }
     return { field, equal: operator !== '!=', value: unescape(value) };
   });

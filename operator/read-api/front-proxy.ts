@@ -1,15 +1,15 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { parseJson } from '../../api/parse-json.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { configMaps, type ConfigMap } from '../../kube/client/core-resources.ts';
-import { parseJson } from '../../api/parse-json.ts';
 import { createReflector } from '../../kube/controller/reflector.ts';
 
-/** How the API server proves who it is when it passes a request on, and where it writes who asked. */
+/** How the API server authenticates itself when it forwards a request, and which headers name the user. */
 export interface FrontProxy {
-  /** PEM. Signs the certificate that the front proxy shows. */
+  /** The CA of the front proxy's client certificate, in PEM. */
   readonly ca: string;
-  /** The common names of that certificate that count; empty: any. */
+  /** The accepted common names of that certificate. An empty list accepts any. */
   readonly allowedNames: readonly string[];
   readonly usernameHeaders: readonly string[];
   readonly uidHeaders: readonly string[];
@@ -17,7 +17,7 @@ export interface FrontProxy {
   readonly extraHeaderPrefixes: readonly string[];
 }
 
-/** Where every cluster publishes it, for servers like this one. */
+/** The ConfigMap in which every cluster publishes this configuration. */
 const PUBLISHED = { namespace: 'kube-system', name: 'extension-apiserver-authentication' } as const;
 
 const names = z.array(z.string()).min(1);
@@ -30,12 +30,12 @@ const published = z.object({
   'requestheader-extra-headers-prefix': z.preprocess(fromJson, z.array(z.string()).default([])),
 });
 
-/** What is no JSON must not pass for what is absent: an absent list of names allows any. */
+/** Returns `null` for invalid JSON, because an absent list of names would accept any name. */
 function fromJson(text: unknown): unknown {
   return typeof text === 'string' ? (parseJson(text) ?? null) : undefined;
 }
 
-/** `undefined` where the cluster has no aggregation layer, or says something that is not understood: nobody is let in. */
+/** Returns `undefined` if the cluster has no aggregation layer or an invalid configuration. Then nobody is let in. */
 export function readFrontProxy({ data }: ConfigMap): FrontProxy | undefined {
   const parsed = published.safeParse(data);
   if (!parsed.success) return undefined;
@@ -50,17 +50,17 @@ export function readFrontProxy({ data }: ConfigMap): FrontProxy | undefined {
 }
 
 export interface FrontProxyWatch {
-  /** What was published last. */
+  /** Returns the last published configuration. */
   current(): FrontProxy | undefined;
   stop(): Promise<void>;
 }
 
-/** Follows what the cluster publishes; `onChange` is told of everything that may have become different. */
+/** Watches the published configuration. Calls `onChange` after every update. */
 export function watchFrontProxy(
   { client, logger }: { readonly client: KubeClient; readonly logger: Logger },
   onChange: () => void,
 ): FrontProxyWatch {
-  const copy = createReflector({
+  const reflector = createReflector({
     client,
     resource: configMaps,
     namespace: PUBLISHED.namespace,
@@ -68,12 +68,12 @@ export function watchFrontProxy(
     logger,
     onChange,
   });
-  copy.start();
+  reflector.start();
   return {
     current: () => {
-      const found = copy.get(`${PUBLISHED.namespace}/${PUBLISHED.name}`);
+      const found = reflector.get(`${PUBLISHED.namespace}/${PUBLISHED.name}`);
       return found === undefined ? undefined : readFrontProxy(found);
     },
-    stop: () => copy.stop(),
+    stop: () => reflector.stop(),
   };
 }

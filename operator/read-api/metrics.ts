@@ -2,9 +2,9 @@ import { Histogram, type Registry } from '@prometheus-io/client';
 import { measureCertificate } from '../../kube/server/certificate-expiry.ts';
 
 export interface ReadApiMetrics {
-  /** A request was answered. */
-  answered(request: { readonly route: string; readonly code: number; readonly durationMs: number }): void;
-  /** A certificate is served from now on. */
+  /** Records a handled request. */
+  requestHandled(request: { readonly route: string; readonly code: number; readonly durationMs: number }): void;
+  /** Records the expiry of the current serving certificate. */
   readonly serves: ReturnType<typeof measureCertificate>;
 }
 
@@ -17,7 +17,7 @@ export function createReadApiMetrics(registry: Registry): ReadApiMetrics {
     registers: [registry],
   });
   return {
-    answered: ({ route, code, durationMs }) => {
+    requestHandled: ({ route, code, durationMs }) => {
       requests.observe({ route, code: String(code) }, durationMs / 1_000);
     },
     serves: measureCertificate(registry),

@@ -3,7 +3,7 @@ import { LEDGER_KINDS } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 import { toStructuralSchema } from '../../api/structural-schema.ts';
 
-/** OpenAPI version 3 of the group, made from the types: what `kubectl explain` shows. */
+/** The OpenAPI v3 document of the group, generated from the types. `kubectl explain` shows it. */
 export const openApiDocument = {
   openapi: '3.0.0',
   info: { title: 'rock-mac ledger', version: LEDGER_VERSION },
@@ -23,7 +23,7 @@ export const openApiDocument = {
 
 const hash = createHash('sha256').update(JSON.stringify(openApiDocument)).digest('hex').toUpperCase();
 
-/** Where the document is; the hash tells the API server when to read it again. */
+/** The index of the documents. The hash lets the API server detect a new version. */
 export const openApiIndex = {
   paths: {
     [`apis/${LEDGER_GROUP}/${LEDGER_VERSION}`]: {

@@ -1,56 +1,52 @@
-import type { LedgerClient } from '../../api/ledger-view.ts';
-import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
-import { poolStats, type PoolStats } from '../../ledger/pool/pool-stats.ts';
-import { valueOf } from './selected-values.ts';
+import type { PoolObject } from '../../api/ledger-view.ts';
+import { poolStats } from '../../ledger/pool/pool-stats.ts';
+import { encodePool } from '../../ledger/view/pool-view.ts';
+import { toPage, type ReadApiResource } from './read-api-resource.ts';
+import { exactValue } from './selector-values.ts';
 import type { TableColumn } from './table.ts';
-import { pageOf, type ViewResource } from './view-resource.ts';
 
-/** The pools of the ledger, by name. There are few, so that a page is cut from all of them. */
-export const pools: ViewResource<LedgerClient> = {
+/** The pools of the ledger, by name. There are few, so every page reads all of them. */
+export const pools: ReadApiResource<PoolObject> = {
   fields: ['metadata.name'],
   orders: ['name'],
   columns,
   list: async (db, { terms, limit, after }) => {
-    const name = valueOf(terms, 'metadata.name');
-    const shown = (await poolStats(db))
+    const name = exactValue(terms, 'metadata.name');
+    const selected = (await poolStats(db))
       .filter(({ pool }) => (name === undefined || pool === name) && (after === undefined || pool > after))
       .sort((a, b) => (a.pool < b.pool ? -1 : 1));
-    return pageOf(shown, limit, { show, endAt: ({ pool }) => pool });
+    return toPage(selected, limit, { encode: encodePool, endAt: ({ pool }) => pool });
   },
   get: async (db, name) => {
     const found = (await poolStats(db)).find(({ pool }) => pool === name);
-    return found === undefined ? undefined : show(found);
+    return found === undefined ? undefined : encodePool(found);
   },
 };
 
-function show({ pool, ...counts }: PoolStats): LedgerClient {
-  return { apiVersion: `${LEDGER_GROUP}/${LEDGER_VERSION}`, kind: 'Pool', metadata: { name: pool }, ...counts };
-}
-
-function columns(): readonly TableColumn<LedgerClient>[] {
-  const count = (name: string, description: string, cell: (pool: LedgerClient) => number, wide = false) => {
+function columns(): readonly TableColumn<PoolObject>[] {
+  const count = (name: string, description: string, cell: (pool: PoolObject) => number, wide = false) => {
     return { name, type: 'integer' as const, description, cell, wide };
   };
   return [
     { name: 'Name', type: 'string', description: 'The pool.', cell: ({ metadata }) => metadata.name },
     { name: 'First', type: 'string', description: 'First address.', cell: ({ first }) => first },
     { name: 'Last', type: 'string', description: 'Last address.', cell: ({ last }) => last },
-    count('Active', 'Held by an object or a device.', ({ active }) => active),
-    count('Reserved', 'Held until released by force.', ({ reserved }) => reserved),
-    count('Free', 'Not held.', ({ free }) => free),
+    count('Active', 'Addresses held by an object or a device.', ({ active }) => active),
+    count('Reserved', 'Addresses held until they are released with --force.', ({ reserved }) => reserved),
+    count('Free', 'Addresses that nobody holds.', ({ free }) => free),
     {
       name: 'Used',
       type: 'string',
       description: 'Share of the range that is held.',
       cell: ({ utilisation }) => `${String(utilisation)}%`,
     },
-    count('Pending', 'Handed out, not seen yet.', ({ pending }) => pending, true),
-    count('Released', 'Given up.', ({ released }) => released, true),
-    count('Orphaned', 'Of an owner that cannot be confirmed dead.', ({ orphaned }) => orphaned, true),
+    count('Pending', 'Allocated addresses whose object has not been seen yet.', ({ pending }) => pending, true),
+    count('Released', 'Released addresses.', ({ released }) => released, true),
+    count('Orphaned', 'Addresses whose owner may or may not still exist.', ({ orphaned }) => orphaned, true),
     {
       name: 'Paused',
       type: 'string',
-      description: 'Whether it hands out nothing.',
+      description: 'Whether the pool allocates no addresses.',
       wide: true,
       cell: ({ paused }) => String(paused),
     },

@@ -15,35 +15,35 @@ import { retryForever } from '../../kube/time/retry-forever.ts';
 import { openServiceLedger } from '../../ledger/connection/service-ledger.ts';
 import type { OperatorConfig } from '../config.ts';
 import { createAccessCheck } from './access.ts';
-import { createAttachment } from './registration.ts';
+import { createApiServiceRegistration } from './api-service-registration.ts';
 import { watchFrontProxy } from './front-proxy.ts';
-import { createListener } from './listener.ts';
 import type { ReadApiMetrics } from './metrics.ts';
+import { createRequestListener } from './request-listener.ts';
 
 export interface ReadApiOptions {
   readonly config: OperatorConfig;
   readonly client: KubeClient;
   readonly metrics: ReadApiMetrics;
   readonly logger: Logger;
-  /** Resolves when the process is ready: Kubernetes sends nobody to one that is not. */
+  /** Resolves when the process is ready. Before that, the Service does not route requests to it. */
   readonly whenReady: Promise<void>;
 }
 
 export interface ReadApi {
-  /** Ends it in order. */
+  /** Unregisters the API and shuts the server down. */
   stop(): Promise<void>;
 }
 
 /**
- * Serves the read API on every replica, whoever leads. It comes up by itself and holds nobody up: an installation without
- * it, or without its rights, has an operator that works all the same.
+ * Starts the read API, which every replica serves. It starts in the background: without its Service or its permissions the
+ * operator works anyway.
  */
 export function startReadApi(options: ReadApiOptions): ReadApi {
   const { config, client, metrics } = options;
   const logger = options.logger.child({ part: 'read API' });
   const stopping = new AbortController();
-  const started = { logger, clock: systemClock, signal: stopping.signal };
-  // Its own few connections: who reads a million rows must not keep the controllers waiting.
+  const background = { logger, clock: systemClock, signal: stopping.signal };
+  // Has its own few connections, so that large reads do not delay the controllers.
   const ledger = openServiceLedger({
     url: config.ROCK_MAC_LEDGER_URL,
     passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
@@ -58,36 +58,37 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
     name: config.ROCK_MAC_READ_API_SERVICE,
     port: config.ROCK_MAC_READ_API_SERVICE_PORT,
   };
-  const attachment = createAttachment({ client, service, logger, now: Date.now });
+  const registration = createApiServiceRegistration({ client, service, logger, now: Date.now });
   const rotator = createCertificateRotator({
     client,
     namespace: service.namespace,
     secretName: READ_API_SECRET,
     dnsNames: [`${service.name}.${service.namespace}.svc`],
-    // Only once it answers here and is sent to: an APIService without anybody behind it holds up every namespace's end.
+    // Registers only while the Service routes requests here, because an APIService without a server blocks the deletion
+    // of every namespace.
     publish: async (bundle) => {
-      if (isSentTo) await attachment.attach(bundle);
+      if (isRouted) await registration.register(bundle);
     },
     logger,
     now: Date.now,
   });
   let servingPair: KeyPair | undefined;
   let server: ApiFacingServer | undefined;
-  let isSentTo = false;
+  let isRouted = false;
   const frontProxy = watchFrontProxy({ client, logger }, () => {
     setTls();
   });
 
   function tls() {
-    if (servingPair === undefined) throw new Error('there is no certificate to serve with yet');
-    // Without an authority to trust TLS would take Node's own list, so that any public certificate were trusted.
+    if (servingPair === undefined) throw new Error('the serving certificate is not ready yet');
+    // An empty list of CAs trusts nobody. Without a list, Node would trust every public CA.
     return { ...tlsOf(servingPair, { ca: frontProxy.current()?.ca ?? [] }), requestCert: true };
   }
 
   function setTls(): void {
     if (server === undefined) return;
     server.https.setSecureContext(tls());
-    // What was trusted on an open connection is asked for again on the next.
+    // New connections check the client certificate against the new CA.
     server.https.closeIdleConnections();
   }
 
@@ -98,10 +99,10 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
   }
 
   async function serve(): Promise<void> {
-    serveWith(await retryForever('make a certificate for the read API', () => rotator.check(), started));
-    const called = createApiFacingServer(
+    serveWith(await retryForever('create a certificate for the read API', () => rotator.check(), background));
+    const created = createApiFacingServer(
       tls(),
-      createListener({
+      createRequestListener({
         ledger,
         checkAccess: createAccessCheck(client, Date.now),
         frontProxy: () => frontProxy.current(),
@@ -112,25 +113,25 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
       }),
       logger,
     );
-    server = called;
-    const at = { host: config.ROCK_MAC_READ_API_HOST, port: config.ROCK_MAC_READ_API_PORT };
-    const { port } = await listen(called.https, at);
-    logger.info({ port }, 'the read API answers');
+    server = created;
+    const address = { host: config.ROCK_MAC_READ_API_HOST, port: config.ROCK_MAC_READ_API_PORT };
+    const { port } = await listen(created.https, address);
+    logger.info({ port }, 'the read API is listening');
     await options.whenReady;
-    isSentTo = true;
-    const served = await retryForever('attach the read API', () => rotator.check(), started);
+    isRouted = true;
+    const served = await retryForever('register the read API', () => rotator.check(), background);
     serveWith(served);
-    await keepServing(serveWith, { rotator, servingPair: served, ...started });
+    await keepServing(serveWith, { rotator, servingPair: served, ...background });
   }
 
   const serving = serve().catch((error: unknown) => {
-    if (!stopping.signal.aborted) logger.error({ err: error }, 'the read API does not answer');
+    if (!stopping.signal.aborted) logger.error({ err: error }, 'the read API failed to start');
   });
   return {
     stop: async () => {
       stopping.abort();
       await serving;
-      if (server !== undefined) await attachment.detach();
+      if (server !== undefined) await registration.unregister();
       await server?.close();
       await frontProxy.stop();
       await ledger.close();

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ago, tableOf, wantsTable } from './table.ts';
+import { formatAge, toTable, wantsTable } from './table.ts';
 
 test.each([
   [
@@ -10,7 +10,7 @@ test.each([
   ['application/json;as=Table;v=v1beta1;g=meta.k8s.io, application/json', false],
   ['application/json', false],
   ['*/*', false],
-])('%s wants a table: %s', (accept, wanted) => {
+])('%s accepts a table: %s', (accept, wanted) => {
   expect(wantsTable(accept)).toBe(wanted);
 });
 
@@ -26,13 +26,13 @@ test.each([
   ['Object', { object }],
   ['None', {}],
 ])('a row with includeObject=%j', (include, rest) => {
-  const table = tableOf([object], columns, { continue: 'x' }, include);
+  const table = toTable([object], columns, { continue: 'x' }, include);
   expect(table).toMatchObject({ kind: 'Table', metadata: { continue: 'x' } });
   expect(table['rows']).toEqual([{ cells: ['a', '<none>'], ...rest }]);
 });
 
-test('another includeObject is refused', () => {
-  expect(() => tableOf([object], columns, {}, 'All')).toThrow(/None, Metadata or Object/);
+test('an unknown includeObject is refused', () => {
+  expect(() => toTable([object], columns, {}, 'All')).toThrow(/None, Metadata or Object/);
 });
 
 test.each([
@@ -42,7 +42,7 @@ test.each([
   [7_199, '119m'],
   [7_200, '2h'],
   [172_800, '2d'],
-])('%d seconds ago is %s', (seconds, text) => {
+])('an age of %d seconds is %s', (seconds, text) => {
   const now = new Date('2026-01-31T00:00:00Z');
-  expect(ago(new Date(now.getTime() - seconds * 1_000), now)).toBe(text);
+  expect(formatAge(new Date(now.getTime() - seconds * 1_000), now)).toBe(text);
 });

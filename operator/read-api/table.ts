@@ -1,20 +1,20 @@
-import { badRequest } from './problem.ts';
+import { badRequest } from './status-error.ts';
 
-/** A column of `kubectl get`: its head, and what stands in it. */
+/** A column of `kubectl get`. */
 export interface TableColumn<T> {
   readonly name: string;
   readonly type: 'string' | 'integer' | 'number' | 'date';
   readonly description: string;
-  /** Shown by `-o wide` only. */
+  /** Shown only with `-o wide`. */
   readonly wide?: boolean;
   readonly cell: (object: T) => string | number | undefined;
 }
 
-interface Shown {
+interface TableObject {
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
-/** Whether the answer shall be a Table: kubectl says so in the Accept header, with what it takes otherwise behind it. */
+/** Returns whether the client accepts a Table. kubectl lists it in the Accept header before its alternatives. */
 export function wantsTable(accept: string): boolean {
   return accept
     .split(',')
@@ -26,12 +26,12 @@ export function wantsTable(accept: string): boolean {
 }
 
 /**
- * metav1.Table (https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables).
+ * Returns a metav1.Table (https://kubernetes.io/docs/reference/using-api/api-concepts/#receiving-resources-as-tables).
  *
- * @param include the query's `includeObject`: what of each object goes with its row
- * @throws Problem (400) for another `include`
+ * @param include the query parameter `includeObject`: which part of the object each row contains
+ * @throws StatusError (400) for an unknown value of `include`
  */
-export function tableOf<T extends Shown>(
+export function toTable<T extends TableObject>(
   objects: readonly T[],
   columns: readonly TableColumn<T>[],
   listMetadata: Readonly<Record<string, unknown>>,
@@ -50,12 +50,12 @@ export function tableOf<T extends Shown>(
     })),
     rows: objects.map((object) => ({
       cells: columns.map(({ cell }) => cell(object) ?? '<none>'),
-      ...included(object, include),
+      ...rowObject(object, include),
     })),
   };
 }
 
-function included({ metadata, ...rest }: Shown, include: string): { object?: unknown } {
+function rowObject({ metadata, ...rest }: TableObject, include: string): { object?: unknown } {
   switch (include) {
     case 'None':
       return {};
@@ -69,8 +69,8 @@ function included({ metadata, ...rest }: Shown, include: string): { object?: unk
   }
 }
 
-/** How long ago, as kubectl writes it in a column of its own making: `45s`, `12m`, `5h`, `3d`. */
-export function ago(moment: Date | undefined, now: Date): string | undefined {
+/** Formats the time since a moment like the AGE column of kubectl: `45s`, `12m`, `5h`, `3d`. */
+export function formatAge(moment: Date | undefined, now: Date): string | undefined {
   if (moment === undefined) return undefined;
   const seconds = Math.max(0, Math.floor((now.getTime() - moment.getTime()) / 1_000));
   if (seconds < 120) return `${String(seconds)}s`;

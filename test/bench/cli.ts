@@ -1,6 +1,7 @@
 /*
- * What a script waits for: `rock-mac allocate` from the shell and back, on the embedded ledger, beside a Node that does
- * nothing. Rounds alternate, so that the ratio holds on any machine. `--quick`: fewer of them, and nothing kept.
+ * Measures how long a script waits for `rock-mac allocate` on the embedded ledger, compared with an empty Node program.
+ * Rounds alternate between the commands, so that the ratio is valid on any machine. `--quick` runs fewer rounds and writes
+ * no results.
  */
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
@@ -16,7 +17,7 @@ const ROUNDS = quick ? 10 : 60;
 const BUILD = path.join(import.meta.dirname, '..', '..', 'build');
 
 const run = promisify(execFile);
-const at = machine();
+const machineName = machine();
 const home = await mkdtemp(path.join(tmpdir(), 'rock-mac-bench-'));
 await chmod(home, 0o755);
 const env = { PATH: process.env['PATH'], HOME: home };
@@ -28,7 +29,7 @@ async function timed(command: string, ...args: readonly string[]): Promise<numbe
 }
 
 const rockMac = path.join(BUILD, 'rock-mac');
-const ways = {
+const commands = {
   'node -e 0': () => timed(process.execPath, '-e', '0'),
   'rock-mac --help': () => timed(rockMac, '--help'),
   'rock-mac list': () => timed(rockMac, 'list'),
@@ -40,9 +41,9 @@ try {
   const first = await timed(rockMac, 'allocate', '-d', 'first');
   await timed(rockMac, 'ledger', 'stop');
   const cold = await timed(rockMac, 'allocate', '-d', 'cold');
-  const measured = Object.keys(ways).map((name) => ({ name, all: [] as number[] }));
+  const measured = Object.keys(commands).map((name) => ({ name, all: [] as number[] }));
   for (let round = 0; round < ROUNDS; round++) {
-    for (const { name, all } of measured) all.push(await ways[name as keyof typeof ways]());
+    for (const { name, all } of measured) all.push(await commands[name as keyof typeof commands]());
   }
   const floor = median(measured[0]?.all ?? []);
   const rows = measured.map(({ name, all }) => {
@@ -52,12 +53,12 @@ try {
   });
   const allocate = median(measured.at(-1)?.all ?? []);
   const goals = [
-    ['`allocate`, the ledger runs: at most 300 ms', `${milliseconds(allocate)} ms`, allocate <= 300],
+    ['`allocate` on a running ledger: at most 300 ms', `${milliseconds(allocate)} ms`, allocate <= 300],
     ['first call after `init`: at most 3 s', `${milliseconds(first)} ms`, first <= 3_000],
-    ['first call after a boot (the server starts): at most 3 s', `${milliseconds(cold)} ms`, cold <= 3_000],
+    ['first call after a boot, which starts the server: at most 3 s', `${milliseconds(cold)} ms`, cold <= 3_000],
   ] as const;
   const text = [
-    `Measured ${new Date().toISOString().slice(0, 10)}, ${at}; Node ${process.versions.node}, fsync on. \`init\` took ${milliseconds(init)} ms.`,
+    `Measured ${new Date().toISOString().slice(0, 10)}, ${machineName}; Node ${process.versions.node}, fsync on. \`init\` took ${milliseconds(init)} ms.`,
     table(['command', 'p50 ms', 'p95 ms', 'to `node -e 0`'], rows),
     table(
       ['goal', 'measured', 'reached'],

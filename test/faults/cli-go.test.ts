@@ -7,11 +7,11 @@ import { freshLedger } from '../integration/ledger-fixture.ts';
 import { openPluginShell } from '../integration/plugin-shell.ts';
 import { openShell } from '../integration/rock-mac-shell.ts';
 
-/* Here and not beside the other promises to the predecessor, since Go takes twenty seconds to build five lines. */
+/* Apart from cli-predecessor.test.ts, because Go takes twenty seconds to build the program. */
 
 const installed = installedEnvOfThisFile();
 
-/** A program that calls it as programs do; what it calls are the first words of its command line. */
+/** A Go program that runs the command of its arguments and prints the address. */
 const PROGRAM = `package main
 
 import (
@@ -35,7 +35,7 @@ const GO = `export GOCACHE='${path.join(homedir(), '.cache', 'go-build')}' GOPRO
 const script = (program: string) => `${GO}\ncat > main.go <<'END'\n${PROGRAM}END\ngo run main.go ${program}`;
 const MAC = /^a4:58:0f:02(?::[0-9a-f]{2}){2}\n$/;
 
-test('a Go program reads the address of rock-mac as it always has', async () => {
+test('a Go program for the predecessor reads the address of rock-mac', async () => {
   const ledger = await freshLedger();
   const shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.url });
   try {
@@ -48,7 +48,7 @@ test('a Go program reads the address of rock-mac as it always has', async () => 
   }
 });
 
-test('and that of kubectl rock-mac', async () => {
+test('a Go program for the predecessor reads the address of kubectl rock-mac', async () => {
   const { plane } = installed();
   const shell = await openPluginShell(plane.binaries.kubectl);
   try {

@@ -3,10 +3,7 @@ import { LEDGER_API_SERVICE, LEDGER_GROUP } from '../../api/names.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile } from '../integration/installed-env.ts';
 
-/*
- * An APIService behind which nobody answers holds up the deletion of every namespace in the cluster. It must go before
- * that matters.
- */
+/* An APIService without a working server blocks the deletion of every namespace, so it must be removed in time. */
 
 const installed = installedEnvOfThisFile({ operators: 2 });
 const API_SERVICE = `apiservice/${LEDGER_API_SERVICE}`;
@@ -17,7 +14,7 @@ beforeAll(async () => {
 });
 
 describe('the read API', () => {
-  test('with all operators killed, the webhook removes it and namespaces terminate; with one back it is there again', async () => {
+  test('is removed by the webhook after all operators are killed, so that namespaces terminate, and returns with an operator', async () => {
     const { plane, installation } = installed();
     await Promise.all(installation.operators.map((operator) => operator.kill()));
     await plane.kubectl(['wait', '--for=condition=Available=false', API_SERVICE, '--timeout=90s']);
@@ -28,7 +25,7 @@ describe('the read API', () => {
     await eventually(() => plane.kubectl(['get', POOLS]), { within: 60_000, every: 500 });
   }, 300_000);
 
-  test('an operator that stops in order removes it at once', async () => {
+  test('is removed at once by an operator that shuts down', async () => {
     const { plane, installation } = installed();
     await installation.operators.at(-1)?.stop();
     await expect(plane.kubectl(['get', API_SERVICE])).rejects.toThrow(/not found/);
@@ -36,7 +33,7 @@ describe('the read API', () => {
     await plane.kubectl(['delete', 'namespace', 'brief', '--timeout=60s']);
   }, 100_000);
 
-  test('is there again within seconds when one of two replicas stops in order', async () => {
+  test('returns within seconds after one of two replicas shuts down', async () => {
     const { plane, installation } = installed();
     await installation.startOperator();
     const second = await installation.startOperator();
@@ -45,7 +42,7 @@ describe('the read API', () => {
     await eventually(() => plane.kubectl(['get', POOLS]), { within: 30_000 });
   }, 100_000);
 
-  test('goes with the ClusterRole that owns it', async () => {
+  test('is deleted with the ClusterRole that owns it', async () => {
     const { plane, installation } = installed();
     await Promise.all(installation.operators.map((operator) => operator.kill()));
     await plane.kubectl(['delete', 'clusterrole', 'rock-mac-operator']);

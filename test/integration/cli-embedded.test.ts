@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../env/run/eventually.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
-/* The ledger that `rock-mac init` makes under a user's home, and what a machine does to it. One home for all tests. */
+/* The ledger that `rock-mac init` creates in a user's home, with kills, reboots and concurrency. All tests share a home. */
 
 let shell: RockMacShell;
 let data: string;
@@ -43,7 +43,7 @@ async function serverPid(): Promise<number> {
   return Number.parseInt(await readFile(path.join(data, 'postmaster.pid'), 'utf8'), 10);
 }
 
-/** All processes of the server: they work in its data directory. */
+/** Returns the processes of the server: their working directory is its data directory. */
 async function serverProcesses(): Promise<number[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const folders = await Promise.all(pids.map((pid) => readlink(`/proc/${String(pid)}/cwd`).catch(() => '')));
@@ -56,7 +56,7 @@ async function killAll(): Promise<void> {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      continue; // it went with its parent
+      continue; // it ended with its parent
     }
   }
   await eventually(
@@ -67,7 +67,7 @@ async function killAll(): Promise<void> {
   );
 }
 
-test('it listens on a local socket only, that nobody else may use', async () => {
+test('it listens only on a local socket that no other user can use', async () => {
   await allocate();
   const settings = await shell.rockMac(
     'sql',
@@ -79,7 +79,7 @@ test('it listens on a local socket only, that nobody else may use', async () => 
   expect(stdout).toBe('700\n700\n');
 });
 
-test('sql lets its account into a ledger that an earlier version made without it', async () => {
+test('sql adds its account to a ledger that an earlier version created without it', async () => {
   await allocate();
   const run = path.join(path.dirname(data), 'run');
   const owner = new Client({ host: run, user: 'rock_mac', database: 'postgres' });
@@ -96,62 +96,62 @@ test('sql lets its account into a ledger that an earlier version made without it
   expect(JSON.parse(stdout)).toEqual([{ who: 'rock_mac_reader' }]);
 });
 
-test('making it again changes nothing', async () => {
+test('a second init changes nothing', async () => {
   const mac = await allocate('before');
   expect((await shell.rockMac('init')).code).toBe(0);
   expect(await heldMacs()).toContain(mac);
 });
 
-test('it says where it is and whether it runs, stops when it is told to, and starts at the next use', async () => {
+test('status shows whether it runs, stop stops it, and the next command starts it', async () => {
   const mac = await allocate('kept');
-  expect((await shell.rockMac('ledger', 'status')).stdout).toMatch(/Server: +runs as process \d+/);
+  expect((await shell.rockMac('ledger', 'status')).stdout).toMatch(/Server: +running as process \d+/);
   expect((await shell.rockMac('ledger', 'stop')).stdout).toBe('The ledger has stopped.\n');
   expect(await serverProcesses()).toEqual([]);
-  expect((await shell.rockMac('ledger', 'stop')).stdout).toBe('The ledger did not run.\n');
-  expect((await shell.rockMac('ledger', 'status')).stdout).toMatch(/does not run; it starts at the next use/);
+  expect((await shell.rockMac('ledger', 'stop')).stdout).toBe('The ledger was not running.\n');
+  expect((await shell.rockMac('ledger', 'status')).stdout).toMatch(/not running; it starts with the next use/);
   expect(await heldMacs()).toContain(mac);
 });
 
-test('it survives a kill of its server, though the files of that are still there', async () => {
+test('it survives a kill of its server, which leaves its lock files', async () => {
   const mac = await allocate('killed');
   process.kill(await serverPid(), 'SIGKILL');
   expect(await heldMacs()).toContain(mac);
 });
 
-test('it survives a reboot after which another program has the number of its server', async () => {
+test('it survives a reboot after which another program has the pid of its server', async () => {
   const mac = await allocate('rebooted');
   const dead = await serverPid();
   await killAll();
-  // As Postgres judges them, the other program has to be the same user's.
+  // Postgres takes the other program for a server only if it belongs to the same user.
   const { uid, gid } = await stat(data);
-  const stranger = spawn('sleep', ['60'], { uid, gid });
+  const otherProgram = spawn('sleep', ['60'], { uid, gid });
   try {
     const file = path.join(data, 'postmaster.pid');
-    await writeFile(file, (await readFile(file, 'utf8')).replace(String(dead), String(stranger.pid)));
+    await writeFile(file, (await readFile(file, 'utf8')).replace(String(dead), String(otherProgram.pid)));
     const lock = path.join(path.dirname(data), 'run', '.s.PGSQL.5432.lock');
-    await writeFile(lock, (await readFile(lock, 'utf8')).replace(String(dead), String(stranger.pid)));
+    await writeFile(lock, (await readFile(lock, 'utf8')).replace(String(dead), String(otherProgram.pid)));
     expect(await heldMacs()).toContain(mac);
-    expect(stranger.exitCode).toBeNull();
+    expect(otherProgram.exitCode).toBeNull();
   } finally {
-    stranger.kill('SIGKILL');
+    otherProgram.kill('SIGKILL');
   }
 });
 
-test('of shells that come at once after a boot one starts it, and each gets an address of its own', async () => {
+test('of several commands right after a boot, one starts it and each gets its own address', async () => {
   await shell.rockMac('ledger', 'stop');
   const macs = await Promise.all(Array.from({ length: 8 }, (_, index) => allocate(`shell-${String(index)}`)));
   expect(new Set(macs).size).toBe(8);
   expect(await heldMacs()).toEqual(expect.arrayContaining(macs));
 });
 
-test('a request key gets the same address, however often it is asked', async () => {
-  const ask = () => shell.rockMac('allocate', '--request-key', 'vm-7-eth0');
-  const [first, second] = [await ask(), await ask()];
+test('a request key always gets the same address', async () => {
+  const allocateWithKey = () => shell.rockMac('allocate', '--request-key', 'vm-7-eth0');
+  const [first, second] = [await allocateWithKey(), await allocateWithKey()];
   expect(first.code).toBe(0);
   expect(second).toEqual(first);
 });
 
-test('sql cannot take back the rights that it has given up, nor reach files and programs', async () => {
+test('sql can neither regain its rights nor reach files and programs', async () => {
   const touched = path.join(shell.home, 'touched');
   const copy = `copy (select 1) to program ''touch ${touched}''`;
   for (const statement of [
@@ -170,7 +170,7 @@ test('sql cannot take back the rights that it has given up, nor reach files and 
   expect((await shell.rockMac('sql', 'select session_user', '-o', 'name')).stdout).toBe('rock_mac_reader\n');
 });
 
-test('a ledger under another prefix has the same pools there, and keeps it', async () => {
+test('a ledger under another prefix has the same pools and keeps the prefix', async () => {
   const other = await openShell();
   try {
     const { code, stderr } = await other.rockMac('init', '--prefix', 'A6-58-0F');
@@ -186,7 +186,7 @@ test('a ledger under another prefix has the same pools there, and keeps it', asy
     const moved = await other.rockMac('init', '--prefix', '02:00:00');
     expect(moved.code).toBe(4);
     expect(moved.stderr).toMatch(
-      /has the prefix a6:58:0f and keeps it: addresses or clusters count on it\. Make a new/,
+      /has the prefix a6:58:0f and keeps it, because it has allocations or clusters\. Create a new/,
     );
     expect((await other.rockMac('allocate')).stdout).toBe('Allocated MAC: a6:58:0f:01:00:01\n');
   } finally {
@@ -196,7 +196,7 @@ test('a ledger under another prefix has the same pools there, and keeps it', asy
 });
 
 describe('a ledger for a part of a range', () => {
-  test('has that alone, says so, and does not become another', async () => {
+  test('has only that part, says so, and cannot be changed to another', async () => {
     const other = await openShell();
     try {
       const args = ['--pool', 'development', '--range', '01:40:00-01:40:01'];
@@ -207,12 +207,14 @@ describe('a ledger for a part of a range', () => {
       expect((await other.rockMac('allocate')).stdout).toBe('Allocated MAC: a4:58:0f:01:40:01\n');
       const full = await other.rockMac('allocate');
       expect(full.code).toBe(5);
-      expect(full.stderr).toMatch(/^Error: Pool development has no address left/);
+      expect(full.stderr).toMatch(/^Error: Pool development has no free address/);
       expect((await other.rockMac('allocate', '-p', 'docker')).stderr).toMatch(/no pool "docker"/);
       expect((await other.rockMac('init', ...args)).code).toBe(0);
       const wider = await other.rockMac('init', '--pool', 'development', '--range', '01:40:00-01:4f:ff');
       expect(wider.code).toBe(4);
-      expect(wider.stderr).toMatch(/already, for a4:58:0f:01:40:00 to a4:58:0f:01:40:01 of pool development/);
+      expect(wider.stderr).toMatch(
+        /already has a ledger, for a4:58:0f:01:40:00 to a4:58:0f:01:40:01 of pool development/,
+      );
     } finally {
       await other.rockMac('ledger', 'stop');
       await other.close();
@@ -220,7 +222,7 @@ describe('a ledger for a part of a range', () => {
   });
 });
 
-test('what an interrupted init left is finished by the next', async () => {
+test('an interrupted init is completed by the next one', async () => {
   const other = await openShell();
   try {
     const ledger = path.join(other.home, '.rock', 'ledger');

@@ -8,7 +8,7 @@ import { eventually } from '../env/run/eventually.ts';
 import { freshLedger, ledgerOfThisFile } from './ledger-fixture.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
-/* What the predecessor did not have: filters, pages, renewals, the audit, and a ledger's whole life. */
+/* What the predecessor did not have: filters, pages, renewals, the audit, and the life cycle of a ledger. */
 
 const ledger = ledgerOfThisFile();
 let shell: RockMacShell;
@@ -35,7 +35,7 @@ const list = async (...args: readonly string[]) => listed.parse(JSON.parse(await
 const watched = z.object({ mac: z.string(), state: z.string() });
 const names = async (...args: readonly string[]) => (await out(...args, '-o', 'name')).trim().split('\n');
 
-/** A command that goes on, and the whole lines that it has printed so far. */
+/** Starts a command that keeps running. `stdout` returns the complete lines so far. */
 function start(...args: readonly string[]) {
   const PATH = `${shell.home}/bin:${process.env['PATH'] ?? ''}`;
   const child = spawn('rock-mac', args, { env: { ...process.env, ROCK_MAC_LEDGER_URL: ledger.current.url, PATH } });
@@ -45,9 +45,9 @@ function start(...args: readonly string[]) {
 }
 
 describe('a dry run', () => {
-  const isThere = async (mac: string) => (await names('list', '-s', 'all', '-p', 'kubernetes')).includes(mac);
+  const isListed = async (mac: string) => (await names('list', '-s', 'all', '-p', 'kubernetes')).includes(mac);
 
-  test('names the address that would be taken, on stderr alone, and takes none', async () => {
+  test('names the address on stderr and allocates none', async () => {
     for (const line of [
       ['allocate'],
       ['reserve', '-d', 'x'],
@@ -57,18 +57,18 @@ describe('a dry run', () => {
       expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
       expect(stderr).toBe(`Would ${line[0] ?? ''} a4:58:0f:05:00:00 of pool kubernetes (dry run).\n`);
     }
-    expect(await isThere('a4:58:0f:05:00:00')).toBe(false);
+    expect(await isListed('a4:58:0f:05:00:00')).toBe(false);
     expect(await out('audit', '-p', 'kubernetes', '-o', 'name')).toBe('');
   });
 
-  test('is refused as the command itself would be', async () => {
+  test('is refused like the command itself', async () => {
     expect(await shell.rockMac('allocate', '-p', 'kubernets', '--dry-run')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('Did you mean kubernetes?') as string,
     });
   });
 
-  test('says how many would be released, and which would be kept', async () => {
+  test('says how many addresses would be released, and which would be kept', async () => {
     const mac = (await out('allocate', '-p', 'kubernetes', '-d', 'tried', '-o', 'name')).trim();
     await out('reserve', '-p', 'kubernetes', '-d', 'tried');
     const { code, stdout, stderr } = await shell.rockMac('release', 'tried', '--dry-run');
@@ -76,7 +76,7 @@ describe('a dry run', () => {
     expect(stderr).toMatch(/is reserved, so it was not released/);
     expect(await out('release', 'tried', '--dry-run', '--force')).toBe('Would release 2 MAC address(es)\n');
     expect((await names('list', '-d', 'tried', '-s', 'all')).length).toBe(2);
-    expect(await isThere(mac)).toBe(true);
+    expect(await isListed(mac)).toBe(true);
     const renewed = await shell.rockMac('renew', mac, '--dry-run');
     expect(renewed).toMatchObject({
       code: 0,
@@ -93,14 +93,14 @@ describe('list', () => {
     for (const device of ['vm-b', 'vm-a', 'vm-c']) await out('allocate', '-p', 'vultr', '-d', device);
   });
 
-  test('sorts, and goes through pages that share nothing', async () => {
+  test('sorts, and pages do not overlap', async () => {
     const all = await names('list', '-p', 'vultr', '--sort-by', 'mac');
     expect(all).toEqual(all.toSorted());
     const first = await list('-p', 'vultr', '--sort-by', 'device', '-l', '2');
     const second = await list('-p', 'vultr', '--sort-by', 'device', '-l', '2', '--after', first.next ?? 'missing');
     expect(second.next).toBeUndefined();
     const [a, b, c] = [...first.items, ...second.items].map(({ mac }) => mac);
-    expect([b, a, c]).toEqual(all); // vm-b came first and vm-a second
+    expect([b, a, c]).toEqual(all); // vm-b was allocated before vm-a
   });
 
   test('filters by device, by time and by several states', async () => {
@@ -112,8 +112,8 @@ describe('list', () => {
     expect((await list('-p', 'vultr', '-s', 'all', '--owner', 'Pod/shop/web-1')).items).toEqual([]);
   });
 
-  test('is watched: what is there, then what comes and what goes, and nothing of other devices', async () => {
-    const [there = ''] = await names('allocate', '-p', 'docker', '-d', 'watched');
+  test('--watch prints the current addresses, then allocations and releases of the same device', async () => {
+    const [existing = ''] = await names('allocate', '-p', 'docker', '-d', 'watched');
     const child = start('list', '--watch', '-p', 'docker', '-d', 'watched', '-o', 'json');
     try {
       const states = () => child.stdout().map((line) => watched.parse(JSON.parse(line)));
@@ -124,36 +124,32 @@ describe('list', () => {
           },
           { within: 30_000 },
         );
-      await seen([[there, 'active']]);
+      await seen([[existing, 'active']]);
       await out('allocate', '-p', 'docker', '-d', 'another');
-      const [came = ''] = await names('allocate', '-p', 'docker', '-d', 'watched');
+      const [added = ''] = await names('allocate', '-p', 'docker', '-d', 'watched');
       await seen([
-        ...([
-          [there, 'active'],
-          [came, 'active'],
-        ] as [string, string][]),
+        [existing, 'active'],
+        [added, 'active'],
       ]);
-      await out('release', there);
+      await out('release', existing);
       await seen([
-        ...([
-          [there, 'active'],
-          [came, 'active'],
-          [there, 'released'],
-        ] as [string, string][]),
+        [existing, 'active'],
+        [added, 'active'],
+        [existing, 'released'],
       ]);
     } finally {
       child.kill();
     }
   });
 
-  test('tells on stderr when there is no such pool', async () => {
+  test('warns on stderr about an unknown pool', async () => {
     const { code, stdout, stderr } = await shell.rockMac('list', '-p', 'vulrt');
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'No allocations found\n' });
     expect(stderr).toMatch(/no pool vulrt\. Did you mean vultr\?/);
   });
 });
 
-test('a device whose name holds lines and escapes looks like no second row', async () => {
+test('a device name with newlines and escapes does not look like a second row', async () => {
   const name = 'x\na4:58:0f:00:00:99    production   gateway\x1b[2J';
   const [mac = ''] = await names('allocate', '-p', 'production', '-d', name);
   const listed = (await out('list', '-d', name)).split('\n');
@@ -164,22 +160,22 @@ test('a device whose name holds lines and escapes looks like no second row', asy
   expect(await out('release', mac)).toBe('Released 1 MAC address(es)\n');
 });
 
-test('show tells of a device who asked, what comes next and what happened, for people and for programs', async () => {
+test('show prints the requester, the next event and the history, as text and as JSON', async () => {
   const [mac = ''] = await names('allocate', '-d', 'shown', '-m', '{"rack": "a7"}');
   const text = await out('show', 'shown');
   expect(text).toContain(`MAC Address:  ${mac}\n`);
   expect(text).toContain('Metadata:     {"rack":"a7"}\n');
-  expect(text).toMatch(/Next: {9}it expires in [67]d, at .*, unless it is renewed\n/);
+  expect(text).toMatch(/Next: {9}expires in [67]d, at .*, unless it is renewed\n/);
   expect(text).toMatch(new RegExp(`History, newest first:\n.* allocate ${mac} `));
   const [item] = z
     .object({ items: z.array(z.object({ mac: z.string(), history: z.array(z.object({ action: z.string() })) })) })
     .parse(JSON.parse(await out('show', mac.replaceAll(':', ''), '-o', 'json'))).items;
   expect(item).toEqual({ mac, history: [{ action: 'allocate' }] });
   await out('release', mac);
-  expect(await out('show', mac)).toMatch(/Next: {9}others may get it in \d+[dh], at/);
+  expect(await out('show', mac)).toMatch(/Next: {9}another owner may get it in \d+[dh], at/);
 });
 
-test('renew moves the expiry by the period of the pool, or by another', async () => {
+test('renew moves the expiry by the period of the pool, or by a given one', async () => {
   const [mac = ''] = await names('allocate', '-p', 'docker', '-d', 'renewed', '--expires-after', '5m');
   expect(await out('renew', 'renewed')).toMatch(new RegExp(`^Renewed MAC: ${mac} until \\d{4}-`));
   expect(await out('renew', mac, '--for', '48h')).toMatch(/^Renewed MAC: /);
@@ -193,7 +189,7 @@ test('renew moves the expiry by the period of the pool, or by another', async ()
 });
 
 describe('audit', () => {
-  test('is asked by address, device, action, user and time', async () => {
+  test('filters by address, device, action, user and time', async () => {
     const [mac = ''] = await names('allocate', '-d', 'audited');
     await out('release', mac);
     const actions = (text: string) =>
@@ -207,7 +203,7 @@ describe('audit', () => {
     expect(actions(await out('audit', mac, '--actor', 'somebody else'))).toEqual([]);
   });
 
-  test('follows what comes, each line once and in its order', async () => {
+  test('--follow prints every new change once and in order', async () => {
     const child = start('audit', '-p', 'experiment', '--follow', '-o', 'json');
     try {
       const macs: string[] = [];
@@ -224,7 +220,7 @@ describe('audit', () => {
   });
 });
 
-test('release leaves alone what a cluster holds, by force too, until the cluster is retired', async () => {
+test('release never releases addresses of a cluster, even with --force, until the cluster is retired', async () => {
   const { db, sql } = ledger.current;
   await registerCluster(db, { clusterId: 'uid-of-staging', name: 'staging' }, 'test');
   await sql(`update rock_mac.clusters set adopted_at = clock_timestamp()`);
@@ -251,7 +247,7 @@ test('release leaves alone what a cluster holds, by force too, until the cluster
 });
 
 describe('cleanup', () => {
-  test('gives back what has expired, waits as long as it is told, and not too much at once', async () => {
+  test('releases expired addresses after the given days, and only a limited number without approval', async () => {
     const other = await freshLedger();
     const shellOfOther = await openShell({ ROCK_MAC_LEDGER_URL: other.url });
     try {
@@ -260,20 +256,20 @@ describe('cleanup', () => {
            'state', 'active', 'requester', 't', 'actor', 't')) from generate_series(0, 50) g), '1 minute')`,
       );
       await other.advance(86_400 * 3);
-      const clean = (...args: readonly string[]) => shellOfOther.rockMac('cleanup', ...args);
-      const held = await clean();
+      const cleanup = (...args: readonly string[]) => shellOfOther.rockMac('cleanup', ...args);
+      const held = await cleanup();
       expect(held).toMatchObject({ code: 4, stdout: 'Released 0 expired allocation(s)\n' });
       expect(held.stderr).toMatch(/51 of 51 in docker.*add --approve/);
-      expect((await clean('--approve', '-d', '3')).stdout).toBe('Released 0 expired allocation(s)\n');
-      expect((await clean('--approve', '-d', '2', '--dry-run')).stdout).toBe(
+      expect((await cleanup('--approve', '-d', '3')).stdout).toBe('Released 0 expired allocation(s)\n');
+      expect((await cleanup('--approve', '-d', '2', '--dry-run')).stdout).toBe(
         'Would release 51 expired allocation(s)\n',
       );
       await other.sql(`update rock_mac.ledger_state set timeline = 'before'`);
-      const closed = await clean('--approve', '-d', '2');
+      const closed = await cleanup('--approve', '-d', '2');
       expect(closed).toMatchObject({ code: 7, stdout: '' });
       expect(closed.stderr).toMatch(/Nothing expires while the ledger is closed.*rock-mac recover/);
       await other.sql(`update rock_mac.ledger_state set timeline = rock_mac.current_timeline()`);
-      expect((await clean('--approve', '-d', '2')).stdout).toBe('Released 51 expired allocation(s)\n');
+      expect((await cleanup('--approve', '-d', '2')).stdout).toBe('Released 51 expired allocation(s)\n');
       const [row] = await other.sql(
         `select count(*)::int as rows, count(mac_address)::int as macs from rock_mac.audit_log where action = 'release'`,
       );
@@ -285,7 +281,7 @@ describe('cleanup', () => {
   });
 });
 
-test('a backup comes back into an empty ledger, which opens when a person approves', async () => {
+test('a backup is restored into an empty ledger, which opens after approval', async () => {
   const [mac = ''] = await names('allocate', '-d', 'backed-up');
   expect(await out('backup', '--dry-run', 'all.backup')).toMatch(
     /^Would write \d+ address\(es\), .* to all\.backup\n$/,
@@ -303,12 +299,12 @@ test('a backup comes back into an empty ledger, which opens when a person approv
     expect((await onOther('show', mac)).stdout).toContain('Device ID:    backed-up');
     const closed = await onOther('allocate');
     expect(closed.code).toBe(7);
-    expect(closed.stderr).toMatch(/hands out nothing now.*recover --approve/);
+    expect(closed.stderr).toMatch(/allocates no addresses now.*recover --approve/);
     expect((await onOther('recover')).stdout).toMatch(/waits for an admin/);
     expect((await onOther('recover', '--approve')).stdout).toMatch(/^The ledger is open \(epoch 2\)\.\n$/);
     expect((await onOther('allocate')).code).toBe(0);
     expect((await onOther('check')).stdout).toBe('The ledger keeps every rule.\n');
-    // It is in use now: refused, and nothing is saved for a restore that never begins.
+    // The ledger is in use now, so the restore is refused before it writes a backup.
     const refused = await onOther('restore', 'all.backup');
     expect(refused).toMatchObject({ code: 4, stderr: expect.not.stringContaining('A backup from') as string });
   } finally {
@@ -316,7 +312,7 @@ test('a backup comes back into an empty ledger, which opens when a person approv
   }
 });
 
-test('check names what is broken, with its rows, and fails', async () => {
+test('check prints broken rules with their rows, and fails', async () => {
   const other = await freshLedger();
   try {
     await other.sql('alter table rock_mac.audit_log disable trigger all');
@@ -331,7 +327,7 @@ test('check names what is broken, with its rows, and fails', async () => {
   }
 });
 
-test('import takes over the file of the predecessor: first in words, then after a backup, and once', async () => {
+test('import imports the file of the predecessor once, after a dry run and a backup', async () => {
   const file = path.join(shell.home, 'mac-dispenser.db');
   const old = new DatabaseSync(file);
   old.exec(`create table mac_allocations (id integer primary key, mac_address text unique, pool text, device_id text, device_type text,
@@ -352,7 +348,7 @@ test('import takes over the file of the predecessor: first in words, then after 
 });
 
 describe('the prefix of a ledger', () => {
-  test('is that of the configuration file of the predecessor, where nobody counts on another yet', async () => {
+  test('is taken from the configuration file of the predecessor for a new ledger', async () => {
     const other = await freshLedger();
     const machine = await openShell({ ROCK_MAC_LEDGER_URL: other.url });
     try {
@@ -373,13 +369,13 @@ END`);
     }
   });
 
-  test('stays where a cluster counts on it', async () => {
+  test('is kept if a cluster is registered', async () => {
     const other = await freshLedger();
     try {
       await registerCluster(other.db, { clusterId: 'uid', name: 'shop' }, 'test');
       const { code, stderr } = await shell.rockMac('init', '--prefix', 'a6:58:0f', '--ledger', other.url);
       expect(code).toBe(4);
-      expect(stderr).toMatch(/has the prefix a4:58:0f and keeps it: addresses or clusters count on it/);
+      expect(stderr).toMatch(/has the prefix a4:58:0f and keeps it, because it has allocations or clusters/);
       expect((await shell.rockMac('pools', '-o', 'name', '--ledger', other.url)).stdout).toContain('development\n');
     } finally {
       await other.close();
@@ -387,10 +383,10 @@ END`);
   });
 });
 
-test('sql answers in a table or in JSON', async () => {
-  const question = `select 1 as one, null as none, '{"a": 1}'::jsonb as json`;
-  expect(await out('sql', question)).toBe('one   none   json\n1            {"a":1}\n(1 row(s))\n');
-  expect(JSON.parse(await out('sql', question, '-o', 'json'))).toEqual([{ one: 1, none: null, json: { a: 1 } }]);
+test('sql prints a table or JSON', async () => {
+  const query = `select 1 as one, null as none, '{"a": 1}'::jsonb as json`;
+  expect(await out('sql', query)).toBe('one   none   json\n1            {"a":1}\n(1 row(s))\n');
+  expect(JSON.parse(await out('sql', query, '-o', 'json'))).toEqual([{ one: 1, none: null, json: { a: 1 } }]);
 });
 
 test('ledger status names the ledger without its password', async () => {
@@ -400,7 +396,7 @@ test('ledger status names the ledger without its password', async () => {
   expect((await shell.rockMac('ledger', 'stop')).stderr).toMatch(/no embedded ledger on this machine/);
 });
 
-test('the ledger may be named by the configuration file, its password by a file beside it', async () => {
+test('the configuration file names the ledger and its password file', async () => {
   const url = new URL(ledger.current.url);
   const { password } = url;
   url.password = '';
@@ -412,7 +408,7 @@ test('the ledger may be named by the configuration file, its password by a file 
   expect({ code, first: stdout.split('\n')[0] }).toEqual({ code: 0, first: 'production' });
 });
 
-test('bash completes commands, pools, and addresses in spite of their colons', async () => {
+test('bash completes commands, pools and addresses with colons', async () => {
   const [mac = ''] = await names('allocate', '-p', 'production', '-d', 'completed-vm');
   const typed = mac.slice(0, -1);
   const script = (line: string) => `
@@ -426,7 +422,7 @@ test('bash completes commands, pools, and addresses in spite of their colons', a
 });
 
 test('fish completes pools, addresses and devices', async ({ skip }) => {
-  skip((await shell.bash('command -v fish')).code !== 0, 'there is no fish here');
+  skip((await shell.bash('command -v fish')).code !== 0, 'fish is not installed');
   const [mac = ''] = await names('allocate', '-p', 'production', '-d', 'finished-vm');
   const replies = async (line: string) => {
     const { stdout } = await shell.bash(`fish -c 'rock-mac completion fish | source; complete -C "${line}"'`);
@@ -438,9 +434,9 @@ test('fish completes pools, addresses and devices', async ({ skip }) => {
 });
 
 test('zsh completes pools, addresses and devices', async ({ skip }) => {
-  skip((await shell.bash('command -v zsh')).code !== 0, 'there is no zsh here');
+  skip((await shell.bash('command -v zsh')).code !== 0, 'zsh is not installed');
   const [mac = ''] = await names('allocate', '-p', 'vultr', '-d', 'zealous-vm');
-  /** What stands on the line after the key was pressed; \`,\` ends it for the eye of the test. */
+  /** Types a line and a tab in an interactive zsh. Returns "found" once the wanted text appears. */
   const typed = async (line: string, wanted: string) => {
     await shell.bash(`cat > complete.zsh <<'END'
 zmodload zsh/zpty
@@ -458,16 +454,16 @@ END`);
   expect(await typed(`rock-mac show ${mac.slice(0, -1)}`, mac)).toBe('found');
 });
 
-test('output that cannot be written is a failure, which says that the work was done', async () => {
+test('output that cannot be written is a failure that says that the command has run', async () => {
   const { code, stderr } = await shell.bash('rock-mac allocate -p docker -d unseen > /dev/full');
   expect({ code, stderr }).toEqual({
     code: 1,
-    stderr: expect.stringMatching(/^Error: What was done is done, but .*ENOSPC/) as string,
+    stderr: expect.stringMatching(/^Error: The command has run, but .*ENOSPC/) as string,
   });
   expect(await names('list', '-d', 'unseen')).toHaveLength(1);
 });
 
-test('a reader who has seen enough is no failure', async () => {
+test('a closed pipe is not a failure', async () => {
   const { code, stdout } = await shell.bash('set -o pipefail; rock-mac --help | head -1');
   expect(stdout).toBe('Usage: rock-mac [options] [command]\n');
   expect([0, 141]).toContain(code);

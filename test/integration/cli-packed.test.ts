@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { installPacked, type Packed } from './packed.ts';
 import { openShell, type ShellOptions } from './rock-mac-shell.ts';
 
-/* What a user gets. The plugin out of the same tarball is proved in plugin.test.ts, which has a cluster. */
+/* The packed tarball, as a user installs it. plugin.test.ts tests the plugin of the same tarball in a cluster. */
 
 const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 const TARBALL_OCTETS = 5_000_000;
@@ -22,11 +22,11 @@ afterAll(async () => {
   await packed.remove();
 });
 
-test('the tarball holds bundles, and neither sources nor the programs of the cluster', () => {
+test('the tarball contains only bundles, not the sources or the cluster programs', () => {
   expect(packed.octets).toBeLessThan(TARBALL_OCTETS);
 });
 
-test('the licences of what the bundles hold come with them, and those of nothing else', async () => {
+test('the tarball contains the licences of the bundled packages and no others', async () => {
   const build = path.join(packed.bin, '..', 'lib', 'node_modules', 'rock-mac', 'build');
   const licences = await readFile(path.join(build, 'THIRD-PARTY-LICENSES.txt'), 'utf8');
   for (const name of ['commander', 'pg', 'zod', 'undici'])
@@ -36,7 +36,7 @@ test('the licences of what the bundles hold come with them, and those of nothing
 
 const nobody = { uid: 65_534, gid: 65_534 };
 
-/** As root also as an ordinary user, since Postgres runs as somebody else then; an ordinary user has only themselves. */
+/** Root tests both, because Postgres then runs as another user. An ordinary user can only test itself. */
 const USERS: readonly (readonly [string, ShellOptions])[] =
   process.getuid?.() === 0
     ? [
@@ -72,7 +72,7 @@ test.each(USERS)('install, init, allocate, list, release: as %s', async (_, opti
   }
 });
 
-test('a user without an account or a home, as in containers, gets as far as the ledger that is named', async () => {
+test('a user without an account and a home, as in containers, reaches the configured ledger', async () => {
   const user = process.getuid?.() === 0 ? { uid: 54_321, gid: 54_321 } : undefined;
   const shell = await openShell({ PATH: packed.path }, { bin: packed.bin, ...(user === undefined ? {} : { user }) });
   try {
@@ -83,7 +83,7 @@ test('a user without an account or a home, as in containers, gets as far as the 
   }
 });
 
-test('the plugin and its completion are installed under the names that kubectl looks for', async () => {
+test('the plugin and its completion are installed under the names that kubectl expects', async () => {
   const shell = await openShell({ PATH: packed.path }, { bin: packed.bin });
   try {
     expect((await shell.bash('kubectl-rock_mac --help')).stdout).toMatch(/^Usage: kubectl rock-mac /);
@@ -93,7 +93,7 @@ test('the plugin and its completion are installed under the names that kubectl l
   }
 });
 
-test('make install brings its own Node and its own Postgres, and all three names', async () => {
+test('make install installs Node, Postgres and all three programs', async () => {
   const prefix = path.join(packed.folder, 'local');
   await run('make', ['--silent', 'install', `PREFIX=${prefix}`], { cwd: REPOSITORY });
   const shell = await openShell(
@@ -115,7 +115,7 @@ test('make install brings its own Node and its own Postgres, and all three names
   }
 });
 
-test('a Node that is too old is told so, where the system has one', async () => {
+test('an old Node is refused with a message, if the system has one', async () => {
   const { bin } = packed;
   const shell = await openShell({ PATH: `${bin}:/usr/bin:/bin` }, { bin });
   try {

@@ -6,29 +6,29 @@ import { openPluginShell, type Ended } from './plugin-shell.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
 /*
- * What scripts of the predecessor rely on, letter by letter: its commands, short flags, defaults, output lines, column
- * widths and exit codes. Each test here is a promise to somebody who will not read our release notes. It is made twice: by
- * `rock-mac` on a ledger, and by `kubectl rock-mac` through a cluster.
+ * Everything that scripts for the predecessor rely on: commands, short flags, defaults, output lines, column widths and
+ * exit codes. The authors of such scripts do not read release notes. Most tests run twice: with `rock-mac` on a ledger and
+ * with `kubectl rock-mac` in a cluster.
  */
 
-/** One of the two ways in which a script may call it. */
-interface Way {
-  /** What stands in the script where `rock-mac` stood. */
-  readonly program: string;
+/** One of the two programs that a script may call. */
+interface Program {
+  /** The command that replaces `rock-mac` in the script. */
+  readonly command: string;
   run(...args: readonly string[]): Promise<Ended>;
   bash(script: string): Promise<Ended>;
-  /** Asks the ledger behind it. */
+  /** Queries the ledger directly. */
   sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
   close(): Promise<void>;
 }
 
 const installed = installedEnvOfThisFile();
 
-async function onLedger(): Promise<Way> {
+async function onLedger(): Promise<Program> {
   const ledger = await freshLedger();
   const shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.url });
   return {
-    program: 'rock-mac',
+    command: 'rock-mac',
     run: shell.rockMac,
     bash: shell.bash,
     sql: ledger.sql,
@@ -39,14 +39,14 @@ async function onLedger(): Promise<Way> {
   };
 }
 
-/** As somebody who may do everything: what a user may do is proved in plugin.test.ts. */
-async function throughCluster(): Promise<Way> {
+/** Runs as an administrator; plugin.test.ts tests the permissions of users. */
+async function throughCluster(): Promise<Program> {
   const { plane, ledger } = installed();
   const { kubeconfig, kubectl, binaries } = plane;
   const shell = await openPluginShell(binaries.kubectl);
   await eventually(() => kubectl(['get', 'pools.ledger.mac.rock-os.io']), { within: 60_000 });
   return {
-    program: 'kubectl rock-mac',
+    command: 'kubectl rock-mac',
     run: (...args) => shell.rockMac(kubeconfig, ...args),
     bash: (script) => shell.bash(kubeconfig, script),
     sql: async (text, values) => (await ledger.pool.query<Record<string, unknown>>(text, values)).rows,
@@ -61,19 +61,19 @@ describe.each([
   ['rock-mac', onLedger],
   ['kubectl rock-mac', throughCluster],
 ] as const)('%s', (_, open) => {
-  let way: Way;
+  let program: Program;
 
   beforeAll(async () => {
-    way = await open();
+    program = await open();
   }, 120_000);
 
   afterAll(async () => {
-    await way.close();
+    await program.close();
   });
 
-  /** Runs it, expects success and silence on stderr, and answers with stdout. */
+  /** Runs a command that must succeed without messages on stderr. Returns stdout. */
   async function out(...args: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await way.run(...args);
+    const { code, stdout, stderr } = await program.run(...args);
     expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: '' });
     return stdout;
   }
@@ -84,23 +84,23 @@ describe.each([
     return stdout.slice('Allocated MAC: '.length).trim();
   }
 
-  /** What the ledger knows of an address. */
+  /** Returns columns of an address from the ledger. */
   async function row(mac: string, columns = COLUMNS): Promise<Record<string, unknown> | undefined> {
-    const [found] = await way.sql(`select ${columns} from rock_mac.allocations where mac_address = $1`, [mac]);
+    const [found] = await program.sql(`select ${columns} from rock_mac.allocations where mac_address = $1`, [mac]);
     return found;
   }
 
-  /** Runs lines of bash in which `rock-mac` is called as this way has it. */
-  const bash = (script: string) => way.bash(script.replaceAll('rock-mac ', `${way.program} `));
+  /** Runs a bash script with this program in place of `rock-mac`. */
+  const bash = (script: string) => program.bash(script.replaceAll('rock-mac ', `${program.command} `));
 
   describe('allocate', () => {
-    test('prints one line, and takes development, no device, qemu-vm and {} when nothing is said', async () => {
+    test('prints one line, and defaults to development, no device, qemu-vm and {}', async () => {
       const mac = await allocated();
       expect(mac).toMatch(/^a4:58:0f:01:/);
       expect(await row(mac)).toEqual({ pool: 'development', device_id: null, device_type: 'qemu-vm', metadata: {} });
     });
 
-    test('takes its four flags in their short and in their long form', async () => {
+    test('accepts its four flags in short and long form', async () => {
       const short = await allocated('-p', 'docker', '-d', 'c-1', '-t', 'container', '-m', '{"rack": "a7"}');
       const long = await allocated(
         ...['--pool', 'docker', '--device', 'c-1', '--type', 'container', '--metadata', '{"rack": "a7"}'],
@@ -109,7 +109,7 @@ describe.each([
       expect([await row(short), await row(long)]).toEqual([wanted, wanted]);
     });
 
-    test.each(['-v', '--verbose'])('says more with %s', async (flag) => {
+    test.each(['-v', '--verbose'])('prints more with %s', async (flag) => {
       const lines = (await out('allocate', flag, '-d', 'vm-verbose')).split('\n');
       expect(lines[0]).toMatch(/^Allocated MAC: /);
       expect(lines.slice(1)).toEqual(['Pool: development', 'Device ID: vm-verbose', 'Device Type: qemu-vm', '']);
@@ -117,7 +117,7 @@ describe.each([
   });
 
   describe('in a shell', () => {
-    test('the address is what awk finds, and a trap gives it back', async () => {
+    test('awk finds the address, and a trap releases it', async () => {
       const { stdout, code } = await bash(`
         set -e
         MAC=$(rock-mac allocate --pool development --device "vm-$(date +%s)" | awk '/Allocated MAC:/ {print $3}')
@@ -129,25 +129,25 @@ describe.each([
       expect(released).toBe('Released 1 MAC address(es)');
     });
 
-    test('the address is what grep and awk find', async () => {
+    test('grep and awk find the address', async () => {
       const { stdout } = await bash(`rock-mac allocate -d grep | grep "Allocated" | awk '{print $3}'`);
       expect(stdout.trim()).toMatch(MAC);
     });
 
-    test('the address is what strings.TrimSpace(strings.TrimPrefix(out, "Allocated MAC: ")) leaves', async () => {
+    test('strings.TrimSpace(strings.TrimPrefix(out, "Allocated MAC: ")) returns the address', async () => {
       const text = await out('allocate', '--pool', 'experiment');
       const prefix = 'Allocated MAC: ';
       expect((text.startsWith(prefix) ? text.slice(prefix.length) : text).trim()).toMatch(MAC);
     });
 
-    test('a failure stops a script that stops at failures', async () => {
+    test('a failure stops a script with set -e', async () => {
       const { code, stdout } = await bash('set -e -o pipefail\nrock-mac allocate -p nowhere\necho not reached');
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     });
   });
 
   describe('reserve', () => {
-    test('takes the next of pool reserved as a reserved device when nothing is said', async () => {
+    test('defaults to the next address of pool reserved and to type reserved', async () => {
       const stdout = await out('reserve');
       expect(stdout).toMatch(/^Reserved MAC: a4:58:0f:ff:(?:[0-9a-f]{2}:?){2}\n$/);
       const mac = stdout.slice('Reserved MAC: '.length).trim();
@@ -163,20 +163,20 @@ describe.each([
       const what = ['-d', 'prod-01', '-t', 'host', '--metadata', '{"rack": "a7", "slot": 3}'];
       expect(await out('reserve', ...where, ...what)).toBe('Reserved MAC: a4:58:0f:00:12:34\n');
       // Attributes of a MacAllocation are texts.
-      const metadata = { rack: 'a7', slot: way.program === 'rock-mac' ? 3 : '3' };
+      const metadata = { rack: 'a7', slot: program.command === 'rock-mac' ? 3 : '3' };
       expect(await row('a4:58:0f:00:12:34')).toEqual({
         ...{ pool: 'production', device_id: 'prod-01', device_type: 'host', metadata },
       });
     });
 
-    test('records the pool whose range holds the address', async () => {
+    test('records the pool whose range contains the address', async () => {
       expect(await out('reserve', '--mac', 'A4-58-0F-00-12-35')).toBe('Reserved MAC: a4:58:0f:00:12:35\n');
       expect(await row('a4:58:0f:00:12:35', 'pool')).toEqual({ pool: 'production' });
     });
   });
 
   describe('release', () => {
-    test('gives back an address, or all of a device, and says how many', async () => {
+    test('releases an address, or all addresses of a device, and prints the number', async () => {
       const mac = await allocated('-d', 'one');
       expect(await out('release', mac)).toBe('Released 1 MAC address(es)\n');
       await allocated('-d', 'two');
@@ -184,24 +184,24 @@ describe.each([
       expect(await out('release', 'two')).toBe('Released 2 MAC address(es)\n');
     });
 
-    test.each(['nobody', 'a4:58:0f:01:77:77'])('with nothing to release (%s) says so and succeeds', async (what) => {
+    test.each(['nobody', 'a4:58:0f:01:77:77'])('succeeds with a message if nothing is held (%s)', async (what) => {
       expect(await out('release', what)).toBe(`No active allocations found for: ${what}\n`);
     });
 
-    test.each(['-f', '--force'])('gives back a reserved one with %s, and not without', async (flag) => {
+    test.each(['-f', '--force'])('releases a reserved address only with %s', async (flag) => {
       const mac = (await out('reserve')).slice('Reserved MAC: '.length).trim();
-      expect((await way.run('release', mac)).code).not.toBe(0);
+      expect((await program.run('release', mac)).code).not.toBe(0);
       expect(await out('release', flag, mac)).toBe('Released 1 MAC address(es)\n');
     });
 
-    test('takes the id of a container for a device, though it reads as an address', async () => {
+    test('treats a container id as a device, although it also parses as an address', async () => {
       await allocated('-d', '3f4e5a6b7c8d', '-p', 'docker');
       expect(await out('release', '3f4e5a6b7c8d')).toBe('Released 1 MAC address(es)\n');
     });
   });
 
   describe('show', () => {
-    test('begins with five lines, each value from the fifteenth character on', async () => {
+    test('begins with five lines whose values start at the fifteenth character', async () => {
       const mac = await allocated('-d', 'shown', '-p', 'vultr');
       const lines = (await out('show', mac)).split('\n');
       expect(lines.slice(0, 4)).toEqual([
@@ -213,7 +213,7 @@ describe.each([
       expect(lines[4]).toMatch(/^Allocated At: \d{4}-\d{2}-\d{2} \d{2}:\d{2}$/);
     });
 
-    test('of an address that nobody ever had succeeds', async () => {
+    test('succeeds for an address that was never allocated', async () => {
       expect(await out('show', 'a4:58:0f:01:77:78')).toBe('MAC address not found: a4:58:0f:01:77:78\n');
     });
   });
@@ -236,14 +236,14 @@ describe.each([
       expect(lines.slice(2 + rows)).toEqual(['', `Total: ${String(rows)} allocation(s)`, '']);
     });
 
-    test('shows all pools, active ones only, and a hundred at most', async () => {
+    test('shows active addresses of all pools, at most 100', async () => {
       const { stdout } = await bash('for i in 1; do rock-mac list; done');
       const pools = new Set(
         stdout.split('\n').flatMap((line) => (line.startsWith('a4:') ? [line.slice(21, 33).trim()] : [])),
       );
       expect(pools.size).toBeGreaterThan(1);
       expect(stdout).not.toContain(' reserved ');
-      await way.sql(
+      await program.sql(
         `select rock_mac.allocate('experiment', (select jsonb_agg(jsonb_build_object('ord', g, 'key', 'device/many-' || g,
            'state', 'active', 'requester', 't', 'actor', 't')) from generate_series(0, 119) g), '1 minute')`,
       );
@@ -255,13 +255,13 @@ describe.each([
     test.each([
       ['-s', 'reserved'],
       ['--status', 'released'],
-    ])('%s %s shows those', async (flag, status) => {
+    ])('%s %s filters by state', async (flag, status) => {
       const rows = (await out('list', flag, status)).split('\n').filter((line) => line.startsWith('a4:'));
       expect(rows.length).toBeGreaterThan(0);
       expect(new Set(rows.map((line) => line.slice(55, 65).trim()))).toEqual(new Set([status]));
     });
 
-    test('with nothing to show says so and succeeds', async () => {
+    test('succeeds with a message if there is nothing to show', async () => {
       expect(await out('list', '-p', 'kubernetes')).toBe('No allocations found\n');
     });
   });
@@ -281,18 +281,18 @@ describe.each([
     }
   });
 
-  test('the version is asked for with --version', async () => {
+  test('--version prints the version', async () => {
     expect(await out('--version')).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  test('errors are on stderr, begin with Error: and end with 1', async () => {
-    const { code, stdout, stderr } = await way.run('allocate', '-p', 'nowhere');
+  test('errors go to stderr, begin with Error: and exit with 1', async () => {
+    const { code, stdout, stderr } = await program.run('allocate', '-p', 'nowhere');
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toMatch(/^Error: There is no pool "nowhere"/);
   });
 });
 
-describe('what needs the ledger itself, and the plugin answers with a sentence', () => {
+describe('commands that need a ledger, which the plugin refuses with a message', () => {
   const ledger = ledgerOfThisFile();
   let shell: RockMacShell;
 
@@ -311,7 +311,7 @@ describe('what needs the ledger itself, and the plugin answers with a sentence',
   }
 
   describe('cleanup', () => {
-    test('says how many it would release, and releases them', async () => {
+    test('prints how many addresses it would release, and releases them', async () => {
       const { advance } = ledger.current;
       await out('allocate', '-p', 'docker', '-d', 'forgotten');
       await advance(86_400 + 60);
@@ -322,18 +322,18 @@ describe('what needs the ledger itself, and the plugin answers with a sentence',
     });
   });
 
-  test('init on a ledger that is there succeeds with its one line', async () => {
+  test('init on an existing ledger succeeds with its one line', async () => {
     const { code, stdout } = await shell.rockMac('init');
     expect({ code, stdout }).toEqual({ code: 0, stdout: 'Database initialized successfully!\n' });
   });
 
-  test('a configuration file is named with --config', async () => {
+  test('--config names the configuration file', async () => {
     const { code, stderr } = await shell.rockMac('--config', '/nowhere/mac-dispenser.yaml', 'list');
     expect(code).toBe(1);
     expect(stderr).toContain('/nowhere/mac-dispenser.yaml cannot be read');
   });
 
-  test('the configuration file of the predecessor is taken as it is', async () => {
+  test('the configuration file of the predecessor is accepted unchanged', async () => {
     await shell.bash(`mkdir -p ~/.rock && cat > ~/.rock/mac-dispenser.yaml <<'END'
 mac_dispenser:
   prefix: "a4:58:0f"
@@ -350,13 +350,13 @@ END`);
     await shell.bash('rm ~/.rock/mac-dispenser.yaml');
   });
 
-  test('the SQL of the predecessor finds its views and columns', async () => {
-    for (const question of [
+  test('queries for the predecessor find its views and columns', async () => {
+    for (const query of [
       'SELECT mac_address, pool, device_id, device_type, allocated_at, days_allocated FROM active_allocations',
       `SELECT pool, description, active_count, released_count, reserved_count, total_allocated, total_released FROM pool_stats`,
       'SELECT id, action, mac_address, pool, device_id, "user", details, timestamp FROM audit_log ORDER BY timestamp DESC LIMIT 5',
     ]) {
-      expect(await out('sql', question)).toMatch(/\(\d+ row\(s\)\)\n$/);
+      expect(await out('sql', query)).toMatch(/\(\d+ row\(s\)\)\n$/);
     }
   });
 

@@ -7,15 +7,15 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const REPOSITORY = path.join(import.meta.dirname, '..', '..');
 
-/** The packed tarball, installed by npm into an empty folder, as a user has it who has no repository. */
+/** The packed tarball, installed by npm into an empty folder, as for a user without the repository. */
 export interface Packed {
-  /** Any user may enter it. */
+  /** Accessible to every user. */
   readonly folder: string;
-  /** The programs of the package. */
+  /** The folder with the programs of the package. */
   readonly bin: string;
-  /** A PATH with those, the Node of this run and what the system has. */
+  /** A PATH with the programs, the current Node and the system folders. */
   readonly path: string;
-  /** What is in the tarball. */
+  /** The unpacked size. */
   readonly octets: number;
   remove(): Promise<void>;
 }
@@ -30,7 +30,7 @@ export async function installPacked(): Promise<Packed> {
   const octets = stdout.split('\n').reduce((sum, line) => sum + Number(line.split(/ +/)[2] ?? 0), 0);
   const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
   await run('npm', ['install', '--global', '--prefix', prefix, ...quiet, path.join(folder, tarball)], { cwd: folder });
-  // Where every user may run it.
+  // A copy of Node that every user may run.
   const node = path.join(folder, 'node');
   await mkdir(node);
   await copyFile(process.execPath, path.join(node, 'node'));

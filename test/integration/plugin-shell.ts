@@ -4,34 +4,34 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { writeBin } from './rock-mac-shell.ts';
 
-/** How a command ended. */
+/** The result of a command. */
 export interface Ended {
-  /** Null where a signal ended it. */
+  /** Null if a signal ended the command. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A command that runs. */
+/** A running command. */
 export interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** What it has printed so far. */
+  /** Returns the output so far. */
   readonly stdout: () => string;
   readonly stderr: () => string;
 }
 
-/** A shell in which kubectl finds the plugin, as the users of a cluster have it. */
+/** A shell in which kubectl finds the plugin. */
 export interface PluginShell {
-  /** `kubectl rock-mac …` as the user of this kubeconfig. */
+  /** Runs `kubectl rock-mac` with these arguments, as the user of the kubeconfig. */
   rockMac(kubeconfig: string, ...args: readonly string[]): Promise<Ended>;
   start(kubeconfig: string, ...args: readonly string[]): Running;
-  /** Lines of bash. */
+  /** Runs a bash script. */
   bash(kubeconfig: string, lines: string): Promise<Ended>;
   readonly close: () => Promise<void>;
 }
 
-/** The program is a bundle of the sources where no PATH with another is given. */
+/** Opens a shell. `programs` is a PATH with the plugin; by default it is a bundle of the sources. */
 export async function openPluginShell(kubectl: string, programs?: string): Promise<PluginShell> {
   const folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-plugin-'));
   await symlink(kubectl, path.join(folder, 'kubectl'));
@@ -52,14 +52,14 @@ export async function openPluginShell(kubectl: string, programs?: string): Promi
   };
   return {
     rockMac: (kubeconfig, ...args) => start(kubeconfig, path.join(folder, 'kubectl'), ['rock-mac', ...args]).ended,
-    // Past kubectl, which would get the signals of a test and not pass them on.
+    // Without kubectl, which does not forward the signals of a test.
     start: (kubeconfig, ...args) => start(kubeconfig, 'kubectl-rock_mac', args),
     bash: (kubeconfig, lines) => start(kubeconfig, 'bash', ['-c', lines]).ended,
     close: () => rm(folder, { recursive: true, force: true }),
   };
 }
 
-/** Collects what a stream brings; the answer is what came so far. */
+/** Collects a stream. The returned function returns the text so far. */
 function collect(stream: ChildProcess['stdout']): () => string {
   const chunks: Buffer[] = [];
   stream?.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -9,8 +9,8 @@ import { installPacked, type Packed } from './packed.ts';
 import { openPluginShell, type Ended, type PluginShell } from './plugin-shell.ts';
 
 /*
- * `kubectl rock-mac` out of the packed tarball, as people and scripts call it, by kubectl, against everything real. dev may
- * use the pool development only, ada may read the whole ledger, eve may nothing.
+ * `kubectl rock-mac` from the packed tarball, called by kubectl in a real installation. dev may use only the pool
+ * development, ada may read the whole ledger, and eve has no permissions.
  */
 
 const installed = installedEnvOfThisFile();
@@ -43,7 +43,7 @@ beforeAll(async () => {
   await plane.kubectl(['create', 'rolebinding', 'dev', '--clusterrole=dev', '--user=dev']);
   await plane.kubectl(['create', 'clusterrolebinding', 'ada', '--clusterrole=rock-mac-auditor', '--user=ada']);
   await eventually(() => plane.kubectl(['get', 'pools.ledger.mac.rock-os.io']), { within: 60_000 });
-  // RBAC and the policy are read by watch: they count a moment later.
+  // The API server watches RBAC and the policy, so they take effect a moment later.
   await eventually(
     async () => {
       const tried = await shell.rockMac(dev, 'allocate', '--dry-run');
@@ -58,13 +58,14 @@ afterAll(async () => {
   await packed.remove();
 });
 
-/** What stood on stdout of a command that went well, with nothing on stderr. */
+/** Runs a command that must succeed without messages on stderr. Returns stdout. */
 async function out(kubeconfig: string, ...args: readonly string[]): Promise<string> {
   const ended = await shell.rockMac(kubeconfig, ...args);
   expect({ args, code: ended.code, stderr: ended.stderr }).toEqual({ args, code: 0, stderr: '' });
   return ended.stdout;
 }
 
+/** Runs a command that must fail with an error message and no output. */
 async function refused(kubeconfig: string, ...args: readonly string[]): Promise<Ended> {
   const ended = await shell.rockMac(kubeconfig, ...args);
   expect(ended.stdout).toBe('');
@@ -73,7 +74,7 @@ async function refused(kubeconfig: string, ...args: readonly string[]): Promise<
 }
 
 describe('scripts of the predecessor', () => {
-  test('the address is what awk finds, and a trap gives it back', async () => {
+  test('awk finds the address, and a trap releases it', async () => {
     const { code, stdout, stderr } = await shell.bash(
       dev,
       `set -e
@@ -86,14 +87,14 @@ describe('scripts of the predecessor', () => {
     await untilNoAllocations(installed().plane);
   });
 
-  test('what is not there is no error, in the same words', async () => {
+  test('an unknown address or device is not an error and has the same messages', async () => {
     const released = await shell.rockMac(dev, 'release', 'nobody');
     expect(released).toMatchObject({ code: 0, stdout: 'No active allocations found for: nobody\n' });
     const shown = await shell.rockMac(ada, 'show', 'a4:58:0f:01:77:77');
     expect(shown).toMatchObject({ code: 0, stdout: 'MAC address not found: a4:58:0f:01:77:77\n' });
   });
 
-  test('the commands that need a ledger say where they work', async () => {
+  test('commands that need a ledger explain how to run them', async () => {
     for (const command of ['init', 'backup', 'sql']) {
       const { code, stderr } = await refused(dev, command);
       expect(code).toBe(1);
@@ -103,7 +104,7 @@ describe('scripts of the predecessor', () => {
 });
 
 describe('a claim of the plugin', () => {
-  test('expires with its pool, names its device, can be renewed, and is released by device', async () => {
+  test('expires with the period of its pool, names its device, can be renewed, and is released by device', async () => {
     const { plane } = installed();
     const allocated = await out(dev, 'allocate', '-d', 'my-vm', '-m', '{"rack": "a7", "slot": 3}');
     const [address = ''] = MAC.exec(allocated) ?? [];
@@ -111,14 +112,14 @@ describe('a claim of the plugin', () => {
     const path = '{.items[0].spec.expiresAfter} {.items[0].spec.device.id} {.items[0].spec.attributes}';
     const spec = await plane.kubectl(['get', 'macallocations', '-o', `jsonpath=${path}`]);
     expect(spec).toBe('7d my-vm {"rack":"a7","slot":"3"}');
-    // Twice within a second, in which the expiry does not move as far as anybody can see.
+    // Renews twice within a second: the expiry has whole seconds and may not change.
     const renewals = [await out(dev, 'renew', 'my-vm'), await out(dev, 'renew', 'my-vm')];
     for (const line of renewals) expect(line).toMatch(new RegExp(`^Renewed MAC: ${address} until \\d{4}-`));
     expect(await out(dev, 'release', 'my-vm')).toBe('Released 1 MAC address(es)\n');
     expect((await findByMac(installed().ledger, mac(address)))?.state).toBe('released');
   });
 
-  test('is asked for again by its request key', async () => {
+  test('is returned again for the same request key', async () => {
     const [first, second] = [
       await out(dev, 'allocate', '--request-key', 'eth0', '-o', 'name'),
       await out(dev, 'allocate', '--request-key', 'eth0', '-o', 'name'),
@@ -130,7 +131,7 @@ describe('a claim of the plugin', () => {
     expect(await out(dev, 'release', first.trim())).toBe('Released 1 MAC address(es)\n');
   });
 
-  test('that is reserved needs force to be released', async () => {
+  test('that is reserved is released only with --force', async () => {
     const wanted = 'a4:58:0f:ff:00:42';
     expect(await out(admin, 'reserve', '-m', wanted.toUpperCase(), '-d', 'gateway')).toBe(`Reserved MAC: ${wanted}\n`);
     expect((await findByMac(installed().ledger, mac(wanted)))?.state).toBe('reserved');
@@ -141,14 +142,14 @@ describe('a claim of the plugin', () => {
     expect((await findByMac(installed().ledger, mac(wanted)))?.state).toBe('released');
   });
 
-  test.each(['--dry-run', '--dry-run=server'])('is only tried by %s', async (flag) => {
+  test.each(['--dry-run', '--dry-run=server'])('is not created by %s', async (flag) => {
     const { code, stdout, stderr } = await shell.rockMac(dev, 'allocate', flag, '-d', 'x');
     expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-    expect(stderr).toMatch(/would be made in namespace default, from pool development \(server dry run\)/);
+    expect(stderr).toMatch(/would be created in namespace default, from pool development \(server dry run\)/);
     await untilNoAllocations(installed().plane);
   });
 
-  test('is neither given back nor renewed by a dry run, which says how many would be', async () => {
+  test('is neither released nor renewed by a dry run, which prints the number', async () => {
     const address = (await out(dev, 'allocate', '-d', 'stays', '-o', 'name')).trim();
     expect(await out(dev, 'release', 'stays', '--dry-run')).toBe('Would release 1 MAC address(es)\n');
     expect((await findByMac(installed().ledger, mac(address)))?.state).toBe('active');
@@ -158,7 +159,7 @@ describe('a claim of the plugin', () => {
     expect(await out(dev, 'release', 'stays')).toBe('Released 1 MAC address(es)\n');
   });
 
-  test("does not release a pod's address, and says whose it is", async () => {
+  test("does not release a pod's address, and names the pod", async () => {
     const { plane } = installed();
     await plane.kubectl(['apply', '-f', '-'], { input: aPod('box') });
     const address = (await addressesOf(plane, 'box'))[0]?.mac ?? '';
@@ -173,7 +174,7 @@ describe('a claim of the plugin', () => {
   });
 });
 
-describe('what is shown', () => {
+describe('reading commands', () => {
   let address = '';
   beforeAll(async () => {
     address = (await out(dev, 'allocate', '-d', 'shown', '-o', 'name')).trim();
@@ -182,7 +183,7 @@ describe('what is shown', () => {
     await out(dev, 'release', 'shown');
   });
 
-  test('to an auditor: the whole ledger, with history', async () => {
+  test('show the whole ledger with history to an auditor', async () => {
     expect(await out(ada, 'list')).toMatch(
       new RegExp(
         `^MAC Address +Pool .*\n-{80}\n(.*\n)*${address} +development +shown +active .*\n(.*\n)*\nTotal: \\d+ alloc`,
@@ -192,7 +193,7 @@ describe('what is shown', () => {
     expect(shown).toMatch(/^MAC Address: {2}a4.*\nPool: {9}development\nStatus: {7}active\nDevice ID: {4}shown\n/);
     expect(shown).toMatch(/History, newest first:\n.*allocate/);
     expect(await out(ada, 'audit', address)).toMatch(/allocate +a4:58:0f:01:\S+ dev /);
-    // A claim has no NIC.
+    // The NIC of a claim is empty.
     expect(await out(ada, 'audit', address)).toMatch(/ MacAllocation\/default\/shown-\w+\n/);
     expect(await out(ada, 'audit', '--actor', 'nobody', '-o', 'name')).toBe('');
     expect(await out(ada, 'list', '-o', 'name', '--status', 'all', '--sort-by', 'mac')).toContain(`${address}\n`);
@@ -202,7 +203,7 @@ describe('what is shown', () => {
     );
   });
 
-  test('to everybody else: what the objects show, and stderr says so', async () => {
+  test('show the objects of the namespace to other users, with a note on stderr', async () => {
     const listed = await shell.rockMac(dev, 'list', '-d', 'shown', '-o', 'name');
     expect(listed).toMatchObject({ code: 0, stdout: `${address}\n` });
     expect(listed.stderr).toMatch(NOTE);
@@ -215,7 +216,7 @@ describe('what is shown', () => {
     expect(await refused(dev, 'audit')).toMatchObject({ code: 6 });
   });
 
-  test('a list that is watched shows what comes and what goes', async () => {
+  test('list --watch shows allocations and releases', async () => {
     const { child, ended, stdout } = shell.start(dev, 'list', '--watch', '-d', 'passing');
     const until = (state: RegExp) =>
       eventually(
@@ -232,16 +233,16 @@ describe('what is shown', () => {
     expect((await ended).stdout).toMatch(/^MAC Address .*\n-{80}\n.* passing +active .*\n.* passing +released /);
   });
 
-  test('a list of the whole ledger is watched with devices and other clusters in it', async () => {
+  test('list --watch of the whole ledger includes devices', async () => {
     const { ledger } = installed();
     const { child, ended, stdout } = shell.start(ada, 'list', '--watch', '-p', 'vultr', '-s', 'all', '-o', 'json');
     const device = { id: 'outside', type: 'host' };
     const request = { key: 'device/outside', pool: 'vultr', state: 'active', device } as const;
-    let asked = 0;
+    let count = 0;
     await eventually(
       async () => {
-        // Whether it looks already shows only by what it sees.
-        const key = `device/outside-${String(asked++)}`;
+        // Repeats until the watch has started, which is visible only by its output.
+        const key = `device/outside-${String(count++)}`;
         await allocate(ledger, 'vultr', [{ ...request, key, requester: 't', actor: 't' }], { leaseSeconds: 60 });
         expect(stdout()).toContain('"outside"');
       },
@@ -252,7 +253,7 @@ describe('what is shown', () => {
     expect(JSON.parse(first)).toMatchObject({ pool: 'vultr', state: 'active', device });
   });
 
-  test('without the ledger in pages too', async () => {
+  test('list pages without the ledger too', async () => {
     await out(dev, 'allocate', '-d', 'second');
     const first = await shell.rockMac(dev, 'list', '-l', '1', '-o', 'json', '--sort-by', 'device');
     expect(JSON.parse(first.stdout)).toMatchObject({ items: [{ device: { id: 'second' } }], next: '1' });
@@ -262,13 +263,13 @@ describe('what is shown', () => {
     await out(dev, 'release', 'second');
   });
 
-  test('the pools need no rights', async () => {
+  test('pools needs no permissions', async () => {
     expect(await out(eve, 'pools', '-o', 'name')).toContain('development\n');
     expect(await out(eve, 'pools')).toMatch(/development +a4:58:0f:01:00:00 +a4:58:0f:01:ff:ff +7d +1d +no/);
   });
 });
 
-describe('completion, as kubectl asks for it', () => {
+describe('completion by kubectl', () => {
   let address = '';
   beforeAll(async () => {
     address = (await out(dev, 'allocate', '-d', 'completed-vm', '-o', 'name')).trim();
@@ -277,7 +278,7 @@ describe('completion, as kubectl asks for it', () => {
     await out(dev, 'release', 'completed-vm');
   });
 
-  /** What may follow, without the word about each; the last line says whether files may. */
+  /** Returns the candidates without their descriptions, then the directive. */
   const completed = async (kubeconfig: string, ...words: readonly string[]) => {
     const line = ['__complete', 'rock-mac', ...words].map((word) => `'${word}'`).join(' ');
     const { stdout } = await shell.bash(kubeconfig, `kubectl ${line}`);
@@ -287,7 +288,7 @@ describe('completion, as kubectl asks for it', () => {
       .map((each) => each.split('\t')[0]);
   };
 
-  test('knows the commands, the pools, and the addresses and devices of the namespace', async () => {
+  test('completes commands, pools, and the addresses and devices of the namespace', async () => {
     expect(await completed(dev, 'alloc')).toEqual(['allocate', ':4']);
     expect(await completed(dev, 'allocate', '--pool', 'dev')).toEqual(['development', ':4']);
     expect(await completed(dev, 'list', '-p', '')).toEqual(
@@ -300,7 +301,7 @@ describe('completion, as kubectl asks for it', () => {
     expect(await completed(admin, '--as', 'dev', '--as-group', 'g', 'renew', 'completed')).toContain('completed-vm');
   });
 
-  test('of somebody without rights, or without a cluster, is silent', async () => {
+  test('prints nothing for a user without permissions or without a cluster', async () => {
     expect(await completed(eve, 'release', '')).toEqual([':4']);
     const started = Date.now();
     expect(await completed('/nonexistent', 'allocate', '-p', '')).toEqual([':4']);
@@ -308,14 +309,14 @@ describe('completion, as kubectl asks for it', () => {
   });
 });
 
-describe('errors say cause and next step, and have their exit codes', () => {
-  test('a pool that the user may not use', async () => {
+describe('errors name the cause and the next step, and have their exit codes', () => {
+  test('for a pool that the user may not use', async () => {
     const { code, stderr } = await refused(dev, 'allocate', '-p', 'docker');
     expect(stderr).toMatch(/User "dev" may not use MacPool "docker" in namespace "default".*kubectl get macpools/);
     expect(code).toBe(6);
   });
 
-  test('a namespace in which the user has no rights, and a user who has none', async () => {
+  test('for a namespace without permissions, and for a user without any', async () => {
     for (const ended of [
       await refused(dev, 'allocate', '-n', 'kube-system'),
       await refused(eve, 'allocate'),
@@ -329,21 +330,21 @@ describe('errors say cause and next step, and have their exit codes', () => {
   test.each([
     [['allocate', '-p', 'developmnet'], 1, /There is no pool "developmnet"\. Did you mean development\?/],
     [['allocate', '-p', 'a/b'], 1, /There is no pool "a\/b"/],
-    [['allocate', '-m', '{'], 1, /is no JSON object/],
+    [['allocate', '-m', '{'], 1, /is not a JSON object/],
     [['reserve', '-m', '01:00:5e:00:00:01'], 1, /not the address of a device \(multicast\)/],
     [['release', 'a4:58'], 1, /not the address of a device \(malformed\)/],
     [['renew', 'nobody'], 3, /Nobody holds nobody/],
-    [['allocate', '-n', 'nowhere'], 1, /amespaces "nowhere" not found.*Name another by -n, or make it/],
+    [['allocate', '-n', 'nowhere'], 1, /amespaces "nowhere" not found.*Name another one with -n, or create it/],
     [['allocate', '--timeout', 'soon'], 2, /"soon" is no time for --timeout/],
-    [['list', '--context', 'nowhere'], 7, /nowhere.*Name another by --kubeconfig or --context/s],
+    [['list', '--context', 'nowhere'], 7, /nowhere.*Name another one with --kubeconfig or --context/s],
     [['list', '--kubeconfig', '/nonexistent'], 7, /cannot read the kubeconfig|Cannot read the kubeconfig/],
-  ])('%j', async (args, code, message) => {
+  ])('for %j', async (args, code, message) => {
     const ended = await refused(admin, ...args);
     expect(ended.stderr).toMatch(message);
     expect(ended.code).toBe(code);
   });
 
-  test('a pool with nothing left, and an address that somebody else holds', async () => {
+  test('for an exhausted pool, and for an address that another claim holds', async () => {
     const { plane } = installed();
     const pool = {
       apiVersion: 'mac.rock-os.io/v1alpha1',
@@ -362,7 +363,7 @@ describe('errors say cause and next step, and have their exit codes', () => {
     await untilNoAllocations(plane);
   });
 
-  test('the period of a claim, which it keeps', async () => {
+  test('for a new period of a claim', async () => {
     await out(dev, 'allocate', '-d', 'periodic');
     const { code, stderr } = await refused(dev, 'renew', 'periodic', '--for', '48h');
     expect(stderr).toMatch(
@@ -372,7 +373,7 @@ describe('errors say cause and next step, and have their exit codes', () => {
     await out(dev, 'release', 'periodic');
   });
 
-  test('a cluster that does not answer, in the time that one request may take', async () => {
+  test('for a cluster that does not respond within the request timeout', async () => {
     const silent = createServer();
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const address = silent.address();
@@ -392,7 +393,7 @@ describe('errors say cause and next step, and have their exit codes', () => {
     silent.close();
   });
 
-  test('CRDs that are missing', async () => {
+  test('for missing CRDs', async () => {
     const { plane } = installed();
     const serve = (served: boolean) =>
       plane.kubectl([
@@ -412,18 +413,18 @@ describe('errors say cause and next step, and have their exit codes', () => {
     await eventually(() => plane.kubectl(['get', 'macallocations']));
   });
 
-  test('a webhook that is down', async () => {
+  test('for a webhook that is down', async () => {
     const { installation, plane } = installed();
     await installation.webhooks[0]?.stop();
     const { code, stderr } = await refused(dev, 'allocate');
-    expect(stderr).toMatch(/Nothing was done, since the webhook of rock-mac did not answer.*Look at its pods/s);
+    expect(stderr).toMatch(/Nothing was changed, because the webhook of rock-mac did not respond.*Check its pods/s);
     expect(code).toBe(7);
     await installation.startWebhook();
     await untilNoAllocations(plane);
   });
 });
 
-test('an operator that hangs is not waited for longer than one request may take', async () => {
+test('a hanging operator delays a list only by the request timeout', async () => {
   const [operator] = installed().installation.operators;
   operator?.signal('SIGSTOP');
   try {
@@ -443,7 +444,7 @@ describe('while no operator runs', () => {
     await installed().installation.startOperator();
   });
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('%s during the wait leaves nothing, and says so', async (signal) => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s during the wait deletes the claim and says so', async (signal) => {
     const { plane } = installed();
     const { child, ended } = shell.start(dev, 'allocate', '-d', 'patient');
     await eventually(
@@ -455,11 +456,11 @@ describe('while no operator runs', () => {
     child.kill(signal);
     const { code, stdout, stderr } = await ended;
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/patient-\w+ was deleted again\.\nError: Interrupted: .* Nothing is held\./s);
+    expect(stderr).toMatch(/patient-\w+ was deleted again\.\nError: Interrupted: .* No address is held\./s);
     expect(await plane.kubectl(['get', 'macallocations', '-o', 'name'])).toBe('');
   });
 
-  test('a release that is interrupted says that it goes on', async () => {
+  test('an interrupted release says that it continues', async () => {
     const { plane, installation } = installed();
     const name = 'going';
     const metadata = { name, finalizers: ['mac.rock-os.io/release'] };
@@ -483,7 +484,7 @@ describe('while no operator runs', () => {
     await operator.stop();
   });
 
-  test('an address that does not come in time is not waited for any longer, and nothing is left', async () => {
+  test('an allocation that times out deletes the claim', async () => {
     const { code, stderr } = await refused(dev, 'allocate', '--timeout', '1s');
     expect(stderr).toMatch(
       /was deleted again\.\nError: .* got no address within 1 s \(the operator has not seen it yet\)/s,
@@ -492,7 +493,7 @@ describe('while no operator runs', () => {
     expect(await installed().plane.kubectl(['get', 'macallocations', '-o', 'name'])).toBe('');
   });
 
-  test('a list that is watched goes on with the objects, and says so', async () => {
+  test('list --watch falls back to the objects and says so', async () => {
     const { child, ended, stdout, stderr } = shell.start(ada, 'list', '--watch', '-A');
     await eventually(
       () => {
@@ -505,7 +506,7 @@ describe('while no operator runs', () => {
     await ended;
   });
 
-  test('lists fall back to the objects, for an auditor too; the audit says where to look', async () => {
+  test('list falls back to the objects for an auditor too, and audit explains what to check', async () => {
     const listed = await shell.rockMac(ada, 'list');
     expect(listed).toMatchObject({ code: 0, stdout: 'No allocations found\n' });
     expect(listed.stderr).toMatch(NOTE);

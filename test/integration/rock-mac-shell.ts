@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { bundleCommandLine, COMMAND_LINES } from '../../hack/bundle.ts';
 
-/** Below the repository, so that the program finds Postgres where npm has put it. */
+/** Inside the repository, so that the program finds the Postgres package in node_modules. */
 const BUNDLE = path.join(
   import.meta.dirname,
   '..',
@@ -16,7 +16,7 @@ const BUNDLE = path.join(
 );
 let bundled: Promise<void> | undefined;
 
-/** The program as users run it, made once for each test file: from its sources it would start four times as slowly. */
+/** Bundles the program once per test file, because it starts four times faster than from the sources. */
 async function bundle(): Promise<void> {
   process.once('exit', () => {
     rmSync(BUNDLE, { recursive: true, force: true });
@@ -24,37 +24,37 @@ async function bundle(): Promise<void> {
   await bundleCommandLine(BUNDLE);
 }
 
-/** How a program ended, and what it wrote. */
+/** The result of a command. */
 export interface Ended {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A user's shell with `rock-mac` on its PATH and a home of its own. */
+/** A shell with `rock-mac` on its PATH and its own home directory. */
 export interface RockMacShell {
   readonly home: string;
   /** Runs `rock-mac` with these arguments. */
   readonly rockMac: (...args: readonly string[]) => Promise<Ended>;
-  /** Runs lines in bash. */
+  /** Runs a bash script. */
   readonly bash: (script: string) => Promise<Ended>;
   close(): Promise<void>;
 }
 
 export interface ShellOptions {
-  /** A folder with the program in it, to stand first on the PATH; a bundle of the sources when not given. */
+  /** The folder with the program. Default: a bundle of the sources. */
   readonly bin?: string;
-  /** As whom to run; as ourselves when not given. */
+  /** The user that runs the commands. Default: the current user. */
   readonly user?: { readonly uid: number; readonly gid: number };
 }
 
-/** `env` stands above everything that the shell would have anyway. */
+/** Opens a shell. `env` overrides its default environment. */
 export async function openShell(
   env: Readonly<Record<string, string>> = {},
   options: ShellOptions = {},
 ): Promise<RockMacShell> {
   const home = await mkdtemp(path.join(tmpdir(), 'rock-mac-home-'));
-  await chmod(home, 0o755); // as root, Postgres runs as somebody else and has to enter
+  await chmod(home, 0o755); // for root, Postgres runs as another user that must enter it
   const { user } = options;
   if (user !== undefined) await chown(home, user.uid, user.gid);
   const bin = options.bin ?? path.join(home, 'bin');
@@ -76,7 +76,7 @@ export async function openShell(
   };
 }
 
-/** Makes a folder with the program under all its names. */
+/** Creates a folder with the program under all its names. */
 export async function writeBin(folder: string): Promise<void> {
   await (bundled ??= bundle());
   await mkdir(folder);

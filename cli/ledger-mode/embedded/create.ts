@@ -5,24 +5,24 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { UserError } from '../../errors.ts';
 import { userHome } from '../user-home.ts';
-import { writeAccess } from './access.ts';
+import { writeClientAccess } from './client-access.ts';
 import { DATABASE_USER, embeddedFolder, embeddedLink, SOCKET_PORT, type EmbeddedFolder } from './folder.ts';
 import { ensurePrograms } from './programs.ts';
 import { SERVER_ENVIRONMENT } from './server.ts';
-import { giveTo, openToOthers, serverUser, type ServerUser } from './server-user.ts';
+import { changeOwner, isAccessibleToOthers, serverUser, type ServerUser } from './server-user.ts';
 
-/** Where root's ledger lies when Postgres' user may not enter root's home. */
+/** Holds root's ledger if the user that runs Postgres cannot enter root's home. */
 const SYSTEM_FOLDER = '/var/lib/rock-mac';
 
-/** The folder of this user's embedded ledger, made where there is none. */
-export async function makeFolder(home = userHome()): Promise<EmbeddedFolder> {
+/** Returns the folder of this user's embedded ledger. Creates it if it does not exist. */
+export async function createFolder(home = userHome()): Promise<EmbeddedFolder> {
   const link = embeddedLink(home);
   const known = await realpath(link).catch(() => undefined);
   if (known !== undefined) return embeddedFolder(known);
   await mkdir(path.dirname(link), { recursive: true });
   const user = await serverUser();
-  if (user === undefined || (await openToOthers(path.dirname(link)))) {
-    // Another user has to enter it; what is inside has rights of its own.
+  if (user === undefined || (await isAccessibleToOthers(path.dirname(link)))) {
+    // The user that runs Postgres must be able to enter it. The files inside have their own permissions.
     await mkdir(link, { mode: user === undefined ? 0o700 : 0o711 });
     return embeddedFolder(await realpath(link));
   }
@@ -32,8 +32,8 @@ export async function makeFolder(home = userHome()): Promise<EmbeddedFolder> {
   return embeddedFolder(root);
 }
 
-/** Makes the data directory, complete or not at all. */
-export async function makeDataFolder(folder: EmbeddedFolder): Promise<void> {
+/** Creates the data directory. A final rename makes it complete or absent. */
+export async function createDataFolder(folder: EmbeddedFolder): Promise<void> {
   const version = await readFile(path.join(folder.data, 'PG_VERSION'), 'utf8').catch(() => undefined);
   const programs = await ensurePrograms(folder);
   if (version !== undefined) return;
@@ -41,7 +41,7 @@ export async function makeDataFolder(folder: EmbeddedFolder): Promise<void> {
   const unfinished = `${folder.data}.unfinished`;
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished, { mode: 0o700 });
-  await giveTo(user, unfinished);
+  await changeOwner(user, unfinished);
   await initdb(path.join(programs, 'native', 'bin', 'initdb'), unfinished, user);
   await configure(unfinished, folder.run);
   await rename(unfinished, folder.data);
@@ -63,20 +63,20 @@ async function initdb(program: string, data: string, user: ServerUser): Promise<
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new UserError(
-      `Postgres could not make its data directory: ${why.trim()}`,
-      'Nothing was made. Remove the cause and run `rock-mac init` again.',
+      `Postgres could not create its data directory: ${why.trim()}`,
+      'No ledger was created. Remove the cause and run `rock-mac init` again.',
     );
   }
 }
 
-/** No network, and little memory. */
+/** Configures a server without network access and with little memory. */
 async function configure(data: string, run: string): Promise<void> {
   const settings = {
     listen_addresses: '',
     unix_socket_directories: run,
     unix_socket_permissions: '0700',
     port: SOCKET_PORT,
-    max_connections: 200, // shells at once
+    max_connections: 200, // one per concurrent command
     shared_buffers: '32MB',
     max_wal_size: '256MB',
     timezone: 'UTC',
@@ -84,5 +84,5 @@ async function configure(data: string, run: string): Promise<void> {
   };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = '${String(value).replaceAll("'", "''")}'\n`);
   await appendFile(path.join(data, 'postgresql.conf'), `\n# rock-mac\n${lines.join('')}`);
-  await writeAccess(data);
+  await writeClientAccess(data);
 }

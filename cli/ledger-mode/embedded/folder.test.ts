@@ -14,20 +14,20 @@ afterEach(async () => {
   await rm(home, { recursive: true });
 });
 
-test('the socket lies in the folder, or elsewhere where its path would be too long for one', () => {
+test('the socket is in the folder, or in the temporary directory if its path would be too long', () => {
   expect(embeddedFolder('/home/ada/.rock/ledger').run).toBe('/home/ada/.rock/ledger/run');
   const long = embeddedFolder(`/home/${'x'.repeat(90)}/.rock/ledger`).run;
   expect(long).toMatch(/rock-mac-[0-9a-f]{12}$/);
   expect(embeddedFolder(`/home/${'y'.repeat(90)}/.rock/ledger`).run).not.toBe(long);
 });
 
-test('the URL names the socket and nothing that listens on a network', () => {
+test('the URL names the socket and no network address', () => {
   const url = new URL(embeddedUrl({ run: '/home/ada/.rock/ledger/run' }));
   expect(url.searchParams.get('host')).toBe('/home/ada/.rock/ledger/run');
   expect(url.password).toBe('');
 });
 
-test('there is a ledger only where init has finished one', async () => {
+test('a ledger is found only after init has completed', async () => {
   expect(await findEmbedded(home)).toBeUndefined();
   const elsewhere = path.join(home, 'elsewhere');
   await mkdir(elsewhere);

@@ -5,34 +5,35 @@ import path from 'node:path';
 import { z } from 'zod';
 import { userHome } from '../user-home.ts';
 
-/** Where the embedded ledger and what belongs to it lie. */
+/** The paths of the embedded ledger. */
 export interface EmbeddedFolder {
-  /** All of the below, but the socket where its path would be too long. */
+  /** Contains all other paths, except the socket if its path would be too long. */
   readonly root: string;
-  /** Postgres' data directory. */
+  /** The data directory of Postgres. */
   readonly data: string;
-  /** The folder of its socket. */
+  /** The directory of the socket. */
   readonly run: string;
-  /** What Postgres says. */
+  /** The log of Postgres. */
   readonly log: string;
-  /** A copy of Postgres' programs, so that an upgrade of the package takes nothing away from one that runs. */
+  /** A copy of the Postgres programs, so that a package upgrade does not remove those of a running server. */
   readonly programs: string;
-  /** Written last by `rock-mac init`: without it there is no ledger here. */
+  /** Written last by `rock-mac init`. Without it, there is no ledger. */
   readonly marker: string;
 }
 
-/** The name of the socket; nothing listens on a port. */
+/** Part of the socket's name. Nothing listens on a TCP port. */
 export const SOCKET_PORT = 5432;
 export const DATABASE_USER = 'rock_mac';
 
-/** A socket's path holds 107 octets on Linux, 103 on macOS. */
-const LONGEST_SOCKET_PATH = 100;
+/** Keeps below the limits for socket paths: 107 octets on Linux, 103 on macOS. */
+const MAX_SOCKET_PATH = 100;
 
-/** Under this name in the user's home; a link to elsewhere where Postgres' user may not enter that. */
+/** Returns the path in the user's home. It is a link if the user that runs Postgres cannot enter the home. */
 export function embeddedLink(home = userHome()): string {
   return path.join(home, '.rock', 'ledger');
 }
 
+/** Returns the paths below a root. */
 export function embeddedFolder(root: string): EmbeddedFolder {
   const inside = path.join(root, 'run');
   const socket = path.join(inside, `.s.PGSQL.${String(SOCKET_PORT)}`);
@@ -40,13 +41,14 @@ export function embeddedFolder(root: string): EmbeddedFolder {
   return {
     root,
     data: path.join(root, 'data'),
-    run: Buffer.byteLength(socket) <= LONGEST_SOCKET_PATH ? inside : path.join(tmpdir(), `rock-mac-${short}`),
+    run: Buffer.byteLength(socket) <= MAX_SOCKET_PATH ? inside : path.join(tmpdir(), `rock-mac-${short}`),
     log: path.join(root, 'postgres.log'),
     programs: path.join(root, 'postgres'),
     marker: path.join(root, 'ledger.json'),
   };
 }
 
+/** Returns the connection URL of the socket. */
 export function embeddedUrl({ run }: Pick<EmbeddedFolder, 'run'>, user = DATABASE_USER): string {
   const url = new URL(`postgresql://${user}@localhost/postgres`);
   url.searchParams.set('host', run);
@@ -56,13 +58,13 @@ export function embeddedUrl({ run }: Pick<EmbeddedFolder, 'run'>, user = DATABAS
 
 const markerSchema = z.object({
   version: z.literal(1),
-  /** The one pool, where this ledger is the authority for a slice of a range only. */
+  /** Set if the ledger manages only a part of one pool. */
   slice: z.object({ pool: z.string(), first: z.string(), last: z.string() }).optional(),
 });
 
 export type Marker = z.infer<typeof markerSchema>;
 
-/** The embedded ledger of this user, where `rock-mac init` has finished one. */
+/** Returns the embedded ledger of this user, or `undefined` if `rock-mac init` has not completed. */
 export async function findEmbedded(
   home = userHome(),
 ): Promise<{ readonly folder: EmbeddedFolder; readonly marker: Marker } | undefined> {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { withLock } from './lock.ts';
 
-test('what asks for the same folder runs one after the other, in any order, each once', async () => {
+test('actions on the same folder run one after the other, each once', async () => {
   let inside = 0;
   let most = 0;
   const done = await Promise.all(
@@ -20,15 +20,13 @@ test('what asks for the same folder runs one after the other, in any order, each
   expect(done).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });
 
-test('another folder waits for nobody', async () => {
+test('actions on different folders run at the same time', async () => {
   await withLock('/test/two', 100, () => withLock('/test/three', 100, () => Promise.resolve()));
 });
 
-test('a failure gives the lock back, and a wait that is too long says for whom', async () => {
+test('a failed action frees the lock, and a wait that is too long names the folder', async () => {
   await expect(withLock('/test/four', 100, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
   await withLock('/test/four', 100, async () => {
-    await expect(withLock('/test/four', 60, () => Promise.resolve())).rejects.toThrow(
-      /at work in \/test\/four for 0\.06/,
-    );
+    await expect(withLock('/test/four', 60, () => Promise.resolve())).rejects.toThrow(/using \/test\/four for 0\.06/);
   });
 });

@@ -3,14 +3,14 @@ import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UserError } from '../../errors.ts';
 
-const POLL_AGAIN_MS = 25;
+const POLL_MS = 25;
 
 /**
- * Runs `action` while no other process on this machine does for the same folder. Two shells that start the ledger at once
- * must not both find a dead server's files and clear them away, the second those of the first one's new server.
+ * Runs `action` while no other process on this machine does so for the same folder. Otherwise two commands could both find
+ * the files of a dead server, and the second would delete those of the server that the first has just started.
  *
- * The lock is a socket in Linux' abstract namespace: the kernel gives it to one process and takes it back when that ends,
- * however it ends, so no lock is ever left behind. Elsewhere Postgres' own lock has to do.
+ * The lock is a socket in the abstract namespace of Linux. The kernel gives it to one process and frees it when that process
+ * ends, so no stale lock remains. Other systems rely on the lock of Postgres itself.
  */
 export async function withLock<T>(folder: string, withinMs: number, action: () => Promise<T>): Promise<T> {
   if (process.platform !== 'linux') return action();
@@ -20,12 +20,12 @@ export async function withLock<T>(folder: string, withinMs: number, action: () =
   while (held === undefined) {
     if (Date.now() > deadline) {
       throw new UserError(
-        `Another rock-mac has been at work in ${folder} for ${String(withinMs / 1_000)} seconds.`,
-        'Wait for it, or end it, then try again.',
+        `Another rock-mac process has been using ${folder} for ${String(withinMs / 1_000)} seconds.`,
+        'Wait for that process, or stop it, then try again.',
         'unavailable',
       );
     }
-    await sleep(POLL_AGAIN_MS);
+    await sleep(POLL_MS);
     held = await tryListen(name);
   }
   try {

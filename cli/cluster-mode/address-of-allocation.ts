@@ -1,0 +1,35 @@
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import type { Owner } from '../../ledger/address/owner.ts';
+import { parseMac } from '../../mac/mac-address.ts';
+import type { Address } from '../backend.ts';
+
+/** Returns the address that a MacAllocation shows, or `undefined` while it has none. */
+export function addressOfAllocation({ metadata, spec, status }: MacAllocation): Address | undefined {
+  const { mac: text = '', allocatedAt = metadata.creationTimestamp, expiresAt, consumer, ledger } = status ?? {};
+  const parsed = parseMac(text);
+  if (!parsed.ok) return undefined;
+  return {
+    mac: parsed.mac,
+    pool: spec.pool,
+    state: spec.reserved === true ? 'reserved' : 'active',
+    device: spec.device,
+    owner: ownerOf({ metadata, spec, status }),
+    consumer,
+    metadata: spec.attributes ?? {},
+    allocatedAt: dateOf(allocatedAt),
+    expiresAt: dateOf(expiresAt),
+    generation: ledger?.generation,
+    requester: spec.requester?.username,
+  };
+}
+
+/** Returns the object that a mirror MacAllocation belongs to, or the claim itself. */
+function ownerOf({ metadata, spec, status }: MacAllocation): Owner {
+  const { namespace = '', name, uid } = metadata;
+  const claim = { kind: 'MacAllocation', name, uid, nic: '' };
+  return { clusterId: status?.ledger?.clusterId ?? '', namespace, ...(spec.consumerRef ?? claim) };
+}
+
+function dateOf(text: string | undefined): Date | undefined {
+  return text === undefined ? undefined : new Date(text);
+}

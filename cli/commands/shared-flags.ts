@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import type { Mode } from '../cli.ts';
+
+/** Adds `--dry-run` to a command that changes the ledger. In cluster mode it is a global flag. */
+export function addDryRun(command: Command, { kind }: Mode): void {
+  if (kind === 'ledger') command.option('--dry-run', 'show what would change without changing anything', false);
+}
+
+export function isDryRun(command: Command): boolean {
+  return command.optsWithGlobals<{ dryRun?: boolean }>().dryRun === true;
+}
+
+/** The forms of the flag that kubectl accepts. Only the server can validate a change, so there is one kind of dry run. */
+const DRY_RUN_FORMS: Readonly<Record<string, readonly string[]>> = {
+  '--dry-run=server': ['--dry-run'],
+  '--dry-run=client': ['--dry-run'],
+  '--dry-run=none': [],
+};
+
+/** Replaces kubectl's forms of `--dry-run` by the plain flag. */
+export function normalizeDryRun(args: readonly string[]): string[] {
+  return args.flatMap((arg) => DRY_RUN_FORMS[arg] ?? [arg]);
+}
+
+/** Adds examples below the help of a command. */
+export function addExamples(command: Command, ...lines: readonly string[]): void {
+  command.addHelpText('after', ['', 'Examples:', ...lines.map((line) => `  ${line}`)].join('\n'));
+}

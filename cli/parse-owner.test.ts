@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { parseOwner } from './parse-owner.ts';
+
+test.each([
+  ['web-1', { name: 'web-1' }],
+  ['shop/web-1', { namespace: 'shop', name: 'web-1' }],
+  ['Pod/shop/web-1', { kind: 'Pod', namespace: 'shop', name: 'web-1' }],
+])('%s is parsed as an object', (text, wanted) => {
+  expect(parseOwner(text)).toEqual(wanted);
+});
+
+test.each(['', '/web-1', 'shop/', 'a/b/c/d'])('%j is refused', (text) => {
+  expect(() => parseOwner(text)).toThrow(/names no object/);
+});

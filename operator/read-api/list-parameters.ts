@@ -1,0 +1,56 @@
+import { decodeContinueToken } from './continue-token.ts';
+import { parseFieldSelector, type FieldTerm } from './field-selector.ts';
+import { badRequest } from './status-error.ts';
+
+/** The parsed query of a list request. */
+export interface ListParameters {
+  readonly terms: readonly FieldTerm[];
+  /** Maximum number of objects on the page. */
+  readonly limit: number;
+  /** Where the previous page ended. */
+  readonly after: string | undefined;
+  /** One of the orders of the resource. Default: its first one. */
+  readonly order: string;
+}
+
+/** The default page size of kubectl. */
+const DEFAULT_LIMIT = 500;
+
+/** Limits the memory of one response. A larger limit returns this many objects and a continue token. */
+const MAX_LIMIT = 5_000;
+
+/** What the lists of a resource support. */
+export interface ListSupport {
+  /** The fields that a selector may name. */
+  readonly fields: readonly string[];
+  /** The orders of its lists, the default one first. */
+  readonly orders: readonly string[];
+}
+
+/**
+ * Parses the query of a list request.
+ *
+ * @throws StatusError (400) for malformed parameters, and for unsupported ones that would otherwise be ignored silently
+ */
+export function parseListParameters(query: URLSearchParams, { fields, orders }: ListSupport): ListParameters {
+  if (isSet(query.get('labelSelector'))) throw badRequest('there are no labels here: use a field selector');
+  const order = query.get('order') ?? orders[0] ?? '';
+  if (!orders.includes(order)) throw badRequest(`order can be one of ${orders.join(', ')}`);
+  const token = query.get('continue') ?? '';
+  return {
+    terms: parseFieldSelector(query.get('fieldSelector') ?? '', fields),
+    limit: parseLimit(query.get('limit') ?? ''),
+    after: token === '' ? undefined : decodeContinueToken(token),
+    order,
+  };
+}
+
+function parseLimit(text: string): number {
+  if (text === '' || text === '0') return DEFAULT_LIMIT;
+  if (!/^\d{1,18}$/.test(text)) throw badRequest(`limit must be a whole number, not ${JSON.stringify(text)}`);
+  return Math.min(Number(text), MAX_LIMIT);
+}
+
+function isSet(text: string | null): boolean {
+  return text !== null && text !== '';
+}

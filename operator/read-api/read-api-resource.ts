@@ -1,0 +1,28 @@
+import type { Queryable } from '../../ledger/connection/statement.ts';
+import type { ListParameters, ListSupport } from './list-parameters.ts';
+import type { TableColumn } from './table.ts';
+
+export interface ResourcePage<T> {
+  readonly items: readonly T[];
+  /** Where the page ends; absent on the last page. */
+  readonly end?: string | undefined;
+}
+
+/** One kind of the read API: how its objects are read and shown. */
+export interface ReadApiResource<T> extends ListSupport {
+  readonly columns: (now: Date) => readonly TableColumn<T>[];
+  readonly list: (db: Queryable, parameters: ListParameters) => Promise<ResourcePage<T>>;
+  /** Returns `undefined` if there is no object with this name. */
+  readonly get: (db: Queryable, name: string) => Promise<T | undefined>;
+}
+
+/** Returns a page of at most `limit` objects. Expects up to one row more, which shows whether another page follows. */
+export function toPage<Row, T>(
+  rows: readonly Row[],
+  limit: number,
+  { encode, endAt }: { readonly encode: (row: Row) => T; readonly endAt: (row: Row) => string },
+): ResourcePage<T> {
+  const onPage = rows.slice(0, limit);
+  const last = onPage.at(-1);
+  return { items: onPage.map(encode), end: rows.length > limit && last !== undefined ? endAt(last) : undefined };
+}
