@@ -219,7 +219,7 @@ const NOT_OPEN: Readonly<Record<NotOpen, string>> = {
   not_durable: ': Postgres has no synchronous standby',
 };
 
-export function isAllocated(outcome: AllocationOutcome): outcome is AllocatedOutcome {
+export function isAllocated(outcome: { readonly outcome: string }): outcome is AllocatedOutcome {
   return outcome.outcome === 'allocated' || outcome.outcome === 'replayed';
 }
 

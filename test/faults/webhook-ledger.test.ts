@@ -123,7 +123,7 @@ test('creates that keep failing after admission meet a cap, and nobody else does
   try {
     await eventually(
       async () => {
-        await expect(create('wild')).rejects.toThrow(/too many addresses handed out to objects that were never stored/);
+        await expect(create('wild')).rejects.toThrow(/too many addresses for objects that were never stored/);
       },
       { within: 20_000, every: 50 },
     );

@@ -165,7 +165,7 @@ describe('a pod that asks for addresses', () => {
     await create(aPod('chooser', { networks: '[{"name":"blue","mac":"A4-58-0F-05-77-01"}]' }));
     expect(await addressesOf(plane, 'chooser')).toEqual([{ network: 'default/blue', mac: 'a4:58:0f:05:77:01' }]);
     await expect(create(aPod('rival', { networks: '[{"name":"blue","mac":"a4580f057701"}]' }))).rejects.toThrow(
-      /MAC a4:58:0f:05:77:01 on default\/blue#0 is held by another owner/,
+      /MAC a4:58:0f:05:77:01 on default\/blue#0 is held by Pod default\/chooser/,
     );
     await remove('chooser');
   });

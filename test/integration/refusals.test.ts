@@ -110,19 +110,19 @@ describe('bad input is refused with its cause and the next step, and nothing is 
       'one interface name twice',
       '[{"name":"a","interface":"eth5"},{"name":"b","interface":"eth5"}]',
       INVALID,
-      /want the interface name eth5\.\nGive each its own/,
+      /have the interface name eth5\.\nGive each its own/,
     ],
     [
       'a MAC that is in no pool',
       '[{"name":"blue","mac":"a4:58:0f:77:00:00"}]',
       INVALID,
-      /not in pool kubernetes, nor in any other\.\nAsk for one/,
+      /not in pool kubernetes\.\nRequest an address of that pool/,
     ],
     [
       'a MAC of a pool that the namespace may not use',
       '[{"name":"blue","mac":"a4:58:0f:00:00:01"}]',
       FORBIDDEN,
-      /not in pool kubernetes but in production, which namespace default does not use\.\nAsk for one/,
+      /in pool production, but namespace default uses pool kubernetes\.\nRequest an address/,
     ],
   ])('%s', async (_, networks, code, message) => {
     await expectRefusal(networks, code, message);
@@ -131,17 +131,13 @@ describe('bad input is refused with its cause and the next step, and nothing is 
   test('a MAC that somebody else holds', async () => {
     const networks = '[{"name":"blue","mac":"a4:58:0f:05:99:99"}]';
     await create(aPod('holder', { networks }));
-    await expectRefusal(
-      networks,
-      { status: 409, reason: 'Conflict' },
-      /held by another owner \(Pod default\/holder\)\.\nLeave it out/,
-    );
+    await expectRefusal(networks, { status: 409, reason: 'Conflict' }, /held by Pod default\/holder\.\nLeave it out/);
   });
 
   test('more networks than one pod may ask for', async () => {
     const before = await held();
     const networks = JSON.stringify(Array.from({ length: 65 }, (_, index) => ({ name: `n${String(index)}` })));
-    expect(await refusalOf(aPod('greedy', { networks }))).toMatch(/65 interfaces.*64 is the most/s);
+    expect(await refusalOf(aPod('greedy', { networks }))).toMatch(/65 interfaces.*64 is the limit/s);
     expect(await held()).toEqual(before);
   });
 

@@ -201,7 +201,7 @@ describe('a pod that names a claim', () => {
       { within: 15_000 },
     );
     await expect(create(aPod('thief', { networks: 'blue', annotations: { [ALLOCATION]: mirror } }))).rejects.toThrow(
-      /request is invalid.*only shows what another object carries/s,
+      /request is invalid.*only shows the address of another object/s,
     );
     await removePod('workload');
   });

@@ -96,7 +96,7 @@ describe('a namespace that opted in', () => {
   test('does not let its pods take an address of a pool that it does not use, and says which that is', async () => {
     const networks = { [NETWORKS]: '[{"name":"blue","mac":"a4:58:0f:00:00:07"}]' };
     await expect(create('lab', aPlainPod('thief', networks))).rejects.toThrow(
-      /\(Forbidden\).*is not in pool experiment but in production, which namespace lab does not use/s,
+      /\(Forbidden\).*is in pool production, but namespace lab uses pool experiment/s,
     );
     const nowhere = { [NETWORKS]: '[{"name":"blue","mac":"a4:58:0f:77:00:07"}]' };
     await expect(create('lab', aPlainPod('thief', nowhere))).rejects.toThrow(/nor in any other/);
@@ -126,9 +126,7 @@ describe('an address that somebody else holds', () => {
     await eventually(() => kubectl(['get', 'serviceaccount', 'default', '-n', 'rivals']));
     await kubectl(['create', 'rolebinding', 'ann', '-n', 'rivals', '--clusterrole=admin', '--user=ann']);
     const message = /a4:58:0f:02:99:01 on rivals\/blue#0 is held by another owner/;
-    await expect(create('rivals', aPlainPod('second', wanted))).rejects.toThrow(
-      /held by another owner \(Pod lab\/first\)/,
-    );
+    await expect(create('rivals', aPlainPod('second', wanted))).rejects.toThrow(/held by Pod lab\/first/);
     const kubeconfig = await plane.userKubeconfig('ann');
     const asAnn = plane.kubectl(['--kubeconfig', kubeconfig, 'create', '-n', 'rivals', '-f', '-'], {
       input: aPlainPod('second', wanted),
@@ -167,7 +165,7 @@ describe('what the networks of a pod do with an address', () => {
 
   test('is not known while there is no Multus: they get one, and their author a warning', async () => {
     expect(await warningsOf('early', 'blue')).toEqual([
-      'rock-mac: network lab/blue was not found, so it may ignore its address',
+      'rock-mac: network lab/blue does not exist yet, so it may ignore its address',
     ]);
   });
 
@@ -179,9 +177,9 @@ describe('what the networks of a pod do with an address', () => {
     await define('odd', '{"type":"acme-fabric"}');
     const networks = 'blue,shared,odd,none';
     expect(await warningsOf('all', networks)).toEqual([
-      'rock-mac: network lab/shared takes no MAC address, so it gets none',
+      'rock-mac: network lab/shared ignores MAC addresses, so its interface gets none',
       'rock-mac: network lab/odd may ignore its address: its CNI plugin is not known here',
-      'rock-mac: network lab/none was not found, so it may ignore its address',
+      'rock-mac: network lab/none does not exist yet, so it may ignore its address',
     ]);
     const stored = annotationsOf(await kubectl(['get', 'pod', 'all', '-n', 'lab', '-o', 'json']));
     expect(attachmentsOf(stored).map(({ name, mac: given }) => [name, given !== undefined])).toEqual([
@@ -197,7 +195,7 @@ describe('what the networks of a pod do with an address', () => {
     await define('uplink', '{"type":"ipvlan"}');
     await define('uplink', '{"type":"macvlan"}', 'infra');
     expect(await warningsOf('afar', 'infra/uplink,uplink')).toEqual([
-      'rock-mac: network lab/uplink takes no MAC address, so it gets none',
+      'rock-mac: network lab/uplink ignores MAC addresses, so its interface gets none',
     ]);
     const stored = annotationsOf(await kubectl(['get', 'pod', 'afar', '-n', 'lab', '-o', 'json']));
     expect(attachmentsOf(stored)).toEqual([{ name: 'uplink', namespace: 'infra', mac: ANY }, { name: 'uplink' }]);

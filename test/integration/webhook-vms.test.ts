@@ -165,7 +165,7 @@ describe('a virtual machine', () => {
     else expect(only).toBeUndefined();
     const warnings = await warningsOf({ metadata: { name: `${name}-again` }, spec });
     expect(warnings.filter((each) => !each.includes('dry run'))).toEqual(
-      gets ? [] : ['rock-mac: interface only got no address: KubeVirt does not pass one on there'],
+      gets ? [] : ['rock-mac: interface only got no address: KubeVirt passes no address on there'],
     );
   });
 
@@ -174,7 +174,7 @@ describe('a virtual machine', () => {
     const made = await client.create(machines, { metadata: { name: 'bare' }, spec }, { namespace: NAMESPACE });
     expect(macsOf(made)).toEqual({});
     expect(await warningsOf({ metadata: { name: 'bare-again' }, spec })).toEqual([
-      'rock-mac: this machine names no interface; the one that KubeVirt adds has a random address',
+      'rock-mac: this machine names no interface; the interface that KubeVirt adds gets a random address',
     ]);
   });
 
@@ -266,7 +266,7 @@ describe('a virtual machine', () => {
     expect(await setNics('changed', [{ name: 'blue', bridge: {}, macAddress: free }])).toEqual({ blue: free });
     expect((await untilState(free, 'active'))?.owner).toMatchObject({ name: 'changed' });
     const taken = setNics('changed', [{ name: 'blue', bridge: {}, macAddress: other['blue'] }]);
-    expect(await refusalOf(taken)).toMatch(/held by another owner \(VirtualMachine machines\/other\)/);
+    expect(await refusalOf(taken)).toMatch(/held by VirtualMachine machines\/other/);
   });
 
   test('may exchange the addresses of its interfaces and rename one, and is in conflict with nobody', async () => {
@@ -329,11 +329,11 @@ describe('a virtual machine', () => {
     await untilState(before['blue'], 'active');
     await setNics('snap', ['green']);
     expect(await setNics('snap', nics(before['blue']))).toEqual(before);
-    expect(await refusalOf(create('restored', nics(before['blue'])))).toMatch(/held by another owner/);
+    expect(await refusalOf(create('restored', nics(before['blue'])))).toMatch(/held by VirtualMachine machines\/snap/);
     await client.delete(machines, { namespace: NAMESPACE, name: 'snap' });
     await untilState(before['blue'], 'released');
     expect(await refusalOf(create('restored', nics(before['blue'])))).toMatch(
-      /given back by its last owner \(VirtualMachine machines\/snap\) and is free for others at \d{4}-/,
+      /released, and until \d{4}-\S+ only its last owner \(VirtualMachine machines\/snap\) can get it/,
     );
     expect(await create('snap', nics(before['blue']))).toEqual(before);
     await untilState(before['blue'], 'active');

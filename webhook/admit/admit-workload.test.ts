@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
 import type { AdmissionRequest } from '../server/admission-review.ts';
-import { admitWorkload, type WorkloadAdmission } from './admit-workload.ts';
+import { admitWorkload, type WorkloadAdmissionDeps } from './admit-workload.ts';
 
 const never = () => new Promise<never>(() => undefined);
 
-/** Nobody can be asked for anything: what comes to an answer here costs others nothing. */
-const alone: WorkloadAdmission = {
+/** No dependency ever responds: a review that gets a response here used none of them. */
+const unresponsive: WorkloadAdmissionDeps = {
   prefix: parsePrefix('a4:58:0f') as MacPrefix,
   primaryCni: 'none',
   multusNamespace: 'kube-system',
@@ -19,8 +19,8 @@ const alone: WorkloadAdmission = {
     leaseSeconds: 120,
     poolOf: never,
     findClaim: never,
-    releaseHeld: never,
-    explainer: { explain: never },
+    releaseAddresses: never,
+    explainRefusal: never,
   },
 };
 
@@ -36,14 +36,14 @@ function aReview(object: AdmissionRequest['object'], rest: Partial<AdmissionRequ
   };
 }
 
-test('a pod that names thousands of networks is refused before any of them is looked for', async () => {
+test('a pod that names thousands of networks is refused before any of them is looked up', async () => {
   const names = Array.from({ length: 5_000 }, (_, index) => `n${String(index)}`);
   const pod = { metadata: { annotations: { 'k8s.v1.cni.cncf.io/networks': names.join(',') } } };
-  expect(await admitWorkload(aReview(pod), alone, Date.now() + 3_000)).toMatchObject({
+  expect(await admitWorkload(aReview(pod), unresponsive, Date.now() + 3_000)).toMatchObject({
     allowed: false,
     refusal: {
       code: 422,
-      message: expect.stringMatching(/5000 interfaces.*64 is the most.*\nAsk for fewer/) as string,
+      message: expect.stringMatching(/5000 interfaces.*64 is the limit.*\nUse fewer/) as string,
     },
   });
 });
@@ -53,6 +53,6 @@ test.each([
   ['without a namespace', { namespace: undefined }],
   ['without an object', { object: null }],
 ])('a review %s is refused as malformed', async (_, rest) => {
-  const answer = await admitWorkload(aReview({ metadata: { annotations: undefined } }, rest), alone, 0);
-  expect(answer).toMatchObject({ allowed: false, refusal: { code: 422 } });
+  const response = await admitWorkload(aReview({ metadata: { annotations: undefined } }, rest), unresponsive, 0);
+  expect(response).toMatchObject({ allowed: false, refusal: { code: 422 } });
 });

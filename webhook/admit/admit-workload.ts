@@ -1,74 +1,72 @@
 import type { MacPrefix } from '../../mac/mac-range.ts';
-import type { AdmissionRequest, AdmissionResponse, Refusal } from '../server/admission-review.ts';
+import { allocateForObject, type AllocationDeps } from '../allocate/allocate-for-object.ts';
 import { networkNames, readNetworks } from '../plan/multus-target.ts';
-import type { NetworkSupport } from '../watch/networks.ts';
-import { allocateForObject, type AllocationDeps, type Subject } from '../allocate/allocate-for-object.ts';
-import type { Plan, Planned } from '../plan/plan.ts';
 import { planPod } from '../plan/plan-pod.ts';
 import { planVm, planVmi } from '../plan/plan-vm.ts';
+import type { Plan, Planned } from '../plan/plan.ts';
 import type { PrimaryCni } from '../plan/primary-target.ts';
-import { malformed } from '../refuse/refusal.ts';
 import { restorePod } from '../plan/restore-pod.ts';
+import { malformed } from '../refuse/refusal.ts';
+import type { AdmissionRequest, AdmissionResponse, Refusal } from '../server/admission-review.ts';
+import type { NetworkSupport } from '../watch/networks.ts';
+import type { AdmittedObject } from './admitted-object.ts';
 
-export interface WorkloadAdmission {
+export interface WorkloadAdmissionDeps {
   readonly prefix: MacPrefix;
   readonly primaryCni: PrimaryCni;
-  /** Where Multus looks for the network in the place of the cluster's own. */
+  /** Where Multus looks for a network that replaces the cluster's own. */
   readonly multusNamespace: string;
   readonly allocation: AllocationDeps;
   readonly supportOf: (networks: readonly string[]) => Promise<ReadonlyMap<string, NetworkSupport>>;
   readonly newLeaseId: () => string;
 }
 
-/** What is known of a review once it is clear that it holds an object in a namespace. */
-interface Incoming {
+/** A review that holds an object of a known kind in a namespace. */
+interface WorkloadReview {
   readonly request: AdmissionRequest;
   readonly object: NonNullable<AdmissionRequest['object']>;
   readonly namespace: string;
-  readonly kind: Subject['kind'];
-  readonly until: number;
+  readonly kind: AdmittedObject['kind'];
 }
 
 /**
- * Answers for a pod, a virtual machine or an instance of one: an address for each interface that wants one. What the ledger
- * has not answered at `until` (milliseconds since 1970) is refused.
+ * Admits a pod, a virtual machine or a virtual machine instance: every interface that needs an address gets one. An object
+ * whose addresses the ledger has not allocated by `deadline` (milliseconds since 1970) is refused.
  */
 export async function admitWorkload(
   request: AdmissionRequest,
-  admission: WorkloadAdmission,
-  until: number,
+  deps: WorkloadAdmissionDeps,
+  deadline: number,
 ): Promise<AdmissionResponse> {
   const { object, oldObject, namespace } = request;
   const kind = KINDS.find((known) => known === request.kind.kind);
   if (object?.metadata === undefined || namespace === undefined || kind === undefined) {
     return { allowed: false, refusal: malformed('The review holds no pod or virtual machine in a namespace.') };
   }
-  const { prefix, multusNamespace } = admission;
   if (kind === 'Pod' && oldObject !== null && oldObject !== undefined) {
     const { annotations } = object.metadata;
-    const patch = restorePod(annotations, oldObject.metadata?.annotations ?? {}, {
-      namespace,
-      multusNamespace,
-      prefix,
-    });
+    const { multusNamespace, prefix } = deps;
+    const options = { namespace, multusNamespace, prefix };
+    const patch = restorePod(annotations, oldObject.metadata?.annotations ?? {}, options);
     return { allowed: true, patch };
   }
-  const incoming = { request, object, namespace, kind, until };
-  const planned = await planFor(incoming, admission);
-  return planned.ok ? await answer(planned.plan, incoming, admission) : { allowed: false, refusal: planned.refusal };
+  const review = { request, object, namespace, kind };
+  const planned = await planFor(review, deps);
+  if (!planned.ok) return { allowed: false, refusal: planned.refusal };
+  return await allocateFor(planned.plan, review, deps, deadline);
 }
 
 /**
- * Interfaces of one object. More is a mistake or an attack: each network is looked up, and each address is held while the
- * others are asked for; a refusal would send them all through the reuse delay.
+ * Limits the interfaces of one object. More is a mistake or an attack. Each network is looked up, and each address is held
+ * while the others are requested; a refusal would send all of them through the reuse delay.
  */
-const MOST_INTERFACES = 64;
+const MAX_INTERFACES = 64;
 
 const KINDS = ['Pod', 'VirtualMachine', 'VirtualMachineInstance'] as const;
 
 async function planFor(
-  { request, object, namespace, kind }: Incoming,
-  { prefix, primaryCni, multusNamespace, supportOf }: WorkloadAdmission,
+  { request, object, namespace, kind }: WorkloadReview,
+  { prefix, primaryCni, multusNamespace, supportOf }: WorkloadAdmissionDeps,
 ): Promise<Planned> {
   switch (kind) {
     case 'VirtualMachine':
@@ -82,32 +80,36 @@ async function planFor(
         return { ok: false, refusal: malformed(`${read.problem}.\nCorrect the annotation and create the pod again.`) };
       }
       const names = networkNames(read.networks);
-      if (names.length > MOST_INTERFACES) return { ok: false, refusal: tooMany(names.length) };
+      if (names.length > MAX_INTERFACES) return { ok: false, refusal: tooManyInterfaces(names.length) };
       const support = await supportOf(names);
       return planPod(annotations, read.networks, { prefix, primaryCni, support });
     }
   }
 }
 
-function tooMany(interfaces: number): Refusal {
-  const count = `${String(interfaces)} interfaces of this object want an address`;
-  return malformed(`${count}; ${String(MOST_INTERFACES)} is the most.\nAsk for fewer.`);
+function tooManyInterfaces(count: number): Refusal {
+  const cause = `${String(count)} interfaces of this object request an address, but ${String(MAX_INTERFACES)} is the limit.`;
+  return malformed(`${cause}\nUse fewer interfaces.`);
 }
 
-async function answer(plan: Plan, incoming: Incoming, admission: WorkloadAdmission): Promise<AdmissionResponse> {
-  const { request, object, namespace, kind, until } = incoming;
-  const { nics, warnings } = plan;
-  if (nics.length > MOST_INTERFACES) return { allowed: false, refusal: tooMany(nics.length) };
+async function allocateFor(
+  { addressRequests, warnings, patch }: Plan,
+  { request, object, namespace, kind }: WorkloadReview,
+  deps: WorkloadAdmissionDeps,
+  deadline: number,
+): Promise<AdmissionResponse> {
+  const count = addressRequests.length;
+  if (count > MAX_INTERFACES) return { allowed: false, refusal: tooManyInterfaces(count) };
   if (request.dryRun === true) {
-    const told = nics.length === 0 ? warnings : [...warnings, 'rock-mac: a dry run hands out no addresses'];
-    return { allowed: true, patch: plan.patch([], undefined), warnings: told };
+    const withNote = count === 0 ? warnings : [...warnings, 'rock-mac: a dry run allocates no addresses'];
+    return { allowed: true, patch: patch([], undefined), warnings: withNote };
   }
-  // The name is empty where the API server will make one (generateName).
+  // The name is empty where the API server generates one (generateName).
   const name = request.name ?? object.metadata?.name ?? '';
-  const leaseId = name === '' && nics.length > 0 ? admission.newLeaseId() : undefined;
+  const leaseId = name === '' && count > 0 ? deps.newLeaseId() : undefined;
   const uid = request.oldObject?.metadata?.uid;
-  const subject: Subject = { kind, namespace, name, uid, leaseId, requester: request.userInfo };
-  const obtained = await allocateForObject(nics, subject, admission.allocation, until);
-  if (!obtained.ok) return { allowed: false, refusal: obtained.refusal };
-  return { allowed: true, patch: plan.patch(obtained.macs, leaseId), warnings };
+  const admitted: AdmittedObject = { kind, namespace, name, uid, leaseId, requester: request.userInfo };
+  const result = await allocateForObject(addressRequests, admitted, deps.allocation, deadline);
+  if (!result.ok) return { allowed: false, refusal: result.refusal };
+  return { allowed: true, patch: patch(result.macs, leaseId), warnings };
 }

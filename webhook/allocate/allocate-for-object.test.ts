@@ -3,26 +3,28 @@ import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { unavailable } from '../refuse/refusal.ts';
-import { allocateForObject, type HeldAddress, type AllocationDeps, type Subject } from './allocate-for-object.ts';
+import type { AdmittedObject } from '../admit/admitted-object.ts';
+import { allocateForObject, type AllocationDeps } from './allocate-for-object.ts';
+import type { NewAddress } from './request-address.ts';
 
 const A = mac('a4:58:0f:05:00:01');
-const subject: Subject = {
+const object: AdmittedObject = {
   kind: 'Pod',
   namespace: 'web',
   name: 'p',
   leaseId: undefined,
   requester: { username: 'ann' },
 };
-const NICS = [{ nic: 'eth0' }, { nic: 'eth1' }];
+const REQUESTS = [{ nic: 'eth0' }, { nic: 'eth1' }];
 const never = new Promise<never>(() => undefined);
 
-/** The first interface gets an address; of the second the ledger says what it likes. */
-function aLedger(second: () => Promise<AllocationOutcome>, releaseHeld: AllocationDeps['releaseHeld']) {
-  let questions = 0;
-  const allocation: AllocationDeps = {
+/** Allocates an address for the first interface, and has the given outcome for the second. */
+function ledgerWith(second: () => Promise<AllocationOutcome>, releaseAddresses: AllocationDeps['releaseAddresses']) {
+  let calls = 0;
+  const deps: AllocationDeps = {
     allocator: {
       allocate: () => {
-        if (++questions > 1) return second();
+        if (++calls > 1) return second();
         return Promise.resolve({ outcome: 'allocated', mac: A, generation: 1, state: 'pending' });
       },
       close: () => Promise.resolve(),
@@ -32,40 +34,40 @@ function aLedger(second: () => Promise<AllocationOutcome>, releaseHeld: Allocati
     leaseSeconds: 120,
     poolOf: () => Promise.resolve('kubernetes'),
     findClaim: () => never,
-    releaseHeld,
-    explainer: { explain: () => Promise.resolve(unavailable('no')) },
+    releaseAddresses,
+    explainRefusal: () => Promise.resolve(unavailable('no')),
   };
-  return { allocation, questions: () => questions };
+  return { deps, calls: () => calls };
 }
 
-test('what one interface got is given back when another is refused', async () => {
-  const given: HeldAddress[] = [];
-  const { allocation } = aLedger(
+test('the address of one interface is released when another interface is refused', async () => {
+  const released: NewAddress[] = [];
+  const { deps } = ledgerWith(
     () => Promise.resolve({ outcome: 'exhausted' }),
-    (held) => {
-      given.push(...held);
+    (addresses) => {
+      released.push(...addresses);
       return Promise.resolve();
     },
   );
-  expect(await allocateForObject(NICS, subject, allocation, Date.now() + 3_000)).toMatchObject({ ok: false });
-  expect(given.map(({ mac: address }) => address)).toEqual([A]);
+  expect(await allocateForObject(REQUESTS, object, deps, Date.now() + 3_000)).toMatchObject({ ok: false });
+  expect(released.map(({ mac: address }) => address)).toEqual([A]);
 });
 
-test('a ledger that hangs while something is given back to it does not hold the refusal up', async () => {
-  const { allocation } = aLedger(
-    () => Promise.reject(new LedgerError('LEDGER_TIMEOUT', 'Nothing was heard')),
+test('a ledger that hangs during a release does not delay the refusal', async () => {
+  const { deps } = ledgerWith(
+    () => Promise.reject(new LedgerError('LEDGER_TIMEOUT', 'No response')),
     () => never,
   );
   const started = Date.now();
-  expect(await allocateForObject(NICS, subject, allocation, started + 3_000)).toMatchObject({ ok: false });
+  expect(await allocateForObject(REQUESTS, object, deps, started + 3_000)).toMatchObject({ ok: false });
   expect(Date.now() - started).toBeLessThan(2_000);
 });
 
-test('an object that has waited too long before it came to us is refused without a question', async () => {
-  const { allocation, questions } = aLedger(
+test('an object whose deadline is over when it arrives is refused without a request to the ledger', async () => {
+  const { deps, calls } = ledgerWith(
     () => never,
     () => Promise.resolve(),
   );
-  expect(await allocateForObject(NICS, subject, allocation, Date.now() - 1)).toMatchObject({ ok: false });
-  expect(questions()).toBe(0);
+  expect(await allocateForObject(REQUESTS, object, deps, Date.now() - 1)).toMatchObject({ ok: false });
+  expect(calls()).toBe(0);
 });

@@ -8,13 +8,12 @@ import { findByMac } from '../../ledger/address/find.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { parseMac, type MacAddress } from '../../mac/mac-address.ts';
+import { malformed, unavailable } from '../refuse/refusal.ts';
 import type { Refusal } from '../server/admission-review.ts';
 import { LIVE_READ_MS } from '../watch/cached-get.ts';
-import { malformed, unavailable } from '../refuse/refusal.ts';
 
-/** A claim that holds an address, and so can lend it to a pod or VM. */
+/** A claim that holds an address for a pod or VM to use. */
 export interface UsableClaim {
-  /** For people: `claim NAME`. */
   readonly name: string;
   readonly pool: string;
   readonly mac: MacAddress;
@@ -40,30 +39,30 @@ const allocations: Resource<z.infer<typeof allocation>> = {
   schema: allocation,
 };
 
-/** Looks a claim up by its name, live: it may have been made a moment before the object that uses it. */
-export async function findNamedClaim(
+/** Reads a claim from the API server, not from a cache: it may have been created just before the object that uses it. */
+export async function findClaimByName(
   { namespace, name }: { readonly namespace: string; readonly name: string },
   { client, clusterId }: { readonly client: Pick<KubeClient, 'get'>; readonly clusterId: string },
 ): Promise<FoundClaim> {
   try {
     const options = { timeoutMs: LIVE_READ_MS, attempts: 1 };
-    return judge(await client.get(allocations, { namespace, name }, options), clusterId);
+    return checkUsable(await client.get(allocations, { namespace, name }, options), clusterId);
   } catch (error) {
-    const written = JSON.stringify(name);
+    const quoted = JSON.stringify(name);
     if (error instanceof RangeError) {
-      const message = `${written} cannot be the name of a MacAllocation.\nCorrect the annotation ${ANNOTATIONS.allocation}.`;
+      const message = `${quoted} cannot be the name of a MacAllocation.\nCorrect the annotation ${ANNOTATIONS.allocation}.`;
       return { ok: false, refusal: malformed(message) };
     }
     if (!isNotFound(error)) throw error;
-    return notYet(`MacAllocation ${written} is not in namespace ${namespace}.\nCreate it, then try again.`);
+    return notYet(`MacAllocation ${quoted} is not in namespace ${namespace}.\nCreate it, then try again.`);
   }
 }
 
-function judge(found: z.infer<typeof allocation>, clusterId: string): FoundClaim {
+function checkUsable(found: z.infer<typeof allocation>, clusterId: string): FoundClaim {
   const { name, uid, deletionTimestamp } = found.metadata;
   if (found.spec.consumerRef !== undefined) {
-    const what = `MacAllocation ${name} only shows what another object carries, and cannot be used.`;
-    return { ok: false, refusal: malformed(`${what}\nCreate a MacAllocation of your own and name that.`) };
+    const cause = `MacAllocation ${name} only shows the address of another object, and cannot be used.`;
+    return { ok: false, refusal: malformed(`${cause}\nCreate a MacAllocation of your own and name that.`) };
   }
   if (deletionTimestamp !== undefined) {
     return notYet(`MacAllocation ${name} is being deleted.\nName another one, or create it again.`);
@@ -73,23 +72,21 @@ function judge(found: z.infer<typeof allocation>, clusterId: string): FoundClaim
   if (!mac.ok || ready?.status !== 'True') {
     return notYet(`MacAllocation ${name} is not ready (${ready?.reason ?? 'Pending'}).\nTry again when it is.`);
   }
-  return {
-    ok: true,
-    claim: { name: `claim ${name}`, pool: found.spec.pool, mac: mac.mac, key: claimKey({ clusterId, uid }) },
-  };
+  return { ok: true, claim: { name, pool: found.spec.pool, mac: mac.mac, key: claimKey({ clusterId, uid }) } };
 }
 
-/** The claim of this namespace that holds an address; `undefined` where something else holds it, or nobody. */
-export async function findClaimOf(
+/** Returns the claim of this namespace that holds an address, or `undefined` if something else holds it, or nothing. */
+export async function findClaimByAddress(
   mac: MacAddress,
   { namespace, clusterId, ledger }: { namespace: string; clusterId: string; ledger: Queryable },
 ): Promise<UsableClaim | undefined> {
   const row = await findByMac(ledger, mac);
   if (row === undefined || (row.state !== 'active' && row.state !== 'reserved')) return undefined;
   const { owner } = row;
-  if (owner?.kind !== 'MacAllocation' || owner.clusterId !== clusterId || owner.namespace !== namespace)
+  if (owner?.kind !== 'MacAllocation' || owner.clusterId !== clusterId || owner.namespace !== namespace) {
     return undefined;
-  return { name: `claim ${owner.name}`, pool: row.pool, mac, key: row.key };
+  }
+  return { name: owner.name, pool: row.pool, mac, key: row.key };
 }
 
 function notYet(message: string): FoundClaim {

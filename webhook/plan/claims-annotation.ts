@@ -12,8 +12,8 @@ export type RequestsWithClaims =
   | { readonly ok: false; readonly refusal: Refusal };
 
 /**
- * Gives each slot the claim that the object's author named for it: one name where there is no doubt which interface is
- * meant, else a JSON map from the interfaces' names to claims.
+ * Adds to each interface the claim that the object's author named for it. The annotation is one claim name if only one
+ * interface can be meant, otherwise a JSON map from interface names to claim names.
  */
 export function withClaims(requests: readonly InterfaceRequest[], annotation: string | undefined): RequestsWithClaims {
   const text = annotation?.trim() ?? '';
@@ -22,8 +22,8 @@ export function withClaims(requests: readonly InterfaceRequest[], annotation: st
 }
 
 /**
- * The same for an update, where the annotation was written for the interfaces that there were before: it says nothing of
- * those that are new unless it is a map that names them, and an interface that it names may be gone.
+ * Does the same for an update. The annotation was written for the interfaces that existed before. Only a map can name the
+ * new ones, and an interface that it names may no longer exist.
  */
 export function withClaimsOfUpdate(
   requests: readonly InterfaceRequest[],
@@ -37,7 +37,7 @@ export function withClaimsOfUpdate(
 }
 
 function bySingleName(requests: readonly InterfaceRequest[], claim: string): RequestsWithClaims {
-  const [only, another] = requests.length === 1 ? requests : requests.filter(({ gets }) => gets);
+  const [only, another] = requests.length === 1 ? requests : requests.filter(({ wantsAddress: gets }) => gets);
   if (only === undefined) return refuse('names a claim, but this object has no interface for it', 'Remove it');
   if (another !== undefined) {
     return refuse(
@@ -50,18 +50,21 @@ function bySingleName(requests: readonly InterfaceRequest[], claim: string): Req
 
 function byMap(requests: readonly InterfaceRequest[], text: string): RequestsWithClaims {
   const parsed = claimMap.safeParse(parseJson(text));
-  if (!parsed.success) return refuse('is no JSON map from interfaces to claims', 'Correct it');
+  if (!parsed.success) return refuse('is not a JSON map from interfaces to claims', 'Correct it');
   const claims = new Map(Object.entries(parsed.data));
   for (const nic of claims.keys()) {
     if (requests.some((request) => request.nic === nic)) continue;
-    return refuse(`names ${JSON.stringify(nic)}, which this object has not`, `Its interfaces are ${nicsOf(requests)}`);
+    return refuse(
+      `names ${JSON.stringify(nic)}, which is not an interface of this object`,
+      `Its interfaces are ${nicsOf(requests)}`,
+    );
   }
   const names = [...claims.values()];
-  const twice = names.find((claim, index) => names.indexOf(claim) !== index);
-  if (twice !== undefined) {
+  const repeated = names.find((claim, index) => names.indexOf(claim) !== index);
+  if (repeated !== undefined) {
     return refuse(
-      `names claim ${JSON.stringify(twice)} for two interfaces`,
-      'A claim is one address: name another one',
+      `names claim ${JSON.stringify(repeated)} for two interfaces`,
+      'A claim is one address: name another claim',
     );
   }
   return { ok: true, requests: requests.map((request) => ({ ...request, claim: claims.get(request.nic) })) };

@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { parseJson } from '../../api/parse-json.ts';
 
 /**
- * What becomes of a MAC address that is given to a network: the plugin puts it onto the interface, or it drops it without
- * a word, or nobody knows. Multus does not check, so that nothing but this table tells.
+ * What a network does with a MAC address: its plugin sets it on the interface, it ignores it silently, or the plugin is
+ * unknown. Multus does not check, so this table is the only source.
  */
 export type MacSupport = 'honoured' | 'ignored' | 'unknown';
 
-/** Sources: docs/limits.md, "Which networks take an address". `tuning` sets it on whatever came before it in its chain. */
+/** Sources: docs/limits.md, "Which networks take an address". `tuning` sets it on the interface of the plugin before it. */
 const HONOURING: ReadonlySet<string> = new Set([
   'bridge',
   'macvlan',
@@ -19,7 +19,7 @@ const HONOURING: ReadonlySet<string> = new Set([
   'antrea',
 ]);
 
-/** No input for a MAC; of InfiniBand the address is its GUID. */
+/** These take no MAC. The address of InfiniBand is its GUID. */
 const IGNORING: ReadonlySet<string> = new Set([
   'ptp',
   'vlan',
@@ -30,19 +30,19 @@ const IGNORING: ReadonlySet<string> = new Set([
   'antrea-sriov',
 ]);
 
-/** They change what others made, and have no interface of their own. */
+/** These change the interface of another plugin, and create none. */
 const CHAINED: ReadonlySet<string> = new Set(['portmap', 'bandwidth', 'firewall', 'sbr', 'vrf', 'route-override']);
 
 const plugin = z.looseObject({ type: z.string(), networkType: z.string().optional() });
 const configuration = z.union([z.object({ plugins: z.array(plugin).min(1) }), plugin]);
 
-/** Reads the CNI configuration of a NetworkAttachmentDefinition. None at all means one that lies on the nodes. */
+/** Reads the CNI configuration of a NetworkAttachmentDefinition. Without one, the configuration lies on the nodes. */
 export function macSupport(config: string | undefined): MacSupport {
   const parsed = configuration.safeParse(parseJson(config ?? ''));
   if (!parsed.success) return 'unknown';
   const plugins = 'plugins' in parsed.data ? parsed.data.plugins : [parsed.data];
   const types = (plugins as readonly z.infer<typeof plugin>[]).map(typeOf);
-  // All of them share their parent's address, and the kernel refuses another one: with tuning behind it, ADD would fail.
+  // All its interfaces share the address of their parent, and the kernel refuses another: with tuning after it, ADD fails.
   if (types.includes('ipvlan')) return 'ignored';
   if (types.some((type) => HONOURING.has(type))) return 'honoured';
   const own = types.filter((type) => !CHAINED.has(type));

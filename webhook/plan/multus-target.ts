@@ -10,27 +10,30 @@ import { PRIMARY_NIC } from '../../api/pod-nics.ts';
 import type { Annotations } from '../../kube/client/json-patch.ts';
 import { parseAnyMac } from '../../mac/mac-address.ts';
 import type { NetworkSupport } from '../watch/networks.ts';
-import type { PodTarget } from './pod-target.ts';
+import type { PodTarget } from './primary-target.ts';
 import type { InterfaceRequest } from './decide-interfaces.ts';
 
-/** The networks that a pod asks Multus for. */
+/** The networks that a pod requests from Multus. */
 export interface PodNetworks {
-  /** Beside its own. */
+  /** In addition to the cluster's own network. */
   readonly attached?: NetworksAnnotation;
-  /** In the place of the cluster's own. */
+  /** Instead of the cluster's own network. */
   readonly replaced?: NetworksAnnotation;
 }
 
 export type ReadNetworks =
   { readonly ok: true; readonly networks: PodNetworks } | { readonly ok: false; readonly problem: string };
 
-/** The namespaces in which networks are looked for that name none: the pod's, and that of Multus. */
-export interface NetworkHomes {
+/** The namespaces of networks that are named without one: that of the pod, and that of Multus. */
+export interface NetworkNamespaces {
   readonly namespace: string;
   readonly multusNamespace: string;
 }
 
-export function readNetworks(annotations: Annotations, { namespace, multusNamespace }: NetworkHomes): ReadNetworks {
+export function readNetworks(
+  annotations: Annotations,
+  { namespace, multusNamespace }: NetworkNamespaces,
+): ReadNetworks {
   const attached = readAnnotation(annotations, NETWORKS_ANNOTATION, namespace);
   if (typeof attached === 'string') return { ok: false, problem: attached };
   const replaced = readAnnotation(annotations, DEFAULT_NETWORK_ANNOTATION, multusNamespace);
@@ -44,23 +47,25 @@ export function readNetworks(annotations: Annotations, { namespace, multusNamesp
   };
 }
 
-/** `undefined` where the annotation names no network, and a text where it is wrong. */
+/** Returns `undefined` if the annotation names no network, and the problem if it is malformed. */
 function readAnnotation(annotations: Annotations, key: string, home: string): NetworksAnnotation | string | undefined {
   const text = annotations[key] ?? '';
   if (text.trim() === '') return undefined;
   const parsed = parseNetworks(text, home);
   if (!parsed.ok) return `Annotation ${key} ${parsed.problem}`;
   const { attachments } = parsed.networks;
-  const torn = attachments.find(saysTwoMacs);
-  if (torn !== undefined) return `Annotation ${key} gives ${torn.network} two addresses, in mac and in cni-args`;
+  const ambiguous = attachments.find(hasTwoMacs);
+  if (ambiguous !== undefined) {
+    return `Annotation ${key} gives ${ambiguous.network} two addresses, in mac and in cni-args`;
+  }
   return attachments.length === 0 ? undefined : parsed.networks;
 }
 
-function saysTwoMacs({ mac, cniArgsMac }: Attachment): boolean {
+function hasTwoMacs({ mac, cniArgsMac }: Attachment): boolean {
   return mac !== undefined && cniArgsMac !== undefined && parseAnyMac(mac) !== parseAnyMac(cniArgsMac);
 }
 
-/** `namespace/name` of every NetworkAttachmentDefinition that they name. */
+/** Returns `namespace/name` of every NetworkAttachmentDefinition. */
 export function networkNames({ attached, replaced }: PodNetworks): readonly string[] {
   return [attached, replaced].flatMap((each) => each?.attachments ?? []).map(({ network }) => network);
 }
@@ -70,7 +75,7 @@ export function attachedTarget(networks: NetworksAnnotation, support: ReadonlyMa
   return target(NETWORKS_ANNOTATION, networks, (_, index) => names[index] ?? '', support);
 }
 
-/** The pod's own interface, on another network than the cluster's. */
+/** The pod's own interface, on another network than the cluster's own. */
 export function replacedTarget(networks: NetworksAnnotation, support: ReadonlyMap<string, NetworkSupport>): PodTarget {
   return target(DEFAULT_NETWORK_ANNOTATION, networks, () => PRIMARY_NIC, support);
 }
@@ -89,28 +94,35 @@ function target(
         nic: nicOf(attachment, index),
         network,
         interfaceName,
-        given,
+        writtenMac: given,
         ...(infinibandGuid === undefined
-          ? judge(network, support.get(network) ?? 'missing', given !== undefined)
-          : { gets: false }),
+          ? decideBySupport(network, support.get(network) ?? 'missing', given !== undefined)
+          : { wantsAddress: false }),
       };
     }),
     annotations: (macs) => (macs.some((mac) => mac !== undefined) ? { [key]: networks.withMacs(macs) } : {}),
   };
 }
 
-function judge(network: string, support: NetworkSupport, isGiven: boolean): Pick<InterfaceRequest, 'gets' | 'warning'> {
+function decideBySupport(
+  network: string,
+  support: NetworkSupport,
+  isWritten: boolean,
+): Pick<InterfaceRequest, 'wantsAddress' | 'warning'> {
   switch (support) {
     case 'honoured':
-      return { gets: true };
+      return { wantsAddress: true };
     case 'ignored':
       return {
-        gets: false,
-        warning: `network ${network} takes no MAC address, so ${isGiven ? 'the one written there is not used' : 'it gets none'}`,
+        wantsAddress: false,
+        warning: `network ${network} ignores MAC addresses, so ${isWritten ? 'the one in the annotation is not used' : 'its interface gets none'}`,
       };
     case 'unknown':
-      return { gets: true, warning: `network ${network} may ignore its address: its CNI plugin is not known here` };
+      return {
+        wantsAddress: true,
+        warning: `network ${network} may ignore its address: rock-mac does not know its CNI plugin`,
+      };
     case 'missing':
-      return { gets: true, warning: `network ${network} was not found, so it may ignore its address` };
+      return { wantsAddress: true, warning: `network ${network} does not exist yet, so it may ignore its address` };
   }
 }

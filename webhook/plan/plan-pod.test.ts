@@ -54,7 +54,7 @@ function written(operations: readonly JsonPatchOperation[], annotation: string):
 describe('a pod with networks', () => {
   test('gets an address on each attachment, told in its addresses annotation', () => {
     const pod = plan({ [NETWORKS]: '[{"name":"blue"},{"name":"red","interface":"eth5"}]' });
-    expect(pod.nics).toEqual([{ nic: 'web/blue#0' }, { nic: 'eth5' }]);
+    expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0' }, { nic: 'eth5' }]);
     const patch = pod.patch([A, B], undefined);
     expect(written(patch, NETWORKS)).toBe(
       `[{"mac":"${A}","name":"blue"},{"mac":"${B}","name":"red","interface":"eth5"}]`,
@@ -68,7 +68,7 @@ describe('a pod with networks', () => {
 
   test('may have the same network twice, and one of another namespace, in the comma form', () => {
     const pod = plan({ [NETWORKS]: 'blue, infra/red@eth5 ,blue' });
-    expect(pod.nics.map(({ nic }) => nic)).toEqual(['web/blue#0', 'eth5', 'web/blue#1']);
+    expect(pod.addressRequests.map(({ nic }) => nic)).toEqual(['web/blue#0', 'eth5', 'web/blue#1']);
     expect(JSON.parse(String(written(pod.patch([A, B, C], undefined), NETWORKS)))).toEqual([
       { name: 'blue', mac: A },
       { name: 'red', namespace: 'infra', interface: 'eth5', mac: B },
@@ -78,7 +78,7 @@ describe('a pod with networks', () => {
 
   test('keeps an address of another prefix and is not asked for one there', () => {
     const pod = plan({ [NETWORKS]: '[{"name":"blue","mac":"02:00:00:00:00:01"},{"name":"red"}]' });
-    expect(pod.nics.map(({ nic }) => nic)).toEqual(['web/red#0']);
+    expect(pod.addressRequests.map(({ nic }) => nic)).toEqual(['web/red#0']);
     expect(written(pod.patch([A], undefined), NETWORKS)).toBe(
       `[{"name":"blue","mac":"02:00:00:00:00:01"},{"mac":"${A}","name":"red"}]`,
     );
@@ -86,7 +86,7 @@ describe('a pod with networks', () => {
 
   test('asks for the very address that its author wrote, and writes it back in canonical form', () => {
     const pod = plan({ [NETWORKS]: '[{"name":"blue","mac":"A4-58-0F-05-00-01"}]' });
-    expect(pod.nics).toEqual([{ nic: 'web/blue#0', requested: A }]);
+    expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0', requested: A }]);
     expect(written(pod.patch([A], undefined), NETWORKS)).toBe(`[{"name":"blue","mac":"${A}"}]`);
   });
 
@@ -96,7 +96,7 @@ describe('a pod with networks', () => {
       [ADDRESSES]: `[{"network":"web/blue","mac":"${A}"}]`,
       [LEASE]: 'of-the-original',
     });
-    expect(pod.nics).toEqual([{ nic: 'web/blue#0' }]);
+    expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0' }]);
     const patch = pod.patch([B], undefined);
     expect(written(patch, NETWORKS)).toBe(`[{"name":"blue","mac":"${B}"}]`);
     expect(written(patch, LEASE)).toBe('remove');
@@ -108,14 +108,14 @@ describe('a pod with networks', () => {
   });
 
   test('leaves the longer addresses of InfiniBand and EUI-64 alone, and what has a GUID', () => {
-    expect(plan({ [NETWORKS]: '[{"name":"ib","mac":"00:11:22:33:44:55:66:77"}]' }).nics).toEqual([]);
+    expect(plan({ [NETWORKS]: '[{"name":"ib","mac":"00:11:22:33:44:55:66:77"}]' }).addressRequests).toEqual([]);
     const guid = plan({ [NETWORKS]: '[{"name":"ib","infiniband-guid":"c2:11:22:33:44:55:66:77"}]' });
-    expect(guid).toMatchObject({ nics: [], warnings: [] });
+    expect(guid).toMatchObject({ addressRequests: [], warnings: [] });
   });
 
   test('may give its address in cni-args, which is written back in both places', () => {
     const pod = plan({ [NETWORKS]: '[{"name":"blue","cni-args":{"mac":"A4:58:0F:05:00:01","vlan":7}}]' });
-    expect(pod.nics).toEqual([{ nic: 'web/blue#0', requested: A }]);
+    expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0', requested: A }]);
     expect(written(pod.patch([A], undefined), NETWORKS)).toBe(
       `[{"mac":"${A}","name":"blue","cni-args":{"mac":"${A}","vlan":7}}]`,
     );
@@ -126,32 +126,36 @@ describe('what a network does with an address', () => {
   const pod = { [NETWORKS]: '[{"name":"blue"},{"name":"red"}]' };
 
   test('decides: one that takes none gets none, and its author a warning', () => {
-    const { nics, warnings, patch } = plan(pod, { support: { 'web/blue': 'ignored' } });
-    expect(nics).toEqual([{ nic: 'web/red#0' }]);
-    expect(warnings).toEqual(['rock-mac: network web/blue takes no MAC address, so it gets none']);
+    const { addressRequests, warnings, patch } = plan(pod, { support: { 'web/blue': 'ignored' } });
+    expect(addressRequests).toEqual([{ nic: 'web/red#0' }]);
+    expect(warnings).toEqual(['rock-mac: network web/blue ignores MAC addresses, so its interface gets none']);
     expect(written(patch([A], undefined), NETWORKS)).toBe(`[{"name":"blue"},{"mac":"${A}","name":"red"}]`);
   });
 
   test('is told that a network does not use the address that its author wrote', () => {
     const support = { 'web/blue': 'ignored' } as const;
-    const { nics, warnings } = plan({ [NETWORKS]: `[{"name":"blue","mac":"${A}"}]` }, { support });
-    expect(nics).toEqual([{ nic: 'web/blue#0', requested: A }]);
-    expect(warnings).toEqual(['rock-mac: network web/blue takes no MAC address, so the one written there is not used']);
+    const { addressRequests, warnings } = plan({ [NETWORKS]: `[{"name":"blue","mac":"${A}"}]` }, { support });
+    expect(addressRequests).toEqual([{ nic: 'web/blue#0', requested: A }]);
+    expect(warnings).toEqual([
+      'rock-mac: network web/blue ignores MAC addresses, so the one in the annotation is not used',
+    ]);
   });
 
   test('does not matter to what a copied pod tells there: it is no second one to tell the address of the first', () => {
     const copy = { [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`, [ADDRESSES]: `[{"network":"web/blue","mac":"${A}"}]` };
-    const { nics, warnings } = plan(copy, { support: { 'web/blue': 'ignored' } });
-    expect(nics).toEqual([{ nic: 'web/blue#0' }]);
-    expect(warnings).toEqual(['rock-mac: network web/blue takes no MAC address, so the one written there is not used']);
+    const { addressRequests, warnings } = plan(copy, { support: { 'web/blue': 'ignored' } });
+    expect(addressRequests).toEqual([{ nic: 'web/blue#0' }]);
+    expect(warnings).toEqual([
+      'rock-mac: network web/blue ignores MAC addresses, so the one in the annotation is not used',
+    ]);
   });
 
   test.each([
-    ['unknown', /may ignore its address: its CNI plugin is not known/],
-    ['missing', /was not found/],
+    ['unknown', /may ignore its address: rock-mac does not know its CNI plugin/],
+    ['missing', /does not exist yet/],
   ] as const)('that is %s is no reason to give none, but to warn', (support, warning) => {
-    const { nics, warnings } = plan(pod, { support: { 'web/blue': support } });
-    expect(nics).toHaveLength(2);
+    const { addressRequests, warnings } = plan(pod, { support: { 'web/blue': support } });
+    expect(addressRequests).toHaveLength(2);
     expect(warnings).toEqual([expect.stringMatching(warning)]);
   });
 
@@ -167,7 +171,7 @@ describe("a pod's own interface", () => {
     ['cilium', 'cni.cilium.io/mac-address'],
   ] as const)('gets an address where the cluster has %s, even in a pod without any annotations', (primaryCni, key) => {
     const pod = plan(undefined, { primaryCni });
-    expect(pod).toMatchObject({ nics: [{ nic: 'primary' }], warnings: [] });
+    expect(pod).toMatchObject({ addressRequests: [{ nic: 'primary' }], warnings: [] });
     expect(pod.patch([A], undefined)).toEqual([
       { op: 'add', path: '/metadata/annotations', value: { [key]: A, [ADDRESSES]: `[{"mac":"${A}"}]` } },
     ]);
@@ -175,13 +179,13 @@ describe("a pod's own interface", () => {
 
   test('keeps the address that its author gave', () => {
     const pod = plan({ 'cni.projectcalico.org/hwAddr': 'A4:58:0F:05:00:01' }, { primaryCni: 'calico' });
-    expect(pod.nics).toEqual([{ nic: 'primary', requested: A }]);
+    expect(pod.addressRequests).toEqual([{ nic: 'primary', requested: A }]);
     expect(written(pod.patch([A], undefined), 'cni.projectcalico.org/hwAddr')).toBe(A);
   });
 
   test('may be on another network than the cluster’s, which then gets the address', () => {
     const pod = plan({ [DEFAULT_NETWORK]: 'own', [NETWORKS]: 'blue' }, { primaryCni: 'calico' });
-    expect(pod.nics).toEqual([{ nic: 'primary' }, { nic: 'web/blue#0' }]);
+    expect(pod.addressRequests).toEqual([{ nic: 'primary' }, { nic: 'web/blue#0' }]);
     const patch = pod.patch([A, B], undefined);
     expect(written(patch, DEFAULT_NETWORK)).toBe(`[{"name":"own","mac":"${A}"}]`);
     expect(JSON.parse(String(written(patch, ADDRESSES)))).toEqual([
@@ -195,14 +199,14 @@ describe("a pod's own interface", () => {
     'has its address in our annotation only where nothing reads another, and the pod asked: %j',
     (annotations) => {
       const pod = plan({ ...annotations, [INJECT]: 'true' });
-      expect(pod.nics).toEqual([{ nic: 'primary' }]);
+      expect(pod.addressRequests).toEqual([{ nic: 'primary' }]);
       expect(pod.warnings).toHaveLength(1);
       expect(written(pod.patch([A], undefined), ADDRESSES)).toBe(`[{"mac":"${A}"}]`);
     },
   );
 
   test('gets nothing where only the namespace asked and nothing could be injected', () => {
-    expect(plan(undefined)).toMatchObject({ nics: [], warnings: [] });
+    expect(plan(undefined)).toMatchObject({ addressRequests: [], warnings: [] });
     expect(plan(undefined).patch([], undefined)).toEqual([]);
   });
 });
@@ -211,8 +215,10 @@ describe('a claim', () => {
   const networks = { [NETWORKS]: '[{"name":"blue"},{"name":"red","interface":"eth5"}]' };
 
   test('may be named alone where the pod has one interface, and by a map where it has more', () => {
-    expect(plan({ [NETWORKS]: 'blue', [ALLOCATION]: 'gate' }).nics).toEqual([{ nic: 'web/blue#0', claim: 'gate' }]);
-    expect(plan({ ...networks, [ALLOCATION]: '{"eth5":"gate"}' }).nics).toEqual([
+    expect(plan({ [NETWORKS]: 'blue', [ALLOCATION]: 'gate' }).addressRequests).toEqual([
+      { nic: 'web/blue#0', claim: 'gate' },
+    ]);
+    expect(plan({ ...networks, [ALLOCATION]: '{"eth5":"gate"}' }).addressRequests).toEqual([
       { nic: 'web/blue#0' },
       { nic: 'eth5', claim: 'gate' },
     ]);
@@ -220,8 +226,10 @@ describe('a claim', () => {
 
   test('replaces an address that was copied, and keeps company with one that was written', () => {
     const copied = { [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`, [ALLOCATION]: 'gate' };
-    expect(plan({ ...copied, [ADDRESSES]: `[{"mac":"${A}"}]` }).nics).toEqual([{ nic: 'web/blue#0', claim: 'gate' }]);
-    expect(plan(copied).nics).toEqual([{ nic: 'web/blue#0', claim: 'gate', requested: A }]);
+    expect(plan({ ...copied, [ADDRESSES]: `[{"mac":"${A}"}]` }).addressRequests).toEqual([
+      { nic: 'web/blue#0', claim: 'gate' },
+    ]);
+    expect(plan(copied).addressRequests).toEqual([{ nic: 'web/blue#0', claim: 'gate', requested: A }]);
   });
 
   test.each([
@@ -232,7 +240,7 @@ describe('a claim', () => {
       '{"eth5":"gate","web/blue#0":"gate"}',
       /names claim "gate" for two interfaces.\nA claim is one/,
     ],
-    ['a map that is none', '{"eth5":7}', /is no JSON map/],
+    ['a map that is none', '{"eth5":7}', /is not a JSON map/],
   ])('is refused where the annotation has %s', (_, annotation, message) => {
     expect(refusal({ ...networks, [ALLOCATION]: annotation })).toMatchObject({
       code: 422,

@@ -6,20 +6,19 @@ import type { MacPrefix } from '../../mac/mac-range.ts';
 import { withClaims } from './claims-annotation.ts';
 import { attachedTarget, replacedTarget, type PodNetworks } from './multus-target.ts';
 import type { NetworkSupport } from '../watch/networks.ts';
-import { ledgerRequestsOf, warningsOf, type Planned } from './plan.ts';
-import type { PodTarget } from './pod-target.ts';
-import { annotationOnly, primaryTarget, type PrimaryCni } from './primary-target.ts';
+import { toAddressRequests, warningsOf, type Planned } from './plan.ts';
+import { annotationOnly, primaryTarget, type PodTarget, type PrimaryCni } from './primary-target.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
 
-/** What else decides, beside the pod. */
+/** The facts besides the pod that decide. */
 export interface PodPlanOptions {
   readonly prefix: MacPrefix;
   readonly primaryCni: PrimaryCni;
-  /** What each network that the pod names does with an address. */
+  /** Whether each network of the pod uses a given address, by `namespace/name`. */
   readonly support: ReadonlyMap<string, NetworkSupport>;
 }
 
-/** Decides, without asking anybody, which interfaces of a new pod get an address. */
+/** Decides which interfaces of a new pod get an address. */
 export function planPod(
   annotations: Annotations | undefined,
   networks: PodNetworks,
@@ -35,17 +34,17 @@ export function planPod(
   const { requests } = claimed;
   const decided = decideInterfaces(requests, { prefix, copied: copiedMacs(present) });
   if (!decided.ok) return decided;
-  const { nics, answers } = ledgerRequestsOf(requests, decided.decisions);
+  const { addressRequests, macsByInterface } = toAddressRequests(requests, decided.decisions);
   return {
     ok: true,
     plan: {
-      nics,
+      addressRequests,
       warnings: warningsOf(requests, decided.decisions),
       patch: (macs, leaseId) => {
-        const byRequest = answers(macs);
-        const addresses = requests.flatMap((request, index) => carried(request, byRequest[index]));
+        const byRequest = macsByInterface(macs);
+        const addresses = requests.flatMap((request, index) => toReported(request, byRequest[index]));
         return setAnnotations(annotations, {
-          ...written(targets, byRequest),
+          ...networkAnnotations(targets, byRequest),
           [ANNOTATIONS.addresses]: formatAddresses(addresses),
           [ANNOTATIONS.lease]: leaseId,
         });
@@ -63,28 +62,28 @@ function targetsOf(
   if (replaced !== undefined) targets.push(replacedTarget(replaced, support));
   else if (primaryCni !== 'none') targets.push(primaryTarget(annotations, primaryCni));
   if (attached !== undefined) targets.push(attachedTarget(attached, support));
-  // Who was only in a namespace that opted in did not ask for what it cannot use.
+  // A pod that is here only because its namespace opted in did not request an address that it cannot use.
   if (targets.length === 0 && annotations[ANNOTATIONS.inject] === 'true') targets.push(annotationOnly);
   return targets;
 }
 
 /**
- * The MACs that our own annotation lists on an incoming pod. The pod was made from a stored one (a template, a clone,
- * `kubectl get -o yaml`), which still holds them: they count as copied and are replaced, not claimed.
+ * Returns the addresses in the addresses annotation of an incoming pod. Such a pod was made from a stored one (a template, a
+ * clone, `kubectl get -o yaml`), which still holds them. They count as copied, so new addresses replace them.
  */
 function copiedMacs(annotations: Annotations): ReadonlySet<MacAddress> {
   const macs = readAddresses(annotations[ANNOTATIONS.addresses]).map(({ mac }) => parseAnyMac(mac));
   return new Set(macs.filter((mac) => mac !== undefined));
 }
 
-function carried(
+function toReported(
   { network, interfaceName }: InterfaceRequest,
   mac: MacAddress | undefined,
 ): readonly ReportedAddress[] {
   return mac === undefined ? [] : [{ network, interface: interfaceName, mac }];
 }
 
-function written(
+function networkAnnotations(
   targets: readonly PodTarget[],
   macs: readonly (MacAddress | undefined)[],
 ): Readonly<Record<string, string>> {

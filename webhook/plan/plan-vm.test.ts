@@ -71,7 +71,7 @@ const nowhere = { op: 'add', path: path(0), value: A };
 describe('a new virtual machine', () => {
   test('gets an address on every interface, in its spec', () => {
     const plan = created([{ name: 'blue' }, { name: 'red' }]);
-    expect(plan.nics).toEqual([{ nic: 'blue' }, { nic: 'red' }]);
+    expect(plan.addressRequests).toEqual([{ nic: 'blue' }, { nic: 'red' }]);
     expect(plan.patch([A, B], undefined)).toEqual([
       { op: 'add', path: path(0), value: A },
       { op: 'add', path: path(1), value: B },
@@ -89,20 +89,20 @@ describe('a new virtual machine', () => {
     ['passt', 'multus', true],
     ['bridge', 'nothing', false],
   ] as const)('with %s on %s gets one: %s, and else a warning', (binding, on, gets) => {
-    const { nics, warnings } = created([{ name: 'default', binding, on }]);
-    expect(nics).toHaveLength(gets ? 1 : 0);
+    const { addressRequests, warnings } = created([{ name: 'default', binding, on }]);
+    expect(addressRequests).toHaveLength(gets ? 1 : 0);
     expect(warnings).toHaveLength(gets ? 0 : 1);
   });
 
   test('is told where an address that its author wrote is not used', () => {
     const plan = created([{ name: 'default', binding: 'bridge', on: 'pod', mac: A }]);
-    expect(plan.nics).toEqual([{ nic: 'default', requested: A }]);
+    expect(plan.addressRequests).toEqual([{ nic: 'default', requested: A }]);
     expect(plan.warnings).toEqual([expect.stringMatching(/interface default has an address that is not used/)]);
   });
 
   test('without interfaces gets nothing but a warning', () => {
-    expect(created([])).toMatchObject({ nics: [], warnings: [expect.stringMatching(/names no interface/)] });
-    expect(planOf(planVm({ spec: {} }, undefined, PREFIX)).nics).toEqual([]);
+    expect(created([])).toMatchObject({ addressRequests: [], warnings: [expect.stringMatching(/names no interface/)] });
+    expect(planOf(planVm({ spec: {} }, undefined, PREFIX)).addressRequests).toEqual([]);
   });
 
   test('keeps what its author wrote: of ours it is recorded, in the notation that it has', () => {
@@ -110,13 +110,13 @@ describe('a new virtual machine', () => {
       { name: 'blue', mac: 'A4-58-0F-05-00-01' },
       { name: 'red', mac: FOREIGN },
     ]);
-    expect(plan.nics).toEqual([{ nic: 'blue', requested: A }]);
+    expect(plan.addressRequests).toEqual([{ nic: 'blue', requested: A }]);
     expect(plan.patch([A], undefined)).toEqual([]);
   });
 
   test('that is a clone arrives with empty addresses and the lease of its source, and gets its own', () => {
     const plan = created([{ name: 'blue', mac: '' }], { annotations: { [LEASE]: 'of-the-source' } });
-    expect(plan.nics).toEqual([{ nic: 'blue' }]);
+    expect(plan.addressRequests).toEqual([{ nic: 'blue' }]);
     expect(plan.patch([A], undefined)).toEqual([
       nowhere,
       { op: 'remove', path: '/metadata/annotations/mac.rock-os.io~1lease' },
@@ -124,15 +124,15 @@ describe('a new virtual machine', () => {
   });
 
   test('that is restored under another name asks for the addresses of the first, which decides whether they are free', () => {
-    expect(created([{ name: 'blue', mac: A }]).nics).toEqual([{ nic: 'blue', requested: A }]);
+    expect(created([{ name: 'blue', mac: A }]).addressRequests).toEqual([{ nic: 'blue', requested: A }]);
   });
 
   test('may name claims', () => {
-    expect(created([{ name: 'blue' }], { annotations: { [ALLOCATION]: 'gate' } }).nics).toEqual([
+    expect(created([{ name: 'blue' }], { annotations: { [ALLOCATION]: 'gate' } }).addressRequests).toEqual([
       { nic: 'blue', claim: 'gate' },
     ]);
     const two = created([{ name: 'blue' }, { name: 'red' }], { annotations: { [ALLOCATION]: '{"red":"gate"}' } });
-    expect(two.nics).toEqual([{ nic: 'blue' }, { nic: 'red', claim: 'gate' }]);
+    expect(two.addressRequests).toEqual([{ nic: 'blue' }, { nic: 'red', claim: 'gate' }]);
   });
 
   test.each([
@@ -163,7 +163,7 @@ describe('an update of a virtual machine', () => {
 
   test('that lost its addresses, as at every re-apply and by its pool, gets ours back without the ledger', () => {
     const plan = updated(stored, [{ name: 'blue' }, { name: 'red' }]);
-    expect(plan.nics).toEqual([]);
+    expect(plan.addressRequests).toEqual([]);
     expect(plan.patch([], undefined)).toEqual([nowhere]);
     const moved = updated(stored, [
       { name: 'green', mac: FOREIGN },
@@ -174,29 +174,32 @@ describe('an update of a virtual machine', () => {
 
   test('gets an address for an interface that is new, and for no other', () => {
     const plan = updated(stored, [...stored, { name: 'green' }, { name: 'own', mac: FOREIGN }]);
-    expect(plan.nics).toEqual([{ nic: 'green' }]);
+    expect(plan.addressRequests).toEqual([{ nic: 'green' }]);
     expect(plan.patch([B], undefined)).toEqual([{ op: 'add', path: path(2), value: B }]);
   });
 
   test('says why an interface that is plugged in gets none', () => {
     const plan = updated(stored, [...stored, { name: 'second', binding: 'bridge', on: 'pod' }]);
-    expect(plan).toMatchObject({ nics: [], warnings: [expect.stringMatching(/interface second got no address/)] });
+    expect(plan).toMatchObject({
+      addressRequests: [],
+      warnings: [expect.stringMatching(/interface second got no address/)],
+    });
   });
 
   test('asks nobody when an interface goes, or is being unplugged', () => {
-    expect(updated(stored, [])).toMatchObject({ nics: [], warnings: [] });
-    expect(updated(stored, [{ name: 'blue', mac: A, state: 'absent' }]).nics).toEqual([]);
+    expect(updated(stored, [])).toMatchObject({ addressRequests: [], warnings: [] });
+    expect(updated(stored, [{ name: 'blue', mac: A, state: 'absent' }]).addressRequests).toEqual([]);
   });
 
   test('records an address that a person changed, and says nothing to one of another prefix', () => {
-    expect(updated(stored, [{ name: 'blue', mac: B }]).nics).toEqual([{ nic: 'blue', requested: B }]);
-    expect(updated(stored, [{ name: 'blue', mac: FOREIGN }]).nics).toEqual([]);
-    expect(updated(stored, [{ name: 'blue', mac: A.toUpperCase() }]).nics).toEqual([]);
+    expect(updated(stored, [{ name: 'blue', mac: B }]).addressRequests).toEqual([{ nic: 'blue', requested: B }]);
+    expect(updated(stored, [{ name: 'blue', mac: FOREIGN }]).addressRequests).toEqual([]);
+    expect(updated(stored, [{ name: 'blue', mac: A.toUpperCase() }]).addressRequests).toEqual([]);
   });
 
   test('leaves an interface without an address alone while the machine runs, and says so', () => {
     const plan = updated([{ name: 'blue' }], [{ name: 'blue' }, { name: 'red', mac: FOREIGN }]);
-    expect(plan.nics).toEqual([]);
+    expect(plan.addressRequests).toEqual([]);
     expect(plan.warnings).toEqual([expect.stringMatching(/gets its address when the machine is stopped and started/)]);
   });
 
@@ -210,22 +213,22 @@ describe('an update of a virtual machine', () => {
   ])('fills it when the machine is started: %s', (_, then, now, fills) => {
     const nics: readonly Nic[] = [{ name: 'blue' }, { name: 'pod', on: 'pod' }];
     const plan = updated(nics, nics, { run: now }, { run: then });
-    expect(plan.nics).toEqual(fills ? [{ nic: 'blue' }] : []);
+    expect(plan.addressRequests).toEqual(fills ? [{ nic: 'blue' }] : []);
   });
 
   test('is not refused for an odd address that was stored before', () => {
     const odd: readonly Nic[] = [{ name: 'blue', mac: '01:00:5e:00:00:01' }];
-    expect(updated(odd, [...odd, { name: 'red' }]).nics).toEqual([{ nic: 'red' }]);
+    expect(updated(odd, [...odd, { name: 'red' }]).addressRequests).toEqual([{ nic: 'red' }]);
   });
 
   test('reads claims for what is new only where a map names it', () => {
     const one: readonly Nic[] = [{ name: 'blue', mac: A }];
     const two: readonly Nic[] = [...one, { name: 'red' }];
-    expect(updated(one, two, { annotations: { [ALLOCATION]: 'gate' } }).nics).toEqual([{ nic: 'red' }]);
+    expect(updated(one, two, { annotations: { [ALLOCATION]: 'gate' } }).addressRequests).toEqual([{ nic: 'red' }]);
     const map = { [ALLOCATION]: '{"red":"gate","gone":"old","blue":"own"}' };
-    expect(updated(one, two, { annotations: map }).nics).toEqual([{ nic: 'red', claim: 'gate' }]);
+    expect(updated(one, two, { annotations: map }).addressRequests).toEqual([{ nic: 'red', claim: 'gate' }]);
     const off = { annotations: { [ALLOCATION]: 'gate' } };
-    expect(updated([{ name: 'blue' }], [{ name: 'blue' }], off, { run: { running: false } }).nics).toEqual([
+    expect(updated([{ name: 'blue' }], [{ name: 'blue' }], off, { run: { running: false } }).addressRequests).toEqual([
       { nic: 'blue', claim: 'gate' },
     ]);
   });
@@ -239,7 +242,7 @@ describe('an update of a virtual machine', () => {
 describe('an instance without a machine', () => {
   test('gets its addresses in its own spec, and where it has no name yet a lease', () => {
     const plan = planOf(planVmi({ spec: instanceSpec([{ name: 'blue' }]) }, PREFIX));
-    expect(plan.nics).toEqual([{ nic: 'blue' }]);
+    expect(plan.addressRequests).toEqual([{ nic: 'blue' }]);
     expect(plan.patch([A], 'fresh')).toEqual([
       { op: 'add', path: '/spec/domain/devices/interfaces/0/macAddress', value: A },
       { op: 'add', path: '/metadata/annotations', value: { [LEASE]: 'fresh' } },
@@ -254,5 +257,5 @@ test.each([
   const copy = structuredClone(machine) as { spec: { template: { spec: ReturnType<typeof instanceSpec> } } };
   const { interfaces } = copy.spec.template.spec.domain.devices;
   if (Array.isArray(interfaces)) Reflect.deleteProperty(interfaces[0] ?? {}, 'name');
-  expect(planOf(planVm(copy, undefined, PREFIX)).nics).toHaveLength(good);
+  expect(planOf(planVm(copy, undefined, PREFIX)).addressRequests).toHaveLength(good);
 });

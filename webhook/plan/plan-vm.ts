@@ -5,11 +5,11 @@ import { pointer, setAnnotations, type Annotations, type JsonPatchOperation } fr
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { withClaims, withClaimsOfUpdate } from './claims-annotation.ts';
-import { ledgerRequestsOf, warningsOf, type Planned } from './plan.ts';
+import { toAddressRequests, warningsOf, type Planned } from './plan.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
 import { machineInterfaces, type MachineInterface } from './vm-interfaces.ts';
 
-/** A VirtualMachine or VirtualMachineInstance as it comes in: raw, since a patch must lose nothing. */
+/** A VirtualMachine or VirtualMachineInstance as it comes in. It stays raw, because a patch must lose nothing. */
 export interface IncomingMachine {
   readonly metadata?: { readonly annotations?: Annotations | undefined } | undefined;
   readonly spec?: unknown;
@@ -19,10 +19,12 @@ const MACHINE_INTERFACES = ['spec', 'template', 'spec', 'domain', 'devices', 'in
 const INSTANCE_INTERFACES = ['spec', 'domain', 'devices', 'interfaces'];
 
 /**
- * Decides which interfaces of a VirtualMachine get an address: of a new one all, of a stored one those that it did not
- * have before (hotplug). An interface that lost its address, as at every re-apply of a manifest and at every update by a
- * VirtualMachinePool, gets it back. What the stored machine has without an address is filled only when it is started:
- * while it runs, KubeVirt would ask for a restart.
+ * Decides which interfaces of a VirtualMachine get an address. In a new machine all of them do. In a stored machine those
+ * do that it did not have before (hotplug).
+ *
+ * An interface that lost its address gets it back; every re-apply of a manifest and every update by a VirtualMachinePool
+ * drops it. A stored interface without an address gets one only when the machine is started: on a running machine,
+ * KubeVirt would require a restart.
  */
 export function planVm(vm: IncomingMachine, stored: IncomingMachine | undefined, prefix: MacPrefix): Planned {
   const interfaces = machineInterfaces(templateSpec(vm));
@@ -34,7 +36,7 @@ export function planVm(vm: IncomingMachine, stored: IncomingMachine | undefined,
   return plan(interfaces, withClaimsOfUpdate(requests, annotation), MACHINE_INTERFACES, { prefix });
 }
 
-/** The same for a VirtualMachineInstance that no machine owns: it is only made, and never changed. */
+/** Decides the same for a VirtualMachineInstance that no machine owns. Its interfaces never change. */
 export function planVmi(instance: IncomingMachine, prefix: MacPrefix): Planned {
   return planNew(instance, machineInterfaces(instance.spec), INSTANCE_INTERFACES, prefix);
 }
@@ -52,12 +54,12 @@ function planNew(
 }
 
 function newRequest({ name, mac, passedOn }: MachineInterface): InterfaceRequest {
-  const fate = (mac ?? '') === '' ? 'got no address' : 'has an address that is not used';
+  const effect = (mac ?? '') === '' ? 'got no address' : 'has an address that is not used';
   return {
     nic: name,
-    given: mac,
-    gets: passedOn,
-    ...(!passedOn && { warning: `interface ${name} ${fate}: KubeVirt does not pass one on there` }),
+    writtenMac: mac,
+    wantsAddress: passedOn,
+    ...(!passedOn && { warning: `interface ${name} ${effect}: KubeVirt passes no address on there` }),
   };
 }
 
@@ -68,21 +70,21 @@ function requestOfUpdate(
 ): InterfaceRequest {
   if (before === undefined) return newRequest(now);
   const { name, mac, passedOn } = now;
-  const carried = ourMac(before.mac, prefix);
+  const storedMac = ourMac(before.mac, prefix);
   const isUntouched = mac !== undefined && mac === before.mac;
-  // What was stored as it is, an odd address included, is no news that an update may be refused for.
-  if (isUntouched && carried === undefined) return { nic: name, gets: false };
-  const waits = passedOn && !starts && (mac ?? '') === '' && carried === undefined;
+  // An update is not refused for a text that was stored before, even if it is no valid address.
+  if (isUntouched && storedMac === undefined) return { nic: name, wantsAddress: false };
+  const waits = passedOn && !starts && (mac ?? '') === '' && storedMac === undefined;
   return {
     nic: name,
-    given: mac,
-    before: carried,
-    gets: passedOn && starts,
+    writtenMac: mac,
+    storedMac,
+    wantsAddress: passedOn && starts,
     ...(waits && { warning: `interface ${name} gets its address when the machine is stopped and started` }),
   };
 }
 
-interface Rest {
+interface PlanOptions {
   readonly prefix: MacPrefix;
   readonly annotations?: Annotations | undefined;
   readonly isNew?: boolean;
@@ -92,31 +94,31 @@ function plan(
   interfaces: readonly MachineInterface[],
   requests: readonly InterfaceRequest[],
   path: readonly string[],
-  { prefix, annotations, isNew = false }: Rest,
+  { prefix, annotations, isNew = false }: PlanOptions,
 ): Planned {
   const decided = decideInterfaces(requests, { prefix });
   if (!decided.ok) return decided;
-  const { nics, answers } = ledgerRequestsOf(requests, decided.decisions);
+  const { addressRequests, macsByInterface } = toAddressRequests(requests, decided.decisions);
   const warnings = [...warningsOf(requests, decided.decisions)];
   if (isNew && requests.length === 0) {
-    warnings.push('rock-mac: this machine names no interface; the one that KubeVirt adds has a random address');
+    warnings.push('rock-mac: this machine names no interface; the interface that KubeVirt adds gets a random address');
   }
   return {
     ok: true,
     plan: {
-      nics,
+      addressRequests,
       warnings,
       patch: (macs, leaseId) => {
-        const byRequest = answers(macs);
+        const byRequest = macsByInterface(macs);
         const written = interfaces.flatMap((each, index) => macOperation(each, byRequest[index], path));
-        // A lease id that came with it is that of the object it was copied from.
+        // An incoming lease id belongs to the object that this one was copied from, so it is replaced.
         return isNew ? [...written, ...setAnnotations(annotations, { [ANNOTATIONS.lease]: leaseId })] : written;
       },
     },
   };
 }
 
-/** What its author wrote stays as it is written: to KubeVirt, another notation on a running machine is a change. */
+/** A written address keeps its notation: on a running machine KubeVirt treats another notation as a change. */
 function macOperation(
   { index, mac: given }: MachineInterface,
   mac: MacAddress | undefined,
@@ -134,7 +136,7 @@ function templateSpec({ spec }: IncomingMachine): unknown {
 
 const runSchema = z.object({ running: z.boolean().nullish(), runStrategy: z.string().nullish() });
 
-/** KubeVirt takes a machine that says neither for halted. */
+/** KubeVirt treats a machine with neither field as halted. */
 function isHalted({ spec }: IncomingMachine): boolean {
   const { running, runStrategy } = runSchema.safeParse(spec).data ?? {};
   return (runStrategy ?? (running === true ? 'Always' : 'Halted')) === 'Halted';

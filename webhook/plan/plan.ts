@@ -1,22 +1,22 @@
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Refusal } from '../server/admission-review.ts';
-import type { InterfaceRequest, Decision } from './decide-interfaces.ts';
+import type { Decision, InterfaceRequest } from './decide-interfaces.ts';
 
-/** An interface for which the ledger is asked. */
-export interface PlannedNic {
+/** A request to the ledger for the address of one interface. */
+export interface AddressRequest {
   readonly nic: string;
-  /** The address that the author asked for; absent: the next one. */
+  /** The address that the author wrote. Absent: the next free one. */
   readonly requested?: MacAddress;
-  /** The claim whose address it is to have. */
+  /** The claim that the author named. */
   readonly claim?: string;
 }
 
-/** What an incoming object needs, and what it becomes: all that is decided before anybody is asked. */
+/** What an incoming object needs from the ledger, and how it is patched afterwards. */
 export interface Plan {
-  readonly nics: readonly PlannedNic[];
+  readonly addressRequests: readonly AddressRequest[];
   readonly warnings: readonly string[];
-  /** The patch once the ledger has answered; `macs[i]` is for `nics[i]`, and nothing was handed out where it is absent. */
+  /** Returns the patch. `macs[i]` is the address for `addressRequests[i]`, or `undefined` if none was allocated. */
   readonly patch: (
     macs: readonly (MacAddress | undefined)[],
     leaseId: string | undefined,
@@ -25,47 +25,47 @@ export interface Plan {
 
 export type Planned = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly refusal: Refusal };
 
-/** Questions for the ledger, and the way back from its answers to all slots. */
-export interface LedgerRequests {
-  readonly nics: readonly PlannedNic[];
-  /** The address for each slot; absent where its author's text stays as it is. */
-  readonly answers: (macs: readonly (MacAddress | undefined)[]) => readonly (MacAddress | undefined)[];
+/** The requests to the ledger, and the way back from their addresses to all interfaces. */
+export interface AddressRequests {
+  readonly addressRequests: readonly AddressRequest[];
+  /** Returns the address for each interface, or `undefined` where the text of the author stays. */
+  readonly macsByInterface: (macs: readonly (MacAddress | undefined)[]) => readonly (MacAddress | undefined)[];
 }
 
-export function ledgerRequestsOf(
-  requests: readonly InterfaceRequest[],
+export function toAddressRequests(
+  interfaces: readonly InterfaceRequest[],
   decisions: readonly Decision[],
-): LedgerRequests {
-  const nics: PlannedNic[] = [];
-  /** For each slot the place of its question, or what is known already. */
-  const sources = requests.map(({ nic }, index): number | MacAddress | undefined => {
+): AddressRequests {
+  const addressRequests: AddressRequest[] = [];
+  /** For each interface the index of its address request, or the address that is already known. */
+  const sources = interfaces.map(({ nic }, index): number | MacAddress | undefined => {
     const decision = decisions[index] ?? { kind: 'none' };
     if (decision.kind === 'none') return undefined;
-    if (decision.kind === 'keep') return decision.mac;
-    nics.push(question(nic, decision));
-    return nics.length - 1;
+    if (decision.kind === 'restore') return decision.mac;
+    addressRequests.push(toAddressRequest(nic, decision));
+    return addressRequests.length - 1;
   });
   return {
-    nics,
-    answers: (macs) => sources.map((source) => (typeof source === 'number' ? macs[source] : source)),
+    addressRequests,
+    macsByInterface: (macs) => sources.map((source) => (typeof source === 'number' ? macs[source] : source)),
   };
 }
 
-function question(nic: string, decision: Exclude<Decision, { kind: 'none' | 'keep' }>): PlannedNic {
+function toAddressRequest(nic: string, decision: Exclude<Decision, { kind: 'none' | 'restore' }>): AddressRequest {
   switch (decision.kind) {
     case 'next':
       return { nic };
-    case 'this':
+    case 'requested':
       return { nic, requested: decision.mac };
     case 'claim':
-      return { nic, claim: decision.claim, ...(decision.given !== undefined && { requested: decision.given }) };
+      return { nic, claim: decision.claim, ...(decision.requested !== undefined && { requested: decision.requested }) };
   }
 }
 
-/** Whose author gave an address of another prefix knows what they do. */
-export function warningsOf(requests: readonly InterfaceRequest[], decisions: readonly Decision[]): readonly string[] {
-  return requests.flatMap(({ given, warning }, index) => {
-    const leftAlone = given !== undefined && decisions[index]?.kind === 'none';
+/** Returns the warnings for the author. Who wrote an address of another prefix needs none. */
+export function warningsOf(interfaces: readonly InterfaceRequest[], decisions: readonly Decision[]): readonly string[] {
+  return interfaces.flatMap(({ writtenMac, warning }, index) => {
+    const leftAlone = writtenMac !== undefined && decisions[index]?.kind === 'none';
     return warning === undefined || leftAlone ? [] : [`rock-mac: ${warning}`];
   });
 }

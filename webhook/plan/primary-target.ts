@@ -1,32 +1,40 @@
 import { ANNOTATIONS } from '../../api/names.ts';
 import { PRIMARY_NIC } from '../../api/pod-nics.ts';
 import type { Annotations } from '../../kube/client/json-patch.ts';
-import type { PodTarget } from './pod-target.ts';
+import type { MacAddress } from '../../mac/mac-address.ts';
+import type { InterfaceRequest } from './decide-interfaces.ts';
 
-/** CNIs of clusters that read the address of a pod's own interface from an annotation, and the key of that. */
+/** The interfaces of a pod that one reader of its annotations creates: Multus, or the CNI of the cluster. */
+export interface PodTarget {
+  readonly requests: readonly InterfaceRequest[];
+  /** Returns the annotations that pass the addresses on. `macs[i]` is for `requests[i]`; absent: none of ours. */
+  annotations(macs: readonly (MacAddress | undefined)[]): Readonly<Record<string, string>>;
+}
+
+/** The annotation from which each CNI reads the address of a pod's own interface. */
 const KEYS = {
   calico: 'cni.projectcalico.org/hwAddr',
   cilium: 'cni.cilium.io/mac-address',
 } as const;
 
-/** Which of them this cluster has cannot be seen from a pod, so that the installation says it. */
+/** A pod does not show which CNI its cluster has, so it is a setting of the installation. */
 export const PRIMARY_CNIS = ['none', 'calico', 'cilium'] as const;
 export type PrimaryCni = (typeof PRIMARY_CNIS)[number];
 
 export function primaryTarget(annotations: Annotations, cni: Exclude<PrimaryCni, 'none'>): PodTarget {
   const key = KEYS[cni];
   return {
-    requests: [{ nic: PRIMARY_NIC, given: annotations[key], gets: true }],
+    requests: [{ nic: PRIMARY_NIC, writtenMac: annotations[key], wantsAddress: true }],
     annotations: ([mac]) => (mac === undefined ? {} : { [key]: mac }),
   };
 }
 
-/** Nothing to inject into, yet it asked: software in the pod (an emulator, say) reads the address from our annotation. */
+/** A pod that opted in without a network to inject into: software in it, such as an emulator, reads our annotation. */
 export const annotationOnly: PodTarget = {
   requests: [
     {
       nic: PRIMARY_NIC,
-      gets: true,
+      wantsAddress: true,
       warning: `this pod has no network to inject into; its address is in the annotation ${ANNOTATIONS.addresses} only`,
     },
   ],

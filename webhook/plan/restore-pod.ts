@@ -12,17 +12,17 @@ import { ourMac } from '../../api/nic.ts';
 import { setAnnotations, type Annotations, type JsonPatchOperation } from '../../kube/client/json-patch.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
-import type { NetworkHomes } from './multus-target.ts';
+import type { NetworkNamespaces } from './multus-target.ts';
 
 /**
- * The patch for an update that changes the networks of a pod. Addresses that it dropped, as applying the pod's manifest
- * again does, come back from the stored pod. What it changes on purpose stays, and an interface that is new gets nothing:
- * the ledger is not asked, so that no update of a running pod depends on it. Our own annotation then tells what is left.
+ * Returns the patch for an update that changes the networks of a pod. Addresses that the update dropped are restored from the
+ * stored pod; every re-apply of the manifest drops them. Addresses that the update changes on purpose stay. A new interface
+ * gets no address, because no update of a running pod may depend on the ledger. The addresses annotation then lists the rest.
  */
 export function restorePod(
   annotations: Annotations | undefined,
   stored: Annotations,
-  { namespace, multusNamespace, prefix }: NetworkHomes & { readonly prefix: MacPrefix },
+  { namespace, multusNamespace, prefix }: NetworkNamespaces & { readonly prefix: MacPrefix },
 ): readonly JsonPatchOperation[] {
   const restore = (key: string, home: string) => restoreNetworks(annotations?.[key], stored[key], { home, prefix });
   const replaced = restore(DEFAULT_NETWORK_ANNOTATION, multusNamespace);
@@ -30,16 +30,16 @@ export function restorePod(
   return setAnnotations(annotations, {
     [DEFAULT_NETWORK_ANNOTATION]: replaced.text,
     [NETWORKS_ANNOTATION]: attached.text,
-    [ANNOTATIONS.addresses]: retell(stored[ANNOTATIONS.addresses], replaced.carried, attached.carried),
+    [ANNOTATIONS.addresses]: updateReported(stored[ANNOTATIONS.addresses], replaced.used, attached.used),
     [ANNOTATIONS.lease]: annotations?.[ANNOTATIONS.lease] ?? stored[ANNOTATIONS.lease],
   });
 }
 
-/** An annotation that names networks, after the update. */
+/** A networks annotation after the update. */
 interface Restored {
   readonly text: string | undefined;
-  /** Our addresses in it; absent where nobody can read it. */
-  readonly carried?: readonly ReportedAddress[];
+  /** Our addresses in it. Absent if the annotation cannot be parsed. */
+  readonly used?: readonly ReportedAddress[];
 }
 
 function restoreNetworks(
@@ -47,42 +47,42 @@ function restoreNetworks(
   stored: string | undefined,
   { home, prefix }: { readonly home: string; readonly prefix: MacPrefix },
 ): Restored {
-  const networks = readIfAny(text, home);
+  const networks = readNetworksOrUndefined(text, home);
   if (networks === undefined) return { text };
   const { attachments } = networks;
-  const lost = lostMacs(attachments, macsByNic(readIfAny(stored, home)?.attachments ?? [], prefix));
+  const lost = lostMacs(attachments, macsByNic(readNetworksOrUndefined(stored, home)?.attachments ?? [], prefix));
   return {
     text: lost.some((mac) => mac !== undefined) ? networks.withMacs(lost) : text,
-    carried: attachments.flatMap(({ network, interfaceName, mac, cniArgsMac }, index) => {
-      const carried = lost[index] ?? ourMac(mac ?? cniArgsMac, prefix);
-      return carried === undefined ? [] : [{ network, interface: interfaceName, mac: carried }];
+    used: attachments.flatMap(({ network, interfaceName, mac, cniArgsMac }, index) => {
+      const used = lost[index] ?? ourMac(mac ?? cniArgsMac, prefix);
+      return used === undefined ? [] : [{ network, interface: interfaceName, mac: used }];
     }),
   };
 }
 
 const NONE: NetworksAnnotation = { attachments: [], withMacs: () => '' };
 
-/** `undefined` where it is not understood. */
-function readIfAny(text = '', home: string): NetworksAnnotation | undefined {
+/** Returns `undefined` if the annotation cannot be parsed. */
+function readNetworksOrUndefined(text = '', home: string): NetworksAnnotation | undefined {
   if (text.trim() === '') return NONE;
   const parsed = parseNetworks(text, home);
   return parsed.ok ? parsed.networks : undefined;
 }
 
-/** What was told of the pod's own interface holds for as long as the pod lives: no annotation changes it any more. */
-function retell(told: string | undefined, ...networks: readonly Restored['carried'][]): string | undefined {
-  if (told === undefined || networks.includes(undefined)) return told;
-  const own = readAddresses(told).filter(({ network }) => network === undefined);
-  return formatAddresses([...own, ...networks.flatMap((carried) => carried ?? [])]);
+/** The reported address of the pod's own interface stays for the pod's lifetime: no annotation can change it. */
+function updateReported(reported: string | undefined, ...networks: readonly Restored['used'][]): string | undefined {
+  if (reported === undefined || networks.includes(undefined)) return reported;
+  const own = readAddresses(reported).filter(({ network }) => network === undefined);
+  return formatAddresses([...own, ...networks.flatMap((used) => used ?? [])]);
 }
 
 function lostMacs(
   attachments: readonly Attachment[],
-  carried: ReadonlyMap<string, MacAddress>,
+  used: ReadonlyMap<string, MacAddress>,
 ): readonly (MacAddress | undefined)[] {
   const names = nicNames(attachments);
   return attachments.map(({ mac, cniArgsMac }, index) =>
-    mac === undefined && cniArgsMac === undefined ? carried.get(names[index] ?? '') : undefined,
+    mac === undefined && cniArgsMac === undefined ? used.get(names[index] ?? '') : undefined,
   );
 }
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-/** An interface of a virtual machine as far as it matters here. */
+/** The fields of a virtual machine's interface that matter here. */
 export interface MachineInterface {
-  /** Its place in the list, for a patch. */
+  /** The index in the list, for a patch. */
   readonly index: number;
   readonly name: string;
   readonly mac?: string | undefined;
@@ -13,7 +13,7 @@ export interface MachineInterface {
 const interfaceSchema = z.object({
   name: z.string(),
   macAddress: z.string().nullish(),
-  /** `absent`: being unplugged. */
+  /** `absent` while the interface is being unplugged. */
   state: z.string().nullish(),
   masquerade: z.unknown().optional(),
 });
@@ -29,8 +29,8 @@ const instanceSpec = z.object({
 });
 
 /**
- * The interfaces of the spec of a VirtualMachineInstance, or of a VirtualMachine's template. What has another shape than
- * KubeVirt's is left out: KubeVirt refuses it.
+ * Returns the interfaces in the spec of a VirtualMachineInstance, or of a VirtualMachine's template. Entries that do not
+ * have KubeVirt's shape are left out, because KubeVirt refuses them.
  */
 export function machineInterfaces(spec: unknown): readonly MachineInterface[] {
   const parsed = instanceSpec.safeParse(spec);
@@ -47,9 +47,9 @@ export function machineInterfaces(spec: unknown): readonly MachineInterface[] {
 }
 
 /**
- * KubeVirt names the address to the CNI only for networks of Multus beside the default one. On the pod's own network it
- * stays inside the machine, which is good with masquerade (the guest is behind NAT) and wrong with every other binding:
- * there the network knows the pod by another address.
+ * KubeVirt passes the address to the CNI only on secondary networks of Multus. On the pod's own network the address stays
+ * inside the machine. That is right with masquerade, where the guest is behind NAT. With every other binding it is wrong,
+ * because the network knows the pod by another address.
  */
 function isPassedOn(
   { masquerade }: z.infer<typeof interfaceSchema>,

@@ -1,72 +1,70 @@
-import type { KubeClient } from '../../kube/client/client.ts';
 import { GROUP } from '../../api/names.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
 import { reviewAccess } from '../../kube/client/reviews.ts';
-import { listPools } from '../../ledger/pool/pools.ts';
 import type { Holder } from '../../ledger/address/owner.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { rangeContains } from '../../mac/mac-range.ts';
+import type { AddressRequest } from '../plan/plan.ts';
 import type { AdmissionUser, Refusal } from '../server/admission-review.ts';
-import { explainOutcome, type RefusedResult } from './refuse-allocation.ts';
-import type { PlannedNic } from '../plan/plan.ts';
 import { within } from '../server/deadline.ts';
+import { refuseAllocation, type RefusedResult } from './refuse-allocation.ts';
 
-/** An explanation is worth this much of the API server's patience, and no more. */
-const EXPLANATION_MS = 300;
+/** Limits each look-up for an explanation: the API server waits for the response meanwhile. */
+const LOOKUP_MS = 300;
 
-/** Who is refused, and where. */
-interface Refused {
+export interface RefusedRequest {
+  readonly request: AddressRequest;
+  readonly pool: string;
   readonly namespace: string;
   readonly requester: AdmissionUser;
 }
 
-/** Explains why an address is refused, with what the one who asks may know. */
-export interface Explainer {
-  explain(answer: RefusedResult, nic: PlannedNic, pool: string, refused: Refused): Promise<Refusal>;
-}
+/** Returns the refusal of an address, with the details that its requester may know. */
+export type ExplainRefusal = (result: RefusedResult, refused: RefusedRequest) => Promise<Refusal>;
 
-export function createExplainer(options: {
+export function createRefusalExplainer(deps: {
   readonly client: Pick<KubeClient, 'raw'>;
   readonly ledger: Queryable;
   readonly clusterId: string;
-}): Explainer {
-  const { client, ledger, clusterId } = options;
+}): ExplainRefusal {
+  const { client, ledger, clusterId } = deps;
 
-  /** Names are told to who may read the MacAllocations beside the holder, which say the same. */
-  async function nameOf({ owner }: Holder, waiter: AdmissionUser): Promise<string | undefined> {
+  /** Names the holder to a requester who may list the MacAllocations of its namespace, because those name it too. */
+  async function nameOfHolder({ owner }: Holder, requester: AdmissionUser): Promise<string | undefined> {
     if (owner === undefined || owner.clusterId !== clusterId || owner.name === '') return undefined;
     const access = { verb: 'list', group: GROUP, resource: 'macallocations', namespace: owner.namespace };
-    const { username, uid = '', groups = [], extra = {} } = waiter;
+    const { username, uid = '', groups = [], extra = {} } = requester;
     const { allowed } = await reviewAccess(client, { username, uid, groups, extra }, access, {
-      timeoutMs: EXPLANATION_MS,
+      timeoutMs: LOOKUP_MS,
       attempts: 1,
     });
     return allowed ? `${owner.kind} ${owner.namespace}/${owner.name}` : undefined;
   }
 
-  async function poolAround(mac: MacAddress): Promise<string | undefined> {
+  async function findPoolOf(mac: MacAddress): Promise<string | undefined> {
     return (await listPools(ledger)).find((pool) => rangeContains(pool, mac))?.name;
   }
 
-  return {
-    explain: async (answer, nic, pool, { namespace, requester }) => {
-      const facts = { nic, namespace, pool };
-      const { requested } = nic;
-      if (answer.outcome === 'in_use') {
-        return explainOutcome(answer, { ...facts, holder: await orUnknown(nameOf(answer.holder, requester)) });
-      }
-      if (answer.outcome === 'out_of_range' && requested !== undefined) {
-        return explainOutcome(answer, { ...facts, otherPool: await orUnknown(poolAround(requested)) });
-      }
-      return explainOutcome(answer, facts);
-    },
+  return async (result, { request, pool, namespace, requester }) => {
+    const context = { request, namespace, pool };
+    if (result.outcome === 'in_use') {
+      const holder = await orUndefined(nameOfHolder(result.holder, requester));
+      return refuseAllocation(result, { ...context, holder });
+    }
+    if (result.outcome === 'out_of_range' && request.requested !== undefined) {
+      const otherPool = await orUndefined(findPoolOf(request.requested));
+      return refuseAllocation(result, { ...context, otherPool });
+    }
+    return refuseAllocation(result, context);
   };
 }
 
-/** The refusal is sure, only its ornament is missing. */
-async function orUnknown(asking: Promise<string | undefined>): Promise<string | undefined> {
+/** Returns `undefined` for a look-up that fails or takes too long: the refusal is certain, only a detail is missing. */
+async function orUndefined(lookup: Promise<string | undefined>): Promise<string | undefined> {
   try {
-    return await within(EXPLANATION_MS, asking);
+    return await within(LOOKUP_MS, lookup);
   } catch {
     return undefined;
   }

@@ -1,21 +1,39 @@
+import type { AdmissionStatus } from '../../ledger/error-codes.ts';
+import { describeRefusal, type AdmissionEntry, type OutcomeFacts } from '../../ledger/outcomes.ts';
 import type { Refusal } from '../server/admission-review.ts';
 
 /**
- * The four ways to say no. Never AlreadyExists or Timeout as a reason, and never a Retry-After: clients act on those by
- * themselves, and what they would do (skip the object, or repeat inside the time-out) is wrong here.
+ * AlreadyExists, Timeout and Retry-After are left out on purpose. Clients react to them by themselves: they skip the
+ * object, or repeat the request within its timeout. Both are wrong here.
  */
+const REASONS: Readonly<Record<AdmissionStatus, Refusal['reason']>> = {
+  403: 'Forbidden',
+  409: 'Conflict',
+  422: 'Invalid',
+  503: 'ServiceUnavailable',
+};
+
+/** Returns the refusal for an entry of the catalogue. */
+export function refusalOf(entry: AdmissionEntry, facts: OutcomeFacts): Refusal {
+  const { cause, next } = describeRefusal(entry, entry.admission, facts);
+  return refusal(entry.admission.status, `${cause}.\n${next}.`);
+}
+
+/** Refuses an object that its author has to correct. */
 export function malformed(message: string): Refusal {
-  return { code: 422, reason: 'Invalid', message };
+  return refusal(422, message);
 }
 
+/** Refuses what the requester has no right to. */
 export function forbidden(message: string): Refusal {
-  return { code: 403, reason: 'Forbidden', message };
+  return refusal(403, message);
 }
 
-export function taken(message: string): Refusal {
-  return { code: 409, reason: 'Conflict', message };
-}
-
+/** Refuses a request that may succeed later. */
 export function unavailable(message: string): Refusal {
-  return { code: 503, reason: 'ServiceUnavailable', message };
+  return refusal(503, message);
+}
+
+function refusal(code: AdmissionStatus, message: string): Refusal {
+  return { code, reason: REASONS[code], message };
 }
