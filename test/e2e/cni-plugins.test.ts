@@ -8,8 +8,8 @@ import { aPod, installedEnvOfThisFile } from '../integration/installed-env.ts';
 import { addToNetwork, findCniPlugins, ip, makeNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
 
 /*
- * From the API server to the wire: the annotation as the webhook wrote it, handed to real CNI plugins the way Multus hands
- * it to them, and the address that the kernel then has on the interface.
+ * Passes the annotation of the webhook to real CNI plugins in the same way as Multus, and reads the address of the interface
+ * from the kernel.
  */
 
 const found = findCniPlugins(['bridge', 'macvlan', 'ptp', 'tuning', 'host-local']);
@@ -81,13 +81,13 @@ describe.skipIf(why !== '')(`on real networks${why === '' ? '' : ` (skipped: ${w
     ['a bridge that declares the capability', 'capable'],
     ['macvlan', 'virtual'],
     ['ptp with tuning behind it', 'tuned'],
-  ])('the address that the webhook wrote is the one on %s', async (_, name) => {
+  ])('the interface has the address that the webhook wrote: %s', async (_, name) => {
     const { written, onTheWire } = await attach(name);
     expect(written).toMatch(/^a4:58:0f:05:/);
     expect(onTheWire).toBe(written);
   });
 
-  test('a network that drops an address got none, and holds none', async () => {
+  test('a network that ignores addresses gets none, and no address is allocated for it', async () => {
     const { written, onTheWire } = await attach('routed');
     expect(written).toBeUndefined();
     expect(onTheWire).not.toMatch(/^a4:58:0f:/);

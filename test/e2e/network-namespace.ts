@@ -8,14 +8,14 @@ import { z } from 'zod';
 
 const run = promisify(execFile);
 
-/** Where distributions and node images put the plugins. */
+/** The folders in which distributions and node images have the plugins. */
 const FOLDERS = ['/opt/cni/bin', '/usr/lib/cni', '/usr/libexec/cni'];
 
 export interface CniPlugins {
   readonly folder: string;
 }
 
-/** The CNI plugins of this machine, or why they cannot be used here. */
+/** Returns the CNI plugins of this machine, or why they cannot be used. */
 export function findCniPlugins(names: readonly string[]): CniPlugins | { readonly missing: string } {
   if (process.getuid?.() !== 0) return { missing: 'network namespaces need root' };
   const folder = FOLDERS.find((each) => names.every((name) => existsSync(path.join(each, name))));
@@ -36,10 +36,10 @@ export function findCniPlugins(names: readonly string[]): CniPlugins | { readonl
 
 const links = z.array(z.object({ ifname: z.string(), address: z.string() }));
 
-/** A network namespace in which plugins make interfaces, as in that of a pod. */
+/** A network namespace in which plugins create interfaces, like that of a pod. */
 export interface NetworkNamespace {
   readonly path: string;
-  /** The MAC address that the kernel has on an interface. */
+  /** Returns the MAC address of an interface in the kernel. */
   macOf(interfaceName: string): Promise<string>;
   remove(): Promise<void>;
 }
@@ -65,7 +65,7 @@ export async function ip(...args: readonly string[]): Promise<string> {
 
 export interface Attached {
   readonly interfaceName: string;
-  /** From the pod's annotation. */
+  /** The address from the pod's annotation. */
   readonly mac: string | undefined;
 }
 
@@ -113,6 +113,6 @@ async function exec(program: string, stdin: object, env: NodeJS.ProcessEnv): Pro
   const ended = new Promise<number | null>((resolve, reject) => child.once('error', reject).once('close', resolve));
   child.stdin.end(JSON.stringify(stdin));
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  if (code !== 0) throw new Error(`${program} ended with ${String(code)}: ${stdout} ${stderr}`);
+  if (code !== 0) throw new Error(`${program} exited with ${String(code)}: ${stdout} ${stderr}`);
   return stdout;
 }

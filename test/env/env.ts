@@ -4,27 +4,27 @@ import { startPostgres, type Postgres, type PostgresOptions } from './postgres/p
 import { openRun, type Log, type Run } from './run/run.ts';
 
 export interface TestEnvOptions {
-  /** One control plane for each entry; one with defaults when not given. */
+  /** Starts one control plane for each entry. The default is one control plane with default options. */
   readonly controlPlanes?: readonly Omit<ControlPlaneOptions, 'run' | 'binaries'>[];
   readonly postgres?: Omit<PostgresOptions, 'run'>;
   readonly binaries?: Binaries;
-  /** The run to use; without one it opens its own. Closed with the test environment in either case. */
+  /** The run to use. The default is a new run. `close()` closes it in both cases. */
   readonly run?: Run;
   readonly log?: Log;
 }
 
-/** Everything that rock-mac needs around it, all real, all in one run. */
+/** The real control planes and the Postgres that rock-mac needs, in one run. */
 export interface TestEnv {
   readonly run: Run;
   readonly controlPlanes: readonly ControlPlane[];
   /** The first of {@link TestEnv.controlPlanes}. */
   readonly controlPlane: ControlPlane;
   readonly postgres: Postgres;
-  /** Ends every process and removes every file of the run. */
+  /** Stops every process and removes every file of the run. */
   close(): Promise<void>;
 }
 
-/** Raises control planes and Postgres together; when one fails, what has come up is taken down again. */
+/** Starts control planes and Postgres in parallel. If one fails, the others are stopped. */
 export async function startTestEnv(options: TestEnvOptions = {}): Promise<TestEnv> {
   const run = options.run ?? (await openRun(options.log === undefined ? {} : { log: options.log }));
   try {

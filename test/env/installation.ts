@@ -14,7 +14,7 @@ import { startServiceForwarder, type ServiceForwarder } from './network/service-
 
 const repository = path.join(import.meta.dirname, '..', '..');
 
-/** Where the programs come from: the sources as they are, or the bundles of `make build`. */
+/** The entry points of the programs: the sources, or the bundles of `make build`. */
 const programs = {
   sources: { operator: 'operator/main.ts', webhook: 'webhook/main.ts' },
   build: { operator: 'build/operator.js', webhook: 'build/webhook.js' },
@@ -22,53 +22,53 @@ const programs = {
 
 export interface InstallationOptions {
   readonly testEnv: TestEnv;
-  /** The cluster to install into; the test environment's first when not given. */
+  /** The cluster to install into. The default is the first one of the test environment. */
   readonly controlPlane?: ControlPlane;
-  /** The ledger; migrated here. */
+  /** The ledger. It is migrated first. */
   readonly ledgerUrl: string;
-  /** How many of each to start at once; one when not given. Without a webhook nothing is sent to one. */
+  /** How many of each to start. The default is one. With 0 webhooks the webhook configurations are removed. */
   readonly operators?: number;
   readonly webhooks?: number;
   readonly programs?: keyof typeof programs;
-  /** What Node.js is told for the operators. */
+  /** Arguments for Node.js of the operators. */
   readonly operatorNodeArgs?: readonly string[];
-  /** More environment for the processes, or another way to the ledger for them (a proxy, say). */
+  /** More environment variables for the processes, such as the ledger URL of a proxy. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
-/** One process of rock-mac. */
+/** One process of rock-mac, an operator or a webhook. */
 export interface Program {
   readonly name: string;
   readonly logFile: string;
-  /** Where a webhook answers reviews. */
+  /** The port of the admission reviews or of the read API. */
   readonly port: number;
   readonly healthPort: number;
   readonly metricsPort: number;
-  /** The value of one sample of its metrics, summed over its labels; 0 where it has none. */
+  /** Returns the value of one metric, summed over its labels. Returns 0 if it has no samples. */
   metric(name: string): Promise<number>;
-  /** SIGTERM, and the wait for its end. */
+  /** Sends SIGTERM and waits for the exit. */
   stop(): Promise<void>;
-  /** SIGKILL. */
+  /** Sends SIGKILL and waits for the exit. */
   kill(): Promise<void>;
-  /** Any other signal: SIGSTOP and SIGCONT, say. */
+  /** Sends another signal, such as SIGSTOP or SIGCONT. */
   signal(name: NodeJS.Signals): void;
 }
 
 /**
- * rock-mac on the test environment as it is in a cluster: the manifests that users apply, and processes that run with the rights of
- * their ServiceAccounts behind the Service's address. Only the kubelet's part, starting them, is done here.
+ * rock-mac in the test environment, as in a cluster: the manifests that users apply, and processes with the rights of their
+ * ServiceAccounts behind the addresses of their Services. Only the start of the processes replaces the kubelet.
  */
 export interface Installation {
-  /** Of a ServiceAccount that may read the metrics. */
+  /** The token of a ServiceAccount that may read the metrics. */
   readonly metricsToken: string;
   readonly operators: readonly Program[];
   readonly webhooks: readonly Program[];
   startOperator(): Promise<Program>;
-  /** With more environment for this one alone. */
+  /** Starts a webhook, with more environment variables for this one only. */
   startWebhook(env?: NodeJS.ProcessEnv): Promise<Program>;
-  /** Resolves when the operator leads and every pool is shown. */
+  /** Resolves when the leader has published the counts of every pool. */
   ready(): Promise<void>;
-  /** Stops all processes. The manifests stay. */
+  /** Stops all processes. The objects of the manifests remain. */
   close(): Promise<void>;
 }
 
@@ -113,7 +113,7 @@ export async function install(options: InstallationOptions): Promise<Installatio
       webhookService.add(endpoint);
       const program: Program = {
         ...started,
-        // As kube-proxy does when a pod is told to end: what is open stays open, and nothing new is sent there.
+        // Like kube-proxy for a terminating pod: open connections stay, new ones go elsewhere.
         stop: async () => {
           const stopped = started.stop();
           webhookService.remove(endpoint);
@@ -153,12 +153,12 @@ async function applyInstallation({ kubectl }: ControlPlane): Promise<void> {
   await applyManifests(kubectl, manifests);
 }
 
-/** For tests of the operator alone: what nobody answers would be refused. */
+/** For tests without a webhook: the API server would otherwise reject every object that opted in. */
 async function removeWebhookConfigurations({ kubectl }: ControlPlane): Promise<void> {
   await kubectl(['delete', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', WEBHOOK_CONFIGURATION]);
 }
 
-/** What stands for Prometheus. Answers its token. */
+/** Creates a ServiceAccount that may read the metrics, like the one of Prometheus. Returns its token. */
 async function makeMetricsReader({ kubectl }: ControlPlane): Promise<string> {
   const name = 'metrics-reader';
   const namespace = ['-n', SYSTEM_NAMESPACE];
@@ -241,7 +241,7 @@ async function untilReady(child: Child, name: string, healthPort: number): Promi
       const answer = await fetch(`http://127.0.0.1:${healthPort}/readyz`);
       if (!answer.ok) throw new Error(`${name} is not ready: ${await answer.text()}`);
     },
-    // The first operator of a cluster has to look at all of it before.
+    // The first operator of a cluster runs the initial sync first.
     { within: 90_000, every: 100 },
   ).catch((error: unknown) => {
     throw new Error(`${name} did not get ready. Its log ends with:\n${logTail(child.logFile)}`, { cause: error });

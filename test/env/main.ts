@@ -9,11 +9,11 @@ import { untilInterrupted } from './run/interruption.ts';
 import { exportLine, pathLine, readyLine } from './run/shell-lines.ts';
 
 const usage = `Usage: node test/env/main.ts COMMAND
-  binaries   find or get the Kubernetes programs, and print their folder
+  binaries   find, download or build the Kubernetes programs, and print their folder
   helm       find or build both Helm versions, and print their paths
-  up         raise everything and stay in the foreground; print how to connect, then READY`;
+  up         start everything and stay in the foreground; print how to connect, then READY`;
 
-/** The database that `up` makes for the ledger. */
+/** The database that `up` creates for the ledger. */
 const ledgerDatabase = 'rock_mac';
 
 async function main(command: string | undefined): Promise<void> {
@@ -39,23 +39,23 @@ async function up(): Promise<void> {
   const testEnv = await Promise.race([startTestEnv({ ...options, run }), interrupted]);
   if (testEnv === undefined) {
     await run.close();
-    throw new Error('interrupted before everything was up; all is taken down again');
+    throw new Error('interrupted before everything was running; everything is stopped');
   }
   try {
     const ledgerUrl = await testEnv.postgres.createDatabase(ledgerDatabase);
-    await nameLogFiles(testEnv);
+    await listLogFiles(testEnv);
     print(exportLine('KUBECONFIG', testEnv.controlPlane.kubeconfig));
     print(exportLine('ROCK_MAC_LEDGER_URL', ledgerUrl));
     print(pathLine(testEnv.controlPlane.binaries.folder));
     print(readyLine);
     await interrupted;
-    logToStderr('taking everything down');
+    logToStderr('stopping everything');
   } finally {
     await testEnv.close();
   }
 }
 
-async function nameLogFiles({ run }: TestEnv): Promise<void> {
+async function listLogFiles({ run }: TestEnv): Promise<void> {
   const folder = path.join(run.folder, 'logs');
   for (const name of await readdir(folder)) logToStderr(`log: ${path.join(folder, name)}`);
 }

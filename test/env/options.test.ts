@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { optionsFromEnvironment } from './options.ts';
 
 describe('the environment', () => {
-  it('fixes the ports that it names', () => {
+  it('sets the ports that it names', () => {
     const env = { ROCK_MAC_ENV_API_PORT: '6443', ROCK_MAC_ENV_POSTGRES_PORT: '5432' };
     expect(optionsFromEnvironment(env)).toEqual({
       controlPlanes: [{ ports: { api: 6443 } }],
@@ -10,13 +10,13 @@ describe('the environment', () => {
     });
   });
 
-  it('leaves ports that are not named, or empty, to be chosen', () => {
+  it('leaves ports that are unset or empty to be chosen', () => {
     const want = { controlPlanes: [{ ports: {} }], postgres: {} };
     expect(optionsFromEnvironment({})).toEqual(want);
     expect(optionsFromEnvironment({ ROCK_MAC_ENV_ETCD_PORT: '' })).toEqual(want);
   });
 
-  it.each(['http', '0', '65536', '80.5'])('refuses %j as a port and names the variable', (value) => {
+  it.each(['http', '0', '65536', '80.5'])('rejects %j as a port and names the variable', (value) => {
     expect(() => optionsFromEnvironment({ ROCK_MAC_ENV_API_PORT: value })).toThrow(
       'ROCK_MAC_ENV_API_PORT must be a port between 1 and 65535',
     );

@@ -9,7 +9,7 @@ const variables = z.object({
   ROCK_MAC_ENV_ETCD_PORT: port,
 });
 
-/** What a user can fix by environment variables. Throws when one is not a port. */
+/** Reads the ports that the user fixed by environment variables. Throws if one is not a port. */
 export function optionsFromEnvironment(env: NodeJS.ProcessEnv): Pick<TestEnvOptions, 'controlPlanes' | 'postgres'> {
   const read = variables.safeParse(withoutEmpty(env));
   if (!read.success) {
@@ -23,7 +23,7 @@ export function optionsFromEnvironment(env: NodeJS.ProcessEnv): Pick<TestEnvOpti
   };
 }
 
-/** `NAME= make env` means the same as not setting it. */
+/** `NAME= make env` means the same as an unset variable. */
 function withoutEmpty(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
 }

@@ -12,36 +12,36 @@ import type { SharedTestEnv } from './vitest-setup.ts';
 export { eventually, type Patience } from './run/eventually.ts';
 export { applyManifests, installForeignCrds } from './kubernetes/manifests.ts';
 
-/** The control plane and the Postgres of this test run. */
+/** Returns the control plane and the Postgres that this test run shares. */
 export function sharedTestEnv(): SharedTestEnv {
   return inject('testEnv');
 }
 
-/** The administrator's way to the shared control plane, or that of any other kubeconfig file. */
+/** Loads a kubeconfig file. The default is the administrator's of the shared control plane. */
 export function kubeConfig(file: string = sharedTestEnv().kubeconfig): KubeConfig {
   const config = new KubeConfig();
   config.loadFromFile(file);
   return config;
 }
 
-/** kubectl as the administrator of the shared control plane. */
+/** Returns kubectl as the administrator of the shared control plane. */
 export function sharedKubectl(): Kubectl {
   const { binariesFolder, kubeconfig } = sharedTestEnv();
   return kubectlFor(path.join(binariesFolder, 'kubectl'), kubeconfig);
 }
 
-/** Makes users of the shared control plane. */
+/** Returns the functions that create users of the shared control plane. */
 export function sharedIdentities(): Identities {
   return identitiesOf(sharedTestEnv().access);
 }
 
-/** Something a test was given and gives back. */
+/** A resource that a test creates and removes again. */
 export interface Fresh {
   readonly name: string;
   remove(): Promise<void>;
 }
 
-/** Makes a namespace that no other test uses; `labels` opt it in to something. */
+/** Creates a namespace that no other test uses. */
 export async function freshNamespace(
   options: {
     readonly kubeConfig?: KubeConfig;
@@ -63,7 +63,7 @@ export async function freshNamespace(
   };
 }
 
-/** A database of its own: with the ledger's schema, or a copy of some other template, or empty. */
+/** Creates a database: with the ledger's schema (`migrate`), as a copy of another template, or empty. */
 export async function freshDatabase(
   options: { readonly migrate?: boolean; readonly template?: Template; readonly adminUrl?: string } = {},
 ): Promise<Fresh & { readonly url: string }> {
@@ -72,7 +72,7 @@ export async function freshDatabase(
   if (template !== undefined) await ensureTemplate(adminUrl, template);
   const name = `test_${randomBytes(6).toString('hex')}`;
   const url = await createDatabase(adminUrl, name, template?.name);
-  // A copy has all of the template but what ALTER DATABASE has set on it; migrating once more sets that again.
+  // A copy lacks the settings of ALTER DATABASE. Migrating again applies them.
   if (options.migrate === true) await migrate(url);
   return { name, url, remove: () => dropDatabase(adminUrl, name) };
 }

@@ -2,16 +2,16 @@ import type { TestProject } from 'vitest/node';
 import { startTestEnv } from './env.ts';
 import type { ControlPlaneAccess } from './kubernetes/identities.ts';
 
-/** What a test file can know of the test environment that its run shares. Workers are other processes, so only plain data. */
+/** The shared test environment as test files see it. Workers are other processes, so it is plain data. */
 export interface SharedTestEnv {
   readonly apiUrl: string;
   /** Path of the administrator's kubeconfig. */
   readonly kubeconfig: string;
-  /** Connection URL of Postgres' superuser, database `postgres`. */
+  /** The connection URL of Postgres' superuser for the database `postgres`. */
   readonly postgresUrl: string;
   /** Folder with kubectl and the other programs. */
   readonly binariesFolder: string;
-  /** For making users of the control plane. */
+  /** What is needed to create users of the control plane. */
   readonly access: ControlPlaneAccess;
 }
 
@@ -22,8 +22,8 @@ declare module 'vitest' {
 }
 
 /**
- * One control plane and one Postgres for all files of a vitest project, raised before the first and taken down after
- * the last. Without fsync: these tests kill processes, never the power.
+ * Starts one control plane and one Postgres for all files of a vitest project, and stops them after the last file. fsync is
+ * off: tests kill processes but never cut the power.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const testEnv = await startTestEnv({ postgres: { fsync: false } });

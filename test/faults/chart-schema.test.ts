@@ -9,14 +9,14 @@ import { raiseChartEnv, type ChartEnv } from '../integration/chart-env.ts';
 import { chartRelease, type ChartRelease } from '../integration/chart-release.ts';
 
 /*
- * Today's version and the next one, by the chart. The next image is today's with one more migration, and with the number
- * that says so in the programs; nothing else changes, since what is proved here is about the schema.
+ * Upgrades and rollbacks with the chart between the current version and a next one. The next image differs only in one more
+ * migration and in the schema version that its programs know.
  */
 
 const namespace = 'rock-mac';
 const NEXT = PROGRAM_VERSION + 1;
 
-/** Two of each, as by default. */
+/** Two replicas of each, the default. */
 const all = (tag: string) => Array.from({ length: 4 }, () => `rock-mac:${tag}`);
 
 const EXPANDING = `alter table addresses add column colour text not null default 'grey';`;
@@ -45,7 +45,7 @@ afterAll(async () => {
 
 const kubectl = (...args: string[]) => chartEnv.testEnv.controlPlane.kubectl(args);
 
-/** The programs of the next version know one migration more. */
+/** Makes the programs of the next version know one more migration. */
 async function countOneMore(folder: string): Promise<void> {
   const number = new RegExp(`PROGRAM_VERSION ?= ?${String(PROGRAM_VERSION)};`);
   let changed = 0;
@@ -60,7 +60,7 @@ async function countOneMore(folder: string): Promise<void> {
   expect(changed).toBe(3); // the command line, which migrates in the init container; operator and webhook, which look
 }
 
-/** A new ledger, and an installation of today's version on it, which is then upgraded to one with this migration. */
+/** Installs the current version on a new ledger, and upgrades it to a version with this migration. */
 async function upgradeWith(migration: string, database: string): Promise<void> {
   const { workingDir } = nextImage.config;
   await writeFile(
@@ -77,7 +77,7 @@ async function upgradeWith(migration: string, database: string): Promise<void> {
   await release.untilReady(all('next'));
 }
 
-test('a rollback over an expanding migration runs, on the schema of the next version', async () => {
+test('a rollback over an expanding migration runs on the schema of the next version', async () => {
   await upgradeWith(EXPANDING, 'expanding');
   expect(await schemaVersion(ledger)).toEqual({ version: NEXT, minProgram: 0 });
   const before = await release.makePod('expanding-next');
@@ -92,12 +92,12 @@ test('a rollback over an expanding migration runs, on the schema of the next ver
   await release.uninstall();
 });
 
-test('a rollback over a breaking migration is refused, and the version that works goes on', async () => {
+test('a rollback over a breaking migration fails, and the working version keeps running', async () => {
   await upgradeWith(BREAKING, 'breaking');
   expect(await schemaVersion(ledger)).toEqual({ version: NEXT, minProgram: NEXT });
 
   await expect(release.rollback(1, '10s')).rejects.toThrow();
-  // One more before one less: what is new does not get ready, so nothing of what works has gone.
+  // The new pods do not become ready, so none of the old pods was stopped.
   expect(release.readyImages()).toEqual(all('next'));
   const refused = chartEnv.kubelet.pods.filter(({ ready }) => !ready);
   expect(refused.length).toBeGreaterThanOrEqual(1);

@@ -6,8 +6,8 @@ import { chartRelease, patience, type ChartRelease } from '../integration/chart-
 import { shownAllocations } from '../integration/installed-env.ts';
 
 /*
- * What goes wrong around an installation, and the way out that docs/install.md, docs/upgrade.md and docs/troubleshooting.md
- * promise. One installation goes through all of it.
+ * Failures around an installation, and the solutions in docs/install.md, docs/upgrade.md and docs/troubleshooting.md. One
+ * installation goes through all of them.
  */
 
 const namespace = 'rock-mac';
@@ -35,7 +35,7 @@ async function makeNamespace(): Promise<void> {
   await kubectl('-n', namespace, 'create', 'secret', 'generic', 'rock-mac-ledger', `--from-literal=url=${ledgerUrl}`);
 }
 
-test('an upgrade while the ledger is away changes nothing, and goes through when it is back', async () => {
+test('an upgrade while the ledger is down changes nothing, and completes when it is back', async () => {
   const { postgres } = chartEnv.testEnv;
   await postgres.stop();
   await expect(release.apply({ logLevel: 'debug' }, '8s')).rejects.toThrow();
@@ -46,7 +46,7 @@ test('an upgrade while the ledger is away changes nothing, and goes through when
   expect(await release.makePod('after-outage')).toMatch(/^a4:58:0f:05:/);
 });
 
-test('an image that cannot be pulled stops an upgrade, and an uninstallation before it has removed anything', async () => {
+test('an image that cannot be pulled stops an upgrade, and stops an uninstallation before it removes anything', async () => {
   await expect(release.apply({ 'image.repository': 'missing' }, '6s')).rejects.toThrow();
   expect(release.readyImages()).toEqual(working);
 
@@ -56,16 +56,16 @@ test('an image that cannot be pulled stops an upgrade, and an uninstallation bef
   expect(await release.makePod('still-served')).toMatch(/^a4:58:0f:05:/);
 });
 
-test('a rollback to a revision that ran is the way out of it', async () => {
+test('a rollback to a working revision solves it', async () => {
   await release.rollback(1);
   await release.untilReady(working);
   expect(await release.makePod('rolled-back')).toMatch(/^a4:58:0f:05:/);
 });
 
-test('a namespace that was deleted with everything in it comes back by the same installation', async () => {
+test('the same installation restores a namespace that was deleted with all its content', async () => {
   const before = await held();
   await kubectl('delete', 'namespace', namespace, '--timeout=60s');
-  // What asks is refused, since the webhook configuration belongs to no namespace.
+  // Requests are rejected, because the webhook configuration is cluster-scoped and still exists.
   await expect(kubectl('run', 'refused', '--image=none', '--annotations=mac.rock-os.io/inject=true')).rejects.toThrow(
     /failed calling webhook/,
   );
@@ -80,7 +80,7 @@ test('a namespace that was deleted with everything in it comes back by the same 
   }, patience);
 });
 
-/** Pods with their addresses, as the mirrors show them. */
+/** Returns the pods with their addresses from the mirrors. */
 async function held(): Promise<string[]> {
   const shown = await shownAllocations(chartEnv.testEnv.controlPlane);
   return shown.map(({ spec, status }) => `${spec.consumerRef?.name ?? ''} ${status?.mac ?? ''}`).sort();

@@ -21,7 +21,7 @@ async function create(manifest: string): Promise<string> {
   return await installed().plane.kubectl(['create', '-f', '-', '-o', 'name'], { input: manifest });
 }
 
-/** Kills every operator and starts another one, with a network that is whole again. */
+/** Kills every operator, heals the network and starts a new operator. */
 async function replaceOperator(): Promise<void> {
   const { installation, ledgerProxy } = installed();
   await Promise.all(installation.operators.map((operator) => operator.kill()));
@@ -29,7 +29,7 @@ async function replaceOperator(): Promise<void> {
   await installation.startOperator();
 }
 
-/** Waits until the ledger has done something whose answer nobody got. */
+/** Waits until the ledger has committed a change whose response was dropped. */
 async function untilLedger(what: string, holds: () => Promise<boolean>): Promise<void> {
   await eventually(
     async () => {
@@ -39,7 +39,7 @@ async function untilLedger(what: string, holds: () => Promise<boolean>): Promise
   );
 }
 
-/** What a killed process has sent is still done when its turn comes: here its wait has to run out first. */
+/** The ledger still executes the request of a killed process. This limits how long that request can wait for a lock. */
 async function untilNobodyWaits(): Promise<void> {
   const { ledger } = installed();
   const text = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
@@ -61,7 +61,7 @@ async function expectNoDoubleAndNoLeak(): Promise<void> {
   expect(held.map((row) => row.mac as string).sort()).toEqual(shown.toSorted());
 }
 
-/** Pods that went before any operator saw them leave nothing but a lease, and that ends. */
+/** Pods that were deleted before an operator saw them leave only pending addresses, whose lease expires. */
 async function untilLeasesAreGivenBack(): Promise<void> {
   const { ledger } = installed();
   await whileLedgerIsAhead(ledger, '3 minutes', async () => {
@@ -78,7 +78,7 @@ afterEach(async () => {
 });
 
 describe('the operator killed with SIGKILL', () => {
-  test('after the ledger allocated and before it heard so: the claim gets that very address, once', async () => {
+  test('after the ledger allocated, before the response: the claim gets that address, allocated once', async () => {
     const { plane, ledger, ledgerProxy } = installed();
     ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.allocate') });
     await create(aClaim('cut', { pool: 'development' }));
@@ -95,7 +95,7 @@ describe('the operator killed with SIGKILL', () => {
     await expectNoDoubleAndNoLeak();
   });
 
-  test('after the ledger released and before it heard so: the claim goes, and the release is told once', async () => {
+  test('after the ledger released, before the response: the claim is deleted, released once', async () => {
     const { plane, ledger, ledgerProxy } = installed();
     await create(aClaim('leaving', { pool: 'development' }));
     const address = (await untilReason(plane, 'leaving', 'Allocated')).status?.mac ?? '';
@@ -108,7 +108,7 @@ describe('the operator killed with SIGKILL', () => {
     expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'release']);
   });
 
-  test('after the ledger bound a pod and before it heard so: the mirror shows it, bound once', async () => {
+  test('after the ledger bound a pod, before the response: the mirror shows the address, bound once', async () => {
     const { plane, ledger, ledgerProxy } = installed();
     ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.bind') });
     await create(aPod('workload', { networks: '[{"name":"blue"}]' }));
@@ -121,7 +121,7 @@ describe('the operator killed with SIGKILL', () => {
     await eventually(
       async () => {
         const [mirror] = await shownAllocations(plane);
-        if (mirror?.status?.mac !== address?.mac) throw new Error('the mirror shows nothing yet');
+        if (mirror?.status?.mac !== address?.mac) throw new Error('the mirror has no address yet');
       },
       { within: 20_000, every: 100 },
     );
@@ -129,7 +129,7 @@ describe('the operator killed with SIGKILL', () => {
     await expectNoDoubleAndNoLeak();
   });
 
-  test('after the ledger released the address of a pod and before it heard so: the mirror goes, released once', async () => {
+  test('after the ledger released the address of a pod, before the response: the mirror is deleted, released once', async () => {
     const { plane, ledger, ledgerProxy } = installed();
     await create(aPod('gone', { networks: '[{"name":"blue"}]' }));
     const address = (await addressesOf(plane, 'gone'))[0]?.mac ?? '';
@@ -143,7 +143,7 @@ describe('the operator killed with SIGKILL', () => {
     expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'bind', 'release']);
   });
 
-  test('after the mirror of a pod was stored and before the ledger bound it: it is bound once, by the next', async () => {
+  test('after the mirror of a pod was stored, before the ledger bound it: the next operator binds it once', async () => {
     const { plane, ledger, installation } = installed();
     await Promise.all(installation.operators.map((operator) => operator.kill()));
     await create(aPod('promised', { networks: '[{"name":"blue"}]' }));
@@ -167,7 +167,7 @@ describe('the operator killed with SIGKILL', () => {
     await eventually(() => expectNoDoubleAndNoLeak(), { within: 20_000, every: 200 });
   });
 
-  test('while pods come and go: everything is explained in the end', async () => {
+  test('while pods are created and deleted: every address has an owner or is released in the end', async () => {
     const { plane, installation } = installed();
     const pods = Array.from({ length: 12 }, (_, index) => `churn-${String(index)}`);
     for (const [index, name] of pods.entries()) {
@@ -175,7 +175,7 @@ describe('the operator killed with SIGKILL', () => {
       if (index % 4 === 3) await replaceOperator();
       if (index % 2 === 1) await plane.kubectl(['delete', 'pod', name, '--wait=false']);
     }
-    // A pod that is deleted while no operator lives.
+    // Deletes a pod while no operator runs.
     await Promise.all(installation.operators.map((operator) => operator.kill()));
     await plane.kubectl(['delete', 'pod', 'churn-0', 'churn-2']);
     await installation.startOperator();
@@ -208,7 +208,8 @@ describe('two operators and two webhooks at once', () => {
     await eventually(
       async () => {
         const shown = await shownAllocations(plane);
-        if (shown.filter(({ status }) => status?.mac !== undefined).length !== 45) throw new Error('not all are shown');
+        if (shown.filter(({ status }) => status?.mac !== undefined).length !== 45)
+          throw new Error('some mirrors have no address yet');
       },
       { within: 40_000, every: 200 },
     );
@@ -222,7 +223,7 @@ describe('two operators and two webhooks at once', () => {
       values: [],
       row: z.object({ action: z.string(), count: z.number(), owners: z.number() }),
     });
-    // As many rows as owners: nobody allocated, bound or released anything a second time.
+    // One row per owner: nothing was allocated, bound or released twice.
     expect(actions).toEqual([
       { action: 'allocate', count: 45, owners: 45 },
       { action: 'bind', count: 40, owners: 40 },

@@ -5,13 +5,13 @@ import { aPod } from '../integration/installed-env.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
 
 export interface Load {
-  /** Resolves when so many more creates have ended. */
+  /** Resolves when this many more creates have completed. */
   more(creates: number): Promise<void>;
-  /** Ends it; answers what became of every create. */
+  /** Stops the load. Returns the result of every create. */
   stop(): Promise<{ readonly macs: readonly string[]; readonly failures: readonly string[] }>;
 }
 
-/** Creates pods without a pause and without a second try, as controllers do. */
+/** Creates pods continuously and without retries. */
 export function startPodLoad(client: KubeClient, prefix: string, atOnce: number): Load {
   let running = true;
   const macs: string[] = [];

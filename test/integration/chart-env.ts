@@ -7,7 +7,7 @@ import { startKubelet, type Kubelet } from '../env/node/kubelet.ts';
 
 export const repository = path.join(import.meta.dirname, '..', '..');
 
-/** A test environment on which the chart's pods are run, from a folder with what the Dockerfile puts into the image. */
+/** A test environment that runs the chart's pods from a folder with the content of the image. */
 export interface ChartEnv {
   readonly testEnv: TestEnv;
   readonly image: ImageFolder;
@@ -16,7 +16,7 @@ export interface ChartEnv {
 }
 
 export interface ChartEnvOptions {
-  /** One more image than rock-mac's: of the names that begin with `name`, made below a folder. */
+  /** One more image, for references whose name begins with `name`. `build` creates it below a folder. */
   readonly extraImage?: {
     readonly name: string;
     readonly build: (folder: string, rockMac: ImageFolder) => Promise<ImageFolder>;
@@ -31,7 +31,7 @@ export async function raiseChartEnv(namespace: string, { extraImage }: ChartEnvO
   ]);
   const extra = await extraImage?.build(imageHome, image);
   const { run, controlPlane } = testEnv;
-  // Whatever registry the values name: the image is this one.
+  // The registry of a reference is ignored.
   const imageOf = (reference: string) => {
     const name = reference.slice(reference.lastIndexOf('/') + 1);
     if (extraImage !== undefined && name.startsWith(extraImage.name)) return extra;

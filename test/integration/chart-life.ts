@@ -6,8 +6,8 @@ import { listAddresses } from '../../ledger/address/find.ts';
 import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { eventually } from '../env/run/eventually.ts';
 import type { TestEnv } from '../env/env.ts';
-import { helmFor, type Helm } from '../env/programs/helm-cli.ts';
-import { resolveHelm, type HelmMajor } from '../env/programs/helm.ts';
+
+import { helmFor, resolveHelm, type Helm, type HelmMajor } from '../env/programs/helm.ts';
 import { kubectlFor } from '../env/kubernetes/kubectl.ts';
 import type { Kubelet } from '../env/node/kubelet.ts';
 import { logToStderr } from '../env/run/run.ts';
@@ -15,15 +15,15 @@ import { raiseChartEnv, repository, type ChartEnv } from './chart-env.ts';
 import { aClaim, addressesOf, aPod, shownAllocations, untilReason } from './installed-env.ts';
 
 /*
- * The chart as it is, installed by Helm as it is. The Deployments' processes are started from what is stored, by the
- * kubelet of the test environment, from a folder with what the Dockerfile puts into the image.
+ * The unchanged chart, installed by a real Helm. The kubelet of the test environment runs the pods of the stored Deployments
+ * from a folder with the content of the image.
  */
 
 const chart = path.join(repository, 'charts', 'rock-mac');
 const namespace = 'rock-mac';
 const patience = { within: 40_000, every: 150 };
 
-/** The tests of a chart's whole life with one version of Helm, on a test environment of their own. Call at the top of a test file. */
+/** Declares the tests of the chart from installation to uninstallation with one version of Helm. Call it at the top level. */
 export function chartLife(major: HelmMajor): void {
   describe(`the chart's life with Helm ${major}`, { timeout: 150_000 }, () => {
     let testEnv: TestEnv;
@@ -33,7 +33,7 @@ export function chartLife(major: HelmMajor): void {
     beforeAll(async () => {
       chartEnv = await raiseChartEnv(namespace);
       ({ testEnv, kubelet } = chartEnv);
-      // Everything in it has to fit the strictest profile of Pod Security.
+      // All pods must meet the strictest profile of Pod Security.
       await kubectl('create', 'namespace', namespace);
       await kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
     });
@@ -44,7 +44,7 @@ export function chartLife(major: HelmMajor): void {
 
     let helm: Helm;
     let ledger: LedgerClient;
-    /** How the values lead to the ledger: once by a URL, once in parts. */
+    /** The values for the connection to the ledger: as a URL, and in parts. */
     let connection: string[];
     const kubectl = (...args: string[]) => testEnv.controlPlane.kubectl(args);
 
@@ -55,7 +55,7 @@ export function chartLife(major: HelmMajor): void {
       return helm(['upgrade', '--install', 'try', chart, '--namespace', namespace, ...wait, ...set]);
     };
     const apply = (object: string) =>
-      // Until the operator has recorded what is in use, whoever asks is refused and asks again, as controllers do.
+      // During the initial sync requests are rejected. Controllers try again, and so does this test.
       eventually(() => testEnv.controlPlane.kubectl(['apply', '-f', '-'], { input: object }), patience);
     const macOf = async (pod: string) => (await addressesOf(testEnv.controlPlane, pod)).map(({ mac }) => mac);
     const mirrorsOf = async (pod: string) =>
@@ -89,7 +89,7 @@ export function chartLife(major: HelmMajor): void {
       });
     }, 900_000);
 
-    test("the image holds the programs, with the licences of others' code in them, and no maps", async () => {
+    test('the image contains the programs and the licences of bundled code, and no source maps', async () => {
       const { rootfs, config } = chartEnv.image;
       const files = await readdir(path.join(rootfs, config.workingDir));
       const wanted = ['operator.js', 'webhook.js', 'uninstall.js', 'rock-mac.js', 'THIRD-PARTY-LICENSES.txt'];
@@ -97,7 +97,7 @@ export function chartLife(major: HelmMajor): void {
       expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
     });
 
-    test('an install runs, and pods and claims get their addresses, also from a pool of the values', async () => {
+    test('an installation runs, and pods and claims get addresses, also from a pool of the values', async () => {
       const notes = await upgrade('webhook.replicas=1', 'operator.replicas=1');
       expect(notes).toContain('WARNING: with one replica');
       expect(notes).toContain('a4:58:0f is a globally assigned range');
@@ -114,7 +114,7 @@ export function chartLife(major: HelmMajor): void {
       }, patience);
     });
 
-    test('who may reads the whole ledger through the API of the operator, and nobody else', async () => {
+    test('only users with the right can read the whole ledger through the read API', async () => {
       const { controlPlane } = testEnv;
       await kubectl('create', 'clusterrolebinding', 'ada', '--clusterrole=rock-mac-auditor', '--user=ada');
       const kubectlOf = async (user: string) =>
@@ -139,7 +139,7 @@ export function chartLife(major: HelmMajor): void {
       }, patience);
     });
 
-    test('the same upgrade twice changes nothing, and the authority of the webhook survives it', async () => {
+    test('the same upgrade twice changes nothing, and keeps the CA of the webhook', async () => {
       const stored = () =>
         kubectl(
           ...['-n', namespace, 'get', 'mutatingwebhookconfiguration,validatingwebhookconfiguration,deployment'],
@@ -155,7 +155,7 @@ export function chartLife(major: HelmMajor): void {
       expect(await stored()).toBe(before);
     });
 
-    test('a rollback runs as before', async () => {
+    test('a rollback restores the running installation', async () => {
       await helm(['rollback', 'try', '1', '--namespace', namespace, '--wait', '--timeout', '120s']);
       const replicas = ['-o', 'jsonpath={.spec.replicas}'];
       expect(await kubectl('-n', namespace, 'get', 'deployment', 'rock-mac-webhook', ...replicas)).toBe('1');
@@ -166,7 +166,7 @@ export function chartLife(major: HelmMajor): void {
       }, patience);
     });
 
-    test('an uninstall leaves nothing that stands in the way, and keeps claims and data', async () => {
+    test('an uninstallation leaves nothing that blocks other objects, and keeps claims and data', async () => {
       await kubectl('create', 'namespace', 'tenant');
       await kubectl('label', 'namespace', 'tenant', 'mac.rock-os.io/inject=enabled');
       await testEnv.controlPlane.kubectl(['-n', 'tenant', 'apply', '-f', '-'], {
@@ -182,19 +182,19 @@ export function chartLife(major: HelmMajor): void {
       expect([await webhookConfigurations(), await readApi()]).toEqual(['', '']);
       await testEnv.controlPlane.kubectl(['apply', '-f', '-'], { input: aPod('unserved') });
       expect(await macOf('unserved')).toEqual([]);
-      // Nobody takes off finalizers any more: none may be left where others delete things.
+      // Nobody removes finalizers any more, so no mirror may still have one.
       await kubectl('delete', 'namespace', 'tenant', '--timeout=30s');
       const left = await shownAllocations(testEnv.controlPlane);
       expect(left.filter(({ spec }) => spec.consumerRef !== undefined)).toEqual([]);
       const claim = left.find(({ metadata }) => metadata.name === 'claim');
       expect(claim?.status?.mac).toMatch(/^a4:58:0f:10:/);
-      // What was still waiting to be bound may have been bound meanwhile; nothing may be missing.
+      // Pending addresses may have been bound in the meantime, but none may be missing.
       expect(await heldInLedger()).toEqual(expect.arrayContaining(held));
       const rights = await kubectl('get', 'clusterroles,clusterrolebindings', '-o', 'name');
       expect(rights).not.toContain('rock-mac');
     });
 
-    test('a new install picks everything up again', async () => {
+    test('a new installation continues with the existing ledger and claims', async () => {
       const [first, claimed] = [await macOf('first'), await claimedMac()];
       await upgrade('webhook.replicas=1', 'operator.replicas=1');
       await eventually(async () => {

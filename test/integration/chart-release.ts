@@ -1,26 +1,26 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { eventually } from '../env/run/eventually.ts';
-import { helmFor } from '../env/programs/helm-cli.ts';
-import { resolveHelm } from '../env/programs/helm.ts';
+
+import { helmFor, resolveHelm } from '../env/programs/helm.ts';
 import { logToStderr } from '../env/run/run.ts';
 import { repository, type ChartEnv } from './chart-env.ts';
 import { addressesOf, aPod } from './installed-env.ts';
 
-/** Values of the chart, by their names with dots. */
+/** Values of the chart by their dotted names. */
 export type Values = Readonly<Record<string, string | number | boolean>>;
 
 /** The release `try` of the chart in one namespace of a test environment, with Helm 4. */
 export interface ChartRelease {
-  /** Installs or upgrades, and waits; throws when what is new is not ready in time. Answers the notes. */
+  /** Installs or upgrades, and waits. Throws if the new pods are not ready in time. Returns the notes. */
   apply(values: Values, timeout?: string): Promise<string>;
   rollback(revision: number, timeout?: string): Promise<void>;
   uninstall(timeout?: string): Promise<void>;
-  /** Makes a pod that asks for an address, as often as it takes, and answers the address. */
+  /** Creates a pod that requests an address, with retries, and returns the address. */
   makePod(name: string): Promise<string>;
-  /** The images of the pods that are ready. */
+  /** Returns the images of the ready pods. */
   readyImages(): string[];
-  /** Waits until just these are the images of the pods that are ready: Helm does not wait for those that are replaced. */
+  /** Waits until exactly these are the images of the ready pods: Helm does not wait for the end of replaced pods. */
   untilReady(images: readonly string[]): Promise<void>;
 }
 
@@ -59,7 +59,7 @@ export async function chartRelease({ testEnv, kubelet }: ChartEnv, namespace: st
   };
 }
 
-/** What `a.b=c` says, as an object: no character of a value means anything to Helm then. */
+/** Converts dotted names to a nested object, in which no character of a value is special for Helm. */
 function nested(values: Values): Record<string, unknown> {
   const root: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(values)) {

@@ -52,7 +52,7 @@ const podTemplate = z.looseObject({
   spec: z.looseObject({ initContainers: z.array(container).optional(), containers: z.tuple([container]) }),
 });
 
-/** The pods that a Deployment of the chart makes. */
+/** Returns the pod template of a Deployment of the chart. */
 async function pods(name: 'rock-mac-operator' | 'rock-mac-webhook', ...values: string[]) {
   const all = await objects(...values);
   const found = all.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name);
@@ -137,7 +137,7 @@ describe('the chart', () => {
     ],
     ['no hook and no disruption budgets', ['uninstall.hook=false', 'podDisruptionBudget.enabled=false']],
     ['monitoring where no Prometheus operator is', PROMETHEUS],
-  ])('with %s is taken by the API server', async (_, values) => {
+  ])('with %s is accepted by the API server', async (_, values) => {
     const namespace = await freshNamespace();
     const manifest = await template(values, namespace.name);
     const args = ['apply', '--server-side', '--dry-run=server', '--force-conflicts', '-o', 'name', '-f', '-'];
@@ -175,25 +175,28 @@ describe('the chart', () => {
     ["the kubelet's port on the network of the nodes", ['webhook.hostNetwork=true'], /10250 of every node/],
     ['an object without a kind', ['extraObjects[0].apiVersion=v1'], /kind/],
     ['rules that nobody would read', [...PROMETHEUS, 'monitoring.renderMode=failIfMissing'], /has no ServiceMonitor/],
-  ])('refuses %s, and says which', async (_, values, message) => {
+  ])('rejects %s, and names it', async (_, values, message) => {
     await expect(template(values)).rejects.toThrow(message);
   });
 
-  test.each(['default', 'kube-system'])('refuses to live in %s, whose pods it would not touch', async (namespace) => {
-    await expect(template([], namespace)).rejects.toThrow('a namespace of its own');
-  });
+  test.each(['default', 'kube-system'])(
+    'cannot be installed into %s, whose pods the webhook would ignore',
+    async (namespace) => {
+      await expect(template([], namespace)).rejects.toThrow('a namespace of its own');
+    },
+  );
 
-  test('never renders a CA bundle, which an upgrade would then put back', async () => {
+  test('never renders a CA bundle, which each upgrade would restore', async () => {
     expect(await template()).not.toContain('caBundle');
   });
 
-  test('follows the namespace and the port of the release everywhere', async () => {
+  test('uses the namespace and the port of the release everywhere', async () => {
     const text = await template(['webhook.port=9443', 'readApi.port=9444'], 'elsewhere');
     expect(text).not.toContain('rock-mac-system');
     expect(text).not.toContain('10250');
   });
 
-  test('names the namespaces that are never touched in both entries for workloads, and in no other', async () => {
+  test('lists the exempt namespaces in both webhook entries for workloads, and in no other', async () => {
     const all = await objects('webhook.exemptNamespaces={ledger,calico-system}');
     const selecting = z.array(
       z.object({
@@ -227,7 +230,7 @@ describe('the chart', () => {
     expect(budgets).toEqual(['rock-mac-operator']);
   });
 
-  test('gives every pod what the restricted profile of Pod Security asks for', async () => {
+  test('meets the restricted profile of Pod Security with every pod', async () => {
     const namespace = await freshNamespace({ labels: { 'pod-security.kubernetes.io/enforce': 'restricted' } });
     const everything = [...parseAllDocuments(await template(['postgres.mode=bundled'], namespace.name))];
     const templates = everything
@@ -247,7 +250,7 @@ describe('the chart', () => {
     await namespace.remove();
   });
 
-  test('opens in its network policies what the programs listen on, and the way to DNS, API server and ledger', async () => {
+  test('allows in its network policies the ports of the programs, and DNS, the API server and the ledger', async () => {
     const all = await objects('networkPolicy.enabled=true', 'postgres.external.port=6432', 'webhook.port=9443');
     const port = z.object({ port: z.number() });
     const policy = z.object({
@@ -277,19 +280,19 @@ function withoutMounts(spec: Record<string, unknown>): Record<string, unknown> {
 }
 
 describe('a value of the chart', () => {
-  test('is described in values.yaml, and allowed by the schema: no key is only in one of them', async () => {
+  test('is in both values.yaml and the schema', async () => {
     const values: unknown = parse(await readFile(path.join(chart, 'values.yaml'), 'utf8'));
     expect(() => chartValues.parse(values)).not.toThrow();
     expect(keysOf(values)).toEqual(keysOfSchema(z.toJSONSchema(chartValues, { target: 'draft-7' })));
   });
 
-  test('has a comment that says what it is', async () => {
+  test('has a description in the README', async () => {
     const readme = await readFile(path.join(chart, 'README.md'), 'utf8');
     expect(readme).toMatch(/^- `image\.tag` \(`""`\): \w/m);
     expect(readme).not.toMatch(/^- .*:\s*$/m);
   });
 
-  test('names the image by registry, repository and tag, and a digest wins', async () => {
+  test('sets the image by registry, repository and tag, and a digest takes precedence', async () => {
     const digest = `sha256:${'b'.repeat(64)}`;
     const image = async (...values: string[]) => (await pods('rock-mac-webhook', ...values)).spec.containers[0].image;
     expect(await image()).toMatch(/^rock-mac:\d+\.\d+\.\d+$/);
@@ -299,13 +302,13 @@ describe('a value of the chart', () => {
     expect(await image('image.tag=v9', `image.digest=${digest}`)).toBe(`rock-mac@${digest}`);
   });
 
-  test('leads to the ledger by a URL of a Secret', async () => {
+  test('sets the ledger by a URL in a Secret', async () => {
     const { ROCK_MAC_LEDGER_URL: url, PGPASSWORD } = await environment('rock-mac-operator');
     expect(url).toEqual({ valueFrom: { secretKeyRef: { name: 'rock-mac-ledger', key: 'url' } } });
     expect(PGPASSWORD).toBeUndefined();
   });
 
-  test('leads to the ledger in parts, the password never in a URL, the authority as a file', async () => {
+  test('sets the ledger in parts, with the password outside of the URL and the CA as a file', async () => {
     const parts = [
       'postgres.external.host=pg-rw.db.svc',
       'postgres.external.existingSecret=pg-app',
@@ -326,7 +329,7 @@ describe('a value of the chart', () => {
     }
   });
 
-  test('brings pools to the operator as a file, and a change of them starts it again', async () => {
+  test('passes pools to the operator as a file, and a change of them restarts it', async () => {
     const before = await pods('rock-mac-operator', ...A_POOL);
     const after = await pods('rock-mac-operator', ...A_POOL, 'pools[0].paused=true');
     const checksum = 'mac.rock-os.io/pools-checksum';
@@ -344,7 +347,7 @@ describe('a value of the chart', () => {
     }
   });
 
-  test('gives the migration the same way to the ledger as the program: its variables and its files', async () => {
+  test('gives the migration the same variables and files as the program', async () => {
     const way = [
       ...['webhook.extraEnv[0].name=ROCK_MAC_LEDGER_PASSWORD_FILE', 'webhook.extraEnv[0].value=/vault/password'],
       ...['webhook.extraVolumes[0].name=vault', '--set-json webhook.extraVolumes[0].emptyDir={}'],
@@ -357,7 +360,7 @@ describe('a value of the chart', () => {
     }
   });
 
-  test('has the labels of the chart, whatever a user adds', async () => {
+  test('cannot replace the labels of the chart', async () => {
     const labels = ['commonLabels', 'operator.podLabels'].flatMap((at) => [
       `${at}.app\\.kubernetes\\.io/name=other`,
       `${at}.app\\.kubernetes\\.io/component=other`,
@@ -369,11 +372,11 @@ describe('a value of the chart', () => {
       'app.kubernetes.io/component': 'rock-mac-operator',
       team: 'net',
     });
-    // A map with one key twice is no YAML, and only some of what reads it says so.
+    // A duplicate key is invalid YAML, but not every parser reports it.
     for (const document of parseAllDocuments(await template(labels))) expect(document.errors).toEqual([]);
   });
 
-  test('puts the webhook on the network of its nodes, where one must go before the next comes', async () => {
+  test('puts the webhook on the network of its nodes, and then an old pod stops before a new one starts', async () => {
     const values = ['webhook.hostNetwork=true', 'webhook.port=9443'];
     const { spec } = await pods('rock-mac-webhook', ...values);
     expect(spec).toMatchObject({ hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' });
@@ -384,14 +387,14 @@ describe('a value of the chart', () => {
     expect((await pods('rock-mac-operator', ...values)).spec['hostNetwork']).toBeUndefined();
   });
 
-  test('brings more objects along, with the names of the release in them', async () => {
+  test('adds more objects, in which templates are rendered', async () => {
     const secret =
       '{"apiVersion":"v1","kind":"Secret","metadata":{"name":"more","namespace":"{{ .Release.Namespace }}"}}';
     const all = await objects(`--set-json extraObjects[0]=${secret.replaceAll(' ', '')}`);
     expect(all.find(({ metadata }) => metadata.name === 'more')?.metadata['namespace']).toBe('rock-mac-system');
   });
 
-  test('puts the labels of a user onto every object', async () => {
+  test('adds labels to every object', async () => {
     const all = await objects(
       ...['commonLabels.team=net', 'postgres.mode=bundled', 'networkPolicy.enabled=true'],
       ...[...PROMETHEUS, PROMETHEUS_KINDS, ...A_POOL],
@@ -400,7 +403,7 @@ describe('a value of the chart', () => {
     expect(without.map(({ kind, metadata }) => `${kind} ${metadata.name}`)).toEqual([]);
   });
 
-  test('lets OpenShift choose the numbers of users', async () => {
+  test('lets OpenShift choose user IDs', async () => {
     const { spec } = await pods(
       'rock-mac-webhook',
       'podSecurityContext.runAsUser=null',
@@ -409,12 +412,12 @@ describe('a value of the chart', () => {
     expect(spec['securityContext']).toEqual({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
   });
 
-  test('gives Node its arguments in front of the program', async () => {
+  test('puts the arguments of Node before the program', async () => {
     const { spec } = await pods('rock-mac-webhook', 'webhook.nodeArgs={--max-old-space-size=384}');
     expect(spec.containers[0].args).toEqual(['--max-old-space-size=384', 'webhook.js']);
   });
 
-  test('renders monitoring where the kinds are, with a runbook for every alert', async () => {
+  test('renders monitoring if the cluster has the kinds, with a runbook for every alert', async () => {
     expect((await objects(...PROMETHEUS)).map(({ kind }) => kind)).not.toContain('ServiceMonitor');
     const page = 'https://wiki.example.org/docs/alerts.md';
     const all = await objects(...PROMETHEUS, PROMETHEUS_KINDS, `monitoring.rules.runbookUrl=${page}`);
@@ -428,11 +431,11 @@ describe('a value of the chart', () => {
     for (const each of groups[0].rules) {
       expect(each.annotations.runbook_url).toBe(`${page}#${each.alert.toLowerCase()}`);
     }
-    // Without a page that somebody has named there is no link, since it would lead nowhere.
+    // Without the URL of a page there is no link.
     expect(await template([...PROMETHEUS, PROMETHEUS_KINDS])).not.toContain('runbook_url');
   });
 
-  test('clears the way for an uninstallation, with rights that are there only meanwhile', async () => {
+  test('prepares an uninstallation with rights that exist only during it', async () => {
     const all = await objects();
     const uninstall = all.filter(({ metadata }) => metadata.name === 'rock-mac-uninstall');
     expect(uninstall.map(({ kind }) => kind).sort()).toEqual(

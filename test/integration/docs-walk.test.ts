@@ -8,8 +8,8 @@ import { logToStderr } from '../env/run/run.ts';
 import { raiseChartEnv, repository, type ChartEnv } from './chart-env.ts';
 
 /*
- * A stranger's walk: the blocks of README.md, docs/install.md and docs/upgrade.md that are marked `runnable` are run as they
- * stand there, by a shell in the checkout, with nothing set but what the pages say.
+ * Runs the blocks of README.md, docs/install.md and docs/upgrade.md that are marked `runnable`, unchanged, in a shell in the
+ * checkout. Only the variables that the pages name are set.
  */
 
 const run = promisify(execFile);
@@ -46,27 +46,31 @@ afterAll(async () => {
   await chartEnv.close();
 });
 
-test('docs/install.md leads to a pod with addresses', { timeout: 300_000 }, async () => {
+test('docs/install.md installs rock-mac, and a pod gets addresses', { timeout: 300_000 }, async () => {
   await walk(install, '2. The ledger');
   await walk(install, '3. The chart');
   expect(await walk(install, '4. Try it')).toMatch(/"mac":"a4:58:0f:05:00:00"/);
 });
 
-test('README.md leads to the first addresses, in the cluster and outside of it', { timeout: 120_000 }, async () => {
-  expect(await walk(readme, 'Your first address')).toMatch(/a4:58:0f:01:00:00/);
-});
+test(
+  'README.md shows how to get the first addresses, inside and outside of a cluster',
+  { timeout: 120_000 },
+  async () => {
+    expect(await walk(readme, 'Your first address')).toMatch(/a4:58:0f:01:00:00/);
+  },
+);
 
-test('docs/upgrade.md leads to a new revision, and back', { timeout: 300_000 }, async () => {
+test('docs/upgrade.md upgrades and rolls back', { timeout: 300_000 }, async () => {
   expect(await walk(upgrade, 'Upgrade and rollback')).toContain('REVISION: 2');
   expect(await walk(upgrade, 'Rollback')).toContain('Rollback was a success');
 });
 
-test('docs/install.md leads out again, and says what stays', { timeout: 300_000 }, async () => {
+test('docs/install.md uninstalls rock-mac, and lists everything that remains', { timeout: 300_000 }, async () => {
   expect(await walk(install, 'Uninstall')).toContain('release "rock-mac" uninstalled');
   expect(await whatIsLeft()).toEqual(['macallocation.mac.rock-os.io/prod-01']);
 });
 
-test('docs/install.md leads in and out without Helm too', { timeout: 300_000 }, async () => {
+test('docs/install.md installs and uninstalls without Helm', { timeout: 300_000 }, async () => {
   await shell('kubectl delete namespace rock-mac-system');
   const output = await walk(install, 'Without Helm');
   expect(output).toContain('macpool.mac.rock-os.io/kubernetes condition met');
@@ -74,12 +78,12 @@ test('docs/install.md leads in and out without Helm too', { timeout: 300_000 }, 
   await shell('kubectl delete pod example');
 });
 
-test('and no block was left out', () => {
+test('all runnable blocks were run', () => {
   const all = [...readme, ...install, ...upgrade];
   expect(all.filter((block) => !walked.has(block))).toEqual([]);
 });
 
-/** Claims stay, everything else of an installation goes. */
+/** Returns the remaining objects of an installation: only claims should remain. */
 async function whatIsLeft(): Promise<readonly string[]> {
   const roles =
     'clusterroles,clusterrolebindings,apiservices,mutatingwebhookconfigurations,validatingadmissionpolicies';
@@ -90,7 +94,7 @@ async function whatIsLeft(): Promise<readonly string[]> {
   return left.trim().split('\n');
 }
 
-/** Runs the blocks below one heading, and answers what they said. */
+/** Runs the blocks below one heading, and returns their output. */
 async function walk(page: readonly Block[], heading: string): Promise<string> {
   const outputs = [];
   for (const block of page.filter((each) => each.heading === heading)) {
@@ -114,7 +118,7 @@ async function runnableBlocks(file: string): Promise<readonly Block[]> {
   const text = await readFile(path.join(repository, file), 'utf8');
   const blocks: Block[] = [];
   let heading = '';
-  // Other blocks are stepped over, whose comments look like headings.
+  // Other blocks must be skipped as a whole, because their comments look like headings.
   for (const [, title, script] of text.matchAll(/^#+ ([^\n]+)$|^```sh runnable\n(.*?)^```$|^```.*?^```$/gms)) {
     heading = title ?? heading;
     if (script !== undefined) blocks.push({ heading, script });

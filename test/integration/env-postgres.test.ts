@@ -36,7 +36,7 @@ describe('a PostgreSQL of the test environment', () => {
     await postgres.close();
   });
 
-  it('keeps what was committed and nothing else when it is killed with sessions open', async () => {
+  it('keeps only committed data when it is killed with open sessions', async () => {
     const [done, open] = [await openClient(url), await openClient(url)];
     await done.query('insert into numbers values (1)');
     await open.query('begin');
@@ -52,7 +52,7 @@ describe('a PostgreSQL of the test environment', () => {
     expect(await valuesIn(url)).toEqual([1]);
   });
 
-  it('keeps its data and its port when it is stopped under its clients and started again', async () => {
+  it('keeps its data and its port when it is stopped with connected clients and restarted', async () => {
     const client = await openClient(url);
     await client.query('insert into numbers values (3)');
     await postgres.stop();
@@ -61,7 +61,7 @@ describe('a PostgreSQL of the test environment', () => {
     expect(await valuesIn(url)).toContain(3);
   });
 
-  it('is a PostgreSQL 18 whose settings can be chosen and whose history can be told', async () => {
+  it('is a PostgreSQL 18 with custom settings and a system identifier', async () => {
     const { rows } = await withClient(url, (client) =>
       client.query<Record<string, unknown>>(`
         select current_setting('server_version_num')::int / 10000 as major,
@@ -85,13 +85,13 @@ describe('a PostgreSQL of the test environment', () => {
     ]);
   });
 
-  it('lets nobody in without the password', async () => {
+  it('rejects connections without the password', async () => {
     const wrong = new URL(url);
     wrong.password = 'guess';
     await expect(openClient(wrong.href)).rejects.toThrow('password authentication failed');
   });
 
-  it('copies a database from a template and drops it under its sessions', async () => {
+  it('copies a database from a template, and drops it with open sessions', async () => {
     const copy = await postgres.createDatabase('copy', { template: 'numbers' });
     expect(await valuesIn(copy)).toEqual(await valuesIn(url));
     const session = await openClient(copy);
@@ -99,7 +99,7 @@ describe('a PostgreSQL of the test environment', () => {
     await expect(session.query('select 1')).rejects.toThrow();
   });
 
-  it('runs beside another one', async () => {
+  it('runs beside another Postgres', async () => {
     const other = await startPostgres({ fsync: false });
     onTestFinished(() => other.close());
     expect(other.port).not.toBe(postgres.port);
@@ -107,7 +107,7 @@ describe('a PostgreSQL of the test environment', () => {
     expect(rows).toEqual([{ fsync: 'off' }]);
   });
 
-  it('commits what a client never hears of when a proxy drops the answer to COMMIT', async () => {
+  it('commits although a proxy drops the response to COMMIT', async () => {
     const proxy = await startTcpProxy({ host: '127.0.0.1', port: postgres.port });
     onTestFinished(() => proxy.close());
     const through = new URL(url);

@@ -12,7 +12,7 @@ import { childRecord } from '../env/run/cleanup.ts';
 
 const main = path.join(import.meta.dirname, '../env/main.ts');
 
-/** Runs `up` as a process of its own with its own temporary folder, and waits for its READY. */
+/** Runs `up` as a child process with its own temporary folder, and waits for READY. */
 async function startUp(env: NodeJS.ProcessEnv = {}) {
   const temporary = await mkdtemp(path.join(tmpdir(), 'rock-mac-up-'));
   await chmod(temporary, 0o711); // Postgres runs as another user when we are root
@@ -31,7 +31,7 @@ async function startUp(env: NodeJS.ProcessEnv = {}) {
     lines.push(line);
     if (line === 'READY') break;
   }
-  if (lines.at(-1) !== 'READY') throw new Error(`up ended before it was ready: ${stderr}`);
+  if (lines.at(-1) !== 'READY') throw new Error(`up exited before it was ready: ${stderr}`);
   const [root = ''] = await readdir(temporary);
   const [run = ''] = await readdir(path.join(temporary, root));
   return { runner, lines, temporary, folder: path.join(temporary, root, run), stderr: () => stderr };
@@ -52,7 +52,7 @@ async function childrenOf(folder: string) {
 }
 
 describe('the test environment in the foreground', () => {
-  it('prints lines that a shell can evaluate, then READY, and takes all down when it is told to end', async () => {
+  it('prints lines for a shell, then READY, and stops everything after SIGTERM', async () => {
     const [api, postgres] = await Promise.all([reservePort(), reservePort()]);
     await Promise.all([api.release(), postgres.release()]);
     const { runner, lines, folder, stderr } = await startUp({

@@ -18,7 +18,7 @@ const numbers = {
 };
 
 describe('the test environment that a test run shares', () => {
-  it('gives each test a namespace of its own with its default ServiceAccount', async () => {
+  it('creates a namespace for a test, with its default ServiceAccount', async () => {
     const core = kubeConfig().makeApiClient(CoreV1Api);
     const [one, two] = await Promise.all([freshNamespace({ labels: { colour: 'red' } }), freshNamespace()]);
     expect(one.name).not.toBe(two.name);
@@ -28,7 +28,7 @@ describe('the test environment that a test run shares', () => {
     await eventually(() => expect(core.readNamespace({ name: one.name })).rejects.toThrow('404'));
   });
 
-  it('gives each test a database of its own, as a copy of a template that is made once', async () => {
+  it('creates a database for a test, as a copy of a template that is created once', async () => {
     const databases = await Promise.all([1, 2, 3].map(() => freshDatabase({ template: numbers })));
     const [first, second] = databases;
     if (first === undefined || second === undefined) throw new Error('three databases were asked for');
@@ -39,14 +39,14 @@ describe('the test environment that a test run shares', () => {
     await expect(withClient(first.url, (client) => client.query('select 1'))).rejects.toThrow('does not exist');
   });
 
-  it('gives each test a ledger of its own, migrated, with the settings of its database', async () => {
+  it('creates a migrated ledger for a test, with the settings of its database', async () => {
     const database = await freshDatabase({ migrate: true });
     const pools = await withClient(database.url, (client) => client.query('select name from pools'));
     expect(pools.rows).toHaveLength(7);
     await database.remove();
   });
 
-  it('makes users for whom RBAC decides', async () => {
+  it('creates users whose rights RBAC decides', async () => {
     const namespace = await freshNamespace();
     const { userKubeconfig, serviceAccountKubeconfig } = sharedIdentities();
     const alice = kubeConfig(await userKubeconfig('alice', ['developers'])).makeApiClient(CoreV1Api);
@@ -57,7 +57,7 @@ describe('the test environment that a test run shares', () => {
     await namespace.remove();
   });
 
-  it('makes an empty database where no template is named', async () => {
+  it('creates an empty database if no template is given', async () => {
     const database = await freshDatabase();
     const tables = await withClient(database.url, (client) =>
       client.query("select from pg_tables where schemaname = 'public'"),
@@ -66,7 +66,7 @@ describe('the test environment that a test run shares', () => {
     await database.remove();
   });
 
-  it('tells where its parts are', () => {
+  it('returns the URLs and paths of its components', () => {
     expect(sharedTestEnv().apiUrl).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/);
   });
 });

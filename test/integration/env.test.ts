@@ -13,7 +13,7 @@ import { startTcpProxy } from '../env/network/tcp-proxy.ts';
 
 const review = z.object({ request: z.object({ uid: z.string() }) });
 
-/** An HTTPS server on 127.0.0.1 for one test. */
+/** Starts an HTTPS server on 127.0.0.1 for one test. */
 async function serveHttps(
   pair: KeyPair,
   handle: (request: IncomingMessage, answer: ServerResponse) => void | Promise<void>,
@@ -45,11 +45,11 @@ describe('a control plane', () => {
     await plane.close();
   });
 
-  it('says which Kubernetes it is', async () => {
+  it('reports its version', async () => {
     expect(await plane.kubectl(['version', '-o', 'json'])).toContain('"gitVersion": "v1.');
   });
 
-  it('keeps its data when its parts are killed and started again', async () => {
+  it('keeps its data when its processes are killed and restarted', async () => {
     await remember('killed');
     for (const part of [plane.etcd, plane.apiServer, plane.controllerManager]) {
       await part.kill();
@@ -61,7 +61,7 @@ describe('a control plane', () => {
     });
   });
 
-  it('keeps its data when its parts are stopped and started again', async () => {
+  it('keeps its data when its processes are stopped and restarted', async () => {
     await remember('stopped');
     for (const part of [plane.controllerManager, plane.apiServer, plane.etcd]) await part.stop();
     await expect(recall('stopped')).rejects.toThrow('refused');
@@ -71,7 +71,7 @@ describe('a control plane', () => {
     });
   });
 
-  it('collects garbage and ends namespaces, as the controller manager does it', async () => {
+  it('collects garbage and finalizes namespaces', async () => {
     await plane.kubectl(['create', 'namespace', 'short-lived']);
     await plane.kubectl(['-n', 'short-lived', 'create', 'configmap', 'inside']);
     await plane.kubectl(['delete', 'namespace', 'short-lived', '--wait=false']);
@@ -80,7 +80,7 @@ describe('a control plane', () => {
     });
   });
 
-  it('knows users by certificate and ServiceAccounts by token, and RBAC decides what they may', async () => {
+  it('authenticates users by certificate and ServiceAccounts by token, and enforces RBAC', async () => {
     await plane.kubectl(['create', 'role', 'reader', '--verb=get', '--resource=configmaps']);
     await plane.kubectl(['create', 'rolebinding', 'readers', '--role=reader', '--group=readers']);
     await remember('readable');
@@ -137,7 +137,7 @@ describe('a control plane', () => {
     await eventually(() => expect(apply(endpoints)).rejects.toThrow('not on my watch'));
   });
 
-  it('hands the caller on to an aggregated API, proven by the front proxy', async () => {
+  it('passes the caller on to an aggregated API, with the certificate of the front proxy', async () => {
     const ca = await createCa('extension authority');
     const pair = await ca.issue({ commonName: 'extension', serverNames: ['extension.default.svc'] });
     const callers: unknown[] = [];
@@ -172,7 +172,7 @@ describe('a control plane', () => {
     expect(callers.at(-1)).toBe('env-admin');
   });
 
-  it('can be reached through a proxy that freezes and heals', async () => {
+  it('can be reached through a proxy that freezes and recovers', async () => {
     const proxy = await startTcpProxy({ host: '127.0.0.1', port: plane.port });
     onTestFinished(() => proxy.close());
     const server = `https://127.0.0.1:${proxy.port}`;
@@ -210,7 +210,7 @@ describe('a control plane', () => {
     expect(await read('net-attach-def', '.spec.config')).toBe(config);
   });
 
-  it('has a second one beside it that shares nothing', async () => {
+  it('shares nothing with a second control plane', async () => {
     const second = await startControlPlane();
     onTestFinished(() => second.close());
     await remember('only-here');

@@ -9,14 +9,14 @@ import { installedEnvOfThisFile } from './installed-env.ts';
  * parsed the URL, and Node ends the process when a listener throws.
  */
 
-/** In a container of 512 MiB, the chart's limit, V8 takes half of it for its heap. These processes have no such limit. */
+/** V8's heap limit in a container with the chart's limit of 512 MiB is half of that. These processes have no such limit. */
 const installed = installedEnvOfThisFile({ env: { NODE_OPTIONS: '--max-old-space-size=256' } });
 
-/** A body that is small on the wire and 25 times as large once it is parsed. */
+/** Returns a body that is 25 times as large in memory as on the wire. */
 const EMPTY_OBJECTS = `{"a":[${'{},'.repeat(1_000_000)}{}]}`;
 const NESTED_ARRAYS = '['.repeat(1_500_000) + ']'.repeat(1_500_000);
 
-/** Within the bounds of one body. */
+/** The size is within the limit of one body. */
 const MANY_VALUES = `{"a":[${'{},'.repeat(145_000)}{}]}`;
 const LONG_TEXT = JSON.stringify({ a: 'x'.repeat(3_000_000) });
 
@@ -44,15 +44,15 @@ function post(port: number, body: string): Promise<number> {
   });
 }
 
-describe('anybody who can reach a port', () => {
-  test('cannot end a process with the request line that once did', async () => {
+describe('a client that can reach a port', () => {
+  test('cannot crash a process with the request line that once did', async () => {
     for (const { program, ...port } of portsOf(installed().installation)) {
       await sendRaw(port, 'GET // HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
       expect(await isUp(program)).toBe(true);
     }
   });
 
-  test('cannot end a process with 1,000 odd requests to each port', async () => {
+  test('cannot crash a process with 1,000 malformed requests to each port', async () => {
     await attackEveryPort(installed().installation, 1_000);
   }, 120_000);
 

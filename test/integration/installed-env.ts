@@ -8,23 +8,23 @@ import { startTestEnv, type TestEnv } from '../env/env.ts';
 import { install, type Installation, type InstallationOptions } from '../env/installation.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
 
-/** rock-mac on a control plane and a Postgres that one test file has for itself, since it may break them. */
+/** rock-mac on its own control plane and Postgres, for a test file that breaks them. */
 export interface InstalledEnv {
   readonly testEnv: TestEnv;
   readonly plane: ControlPlane;
   readonly installation: Installation;
-  /** Straight to Postgres, past the proxy. */
+  /** A connection to Postgres without the proxy. */
   readonly ledger: LedgerClient;
-  /** Between rock-mac's processes and Postgres. */
+  /** The proxy between rock-mac's processes and Postgres. */
   readonly ledgerProxy: TcpProxy;
 }
 
 type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env'>> & {
-  /** Makes the ledger before anything is installed. */
+  /** Prepares the ledger before rock-mac is installed. */
   readonly makeLedger?: (url: string) => Promise<void>;
 };
 
-/** Call at the top of a test file; the getter works inside its tests. */
+/** Call it at the top level of a test file. The returned getter works inside tests. */
 export function installedEnvOfThisFile(options: Options = {}): () => InstalledEnv {
   let installed: InstalledEnv | undefined;
   beforeAll(async () => {
@@ -37,7 +37,7 @@ export function installedEnvOfThisFile(options: Options = {}): () => InstalledEn
     await installed?.testEnv.close();
   });
   return () => {
-    if (installed === undefined) throw new Error('the test environment of this file is not up');
+    if (installed === undefined) throw new Error('the test environment of this file is not running');
     return installed;
   };
 }
@@ -54,7 +54,7 @@ async function raise({ makeLedger, ...options }: Options): Promise<InstalledEnv>
     testEnv,
     ledgerUrl: proxied.href,
     ...options,
-    // Short, so that a test that kills the leader does not wait long for the next one.
+    // Short, because tests that kill the leader wait for the next one.
     env: { ROCK_MAC_LEADER_LEASE_SECONDS: '3', ...options.env },
   });
   await installation.ready();
@@ -68,7 +68,7 @@ async function raise({ makeLedger, ...options }: Options): Promise<InstalledEnv>
   return { testEnv, plane: testEnv.controlPlane, installation, ledger, ledgerProxy };
 }
 
-/** A pod as YAML; networks as the annotation has them, or none. */
+/** Returns a pod as YAML, with the given networks annotation or none. */
 export function aPod(name: string, options: { networks?: string; annotations?: Record<string, string> } = {}): string {
   const annotations = {
     'mac.rock-os.io/inject': 'true',
@@ -91,7 +91,7 @@ const addressesAnnotation = z.array(
   z.object({ network: z.string().optional(), interface: z.string().optional(), mac: z.string() }),
 );
 
-/** What the annotation of a stored pod says it got. */
+/** Returns the addresses in the annotation of a stored pod. */
 export async function addressesOf(
   { kubectl }: ControlPlane,
   pod: string,
@@ -121,12 +121,12 @@ const allocations = z.object({
 });
 export type ShownAllocation = z.infer<typeof allocations>['items'][number];
 
-/** The MacAllocations of the default namespace. */
+/** Returns the MacAllocations of the default namespace. */
 export async function shownAllocations({ kubectl }: ControlPlane): Promise<ShownAllocation[]> {
   return allocations.parse(JSON.parse(await kubectl(['get', 'macallocations', '-o', 'json']))).items;
 }
 
-/** Waits for a MacAllocation whose Ready condition has this reason. */
+/** Waits until the Ready condition of a MacAllocation has this reason. */
 export async function untilReason(plane: ControlPlane, name: string, reason: string): Promise<ShownAllocation> {
   return await eventually(
     async () => {
@@ -150,13 +150,13 @@ export async function untilNoAllocations(plane: ControlPlane, within = 30_000): 
   );
 }
 
-/** The audit of one address, oldest first. */
+/** Returns the audit log of one address, oldest first. */
 export async function auditOf(ledger: LedgerClient, mac: string): Promise<readonly AuditEntry[]> {
   const entries = await listAudit(ledger, { limit: 10_000 });
   return entries.filter((entry) => entry.mac === mac).reverse();
 }
 
-/** Lets time pass in the ledger, whose clock is one function, while `wait` looks at what that does. */
+/** Advances the clock of the ledger, which is one SQL function, while `wait` runs. */
 export async function whileLedgerIsAhead(
   ledger: LedgerClient,
   interval: string,

@@ -20,10 +20,10 @@ test('the manifests are what Helm renders from the chart (write them with `make 
   for (const { path: name, text } of await manifestFiles(helm)) expect(await readFile(file(name), 'utf8')).toBe(text);
 }, 900_000);
 
-describe('what users apply', () => {
+describe('the files that users apply', () => {
   beforeAll(async () => {
     await applyManifests(sharedKubectl(), [file('crds'), file('deploy', 'manifests', 'namespace.yaml')]);
-    // Not that of CloudNativePG: upstream-crds.test.ts has the project's own in this cluster.
+    // Without CloudNativePG's: upstream-crds.test.ts installs the project's own CRD in this cluster.
     const names = ['network-attachment-definitions', 'virtual-machines', 'virtual-machine-instances'] as const;
     await installForeignCrds(sharedKubectl(), names);
   });
@@ -33,7 +33,7 @@ describe('what users apply', () => {
     ...['pod', 'pod-with-claim', 'claim', 'stateful-set', 'network', 'virtual-machine'].map((name) =>
       file('deploy', 'examples', `${name}.yaml`),
     ),
-  ])('%s is taken by the API server as it is', async (manifest) => {
+  ])('%s is accepted by the API server unchanged', async (manifest) => {
     const kubectl = sharedKubectl();
     const taken = await kubectl(['apply', '--server-side', '--dry-run=server', '-o', 'name', '-f', manifest]);
     expect(taken.trim()).not.toBe('');
@@ -53,7 +53,7 @@ describe('what users apply', () => {
   });
 });
 
-test('the quickstart on kind says what is missing instead of failing', async () => {
+test('the quickstart on kind reports what is missing instead of failing', async () => {
   const { stdout } = await run(file('deploy', 'kind', 'quickstart.sh'), {
     env: { ...process.env, PATH: '/usr/bin:/bin', DOCKER_HOST: 'unix:///nonexistent.sock' },
   });

@@ -4,13 +4,13 @@ import { connect as connectTls } from 'node:tls';
 import { expect } from 'vitest';
 import type { Installation, Program } from '../env/installation.ts';
 
-/** A port of a program, and what it speaks. */
+/** A port of a program and its protocol. */
 export interface Port {
   readonly port: number;
   readonly tls: boolean;
 }
 
-/** A source of numbers in [0, 1) that gives the same ones for the same seed (mulberry32). */
+/** Returns a pseudo-random generator of numbers in [0, 1) for a seed (mulberry32). */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -69,7 +69,7 @@ const BODIES = [
   })}}`,
 ];
 
-/** One request that no honest client sends, as the bytes of the wire in latin1. */
+/** Returns a malformed request as latin1 text of its bytes. */
 export function oddRequest(random: () => number): string {
   const one = (from: readonly string[]): string => from[Math.floor(random() * from.length)] ?? '';
   const noise = (): string =>
@@ -84,15 +84,15 @@ export function oddRequest(random: () => number): string {
   return `${one(METHODS)} ${target} ${version}\r\n${headers.join('\r\n')}\r\n\r\n${body}`;
 }
 
-/** How long an answer is waited for. Many odd requests are rightly kept waiting, since their body never comes. */
+/** How long to wait for a response. Many malformed requests get none, because their body never arrives. */
 const ANSWER_MS = 50;
 
-/** Connections that are open at the same time. */
+/** The number of concurrent connections. */
 const AT_ONCE = 32;
 
 /**
- * Sends the bytes on a connection of their own and returns the first bytes that come back, or an empty text when the
- * connection ends or `waitMs` milliseconds pass before. Never rejects.
+ * Sends the bytes on a new connection, and returns the first bytes of the response. Returns an empty string if the connection
+ * ends or `waitMs` milliseconds pass first. Never rejects.
  */
 export async function sendRaw({ port, tls }: Port, bytes: string, waitMs = ANSWER_MS): Promise<string> {
   const socket: Socket = tls
@@ -128,7 +128,7 @@ export function portsOf({ operators, webhooks }: Installation): readonly (Port &
   ]);
 }
 
-/** Returns whether the process still answers its liveness probe. */
+/** Returns whether the liveness probe of the process succeeds. */
 export async function isUp({ healthPort }: Program): Promise<boolean> {
   const { status } = await fetch(`http://127.0.0.1:${healthPort}/healthz`);
   return status === 200;
@@ -139,7 +139,7 @@ async function fatalLines({ logFile }: Program): Promise<readonly string[]> {
   return log.split('\n').filter((line) => /"level":60|Uncaught|ERR_INVALID_URL/.test(line));
 }
 
-/** Sends `perPort` odd requests to every port and expects that no process ends. Programs are not restarted here. */
+/** Sends `perPort` malformed requests to every port, and expects that no process exits. Programs are not restarted here. */
 export async function attackEveryPort(installation: Installation, perPort: number): Promise<void> {
   const seed = Date.now() % 2 ** 31;
   for (const { program, ...port } of portsOf(installation)) {

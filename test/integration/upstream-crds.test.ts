@@ -14,15 +14,15 @@ import {
 } from '../env/kubernetes/upstream-crds.ts';
 
 /*
- * What rock-mac writes in the languages of other projects, judged by their own CRDs on a real API server, strictly: a field
- * that they do not know is refused.
+ * Validates rock-mac's objects of other projects' kinds with the original CRDs on a real API server. The validation is strict:
+ * an unknown field is an error.
  */
 
 const repository = path.join(import.meta.dirname, '..', '..');
 const run = promisify(execFile);
 const strictly = ['apply', '--server-side', '--dry-run=server', '--validate=strict', '-o', 'name', '-f', '-'];
 
-/** Puts CRDs of a project into the cluster for one test, or skips it where they cannot be had. */
+/** Installs the CRDs of a project for one test, or skips the test if they are not available. */
 async function withCrds({ skip }: TestContext, project: UpstreamCrds, names: readonly string[]): Promise<void> {
   const folder = await findUpstreamCrds(project);
   if (folder === undefined) {
@@ -36,8 +36,8 @@ async function withCrds({ skip }: TestContext, project: UpstreamCrds, names: rea
   });
 }
 
-describe("by other projects' own rules", { timeout: 180_000 }, () => {
-  test('the ServiceMonitor and the PrometheusRule of the chart are right', async (context) => {
+describe('with the CRDs of other projects', { timeout: 180_000 }, () => {
+  test('the ServiceMonitor and the PrometheusRule of the chart are valid', async (context) => {
     await withCrds(context, prometheusOperator, [
       'monitoring.coreos.com_servicemonitors',
       'monitoring.coreos.com_prometheusrules',
@@ -61,7 +61,7 @@ describe("by other projects' own rules", { timeout: 180_000 }, () => {
     ]);
   });
 
-  test('the example of a CloudNativePG cluster is right, for the oldest version that it names', async (context) => {
+  test('the example of a CloudNativePG cluster is valid for the oldest version that it names', async (context) => {
     await withCrds(context, cloudNativePg, ['postgresql.cnpg.io_clusters']);
     await applyManifests(sharedKubectl(), [path.join(repository, 'deploy', 'manifests', 'namespace.yaml')]);
     const file = path.join(repository, 'deploy', 'examples', 'cloudnative-pg.yaml');

@@ -7,8 +7,8 @@ import type { NewObject } from '../../kube/client/write.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { helmFor } from '../env/programs/helm-cli.ts';
-import { resolveHelm } from '../env/programs/helm.ts';
+
+import { helmFor, resolveHelm } from '../env/programs/helm.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { logToStderr } from '../env/run/run.ts';
 import { installedEnvOfThisFile } from './installed-env.ts';

@@ -1,6 +1,6 @@
 import { request } from 'node:https';
 
-/** Where an API server is and who asks. All PEM. */
+/** The URL of an API server and the credentials for it, as PEM. */
 export interface ApiAccess {
   readonly url: string;
   readonly ca: string;
@@ -8,7 +8,7 @@ export interface ApiAccess {
   readonly key: string;
 }
 
-/** What came back; `body` is not parsed. */
+/** A response. `body` is not parsed. */
 export interface ApiResponse {
   readonly status: number;
   readonly body: string;
@@ -17,8 +17,8 @@ export interface ApiResponse {
 const TIMEOUT_MS = 10_000;
 
 /**
- * One request on a connection of its own. The test environment asks servers that were just started or just killed, and a pool
- * would keep connections to the one before.
+ * Sends one request on a new connection. The server may have been restarted just now, and a connection pool would still have
+ * connections to the old process.
  */
 export function apiRequest(access: ApiAccess, path: string, post?: object): Promise<ApiResponse> {
   return new Promise((resolve, reject) => {
@@ -43,7 +43,7 @@ export function apiRequest(access: ApiAccess, path: string, post?: object): Prom
         answer.on('error', reject);
       },
     );
-    asking.on('timeout', () => asking.destroy(new Error(`${access.url}${path} did not answer in time`)));
+    asking.on('timeout', () => asking.destroy(new Error(`${access.url}${path} did not respond in time`)));
     asking.on('error', reject);
     asking.end(post === undefined ? undefined : JSON.stringify(post));
   });

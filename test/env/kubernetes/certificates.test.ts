@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:tls';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createCa, createSigningKey } from './certificates.ts';
 
-describe('an authority', () => {
+describe('a CA', () => {
   it('issues a client certificate that names user and groups', async () => {
     const authority = await createCa('test authority');
     const pair = await authority.issue({ commonName: 'alice', organizations: ['developers', 'system:masters'] });
@@ -13,7 +13,7 @@ describe('an authority', () => {
     expect(certificate.checkPrivateKey(createPrivateKey(pair.key))).toBe(true);
   });
 
-  it('issues a server certificate that a client who trusts the authority accepts', async () => {
+  it('issues a server certificate that a client with this CA accepts', async () => {
     const authority = await createCa('test authority');
     const pair = await authority.issue({
       commonName: 'server',
@@ -33,7 +33,7 @@ describe('an authority', () => {
     }
   });
 
-  it('is not trusted by another one', async () => {
+  it('does not verify certificates of another CA', async () => {
     const [one, other] = await Promise.all([createCa('one'), createCa('one')]);
     const pair = await one.issue({ commonName: 'alice' });
     expect(new X509Certificate(pair.certificate).verify(new X509Certificate(other.certificate).publicKey)).toBe(false);
@@ -41,7 +41,7 @@ describe('an authority', () => {
 });
 
 describe('a signing key', () => {
-  it('comes with its public half', async () => {
+  it('includes its public key', async () => {
     const { key, publicKey } = await createSigningKey();
     const derived = createPublicKey(createPrivateKey(key)).export({ type: 'spki', format: 'pem' });
     expect(derived).toBe(publicKey);

@@ -8,27 +8,27 @@ export interface KeyPair {
   readonly key: string;
 }
 
-/** Whom a certificate is for. */
+/** The subject of a certificate. */
 export interface Subject {
   readonly commonName: string;
-  /** For a Kubernetes user: its groups. */
+  /** The groups of a Kubernetes user. */
   readonly organizations?: readonly string[];
-  /** Makes it a server's certificate for these DNS names; IP addresses go into `serverAddresses`. */
+  /** The DNS names of a server certificate. Its IP addresses are in `serverAddresses`. */
   readonly serverNames?: readonly string[];
   readonly serverAddresses?: readonly string[];
 }
 
-/** A certificate authority that lives as long as its control plane. */
+/** A certificate authority (CA). It is valid as long as its control plane. */
 export interface Ca extends KeyPair {
   issue(subject: Subject): Promise<KeyPair>;
 }
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const VALIDITY_MS = 30 * 24 * 3_600_000;
-/** Clocks of virtual machines jump; a certificate that starts "now" may start in the future. */
+/** The clocks of virtual machines jump, so a certificate that is valid from now on might not be valid yet. */
 const CLOCK_SKEW_MS = 24 * 3_600_000;
 
-/** Makes a new authority. */
+/** Creates a new CA. */
 export async function createCa(commonName: string): Promise<Ca> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const root = await x509.X509CertificateGenerator.createSelfSigned({
@@ -44,7 +44,7 @@ export async function createCa(commonName: string): Promise<Ca> {
   return loadCa({ certificate: root.toString('pem'), key: await privatePem(keys.privateKey) });
 }
 
-/** An authority that was made before. */
+/** Loads an existing CA. */
 export async function loadCa({ certificate, key }: KeyPair): Promise<Ca> {
   const root = new x509.X509Certificate(certificate);
   const der = createPrivateKey(key).export({ type: 'pkcs8', format: 'der' });
@@ -52,7 +52,7 @@ export async function loadCa({ certificate, key }: KeyPair): Promise<Ca> {
   return { certificate, key, issue: (subject) => issue(root, privateKey, subject) };
 }
 
-/** A key pair without a certificate, for signing ServiceAccount tokens. */
+/** Creates a key pair without a certificate, for signing ServiceAccount tokens. */
 export async function createSigningKey(): Promise<{ readonly publicKey: string; readonly key: string }> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const spki = await webcrypto.subtle.exportKey('spki', keys.publicKey);

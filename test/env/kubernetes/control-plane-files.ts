@@ -5,7 +5,7 @@ import type { ControlPlaneFiles } from './control-plane-flags.ts';
 import type { ControlPlaneAccess } from './identities.ts';
 import { kubeconfigText } from './kubeconfig.ts';
 
-/** Makes all certificates and keys of a control plane and writes them into its folder, readable by us alone. */
+/** Creates all certificates and keys of a control plane in its folder, readable by the current user only. */
 export async function createControlPlaneFiles(
   folder: string,
   apiPort: number,

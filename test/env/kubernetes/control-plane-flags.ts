@@ -1,4 +1,4 @@
-/** Ports of 127.0.0.1. */
+/** The ports on 127.0.0.1. */
 export interface ControlPlanePorts {
   readonly etcd: number;
   readonly etcdPeer: number;
@@ -6,7 +6,7 @@ export interface ControlPlanePorts {
   readonly controllerManager: number;
 }
 
-/** The files that the certificates were written to. */
+/** The paths of the certificate files. */
 export interface ControlPlaneFiles {
   readonly ca: string;
   readonly servingCertificate: string;
@@ -19,18 +19,18 @@ export interface ControlPlaneFiles {
   readonly adminKubeconfig: string;
 }
 
-/** What the three programs are told. */
+/** The settings of the three programs. */
 export interface ControlPlaneSettings {
   readonly ports: ControlPlanePorts;
   readonly files: ControlPlaneFiles;
   readonly etcdData: string;
-  /** A /16 of loopback addresses: a ClusterIP is then local, and whoever listens on it is the Service. */
+  /** A /16 of loopback addresses. A ClusterIP is then local, and the listener on it acts as the Service. */
   readonly serviceRange: string;
   readonly apiServerFlags?: readonly string[];
   readonly controllerManagerFlags?: readonly string[];
 }
 
-/** Arguments of etcd. */
+/** Returns the arguments of etcd. */
 export function etcdFlags({ ports, etcdData }: ControlPlaneSettings): string[] {
   const client = `http://127.0.0.1:${ports.etcd}`;
   const peer = `http://127.0.0.1:${ports.etcdPeer}`;
@@ -41,13 +41,13 @@ export function etcdFlags({ ports, etcdData }: ControlPlaneSettings): string[] {
     `--listen-peer-urls=${peer}`,
     `--initial-advertise-peer-urls=${peer}`,
     `--initial-cluster=default=${peer}`,
-    // Data survives a killed process without fsync; only a machine that loses power would lose it.
+    // Without fsync data still survives a killed process. Only a power failure would lose it.
     '--unsafe-no-fsync',
     '--log-level=warn',
   ];
 }
 
-/** Arguments of kube-apiserver. All default admission plugins stay on. */
+/** Returns the arguments of kube-apiserver. All default admission plugins stay enabled. */
 export function apiServerFlags({ ports, files, serviceRange, apiServerFlags = [] }: ControlPlaneSettings): string[] {
   return [
     `--etcd-servers=http://127.0.0.1:${ports.etcd}`,
@@ -59,7 +59,7 @@ export function apiServerFlags({ ports, files, serviceRange, apiServerFlags = []
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${files.serviceAccountPublicKey}`,
     `--service-account-signing-key-file=${files.serviceAccountKey}`,
-    // A token lives exactly as long as was asked for, as callers outside a cluster expect.
+    // A token expires exactly as requested, which clients outside a cluster expect.
     '--service-account-extend-token-expiration=false',
     `--requestheader-client-ca-file=${files.frontProxyCa}`,
     '--requestheader-allowed-names=front-proxy-client',
@@ -70,7 +70,7 @@ export function apiServerFlags({ ports, files, serviceRange, apiServerFlags = []
     `--proxy-client-key-file=${files.frontProxyKey}`,
     '--enable-aggregator-routing=false',
     `--service-cluster-ip-range=${serviceRange}`,
-    // A loopback address is refused as an endpoint, and nobody needs the endpoint of the `kubernetes` Service here.
+    // The API rejects loopback addresses as endpoints, and nothing here uses the `kubernetes` Service.
     '--endpoint-reconciler-type=none',
     '--authorization-mode=Node,RBAC',
     '--allow-privileged=true',
@@ -78,7 +78,7 @@ export function apiServerFlags({ ports, files, serviceRange, apiServerFlags = []
   ];
 }
 
-/** Arguments of kube-controller-manager. */
+/** Returns the arguments of kube-controller-manager. */
 export function controllerManagerFlags(settings: ControlPlaneSettings): string[] {
   const { ports, files, controllerManagerFlags = [] } = settings;
   return [
@@ -94,7 +94,7 @@ export function controllerManagerFlags(settings: ControlPlaneSettings): string[]
     `--tls-cert-file=${files.servingCertificate}`,
     `--tls-private-key-file=${files.servingKey}`,
     '--controllers=*,-node-ipam-controller',
-    // The default of 20 requests a second makes its own start, some forty ServiceAccounts and tokens, slow.
+    // At the default of 20 requests a second its start is slow: it creates about forty ServiceAccounts and tokens.
     '--kube-api-qps=300',
     '--kube-api-burst=600',
     ...controllerManagerFlags,

@@ -12,13 +12,13 @@ import { createServerProcess, type ServerProcess } from '../run/server-process.t
 import { openRun, type Run } from '../run/run.ts';
 
 export interface ControlPlaneOptions {
-  /** The run that it belongs to; without one it opens its own and closes that with itself. */
+  /** The run that it belongs to. By default it opens its own run, and closes it in `close()`. */
   readonly run?: Run;
-  /** Resolved by {@link resolveBinaries} when not given. */
+  /** The default is the result of {@link resolveBinaries}. */
   readonly binaries?: Binaries;
-  /** Names its folder and its logs. */
+  /** The name of its folder and logs. */
   readonly name?: string;
-  /** Fixed ports; the others are chosen. */
+  /** Fixed ports. The others are chosen. */
   readonly ports?: Partial<ControlPlanePorts>;
   readonly apiServerFlags?: readonly string[];
   readonly controllerManagerFlags?: readonly string[];
@@ -29,46 +29,46 @@ export interface ControlPlane extends Identities {
   readonly name: string;
   readonly url: string;
   readonly port: number;
-  /** Path of an administrator's kubeconfig (`system:masters`). */
+  /** The path of an administrator's kubeconfig (`system:masters`). */
   readonly kubeconfig: string;
-  /** PEM. Signed the API server's certificate and all client certificates. */
+  /** The CA of the API server's certificate and of all client certificates, as PEM. */
   readonly caCertificate: string;
-  /** Loopback /16 of the ClusterIPs. */
+  /** The loopback /16 of the ClusterIPs. */
   readonly serviceRange: string;
   readonly binaries: Binaries;
   readonly etcd: ServerProcess;
   readonly apiServer: ServerProcess;
   readonly controllerManager: ServerProcess;
-  /** Plain data with which another process can make users, by `identitiesOf`. */
+  /** Plain data with which another process can create users by `identitiesOf`. */
   readonly access: ControlPlaneAccess;
   /** kubectl as the administrator. */
   readonly kubectl: Kubectl;
-  /** Ends all parts and removes the data. */
+  /** Stops all processes and removes the data. */
   close(): Promise<void>;
 }
 
-/** What must be given back when the control plane ends, or fails to start. */
-interface Holdings {
+/** What must be released when the control plane is closed or fails to start. */
+interface Resources {
   readonly reservations: Reservation<unknown>[];
-  readonly parts: ServerProcess[];
+  readonly servers: ServerProcess[];
 }
 
-/** Starts a control plane and waits until it answers and the `default` ServiceAccount is there. */
+/** Starts a control plane, and waits until it is ready and the `default` ServiceAccount exists. */
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
   const run = options.run ?? (await openRun());
-  const holdings: Holdings = { reservations: [], parts: [] };
+  const resources: Resources = { reservations: [], servers: [] };
   let folder: string | undefined;
   const close = async () => {
     if (options.run === undefined) await run.close();
-    await Promise.all(holdings.parts.map((server) => server.kill()));
+    await Promise.all(resources.servers.map((server) => server.kill()));
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-    await Promise.all(holdings.reservations.map((reservation) => reservation.release()));
+    await Promise.all(resources.reservations.map((reservation) => reservation.release()));
   };
   let closing: Promise<void> | undefined;
   try {
     const binaries = options.binaries ?? (await resolveBinaries({ log: run.log, run }));
     folder = await run.makeFolder(options.name ?? 'control-plane');
-    const plane = await raise(run, folder, binaries, options, holdings);
+    const plane = await startServers(run, folder, binaries, options, resources);
     return { ...plane, close: () => (closing ??= close()) };
   } catch (error) {
     await close();
@@ -76,12 +76,12 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   }
 }
 
-async function raise(
+async function startServers(
   run: Run,
   folder: string,
   binaries: Binaries,
   options: ControlPlaneOptions,
-  { reservations, parts }: Holdings,
+  { reservations, servers }: Resources,
 ): Promise<Omit<ControlPlane, 'close'>> {
   const name = path.basename(folder);
   const ports = await reservePorts(options.ports ?? {}, reservations);
@@ -97,7 +97,7 @@ async function raise(
   });
   const apiServer = createServerProcess(run, {
     child: { name: `${name}-kube-apiserver`, command: binaries.kubeApiserver, args: apiServerFlags(settings) },
-    ready: () => answers(admin, '/readyz'),
+    ready: () => isHealthy(admin, '/readyz'),
   });
   const controllerManager = createServerProcess(run, {
     child: {
@@ -105,9 +105,9 @@ async function raise(
       command: binaries.kubeControllerManager,
       args: controllerManagerFlags(settings),
     },
-    ready: () => answers({ ...admin, url: `https://127.0.0.1:${ports.controllerManager}` }, '/healthz'),
+    ready: () => isHealthy({ ...admin, url: `https://127.0.0.1:${ports.controllerManager}` }, '/healthz'),
   });
-  parts.push(controllerManager, apiServer, etcd);
+  servers.push(controllerManager, apiServer, etcd);
 
   await etcd.start();
   await apiServer.start();
@@ -131,7 +131,7 @@ async function raise(
   };
 }
 
-async function answers(access: ApiAccess, url: string): Promise<boolean> {
+async function isHealthy(access: ApiAccess, url: string): Promise<boolean> {
   return (await apiRequest(access, url)).status === 200;
 }
 
@@ -154,5 +154,5 @@ async function reservePorts(
 
 async function hasDefaultServiceAccount(admin: ApiAccess): Promise<void> {
   const { status } = await apiRequest(admin, '/api/v1/namespaces/default/serviceaccounts/default');
-  if (status !== 200) throw new Error(`the default ServiceAccount is not there yet (HTTP ${status})`);
+  if (status !== 200) throw new Error(`the default ServiceAccount does not exist yet (HTTP ${status})`);
 }

@@ -6,17 +6,17 @@ import type { Resource } from '../../../kube/client/resource.ts';
 import type { StoredService } from '../node/stored-pod.ts';
 
 export interface EndpointSliceOptions {
-  /** Of the Service. */
+  /** The name of the Service. */
   readonly name: string;
   readonly namespace: string;
   readonly port: number;
-  /** With it, the slice goes when the Service does. */
+  /** The uid of the Service. With it the slice is deleted together with the Service. */
   readonly uid?: string;
 }
 
 /**
- * The endpoints that a Service would have if its pods ran on nodes. The API server passes nothing on to an aggregated API
- * whose Service has none, though it then calls the ClusterIP; a loopback address is refused as one.
+ * Returns the endpoints that a Service would have with pods on nodes. The API server calls the ClusterIP of an aggregated API,
+ * but only if its Service has endpoints. It rejects loopback addresses as endpoints.
  */
 export function endpointSlice({ name, namespace, port, uid }: EndpointSliceOptions) {
   return {
@@ -43,13 +43,13 @@ const endpointSlices: Resource<KubeObject> = {
   schema: z.object({ metadata: objectMeta }),
 };
 
-/** Keeps an EndpointSlice for every Service of a namespace that leads to a ready pod. */
+/** Maintains an EndpointSlice for every Service of a namespace that selects a ready pod. */
 export interface EndpointSlices {
   sync(served: readonly StoredService[]): Promise<void>;
 }
 
 export function createEndpointSlices(client: KubeClient, namespace: string): EndpointSlices {
-  /** Names of slices, by the uid of their Service. */
+  /** The names of slices by the uid of their Service. */
   const written = new Map<string, string>();
   return {
     sync: async (served) => {

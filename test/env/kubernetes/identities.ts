@@ -6,26 +6,26 @@ import { apiRequest, type ApiAccess } from './api-request.ts';
 import { loadCa, type KeyPair } from './certificates.ts';
 import { kubeconfigText, type Credentials } from './kubeconfig.ts';
 
-/** All that it takes to make a user of a control plane. Plain data, so that it can be handed to another process. */
+/** What is needed to create users of a control plane. Plain data, so that another process can use it. */
 export interface ControlPlaneAccess {
   readonly url: string;
-  /** Signs client certificates. */
+  /** The CA that signs client certificates. */
   readonly authority: KeyPair;
   readonly admin: KeyPair;
-  /** Where kubeconfig files are written to. */
+  /** The folder of the kubeconfig files. */
   readonly folder: string;
 }
 
 export interface KubeconfigOptions {
-  /** Another way to the same API server, such as a proxy's `https://127.0.0.1:PORT`. */
+  /** Another URL of the same API server, such as that of a proxy: `https://127.0.0.1:PORT`. */
   readonly server?: string;
 }
 
-/** Makes users with whom RBAC can be tried. */
+/** Creates users for tests of RBAC. */
 export interface Identities {
-  /** Path of a new kubeconfig for a user with a client certificate. */
+  /** Returns the path of a new kubeconfig for a user with a client certificate. */
   readonly userKubeconfig: (name: string, groups?: readonly string[], options?: KubeconfigOptions) => Promise<string>;
-  /** Path of a new kubeconfig with a fresh token (valid for a day) of an existing ServiceAccount. */
+  /** Returns the path of a new kubeconfig with a new token (valid for a day) of an existing ServiceAccount. */
   readonly serviceAccountKubeconfig: (namespace: string, name: string, options?: KubeconfigOptions) => Promise<string>;
 }
 
@@ -61,7 +61,7 @@ async function requestToken(admin: ApiAccess, namespace: string, name: string): 
     spec: { expirationSeconds: TOKEN_LIFETIME_SECONDS },
   });
   if (answer.status !== 201) {
-    throw new Error(`No token for ServiceAccount ${namespace}/${name}: the API server said ${answer.body}`);
+    throw new Error(`No token for ServiceAccount ${namespace}/${name}: the API server returned ${answer.body}`);
   }
   return tokenResponse.parse(JSON.parse(answer.body)).status.token;
 }

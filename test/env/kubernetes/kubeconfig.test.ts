@@ -11,14 +11,14 @@ function load(credentials: Credentials, namespace?: string): KubeConfig {
 }
 
 describe('a kubeconfig', () => {
-  it('carries a client certificate inside', () => {
+  it('contains a client certificate', () => {
     const config = load({ certificate: 'CERTIFICATE', key: 'KEY' });
     expect(config.getCurrentCluster()?.server).toBe('https://127.0.0.1:6443');
     expect(Buffer.from(config.getCurrentUser()?.certData ?? '', 'base64').toString()).toBe('CERTIFICATE');
     expect(Buffer.from(config.getCurrentUser()?.keyData ?? '', 'base64').toString()).toBe('KEY');
   });
 
-  it('carries a token and a namespace', () => {
+  it('contains a token and a namespace', () => {
     const config = load({ token: 'secret' }, 'fleet');
     expect(config.getCurrentUser()?.token).toBe('secret');
     expect(config.getContextObject('env')?.namespace).toBe('fleet');

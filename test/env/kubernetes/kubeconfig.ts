@@ -1,9 +1,9 @@
 import { stringify } from 'yaml';
 
-/** How somebody proves who they are. */
+/** A client certificate or a token. */
 export type Credentials = { readonly certificate: string; readonly key: string } | { readonly token: string };
 
-/** A kubeconfig file's text for one server and one user, all credentials inside. */
+/** Returns the text of a kubeconfig for one server and one user, with embedded credentials. */
 export function kubeconfigText(options: {
   readonly server: string;
   readonly ca: string;

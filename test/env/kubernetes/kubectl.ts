@@ -3,14 +3,14 @@ import path from 'node:path';
 import { text } from 'node:stream/consumers';
 
 export interface KubectlOptions {
-  /** Text for its stdin, as for `apply -f -`. */
+  /** Its stdin, for `apply -f -`. */
   readonly input?: string;
 }
 
-/** Runs kubectl; resolves with its stdout, throws with its stderr when it fails. */
+/** Runs kubectl. Resolves with its stdout. Throws with its stderr if it fails. */
 export type Kubectl = (args: readonly string[], options?: KubectlOptions) => Promise<string>;
 
-/** kubectl for one cluster and user: the program's path and a kubeconfig's. */
+/** Returns kubectl for one kubeconfig. */
 export function kubectlFor(program: string, kubeconfig: string): Kubectl {
   return (args, options = {}) => runKubectl(program, kubeconfig, args, options);
 }
@@ -22,7 +22,7 @@ async function runKubectl(
   options: KubectlOptions,
 ): Promise<string> {
   const child = spawn(program, [`--kubeconfig=${kubeconfig}`, ...args], {
-    // Its discovery cache goes beside the kubeconfig, and so away with the control plane.
+    // The discovery cache is beside the kubeconfig, so it is removed with the control plane.
     env: { PATH: process.env['PATH'], HOME: path.dirname(kubeconfig) },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
@@ -31,10 +31,10 @@ async function runKubectl(
     child.once('close', resolve);
   });
   child.stdin.on('error', () => {
-    // kubectl may end without reading what it was given; its exit code tells
+    // kubectl may exit without reading its stdin. Its exit code decides.
   });
   child.stdin.end(options.input ?? '');
   const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
-  if (code !== 0) throw new Error(`kubectl ${args.join(' ')} ended with ${code ?? 'a signal'}: ${stderr.trim()}`);
+  if (code !== 0) throw new Error(`kubectl ${args.join(' ')} exited with ${code ?? 'a signal'}: ${stderr.trim()}`);
   return stdout;
 }

@@ -6,11 +6,11 @@ import { z } from 'zod';
 
 const run = promisify(execFile);
 
-/** A Go module of another project that carries its CRDs: nothing of it is kept here. */
+/** A Go module of another project that contains its CRDs. No copy of it is in this repository. */
 export interface UpstreamCrds {
   readonly module: string;
   readonly version: string;
-  /** What go.sum would say of it. */
+  /** Its hash, as in go.sum. */
   readonly sum: string;
   readonly folder: string;
 }
@@ -22,7 +22,7 @@ export const prometheusOperator: UpstreamCrds = {
   folder: 'example/prometheus-operator-crd',
 };
 
-/** The oldest that the example of ours is for. */
+/** The oldest version that deploy/examples/cloudnative-pg.yaml supports. */
 export const cloudNativePg: UpstreamCrds = {
   module: 'github.com/cloudnative-pg/cloudnative-pg',
   version: 'v1.28.0',
@@ -33,13 +33,13 @@ export const cloudNativePg: UpstreamCrds = {
 const answer = z.object({ Dir: z.string(), Sum: z.string() });
 
 /**
- * The folder of a project's CRDs, by Go from its cache or the module proxy. Undefined where there is no Go, or neither;
- * throws when what came is not what is pinned.
+ * Returns the folder of a project's CRDs, which Go takes from its cache or the module proxy. Returns undefined if there is no
+ * Go, or no proxy. Throws if the hash differs from the pinned one.
  */
 export async function findUpstreamCrds({ module, version, sum, folder }: UpstreamCrds): Promise<string | undefined> {
   let downloaded: z.infer<typeof answer>;
   try {
-    // Outside of every module, so that nothing here has to require it.
+    // Outside of every Go module, so that no go.mod must require it.
     const { stdout } = await run('go', ['mod', 'download', '-json', `${module}@${version}`], {
       cwd: tmpdir(),
       timeout: 60_000,

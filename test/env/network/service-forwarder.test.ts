@@ -4,7 +4,7 @@ import { eventually } from '../run/eventually.ts';
 import { startServiceForwarder } from './service-forwarder.ts';
 import { connect, type Endpoint } from './sockets.ts';
 
-/** Loopback, and outside of what control planes take for their Services. */
+/** A loopback address outside of the Service ranges of control planes. */
 const clusterIp = '127.63.7.8';
 
 async function makeForwarder(targets: readonly Endpoint[]) {
@@ -13,7 +13,7 @@ async function makeForwarder(targets: readonly Endpoint[]) {
   return forwarder;
 }
 
-/** What a new connection is answered. */
+/** Returns the first data that a new connection receives. */
 async function ask(endpoint: Endpoint): Promise<string> {
   const client = await startClient(endpoint);
   client.say('?');
@@ -28,20 +28,20 @@ async function ask(endpoint: Endpoint): Promise<string> {
 }
 
 describe('a Service forwarder', () => {
-  it('gives each new connection to the next target', async () => {
+  it('forwards each new connection to the next target', async () => {
     const forwarder = await makeForwarder([await startEcho('a'), await startEcho('b')]);
     const answers = [await ask(forwarder), await ask(forwarder), await ask(forwarder)];
     expect(answers).toEqual(['a?', 'b?', 'a?']);
   });
 
-  it('passes over a target that does not accept connections', async () => {
+  it('skips a target that does not accept connections', async () => {
     const dead = await startEcho('dead');
     await dead.close();
     const forwarder = await makeForwarder([dead, await startEcho('b')]);
     expect([await ask(forwarder), await ask(forwarder)]).toEqual(['b?', 'b?']);
   });
 
-  it('follows targets that come and go', async () => {
+  it('uses added targets and stops using removed ones', async () => {
     const [a, b] = [await startEcho('a'), await startEcho('b')];
     const forwarder = await makeForwarder([a]);
     expect(await ask(forwarder)).toBe('a?');
@@ -51,13 +51,13 @@ describe('a Service forwarder', () => {
     expect(await ask(forwarder)).toBe('b?');
   });
 
-  it('breaks a connection that no target accepts', async () => {
+  it('resets a connection that no target accepts', async () => {
     const forwarder = await makeForwarder([]);
     const client = await startClient(forwarder);
     await client.ended;
   });
 
-  it('does not answer any more when it is closed, and ends its connections', async () => {
+  it('stops listening and ends its connections when it is closed', async () => {
     const forwarder = await makeForwarder([await startEcho('a')]);
     const client = await startClient(forwarder);
     await forwarder.close();
@@ -65,7 +65,7 @@ describe('a Service forwarder', () => {
     await expect(connect(forwarder)).rejects.toThrow('ECONNREFUSED');
   });
 
-  it('says where it cannot listen, and what to do', async () => {
+  it('reports where it cannot listen, and what to do', async () => {
     const { port } = await makeForwarder([]);
     await expect(startServiceForwarder({ clusterIp, port, targets: [] })).rejects.toThrow(
       `Cannot listen on ${clusterIp}:${port}`,

@@ -2,27 +2,27 @@ import type { Socket } from 'node:net';
 import { closeServer, connect, listen, type Endpoint } from './sockets.ts';
 
 export interface ServiceForwarderOptions {
-  /** The Service's ClusterIP, which is a loopback address on the test environment. */
+  /** The Service's ClusterIP, a loopback address in the test environment. */
   readonly clusterIp: string;
   /** The Service's port. */
   readonly port: number;
-  /** What kube-proxy would take from the EndpointSlices. */
+  /** The endpoints, which kube-proxy would read from the EndpointSlices. */
   readonly targets: readonly Endpoint[];
 }
 
-/** Stands in for kube-proxy and makes one port of one Service answer. */
+/** Replaces kube-proxy for one port of one Service. */
 export interface ServiceForwarder extends Endpoint {
   readonly targets: readonly Endpoint[];
   add(target: Endpoint): void;
-  /** New connections no longer go there; those that are open stay. */
+  /** Sends no new connections to the target. Open connections stay. */
   remove(target: Endpoint): void;
   /** Stops listening and breaks all connections. */
   close(): Promise<void>;
 }
 
 /**
- * Listens on the ClusterIP and gives each new connection to the next target. One that does not accept it is passed
- * over; when none does, the connection is broken. Throws when the address cannot be listened on.
+ * Listens on the ClusterIP, and forwards each new connection to the next target that accepts it. If no target accepts it, the
+ * connection is reset. Throws if it cannot listen on the address.
  */
 export async function startServiceForwarder(options: ServiceForwarderOptions): Promise<ServiceForwarder> {
   const endpoint = { host: options.clusterIp, port: options.port };

@@ -1,12 +1,12 @@
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 
-/** Where a TCP server is. */
+/** The address of a TCP server. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
 }
 
-/** Listens, and resolves with the server and the port it got (port 0: any). Throws with what to do about it. */
+/** Listens on an endpoint, where port 0 means any port. Resolves with the server and its port. */
 export async function listen(
   endpoint: Endpoint,
   onConnection: (socket: Socket) => void,
@@ -22,7 +22,7 @@ export async function listen(
   return { server, port: typeof address === 'object' && address !== null ? address.port : endpoint.port };
 }
 
-/** Resolves with a connected socket. Throws when nobody listens there. */
+/** Resolves with a connected socket. Throws if nothing listens there. */
 export function connect(endpoint: Endpoint): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ ...endpoint, allowHalfOpen: true });
@@ -34,7 +34,7 @@ export function connect(endpoint: Endpoint): Promise<Socket> {
   });
 }
 
-/** Stops listening. Its connections are not touched, and it is not closed before they are. */
+/** Stops listening. Resolves when the last open connection has ended. */
 export function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => {
@@ -45,10 +45,10 @@ export function closeServer(server: Server): Promise<void> {
 
 function listenError({ host, port }: Endpoint, error: NodeJS.ErrnoException): Error {
   const advice: Record<string, string> = {
-    EADDRINUSE: 'Something listens there already; choose another port, or end who holds it.',
-    EACCES: 'Ports below 1024 need root here; choose a port above 1023.',
+    EADDRINUSE: 'The port is in use. Choose another port, or stop the process that uses it.',
+    EACCES: 'Ports below 1024 need root. Choose a port above 1023.',
     EADDRNOTAVAIL:
-      'The address is not local. On Linux all of 127.0.0.0/8 is; elsewhere add it to the loopback interface.',
+      'The address is not local. On Linux all of 127.0.0.0/8 is local. On other systems add it to the loopback interface.',
   };
   const next = advice[error.code ?? ''] ?? '';
   return new Error(`Cannot listen on ${host}:${port}: ${error.message}. ${next}`.trimEnd(), {

@@ -5,7 +5,7 @@ import { eventually } from '../run/eventually.ts';
 import { connect } from './sockets.ts';
 import { startTcpProxy } from './tcp-proxy.ts';
 
-/** Long enough for what passes on loopback to have passed. */
+/** Waits long enough for data to pass on loopback. */
 const shortly = () => sleep(50);
 
 async function makeProxy() {
@@ -15,7 +15,7 @@ async function makeProxy() {
   return { echo, proxy };
 }
 
-/** Waits until exactly this was heard. */
+/** Waits until the client has received exactly this. */
 async function hears(client: { readonly heard: string }, want: string): Promise<void> {
   await eventually(
     () => {
@@ -26,7 +26,7 @@ async function hears(client: { readonly heard: string }, want: string): Promise<
 }
 
 describe('a TCP proxy', () => {
-  it('passes everything both ways, and the end of a connection', async () => {
+  it('passes all data and the end of a connection in both directions', async () => {
     const { proxy } = await makeProxy();
     const client = await startClient(proxy);
     client.say('hello');
@@ -39,7 +39,7 @@ describe('a TCP proxy', () => {
     });
   });
 
-  it('passes more than fits into its buffers, unchanged', async () => {
+  it('passes more data than its buffers hold, unchanged', async () => {
     const { proxy } = await makeProxy();
     const client = await startClient(proxy);
     const text = 'abcdefghij'.repeat(500_000);
@@ -50,7 +50,7 @@ describe('a TCP proxy', () => {
     expect(client.heard === text).toBe(true);
   });
 
-  it('lets the client know when the server breaks the connection, or is not there', async () => {
+  it('resets the client when the server resets the connection or does not listen', async () => {
     const { echo, proxy } = await makeProxy();
     const client = await startClient(proxy);
     client.say('x');
@@ -62,7 +62,7 @@ describe('a TCP proxy', () => {
     await late.ended;
   });
 
-  it('delays each way, keeps the order, and does not add up the delay of pieces', async () => {
+  it('delays each direction, keeps the order, and does not add up the delays of chunks', async () => {
     const { proxy } = await makeProxy();
     const client = await startClient(proxy);
     proxy.delay(60);
@@ -77,7 +77,7 @@ describe('a TCP proxy', () => {
     expect(took).toBeLessThan(1_500);
   });
 
-  it('breaks all connections and refuses new ones when it is cut, until it is healed', async () => {
+  it('resets all connections and refuses new ones from cut() to heal()', async () => {
     const { proxy } = await makeProxy();
     const client = await startClient(proxy);
     await proxy.cut();
@@ -89,7 +89,7 @@ describe('a TCP proxy', () => {
     await hears(next, 'again');
   });
 
-  it('keeps connections but passes nothing while frozen, and passes it all when healed', async () => {
+  it('keeps connections but passes nothing while frozen, and passes everything when healed', async () => {
     const { echo, proxy } = await makeProxy();
     const before = await startClient(proxy);
     before.say('1');
@@ -106,7 +106,7 @@ describe('a TCP proxy', () => {
     await hears(during, '3');
   });
 
-  it('holds back answers that are on their way when it freezes', async () => {
+  it('holds back responses that are in transit when it freezes', async () => {
     const { echo, proxy } = await makeProxy();
     const client = await startClient(proxy);
     proxy.delay(100);
@@ -125,7 +125,7 @@ describe('a TCP proxy', () => {
     await hears(client, '1');
   });
 
-  it('lets requests through and swallows the answers, on old and new connections', async () => {
+  it('passes requests and drops the responses, on old and new connections', async () => {
     const { echo, proxy } = await makeProxy();
     const before = await startClient(proxy);
     proxy.dropAnswers();
@@ -139,7 +139,7 @@ describe('a TCP proxy', () => {
     expect([before.heard, during.heard]).toEqual(['', '']);
   });
 
-  it('breaks the connections that lost answers when it is healed, and only those', async () => {
+  it('resets only the connections that lost responses when it is healed', async () => {
     const { proxy } = await makeProxy();
     const victim = await startClient(proxy);
     const bystander = await startClient(proxy);
@@ -155,7 +155,7 @@ describe('a TCP proxy', () => {
     await hears(bystander, 'SELECT!');
   });
 
-  it('can let the first bytes of the answers pass', async () => {
+  it('can pass the first bytes of the responses', async () => {
     const { proxy } = await makeProxy();
     const client = await startClient(proxy);
     proxy.dropAnswers({ afterBytes: 4 });
@@ -166,7 +166,7 @@ describe('a TCP proxy', () => {
     expect(client.heard).toBe('1234');
   });
 
-  it('does not tell the client when a server ends the connection whose answers are swallowed', async () => {
+  it('hides the end of a connection whose responses are dropped', async () => {
     const { echo, proxy } = await makeProxy();
     const client = await startClient(proxy);
     client.say('x');

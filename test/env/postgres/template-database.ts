@@ -1,17 +1,17 @@
 import { escapeIdentifier, type Client, type QueryResult } from 'pg';
 import { urlOfDatabase, withClient } from './databases.ts';
 
-/** A database that is made once per Postgres and then copied, because a copy takes milliseconds and migrations do not. */
+/** A database that is created once per Postgres and then copied: a copy takes milliseconds, migrations take longer. */
 export interface Template {
   readonly name: string;
-  /** Fills the new database; must have closed its connections when it resolves, else it cannot be copied. */
+  /** Fills the new database. It must close its connections before it resolves: a database in use cannot be copied. */
   readonly prepare: (url: string) => Promise<unknown>;
 }
 
-/** Any number works as long as everybody takes the same. */
+/** The key of the advisory lock. Any number that no other code uses. */
 const templateLock = 7_411_902;
 
-/** Makes sure that the template exists; of several processes that ask at once, one makes it and the others wait. */
+/** Creates the template if it does not exist. Of several processes one creates it, and the others wait. */
 export async function ensureTemplate(adminUrl: string, template: Template): Promise<void> {
   await withClient(adminUrl, async (client) => {
     await client.query('select pg_advisory_lock($1)', [templateLock]);
@@ -21,7 +21,7 @@ export async function ensureTemplate(adminUrl: string, template: Template): Prom
 }
 
 async function makeTemplate(client: Client, adminUrl: string, template: Template): Promise<void> {
-  // It gets its name when it is complete, so a broken attempt is never copied.
+  // It is renamed once it is complete, so that nobody copies an incomplete one.
   const building = `${template.name}_building`;
   await client.query(`drop database if exists ${escapeIdentifier(building)} with (force)`);
   await client.query(`create database ${escapeIdentifier(building)}`);

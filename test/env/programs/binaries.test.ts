@@ -15,7 +15,7 @@ const platform = `${process.platform}-${arch}`;
 
 const goMod = 'go 1.26.0\nrequire k8s.io/kubernetes v1.99.0\nrequire go.etcd.io/etcd/server/v3 v3.99.0\n';
 
-/** Stands in for Go: says what it was called with, and makes the programs, unless it was told to fail. */
+/** A fake Go program: it records its arguments and creates the programs, unless it is configured to fail. */
 const fakeGo = `#!/bin/sh
 case "$1" in
   version) echo 'go version go9.9.9' ;;
@@ -30,7 +30,7 @@ case "$1" in
     done ;;
 esac`;
 
-/** A world in which nothing is there: no assets, an empty cache, no server that answers, no Go. */
+/** An environment without assets, cache, download server and Go. */
 async function bareWorld() {
   const folder = await tempFolder();
   const moduleFolder = path.join(folder, 'module');
@@ -84,7 +84,7 @@ async function release(): Promise<Record<string, ServedFile>> {
 }
 
 describe('the Kubernetes programs', () => {
-  it('are taken from KUBEBUILDER_ASSETS when that has all of them', async () => {
+  it('come from KUBEBUILDER_ASSETS if it has all of them', async () => {
     const { folder, options, log } = await bareWorld();
     const assets = path.join(folder, 'assets');
     await putPrograms(assets);
@@ -99,7 +99,7 @@ describe('the Kubernetes programs', () => {
     expect(log).toEqual([`Kubernetes programs by KUBEBUILDER_ASSETS: ${assets}`]);
   });
 
-  it('are taken from the cache when KUBEBUILDER_ASSETS lacks one, which is said', async () => {
+  it('come from the cache if KUBEBUILDER_ASSETS lacks one, and the log says so', async () => {
     const { folder, options, log, cache } = await bareWorld();
     const assets = path.join(folder, 'assets');
     await putPrograms(assets, ['etcd', 'kube-apiserver', 'kubectl']);
@@ -107,12 +107,12 @@ describe('the Kubernetes programs', () => {
     const env = { ...options.env, KUBEBUILDER_ASSETS: assets };
     expect((await resolveBinaries({ ...options, env })).folder).toBe(cache);
     expect(log).toEqual([
-      `KUBEBUILDER_ASSETS (${assets}) is passed over, it lacks kube-controller-manager`,
+      `KUBEBUILDER_ASSETS (${assets}) is ignored, because it lacks kube-controller-manager`,
       `Kubernetes programs by the cache: ${cache}`,
     ]);
   });
 
-  it('are cached below XDG_CACHE_HOME where that is set', async () => {
+  it('are cached below XDG_CACHE_HOME if it is set', async () => {
     const { folder, options } = await bareWorld();
     const cache = path.join(folder, 'xdg/rock-mac/control-plane/v1.99.0-v3.99.0', platform);
     await putPrograms(cache);
@@ -149,12 +149,12 @@ describe('the Kubernetes programs', () => {
     expect(log.at(-1)).toBe(`Kubernetes programs by a Go build: ${cache}`);
   });
 
-  it('are built once when two ask at the same time, and the second takes the result', async () => {
+  it('are built once for two concurrent callers, and the second uses the result', async () => {
     const { options, log, cache, calls, installGo } = await bareWorld();
     const from = { ...options, go: await installGo() };
     const [one, two] = await Promise.all([resolveBinaries(from), resolveBinaries(from)]);
     expect(one).toEqual(two);
-    expect(log).toContain(`waiting for process ${process.pid}, which is getting the Kubernetes programs already`);
+    expect(log).toContain(`waiting for process ${process.pid}, which is already getting the Kubernetes programs`);
     expect(log).toContain(`Kubernetes programs by a Go build: ${cache}`);
     expect(log).toContain(`Kubernetes programs by the cache: ${cache}`);
     const built = (await readFile(calls, 'utf8')).trim().split('\n');
@@ -162,7 +162,7 @@ describe('the Kubernetes programs', () => {
     expect(built[0]).toContain(`${options.moduleFolder} build -v -trimpath -ldflags -s -w -X`);
   });
 
-  it('replace an incomplete cache and what a killed build has left', async () => {
+  it('replace an incomplete cache and the remains of a killed build', async () => {
     const { options, cache, installGo } = await bareWorld();
     await putPrograms(cache, ['etcd']);
     await putPrograms(path.join(path.dirname(cache), '.unfinished-abc'));
@@ -171,15 +171,15 @@ describe('the Kubernetes programs', () => {
     expect(await readdir(cache)).toEqual(names);
   });
 
-  it('cannot be had where no way works, and the error says what to install', async () => {
+  it('are missing if nothing works, and the error says what to install', async () => {
     const { options, cache } = await bareWorld();
     const asking = resolveBinaries(options);
     await expect(asking).rejects.toThrow(/ECONNREFUSED[^]*no-such-go does not run; Go 1\.26\.0 or newer is needed/);
-    await expect(asking).rejects.toThrow('Install Go 1.26.0 or newer (https://go.dev/dl), or let this machine reach');
+    await expect(asking).rejects.toThrow('Install Go 1.26.0 or newer (https://go.dev/dl), or allow access to');
     expect(await readdir(path.dirname(cache))).toEqual([]);
   });
 
-  it('cannot be had where the build fails, and the error shows what the compiler said', async () => {
+  it('are missing if the build fails, and the error shows the output of the compiler', async () => {
     const { options, installGo } = await bareWorld();
     const env = { ...options.env, FAIL: 'yes' };
     const asking = resolveBinaries({ ...options, env, go: await installGo() });

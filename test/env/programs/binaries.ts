@@ -8,7 +8,7 @@ import { withFileLock } from '../run/file-lock.ts';
 import { downloadReleases, type Platform } from './release-download.ts';
 import { logToStderr, openRun, type Log, type Run } from '../run/run.ts';
 
-/** Paths of the Kubernetes programs; all are in `folder`. */
+/** The paths of the Kubernetes programs. All are in `folder`. */
 export interface Binaries {
   readonly folder: string;
   readonly etcd: string;
@@ -18,10 +18,10 @@ export interface Binaries {
 }
 
 export interface BinariesOptions {
-  /** The run that a build's processes belong to; without one it opens one for the build. */
+  /** The run that the processes of a build belong to. By default a build opens its own run. */
   readonly run?: Run;
   readonly log?: Log;
-  /** Read for KUBEBUILDER_ASSETS, XDG_CACHE_HOME and HOME, and handed on to Go. */
+  /** The environment with KUBEBUILDER_ASSETS, XDG_CACHE_HOME and HOME. Go gets it too. */
   readonly env?: NodeJS.ProcessEnv;
   readonly kubernetesUrl?: string;
   readonly etcdUrl?: string;
@@ -43,9 +43,9 @@ const programs = {
 const unfinishedPrefix = '.unfinished-';
 
 /**
- * Finds the Kubernetes programs, or gets them. The first way that works is taken and named in one line of the log:
- * KUBEBUILDER_ASSETS, the user's cache folder, a download of the official releases, a Go build of hack/control-plane.
- * The last two fill the cache. Throws, with what to install, when there is no way.
+ * Finds, downloads or builds the Kubernetes programs. It tries KUBEBUILDER_ASSETS, the user's cache folder, a download of the
+ * official releases and a Go build of hack/control-plane, and logs which one worked. The last two fill the cache. Throws if
+ * none works, with the software to install.
  */
 export async function resolveBinaries(options: BinariesOptions = {}): Promise<Binaries> {
   const settings = withDefaults(options);
@@ -60,11 +60,11 @@ export async function resolveBinaries(options: BinariesOptions = {}): Promise<Bi
   if (await isComplete(cache)) return taken(settings, 'the cache', cache);
   const way = await withFileLock(
     `${cache}.lock`,
-    // Whoever held the lock before us has most likely done the work.
+    // The previous holder of the lock has probably filled the cache.
     async () => ((await isComplete(cache)) ? 'the cache' : fillCache(cache, versions, platform, settings)),
     {
       onWait: ({ pid }) => {
-        settings.log(`waiting for process ${pid}, which is getting the Kubernetes programs already`);
+        settings.log(`waiting for process ${pid}, which is already getting the Kubernetes programs`);
       },
     },
   );
@@ -119,16 +119,16 @@ async function fillCache(
   return way;
 }
 
-/** The temporary folder becomes the cache in one step: nobody ever sees a part of it. */
+/** Renames the temporary folder to the cache in one atomic step: nobody sees an incomplete cache. */
 async function publish(folder: string, cache: string): Promise<void> {
   const lacks = await missing(folder);
-  if (lacks.length > 0) throw new Error(`it did not make ${lacks.join(', ')}`);
+  if (lacks.length > 0) throw new Error(`it did not create ${lacks.join(', ')}`);
   await chmod(folder, 0o755); // mkdtemp closes it to other users, who may share a cache
   await rm(cache, { recursive: true, force: true }); // an incomplete one: somebody has deleted from it
   await rename(folder, cache);
 }
 
-/** Called with the lock held, so whoever was filling these is dead. */
+/** The caller holds the lock, so the processes that filled these folders are dead. */
 async function removeUnfinished(parent: string): Promise<void> {
   const leftovers = (await readdir(parent)).filter((name) => name.startsWith(unfinishedPrefix));
   await Promise.all(leftovers.map((name) => rm(path.join(parent, name), { recursive: true, force: true })));
@@ -149,11 +149,11 @@ async function fromAssets({ env, log }: Settings): Promise<string | undefined> {
   if (folder === undefined || folder === '') return undefined;
   const lacks = await missing(folder);
   if (lacks.length === 0) return path.resolve(folder);
-  log(`KUBEBUILDER_ASSETS (${folder}) is passed over, it lacks ${lacks.join(', ')}`);
+  log(`KUBEBUILDER_ASSETS (${folder}) is ignored, because it lacks ${lacks.join(', ')}`);
   return undefined;
 }
 
-/** Where programs that are dear to get are kept for this user. */
+/** Returns the cache folder of this user. */
 export function cacheHome(env: NodeJS.ProcessEnv): string {
   const named = env['XDG_CACHE_HOME'];
   if (named !== undefined && path.isAbsolute(named)) return named;
@@ -196,11 +196,11 @@ function taken({ log }: Settings, way: string, folder: string): Binaries {
 function noWay(versions: ComponentVersions, cache: string, failures: readonly string[]): Error {
   return new Error(
     [
-      `There is no way to the Kubernetes programs (${Object.values(programs).join(', ')}):`,
+      `The Kubernetes programs were not found and could not be built (${Object.values(programs).join(', ')}):`,
       '- KUBEBUILDER_ASSETS does not name a folder that has all of them',
       `- ${cache} does not have them`,
       ...failures.map((failure) => `- ${failure}`),
-      `Install Go ${versions.go} or newer (https://go.dev/dl), or let this machine reach dl.k8s.io and github.com,`,
+      `Install Go ${versions.go} or newer (https://go.dev/dl), or allow access to dl.k8s.io and github.com,`,
       'or put all four programs into a folder and set KUBEBUILDER_ASSETS to it.',
     ].join('\n'),
   );

@@ -22,9 +22,9 @@ describe('the versions of the components', () => {
     expect(componentVersions(goMod, 'go.mod')).toEqual({ kubernetes: 'v1.40.1', etcd: 'v3.9.0', go: '1.30.0' });
   });
 
-  it('must be there', () => {
+  it('are required', () => {
     expect(() => componentVersions('go 1.30.0', 'some/go.mod')).toThrow(
-      'some/go.mod names no version of k8s.io/kubernetes',
+      'some/go.mod has no version of k8s.io/kubernetes',
     );
   });
 });

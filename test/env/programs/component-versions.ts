@@ -1,25 +1,25 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-/** What hack/control-plane/go.mod pins. With the leading `v`, as releases are tagged. */
+/** The versions that hack/control-plane/go.mod pins, with the leading `v` of release tags. */
 export interface ComponentVersions {
   readonly kubernetes: string;
   readonly etcd: string;
-  /** The Go release that a build needs at least, such as `1.26.0`. */
+  /** The minimum Go version for a build, such as `1.26.0`. */
   readonly go: string;
 }
 
-/** Reads the versions from the module that builds the programs, so that they are written down once. */
+/** Reads the versions from the module that builds the programs, their only source. */
 export async function readComponentVersions(moduleFolder: string): Promise<ComponentVersions> {
   const file = path.join(moduleFolder, 'go.mod');
   return componentVersions(await readFile(file, 'utf8'), file);
 }
 
-/** As {@link readComponentVersions}, from the text of a go.mod; `file` is named in errors. */
+/** Parses the text of a go.mod like {@link readComponentVersions}. Errors name `file`. */
 export function componentVersions(goMod: string, file: string): ComponentVersions {
   const find = (what: string, pattern: RegExp) => {
     const version = pattern.exec(goMod)?.[1];
-    if (version === undefined) throw new Error(`${file} names no version of ${what}.`);
+    if (version === undefined) throw new Error(`${file} has no version of ${what}.`);
     return version;
   };
   return {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { describeBuild, linkerFlags } from './go-build.ts';
 
 describe('a Go build', () => {
-  it('stamps the version, so that the API server does not call itself v0.0.0', () => {
+  it('sets the version, so that the API server does not report v0.0.0', () => {
     expect(linkerFlags({ kubernetes: 'v1.37.2', etcd: 'v3.7.0', go: '1.26.0' })).toBe(
       '-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2' +
         ' -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37',
@@ -16,7 +16,7 @@ describe('a Go build', () => {
       'go: downloading k8s.io/api v0.37.2\ninternal/abi\nk8s.io/api/core/v1\n',
       '2 of at most 99 packages compiled, now after k8s.io/api/core/v1',
     ],
-  ])('tells how far it is after %j', (log, want) => {
+  ])('describes its progress after %j', (log, want) => {
     expect(describeBuild(log, 99)).toBe(want);
   });
 });

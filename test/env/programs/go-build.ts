@@ -18,14 +18,14 @@ export interface GoBuildOptions {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** Builds all programs into `folder`. 5 to 7 minutes on two cores without Go's caches, half a minute with them. */
+/** Builds all programs into `folder`. It takes 5 to 7 minutes on two cores, or half a minute with Go's caches. */
 export async function goBuild(folder: string, options: GoBuildOptions): Promise<void> {
   const { go, versions, moduleFolder, run } = options;
   const env = { ...options.env, CGO_ENABLED: '0' };
   const version = await goVersion(options);
   const total = await countPackages(options);
   run.log(`building ${total} packages of Kubernetes ${versions.kubernetes} and etcd ${versions.etcd} with ${version};`);
-  run.log('this takes up to 15 minutes once, and later builds take half a minute');
+  run.log('the first build takes up to 15 minutes, later builds half a minute');
   const build = await run.spawn({
     name: 'go-build',
     command: go,
@@ -41,7 +41,7 @@ export async function goBuild(folder: string, options: GoBuildOptions): Promise<
       () => build.exited,
     );
     if (code !== 0) {
-      throw new Error(`go build ended with ${signal ?? `code ${code ?? '?'}`}:\n${logTail(build.logFile)}`);
+      throw new Error(`go build exited with ${signal ?? `code ${code ?? '?'}`}:\n${logTail(build.logFile)}`);
     }
   } finally {
     clearInterval(reader);
@@ -49,14 +49,14 @@ export async function goBuild(folder: string, options: GoBuildOptions): Promise<
   await rename(path.join(folder, 'server'), path.join(folder, 'etcd'));
 }
 
-/** Without these the API server calls itself v0.0.0, and clients that compare versions are lost. */
+/** Without these flags the API server reports version v0.0.0, which breaks clients that compare versions. */
 export function linkerFlags({ kubernetes }: ComponentVersions): string {
   const [major = '', minor = ''] = kubernetes.replace(/^v/, '').split('.');
   const stamp = (name: string, value: string) => `-X k8s.io/component-base/version.${name}=${value}`;
   return ['-s -w', stamp('gitVersion', kubernetes), stamp('gitMajor', major), stamp('gitMinor', minor)].join(' ');
 }
 
-/** What `go build -v` has told so far: a line for each package that it compiled. */
+/** Describes the progress from the output of `go build -v`, which prints a line for each compiled package. */
 export function describeBuild(log: string, total: number): string {
   const packages = log.split('\n').filter((line) => line !== '' && !line.startsWith('go: '));
   const last = packages.at(-1);
@@ -73,7 +73,7 @@ async function goVersion({ go, versions, moduleFolder, env }: GoBuildOptions): P
     const { stdout } = await promisify(execFile)(go, ['version'], { cwd: moduleFolder, env });
     return stdout.trim();
   } catch (error) {
-    throw new Error(`the command ${go} does not run; Go ${versions.go} or newer is needed`, { cause: error });
+    throw new Error(`the command ${go} failed; Go ${versions.go} or newer is needed`, { cause: error });
   }
 }
 

@@ -9,14 +9,23 @@ import type { Log } from '../run/run.ts';
 
 const run = promisify(execFile);
 
-/** Helm 3 merges on the client, Helm 4 applies on the server: a chart has to stand both. */
+/** Runs Helm. Resolves with its stdout. Throws with its stderr if it fails. */
+export type Helm = (args: readonly string[]) => Promise<string>;
+
+/** Returns Helm for one kubeconfig. Helm keeps its own files beside the kubeconfig. */
+export function helmFor(program: string, kubeconfig: string): Helm {
+  const env = { PATH: process.env['PATH'], HOME: path.dirname(kubeconfig), KUBECONFIG: kubeconfig };
+  return async (args) => (await run(program, [...args], { env, maxBuffer: 16e6 })).stdout;
+}
+
+/** Helm 3 merges on the client, Helm 4 uses server-side apply. The chart must work with both. */
 export const helmMajors = [3, 4] as const;
 export type HelmMajor = (typeof helmMajors)[number];
 
 /**
- * The path of a Helm program: the variable HELM3 or HELM4, the user's cache, or a Go build of hack/helm3 or hack/helm4 into
- * it (some 2 minutes each on two cores, once, and less with what the Kubernetes programs have left in Go's cache). Not the
- * one on the PATH: tests are about the versions that are pinned.
+ * Returns the path of a Helm program: from the variable HELM3 or HELM4, from the user's cache, or from a Go build of hack/helm3
+ * or hack/helm4 into the cache. The build takes about 2 minutes on two cores. The Helm on the PATH is not used, because the
+ * tests need the pinned versions.
  */
 export async function resolveHelm(major: HelmMajor, log: Log, env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const named = env[`HELM${major}`];
@@ -30,7 +39,7 @@ export async function resolveHelm(major: HelmMajor, log: Log, env: NodeJS.Proces
 }
 
 async function build(major: HelmMajor, target: string, log: Log, env: NodeJS.ProcessEnv): Promise<void> {
-  log(`building Helm ${major} with Go; this takes some minutes once`);
+  log(`building Helm ${major} with Go; this takes some minutes and is cached`);
   const folder = await mkdtemp(`${path.dirname(target)}-unfinished-`);
   try {
     const flags = ['-trimpath', '-ldflags', '-s -w', '-o', `${folder}/`, 'tool'];
@@ -40,11 +49,11 @@ async function build(major: HelmMajor, target: string, log: Log, env: NodeJS.Pro
       maxBuffer: 16e6,
     });
     await rm(path.dirname(target), { recursive: true, force: true });
-    // In one step: nobody ever sees a part of it.
+    // Atomic: nobody sees an incomplete folder.
     await rename(folder, path.dirname(target));
   } catch (error) {
     throw new Error(
-      `Helm ${major} cannot be built. Install Go 1.26 or newer, or name a Helm ${major} by the variable HELM${major}.`,
+      `Helm ${major} cannot be built. Install Go 1.26 or newer, or set HELM${major} to the path of a Helm ${major}.`,
       { cause: error },
     );
   } finally {
@@ -55,7 +64,7 @@ async function build(major: HelmMajor, target: string, log: Log, env: NodeJS.Pro
 async function pinnedVersion(major: HelmMajor): Promise<string> {
   const file = path.join(moduleFolder(major), 'go.mod');
   const version = new RegExp(`helm\\.sh/helm/v${major} (v\\S+)`).exec(await readFile(file, 'utf8'))?.[1];
-  if (version === undefined) throw new Error(`${file} names no version of Helm ${major}.`);
+  if (version === undefined) throw new Error(`${file} has no version of Helm ${major}.`);
   return version;
 }
 

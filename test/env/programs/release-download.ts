@@ -17,7 +17,7 @@ export interface ReleaseOptions {
   readonly log: Log;
 }
 
-/** As Go names them: `linux`, `amd64`. */
+/** In Go's notation: `linux`, `amd64`. */
 export interface Platform {
   readonly os: string;
   readonly arch: string;
@@ -25,10 +25,10 @@ export interface Platform {
 
 const kubernetesPrograms = ['kube-apiserver', 'kube-controller-manager', 'kubectl'] as const;
 
-/** Downloads all programs of the official releases into `folder`, each checked against its published checksum. */
+/** Downloads all programs of the official releases into `folder`, and verifies their published checksums. */
 export async function downloadReleases(folder: string, options: ReleaseOptions): Promise<void> {
   const downloader = openDownloader(options);
-  let now = 'asking for checksums';
+  let now = 'fetching checksums';
   const report = (name: string) => (received: number) => {
     now = `downloading ${name}, ${Math.round(received / 1e6)} MB so far`;
   };
@@ -52,7 +52,7 @@ async function downloadProgram(
   const url = `${kubernetesUrl}/${versions.kubernetes}/bin/${platform.os}/${platform.arch}/${name}`;
   const published = await downloader.text(`${url}.sha256`);
   const sha256 = /^[0-9a-f]{64}\b/i.exec(published)?.[0];
-  if (sha256 === undefined) throw new Error(`${url}.sha256 holds no SHA-256.`);
+  if (sha256 === undefined) throw new Error(`${url}.sha256 contains no SHA-256.`);
   const file = path.join(folder, name);
   await downloader.file(url, file, sha256.toLowerCase(), onBytes);
   await chmod(file, 0o755);

@@ -21,7 +21,7 @@ async function download(file: ServedFile, checksum = sha256) {
 }
 
 describe('a verified download', () => {
-  it('saves a file whose checksum is the published one', async () => {
+  it('saves a file with the published checksum', async () => {
     const { done, folder, progress } = await download(content);
     await done;
     expect(await readdir(folder)).toEqual(['program']);
@@ -31,7 +31,7 @@ describe('a verified download', () => {
 
   it.each<{ fault: string; file: ServedFile; checksum?: string; want: RegExp }>([
     { fault: 'another checksum', file: content, checksum: '0'.repeat(64), want: /SHA-256 is .* was published/ },
-    { fault: 'an error status', file: { status: 404 }, want: /\/program: the server answered 404/ },
+    { fault: 'an error status', file: { status: 404 }, want: /\/program: the server returned 404/ },
     { fault: 'a body that is cut', file: { cutAfterHalfOf: content }, want: /\/program: terminated/ },
   ])('leaves no file behind after $fault', async ({ file, checksum, want }) => {
     const { done, folder } = await download(file, checksum);
@@ -39,7 +39,7 @@ describe('a verified download', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('says why when nobody answers', async () => {
+  it('reports the reason if no server responds', async () => {
     const reservation = await reservePort();
     onTestFinished(() => reservation.release());
     const downloader = openDownloader({ connectWithinMs: 500 });

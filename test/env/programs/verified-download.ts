@@ -5,24 +5,24 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
 
-/** Fetches over HTTP(S), also through the proxy that the environment names. */
+/** Downloads over HTTP(S), also through the proxy of the environment variables. */
 export interface Downloader {
-  /** A small text, such as a checksum. */
+  /** Returns a small text, such as a checksum. */
   text(url: string): Promise<string>;
-  /** Saves `url` as `file`, which appears only when its SHA-256 is the one expected. */
+  /** Saves `url` as `file`. The file appears only if its SHA-256 is the expected one. */
   file(url: string, file: string, sha256: string, onBytes?: (received: number) => void): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface DownloaderOptions {
-  /** A closed network often swallows packets: how long to wait for a connection or a first answer. */
+  /** How long to wait for a connection or the first response. Restricted networks often drop packets. */
   readonly connectWithinMs: number;
 }
 
-/** A server that sends nothing for this long is given up. */
+/** How long a server may send nothing before the download fails. */
 const silenceMs = 30_000;
 
-/** Opens a downloader; all of its errors name the URL. */
+/** Creates a downloader. All its errors name the URL. */
 export function openDownloader({ connectWithinMs }: DownloaderOptions): Downloader {
   const dispatcher = new EnvHttpProxyAgent({
     connect: { timeout: connectWithinMs },
@@ -33,7 +33,7 @@ export function openDownloader({ connectWithinMs }: DownloaderOptions): Download
     const answer = await fetch(url, { dispatcher, redirect: 'follow' });
     if (!answer.ok) {
       await answer.body?.cancel();
-      throw new Error(`the server answered ${answer.status}`);
+      throw new Error(`the server returned ${answer.status}`);
     }
     return answer;
   };
@@ -80,7 +80,7 @@ async function naming<T>(url: string, action: () => Promise<T>): Promise<T> {
   }
 }
 
-/** fetch says only "fetch failed"; why is in its cause. */
+/** The message of fetch is only "fetch failed"; its cause has the reason. */
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
