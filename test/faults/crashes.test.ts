@@ -39,7 +39,7 @@ async function untilLedger(what: string, holds: () => Promise<boolean>): Promise
   );
 }
 
-/** The ledger still executes the request of a killed process. This limits how long that request can wait for a lock. */
+/** Postgres still executes the request of a killed process. Waits until no request waits for a lock any more. */
 async function untilNobodyWaits(): Promise<void> {
   const { ledger } = installed();
   const text = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;

@@ -16,7 +16,7 @@ const installed = installedEnvOfThisFile({ env: { NODE_OPTIONS: '--max-old-space
 const EMPTY_OBJECTS = `{"a":[${'{},'.repeat(1_000_000)}{}]}`;
 const NESTED_ARRAYS = '['.repeat(1_500_000) + ']'.repeat(1_500_000);
 
-/** The size is within the limit of one body. */
+/** Its size is within the limit of one body. */
 const MANY_VALUES = `{"a":[${'{},'.repeat(145_000)}{}]}`;
 const LONG_TEXT = JSON.stringify({ a: 'x'.repeat(3_000_000) });
 

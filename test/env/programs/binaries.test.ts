@@ -183,6 +183,6 @@ describe('the Kubernetes programs', () => {
     const { options, installGo } = await bareWorld();
     const env = { ...options.env, FAIL: 'yes' };
     const asking = resolveBinaries({ ...options, env, go: await installGo() });
-    await expect(asking).rejects.toThrow(/go build ended with code 1:\npkg\.go:1: broken/);
+    await expect(asking).rejects.toThrow(/go build exited with code 1:\npkg\.go:1: broken/);
   });
 });
