@@ -1,4 +1,4 @@
-# One image for the operator, the webhook and the command line: the bundles of `make build`, without node_modules.
+# One image for the operator, the webhook and the command line. It has the bundles of `make build` and no node_modules.
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
@@ -10,7 +10,7 @@ FROM node:24.21.0-bookworm-slim
 WORKDIR /app
 COPY --from=build /src/build/ ./
 ENV NODE_ENV=production
-# A number, so that Kubernetes can check runAsNonRoot.
+# A numeric user, because Kubernetes cannot check runAsNonRoot for a name.
 USER 65532:65532
 ENTRYPOINT ["node"]
 CMD ["rock-mac.js", "--help"]

@@ -18,7 +18,7 @@ import { exitCodeTable, programReference } from './cli-reference.ts';
 import { metricsTable } from './metrics-table.ts';
 import { rbacTable } from './rbac-table.ts';
 
-/* The pages of docs/ that are generated: what people wrote around tables that come from code. */
+/* The generated pages of docs/: fixed text around tables that come from code. */
 
 export function apiPage(): string {
   return `# The Kubernetes API

@@ -12,15 +12,15 @@ export interface ContainerOptions extends PodEnvironmentOptions {
   readonly run: Run;
   readonly pod: StoredPod;
   readonly image: ImageFolder;
-  /** The lines of /etc/hosts: what cluster DNS would answer. */
+  /** The lines of /etc/hosts, which replaces the cluster DNS. */
   readonly hosts: string;
   /** The folders of the pod's volumes. */
   readonly volumes: ReadonlyMap<string, string>;
-  /** Wins over the container's own variables. */
+  /** Overrides the container's own variables. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Starts one container of a pod: the image's process, with the pod's words, variables, files and user. */
+/** Starts one container of a pod: the image's process with the pod's arguments, variables, files and user. */
 export async function startContainer(container: Container, options: ContainerOptions): Promise<Child> {
   const { run, pod, image, volumes } = options;
   const { config, rootfs } = image;

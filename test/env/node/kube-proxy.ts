@@ -3,9 +3,9 @@ import { startServiceForwarder, type ServiceForwarder } from '../network/service
 import type { Endpoint } from '../network/sockets.ts';
 import type { StoredPod, StoredService } from './stored-pod.ts';
 
-/** Makes the Services of running pods answer on their loopback ClusterIPs. */
+/** Makes the Services of running pods reachable on their loopback ClusterIPs. */
 export interface KubeProxy {
-  /** What is there now: opens, changes and closes forwarders accordingly. Answers the Services that lead to a ready pod. */
+  /** Opens, changes and closes forwarders for the current objects. Returns the Services that select a ready pod. */
   sync(services: readonly StoredService[], pods: readonly PodProcess[]): Promise<readonly StoredService[]>;
   close(): Promise<void>;
 }

@@ -15,9 +15,9 @@ import { persistentVolumeClaims, pods, services, type StoredPod, type StoredServ
 export interface KubeletOptions {
   readonly run: Run;
   readonly controlPlane: ControlPlane;
-  /** Whose pods are run; those of all other namespaces stay Pending. */
+  /** The namespace whose pods are run. Pods of other namespaces stay Pending. */
   readonly namespace: string;
-  /** The image of that name; a pod whose images are not all known stays Pending. */
+  /** Returns the image for a reference. A pod with an unknown image stays Pending. */
   readonly imageOf: (image: string) => ImageFolder | undefined;
 }
 
@@ -29,12 +29,12 @@ export interface Kubelet {
 const checkEveryMs = 150;
 
 /**
- * The node of the test environment, for the pods of one namespace: runs what is stored, tells the API server how it is, ends what is
- * deleted, and makes Services answer. So Deployments roll out and Jobs end as in a cluster, and nobody starts rock-mac by
- * hand. Pods stay unbound, since there is no Node object; a deletion is therefore at once, and the process is ended after it.
+ * The kubelet of the test environment for one namespace. It runs stored pods, reports their status, stops deleted ones, and
+ * makes Services reachable, so that Deployments roll out and Jobs complete. There is no Node object, so pods stay unbound: the
+ * API server deletes them at once, and the process stops afterwards.
  *
- * All pods share the machine's network, each with a loopback address of its own. What a network namespace would do, a few
- * variables do: processes listen on their pod's address instead of on all. What cluster DNS would answer is in /etc/hosts.
+ * All pods share the machine's network, and each has its own loopback address. Environment variables make processes listen on
+ * that address only, instead of a network namespace. /etc/hosts replaces the cluster DNS.
  */
 export async function startKubelet(options: KubeletOptions): Promise<Kubelet> {
   const { run, controlPlane, namespace, imageOf } = options;
@@ -140,7 +140,7 @@ function required(image: ImageFolder | undefined, name: string): ImageFolder {
   return image;
 }
 
-/** Guarded by the uid: a pod of the same name is another matter, and one that is gone needs no status. */
+/** Checks the uid: a new pod of the same name is another pod, and a deleted one needs no status. */
 async function report(
   { metadata: { namespace, name, uid } }: StoredPod,
   status: Record<string, unknown>,

@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../../kube/client/client.ts';
 import { configMaps, secrets } from './stored-pod.ts';
 
-/** What the Secrets and ConfigMaps of one namespace hold; `undefined` for one that is not there. */
+/** The data of the Secrets and ConfigMaps of one namespace. `undefined` if one does not exist. */
 export interface PodData {
   secret(name: string): Promise<Record<string, Buffer> | undefined>;
   configMap(name: string): Promise<Record<string, Buffer> | undefined>;

@@ -1,7 +1,7 @@
 import type { PodData } from './pod-data.ts';
 import type { Container, StoredPod, Variable } from './stored-pod.ts';
 
-/** The pod that a container is in, and what it can know only at run time. */
+/** The pod of a container and its run-time data. */
 export interface PodEnvironmentOptions {
   readonly pod: Pick<StoredPod, 'metadata'>;
   readonly ip: string;
@@ -9,8 +9,8 @@ export interface PodEnvironmentOptions {
 }
 
 /**
- * The variables of a container as the kubelet makes them: literal, from Secrets and ConfigMaps, from the pod itself, and
- * with `$(NAME)` of an earlier one filled in. Throws, as the kubelet refuses to start, when something named is not there.
+ * Returns the variables of a container like a kubelet: literals, values of Secrets, ConfigMaps and pod fields, with `$(NAME)`
+ * of earlier variables replaced. Throws if a named object does not exist.
  */
 export async function podEnvironment(
   { env }: Pick<Container, 'env'>,
@@ -24,7 +24,7 @@ export async function podEnvironment(
   return made;
 }
 
-/** `$(NAME)` of a known variable is filled in, `$$` is a dollar, and everything else stays as it is written. */
+/** Replaces `$(NAME)` of known variables and `$$`, and keeps all other text. */
 export function expand(text: string, env: Readonly<Record<string, string>>): string {
   return text.replaceAll(/\$\$|\$\(([A-Za-z_][A-Za-z0-9_.-]*)\)/g, (whole, name?: string) =>
     name === undefined ? '$' : (env[name] ?? whole),

@@ -12,15 +12,15 @@ import type { Container, StoredPod } from './stored-pod.ts';
 export interface PodProcessOptions extends VolumeSources {
   readonly run: Run;
   readonly pod: StoredPod;
-  /** The address that the pod has for itself. */
+  /** The loopback address of the pod. */
   readonly ip: string;
-  /** What every container gets besides its own variables, and what wins over them. */
+  /** More variables for every container. They override its own. */
   readonly env: Readonly<Record<string, string>>;
   readonly imageOf: (name: string) => ImageFolder;
   readonly data: PodData;
   /** The lines of /etc/hosts, as of now. */
   readonly hosts: () => string;
-  /** Tells the API server how the pod is; called on every change. */
+  /** Reports the status of the pod to the API server. Called on every change. */
   readonly report: (status: Record<string, unknown>) => Promise<void>;
 }
 
@@ -29,9 +29,9 @@ export interface PodProcess {
   readonly pod: StoredPod;
   readonly ip: string;
   readonly ready: boolean;
-  /** The end of what its containers have said. */
+  /** Returns the end of the logs of its containers. */
   log(): string;
-  /** Resolves when nothing of it runs any more. */
+  /** Resolves when all its processes have exited. */
   stop(): Promise<void>;
 }
 
@@ -39,8 +39,8 @@ const probeEveryMs = 100;
 const restartAfterMs = 500;
 
 /**
- * Runs a stored pod: its volumes, then its init containers one after the other, then all its containers, started again as
- * its restart policy says. Liveness is not probed: a test would rather see what hangs.
+ * Runs a stored pod: its volumes, then its init containers in order, then all its containers, with its restart policy. There
+ * are no liveness probes: a restart would hide a process that hangs.
  */
 export function startPodProcess(options: PodProcessOptions): PodProcess {
   const { pod, ip, run } = options;
@@ -58,7 +58,7 @@ export function startPodProcess(options: PodProcessOptions): PodProcess {
     await options.report(podStatus(pod, { ip, phase, ready, states, at: new Date() }));
   };
 
-  /** Runs it once, and answers its exit code. */
+  /** Runs it once, and returns its exit code. */
   const runOnce = async (container: Container, volumes: ReadonlyMap<string, string>, restartCount: number) => {
     const image = options.imageOf(container.image);
     const child = await startContainer(container, { ...options, volumes, image, hosts: options.hosts() });
@@ -77,7 +77,7 @@ export function startPodProcess(options: PodProcessOptions): PodProcess {
     return code ?? 137;
   };
 
-  /** Runs it until it has ended for good, and answers its last exit code. */
+  /** Runs it until it is not restarted any more, and returns its last exit code. */
   const supervise = async (
     container: Container,
     volumes: ReadonlyMap<string, string>,
@@ -97,7 +97,7 @@ export function startPodProcess(options: PodProcessOptions): PodProcess {
 
   const live = async () => {
     const volumes = await makeVolumes(pod, await run.makeFolder(`pod-${pod.metadata.name}`), options);
-    // An init container that fails is started again for as long as the pod may be restarted at all.
+    // A failed init container is restarted unless the restart policy is Never.
     const initPolicy = restartPolicy === 'Never' ? 'Never' : 'OnFailure';
     for (const container of initContainers) {
       const code = await supervise(container, volumes, initPolicy);
@@ -129,7 +129,7 @@ export function startPodProcess(options: PodProcessOptions): PodProcess {
   };
 }
 
-/** Probes until it says yes; without a probe it is ready at once. False when it has ended before. */
+/** Probes until it is ready. Without a probe it is ready at once. Returns false if it exited first. */
 async function untilReady(child: Child, { readinessProbe, ports }: Container, ip: string): Promise<boolean> {
   if (readinessProbe === undefined) return true;
   const { httpGet, tcpSocket } = readinessProbe;

@@ -1,6 +1,6 @@
 import type { StoredPod } from './stored-pod.ts';
 
-/** How one container is. */
+/** The status of one container. */
 export interface ContainerState {
   readonly ready: boolean;
   readonly restartCount: number;
@@ -10,7 +10,7 @@ export interface ContainerState {
 
 export type PodPhase = 'Pending' | 'Running' | 'Succeeded' | 'Failed';
 
-/** The status that a kubelet writes, with the fields that controllers decide by. */
+/** Returns the status that a kubelet writes, with the fields that controllers use. */
 export function podStatus(
   { spec }: StoredPod,
   now: {

@@ -8,13 +8,13 @@ import type { StoredPod, Volume } from './stored-pod.ts';
 export interface VolumeSources {
   readonly data: PodData;
   readonly client: KubeClient;
-  /** Where the data of a PersistentVolumeClaim is, which outlives the pods that use it. */
+  /** Returns the folder of a PersistentVolumeClaim, which outlives its pods. */
   readonly claimFolder: (claimName: string) => Promise<string>;
 }
 
 /**
- * Makes a pod's volumes as folders below `folder`, and answers where each is. Secrets, ConfigMaps, empty folders, claims,
- * and projected ones with the pod's ServiceAccount token, which comes from the TokenRequest API as a kubelet asks for it.
+ * Creates a pod's volumes as folders below `folder`, and returns their paths. It supports Secrets, ConfigMaps, emptyDir, volume
+ * claims, and projected volumes with a ServiceAccount token from the TokenRequest API.
  */
 export async function makeVolumes(
   pod: StoredPod,
@@ -40,7 +40,7 @@ async function fill(folder: string, volume: Volume, pod: StoredPod, sources: Vol
   }
 }
 
-/** A fresh volume is root's; only the pod's `fsGroup` lets its processes write. Where we are not root, all files are ours. */
+/** A new volume belongs to root, and only `fsGroup` lets the pod write to it. Without root all files belong to this user. */
 async function giveToGroup(folder: string, { spec }: StoredPod): Promise<void> {
   const group = spec.securityContext?.fsGroup;
   if (group === undefined || process.getuid?.() !== 0) return;
@@ -100,7 +100,7 @@ async function requestToken(
       spec: {
         audiences: audience === undefined ? [] : [audience],
         expirationSeconds,
-        // The API server refuses the token when the pod is gone.
+        // The API server rejects the token once the pod is deleted.
         boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name, uid },
       },
     },

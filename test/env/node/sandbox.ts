@@ -21,15 +21,15 @@ export interface SandboxOptions {
   readonly command: readonly string[];
 }
 
-/** Found first in the PATH of a sandbox: the Node that runs us, in the place of an image's. */
+/** First in the PATH of a sandbox: the Node of this process replaces the one of an image. */
 export const sandboxPath = '/node/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * The command line that runs a process as a container runtime would, with nothing but util-linux: a mount namespace, a root
- * of its own that is read-only, files at the very paths that the pod names, and no root's rights. Programs and libraries
- * come from the machine, which stands in for the base image. Every step ends in `exec`, so signals reach the process.
+ * Returns the command that runs a process like a container runtime, with util-linux only: a mount namespace, a read-only root,
+ * files at the paths of the pod, and no root privileges. Programs and libraries of the machine replace the base image. Every
+ * step ends in `exec`, so signals reach the process.
  *
- * Where we are not root, a user namespace lends the right to mount, and one more shows the process the uid that it asked for.
+ * Without root, a user namespace gives the right to mount, and a second one gives the process its requested uid.
  */
 export async function sandboxed(options: SandboxOptions): Promise<{ command: string; args: string[] }> {
   const mounts = [...machineMounts(), ...options.mounts];
@@ -48,7 +48,7 @@ export async function sandboxed(options: SandboxOptions): Promise<{ command: str
   };
 }
 
-/** Throws, with what to do, where the system does not let us make a sandbox: else a test would only see pods that never start. */
+/** Throws if the system does not allow sandboxes. Otherwise a test would only see pods that never start. */
 export async function requireSandboxes(): Promise<void> {
   try {
     await promisify(execFile)('unshare', [...namespaces(), 'true']);
@@ -69,7 +69,7 @@ function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** The last step, into the root: without the rights of root, which programs such as Postgres refuse to run with. */
+/** Returns the last step: enters the root without root privileges, with which Postgres refuses to run. */
 function entrance({ root, user, workingDir }: SandboxOptions): string[] {
   if (isRoot()) return ['chroot', `--userspec=${user}`, root, 'env', `--chdir=${workingDir}`];
   const [uid = '', gid = ''] = user.split(':');

@@ -4,7 +4,7 @@ import { objectMeta } from '../../../kube/client/objects.ts';
 import type { Resource } from '../../../kube/client/resource.ts';
 
 /*
- * As much of a pod as it takes to run one, and of a Service as it takes to make it answer.
+ * The fields of pods and Services that the kubelet of the test environment needs.
  */
 
 const keyRef = z.object({ name: z.string().default(''), key: z.string(), optional: z.boolean().optional() });
@@ -119,7 +119,7 @@ export const persistentVolumeClaims: Resource<KubeObject> = {
   schema: z.object({ metadata: objectMeta }),
 };
 
-/** Text by key, of a ConfigMap as it is, of a Secret in base64. */
+/** Text by key: plain in a ConfigMap, base64 in a Secret. */
 const keyed = z.object({ metadata: objectMeta, data: z.record(z.string(), z.string()).default({}) });
 type Keyed = KubeObject & { readonly data: Readonly<Record<string, string>> };
 

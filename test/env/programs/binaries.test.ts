@@ -174,7 +174,7 @@ describe('the Kubernetes programs', () => {
   it('are missing if nothing works, and the error says what to install', async () => {
     const { options, cache } = await bareWorld();
     const asking = resolveBinaries(options);
-    await expect(asking).rejects.toThrow(/ECONNREFUSED[^]*no-such-go does not run; Go 1\.26\.0 or newer is needed/);
+    await expect(asking).rejects.toThrow(/ECONNREFUSED[^]*no-such-go failed; Go 1\.26\.0 or newer is needed/);
     await expect(asking).rejects.toThrow('Install Go 1.26.0 or newer (https://go.dev/dl), or allow access to');
     expect(await readdir(path.dirname(cache))).toEqual([]);
   });
