@@ -1,38 +1,135 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 /*
- * One word for one thing (docs/glossary.md): these words had another one, or are not plain English. Identifiers count as
- * words too: `firstContact`, `FIRST_CONTACT` and `first-contact` all read "first contact".
+ * One word for one thing (docs/glossary.md): each of these words was replaced by another, or is not plain English.
+ * Identifiers count as words too: `firstContact`, `FIRST_CONTACT` and `first-contact` all read "first contact".
  */
 
-interface DeniedWord {
-  /** A pattern for whole words, in lower case. */
-  readonly word: string;
-  readonly use: string;
-}
+/** Name of the rule: whole words to deny, in lower case, and what to write instead. */
+const DENIED = {
+  carry: ['carriers?|carry|carries|carried|carrying', 'workload, use an address'],
+  pass: ['full pass|pass seconds|rockmac pass|last pass', 'resync'],
+  ground: ['ground', 'test environment'],
+  'first contact': ['first contact', 'initial sync'],
+  reassert: ['assert live|re ?assert(?:s|ed|ing|ion)?', 'report addresses in use'],
+  departed: ['departed', 'deleted'],
+  slim: ['kept allocation|slim', 'trimmed'],
+  'shared texts': ['shared texts?', 'string interning'],
+  metered: ['metered', 'instrumented'],
+  'read if there': ['read if there', 'getOrUndefined'],
+  world: ['surroundings|circumstances|world', 'dependencies, options'],
+  obtain: ['obtain(?:s|ed|ing)?', 'allocate'],
+  slot: ['slots?', 'interface request'],
+  wish: ['wish(?:es|ed)?', 'decision'],
+  asker: ['askers?|lanes?|ask apart', 'waiter, caller, batcher'],
+  'ask again': ['asks? again|asked again|asking again', 'retry, repeat the request'],
+  'give back': ['(?:give|gives|gave|given|giving) (?:it |them |these |one )?back|given up', 'release'],
+  'take up': ['taken back|(?:take|takes|took) up', 'roll back, reuse'],
+  look: ['looks? again|looked again|next look|look ms', 'check, poll, reconcile, interval'],
+  judge: ['judg(?:e|es|ed|ing)|verdicts?', 'evaluate, decide, decision'],
+  brake: ['brakes?|braked', 'release guard'],
+  kinship: ['kinship', 'classification'],
+  tell: ['tell|tells|told|telling', 'report, print, notify, return'],
+  news: ['news', 'event, change'],
+  'certificate keeper': ['certificate keeper|certificate plan', 'certificate rotator, rotation step'],
+  'called server': ['called server|token gate', 'API-facing server, authentication filter'],
+  incarnation: ['incarnations?', 'epoch'],
+  'lost tail': ['lost tail', 'replication gap'],
+  sweep: ['guardians?|sweep(?:s|er|ing)?|owner lock', 'reaper, cleanup, file lock'],
+  narrator: ['narrators?|tally', 'reporter, summary'],
+  'old tool': ['the (?:tool before|old tool)', 'the predecessor'],
+  shall: ['shall', 'must, or the present tense'],
+  'by hand': ['by hand', 'manually, yourself'],
+  'in every doubt': ['in every doubt', 'in doubt'],
+  'goes away': ['goes away|go away|went away', 'is deleted, stops, ends'],
+} as const satisfies Record<string, readonly [pattern: string, use: string]>;
 
-const DENIED: readonly DeniedWord[] = [
-  { word: 'shared texts?', use: 'string interning' },
-  { word: 'metered', use: 'instrumented' },
-  { word: 'certificate keeper|certificate plan', use: 'certificate rotator, rotation step' },
-  { word: 'called server|token gate', use: 'API-facing server, authentication filter' },
-  { word: 'incarnations?', use: 'epoch' },
-  { word: 'lost tail', use: 'replication gap' },
-  { word: 'narrators?|tally', use: 'reporter, summary' },
-  { word: 'in every doubt', use: 'in doubt' },
-];
+type Rule = keyof typeof DENIED;
 
 interface Allowance {
   readonly files: RegExp;
-  readonly words?: readonly string[];
+  /** Absent: all of them. */
+  readonly rules?: readonly Rule[];
   readonly why: string;
 }
 
 const ALLOWANCES: readonly Allowance[] = [
   { files: /^CHANGELOG\.md$/, why: 'it names what was renamed' },
   { files: /^hack\/words\.test\.ts$/, why: 'it lists the words' },
+  { files: /^docs\/benchmarks\.md$/, rules: ['asker', 'carry'], why: 'the next measurement writes its tables' },
+  { files: /^hack\/dockerfile\.test\.ts$/, rules: ['slim'], why: 'part of the name of an image' },
+  { files: /\.test\.ts$/, rules: ['slot', 'wish', 'asker'], why: 'metadata and names of objects that a test creates' },
+];
+
+/** Rooms whose text still has some of the words. A rule leaves its list when its last word is replaced. */
+const NOT_REPLACED_YET: readonly Allowance[] = [
+  { files: /^api\//, rules: ['by hand', 'carry', 'give back', 'judge', 'tell'], why: 'not rewritten yet' },
+  { files: /^charts\//, rules: ['carry', 'give back', 'judge'], why: 'not rewritten yet' },
+  {
+    files: /^cli\//,
+    rules: ['ask again', 'brake', 'by hand', 'carry', 'give back', 'judge', 'pass', 'take up', 'tell'],
+    why: 'not rewritten yet',
+  },
+  { files: /^crds\//, rules: ['carry', 'give back', 'judge'], why: 'not rewritten yet' },
+  { files: /^deploy\//, rules: ['tell'], why: 'not rewritten yet' },
+  { files: /^docs\/alerts\.md$/, rules: ['brake'], why: 'not rewritten yet' },
+  { files: /^docs\/api\.md$/, rules: ['carry', 'give back', 'judge'], why: 'not rewritten yet' },
+  { files: /^docs\/cli\.md$/, rules: ['ask again', 'give back', 'judge', 'take up', 'tell'], why: 'not rewritten yet' },
+  { files: /^docs\/errors\.md$/, rules: ['tell'], why: 'not rewritten yet' },
+  { files: /^docs\/metrics\.md$/, rules: ['carry'], why: 'not rewritten yet' },
+  {
+    files: /^docs\/operations\.md$/,
+    rules: ['ask again', 'brake', 'by hand', 'carry', 'first contact', 'give back', 'look', 'shall', 'tell'],
+    why: 'not rewritten yet',
+  },
+  { files: /^docs\/test-environment\.md$/, rules: ['by hand', 'tell'], why: 'not rewritten yet' },
+  { files: /^hack\//, rules: ['judge', 'take up', 'tell'], why: 'not rewritten yet' },
+  {
+    files: /^kube\//,
+    rules: [
+      'ask again',
+      'by hand',
+      'carry',
+      'give back',
+      'goes away',
+      'judge',
+      'look',
+      'news',
+      'take up',
+      'tell',
+      'wish',
+      'world',
+    ],
+    why: 'not rewritten yet',
+  },
+  { files: /^ledger\//, rules: ['ask again', 'asker', 'carry', 'judge', 'tell'], why: 'not rewritten yet' },
+  { files: /^mac\//, rules: ['carry', 'tell'], why: 'not rewritten yet' },
+  {
+    files: /^operator\//,
+    rules: ['brake', 'by hand', 'carry', 'departed', 'give back', 'judge', 'look', 'news', 'shall', 'tell', 'world'],
+    why: 'not rewritten yet',
+  },
+  { files: /^process\//, rules: ['tell'], why: 'not rewritten yet' },
+  { files: /^test\/bench\//, rules: ['asker', 'carry', 'tell'], why: 'not rewritten yet' },
+  {
+    files: /^test\/env\//,
+    rules: ['by hand', 'carry', 'give back', 'ground', 'sweep', 'take up', 'tell', 'world'],
+    why: 'not rewritten yet',
+  },
+  { files: /^test\/faults\//, rules: ['carry', 'give back', 'tell'], why: 'not rewritten yet' },
+  {
+    files: /^test\/integration\//,
+    rules: ['ask again', 'by hand', 'carry', 'give back', 'judge', 'look', 'reassert', 'tell', 'world'],
+    why: 'not rewritten yet',
+  },
+  { files: /^vitest\.config\.ts$/, rules: ['tell'], why: 'not rewritten yet' },
+  {
+    files: /^webhook\//,
+    rules: ['asker', 'carry', 'give back', 'judge', 'news', 'obtain', 'slot', 'tell', 'wish'],
+    why: 'not rewritten yet',
+  },
 ];
 
 const repository = path.join(import.meta.dirname, '..');
@@ -41,23 +138,38 @@ const files = globSync('**/*.{ts,sql,md,yaml,tpl}', {
   exclude: (name) => ['node_modules', 'build', 'coverage'].includes(name),
 }).sort();
 
-test.each(DENIED)('nobody writes "$word" (use: $use)', ({ word }) => {
-  expect(files.filter((file) => !isAllowed(file, word)).flatMap((file) => linesWith(word, file))).toEqual([]);
+describe.each(Object.keys(DENIED) as Rule[])('the words of "%s"', (rule) => {
+  const [pattern, use] = DENIED[rule];
+
+  test(`are written nowhere; use ${use}`, () => {
+    expect(files.filter((file) => !isAllowed(file, rule)).flatMap((file) => linesWith(pattern, file))).toEqual([]);
+  });
 });
 
-function isAllowed(file: string, word: string): boolean {
-  return ALLOWANCES.some(({ files: pattern, words }) => pattern.test(file) && words?.includes(word) !== false);
+test('every allowance is needed', () => {
+  const unused = ALLOWANCES.flatMap(({ files: some, rules = [] }) =>
+    rules
+      .filter((rule) => !files.some((file) => some.test(file) && linesWith(DENIED[rule][0], file).length > 0))
+      .map((rule) => `${rule} in ${String(some)}`),
+  );
+  expect(unused).toEqual([]);
+});
+
+function isAllowed(file: string, rule: Rule): boolean {
+  return [...ALLOWANCES, ...NOT_REPLACED_YET].some(
+    ({ files: some, rules }) => some.test(file) && rules?.includes(rule) !== false,
+  );
 }
 
-const wordsOfFile = new Map<string, readonly string[]>();
+const plainLines = new Map<string, readonly string[]>();
 
-/** Returns `file:line` of each place where the word is. A phrase may continue on the next line. */
-function linesWith(word: string, file: string): string[] {
-  const lines = wordsOfFile.get(file) ?? readFileSync(path.join(repository, file), 'utf8').split('\n').map(plainWords);
-  wordsOfFile.set(file, lines);
-  const pattern = new RegExp(`\\b(?:${word})\\b`);
+/** Returns `file:line: text` for each place where the words are. A phrase may continue on the next line. */
+function linesWith(pattern: string, file: string): string[] {
+  const lines = plainLines.get(file) ?? readFileSync(path.join(repository, file), 'utf8').split('\n').map(plainWords);
+  plainLines.set(file, lines);
+  const words = new RegExp(`\\b(?:${pattern})\\b`);
   return lines.flatMap((line, index) => {
-    const match = pattern.exec(`${line} ${lines[index + 1] ?? ''}`);
+    const match = words.exec(`${line} ${lines[index + 1] ?? ''}`);
     return match !== null && match.index < line.length ? [`${file}:${String(index + 1)}: ${line}`] : [];
   });
 }
