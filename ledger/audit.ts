@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { macToNumber, type MacAddress } from '../mac/mac-address.ts';
-import { optionalColumn } from './columns/optional-column.ts';
+import { optionalColumn, storableText } from './column-schemas.ts';
 import { addrSchema, stateSchema, type AddressState } from './address/owner.ts';
 import type { Queryable } from './connection/statement.ts';
-import { storableText } from './columns/storable-text.ts';
 import { requireValid } from './address/validate.ts';
 
 /** One recorded change of one address. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { addrSchema, stateSchema, whoHolds, type AddressState, type Device, type Owner } from './owner.ts';
-import type { HeldItem } from './held-item.ts';
-import { optionalColumn } from '../columns/optional-column.ts';
+import type { AddressRef } from './address-ref.ts';
+import { optionalColumn } from '../column-schemas.ts';
 
 /** The pod or VM that uses a claim now. */
 export interface Consumer {
@@ -16,7 +16,7 @@ export interface Consumer {
 }
 
 /** What the ledger knows about one address. For a released address, about its last owner. */
-export interface AddressRow extends HeldItem {
+export interface AddressRow extends AddressRef {
   readonly mac: MacAddress;
   readonly pool: string;
   readonly state: AddressState;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { ownerColumns } from './allocate.ts';
-import { macSchema } from '../columns/mac-schema.ts';
-import { itemsJson } from './held-item.ts';
+import { macSchema, storableMetadata, storableText } from '../column-schemas.ts';
+import { itemsJson } from './address-ref.ts';
 import {
   deviceSchema,
   holderSchema,
@@ -14,7 +14,6 @@ import {
   type Owner,
 } from './owner.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { storableMetadata, storableText } from '../columns/storable-text.ts';
 import { runEach, type Invalid } from './validate.ts';
 
 /** An address that a live object of a cluster uses, or that a claim has in its status. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
-import { macSchema } from '../columns/mac-schema.ts';
+import { macSchema, storableMetadata, storableText } from '../column-schemas.ts';
 import {
   addrSchema,
   deviceSchema,
@@ -14,7 +14,6 @@ import {
   type Owner,
 } from './owner.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { storableMetadata, storableText } from '../columns/storable-text.ts';
 import { requireValid } from './validate.ts';
 
 /** A request for one address. The same key always gets the same address. */
@@ -109,7 +108,7 @@ export function requireValidRequest(request: AllocationRequest): void {
   requireValid(requestSchema, request, 'The allocation request');
 }
 
-const answerSchema = z.object({
+const resultRow = z.object({
   ord: z.int(),
   outcome: z.string(),
   addr: addrSchema.nullable(),
@@ -120,7 +119,7 @@ const answerSchema = z.object({
   until: z.date().nullable(),
 });
 
-type Answer = z.infer<typeof answerSchema>;
+type ResultRow = z.infer<typeof resultRow>;
 
 /**
  * Allocates for a group of requests for one pool, in one round trip and one transaction. Returns outcomes in the order
@@ -137,7 +136,7 @@ export async function allocate(
     text: `select ord, outcome, addr, generation, state, expires_at, holder, until
            from rock_mac.allocate($1, $2::jsonb, make_interval(secs => $3)) order by ord`,
     values: [pool, JSON.stringify(requests.map(toColumns)), options.leaseSeconds],
-    row: answerSchema,
+    row: resultRow,
   });
   if (rows.length !== requests.length) {
     throw new Error(`${String(requests.length)} requests returned ${String(rows.length)} results`);
@@ -171,22 +170,22 @@ export function ownerColumns(owner: Owner | undefined): Record<string, unknown> 
   return { cluster, kind, namespace, name: name === '' ? undefined : name, uid, nic };
 }
 
-function toOutcome(row: Answer): AllocationOutcome {
+function toOutcome(row: ResultRow): AllocationOutcome {
   const { outcome } = row;
-  if (outcome === 'allocated' || outcome === 'replayed') return { outcome, ...held(row) };
-  if (outcome === 'in_use') return inUse(row);
+  if (outcome === 'allocated' || outcome === 'replayed') return { outcome, ...grantOf(row) };
+  if (outcome === 'in_use') return conflictOf(row);
   if (outcome === 'exhausted') return { outcome, nextReuseAt: row.until ?? undefined };
   const refusal = PLAIN_REFUSALS.find((plain) => plain === outcome);
   return refusal === undefined ? { outcome: 'not_open', why: z.enum(NOT_OPEN).parse(outcome) } : { outcome: refusal };
 }
 
-function held(row: Answer) {
+function grantOf(row: ResultRow) {
   const { addr: mac, generation, state, expires_at } = row;
   if (mac === null || generation === null || state === null) throw new Error(`${row.outcome} without an address`);
   return { mac, generation, state, expiresAt: expires_at ?? undefined };
 }
 
-function inUse(row: Answer): AllocationOutcome {
+function conflictOf(row: ResultRow): AllocationOutcome {
   const { addr: mac, state, holder, until } = row;
   if (mac === null || state === null) throw new Error('in_use without an address');
   return { outcome: 'in_use', mac, holder: { state, ...whoHolds(holder ?? {}), until: until ?? undefined } };

@@ -42,96 +42,26 @@ interface Waiter {
   /** Set once. A later result is ignored. */
   settled: boolean;
   lastError: LedgerError | undefined;
-  readonly answer: (result: AllocationOutcome | LedgerError) => void;
+  readonly settle: (result: AllocationOutcome | LedgerError) => void;
 }
 
 /** The waiting requests of one pool. One group is sent at a time; the others collect for the next group. */
 interface Batcher {
-  readonly pool: string;
-  waiting: Waiter[];
-  pauseMs: number;
+  add(waiter: Waiter): void;
+  /** Resolves when no request waits any more. */
   readonly done: Promise<void>;
 }
 
 export function createAllocator(options: AllocatorOptions): Allocator {
-  const { maxGroup = 128, maxQueue = 2_048 } = options;
-  const lanes = new Map<string, Batcher>();
+  const batchers = new Map<string, Batcher>();
   let closed = false;
 
-  function join(waiter: Waiter): void {
-    const { pool } = waiter.request;
-    const batcher = lanes.get(pool) ?? openBatcher(pool);
-    if (batcher.waiting.length >= maxQueue) {
-      const what = `${String(batcher.waiting.length)} requests already wait for pool ${pool} in this process`;
-      waiter.answer(new LedgerError('LEDGER_OVERLOADED', what));
-      return;
-    }
-    batcher.waiting.push(waiter);
-  }
-
-  function openBatcher(pool: string): Batcher {
-    const { promise: done, resolve } = Promise.withResolvers<undefined>();
-    const batcher: Batcher = { pool, waiting: [], pauseMs: FIRST_PAUSE_MS, done: done.then(() => undefined) };
-    lanes.set(pool, batcher);
-    // In a microtask, so all requests of this turn are in the first group.
-    queueMicrotask(() => {
-      void serve(batcher).finally(() => {
-        resolve(undefined);
-      });
-    });
+  function batcherOf(pool: string): Batcher {
+    const existing = batchers.get(pool);
+    if (existing !== undefined) return existing;
+    const batcher = startBatcher(options, pool, () => batchers.delete(pool));
+    batchers.set(pool, batcher);
     return batcher;
-  }
-
-  async function serve(batcher: Batcher): Promise<void> {
-    for (;;) {
-      const group = batcher.waiting.splice(0, maxGroup);
-      if (group.length === 0) break;
-      const again = await answerGroup(
-        batcher.pool,
-        group.filter((waiter) => !waiter.settled),
-      );
-      batcher.waiting.unshift(...again);
-      if (again.some((waiter) => waiter.lastError !== undefined)) await pause(batcher);
-      else batcher.pauseMs = FIRST_PAUSE_MS;
-    }
-    lanes.delete(batcher.pool);
-  }
-
-  /** Settles each waiter that has a final result and returns those to retry. Never throws. */
-  async function answerGroup(pool: string, group: readonly Waiter[]): Promise<Waiter[]> {
-    if (group.length === 0) return [];
-    const results = await ask(pool, group);
-    return group.filter((waiter, index) => {
-      const result = results[index] ?? new LedgerError('LEDGER_FAILED', 'The ledger returned no result for a request');
-      waiter.lastError = isLedgerError(result) ? result : undefined;
-      if (mayAskAgain(result)) return !waiter.settled;
-      waiter.answer(result);
-      return false;
-    });
-  }
-
-  async function ask(pool: string, group: readonly Waiter[]): Promise<(AllocationOutcome | LedgerError)[]> {
-    const { db, leaseSeconds } = options;
-    try {
-      const answers = await runOneByOne(group, (askers) =>
-        allocate(
-          db,
-          pool,
-          askers.map((waiter) => waiter.request),
-          { leaseSeconds },
-        ),
-      );
-      return answers.map(invalidToError);
-    } catch (error) {
-      const ledgerError = toLedgerError(error, `allocate from ${pool}`);
-      return group.map(() => ledgerError);
-    }
-  }
-
-  async function pause(batcher: Batcher): Promise<void> {
-    const ms = batcher.pauseMs * (0.5 + Math.random() / 2);
-    batcher.pauseMs = Math.min(LONGEST_PAUSE_MS, batcher.pauseMs * 2);
-    await sleep(ms);
   }
 
   return {
@@ -143,7 +73,7 @@ export function createAllocator(options: AllocatorOptions): Allocator {
           request,
           settled: false,
           lastError: undefined,
-          answer: (result) => {
+          settle: (result) => {
             if (waiter.settled) return;
             waiter.settled = true;
             clearTimeout(timer);
@@ -152,33 +82,103 @@ export function createAllocator(options: AllocatorOptions): Allocator {
           },
         };
         const timer = setTimeout(() => {
-          waiter.answer(waiter.lastError ?? tooLate(request.pool, deadlineMs));
+          waiter.settle(waiter.lastError ?? deadlineError(request.pool, deadlineMs));
         }, deadlineMs);
-        join(waiter);
+        batcherOf(request.pool).add(waiter);
       });
     },
     async close() {
       closed = true;
-      await Promise.all([...lanes.values()].map((batcher) => batcher.done));
+      await Promise.all([...batchers.values()].map(({ done }) => done));
     },
   };
+}
+
+/** Starts a batcher, which ends and calls `onEnd` when no request waits any more. */
+function startBatcher(options: AllocatorOptions, pool: string, onEnd: () => void): Batcher {
+  const { maxGroup = 128, maxQueue = 2_048 } = options;
+  const waiting: Waiter[] = [];
+
+  async function sendGroups(): Promise<void> {
+    let pauseMs = FIRST_PAUSE_MS;
+    for (;;) {
+      const group = waiting.splice(0, maxGroup);
+      if (group.length === 0) break;
+      const retries = await sendGroup(
+        options,
+        pool,
+        group.filter((waiter) => !waiter.settled),
+      );
+      waiting.unshift(...retries);
+      if (retries.some((waiter) => waiter.lastError !== undefined)) {
+        await sleep(pauseMs * (0.5 + Math.random() / 2));
+        pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
+      } else pauseMs = FIRST_PAUSE_MS;
+    }
+    onEnd();
+  }
+
+  const { promise: done, resolve } = Promise.withResolvers<undefined>();
+  // In a microtask, so all requests of this turn are in the first group.
+  queueMicrotask(() => {
+    void sendGroups().finally(() => {
+      resolve(undefined);
+    });
+  });
+  return {
+    done,
+    add(waiter) {
+      if (waiting.length >= maxQueue) {
+        const what = `${String(waiting.length)} requests already wait for pool ${pool} in this process`;
+        waiter.settle(new LedgerError('LEDGER_OVERLOADED', what));
+      } else waiting.push(waiter);
+    },
+  };
+}
+
+/** Settles each waiter that has a final result and returns those to retry. Never throws. */
+async function sendGroup(options: AllocatorOptions, pool: string, group: readonly Waiter[]): Promise<Waiter[]> {
+  if (group.length === 0) return [];
+  const results = await allocateGroup(options, pool, group);
+  return group.filter((waiter, index) => {
+    const result = results[index] ?? new LedgerError('LEDGER_FAILED', 'The ledger returned no result for a request');
+    waiter.lastError = isLedgerError(result) ? result : undefined;
+    if (mayRetry(result)) return !waiter.settled;
+    waiter.settle(result);
+    return false;
+  });
+}
+
+async function allocateGroup(
+  { db, leaseSeconds }: AllocatorOptions,
+  pool: string,
+  group: readonly Waiter[],
+): Promise<(AllocationOutcome | LedgerError)[]> {
+  try {
+    const requests = group.map(({ request }) => request);
+    const outcomes = await runOneByOne(requests, (some) => allocate(db, pool, some, { leaseSeconds }));
+    return outcomes.map(invalidToError);
+  } catch (error) {
+    const ledgerError = toLedgerError(error, `allocate from ${pool}`);
+    return group.map(() => ledgerError);
+  }
 }
 
 /**
  * Returns true if the request may be sent again. After `retry` the cursor moves on in the next call. After a transient
  * error the same key finds the stored result.
  */
-function mayAskAgain(result: AllocationOutcome | LedgerError): boolean {
+function mayRetry(result: AllocationOutcome | LedgerError): boolean {
   return isLedgerError(result) ? result.retryable : result.outcome === 'retry';
 }
 
-function invalidToError(answer: AllocationOutcome | Invalid): AllocationOutcome | LedgerError {
-  return answer.outcome === 'invalid'
-    ? new LedgerError('BAD_REQUEST', `The ledger refused a value: ${answer.why}`)
-    : answer;
+function invalidToError(outcome: AllocationOutcome | Invalid): AllocationOutcome | LedgerError {
+  return outcome.outcome === 'invalid'
+    ? new LedgerError('BAD_REQUEST', `The ledger refused a value: ${outcome.why}`)
+    : outcome;
 }
 
-function tooLate(pool: string, deadlineMs: number): LedgerError {
+function deadlineError(pool: string, deadlineMs: number): LedgerError {
   return new LedgerError(
     'LEDGER_TIMEOUT',
     `The ledger did not complete a request for pool ${pool} within ${String(deadlineMs)} ms`,

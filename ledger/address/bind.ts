@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { ownerColumns } from './allocate.ts';
-import { macSchema } from '../columns/mac-schema.ts';
-import { itemsJson } from './held-item.ts';
+import { macSchema, storableText } from '../column-schemas.ts';
+import { itemsJson } from './address-ref.ts';
 import { ownerSchema, type Owner } from './owner.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { storableText } from '../columns/storable-text.ts';
 import { runEach, type Invalid } from './validate.ts';
 
 /** An address that was seen on a stored object. */

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
-import { macSchema } from '../columns/mac-schema.ts';
-import { itemsJson, outcomeStatement } from './held-item.ts';
+import { macSchema, storableText } from '../column-schemas.ts';
+import { itemsJson, outcomeStatement } from './address-ref.ts';
 import { addrSchema } from './owner.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { storableText } from '../columns/storable-text.ts';
 import { runEach, type Invalid } from './validate.ts';
 
 /** A pod or VM that wants to use a claim's address. */

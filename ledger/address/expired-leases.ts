@@ -1,5 +1,5 @@
 import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
-import { heldItemSchema, heldItemsJson, outcomeStatement, type HeldItem } from './held-item.ts';
+import { addressRefSchema, addressRefsJson, outcomeStatement, type AddressRef } from './address-ref.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { runEach, type Invalid } from './validate.ts';
 
@@ -25,11 +25,11 @@ export type ReleaseLeaseOutcome = { readonly outcome: (typeof OUTCOMES)[number] 
 /** Releases pending addresses without an object, if their lease is still expired. */
 export async function releaseExpiredLeases(
   db: Queryable,
-  items: readonly HeldItem[],
+  items: readonly AddressRef[],
   { actor, reason }: { readonly actor: string; readonly reason: string },
 ): Promise<ReleaseLeaseOutcome[]> {
   const text = `select outcome from rock_mac.release_expired_leases($1::jsonb, $2, $3) order by ord`;
-  return runEach(items, heldItemSchema, (group) =>
-    db.query(outcomeStatement(text, [heldItemsJson(group), actor, reason], OUTCOMES)),
+  return runEach(items, addressRefSchema, (group) =>
+    db.query(outcomeStatement(text, [addressRefsJson(group), actor, reason], OUTCOMES)),
   );
 }

@@ -4,7 +4,7 @@ import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-ro
 import { ADDRESS_STATES, type AddressState } from './owner.ts';
 import { ADDRESS_ORDERS, orderSql, readPageMark, type AddressOrder } from './page-mark.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { storableText } from '../columns/storable-text.ts';
+import { storableText } from '../column-schemas.ts';
 import { requireValid } from './validate.ts';
 
 const FROM = `from rock_mac.addresses a join rock_mac.pools p using (pool_id)`;

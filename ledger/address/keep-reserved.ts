@@ -1,4 +1,4 @@
-import { heldItemSchema, heldItemsJson, outcomeStatement, type HeldItem } from './held-item.ts';
+import { addressRefSchema, addressRefsJson, outcomeStatement, type AddressRef } from './address-ref.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { runEach, type Invalid } from './validate.ts';
 
@@ -13,11 +13,11 @@ export type KeepOutcome = { readonly outcome: (typeof OUTCOMES)[number] } | Inva
  */
 export async function keepReserved(
   db: Queryable,
-  items: readonly HeldItem[],
+  items: readonly AddressRef[],
   { actor, reason }: { readonly actor: string; readonly reason: string },
 ): Promise<KeepOutcome[]> {
   const text = `select outcome from rock_mac.keep_reserved($1::jsonb, $2, $3) order by ord`;
-  return runEach(items, heldItemSchema, (group) =>
-    db.query(outcomeStatement(text, [heldItemsJson(group), actor, reason], OUTCOMES)),
+  return runEach(items, addressRefSchema, (group) =>
+    db.query(outcomeStatement(text, [addressRefsJson(group), actor, reason], OUTCOMES)),
   );
 }

@@ -14,7 +14,7 @@ export async function ledgerTime(db: Queryable): Promise<Date> {
   return now;
 }
 
-export interface Resync {
+export interface ResyncReport {
   readonly clusterId: string;
   /** `ledgerTime` before the first list. */
   readonly startedAt: Date;
@@ -35,11 +35,11 @@ export interface MissingMarked {
  * Marks the active addresses of a cluster that a complete resync did not see. Releases nothing. The resync must be
  * trusted: every page of a quorum list arrived, and the cluster is the registered one.
  */
-export async function markMissing(db: Queryable, pass: Resync): Promise<MissingMarked> {
-  requireValid(z.date(), pass.startedAt, 'The start of the resync');
+export async function markMissing(db: Queryable, resync: ResyncReport): Promise<MissingMarked> {
+  requireValid(z.date(), resync.startedAt, 'The start of the resync');
   return queryOne(db, {
     text: `select marked, cleared from rock_mac.mark_missing($1, $2, $3::bigint[])`,
-    values: [pass.clusterId, pass.startedAt, pass.seen.map(macToNumber)],
+    values: [resync.clusterId, resync.startedAt, resync.seen.map(macToNumber)],
     row: z.object({ marked: z.int(), cleared: z.int() }),
   });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { numberToMac, type MacAddress } from '../../mac/mac-address.ts';
-import { storableText } from '../columns/storable-text.ts';
+import { storableText } from '../column-schemas.ts';
 
 /** The NIC of an object in a cluster, or a claim. */
 export interface Owner {

@@ -1,4 +1,4 @@
-import { heldItemSchema, heldItemsJson, outcomeStatement, type HeldItem } from './held-item.ts';
+import { addressRefSchema, addressRefsJson, outcomeStatement, type AddressRef } from './address-ref.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { runEach, type Invalid } from './validate.ts';
 
@@ -22,11 +22,11 @@ export interface ReleaseOptions {
  */
 export async function release(
   db: Queryable,
-  items: readonly HeldItem[],
+  items: readonly AddressRef[],
   { force = false, actor, reason }: ReleaseOptions,
 ): Promise<ReleaseOutcome[]> {
   const text = `select outcome from rock_mac.release($1::jsonb, $2, $3, $4) order by ord`;
-  return runEach(items, heldItemSchema, (group) =>
-    db.query(outcomeStatement(text, [heldItemsJson(group), force, actor, reason], OUTCOMES)),
+  return runEach(items, addressRefSchema, (group) =>
+    db.query(outcomeStatement(text, [addressRefsJson(group), force, actor, reason], OUTCOMES)),
   );
 }

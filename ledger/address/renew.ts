@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { heldItemSchema, itemsJson, type HeldItem } from './held-item.ts';
+import { addressRefSchema, itemsJson, type AddressRef } from './address-ref.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { runEach, type Invalid } from './validate.ts';
 
-export interface RenewItem extends HeldItem {
+export interface RenewItem extends AddressRef {
   /** Seconds from now. Default: the pool's auto-release period. */
   readonly ttlSeconds?: number | undefined;
 }
@@ -14,7 +14,7 @@ export type RenewOutcome =
   | { readonly outcome: 'never_expires' | 'not_owner' | 'unknown' }
   | Invalid;
 
-const itemSchema = heldItemSchema.extend({ ttlSeconds: z.int().min(1).max(3_155_760_000).optional() });
+const itemSchema = addressRefSchema.extend({ ttlSeconds: z.int().min(1).max(3_155_760_000).optional() });
 
 const rowSchema = z.object({
   outcome: z.enum(['renewed', 'never_expires', 'not_owner', 'unknown']),

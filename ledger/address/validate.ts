@@ -27,33 +27,33 @@ export interface Invalid {
 export async function runEach<I, O>(
   items: readonly I[],
   schema: z.ZodType,
-  ask: (items: readonly I[]) => Promise<O[]>,
+  run: (items: readonly I[]) => Promise<O[]>,
 ): Promise<(O | Invalid)[]> {
   const problems = items.map((item) => problemOf(schema, item));
-  const good = items.filter((_, index) => problems[index] === undefined);
-  const answers = (await runOneByOne(good, ask)).values();
-  return problems.map((why) => (why === undefined ? nextOf(answers) : { outcome: 'invalid', why }));
+  const valid = items.filter((_, index) => problems[index] === undefined);
+  const outcomes = (await runOneByOne(valid, run)).values();
+  return problems.map((why) => (why === undefined ? nextOf(outcomes) : { outcome: 'invalid', why }));
 }
 
 /** Runs all items together, or one by one if Postgres refuses a value among them. */
 export async function runOneByOne<I, O>(
   items: readonly I[],
-  ask: (items: readonly I[]) => Promise<O[]>,
+  run: (items: readonly I[]) => Promise<O[]>,
 ): Promise<(O | Invalid)[]> {
   if (items.length === 0) return [];
   try {
-    return await ask(items);
+    return await run(items);
   } catch (error) {
     if (!isLedgerError(error) || error.code !== 'BAD_REQUEST') throw error;
     if (items.length === 1) return [{ outcome: 'invalid', why: error.message }];
   }
-  const answers: (O | Invalid)[] = [];
-  for (const item of items) answers.push(...(await runOneByOne([item], ask)));
-  return answers;
+  const outcomes: (O | Invalid)[] = [];
+  for (const item of items) outcomes.push(...(await runOneByOne([item], run)));
+  return outcomes;
 }
 
-function nextOf<O>(answers: IterableIterator<O>): O {
-  const next = answers.next();
+function nextOf<O>(outcomes: IterableIterator<O>): O {
+  const next = outcomes.next();
   if (next.done === true) throw new Error('the ledger returned fewer outcomes than items');
   return next.value;
 }

@@ -47,9 +47,9 @@ export async function restore(db: LedgerClient, source: Readable, options: Resto
   const header = await db.transaction(async (transaction) => {
     await requireSchema(transaction);
     await run(transaction, 'set local idle_in_transaction_session_timeout = 0'); // its source may be slow
-    await emptyOrRefuse(transaction);
+    await clearNewLedger(transaction);
     const read = await restoreLines(transaction, linesOf(source), options.onRows);
-    await afterRows(transaction);
+    await finishRows(transaction);
     const expected = await restoreState(transaction, read.state);
     const { actor, above = 0 } = options;
     await recover(transaction, { expected, lossy: true, needsApproval: true, above, actor });
@@ -88,7 +88,7 @@ export async function requireUnused(db: Queryable): Promise<void> {
 }
 
 /** Removes the default pools of a new ledger, from which no address was ever handed out. */
-async function emptyOrRefuse(db: Queryable): Promise<void> {
+async function clearNewLedger(db: Queryable): Promise<void> {
   await run(
     db,
     'lock table rock_mac.pools, rock_mac.addresses, rock_mac.audit_log, rock_mac.clusters in exclusive mode',
@@ -99,7 +99,7 @@ async function emptyOrRefuse(db: Queryable): Promise<void> {
   await run(db, 'alter table rock_mac.addresses disable trigger addresses_audit_insert');
 }
 
-async function afterRows(db: Queryable): Promise<void> {
+async function finishRows(db: Queryable): Promise<void> {
   await run(db, 'alter table rock_mac.addresses enable trigger addresses_audit_insert');
   for (const [table, column] of [
     ['pools', 'pool_id'],

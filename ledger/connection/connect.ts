@@ -20,6 +20,7 @@ export interface LedgerClient extends Queryable {
   transaction<R>(use: (db: Queryable) => Promise<R>): Promise<R>;
   /** Waits for running statements, then closes all connections. Can be called twice. */
   close(): Promise<void>;
+  /** The connections themselves, for SQL that needs a session of its own. */
   readonly pool: Pool;
 }
 
@@ -40,23 +41,23 @@ const INT8 = 20;
 export function openLedger(options: LedgerOptions): LedgerClient {
   const types = new TypeOverrides();
   types.setTypeParser(INT8, Number);
-  const pool = new Pool({ ...connectionConfig(options), max: options.max, idleTimeoutMillis: 30_000, types });
+  const connections = new Pool({ ...connectionConfig(options), max: options.max, idleTimeoutMillis: 30_000, types });
   // Without a listener, a broken idle connection would end the process. A running statement gets its own error.
-  pool.on('error', (error) => options.onError?.(toLedgerError(error, 'keep a connection')));
-  pool.on('connect', (client) => client.on('error', () => undefined));
+  connections.on('error', (error) => options.onError?.(toLedgerError(error, 'keep a connection')));
+  connections.on('connect', (client) => client.on('error', () => undefined));
 
-  const run = <R>(use: (client: PoolClient) => Promise<R>) => withClient(pool, use);
+  const run = <R>(use: (client: PoolClient) => Promise<R>) => withClient(connections, use);
   let closing: Promise<void> | undefined;
   return {
-    pool,
+    pool: connections,
     query: (statement) => run((client) => execute(client, statement, options.statementTimeoutMs)),
     transaction: (use) => run((client) => inTransaction(client, use, options.statementTimeoutMs)),
-    close: () => (closing ??= pool.end()),
+    close: () => (closing ??= connections.end()),
   };
 }
 
-async function withClient<R>(pool: Pool, use: (client: PoolClient) => Promise<R>): Promise<R> {
-  const client = await pool.connect().catch((error: unknown) => {
+async function withClient<R>(connections: Pool, use: (client: PoolClient) => Promise<R>): Promise<R> {
+  const client = await connections.connect().catch((error: unknown) => {
     throw connectError(error);
   });
   let healthy = false;
@@ -73,7 +74,7 @@ async function withClient<R>(pool: Pool, use: (client: PoolClient) => Promise<R>
 function connectError(error: unknown): LedgerError {
   const message = error instanceof Error ? error.message : '';
   if (message.includes('after calling end')) {
-    return new LedgerError('LEDGER_CLOSED', 'This way to the ledger was closed', { cause: error });
+    return new LedgerError('LEDGER_CLOSED', 'This client of the ledger is closed', { cause: error });
   }
   return toLedgerError(error, 'be reached');
 }

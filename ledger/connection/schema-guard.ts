@@ -14,14 +14,14 @@ export interface SchemaGuardOptions {
   /** Milliseconds between two schema checks. */
   readonly checkEveryMs?: number;
   /** Called when the schema stops fitting this program, and when it fits again. */
-  readonly onChange?: (misfit: Misfit | undefined) => void;
+  readonly onChange?: (mismatch: SchemaMismatch | undefined) => void;
 }
 
 /** How often the schema is checked. A statement can run on a changed schema for at most this long. */
 const POLL_EVERY_MS = 5_000;
 
-const MISFITS = ['LEDGER_SCHEMA_MISSING', 'LEDGER_SCHEMA_TOO_OLD', 'LEDGER_SCHEMA_TOO_NEW'] as const;
-type Misfit = LedgerError & { readonly code: (typeof MISFITS)[number] };
+const MISMATCH_CODES = ['LEDGER_SCHEMA_MISSING', 'LEDGER_SCHEMA_TOO_OLD', 'LEDGER_SCHEMA_TOO_NEW'] as const;
+type SchemaMismatch = LedgerError & { readonly code: (typeof MISMATCH_CODES)[number] };
 
 /**
  * Wraps a ledger client for a long-lived process and refuses statements while the schema does not fit the program. The
@@ -32,13 +32,13 @@ export function guardSchema(
   ledger: LedgerClient,
   { checkEveryMs = POLL_EVERY_MS, onChange }: SchemaGuardOptions = {},
 ): GuardedLedger {
-  let misfit: Misfit | undefined;
+  let mismatch: SchemaMismatch | undefined;
   /** False after an outage: a different ledger may have come back. */
   let isKnown = false;
-  let looking: Promise<void> | undefined;
+  let checking: Promise<void> | undefined;
 
-  async function compare(): Promise<void> {
-    let found: Misfit | undefined;
+  async function compareSchema(): Promise<void> {
+    let found: SchemaMismatch | undefined;
     try {
       await requireSchema(ledger);
     } catch (error) {
@@ -47,37 +47,37 @@ export function guardSchema(
       found = error;
     }
     isKnown = true;
-    if (found?.message !== misfit?.message) onChange?.(found);
-    misfit = found;
+    if (found?.message !== mismatch?.message) onChange?.(found);
+    mismatch = found;
   }
 
-  function look(): Promise<void> {
-    looking ??= compare().finally(() => {
-      looking = undefined;
+  function check(): Promise<void> {
+    checking ??= compareSchema().finally(() => {
+      checking = undefined;
     });
-    return looking;
+    return checking;
   }
 
-  async function requireFit(): Promise<void> {
-    if (!isKnown) await look();
-    if (misfit !== undefined) throw misfit;
+  async function requireMatch(): Promise<void> {
+    if (!isKnown) await check();
+    if (mismatch !== undefined) throw mismatch;
   }
 
-  async function guarded<T>(ask: () => Promise<T>): Promise<T> {
-    await requireFit();
+  async function guarded<T>(run: () => Promise<T>): Promise<T> {
+    await requireMatch();
     try {
-      return await ask();
+      return await run();
     } catch (error) {
       if (!isMisfit(error)) throw error;
       // A missing object means that the schema changed since the last check.
-      await look();
-      throw misfit ?? error;
+      await check();
+      throw mismatch ?? error;
     }
   }
 
-  const lookByItself = () => void look().catch(() => undefined); // the next statement gets the error
-  const timer = setInterval(lookByItself, checkEveryMs);
-  lookByItself();
+  const checkInBackground = () => void check().catch(() => undefined); // the next statement gets the error
+  const timer = setInterval(checkInBackground, checkEveryMs);
+  checkInBackground();
   return {
     pool: ledger.pool,
     query: (statement) => guarded(() => ledger.query(statement)),
@@ -86,11 +86,11 @@ export function guardSchema(
       clearInterval(timer);
       return ledger.close();
     },
-    waitsFor: () => (misfit === undefined ? [] : [`a ledger that fits (${misfit.message})`]),
+    waitsFor: () => (mismatch === undefined ? [] : [`a ledger with a matching schema (${mismatch.message})`]),
   };
 }
 
 /** Returns true if the schema does not fit this program. Only another version of one of them helps. */
-export function isMisfit(error: unknown): error is Misfit {
-  return isLedgerError(error) && MISFITS.some((code) => code === error.code);
+export function isMisfit(error: unknown): error is SchemaMismatch {
+  return isLedgerError(error) && MISMATCH_CODES.some((code) => code === error.code);
 }

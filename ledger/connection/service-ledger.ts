@@ -14,9 +14,9 @@ export function openServiceLedger({
     },
   });
   return guardSchema(ledger, {
-    onChange: (misfit) => {
-      if (misfit === undefined) logger.info('ledger schema fits this program again');
-      else logger.error({ err: misfit }, 'ledger schema does not fit this program: refusing all statements');
+    onChange: (mismatch) => {
+      if (mismatch === undefined) logger.info('ledger schema fits this program again');
+      else logger.error({ err: mismatch }, 'ledger schema does not fit this program: refusing all statements');
     },
   });
 }

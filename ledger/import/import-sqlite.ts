@@ -46,7 +46,7 @@ const ROWS_AT_ONCE = 1_000;
  */
 export async function importSqlite(db: LedgerClient, file: string, options: ImportOptions): Promise<ImportReport> {
   const legacy = await readLegacyFile(file);
-  const undo = new Undo();
+  const rollback = new Rollback();
   let report: ImportReport | undefined;
   try {
     await db.transaction(async (transaction) => {
@@ -61,22 +61,22 @@ export async function importSqlite(db: LedgerClient, file: string, options: Impo
       const imported = countStates(addresses);
       const notes = [...poolNotes, ...plan.notes];
       report = { ...plan, notes, dryRun: options.dryRun, imported, auditRows: audit.length, poolsDefined };
-      if (options.dryRun || plan.problems.length > 0) throw undo;
+      if (options.dryRun || plan.problems.length > 0) throw rollback;
       await writeAudit(transaction, audit, options.actor);
       await writeAddresses(transaction, addresses, options.actor);
     });
   } catch (error) {
-    if (error !== undo) throw error;
+    if (error !== rollback) throw error;
   }
   if (report === undefined) throw new Error('the import has no plan');
-  if (!options.dryRun && report.problems.length > 0) throw refused(report.problems);
+  if (!options.dryRun && report.problems.length > 0) throw importRefused(report.problems);
   return report;
 }
 
 /** Rolls back a transaction on purpose; not a failure. */
-class Undo extends Error {}
+class Rollback extends Error {}
 
-function refused(problems: readonly string[]): LedgerError {
+function importRefused(problems: readonly string[]): LedgerError {
   const more = problems.length > 5 ? `; and ${String(problems.length - 5)} more` : '';
   return new LedgerError('IMPORT_REFUSED', `Nothing was imported: ${problems.slice(0, 5).join('; ')}${more}`, {
     next: 'Release these addresses where they are wrong, in the file or in the ledger. A dry run lists them all.',

@@ -2,7 +2,7 @@ import { parseJson } from '../../api/parse-json.ts';
 import { macToNumber, parseMac, type MacAddress } from '../../mac/mac-address.ts';
 import type { AddressState } from '../address/owner.ts';
 import type { LegacyAllocation, LegacyAuditRow } from './predecessor-sqlite.ts';
-import { storableMetadata, storableText } from '../columns/storable-text.ts';
+import { storableMetadata, storableText } from '../column-schemas.ts';
 
 /** A pool of the ledger, with the fields that the plan needs. */
 export interface PlanPool {
@@ -76,9 +76,9 @@ export function planImport({ allocations, pools, known, now }: PlanInput): Impor
     }
     const there = known.get(mac);
     if (there !== undefined) {
-      const verdict = meeting(mac, row, there);
-      if (verdict.problem === undefined) alreadyThere += 1;
-      else problems.push(verdict.problem);
+      const problem = conflictWith(mac, row, there);
+      if (problem === undefined) alreadyThere += 1;
+      else problems.push(problem);
       continue;
     }
     const before = planned.get(mac);
@@ -95,9 +95,9 @@ function isBetween(mac: MacAddress, first: MacAddress, last: MacAddress): boolea
 }
 
 /** Compares a row with an address that the ledger knows, from an earlier import or its own allocation. */
-function meeting(mac: MacAddress, row: LegacyAllocation, there: PlanRow): { problem?: string } {
-  if (there.key === importKey(mac) || row.status === 'released') return {};
-  return { problem: `${mac} is ${row.status} in the file, but ${there.state} for another owner in the ledger` };
+function conflictWith(mac: MacAddress, row: LegacyAllocation, there: PlanRow): string | undefined {
+  if (there.key === importKey(mac) || row.status === 'released') return undefined;
+  return `${mac} is ${row.status} in the file, but ${there.state} for another owner in the ledger`;
 }
 
 const STATES: Readonly<Record<string, PlannedAddress['state']>> = {

@@ -18,7 +18,7 @@ export interface LegacyConfig {
 }
 
 /** Keys that are read. `*` stands for any name. */
-const UNDERSTOOD: readonly string[] = [
+const KEYS_READ: readonly string[] = [
   'prefix',
   'database.path',
   'allocation.reserve_first',
@@ -28,7 +28,7 @@ const UNDERSTOOD: readonly string[] = [
 ];
 
 /** Values that match what the ledger always does. Other values have no effect and are reported. */
-const AS_EVER: Readonly<Record<string, unknown>> = {
+const FIXED_VALUES: Readonly<Record<string, unknown>> = {
   'allocation.mode': 'sequential',
   'allocation.allow_reuse': true,
   'allocation.max_address': 'ff:ff:ff',
@@ -49,7 +49,7 @@ const fileSchema = z.object({
   }),
 });
 
-const DAY = 86_400;
+const DAY_SECONDS = 86_400;
 
 /**
  * Reads the predecessor's configuration file. Throws BAD_REQUEST with the reason for an invalid value of a known key.
@@ -59,11 +59,12 @@ export function readLegacyConfig(text: string): LegacyConfig {
   const parsed = fileSchema.safeParse(raw);
   if (!parsed.success) {
     const what = parsed.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`).join('; ');
-    throw bad(`This is not a configuration file of the predecessor: ${what}`);
+    throw invalidFile(`This is not a configuration file of the predecessor: ${what}`);
   }
   const { prefix: prefixText, database, allocation, pools: ranges } = parsed.data.mac_dispenser;
   const prefix = parsePrefix(prefixText);
-  if (prefix === undefined) throw bad(`prefix ${JSON.stringify(prefixText)} is not the beginning of a MAC address`);
+  if (prefix === undefined)
+    throw invalidFile(`prefix ${JSON.stringify(prefixText)} is not the beginning of a MAC address`);
   const pools = Object.entries(ranges).map(([name, pool]) => readPool(prefix, name, pool));
   const reserveFirst = allocation?.reserve_first ?? 0;
   return {
@@ -86,9 +87,11 @@ function readPool(
   const first = parseAnyMac(`${prefix}:${from}`);
   const last = parseAnyMac(`${prefix}:${to}`);
   if (first === undefined || last === undefined || more.length > 0 || macToNumber(first) > macToNumber(last)) {
-    throw bad(`pools.${name}.range: ${JSON.stringify(range)} is not a range such as 01:00:00-01:ff:ff under ${prefix}`);
+    throw invalidFile(
+      `pools.${name}.range: ${JSON.stringify(range)} is not a range such as 01:00:00-01:ff:ff under ${prefix}`,
+    );
   }
-  const reuseDelaySeconds = DEFAULT_POOLS.find((pool) => pool.name === name)?.reuseDelaySeconds ?? DAY;
+  const reuseDelaySeconds = DEFAULT_POOLS.find((pool) => pool.name === name)?.reuseDelaySeconds ?? DAY_SECONDS;
   // The first address of a prefix ends in zeroes only and belongs to no pool.
   const start = first === prefixRange(prefix).first ? numberToMac(macToNumber(first) + 1) : first;
   return {
@@ -96,7 +99,7 @@ function readPool(
     first: start,
     last,
     description,
-    autoReleaseSeconds: days === 0 ? null : days * DAY,
+    autoReleaseSeconds: days === 0 ? null : days * DAY_SECONDS,
     reuseDelaySeconds,
   };
 }
@@ -107,8 +110,8 @@ function firstOf(first: MacAddress, last: MacAddress, count: number): MacAddress
 }
 
 function hasEffect(key: string, value: unknown): boolean {
-  if (key in AS_EVER) return AS_EVER[key] === value;
-  return UNDERSTOOD.includes(key) || UNDERSTOOD.includes(key.replace(/^(pools)\.[^.]+\./, '$1.*.'));
+  if (key in FIXED_VALUES) return FIXED_VALUES[key] === value;
+  return KEYS_READ.includes(key) || KEYS_READ.includes(key.replace(/^(pools)\.[^.]+\./, '$1.*.'));
 }
 
 /** Returns every value of the file with its dotted key. */
@@ -121,10 +124,10 @@ function parseYaml(text: string): unknown {
   try {
     return parse(text);
   } catch (error) {
-    throw bad(`This file is not YAML: ${messageOf(error).split('\n')[0] ?? ''}`, error);
+    throw invalidFile(`This file is not YAML: ${messageOf(error).split('\n')[0] ?? ''}`, error);
   }
 }
 
-function bad(what: string, cause?: unknown): LedgerError {
+function invalidFile(what: string, cause?: unknown): LedgerError {
   return new LedgerError('BAD_REQUEST', what, { next: 'Correct the file and try again.', cause });
 }

@@ -46,7 +46,7 @@ export type LegacyAuditRow = z.infer<typeof auditRow>;
 /** Reads the file without changing it. Throws IMPORT_REFUSED if it is not the predecessor's. */
 export async function readLegacyFile(file: string): Promise<LegacyFile> {
   await access(file).catch((error: unknown) => {
-    throw refused(`${file} cannot be read (${messageOf(error)})`, error);
+    throw fileRefused(`${file} cannot be read (${messageOf(error)})`, error);
   });
   const { DatabaseSync } = await import('node:sqlite'); // imported here because Node prints a warning on load
   try {
@@ -57,7 +57,7 @@ export async function readLegacyFile(file: string): Promise<LegacyFile> {
       database.close();
     }
   } catch (error) {
-    throw refused(`${file} cannot be read as the SQLite file of the predecessor (${messageOf(error)})`, error);
+    throw fileRefused(`${file} cannot be read as the SQLite file of the predecessor (${messageOf(error)})`, error);
   }
 }
 
@@ -76,6 +76,6 @@ function readTables(database: DatabaseSync): LegacyFile {
   };
 }
 
-function refused(what: string, cause?: unknown): LedgerError {
+function fileRefused(what: string, cause?: unknown): LedgerError {
   return new LedgerError('IMPORT_REFUSED', what, { cause });
 }

@@ -3,7 +3,7 @@ import type { PoolDefinition } from '../../api/default-pools.ts';
 import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
 import { addrSchema } from '../address/owner.ts';
 import { queryOne, type Queryable } from '../connection/statement.ts';
-import { storableText } from '../columns/storable-text.ts';
+import { storableText } from '../column-schemas.ts';
 import { requireValid } from '../address/validate.ts';
 
 /** A pool as stored in the ledger. */

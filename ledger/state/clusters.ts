@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { optionalColumn } from '../columns/optional-column.ts';
+import { optionalColumn, storableText } from '../column-schemas.ts';
 import { queryOne, type Queryable } from '../connection/statement.ts';
-import { storableText } from '../columns/storable-text.ts';
 import { requireValid } from '../address/validate.ts';
 
 /** A Kubernetes cluster that uses this ledger. */

@@ -11,7 +11,7 @@ function aState(changes: Partial<LedgerState> = {}): LedgerState {
     epoch: 3,
     mode: 'open',
     durability: 'single',
-    waitsFor: [],
+    missingClusters: [],
     needsApproval: false,
     auditHead: 5_000,
     began: { auditHead: 4_000, coveredLosses: 1_024 },

@@ -34,21 +34,21 @@ export function lossOf(state: LedgerState, head: LedgerHead): Loss | undefined {
   if (head.ledgerId !== state.ledgerId) return undefined; // another ledger: the head says nothing about it
   if (state.closed?.why === 'read_only') return undefined; // a standby may be behind, and hands out nothing
   if (head.epoch > state.epoch) return { needsApproval: true }; // it is older than a whole recovery
-  return head.epoch === state.epoch ? goneNow(state, head) : goneBefore(state, head);
+  return head.epoch === state.epoch ? lossInEpoch(state, head) : lossBeforeEpoch(state, head);
 }
 
 /**
  * Compares within one epoch. A failover explains a missing tail. A database without a failover is an old copy of any
  * age.
  */
-function goneNow(state: LedgerState, head: LedgerHead): Loss | undefined {
+function lossInEpoch(state: LedgerState, head: LedgerHead): Loss | undefined {
   const lost = head.auditHead - state.auditHead;
   if (lost <= 0) return undefined;
   return { needsApproval: lost > state.replicationGap || state.closed?.why !== 'timeline_changed' };
 }
 
 /** Compares after a recovery. Another process may have started it without knowing how much was lost. */
-function goneBefore({ began }: LedgerState, head: LedgerHead): Loss | undefined {
+function lossBeforeEpoch({ began }: LedgerState, head: LedgerHead): Loss | undefined {
   if (began.coveredLosses === undefined) return undefined; // an admin decides, or has decided
   return head.auditHead - began.auditHead > began.coveredLosses ? { needsApproval: true } : undefined;
 }

@@ -24,7 +24,7 @@ export interface LedgerState {
   /** Absent while the ledger hands out addresses. */
   readonly closed?: { readonly why: Closed; readonly message: string } | undefined;
   /** Clusters that must still report their addresses in use. Empty unless the ledger is recovering. */
-  readonly waitsFor: readonly { readonly clusterId: string; readonly name: string }[];
+  readonly missingClusters: readonly { readonly clusterId: string; readonly name: string }[];
   /** It was restored from a backup and opens only after an admin approves. */
   readonly needsApproval: boolean;
   /** The id of its last audit row. */
@@ -46,7 +46,7 @@ const stateRow = z.object({
   durability: z.enum(['single', 'quorum']),
   needs_approval: z.boolean(),
   closed: z.enum(CLOSED).nullable(),
-  waits_for: z.array(z.object({ clusterId: z.string(), name: z.string() })),
+  missing_clusters: z.array(z.object({ clusterId: z.string(), name: z.string() })),
   audit_head: z.int(),
   began_at_audit_id: z.int(),
   covered_losses: z.int().nullable(),
@@ -61,7 +61,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
              case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open() end as closed,
              coalesce((select jsonb_agg(jsonb_build_object('clusterId', c.cluster_id, 'name', c.name) order by c.name, c.cluster_id)
                        from rock_mac.clusters c
-                       where s.mode = 'recovering' and c.adopted_at is not null and c.retired_at is null and c.reported_epoch < s.epoch), '[]') as waits_for,
+                       where s.mode = 'recovering' and c.adopted_at is not null and c.retired_at is null and c.reported_epoch < s.epoch), '[]') as missing_clusters,
              (select coalesce(max(l.id), 0) from rock_mac.audit_log l) as audit_head
            from rock_mac.ledger_state s`,
     values: [],
@@ -73,7 +73,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
     epoch: row.epoch,
     mode: row.mode,
     durability: row.durability,
-    waitsFor: row.waits_for,
+    missingClusters: row.missing_clusters,
     needsApproval: row.needs_approval,
     auditHead: row.audit_head,
     began: { auditHead: row.began_at_audit_id, coveredLosses: row.covered_losses ?? undefined },
@@ -94,11 +94,11 @@ const MESSAGES: Readonly<Record<Exclude<Closed, 'recovering'>, string>> = {
 };
 
 /** Returns the cause and the next step, for conditions, errors and people. */
-function closedMessage(why: Closed, state: Pick<LedgerState, 'waitsFor' | 'needsApproval'>): string {
+function closedMessage(why: Closed, state: Pick<LedgerState, 'missingClusters' | 'needsApproval'>): string {
   if (why !== 'recovering') return MESSAGES[why];
   const steps: string[] = [];
-  if (state.waitsFor.length > 0) {
-    const names = state.waitsFor.map(({ name }) => name).join(', ');
+  if (state.missingClusters.length > 0) {
+    const names = state.missingClusters.map(({ name }) => name).join(', ');
     steps.push(
       `it waits for the operator of ${names} (to continue without one: \`rock-mac recover --without CLUSTER\`)`,
     );

@@ -11,7 +11,7 @@ import type { AllocationOutcome, AllocationRequest } from '../../ledger/address/
 import { createAllocator } from '../../ledger/address/allocator.ts';
 import { openLedger } from '../../ledger/connection/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
-import type { HeldItem } from '../../ledger/address/held-item.ts';
+import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { release } from '../../ledger/address/release.ts';
 import { numberToMac, type MacAddress } from '../../mac/mac-address.ts';
 
@@ -20,27 +20,27 @@ const db = openLedger({ url, applicationName: name, max: 4, statementTimeoutMs: 
 const allocator = createAllocator({ db, leaseSeconds: 120 });
 
 /** Synchronous, so a fact written before a kill arrives. */
-function say(fact: Record<string, unknown>): void {
+function report(fact: Record<string, unknown>): void {
   writeSync(1, `${JSON.stringify({ ...fact, at: Date.now() })}\n`);
 }
 
 /** Retries with the same key until there is a result, as every client must. */
-async function askUntilAnswered(request: AllocationRequest): Promise<AllocationOutcome> {
+async function requestUntilDone(request: AllocationRequest): Promise<AllocationOutcome> {
   for (;;) {
     try {
       return await allocator.allocate(request, { deadlineMs: 1_500 });
     } catch (error) {
       if (!isLedgerError(error) || !error.retryable) throw error;
-      say({ fact: 'error', code: error.code });
+      report({ fact: 'error', code: error.code });
     }
   }
 }
 
-async function giveBack(item: HeldItem): Promise<void> {
+async function releaseAddress(item: AddressRef): Promise<void> {
   for (;;) {
     try {
-      const [answer] = await release(db, [item], { force: true, actor: name, reason: 'done' });
-      if (answer?.outcome === 'released') say({ fact: 'released', ...item });
+      const [result] = await release(db, [item], { force: true, actor: name, reason: 'done' });
+      if (result?.outcome === 'released') report({ fact: 'released', ...item });
       // A late retry must change nothing, because the address may have its next owner.
       setTimeout(
         () => void release(db, [item], { force: true, actor: name, reason: 'late' }).catch(() => undefined),
@@ -63,7 +63,7 @@ async function askForEver(waiter: number): Promise<never> {
     const key = `${name}/${String(waiter)}/${String(turn)}`;
     const state = randomInt(8) === 0 ? 'reserved' : 'active';
     const requested = randomInt(4) === 0 ? anyAddress() : undefined;
-    const answer = await askUntilAnswered({
+    const result = await requestUntilDone({
       key,
       pool,
       state,
@@ -72,15 +72,15 @@ async function askForEver(waiter: number): Promise<never> {
       requester: name,
       actor: name,
     });
-    if (answer.outcome !== 'allocated' && answer.outcome !== 'replayed') {
+    if (result.outcome !== 'allocated' && result.outcome !== 'replayed') {
       await sleep(randomInt(20, 60));
       continue;
     }
-    const item = { mac: answer.mac, generation: answer.generation, key };
-    say({ fact: 'got', ...item, until: answer.expiresAt?.toISOString() });
+    const item = { mac: result.mac, generation: result.generation, key };
+    report({ fact: 'got', ...item, until: result.expiresAt?.toISOString() });
     await sleep(randomInt(30));
-    say({ fact: 'releasing', ...item });
-    await giveBack(item);
+    report({ fact: 'releasing', ...item });
+    await releaseAddress(item);
   }
 }
 

@@ -16,7 +16,7 @@ import { eventually } from '../env/run/eventually.ts';
 import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
 import { openRun, type Run } from '../env/run/run.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
-import { aRequest, findingsButTheClock } from '../integration/ledger-fixture.ts';
+import { aRequest, findingsExceptClock } from '../integration/ledger-fixture.ts';
 import { archiveFolder, baseBackupOf, copyOf, type Copy } from './ledger-standby.ts';
 
 const LOST = 500;
@@ -69,10 +69,10 @@ async function acknowledged(
   const macs = new Map<MacAddress, string>();
   for (let from = 0; from < requests.length; from += 100) {
     const group = requests.slice(from, from + 100);
-    const answers = await allocate(db, group[0]?.pool ?? '', group, { leaseSeconds: 120 });
-    answers.forEach((answer, index) => {
-      if (answer.outcome !== 'allocated') throw new Error(`not allocated: ${JSON.stringify(answer)}`);
-      macs.set(answer.mac, group[index]?.key ?? '');
+    const results = await allocate(db, group[0]?.pool ?? '', group, { leaseSeconds: 120 });
+    results.forEach((result, index) => {
+      if (result.outcome !== 'allocated') throw new Error(`not allocated: ${JSON.stringify(result)}`);
+      macs.set(result.mac, group[index]?.key ?? '');
     });
   }
   return macs;
@@ -157,7 +157,7 @@ test('a standby that lost the last 500 acknowledged allocations hands out none o
     { outcome: 'not_open', why: 'timeline_changed' },
   ]);
   const state = await recoverIfNeeded(after, 'operator');
-  expect(state).toMatchObject({ epoch: 2, closed: { why: 'recovering' }, waitsFor: [{ clusterId: 'c1' }] });
+  expect(state).toMatchObject({ epoch: 2, closed: { why: 'recovering' }, missingClusters: [{ clusterId: 'c1' }] });
   const adopted = await adopt(after, usedBy(pods), 'operator');
   expect(new Set(adopted.map(({ outcome }) => outcome))).toEqual(new Set(['adopted']));
   expect(await markReported(after, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('open');
@@ -174,8 +174,8 @@ test('a standby that lost the last 500 acknowledged allocations hands out none o
       leaseSeconds: 120,
     },
   );
-  expect(again.filter((answer) => answer.outcome === 'allocated' && reused.has(answer.mac))).toEqual([]);
-  expect(await findingsButTheClock(after)).toEqual([]);
+  expect(again.filter((result) => result.outcome === 'allocated' && reused.has(result.mac))).toEqual([]);
+  expect(await findingsExceptClock(after)).toEqual([]);
 });
 
 /** Starts a primary that waits for `first`, with `second` beside it. */
@@ -297,7 +297,7 @@ test('a point-in-time restore hands out nothing twice, and reports how much is l
   await adopt(after, usedBy(pods), 'operator');
   expect(await markReported(after, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('open');
   const again = await allocate(after, 'development', many(100, 'kept'), { leaseSeconds: 120 });
-  expect(again.map((answer) => answer.outcome === 'replayed' && answer.mac)).toEqual([...kept.keys()]);
+  expect(again.map((result) => result.outcome === 'replayed' && result.mac)).toEqual([...kept.keys()]);
   expect(twice(devices.keys(), await acknowledged(after, many(2 * LOST, 'later')))).toEqual([]);
   expect(twice(pods.keys(), await acknowledged(after, many(2 * LOST, 'later-pod', podRequest)))).toEqual([]);
   expect(await checkLedger(after)).toEqual([]);

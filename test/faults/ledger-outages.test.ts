@@ -14,7 +14,7 @@ import { migrate } from '../../ledger/migrate.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
-import { aRequest, inTime } from '../integration/ledger-fixture.ts';
+import { aRequest, withinTime } from '../integration/ledger-fixture.ts';
 
 const MAX_CONNECTIONS = 14;
 const DEADLINE_MS = 1_500;
@@ -66,13 +66,13 @@ async function errorOf(attempt: Promise<unknown>): Promise<LedgerError> {
 /** Returns the error of a request during a fault. It must arrive soon after the deadline. */
 async function refusalOf(key: string): Promise<LedgerError> {
   const refusal = errorOf(allocator.allocate(aRequest({ key }), { deadlineMs: DEADLINE_MS }));
-  return inTime(DEADLINE_MS + 500, refusal);
+  return withinTime(DEADLINE_MS + 500, refusal);
 }
 
 /** Retries after the fault: the key has one address with one audit row, and nothing else happened. */
 async function expectOneAnswer(key: string): Promise<AllocationOutcome> {
-  const answer = await allocator.allocate(aRequest({ key }), { deadlineMs: 20_000 });
-  expect(['allocated', 'replayed']).toContain(answer.outcome);
+  const result = await allocator.allocate(aRequest({ key }), { deadlineMs: 20_000 });
+  expect(['allocated', 'replayed']).toContain(result.outcome);
   const rows = (table: string) =>
     direct.query({
       text: `select 1 as row from rock_mac.${table} where holder_key = $1`,
@@ -81,7 +81,7 @@ async function expectOneAnswer(key: string): Promise<AllocationOutcome> {
     });
   expect([await rows('addresses'), await rows('audit_log')].map(({ length }) => length)).toEqual([1, 1]);
   expect(await checkLedger(direct)).toEqual([]);
-  return answer;
+  return result;
 }
 
 /** A backend outlives its client's connection for a moment. One of the previous test would take or return a slot. */
@@ -112,8 +112,8 @@ describe('the result of a COMMIT that was lost on the way', () => {
   test('is hidden from the caller: the allocator retries before its deadline', async () => {
     let dropped = 0;
     proxy.dropAnswers({ when: (request) => request.includes('rock_mac.allocate') && dropped++ === 0 });
-    const answer = await allocator.allocate(aRequest({ key: 'unseen' }), { deadlineMs: 20_000 });
-    expect(answer).toMatchObject({ outcome: 'replayed', generation: 1 });
+    const result = await allocator.allocate(aRequest({ key: 'unseen' }), { deadlineMs: 20_000 });
+    expect(result).toMatchObject({ outcome: 'replayed', generation: 1 });
     expect(dropped).toBeGreaterThan(1);
     await expectOneAnswer('unseen');
   });

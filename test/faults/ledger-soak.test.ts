@@ -13,7 +13,7 @@ import { mac, macToNumber } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
 import { auditAndTable, replay } from '../integration/ledger-audit-replay.ts';
-import { findingsButTheClock } from '../integration/ledger-fixture.ts';
+import { findingsExceptClock } from '../integration/ledger-fixture.ts';
 
 /*
  * Six processes with sixteen requesters each compete for the 48 addresses of one pool, while the processes and Postgres
@@ -198,6 +198,6 @@ test(
       .filter((line) => !audited.has(line));
     expect(lost).toEqual([]);
     expect(overlaps(facts)).toEqual([]);
-    expect(await findingsButTheClock(db)).toEqual([]);
+    expect(await findingsExceptClock(db)).toEqual([]);
   },
 );

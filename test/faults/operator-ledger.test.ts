@@ -148,9 +148,9 @@ describe('a ledger', () => {
 
     await eventually(
       async () => {
-        const { needsApproval, waitsFor, ...state } = await ledgerState(ledger);
+        const { needsApproval, missingClusters, ...state } = await ledgerState(ledger);
         expect(state).toMatchObject({ mode: 'recovering', epoch: epoch + 1 });
-        expect({ needsApproval, waitsFor }).toEqual({ needsApproval: true, waitsFor: [] });
+        expect({ needsApproval, missingClusters }).toEqual({ needsApproval: true, missingClusters: [] });
       },
       { within: 40_000, every: 200 },
     );

@@ -6,7 +6,7 @@ import type { NewObject } from '../../kube/client/write.ts';
 import { macAllocations } from '../../kube/client/mac-resources.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile, whileLedgerIsAhead } from '../integration/installed-env.ts';
-import { findingsButTheClock } from '../integration/ledger-fixture.ts';
+import { findingsExceptClock } from '../integration/ledger-fixture.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
 
 /** Many at once, as many as the promises were made for. Everything is waited for by what the ledger says. */
@@ -175,7 +175,7 @@ describe('I5, I7', () => {
       expect({ ends: release?.rows, owners: release?.owners }).toEqual({ ends: begun, owners: begun });
       expect(bind?.rows).toBe(bind?.owners);
       expect(allocate?.owners).toBeGreaterThanOrEqual(carried.size);
-      expect(await findingsButTheClock(installed().ledger)).toEqual([]);
+      expect(await findingsExceptClock(installed().ledger)).toEqual([]);
     },
   );
 });

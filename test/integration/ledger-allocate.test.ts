@@ -10,7 +10,14 @@ import { definePool, growPool, listPools, pausePool, removePool } from '../../le
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { release } from '../../ledger/address/release.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
-import { aPodRequest, aRequest, ask, LEASE_SECONDS, ledgerOfThisFile, take } from './ledger-fixture.ts';
+import {
+  aPodRequest,
+  aRequest,
+  requestAddress,
+  LEASE_SECONDS,
+  ledgerOfThisFile,
+  takeAddress,
+} from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
 const by = { actor: 'test', reason: 'test' };
@@ -44,8 +51,8 @@ describe('an address in the database', () => {
     const texts = numbers.map(numberToMac);
     const asked =
       'select rock_mac.to_mac(n)::text as mac, rock_mac.to_addr(rock_mac.to_mac(n)) as addr from unnest($1::bigint[]) n';
-    const answers = await ledger.current.sql(asked, [numbers]);
-    expect(answers).toEqual(numbers.map((addr, index) => ({ mac: texts[index], addr })));
+    const results = await ledger.current.sql(asked, [numbers]);
+    expect(results).toEqual(numbers.map((addr, index) => ({ mac: texts[index], addr })));
   });
 });
 
@@ -53,34 +60,38 @@ describe('the next address', () => {
   test('follows the last one, for each request of a group in their order', async () => {
     const pool = await aPool('sequence', '10', 16);
     const group = ['a', 'b', 'c'].map((key) => aRequest({ key, pool: pool.name }));
-    const answers = await allocate(ledger.current.db, pool.name, group, { leaseSeconds: LEASE_SECONDS });
-    expect(answers.map((answer) => answer.outcome === 'allocated' && answer.mac)).toEqual([0, 1, 2].map(pool.at));
-    expect(await take(ledger.current, aRequest({ key: 'd', pool: pool.name }))).toMatchObject({ mac: pool.at(3) });
+    const results = await allocate(ledger.current.db, pool.name, group, { leaseSeconds: LEASE_SECONDS });
+    expect(results.map((result) => result.outcome === 'allocated' && result.mac)).toEqual([0, 1, 2].map(pool.at));
+    expect(await takeAddress(ledger.current, aRequest({ key: 'd', pool: pool.name }))).toMatchObject({
+      mac: pool.at(3),
+    });
   });
 
   test('skips addresses that were requested by name, and leaves no hole', async () => {
     const pool = await aPool('steps', '11', 8);
-    await take(ledger.current, aRequest({ key: 'named-1', pool: pool.name, requested: pool.at(1) }));
-    await take(ledger.current, aRequest({ key: 'named-3', pool: pool.name, requested: pool.at(3) }));
+    await takeAddress(ledger.current, aRequest({ key: 'named-1', pool: pool.name, requested: pool.at(1) }));
+    await takeAddress(ledger.current, aRequest({ key: 'named-3', pool: pool.name, requested: pool.at(3) }));
     const group = ['s0', 's2', 's4'].map((key) => aRequest({ key, pool: pool.name }));
-    const answers = await allocate(ledger.current.db, pool.name, group, { leaseSeconds: LEASE_SECONDS });
-    expect(answers.map((answer) => answer.outcome === 'allocated' && answer.mac)).toEqual([0, 2, 4].map(pool.at));
+    const results = await allocate(ledger.current.db, pool.name, group, { leaseSeconds: LEASE_SECONDS });
+    expect(results.map((result) => result.outcome === 'allocated' && result.mac)).toEqual([0, 2, 4].map(pool.at));
   });
 
   test('never leaves the pool: a full pool is exhausted and reports when the next address becomes free', async () => {
     const pool = await aPool('small', '12', 2);
-    const first = await take(ledger.current, aRequest({ key: 'small-1', pool: pool.name }));
-    await take(ledger.current, aRequest({ key: 'small-2', pool: pool.name }));
-    expect(await ask(ledger.current, aRequest({ key: 'small-3', pool: pool.name }))).toEqual({ outcome: 'exhausted' });
+    const first = await takeAddress(ledger.current, aRequest({ key: 'small-1', pool: pool.name }));
+    await takeAddress(ledger.current, aRequest({ key: 'small-2', pool: pool.name }));
+    expect(await requestAddress(ledger.current, aRequest({ key: 'small-3', pool: pool.name }))).toEqual({
+      outcome: 'exhausted',
+    });
 
     await release(ledger.current.db, [first], by);
     const { reusableAt } = (await findByMac(ledger.current.db, first.mac)) ?? {};
-    expect(await ask(ledger.current, aRequest({ key: 'small-3', pool: pool.name }))).toEqual({
+    expect(await requestAddress(ledger.current, aRequest({ key: 'small-3', pool: pool.name }))).toEqual({
       outcome: 'exhausted',
       nextReuseAt: reusableAt,
     });
     await ledger.current.advance(3_601);
-    expect(await take(ledger.current, aRequest({ key: 'small-3', pool: pool.name }))).toMatchObject({
+    expect(await takeAddress(ledger.current, aRequest({ key: 'small-3', pool: pool.name }))).toMatchObject({
       mac: first.mac,
       generation: 2,
     });
@@ -89,12 +100,13 @@ describe('the next address', () => {
   test('after the end of the range is the one that was released longest ago', async () => {
     const pool = await aPool('reuse', '13', 3);
     const held = [];
-    for (const key of ['r1', 'r2', 'r3']) held.push(await take(ledger.current, aRequest({ key, pool: pool.name })));
+    for (const key of ['r1', 'r2', 'r3'])
+      held.push(await takeAddress(ledger.current, aRequest({ key, pool: pool.name })));
     for (const item of [held[1], held[2], held[0]]) if (item) await release(ledger.current.db, [item], by);
     await ledger.current.advance(3_601);
     const group = ['r4', 'r5', 'r6', 'r7'].map((key) => aRequest({ key, pool: pool.name }));
-    const answers = await allocate(ledger.current.db, pool.name, group, { leaseSeconds: LEASE_SECONDS });
-    expect(answers.map((answer) => (answer.outcome === 'allocated' ? answer.mac : answer.outcome))).toEqual([
+    const results = await allocate(ledger.current.db, pool.name, group, { leaseSeconds: LEASE_SECONDS });
+    expect(results.map((result) => (result.outcome === 'allocated' ? result.mac : result.outcome))).toEqual([
       pool.at(1),
       pool.at(2),
       pool.at(0),
@@ -105,9 +117,9 @@ describe('the next address', () => {
 
 describe('the same key', () => {
   test('gets the same address again, with a new lease while it is pending, and one audit row', async () => {
-    const first = await ask(ledger.current, aPodRequest('again'));
+    const first = await requestAddress(ledger.current, aPodRequest('again'));
     await ledger.current.advance(60);
-    const second = await ask(ledger.current, aPodRequest('again'));
+    const second = await requestAddress(ledger.current, aPodRequest('again'));
     if (first.outcome !== 'allocated' || second.outcome !== 'replayed')
       throw new Error(JSON.stringify([first, second]));
     expect(second.mac).toBe(first.mac);
@@ -118,9 +130,9 @@ describe('the same key', () => {
   test('of a device gets its full period again, so no clean-up takes the returned address', async () => {
     const { db, advance } = ledger.current;
     const request = aRequest({ key: 'device/again', ttlSeconds: 100 });
-    const { mac: held } = await take(ledger.current, request);
+    const { mac: held } = await takeAddress(ledger.current, request);
     await advance(101);
-    expect(await ask(ledger.current, request)).toMatchObject({ outcome: 'replayed', mac: held });
+    expect(await requestAddress(ledger.current, request)).toMatchObject({ outcome: 'replayed', mac: held });
     const cleanUp = { pool: request.pool, graceSeconds: 0, limit: 100, actor: 'cleanup' };
     expect(await releaseExpired(db, cleanUp)).not.toContain(held);
     await advance(101);
@@ -130,24 +142,26 @@ describe('the same key', () => {
   test('twice in one group counts once', async () => {
     const pool = await aPool('twins', '14', 8);
     const twins = [aRequest({ key: 'twin', pool: pool.name }), aRequest({ key: 'twin', pool: pool.name })];
-    const answers = await allocate(ledger.current.db, pool.name, twins, { leaseSeconds: LEASE_SECONDS });
-    expect(answers).toEqual([answers[0], answers[0]]);
+    const results = await allocate(ledger.current.db, pool.name, twins, { leaseSeconds: LEASE_SECONDS });
+    expect(results).toEqual([results[0], results[0]]);
     expect(await listAddresses(ledger.current.db, { pool: pool.name })).toHaveLength(1);
   });
 
   test('for another address, or in another pool, is a conflict', async () => {
     const pool = await aPool('conflict', '15', 8);
-    await take(ledger.current, aRequest({ key: 'fixed', pool: pool.name, requested: pool.at(4) }));
+    await takeAddress(ledger.current, aRequest({ key: 'fixed', pool: pool.name, requested: pool.at(4) }));
     const elsewhere = aRequest({ key: 'fixed', pool: pool.name, requested: pool.at(5) });
-    expect(await ask(ledger.current, elsewhere)).toEqual({ outcome: 'key_conflict' });
-    expect(await ask(ledger.current, aRequest({ key: 'fixed', pool: 'docker' }))).toEqual({ outcome: 'key_conflict' });
+    expect(await requestAddress(ledger.current, elsewhere)).toEqual({ outcome: 'key_conflict' });
+    expect(await requestAddress(ledger.current, aRequest({ key: 'fixed', pool: 'docker' }))).toEqual({
+      outcome: 'key_conflict',
+    });
   });
 });
 
 describe('an address requested by name', () => {
   test('that is held is refused with its holder', async () => {
-    const held = await take(ledger.current, aPodRequest('holder'));
-    expect(await ask(ledger.current, aPodRequest('asker', { requested: held.mac }))).toMatchObject({
+    const held = await takeAddress(ledger.current, aPodRequest('holder'));
+    expect(await requestAddress(ledger.current, aPodRequest('asker', { requested: held.mac }))).toMatchObject({
       outcome: 'in_use',
       mac: held.mac,
       holder: {
@@ -158,14 +172,14 @@ describe('an address requested by name', () => {
   });
 
   test('goes back to its last owner within the reuse delay, and to nobody else', async () => {
-    const held = await take(ledger.current, aPodRequest('web-0'));
+    const held = await takeAddress(ledger.current, aPodRequest('web-0'));
     await release(ledger.current.db, [held], by);
-    expect(await ask(ledger.current, aPodRequest('web-1', { requested: held.mac }))).toMatchObject({
+    expect(await requestAddress(ledger.current, aPodRequest('web-1', { requested: held.mac }))).toMatchObject({
       outcome: 'in_use',
       holder: { state: 'released' },
     });
     expect(
-      await take(ledger.current, aPodRequest('web-0', { key: 'named/web-0/2', requested: held.mac })),
+      await takeAddress(ledger.current, aPodRequest('web-0', { key: 'named/web-0/2', requested: held.mac })),
     ).toMatchObject({
       mac: held.mac,
       generation: 2,
@@ -174,22 +188,25 @@ describe('an address requested by name', () => {
 
   test('outside the pool is out of range', async () => {
     const request = aRequest({ key: 'far', pool: 'development', requested: mac('a4:58:0f:02:00:00') });
-    expect(await ask(ledger.current, request)).toEqual({ outcome: 'out_of_range' });
+    expect(await requestAddress(ledger.current, request)).toEqual({ outcome: 'out_of_range' });
   });
 
   test('of a deleted reserved claim is reused by a claim of the same namespace, and stays reserved', async () => {
     const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'fleet', name: 'host-1', uid: 'u1', nic: '' };
-    const kept = await take(ledger.current, aRequest({ key: 'claim/u1', pool: 'reserved', state: 'reserved', owner }));
+    const kept = await takeAddress(
+      ledger.current,
+      aRequest({ key: 'claim/u1', pool: 'reserved', state: 'reserved', owner }),
+    );
     const next = { key: 'claim/u2', pool: 'reserved', requested: kept.mac } as const;
-    expect(await ask(ledger.current, aRequest({ ...next, owner: { ...owner, uid: 'u2' } }))).toMatchObject({
+    expect(await requestAddress(ledger.current, aRequest({ ...next, owner: { ...owner, uid: 'u2' } }))).toMatchObject({
       outcome: 'in_use',
     });
     expect(await keepReserved(ledger.current.db, [kept], by)).toEqual([{ outcome: 'kept' }]);
     expect(
-      await ask(ledger.current, aRequest({ ...next, owner: { ...owner, namespace: 'other', uid: 'u2' } })),
+      await requestAddress(ledger.current, aRequest({ ...next, owner: { ...owner, namespace: 'other', uid: 'u2' } })),
     ).toMatchObject({ outcome: 'in_use' });
     expect(
-      await ask(ledger.current, aRequest({ ...next, owner: { ...owner, name: 'host-2', uid: 'u2' } })),
+      await requestAddress(ledger.current, aRequest({ ...next, owner: { ...owner, name: 'host-2', uid: 'u2' } })),
     ).toMatchObject({
       outcome: 'allocated',
       mac: kept.mac,
@@ -212,8 +229,8 @@ describe('a request is refused, and its neighbours are not,', () => {
     await markAdopted(db, { clusterId: 'old', epoch: 1 }, 'test');
     await retireCluster(db, 'old', 'test');
     const group = [inCluster('nowhere'), inCluster('new'), inCluster('old'), inCluster('c1')];
-    const answers = await allocate(db, 'experiment', group, { leaseSeconds: LEASE_SECONDS });
-    expect(answers.map(({ outcome }) => outcome)).toEqual(['not_adopted', 'not_adopted', 'not_adopted', 'allocated']);
+    const results = await allocate(db, 'experiment', group, { leaseSeconds: LEASE_SECONDS });
+    expect(results.map(({ outcome }) => outcome)).toEqual(['not_adopted', 'not_adopted', 'not_adopted', 'allocated']);
   });
 
   test('when too many addresses of its namespace wait for their objects', async () => {
@@ -222,9 +239,9 @@ describe('a request is refused, and its neighbours are not,', () => {
     const inTeam = (namespace: string, name: string) =>
       aPodRequest(`${namespace}-${name}`, { owner: { clusterId: 'c1', kind: 'Pod', namespace, name, nic: 'eth0' } });
     const group = [...['1', '2', '3', '4'].map((name) => inTeam('busy', name)), inTeam('calm', '1')];
-    const answers = await allocate(db, 'kubernetes', group, { leaseSeconds: LEASE_SECONDS });
+    const results = await allocate(db, 'kubernetes', group, { leaseSeconds: LEASE_SECONDS });
     await sql('update rock_mac.ledger_state set pending_cap = default');
-    expect(answers.map(({ outcome }) => outcome)).toEqual([
+    expect(results.map(({ outcome }) => outcome)).toEqual([
       'allocated',
       'allocated',
       'allocated',
@@ -236,10 +253,16 @@ describe('a request is refused, and its neighbours are not,', () => {
   test('when its pool is paused, or does not exist', async () => {
     const pool = await aPool('paused', '16', 4);
     expect(await pausePool(ledger.current.db, pool.name, true, 'test')).toBe('paused');
-    expect(await ask(ledger.current, aRequest({ key: 'p', pool: pool.name }))).toEqual({ outcome: 'pool_paused' });
+    expect(await requestAddress(ledger.current, aRequest({ key: 'p', pool: pool.name }))).toEqual({
+      outcome: 'pool_paused',
+    });
     expect(await pausePool(ledger.current.db, pool.name, false, 'test')).toBe('resumed');
-    expect(await ask(ledger.current, aRequest({ key: 'p', pool: pool.name }))).toMatchObject({ outcome: 'allocated' });
-    expect(await ask(ledger.current, aRequest({ key: 'q', pool: 'nowhere' }))).toEqual({ outcome: 'pool_not_found' });
+    expect(await requestAddress(ledger.current, aRequest({ key: 'p', pool: pool.name }))).toMatchObject({
+      outcome: 'allocated',
+    });
+    expect(await requestAddress(ledger.current, aRequest({ key: 'q', pool: 'nowhere' }))).toEqual({
+      outcome: 'pool_not_found',
+    });
   });
 });
 
@@ -263,17 +286,19 @@ describe('a pool', () => {
     const { db } = ledger.current;
     const pool = await aPool('grows', '18', 1);
     await aPool('neighbour', '19', 1);
-    await take(ledger.current, aRequest({ key: 'g1', pool: pool.name }));
+    await takeAddress(ledger.current, aRequest({ key: 'g1', pool: pool.name }));
     expect(await growPool(db, pool.name, pool.at(1), 'test')).toBe('grown');
     expect(await growPool(db, pool.name, pool.at(0), 'test')).toBe('would_shrink');
     expect(await growPool(db, pool.name, mac('a4:58:0f:19:00:00'), 'test')).toBe('overlaps');
-    expect(await take(ledger.current, aRequest({ key: 'g2', pool: pool.name }))).toMatchObject({ mac: pool.at(1) });
+    expect(await takeAddress(ledger.current, aRequest({ key: 'g2', pool: pool.name }))).toMatchObject({
+      mac: pool.at(1),
+    });
   });
 
   test('is removed if it was never used, and paused if it was', async () => {
     const { db } = ledger.current;
     const pool = await aPool('leaves', '1a', 4);
-    const held = await take(ledger.current, aRequest({ key: 'l1', pool: pool.name }));
+    const held = await takeAddress(ledger.current, aRequest({ key: 'l1', pool: pool.name }));
     expect(await removePool(db, pool.name, 'test')).toBe('in_use');
     await release(db, [held], by);
     expect(await removePool(db, pool.name, 'test')).toBe('paused');
@@ -284,7 +309,7 @@ describe('a pool', () => {
   test('counts its addresses', async () => {
     const pool = await aPool('counts', '1c', 10);
     const ask3 = (state: 'active' | 'reserved' | 'pending') =>
-      take(ledger.current, aRequest({ key: `counts-${state}`, pool: pool.name, state }));
+      takeAddress(ledger.current, aRequest({ key: `counts-${state}`, pool: pool.name, state }));
     const held = await ask3('active');
     await ask3('reserved');
     await ask3('pending');
@@ -307,7 +332,10 @@ describe('a pool', () => {
 
 describe('the audit', () => {
   test("records who requested an address, who released it and when, under the predecessor's column names", async () => {
-    const held = await take(ledger.current, aRequest({ key: 'audited', device: { id: 'vm-7', type: 'qemu-vm' } }));
+    const held = await takeAddress(
+      ledger.current,
+      aRequest({ key: 'audited', device: { id: 'vm-7', type: 'qemu-vm' } }),
+    );
     await release(ledger.current.db, [held], { actor: 'bob', reason: 'done' });
     const rows = await ledger.current.sql(
       `select action, mac_address, pool, device_id, "user", details, generation, state_before, state, actor, reason
@@ -347,7 +375,7 @@ describe('the audit', () => {
 });
 
 test('the address of a key is found by that key only while the key holds it', async () => {
-  const held = await take(ledger.current, aRequest({ key: 'finder', device: { id: 'vm-8' } }));
+  const held = await takeAddress(ledger.current, aRequest({ key: 'finder', device: { id: 'vm-8' } }));
   expect(await findByHolderKey(ledger.current.db, 'finder')).toMatchObject({
     ...held,
     state: 'active',

@@ -16,7 +16,15 @@ import { release } from '../../ledger/address/release.ts';
 import { restore, restoreFromFile } from '../../ledger/backup/restore.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { aPodRequest, aRequest, ask, freshLedger, ledgerOfThisFile, take, type TestLedger } from './ledger-fixture.ts';
+import {
+  aPodRequest,
+  aRequest,
+  requestAddress,
+  freshLedger,
+  ledgerOfThisFile,
+  takeAddress,
+  type TestLedger,
+} from './ledger-fixture.ts';
 
 /** The ledger to back up: some pools, a cluster, and more rows than one line holds. */
 const original = ledgerOfThisFile();
@@ -32,9 +40,9 @@ beforeAll(async () => {
   const periods = { description: 'ä "quoted" \\ pool', autoReleaseSeconds: null, reuseDelaySeconds: 60 };
   await definePool(db, { name: 'own', ...range, ...periods }, 'test');
   for (let n = 0; n < 1_200; n++)
-    await take(ledger, aRequest({ key: `vm-${String(n)}`, metadata: { n, text: 'line\nbreak', none: null } }));
-  await take(ledger, aPodRequest('web'));
-  const gone = await take(ledger, aRequest({ key: 'gone', pool: 'own' }));
+    await takeAddress(ledger, aRequest({ key: `vm-${String(n)}`, metadata: { n, text: 'line\nbreak', none: null } }));
+  await takeAddress(ledger, aPodRequest('web'));
+  const gone = await takeAddress(ledger, aRequest({ key: 'gone', pool: 'own' }));
   await release(db, [gone], { actor: 'test', reason: 'test' });
   whole = await backedUp(ledger);
 }, 60_000);
@@ -83,18 +91,24 @@ describe('a restored backup', () => {
 
     expect(restored.state).toMatchObject({ epoch: 2, needsApproval: true, closed: { why: 'recovering' } });
     expect(restored.state.ledgerId).toBe((await ledgerState(original.current.db)).ledgerId);
-    expect(await ask(ledger, aRequest({ key: 'early' }))).toEqual({ outcome: 'not_open', why: 'recovering' });
+    expect(await requestAddress(ledger, aRequest({ key: 'early' }))).toEqual({
+      outcome: 'not_open',
+      why: 'recovering',
+    });
     expect(await markReported(ledger.db, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('recovering');
     expect(await approveRecovery(ledger.db)).toBe('open');
     // 1,200 were handed out, and 5 more may have been after the backup.
-    expect(await take(ledger, aRequest({ key: 'late' }))).toMatchObject({ mac: 'a4:58:0f:01:04:b5' });
-    expect(await take(ledger, aRequest({ key: 'vm-7' }))).toMatchObject({ mac: 'a4:58:0f:01:00:07', generation: 1 });
+    expect(await takeAddress(ledger, aRequest({ key: 'late' }))).toMatchObject({ mac: 'a4:58:0f:01:04:b5' });
+    expect(await takeAddress(ledger, aRequest({ key: 'vm-7' }))).toMatchObject({
+      mac: 'a4:58:0f:01:00:07',
+      generation: 1,
+    });
     expect(await checkLedger(ledger.db)).toEqual([]);
   });
 
   test('is refused by a ledger in use', async () => {
     const ledger = await emptyLedger();
-    await take(ledger, aRequest({ key: 'mine' }));
+    await takeAddress(ledger, aRequest({ key: 'mine' }));
     await expect(restore(ledger.db, from(whole), by)).rejects.toMatchObject({ code: 'LEDGER_NOT_EMPTY' });
     expect(await listAddresses(ledger.db)).toHaveLength(1);
   });
@@ -151,7 +165,7 @@ describe('a file that cannot be restored is refused, and the ledger stays empty,
     });
     expect(await listAddresses(ledger.db)).toEqual([]);
     expect(await listPools(ledger.db)).toHaveLength(7);
-    expect(await take(ledger, aRequest({ key: 'first' }))).toMatchObject({ mac: 'a4:58:0f:01:00:00' });
+    expect(await takeAddress(ledger, aRequest({ key: 'first' }))).toMatchObject({ mac: 'a4:58:0f:01:00:00' });
     expect(await checkLedger(ledger.db)).toEqual([]);
   });
 
@@ -178,7 +192,7 @@ describe('a backup file', () => {
     const file = path.join(await aFolder(), 'ledger.backup');
     const busy = (async () => {
       for (let n = 0; n < 200; n++)
-        await take(original.current, aRequest({ key: `busy-${String(n)}`, pool: 'docker' }));
+        await takeAddress(original.current, aRequest({ key: `busy-${String(n)}`, pool: 'docker' }));
     })();
     await backupToFile(original.current.db, file);
     await busy;

@@ -19,7 +19,7 @@ import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { suggestTargets } from '../../ledger/address/suggest.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
-import { aRequest, ledgerOfThisFile, take } from './ledger-fixture.ts';
+import { aRequest, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
 const by = { actor: 'test', reason: 'test' };
@@ -118,11 +118,11 @@ const GROUPS: Readonly<
 
 describe('in a group, a bad item is refused alone and its neighbour gets a result:', () => {
   const NEIGHBOUR = { 'drop of a consumer': 'not_consumer', adopt: 'not_registered' } as const;
-  test.each(Object.entries(GROUPS))('%s', async (name, ask) => {
+  test.each(Object.entries(GROUPS))('%s', async (name, call) => {
     const neighbour = Object.entries(NEIGHBOUR).find(([key]) => key === name)?.[1] ?? 'unknown';
     const attempts = [
-      ...Object.values(BAD_TEXTS).map((text) => ask(ledger.current.db, text, good)),
-      ...ODD_MACS.map((text) => ask(ledger.current.db, 'key', odd(text))),
+      ...Object.values(BAD_TEXTS).map((text) => call(ledger.current.db, text, good)),
+      ...ODD_MACS.map((text) => call(ledger.current.db, 'key', odd(text))),
     ];
     for (const attempt of attempts) {
       const [bad, other, ...more] = await attempt;
@@ -178,7 +178,7 @@ test('an allocation request with a bad value fails alone, whatever the value is'
 });
 
 test('a reason that cannot be stored refuses each item, with the message of Postgres', async () => {
-  const held = await take(ledger.current, aRequest({ key: 'reason' }));
+  const held = await takeAddress(ledger.current, aRequest({ key: 'reason' }));
   const both = await release(ledger.current.db, [held, { ...held, generation: 2 }], {
     actor: 'test',
     reason: BAD_TEXTS.NUL,
@@ -188,14 +188,14 @@ test('a reason that cannot be stored refuses each item, with the message of Post
 });
 
 test('a number that no column can store is refused', async () => {
-  const held = await take(ledger.current, aRequest({ key: 'numbers' }));
+  const held = await takeAddress(ledger.current, aRequest({ key: 'numbers' }));
   for (const generation of [-1, 0, 1.5, NaN, 2 ** 60]) {
     expect(await release(ledger.current.db, [{ ...held, generation }], by)).toMatchObject([{ outcome: 'invalid' }]);
   }
 });
 
 /** Calls that are refused as a whole. */
-const QUESTIONS: Readonly<Record<string, (db: LedgerClient) => Promise<unknown>>> = {
+const CALLS: Readonly<Record<string, (db: LedgerClient) => Promise<unknown>>> = {
   'a list of less than no rows': (db) => listAddresses(db, { limit: -1 }),
   'a list of half a row': (db) => listAddresses(db, { limit: 0.5 }),
   'a list of too many rows': (db) => listAddresses(db, { limit: 1e9 }),
@@ -240,8 +240,8 @@ const QUESTIONS: Readonly<Record<string, (db: LedgerClient) => Promise<unknown>>
 };
 
 describe('an invalid call is refused as a bad request, and the ledger keeps working:', () => {
-  test.each(Object.entries(QUESTIONS))('%s', async (_, ask) => {
-    await expect(ask(ledger.current.db)).rejects.toMatchObject({
+  test.each(Object.entries(CALLS))('%s', async (_, call) => {
+    await expect(call(ledger.current.db)).rejects.toMatchObject({
       name: 'LedgerError',
       code: 'BAD_REQUEST',
       retryable: false,

@@ -11,7 +11,7 @@ import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import { recoverIfNeeded } from '../../ledger/state/recovery.ts';
 import { release } from '../../ledger/address/release.ts';
-import { aPodRequest, aRequest, freshLedger, take, type TestLedger } from './ledger-fixture.ts';
+import { aPodRequest, aRequest, freshLedger, takeAddress, type TestLedger } from './ledger-fixture.ts';
 
 const by = { actor: 'test', reason: 'test' };
 
@@ -22,17 +22,20 @@ async function livelyLedger(): Promise<TestLedger> {
   await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
   await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
   await sql(`update rock_mac.ledger_state set replication_gap = 2`);
-  const device = await take(ledger, aRequest({ key: 'gone', device: { id: 'vm-1' }, metadata: { rack: null } }));
-  await take(ledger, aRequest({ key: 'stays', device: { id: 'vm-2', type: 'qemu-vm' } }));
+  const device = await takeAddress(ledger, aRequest({ key: 'gone', device: { id: 'vm-1' }, metadata: { rack: null } }));
+  await takeAddress(ledger, aRequest({ key: 'stays', device: { id: 'vm-2', type: 'qemu-vm' } }));
   await release(db, [device], by);
-  const pod = await take(ledger, aPodRequest('web'));
+  const pod = await takeAddress(ledger, aPodRequest('web'));
   const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: 'web', uid: 'u1', nic: 'eth0' };
   await bind(db, [{ mac: pod.mac, key: pod.key, boundKey: boundKey({ ...owner, mac: pod.mac }), owner }], 'test');
-  await take(ledger, aPodRequest('pending'));
+  await takeAddress(ledger, aPodRequest('pending'));
   const claim = { ...owner, kind: 'MacAllocation', name: 'host', uid: 'u2', nic: '' };
-  const kept = await take(ledger, aRequest({ key: 'claim/1', pool: 'reserved', state: 'reserved', owner: claim }));
+  const kept = await takeAddress(
+    ledger,
+    aRequest({ key: 'claim/1', pool: 'reserved', state: 'reserved', owner: claim }),
+  );
   await keepReserved(db, [kept], by);
-  await take(ledger, aRequest({ key: 'claim/2', owner: { ...claim, uid: 'u3' } }));
+  await takeAddress(ledger, aRequest({ key: 'claim/2', owner: { ...claim, uid: 'u3' } }));
   const consumer = { claimKey: 'claim/2', key: 'pod-key', kind: 'Pod', name: 'web', nic: 'eth0' };
   await takeConsumer(db, [consumer], { actor: 'test', leaseSeconds: 120 });
   await sql(`update rock_mac.ledger_state set timeline = 'before'`);

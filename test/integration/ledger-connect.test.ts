@@ -9,7 +9,7 @@ import { listAddresses } from '../../ledger/address/find.ts';
 import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
 import type { Statement } from '../../ledger/connection/statement.ts';
 import { freshDatabase, sharedTestEnv } from '../env/testing.ts';
-import { aRequest, inTime, ledgerOfThisFile, take } from './ledger-fixture.ts';
+import { aRequest, withinTime, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
 const opened: LedgerClient[] = [];
@@ -61,7 +61,7 @@ describe('an unusable ledger is reported with the reason and the next step', () 
       });
     });
     const db = open(`postgresql://app@127.0.0.1:${String(address.port)}/rock`, { connectTimeoutMs: 1_000 });
-    const error = await inTime(1_500, errorOf(db.query(selectOne)));
+    const error = await withinTime(1_500, errorOf(db.query(selectOne)));
     expect(error).toMatchObject({ code: 'LEDGER_UNAVAILABLE', retryable: true });
     silent.close();
   });
@@ -113,7 +113,10 @@ describe('a connection', () => {
   test('on which a statement timed out is never used again', async () => {
     const db = open(ledger.current.url, { max: 1, statementTimeoutMs: 2_000 });
     const sleep = { text: 'select pg_sleep(8)::text, 7::int8 as one', values: [], row: z.object({ one: z.int() }) };
-    expect(await inTime(2_500, errorOf(db.query(sleep)))).toMatchObject({ code: 'LEDGER_TIMEOUT', retryable: true });
+    expect(await withinTime(2_500, errorOf(db.query(sleep)))).toMatchObject({
+      code: 'LEDGER_TIMEOUT',
+      retryable: true,
+    });
     expect(await db.query(selectOne)).toEqual([{ one: 1 }]);
   });
 
@@ -180,13 +183,13 @@ describe('the allocator', () => {
         ],
       );
     const allocator = createAllocator({ db, leaseSeconds: 120 });
-    const answers = await Promise.all(
+    const results = await Promise.all(
       Array.from({ length: 300 }, (_, n) =>
         allocator.allocate(aRequest({ key: `crowd-${String(n)}`, device: { id: 'crowd' } })),
       ),
     );
     await allocator.close();
-    expect(new Set(answers.map((answer) => (answer.outcome === 'allocated' ? answer.mac : answer.outcome))).size).toBe(
+    expect(new Set(results.map((result) => (result.outcome === 'allocated' ? result.mac : result.outcome))).size).toBe(
       300,
     );
     expect(await commits()).toBe(3);
@@ -214,10 +217,10 @@ describe('the allocator', () => {
 
   test('refuses requests when its queue is full', async () => {
     const allocator = createAllocator({ db: ledger.current.db, leaseSeconds: 120, maxGroup: 2, maxQueue: 2 });
-    const answers = await Promise.allSettled(['q1', 'q2', 'q3'].map((key) => allocator.allocate(aRequest({ key }))));
+    const results = await Promise.allSettled(['q1', 'q2', 'q3'].map((key) => allocator.allocate(aRequest({ key }))));
     await allocator.close();
-    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
-    expect(answers[2]).toMatchObject({ reason: { code: 'LEDGER_OVERLOADED' } });
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    expect(results[2]).toMatchObject({ reason: { code: 'LEDGER_OVERLOADED' } });
   });
 
   test('retries with the same key when a connection breaks, and gives up at the deadline', async () => {
@@ -226,7 +229,7 @@ describe('the allocator', () => {
     const flaky: Pick<LedgerClient, 'query'> = {
       query: async <T>(statement: Statement<T>) => {
         const rows = await db.query(statement); // committed, but the result is lost
-        if (broken++ < 2) throw new LedgerError('LEDGER_UNAVAILABLE', 'the answer was lost');
+        if (broken++ < 2) throw new LedgerError('LEDGER_UNAVAILABLE', 'the result was lost');
         return rows;
       },
     };
@@ -237,19 +240,19 @@ describe('the allocator', () => {
     broken = -1_000;
     const nowhere = createAllocator({ db: open('postgresql://app@127.0.0.1:1/rock'), leaseSeconds: 120 });
     const never = nowhere.allocate(aRequest({ key: 'never' }), { deadlineMs: 700 });
-    expect(await inTime(1_000, errorOf(never))).toMatchObject({ code: 'LEDGER_UNAVAILABLE' });
+    expect(await withinTime(1_000, errorOf(never))).toMatchObject({ code: 'LEDGER_UNAVAILABLE' });
     await Promise.all([allocator.close(), nowhere.close()]);
   });
 
   test('waits no longer than the deadline for a locked pool', async () => {
     const { db } = ledger.current;
-    await take(ledger.current, aRequest({ key: 'before', pool: 'vultr' }));
+    await takeAddress(ledger.current, aRequest({ key: 'before', pool: 'vultr' }));
     const allocator = createAllocator({ db, leaseSeconds: 120 });
     await db.transaction(async (transaction) => {
       const lock = `select from rock_mac.pools where name = 'vultr' for update`;
       await transaction.query({ text: lock, values: [], row: z.object({}) });
       const locked = allocator.allocate(aRequest({ key: 'locked', pool: 'vultr' }), { deadlineMs: 2_000 });
-      expect(await inTime(2_500, errorOf(locked))).toMatchObject({ code: 'LEDGER_BUSY', retryable: true });
+      expect(await withinTime(2_500, errorOf(locked))).toMatchObject({ code: 'LEDGER_BUSY', retryable: true });
       expect(await allocator.allocate(aRequest({ key: 'other pool', pool: 'docker' }))).toMatchObject({
         outcome: 'allocated',
       });

@@ -87,29 +87,29 @@ export function aPodRequest(name: string, changes: Partial<AllocationRequest> = 
 export const LEASE_SECONDS = 120;
 
 /** Requests one address and returns the outcome. */
-export async function ask(ledger: TestLedger, request: AllocationRequest): Promise<AllocationOutcome> {
-  const [answer] = await allocate(ledger.db, request.pool, [request], { leaseSeconds: LEASE_SECONDS });
-  if (answer === undefined) throw new Error('no answer');
-  return answer;
+export async function requestAddress(ledger: TestLedger, request: AllocationRequest): Promise<AllocationOutcome> {
+  const [result] = await allocate(ledger.db, request.pool, [request], { leaseSeconds: LEASE_SECONDS });
+  if (result === undefined) throw new Error('the ledger returned no outcome');
+  return result;
 }
 
 /** Requests one address and throws unless it is handed out. */
-export async function take(
+export async function takeAddress(
   ledger: TestLedger,
   request: AllocationRequest,
 ): Promise<{ mac: MacAddress; generation: number; key: string }> {
-  const answer = await ask(ledger, request);
-  if (answer.outcome !== 'allocated' && answer.outcome !== 'replayed') {
-    throw new Error(`not allocated: ${JSON.stringify(answer)}`);
+  const result = await requestAddress(ledger, request);
+  if (result.outcome !== 'allocated' && result.outcome !== 'replayed') {
+    throw new Error(`not allocated: ${JSON.stringify(result)}`);
   }
-  return { mac: answer.mac, generation: answer.generation, key: request.key };
+  return { mac: result.mac, generation: result.generation, key: request.key };
 }
 
 /**
  * Returns the result of `attempt`, or throws after `ms`. Both time limits are timers of one process and fire in order,
  * so a busy machine does not fail the test.
  */
-export function inTime<T>(ms: number, attempt: Promise<T>): Promise<T> {
+export function withinTime<T>(ms: number, attempt: Promise<T>): Promise<T> {
   const { promise: alarm, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     reject(new Error(`nothing came within ${String(ms)} ms`));
@@ -120,7 +120,7 @@ export function inTime<T>(ms: number, attempt: Promise<T>): Promise<T> {
 }
 
 /** Resolves when a statement in this database waits for a lock. */
-export async function untilSomebodyWaits({ sql }: Pick<TestLedger, 'sql'>): Promise<void> {
+export async function untilLockWait({ sql }: Pick<TestLedger, 'sql'>): Promise<void> {
   const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
   await eventually(async () => {
     expect(await sql(waiting)).not.toEqual([]);
@@ -128,17 +128,17 @@ export async function untilSomebodyWaits({ sql }: Pick<TestLedger, 'sql'>): Prom
 }
 
 /** Runs the check and leaves out the finding about the clock, which tests replace. */
-export async function findingsButTheClock(db: LedgerClient): Promise<readonly Finding[]> {
+export async function findingsExceptClock(db: LedgerClient): Promise<readonly Finding[]> {
   const findings = await checkLedger(db);
   return findings.filter(({ rows }) => rows.some(({ object }) => object !== 'function clock'));
 }
 
 /** Retries transient errors, as every caller must. */
-export async function again<T>(ask: () => Promise<T>, tries = 10): Promise<T> {
+export async function retryTransient<T>(run: () => Promise<T>, tries = 10): Promise<T> {
   try {
-    return await ask();
+    return await run();
   } catch (error) {
-    if (tries > 1 && isLedgerError(error) && error.retryable) return again(ask, tries - 1);
+    if (tries > 1 && isLedgerError(error) && error.retryable) return retryTransient(run, tries - 1);
     throw error;
   }
 }

@@ -23,7 +23,7 @@ import { requestRelease } from '../../ledger/address/release-request.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import { mac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
-import { aPodRequest, aRequest, ask, freshLedger, ledgerOfThisFile, take } from './ledger-fixture.ts';
+import { aPodRequest, aRequest, requestAddress, freshLedger, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
 const by = { actor: 'test', reason: 'test' };
@@ -38,13 +38,13 @@ function pod(name: string, uid = `uid-${name}`) {
 }
 
 /** Returns the operator's bind item for a stored pod. */
-function seen(name: string, address: MacAddress, uid = `uid-${name}`) {
+function bindItemOf(name: string, address: MacAddress, uid = `uid-${name}`) {
   const owner = pod(name, uid);
   return { mac: address, key: `named/${name}`, boundKey: boundKey({ ...owner, mac: address }), owner };
 }
 
 /** Returns the adopt item for a live pod whose address the ledger may not know. */
-function carried(name: string, address: MacAddress, changes: Partial<AdoptItem> = {}): AdoptItem {
+function adoptItemOf(name: string, address: MacAddress, changes: Partial<AdoptItem> = {}): AdoptItem {
   const owner = pod(name);
   return { mac: address, key: boundKey({ ...owner, mac: address }), owner, requester: 'ada', ...changes };
 }
@@ -52,9 +52,9 @@ function carried(name: string, address: MacAddress, changes: Partial<AdoptItem> 
 describe('binding', () => {
   test('gives a pending address to the uid of its object, once, with one audit row', async () => {
     const { db } = ledger.current;
-    const held = await take(ledger.current, aPodRequest('web'));
+    const held = await takeAddress(ledger.current, aPodRequest('web'));
     for (let time = 0; time < 2; time++) {
-      expect(await bind(db, [seen('web', held.mac)], 'operator')).toEqual([{ outcome: 'bound', generation: 1 }]);
+      expect(await bind(db, [bindItemOf('web', held.mac)], 'operator')).toEqual([{ outcome: 'bound', generation: 1 }]);
     }
     expect(await findByOwnerUid(db, 'c1', 'uid-web')).toMatchObject([
       { mac: held.mac, state: 'active', owner: pod('web') },
@@ -65,23 +65,25 @@ describe('binding', () => {
 
   test('frees the name: a pod of the same name gets another address while the old one is still held', async () => {
     const { db } = ledger.current;
-    const first = await take(ledger.current, aPodRequest('again'));
-    await bind(db, [seen('again', first.mac)], 'operator');
-    const second = await take(ledger.current, aPodRequest('again'));
+    const first = await takeAddress(ledger.current, aPodRequest('again'));
+    await bind(db, [bindItemOf('again', first.mac)], 'operator');
+    const second = await takeAddress(ledger.current, aPodRequest('again'));
     expect(second.mac).not.toBe(first.mac);
-    expect(await bind(db, [seen('again', second.mac, 'uid-2')], 'operator')).toMatchObject([{ outcome: 'bound' }]);
+    expect(await bind(db, [bindItemOf('again', second.mac, 'uid-2')], 'operator')).toMatchObject([
+      { outcome: 'bound' },
+    ]);
   });
 
   test('works for two addresses on one NIC, and a bad item fails alone', async () => {
     const { db } = ledger.current;
-    const one = await take(ledger.current, aPodRequest('double', { key: 'named/double' }));
-    const two = await take(ledger.current, aPodRequest('double', { key: 'named/double/2' }));
+    const one = await takeAddress(ledger.current, aPodRequest('double', { key: 'named/double' }));
+    const two = await takeAddress(ledger.current, aPodRequest('double', { key: 'named/double/2' }));
     const items = [
-      seen('double', one.mac),
-      { ...seen('double', two.mac), key: 'named/double/2' },
-      seen('double', mac('a4:58:0f:05:ff:ff')),
-      { ...seen('double', one.mac), key: 'bad\0' },
-      { ...seen('double', one.mac), boundKey: 'other' },
+      bindItemOf('double', one.mac),
+      { ...bindItemOf('double', two.mac), key: 'named/double/2' },
+      bindItemOf('double', mac('a4:58:0f:05:ff:ff')),
+      { ...bindItemOf('double', one.mac), key: 'bad\0' },
+      { ...bindItemOf('double', one.mac), boundKey: 'other' },
     ];
     const outcomes = await bind(db, items, 'operator');
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(['bound', 'bound', 'unknown', 'invalid', 'conflict']);
@@ -89,22 +91,24 @@ describe('binding', () => {
 
   test('restores an address whose lease expired, unless it has a new owner', async () => {
     const { db } = ledger.current;
-    const late = await take(ledger.current, aPodRequest('late'));
+    const late = await takeAddress(ledger.current, aPodRequest('late'));
     await release(db, [late], by);
-    expect(await bind(db, [seen('late', late.mac)], 'operator')).toEqual([{ outcome: 'bound', generation: 1 }]);
+    expect(await bind(db, [bindItemOf('late', late.mac)], 'operator')).toEqual([{ outcome: 'bound', generation: 1 }]);
 
-    const lost = await take(ledger.current, aPodRequest('lost'));
+    const lost = await takeAddress(ledger.current, aPodRequest('lost'));
     await release(db, [lost], by);
     await ledger.current.advance(3_601);
-    await take(ledger.current, aPodRequest('thief', { requested: lost.mac }));
-    expect(await bind(db, [seen('lost', lost.mac)], 'operator')).toEqual([{ outcome: 'conflict', generation: 2 }]);
+    await takeAddress(ledger.current, aPodRequest('thief', { requested: lost.mac }));
+    expect(await bind(db, [bindItemOf('lost', lost.mac)], 'operator')).toEqual([
+      { outcome: 'conflict', generation: 2 },
+    ]);
   });
 });
 
 describe('releasing', () => {
   test('compares address, generation and key', async () => {
     const { db } = ledger.current;
-    const held = await take(ledger.current, aRequest({ key: 'cas' }));
+    const held = await takeAddress(ledger.current, aRequest({ key: 'cas' }));
     const others = [
       { ...held, generation: 2 },
       { ...held, key: 'other' },
@@ -119,7 +123,7 @@ describe('releasing', () => {
 
   test('a reserved address needs force', async () => {
     const { db } = ledger.current;
-    const held = await take(ledger.current, aRequest({ key: 'safe', pool: 'reserved', state: 'reserved' }));
+    const held = await takeAddress(ledger.current, aRequest({ key: 'safe', pool: 'reserved', state: 'reserved' }));
     expect(await release(db, [held], by)).toEqual([{ outcome: 'needs_force' }]);
     expect(await release(db, [held], { ...by, force: true })).toEqual([{ outcome: 'released' }]);
   });
@@ -128,12 +132,12 @@ describe('releasing', () => {
 describe('an expired lease', () => {
   test("releases its address only if it is still expired after the operator's check", async () => {
     const { db } = ledger.current;
-    const gone = await take(ledger.current, aPodRequest('gone'));
-    const slow = await take(ledger.current, aPodRequest('slow'));
+    const gone = await takeAddress(ledger.current, aPodRequest('gone'));
+    const slow = await takeAddress(ledger.current, aPodRequest('slow'));
     await ledger.current.advance(121);
     const expired = await expiredLeases(db, 'c1', 100);
     expect(expired.map((row) => row.mac)).toEqual(expect.arrayContaining([gone.mac, slow.mac]));
-    await take(ledger.current, aPodRequest('slow'));
+    await takeAddress(ledger.current, aPodRequest('slow'));
     expect(await releaseExpiredLeases(db, [gone, slow], by)).toEqual([{ outcome: 'released' }, { outcome: 'renewed' }]);
   });
 });
@@ -141,11 +145,11 @@ describe('an expired lease', () => {
 describe('a device', () => {
   test('expires after its time unless it is renewed', async () => {
     const { db } = ledger.current;
-    const short = await take(
+    const short = await takeAddress(
       ledger.current,
       aRequest({ key: 'vm-short', ttlSeconds: 100, device: { id: 'vm-short' } }),
     );
-    const long = await take(ledger.current, aRequest({ key: 'vm-long', ttlSeconds: 100 }));
+    const long = await takeAddress(ledger.current, aRequest({ key: 'vm-long', ttlSeconds: 100 }));
     expect(await renew(db, [{ ...long, ttlSeconds: 100_000 }])).toMatchObject([{ outcome: 'renewed' }]);
     expect(await findByDevice(db, 'vm-short')).toMatchObject([{ mac: short.mac }]);
     await ledger.current.advance(101);
@@ -162,7 +166,7 @@ describe('a claim', () => {
     const { db } = ledger.current;
     const claim = { clusterId: 'c1', uid: 'asked-for' };
     const owner = { ...claim, kind: 'MacAllocation', namespace: 'fleet', name: 'prod-01', nic: '' };
-    const held = await take(ledger.current, aRequest({ key: claimKey(claim), owner }));
+    const held = await takeAddress(ledger.current, aRequest({ key: claimKey(claim), owner }));
     for (const username of ['ada', 'grace']) await requestRelease(db, { key: claimKey(claim), username });
     await release(db, [held], { actor: 'test', reason: 'claim deleted' });
     const [last] = await listAudit(db, { limit: 1 });
@@ -173,7 +177,7 @@ describe('a claim', () => {
     const { db } = ledger.current;
     const owner = { ...pod('claim'), kind: 'MacAllocation', nic: '' };
     const key = claimKey({ clusterId: 'c1', uid: owner.uid });
-    const claim = await take(ledger.current, aRequest({ key, owner }));
+    const claim = await takeAddress(ledger.current, aRequest({ key, owner }));
     const consumer = (name: string, expected?: string) => ({
       claimKey: key,
       expected,
@@ -212,16 +216,16 @@ describe('adopting', () => {
   test('takes free addresses, recognises its own, and leaves those of others', async () => {
     const { db } = ledger.current;
     const free = mac('a4:58:0f:02:00:07');
-    const released = await take(ledger.current, aRequest({ key: 'was', pool: 'docker' }));
+    const released = await takeAddress(ledger.current, aRequest({ key: 'was', pool: 'docker' }));
     await release(db, [released], by);
-    const held = await take(ledger.current, aRequest({ key: 'is', pool: 'docker' }));
+    const held = await takeAddress(ledger.current, aRequest({ key: 'is', pool: 'docker' }));
     const items = [
-      carried('a', free),
-      carried('b', released.mac),
-      carried('c', held.mac),
-      carried('d', mac('a4:58:0f:77:00:00')),
-      carried('e', mac('a4:58:0f:02:00:08'), { owner: { ...pod('e'), clusterId: 'nobody' } }),
-      carried('f', mac('a4:58:0f:02:00:09'), { metadata: { text: '\ud800' } }),
+      adoptItemOf('a', free),
+      adoptItemOf('b', released.mac),
+      adoptItemOf('c', held.mac),
+      adoptItemOf('d', mac('a4:58:0f:77:00:00')),
+      adoptItemOf('e', mac('a4:58:0f:02:00:08'), { owner: { ...pod('e'), clusterId: 'nobody' } }),
+      adoptItemOf('f', mac('a4:58:0f:02:00:09'), { metadata: { text: '\ud800' } }),
     ];
     const outcomes = await adopt(db, items, 'operator');
     expect(outcomes.map(({ outcome }) => outcome)).toEqual([
@@ -232,8 +236,8 @@ describe('adopting', () => {
       'not_registered',
       'invalid',
     ]);
-    expect(await adopt(db, [carried('a', free)], 'operator')).toEqual([{ outcome: 'held', generation: 1 }]);
-    const next = await take(ledger.current, aRequest({ key: 'cursor', pool: 'experiment' }));
+    expect(await adopt(db, [adoptItemOf('a', free)], 'operator')).toEqual([{ outcome: 'held', generation: 1 }]);
+    const next = await takeAddress(ledger.current, aRequest({ key: 'cursor', pool: 'experiment' }));
     expect(next.mac).toBe('a4:58:0f:02:00:00');
   });
 });
@@ -241,11 +245,15 @@ describe('adopting', () => {
 describe('a resync over all objects', () => {
   test('marks unseen addresses, and releases nothing', async () => {
     const { db, advance, sql } = ledger.current;
-    await adopt(db, [carried('here', mac('a4:58:0f:03:00:01')), carried('away', mac('a4:58:0f:03:00:02'))], 'operator');
+    await adopt(
+      db,
+      [adoptItemOf('here', mac('a4:58:0f:03:00:01')), adoptItemOf('away', mac('a4:58:0f:03:00:02'))],
+      'operator',
+    );
     const everything = (await listAddresses(db, { clusterId: 'c1', limit: 1_000 })).map((row) => row.mac);
     await advance(60);
     const startedAt = await ledgerTime(db);
-    await adopt(db, [carried('newer', mac('a4:58:0f:03:00:03'))], 'operator');
+    await adopt(db, [adoptItemOf('newer', mac('a4:58:0f:03:00:03'))], 'operator');
     const pass = {
       clusterId: 'c1',
       startedAt,
@@ -270,7 +278,7 @@ describe('retiring a cluster', () => {
     const { db } = ledger.current;
     await registerCluster(db, { clusterId: 'c9', name: 'nine' }, 'test');
     const owner = { ...pod('left'), clusterId: 'c9' };
-    await adopt(db, [carried('left', mac('a4:58:0f:04:00:aa'), { owner, key: 'left' })], 'operator');
+    await adopt(db, [adoptItemOf('left', mac('a4:58:0f:04:00:aa'), { owner, key: 'left' })], 'operator');
     expect(await retireCluster(db, 'c9', 'admin')).toEqual({ outcome: 'retired', orphaned: 1 });
     expect(await retireCluster(db, 'c9', 'admin')).toEqual({ outcome: 'unchanged', orphaned: 0 });
     expect(await registerCluster(db, { clusterId: 'c9', name: 'nine' }, 'test')).toBe('retired');
@@ -285,7 +293,10 @@ describe('retiring a cluster', () => {
     await registerCluster(db, { clusterId: 'c7', name: 'seven' }, 'test');
     await markAdopted(db, { clusterId: 'c7', epoch: 1 }, 'test');
     const owner = { ...pod('used'), clusterId: 'c7', kind: 'MacAllocation', nic: '' };
-    const claim = await take(ledger.current, aRequest({ key: 'used', pool: 'reserved', state: 'reserved', owner }));
+    const claim = await takeAddress(
+      ledger.current,
+      aRequest({ key: 'used', pool: 'reserved', state: 'reserved', owner }),
+    );
     const consumer = { claimKey: 'used', key: 'its pod', kind: 'Pod', name: 'its pod', nic: 'eth0' };
     await takeConsumer(db, [consumer], { actor: 'operator' });
     const force = { ...by, force: true };
@@ -300,9 +311,9 @@ describe('retiring a cluster', () => {
     await registerCluster(db, { clusterId: 'c8', name: 'eight' }, 'test');
     await markAdopted(db, { clusterId: 'c8', epoch: 1 }, 'test');
     const owner = { ...pod('late'), clusterId: 'c8' };
-    const held = await take(ledger.current, aPodRequest('late', { owner: { ...owner, uid: undefined } }));
+    const held = await takeAddress(ledger.current, aPodRequest('late', { owner: { ...owner, uid: undefined } }));
     await retireCluster(db, 'c8', 'admin');
-    const item = { ...seen('late', held.mac), owner };
+    const item = { ...bindItemOf('late', held.mac), owner };
     expect(await bind(db, [item], 'operator')).toEqual([{ outcome: 'conflict', generation: 1 }]);
     expect((await findByMac(db, held.mac))?.state).toBe('orphaned');
   });
@@ -320,28 +331,28 @@ describe('after a failover', () => {
       await markAdopted(db, { clusterId, epoch: 1 }, 'test');
     }
     await sql(`update rock_mac.ledger_state set replication_gap = 3`);
-    await take(own, aPodRequest('known'));
+    await takeAddress(own, aPodRequest('known'));
     await sql(failOver);
-    expect(await ask(own, aPodRequest('early'))).toEqual({ outcome: 'not_open', why: 'timeline_changed' });
+    expect(await requestAddress(own, aPodRequest('early'))).toEqual({ outcome: 'not_open', why: 'timeline_changed' });
 
     expect((await recoverIfNeeded(db, 'operator')).closed).toMatchObject({
       why: 'recovering',
       message: expect.stringContaining('c1, c2') as string,
     });
     expect(await recover(db, { expected: 1, actor: 'late operator' })).toBe(2);
-    expect(await ask(own, aPodRequest('early'))).toEqual({ outcome: 'not_open', why: 'recovering' });
+    expect(await requestAddress(own, aPodRequest('early'))).toEqual({ outcome: 'not_open', why: 'recovering' });
     const lost = mac('a4:58:0f:05:00:01');
-    expect(await adopt(db, [carried('lost', lost)], 'operator')).toMatchObject([{ outcome: 'adopted' }]);
+    expect(await adopt(db, [adoptItemOf('lost', lost)], 'operator')).toMatchObject([{ outcome: 'adopted' }]);
     expect(await markReported(db, { clusterId: 'c1', epoch: 1 }, 'operator')).toBe('wrong_epoch');
     expect(await markReported(db, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('recovering');
     expect(await recoverWithout(db, 'c2', 'admin')).toBe('open');
-    expect(await take(own, aPodRequest('early'))).toMatchObject({ mac: 'a4:58:0f:05:00:04' });
+    expect(await takeAddress(own, aPodRequest('early'))).toMatchObject({ mac: 'a4:58:0f:05:00:04' });
     await own.close();
   });
 
   test('no device expires before the recovery has covered lost renewals', async () => {
     const own = await freshLedger();
-    const device = await take(own, aRequest({ key: 'vm', ttlSeconds: 100 }));
+    const device = await takeAddress(own, aRequest({ key: 'vm', ttlSeconds: 100 }));
     await own.advance(101); // the renewal never reached the standby
     await own.sql(failOver);
     const cleanUp = () => releaseExpired(own.db, { pool: 'development', graceSeconds: 0, limit: 10, actor: 'cleanup' });
@@ -361,7 +372,7 @@ describe('after a failover', () => {
       from rock_mac.pools, generate_series(0, 20000) n where name = 'development'`);
     await own.sql(failOver); // lost: the cursor's walk to the end of the run, and three allocations after it
     await recoverIfNeeded(own.db, 'cli');
-    expect(await take(own, aRequest({ key: 'next' }))).toMatchObject({ mac: 'a4:58:0f:01:4e:24' });
+    expect(await takeAddress(own, aRequest({ key: 'next' }))).toMatchObject({ mac: 'a4:58:0f:01:4e:24' });
     await own.close();
   });
 
@@ -371,7 +382,7 @@ describe('after a failover', () => {
     await own.sql(failOver); // while the cluster lists its objects: its records may be lost
     await recoverIfNeeded(own.db, 'another operator');
     expect(await markAdopted(own.db, { clusterId: 'c1', epoch: 1 }, 'operator')).toBe('wrong_epoch');
-    expect(await ask(own, aPodRequest('early'))).toEqual({ outcome: 'not_adopted' });
+    expect(await requestAddress(own, aPodRequest('early'))).toEqual({ outcome: 'not_adopted' });
     expect(await markAdopted(own.db, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('adopted');
     await own.close();
   });
@@ -389,10 +400,10 @@ describe('after a failover', () => {
 
   test('a ledger without clusters opens itself, and one under quorum loses nothing', async () => {
     const own = await freshLedger();
-    await take(own, aRequest({ key: 'one' }));
+    await takeAddress(own, aRequest({ key: 'one' }));
     await own.sql(failOver);
     expect((await recoverIfNeeded(own.db, 'cli')).closed).toBeUndefined();
-    expect(await take(own, aRequest({ key: 'two' }))).toMatchObject({ mac: 'a4:58:0f:01:04:01' });
+    expect(await takeAddress(own, aRequest({ key: 'two' }))).toMatchObject({ mac: 'a4:58:0f:01:04:01' });
 
     await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
     await markAdopted(own.db, { clusterId: 'c1', epoch: 2 }, 'test');
@@ -400,8 +411,8 @@ describe('after a failover', () => {
     expect(await recover(own.db, { expected: 2, actor: 'cli' })).toBe(3);
     expect((await ledgerState(own.db)).closed).toMatchObject({ why: 'not_durable' });
     await own.sql(`update rock_mac.ledger_state set durability = 'single'`);
-    expect(await ledgerState(own.db)).toMatchObject({ mode: 'open', waitsFor: [] });
-    expect(await take(own, aRequest({ key: 'three' }))).toMatchObject({ mac: 'a4:58:0f:01:04:02' });
+    expect(await ledgerState(own.db)).toMatchObject({ mode: 'open', missingClusters: [] });
+    expect(await takeAddress(own, aRequest({ key: 'three' }))).toMatchObject({ mac: 'a4:58:0f:01:04:02' });
     await own.close();
   });
 
@@ -409,7 +420,7 @@ describe('after a failover', () => {
     const own = await freshLedger();
     const { db } = own;
     await own.sql(`update rock_mac.ledger_state set replication_gap = 10`);
-    for (const key of ['one', 'two']) await take(own, aRequest({ key }));
+    for (const key of ['one', 'two']) await takeAddress(own, aRequest({ key }));
     const now = ledgerHeadOf(await ledgerState(db));
     const remembers = (more: number) => ({ ...now, auditHead: now.auditHead + more });
     await own.sql(failOver);

@@ -8,7 +8,7 @@ import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { importSqlite } from '../../ledger/import/import-sqlite.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { aRequest, freshLedger, take, type TestLedger } from './ledger-fixture.ts';
+import { aRequest, freshLedger, takeAddress, type TestLedger } from './ledger-fixture.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -127,8 +127,8 @@ describe("importing the predecessor's file", () => {
         timestamp: new Date('2024-03-04T11:30:00Z'),
       },
     ]);
-    expect(await take(ledger, aRequest({ key: 'next' }))).toMatchObject({ mac: 'a4:58:0f:01:00:03' });
-    expect(await take(ledger, aRequest({ key: 'next-2', pool: 'experiment' }))).toMatchObject({
+    expect(await takeAddress(ledger, aRequest({ key: 'next' }))).toMatchObject({ mac: 'a4:58:0f:01:00:03' });
+    expect(await takeAddress(ledger, aRequest({ key: 'next-2', pool: 'experiment' }))).toMatchObject({
       mac: 'a4:58:0f:02:00:01',
     });
     expect(await checkLedger(db)).toEqual([]);
@@ -149,7 +149,7 @@ describe("importing the predecessor's file", () => {
 
   test('is all or nothing: an address that the ledger gave to another owner refuses it', async () => {
     const ledger = await aLedger();
-    await take(ledger, aRequest({ key: 'mine' }));
+    await takeAddress(ledger, aRequest({ key: 'mine' }));
     const file = aFile(SCHEMA, ROWS);
     const problem = 'a4:58:0f:01:00:00 is active in the file, but active for another owner in the ledger';
     expect((await importSqlite(ledger.db, file, { ...now, dryRun: true })).problems).toEqual([problem]);
@@ -172,7 +172,7 @@ describe("importing the predecessor's file", () => {
     );
     expect(await findByMac(ledger.db, mac('a4:58:0f:05:00:01'))).toMatchObject({ state: 'active' });
     await ledger.sql(`update rock_mac.pools set last = first + 1 where name = 'kubernetes'`);
-    expect(await take(ledger, aRequest({ key: 'reuse', pool: 'kubernetes' }))).toMatchObject({
+    expect(await takeAddress(ledger, aRequest({ key: 'reuse', pool: 'kubernetes' }))).toMatchObject({
       mac: 'a4:58:0f:05:00:00',
       generation: 2,
     });
@@ -191,7 +191,9 @@ describe("importing the predecessor's file", () => {
       `insert into mac_allocations values ${rows.join()}`,
     );
     await importSqlite(ledger.db, file, now);
-    expect(await take(ledger, aRequest({ key: 'oldest', pool: 'docker' }))).toMatchObject({ mac: 'a4:58:0f:04:00:03' });
+    expect(await takeAddress(ledger, aRequest({ key: 'oldest', pool: 'docker' }))).toMatchObject({
+      mac: 'a4:58:0f:04:00:03',
+    });
   });
 
   test('reports pools that cannot be defined, and ignores times before 1970', async () => {

@@ -8,7 +8,7 @@ import { ADDRESS_ORDERS, pageMark } from '../../ledger/address/page-mark.ts';
 import { release } from '../../ledger/address/release.ts';
 import { suggestTargets } from '../../ledger/address/suggest.ts';
 import { eventually } from '../env/testing.ts';
-import { aPodRequest, aRequest, ledgerOfThisFile, LEASE_SECONDS, take } from './ledger-fixture.ts';
+import { aPodRequest, aRequest, ledgerOfThisFile, LEASE_SECONDS, takeAddress } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
 const by = { actor: 'bob', reason: 'done' };
@@ -25,8 +25,8 @@ beforeAll(async () => {
     });
     await allocate(db, pool, group, { leaseSeconds: LEASE_SECONDS });
   }
-  for (const name of ['web', 'db', 'cache']) await take(ledger.current, aPodRequest(name));
-  const given = await take(ledger.current, aRequest({ key: 'given-up', device: { id: 'vm-9@odd "name"' } }));
+  for (const name of ['web', 'db', 'cache']) await takeAddress(ledger.current, aPodRequest(name));
+  const given = await takeAddress(ledger.current, aRequest({ key: 'given-up', device: { id: 'vm-9@odd "name"' } }));
   await release(db, [given], by);
 });
 
@@ -72,7 +72,10 @@ describe('a list of addresses', () => {
     const last = first.at(-1);
     if (last === undefined) throw new Error('a page was expected');
     await release(db, [last], by);
-    await take(ledger.current, aRequest({ key: 'again', pool: 'vultr', requested: last.mac, device: last.device }));
+    await takeAddress(
+      ledger.current,
+      aRequest({ key: 'again', pool: 'vultr', requested: last.mac, device: last.device }),
+    );
     const rest = await listAddresses(db, { pool: 'vultr', order: 'newest', after: pageMark('newest', last) });
     expect(macsOf([...first, ...rest])).toEqual(whole);
   });
@@ -152,7 +155,7 @@ describe('the audit', () => {
     const keysSince = async () => (await listAudit(db, { after: last })).map(({ key }) => key);
     await db.transaction(async (slow) => {
       await allocate(slow, 'development', [aRequest({ key: 'slow' })], { leaseSeconds: LEASE_SECONDS });
-      await take(ledger.current, aRequest({ key: 'quick', pool: 'docker' }));
+      await takeAddress(ledger.current, aRequest({ key: 'quick', pool: 'docker' }));
       expect((await listAudit(db, { limit: 1 })).map(({ key }) => key)).toEqual(['quick']);
       expect(await keysSince()).toEqual([]);
     });
@@ -170,13 +173,13 @@ describe('the audit', () => {
       throw new Error('it failed');
     });
     await expect(broken).rejects.toThrow('it failed');
-    await take(ledger.current, aRequest({ key: 'behind the gap', pool: 'docker' }));
+    await takeAddress(ledger.current, aRequest({ key: 'behind the gap', pool: 'docker' }));
     await eventually(async () => {
       expect(await keysSince()).toEqual(['behind the gap']);
     });
     await db.transaction(async (stuck) => {
       await allocate(stuck, 'development', [aRequest({ key: 'stuck' })], { leaseSeconds: LEASE_SECONDS });
-      await take(ledger.current, aRequest({ key: 'behind the stuck', pool: 'docker' }));
+      await takeAddress(ledger.current, aRequest({ key: 'behind the stuck', pool: 'docker' }));
       expect(await keysSince()).not.toContain('behind the stuck');
       await ledger.current.advance(61);
       expect(await keysSince()).toEqual(['behind the gap', 'behind the stuck']);

@@ -9,7 +9,14 @@ import { createAllocator } from '../../ledger/address/allocator.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
 import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
 import { release } from '../../ledger/address/release.ts';
-import { again, aRequest, freshLedger, take, untilSomebodyWaits, type TestLedger } from './ledger-fixture.ts';
+import {
+  retryTransient,
+  aRequest,
+  freshLedger,
+  takeAddress,
+  untilLockWait,
+  type TestLedger,
+} from './ledger-fixture.ts';
 
 const NEXT = PROGRAM_VERSION + 1;
 
@@ -45,9 +52,9 @@ function work({ db }: TestLedger): { turns: (more: number) => Promise<void>; sto
   const waiter = async (name: number) => {
     for (let turn = 0; !stopped; turn++, turns++) {
       const key = `${String(name)}/${String(turn)}`;
-      const answer = await allocator.allocate(aRequest({ key }), { deadlineMs: 10_000 });
-      if (answer.outcome !== 'allocated' && answer.outcome !== 'replayed') throw new Error(JSON.stringify(answer));
-      await again(() => release(db, [{ ...answer, key }], { actor: 'test', reason: 'test' }));
+      const result = await allocator.allocate(aRequest({ key }), { deadlineMs: 10_000 });
+      if (result.outcome !== 'allocated' && result.outcome !== 'replayed') throw new Error(JSON.stringify(result));
+      await retryTransient(() => release(db, [{ ...result, key }], { actor: 'test', reason: 'test' }));
       await sleep(1);
     }
   };
@@ -79,7 +86,7 @@ test('a migration does not disturb the previous program, which continues with th
   await working.turns(50);
   await working.stop();
   expect(await requireSchema(ledger.db)).toEqual({ version: NEXT, minProgram: 0 });
-  expect(await take(ledger, aRequest({ key: 'after' }))).toMatchObject({ generation: 1 });
+  expect(await takeAddress(ledger, aRequest({ key: 'after' }))).toMatchObject({ generation: 1 });
   expect(await checkLedger(ledger.db)).toEqual([]);
 });
 
@@ -94,11 +101,11 @@ test('concurrent migrators apply each file once, also while the program works', 
 
 test('a migration behind a long report lets allocations pass, and retries', async () => {
   const ledger = await aLedger();
-  await take(ledger, aRequest({ key: 'first' }));
+  await takeAddress(ledger, aRequest({ key: 'first' }));
   const migrating = ledger.db.transaction(async (report) => {
     await report.query({ text: 'select count(*) from rock_mac.addresses', values: [], row: z.object({}) });
     const migration = migrate(ledger.url, { directory: await withNext(EXPANDING) });
-    await untilSomebodyWaits(ledger);
+    await untilLockWait(ledger);
     // Requested while the migration waits for the report and other statements wait for the migration.
     const allocator = createAllocator({ db: ledger.db, leaseSeconds: 120 });
     for (const key of ['one', 'two', 'three']) {

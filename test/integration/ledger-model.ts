@@ -29,7 +29,7 @@ export interface ModelPool {
   lastReuse: number;
 }
 
-export interface Who {
+export interface ModelOwner {
   readonly cluster?: string | undefined;
   readonly kind?: string | undefined;
   readonly namespace?: string | undefined;
@@ -42,7 +42,7 @@ export interface ModelRow {
   state: AddressState;
   generation: number;
   key: string;
-  who: Who;
+  who: ModelOwner;
   replicationGap: boolean;
   allocatedAt: number;
   expiresAt: number | undefined;
@@ -51,15 +51,15 @@ export interface ModelRow {
   consumer: { key: string; until: number | undefined } | undefined;
 }
 
-export interface Question {
+export interface ModelRequest {
   readonly key: string;
-  readonly who: Who;
+  readonly who: ModelOwner;
   readonly state: 'pending' | 'active' | 'reserved';
   readonly requested: number | undefined;
   readonly ttl: number | undefined;
 }
 
-export interface Answer {
+export interface ModelResult {
   readonly outcome: string;
   readonly addr?: number | undefined;
   readonly generation?: number | undefined;
@@ -67,7 +67,7 @@ export interface Answer {
 }
 
 /** A compare-and-set on one owner of one address. */
-export interface Held {
+export interface ModelAddressRef {
   readonly addr: number;
   readonly generation: number;
   readonly key: string;
@@ -102,13 +102,13 @@ function closedReason(model: Model): string | undefined {
 }
 
 /** Allocates for a group and returns results in the order of its requests. */
-export function allocateInModel(model: Model, pool: ModelPool, questions: readonly Question[]): Answer[] {
+export function allocateInModel(model: Model, pool: ModelPool, requests: readonly ModelRequest[]): ModelResult[] {
   const closed = closedReason(model) ?? (pool.paused ? 'pool_paused' : undefined);
-  if (closed !== undefined) return questions.map(() => ({ outcome: closed }));
-  const mayAsk = questions.filter(({ who }) => who.cluster === undefined || model.clusters.has(who.cluster));
-  const replayed = new Set(mayAsk.filter(({ key }) => holderOf(model, key) !== undefined).map(({ key }) => key));
-  for (const question of firstOfEach(mayAsk, ({ key }) => key)) renewHeld(model, pool, question);
-  const fresh = mayAsk.filter(({ key }) => !replayed.has(key));
+  if (closed !== undefined) return requests.map(() => ({ outcome: closed }));
+  const admitted = requests.filter(({ who }) => who.cluster === undefined || model.clusters.has(who.cluster));
+  const replayed = new Set(admitted.filter(({ key }) => holderOf(model, key) !== undefined).map(({ key }) => key));
+  for (const request of firstOfEach(admitted, ({ key }) => key)) renewHeld(model, pool, request);
+  const fresh = admitted.filter(({ key }) => !replayed.has(key));
   const named = placeNamed(model, pool, fresh);
   const unnamed = fresh.filter(({ key, requested }) => requested === undefined && !named.has(key));
   placeNext(
@@ -116,13 +116,13 @@ export function allocateInModel(model: Model, pool: ModelPool, questions: readon
     pool,
     firstOfEach(unnamed, ({ key }) => key),
   );
-  return questions.map((question) =>
-    mayAsk.includes(question) ? answer(model, pool, question, replayed) : { outcome: 'not_adopted' },
+  return requests.map((request) =>
+    admitted.includes(request) ? resultOf(model, pool, request, replayed) : { outcome: 'not_adopted' },
   );
 }
 
 /** Renews the address that a key holds: the lease of a pending one, the period of a device. */
-function renewHeld(model: Model, pool: ModelPool, { key, ttl }: Question): void {
+function renewHeld(model: Model, pool: ModelPool, { key, ttl }: ModelRequest): void {
   const addr = holderOf(model, key);
   const row = model.rows.get(addr ?? -1);
   if (addr === undefined || row?.expiresAt === undefined || poolOf(model, addr) !== pool) return;
@@ -137,22 +137,22 @@ function firstOfEach<T>(items: readonly T[], by: (item: T) => unknown): T[] {
 }
 
 /** Serves requests for a specific address; the first request for an address counts. Returns their keys. */
-function placeNamed(model: Model, pool: ModelPool, fresh: readonly Question[]): Set<string> {
+function placeNamed(model: Model, pool: ModelPool, fresh: readonly ModelRequest[]): Set<string> {
   const inRange = fresh.filter(({ requested: addr = -1 }) => addr >= pool.first && addr <= pool.last);
   const named = firstOfEach(
     firstOfEach(inRange, ({ key }) => key),
     ({ requested }) => requested,
   );
-  for (const question of named) {
-    const addr = question.requested ?? -1;
+  for (const request of named) {
+    const addr = request.requested ?? -1;
     const row = model.rows.get(addr);
-    if (row === undefined || mayTake(model, pool, row, question.who)) place(model, pool, addr, question);
+    if (row === undefined || mayTake(model, pool, row, request.who)) place(model, pool, addr, request);
   }
   return new Set(named.map(({ key }) => key));
 }
 
-function mayTake(model: Model, pool: ModelPool, row: ModelRow, who: Who): boolean {
-  const same = (...parts: (keyof Who)[]) =>
+function mayTake(model: Model, pool: ModelPool, row: ModelRow, who: ModelOwner): boolean {
+  const same = (...parts: (keyof ModelOwner)[]) =>
     parts.every((part) => who[part] !== undefined && who[part] === row.who[part]);
   if (row.kept) return same('cluster', 'kind', 'namespace');
   if (row.state !== 'released') return false;
@@ -162,23 +162,23 @@ function mayTake(model: Model, pool: ModelPool, row: ModelRow, who: Who): boolea
 }
 
 /** Serves the others: never-used addresses in order, then those released longest ago. */
-function placeNext(model: Model, pool: ModelPool, questions: readonly Question[]): void {
-  const waiting = [...questions];
+function placeNext(model: Model, pool: ModelPool, requests: readonly ModelRequest[]): void {
+  const waiting = [...requests];
   while (waiting.length > 0 && pool.next <= pool.last) {
-    const question = model.rows.has(pool.next) ? undefined : waiting.shift();
-    if (question !== undefined) place(model, pool, pool.next, question);
+    const request = model.rows.has(pool.next) ? undefined : waiting.shift();
+    if (request !== undefined) place(model, pool, pool.next, request);
     pool.next += 1;
   }
   const reusable = queue(model, pool).filter(([, releasedAt]) => releasedAt <= model.now - pool.reuseDelay);
   for (const [addr, releasedAt] of reusable) {
-    const question = waiting.shift();
-    if (question === undefined) return;
-    place(model, pool, addr, question);
+    const request = waiting.shift();
+    if (request === undefined) return;
+    place(model, pool, addr, request);
     pool.lastReuse = releasedAt;
   }
 }
 
-function place(model: Model, pool: ModelPool, addr: number, { key, who, state, ttl }: Question): void {
+function place(model: Model, pool: ModelPool, addr: number, { key, who, state, ttl }: ModelRequest): void {
   const before = model.rows.get(addr);
   const kept = before?.kept === true;
   const period = ttl ?? (who.cluster === undefined ? pool.autoRelease : undefined);
@@ -197,17 +197,17 @@ function place(model: Model, pool: ModelPool, addr: number, { key, who, state, t
   });
 }
 
-function answer(model: Model, pool: ModelPool, question: Question, replayed: ReadonlySet<string>): Answer {
-  const addr = holderOf(model, question.key);
+function resultOf(model: Model, pool: ModelPool, request: ModelRequest, replayed: ReadonlySet<string>): ModelResult {
+  const addr = holderOf(model, request.key);
   const row = model.rows.get(addr ?? -1);
-  if (addr === undefined || row === undefined) return refusal(model, pool, question.requested);
-  const isOther = question.requested !== undefined && question.requested !== addr;
+  if (addr === undefined || row === undefined) return refusal(model, pool, request.requested);
+  const isOther = request.requested !== undefined && request.requested !== addr;
   if (isOther || poolOf(model, addr) !== pool) return { outcome: 'key_conflict' };
-  const outcome = replayed.has(question.key) ? 'replayed' : 'allocated';
+  const outcome = replayed.has(request.key) ? 'replayed' : 'allocated';
   return { outcome, addr, generation: row.generation, until: row.expiresAt };
 }
 
-function refusal(model: Model, pool: ModelPool, requested: number | undefined): Answer {
+function refusal(model: Model, pool: ModelPool, requested: number | undefined): ModelResult {
   if (requested === undefined) {
     return pool.next <= pool.last ? { outcome: 'retry' } : { outcome: 'exhausted', until: nextReuse(model, pool) };
   }
@@ -223,7 +223,7 @@ function nextReuse(model: Model, pool: ModelPool): number | undefined {
   return head && head[1] + pool.reuseDelay;
 }
 
-export function releaseInModel(model: Model, { addr, generation, key }: Held, force: boolean): string {
+export function releaseInModel(model: Model, { addr, generation, key }: ModelAddressRef, force: boolean): string {
   const row = model.rows.get(addr);
   if (row === undefined) return 'unknown';
   if (row.generation !== generation || row.key !== key) return 'not_owner';
@@ -239,7 +239,7 @@ function free(model: Model, addr: number, row: ModelRow): void {
   Object.assign(row, { state: 'released', releasedAt, expiresAt: undefined, kept: false, consumer: undefined });
 }
 
-export function releaseLeaseInModel(model: Model, { addr, generation, key }: Held): string {
+export function releaseLeaseInModel(model: Model, { addr, generation, key }: ModelAddressRef): string {
   const row = model.rows.get(addr);
   if (row === undefined) return 'unknown';
   if (row.generation !== generation || row.key !== key) return 'not_owner';
@@ -249,7 +249,7 @@ export function releaseLeaseInModel(model: Model, { addr, generation, key }: Hel
   return 'released';
 }
 
-export function bindInModel(model: Model, addr: number, key: string, boundKey: string, who: Who): string {
+export function bindInModel(model: Model, addr: number, key: string, boundKey: string, who: ModelOwner): string {
   const row = model.rows.get(addr);
   if (row === undefined) return 'unknown';
   if (row.key === boundKey && row.state === 'active') return 'bound';
@@ -261,7 +261,7 @@ export function bindInModel(model: Model, addr: number, key: string, boundKey: s
   return 'bound';
 }
 
-export function keepInModel(model: Model, { addr, generation, key }: Held): string {
+export function keepInModel(model: Model, { addr, generation, key }: ModelAddressRef): string {
   const row = model.rows.get(addr);
   if (row === undefined) return 'unknown';
   if (row.generation !== generation || row.key !== key) return 'not_owner';
@@ -271,7 +271,11 @@ export function keepInModel(model: Model, { addr, generation, key }: Held): stri
   return 'kept';
 }
 
-export function renewInModel(model: Model, { addr, generation, key }: Held, ttl: number | undefined): Answer {
+export function renewInModel(
+  model: Model,
+  { addr, generation, key }: ModelAddressRef,
+  ttl: number | undefined,
+): ModelResult {
   const row = model.rows.get(addr);
   if (row === undefined) return { outcome: 'unknown' };
   if (row.generation !== generation || row.key !== key || row.state !== 'active') return { outcome: 'not_owner' };
@@ -304,7 +308,13 @@ export function expiredLeasesInModel(model: Model, cluster: string): number[] {
     .map(([addr]) => addr);
 }
 
-export function adoptInModel(model: Model, addr: number, key: string, who: Who, state: 'active' | 'reserved'): Answer {
+export function adoptInModel(
+  model: Model,
+  addr: number,
+  key: string,
+  who: ModelOwner,
+  state: 'active' | 'reserved',
+): ModelResult {
   if (!model.clusters.has(who.cluster ?? '')) return { outcome: 'not_registered' };
   const holder = holderOf(model, key);
   const row = model.rows.get(addr);
@@ -318,7 +328,7 @@ export function adoptInModel(model: Model, addr: number, key: string, who: Who, 
   return { outcome: 'adopted', generation };
 }
 
-function mayAdopt(row: ModelRow, who: Who): boolean {
+function mayAdopt(row: ModelRow, who: ModelOwner): boolean {
   if (row.state === 'released') return true;
   return (
     row.state === 'orphaned' && (row.replicationGap || (row.who.cluster === who.cluster && row.who.uid === who.uid))
@@ -333,15 +343,15 @@ export interface ConsumerQuestion {
   readonly lease: number | undefined;
 }
 
-export function takeConsumerInModel(model: Model, question: ConsumerQuestion): Answer {
+export function takeConsumerInModel(model: Model, request: ConsumerQuestion): ModelResult {
   const closed = closedReason(model);
-  if (closed !== undefined && question.lease !== undefined) return { outcome: closed };
-  const addr = holderOf(model, question.claimKey);
+  if (closed !== undefined && request.lease !== undefined) return { outcome: closed };
+  const addr = holderOf(model, request.claimKey);
   const row = model.rows.get(addr ?? -1);
   if (row === undefined || row.kept || (row.state !== 'active' && row.state !== 'reserved'))
     return { outcome: 'unknown' };
-  if (mayConsume(model, row, question)) row.consumer = { key: question.key, until: leaseEnd(model, row, question) };
-  return row.consumer?.key === question.key
+  if (mayConsume(model, row, request)) row.consumer = { key: request.key, until: leaseEnd(model, row, request) };
+  return row.consumer?.key === request.key
     ? { outcome: 'taken', addr, until: row.consumer.until }
     : { outcome: 'in_use' };
 }
@@ -385,7 +395,7 @@ export function recoverInModel(model: Model): void {
   model.epoch += 1;
   model.mode = 'recovering';
   for (const pool of model.pools) loseTail(model, pool);
-  for (const [addr, row] of model.rows) giveTime(model, addr, row);
+  for (const [addr, row] of model.rows) extendExpiry(model, addr, row);
   openIfReady(model);
 }
 
@@ -416,7 +426,7 @@ function loseTail(model: Model, pool: ModelPool): void {
 }
 
 /** A renewal may be lost too. */
-function giveTime(model: Model, addr: number, row: ModelRow): void {
+function extendExpiry(model: Model, addr: number, row: ModelRow): void {
   if (row.state !== 'active' || row.who.cluster !== undefined || row.expiresAt === undefined) return;
   const period = poolOf(model, addr).autoRelease ?? row.expiresAt - row.allocatedAt;
   row.expiresAt = Math.max(row.expiresAt, model.now + period);

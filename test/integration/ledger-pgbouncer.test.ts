@@ -20,7 +20,7 @@ import { ledgerState } from '../../ledger/state/state.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { pgbouncerMissing, startPgbouncer, type Pgbouncer } from '../env/postgres/pgbouncer.ts';
 import { freshDatabase, sharedTestEnv, type Fresh } from '../env/testing.ts';
-import { again, aPodRequest, aRequest } from './ledger-fixture.ts';
+import { retryTransient, aPodRequest, aRequest } from './ledger-fixture.ts';
 
 const missing = pgbouncerMissing() ?? '';
 const by = { actor: 'test', reason: 'test' };
@@ -56,16 +56,16 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
   test('addresses are allocated, bound, renewed, released and listed as usual, from many concurrent connections', async () => {
     const allocators = [one, two].map((db) => createAllocator({ db, leaseSeconds: 120 }));
     const pools = ['development', 'docker', 'vultr'];
-    const answers = await Promise.all(
+    const results = await Promise.all(
       Array.from({ length: 120 }, async (_, n) => {
         const key = `pooled-${String(n)}`;
         const request = aRequest({ key, pool: pools[n % 3] ?? '' });
-        const answer = await allocators[n % 2]?.allocate(request, { deadlineMs: 20_000 });
-        if (answer?.outcome !== 'allocated') throw new Error(JSON.stringify(answer));
-        return { mac: answer.mac, generation: answer.generation, key };
+        const result = await allocators[n % 2]?.allocate(request, { deadlineMs: 20_000 });
+        if (result?.outcome !== 'allocated') throw new Error(JSON.stringify(result));
+        return { mac: result.mac, generation: result.generation, key };
       }),
     );
-    expect(new Set(answers.map((answer) => answer.mac)).size).toBe(120);
+    expect(new Set(results.map((result) => result.mac)).size).toBe(120);
     const pod = await allocators[0]?.allocate(aPodRequest('web'));
     await Promise.all(allocators.map((allocator) => allocator.close()));
     if (pod?.outcome !== 'allocated') throw new Error(JSON.stringify(pod));
@@ -73,12 +73,12 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
     const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: 'web', uid: 'u1', nic: 'eth0' };
     const seen = { mac: pod.mac, key: 'named/web', boundKey: boundKey({ ...owner, mac: pod.mac }), owner };
     const found = { mac: mac('a4:58:0f:05:01:00'), key: 'found', owner: { ...owner, uid: 'u2' }, requester: 'ada' };
-    const [left, right] = [answers.slice(0, 60), answers.slice(60)];
+    const [left, right] = [results.slice(0, 60), results.slice(60)];
     await Promise.all([
-      again(() => release(one, left, by)),
-      again(() => renew(two, right)),
-      again(() => bind(one, [seen], 'test')),
-      again(() => adopt(two, [found], 'test')),
+      retryTransient(() => release(one, left, by)),
+      retryTransient(() => renew(two, right)),
+      retryTransient(() => bind(one, [seen], 'test')),
+      retryTransient(() => adopt(two, [found], 'test')),
     ]);
     const pass = { clusterId: 'c1', startedAt: await ledgerTime(one), seen: [pod.mac] };
     expect(await markMissing(two, pass)).toMatchObject({ cleared: 0 });
@@ -118,13 +118,13 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
   });
 
   test('a killed and restarted pooler causes one transient error', async () => {
-    const ask = (key: string) =>
+    const allocateKey = (key: string) =>
       createAllocator({ db: one, leaseSeconds: 120 }).allocate(aRequest({ key }), { deadlineMs: 20_000 });
     await pooler.kill();
-    const waiting = ask('while it is away');
+    const waiting = allocateKey('while it is away');
     await pooler.start();
     expect(['allocated', 'replayed']).toContain((await waiting).outcome);
-    expect(await ask('while it is away')).toMatchObject({ outcome: 'replayed', generation: 1 });
+    expect(await allocateKey('while it is away')).toMatchObject({ outcome: 'replayed', generation: 1 });
     expect(await checkLedger(two)).toEqual([]);
   });
 });

@@ -7,13 +7,13 @@ import { dropConsumer, takeConsumer } from '../../ledger/address/consumer.ts';
 import { releaseExpired } from '../../ledger/address/expired-devices.ts';
 import { releaseExpiredLeases } from '../../ledger/address/expired-leases.ts';
 import { listAddresses, type AddressFilter } from '../../ledger/address/find.ts';
-import type { HeldItem } from '../../ledger/address/held-item.ts';
+import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import { numberToMac } from '../../mac/mac-address.ts';
-import { aRequest, ledgerOfThisFile, take, type TestLedger } from './ledger-fixture.ts';
+import { aRequest, ledgerOfThisFile, takeAddress, type TestLedger } from './ledger-fixture.ts';
 
 /* A connection keeps the plans that it made while the ledger was small. None of them may read more rows later. */
 const ledger = ledgerOfThisFile({ max: 1 });
@@ -39,26 +39,27 @@ async function rowsRead({ sql }: TestLedger, counter = READ): Promise<number> {
 const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'team', name: 'claim', uid: 'u', nic: '' };
 
 /** Each call is about one new address. */
-const CALLS: Readonly<Record<string, (ledger: TestLedger, item: HeldItem, n: number) => Promise<readonly unknown[]>>> =
-  {
-    renew: ({ db }, item) => renew(db, [{ ...item, ttlSeconds: 60 }]),
-    takeConsumer: ({ db }, { key: claimKey }) =>
-      takeConsumer(db, [{ claimKey, key: `pod of ${claimKey}`, kind: 'Pod', name: 'p', nic: 'eth0' }], {
-        actor: 'test',
-        leaseSeconds: 60,
-      }),
-    dropConsumer: ({ db }, item) => dropConsumer(db, [{ mac: item.mac, consumerKey: `pod of ${item.key}` }], by),
-    keepReserved: ({ db }, item) => keepReserved(db, [item], by),
-    releaseExpiredLeases: ({ db }, item) => releaseExpiredLeases(db, [item], by),
-    bind: ({ db }, { mac, key }) => bind(db, [{ mac, key, boundKey: key, owner }], 'test'),
-    adopt: ({ db }, _, n) =>
-      adopt(
-        db,
-        [{ mac: numberToMac(0xa4_58_0f_04_00_00 + n), key: `found-${String(n)}`, owner, requester: 'ada' }],
-        'test',
-      ),
-    release: ({ db }, item) => release(db, [item], { ...by, force: true }),
-  };
+const CALLS: Readonly<
+  Record<string, (ledger: TestLedger, item: AddressRef, n: number) => Promise<readonly unknown[]>>
+> = {
+  renew: ({ db }, item) => renew(db, [{ ...item, ttlSeconds: 60 }]),
+  takeConsumer: ({ db }, { key: claimKey }) =>
+    takeConsumer(db, [{ claimKey, key: `pod of ${claimKey}`, kind: 'Pod', name: 'p', nic: 'eth0' }], {
+      actor: 'test',
+      leaseSeconds: 60,
+    }),
+  dropConsumer: ({ db }, item) => dropConsumer(db, [{ mac: item.mac, consumerKey: `pod of ${item.key}` }], by),
+  keepReserved: ({ db }, item) => keepReserved(db, [item], by),
+  releaseExpiredLeases: ({ db }, item) => releaseExpiredLeases(db, [item], by),
+  bind: ({ db }, { mac, key }) => bind(db, [{ mac, key, boundKey: key, owner }], 'test'),
+  adopt: ({ db }, _, n) =>
+    adopt(
+      db,
+      [{ mac: numberToMac(0xa4_58_0f_04_00_00 + n), key: `found-${String(n)}`, owner, requester: 'ada' }],
+      'test',
+    ),
+  release: ({ db }, item) => release(db, [item], { ...by, force: true }),
+};
 
 beforeAll(async () => {
   const { db, sql } = ledger.current;
@@ -74,9 +75,9 @@ test('a connection that planned its statements on a small ledger reads no more r
     const group = Array.from({ length: 32 }, (_, i) => aRequest({ key: `early-${String(n)}-${String(i)}` }));
     await allocate(db, 'development', group, { leaseSeconds: 60 });
   }
-  const held: HeldItem[] = [];
+  const held: AddressRef[] = [];
   for (let n = 0; n < EARLY + LATE; n++)
-    held.push(await take(ledger.current, aRequest({ key: `claim-${String(n)}`, owner })));
+    held.push(await takeAddress(ledger.current, aRequest({ key: `claim-${String(n)}`, owner })));
   const call = async (name: keyof typeof CALLS, from: number, to: number) => {
     for (const [n, item] of held.entries()) if (n >= from && n < to) await CALLS[name]?.(ledger.current, item, n);
   };
@@ -96,7 +97,7 @@ test('a connection that planned its statements on a small ledger reads no more r
     reads[name] = (await rowsRead(ledger.current)) - before;
   }
   const before = await rowsRead(ledger.current);
-  for (let n = 0; n < LATE; n++) await take(ledger.current, aRequest({ key: `late-${String(n)}` }));
+  for (let n = 0; n < LATE; n++) await takeAddress(ledger.current, aRequest({ key: `late-${String(n)}` }));
   reads['allocate'] = (await rowsRead(ledger.current)) - before;
   expect(Object.entries(reads).filter(([, rows]) => rows > 20 * LATE)).toEqual([]);
 

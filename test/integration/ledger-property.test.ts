@@ -7,7 +7,7 @@ import { bind } from '../../ledger/address/bind.ts';
 import { dropConsumer, takeConsumer, type TakeOutcome } from '../../ledger/address/consumer.ts';
 import { releaseExpired } from '../../ledger/address/expired-devices.ts';
 import { expiredLeases, releaseExpiredLeases } from '../../ledger/address/expired-leases.ts';
-import type { HeldItem } from '../../ledger/address/held-item.ts';
+import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import { growPool, pausePool } from '../../ledger/pool/pools.ts';
@@ -16,9 +16,9 @@ import { release } from '../../ledger/address/release.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import { macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { auditAndTable, replay } from './ledger-audit-replay.ts';
-import { findingsButTheClock, LEASE_SECONDS, ledgerOfThisFile, type TestLedger } from './ledger-fixture.ts';
+import { findingsExceptClock, LEASE_SECONDS, ledgerOfThisFile, type TestLedger } from './ledger-fixture.ts';
 import * as inModel from './ledger-model.ts';
-import type { Answer, Held, Model, ModelPool, Who } from './ledger-model.ts';
+import type { ModelResult, ModelAddressRef, Model, ModelPool, ModelOwner } from './ledger-model.ts';
 
 /*
  * Random histories of all operations on two pools of 16 addresses. Small pools find bugs, because operations collide
@@ -117,42 +117,42 @@ function modelTable(model: Model): z.infer<typeof tableRow>[] {
 const time = (date: Date | undefined) => (date === undefined ? undefined : (Number(date) - START) * 1_000);
 
 /** Result times have milliseconds; the table is compared to the microsecond. */
-const toMilliseconds = (answer: Answer): Answer => ({
-  ...answer,
-  until: answer.until === undefined ? undefined : Math.floor(answer.until / 1_000) * 1_000,
+const toMilliseconds = (result: ModelResult): ModelResult => ({
+  ...result,
+  until: result.until === undefined ? undefined : Math.floor(result.until / 1_000) * 1_000,
 });
 
-function allocationAnswer(answer: AllocationOutcome): Answer {
-  switch (answer.outcome) {
+function allocationResult(result: AllocationOutcome): ModelResult {
+  switch (result.outcome) {
     case 'allocated':
     case 'replayed': {
-      const { outcome, mac, generation, expiresAt } = answer;
+      const { outcome, mac, generation, expiresAt } = result;
       return { outcome, addr: macToNumber(mac), generation, until: time(expiresAt) };
     }
     case 'in_use':
-      return { outcome: 'in_use', addr: macToNumber(answer.mac), until: time(answer.holder.until) };
+      return { outcome: 'in_use', addr: macToNumber(result.mac), until: time(result.holder.until) };
     case 'exhausted':
-      return { outcome: 'exhausted', until: time(answer.nextReuseAt) };
+      return { outcome: 'exhausted', until: time(result.nextReuseAt) };
     case 'not_open':
-      return { outcome: answer.why };
+      return { outcome: result.why };
     default:
-      return { outcome: answer.outcome };
+      return { outcome: result.outcome };
   }
 }
 
-function consumerAnswer(answer: TakeOutcome): Answer {
-  switch (answer.outcome) {
+function consumerResult(result: TakeOutcome): ModelResult {
+  switch (result.outcome) {
     case 'taken':
-      return { outcome: 'taken', addr: macToNumber(answer.mac), until: time(answer.expiresAt) };
+      return { outcome: 'taken', addr: macToNumber(result.mac), until: time(result.expiresAt) };
     case 'not_open':
-      return { outcome: answer.why };
+      return { outcome: result.why };
     default:
-      return { outcome: answer.outcome };
+      return { outcome: result.outcome };
   }
 }
 
 /** Ten requesters: devices, pods of two namespaces, claims, and one of an unregistered cluster. */
-const ASKERS = [
+const REQUESTERS = [
   'device-0',
   'device-1',
   'device-2',
@@ -165,7 +165,7 @@ const ASKERS = [
   'stranger',
 ];
 
-function whoIs(waiter: string): Who {
+function whoIs(waiter: string): ModelOwner {
   const [kind, number] = waiter.split('-');
   if (kind === 'device') return { device: `vm-${String(number)}` };
   const object = { namespace: `team-${String(Number(number) % 2)}`, name: `${waiter}-name`, uid: `uid-${waiter}` };
@@ -173,15 +173,15 @@ function whoIs(waiter: string): Who {
   return { ...object, cluster: kind === 'pod' ? 'c1' : 'c2', kind: 'Pod' };
 }
 
-function ownerOf(who: Who): (Owner & { uid: string }) | undefined {
+function ownerOf(who: ModelOwner): (Owner & { uid: string }) | undefined {
   const { cluster: clusterId, kind = '', namespace = '', name = '', uid = '' } = who;
   return clusterId === undefined ? undefined : { clusterId, kind, namespace, name, uid, nic: 'eth0' };
 }
 
 const boundKey = (waiter: string, addr: number) => `bound-${waiter}-${String(addr)}`;
 
-function toRequest(pool: string, waiter: string, question: inModel.Question): AllocationRequest {
-  const { key, who, state, requested, ttl } = question;
+function toRequest(pool: string, waiter: string, request: inModel.ModelRequest): AllocationRequest {
+  const { key, who, state, requested, ttl } = request;
   return {
     key,
     pool,
@@ -208,7 +208,7 @@ type Step = ReturnType<typeof step>;
 
 const place = fc.nat(17);
 const nth = fc.nat(40);
-const waiter = fc.constantFrom(...ASKERS);
+const waiter = fc.constantFrom(...REQUESTERS);
 const poolIndex = fc.constantFrom(0, 0, 0, 1);
 
 function poolAt(model: Model, index: number): ModelPool {
@@ -224,22 +224,22 @@ function someAddr(model: Model, index: number): number {
 }
 
 /** Returns the owner of an address as a caller knows it, possibly outdated. */
-function heldItem(model: Model, index: number, stale: 'no' | 'generation' | 'key'): Held {
+function addressRef(model: Model, index: number, stale: 'no' | 'generation' | 'key'): ModelAddressRef {
   const addr = someAddr(model, index);
   const { generation = 1, key = 'nobody' } = model.rows.get(addr) ?? {};
   return { addr, generation: generation + (stale === 'generation' ? 1 : 0), key: stale === 'key' ? 'other' : key };
 }
 
 const stale = fc.constantFrom('no' as const, 'no' as const, 'no' as const, 'generation' as const, 'key' as const);
-const toItem = ({ addr, ...rest }: Held): HeldItem => ({ mac: numberToMac(addr), ...rest });
+const toItem = ({ addr, ...rest }: ModelAddressRef): AddressRef => ({ mac: numberToMac(addr), ...rest });
 
-function only<T>(answers: readonly T[]): T {
-  const [first, ...more] = answers;
-  if (first === undefined || more.length > 0) throw new Error('one answer was expected');
+function only<T>(results: readonly T[]): T {
+  const [first, ...more] = results;
+  if (first === undefined || more.length > 0) throw new Error('expected one result');
   return first;
 }
 
-const outcomeOf = (answers: readonly { readonly outcome: string }[]) => only(answers).outcome;
+const outcomeOf = (results: readonly { readonly outcome: string }[]) => only(results).outcome;
 
 const decision = fc.record({
   waiter,
@@ -248,7 +248,7 @@ const decision = fc.record({
   ttl: fc.option(fc.constant(900 * SECOND), { freq: 3, nil: undefined }),
 });
 
-function question(
+function modelRequest(
   pool: ModelPool,
   { waiter: key, reserve, requested, ttl }: typeof decision extends fc.Arbitrary<infer W> ? W : never,
 ) {
@@ -265,24 +265,24 @@ function question(
 const allocateStep = fc.tuple(poolIndex, fc.array(decision, { minLength: 1, maxLength: 5 })).map(([index, decisions]) =>
   step(`allocate from pool ${String(index)}: ${JSON.stringify(decisions)}`, async (model, { db }) => {
     const pool = poolAt(model, index);
-    const questions = decisions.map((one) => question(pool, one));
-    const requests = questions.map((one) => toRequest(pool.name, one.key, one));
+    const modelRequests = decisions.map((one) => modelRequest(pool, one));
+    const requests = modelRequests.map((one) => toRequest(pool.name, one.key, one));
     const options = { leaseSeconds: LEASE_SECONDS, epoch: model.epoch };
-    const answers = await allocate(db, pool.name, requests, options);
-    return [inModel.allocateInModel(model, pool, questions).map(toMilliseconds), answers.map(allocationAnswer)];
+    const results = await allocate(db, pool.name, requests, options);
+    return [inModel.allocateInModel(model, pool, modelRequests).map(toMilliseconds), results.map(allocationResult)];
   }),
 );
 
 const releaseStep = fc.tuple(nth, stale, fc.boolean()).map(([index, how, force]) =>
   step(`release ${String(index)}, ${how} stale${force ? ', by force' : ''}`, async (model, { db }) => {
-    const item = heldItem(model, index, how);
+    const item = addressRef(model, index, how);
     const got = await release(db, [toItem(item)], { ...by, force });
     return [inModel.releaseInModel(model, item, force), outcomeOf(got)];
   }),
 );
 
 const bindStep = fc.tuple(nth, fc.option(waiter, { freq: 2, nil: undefined })).map(([index, other]) =>
-  step(`bind ${String(index)} to ${other ?? 'its asker'}`, async (model, { db }) => {
+  step(`bind ${String(index)} to ${other ?? 'its requester'}`, async (model, { db }) => {
     const addr = someAddr(model, index);
     const key = other ?? model.rows.get(addr)?.key ?? 'nobody';
     const who = whoIs(key);
@@ -303,7 +303,7 @@ const bindStep = fc.tuple(nth, fc.option(waiter, { freq: 2, nil: undefined })).m
 
 const keepStep = fc.tuple(nth, stale).map(([index, how]) =>
   step(`keep ${String(index)} reserved, ${how} stale`, async (model, { db }) => {
-    const item = heldItem(model, index, how);
+    const item = addressRef(model, index, how);
     const got = await keepReserved(db, [toItem(item)], by);
     return [inModel.keepInModel(model, item), outcomeOf(got)];
   }),
@@ -313,7 +313,7 @@ const renewStep = fc.tuple(nth, stale, fc.boolean()).map(([index, how, own]) =>
   step(
     `renew ${String(index)}, ${how} stale, for ${own ? 'a time of its own' : "the pool's period"}`,
     async (model, { db }) => {
-      const item = heldItem(model, index, how);
+      const item = addressRef(model, index, how);
       const got = only(await renew(db, [{ ...toItem(item), ttlSeconds: own ? 500 : undefined }]));
       const wanted = inModel.renewInModel(model, item, own ? 500 * SECOND : undefined);
       return [
@@ -337,7 +337,7 @@ const leaseStep = fc.tuple(nth, stale).map(([index, how]) =>
     const wanted = inModel.expiredLeasesInModel(model, 'c1');
     const items = [
       ...over.map(({ mac, generation, key }) => ({ addr: macToNumber(mac), generation, key })),
-      heldItem(model, index, how),
+      addressRef(model, index, how),
     ];
     const got = [];
     for (const item of items) got.push(outcomeOf(await releaseExpiredLeases(db, [toItem(item)], by)));
@@ -370,15 +370,15 @@ const takeStep = fc.tuple(nth, fc.nat(2), fc.boolean(), fc.boolean()).map(([inde
   const text = `consumer ${String(user)} takes ${String(index)}${isSeen ? ', seen' : ''}${knows ? ', knowing who has it' : ''}`;
   return step(text, async (model, { db }) => {
     const claim = someClaim(model, index);
-    const question = {
+    const request = {
       claimKey: claim?.key ?? 'nobody',
       expected: knows ? claim?.consumer?.key : undefined,
       key: `user-${String(user)}`,
     };
-    const item = { ...question, kind: 'Pod', name: question.key, nic: 'eth0' };
+    const item = { ...request, kind: 'Pod', name: request.key, nic: 'eth0' };
     const got = await takeConsumer(db, [item], { actor: 'test', leaseSeconds: isSeen ? undefined : LEASE_SECONDS });
-    const wanted = inModel.takeConsumerInModel(model, { ...question, lease: isSeen ? undefined : inModel.LEASE });
-    return [toMilliseconds(wanted), consumerAnswer(only(got))];
+    const wanted = inModel.takeConsumerInModel(model, { ...request, lease: isSeen ? undefined : inModel.LEASE });
+    return [toMilliseconds(wanted), consumerResult(only(got))];
   });
 });
 
@@ -481,13 +481,13 @@ test(
         await setClock(real, model.now);
         for (const [number, { text, run }] of steps.entries()) {
           const [wanted, got] = await run(model, real);
-          expect(got, `answer ${String(number)}: ${text}`).toEqual(wanted);
+          expect(got, `result ${String(number)}: ${text}`).toEqual(wanted);
           expect(await tableOf(real), `table after ${String(number)}: ${text}`).toEqual(modelTable(model));
         }
         checkPools(model);
         const { entries, table } = await auditAndTable(real.db);
         expect(replay(entries)).toEqual(table);
-        const findings = await findingsButTheClock(real.db);
+        const findings = await findingsExceptClock(real.db);
         // Histories jump over hours in which nobody settles leases.
         expect(findings.filter(({ rule }) => rule !== 'leases-are-settled')).toEqual([]);
       }),

@@ -20,15 +20,15 @@ import { release } from '../../ledger/address/release.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { mac, macToNumber, numberToMac, type MacAddress } from '../../mac/mac-address.ts';
 import {
-  again,
+  retryTransient,
   aPodRequest,
   aRequest,
-  findingsButTheClock,
+  findingsExceptClock,
   freshLedger,
   ledgerOfThisFile,
   LEASE_SECONDS,
-  take,
-  untilSomebodyWaits,
+  takeAddress,
+  untilLockWait,
   type TestLedger,
 } from './ledger-fixture.ts';
 
@@ -54,7 +54,7 @@ afterAll(() => db.close());
 /** Returns the bind item for a pod's pending address. */
 async function pendingPod(name: string, clusterId: string, of: TestLedger = ledger.current) {
   const owner = { clusterId, kind: 'Pod', namespace: 'team', name, uid: `uid of ${name}`, nic: 'eth0' };
-  const held = await take(of, aPodRequest(name, { owner: { ...owner, uid: undefined } }));
+  const held = await takeAddress(of, aPodRequest(name, { owner: { ...owner, uid: undefined } }));
   return { owner, item: { ...held, boundKey: boundKey({ ...owner, mac: held.mac }), owner } };
 }
 
@@ -68,22 +68,22 @@ function pool(last: string) {
  * Retries lock time-outs, which occur on a busy machine. All other errors are thrown, above all deadlocks, which
  * Postgres finds long before a lock times out (see the first hook).
  */
-async function patiently<T>(ask: () => Promise<T>): Promise<T> {
+async function retryLockTimeout<T>(run: () => Promise<T>): Promise<T> {
   try {
-    return await ask();
+    return await run();
   } catch (error) {
     const lockTimedOut = isLedgerError(error) && sqlState(error.cause) === '55P03';
     if (!lockTimedOut) throw error;
-    return patiently(ask);
+    return retryLockTimeout(run);
   }
 }
 
 async function macsOf(pool: string, requests: readonly AllocationRequest[]): Promise<MacAddress[]> {
-  const answers = await patiently(() => allocate(db, pool, requests, { leaseSeconds: LEASE_SECONDS }));
-  return answers.flatMap((answer) => {
-    if (answer.outcome === 'in_use') return []; // the cursor was first
-    if (answer.outcome !== 'allocated') throw new Error(JSON.stringify(answer));
-    return answer.mac;
+  const results = await retryLockTimeout(() => allocate(db, pool, requests, { leaseSeconds: LEASE_SECONDS }));
+  return results.flatMap((result) => {
+    if (result.outcome === 'in_use') return []; // the cursor was first
+    if (result.outcome !== 'allocated') throw new Error(JSON.stringify(result));
+    return result.mac;
   });
 }
 
@@ -109,11 +109,13 @@ test('the last addresses of a pool, and those in its queue, go to one requester 
   const pool = 'experiment';
   await ledger.current.sql(`update rock_mac.pools set last = first + 39 where name = $1`, [pool]);
   for (const round of [1, 2]) {
-    const askers = Array.from({ length: 60 }, (_, n) => aRequest({ key: `round-${String(round)}/${String(n)}`, pool }));
-    const answers = await Promise.all(
-      askers.map((waiter) => patiently(() => allocate(db, pool, [waiter], { leaseSeconds: LEASE_SECONDS }))),
+    const requests = Array.from({ length: 60 }, (_, n) =>
+      aRequest({ key: `round-${String(round)}/${String(n)}`, pool }),
     );
-    const outcomes = Object.groupBy(answers.flat(), ({ outcome }) => outcome);
+    const results = await Promise.all(
+      requests.map((request) => retryLockTimeout(() => allocate(db, pool, [request], { leaseSeconds: LEASE_SECONDS }))),
+    );
+    const outcomes = Object.groupBy(results.flat(), ({ outcome }) => outcome);
     expect([outcomes.allocated?.length, outcomes.exhausted?.length]).toEqual([40, 20]);
     const held = (await listAddresses(db, { pool, states: ['active'] })).map(({ mac, generation, key }) => ({
       mac,
@@ -121,7 +123,9 @@ test('the last addresses of a pool, and those in its queue, go to one requester 
       key,
     }));
     expect(held.map(({ generation }) => generation)).toEqual(Array.from({ length: 40 }, () => round));
-    await Promise.all(held.map((item) => patiently(() => release(db, [item], { actor: 'test', reason: 'test' }))));
+    await Promise.all(
+      held.map((item) => retryLockTimeout(() => release(db, [item], { actor: 'test', reason: 'test' }))),
+    );
     await ledger.current.advance(3_601);
   }
 });
@@ -130,11 +134,11 @@ test('the same key requested in two pools at once gets one address, and the othe
   const allocator = createAllocator({ db, leaseSeconds: LEASE_SECONDS });
   for (let n = 0; n < 30; n++) {
     const key = `both-${String(n)}`;
-    const answers = await Promise.all(['docker', 'vultr'].map((pool) => allocator.allocate(aRequest({ key, pool }))));
-    expect(answers.map(({ outcome }) => outcome).sort()).toEqual(['allocated', 'key_conflict']);
+    const results = await Promise.all(['docker', 'vultr'].map((pool) => allocator.allocate(aRequest({ key, pool }))));
+    expect(results.map(({ outcome }) => outcome).sort()).toEqual(['allocated', 'key_conflict']);
   }
   await allocator.close();
-  expect(await findingsButTheClock(db)).toEqual([]);
+  expect(await findingsExceptClock(db)).toEqual([]);
 });
 
 test('one pod that takes two claims at once gets one of them, even before the first is committed', async () => {
@@ -150,8 +154,8 @@ test('one pod that takes two claims at once gets one of them, even before the fi
     });
   const { second } = await db.transaction(async (transaction) => {
     expect(await consume(transaction, 'claim-a')).toMatchObject([{ outcome: 'taken' }]);
-    const second = again(() => consume(db, 'claim-b'));
-    await untilSomebodyWaits(ledger.current);
+    const second = retryTransient(() => consume(db, 'claim-b'));
+    await untilLockWait(ledger.current);
     return { second };
   });
   expect(await second).toEqual([{ outcome: 'in_use', consumerKey: undefined }]);
@@ -160,7 +164,7 @@ test('one pod that takes two claims at once gets one of them, even before the fi
 test('binding the same pods from many connections, in any order, never deadlocks', async () => {
   const pods: BindItem[] = [];
   for (let n = 0; n < 60; n++) {
-    const { mac, key } = await take(ledger.current, aPodRequest(`pod-${String(n)}`));
+    const { mac, key } = await takeAddress(ledger.current, aPodRequest(`pod-${String(n)}`));
     const owner = {
       clusterId: 'c1',
       kind: 'Pod',
@@ -172,8 +176,8 @@ test('binding the same pods from many connections, in any order, never deadlocks
     pods.push({ mac, key, boundKey: boundKey({ ...owner, mac }), owner });
   }
   const rounds = Array.from({ length: 40 }, (_, round) => (round % 2 === 0 ? pods : pods.toReversed()));
-  const answers = await Promise.all(rounds.map((items) => patiently(() => bind(db, items, 'test'))));
-  expect(new Set(answers.flat().map(({ outcome }) => outcome))).toEqual(new Set(['bound']));
+  const results = await Promise.all(rounds.map((items) => retryLockTimeout(() => bind(db, items, 'test'))));
+  expect(new Set(results.flat().map(({ outcome }) => outcome))).toEqual(new Set(['bound']));
   const text = `select count(*) as binds from rock_mac.audit_log where action = 'bind'`;
   expect(await db.query({ text, values: [], row: z.object({ binds: z.int() }) })).toEqual([{ binds: 60 }]);
 });
@@ -183,12 +187,12 @@ test('a cluster that is retired during an allocation for it leaves nothing behin
   await markAdopted(db, { clusterId: 'c9', epoch: 1 }, 'test');
   const owner = { clusterId: 'c9', kind: 'Pod', namespace: 'team', name: 'last', nic: 'eth0' };
   const { ended } = await db.transaction(async (transaction) => {
-    const answers = await allocate(transaction, 'kubernetes', [aPodRequest('last', { owner })], {
+    const results = await allocate(transaction, 'kubernetes', [aPodRequest('last', { owner })], {
       leaseSeconds: LEASE_SECONDS,
     });
-    expect(answers).toMatchObject([{ outcome: 'allocated' }]);
-    const ended = again(() => retireCluster(db, 'c9', 'admin'));
-    await untilSomebodyWaits(ledger.current);
+    expect(results).toMatchObject([{ outcome: 'allocated' }]);
+    const ended = retryTransient(() => retireCluster(db, 'c9', 'admin'));
+    await untilLockWait(ledger.current);
     return { ended };
   });
   expect(await ended).toEqual({ outcome: 'retired', orphaned: 1 });
@@ -201,8 +205,8 @@ test('a cluster that is retired while binding restores an address leaves nothing
   await release(db, [item], { actor: 'test', reason: 'lease over' });
   const { ended } = await db.transaction(async (transaction) => {
     expect(await bind(transaction, [item], 'test')).toMatchObject([{ outcome: 'bound' }]);
-    const ended = again(() => retireCluster(db, 'c8', 'admin'));
-    await untilSomebodyWaits(ledger.current);
+    const ended = retryTransient(() => retireCluster(db, 'c8', 'admin'));
+    await untilLockWait(ledger.current);
     return { ended };
   });
   expect(await ended).toEqual({ outcome: 'retired', orphaned: 1 });
@@ -220,8 +224,8 @@ test('a resync and the retirement of its cluster never deadlock', async () => {
     await adopt(db, items, 'test');
     const pass = { clusterId, startedAt: await ledgerTime(db), seen: [] };
     await Promise.all([
-      ...Array.from({ length: 3 }, () => patiently(() => markMissing(db, pass))),
-      patiently(() => retireCluster(db, clusterId, 'admin')),
+      ...Array.from({ length: 3 }, () => retryLockTimeout(() => markMissing(db, pass))),
+      retryLockTimeout(() => retireCluster(db, clusterId, 'admin')),
     ]);
   }
 });
@@ -237,7 +241,7 @@ test('a recovery sets no address aside that is bound at that moment', async () =
   const { recovered } = await own.db.transaction(async (transaction) => {
     expect(await bind(transaction, [item], 'test')).toMatchObject([{ outcome: 'bound' }]);
     const recovered = recover(own.db, { expected: 1, lossy: true, actor: 'test' });
-    await untilSomebodyWaits(own);
+    await untilLockWait(own);
     return { recovered };
   });
   expect(await recovered).toBe(2);
@@ -255,7 +259,7 @@ test.each([
     const { second } = await db.transaction(async (transaction) => {
       expect(await definePool(transaction, pool('a4:58:0f:20:00:ff'), 'test')).toBe('defined');
       const second = definePool(db, definition, 'test');
-      await untilSomebodyWaits(ledger.current);
+      await untilLockWait(ledger.current);
       return { second };
     });
     expect(await second).toBe(outcome);
@@ -266,7 +270,7 @@ test.each([
 test('of many that define the same pool at once, none gets an overlap', async () => {
   const heard = new Set<string>();
   for (let round = 0; round < 100; round++) {
-    const define = () => again(() => definePool(db, pool('a4:58:0f:20:00:ff'), 'test'));
+    const define = () => retryTransient(() => definePool(db, pool('a4:58:0f:20:00:ff'), 'test'));
     for (const outcome of await Promise.all(Array.from({ length: 8 }, define))) heard.add(outcome);
     await removePool(db, 'new', 'test');
   }
@@ -276,14 +280,17 @@ test('of many that define the same pool at once, none gets an overlap', async ()
 test('a claim that a pod takes during its deletion is neither released nor kept for the next claim', async () => {
   const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'team', name: 'host', uid: 'u-host', nic: '' };
   const by = { actor: 'operator', reason: 'claim deleted' };
-  const claim = await take(ledger.current, aRequest({ key: 'claim/host', pool: 'reserved', state: 'reserved', owner }));
+  const claim = await takeAddress(
+    ledger.current,
+    aRequest({ key: 'claim/host', pool: 'reserved', state: 'reserved', owner }),
+  );
   const taking = { claimKey: 'claim/host', key: 'pod of it', kind: 'Pod', name: 'web', nic: 'eth0' };
   const { kept, released } = await db.transaction(async (transaction) => {
     const taken = await takeConsumer(transaction, [taking], { leaseSeconds: LEASE_SECONDS, actor: 'webhook' });
     expect(taken).toMatchObject([{ outcome: 'taken' }]);
-    const kept = patiently(() => keepReserved(db, [claim], by));
-    const released = patiently(() => release(db, [claim], { ...by, force: true }));
-    await untilSomebodyWaits(ledger.current);
+    const kept = retryLockTimeout(() => keepReserved(db, [claim], by));
+    const released = retryLockTimeout(() => release(db, [claim], { ...by, force: true }));
+    await untilLockWait(ledger.current);
     return { kept, released };
   });
   expect([await kept, await released]).toEqual([[{ outcome: 'has_consumer' }], [{ outcome: 'has_consumer' }]]);
@@ -292,13 +299,13 @@ test('a claim that a pod takes during its deletion is neither released nor kept 
 test('a ledger without its state row hands out nothing', async () => {
   const own = await freshLedger();
   await own.sql('delete from rock_mac.ledger_state');
-  await expect(take(own, aRequest({ key: 'any' }))).rejects.toMatchObject({ code: 'LEDGER_FAILED' });
+  await expect(takeAddress(own, aRequest({ key: 'any' }))).rejects.toMatchObject({ code: 'LEDGER_FAILED' });
   await own.close();
 });
 
 test('an acknowledged change is on disk, whatever the settings of the session are', async () => {
   const setting = z.object({ synchronous_commit: z.string() });
-  const held = await take(ledger.current, aRequest({ key: 'durable' }));
+  const held = await takeAddress(ledger.current, aRequest({ key: 'durable' }));
   const writes: ((transaction: Parameters<typeof release>[0]) => Promise<unknown>)[] = [
     (transaction) =>
       allocate(transaction, 'development', [aRequest({ key: 'durable-2' })], { leaseSeconds: LEASE_SECONDS }),

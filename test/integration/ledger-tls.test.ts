@@ -34,7 +34,7 @@ const encrypted = {
 };
 
 /** Returns whether a new connection is encrypted. */
-async function ask(url: string, changes: Partial<LedgerOptions> = {}): Promise<boolean> {
+async function isEncrypted(url: string, changes: Partial<LedgerOptions> = {}): Promise<boolean> {
   const options = { applicationName: 'test', max: 1, statementTimeoutMs: 10_000, connectTimeoutMs: 10_000 };
   const db = openLedger({ ...options, url, ...changes });
   try {
@@ -56,21 +56,21 @@ describe('a ledger whose certificate names its address', () => {
 
   test('is reached with the CA that signed it, and the connection is encrypted', async () => {
     for (const mode of ['', '?sslmode=require', '?sslmode=verify-ca', '?sslmode=verify-full']) {
-      expect(await ask(postgres.url() + mode, { ca: ours.certificate })).toBe(true);
+      expect(await isEncrypted(postgres.url() + mode, { ca: ours.certificate })).toBe(true);
     }
   });
 
   test('is not reached with another CA, or with none, however weak the mode sounds', async () => {
-    await expect(ask(postgres.url(), { ca: others.certificate })).rejects.toMatchObject(TLS_FAILED);
+    await expect(isEncrypted(postgres.url(), { ca: others.certificate })).rejects.toMatchObject(TLS_FAILED);
     for (const mode of ['require', 'verify-ca', 'verify-full']) {
-      await expect(ask(`${postgres.url()}?sslmode=${mode}`)).rejects.toMatchObject(TLS_FAILED);
+      await expect(isEncrypted(`${postgres.url()}?sslmode=${mode}`)).rejects.toMatchObject(TLS_FAILED);
     }
   });
 
   test('is reached unverified or unencrypted only if the URL requests it', async () => {
-    expect(await ask(`${postgres.url()}?sslmode=no-verify`)).toBe(true);
-    expect(await ask(`${postgres.url()}?sslmode=disable`, { ca: ours.certificate })).toBe(false);
-    await expect(ask(`${postgres.url()}?sslmode=prefer`)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    expect(await isEncrypted(`${postgres.url()}?sslmode=no-verify`)).toBe(true);
+    expect(await isEncrypted(`${postgres.url()}?sslmode=disable`, { ca: ours.certificate })).toBe(false);
+    await expect(isEncrypted(`${postgres.url()}?sslmode=prefer`)).rejects.toMatchObject({ code: 'BAD_REQUEST' });
   });
 });
 
@@ -80,17 +80,19 @@ describe('a ledger whose certificate', () => {
     ['names localhost and not its address', { serverNames: ['localhost'] }],
   ])('%s is not reached', async (_, subject) => {
     await showCertificate(subject);
-    await expect(ask(postgres.url(), { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
+    await expect(isEncrypted(postgres.url(), { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
   });
 
   test('names its host name is reached by that name', async () => {
     await showCertificate({ serverNames: ['localhost'] });
-    expect(await ask(postgres.url().replace('@127.0.0.1:', '@localhost:'), { ca: ours.certificate })).toBe(true);
+    expect(await isEncrypted(postgres.url().replace('@127.0.0.1:', '@localhost:'), { ca: ours.certificate })).toBe(
+      true,
+    );
   });
 });
 
 test('a server without TLS is not reached if TLS is required', async () => {
-  await expect(ask(sharedTestEnv().postgresUrl, { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
+  await expect(isEncrypted(sharedTestEnv().postgresUrl, { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
 });
 
 describe('a password in a file', () => {
@@ -127,7 +129,7 @@ describe('a password in a file', () => {
 
   test('that does not exist is reported with its path', async () => {
     const passwordFile = path.join(folder, 'missing');
-    await expect(ask(postgres.url(), { passwordFile })).rejects.toMatchObject({
+    await expect(isEncrypted(postgres.url(), { passwordFile })).rejects.toMatchObject({
       code: 'LEDGER_AUTH_FAILED',
       message: expect.stringContaining(passwordFile) as string,
     });

@@ -1,21 +1,20 @@
 import { z } from 'zod';
 import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
-import { macSchema } from '../columns/mac-schema.ts';
+import { macSchema, storableText } from '../column-schemas.ts';
 import type { Statement } from '../connection/statement.ts';
-import { storableText } from '../columns/storable-text.ts';
 
 /**
  * Identifies one owner of one address. All three fields are compared, so nobody changes an address that has a new
  * owner.
  */
-export interface HeldItem {
+export interface AddressRef {
   readonly mac: MacAddress;
   readonly generation: number;
   /** Holder key. */
   readonly key: string;
 }
 
-export const heldItemSchema = z.object({ mac: macSchema, generation: z.int().min(1), key: storableText(600) });
+export const addressRefSchema = z.object({ mac: macSchema, generation: z.int().min(1), key: storableText(600) });
 
 /** Returns items as JSON for the ledger's functions, each with its position in the group. */
 export function itemsJson<I extends { readonly mac: MacAddress }>(
@@ -25,7 +24,7 @@ export function itemsJson<I extends { readonly mac: MacAddress }>(
   return JSON.stringify(items.map((item, ord) => ({ ...columns(item), ord, addr: macToNumber(item.mac) })));
 }
 
-export function heldItemsJson(items: readonly HeldItem[]): string {
+export function addressRefsJson(items: readonly AddressRef[]): string {
   return itemsJson(items, ({ generation, key }) => ({ generation, key }));
 }
 
