@@ -5,7 +5,7 @@ import { createProgram } from '../cli/program.ts';
 import { createTerminal } from '../cli/terminal.ts';
 import { table } from './markdown.ts';
 
-/** The reference of a program: its help and that of each command, as users see them. */
+/** Returns the help of a program and of each of its commands. */
 export function programReference(mode: Mode): string {
   let written = '';
   const sink = {
@@ -22,11 +22,13 @@ export function programReference(mode: Mode): string {
     return `\`\`\`text\n${written.trimEnd()}\n\`\`\`\n`;
   };
   const name = mode.program;
-  const sections = visibleCommands(program).map(({ path, command }) => `### \`${name} ${path}\`\n\n${helpOf(command)}`);
+  const sections = visibleCommands(program).map(
+    ({ path, command }) => `#### \`${name} ${path}\`\n\n${helpOf(command)}`,
+  );
   return [helpOf(program), ...sections].join('\n');
 }
 
-/** The commands and their sub-commands, without those that are hidden and without `help` itself. */
+/** Returns the visible commands and subcommands, without `help`. */
 function visibleCommands(parent: Command, above = ''): { readonly path: string; readonly command: Command }[] {
   const shown = parent.createHelp().visibleCommands(parent);
   return shown
@@ -37,6 +39,7 @@ function visibleCommands(parent: Command, above = ''): { readonly path: string; 
     });
 }
 
+/** Returns the exit codes with their meanings as a Markdown table. */
 export function exitCodeTable(): string {
   return table(
     ['code', 'meaning'],

@@ -10,10 +10,11 @@ import { dirname } from 'node:path';
 import { customResourceDefinitions } from '../api/crds.ts';
 import { resolveHelm } from '../test/env/programs/helm.ts';
 import { chartFiles, namespaceManifest } from './chart-files.ts';
+import { cliPage } from './cli-page.ts';
 import { errorsPage } from './errors-page.ts';
 import { yamlFile, type GeneratedFile } from './generated-file.ts';
 import { manifestFiles } from './manifests.ts';
-import { apiPage, cliPage, metricsPage, rbacPage } from './pages.ts';
+import { apiPage, metricsPage, rbacPage } from './pages.ts';
 
 const ROOT = new URL('../', import.meta.url);
 
