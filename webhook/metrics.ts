@@ -2,12 +2,12 @@ import { Counter, Histogram, Registry } from '@prometheus-io/client';
 import { measureCertificate } from '../kube/server/certificate-expiry.ts';
 import { measureMemory } from '../process/memory-metric.ts';
 
-/** What the webhook counts. Times are seconds, as Prometheus wants them. */
+/** The metrics of the webhook. Times are in seconds, as is usual in Prometheus. */
 export interface WebhookMetrics {
   readonly registry: Registry;
   readonly reviews: Counter<'entry' | 'allowed' | 'reason'>;
   readonly seconds: Histogram<'entry'>;
-  /** A certificate is served from now on. */
+  /** Records the expiry of the certificate that is served from now on. */
   readonly serves: ReturnType<typeof measureCertificate>;
 }
 
@@ -18,14 +18,14 @@ export function createWebhookMetrics(): WebhookMetrics {
     registry,
     reviews: new Counter({
       name: 'rockmac_admission_reviews_total',
-      help: 'Admission reviews answered, by entry, answer and reason of the refusal.',
+      help: 'Admission reviews, by entry, result and reason of the refusal.',
       labelNames: ['entry', 'allowed', 'reason'],
       registers: [registry],
     }),
     serves: measureCertificate(registry),
     seconds: new Histogram({
       name: 'rockmac_admission_review_duration_seconds',
-      help: 'Time from the request of the API server to the answer.',
+      help: 'Time from the request of the API server to the response.',
       labelNames: ['entry'],
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 3, 5],
       registers: [registry],

@@ -2,15 +2,15 @@ import { GROUP, LEDGER_API_SERVICE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from
 import { metricsServerRules } from '../api/roles.ts';
 
 /**
- * What the webhook may do anywhere: read which pool a namespace names, what a network honours and what a claim holds, and
- * publish its certificate authority. It writes no object of anybody: what it decides travels in its answers.
+ * The cluster-wide rights of the webhook: read the pools of namespaces, the configuration of networks and the addresses of
+ * claims, and publish its CA. It writes no objects of users; its decisions are in its responses.
  */
 export const webhookClusterRules = [
-  // Among them kube-system, whose uid is the name of the cluster.
+  // Includes kube-system, whose uid identifies the cluster.
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
   { apiGroups: ['k8s.cni.cncf.io'], resources: ['network-attachment-definitions'], verbs: ['get', 'list', 'watch'] },
   { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['get'] },
-  // The second of these also to find out whether the one who is refused may know who holds the address.
+  // The second rule also serves to check whether a refused requester may know who holds the address.
   ...metricsServerRules,
   {
     apiGroups: ['admissionregistration.k8s.io'],
@@ -18,7 +18,7 @@ export const webhookClusterRules = [
     resourceNames: [WEBHOOK_CONFIGURATION],
     verbs: ['get', 'patch'],
   },
-  // To remove the read API when no operator answers behind it.
+  // To remove the read API when no operator serves it.
   {
     apiGroups: ['apiregistration.k8s.io'],
     resources: ['apiservices'],
@@ -27,7 +27,7 @@ export const webhookClusterRules = [
   },
 ] as const;
 
-/** What it may do in its own namespace: keep its certificates. */
+/** The rights of the webhook in its own namespace: store its certificates. */
 export const webhookNamespaceRules = [
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
   { apiGroups: [''], resources: ['secrets'], resourceNames: [WEBHOOK_SECRET], verbs: ['get', 'update'] },

@@ -6,13 +6,10 @@ import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { AdmissionRequest, AdmissionResponse } from '../server/admission-review.ts';
 import { within } from '../server/deadline.ts';
 
-/** What a deletion waits for a ledger that does not answer. */
-const PATIENCE_MS = 1_000;
+/** How long a deletion waits for a ledger that does not respond. */
+const LEDGER_MS = 1_000;
 
-/**
- * Writes down who deletes a claim, as well as it can: a ledger that cannot be reached must hold no deletion back, so that
- * the answer is always yes.
- */
+/** Records who deletes a claim, if the ledger can be reached. Allows every deletion: the ledger must not block any. */
 export async function recordRelease(
   { oldObject, userInfo, dryRun }: AdmissionRequest,
   { ledger, clusterId, logger }: { readonly ledger: Queryable; readonly clusterId: string; readonly logger: Logger },
@@ -20,13 +17,10 @@ export async function recordRelease(
   const uid = oldObject?.metadata?.uid;
   if (dryRun === true || uid === undefined) return { allowed: true };
   try {
-    await within(
-      PATIENCE_MS,
-      requestRelease(ledger, { key: claimKey({ clusterId, uid }), username: userInfo.username }),
-    );
+    await within(LEDGER_MS, requestRelease(ledger, { key: claimKey({ clusterId, uid }), username: userInfo.username }));
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
-    logger.warn({ err: error, user: userInfo.username }, 'could not write down who deletes a claim');
+    logger.warn({ err: error, user: userInfo.username }, 'could not record who deletes a claim');
   }
   return { allowed: true };
 }

@@ -1,26 +1,27 @@
 import { ANNOTATIONS, operatorUsername } from '../../api/names.ts';
 import { DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION } from '../../api/multus-networks.ts';
 
-/** A condition in CEL that the API server judges before it calls us. All of an entry's must hold. */
+/** A CEL condition that the API server evaluates before it calls the webhook. All conditions of an entry must hold. */
 export interface MatchCondition {
   readonly name: string;
   readonly expression: string;
 }
 
 /*
- * What keeps an object from ever reaching us. With `failurePolicy: Fail` an object that passes is refused while we are
- * down, and everything else never notices (promise I6): so no deletion, no drain, no migration and no controller of
- * KubeVirt may hang on us. `namespaceObject` is not known to match conditions, and either map of annotations may be absent.
+ * These conditions keep objects away from the webhook. With `failurePolicy: Fail`, an object that passes them is refused
+ * while the webhook is down; everything else is not affected (promise I6). So no deletion, no drain, no migration and no
+ * controller of KubeVirt may depend on the webhook. Match conditions have no `namespaceObject`, and the annotations of
+ * both objects may be absent.
  */
 
-/** Finalizers come off in updates of an object that is being deleted. */
+/** An object that is being deleted still gets updates that remove its finalizers. */
 const notBeingDeleted: MatchCondition = {
   name: 'not-being-deleted',
   expression: '!has(object.metadata.deletionTimestamp)',
 };
 
-/** Also where an update takes the annotation away: a re-apply may take the addresses away with it. */
-export const askedItself: MatchCondition = {
+/** Also matches an update that removes the annotation: a re-apply may remove the addresses with it. */
+export const optedInByAnnotation: MatchCondition = {
   name: 'asked-for-an-address',
   expression: `${annotation('object', ANNOTATIONS.inject)} == 'true' || (oldObject != null && ${annotation('oldObject', ANNOTATIONS.inject)} == 'true')`,
 };
@@ -30,11 +31,11 @@ const notOptedOut: MatchCondition = {
   expression: `${annotation('object', ANNOTATIONS.inject)} != 'false'`,
 };
 
-/** Made by a kubelet from a file: the API server only mirrors it, and what it runs cannot be changed. */
 const podConditions: readonly MatchCondition[] = [
+  // A kubelet makes it from a file, and the API server only mirrors it: a patch would not change what runs.
   { name: 'not-a-mirror-pod', expression: `${annotation('object', 'kubernetes.io/config.mirror')} == ''` },
   { name: 'not-on-the-host-network', expression: '!object.spec.?hostNetwork.orValue(false)' },
-  // Its addresses are those of its virtual machine; and a new one must start whenever a machine migrates.
+  // It has the addresses of its virtual machine, and a new one must start whenever the machine migrates.
   { name: 'not-a-virt-launcher-pod', expression: `!${hasOwner('VirtualMachineInstance')}` },
   {
     name: 'pod-update-changes-its-networks',
@@ -50,11 +51,11 @@ const machineConditions: readonly MatchCondition[] = [
 ];
 
 const instanceConditions: readonly MatchCondition[] = [
-  // virt-controller makes one at every start of a machine, and the machine's addresses are in it.
+  // virt-controller creates one at every start of a machine, with the addresses of the machine.
   { name: 'not-owned-by-a-vm', expression: `!${hasOwner('VirtualMachine')}` },
 ];
 
-/** For pods, virtual machines and their instances, however they opted in. */
+/** Conditions for pods, virtual machines and their instances, for both ways of opting in. */
 export const workloadConditions: readonly MatchCondition[] = [
   notBeingDeleted,
   notOptedOut,
@@ -63,13 +64,13 @@ export const workloadConditions: readonly MatchCondition[] = [
   ...onlyFor('virtualmachineinstances', instanceConditions),
 ];
 
-/** The operator is trusted with what is protected here, and its mirrors must not wait for us. */
+/** The operator may write the protected fields, and its mirrors must not depend on the webhook. */
 const notTheOperator = (systemNamespace: string): MatchCondition => ({
   name: 'not-the-operator',
   expression: `request.userInfo.username != '${operatorUsername(systemNamespace)}'`,
 });
 
-/** A claim that is made, or whose stamp somebody touches. */
+/** Conditions for a claim that is created, or whose stamped fields change. */
 export function allocationConditions(systemNamespace: string): readonly MatchCondition[] {
   return [
     notBeingDeleted,
@@ -81,7 +82,7 @@ export function allocationConditions(systemNamespace: string): readonly MatchCon
   ];
 }
 
-/** A claim that lives and that somebody else than the operator deletes. Who deletes a mirror releases nothing. */
+/** Conditions for the first deletion of a claim by anybody but the operator. Deleting a mirror releases nothing. */
 export function releaseConditions(systemNamespace: string): readonly MatchCondition[] {
   return [
     { name: 'first-request', expression: '!has(oldObject.metadata.deletionTimestamp)' },
@@ -90,7 +91,7 @@ export function releaseConditions(systemNamespace: string): readonly MatchCondit
   ];
 }
 
-/** Conditions that do not hold anything else back than one resource. */
+/** Restricts conditions to one resource: every other resource passes them. */
 function onlyFor(resource: string, conditions: readonly MatchCondition[]): readonly MatchCondition[] {
   return conditions.map(({ name, expression }) => ({
     name,
@@ -114,7 +115,7 @@ function interfaces(object: 'object' | 'oldObject'): string {
   return `${object}.?spec.?template.?spec.?domain.?devices.?interfaces.orValue([])`;
 }
 
-/** KubeVirt takes a machine that says neither `running` nor `runStrategy` for halted. */
+/** KubeVirt treats a machine with neither `running` nor `runStrategy` as halted. */
 function isHalted(object: 'object' | 'oldObject'): string {
   return `(${object}.?spec.?runStrategy.orValue(${object}.?spec.?running.orValue(false) ? 'Always' : 'Halted') == 'Halted')`;
 }

@@ -8,26 +8,26 @@ import {
 } from '../../kube/client/core-resources.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 
-interface Publishing {
+interface PublishDeps {
   readonly client: KubeClient;
   readonly logger: Logger;
 }
 
-/** Writes the authorities into the two webhook configurations, where they are not there yet. */
-export async function publishCa(bundle: string, publishing: Publishing): Promise<void> {
-  await publishInto(mutatingWebhookConfigurations, bundle, publishing);
-  await publishInto(validatingWebhookConfigurations, bundle, publishing);
+/** Writes the CA bundle (PEM) into both webhook configurations, unless it is there already. */
+export async function publishCa(bundle: string, deps: PublishDeps): Promise<void> {
+  await publishInto(mutatingWebhookConfigurations, bundle, deps);
+  await publishInto(validatingWebhookConfigurations, bundle, deps);
 }
 
 async function publishInto(
   resource: Resource<WebhookConfiguration>,
   bundle: string,
-  { client, logger }: Publishing,
+  { client, logger }: PublishDeps,
 ): Promise<void> {
   const caBundle = Buffer.from(bundle).toString('base64');
   const configuration = await client.find(resource, { name: WEBHOOK_CONFIGURATION });
   if (configuration === undefined) {
-    logger.warn({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'nothing to publish the authority into');
+    logger.warn({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'no webhook configuration to publish the CA in');
     return;
   }
   const { resourceVersion } = configuration.metadata;
@@ -46,5 +46,5 @@ async function publishInto(
       ],
     },
   );
-  logger.info({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'published the certificate authority');
+  logger.info({ kind: resource.kind, name: WEBHOOK_CONFIGURATION }, 'published the CA');
 }

@@ -1,7 +1,7 @@
 import { GROUP, LABELS, VERSION, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
 import {
   allocationConditions,
-  askedItself,
+  optedInByAnnotation,
   releaseConditions,
   workloadConditions,
   type MatchCondition,
@@ -14,7 +14,7 @@ export interface WebhookAddress {
   readonly port: number;
 }
 
-/** The paths of the server, one for each kind of question. */
+/** The paths of the server, one for each kind of review. */
 export const PATHS = {
   workloads: '/admit/workloads',
   allocations: '/admit/allocations',
@@ -30,7 +30,7 @@ const WORKLOAD_RULES = [
     resources: ['virtualmachines'],
     scope: 'Namespaced',
   },
-  // Never UPDATE: the kind has no status subresource, so that each report of a node would come by here.
+  // Never UPDATE: the kind has no status subresource, so every status report of a node would be sent here.
   {
     apiGroups: ['kubevirt.io'],
     apiVersions: ['*'],
@@ -41,11 +41,11 @@ const WORKLOAD_RULES = [
 ];
 
 /**
- * The MutatingWebhookConfiguration, without a CA bundle: the webhook publishes that itself, and a chart that rendered it
- * would put an old one back at every upgrade.
+ * Returns the MutatingWebhookConfiguration without a CA bundle, which the webhook publishes itself. A chart that rendered
+ * it would restore an old bundle at every upgrade.
  *
- * The first two entries differ in how an object opted in, so that no object is sent by both: the label of its namespace,
- * or its own annotation in a namespace without the label.
+ * The first two entries differ in how an object opted in: by the label of its namespace, or by its own annotation in a
+ * namespace without the label. So no object is sent twice.
  */
 export function mutatingConfiguration(address: WebhookAddress): Record<string, unknown> {
   const workloads = {
@@ -69,7 +69,7 @@ export function mutatingConfiguration(address: WebhookAddress): Record<string, u
         ...workloads,
         name: 'inject-objects',
         namespaceSelector: namespacesWhere('NotIn', address),
-        matchConditions: [askedItself, ...workloadConditions],
+        matchConditions: [optedInByAnnotation, ...workloadConditions],
       }),
       reinvocationPolicy: 'Never',
     },
@@ -87,7 +87,7 @@ export function mutatingConfiguration(address: WebhookAddress): Record<string, u
   ]);
 }
 
-/** Who asks for a release is worth knowing, but not worth holding a deletion back: hence `Ignore`. */
+/** Returns the ValidatingWebhookConfiguration. `Ignore`, because recording a release must not block a deletion. */
 export function validatingConfiguration(address: WebhookAddress): Record<string, unknown> {
   return configuration('ValidatingWebhookConfiguration', [
     entry(address, {
@@ -132,8 +132,9 @@ function entry(address: WebhookAddress, { name, path, ...rest }: Entry): Record<
 }
 
 /**
- * By the name that the API server itself sets: a label of its own choosing would let a tenant exempt itself. An installation
- * adds more names to the list: where a Postgres in the cluster waits for us to be let start, neither ever starts.
+ * Selects namespaces by the name label, which the API server sets: with any other label a tenant could exempt itself. An
+ * installation adds the namespace of a Postgres in the cluster to the list. Otherwise Postgres and the webhook would wait
+ * for each other to start.
  */
 function namespacesWhere(operator: 'In' | 'NotIn', { namespace }: WebhookAddress) {
   return {
@@ -148,7 +149,7 @@ function namespacesWhere(operator: 'In' | 'NotIn', { namespace }: WebhookAddress
   };
 }
 
-/** In every namespace, ours and kube-system included: a claim is nobody's start-up. */
+/** Applies to every namespace, also to ours and kube-system: no process needs a claim in order to start. */
 function allocationRules(...operations: readonly string[]): readonly unknown[] {
   return [
     { apiGroups: [GROUP], apiVersions: [VERSION], operations, resources: ['macallocations'], scope: 'Namespaced' },

@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
 
 /**
- * The AdmissionReview of admission.k8s.io/v1 as far as it is read here
- * (https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#request).
- * Objects stay raw: a patch must not lose what a type of ours does not know.
+ * The fields of an AdmissionReview (admission.k8s.io/v1) that are read here. Objects stay raw, because a patch must not
+ * lose fields that this program does not know.
+ * https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#request
  */
 const rawObject = z.looseObject({
   metadata: z
@@ -46,13 +46,13 @@ const admissionReview = z.object({
 export type AdmissionRequest = z.infer<typeof admissionRequest>;
 export type AdmissionUser = AdmissionRequest['userInfo'];
 
-/** Why an object is refused, in the words of the Kubernetes API (metav1.Status). */
+/** Why an object is refused, as in metav1.Status of the Kubernetes API. */
 export interface Refusal {
   readonly code: 403 | 409 | 422 | 503;
   readonly reason: 'Forbidden' | 'Conflict' | 'Invalid' | 'ServiceUnavailable';
-  /** At most two lines: the cause, and what to do. */
+  /** At most two lines: the cause and the next step. */
   readonly message: string;
-  /** What went wrong behind it; for the log alone. */
+  /** The error behind it, for the log only. */
   readonly cause?: Error;
 }
 
@@ -69,26 +69,26 @@ export function parseReview(body: unknown): ParsedReview {
   return { ok: false, problem: `not an AdmissionReview of admission.k8s.io/v1: ${z.prettifyError(parsed.error)}` };
 }
 
-/** The AdmissionReview that goes back. Its uid must be the request's, or the API server refuses it. */
-export function formatReview(uid: string, answer: AdmissionResponse): Record<string, unknown> {
+/** Returns the AdmissionReview to send. The API server rejects one whose uid is not that of the request. */
+export function formatReview(uid: string, response: AdmissionResponse): Record<string, unknown> {
   return {
     apiVersion: 'admission.k8s.io/v1',
     kind: 'AdmissionReview',
-    response: answer.allowed
+    response: response.allowed
       ? {
           uid,
           allowed: true,
-          ...(answer.patch !== undefined &&
-            answer.patch.length > 0 && {
+          ...(response.patch !== undefined &&
+            response.patch.length > 0 && {
               patchType: 'JSONPatch',
-              patch: Buffer.from(JSON.stringify(answer.patch)).toString('base64'),
+              patch: Buffer.from(JSON.stringify(response.patch)).toString('base64'),
             }),
-          ...(answer.warnings !== undefined && answer.warnings.length > 0 && { warnings: answer.warnings }),
+          ...(response.warnings !== undefined && response.warnings.length > 0 && { warnings: response.warnings }),
         }
       : {
           uid,
           allowed: false,
-          status: { code: answer.refusal.code, reason: answer.refusal.reason, message: answer.refusal.message },
+          status: { code: response.refusal.code, reason: response.refusal.reason, message: response.refusal.message },
         },
   };
 }

@@ -1,23 +1,23 @@
 import { LedgerError } from '../../ledger/errors.ts';
 
 /**
- * The milliseconds until then. Throws where there are none: to ask for somebody who cannot wait for the answer would only
- * hold an address.
+ * Returns the milliseconds until a deadline. Throws LEDGER_OVERLOADED if it is over: a request that nobody waits for would
+ * only hold an address.
  */
-export function timeLeft(until: number): number {
-  const ms = until - Date.now();
+export function timeLeft(deadline: number): number {
+  const ms = deadline - Date.now();
   if (ms > 0) return ms;
-  throw new LedgerError('LEDGER_OVERLOADED', 'No time was left to ask the ledger');
+  throw new LedgerError('LEDGER_OVERLOADED', 'No time was left for a request to the ledger');
 }
 
-/** The answer of the ledger, or an error when it takes longer. The question itself goes on: nothing ends it safely. */
+/** Resolves like `work`, or throws LEDGER_TIMEOUT after `ms`. The work itself goes on: there is no safe way to end it. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
-    reject(new LedgerError('LEDGER_TIMEOUT', 'The ledger did not answer in time'));
+    reject(new LedgerError('LEDGER_TIMEOUT', 'The ledger did not respond in time'));
   }, ms);
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, timeout]);
   } finally {
     clearTimeout(timer);
   }

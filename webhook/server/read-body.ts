@@ -83,7 +83,7 @@ export function createBodyReader(): BodyReader {
   return {
     read: async (request) => {
       if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
-        throw new BodyRefused(400, 'the body is no AdmissionReview in JSON');
+        throw new BodyRefused(400, 'the body is not an AdmissionReview in JSON');
       }
       if (request.headers['content-encoding'] !== undefined) throw new BodyRefused(415, 'the body must not be encoded');
       if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
@@ -103,7 +103,7 @@ export function createBodyReader(): BodyReader {
           return { value: JSON.parse(body.toString()) as unknown, done };
         } catch {
           done();
-          throw new BodyRefused(400, 'the body is no AdmissionReview in JSON');
+          throw new BodyRefused(400, 'the body is not an AdmissionReview in JSON');
         }
       } finally {
         for (const chunk of chunks) buffered -= chunk.length;

@@ -4,10 +4,10 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { listen } from '../../kube/server/listen.ts';
-import { watchArrivals } from './request-start.ts';
+import { watchRequestStarts } from './request-start.ts';
 import { makeCa, makeServingCertificate } from '../../kube/server/certificates.ts';
 
-/** Moved by the tests alone, so that no slow machine decides. */
+/** Only the tests move it, so a slow machine changes no result. */
 let clock = 0;
 let server: Server;
 let raw: Socket;
@@ -19,9 +19,9 @@ beforeEach(async () => {
   const ca = await makeCa(Date.now(), 3_600_000);
   const servingPair = await makeServingCertificate(ca, ['localhost'], Date.now(), 3_600_000);
   server = createServer({ cert: servingPair.certificate, key: servingPair.key });
-  const arrivals = watchArrivals(server, () => clock);
+  const requestStart = watchRequestStarts(server, () => clock);
   server.on('request', (request, response) => {
-    seen.push(arrivals.of(request.socket));
+    seen.push(requestStart(request.socket));
     response.end('ok');
   });
   const { port } = await listen(server, { host: '127.0.0.1', port: 0 });
@@ -43,28 +43,28 @@ async function shakeHands(): Promise<TLSSocket> {
   return socket;
 }
 
-async function ask(socket: TLSSocket): Promise<void> {
+async function sendRequest(socket: TLSSocket): Promise<void> {
   socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   await once(socket, 'data');
 }
 
-test('a request waits since its connection was opened, however long the handshake took', async () => {
+test('the first request counts from the opening of its connection, however long the handshake took', async () => {
   clock = 1_800;
-  await ask(await shakeHands());
+  await sendRequest(await shakeHands());
   expect(seen).toEqual([0]);
 });
 
-test('the next one on that connection waits since it came', async () => {
+test('a later request on the same connection counts from its own arrival', async () => {
   const socket = await shakeHands();
-  await ask(socket);
+  await sendRequest(socket);
   clock = 100;
-  await ask(socket);
+  await sendRequest(socket);
   expect(seen).toEqual([0, 100]);
 });
 
-test('a connection that was opened in advance has waited for nothing', async () => {
+test('a request on a connection that was opened in advance counts from its own arrival', async () => {
   const socket = await shakeHands();
   clock = 60_000;
-  await ask(socket);
+  await sendRequest(socket);
   expect(seen).toEqual([60_000]);
 });

@@ -1,46 +1,41 @@
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 
-/** Tells since when the sender of a request waits for its answer. */
-export interface Arrivals {
-  /** In milliseconds since 1970. To be asked when the headers of a request are read. */
-  of(socket: Socket): number;
-}
+/** Returns since when the sender of a request waits, in milliseconds since 1970. Call it when its headers are read. */
+export type RequestStart = (socket: Socket) => number;
 
-/** A request that comes later than this after its connection was made is not the one that it was opened for. */
-const AT_ONCE_MS = 1_000;
+/** A request that arrives later than this after the handshake is not the one for which the connection was opened. */
+const FIRST_REQUEST_MS = 1_000;
 
 /**
- * The API server counts its 5 s from the moment at which it opens a connection. Of two hundred objects at once, most come on
- * connections of their own, and on a busy node their handshakes take a second or two: that time is gone when their
- * requests are read. Connections are also opened in advance; such a one waits for nothing.
+ * Measures the start of a request from its connection. The API server counts its 5 s from the moment at which it opens the
+ * connection. If 200 objects arrive at once, most of them come on new connections, and on a busy node a handshake takes
+ * a second or two. That time is over when the request is read. A connection that was opened in advance does not count.
  */
-export function watchArrivals(server: Server, now: () => number = Date.now): Arrivals {
-  /** Of each connection that has sent no request: when it was accepted, and when its handshake was done. */
-  const fresh = new Map<string, { readonly acceptedAt: number; securedAt?: number }>();
+export function watchRequestStarts(server: Server, now: () => number = Date.now): RequestStart {
+  /** For each connection without a request so far: when it was accepted, and when its handshake ended. */
+  const unused = new Map<string, { readonly acceptedAt: number; securedAt?: number }>();
 
   server.on('connection', (socket: Socket) => {
     const peer = peerOf(socket);
-    fresh.set(peer, { acceptedAt: now() });
-    socket.once('close', () => fresh.delete(peer));
+    unused.set(peer, { acceptedAt: now() });
+    socket.once('close', () => unused.delete(peer));
   });
   server.on('secureConnection', (socket: Socket) => {
-    const connection = fresh.get(peerOf(socket));
+    const connection = unused.get(peerOf(socket));
     if (connection !== undefined) connection.securedAt = now();
   });
 
-  return {
-    of: (socket) => {
-      const peer = peerOf(socket);
-      const connection = fresh.get(peer);
-      fresh.delete(peer);
-      const openedForIt = connection?.securedAt !== undefined && now() - connection.securedAt < AT_ONCE_MS;
-      return openedForIt ? connection.acceptedAt : now();
-    },
+  return (socket) => {
+    const peer = peerOf(socket);
+    const connection = unused.get(peer);
+    unused.delete(peer);
+    const isOpenedForRequest = connection?.securedAt !== undefined && now() - connection.securedAt < FIRST_REQUEST_MS;
+    return isOpenedForRequest ? connection.acceptedAt : now();
   };
 }
 
-/** The raw socket and the one of TLS on it are two objects with nothing public in common but this. */
+/** The raw socket and its TLS socket are two objects. The peer's address and port is all that both expose. */
 function peerOf({ remoteAddress, remotePort }: Socket): string {
   return `${String(remoteAddress)} ${String(remotePort)}`;
 }

@@ -5,13 +5,13 @@ import { createApiFacingServer, tlsOf, type ApiFacingServer } from '../../kube/s
 import type { KeyPair } from '../../kube/server/certificates.ts';
 import { formatReview, parseReview, type AdmissionRequest, type AdmissionResponse } from './admission-review.ts';
 import { BodyRefused, createBodyReader } from './read-body.ts';
-import { watchArrivals } from './request-start.ts';
+import { watchRequestStarts } from './request-start.ts';
 import type { WebhookMetrics } from '../metrics.ts';
 import { unavailable } from '../refuse/refusal.ts';
 
 /**
- * Answers one review, which the API server waits for since `receivedAt` (milliseconds since 1970). Rejecting is allowed: it
- * becomes a refusal that can be tried again.
+ * Responds to one review, for which the API server has waited since `receivedAt` (milliseconds since 1970). A rejected promise
+ * becomes a refusal with status 503.
  */
 export type Admit = (request: AdmissionRequest, receivedAt: number) => Promise<AdmissionResponse>;
 
@@ -20,18 +20,18 @@ export interface WebhookServerOptions {
   readonly entries: Readonly<Record<string, Admit>>;
   readonly logger: Logger;
   readonly metrics: WebhookMetrics;
-  /** Once true, every answer asks the API server to take another connection, which then leads to another replica. */
+  /** While true, every response closes its connection. The API server then opens one to another replica. */
   readonly draining: () => boolean;
 }
 
 export function createWebhookServer(options: WebhookServerOptions, servingPair: KeyPair): ApiFacingServer {
-  const app = createApp(options, ({ socket }) => arrivals.of(socket));
+  const app = createApp(options, ({ socket }) => requestStart(socket));
   const server = createApiFacingServer(tlsOf(servingPair), app, options.logger);
-  const arrivals = watchArrivals(server.https);
+  const requestStart = watchRequestStarts(server.https);
   return server;
 }
 
-/** What is known of a request beside what it says. */
+/** Facts about a request that are not in its body. */
 interface Locals extends Record<string, unknown> {
   receivedAt: number;
 }
@@ -54,20 +54,20 @@ function createApp(
       try {
         const parsed = parseReview(body.value);
         if (!parsed.ok) {
-          logger.warn({ path, problem: parsed.problem }, 'refused a request that is no review');
+          logger.warn({ path, problem: parsed.problem }, 'rejected a request that is not a review');
           response.status(400).type('text/plain').send(parsed.problem);
           return;
         }
         const stop = metrics.seconds.startTimer({ entry: path });
         const { receivedAt: since } = response.locals;
-        const answer = await answerFor(() => admit(parsed.request, since), parsed.request, logger);
+        const reviewed = await respondTo(() => admit(parsed.request, since), parsed.request, logger);
         stop();
         metrics.reviews.inc({
           entry: path,
-          allowed: String(answer.allowed),
-          reason: answer.allowed ? '' : answer.refusal.reason,
+          allowed: String(reviewed.allowed),
+          reason: reviewed.allowed ? '' : reviewed.refusal.reason,
         });
-        response.json(formatReview(parsed.request.uid, answer));
+        response.json(formatReview(parsed.request.uid, reviewed));
       } finally {
         body.done();
       }
@@ -77,7 +77,7 @@ function createApp(
   return app;
 }
 
-async function answerFor(
+async function respondTo(
   admit: () => Promise<AdmissionResponse>,
   request: AdmissionRequest,
   logger: Logger,
@@ -85,24 +85,24 @@ async function answerFor(
   const { namespace, name, kind, operation, uid } = request;
   const fields = { namespace, name, kind: kind.kind, operation, uid, user: request.userInfo.username };
   try {
-    const answer = await admit();
-    if (!answer.allowed) {
-      const { cause, ...told } = answer.refusal;
-      logger.info({ ...fields, ...told, ...(cause !== undefined && { err: cause }) }, 'refused');
+    const response = await admit();
+    if (!response.allowed) {
+      const { cause, ...refusal } = response.refusal;
+      logger.info({ ...fields, ...refusal, ...(cause !== undefined && { err: cause }) }, 'refused');
     }
-    return answer;
+    return response;
   } catch (error) {
     logger.error({ ...fields, err: error }, 'review failed');
     return {
       allowed: false,
       refusal: unavailable(
-        'rock-mac could not answer because of an internal error.\nTry again; its log has the cause.',
+        'rock-mac failed because of an internal error.\nTry again; the log of its webhook has the cause.',
       ),
     };
   }
 }
 
-/** Answers for a body that was refused. The body itself is not logged: it may hold secrets. */
+/** Responds to a rejected body. The body itself is not logged, because it may hold secrets. */
 function badBody(logger: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
@@ -110,8 +110,8 @@ function badBody(logger: Logger): ErrorRequestHandler {
       return;
     }
     const { status, message } = error instanceof BodyRefused ? error : { status: 500, message: 'internal error' };
-    logger.warn({ path: request.path, status, err: error }, 'refused a body');
-    // The rest of the body may still be under way; nothing else is to come on this connection.
+    logger.warn({ path: request.path, status, err: error }, 'rejected a body');
+    // The rest of the body may still arrive, so the connection cannot carry another request.
     response.set('Connection', 'close').status(status).type('text/plain').send(message);
   };
 }

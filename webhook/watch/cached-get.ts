@@ -4,21 +4,21 @@ import { formatKey, type KubeObject, type ObjectKey } from '../../kube/client/ob
 import type { Reflector } from '../../kube/controller/reflector.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 
-/** At most two of these come before the 3 s of the ledger, and all must end before the API server hangs up after 5 s. */
+/** At most two such reads precede the 3 s of the ledger. All of them must end before the API server's timeout of 5 s. */
 export const LIVE_READ_MS = 700;
 
 /**
- * An object from the reflector's copy. What that does not hold (made a moment ago, or nothing is listed yet) is read from
- * the API server, so that an answer never depends on how old the copy is; `undefined` where it does not exist.
+ * Returns an object from the cache of a reflector. If it is not there (just created, or nothing is listed yet), reads it from
+ * the API server, so that the result does not depend on the age of the cache. Returns `undefined` if it does not exist.
  */
 export async function cachedGet<T extends KubeObject>(
-  copy: Pick<Reflector<T>, 'get'>,
+  cache: Pick<Reflector<T>, 'get'>,
   client: Pick<KubeClient, 'get'>,
   resource: Resource<T>,
   key: ObjectKey,
 ): Promise<T | undefined> {
-  const known = copy.get(formatKey(key));
-  if (known !== undefined) return known;
+  const cached = cache.get(formatKey(key));
+  if (cached !== undefined) return cached;
   try {
     return await client.get(resource, key, { timeoutMs: LIVE_READ_MS, attempts: 1 });
   } catch (error) {

@@ -6,15 +6,15 @@ import { createReflector } from '../../kube/controller/reflector.ts';
 import { metadataOnly } from '../../kube/client/resource.ts';
 import { cachedGet } from './cached-get.ts';
 
-/** Tells which pool the objects of a namespace get their addresses from. */
+/** Returns the pool from which the objects of a namespace get their addresses. */
 export interface NamespacePools {
   poolOf(namespace: string): Promise<string>;
   stop(): Promise<void>;
 }
 
 /**
- * Who may write a Namespace decides which pool is used there: its annotation names one, else it is the installation's.
- * Kept as a copy of all namespaces' metadata, since this is asked at every admission.
+ * Watches the metadata of all namespaces, because every admission needs it. The annotation of a namespace names its pool;
+ * without one it is the default pool of the installation. So whoever may write a Namespace decides which pool it uses.
  */
 export function watchNamespacePools(options: {
   readonly client: KubeClient;
@@ -23,14 +23,14 @@ export function watchNamespacePools(options: {
 }): NamespacePools {
   const { client, defaultPool, logger } = options;
   const resource = metadataOnly(namespaces);
-  const copy = createReflector({ client, resource, logger, onChange: () => undefined });
-  copy.start();
+  const cache = createReflector({ client, resource, logger, onChange: () => undefined });
+  cache.start();
   return {
     poolOf: async (name) => {
-      const namespace = await cachedGet(copy, client, resource, { name });
-      const named = namespace?.metadata.annotations?.[ANNOTATIONS.pool] ?? '';
-      return named === '' ? defaultPool : named;
+      const namespace = await cachedGet(cache, client, resource, { name });
+      const annotated = namespace?.metadata.annotations?.[ANNOTATIONS.pool] ?? '';
+      return annotated === '' ? defaultPool : annotated;
     },
-    stop: () => copy.stop(),
+    stop: () => cache.stop(),
   };
 }

@@ -7,12 +7,12 @@ import type { Resource } from '../../kube/client/resource.ts';
 import { cachedGet } from './cached-get.ts';
 import { macSupport, type MacSupport } from '../plan/cni-plugins.ts';
 
-/** A network that is not there is as good as unknown: it may be made later, and the CNI plugin waits for it. */
+/** A missing network counts as unknown: it may be created later, and the CNI plugin waits for it. */
 export type NetworkSupport = MacSupport | 'missing';
 
-/** Tells what the networks of a cluster do with a MAC address. */
+/** Returns what the networks of a cluster do with a MAC address. */
 export interface Networks {
-  /** By `namespace/name` of their NetworkAttachmentDefinitions. */
+  /** Names and keys are `namespace/name` of NetworkAttachmentDefinitions. */
   supportOf(names: readonly string[]): Promise<ReadonlyMap<string, NetworkSupport>>;
   stop(): Promise<void>;
 }
@@ -31,23 +31,23 @@ const definitions: Resource<z.infer<typeof definition>> = {
   schema: definition,
 };
 
-/** Keeps a copy of all NetworkAttachmentDefinitions. Their kind may be absent, and come later. */
+/** Watches all NetworkAttachmentDefinitions. Their CRD may be missing, and be installed later. */
 export function watchNetworks({ client, logger }: { readonly client: KubeClient; readonly logger: Logger }): Networks {
-  const copy = createReflector({
+  const cache = createReflector({
     client,
     resource: definitions,
     optional: true,
     logger,
     onChange: () => undefined,
   });
-  copy.start();
+  cache.start();
 
   async function support(name: string): Promise<NetworkSupport> {
     try {
-      const found = await cachedGet(copy, client, definitions, parseKey(name));
+      const found = await cachedGet(cache, client, definitions, parseKey(name));
       return found === undefined ? 'missing' : macSupport(found.spec?.config);
     } catch (error) {
-      // A pod that gets an address on trust is better than one that is refused because of a slow read.
+      // An address that the network may ignore is better than a pod that is refused because of a slow read.
       logger.warn({ err: error, network: name }, 'could not read a network');
       return 'unknown';
     }
@@ -58,6 +58,6 @@ export function watchNetworks({ client, logger }: { readonly client: KubeClient;
       const unique = [...new Set(names)];
       return new Map(await Promise.all(unique.map(async (name) => [name, await support(name)] as const)));
     },
-    stop: () => copy.stop(),
+    stop: () => cache.stop(),
   };
 }
