@@ -65,8 +65,8 @@ export type ConsumerRefusal = Exclude<TakeOutcome, { readonly outcome: 'taken' }
 /** `in_reuse_delay` is an `in_use` whose address is already released. */
 export type AllocationCode = AllocationRefusal['outcome'] | 'in_reuse_delay';
 
-/** Refusals of a claim's address, and one that only admission tells apart: `out_of_range` in a pool of somebody else. */
-export type AdmissionCode = `claim_${Exclude<ConsumerRefusal['outcome'], 'not_open'>}` | 'in_other_pool';
+/** Refusals of a claim's address, and the two kinds of `out_of_range` that admission tells apart. */
+export type AdmissionCode = `claim_${Exclude<ConsumerRefusal['outcome'], 'not_open'>}` | 'in_other_pool' | 'in_no_pool';
 
 export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntry>> = {
   in_use: {
@@ -192,6 +192,14 @@ export const ADMISSION_OUTCOMES: Readonly<Record<AdmissionCode, AdmissionEntry>>
     admission: {
       status: 403,
       next: (facts) => `Request an address of pool ${poolOf(facts)}, or use a claim`,
+    },
+  },
+  in_no_pool: {
+    cause: (facts) => `${addressOf(facts)} is not in pool ${poolOf(facts)}, nor in any other`,
+    retryable: false,
+    admission: {
+      status: 422,
+      next: (facts) => `Request an address of pool ${poolOf(facts)}, or leave it out to get the next free one`,
     },
   },
   claim_in_use: {

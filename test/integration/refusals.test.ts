@@ -116,7 +116,7 @@ describe('bad input is refused with its cause and the next step, and nothing is 
       'a MAC that is in no pool',
       '[{"name":"blue","mac":"a4:58:0f:77:00:00"}]',
       INVALID,
-      /not in pool kubernetes\.\nRequest an address of that pool/,
+      /not in pool kubernetes, nor in any other\.\nRequest an address/,
     ],
     [
       'a MAC of a pool that the namespace may not use',

@@ -73,7 +73,7 @@ describe('a namespace that opted in', () => {
 
   test('gets the pool of the installation where it names none, and a refusal where it names one that is not there', async () => {
     expect((await create('office', aPlainPod('quiet')))[HARDWARE]).toMatch(/^a4:58:0f:05:/);
-    await expect(create('typo', aPlainPod('quiet'))).rejects.toThrow(/Pool experimental is not in the ledger/);
+    await expect(create('typo', aPlainPod('quiet'))).rejects.toThrow(/Pool experimental does not exist in the ledger/);
   });
 
   test('may change its pool, and the next pod gets its address there', async () => {
@@ -178,7 +178,7 @@ describe('what the networks of a pod do with an address', () => {
     const networks = 'blue,shared,odd,none';
     expect(await warningsOf('all', networks)).toEqual([
       'rock-mac: network lab/shared ignores MAC addresses, so its interface gets none',
-      'rock-mac: network lab/odd may ignore its address: its CNI plugin is not known here',
+      'rock-mac: network lab/odd may ignore its address: rock-mac does not know its CNI plugin',
       'rock-mac: network lab/none does not exist yet, so it may ignore its address',
     ]);
     const stored = annotationsOf(await kubectl(['get', 'pod', 'all', '-n', 'lab', '-o', 'json']));

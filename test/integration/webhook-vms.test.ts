@@ -184,7 +184,12 @@ describe('a virtual machine', () => {
     ['broadcast', ['ff-ff-ff-ff-ff-ff'], 422, /the broadcast address/],
     ['all zero', ['00:00:00:00:00:00'], 422, /all zero/],
     ['in no pool', ['a4:58:0f:77:00:00'], 422, /nor in any other/],
-    ['in a pool that its namespace may not use', ['a4:58:0f:00:00:09'], 403, /in production, which namespace machines/],
+    [
+      'in a pool that its namespace may not use',
+      ['a4:58:0f:00:00:09'],
+      403,
+      /in pool production, but namespace machines/,
+    ],
     ['on two of its interfaces', ['a4:58:0f:05:88:02', 'A4-58-0F-05-88-02'], 422, /on two interfaces/],
   ])('is refused with an address that is %s, new or stored', async (what, addresses, status, message) => {
     const nics = addresses.map((macAddress, index) => ({ name: `n${String(index)}`, bridge: {}, macAddress }));

@@ -43,8 +43,8 @@ export function createRefusalExplainer(deps: {
     return allowed ? `${owner.kind} ${owner.namespace}/${owner.name}` : undefined;
   }
 
-  async function findPoolOf(mac: MacAddress): Promise<string | undefined> {
-    return (await listPools(ledger)).find((pool) => rangeContains(pool, mac))?.name;
+  async function findPoolOf(mac: MacAddress): Promise<string | null> {
+    return (await listPools(ledger)).find((pool) => rangeContains(pool, mac))?.name ?? null;
   }
 
   return async (result, { request, pool, namespace, requester }) => {
@@ -62,7 +62,7 @@ export function createRefusalExplainer(deps: {
 }
 
 /** Returns `undefined` for a look-up that fails or takes too long: the refusal is certain, only a detail is missing. */
-async function orUndefined(lookup: Promise<string | undefined>): Promise<string | undefined> {
+async function orUndefined<T>(lookup: Promise<T>): Promise<T | undefined> {
   try {
     return await within(LOOKUP_MS, lookup);
   } catch {

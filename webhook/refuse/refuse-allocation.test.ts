@@ -78,6 +78,11 @@ test('the holder and the pool of the address are named if the requester may know
   const held: RefusedResult = { outcome: 'in_use', mac: A, holder: { state: 'active' } };
   expect(refuseAllocation(held, { ...context, holder: 'Pod lab/one' }).message).toMatch(/held by Pod lab\/one\./);
   const elsewhere = refuseAllocation({ outcome: 'out_of_range' }, { ...context, otherPool: 'production' });
+  const nowhere = refuseAllocation({ outcome: 'out_of_range' }, { ...context, otherPool: null });
+  expect(nowhere).toMatchObject({
+    code: 422,
+    message: expect.stringMatching(/, nor in any other\.\nRequest/) as string,
+  });
   expect(elsewhere).toMatchObject({ code: 403, reason: 'Forbidden' });
   expect(elsewhere.message).toMatch(
     /is in pool production, but namespace web uses pool kubernetes\.\nRequest an address of pool kubernetes/,

@@ -5,6 +5,7 @@ import {
   ADMISSION_OUTCOMES,
   ALLOCATION_OUTCOMES,
   allocationCode,
+  type AdmissionEntry,
   type AllocatedOutcome,
   type AllocationRefusal,
   type OutcomeFacts,
@@ -25,20 +26,24 @@ export interface RefusalContext {
   readonly pool: string;
   /** Who holds the address, if the requester may know. */
   readonly holder?: string | undefined;
-  /** The pool that contains the requested address, if it is not `pool`. */
-  readonly otherPool?: string | undefined;
+  /** The pool that contains the requested address, or `null` if no pool does. Absent if it is unknown. */
+  readonly otherPool?: string | null | undefined;
 }
 
 /** Returns the refusal of an object for which the ledger allocated no address. */
 export function refuseAllocation(result: RefusedResult, context: RefusalContext): Refusal {
   if (result.outcome === 'ledger_error') return refuseByError(result.error);
-  const { request, namespace, pool, holder, otherPool } = context;
+  const { request, namespace, pool, holder } = context;
+  const otherPool = context.otherPool ?? undefined;
   const facts = { mac: request.requested, nic: request.nic, namespace, pool, holder, otherPool, ...factsOf(result) };
-  const entry =
-    result.outcome === 'out_of_range' && otherPool !== undefined
-      ? ADMISSION_OUTCOMES.in_other_pool
-      : ALLOCATION_OUTCOMES[allocationCode(result)];
-  return refusalOf(entry, facts);
+  return refusalOf(entryFor(result, context), facts);
+}
+
+function entryFor(result: AllocationRefusal, { otherPool }: RefusalContext): AdmissionEntry {
+  if (result.outcome === 'out_of_range' && otherPool !== undefined) {
+    return otherPool === null ? ADMISSION_OUTCOMES.in_no_pool : ADMISSION_OUTCOMES.in_other_pool;
+  }
+  return ALLOCATION_OUTCOMES[allocationCode(result)];
 }
 
 /** The end of a lease or an expiry stays unknown to the requester; the end of a reuse delay does not. */
