@@ -23,7 +23,7 @@ async function remove(...pods: string[]): Promise<void> {
   await untilNoAllocations(installed().plane);
 }
 
-/** What a controller makes pods from. */
+/** The template from which a controller creates pods. */
 function aTemplate() {
   const { metadata, spec } = JSON.parse(aPod('unused', { networks: '[{"name":"blue"}]' })) as {
     metadata: { annotations: object };
@@ -47,7 +47,7 @@ async function untilMirrored(count: number) {
 }
 
 describe('a pod that asks for addresses', () => {
-  test('has one on each network when it is stored, shows them, and gives them back when it is deleted', async () => {
+  test('has one on each network when it is stored, shows them, and releases them when it is deleted', async () => {
     const { plane, ledger } = installed();
     await create(aPod('web', { networks: '[{"name":"blue"},{"name":"storage","interface":"eth5"}]' }));
     const addresses = await addressesOf(plane, 'web');
@@ -65,7 +65,7 @@ describe('a pod that asks for addresses', () => {
       expect((await findByMac(ledger, each))?.state).toBe('released');
       const audit = await auditOf(ledger, each);
       expect(audit.map(({ action }) => action)).toEqual(['allocate', 'bind', 'release']);
-      // Who asked, as the API server knows it; and when, in the order in which it happened.
+      // The requester as the API server authenticated it, and the changes in their order.
       expect(audit[0]?.user).toBe('env-admin');
       expect(audit.map(({ actor }) => actor).slice(1)).toEqual(['rock-mac-operator', 'rock-mac-operator']);
       const times = audit.map(({ timestamp }) => timestamp.getTime());
@@ -73,7 +73,7 @@ describe('a pod that asks for addresses', () => {
     }
   });
 
-  test('may have no name yet: the pods of a ReplicaSet get theirs by the lease that the webhook writes', async () => {
+  test('may have no name yet: the pods of a ReplicaSet are recognized by the lease id of the webhook', async () => {
     const { plane, ledger } = installed();
     await plane.kubectl(['create', '-f', '-'], {
       input: JSON.stringify({
@@ -92,13 +92,13 @@ describe('a pod that asks for addresses', () => {
     expect(new Set(macs).size).toBe(3);
     const rows = await listAddresses(ledger, { states: ['active'], kind: 'Pod' });
     expect(rows.map((row) => row.mac).sort()).toEqual(macs.toSorted());
-    // Asked for by the controller that made the pod, as admission saw it.
+    // The requester is the controller that created the pod.
     expect(rows[0]?.requester).toBe('system:serviceaccount:kube-system:replicaset-controller');
     await plane.kubectl(['delete', 'replicaset', 'many']);
     await untilNoAllocations(plane);
   });
 
-  test('may be one of a Job, which gets its address back when the Job is deleted', async () => {
+  test('may belong to a Job, whose deletion releases the address', async () => {
     const { plane, ledger } = installed();
     await plane.kubectl(['create', '-f', '-'], {
       input: JSON.stringify({
@@ -117,7 +117,7 @@ describe('a pod that asks for addresses', () => {
     expect((await findByMac(ledger, address))?.state).toBe('released');
   });
 
-  test('may be one of a StatefulSet: made again under its name it is another pod, with another address', async () => {
+  test('may belong to a StatefulSet: created again under its name it is another pod with another address', async () => {
     const { plane, ledger } = installed();
     await plane.kubectl(['create', '-f', '-'], {
       input: JSON.stringify({
@@ -148,7 +148,7 @@ describe('a pod that asks for addresses', () => {
     await untilNoAllocations(plane);
   });
 
-  test('gets new addresses when it is a copy of a stored one, annotations and all', async () => {
+  test('gets new addresses if it is a copy of a stored pod with its annotations', async () => {
     const { plane } = installed();
     await create(aPod('original', { networks: '[{"name":"blue"}]' }));
     const stored = JSON.parse(await plane.kubectl(['get', 'pod', 'original', '-o', 'json'])) as {
@@ -160,7 +160,7 @@ describe('a pod that asks for addresses', () => {
     await remove('original', 'copy');
   });
 
-  test('may name a free address of its pool, in any notation, and cannot have it twice', async () => {
+  test('may name a free address of its pool in any notation, and a second pod cannot get the same', async () => {
     const { plane } = installed();
     await create(aPod('chooser', { networks: '[{"name":"blue","mac":"A4-58-0F-05-77-01"}]' }));
     expect(await addressesOf(plane, 'chooser')).toEqual([{ network: 'default/blue', mac: 'a4:58:0f:05:77:01' }]);
@@ -170,9 +170,9 @@ describe('a pod that asks for addresses', () => {
     await remove('chooser');
   });
 
-  test('without any network gets its address in the annotation, and its author a warning', async () => {
+  test('without any network gets its address in the annotation, with a warning', async () => {
     const { plane } = installed();
-    // kubectl then ends with an error, but the pod is stored.
+    // kubectl then exits with an error, but the pod is stored.
     const told = plane.kubectl(['create', '-f', '-', '--warnings-as-errors'], { input: aPod('plain') });
     await expect(told).rejects.toThrow(
       /Warning: rock-mac: this pod has no network to inject into; its address is in the annotation mac\.rock-os\.io\/addresses only/,
@@ -181,7 +181,7 @@ describe('a pod that asks for addresses', () => {
     await remove('plain');
   });
 
-  test('that ended gives its addresses back before it is deleted', async () => {
+  test('that ended releases its addresses before it is deleted', async () => {
     const { plane, ledger } = installed();
     await create(aPod('job', { networks: '[{"name":"blue"}]' }));
     const [address] = await addressesOf(plane, 'job');
@@ -200,7 +200,7 @@ describe('a pod that asks for addresses', () => {
     await plane.kubectl(['delete', 'pod', 'job']);
   });
 
-  test('shows its mirror again when somebody deletes it by hand, and keeps its address', async () => {
+  test('gets its mirror back when a user deletes it, and keeps its address', async () => {
     const { plane, ledger } = installed();
     await create(aPod('steady', { networks: '[{"name":"blue"}]' }));
     const [address] = await addressesOf(plane, 'steady');
@@ -212,7 +212,7 @@ describe('a pod that asks for addresses', () => {
     await remove('steady');
   });
 
-  test('changes nothing in the ledger when it is only tried', async () => {
+  test('changes nothing in the ledger in a dry run', async () => {
     const { plane, ledger } = installed();
     const before = await listAddresses(ledger, { limit: 10_000 });
     await plane.kubectl(['create', '--dry-run=server', '-f', '-'], {
@@ -237,7 +237,7 @@ describe('a pod that the webhook has nothing to do with', () => {
     await create(JSON.stringify(pod));
     expect(await webhook?.metric(REVIEWS)).toBe(before);
     await plane.kubectl(['delete', 'pod', 'stranger', '--grace-period=0', '--force']);
-    // The counter is no dead one: a pod that asks moves it.
+    // Proves that the counter works: a pod that opts in increases it.
     await create(aPod('asker'));
     expect(await webhook?.metric(REVIEWS)).toBe((before ?? 0) + 1);
     await remove('asker');

@@ -31,7 +31,7 @@ async function create(manifest: string): Promise<string> {
   return await installed().plane.kubectl(['create', '-f', '-', '-o', 'name'], { input: manifest });
 }
 
-/** What the refusal of a pod says to its author, without kubectl's own words around it. */
+/** Returns the message of a pod's refusal without the words of kubectl around it. */
 async function refusalOf(manifest: string): Promise<string> {
   try {
     await create(manifest);
@@ -41,7 +41,7 @@ async function refusalOf(manifest: string): Promise<string> {
   throw new Error('the pod was not refused');
 }
 
-/** Addresses that somebody holds at this moment. */
+/** Counts the addresses that are held now. */
 async function held(): Promise<readonly string[]> {
   const rows = await listAddresses(installed().ledger, {
     states: ['pending', 'active', 'reserved', 'orphaned'],
@@ -60,7 +60,7 @@ interface StatusCode {
   readonly reason: string;
 }
 
-/** What the API server answers where it takes no pod. */
+/** The response of the API server to a refused pod. */
 async function tryToCreate(name: string, networks: string): Promise<unknown> {
   const manifest = JSON.parse(aPod(name, { networks })) as NewObject;
   return await client.create(annotatedPods, manifest, { namespace: 'default', attempts: 1 }).then(
@@ -69,11 +69,11 @@ async function tryToCreate(name: string, networks: string): Promise<unknown> {
   );
 }
 
-/** Two lines, the cause and the next step; and nothing is held afterwards that was not before. */
+/** Expects two lines, the cause and the next step, and no more held addresses than before. */
 async function expectRefusal(networks: string, code: StatusCode, message: RegExp): Promise<void> {
   const before = await held();
   const error = await tryToCreate('bad', networks);
-  // Never a reason or a header by which a client would skip the object, or repeat it by itself.
+  // No reason or header may make a client skip the object or repeat the request by itself.
   expect(error).toMatchObject({ ...code, retryAfterSeconds: undefined });
   const text = String(error);
   expect(text).toMatch(/denied the request: /);
@@ -87,10 +87,10 @@ describe('bad input is refused with its cause and the next step, and nothing is 
   const FORBIDDEN = { status: 403, reason: 'Forbidden' };
 
   test.each([
-    ['networks that are no JSON', '[{"name":"blue"', INVALID, /is not valid JSON.*\nCorrect the annotation/],
-    ['networks that are no list', '{"name":"blue"}', INVALID, /is not a JSON list\.\nCorrect the annotation/],
+    ['networks that are not JSON', '[{"name":"blue"', INVALID, /is not valid JSON.*\nCorrect the annotation/],
+    ['networks that are not a list', '{"name":"blue"}', INVALID, /is not a JSON list\.\nCorrect the annotation/],
     ['a network without a name', '[{"interface":"eth5"}]', INVALID, /has a bad entry at \[0\.name\].*\nCorrect/],
-    ['a MAC that is none', '[{"name":"blue","mac":"a4:58"}]', INVALID, /is not a MAC address\.\n.*leave it out/],
+    ['a malformed MAC', '[{"name":"blue","mac":"a4:58"}]', INVALID, /is not a MAC address\.\n.*leave it out/],
     ['a multicast MAC', '[{"name":"blue","mac":"01:00:5e:00:00:01"}]', INVALID, /a multicast address.*\nCorrect it/],
     ['the broadcast MAC', '[{"name":"blue","mac":"FF-FF-FF-FF-FF-FF"}]', INVALID, /the broadcast address\.\nCorrect/],
     ['the zero MAC', '[{"name":"blue","mac":"00:00:00:00:00:00"}]', INVALID, /all zero\.\nCorrect it/],
@@ -128,20 +128,20 @@ describe('bad input is refused with its cause and the next step, and nothing is 
     await expectRefusal(networks, code, message);
   });
 
-  test('a MAC that somebody else holds', async () => {
+  test('a MAC that another pod holds', async () => {
     const networks = '[{"name":"blue","mac":"a4:58:0f:05:99:99"}]';
     await create(aPod('holder', { networks }));
     await expectRefusal(networks, { status: 409, reason: 'Conflict' }, /held by Pod default\/holder\.\nLeave it out/);
   });
 
-  test('more networks than one pod may ask for', async () => {
+  test('more networks than one pod may have', async () => {
     const before = await held();
     const networks = JSON.stringify(Array.from({ length: 65 }, (_, index) => ({ name: `n${String(index)}` })));
     expect(await refusalOf(aPod('greedy', { networks }))).toMatch(/65 interfaces.*64 is the limit/s);
     expect(await held()).toEqual(before);
   });
 
-  test('but never a name: a user of 1,000 characters gets an address like any other', async () => {
+  test('but a user name of 1,000 characters is accepted', async () => {
     const { plane } = installed();
     await plane.kubectl(['create', '--as', 'u'.repeat(1_000), '--as-group', 'system:masters', '-f', '-'], {
       input: aPod('long', { networks: '[{"name":"blue"}]' }),
@@ -149,18 +149,18 @@ describe('bad input is refused with its cause and the next step, and nothing is 
     expect(await addressesOf(plane, 'long')).toHaveLength(1);
   });
 
-  test('one good network beside a bad one gives back what it got', async () => {
+  test('a valid network beside a bad one releases its address', async () => {
     const before = await held();
     const networks = '[{"name":"good"},{"name":"bad","mac":"a4:58:0f:77:00:00"}]';
     expect(await refusalOf(aPod('half', { networks }))).toMatch(/is not in pool kubernetes/);
-    // Long before its lease would give it back.
+    // Long before the end of its lease would release it.
     await eventually(async () => {
       expect(await held()).toEqual(before);
     });
   });
 });
 
-describe('while the ledger does not answer', () => {
+describe('while the ledger does not respond', () => {
   test.each(['is cut off', 'hangs'])(
     'because it %s, a pod that asks is refused in time, a plain one is not disturbed, and both work again afterwards',
     async (how) => {
@@ -168,7 +168,7 @@ describe('while the ledger does not answer', () => {
       if (how === 'hangs') ledgerProxy.freeze();
       else await ledgerProxy.cut();
       try {
-        // Ours, and so within the 5 s after which the API server would have refused it with a status of its own, 500.
+        // The status of the webhook: after 5 s the API server would have refused with its own status, 500.
         const error = await tryToCreate('asker', '[{"name":"blue"}]');
         expect(error).toMatchObject({
           status: 503,
@@ -176,7 +176,7 @@ describe('while the ledger does not answer', () => {
           message: expect.stringMatching(/denied the request: .*ledger.*\nTry again/i) as string,
         });
         expect(String(error).split('\n')).toHaveLength(2);
-        // Where it is and what it says of itself is for the log alone.
+        // Its host and its own messages are only in the log.
         expect(String(error)).not.toMatch(/127\.0\.0\.1|Postgres/);
         expect(await readFile(installation.webhooks[0]?.logFile ?? '', 'utf8')).toMatch(/"code":"LEDGER_/);
         const plain = JSON.parse(aPod('plain')) as { metadata: { annotations?: object } };
@@ -192,7 +192,7 @@ describe('while the ledger does not answer', () => {
 });
 
 describe('while the webhook is down', () => {
-  test('a pod that asks is refused with a message that names the webhook, and a plain pod is not disturbed', async () => {
+  test('a pod that opts in is refused with a message that names the webhook, and a plain pod is not affected', async () => {
     const { installation } = installed();
     const [webhook] = installation.webhooks;
     await webhook?.kill();
@@ -207,10 +207,10 @@ describe('while the webhook is down', () => {
   });
 });
 
-describe('an address that was handed out for a pod that was never stored', () => {
-  test('is given back when its lease is over, and not before', async () => {
+describe('an address that was allocated for a pod that was never stored', () => {
+  test('is released when its lease ends, and not before', async () => {
     const { plane, ledger } = installed();
-    // Admission hands an address out; then the quota, which is judged after us, refuses the pod.
+    // Admission allocates an address. Then the quota, which is checked later, refuses the pod.
     await plane.kubectl(['create', 'quota', 'none', '--hard=pods=0']);
     try {
       expect(await refusalOf(aPod('over', { networks: '[{"name":"blue"}]' }))).toMatch(/quota/);
@@ -231,10 +231,10 @@ describe('an address that was handed out for a pod that was never stored', () =>
 });
 
 describe('a ledger that another version of rock-mac has migrated', () => {
-  /** What the probes of the processes answer, and the condition of a pool says. */
-  async function told(): Promise<readonly (number | string)[]> {
+  /** Returns the readiness of both processes and the LedgerOpen reason of a pool. */
+  async function reported(): Promise<readonly (number | string)[]> {
     const { installation, plane } = installed();
-    // Of those that run: a test before this one has ended the first.
+    // Only the running ones: an earlier test has ended the first.
     const running = [installation.operators.at(-1), installation.webhooks.at(-1)];
     const probes = running.map((program) => fetch(`http://127.0.0.1:${String(program?.healthPort)}/readyz`));
     const condition = '{.status.conditions[?(@.type=="LedgerOpen")].reason}';
@@ -242,20 +242,20 @@ describe('a ledger that another version of rock-mac has migrated', () => {
     return [...(await Promise.all(probes)).map(({ status }) => status), await reason];
   }
 
-  async function untilTold(wanted: readonly (number | string)[]): Promise<void> {
+  async function untilReported(wanted: readonly (number | string)[]): Promise<void> {
     await eventually(
       async () => {
-        expect(await told()).toEqual(wanted);
+        expect(await reported()).toEqual(wanted);
       },
       { within: 30_000 },
     );
   }
 
-  test('is asked nothing: everybody is told which version it takes, and all goes on when it fits again', async () => {
+  test('gets no requests, every process reports the version, and all continue when it fits again', async () => {
     const { plane, ledger } = installed();
     const putBack = await schemaOfNextProgram((text, values) => ledger.pool.query(text, values));
     try {
-      await untilTold([503, 503, 'SchemaMismatch']);
+      await untilReported([503, 503, 'SchemaMismatch']);
       await create(aClaim('too-late', { pool: 'development' }));
       const refused = await untilReason(plane, 'too-late', 'LedgerUnavailable');
       expect(JSON.stringify(refused.status)).toMatch(/only programs from schema .* Upgrade this program/);
@@ -263,7 +263,7 @@ describe('a ledger that another version of rock-mac has migrated', () => {
     } finally {
       await putBack();
     }
-    await untilTold([200, 200, 'Open']);
+    await untilReported([200, 200, 'Open']);
     await create(aPod('served'));
     await untilReason(plane, 'too-late', 'Allocated');
     await plane.kubectl(['delete', 'macallocation', 'too-late', '--wait=false']);

@@ -35,7 +35,7 @@ async function show(claim: string) {
   return shown.parse(JSON.parse(await kubectl(['get', 'macallocation', claim, '-o', 'json'])));
 }
 
-/** A claim that has its address; answers that. */
+/** Creates a claim, waits until it is ready, and returns its address. */
 async function readyClaim(name: string, spec: Record<string, unknown> = {}): Promise<string> {
   await create(aClaim(name, { pool: 'production', ...spec }));
   return (await untilReason(installed().plane, name, 'Allocated')).status?.mac ?? '';
@@ -46,7 +46,7 @@ async function removePod(name: string): Promise<void> {
 }
 
 describe('the requester of a claim', () => {
-  test('is who the API server knows, whatever was written into it, and is told to the ledger', async () => {
+  test('is the user that the API server authenticated, and is recorded in the ledger', async () => {
     const { plane, ledger } = installed();
     await kubectl(['create', 'rolebinding', 'ann', '--clusterrole=admin', '--user=ann']);
     await kubectl(['create', 'role', 'claims', '--verb=*', '--resource=macallocations.mac.rock-os.io']);
@@ -66,7 +66,7 @@ describe('the requester of a claim', () => {
     expect((await findByMac(ledger, mac(status?.mac ?? '')))?.requester).toBe('ann');
   });
 
-  test('stays when the claim is replaced by who leaves it out, and by who writes another', async () => {
+  test('stays when a replacement leaves it out or writes another', async () => {
     await create(aClaim('steady', { pool: 'production' }));
     for (const requester of [undefined, { username: 'root' }]) {
       const spec = { pool: 'production', ...(requester !== undefined && { requester }) };
@@ -75,14 +75,14 @@ describe('the requester of a claim', () => {
     }
   });
 
-  test('is not stamped for the operator, and a mirror is made by nobody else', async () => {
+  test('is not stamped for the operator, which alone may create a mirror', async () => {
     const consumerRef = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', nic: 'n' };
     await expect(create(aClaim('fake', { pool: 'production', consumerRef }))).rejects.toThrow(
       /\(Forbidden\).*consumerRef is written by the operator/s,
     );
   });
 
-  test('may have more groups than the kind has room for', async () => {
+  test('may have more groups than the CRD allows', async () => {
     const { plane } = installed();
     const groups = Array.from({ length: 80 }, (_, index) => `team-${String(index)}`);
     await kubectl(['create', 'rolebinding', 'team-claims', '--role=claims', '--group=team-0']);
@@ -94,7 +94,7 @@ describe('the requester of a claim', () => {
 });
 
 describe('the deletion of a claim', () => {
-  test('is in the audit with the name of who asked for it', async () => {
+  test('is in the audit log with the name of its user', async () => {
     const { ledger } = installed();
     const address = await readyClaim('short');
     await kubectl(['delete', 'macallocation', 'short']);
@@ -104,7 +104,7 @@ describe('the deletion of a claim', () => {
     expect(released?.reason).toMatch(/, requested by env-admin$/);
   });
 
-  test('is held back neither by a ledger nor by a webhook that is away; only the operator waits', async () => {
+  test('is blocked neither by an unreachable ledger nor by an unreachable webhook; only the operator waits', async () => {
     const { ledgerProxy } = installed();
     await readyClaim('patient');
     await ledgerProxy.cut();
@@ -118,7 +118,7 @@ describe('the deletion of a claim', () => {
 });
 
 describe('a pod that names a claim', () => {
-  test('has its address, also in a pool that its namespace does not use, and the next pod has it again', async () => {
+  test('gets its address, also in a pool that its namespace does not use, and the next pod gets it again', async () => {
     const { ledger } = installed();
     const address = await readyClaim('gate');
     const annotations = { [ALLOCATION]: 'gate' };
@@ -131,7 +131,7 @@ describe('a pod that names a claim', () => {
     expect((await auditOf(ledger, address)).filter(({ action }) => action === 'release')).toEqual([]);
   });
 
-  test('waits while another one uses it, and of two at once exactly one has it', async () => {
+  test('is refused while another pod uses the claim, and of two at once exactly one gets it', async () => {
     const address = await readyClaim('narrow');
     const annotations = { [ALLOCATION]: 'narrow' };
     const results = await Promise.allSettled(
@@ -148,7 +148,7 @@ describe('a pod that names a claim', () => {
     await removePod(loser);
   });
 
-  test('may name one for each interface, and gets ordinary addresses beside them', async () => {
+  test('may name one for each interface, and gets new addresses for the others', async () => {
     const address = await readyClaim('half');
     const networks = '[{"name":"blue"},{"name":"red","interface":"eth5"}]';
     const annotations = { [ALLOCATION]: '{"eth5":"half"}' };
@@ -159,7 +159,7 @@ describe('a pod that names a claim', () => {
     await removePod('mixed');
   });
 
-  test('needs no annotation where it writes the address of an unused claim of its namespace', async () => {
+  test('needs no annotation if it writes the address of an unused claim of its namespace', async () => {
     const { ledger } = installed();
     const address = await readyClaim('written');
     const networks = JSON.stringify([{ name: 'blue', mac: address.toUpperCase() }]);
@@ -172,7 +172,7 @@ describe('a pod that names a claim', () => {
   test.each([
     ['is not there', undefined, 'nowhere', /"nowhere" is not in namespace default.*Create it/s],
     ['is not ready', { pool: 'laboratory' }, 'waiting', /waiting is not ready \(PoolNotFound\)/],
-  ])('is refused, to be tried again, while the claim %s', async (_, spec, name, message) => {
+  ])('is refused with a retryable status while the claim %s', async (_, spec, name, message) => {
     if (spec !== undefined) {
       await create(aClaim(name, spec));
       await untilReason(installed().plane, name, 'PoolNotFound');
@@ -182,14 +182,14 @@ describe('a pod that names a claim', () => {
     await expect(refused).rejects.toThrow(/ServiceUnavailable/);
   });
 
-  test('cannot name what is no name: the way to another object, say', async () => {
+  test('cannot name a claim by a path to another object', async () => {
     const wanders = aPod('wanderer', { networks: 'blue', annotations: { [ALLOCATION]: '../pods/workload' } });
     await expect(create(wanders)).rejects.toThrow(
       /"..\/pods\/workload" cannot be the name of a MacAllocation.*Correct/s,
     );
   });
 
-  test('cannot name what only shows the address of another pod', async () => {
+  test('cannot name a mirror of another pod', async () => {
     await create(aPod('workload', { networks: 'blue' }));
     const mirror = await eventually(
       async () => {
@@ -206,7 +206,7 @@ describe('a pod that names a claim', () => {
     await removePod('workload');
   });
 
-  test('gives it free when it was never stored, once its lease is over', async () => {
+  test('frees the claim when its lease ends, if the pod was never stored', async () => {
     const { ledger, plane } = installed();
     const address = await readyClaim('promised');
     const annotations = { [ALLOCATION]: 'promised' };

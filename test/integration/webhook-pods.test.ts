@@ -47,7 +47,7 @@ async function makeNamespace(name: string, pool?: string): Promise<void> {
   if (pool !== undefined) await kubectl(['annotate', 'namespace', name, `mac.rock-os.io/pool=${pool}`]);
 }
 
-/** A pod that does not ask for itself. */
+/** A pod without an annotation that opts in. */
 function aPlainPod(name: string, annotations: Record<string, string> = {}): string {
   const pod = JSON.parse(aPod(name)) as { metadata: { annotations?: Record<string, string> } };
   pod.metadata.annotations = annotations;
@@ -56,7 +56,7 @@ function aPlainPod(name: string, annotations: Record<string, string> = {}): stri
 }
 
 beforeAll(async () => {
-  // The pods of these namespaces may be made as soon as their ServiceAccount is there.
+  // Pods can be created in these namespaces as soon as their ServiceAccount exists.
   await makeNamespace('lab', 'experiment');
   await makeNamespace('office');
   await makeNamespace('typo', 'experimental');
@@ -64,19 +64,19 @@ beforeAll(async () => {
 });
 
 describe('a namespace that opted in', () => {
-  test('names the pool of all its pods, which need no annotation of their own', async () => {
+  test('names the pool of all its pods, which need no annotation', async () => {
     const { [HARDWARE]: address } = await create('lab', aPlainPod('quiet'));
     expect(address).toMatch(/^a4:58:0f:02:/);
     const row = await findByMac(installed().ledger, mac(address ?? ''));
     expect(row).toMatchObject({ pool: 'experiment', owner: { namespace: 'lab', name: 'quiet', nic: 'primary' } });
   });
 
-  test('gets the pool of the installation where it names none, and a refusal where it names one that is not there', async () => {
+  test('uses the pool of the installation if it names none, and its pods are refused if it names an unknown one', async () => {
     expect((await create('office', aPlainPod('quiet')))[HARDWARE]).toMatch(/^a4:58:0f:05:/);
     await expect(create('typo', aPlainPod('quiet'))).rejects.toThrow(/Pool experimental does not exist in the ledger/);
   });
 
-  test('may change its pool, and the next pod gets its address there', async () => {
+  test('may change its pool, and the next pod gets its address from the new one', async () => {
     await kubectl(['annotate', 'namespace', 'office', 'mac.rock-os.io/pool=development']);
     await eventually(
       async () => {
@@ -87,13 +87,13 @@ describe('a namespace that opted in', () => {
     );
   });
 
-  test('has no say in what a pod decides for itself', async () => {
+  test('does not override a pod that opted out', async () => {
     expect(await create('lab', aPlainPod('out', { 'mac.rock-os.io/inject': 'false' }))).toEqual({
       'mac.rock-os.io/inject': 'false',
     });
   });
 
-  test('does not let its pods take an address of a pool that it does not use, and says which that is', async () => {
+  test('does not let its pods use an address of another pool, and the refusal names that pool', async () => {
     const networks = { [NETWORKS]: '[{"name":"blue","mac":"a4:58:0f:00:00:07"}]' };
     await expect(create('lab', aPlainPod('thief', networks))).rejects.toThrow(
       /\(Forbidden\).*is in pool production, but namespace lab uses pool experiment/s,
@@ -104,7 +104,7 @@ describe('a namespace that opted in', () => {
 });
 
 describe('a cluster with Cilium', () => {
-  test('has the address of a pod’s own interface in the annotation that Cilium reads', async () => {
+  test('gets the address of a pod’s own interface in the annotation that Cilium reads', async () => {
     const { installation } = installed();
     const [calico] = installation.webhooks;
     await installation.startWebhook({ ROCK_MAC_PRIMARY_CNI: 'cilium' });
@@ -118,7 +118,7 @@ describe('a cluster with Cilium', () => {
 });
 
 describe('an address that somebody else holds', () => {
-  test('is refused with the name of the holder to who may read it, and without to who may not', async () => {
+  test('is refused, and the refusal names the holder only to users who may list it', async () => {
     const { plane } = installed();
     const wanted = { ...NO_PRIMARY, [NETWORKS]: '[{"name":"blue","mac":"a4:58:0f:02:99:01"}]' };
     await create('lab', aPlainPod('first', wanted));
@@ -149,7 +149,7 @@ describe('what the networks of a pod do with an address', () => {
     );
   }
 
-  /** What kubectl shows to the author of a pod on stderr is not kept, so that the API server is asked itself. */
+  /** Sends the request to the API server itself, because kubectl prints warnings only to stderr. */
   async function warningsOf(name: string, networks: string): Promise<string[]> {
     const { plane } = installed();
     const shown = await plane
@@ -163,13 +163,13 @@ describe('what the networks of a pod do with an address', () => {
     return shown.match(/rock-mac: [^\n]*/g) ?? [];
   }
 
-  test('is not known while there is no Multus: they get one, and their author a warning', async () => {
+  test('is unknown while Multus is not installed: they get an address with a warning', async () => {
     expect(await warningsOf('early', 'blue')).toEqual([
       'rock-mac: network lab/blue does not exist yet, so it may ignore its address',
     ]);
   });
 
-  test('is read from their definitions, also when the kind comes later and when a network was made a moment ago', async () => {
+  test('is read from their definitions, also if the CRD is installed later or a network was just created', async () => {
     await installForeignCrds(installed().plane.kubectl, ['network-attachment-definitions']);
     await define('blue', '{"type":"bridge"}');
     expect(await warningsOf('known', 'blue')).toEqual([]);
@@ -190,7 +190,7 @@ describe('what the networks of a pod do with an address', () => {
     ]);
   });
 
-  test('of another namespace is read there', async () => {
+  test('is read from another namespace if the network is there', async () => {
     await kubectl(['create', 'namespace', 'infra']);
     await define('uplink', '{"type":"ipvlan"}');
     await define('uplink', '{"type":"macvlan"}', 'infra');
@@ -202,11 +202,11 @@ describe('what the networks of a pod do with an address', () => {
     expect(JSON.parse(stored[ADDRESSES] ?? '')).toEqual([{ network: 'infra/uplink', mac: ANY }]);
   });
 
-  test('in the place of the cluster network is that of the namespace of Multus, and the primary CNI is left alone', async () => {
+  test('is read from the namespace of Multus for a network that replaces the cluster network', async () => {
     await kubectl(['create', 'namespace', 'multus']);
     await define('own', '{"type":"macvlan"}', 'multus');
     await define('other', '{"type":"ipvlan"}', 'multus');
-    // What the pod's own namespace has under these names says the opposite.
+    // The networks of the same names in the pod's namespace have the opposite support.
     await define('own', '{"type":"ipvlan"}');
     await define('other', '{"type":"macvlan"}');
     const replaced = await create('lab', aPlainPod('replaced', { [DEFAULT_NETWORK]: 'own' }));
@@ -266,7 +266,7 @@ describe('the annotation that Multus reads', () => {
   ])('with %s', async (_, networks, wanted, carried) => {
     const manifest = aPlainPod(`form-${String(forms++)}`, { ...NO_PRIMARY, [NETWORKS]: networks });
     const annotations = await create('lab', manifest);
-    // The next address of the pool is whichever it is.
+    // Which address comes next does not matter.
     const blind = (text = '') => text.replaceAll(/a4:58:0f:02:00:[0-9a-f]{2}/g, 'M');
     expect(blind(annotations[NETWORKS])).toBe(wanted);
     const addresses = JSON.parse(annotations[ADDRESSES] ?? '[]') as Attachment[];
@@ -302,15 +302,15 @@ describe('applying a manifest again', () => {
     await kubectl(['delete', 'pod', 'again', '-n', 'lab', '--grace-period=0', '--force']);
   });
 
-  test('shows no difference to who compares by a dry run of the server, as Flux does', async () => {
+  test('shows no difference in a server-side dry run, as Flux makes one', async () => {
     const flags = ['-n', 'lab', '-f', '-', '--server-side', '--force-conflicts'];
     await kubectl(['apply', ...flags], manifest('blue,red@eth5'));
-    // Ends with 1 where something differs.
+    // Exits with 1 if something differs.
     expect(await kubectl(['diff', ...flags], manifest('blue,red@eth5'))).toBe('');
     await kubectl(['delete', 'pod', 'again', '-n', 'lab', '--grace-period=0', '--force']);
   });
 
-  test('without one of its networks, or all, leaves no word of their addresses, which are the pod’s until it is gone', async () => {
+  test('without one of its networks, or all, removes their addresses from the annotation, and the pod holds them until it is deleted', async () => {
     const flags = ['-n', 'lab', '-f', '-'];
     await kubectl(['apply', ...flags], manifest('blue,red@eth5'));
     const blue = macOf(annotationsOf(await kubectl(['get', 'pod', 'again', '-n', 'lab', '-o', 'json']))) ?? '';

@@ -22,7 +22,7 @@ const C = mac('a4:58:0f:05:00:03');
 
 interface Options {
   readonly primaryCni?: PrimaryCni;
-  /** By `namespace/name`; networks that are not named here honour an address. */
+  /** By `namespace/name`. Networks that are not listed here use a given address. */
   readonly support?: Readonly<Record<string, NetworkSupport>>;
 }
 
@@ -52,7 +52,7 @@ function written(operations: readonly JsonPatchOperation[], annotation: string):
 }
 
 describe('a pod with networks', () => {
-  test('gets an address on each attachment, told in its addresses annotation', () => {
+  test('gets an address on each attachment, listed in its addresses annotation', () => {
     const pod = plan({ [NETWORKS]: '[{"name":"blue"},{"name":"red","interface":"eth5"}]' });
     expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0' }, { nic: 'eth5' }]);
     const patch = pod.patch([A, B], undefined);
@@ -66,7 +66,7 @@ describe('a pod with networks', () => {
     expect(patch).toHaveLength(2);
   });
 
-  test('may have the same network twice, and one of another namespace, in the comma form', () => {
+  test('may use one network twice, and one of another namespace, in the comma form', () => {
     const pod = plan({ [NETWORKS]: 'blue, infra/red@eth5 ,blue' });
     expect(pod.addressRequests.map(({ nic }) => nic)).toEqual(['web/blue#0', 'eth5', 'web/blue#1']);
     expect(JSON.parse(String(written(pod.patch([A, B, C], undefined), NETWORKS)))).toEqual([
@@ -76,7 +76,7 @@ describe('a pod with networks', () => {
     ]);
   });
 
-  test('keeps an address of another prefix and is not asked for one there', () => {
+  test('keeps an address of another prefix, without a request to the ledger', () => {
     const pod = plan({ [NETWORKS]: '[{"name":"blue","mac":"02:00:00:00:00:01"},{"name":"red"}]' });
     expect(pod.addressRequests.map(({ nic }) => nic)).toEqual(['web/red#0']);
     expect(written(pod.patch([A], undefined), NETWORKS)).toBe(
@@ -84,13 +84,13 @@ describe('a pod with networks', () => {
     );
   });
 
-  test('asks for the very address that its author wrote, and writes it back in canonical form', () => {
+  test('requests the address that its author wrote, and gets it in canonical form', () => {
     const pod = plan({ [NETWORKS]: '[{"name":"blue","mac":"A4-58-0F-05-00-01"}]' });
     expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0', requested: A }]);
     expect(written(pod.patch([A], undefined), NETWORKS)).toBe(`[{"name":"blue","mac":"${A}"}]`);
   });
 
-  test('gets new addresses when it is a copy of a pod that carries some', () => {
+  test('gets new addresses if it is a copy of a pod that has some', () => {
     const pod = plan({
       [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`,
       [ADDRESSES]: `[{"network":"web/blue","mac":"${A}"}]`,
@@ -102,12 +102,12 @@ describe('a pod with networks', () => {
     expect(written(patch, LEASE)).toBe('remove');
   });
 
-  test('gets the lease id of this admission, not the one it came with', () => {
+  test('gets the lease id of this admission instead of the incoming one', () => {
     const pod = plan({ [NETWORKS]: '[{"name":"blue"}]', [LEASE]: 'copied' });
     expect(written(pod.patch([A], 'fresh'), LEASE)).toBe('fresh');
   });
 
-  test('leaves the longer addresses of InfiniBand and EUI-64 alone, and what has a GUID', () => {
+  test('keeps the longer addresses of InfiniBand and EUI-64, and a GUID', () => {
     expect(plan({ [NETWORKS]: '[{"name":"ib","mac":"00:11:22:33:44:55:66:77"}]' }).addressRequests).toEqual([]);
     const guid = plan({ [NETWORKS]: '[{"name":"ib","infiniband-guid":"c2:11:22:33:44:55:66:77"}]' });
     expect(guid).toMatchObject({ addressRequests: [], warnings: [] });
@@ -125,14 +125,14 @@ describe('a pod with networks', () => {
 describe('what a network does with an address', () => {
   const pod = { [NETWORKS]: '[{"name":"blue"},{"name":"red"}]' };
 
-  test('decides: one that takes none gets none, and its author a warning', () => {
+  test('decides whether it gets one: an interface on a network that ignores addresses gets none, with a warning', () => {
     const { addressRequests, warnings, patch } = plan(pod, { support: { 'web/blue': 'ignored' } });
     expect(addressRequests).toEqual([{ nic: 'web/red#0' }]);
     expect(warnings).toEqual(['rock-mac: network web/blue ignores MAC addresses, so its interface gets none']);
     expect(written(patch([A], undefined), NETWORKS)).toBe(`[{"name":"blue"},{"mac":"${A}","name":"red"}]`);
   });
 
-  test('is told that a network does not use the address that its author wrote', () => {
+  test('causes a warning if the network ignores the written address', () => {
     const support = { 'web/blue': 'ignored' } as const;
     const { addressRequests, warnings } = plan({ [NETWORKS]: `[{"name":"blue","mac":"${A}"}]` }, { support });
     expect(addressRequests).toEqual([{ nic: 'web/blue#0', requested: A }]);
@@ -141,7 +141,7 @@ describe('what a network does with an address', () => {
     ]);
   });
 
-  test('does not matter to what a copied pod tells there: it is no second one to tell the address of the first', () => {
+  test('does not matter for a copied address: two pods never report the same one', () => {
     const copy = { [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`, [ADDRESSES]: `[{"network":"web/blue","mac":"${A}"}]` };
     const { addressRequests, warnings } = plan(copy, { support: { 'web/blue': 'ignored' } });
     expect(addressRequests).toEqual([{ nic: 'web/blue#0' }]);
@@ -159,7 +159,7 @@ describe('what a network does with an address', () => {
     expect(warnings).toEqual([expect.stringMatching(warning)]);
   });
 
-  test('is of no interest where its author gave an address of another prefix', () => {
+  test('causes no warning if the author wrote an address of another prefix', () => {
     const own = { [NETWORKS]: '[{"name":"blue","mac":"02:00:00:00:00:01"}]' };
     expect(plan(own, { support: { 'web/blue': 'unknown' } }).warnings).toEqual([]);
   });
@@ -177,13 +177,13 @@ describe("a pod's own interface", () => {
     ]);
   });
 
-  test('keeps the address that its author gave', () => {
+  test('keeps the address that its author wrote', () => {
     const pod = plan({ 'cni.projectcalico.org/hwAddr': 'A4:58:0F:05:00:01' }, { primaryCni: 'calico' });
     expect(pod.addressRequests).toEqual([{ nic: 'primary', requested: A }]);
     expect(written(pod.patch([A], undefined), 'cni.projectcalico.org/hwAddr')).toBe(A);
   });
 
-  test('may be on another network than the cluster’s, which then gets the address', () => {
+  test('gets the address on the network that replaces the cluster network', () => {
     const pod = plan({ [DEFAULT_NETWORK]: 'own', [NETWORKS]: 'blue' }, { primaryCni: 'calico' });
     expect(pod.addressRequests).toEqual([{ nic: 'primary' }, { nic: 'web/blue#0' }]);
     const patch = pod.patch([A, B], undefined);
@@ -205,7 +205,7 @@ describe("a pod's own interface", () => {
     },
   );
 
-  test('gets nothing where only the namespace asked and nothing could be injected', () => {
+  test('gets nothing if only the namespace opted in and nothing can be injected', () => {
     expect(plan(undefined)).toMatchObject({ addressRequests: [], warnings: [] });
     expect(plan(undefined).patch([], undefined)).toEqual([]);
   });
@@ -214,7 +214,7 @@ describe("a pod's own interface", () => {
 describe('a claim', () => {
   const networks = { [NETWORKS]: '[{"name":"blue"},{"name":"red","interface":"eth5"}]' };
 
-  test('may be named alone where the pod has one interface, and by a map where it has more', () => {
+  test('is named alone if the pod has one interface, and in a map if it has more', () => {
     expect(plan({ [NETWORKS]: 'blue', [ALLOCATION]: 'gate' }).addressRequests).toEqual([
       { nic: 'web/blue#0', claim: 'gate' },
     ]);
@@ -224,7 +224,7 @@ describe('a claim', () => {
     ]);
   });
 
-  test('replaces an address that was copied, and keeps company with one that was written', () => {
+  test('replaces a copied address, and is requested together with a written one', () => {
     const copied = { [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`, [ALLOCATION]: 'gate' };
     expect(plan({ ...copied, [ADDRESSES]: `[{"mac":"${A}"}]` }).addressRequests).toEqual([
       { nic: 'web/blue#0', claim: 'gate' },
@@ -240,15 +240,15 @@ describe('a claim', () => {
       '{"eth5":"gate","web/blue#0":"gate"}',
       /names claim "gate" for two interfaces.\nA claim is one/,
     ],
-    ['a map that is none', '{"eth5":7}', /is not a JSON map/],
-  ])('is refused where the annotation has %s', (_, annotation, message) => {
+    ['a malformed map', '{"eth5":7}', /is not a JSON map/],
+  ])('is refused if the annotation has %s', (_, annotation, message) => {
     expect(refusal({ ...networks, [ALLOCATION]: annotation })).toMatchObject({
       code: 422,
       message: expect.stringMatching(message) as string,
     });
   });
 
-  test('is refused where there is no interface for it', () => {
+  test('is refused if no interface can use it', () => {
     expect(refusal({ [ALLOCATION]: 'gate' }).message).toMatch(/has no interface for it/);
   });
 });

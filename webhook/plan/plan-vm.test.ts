@@ -15,7 +15,7 @@ interface Nic {
   readonly name: string;
   readonly mac?: string;
   readonly binding?: 'bridge' | 'masquerade' | 'sriov' | 'passt';
-  /** Where it is: on a network of Multus unless said otherwise. */
+  /** Its network, by default one of Multus. */
   readonly on?: 'multus' | 'pod' | 'multus-default' | 'nothing';
   readonly state?: string;
 }
@@ -94,18 +94,18 @@ describe('a new virtual machine', () => {
     expect(warnings).toHaveLength(gets ? 0 : 1);
   });
 
-  test('is told where an address that its author wrote is not used', () => {
+  test('causes a warning for a written address that is not used', () => {
     const plan = created([{ name: 'default', binding: 'bridge', on: 'pod', mac: A }]);
     expect(plan.addressRequests).toEqual([{ nic: 'default', requested: A }]);
     expect(plan.warnings).toEqual([expect.stringMatching(/interface default has an address that is not used/)]);
   });
 
-  test('without interfaces gets nothing but a warning', () => {
+  test('without interfaces gets only a warning', () => {
     expect(created([])).toMatchObject({ addressRequests: [], warnings: [expect.stringMatching(/names no interface/)] });
     expect(planOf(planVm({ spec: {} }, undefined, PREFIX)).addressRequests).toEqual([]);
   });
 
-  test('keeps what its author wrote: of ours it is recorded, in the notation that it has', () => {
+  test('keeps the written addresses in their notation, and requests those of our prefix', () => {
     const plan = created([
       { name: 'blue', mac: 'A4-58-0F-05-00-01' },
       { name: 'red', mac: FOREIGN },
@@ -114,7 +114,7 @@ describe('a new virtual machine', () => {
     expect(plan.patch([A], undefined)).toEqual([]);
   });
 
-  test('that is a clone arrives with empty addresses and the lease of its source, and gets its own', () => {
+  test('that is a clone gets addresses and a lease id of its own', () => {
     const plan = created([{ name: 'blue', mac: '' }], { annotations: { [LEASE]: 'of-the-source' } });
     expect(plan.addressRequests).toEqual([{ nic: 'blue' }]);
     expect(plan.patch([A], undefined)).toEqual([
@@ -123,7 +123,7 @@ describe('a new virtual machine', () => {
     ]);
   });
 
-  test('that is restored under another name asks for the addresses of the first, which decides whether they are free', () => {
+  test('that is restored under another name requests the addresses of the first', () => {
     expect(created([{ name: 'blue', mac: A }]).addressRequests).toEqual([{ nic: 'blue', requested: A }]);
   });
 
@@ -161,7 +161,7 @@ describe('an update of a virtual machine', () => {
     { name: 'red', mac: FOREIGN },
   ];
 
-  test('that lost its addresses, as at every re-apply and by its pool, gets ours back without the ledger', () => {
+  test('that dropped its addresses gets those of our prefix back without the ledger', () => {
     const plan = updated(stored, [{ name: 'blue' }, { name: 'red' }]);
     expect(plan.addressRequests).toEqual([]);
     expect(plan.patch([], undefined)).toEqual([nowhere]);
@@ -172,13 +172,13 @@ describe('an update of a virtual machine', () => {
     expect(moved.patch([], undefined)).toEqual([{ op: 'add', path: path(1), value: A }]);
   });
 
-  test('gets an address for an interface that is new, and for no other', () => {
+  test('gets an address only for a new interface', () => {
     const plan = updated(stored, [...stored, { name: 'green' }, { name: 'own', mac: FOREIGN }]);
     expect(plan.addressRequests).toEqual([{ nic: 'green' }]);
     expect(plan.patch([B], undefined)).toEqual([{ op: 'add', path: path(2), value: B }]);
   });
 
-  test('says why an interface that is plugged in gets none', () => {
+  test('warns why a hotplugged interface gets no address', () => {
     const plan = updated(stored, [...stored, { name: 'second', binding: 'bridge', on: 'pod' }]);
     expect(plan).toMatchObject({
       addressRequests: [],
@@ -186,18 +186,18 @@ describe('an update of a virtual machine', () => {
     });
   });
 
-  test('asks nobody when an interface goes, or is being unplugged', () => {
+  test('requests nothing when an interface is removed or is being unplugged', () => {
     expect(updated(stored, [])).toMatchObject({ addressRequests: [], warnings: [] });
     expect(updated(stored, [{ name: 'blue', mac: A, state: 'absent' }]).addressRequests).toEqual([]);
   });
 
-  test('records an address that a person changed, and says nothing to one of another prefix', () => {
+  test('requests a changed address of our prefix, and leaves one of another prefix alone', () => {
     expect(updated(stored, [{ name: 'blue', mac: B }]).addressRequests).toEqual([{ nic: 'blue', requested: B }]);
     expect(updated(stored, [{ name: 'blue', mac: FOREIGN }]).addressRequests).toEqual([]);
     expect(updated(stored, [{ name: 'blue', mac: A.toUpperCase() }]).addressRequests).toEqual([]);
   });
 
-  test('leaves an interface without an address alone while the machine runs, and says so', () => {
+  test('leaves an interface without an address alone while the machine runs, with a warning', () => {
     const plan = updated([{ name: 'blue' }], [{ name: 'blue' }, { name: 'red', mac: FOREIGN }]);
     expect(plan.addressRequests).toEqual([]);
     expect(plan.warnings).toEqual([expect.stringMatching(/gets its address when the machine is stopped and started/)]);
@@ -210,18 +210,18 @@ describe('an update of a virtual machine', () => {
     ['a stop', { running: true }, { running: false }, false],
     ['another strategy while it runs', { runStrategy: 'Always' }, { runStrategy: 'Manual' }, false],
     ['the end of its arrival from elsewhere', { runStrategy: 'WaitAsReceiver' }, { runStrategy: 'Always' }, false],
-  ])('fills it when the machine is started: %s', (_, then, now, fills) => {
+  ])('gets the missing address when the machine is started: %s', (_, then, now, fills) => {
     const nics: readonly Nic[] = [{ name: 'blue' }, { name: 'pod', on: 'pod' }];
     const plan = updated(nics, nics, { run: now }, { run: then });
     expect(plan.addressRequests).toEqual(fills ? [{ nic: 'blue' }] : []);
   });
 
-  test('is not refused for an odd address that was stored before', () => {
+  test('is not refused for an invalid address that was stored before', () => {
     const odd: readonly Nic[] = [{ name: 'blue', mac: '01:00:5e:00:00:01' }];
     expect(updated(odd, [...odd, { name: 'red' }]).addressRequests).toEqual([{ nic: 'red' }]);
   });
 
-  test('reads claims for what is new only where a map names it', () => {
+  test('uses claims for new interfaces only if a map names them', () => {
     const one: readonly Nic[] = [{ name: 'blue', mac: A }];
     const two: readonly Nic[] = [...one, { name: 'red' }];
     expect(updated(one, two, { annotations: { [ALLOCATION]: 'gate' } }).addressRequests).toEqual([{ nic: 'red' }]);
@@ -240,7 +240,7 @@ describe('an update of a virtual machine', () => {
 });
 
 describe('an instance without a machine', () => {
-  test('gets its addresses in its own spec, and where it has no name yet a lease', () => {
+  test('gets its addresses in its own spec, and a lease id if it has no name yet', () => {
     const plan = planOf(planVmi({ spec: instanceSpec([{ name: 'blue' }]) }, PREFIX));
     expect(plan.addressRequests).toEqual([{ nic: 'blue' }]);
     expect(plan.patch([A], 'fresh')).toEqual([
@@ -253,7 +253,7 @@ describe('an instance without a machine', () => {
 test.each([
   ['interfaces that are no list', { spec: { template: { spec: { domain: { devices: { interfaces: {} } } } } } }],
   ['an interface without a name', vm([{ name: 'blue' }, { name: 'red' }]), 1],
-])('what has not the shape of KubeVirt is left to KubeVirt to refuse: %s', (_, machine, good = 0) => {
+])('an object without the shape of KubeVirt is left for KubeVirt to refuse: %s', (_, machine, good = 0) => {
   const copy = structuredClone(machine) as { spec: { template: { spec: ReturnType<typeof instanceSpec> } } };
   const { interfaces } = copy.spec.template.spec.domain.devices;
   if (Array.isArray(interfaces)) Reflect.deleteProperty(interfaces[0] ?? {}, 'name');

@@ -24,7 +24,7 @@ describe('an update of a pod', () => {
     expect(Object.fromEntries(attachments.map(({ name, mac }) => [name, mac]))).toEqual({ blue: A, red: B });
   });
 
-  test('that replaced all annotations gets ours back too', () => {
+  test('that replaced all annotations gets those of rock-mac back too', () => {
     const all = { ...stored, [ADDRESSES]: `[{"mac":"${A}"}]`, 'mac.rock-os.io/lease': 'l-1' };
     expect(restorePod({}, all, context).map(({ path }) => path)).toEqual([
       '/metadata/annotations/mac.rock-os.io~1addresses',
@@ -33,7 +33,7 @@ describe('an update of a pod', () => {
     expect(restorePod(undefined, all, context)).toMatchObject([{ op: 'add', path: '/metadata/annotations' }]);
   });
 
-  test('gets back that of the network in the place of the cluster’s', () => {
+  test('gets the address on the replaced cluster network back', () => {
     const key = 'v1.multus-cni.io/default-network';
     expect(restorePod({ [key]: 'own' }, { [key]: `[{"name":"own","mac":"${A}"}]` }, context)).toEqual([
       {
@@ -44,27 +44,27 @@ describe('an update of a pod', () => {
     ]);
   });
 
-  test('leaves alone what was changed on purpose, what is new, and what is gone', () => {
+  test('leaves changed, new and removed networks alone', () => {
     const changed = '[{"name":"blue","mac":"02:00:00:00:00:01"},{"name":"green"}]';
     expect(restorePod({ [NETWORKS]: changed }, stored, context)).toEqual([]);
   });
 
-  test('brings no address back that was not ours', () => {
+  test('restores no address of another prefix', () => {
     const foreign = { [NETWORKS]: '[{"name":"blue","mac":"02:00:00:00:00:01"}]' };
     expect(restorePod({ [NETWORKS]: 'blue' }, foreign, context)).toEqual([]);
   });
 
-  test('whose networks cannot be read is left to Multus to refuse', () => {
+  test('with malformed networks is left for Multus to refuse', () => {
     expect(restorePod({ [NETWORKS]: '[{' }, stored, context)).toEqual([]);
   });
 
-  describe('keeps its own annotation true:', () => {
+  describe('updates the addresses annotation:', () => {
     const told = (...addresses: object[]) => ({ [ADDRESSES]: JSON.stringify(addresses) });
     const own = { mac: 'a4:58:0f:05:00:09' };
     const blue = { network: 'web/blue', mac: A };
     const red = { network: 'web/red', interface: 'eth5', mac: B };
 
-    /** What it tells after an update that writes these networks and leaves all else. */
+    /** Returns the addresses annotation after an update of only these networks. */
     function after(networks: string | undefined, before: Record<string, string>): unknown {
       const others = Object.entries(before).filter(([key]) => key !== NETWORKS);
       const now = { ...Object.fromEntries(others), ...(networks !== undefined && { [NETWORKS]: networks }) };
@@ -90,7 +90,7 @@ describe('an update of a pod', () => {
       expect(after(networks, { ...stored, ...told(...before) })).toEqual(wanted);
     });
 
-    test('the network in the place of the cluster’s takes its line with it too', () => {
+    test('removing the replaced cluster network removes its entry', () => {
       const key = 'v1.multus-cni.io/default-network';
       const before = { [key]: `[{"name":"own","mac":"${A}"}]`, ...told({ network: 'kube-system/own', mac: A }, red) };
       const now = { ...stored, ...told({ network: 'kube-system/own', mac: A }, red) };
@@ -99,7 +99,7 @@ describe('an update of a pod', () => {
       ]);
     });
 
-    test('a pod that was told nothing is told nothing', () => {
+    test('a pod without the annotation gets none', () => {
       expect(restorePod({ [NETWORKS]: 'blue' }, stored, context).map(({ path }) => path)).toEqual([PATH]);
     });
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { createBudget } from './budget.ts';
 
-/** Long enough for everything that is not held back, and short enough for a test. */
+/** Long enough for every request that does not have to wait, and short enough for a test. */
 const WAIT_MS = 20;
 
 describe('a budget', () => {
@@ -15,7 +15,7 @@ describe('a budget', () => {
     expect(await large).toBeTypeOf('function');
   });
 
-  test('lets nobody overtake a large request that waits', async () => {
+  test('lets no request overtake a large one that waits', async () => {
     const budget = createBudget(10);
     const first = await budget.take(5, WAIT_MS);
     const order: string[] = [];
@@ -29,7 +29,7 @@ describe('a budget', () => {
     expect(order).toEqual(['large', 'small']);
   });
 
-  test('goes on with the next one when a large request gives up', async () => {
+  test('continues with the next request when a large one times out', async () => {
     const budget = createBudget(10);
     await budget.take(5, WAIT_MS);
     const large = budget.take(10, WAIT_MS);
@@ -38,11 +38,11 @@ describe('a budget', () => {
     expect(await small).toBeTypeOf('function');
   });
 
-  test('refuses at once what is larger than all of it', async () => {
+  test('refuses at once a request that is larger than the whole budget', async () => {
     expect(await createBudget(10).take(11, 60_000)).toBeUndefined();
   });
 
-  test('counts a part once that is put back twice', async () => {
+  test('counts a part that is put back twice only once', async () => {
     const budget = createBudget(10);
     const first = await budget.take(10, WAIT_MS);
     first?.();

@@ -81,7 +81,7 @@ function review(extra: Record<string, unknown> = {}): string {
 const allow: Admit = () => Promise.resolve({ allowed: true });
 
 describe('the server of the webhook', () => {
-  test('answers a review with its own uid, and a patch in base64', async () => {
+  test('responds to a review with its uid and a patch in base64', async () => {
     const { server, post } = await start(() =>
       Promise.resolve({ allowed: true, patch: [{ op: 'add', path: '/a', value: 1 }], warnings: ['careful'] }),
     );
@@ -96,7 +96,7 @@ describe('the server of the webhook', () => {
     await server.close();
   });
 
-  test('turns a failure of ours into a refusal that can be tried again, and tells nothing of it', async () => {
+  test('turns an internal error into a retryable refusal without its details', async () => {
     const { server, post } = await start(() => Promise.reject(new Error('password hunter2')));
     const { text } = await post(review());
     expect(text).not.toContain('hunter2');
@@ -111,14 +111,14 @@ describe('the server of the webhook', () => {
     ['the old version', review().replace('admission.k8s.io/v1', 'admission.k8s.io/v1beta1'), 'application/json', 400],
     ['another content type', review(), 'text/plain', 400],
     ['more than 3 MiB', review({ object: { big: 'x'.repeat(4 * 1024 * 1024) } }), 'application/json', 413],
-  ])('refuses %s, and goes on', async (_, body, contentType, status) => {
+  ])('rejects %s, and keeps serving', async (_, body, contentType, status) => {
     const { server, post } = await start(allow);
     expect((await post(body, { contentType })).status).toBe(status);
     expect((await post(review())).status).toBe(200);
     await server.close();
   });
 
-  test('keeps a connection that nobody uses for longer than the API server does, which takes it for open until then', async () => {
+  test('keeps an idle connection open for longer than the API server does', async () => {
     const { server } = await start(allow);
     const apiServerKeepsMs = 90_000;
     expect(server.https.keepAliveTimeout).toBeGreaterThan(apiServerKeepsMs);
@@ -126,13 +126,13 @@ describe('the server of the webhook', () => {
     await server.close();
   });
 
-  test('takes a review of nearly 3 MiB', async () => {
+  test('accepts a review of nearly 3 MiB', async () => {
     const { server, post } = await start(allow);
     expect((await post(review({ object: { big: 'x'.repeat(3_000_000) } }))).status).toBe(200);
     await server.close();
   });
 
-  test('answers also what comes while it closes, on a connection that was opened before', async () => {
+  test('serves a request that arrives during shutdown on a new connection', async () => {
     const { server, port } = await start(async () => {
       await new Promise((resolve) => setTimeout(resolve, 300));
       return { allowed: true };
@@ -148,7 +148,7 @@ describe('the server of the webhook', () => {
     await closing;
   });
 
-  test('answers also what comes while it closes on a connection that was used before, and asks for no more there', async () => {
+  test('serves a request that arrives during shutdown on a used connection, and then closes it', async () => {
     let draining = false;
     const { server, port } = await start(allow, () => draining);
     const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
@@ -165,14 +165,14 @@ describe('the server of the webhook', () => {
     expect(await ask()).toMatchObject({ status: 200, connection: 'keep-alive' });
     draining = true;
     const closing = server.close();
-    // The API server has chosen the connection before it can know.
+    // The API server has chosen the connection before it learns of the shutdown.
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(await ask()).toEqual({ status: 200, connection: 'close', reused: true });
     await closing;
     await expect(ask()).rejects.toThrow(/ECONNREFUSED/);
   });
 
-  test('answers what is on its way before it closes, and does not wait for connections that nobody uses', async () => {
+  test('finishes requests in progress before it closes, and does not wait for idle connections', async () => {
     const { promise: released, resolve: release } = Promise.withResolvers<undefined>();
     const { promise: entered, resolve: enter } = Promise.withResolvers<undefined>();
     const { server, post, port } = await start(async () => {
@@ -192,7 +192,7 @@ describe('the server of the webhook', () => {
     expect(closed).toBe(false);
     release(undefined);
     expect((await answer).status).toBe(200);
-    // Long before the 120 s after which Node would give the unused connection up.
+    // Long before the 120 s after which Node would close the idle connection.
     await closing;
     unused.destroy();
   });
