@@ -258,7 +258,7 @@ describe('a ledger that another version of rock-mac has migrated', () => {
       await untilReported([503, 503, 'SchemaMismatch']);
       await create(aClaim('too-late', { pool: 'development' }));
       const refused = await untilReason(plane, 'too-late', 'LedgerUnavailable');
-      expect(JSON.stringify(refused.status)).toMatch(/only programs from schema .* Upgrade this program/);
+      expect(JSON.stringify(refused.status)).toMatch(/needs a program of schema .* Upgrade this program/);
       expect(await refusalOf(aPod('refused'))).toMatch(/LEDGER_SCHEMA_TOO_NEW/);
     } finally {
       await putBack();
