@@ -1,6 +1,6 @@
 /**
- * The server of ours in a process of its own, with nothing behind it: one entry says yes to everything, the other answers a
- * pod of the benchmark with a patch of the size of ours.
+ * Runs the webhook's server in its own process without a ledger. One entry allows everything, the other responds to a pod of
+ * the benchmark with a patch of the usual size.
  */
 import { pino } from 'pino';
 import { listen } from '../../kube/server/listen.ts';

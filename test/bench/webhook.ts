@@ -1,6 +1,7 @@
 /*
- * What the webhook costs a create, in ratios that hold on any machine: without a webhook, with one that only says yes, with
- * one that patches, and with ours, in one run and in rounds that alternate. `--quick`: less of all, and nothing kept.
+ * Measures what the webhook costs a create, as ratios that hold on any machine: without a webhook, with one that only
+ * allows, with one that patches, and with rock-mac, in alternating rounds of one run. `--quick` runs fewer rounds and
+ * writes no report.
  */
 import path from 'node:path';
 import { pino } from 'pino';
@@ -33,7 +34,7 @@ const IN_A_ROW = quick ? 1_000 : 10_000;
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
 const HOUR_MS = 3_600_000;
 
-/** Of a pod, what decides which webhook it goes by. Their sizes are the same. */
+/** The labels and annotations that select the webhook of a pod. Their sizes are the same. */
 const WAYS = {
   none: { labels: { way: 'none' }, inject: 'nope' },
   yes: { labels: { way: 'yes' }, inject: 'nope' },
@@ -62,7 +63,7 @@ function aPod(way: Way): NewObject {
 
 const serviceAnswer = z.object({ spec: z.object({ clusterIP: z.string() }) });
 
-/** Registers and starts the webhooks that have nothing behind them, in one process, behind a Service as ours is. */
+/** Registers and starts the webhooks without a ledger in one process, behind a Service like that of rock-mac. */
 async function startNoop({ controlPlane: { kubectl }, run }: TestEnv): Promise<() => Promise<void>> {
   const ca = await makeCa(Date.now(), 24 * HOUR_MS);
   const leaf = await makeServingCertificate(ca, ['noop.default.svc'], Date.now(), 24 * HOUR_MS);
@@ -122,7 +123,7 @@ async function defineNetwork({ controlPlane: { kubectl } }: TestEnv): Promise<vo
 const p50 = ({ latencies }: Measured) => percentile(latencies, 50);
 const p99 = ({ latencies }: Measured) => percentile(latencies, 99);
 
-/** What a round got done, and what it cost. */
+/** The number of creates of a round, and their cost. */
 interface Round extends Measured {
   /** Milliseconds of CPU for each create, by program. */
   readonly cpu: CpuTime;
@@ -130,14 +131,14 @@ interface Round extends Measured {
 type Rounds = Readonly<Record<Way, Round[]>>;
 
 const over = (rounds: readonly Measured[], of: (measured: Measured) => number) => median(rounds.map(of));
-/** To the webhook that says yes, in the same round, since rounds differ more than ways do. */
+/** The ratio to the webhook that only allows, in the same round, because rounds differ more than webhooks. */
 const ratio = (rounds: Rounds, way: Way, of: (measured: Measured) => number) =>
   median(rounds[way].map((round, index) => of(round) / of(rounds.yes[index] ?? round)));
 
 async function createsAt(callers: number, client: KubeClient, between: () => Promise<void>): Promise<Rounds> {
   const rounds: Rounds = { none: [], yes: [], patch: [], ours: [] };
   for (let round = 0; round < ROUNDS; round++) {
-    // In turn first, so that none is always the one after the garbage of another.
+    // The order rotates, so that none always runs after the garbage of the same other one.
     for (const way of WAY_NAMES.map((_, index) => WAY_NAMES[(index + round) % WAY_NAMES.length] ?? 'none')) {
       const before = cpuTime();
       const measured = await measure({ callers, ms: ROUND_MS }, () => create(client, way));
@@ -156,7 +157,7 @@ async function create(client: KubeClient, way: Way) {
   return await client.create(annotatedPods, aPod(way), { namespace: 'default', attempts: 1 });
 }
 
-/** What the operator does to every address a moment later; thousands that wait for it are no state that lasts. */
+/** Binds every address, as the operator does a moment later: thousands of pending addresses are no lasting state. */
 async function bindAll(ledger: LedgerClient): Promise<void> {
   await ledger.pool.query(`update rock_mac.addresses set state = 'active', expires_at = null where state = 'pending'`);
 }
@@ -228,7 +229,7 @@ const rate = ({ perSecond: each }: Measured) => each;
 const below = (goal: string, measured: number, limit: number) => ({ goal, measured, reached: measured <= limit });
 const above = (goal: string, measured: number, limit: number) => ({ goal, measured, reached: measured >= limit });
 
-/** Where the processor's time goes, which on few cores decides how many creates there are. */
+/** The CPU time by program, which limits the creates per second on few cores. */
 function cpuTable(rounds: Rounds): string {
   const programs = [...new Set(rounds.ours.flatMap(({ cpu }) => [...cpu.keys()]))].sort();
   const rows = WAY_NAMES.map((way) => {
@@ -241,7 +242,7 @@ function cpuTable(rounds: Rounds): string {
 
 const MIB = 2 ** 20;
 
-/** Many creates in a row with the operator at work: memory, and what pods carry against what the ledger holds. */
+/** Runs many creates in a row with an operator: measures memory, and compares the addresses of pods with the ledger. */
 async function inARow(client: KubeClient, ledger: LedgerClient, installation: Installation): Promise<Section> {
   const [webhook] = installation.webhooks;
   const carried: string[] = [];
@@ -265,7 +266,7 @@ async function inARow(client: KubeClient, ledger: LedgerClient, installation: In
   const held = new Set(rows.map((row) => row.mac));
   const lost = carried.filter((each) => !held.has(each)).length;
   const doubled = carried.length - new Set(carried).size;
-  // What the rounds before created is held too; each of those is one pod.
+  // The pods of the earlier rounds are held too, one address each.
   const { items } = await client.list(annotatedPods, { namespace: 'default', labelSelector: 'way=ours' });
   const leaked = held.size - items.length;
   const [first = 0] = memory;

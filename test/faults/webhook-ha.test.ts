@@ -18,7 +18,7 @@ beforeAll(() => {
 
 afterAll(() => client.close());
 
-// Also of a test that failed: its load must not be that of the next.
+// Also after a failed test: its load must not disturb the next one.
 afterEach(async () => {
   await Promise.all(loads.splice(0).map((load) => load.stop()));
 });
@@ -33,7 +33,7 @@ async function reviewsOf(index: number): Promise<number> {
   return (await installed().installation.webhooks[index]?.metric(REVIEWS)) ?? 0;
 }
 
-/** Nothing was lost, nothing came twice, and every pod has an address of its own. */
+/** Expects that nothing was lost or allocated twice, and that every pod has its own address. */
 function expectAllServed({ macs, failures }: Awaited<ReturnType<Load['stop']>>, atLeast: number): void {
   expect(failures).toEqual([]);
   expect(macs.length).toBeGreaterThanOrEqual(atLeast);
@@ -42,14 +42,14 @@ function expectAllServed({ macs, failures }: Awaited<ReturnType<Load['stop']>>, 
 }
 
 describe('two replicas of the webhook behind one address', () => {
-  test('both take requests', async () => {
+  test('both serve requests', async () => {
     const load = startLoad('both');
     await load.more(100);
     expectAllServed(await load.stop(), 100);
     expect(Math.min(await reviewsOf(0), await reviewsOf(1))).toBeGreaterThan(0);
   });
 
-  test('are both replaced, one after the other, three times over under load, and no create fails', async () => {
+  test('are replaced one after the other three times under load, and no create fails', async () => {
     const { installation } = installed();
     const load = startLoad('rolling');
     for (let round = 0; round < 3; round++) {
@@ -62,19 +62,19 @@ describe('two replicas of the webhook behind one address', () => {
     }
     await load.more(60);
     expectAllServed(await load.stop(), 500);
-    // The new ones did the work of the old ones.
+    // The new replicas did the work of the old ones.
     const after = installation.webhooks.length - 2;
     expect(Math.min(await reviewsOf(after), await reviewsOf(after + 1))).toBeGreaterThan(0);
   });
 
-  test('one that is told to stop says first that it is not ready, and ends with no admission lost', async () => {
+  test('one that is stopped first reports that it is not ready, and loses no admission', async () => {
     const { installation } = installed();
     const replica = await installation.startWebhook({ ROCK_MAC_DRAIN_SECONDS: '5' });
     const isReady = async () => (await fetch(`http://127.0.0.1:${replica.healthPort}/readyz`)).ok;
     const load = startLoad('stopped');
     await load.more(100);
     const stopping = replica.stop();
-    // While it still answers: nobody is sent to it any more, but who does not know that yet must not be turned away.
+    // It still serves: no new client is sent to it, but a client that does not know yet must not be refused.
     await eventually(
       async () => {
         expect(await isReady()).toBe(false);
@@ -86,7 +86,7 @@ describe('two replicas of the webhook behind one address', () => {
     expectAllServed(await load.stop(), 200);
   });
 
-  test('one that dies without a word costs only what it was answering', async () => {
+  test('one that is killed loses only the requests in progress', async () => {
     const { installation } = installed();
     const survivor = await installation.startWebhook();
     const load = startLoad('killed');

@@ -8,7 +8,7 @@ import { eventually } from '../env/run/eventually.ts';
 import { aPod, installedEnvOfThisFile } from '../integration/installed-env.ts';
 import { annotatedPods, type AnnotatedPod } from '../integration/pod-kind.ts';
 
-/** The ledger may take 3 s of the 5 after which the API server hangs up, and the refusal half a second more. */
+/** The API server's timeout is 5 s. The ledger has 3 s of them, and the refusal half a second more. */
 const REFUSED_WITHIN_SECONDS = 3.6;
 const AT_ONCE_SECONDS = 1;
 
@@ -22,7 +22,7 @@ beforeAll(async () => {
     userAgent: 'test',
     kubeconfig: plane.kubeconfig,
     logger: pino({ enabled: false }),
-    // More than are sent at once, so that the times are those of the webhook.
+    // More connections than concurrent requests, so that the times are those of the webhook.
     maxConnections: 256,
   });
   await plane.kubectl(['create', '-f', '-'], {
@@ -51,13 +51,13 @@ async function refusal(namespace = 'default', networks = 'blue'): Promise<KubeEr
     (reason: unknown) => reason,
   );
   if (!(error instanceof KubeError)) throw new Error(`not refused: ${String(error)}`);
-  // Ours: had the API server hung up after 5 s, the status would be its own, 500.
+  // The status of the webhook: after a timeout of 5 s the API server would set its own status, 500.
   expect(error.status, error.message).toBe(503);
   expect(error.message).toMatch(/denied the request: /);
   return error;
 }
 
-/** One refusal, and the seconds that the webhook itself says it took: a busy client's own clock would count its waits too. */
+/** One refusal, and its seconds by the metric of the webhook: the clock of a busy client would count its own waits too. */
 async function timedRefusal(...args: Parameters<typeof refusal>) {
   const [webhook] = installed().installation.webhooks;
   const spent = async () => (await webhook?.metric('rockmac_admission_review_duration_seconds_sum')) ?? Number.NaN;
@@ -70,7 +70,7 @@ async function setState(assignments: string): Promise<void> {
   await installed().ledger.pool.query(`update rock_mac.ledger_state set ${assignments}`);
 }
 
-test('a slow ledger makes a create slow, and one that is too slow refuses it in time', async () => {
+test('a slow ledger makes a create slow, and with one that is too slow it is refused in time', async () => {
   const { ledgerProxy } = installed();
   await create('default');
   ledgerProxy.delay(400);
@@ -89,19 +89,22 @@ test('a slow ledger makes a create slow, and one that is too slow refuses it in 
 test.each([
   ['recovers', `mode = 'recovering', needs_approval = true`, /recovering/],
   ['is paused', `mode = 'paused', needs_approval = true`, /paused/],
-])('a ledger that %s refuses every create at once, and serves again when it is open', async (_, assignments, why) => {
-  await setState(assignments);
-  try {
-    const { message, seconds } = await timedRefusal();
-    expect(message).toMatch(why);
-    expect(seconds).toBeLessThan(AT_ONCE_SECONDS);
-  } finally {
-    await setState(`mode = 'open', needs_approval = false`);
-  }
-  await eventually(() => create('default'), { within: 20_000, every: 300 });
-});
+])(
+  'with a ledger that %s every create is refused at once, and served again when it is open',
+  async (_, assignments, why) => {
+    await setState(assignments);
+    try {
+      const { message, seconds } = await timedRefusal();
+      expect(message).toMatch(why);
+      expect(seconds).toBeLessThan(AT_ONCE_SECONDS);
+    } finally {
+      await setState(`mode = 'open', needs_approval = false`);
+    }
+    await eventually(() => create('default'), { within: 20_000, every: 300 });
+  },
+);
 
-test('a pool that is full refuses, with the time at which that ends, and takes nothing for the other networks', async () => {
+test('a full pool refuses with the time of the next free address, and holds nothing for the other networks', async () => {
   const { ledger } = installed();
   await create('small');
   const held = async () => await listAddresses(ledger, { pool: 'tiny', states: ['pending', 'active'] });
@@ -112,11 +115,11 @@ test('a pool that is full refuses, with the time at which that ends, and takes n
   expect(await held()).toHaveLength(2);
 });
 
-test('creates that keep failing after admission meet a cap, and nobody else does', async () => {
+test('creates that keep failing after admission reach a cap, which affects no other namespace', async () => {
   const { plane } = installed();
   await plane.kubectl(['create', 'namespace', 'wild']);
   await plane.kubectl(['create', 'quota', 'none', '-n', 'wild', '--hard=pods=0']);
-  // One that has nothing pending: on a busy machine the operator may not have bound yet what others made before.
+  // A namespace without pending addresses: on a busy machine the operator may not have bound earlier ones yet.
   await plane.kubectl(['create', 'namespace', 'tame']);
   await eventually(() => plane.kubectl(['get', 'serviceaccount', 'default', '-n', 'tame']), { within: 20_000 });
   await setState('pending_cap = 3');
@@ -133,7 +136,7 @@ test('creates that keep failing after admission meet a cap, and nobody else does
   }
 });
 
-test('two hundred creates at once against a ledger that is cut off are all refused by us, in time', async () => {
+test('two hundred creates at once without a reachable ledger are all refused by the webhook in time', async () => {
   const { ledgerProxy } = installed();
   // The connections of this process, which is also the Service that the webhook is called through: to open two hundred of
   // them would take the time that is measured here.

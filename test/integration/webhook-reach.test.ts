@@ -14,8 +14,8 @@ import { logToStderr } from '../env/run/run.ts';
 import { installedEnvOfThisFile } from './installed-env.ts';
 
 /*
- * Which objects the API server sends to the webhook. What it does not send cannot be refused by an outage of ours. Nearly
- * everything is sent as a dry run, which is judged by the same conditions and leaves nothing behind.
+ * Tests which objects the API server sends to the webhook. An object that it does not send cannot be refused by an outage
+ * of the webhook. Nearly all requests are dry runs, for which the same conditions hold and which leave nothing behind.
  */
 
 const installed = installedEnvOfThisFile();
@@ -48,7 +48,7 @@ beforeAll(async () => {
     createKubeClient({ userAgent: 'test', kubeconfig, logger: pino({ enabled: false }) });
   admin = open(plane.kubeconfig);
   operator = open(await plane.serviceAccountKubeconfig(SYSTEM, 'rock-mac-operator'));
-  // The label on namespaces that are never touched opts nothing in.
+  // The label has no effect on exempt namespaces.
   for (const name of ['kube-system', SYSTEM]) await plane.kubectl(['label', 'namespace', name, `${INJECT}=enabled`]);
   for (const [name, label] of [
     ['labelled', 'enabled'],
@@ -108,7 +108,7 @@ const ASKS = { [INJECT]: 'true' };
 const REFUSES = { [INJECT]: 'false' };
 const HELD = { finalizers: ['example.com/hold'] };
 
-/** What is stored before the questions, each under a name that says what it is for. */
+/** The objects that are stored before the tests, each with a name that says what it is for. */
 const STORED: readonly (readonly [Resource<Stored>, string, NewObject])[] = [
   [pods, 'labelled', pod({ [NETWORKS]: 'blue' }, { metadata: { name: 'stored' } })],
   [pods, 'labelled', pod({ [NETWORKS]: 'blue' }, { metadata: { name: 'going', ...HELD } })],
@@ -390,7 +390,7 @@ test('the deletion of a mirror does not reach the webhook', async () => {
   expect(await reviews()).toBe(before);
 });
 
-/** As a user writes it: the entries of the chart, with a namespace that is never touched. */
+/** The entries of the chart as a user renders them, with an exempt namespace. */
 async function exempt(namespace: string): Promise<void> {
   const { plane } = installed();
   const helm = helmFor(await resolveHelm(4, logToStderr), plane.kubeconfig);
@@ -417,7 +417,7 @@ test(
     const quiet = creates(pods, 'database', pod());
     expect(await count(quiet)).toBe(1);
     await exempt('database');
-    // The API server hears of its own configuration a moment later.
+    // The API server reads its new configuration a moment later.
     await eventually(
       async () => {
         expect(await count(quiet)).toBe(0);

@@ -14,8 +14,8 @@ import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { aClaim, installedEnvOfThisFile, whileLedgerIsAhead } from './installed-env.ts';
 
 /*
- * KubeVirt itself cannot run here. What its controllers write is scripted: the same verbs on the same fields, against
- * kinds of the same shape.
+ * KubeVirt itself cannot run here. The writes of its controllers are scripted: the same verbs on the same fields of kinds
+ * with the same shape.
  */
 
 const installed = installedEnvOfThisFile();
@@ -90,7 +90,7 @@ function nicsAndMacs(nics: readonly Nic[]): Record<string, string | undefined> {
   return Object.fromEntries(nics.map(({ name, macAddress }) => [name, macAddress]));
 }
 
-/** Replaces the interfaces and leaves the rest, as a person with an editor does. */
+/** Replaces only the interfaces, like a user with an editor. */
 async function setNics(name: string, nics: readonly (string | Nic)[], extra: object = {}, dryRun = false) {
   const body = { spec: { ...extra, template: { spec: specOf(nics) } } };
   return macsOf(await client.patch(machines, { namespace: NAMESPACE, name }, { type: 'merge', body }, { dryRun }));
@@ -106,7 +106,7 @@ async function whileLedgerIsAway(work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** What the author of a machine is told, from a try. */
+/** Returns the warnings for a machine from a dry run. */
 async function warningsOf(machine: object): Promise<string[]> {
   const manifest = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', ...machine };
   const flags = ['--dry-run=server', '--warnings-as-errors'];
@@ -135,7 +135,7 @@ async function refusalOf(work: Promise<unknown>): Promise<string> {
 }
 
 describe('a virtual machine', () => {
-  test('has its addresses in its spec when it is stored, and owns them in the ledger', async () => {
+  test('has its addresses in its stored spec, and owns them in the ledger', async () => {
     const { blue, red } = await create('web', ['blue', { name: 'red', sriov: {} }]);
     expect(blue).toMatch(OURS);
     expect(red).toMatch(OURS);
@@ -156,7 +156,7 @@ describe('a virtual machine', () => {
     ['bridge', 'a network of Multus', { multus: { networkName: 'n' } }, true],
     ['sriov', 'a network of Multus', { multus: { networkName: 'n' } }, true],
     ['passt', 'a network of Multus', { multus: { networkName: 'n' } }, true],
-  ])('with %s on %s gets one only where KubeVirt hands it on', async (binding, where, network, gets) => {
+  ])('with %s on %s gets an address only if KubeVirt passes it on', async (binding, where, network, gets) => {
     const name = `${binding}-${where.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}`;
     const domain = { devices: { interfaces: [{ name: 'only', [binding]: {} }] } };
     const spec = { running: true, template: { spec: { domain, networks: [{ name: 'only', ...network }] } } };
@@ -169,7 +169,7 @@ describe('a virtual machine', () => {
     );
   });
 
-  test('without interfaces gets nothing but the warning that KubeVirt will make one with a random address', async () => {
+  test('without interfaces gets only a warning that KubeVirt adds one with a random address', async () => {
     const spec = { running: true, template: { spec: { domain: { devices: {} } } } };
     const made = await client.create(machines, { metadata: { name: 'bare' }, spec }, { namespace: NAMESPACE });
     expect(macsOf(made)).toEqual({});
@@ -191,16 +191,19 @@ describe('a virtual machine', () => {
       /in pool production, but namespace machines/,
     ],
     ['on two of its interfaces', ['a4:58:0f:05:88:02', 'A4-58-0F-05-88-02'], 422, /on two interfaces/],
-  ])('is refused with an address that is %s, new or stored', async (what, addresses, status, message) => {
-    const nics = addresses.map((macAddress, index) => ({ name: `n${String(index)}`, bridge: {}, macAddress }));
-    const refused = { status, message: expect.stringMatching(message) as string };
-    await expect(create('refused', nics)).rejects.toMatchObject(refused);
-    const stored = `kept-${what.replaceAll(' ', '-')}`;
-    await create(stored, ['n0']);
-    await expect(setNics(stored, nics)).rejects.toMatchObject(refused);
-  });
+  ])(
+    'is refused with an address that is %s, whether the machine is new or stored',
+    async (what, addresses, status, message) => {
+      const nics = addresses.map((macAddress, index) => ({ name: `n${String(index)}`, bridge: {}, macAddress }));
+      const refused = { status, message: expect.stringMatching(message) as string };
+      await expect(create('refused', nics)).rejects.toMatchObject(refused);
+      const stored = `kept-${what.replaceAll(' ', '-')}`;
+      await create(stored, ['n0']);
+      await expect(setNics(stored, nics)).rejects.toMatchObject(refused);
+    },
+  );
 
-  test('keeps an address of another prefix, and one of ours, in the notation that its author chose', async () => {
+  test('keeps an address of any prefix in the notation of its author', async () => {
     const nics = [
       { name: 'foreign', bridge: {}, macAddress: '02-AA-00-00-00-01' },
       { name: 'ours', bridge: {}, macAddress: 'A4-58-0F-05-88-03' },
@@ -212,7 +215,7 @@ describe('a virtual machine', () => {
   test.each([
     ['by the client', []],
     ['by the server', ['--server-side']],
-  ])('keeps them when its manifest is applied again %s, and nobody asks the ledger', async (_, flags) => {
+  ])('keeps its addresses when its manifest is applied again %s, without the ledger', async (_, flags) => {
     const name = `applied-${String(flags.length)}`;
     const apply = async (head: string) => {
       const manifest = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', ...aMachine(name, ['blue']) };
@@ -227,17 +230,17 @@ describe('a virtual machine', () => {
     });
   });
 
-  test('shows no difference to who compares by a dry run of the server, as Flux does', async () => {
+  test('shows no difference in a server-side dry run, as Flux makes one', async () => {
     const { kubectl } = installed().plane;
     const manifest = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', ...aMachine('compared', ['blue', 'red']) };
     const flags = ['-n', NAMESPACE, '-f', '-', '--server-side', '--force-conflicts'];
     const input = JSON.stringify(manifest);
     await kubectl(['apply', ...flags], { input });
-    // Ends with 1 where something differs.
+    // Exits with 1 if something differs.
     expect(await kubectl(['diff', ...flags], { input })).toBe('');
   });
 
-  test('keeps them when its pool overwrites its spec, labels and annotations', async () => {
+  test('keeps its addresses when its VirtualMachinePool overwrites its spec, labels and annotations', async () => {
     const pooled = { metadata: { annotations: { 'mac.rock-os.io/inject': 'true', old: 'x' } } };
     const before = await create('pool-0', ['blue', 'red'], pooled);
     const stored = await get('pool-0');
@@ -251,7 +254,7 @@ describe('a virtual machine', () => {
     expect(macsOf(await get('pool-0'))).toEqual(before);
   });
 
-  test('gets one for an interface that is plugged in while it runs; unplugged, the address goes back', async () => {
+  test('gets an address for a hotplugged interface, and unplugging releases it', async () => {
     const before = await create('hot', ['blue']);
     const tried = await setNics('hot', ['blue', 'red'], {}, true);
     expect(tried).toEqual({ blue: before['blue'], red: undefined });
@@ -264,7 +267,7 @@ describe('a virtual machine', () => {
     await untilState(before['blue'], 'active');
   });
 
-  test('may be given another address by a person while it runs, if nobody else has it', async () => {
+  test('may get another address from a user while it runs, if no other object holds it', async () => {
     await create('changed', ['blue']);
     const other = await create('other', ['blue']);
     const free = 'a4:58:0f:05:88:01';
@@ -274,7 +277,7 @@ describe('a virtual machine', () => {
     expect(await refusalOf(taken)).toMatch(/held by VirtualMachine machines\/other/);
   });
 
-  test('may exchange the addresses of its interfaces and rename one, and is in conflict with nobody', async () => {
+  test('may exchange the addresses of its interfaces and rename one without a conflict', async () => {
     const { plane, ledger } = installed();
     const before = await create('swap', ['blue', 'red']);
     for (const address of Object.values(before)) await untilState(address, 'active');
@@ -289,7 +292,7 @@ describe('a virtual machine', () => {
       const text = await plane.kubectl(['get', ...mirrors, '-o', 'jsonpath={.items[*].status.mac}']);
       return text.split(' ').sort();
     };
-    // A mirror that is deleted shows that the operator has looked at the machine as it is now.
+    // The deletion of a mirror shows that the operator has reconciled the current machine.
     await plane.kubectl(['delete', ...mirrors, '--wait=false']);
     await eventually(async () => {
       expect(await shown()).toEqual(Object.values(before).sort());
@@ -302,7 +305,7 @@ describe('a virtual machine', () => {
     for (const address of Object.values(before)) await untilState(address, 'released');
   });
 
-  test('that was stored before its namespace opted in is left alone while it runs, and filled when it is started', async () => {
+  test('that was stored before its namespace opted in gets addresses when it is started, not while it runs', async () => {
     const { plane } = installed();
     await plane.kubectl(['create', 'namespace', 'late']);
     await client.create(machines, aMachine('runs', ['blue']), { namespace: 'late' });
@@ -318,7 +321,7 @@ describe('a virtual machine', () => {
     expect((await patch('off', { runStrategy: 'Always' }))['blue']).toMatch(OURS);
   });
 
-  test('that is cloned arrives with empty addresses and gets its own', async () => {
+  test('that is cloned gets addresses of its own', async () => {
     const source = await create('source', ['blue'], { metadata: { annotations: { 'mac.rock-os.io/lease': 'x' } } });
     const target = await create('clone', [{ name: 'blue', bridge: {}, macAddress: '' }], {
       metadata: { annotations: { 'mac.rock-os.io/lease': 'x' } },
@@ -328,7 +331,7 @@ describe('a virtual machine', () => {
     expect((await get('clone')).metadata.annotations ?? {}).toEqual({});
   });
 
-  test('that is restored has its addresses again under its name, and under another one when nobody can still have them', async () => {
+  test('that is restored gets its addresses again under its name, and under another name only when they are free', async () => {
     const nics = (address: string | undefined) => [{ name: 'blue', bridge: {}, macAddress: address }];
     const before = await create('snap', ['blue']);
     await untilState(before['blue'], 'active');
@@ -349,7 +352,7 @@ describe('a virtual machine', () => {
     });
   });
 
-  test('may use a claim, whose address outlives it, and no other machine may meanwhile', async () => {
+  test('may use a claim, whose address outlives it, and no other machine can use the claim meanwhile', async () => {
     const { plane, ledger } = installed();
     const claim = aClaim('fixed', { pool: 'production' });
     await plane.kubectl(['create', '-n', NAMESPACE, '-f', '-'], { input: claim });
@@ -377,13 +380,13 @@ describe('a virtual machine', () => {
     expect(await eventually(() => create('heir', ['blue'], uses), { within: 20_000, every: 200 })).toEqual(made);
   });
 
-  test('can be tried without a trace', async () => {
+  test('leaves no trace after a dry run', async () => {
     const tried = { namespace: NAMESPACE, dryRun: true };
     const { blue } = await get('web').then(macsOf);
     const before = await listAddresses(installed().ledger, { limit: 10_000, namespace: NAMESPACE });
     expect(macsOf(await client.create(machines, aMachine('tried', ['blue']), tried))).toEqual({ blue: undefined });
     await client.create(instances, { metadata: { name: 'tried' }, spec: specOf(['blue']) }, tried);
-    // Applied again, with an interface more, stopped and started, restored, and changed by a person.
+    // Applied again, with one more interface, stopped and started, restored, and changed by a user.
     expect(await setNics('web', ['blue', 'red'], {}, true)).toMatchObject({ blue });
     expect(await setNics('web', ['blue', 'green'], {}, true)).toEqual({ blue, green: undefined });
     expect(await setNics('web', ['blue'], { running: false }, true)).toEqual({ blue });
@@ -398,7 +401,7 @@ describe('a virtual machine', () => {
 });
 
 describe('an instance', () => {
-  test('of a machine comes with the addresses of the machine, at every start', async () => {
+  test('of a machine has the addresses of the machine at every start', async () => {
     const { blue } = await create('started', ['blue']);
     const vm = await get('started');
     const owner = {
@@ -448,7 +451,7 @@ describe('every example', () => {
   test.each(readdirSync(folder))('%s can be applied as it is, and its objects get their addresses', async (file) => {
     const { kubectl } = installed().plane;
     const manifest = path.join(folder, file);
-    // A pod whose claim stands in the same file is refused until that is ready.
+    // A pod whose claim is in the same file is refused until the claim is ready.
     await eventually(() => kubectl(['apply', '-f', manifest]), { within: 20_000, every: 300 });
     const objects = await kubectl(['get', '-o', 'json', '-f', manifest, '-f', path.join(folder, 'network.yaml')]);
     for (const object of shown.parse(JSON.parse(objects)).items) {
@@ -463,7 +466,7 @@ describe('every example', () => {
     }
   });
 
-  /** Its claim may become ready after the first try, which the controller then makes again. */
+  /** The claim may become ready after the first try, so the controller tries again. */
   async function expectPodWithAddress(name: string): Promise<void> {
     const addresses = 'jsonpath={.metadata.annotations.mac\\.rock-os\\.io/addresses}';
     await eventually(
