@@ -15,16 +15,10 @@ export interface ClientMetrics {
 export type ReconnectReason = 'credentials' | 'timeout';
 
 export interface ReflectorMetrics {
-  /** A whole list arrived. */
-  listed?(list: { resource: string; objects: number; durationMs: number }): void;
-  /** An event of a watch arrived, bookmarks included; the age of the last one shows a watch that died in silence. */
-  event?(event: { resource: string; type: string }): void;
   /** The list or the watch failed, or ended for a reason worth counting, and is started again. */
   restarted?(restart: { resource: string; reason: string }): void;
   /** How many objects are kept. */
   stored?(stored: { resource: string; objects: number }): void;
-  /** A handler threw; the reflector went on. */
-  handlerFailed?(failure: { resource: string }): void;
 }
 
 export interface QueueMetrics {

@@ -1,0 +1,88 @@
+import { keyOf, type KubeObject } from '../client/objects.ts';
+import { createStore, type IndexFunction } from './store.ts';
+
+/**
+ * A change of one object. `object` is the newest known state; for a deleted object it is the last one. `before` is the
+ * state that was cached until now. `resync` repeats an object that did not change.
+ */
+export interface Change<T> {
+  readonly type: 'added' | 'updated' | 'deleted' | 'resync';
+  readonly object: T;
+  readonly before?: T | undefined;
+}
+
+/** The local copy of all objects of one kind. It reports every difference that a list or a watch brings. */
+export interface ObjectCache<T extends KubeObject> {
+  readonly size: number;
+  get(key: string): T | undefined;
+  list(): T[];
+  by(index: string, value: string): T[];
+  /** Returns the cached copy if it has the same version, so a second list does not take the memory twice. */
+  sameVersion(object: T): T | undefined;
+  /** Stores the newest state of one object. */
+  put(object: T): void;
+  /** Removes an object that was deleted; `object` is its last state. */
+  remove(object: T): void;
+  /** Replaces the whole content by a list. With `resync`, unchanged objects are reported too. */
+  replace(objects: readonly T[], resync: boolean): void;
+}
+
+export function createObjectCache<T extends KubeObject>(options: {
+  readonly indexes: Readonly<Record<string, IndexFunction<T>>>;
+  readonly keep: (object: T) => boolean;
+  readonly report: (change: Change<T>) => void;
+}): ObjectCache<T> {
+  const { indexes, keep, report } = options;
+  const store = createStore<T>(indexes);
+
+  function sameVersion(object: T): T | undefined {
+    const cached = store.get(keyOf(object));
+    return cached?.metadata.resourceVersion === object.metadata.resourceVersion ? cached : undefined;
+  }
+
+  function drop(object: T, before: T): void {
+    store.delete(keyOf(before));
+    report({ type: 'deleted', object, before });
+  }
+
+  function put(object: T): void {
+    const before = store.get(keyOf(object));
+    if (!keep(object)) {
+      if (before !== undefined) drop(object, before);
+      return;
+    }
+    if (before?.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    // The object was deleted and recreated while the watch was interrupted: report both.
+    const recreated = before !== undefined && before.metadata.uid !== object.metadata.uid;
+    if (recreated) drop(before, before);
+    store.set(object);
+    report(before === undefined || recreated ? { type: 'added', object } : { type: 'updated', object, before });
+  }
+
+  return {
+    get size() {
+      return store.size;
+    },
+    get: (key) => store.get(key),
+    list: () => store.list(),
+    by: (index, value) => store.by(index, value),
+    sameVersion,
+    put,
+
+    remove: (object) => {
+      const before = store.get(keyOf(object));
+      if (before !== undefined) drop(object, before);
+    },
+
+    replace: (objects, resync) => {
+      const listed = new Set(objects.map(keyOf));
+      for (const key of [...store.keys()]) {
+        const before = store.get(key);
+        if (before !== undefined && !listed.has(key)) drop(before, before);
+      }
+      const unchanged = objects.filter((object) => sameVersion(object) !== undefined);
+      objects.forEach(put);
+      if (resync) for (const object of unchanged) report({ type: 'resync', object });
+    },
+  };
+}
