@@ -1,35 +1,33 @@
 /*
- * What this room can tell about itself. The interfaces are hooks: who runs the process decides what they feed,
- * and there is no registry here. Every hook is optional and must not throw.
+ * Metric hooks of this room. The process decides which metrics they feed, so there is no registry here.
+ * Every hook is optional and must not throw.
  */
 
 export interface ClientMetrics {
-  /** One attempt ended; `status` is the HTTP status, or the code of the connection error. */
+  /** An attempt ended; `status` is the HTTP status or the code of the connection error. */
   request?(attempt: { method: string; resource: string; status: string; durationMs: number }): void;
-  /** An attempt failed and will be repeated after `delayMs`. */
+  /** An attempt failed and is retried after `delayMs`. */
   retry?(retry: { method: string; resource: string; status: string; delayMs: number }): void;
-  /** The connection pool was made anew, since credentials changed or the old one was suspected dead. */
+  /** The connection pool was replaced, because credentials changed or its connections may be dead. */
   reconnect?(reason: ReconnectReason): void;
 }
 
 export type ReconnectReason = 'credentials' | 'timeout';
 
 export interface ReflectorMetrics {
-  /** The list or the watch failed, or ended for a reason worth counting, and is started again. */
+  /** The list or the watch failed and is restarted. */
   restarted?(restart: { resource: string; reason: string }): void;
-  /** How many objects are kept. */
+  /** The number of cached objects. */
   stored?(stored: { resource: string; objects: number }): void;
 }
 
 export interface QueueMetrics {
-  /** Keys that wait to be worked on, without those that are put off. */
+  /** The number of keys that are due, without delayed ones. */
   depth?(queue: { name: string; depth: number }): void;
-  /** A key was taken up, this long after it became due. */
-  waited?(item: { name: string; durationMs: number }): void;
 }
 
 export interface ControllerMetrics extends QueueMetrics {
-  /** One reconcile ended. */
+  /** A reconcile ended. */
   reconciled?(run: { name: string; outcome: 'success' | 'requeue' | 'error'; durationMs: number }): void;
 }
 
@@ -38,6 +36,6 @@ export interface LeaderMetrics {
 }
 
 export interface EventMetrics {
-  /** An Event was not delivered: the API server refused it, or too many waited. */
+  /** An Event was dropped: the API server refused it, or too many were waiting. */
   dropped?(event: { reason: 'refused' | 'overflow' }): void;
 }

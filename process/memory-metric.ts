@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
 
-/** Adds the memory of this process to its metrics, under the name that every Prometheus client gives it. */
+/** Registers the memory metric of the process, under its conventional Prometheus name. */
 export function measureMemory(registry: Registry): void {
   new Gauge({
     name: 'process_resident_memory_bytes',

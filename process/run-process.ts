@@ -1,39 +1,39 @@
 import type { Logger } from 'pino';
 
-/** A program that runs until it is told to stop. */
+/** A program that runs until it is stopped. */
 export interface Service {
-  /** Ends it in order. Called once. */
+  /** Stops it gracefully. Called once. */
   stop(): Promise<void>;
 }
 
 /**
- * Runs a service as this process: starts it, waits for SIGTERM or SIGINT, stops it in order, and sets the exit code.
- * A second signal ends it at once, for the person who cannot wait.
+ * Runs a service as this process: starts it, waits for SIGTERM or SIGINT, stops it gracefully and sets the exit code.
+ * A second signal ends the process at once.
  */
 export async function runProcess(start: () => Promise<Service>, logger: Logger): Promise<void> {
-  const { promise: told, resolve: tell } = Promise.withResolvers<NodeJS.Signals>();
+  const { promise: signalled, resolve: resolveSignal } = Promise.withResolvers<NodeJS.Signals>();
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
     signals++;
     if (signals > 1) process.exit(1);
-    tell(signal);
+    resolveSignal(signal);
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
   try {
-    const service = await Promise.race([start(), told]);
+    const service = await Promise.race([start(), signalled]);
     if (typeof service === 'string') {
-      // What it waits for (an API server that is away, say) may never come, and nothing is in use yet.
+      // It may wait for something that never comes, such as an API server, and nothing is in use yet.
       logger.info({ signal: service }, 'stopped before it was up');
       process.exit(0);
     }
-    const signal = await told;
+    const signal = await signalled;
     logger.info({ signal }, 'stopping');
     await service.stop();
     logger.info('stopped');
   } catch (error) {
     logger.fatal({ err: error }, 'cannot run');
-    // What was started before the failure (a health server, say) would keep the process alive for ever.
+    // Without the exit, a part that already runs (such as the health server) would keep the process alive.
     process.exit(1);
   }
 }

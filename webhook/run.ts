@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { WEBHOOK_SECRET } from '../api/names.ts';
 import { createKubeClient, type KubeClient } from '../kube/client/client.ts';
 import { readClusterId } from '../kube/client/cluster-id.ts';
-import { keepServing, tlsOf } from '../kube/server/api-facing-server.ts';
+import { watchCertificate, tlsOptions } from '../kube/server/api-facing-server.ts';
 import { createCertificateRotator } from '../kube/server/certificate-rotator.ts';
 import type { KeyPair } from '../kube/server/certificates.ts';
 import { startHealthServer } from '../kube/server/health-server.ts';
@@ -100,11 +100,11 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
 
   metrics.serves(servingPair);
   const serve = (next: KeyPair) => {
-    server.https.setSecureContext(tlsOf(next));
+    server.https.setSecureContext(tlsOptions(next));
     metrics.serves(next);
   };
   const loops = Promise.all([
-    keepServing(serve, { rotator, servingPair, ...background }),
+    watchCertificate(serve, { rotator, servingPair, ...background }),
     guardReadApi({ client, ...background }),
   ]);
 

@@ -3,26 +3,26 @@ import { apiServices, clusterRoles, type ApiService } from './core-resources.ts'
 import { isConflict, isNotFound } from './errors.ts';
 
 /*
- * An APIService behind which nobody answers is worse than none: every namespace of the cluster that is being deleted then
- * waits for it, since the namespace controller must know all kinds before it can say that nothing is left (seen with
- * Kubernetes 1.37: condition NamespaceDeletionDiscoveryFailure). So an installation does not bring one. Who answers makes
- * it; who stops, or sees that nobody answers, removes it; and it goes with the ClusterRole that owns it. (To take only
- * its Service away is not enough: the API server goes on asking.)
+ * An APIService without a working backend is worse than none: it blocks the deletion of every namespace in the cluster. The
+ * namespace controller must know all kinds before it can finish (seen with Kubernetes 1.37: condition
+ * NamespaceDeletionDiscoveryFailure). So the chart does not contain one. The operator that serves the API creates it. It is
+ * removed when that operator stops or is seen to be unavailable, and garbage-collected with the ClusterRole that owns it.
+ * Removing only its Service is not enough, because the API server keeps calling it.
  */
 
 export interface ApiServiceAttachment {
   readonly group: string;
   readonly version: string;
   readonly service: { readonly namespace: string; readonly name: string; readonly port: number };
-  /** PEM: whose certificates the API server takes. */
+  /** The CA certificates that the API server trusts, as PEM. */
   readonly authorities: string;
-  /** The ClusterRole with which it goes when rock-mac is uninstalled. */
+  /** The ClusterRole that owns it, so that it is removed when rock-mac is uninstalled. */
   readonly owner: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly fieldManager: string;
 }
 
-/** Makes the APIService, or makes it right. Answers whether anything had to be written. */
+/** Creates or corrects the APIService. Returns whether it was written. */
 export async function attachApiService(
   client: KubeClient,
   found: ApiService | undefined,
@@ -49,19 +49,19 @@ export async function attachApiService(
     },
     spec: { group, version, groupPriorityMinimum: 100, versionPriority: 10, service, caBundle },
   };
-  // Applied, not created: that way the right to create can be limited to this name.
+  // Applied, not created, because RBAC can limit a patch to this name, but not a create.
   await client.patch(apiServices, { name }, { type: 'apply', force: true, body }, { fieldManager, repeatable: true });
   return true;
 }
 
-/** Whether the API server has had no answer from behind it for so long. */
+/** Returns whether the backend has been unavailable to the API server for `forMs`. */
 export function isUnavailable({ status }: ApiService, now: number, forMs: number): boolean {
   const available = status?.conditions?.find(({ type }) => type === 'Available');
   if (available?.status !== 'False') return false;
   return now - Date.parse(available.lastTransitionTime ?? '') >= forMs;
 }
 
-/** Removes the APIService as it was found; one that somebody has written since stays. */
+/** Removes the APIService unless it was changed since it was read. */
 export async function removeApiService(client: KubeClient, { metadata }: ApiService): Promise<void> {
   const { name, uid, resourceVersion } = metadata;
   try {

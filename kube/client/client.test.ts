@@ -329,7 +329,7 @@ describe('credentials', () => {
     const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'echo', args: ['s3cr3t'] };
     const { client } = await setUp([ok], {}, { exec });
     const error = await failureOf(client.get(secrets, key));
-    expect(String(error)).toContain('the credential plugin gave no JSON');
+    expect(String(error)).toContain('the credential plugin did not print JSON');
     expect(inspect(error, { depth: 20, showHidden: true })).not.toContain('s3cr3t');
   });
 });

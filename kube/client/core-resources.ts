@@ -3,12 +3,11 @@ import { objectMeta, type KubeObject } from './objects.ts';
 import type { Resource } from './resource.ts';
 
 /*
- * The kinds of Kubernetes itself that we read or write, each with no more than the fields that somebody here needs.
+ * The built-in kinds that rock-mac reads or writes, each with only the fields that it uses.
  */
 
 const metadataSchema = z.object({ metadata: objectMeta });
 
-/** Where the cluster's identity is: the uid of `kube-system`. */
 export const namespaces: Resource<KubeObject> = {
   group: '',
   version: 'v1',
@@ -161,7 +160,7 @@ const webhookConfigurationSchema = z.object({
 });
 export type WebhookConfiguration = z.infer<typeof webhookConfigurationSchema>;
 
-/** Only the names and CA bundles of its webhooks are read, so that it is patched, never updated. */
+/** The schema has only names and CA bundles, so patch these objects and never update them. */
 export const mutatingWebhookConfigurations: Resource<WebhookConfiguration> = {
   group: 'admissionregistration.k8s.io',
   version: 'v1',
@@ -171,7 +170,7 @@ export const mutatingWebhookConfigurations: Resource<WebhookConfiguration> = {
   schema: webhookConfigurationSchema,
 };
 
-/** As mutatingWebhookConfigurations. */
+/** Patch only, like mutatingWebhookConfigurations. */
 export const validatingWebhookConfigurations: Resource<WebhookConfiguration> = {
   ...mutatingWebhookConfigurations,
   plural: 'validatingwebhookconfigurations',
@@ -194,7 +193,7 @@ const apiServiceSchema = z.object({
 });
 export type ApiService = z.infer<typeof apiServiceSchema>;
 
-/** Only a part of it is read, so that it is applied, never updated. */
+/** The schema is partial, so apply these objects and never update them. */
 export const apiServices: Resource<ApiService> = {
   group: 'apiregistration.k8s.io',
   version: 'v1',
@@ -204,7 +203,7 @@ export const apiServices: Resource<ApiService> = {
   schema: apiServiceSchema,
 };
 
-/** Of interest for their uid alone. */
+/** Only their uid is used, for owner references. */
 export const clusterRoles: Resource<KubeObject> = {
   group: 'rbac.authorization.k8s.io',
   version: 'v1',

@@ -5,26 +5,26 @@ import type { Logger } from 'pino';
 import type { Clock } from '../time/clock.ts';
 import { KubeConfigError } from './kubeconfig.ts';
 
-/** The TLS side of an identity, as Node's TLS sockets take it. */
+/** The TLS options of an identity, as Node's TLS sockets take them. */
 export type TlsOptions = Pick<
   RequestOptions,
   'ca' | 'cert' | 'key' | 'pfx' | 'passphrase' | 'rejectUnauthorized' | 'servername'
 >;
 
-/** Where the API server is and who we are there, as of one moment. */
+/** The address of the API server and the client's identity, at one moment. */
 export interface Credentials {
-  /** URL without a slash at its end; may have a path. */
+  /** The URL without a trailing slash; may have a path. */
   readonly server: string;
   readonly proxyUrl: string | undefined;
   readonly headers: Readonly<Record<string, string | string[]>>;
   readonly tls: TlsOptions;
-  /** Equal for as long as a connection made with other credentials may be used with these. */
+  /** Equal for credentials that may share a connection. */
   readonly connectionKey: string;
   /** The namespace of the context. */
   readonly namespace: string | undefined;
 }
 
-/** Acting as somebody else, in the API server's words: https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/ */
+/** The user to impersonate: https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/ */
 export interface Impersonation {
   readonly user: string;
   readonly uid?: string | undefined;
@@ -33,20 +33,20 @@ export interface Impersonation {
 }
 
 export interface CredentialSource {
-  /** @throws KubeConfigError, and whatever a credential plugin says */
+  /** @throws KubeConfigError, or any error of a credential plugin */
   get(): Promise<Credentials>;
-  /** Reads the files again at the next `get`: a connection failed, perhaps since they changed. */
+  /** Makes the next `get` read the files again: a connection failed, perhaps because they changed. */
   expire(): void;
-  /** The server does not accept these: forget them, and what plugins and token files said. */
+  /** Discards credentials that the server refused, with the cached results of plugins and token files. */
   reject(refused: Credentials): void;
 }
 
 /**
- * How old credentials may get before the files are read again, in milliseconds. Ten seconds, as certificate watchers
- * commonly take: a rotation leaves hours, and reading for each request would be waste. client-node keeps a token
- * from a file for up to another minute; a 401 cuts both short.
+ * The age at which the files are read again, in milliseconds. Ten seconds is common for certificate watchers: a rotation
+ * leaves hours, and reading for each request would be waste. client-node caches a token file for up to another minute.
+ * A 401 ends both at once.
  */
-const maxAgeMs = 10_000;
+const MAX_AGE_MS = 10_000;
 
 export function createCredentialSource(options: {
   readonly load: () => KubeConfig;
@@ -59,7 +59,7 @@ export function createCredentialSource(options: {
   let current: { credentials: Credentials; readAt: number } | undefined;
   let reading: Promise<Credentials> | undefined;
 
-  /** The KubeConfig object stays while the files say the same, since it keeps what credential plugins answered. */
+  /** Keeps the KubeConfig object while the files are unchanged, because it caches the results of credential plugins. */
   function config(): KubeConfig {
     const fresh = load();
     const text = fresh.exportConfig();
@@ -72,9 +72,9 @@ export function createCredentialSource(options: {
       const credentials = await resolveCredentials(config(), impersonate);
       current = { credentials, readAt: clock.now() };
     } catch (error) {
-      // A file that is just being replaced must not stop a client that holds good credentials.
+      // A file that is being replaced must not stop a client that has valid credentials.
       if (current === undefined) throw error;
-      logger?.warn({ err: error }, 'cannot read the credentials again, going on with the old ones');
+      logger?.warn({ err: error }, 'cannot read the credentials again, using the old ones');
       current = { credentials: current.credentials, readAt: clock.now() };
     }
     return current.credentials;
@@ -82,7 +82,7 @@ export function createCredentialSource(options: {
 
   return {
     get: async () => {
-      if (current !== undefined && clock.now() - current.readAt < maxAgeMs) return current.credentials;
+      if (current !== undefined && clock.now() - current.readAt < MAX_AGE_MS) return current.credentials;
       reading ??= read().finally(() => {
         reading = undefined;
       });
@@ -92,7 +92,7 @@ export function createCredentialSource(options: {
       if (current !== undefined) current = { credentials: current.credentials, readAt: -Infinity };
     },
     reject: (refused) => {
-      // Of many requests that were refused together, only the first has something to throw away.
+      // Of many requests that were refused at once, only the first may discard the credentials.
       if (current?.credentials !== refused) return;
       current = undefined;
       loaded = undefined;
@@ -124,15 +124,17 @@ async function resolveCredentials(config: KubeConfig, impersonate: Impersonation
   };
 }
 
-/** Reads the files and asks the credential plugin, as far as the configuration names any. */
+/** Reads the files and runs the credential plugin that the configuration names. */
 async function applyConfig(config: KubeConfig): Promise<RequestOptions> {
   const applied: RequestOptions = {};
   try {
     await config.applyToHTTPSOptions(applied);
   } catch (error) {
-    // A syntax error is about what a plugin printed, and quotes it: that is where the token stands.
+    // A syntax error quotes the output of the plugin, which contains the token.
     const cause =
-      error instanceof Error && !(error instanceof SyntaxError) ? error.message : 'the credential plugin gave no JSON';
+      error instanceof Error && !(error instanceof SyntaxError)
+        ? error.message
+        : 'the credential plugin did not print JSON';
     throw new KubeConfigError(`cannot get the credentials for the API server: ${cause}`);
   }
   return applied;
@@ -141,7 +143,7 @@ async function applyConfig(config: KubeConfig): Promise<RequestOptions> {
 function authorization(applied: RequestOptions): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(applied.headers ?? {})) {
-    // A token file usually ends with a newline, which no header may hold.
+    // A token file usually ends with a newline, which a header must not contain.
     if (typeof value === 'string') headers[name] = value.trim();
   }
   if (typeof applied.auth === 'string') {
@@ -164,7 +166,7 @@ function definedOnly<T extends object>(options: T): T {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
 
-/** Buffers become JSON by their content, so that equal files give equal keys. */
+/** Hashes a value as JSON. Buffers become JSON by their content, so equal files give equal hashes. */
 function hash(value: unknown): string {
   return createHash('sha256').update(JSON.stringify(value)).digest('base64');
 }

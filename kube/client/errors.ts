@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseJson } from '../../api/parse-json.ts';
 
-/** One line of the `details.causes` of a Status. */
+/** One entry of `details.causes` in a Status. */
 export interface StatusCause {
   readonly reason: string;
   readonly message: string;
@@ -15,40 +15,40 @@ export interface StatusDetails {
   readonly causes: readonly StatusCause[];
 }
 
-/** The API server answered, and the answer is no. The message is the server's and never holds headers or tokens. */
+/** The API server refused the request. The message is the server's and never contains headers or tokens. */
 export class KubeError extends Error {
   override readonly name = 'KubeError';
   /** The HTTP status code. */
   readonly status: number;
-  /** The `reason` of the Status, such as `NotFound` or `AlreadyExists`; empty where the answer was no Status. */
+  /** The `reason` of the Status, such as `NotFound` or `AlreadyExists`; empty if the response was not a Status. */
   readonly reason: string;
   readonly details: StatusDetails | undefined;
   readonly retryAfterSeconds: number | undefined;
 
-  constructor(answer: {
+  constructor(response: {
     status: number;
     reason?: string | undefined;
     message: string;
     details?: StatusDetails | undefined;
     retryAfterSeconds?: number | undefined;
   }) {
-    super(answer.message);
-    this.status = answer.status;
-    this.reason = answer.reason ?? '';
-    this.details = answer.details;
-    this.retryAfterSeconds = answer.retryAfterSeconds;
+    super(response.message);
+    this.status = response.status;
+    this.reason = response.reason ?? '';
+    this.details = response.details;
+    this.retryAfterSeconds = response.retryAfterSeconds;
   }
 }
 
 /**
- * No answer, or not the whole of one.
+ * There was no complete response.
  *
- * `sent: false` means that the server cannot have seen the request, so that even a create may be tried again;
- * with `sent: true` nobody knows whether it was carried out.
+ * With `sent: false` the server cannot have seen the request, so even a create may be retried.
+ * With `sent: true` it is unknown whether the request was carried out.
  */
 export class KubeConnectionError extends Error {
   override readonly name = 'KubeConnectionError';
-  /** Node's or undici's code, such as `ECONNREFUSED`; `TIMEOUT` for our own deadline. */
+  /** The code of Node or undici, such as `ECONNREFUSED`; `TIMEOUT` for the client's own deadline. */
   readonly code: string;
   readonly sent: boolean;
 
@@ -59,7 +59,7 @@ export class KubeConnectionError extends Error {
   }
 }
 
-/** The server's answer is not what the resource's schema says. Trying again does not help; it is never transient. */
+/** The response does not match the schema of the resource. It is never transient: a retry does not help. */
 export class KubeDecodeError extends Error {
   override readonly name = 'KubeDecodeError';
 }
@@ -85,46 +85,46 @@ const statusBody = z.object({
     .optional(),
 });
 
-/** What an answer that is no Status (a proxy's page, plain text) may add to a message. */
-const longestForeignText = 200;
+/** The maximum length of a quoted response that is not a Status, such as the page of a proxy. */
+const MAX_FOREIGN_TEXT = 200;
 
 /**
- * The error for an HTTP answer of 400 and above. An answer that is no Status, such as a proxy's page, is quoted in part.
+ * Returns the error for an HTTP response of 400 and above. A response that is not a Status is quoted in part.
  *
- * @param retryAfterHeader the `Retry-After` of the answer
+ * @param retryAfterHeader the `Retry-After` header of the response
  */
 export function kubeErrorFromResponse(status: number, body: string, retryAfterHeader?: string): KubeError {
   const seconds = retryAfter(retryAfterHeader);
   const fromStatus = kubeErrorFromStatus(parseJson(body), { status, retryAfterSeconds: seconds });
   if (fromStatus !== undefined) return fromStatus;
-  const text = body.trim().slice(0, longestForeignText);
-  const message = `the API server answered ${status}` + (text === '' ? '' : `: ${text}`);
+  const text = body.trim().slice(0, MAX_FOREIGN_TEXT);
+  const message = `the API server responded with ${status}` + (text === '' ? '' : `: ${text}`);
   return new KubeError({ status, message, retryAfterSeconds: seconds });
 }
 
 /**
- * The error that a `Status` object tells, as in an ERROR event of a watch; `undefined` for anything else.
+ * Returns the error that a `Status` object describes, as in an ERROR event of a watch; undefined for anything else.
  *
- * @param answer what the HTTP answer around it said; it goes before the code and the delay in the Status
+ * @param response the status and delay of the HTTP response, which take precedence over those in the Status
  */
 export function kubeErrorFromStatus(
   object: unknown,
-  answer?: { status: number; retryAfterSeconds: number | undefined },
+  response?: { status: number; retryAfterSeconds: number | undefined },
 ): KubeError | undefined {
   const parsed = statusBody.safeParse(object);
   if (!parsed.success) return undefined;
   const { message, reason, code, details } = parsed.data;
-  const status = answer?.status ?? code ?? 500;
+  const status = response?.status ?? code ?? 500;
   return new KubeError({
     status,
     reason,
-    message: message ?? `the API server answered ${status} ${reason ?? ''}`.trimEnd(),
+    message: message ?? `the API server responded with ${status} ${reason ?? ''}`.trimEnd(),
     details,
-    retryAfterSeconds: answer?.retryAfterSeconds ?? details?.retryAfterSeconds,
+    retryAfterSeconds: response?.retryAfterSeconds ?? details?.retryAfterSeconds,
   });
 }
 
-/** The API server sends whole seconds; the date form of RFC 9110 is not used by it and counts as absent. */
+/** Parses whole seconds. The API server does not use the date form of RFC 9110, which is ignored. */
 function retryAfter(header: string | undefined): number | undefined {
   return header !== undefined && /^\d{1,9}$/.test(header) ? Number(header) : undefined;
 }
@@ -137,7 +137,7 @@ export function isNotFound(error: unknown): error is KubeError {
   return hasStatus(error, 404);
 }
 
-/** The object changed under us (a stale resourceVersion, another uid), or a field belongs to another manager. */
+/** Returns whether the object changed (stale resourceVersion, other uid), or a field belongs to another manager. */
 export function isConflict(error: unknown): error is KubeError {
   return hasStatus(error, 409) && error.reason !== 'AlreadyExists';
 }
@@ -146,7 +146,7 @@ export function isAlreadyExists(error: unknown): error is KubeError {
   return hasStatus(error, 409) && error.reason === 'AlreadyExists';
 }
 
-/** The resourceVersion or the continue token is too old: list again. */
+/** Returns whether the resourceVersion or the continue token is too old, so the caller must list again. */
 export function isGone(error: unknown): error is KubeError {
   return hasStatus(error, 410);
 }
@@ -159,18 +159,10 @@ export function isInvalid(error: unknown): error is KubeError {
   return hasStatus(error, 422);
 }
 
-export function isUnauthorized(error: unknown): error is KubeError {
-  return hasStatus(error, 401);
-}
+/** Status codes that do not depend on the request itself. */
+const TRANSIENT_STATUS: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
-export function isTooManyRequests(error: unknown): error is KubeError {
-  return hasStatus(error, 429);
-}
-
-/** Answers that say nothing about the request itself: the same one may succeed in a while. */
-const transientStatus: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
-
-/** Whether the same request may succeed in a while, without anybody changing anything. */
+/** Returns whether the same request may succeed later without any change. */
 export function isTransient(error: unknown): boolean {
-  return error instanceof KubeConnectionError || (error instanceof KubeError && transientStatus.has(error.status));
+  return error instanceof KubeConnectionError || (error instanceof KubeError && TRANSIENT_STATUS.has(error.status));
 }

@@ -1,11 +1,11 @@
 import type { ObjectMeta } from './objects.ts';
 
-/** One operation of RFC 6902; only the kinds that we emit. */
+/** An operation of RFC 6902; only the kinds that are used here. */
 export type JsonPatchOperation =
   | { readonly op: 'add' | 'replace' | 'test'; readonly path: string; readonly value: unknown }
   | { readonly op: 'remove'; readonly path: string };
 
-/** A JSON pointer (RFC 6901) from unescaped parts: `~` is written `~0` and `/` is written `~1`. */
+/** Formats a JSON pointer (RFC 6901) from unescaped parts: `~` becomes `~0` and `/` becomes `~1`. */
 export function pointer(...parts: readonly (string | number)[]): string {
   return parts.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
@@ -15,11 +15,11 @@ type MetaOf<K extends keyof ObjectMeta> = { readonly metadata: Partial<Pick<Obje
 export type Annotations = Readonly<Record<string, string>>;
 
 /**
- * Sets each annotation that has a value and removes each that has none. `add` on an existing member replaces it, but its
- * parent must be there (RFC 6902, 4.1), so that an object without annotations gets the whole map.
+ * Returns operations that set each annotation with a value and remove each without one. `add` replaces an existing member,
+ * but its parent must exist (RFC 6902, 4.1), so an object without annotations gets the whole map.
  *
- * @param annotations those of the object; undefined where it has no map of them
- * @returns no operation for what already is so
+ * @param annotations the annotations of the object; undefined if it has none
+ * @returns no operation for an annotation that is already right
  */
 export function setAnnotations(
   annotations: Annotations | undefined,
@@ -37,9 +37,9 @@ export function setAnnotations(
 }
 
 /**
- * Adds a finalizer to the object that was read; guarded by `unchanged`, so that the whole list may be written.
+ * Returns operations that add a finalizer. They write the whole list, so they are guarded by `unchanged`.
  *
- * @returns no operation when the object has it already
+ * @returns no operation if the object already has it
  */
 export function addFinalizer(object: MetaOf<'finalizers'> & Stored, finalizer: string): JsonPatchOperation[] {
   const { finalizers = [] } = object.metadata;
@@ -48,9 +48,9 @@ export function addFinalizer(object: MetaOf<'finalizers'> & Stored, finalizer: s
 }
 
 /**
- * Removes a finalizer from the object that was read; guarded as `addFinalizer` is.
+ * Returns operations that remove a finalizer, guarded like those of `addFinalizer`.
  *
- * @returns no operation when the object does not have it
+ * @returns no operation if the object does not have it
  */
 export function removeFinalizer(object: MetaOf<'finalizers'> & Stored, finalizer: string): JsonPatchOperation[] {
   const { finalizers = [] } = object.metadata;
@@ -62,15 +62,15 @@ export function removeFinalizer(object: MetaOf<'finalizers'> & Stored, finalizer
 type Stored = { readonly metadata: Pick<ObjectMeta, 'resourceVersion'> };
 
 /**
- * Ties a patch to the object that was read: the server answers 409 when it has changed since, or when another one took
- * its name. To write the resourceVersion is what makes it a conflict; a `test` of it that fails is answered 422, like
- * any other broken patch (seen with Kubernetes 1.37).
+ * Returns an operation that binds a patch to the version that was read. The server responds with 409 if the object has
+ * changed since, or if another object has its name. A failed `test` of the resourceVersion would give 422 like any other
+ * invalid patch (seen with Kubernetes 1.37).
  */
 export function unchanged(object: Stored): JsonPatchOperation {
   return { op: 'replace', path: '/metadata/resourceVersion', value: object.metadata.resourceVersion };
 }
 
-/** Lets the whole patch fail, with 422, unless the value stands there. */
+/** Returns an operation that fails the whole patch with 422 unless the path has this value. */
 export function test(path: string, value: unknown): JsonPatchOperation {
   return { op: 'test', path, value };
 }

@@ -119,7 +119,7 @@ describe('a kubeconfig that cannot be used', () => {
   });
 
   test('says that there is no way to a cluster', () => {
-    expect(() => loadKubeConfig({}, surroundings())).toThrow(/no way to a cluster/);
+    expect(() => loadKubeConfig({}, surroundings())).toThrow(/no way to reach a cluster/);
   });
 
   test.each([

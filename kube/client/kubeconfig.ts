@@ -5,26 +5,26 @@ import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 
-/** Where to find the API server and who to be there. Nothing given: what kubectl would use, then the pod's own. */
+/** Selects the API server and the identity. The default is what kubectl would use, then the pod's service account. */
 export interface KubeConfigOptions {
-  /** Path of a kubeconfig, or several joined as in `KUBECONFIG`. */
+  /** The path of a kubeconfig, or several paths joined as in `KUBECONFIG`. */
   readonly kubeconfig?: string | undefined;
-  /** Another context than the current one. */
+  /** Overrides the current context. */
   readonly context?: string | undefined;
-  /** The service account of the pod that we run in. */
+  /** Uses the service account of this pod. */
   readonly inCluster?: boolean | undefined;
 }
 
-/** The environment and the file system root, so that a test can bring its own. */
+/** The environment and the file system root, which tests replace. */
 export interface KubeConfigDeps {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Goes before the service account's paths. */
+  /** A prefix for the paths of the service account. */
   readonly root: string;
 }
 
-const serviceAccountToken = '/var/run/secrets/kubernetes.io/serviceaccount/token';
+const SERVICE_ACCOUNT_TOKEN = '/var/run/secrets/kubernetes.io/serviceaccount/token';
 
-/** The kubeconfig cannot be used. The message names file and cause; it never quotes the file, which holds secrets. */
+/** The kubeconfig cannot be used. The message names the file and the cause but never quotes the file's secrets. */
 export class KubeConfigError extends Error {
   override readonly name = 'KubeConfigError';
 }
@@ -54,12 +54,12 @@ const kubeconfigFile = z.object({
 type KubeConfigFile = z.infer<typeof kubeconfigFile>;
 
 /**
- * Reads the configuration from disk, anew at each call.
+ * Reads the configuration from disk at each call.
  *
- * The files are read and merged here and not by client-node, since it knows neither the `tokenFile` of a user nor
- * the rule of kubectl that the first file to name a thing wins
+ * The files are read and merged here because client-node supports neither the `tokenFile` of a user nor kubectl's rule
+ * that the first file to define a name wins
  * (https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/#merging-kubeconfig-files),
- * and since the errors of its YAML parser quote the line they complain about.
+ * and because the errors of its YAML parser quote lines of the file.
  *
  * @throws KubeConfigError
  */
@@ -74,7 +74,9 @@ export function loadKubeConfig(
 
   if (options.context !== undefined) config.setCurrentContext(options.context);
   if (config.getCurrentCluster() === null) {
-    throw new KubeConfigError(`no cluster for the context "${config.getCurrentContext()}" in ${describe(paths)}`);
+    throw new KubeConfigError(
+      `there is no cluster for the context "${config.getCurrentContext()}" in ${describe(paths)}`,
+    );
   }
   return config;
 }
@@ -82,7 +84,7 @@ export function loadKubeConfig(
 function findFiles({ kubeconfig }: KubeConfigOptions, env: KubeConfigDeps['env']): string[] | undefined {
   if (kubeconfig !== undefined) return kubeconfig.split(delimiter).filter((path) => path !== '');
   const fromEnv = (env['KUBECONFIG'] ?? '').split(delimiter).filter((path) => path !== '');
-  // kubectl passes over the missing ones among several.
+  // Like kubectl, skip missing files when there are several.
   if (fromEnv.length > 1) return fromEnv.filter((path) => existsSync(path));
   if (fromEnv.length === 1) return fromEnv;
   const usual = join(env['HOME'] ?? homedir(), '.kube', 'config');
@@ -90,9 +92,9 @@ function findFiles({ kubeconfig }: KubeConfigOptions, env: KubeConfigDeps['env']
 }
 
 function loadInCluster(config: KubeConfig, root: string, env: KubeConfigDeps['env']): void {
-  if ((env['KUBERNETES_SERVICE_HOST'] ?? '') === '' || !existsSync(root + serviceAccountToken)) {
+  if ((env['KUBERNETES_SERVICE_HOST'] ?? '') === '' || !existsSync(root + SERVICE_ACCOUNT_TOKEN)) {
     throw new KubeConfigError(
-      'no way to a cluster: no kubeconfig was given or found at ~/.kube/config, and this is no pod with a service account',
+      'there is no way to reach a cluster: no kubeconfig was given or found at ~/.kube/config, and this is not a pod with a service account',
     );
   }
   config.loadFromCluster(root);
@@ -108,7 +110,7 @@ function readKubeConfigFile(path: string): KubeConfigFile {
   }
   const parsed = kubeconfigFile.safeParse(parseYaml(path, text));
   if (!parsed.success) {
-    throw new KubeConfigError(`the kubeconfig ${path} is not one: ${z.prettifyError(parsed.error)}`);
+    throw new KubeConfigError(`the kubeconfig ${path} is not valid: ${z.prettifyError(parsed.error)}`);
   }
   return resolvePaths(parsed.data, dirname(path));
 }
@@ -121,13 +123,13 @@ function parseYaml(path: string, text: string): unknown {
   }
 }
 
-/** Relative paths mean "beside this file". */
+/** Resolves relative paths against the directory of the kubeconfig. */
 function resolvePaths(file: KubeConfigFile, directory: string): KubeConfigFile {
   const resolve = (path: string): string => (isAbsolute(path) ? path : join(directory, path));
   for (const { cluster: fields } of file.clusters ?? []) {
     const authority = fields['certificate-authority'];
     if (authority !== undefined) fields['certificate-authority'] = resolve(authority);
-    // client-node speaks plain HTTP, as of `kubectl proxy`, only to a cluster that says it wants no TLS.
+    // client-node uses plain HTTP, as for `kubectl proxy`, only for a cluster that disables TLS verification.
     if (fields.server.startsWith('http:')) fields['insecure-skip-tls-verify'] = true;
   }
   for (const { user: fields } of file.users ?? []) {
@@ -140,10 +142,10 @@ function resolveUserPaths(fields: NonNullable<z.infer<typeof user>['user']>, res
   for (const name of ['client-certificate', 'client-key'] as const) {
     if (fields[name] !== undefined) fields[name] = resolve(fields[name]);
   }
-  // A bare command is looked up in PATH; only one with a slash is a path.
+  // A command without a slash is looked up in PATH.
   if (fields.exec?.command.includes('/') === true) fields.exec.command = resolve(fields.exec.command);
   if (fields.tokenFile !== undefined) {
-    // The file goes before a token that stands beside it, as in client-go. This is client-node's own form for it.
+    // As in client-go, the file takes precedence over a token. client-node supports it only as this auth provider.
     fields['auth-provider'] = { name: 'tokenFile', config: { tokenFile: resolve(fields.tokenFile) } };
     delete fields.token;
   }

@@ -6,9 +6,9 @@ import { objectMeta } from './objects.ts';
 import type { Resource } from './resource.ts';
 
 /*
- * Our own kinds. The API server has checked every field by the very types that the CRDs are generated from. A second,
- * subtly different check (zod counts UTF-16 units where the server counts characters) would let one odd object of one
- * tenant stop the reading of all of them.
+ * The kinds of rock-mac. The API server validates every field by the CRDs, which are generated from these types. A second,
+ * slightly different validation (zod counts UTF-16 units, the server counts characters) would let one unusual object of
+ * one tenant fail the list of all.
  */
 
 function checkedByServer<T extends object>() {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /*
- * What we read of any Kubernetes object. zod's objects strip unknown keys, so that what nobody here needs
- * (managedFields above all, often half of an object) is not kept in memory.
+ * The common parts of all Kubernetes objects. zod strips unknown keys, so unused fields do not stay in memory:
+ * managedFields alone is often half of an object.
  */
 
 export const ownerReference = z.object({
@@ -29,18 +29,18 @@ export const objectMeta = z.object({
 });
 export type ObjectMeta = z.infer<typeof objectMeta>;
 
-/** Anything that the API server stores. */
+/** Any object that the API server stores. */
 export interface KubeObject {
   readonly metadata: ObjectMeta;
 }
 
-/** The name of one object; `namespace` is absent exactly for cluster-scoped kinds. */
+/** The key of an object; only cluster-scoped kinds have no `namespace`. */
 export interface ObjectKey {
   readonly namespace?: string | undefined;
   readonly name: string;
 }
 
-/** `namespace/name`, or `name` alone for a cluster-scoped object: the key of stores and work queues. */
+/** Returns the key of caches and work queues: `namespace/name`, or `name` for a cluster-scoped object. */
 export function keyOf(object: { readonly metadata: ObjectKey }): string {
   return formatKey(object.metadata);
 }
@@ -49,7 +49,7 @@ export function formatKey({ namespace, name }: ObjectKey): string {
   return namespace === undefined ? name : `${namespace}/${name}`;
 }
 
-/** The way back from `keyOf`. Neither a namespace nor a name can hold a slash. */
+/** Parses the result of `keyOf`. Neither a namespace nor a name can contain a slash. */
 export function parseKey(key: string): ObjectKey {
   const slash = key.indexOf('/');
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { objectMeta, type KubeObject, type ObjectKey } from './objects.ts';
 
-/** What a client needs to know of a kind. The schema is the border: what comes in is parsed by it, once. */
+/** Describes a kind to the client. Every object of the server is parsed once, by this schema. */
 export interface Resource<T extends KubeObject> {
   /** Empty for the core group. */
   readonly group: string;
@@ -9,27 +9,28 @@ export interface Resource<T extends KubeObject> {
   readonly plural: string;
   readonly kind: string;
   readonly namespaced: boolean;
-  /** Must accept whatever the API server accepts: an object that does not parse stops the reading of its whole kind. */
+  /** Must accept every object that the API server accepts: one that does not parse fails the list of its whole kind. */
   readonly schema: z.ZodType<T>;
-  /** Asks the server for `metadata` alone; only for get, list and watch. */
+  /** Requests only `metadata` from the server; applies to get, list and watch. */
   readonly metadataOnly?: boolean;
 }
 
-/** The same kind with nothing but its metadata: for large objects of which only names, owners or annotations count. */
+/** Returns the same kind with metadata only, for large objects of which only names, owners or annotations matter. */
 export function metadataOnly(resource: Resource<KubeObject>): Resource<KubeObject> {
   return { ...resource, schema: z.object({ metadata: objectMeta }), metadataOnly: true };
 }
 
-/** `v1` or `group/version`, as in the `apiVersion` of an object. */
+/** Returns `v1` or `group/version`, as in the `apiVersion` of an object. */
 export function apiVersionOf(resource: Pick<Resource<KubeObject>, 'group' | 'version'>): string {
   return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`;
 }
 
 /**
- * The path of one object, or without a name that of the collection (without a namespace: over all namespaces).
+ * Returns the path of an object, or of the collection if there is no name. Without a namespace, the collection spans all
+ * namespaces.
  *
- * @throws RangeError for a key that cannot name an object. An empty name above all: it would turn the deletion of one
- * object into the deletion of them all.
+ * @throws RangeError for a key that cannot name an object. An empty name would turn the deletion of one object into the
+ * deletion of all.
  */
 export function resourcePath(
   resource: Pick<Resource<KubeObject>, 'group' | 'version' | 'plural' | 'namespaced'>,
@@ -53,8 +54,8 @@ export function resourcePath(
 }
 
 /**
- * The API server reads a path after it was decoded, so that encoding a slash does not keep it inside of a name. No name holds
- * any of these: https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/apimachinery/pkg/api/validate/content/path.go
+ * Encodes one segment. The API server splits the path after decoding it, so an encoded slash would not stay in the name.
+ * No valid name contains these characters: https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/apimachinery/pkg/api/validate/content/path.go
  */
 function segment(text: string): string {
   if (text === '' || text === '.' || text === '..' || /[/%]/.test(text))

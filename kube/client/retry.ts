@@ -2,10 +2,10 @@ import { backoffMs, type BackoffOptions } from '../time/backoff.ts';
 import { isTransient, KubeConnectionError, KubeError } from './errors.ts';
 
 export interface RetryPolicy {
-  /** How often a request is sent at most, the first time included. */
+  /** The maximum number of attempts, including the first. */
   readonly attempts: number;
   readonly backoff: BackoffOptions;
-  /** A server that asks for a longer wait than this gets none: the caller hears of it and decides. */
+  /** If the server requests a longer delay, there is no retry and the caller gets the error. */
   readonly maxRetryAfterMs: number;
 }
 
@@ -16,15 +16,14 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
 };
 
 /**
- * How long to wait before the same request is sent again, in milliseconds; `undefined` when it must not be.
+ * Returns the delay before the next attempt in milliseconds, or undefined if the request must not be retried.
  *
- * What may be repeated is decided by what the server can have done. A request that only reads is repeated after
- * everything that passes. A write is repeated only when it was certainly not carried out: it was never sent, or the
- * server put it off (429 or 503 with Retry-After). A write whose outcome is unknown is the caller's to look into:
- * a repeated create would answer AlreadyExists for our own object, or make a second one under generateName.
+ * A read is retried after every transient failure. A write is retried only if it was certainly not carried out: it was
+ * never sent, or the server deferred it (429 or 503 with Retry-After). The caller must check a write with an unknown
+ * outcome: a repeated create would fail with AlreadyExists for its own object, or create a second one with generateName.
  *
- * @param failure.attempt 0 for the first time that it was sent
- * @param failure.repeatable doing it twice is the same as doing it once
+ * @param failure.attempt 0 for the first attempt
+ * @param failure.repeatable whether the request is idempotent
  */
 export function retryDelayMs(
   failure: { readonly error: unknown; readonly attempt: number; readonly repeatable: boolean },
@@ -35,9 +34,9 @@ export function retryDelayMs(
   if (attempt + 1 >= policy.attempts || !isTransient(error)) return undefined;
   if (!repeatable && !wasNotCarriedOut(error)) return undefined;
 
-  const askedMs = error instanceof KubeError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
-  if (askedMs > policy.maxRetryAfterMs) return undefined;
-  return askedMs + backoffMs(attempt, policy.backoff, random);
+  const requestedMs = error instanceof KubeError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+  if (requestedMs > policy.maxRetryAfterMs) return undefined;
+  return requestedMs + backoffMs(attempt, policy.backoff, random);
 }
 
 function wasNotCarriedOut(error: unknown): boolean {

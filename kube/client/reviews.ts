@@ -4,11 +4,10 @@ import type { CallOptions } from './requester.ts';
 import { KubeDecodeError } from './errors.ts';
 
 /*
- * Questions to the API server that look like a create but store nothing: their answers have no uid,
- * and asking twice is the same as asking once.
+ * Reviews look like a create but store nothing: the response has no uid, and the request is idempotent.
  */
 
-/** Who a bearer token belongs to, as the API server sees it. */
+/** The owner of a bearer token according to the API server. */
 export interface TokenOwner {
   readonly username: string;
   readonly uid: string | undefined;
@@ -31,10 +30,10 @@ const tokenReview = z.object({
 });
 
 /**
- * Asks who a token belongs to (TokenReview).
+ * Looks up the owner of a token (TokenReview).
  *
- * @param audiences with some, a token counts only when it is meant for one of them
- * @returns undefined when the token is not valid
+ * @param audiences if given, the token must be issued for one of them
+ * @returns undefined if the token is not valid
  */
 export async function reviewToken(
   client: Pick<KubeClient, 'raw'>,
@@ -46,13 +45,19 @@ export async function reviewToken(
     kind: 'TokenReview',
     spec: { token, ...(audiences !== undefined && { audiences }) },
   };
-  const { status } = await ask(client, '/apis/authentication.k8s.io/v1/tokenreviews', body, tokenReview, options);
+  const { status } = await postReview(
+    client,
+    '/apis/authentication.k8s.io/v1/tokenreviews',
+    body,
+    tokenReview,
+    options,
+  );
   if (!status.authenticated || status.user === undefined) return undefined;
   const { username, uid, groups, extra } = status.user;
   return { username, uid, groups, extra };
 }
 
-/** What somebody wants to do: to a resource, or to a path such as `/metrics`. */
+/** An access to a resource, or to a path such as `/metrics`. */
 export type Access =
   | {
       readonly verb: string;
@@ -68,10 +73,10 @@ const accessReview = z.object({
   status: z.object({ allowed: z.boolean(), denied: z.boolean().default(false), reason: z.string().optional() }),
 });
 
-/** Asks whether somebody may do something (SubjectAccessReview). */
+/** Checks whether a user has an access (SubjectAccessReview). */
 export async function reviewAccess(
   client: Pick<KubeClient, 'raw'>,
-  who: Pick<TokenOwner, 'username'> & Partial<Omit<TokenOwner, 'username'>>,
+  user: Pick<TokenOwner, 'username'> & Partial<Omit<TokenOwner, 'username'>>,
   access: Access,
   options: CallOptions = {},
 ): Promise<{ readonly allowed: boolean; readonly reason: string | undefined }> {
@@ -79,19 +84,19 @@ export async function reviewAccess(
     apiVersion: 'authorization.k8s.io/v1',
     kind: 'SubjectAccessReview',
     spec: {
-      user: who.username,
-      uid: who.uid,
-      groups: who.groups,
-      extra: who.extra,
+      user: user.username,
+      uid: user.uid,
+      groups: user.groups,
+      extra: user.extra,
       ...('path' in access ? { nonResourceAttributes: access } : { resourceAttributes: access }),
     },
   };
   const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
-  const { status } = await ask(client, path, body, accessReview, options);
+  const { status } = await postReview(client, path, body, accessReview, options);
   return { allowed: status.allowed && !status.denied, reason: status.reason };
 }
 
-async function ask<T>(
+async function postReview<T>(
   client: Pick<KubeClient, 'raw'>,
   path: string,
   body: unknown,
@@ -99,6 +104,6 @@ async function ask<T>(
   options: CallOptions,
 ): Promise<T> {
   const parsed = schema.safeParse(await client.raw('POST', path, body, { ...options, repeatable: true }));
-  if (!parsed.success) throw new KubeDecodeError(`the answer of ${path} is not what we know of it`);
+  if (!parsed.success) throw new KubeDecodeError(`The response of ${path} does not match its schema.`);
   return parsed.data;
 }

@@ -10,12 +10,12 @@ export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface HttpRequest {
   readonly method: HttpMethod;
-  /** With its query. */
+  /** Includes the query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** For the whole answer; of a stream, until its first byte is due. */
+  /** For the whole response; for a stream, until its first byte. */
   readonly timeoutMs: number;
 }
 
@@ -26,34 +26,34 @@ export interface HttpResponse {
 }
 
 export interface StreamLimits {
-  /** With nothing to read for so long, the connection is taken for dead. */
+  /** A connection without data for this long counts as dead. */
   readonly idleTimeoutMs: number;
-  /** The stream may not live longer than this, whatever comes. */
+  /** The maximum lifetime of the stream. */
   readonly guardMs: number;
 }
 
-/** One attempt at a time, over kept connections, as who we are just now. It repeats nothing but what a 401 refused. */
+/** Sends single attempts over pooled connections with the current credentials. It retries only after a 401. */
 export interface Transport {
-  /** @throws KubeConnectionError; the reason of the caller's signal; what the credentials throw */
+  /** @throws KubeConnectionError; the reason of the caller's signal; any error of the credentials */
   request(request: HttpRequest): Promise<HttpResponse>;
   /**
-   * The body of a successful answer piece by piece; any other answer whole.
-   * Ends without an error when the caller's signal fires.
+   * Returns the body of a successful response in chunks, and any other response as a whole.
+   * The stream ends without an error when the caller's signal fires.
    */
   stream(request: HttpRequest, limits: StreamLimits): Promise<HttpResponse | AsyncIterable<Uint8Array>>;
   close(): Promise<void>;
 }
 
 /**
- * Idle connections are dropped well before the API server drops them (90 s: its http.Server has Go's usual
- * IdleTimeout), so that a request is not written into a connection that is just being closed.
+ * Idle connections are closed well before the API server closes them (after 90 s, the usual IdleTimeout of Go), so that no
+ * request is written into a closing connection.
  */
-const keepAliveTimeoutMs = 30_000;
+const KEEP_ALIVE_TIMEOUT_MS = 30_000;
 
-const connectTimeoutMs = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 
-/** TCP probes of an idle connection, such as a quiet watch's; client-go's value, below the usual 60 s of balancers. */
-const keepAliveProbeMs = 30_000;
+/** The interval of TCP keep-alive probes: the value of client-go, below the usual 60 s limit of load balancers. */
+const KEEP_ALIVE_PROBE_MS = 30_000;
 
 export function createTransport(options: {
   readonly credentials: CredentialSource;
@@ -73,12 +73,12 @@ export function createTransport(options: {
     return pool.dispatcher;
   }
 
-  /** What still runs on the old connections may end there; nothing new is begun on them. */
+  /** Lets running requests end on the old connections; new requests use new ones. */
   function retire(dispatcher: Dispatcher, reason: ReconnectReason): void {
     if (pool?.dispatcher !== dispatcher) return;
     pool = undefined;
     retired.add(dispatcher);
-    // It rejects when the whole client is closed before.
+    // Rejects when the whole client is closed first.
     void Promise.allSettled([dispatcher.close()]).then(() => retired.delete(dispatcher));
     metrics?.reconnect?.(reason);
   }
@@ -98,15 +98,15 @@ export function createTransport(options: {
         bodyTimeout: idleTimeoutMs,
       });
     } catch (error) {
-      // Silence can mean that the other end of every kept connection is gone (a node that lost its power sends no
-      // reset), so that none of them is used again.
+      // After a timeout the peer of every pooled connection may be dead (a node without power sends no reset), so none
+      // of them is used again.
       if (deadline.expired) retire(dispatcher, 'timeout');
       else credentials.expire();
       throw error;
     }
   }
 
-  /** A 401 says that nothing was done; once, with credentials read anew, even a write may be sent again. */
+  /** Retries once with fresh credentials after a 401. This is safe even for a write, because nothing was carried out. */
   async function openAuthorised(request: HttpRequest, deadline: Deadline, idleTimeoutMs: number) {
     const first = await credentials.get();
     const response = await open(request, first, deadline, idleTimeoutMs);
@@ -122,7 +122,7 @@ export function createTransport(options: {
       try {
         return await readResponse(await openAuthorised(request, deadline, 0));
       } catch (error) {
-        throw explain(error, request, deadline);
+        throw toCallerError(error, request, deadline);
       } finally {
         deadline.clear();
       }
@@ -141,7 +141,7 @@ export function createTransport(options: {
         return readChunks(response.body, request, deadline);
       } catch (error) {
         deadline.clear();
-        throw explain(error, request, deadline);
+        throw toCallerError(error, request, deadline);
       }
     },
 
@@ -167,19 +167,19 @@ async function* readChunks(body: Readable, request: HttpRequest, deadline: Deadl
   try {
     for await (const chunk of body) yield chunk as Uint8Array;
   } catch (error) {
-    if (request.signal?.aborted !== true) throw explain(error, request, deadline);
+    if (request.signal?.aborted !== true) throw toCallerError(error, request, deadline);
   } finally {
     deadline.clear();
-    // A reader that leaves early must not leave a watch running behind it.
+    // A reader that stops early must also end the watch.
     body.destroy();
   }
 }
 
-/** What the caller hears of a failed attempt. Messages name the path without its query, which may be very long. */
-function explain(error: unknown, request: HttpRequest, deadline: Deadline): unknown {
+/** Returns the error for the caller. Messages name the path without its query, which may be very long. */
+function toCallerError(error: unknown, request: HttpRequest, deadline: Deadline): unknown {
   if (request.signal?.aborted === true) return request.signal.reason;
   const what = `${request.method} ${request.path.replace(/\?.*$/, '')}`;
-  if (deadline.expired) return new KubeConnectionError(`${what}: no answer in time`, { code: 'TIMEOUT', sent: true });
+  if (deadline.expired) return new KubeConnectionError(`${what}: no response in time`, { code: 'TIMEOUT', sent: true });
   if (!(error instanceof Error) || !('code' in error) || error instanceof KubeConnectionError) return error;
   return new KubeConnectionError(`${what}: ${error.message === '' ? String(error.code) : error.message}`, {
     code: String(error.code),
@@ -187,8 +187,8 @@ function explain(error: unknown, request: HttpRequest, deadline: Deadline): unkn
   });
 }
 
-/** Failures to connect. Certificates are checked before the first byte of a request is written. */
-const codesBeforeSending: ReadonlySet<string> = new Set([
+/** Errors of the connect phase. Certificates are checked before the first byte of a request is written. */
+const CONNECT_ERROR_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'UND_ERR_CONNECT_TIMEOUT',
   'CERT_HAS_EXPIRED',
@@ -200,24 +200,24 @@ const codesBeforeSending: ReadonlySet<string> = new Set([
 ]);
 
 function wasNeverSent(error: Error): boolean {
-  if ('code' in error && codesBeforeSending.has(String(error.code))) return true;
-  // The same code (ETIMEDOUT, EHOSTUNREACH) may also end an established connection; the system call tells.
+  if ('code' in error && CONNECT_ERROR_CODES.has(String(error.code))) return true;
+  // ETIMEDOUT and EHOSTUNREACH can also end an established connection; only the system call tells them apart.
   return 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo');
 }
 
 function createDispatcher({ proxyUrl, tls }: Credentials, maxConnections: number): Dispatcher {
   const options = {
-    // HTTP/1.1: requests do not share one connection, whose silent death would stop every watch at once.
+    // With HTTP/2 all requests would share one connection, whose silent death would stop every watch at once.
     allowH2: false,
     connections: maxConnections,
-    keepAliveTimeout: keepAliveTimeoutMs,
-    keepAliveMaxTimeout: keepAliveTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_TIMEOUT_MS,
   };
   const connect = {
     ...tls,
-    timeout: connectTimeoutMs,
+    timeout: CONNECT_TIMEOUT_MS,
     keepAlive: true,
-    keepAliveInitialDelay: keepAliveProbeMs,
+    keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
   };
   if (proxyUrl === undefined) return new Agent({ ...options, connect });
   if (proxyUrl.startsWith('socks')) return new Socks5ProxyAgent(proxyUrl, { ...options, requestTls: connect });

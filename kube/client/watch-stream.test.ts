@@ -64,7 +64,7 @@ describe('a line of a watch', () => {
   test.each(['not json', '{}', '{"type":"SURPRISE","object":{}}', '{"type":"BOOKMARK","object":{"metadata":{}}}'])(
     'is refused, and not quoted, when it is %s',
     (line) => {
-      expect(() => parseWatchLine(line)).toThrow(new KubeDecodeError('a line of a watch is no event'));
+      expect(() => parseWatchLine(line)).toThrow(new KubeDecodeError('A line of a watch is not an event.'));
     },
   );
 });

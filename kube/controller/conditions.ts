@@ -9,10 +9,10 @@ export interface NewCondition {
 }
 
 /**
- * The conditions with one of them set. `lastTransitionTime` moves only when the status does, as the API conventions
- * ask: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
+ * Returns the conditions with one of them set. `lastTransitionTime` changes only with the status, as the API conventions
+ * require: https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
  *
- * @returns the very same array when nothing changed
+ * @returns the same array when nothing changed
  */
 export function setCondition(conditions: readonly Condition[], next: NewCondition, now: Date): readonly Condition[] {
   const index = conditions.findIndex((condition) => condition.type === next.type);
@@ -34,7 +34,7 @@ export function findCondition(conditions: readonly Condition[], type: string): C
   return conditions.find((condition) => condition.type === type);
 }
 
-/** metav1.Time has whole seconds; a fraction would come back changed and look like a difference. */
+/** Formats a metav1.Time: whole seconds, because the server drops a fraction, which would then look like a change. */
 export function toTime(date: Date): string {
   return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }

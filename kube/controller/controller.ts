@@ -6,29 +6,29 @@ import type { ControllerMetrics } from '../metrics.ts';
 import { sleep } from '../time/sleep.ts';
 import { createWorkQueue } from './work-queue.ts';
 
-/** What a reconcile answers: to look again after so many milliseconds, which is no failure; or nothing. */
+/** The result of a reconcile: `requeueAfterMs` runs it again after that time, without counting as a failure. */
 export type Result = { readonly requeueAfterMs?: number | undefined } | undefined;
 
 /**
- * Brings what the key names to its right state. Without a requeue it is called again only when somebody adds the key;
- * after a throw, following a back-off that grows with each throw in a row. The signal fires when the controller cannot
- * wait any longer for it; a throw because of that is no failure.
+ * Brings the object of a key to its desired state. Without a requeue it runs again only when the key is enqueued. After an
+ * error it runs again after a backoff that grows with each consecutive error. The signal fires when a stopping controller
+ * cannot wait any longer; an error after that does not count as a failure.
  */
 export type Reconcile =
   ((key: string, signal: AbortSignal) => Promise<Result>) | ((key: string, signal: AbortSignal) => Promise<void>);
 
-/** Drives keys to their right state. Level-triggered: a key says where to look, never what happened. */
+/** Reconciles keys. It is level-triggered: a key names an object, never an event. */
 export interface Controller {
-  /** Keys may be added before; they wait. */
+  /** Starts the work. Keys that were enqueued before are kept. */
   start(): void;
   /**
-   * Begins nothing new and waits for what runs; after `graceMs` its signal fires, and it is waited for a moment more,
-   * then left alone. Resolves to whether all of it ended.
+   * Starts no new reconcile and waits for the running ones. After `graceMs` their signal fires, and it waits 2 s more.
+   * Resolves with whether all of them ended.
    */
   stop(): Promise<boolean>;
   enqueue(key: string): void;
   enqueueAfter(key: string, ms: number): void;
-  /** Keys that are due and not in work. */
+  /** The number of keys that are due and not in work. */
   readonly depth: number;
 }
 
@@ -36,9 +36,9 @@ export interface ControllerOptions {
   readonly name: string;
   readonly concurrency: number;
   readonly reconcile: Reconcile;
-  /** Between throws for one key. Default 50 ms to 60 s. */
+  /** The backoff between consecutive errors of one key. Default: 50 ms to 60 s. */
   readonly backoff?: BackoffOptions | undefined;
-  /** Default 20,000 ms: within the 30 s that Kubernetes gives a pod to end, with room for the rest. */
+  /** Default: 20,000 ms, which leaves time within the 30 s that Kubernetes gives a pod to terminate. */
   readonly graceMs?: number | undefined;
   readonly logger: Logger;
   readonly metrics?: ControllerMetrics | undefined;
@@ -46,8 +46,8 @@ export interface ControllerOptions {
   readonly random?: (() => number) | undefined;
 }
 
-/** What a reconcile gets to end after its signal fired. */
-const abortGraceMs = 2_000;
+/** How long `stop` waits for a reconcile after its signal fired. */
+const ABORT_GRACE_MS = 2_000;
 
 export function createController(options: ControllerOptions): Controller {
   const { name, concurrency, reconcile, metrics, graceMs = 20_000 } = options;
@@ -55,7 +55,7 @@ export function createController(options: ControllerOptions): Controller {
   const logger = options.logger.child({ controller: name });
   const queue = createWorkQueue({ name, concurrency, clock, metrics });
   const controller = new AbortController();
-  /** Throws in a row, by key. */
+  /** Consecutive errors by key. */
   const failures = new Map<string, number>();
 
   async function work(key: string): Promise<void> {
@@ -76,7 +76,7 @@ export function createController(options: ControllerOptions): Controller {
       const failed = failures.get(key) ?? 0;
       failures.set(key, failed + 1);
       const delayMs = backoffMs(failed, backoff, random);
-      // A conflict is the ordinary way to learn that our copy was old.
+      // A conflict is normal: the cached copy was stale.
       const level = isConflict(error) ? 'debug' : 'warn';
       logger[level]({ err: error, key, failures: failed + 1, delayMs }, 'reconcile failed, trying again');
       queue.addAfter(key, delayMs);
@@ -95,9 +95,9 @@ export function createController(options: ControllerOptions): Controller {
         Promise.race([ended, sleep(ms, clock, timers.signal).then(() => false)]);
       try {
         if (await within(graceMs)) return true;
-        logger.warn({ running: queue.inWork }, 'breaking off what still runs');
+        logger.warn({ running: queue.inWork }, 'aborting the reconciles that still run');
         controller.abort();
-        return await within(abortGraceMs);
+        return await within(ABORT_GRACE_MS);
       } finally {
         timers.abort();
       }

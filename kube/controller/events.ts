@@ -7,7 +7,7 @@ import type { EventMetrics } from '../metrics.ts';
 import { toMicroTime } from '../time/micro-time.ts';
 import type { ObjectKey } from '../client/objects.ts';
 
-/** The object that an Event is about. */
+/** The object that an Event refers to. */
 export interface EventTarget {
   readonly apiVersion: string;
   readonly kind: string;
@@ -16,21 +16,21 @@ export interface EventTarget {
 
 export interface EventText {
   readonly type: 'Normal' | 'Warning';
-  /** Why: one word in CamelCase that a machine may look for. */
+  /** The machine-readable cause, one CamelCase word. */
   readonly reason: string;
-  /** What was done or tried: one word in CamelCase. */
+  /** The action that was taken or failed, one CamelCase word. */
   readonly action: string;
-  /** For people; cut at 1,024 bytes. */
+  /** The text for people, truncated to 1,024 bytes. */
   readonly note: string;
 }
 
 /**
- * Writes Events. They are a courtesy to people: they are dropped when they cannot be delivered, nothing waits for
- * them, and no call throws. The same text about the same object is one Event with a count.
+ * Writes Events. They are best effort: an undeliverable Event is dropped, nothing waits for it, and no call throws.
+ * Repetitions of the same text about the same object become one Event with a count.
  */
 export interface EventRecorder {
   record(target: EventTarget, text: EventText): void;
-  /** Delivers what waits, for no longer than a few seconds, and takes nothing any more. */
+  /** Delivers the waiting Events for at most 3 s and accepts no more. */
   stop(): Promise<void>;
 }
 
@@ -38,39 +38,39 @@ export interface EventRecorderOptions {
   readonly client: Pick<KubeClient, 'create' | 'patch'>;
   /** A qualified name, such as `mac.rock-os.io/operator`. */
   readonly controller: string;
-  /** Which of its processes: the name of the pod. */
+  /** The process: the name of the pod. */
   readonly instance: string;
   readonly logger: Logger;
   readonly metrics?: EventMetrics | undefined;
   readonly clock?: Clock | undefined;
 }
 
-/** The numbers of client-go's recorder where it has them: https://pkg.go.dev/k8s.io/client-go/tools/events */
-const limits = {
-  /** Without a repetition for so long, the next one is an Event of its own. */
+/** Limits, with the values of client-go's recorder where it has them: https://pkg.go.dev/k8s.io/client-go/tools/events */
+const LIMITS = {
+  /** After this time without a repetition, the next one becomes a new Event. */
   seriesGapMs: 6 * 60_000,
-  /** Counts are written this much later, all at once. */
+  /** Delay before the counts are written, all at once. */
   seriesDelayMs: 30_000,
-  /** New Events about one object within `budgetMs`; an object that flaps must not fill etcd. */
+  /** The maximum of new Events about one object within `budgetMs`, so that a flapping object cannot fill etcd. */
   budget: 25,
   budgetMs: 5 * 60_000,
-  /** Series and objects that are remembered; the oldest are forgotten. */
-  memory: 2_000,
-  /** Events that wait for their delivery. */
+  /** The maximum of series and of objects in memory; the oldest are evicted. */
+  remembered: 2_000,
+  /** The maximum of undelivered Events. */
   waiting: 500,
   deliveryTimeoutMs: 5_000,
   stopMs: 3_000,
 } as const;
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ */
-const longestNoteBytes = 1024;
+const MAX_NOTE_BYTES = 1024;
 
 interface Series {
   readonly key: ObjectKey;
   count: number;
   lastAt: number;
   lastDate: Date;
-  /** The count has grown since it was written. */
+  /** Whether the count has grown since the last write. */
   dirty: boolean;
 }
 
@@ -86,7 +86,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   let stopped = false;
 
   function deliver(delivery: (signal: AbortSignal) => Promise<unknown>): void {
-    if (deliveries.length >= limits.waiting) {
+    if (deliveries.length >= LIMITS.waiting) {
       metrics?.dropped?.({ reason: 'overflow' });
       return;
     }
@@ -96,7 +96,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     });
   }
 
-  /** One after the other: Events must not compete with the work that they tell about. */
+  /** Delivers one Event after the other, so that Events do not compete with the work that they report. */
   async function deliverAll(): Promise<void> {
     for (let next = deliveries.shift(); next !== undefined; next = deliveries.shift()) {
       try {
@@ -111,20 +111,20 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   function withinBudget(uid: string): boolean {
     const now = clock.now();
     const before = budgets.get(uid);
-    const budget = before === undefined || now - before.since >= limits.budgetMs ? { used: 0, since: now } : before;
+    const budget = before === undefined || now - before.since >= LIMITS.budgetMs ? { used: 0, since: now } : before;
     budget.used++;
     remember(budgets, uid, budget);
-    return budget.used <= limits.budget;
+    return budget.used <= LIMITS.budget;
   }
 
-  function begin(id: string, target: EventTarget, text: EventText): void {
+  function createEvent(id: string, target: EventTarget, text: EventText): void {
     if (!withinBudget(target.metadata.uid)) {
       metrics?.dropped?.({ reason: 'overflow' });
       return;
     }
     const { name, namespace, uid } = target.metadata;
     const date = clock.date();
-    // An Event about a cluster-scoped object is kept in `default`.
+    // Events about cluster-scoped objects go to `default`.
     const key = { namespace: namespace ?? 'default', name: `${name.slice(0, 220)}.${randomBytes(8).toString('hex')}` };
     remember(series, id, { key, count: 1, lastAt: clock.now(), lastDate: date, dirty: false });
     const event = {
@@ -134,9 +134,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       reportingInstance: instance.slice(0, 128),
       regarding: { apiVersion: target.apiVersion, kind: target.kind, name, namespace, uid },
       ...text,
-      note: cut(text.note),
+      note: truncate(text.note),
     };
-    deliver((signal) => client.create(events, event, { signal, timeoutMs: limits.deliveryTimeoutMs }));
+    deliver((signal) => client.create(events, event, { signal, timeoutMs: LIMITS.deliveryTimeoutMs }));
   }
 
   function flush(): void {
@@ -147,7 +147,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       each.dirty = false;
       const body = { series: { count: each.count, lastObservedTime: toMicroTime(each.lastDate) } };
       deliver((signal) =>
-        client.patch(events, each.key, { type: 'merge', body }, { signal, timeoutMs: limits.deliveryTimeoutMs }),
+        client.patch(events, each.key, { type: 'merge', body }, { signal, timeoutMs: LIMITS.deliveryTimeoutMs }),
       );
     }
   }
@@ -157,18 +157,18 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       if (stopped) return;
       const id = JSON.stringify([target.metadata.uid, text.type, text.reason, text.action, text.note]);
       const known = series.get(id);
-      if (known === undefined || clock.now() - known.lastAt >= limits.seriesGapMs) {
-        begin(id, target, text);
+      if (known === undefined || clock.now() - known.lastAt >= LIMITS.seriesGapMs) {
+        createEvent(id, target, text);
         return;
       }
       Object.assign(known, { count: known.count + 1, lastAt: clock.now(), lastDate: clock.date(), dirty: true });
       remember(series, id, known);
-      cancelFlush ??= clock.after(limits.seriesDelayMs, flush);
+      cancelFlush ??= clock.after(LIMITS.seriesDelayMs, flush);
     },
     stop: async () => {
       stopped = true;
       flush();
-      const cancel = clock.after(limits.stopMs, () => {
+      const cancel = clock.after(LIMITS.stopMs, () => {
         stopping.abort();
       });
       await delivering;
@@ -177,20 +177,20 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   };
 }
 
-/** Puts an entry last and forgets the first ones beyond the limit. */
+/** Moves an entry to the end and evicts the first ones beyond the limit. */
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);
   for (const oldest of map.keys()) {
-    if (map.size <= limits.memory) break;
+    if (map.size <= LIMITS.remembered) break;
     map.delete(oldest);
   }
 }
 
-/** The server counts bytes, and refuses the whole Event for one too many. */
-function cut(note: string): string {
+/** Truncates a note to the limit in bytes, beyond which the server refuses the whole Event. */
+function truncate(note: string): string {
   const bytes = Buffer.from(note);
-  if (bytes.length <= longestNoteBytes) return note;
-  // A character that is cut in its middle becomes the replacement character, of up to three bytes.
-  return bytes.subarray(0, longestNoteBytes - 3).toString();
+  if (bytes.length <= MAX_NOTE_BYTES) return note;
+  // A character that is cut in half becomes the replacement character, which takes up to three bytes.
+  return bytes.subarray(0, MAX_NOTE_BYTES - 3).toString();
 }

@@ -1,13 +1,13 @@
 import type { Lease } from '../client/core-resources.ts';
 import { toMicroTime } from '../time/micro-time.ts';
 
-/** What a Lease says, in the decisions of a candidate. Times of the record are for people; none is compared. */
+/** The spec of a Lease. Its times are for people; no decision compares them. */
 export type LeaseRecord = Lease['spec'];
 
 /**
- * Whether somebody else may still believe to hold it.
+ * Returns whether another candidate may still hold the lease.
  *
- * @param unchangedMs how long the record has been as it is, by our own clock: the clocks of others are not trusted
+ * @param unchangedMs how long the record has not changed, by the local clock; the clocks of others are not trusted
  */
 export function isHeldByOther(record: LeaseRecord, identity: string, unchangedMs: number): boolean {
   const { holderIdentity = '', leaseDurationSeconds = 0 } = record;
@@ -15,7 +15,7 @@ export function isHeldByOther(record: LeaseRecord, identity: string, unchangedMs
   return unchangedMs < leaseDurationSeconds * 1000;
 }
 
-/** The record with which a candidate takes a lease, or its holder renews it. */
+/** Returns the record with which a candidate acquires or renews the lease. */
 export function heldBy(
   identity: string,
   before: LeaseRecord | undefined,
@@ -33,7 +33,7 @@ export function heldBy(
   };
 }
 
-/** The record with which the holder gives it back: nobody holds it, and nobody has to wait. */
+/** Returns the record with which the holder releases the lease, so that nobody has to wait for its expiry. */
 export function released(before: LeaseRecord, date: Date): LeaseRecord {
   return { ...before, holderIdentity: '', leaseDurationSeconds: 1, renewTime: toMicroTime(date) };
 }

@@ -100,7 +100,9 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
       loop.abort();
       await running;
     },
-    hasSynced: () => loop.firstSync,
+    hasSynced: async () => {
+      await loop.firstSync;
+    },
     get: (key) => cache.get(key),
     list: () => cache.list(),
     by: (index, value) => cache.by(index, value),
@@ -113,7 +115,7 @@ interface LoopOptions<T extends KubeObject> extends ReflectorOptions<T> {
 
 /** Lists and watches one kind until it is aborted, and writes what arrives into the cache. */
 class ListWatchLoop<T extends KubeObject> {
-  readonly firstSync: Promise<void>;
+  readonly firstSync: Promise<undefined>;
   readonly #options: LoopOptions<T>;
   readonly #cache: ObjectCache<T>;
   readonly #name: string;
@@ -122,7 +124,7 @@ class ListWatchLoop<T extends KubeObject> {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #controller = new AbortController();
-  readonly #sync = Promise.withResolvers<void>();
+  readonly #sync = Promise.withResolvers<undefined>();
   /** Whether the server knows the kind; undefined before the first response. */
   #present: boolean | undefined;
   /** Where the next watch resumes; undefined requires a list first. */
@@ -233,7 +235,7 @@ class ListWatchLoop<T extends KubeObject> {
       this.#options.logger.info({ objects: this.#cache.size }, message);
     }
     this.#present = isPresent;
-    this.#sync.resolve();
+    this.#sync.resolve(undefined);
   }
 
   /** Logs the first of consecutive failures as a warning and the rest at debug level. */

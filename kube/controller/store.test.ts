@@ -44,6 +44,6 @@ describe('a store', () => {
   });
 
   test('refuses an index that nobody declared, since an empty answer would be believed', () => {
-    expect(() => createStore(byOwner).by('onwer', 'x')).toThrow('there is no index onwer');
+    expect(() => createStore(byOwner).by('onwer', 'x')).toThrow('There is no index onwer.');
   });
 });

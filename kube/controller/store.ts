@@ -1,9 +1,9 @@
 import { keyOf, type KubeObject } from '../client/objects.ts';
 
-/** Gives the values under which an object is found; none leaves it out of the index. */
+/** Returns the index values of an object; an empty array leaves it out of the index. */
 export type IndexFunction<T> = (object: T) => readonly string[];
 
-/** Objects by key, and by the indexes that their owner declared. */
+/** Objects by key and by the declared indexes. */
 export interface Store<T extends KubeObject> {
   readonly size: number;
   get(key: string): T | undefined;
@@ -41,7 +41,7 @@ export function createStore<T extends KubeObject>(indexes: Readonly<Record<strin
     list: () => [...objects.values()],
     by: (name, value) => {
       const found = indexed.get(name);
-      if (found === undefined) throw new RangeError(`there is no index ${name}`);
+      if (found === undefined) throw new RangeError(`There is no index ${name}.`);
       return found.keys.get(value).flatMap((key) => objects.get(key) ?? []);
     },
     set: (object) => {
@@ -61,7 +61,7 @@ export function createStore<T extends KubeObject>(indexes: Readonly<Record<strin
   };
 }
 
-/** Texts under texts. Most have one alone, which then stands there by itself: a set for each would take more than it holds. */
+/** Maps a string to strings. Most keys have one value, stored directly: a set for each would take more memory than it. */
 function createMultimap() {
   const map = new Map<string, string | Set<string>>();
   return {

@@ -1,9 +1,9 @@
-/** Gives for a text an equal one that is in memory already, where it has one. */
+/** Returns an equal string that is already in memory, or the same string. */
 export type InternString = (text: string) => string;
 
 /**
- * Remembers the texts that it was shown, so that what stands in thousands of objects (a namespace, a kind, the name of a
- * network) is in memory once. It begins anew when it is full, and so never grows beyond what comes again and again.
+ * Creates a function that keeps one copy of equal strings, such as a namespace or kind that occurs in thousands of objects.
+ * A full table is cleared, so it only holds strings that keep coming.
  */
 export function createStringInterner(size = 1_000): InternString {
   const known = new Map<string, string>();

@@ -2,23 +2,23 @@ import type { CancelTimer, Clock } from '../time/clock.ts';
 import type { QueueMetrics } from '../metrics.ts';
 
 /**
- * Keys that want to be worked on. A key is in work at most once at a time; added again meanwhile, it comes once more
- * afterwards, however often it was added. That is the whole reason for a queue: handlers may call as they like,
- * and work on one object never races with itself.
+ * A queue of keys. A key is in work at most once at a time. Keys that are added while they are in work are handed out once
+ * more afterwards, however often they were added. So event handlers may add keys freely, and the work on one object never
+ * races with itself.
  */
 export interface WorkQueue {
-  /** Due now. */
+  /** Adds a key that is due now. */
   add(key: string): void;
-  /** Due in `ms` milliseconds; of several waits for one key the soonest counts. */
+  /** Adds a key that is due in `ms` milliseconds. The earliest delay of a key wins. */
   addAfter(key: string, ms: number): void;
-  /** Begins to hand out keys, at most `concurrency` at a time. `work` must not reject. */
+  /** Starts to hand out keys, at most `concurrency` at a time. `work` must not reject. */
   start(work: (key: string) => Promise<void>): void;
-  /** Hands out nothing more and forgets what waits; resolves when what is in work has ended. */
+  /** Drops all waiting keys; resolves when the work in progress has ended. */
   stop(): Promise<void>;
-  /** Keys that are due and not in work. */
+  /** The number of keys that are due and not in work. */
   readonly depth: number;
   readonly inWork: number;
-  /** Keys that are put off. */
+  /** The number of delayed keys. */
   readonly delayed: number;
 }
 
@@ -29,11 +29,11 @@ export function createWorkQueue(options: {
   readonly metrics?: QueueMetrics | undefined;
 }): WorkQueue {
   const { name, concurrency, clock, metrics } = options;
-  /** Due keys in their order, with the time at which they became due. */
-  const due = new Map<string, number>();
+  /** Due keys in order. */
+  const due = new Set<string>();
   const inWork = new Set<string>();
   /** Keys that were added while in work. */
-  const again = new Map<string, number>();
+  const again = new Set<string>();
   const delayed = new Map<string, { readonly at: number; readonly cancel: CancelTimer }>();
   const idle: (() => void)[] = [];
   let work: ((key: string) => Promise<void>) | undefined;
@@ -41,17 +41,15 @@ export function createWorkQueue(options: {
 
   function add(key: string): void {
     if (stopped) return;
-    const waiting = inWork.has(key) ? again : due;
-    if (!waiting.has(key)) waiting.set(key, clock.now());
+    (inWork.has(key) ? again : due).add(key);
     handOut();
   }
 
   function handOut(): void {
-    for (const [key, since] of due) {
+    for (const key of due) {
       if (stopped || work === undefined || inWork.size >= concurrency) break;
       due.delete(key);
       inWork.add(key);
-      metrics?.waited?.({ name, durationMs: clock.now() - since });
       void work(key).finally(() => {
         finish(key);
       });
@@ -61,9 +59,7 @@ export function createWorkQueue(options: {
 
   function finish(key: string): void {
     inWork.delete(key);
-    const since = again.get(key);
-    again.delete(key);
-    if (since !== undefined && !stopped) due.set(key, since);
+    if (again.delete(key) && !stopped) due.add(key);
     handOut();
     if (stopped && inWork.size === 0) for (const resolve of idle.splice(0)) resolve();
   }

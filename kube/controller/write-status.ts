@@ -4,8 +4,8 @@ import type { KubeObject } from '../client/objects.ts';
 import type { Resource } from '../client/resource.ts';
 
 /**
- * Writes a status where it differs from the one that the object has, onto exactly the object that was judged: a conflict
- * means that it changed, and is judged again. Answers the object as it is then.
+ * Writes a status if it differs from the current one, and returns the object as stored. The write is bound to the version
+ * that was evaluated. A conflict means that the object changed and must be reconciled again.
  */
 export async function writeStatus<T extends KubeObject & { readonly status?: object | undefined }>(
   resource: Resource<T>,
@@ -16,7 +16,7 @@ export async function writeStatus<T extends KubeObject & { readonly status?: obj
   const before = object.status ?? {};
   if (isDeepStrictEqual(status, before)) return object;
   const { namespace, name, uid, resourceVersion } = object.metadata;
-  // In a merge patch a field goes by null; one that is left out stays.
+  // A merge patch removes a field that is null and keeps one that is missing.
   const gone = Object.keys(before).filter((field) => !Object.hasOwn(status, field));
   const body = { ...status, ...Object.fromEntries(gone.map((field) => [field, null])) };
   return await client.patch(

@@ -10,36 +10,35 @@ import { guardRequests, type RequestHandler } from './guard-requests.ts';
 import { sleep } from '../time/sleep.ts';
 
 /**
- * The API server keeps idle connections for 90 s and does not repeat a POST whose connection was closed under it, so the
- * server must be the one that waits longer. Node's own default is 5 s.
+ * How long idle connections are kept. The API server closes them after 90 s and does not retry a POST whose connection was
+ * closed, so this server must wait longer. Node's default is 5 s.
  */
 const KEEP_ALIVE_MS = 120_000;
 
 /**
- * The API server may have chosen a kept connection for its next request before it can know that this end closes it, and
- * would take the broken connection for an answer. So connections are cut only when nobody has asked for so long, which
- * also lets the last answer leave the buffers of TLS.
+ * How long there must be no request before connections are closed. The API server may already have picked a pooled
+ * connection for its next request, which would fail. The pause also lets the last response leave the TLS buffers.
  */
-const QUIET_MS = 500;
+const IDLE_BEFORE_CLOSE_MS = 500;
 
-/** And at the latest after so long: who is still sent here then is sent by somebody who never hears. */
-const LONGEST_WAIT_MS = 10_000;
+/** The maximum wait for that pause: a client that still sends requests then ignores the removed endpoint. */
+const MAX_CLOSE_WAIT_MS = 10_000;
 
-/** How soon a certificate that another replica made is served here. Far below the time for which both are trusted. */
+/** The interval of certificate checks: far below the time for which an old and a new certificate are both trusted. */
 const CERTIFICATE_CHECK_MS = 10_000;
 
 /** An HTTPS server that the API server calls. */
 export interface ApiFacingServer {
   readonly https: Server;
   /**
-   * Answers until nobody asks any more, and resolves when the last request has its answer. What is open besides is cut
-   * then: Node would wait minutes for a connection that was opened and never used, and Go's client opens some.
+   * Serves until no request arrives any more, and resolves after the last response. Then it closes all other connections:
+   * Node would wait minutes for a connection that was never used, and Go's client opens such connections.
    */
   readonly close: () => Promise<void>;
 }
 
-/** What this server serves with: its certificate, and what else TLS is told (whose client certificates to take, say). */
-export function tlsOf(servingPair: KeyPair, more: SecureContextOptions = {}): SecureContextOptions {
+/** Returns the TLS options for a serving certificate; `more` adds options such as the CAs of client certificates. */
+export function tlsOptions(servingPair: KeyPair, more: SecureContextOptions = {}): SecureContextOptions {
   return { ...more, cert: servingPair.certificate, key: servingPair.key, minVersion: 'TLSv1.2' };
 }
 
@@ -60,11 +59,11 @@ export function createApiFacingServer(
     });
     listener(request, response);
   });
-  const isQuiet = () => inFlight === 0 && performance.now() - lastUsed >= QUIET_MS;
+  const isQuiet = () => inFlight === 0 && performance.now() - lastUsed >= IDLE_BEFORE_CLOSE_MS;
   https.keepAliveTimeout = KEEP_ALIVE_MS;
   // Must be longer than the keep-alive, or Node cuts a connection that waits for its next request.
   https.headersTimeout = KEEP_ALIVE_MS + 5_000;
-  // The raw sockets, of which some never begin to speak TLS.
+  // Raw sockets: some of them never start TLS.
   https.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -73,9 +72,9 @@ export function createApiFacingServer(
     https,
     close: async () => {
       lastUsed = performance.now();
-      const end = lastUsed + LONGEST_WAIT_MS;
+      const end = lastUsed + MAX_CLOSE_WAIT_MS;
       while (inFlight > 0 || (!isQuiet() && performance.now() < end)) await pause(50);
-      // Only now: it closes at once what is kept and not in use.
+      // Only now, because it closes idle connections at once.
       const closed = new Promise<void>((resolve) => {
         https.close(() => {
           resolve();
@@ -87,30 +86,33 @@ export function createApiFacingServer(
   };
 }
 
-export interface Serving {
+export interface CertificateWatch {
   readonly rotator: CertificateRotator;
-  /** What is served now. */
+  /** The certificate that is served now. */
   readonly servingPair: KeyPair;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
 
-/** Looks after the certificate until the signal fires, and has `serve` called with each new one. */
-export async function keepServing(serve: (servingPair: KeyPair) => void, serving: Serving): Promise<void> {
-  const { rotator, logger, clock, signal } = serving;
-  let { servingPair } = serving;
+/** Checks the certificate until the signal fires, and calls `onRenewed` with each new one. */
+export async function watchCertificate(
+  onRenewed: (servingPair: KeyPair) => void,
+  watch: CertificateWatch,
+): Promise<void> {
+  const { rotator, logger, clock, signal } = watch;
+  let { servingPair } = watch;
   for (;;) {
     await sleep(CERTIFICATE_CHECK_MS, clock, signal);
     if (signal.aborted) return;
     try {
       const next = await rotator.check();
       if (next.certificate === servingPair.certificate) continue;
-      serve(next);
+      onRenewed(next);
       servingPair = next;
       logger.info('serving a new certificate');
     } catch (error) {
-      logger.warn({ err: error }, 'could not look after the certificate, trying again');
+      logger.warn({ err: error }, 'cannot check the certificate, trying again');
     }
   }
 }

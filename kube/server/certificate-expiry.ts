@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
 import { readCertificate, type KeyPair } from './certificates.ts';
 
-/** Adds to the metrics of a process until when its certificate lasts. To be told of each certificate that is served. */
+/** Registers the expiry metric. The returned function must be called with each certificate that is served. */
 export function measureCertificate(registry: Registry): (servingPair: Pick<KeyPair, 'certificate'>) => void {
   const expiry = new Gauge({
     name: 'rockmac_certificate_expiry_timestamp_seconds',

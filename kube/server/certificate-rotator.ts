@@ -16,7 +16,7 @@ export interface CertificateRotatorOptions {
   readonly namespace: string;
   readonly secretName: string;
   readonly dnsNames: readonly string[];
-  /** Tells the API server which authorities to trust, wherever it looks for them. Called at every look. */
+  /** Writes the CA bundle to every object in which the API server reads it. Called at every check. */
   readonly publish: (bundle: string) => Promise<void>;
   readonly logger: Logger;
   readonly now: () => number;
@@ -25,9 +25,8 @@ export interface CertificateRotatorOptions {
 
 export interface CertificateRotator {
   /**
-   * One look: takes the next steps of the rotation, publishes the authorities to the API server, and answers the
-   * certificate to serve. Any number of replicas may do it at once: the Secret's resourceVersion decides who wrote, and
-   * the others read what that one wrote.
+   * Performs the steps of the rotation that are due, publishes the CA bundle and returns the certificate to serve. Any
+   * number of replicas may do this at once: the Secret's resourceVersion decides who writes, and the others read the result.
    */
   check(): Promise<KeyPair>;
 }
@@ -38,7 +37,7 @@ export function createCertificateRotator(options: CertificateRotatorOptions): Ce
 
   const read = (): Promise<Secret | undefined> => client.find(secrets, { namespace, name });
 
-  /** `undefined` where another replica was faster. */
+  /** Returns undefined if another replica wrote first. */
   async function write(before: Secret | undefined, stored: StoredCertificates): Promise<Secret | undefined> {
     const data = encode(stored);
     try {
@@ -63,14 +62,14 @@ export function createCertificateRotator(options: CertificateRotatorOptions): Ce
           return { certificate: stored.servingCertificate, key: stored.servingKey };
         }
         const written = await write(secret, await takeCertificateStep(step, stored, dnsNames, now(), periods));
-        if (written !== undefined) logger.info(step, 'took a step of the certificate rotation');
+        if (written !== undefined) logger.info(step, 'performed a step of the certificate rotation');
         secret = written ?? (await read());
       }
     },
   };
 }
 
-/** The names that kubernetes.io/tls uses, so that other tools can read the Secret too. */
+/** The field names of kubernetes.io/tls, so that other tools can read the Secret. */
 const FIELDS = { bundle: 'ca.crt', caKey: 'ca.key', servingCertificate: 'tls.crt', servingKey: 'tls.key' } as const;
 const ADDED_AT = 'ca-added-at';
 

@@ -8,13 +8,13 @@ export interface KeyPair {
   readonly key: string;
 }
 
-/** ECDSA on P-256: what the API server, Go and Node all take, and quick to make. */
+/** ECDSA on P-256 is supported by the API server, Go and Node, and fast to generate. */
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
-/** Clocks of nodes differ; a certificate that is not valid yet on one of them is an outage. */
+/** Backdates certificates, because the clocks of nodes differ and a certificate that is not valid yet is an outage. */
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
 
-/** A certificate authority for this installation alone. Times are milliseconds since 1970. */
+/** Creates a CA for this installation. Times are milliseconds since 1970. */
 export async function makeCa(now: number, lifetimeMs: number): Promise<KeyPair> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -33,7 +33,7 @@ export async function makeCa(now: number, lifetimeMs: number): Promise<KeyPair> 
   return { certificate: certificate.toString('pem'), key: await exportKey(keys.privateKey) };
 }
 
-/** A serving certificate for these DNS names, signed by the authority. */
+/** Creates a serving certificate for DNS names, signed by the CA. */
 export async function makeServingCertificate(
   ca: KeyPair,
   dnsNames: readonly string[],
@@ -62,14 +62,14 @@ export async function makeServingCertificate(
   return { certificate: certificate.toString('pem'), key: await exportKey(keys.privateKey) };
 }
 
-/** What is asked of a certificate before it is served. */
+/** The validity (milliseconds since 1970) and the names of a certificate. */
 export interface CertificateFacts {
   readonly notBefore: number;
   readonly notAfter: number;
   readonly dnsNames: readonly string[];
 }
 
-/** Reads a PEM certificate; `undefined` where it is none. */
+/** Parses a PEM certificate; returns undefined if the text is not one. */
 export function readCertificate(pem: string): CertificateFacts | undefined {
   try {
     const certificate = new X509Certificate(pem);
@@ -83,7 +83,7 @@ export function readCertificate(pem: string): CertificateFacts | undefined {
   }
 }
 
-/** Whether the private key is one, and belongs to this certificate. */
+/** Returns whether the key is a private key and belongs to the certificate. */
 export function keyMatches(certificatePem: string, keyPem: string): boolean {
   try {
     return new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(keyPem));
@@ -92,17 +92,17 @@ export function keyMatches(certificatePem: string, keyPem: string): boolean {
   }
 }
 
-/** Whether the leaf's signature is by this authority. */
-export function isSignedBy(leafPem: string, authorityPem: string): boolean {
-  return new X509Certificate(leafPem).verify(new X509Certificate(authorityPem).publicKey);
+/** Returns whether the CA signed the certificate. */
+export function isSignedBy(certificatePem: string, caPem: string): boolean {
+  return new X509Certificate(certificatePem).verify(new X509Certificate(caPem).publicKey);
 }
 
-/** The certificates of a PEM bundle, one text each. */
+/** Splits a PEM bundle into its certificates. */
 export function splitBundle(bundle: string): readonly string[] {
   return bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n?/g) ?? [];
 }
 
-/** 16 random octets with the top bit clear: RFC 5280 wants a positive number of at most 20. */
+/** Returns 16 random octets with a clear top bit: RFC 5280 requires a positive number of at most 20 octets. */
 function serialNumber(): string {
   const octets = crypto.getRandomValues(new Uint8Array(16));
   octets[0] = ((octets[0] ?? 0) & 0x7f) | 0x40;

@@ -1,16 +1,15 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 
-/** Of a target, which may be as long as all headers together. */
-const LOGGED_CHARACTERS = 200;
+/** Limits the logged request target, which may be as long as all headers together. */
+const MAX_LOGGED_CHARACTERS = 200;
 
-/** Handles one request, at once or later. It may throw or reject. */
+/** Handles one request. It may throw or reject. */
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 /**
- * Turns a handler into the listener of a server. Node ends the whole process for an error that a listener throws or for a
- * promise that nobody awaits, so every server of ours listens through this. A handler that fails is answered with 500; its
- * error goes to the log and never to the caller.
+ * Wraps a handler as the listener of a server. Node ends the process when a listener throws or its promise rejects, so every
+ * server uses this. A failed handler gives a 500 response; its error is logged and never sent to the caller.
  */
 export function guardRequests(handle: RequestHandler, logger: Pick<Logger, 'error'>): RequestListener {
   return (request, response) => {
@@ -19,17 +18,17 @@ export function guardRequests(handle: RequestHandler, logger: Pick<Logger, 'erro
         await handle(request, response);
       } catch (error) {
         logger.error(
-          { err: error, method: request.method, path: request.url?.slice(0, LOGGED_CHARACTERS) },
+          { err: error, method: request.method, path: request.url?.slice(0, MAX_LOGGED_CHARACTERS) },
           'request failed',
         );
-        answerFailure(response);
+        sendFailure(response);
       }
     })();
   };
 }
 
-/** Half an answer cannot be taken back, so its connection is closed: the caller then knows that it is not whole. */
-function answerFailure(response: ServerResponse): void {
+/** Sends a 500, or closes the connection after a partial response, so that the caller sees that it is incomplete. */
+function sendFailure(response: ServerResponse): void {
   if (response.headersSent) {
     response.destroy();
     return;
@@ -38,11 +37,11 @@ function answerFailure(response: ServerResponse): void {
 }
 
 /**
- * Reads the target of a request line in origin form: a path with or without a query (RFC 9112, section 3.2.1). Returns
- * `undefined` for any other form; nobody who calls these servers uses them.
+ * Parses a request target in origin form: a path with or without a query (RFC 9112, section 3.2.1). Returns undefined for
+ * any other form; no client of these servers uses one.
  */
 export function parseTarget(target: string | undefined): URL | undefined {
   if (target?.startsWith('/') !== true) return undefined;
-  // The host stands before the target: alone, a target like `//` reads as a URL without a host and throws.
+  // With a host in front, because a target like `//` alone parses as a URL without a host.
   return URL.parse(`http://localhost${target}`) ?? undefined;
 }

@@ -1,37 +1,37 @@
 import { createServer } from 'node:http';
 import type { Logger } from 'pino';
 import { guardRequests, parseTarget } from './guard-requests.ts';
-import { listen, type Listening } from './listen.ts';
+import { listen, type RunningServer } from './listen.ts';
 
-/** What a probe may ask a process of ours, over plain HTTP and without saying who it is. */
+/** The probes of a process, over plain HTTP and without authentication. */
 export interface HealthServerOptions {
   readonly host: string;
-  /** 0 takes a free port. */
+  /** 0 selects a free port. */
   readonly port: number;
-  /** Whether the process can do its work at all; liveness never depends on Postgres or the API server. */
+  /** Whether the process is alive. It must not depend on Postgres or the API server. */
   readonly live: () => boolean;
-  /** Empty: ready. Else what it waits for, for the person who reads the probe's failure. */
+  /** What the process waits for, for people who read the failed probe; empty means ready. */
   readonly notReady: () => readonly string[];
   readonly logger: Pick<Logger, 'error'>;
 }
 
 /** Serves /healthz and /readyz. */
-export async function startHealthServer(options: HealthServerOptions): Promise<Listening> {
+export async function startHealthServer(options: HealthServerOptions): Promise<RunningServer> {
   const server = createServer(
     guardRequests(({ url }, response) => {
-      const { status, text } = answer(parseTarget(url)?.pathname, options);
+      const { status, text } = respond(parseTarget(url)?.pathname, options);
       response.writeHead(status, { 'Content-Type': 'text/plain' }).end(`${text}\n`);
     }, options.logger),
   );
   return await listen(server, options);
 }
 
-interface HealthAnswer {
+interface HealthResponse {
   readonly status: number;
   readonly text: string;
 }
 
-function answer(path: string | undefined, { live, notReady }: HealthServerOptions): HealthAnswer {
+function respond(path: string | undefined, { live, notReady }: HealthServerOptions): HealthResponse {
   switch (path) {
     case '/healthz':
       return live() ? { status: 200, text: 'ok' } : { status: 503, text: 'not live' };
@@ -44,6 +44,6 @@ function answer(path: string | undefined, { live, notReady }: HealthServerOption
     case undefined:
       return { status: 400, text: 'the target of a request must be a path' };
     default:
-      return { status: 404, text: 'there are /healthz and /readyz' };
+      return { status: 404, text: 'only /healthz and /readyz are served' };
   }
 }

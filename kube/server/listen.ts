@@ -2,14 +2,15 @@ import type { Server } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
-export interface Listening {
+/** A server that listens. */
+export interface RunningServer {
   readonly port: number;
-  /** Takes nothing more and cuts what is open: for servers whose callers ask again. */
+  /** Stops and closes all connections. Only for servers whose clients retry. */
   close(): Promise<void>;
 }
 
-/** Resolves when the server listens, on a free port for port 0; rejects with the reason (a port in use, say). */
-export async function listen(server: Server | HttpsServer, at: { host: string; port: number }): Promise<Listening> {
+/** Resolves when the server listens; port 0 selects a free port. Rejects with the error, such as a port in use. */
+export async function listen(server: Server | HttpsServer, at: { host: string; port: number }): Promise<RunningServer> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(at.port, at.host, () => {

@@ -5,24 +5,24 @@ import type { KubeClient } from '../client/client.ts';
 import type { Logger } from 'pino';
 import type { Clock } from '../time/clock.ts';
 import { guardRequests, parseTarget } from './guard-requests.ts';
-import { listen, type Listening } from './listen.ts';
+import { listen, type RunningServer } from './listen.ts';
 import {
   createAuthenticationFilter,
   type AuthenticationResult,
   type AuthenticationFilter,
 } from './authentication-filter.ts';
 
-/** What a scraper must have the right to: `get` on this path. */
+/** The access that a scraper needs. */
 const METRICS_ACCESS = { verb: 'get', path: '/metrics' } as const;
 
-/** Longer than any process lives. */
+/** The certificate is created at start and never renewed, so it must outlive the process. */
 const CERTIFICATE_LIFETIME_MS = 10 * 365 * 24 * 60 * 60 * 1_000;
 
 export interface MetricsServerOptions {
   readonly host: string;
-  /** 0 takes a free port. */
+  /** 0 selects a free port. */
   readonly port: number;
-  /** The way to the API server, which decides who may read. */
+  /** Reviews the tokens of scrapers. */
   readonly client: Pick<KubeClient, 'raw'>;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'error'>;
@@ -31,13 +31,13 @@ export interface MetricsServerOptions {
 }
 
 /**
- * Serves /metrics to whom the API server lets read it. Over TLS, since a token travels with each request; the certificate
- * is made at the start and kept nowhere, so that it hides the token from listeners but does not say who we are. Pods have
- * no name that a scraper could check one for.
+ * Serves /metrics to clients that the API server authorizes. It uses TLS because each request carries a token. The
+ * certificate is created at start and not stored: it protects the token but does not authenticate the server, because pods
+ * have no name that a scraper could verify.
  */
-export async function startMetricsServer(options: MetricsServerOptions): Promise<Listening> {
+export async function startMetricsServer(options: MetricsServerOptions): Promise<RunningServer> {
   const { client, clock, logger, registry } = options;
-  const gate = createAuthenticationFilter({ client, access: METRICS_ACCESS, clock });
+  const filter = createAuthenticationFilter({ client, access: METRICS_ACCESS, clock });
   const now = clock.date().getTime();
   const ca = await makeCa(now, CERTIFICATE_LIFETIME_MS);
   const servingPair = await makeServingCertificate(ca, ['localhost'], now, CERTIFICATE_LIFETIME_MS);
@@ -45,7 +45,7 @@ export async function startMetricsServer(options: MetricsServerOptions): Promise
   const server = createServer(
     tls,
     guardRequests(async (request, response) => {
-      const { status, headers, text } = await answer(request, gate, registry);
+      const { status, headers, text } = await respond(request, filter, registry);
       response.writeHead(status, headers).end(text);
     }, logger),
   );
@@ -63,20 +63,20 @@ const REFUSALS: Readonly<Record<Exclude<AuthenticationResult, 'allowed'>, Metric
     'WWW-Authenticate': 'Bearer',
   }),
   forbidden: refusal(403, 'bind the ClusterRole rock-mac-metrics-reader to this ServiceAccount'),
-  unknown: refusal(503, 'the API server could not be asked who this is, try again'),
+  unknown: refusal(503, 'the API server cannot review the token now, try again'),
 };
 
-async function answer(
+async function respond(
   { url, headers }: IncomingMessage,
-  gate: AuthenticationFilter,
+  filter: AuthenticationFilter,
   registry: MetricsServerOptions['registry'],
 ): Promise<MetricsResponse> {
   const path = parseTarget(url)?.pathname;
   if (path === undefined) return refusal(400, 'the target of a request must be a path');
-  if (path !== METRICS_ACCESS.path) return refusal(404, 'there is /metrics');
+  if (path !== METRICS_ACCESS.path) return refusal(404, 'only /metrics is served');
   const token = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
-  const verdict = token === undefined ? 'unauthenticated' : await gate.authenticate(token);
-  if (verdict !== 'allowed') return REFUSALS[verdict];
+  const result = token === undefined ? 'unauthenticated' : await filter.authenticate(token);
+  if (result !== 'allowed') return REFUSALS[result];
   return { status: 200, headers: { 'Content-Type': registry.contentType }, text: await registry.metrics() };
 }
 

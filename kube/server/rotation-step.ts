@@ -7,14 +7,14 @@ import {
   splitBundle,
 } from './certificates.ts';
 
-/** What the Secret holds. All texts are PEM; an empty text is something that is not there yet. */
+/** The content of the Secret, as PEM. An empty string stands for a missing part. */
 export interface StoredCertificates {
-  /** The authorities that clients trust, the one that signs first. */
+  /** The CAs that clients trust. The first one signs. */
   readonly bundle: string;
   readonly caKey: string;
   readonly servingCertificate: string;
   readonly servingKey: string;
-  /** When the newest authority was put into the bundle, in milliseconds since 1970. */
+  /** When the newest CA was added to the bundle, in milliseconds since 1970. */
   readonly caAddedAt: number;
 }
 
@@ -27,7 +27,7 @@ export type CertificateStep =
 export interface CertificatePeriods {
   readonly caLifetimeMs: number;
   readonly servingLifetimeMs: number;
-  /** How long a new authority is only trusted before it signs: longer than the API server takes to read the bundle. */
+  /** How long a new CA is trusted before it signs: longer than the API server takes to read the bundle. */
   readonly settleMs: number;
 }
 
@@ -38,9 +38,9 @@ export const CERTIFICATE_PERIODS: CertificatePeriods = {
 };
 
 /**
- * The next step of the rotation, one at a time, so that at every moment what is served is trusted by who read the bundle
- * before the step as well as after it: new authority into the bundle, wait, new leaf, old authorities out once no leaf of
- * theirs can be served any more.
+ * Returns the next step of the rotation. The steps are: add a new CA to the bundle, wait, issue a new serving certificate,
+ * drop the old CAs when all their certificates have expired. After each step, a client with the bundle of before the step
+ * still trusts the serving certificate.
  */
 export function nextCertificateStep(
   stored: StoredCertificates,
@@ -51,7 +51,7 @@ export function nextCertificateStep(
   const [signing, ...older] = splitBundle(stored.bundle);
   const caProblem = problemOf(signing, stored.caKey, now, periods.caLifetimeMs);
   if (signing === undefined || caProblem !== undefined) {
-    return { step: 'new-ca', why: `the authority ${caProblem ?? 'is missing'}` };
+    return { step: 'new-ca', why: `the CA ${caProblem ?? 'is missing'}` };
   }
   const servingProblem = problemOf(stored.servingCertificate, stored.servingKey, now, periods.servingLifetimeMs);
   if (servingProblem !== undefined)
@@ -62,16 +62,16 @@ export function nextCertificateStep(
   }
   const settled = now - stored.caAddedAt >= periods.settleMs;
   if (!isSignedBy(stored.servingCertificate, signing)) {
-    return settled ? { step: 'new-serving-certificate', why: 'the authority is new' } : { step: 'none' };
+    return settled ? { step: 'new-serving-certificate', why: 'the CA is new' } : { step: 'none' };
   }
-  // What the old authority signed was signed before the new one settled, and has expired a leaf's lifetime after that.
+  // The old CA last signed before the new one had settled, and that certificate has expired by now.
   if (older.length > 0 && now - stored.caAddedAt > periods.settleMs + periods.servingLifetimeMs) {
-    return { step: 'drop-old-cas', why: 'all that they signed has expired' };
+    return { step: 'drop-old-cas', why: 'all certificates that they signed have expired' };
   }
   return { step: 'none' };
 }
 
-/** Renewal begins when a third of the lifetime is left, which leaves weeks to notice that it fails. */
+/** Returns why a certificate must be renewed. Renewal starts when a third of its lifetime is left, days before expiry. */
 function problemOf(certificate: string | undefined, key: string, now: number, lifetimeMs: number): string | undefined {
   if (certificate === undefined || certificate === '' || key === '') return 'is missing';
   const facts = readCertificate(certificate);
@@ -82,7 +82,7 @@ function problemOf(certificate: string | undefined, key: string, now: number, li
   return undefined;
 }
 
-/** Carries one step out. Times are milliseconds since 1970. */
+/** Performs one step and returns the new content. Times are milliseconds since 1970. */
 export async function takeCertificateStep(
   step: CertificateStep,
   stored: StoredCertificates,

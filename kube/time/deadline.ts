@@ -1,17 +1,17 @@
 import type { CancelTimer, Clock } from './clock.ts';
 
-/** A signal that fires when the caller's does, or when the time is up. */
+/** A signal that fires with the caller's signal or when the time is up. */
 export interface Deadline {
   readonly signal: AbortSignal;
-  /** Whether it was the time that was up. */
+  /** Whether the time was up. */
   readonly expired: boolean;
-  /** Starts the time anew, with another length in milliseconds. */
+  /** Restarts the timer with another length in milliseconds. */
   restart(ms: number): void;
-  /** Must be called in the end: it lets go of the timer and of the caller's signal, which may live for ever. */
+  /** Must be called at the end: it removes the timer and the listener on the caller's signal. */
   clear(): void;
 }
 
-/** Like AbortSignal.any with AbortSignal.timeout, but nothing is left behind when the work ends in time. */
+/** Like AbortSignal.any with AbortSignal.timeout, but it leaves no timer or listener behind. */
 export function startDeadline(ms: number, clock: Clock, signal?: AbortSignal): Deadline {
   const controller = new AbortController();
   let expired = false;

@@ -1,5 +1,5 @@
 /**
- * metav1.MicroTime: exactly six digits of a second. The server refuses the three that a Date has:
+ * Formats a metav1.MicroTime: exactly six fractional digits. The server refuses the three digits of a Date:
  * https://github.com/kubernetes-client/javascript/issues/828
  */
 export function toMicroTime(date: Date): string {

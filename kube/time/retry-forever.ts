@@ -3,12 +3,12 @@ import { backoffMs } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import { sleep } from './sleep.ts';
 
-/** Between the tries of something without which a process is of no use. */
+/** The backoff while a process waits for something that it cannot work without. */
 const BACKOFF = { baseMs: 200, maxMs: 5_000 };
 
 /**
- * Tries until it succeeds. For the start of a process: its API server or its ledger may come up after it, and a process
- * that exits instead is only restarted ever more slowly. Rejects when the signal fires.
+ * Retries until the attempt succeeds; rejects when the signal fires. For the start of a process: the API server or the ledger
+ * may start later, and the kubelet restarts an exiting process ever more slowly.
  */
 export async function retryForever<T>(
   what: string,

@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts';
 
 /**
- * Waits `ms` milliseconds, or less when the signal fires. It never rejects: a loop asks its signal anyway,
- * and an abort is an ordinary end for it.
+ * Waits `ms` milliseconds, or until the signal fires. It never rejects: loops check their signal anyway, and an abort is a
+ * normal end for them.
  */
 export function sleep(ms: number, clock: Clock, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

@@ -2,8 +2,8 @@ import type { Logger } from 'pino';
 import { READ_API_SECRET } from '../../api/names.ts';
 import {
   createApiFacingServer,
-  keepServing,
-  tlsOf,
+  watchCertificate,
+  tlsOptions,
   type ApiFacingServer,
 } from '../../kube/server/api-facing-server.ts';
 import { createCertificateRotator } from '../../kube/server/certificate-rotator.ts';
@@ -82,7 +82,7 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
   function tls() {
     if (servingPair === undefined) throw new Error('the serving certificate is not ready yet');
     // An empty list of CAs trusts nobody. Without a list, Node would trust every public CA.
-    return { ...tlsOf(servingPair, { ca: frontProxy.current()?.ca ?? [] }), requestCert: true };
+    return { ...tlsOptions(servingPair, { ca: frontProxy.current()?.ca ?? [] }), requestCert: true };
   }
 
   function setTls(): void {
@@ -121,7 +121,7 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
     isRouted = true;
     const served = await retryForever('register the read API', () => rotator.check(), background);
     serveWith(served);
-    await keepServing(serveWith, { rotator, servingPair: served, ...background });
+    await watchCertificate(serveWith, { rotator, servingPair: served, ...background });
   }
 
   const serving = serve().catch((error: unknown) => {

@@ -17,14 +17,7 @@ import {
   services,
   validatingWebhookConfigurations,
 } from '../../kube/client/core-resources.ts';
-import {
-  isAlreadyExists,
-  isConflict,
-  isForbidden,
-  isInvalid,
-  isNotFound,
-  isUnauthorized,
-} from '../../kube/client/errors.ts';
+import { isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound } from '../../kube/client/errors.ts';
 import { addFinalizer, removeFinalizer, setAnnotations, test as testOf } from '../../kube/client/json-patch.ts';
 import { toMicroTime } from '../../kube/time/micro-time.ts';
 import { objectMeta, type KubeObject } from '../../kube/client/objects.ts';
@@ -418,7 +411,7 @@ describe('who we are', () => {
     await writeFile(path, text.replace(/client-certificate-data:.*\n\s*client-key-data:.*\n/, 'tokenFile: token\n'));
     const mine = connectFor({ kubeconfig: path });
 
-    expect(isUnauthorized(await failureOf(identityOf(mine)))).toBe(true);
+    expect(await failureOf(identityOf(mine))).toMatchObject({ status: 401 });
     await writeFile(tokenFile, `${token}\n`);
     expect(await identityOf(mine)).toBe(`system:serviceaccount:${namespace}:default`);
   });

@@ -430,7 +430,7 @@ test('a hanging operator delays a list only by the request timeout', async () =>
   try {
     const listed = await shell.rockMac(ada, 'list', '-A', '--request-timeout', '2s');
     expect(listed).toMatchObject({ code: 0, stdout: 'No allocations found\n' });
-    expect(listed.stderr).toMatch(/^Note: without the ledger's read API \(.*no answer in time\) only MacAllocations/);
+    expect(listed.stderr).toMatch(/^Note: without the ledger's read API \(.*no response in time\) only MacAllocations/);
   } finally {
     operator?.signal('SIGCONT');
   }

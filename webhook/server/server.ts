@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import type { Logger } from 'pino';
-import { createApiFacingServer, tlsOf, type ApiFacingServer } from '../../kube/server/api-facing-server.ts';
+import { createApiFacingServer, tlsOptions, type ApiFacingServer } from '../../kube/server/api-facing-server.ts';
 import type { KeyPair } from '../../kube/server/certificates.ts';
 import { formatReview, parseReview, type AdmissionRequest, type AdmissionResponse } from './admission-review.ts';
 import { BodyRefused, createBodyReader } from './read-body.ts';
@@ -26,7 +26,7 @@ export interface WebhookServerOptions {
 
 export function createWebhookServer(options: WebhookServerOptions, servingPair: KeyPair): ApiFacingServer {
   const app = createApp(options, ({ socket }) => requestStart(socket));
-  const server = createApiFacingServer(tlsOf(servingPair), app, options.logger);
+  const server = createApiFacingServer(tlsOptions(servingPair), app, options.logger);
   const requestStart = watchRequestStarts(server.https);
   return server;
 }
