@@ -8,14 +8,14 @@ interface PrinterColumn {
   readonly type: 'string' | 'integer' | 'date';
   readonly jsonPath: string;
   readonly description?: string;
-  /** 0 is always shown, 1 only by `-o wide`. */
+  /** 0 is always shown; 1 only with `-o wide`. */
   readonly priority?: 0 | 1;
 }
 
 const READY = '.status.conditions[?(@.type=="Ready")]';
 const AGE: PrinterColumn = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' };
 
-/** The two CustomResourceDefinitions, ready to be written as YAML: `make generate` puts them into crds/. */
+/** Returns the two CustomResourceDefinitions, which `make generate` writes to crds/. */
 export function customResourceDefinitions(): readonly Record<string, unknown>[] {
   return [macAllocationDefinition(), macPoolDefinition()];
 }
@@ -32,7 +32,7 @@ function macAllocationDefinition() {
     },
     scope: 'Namespaced',
     description:
-      'A MAC address from the ledger: a claim made by a person, a script or Git, or the mirror of what a pod or VM carries.',
+      'A MAC address from the ledger: a claim made by a person, a script or Git, or the mirror of an address that a pod or VM uses.',
     spec: toStructuralSchema(macAllocationSpec),
     status: toStructuralSchema(macAllocationStatus),
     validations: [

@@ -1,20 +1,20 @@
 import { mac, type MacAddress } from '../mac/mac-address.ts';
 
-/** The prefix that a new ledger has when nobody names another. */
+/** The prefix of a new ledger unless another one is configured. */
 export const DEFAULT_PREFIX = 'a4:58:0f';
 
-/** The pool that workloads get addresses from when their namespace names none. */
+/** The pool of workloads whose namespace names no pool. */
 export const DEFAULT_WORKLOAD_POOL = 'kubernetes';
 
-/** A pool as the first migration of the ledger defines it. Periods are in seconds. */
+/** A pool as the first migration of the ledger creates it. Periods are in seconds. */
 export interface PoolDefinition {
   readonly name: string;
   readonly first: MacAddress;
   readonly last: MacAddress;
   readonly description: string;
-  /** After how long an unused address goes back by itself; `null`: never. */
+  /** After this time an unused address is released automatically; `null` means never. */
   readonly autoReleaseSeconds: number | null;
-  /** How long a released address waits before somebody else gets it. */
+  /** How long a released address is not given to another owner. */
   readonly reuseDelaySeconds: number;
 }
 
@@ -30,7 +30,7 @@ function pool(
   return { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds };
 }
 
-/** With the three octets that stand behind a prefix. */
+/** The default pools with the three octets after the prefix. */
 const POOLS = [
   pool('production', ['00:00:01', '00:ff:ff'], [null, 7 * DAY], 'Production hosts'),
   pool('development', ['01:00:00', '01:ff:ff'], [7 * DAY, DAY], 'Development VMs'),
@@ -41,7 +41,7 @@ const POOLS = [
   pool('reserved', ['ff:00:00', 'ff:ff:ff'], [null, 7 * DAY], 'Addresses held until released by force'),
 ];
 
-/** The default pools under a prefix of three octets. */
+/** Returns the default pools under a prefix of three octets. */
 export function defaultPools(prefix: string): PoolDefinition[] {
   return POOLS.map(({ first, last, ...rest }) => ({
     ...rest,

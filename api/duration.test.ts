@@ -13,11 +13,11 @@ test.each([
   expect(parseDuration(text)).toBe(seconds);
 });
 
-test.each(['', '48', 'h', '-1h', '1.5h', '1w', '48h ', '1H', '9999999h'])('%j is no duration', (text) => {
+test.each(['', '48', 'h', '-1h', '1.5h', '1w', '48h ', '1H', '9999999h'])('%j is not a duration', (text) => {
   expect(parseDuration(text)).toBeUndefined();
 });
 
-test('what is formatted reads back as the same number of seconds', () => {
+test('a formatted duration parses to the same number of seconds', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 10_000_000 }), (seconds) => {
       expect(parseDuration(formatDuration(seconds))).toBe(seconds);

@@ -1,9 +1,9 @@
-/** Durations as people write them in manifests: `90s`, `15m`, `48h`, `7d`, or several together (`1d12h`). */
+/** Durations in manifests: `90s`, `15m`, `48h`, `7d`, or a combination such as `1d12h`. */
 export const DURATION_PATTERN = /^(?:[0-9]{1,6}[dhms]){1,4}$/;
 
 const SECONDS: Readonly<Record<string, number>> = { d: 86_400, h: 3_600, m: 60, s: 1 };
 
-/** Seconds of a duration; `undefined` where the text is none. */
+/** Parses a duration into seconds; returns undefined if the text is not a duration. */
 export function parseDuration(text: string): number | undefined {
   if (!DURATION_PATTERN.test(text)) return undefined;
   let seconds = 0;
@@ -13,7 +13,7 @@ export function parseDuration(text: string): number | undefined {
   return seconds;
 }
 
-/** The shortest text for a number of seconds, largest unit first: 129,600 is `1d12h`, and 0 is `0s`. */
+/** Formats seconds as the shortest duration, largest unit first: 129,600 is `1d12h`, and 0 is `0s`. */
 export function formatDuration(seconds: number): string {
   let rest = Math.round(seconds);
   let text = '';

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { DURATION_PATTERN } from './duration.ts';
 
 /**
- * The field types that both kinds share. Each carries a bound, since the API server estimates what a CEL rule may cost
- * from the bounds and refuses a CRD whose rules could be too dear.
+ * The field types that both kinds share. Each has a bound, because the API server estimates the cost of CEL rules from the
+ * bounds and refuses a CRD whose rules could be too expensive.
  */
 
 /** A MAC address in any usual notation (colons, dashes, dots, bare digits; any case). */
@@ -34,7 +34,7 @@ export function duration(description: string) {
     .meta({ description: `${description} Written as days, hours, minutes and seconds, such as 7d, 48h or 1h30m.` });
 }
 
-/** A time in RFC 3339. Only the format is given to the API server: it checks it itself. */
+/** A time in RFC 3339. The API server validates the format. */
 export function timestamp(description: string) {
   return z.string().max(64).meta({ description, format: 'date-time' });
 }
@@ -51,21 +51,21 @@ export function count(description: string) {
 export const conditions = z
   .array(
     z.object({
-      type: text('What is judged.', 316),
-      status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether it holds.' }),
-      reason: text('The cause in one word, for programs.', 1024),
+      type: text('The aspect of the object that the condition describes.', 316),
+      status: z.enum(['True', 'False', 'Unknown']).meta({ description: 'Whether the condition holds.' }),
+      reason: text('The cause as one word, for programs.', 1024),
       message: text('The cause and the next step, for people.', 32_768),
-      lastTransitionTime: timestamp('When the status changed last.'),
+      lastTransitionTime: timestamp('When the status last changed.'),
       observedGeneration: z
         .int()
         .min(0)
         .optional()
-        .meta({ description: 'The generation of the spec that was judged.' }),
+        .meta({ description: 'The generation of the spec that the condition is based on.' }),
     }),
   )
   .max(16)
   .meta({
-    description: 'The state of the object in standard conditions.',
+    description: 'The state of the object as standard conditions.',
     'x-kubernetes-list-type': 'map',
     'x-kubernetes-list-map-keys': ['type'],
   });

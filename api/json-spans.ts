@@ -1,11 +1,11 @@
 /**
- * Where things stand in a JSON text, so that one value can be replaced and every other byte stays as its author wrote
- * it. Decoding and encoding again would drop duplicate keys, reorder number-like ones and round large numbers.
+ * Locates values in JSON text, so that one value can be replaced while every other byte stays the same. Parsing and
+ * formatting again would drop duplicate keys, reorder number-like keys and round large numbers.
  *
- * All functions here expect text that `JSON.parse` has accepted.
+ * All functions here expect text that `JSON.parse` accepts.
  */
 
-/** Half-open: `text.slice(start, end)`. */
+/** A half-open range: `text.slice(start, end)`. */
 export interface Span {
   readonly start: number;
   readonly end: number;
@@ -16,7 +16,7 @@ export interface MemberSpan {
   readonly value: Span;
 }
 
-/** The elements of the array that the text is. */
+/** Returns the spans of the elements, for a text that is an array. */
 export function elementSpans(text: string): readonly Span[] {
   const open = skipSpace(text, 0);
   const spans: Span[] = [];
@@ -30,7 +30,7 @@ export function elementSpans(text: string): readonly Span[] {
   return spans;
 }
 
-/** The members of the object at a span, in order, duplicates included. */
+/** Returns the members of the object at a span, in order and with duplicates. */
 export function memberSpans(text: string, object: Span): readonly MemberSpan[] {
   const members: MemberSpan[] = [];
   let at = skipSpace(text, object.start + 1);
@@ -46,7 +46,7 @@ export function memberSpans(text: string, object: Span): readonly MemberSpan[] {
   return members;
 }
 
-/** Applies replacements that do not overlap; an empty span inserts. */
+/** Applies non-overlapping replacements; an empty span inserts. */
 export function splice(text: string, edits: readonly { readonly span: Span; readonly text: string }[]): string {
   const ordered = edits.toSorted((a, b) => a.span.start - b.span.start);
   let result = '';

@@ -3,56 +3,56 @@ import type { MacAddress } from '../mac/mac-address.ts';
 import { elementSpans, memberSpans, splice, type MemberSpan, type Span } from './json-spans.ts';
 
 /**
- * The annotation by which a pod asks Multus for more interfaces (Network Plumbing Working Group, "Kubernetes Network
- * Custom Resource Definition De-facto Standard", section 4.1.2), read the way Multus reads it.
+ * The annotation with which a pod requests more interfaces from Multus (Network Plumbing Working Group, "Kubernetes Network
+ * Custom Resource Definition De-facto Standard", section 4.1.2), parsed as Multus parses it.
  */
 export const NETWORKS_ANNOTATION = 'k8s.v1.cni.cncf.io/networks';
 
 /**
- * Puts one network in the place of the cluster's own, in the same form. Where it names no namespace, Multus looks for the
- * NetworkAttachmentDefinition in its own (`multusNamespace` of its configuration), and not in the pod's.
+ * Replaces the cluster's default network, in the same form. Without a namespace, Multus looks for the
+ * NetworkAttachmentDefinition in its own namespace (`multusNamespace` of its configuration), not in the pod's.
  */
 export const DEFAULT_NETWORK_ANNOTATION = 'v1.multus-cni.io/default-network';
 
-/** That namespace, unless the configuration of Multus names another one. */
+/** The default of `multusNamespace`. */
 export const MULTUS_NAMESPACE = 'kube-system';
 
-/** One interface that the pod asks for. */
+/** An interface that the pod requests. */
 export interface Attachment {
   /** `namespace/name` of the NetworkAttachmentDefinition. */
   readonly network: string;
-  /** The interface's name inside the pod, where the author named it. */
+  /** The interface name inside the pod, if the author gave one. */
   readonly interfaceName?: string;
-  /** The MAC as the author wrote it, unchecked. */
+  /** The MAC as the author wrote it, not validated. */
   readonly mac?: string;
-  /** A second place for one, which some plugins believe before the first: `mac` in the member `cni-args`. */
+  /** The MAC in `cni-args`, which some plugins prefer over the first one. */
   readonly cniArgsMac?: string;
-  /** Of InfiniBand: the address is this GUID, and no MAC. */
+  /** For InfiniBand, the address is this GUID and not a MAC. */
   readonly infinibandGuid?: string;
 }
 
 export interface NetworksAnnotation {
   readonly attachments: readonly Attachment[];
-  /** The annotation's text with `macs[i]` on attachment i; `undefined` leaves that attachment as it is. */
+  /** Returns the annotation with `macs[i]` set on attachment i; undefined leaves that attachment unchanged. */
   withMacs(macs: readonly (MacAddress | undefined)[]): string;
 }
 
 export type ParsedNetworks =
   { readonly ok: true; readonly networks: NetworksAnnotation } | { readonly ok: false; readonly problem: string };
 
-/** DNS-1123 label: what Multus takes as the name of a network or a namespace. Dots are refused there too. */
+/** A DNS-1123 label: Multus accepts only these as names of networks and namespaces, without dots. */
 const LABEL = /^[a-z0-9](?:[-a-z0-9]*[a-z0-9])?$/;
 
-/** IFNAMSIZ of Linux is 16 with the closing NUL. */
-const LONGEST_INTERFACE_NAME = 15;
+/** IFNAMSIZ of Linux is 16, including the terminating NUL. */
+const MAX_INTERFACE_NAME = 15;
 
-/** Null and the empty text mean absence, as they do to a decoder written in Go. */
+/** Null and the empty string mean absent, as for a Go decoder. */
 const element = z.object({
   name: z.string().regex(LABEL, 'is not a name of a NetworkAttachmentDefinition'),
   namespace: z.union([z.literal(''), z.string().regex(LABEL, 'is not a name of a namespace')]).nullish(),
   interface: z
     .string()
-    .max(LONGEST_INTERFACE_NAME, `is longer than ${String(LONGEST_INTERFACE_NAME)} characters`)
+    .max(MAX_INTERFACE_NAME, `is longer than ${String(MAX_INTERFACE_NAME)} characters`)
     .regex(/^[^\s/]*$/, 'has white space or a slash in it')
     .nullish(),
   mac: z.string().nullish(),
@@ -60,11 +60,10 @@ const element = z.object({
 });
 
 /**
- * Reads either form of the annotation. `home` is the namespace of a network that names none. The problem, where there is
- * one, names the attachment.
+ * Parses either form of the annotation. `home` is the namespace of networks that name none. A problem names the attachment.
  */
 export function parseNetworks(text: string, home: string): ParsedNetworks {
-  // Multus tells the forms apart by these characters anywhere in the text, and so must we.
+  // Multus detects the JSON form by these characters anywhere in the text.
   return /[[{"]/.test(text) ? parseJsonForm(text, home) : parseCommaForm(text, home);
 }
 
@@ -104,8 +103,8 @@ function parseJsonForm(text: string, home: string): ParsedNetworks {
 }
 
 /**
- * Multus decodes with encoding/json of Go, to which the case of a key means nothing and the last of two equal keys
- * wins (https://pkg.go.dev/encoding/json#Unmarshal). A reader stricter than that would miss a MAC that is spelt `Mac`.
+ * Folds a key as Go's encoding/json does, which Multus uses: it ignores the case of keys, and the last of two equal keys wins
+ * (https://pkg.go.dev/encoding/json#Unmarshal). A stricter parser would miss a MAC with the key `Mac`.
  */
 function foldKey(key: string): string {
   return key.toUpperCase().toLowerCase();
@@ -125,8 +124,8 @@ function badEntry(index: number, error: z.ZodError): string {
 }
 
 /**
- * Every member named `mac` is replaced, since readers differ in which of two they believe, and in `cni-args` too; where
- * there is none, one is put in front.
+ * Returns edits that replace every `mac` member, also in `cni-args`, because readers differ in which of two they use. Without
+ * one, they insert it at the start.
  */
 function macEdits(text: string, object: Span, mac: MacAddress): readonly { span: Span; text: string }[] {
   const quoted = JSON.stringify(mac);
@@ -156,7 +155,7 @@ function parseCommaForm(text: string, home: string): ParsedNetworks {
       match !== null &&
       LABEL.test(name) &&
       (namespace === undefined || LABEL.test(namespace)) &&
-      (interfaceName?.length ?? 0) <= LONGEST_INTERFACE_NAME;
+      (interfaceName?.length ?? 0) <= MAX_INTERFACE_NAME;
     if (!good)
       return { ok: false, problem: `has a bad entry ${JSON.stringify(trimmed)}: want [namespace/]name[@interface]` };
     entries.push({ name, namespace, interfaceName });
@@ -165,7 +164,7 @@ function parseCommaForm(text: string, home: string): ParsedNetworks {
     ok: true,
     networks: {
       attachments: entries.map((entry) => attachment(entry, home)),
-      // This form has no place for a MAC, so an answer is always JSON.
+      // This form cannot contain a MAC, so the result is always JSON.
       withMacs: (macs) =>
         JSON.stringify(
           entries.map(({ name, namespace, interfaceName }, index) => ({
@@ -204,10 +203,9 @@ function isGiven(text: string | null | undefined): text is string {
 }
 
 /**
- * A name for each attachment that tells it from the others of its pod: the interface's name where the author gave one,
- * else `namespace/name#occurrence`, counted from 0 among the attachments of that network. The same network may come
- * several times, so its name alone is no key; and the name that Multus will give (net1, net2 …) depends on the cluster's
- * default networks, which are not known here.
+ * Returns a unique name for each attachment of a pod: the interface name if the author gave one, else
+ * `namespace/name#occurrence`, counted from 0 for each network. A network may occur several times, so its name is not unique.
+ * The names that Multus will assign (net1, net2 …) depend on the cluster's default networks, which are not known here.
  */
 export function nicNames(attachments: readonly Attachment[]): readonly string[] {
   const seen = new Map<string, number>();

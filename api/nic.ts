@@ -1,13 +1,13 @@
 import { parseMac, type MacAddress } from '../mac/mac-address.ts';
 import { hasPrefix, type MacPrefix } from '../mac/mac-range.ts';
 
-/** An address of ours on an interface of a stored object. */
+/** An address under the prefix on an interface of a stored object. */
 export interface Nic {
   readonly nic: string;
   readonly mac: MacAddress;
 }
 
-/** The address in canonical form where it is one under our prefix; everything else is nobody of ours. */
+/** Returns the canonical address if the text is a unicast MAC under the prefix; otherwise undefined. */
 export function ourMac(text: string | undefined, prefix: MacPrefix): MacAddress | undefined {
   if (text === undefined) return undefined;
   const parsed = parseMac(text);

@@ -10,7 +10,7 @@ import {
 import { ANNOTATIONS } from './names.ts';
 import { ourMac, type Nic } from './nic.ts';
 
-/** The name of a pod's own interface, which no network annotation names. */
+/** The name of a pod's primary interface, which the networks annotation does not contain. */
 export const PRIMARY_NIC = 'primary';
 
 interface AnnotatedPod {
@@ -19,8 +19,9 @@ interface AnnotatedPod {
 }
 
 /**
- * The addresses under our prefix that a stored pod carries: from the annotation that Multus reads, which is what gets
- * onto the wire, and for the pod's own interface from that of its default network, else from ours.
+ * Returns the addresses under the prefix that a stored pod uses. They come from the annotation that Multus reads, because
+ * that is applied to the interfaces. The primary interface comes from the default-network annotation, else from the
+ * addresses annotation.
  */
 export function podNics(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
   const nics: Nic[] = [];
@@ -40,7 +41,7 @@ export function podNics(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
 }
 
 function primaryMacOf({ annotations }: AnnotatedPod): string | undefined {
-  // Whose definition it is does not matter here.
+  // The namespace of the definition does not matter here.
   const replaced = parseNetworks(annotations[DEFAULT_NETWORK_ANNOTATION] ?? '[]', MULTUS_NAMESPACE);
   const [network] = replaced.ok ? replaced.networks.attachments : [];
   const mac = network?.mac ?? network?.cniArgsMac;

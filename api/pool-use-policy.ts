@@ -3,11 +3,11 @@ import { GROUP, operatorUsername, POOL_USE_POLICY, VERSION } from './names.ts';
 const API_VERSION = 'admissionregistration.k8s.io/v1';
 
 /**
- * A claim takes addresses from a pool only for somebody who has the verb `use` on it. The API server itself judges that,
- * by RBAC, so that it holds also while nothing of ours runs.
+ * Returns the policy that requires the verb `use` on the pool of a new claim. The API server evaluates it by RBAC, so it also
+ * holds while rock-mac is down.
  *
- * The right is looked for in the namespace of the claim: a RoleBinding there is then enough, although a pool belongs to no
- * namespace. The pool is immutable, so that only creates are judged; the operator makes mirrors, for what admission let pass.
+ * The access is checked in the namespace of the claim, so a RoleBinding there is enough although pools are cluster-scoped.
+ * The pool is immutable, so only creates are checked. The operator is exempt: it creates mirrors of admitted objects.
  */
 export function poolUsePolicy(systemNamespace: string): Record<string, unknown> {
   const pool = 'object.spec.pool';

@@ -9,31 +9,31 @@ export interface PolicyRule {
   readonly resourceNames?: readonly string[];
 }
 
-/** What a process needs that asks the API server who reads its metrics, and whether they may. */
+/** The rules of a process that authenticates and authorizes the readers of its metrics. */
 export const metricsServerRules: readonly PolicyRule[] = [
   { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
   { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
 ];
 
-/** A ClusterRole for people. */
+/** A ClusterRole for users. */
 export interface PeopleRole {
   readonly name: string;
-  /** The built-in role that takes these rules up, so that whoever has that one needs no other binding. */
+  /** The built-in role that these rules are aggregated to, so its holders need no other binding. */
   readonly aggregatesTo?: 'edit' | 'view';
   readonly rules: readonly PolicyRule[];
 }
 
-/** What an editor of a namespace may take addresses from. The others hold what must not run out or be guessed at. */
+/** The pools that an editor of a namespace may use. The others hold addresses that must not run out or be predictable. */
 export const POOLS_OF_EDITORS = ['development', 'experiment', 'docker', 'kubernetes'] as const;
 
 const READ = ['get', 'list', 'watch'] as const;
 const WRITE = ['create', 'update', 'patch', 'delete', 'deletecollection'] as const;
 
-/** The role that everybody has who is known to the cluster: a claim names a pool, so that one must be able to see them. */
+/** The role of every authenticated user: a claim names a pool, so users must be able to list the pools. */
 export const POOL_READER = 'rock-mac-pool-reader';
 
 /**
- * Who may do what. Nobody here may write a status: it is what a release is compared with, and the operator alone writes it.
+ * The roles for users. None of them may write a status: a release must match it, and only the operator writes it.
  */
 export const peopleRoles: readonly PeopleRole[] = [
   {
@@ -52,7 +52,7 @@ export const peopleRoles: readonly PeopleRole[] = [
   { name: POOL_READER, rules: [{ apiGroups: [GROUP], resources: ['macpools'], verbs: READ }] },
   {
     name: 'rock-mac-pool-admin',
-    // `use` without a name: also of the pools that are made later.
+    // `use` without a name includes pools that are created later.
     rules: [{ apiGroups: [GROUP], resources: ['macpools'], verbs: [...READ, ...WRITE, 'use'] }],
   },
   {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** A node of an OpenAPI v3 schema as a CustomResourceDefinition takes it. */
+/** A node of the OpenAPI v3 schema of a CustomResourceDefinition. */
 export interface StructuralSchema {
   [keyword: string]: unknown;
   properties?: Record<string, StructuralSchema>;
@@ -9,20 +9,20 @@ export interface StructuralSchema {
 }
 
 /**
- * Keywords that a structural schema may not use
+ * Keywords that a structural schema must not contain
  * (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema),
- * or whose meaning would differ between zod and the API server. A type that needs one must be written in another way.
+ * or that zod and the API server interpret differently. A type that needs one must be written differently.
  */
 const FORBIDDEN = ['$ref', '$schema', 'anyOf', 'oneOf', 'allOf', 'not', 'uniqueItems', 'patternProperties', 'const'];
 
-/** Turns a zod type into the schema of a CustomResourceDefinition; throws where the API server would refuse it. */
+/** Converts a zod type to the schema of a CustomResourceDefinition. Throws if the API server would refuse it. */
 export function toStructuralSchema(type: z.ZodType): StructuralSchema {
   return clean(z.toJSONSchema(type, { target: 'openapi-3.0', io: 'input', reused: 'inline' }) as StructuralSchema, '');
 }
 
 function clean(schema: StructuralSchema, path: string): StructuralSchema {
   for (const keyword of FORBIDDEN) {
-    if (keyword in schema) throw new Error(`${path || 'the schema'} uses ${keyword}, which a CRD may not have`);
+    if (keyword in schema) throw new Error(`${path || 'the schema'} uses ${keyword}, which a CRD must not contain`);
   }
   const { properties, items, additionalProperties, ...rest } = schema;
   const cleaned: StructuralSchema = withoutNoise(rest);
@@ -32,14 +32,14 @@ function clean(schema: StructuralSchema, path: string): StructuralSchema {
     );
   }
   if (items !== undefined) cleaned.items = clean(items, `${path}[]`);
-  // Beside properties it is zod's strictness, which a structural schema expresses by pruning instead.
+  // Beside properties it expresses zod's strictness, for which a structural schema uses pruning.
   if (properties === undefined && typeof additionalProperties === 'object') {
     cleaned.additionalProperties = clean(additionalProperties, `${path}{}`);
   }
   return cleaned;
 }
 
-/** zod bounds every integer by what a double holds exactly, and types the keys of a map: in a CRD both are noise. */
+/** Removes zod's bounds of safe integers and its types of map keys, which have no use in a CRD. */
 function withoutNoise(schema: StructuralSchema): StructuralSchema {
   return Object.fromEntries(
     Object.entries(schema).filter(

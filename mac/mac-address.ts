@@ -1,15 +1,15 @@
-/** A 48-bit MAC address as text in lower-case colon form, such as `a4:58:0f:05:00:00`. Only this module makes one. */
+/** A 48-bit MAC address in lower-case colon form, such as `a4:58:0f:05:00:00`. Only this module creates one. */
 export type MacAddress = string & { readonly __brand: 'MacAddress' };
 
-/** Why a text is no MAC address that a device may carry. */
+/** Why a text is not a MAC address that a device may use. */
 export type MacRefusal = 'malformed' | 'multicast' | 'broadcast' | 'zero';
 
 export type ParsedMac =
   { readonly ok: true; readonly mac: MacAddress } | { readonly ok: false; readonly why: MacRefusal };
 
 /**
- * The notations that people and vendors use, one expression each: colons (Linux, Kubernetes), dashes (IEEE 802, Windows),
- * three dotted groups of four digits (Cisco), and bare digits. A mixture is refused: it is more likely a typing error.
+ * The accepted notations: colons (Linux, Kubernetes), dashes (IEEE 802, Windows), three dotted groups of four digits (Cisco),
+ * and bare digits. A mixture is refused because it is probably a typing error.
  */
 const NOTATIONS: readonly RegExp[] = [
   /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/,
@@ -20,17 +20,17 @@ const NOTATIONS: readonly RegExp[] = [
 
 const LAST_ADDRESS = 0xffff_ffff_ffff;
 
-/** The I/G bit (IEEE 802, bit 0 of the first octet): set means a group address, which no single device may own. */
+/** The I/G bit (IEEE 802, bit 0 of the first octet): if set, it is a group address, which no device may own. */
 const GROUP_BIT = 0x0100_0000_0000;
 
-/** The U/L bit (IEEE 802, bit 1 of the first octet): set means locally administered. */
+/** The U/L bit (IEEE 802, bit 1 of the first octet): if set, the address is locally administered. */
 const LOCAL_BIT = 0x0200_0000_0000;
 
 /**
- * Reads a unicast MAC address in any usual notation and any case.
+ * Parses a unicast MAC address in any usual notation and case.
  *
- * A multicast, broadcast or all-zero address is well formed, but no device may own it, so it is refused with its own
- * reason; `parseAnyMac` takes those too.
+ * No device may own a multicast, broadcast or all-zero address, so each of them is refused with its own reason.
+ * `parseAnyMac` accepts them.
  */
 export function parseMac(text: string): ParsedMac {
   const mac = parseAnyMac(text);
@@ -42,21 +42,21 @@ export function parseMac(text: string): ParsedMac {
   return { ok: true, mac };
 }
 
-/** Reads any 48-bit address, group addresses included; `undefined` where the text is none. */
+/** Parses any 48-bit address, including group addresses; returns undefined if the text is not one. */
 export function parseAnyMac(text: string): MacAddress | undefined {
   const lower = text.trim().toLowerCase();
   if (!NOTATIONS.some((notation) => notation.test(lower))) return undefined;
   return numberToMac(Number.parseInt(lower.replaceAll(/[^0-9a-f]/g, ''), 16));
 }
 
-/** Like `parseMac`, for text that is known to be right (constants, rows of the ledger). Throws a RangeError otherwise. */
+/** Parses text that must be valid, such as constants and rows of the ledger. Throws a RangeError otherwise. */
 export function mac(text: string): MacAddress {
   const parsed = parseMac(text);
   if (!parsed.ok) throw new RangeError(`${JSON.stringify(text)} is not a usable MAC address (${parsed.why})`);
   return parsed.mac;
 }
 
-/** The address as an unsigned 48-bit number: what ranges are computed with. Exact, since 48 bits fit a double. */
+/** Returns the address as an unsigned 48-bit number, which a double represents exactly. */
 export function macToNumber(address: MacAddress): number {
   return Number.parseInt(address.replaceAll(':', ''), 16);
 }
@@ -74,7 +74,7 @@ export function isLocallyAdministered(address: MacAddress): boolean {
   return hasBit(macToNumber(address), LOCAL_BIT);
 }
 
-/** Bit operators of JavaScript work on 32 bits, so a bit of a 48-bit number is read by division. */
+/** Tests a bit by division, because JavaScript's bit operators work on 32 bits. */
 function hasBit(addr: number, bit: number): boolean {
   return Math.floor(addr / bit) % 2 === 1;
 }

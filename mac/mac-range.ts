@@ -1,12 +1,12 @@
 import { macToNumber, parseAnyMac, type MacAddress } from './mac-address.ts';
 
-/** A contiguous range of addresses, both ends included. */
+/** A contiguous range of addresses, including both ends. */
 export interface MacRange {
   readonly first: MacAddress;
   readonly last: MacAddress;
 }
 
-/** How many addresses the range holds. */
+/** Returns the number of addresses in the range. */
 export function rangeSize(range: MacRange): number {
   return macToNumber(range.last) - macToNumber(range.first) + 1;
 }
@@ -21,8 +21,8 @@ export function rangesOverlap(a: MacRange, b: MacRange): boolean {
 }
 
 /**
- * Whether an address lies under a prefix of whole octets, such as `a4:58:0f`.
- * The prefix is what tells "ours" from "somebody else's": addresses outside it are never looked at.
+ * Returns whether an address is under a prefix of whole octets, such as `a4:58:0f`.
+ * rock-mac ignores addresses outside its prefix.
  */
 export function hasPrefix(address: MacAddress, prefix: MacPrefix): boolean {
   return address.startsWith(`${prefix}:`);
@@ -31,14 +31,14 @@ export function hasPrefix(address: MacAddress, prefix: MacPrefix): boolean {
 /** One to five octets in lower-case colon form. */
 export type MacPrefix = string & { readonly __brand: 'MacPrefix' };
 
-/** Reads a prefix of one to five octets with colons or dashes, in any case; `undefined` where the text is none. */
+/** Parses one to five octets with colons or dashes, in any case; returns undefined if the text is not a prefix. */
 export function parsePrefix(text: string): MacPrefix | undefined {
   const lower = text.trim().toLowerCase().replaceAll('-', ':');
   if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){0,4}$/.test(lower)) return undefined;
   return lower as MacPrefix;
 }
 
-/** All addresses under a prefix. */
+/** Returns the range of all addresses under a prefix. */
 export function prefixRange(prefix: MacPrefix): MacRange {
   const missing = 6 - prefix.split(':').length;
   const first = parseAnyMac(prefix + ':00'.repeat(missing));
