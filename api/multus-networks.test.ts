@@ -94,7 +94,7 @@ describe('the comma form', () => {
   });
 });
 
-test('an attachment without an interface name is told apart by network and occurrence', () => {
+test('an attachment without an interface name is identified by network and occurrence', () => {
   const { attachments } = parse('blue,red,blue@eth7,blue');
   expect(nicNames(attachments)).toEqual(['web/blue#0', 'web/red#0', 'eth7', 'web/blue#2']);
 });

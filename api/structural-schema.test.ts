@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { toStructuralSchema } from './structural-schema.ts';
 
-test('keeps bounds, patterns, descriptions and CEL rules, and drops what a CRD may not have', () => {
+test('keeps bounds, patterns, descriptions and CEL rules, and drops what a CRD must not contain', () => {
   const schema = toStructuralSchema(
     z
       .strictObject({ size: z.int().min(0), labels: z.record(z.string().max(3), z.string().regex(/^a/)).optional() })

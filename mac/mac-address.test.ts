@@ -59,7 +59,7 @@ describe('reading a MAC address', () => {
     fc.assert(fc.property(fc.string({ unit }), (text) => typeof parseMac(text).ok === 'boolean'));
   });
 
-  test('tells a locally administered address from a universal one', () => {
+  test('distinguishes a locally administered address from a universal one', () => {
     expect(isLocallyAdministered(mac('a4:58:0f:00:00:01'))).toBe(false);
     expect(isLocallyAdministered(mac('a6:58:0f:00:00:01'))).toBe(true);
   });

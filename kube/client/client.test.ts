@@ -77,7 +77,7 @@ describe('a read', () => {
     expect(server.seen).toHaveLength(4);
   });
 
-  test('waits as long as the server asked for', async () => {
+  test('waits as long as the server requests', async () => {
     const clock = fastClock(50);
     const { client } = await setUp([refusal(429, 'TooManyRequests', 3), ok], { clock });
     const started = clock.now();
@@ -157,8 +157,8 @@ describe('a write', () => {
   });
 });
 
-describe('what is sent', () => {
-  test('names the kind, the options and who we are', async () => {
+describe('a request', () => {
+  test('contains the kind, the options and the user agent', async () => {
     const { server, client } = await setUp([ok]);
     await client.create(secrets, { metadata: key, data: { k: 'dg==' } }, { dryRun: true, fieldManager: 'rock-mac' });
     const [request] = server.seen;
@@ -199,7 +199,7 @@ describe('what is sent', () => {
     expect(server.seen).toEqual([]);
   });
 
-  test('asks for metadata alone where that is enough', async () => {
+  test('requests metadata only where that is enough', async () => {
     const { server, client } = await setUp([ok]);
     await client.get(metadataOnly(secrets), key);
     expect(server.seen[0]?.headers.accept).toBe('application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1');
@@ -294,7 +294,7 @@ describe('credentials', () => {
     expect(server.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer good', 'Bearer good']);
   });
 
-  test('come from a plugin, which is asked once for many requests and again after a refusal', async () => {
+  test('come from a plugin, which runs once for many requests and again after a 401', async () => {
     const { server } = await setUp([ok, ok, needs('never'), ok]);
     const count = server.file('count', '');
     const credential =
@@ -335,14 +335,14 @@ describe('credentials', () => {
 });
 
 describe('connections', () => {
-  test('are used again and again', async () => {
+  test('are reused', async () => {
     const { server, client } = await setUp([ok]);
     for (let i = 0; i < 50; i++) await client.get(secrets, key);
     // Two, since the next request may come before the first connection knows that its answer has ended.
     expect(server.connections).toBeLessThanOrEqual(2);
   });
 
-  test('are no more than they may be, however much is asked at once', async () => {
+  test('are limited, however many requests run at once', async () => {
     const { server, client } = await setUp([ok], { maxConnections: 4 });
     await Promise.all(Array.from({ length: 100 }, () => client.get(secrets, key)));
     expect(server.seen).toHaveLength(100);
@@ -372,7 +372,7 @@ describe('connections', () => {
   });
 });
 
-describe('a caller who has enough', () => {
+describe('a caller that aborts', () => {
   test('hears his own reason, at once', async () => {
     const { client } = await setUp([stayStill]);
     const controller = new AbortController();
@@ -429,12 +429,12 @@ describe('a list', () => {
     expect(await failureOf(client.list(secrets))).toMatchObject({ status: 403 });
   });
 
-  test('goes on after a page that failed for a moment', async () => {
+  test('continues after a transient failure of a page', async () => {
     const { client } = await setUp([page(['a'], 'x'), breakOff, page(['b'])]);
     expect(names(await client.list(secrets))).toEqual(['a', 'b']);
   });
 
-  test('begins again when its revision is gone, and never mixes two revisions', async () => {
+  test('restarts when its revision is gone, and never mixes two revisions', async () => {
     const gone = json(410, {
       kind: 'Status',
       code: 410,
@@ -452,13 +452,13 @@ describe('a list', () => {
     expect(list.resourceVersion).toBe('10');
   });
 
-  test('gives up when its revision is gone again and again', async () => {
+  test('fails when its revision is gone repeatedly', async () => {
     const { server, client } = await setUp([refusal(410, 'Expired')]);
     expect(isGone(await failureOf(client.list(secrets)))).toBe(true);
     expect(server.seen).toHaveLength(3);
   });
 
-  test('drops what is not kept', async () => {
+  test('drops objects that do not pass the filter', async () => {
     const { client } = await setUp([page(['a', 'b', 'c'])]);
     expect(names(await client.list(secrets, { keep: ({ metadata }) => metadata.name !== 'b' }))).toEqual(['a', 'c']);
   });
@@ -480,7 +480,7 @@ describe('a list', () => {
     expect((await client.list(secrets)).items).toEqual([]);
   });
 
-  test('fails over an object that it cannot read, since to leave it out would say that it is gone', async () => {
+  test('fails at an object that it cannot parse, because to leave it out would mean that it is deleted', async () => {
     const odd = { metadata: { ...secret.metadata, name: 'odd' }, data: { password: { hidden: 's3cr3t' } } };
     const { client } = await setUp([
       json(200, { kind: 'SecretList', metadata: { resourceVersion: '1' }, items: [secret, odd] }),
@@ -521,7 +521,7 @@ describe('a watch', () => {
     return events;
   }
 
-  test('gives events and bookmarks until the server ends it', async () => {
+  test('yields events and bookmarks until the server ends it', async () => {
     const { server, client } = await setUp([stream([added, bookmark, line('DELETED', secret)], true)]);
     expect(await eventsOf(client)).toEqual([
       { type: 'ADDED', object: secret },
@@ -533,7 +533,7 @@ describe('a watch', () => {
     );
   });
 
-  test('throws what an ERROR event says', async () => {
+  test('throws the error of an ERROR event', async () => {
     const { client } = await setUp([stream([added, line('ERROR', { kind: 'Status', code: 410 })], false)]);
     expect(isGone(await failureOf(eventsOf(client)))).toBe(true);
   });
@@ -600,7 +600,7 @@ describe('a watch', () => {
 });
 
 describe('a raw request', () => {
-  test('gives JSON as it is, and text as text', async () => {
+  test('returns parsed JSON, or the text of another response', async () => {
     const text: Answer = (response) => void response.writeHead(200).end('ok');
     const { server, client } = await setUp([json(200, { major: '1' }), text]);
     expect(await client.raw('GET', '/version')).toEqual({ major: '1' });

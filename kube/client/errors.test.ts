@@ -17,7 +17,7 @@ import {
 const status = (fields: object): string => JSON.stringify({ kind: 'Status', apiVersion: 'v1', ...fields });
 
 describe('the error of an answer', () => {
-  test('carries what the Status says', () => {
+  test('contains the content of the Status', () => {
     const body = status({
       message: 'pods "a" is forbidden',
       reason: 'Forbidden',
@@ -72,7 +72,7 @@ describe('the error of a watch event', () => {
 describe('the predicates', () => {
   const error = (code: number, reason = ''): KubeError => new KubeError({ status: code, reason, message: 'no' });
 
-  test('tell the statuses apart', () => {
+  test('distinguish the statuses', () => {
     expect(isNotFound(error(404))).toBe(true);
     expect(isForbidden(error(403))).toBe(true);
     expect(isInvalid(error(422))).toBe(true);
@@ -81,14 +81,14 @@ describe('the predicates', () => {
     expect(isNotFound(undefined)).toBe(false);
   });
 
-  test('tell a conflict from a name that is taken', () => {
+  test('distinguish a conflict from a name that exists', () => {
     expect(isConflict(error(409, 'Conflict'))).toBe(true);
     expect(isAlreadyExists(error(409, 'Conflict'))).toBe(false);
     expect(isConflict(error(409, 'AlreadyExists'))).toBe(false);
     expect(isAlreadyExists(error(409, 'AlreadyExists'))).toBe(true);
   });
 
-  test('call transient what may pass by itself, and nothing else', () => {
+  test('call only temporary failures transient', () => {
     expect([408, 429, 500, 502, 503, 504].every((code) => isTransient(error(code)))).toBe(true);
     expect([400, 401, 403, 404, 409, 410, 422].some((code) => isTransient(error(code)))).toBe(false);
     expect(isTransient(new KubeConnectionError('gone', { code: 'ECONNRESET', sent: true }))).toBe(true);

@@ -19,7 +19,7 @@ describe('a patch of annotations', () => {
     ]);
   });
 
-  test('touches nothing but what differs', () => {
+  test('changes only what differs', () => {
     const annotations = { keep: 'x', old: '1', same: '2' };
     expect(setAnnotations(annotations, { old: '9', same: '2' })).toEqual([
       { op: 'add', path: '/metadata/annotations/old', value: '9' },
@@ -42,7 +42,7 @@ describe('a test', () => {
 });
 
 describe('a patch of finalizers', () => {
-  test('adds ours to those of others, tied to what was read', () => {
+  test('adds ours to those of others, bound to the version that was read', () => {
     expect(addFinalizer({ metadata: { resourceVersion: '7', finalizers: ['x/y'] } }, finalizer)).toEqual([
       guard,
       { op: 'add', path: '/metadata/finalizers', value: ['x/y', finalizer] },
@@ -53,7 +53,7 @@ describe('a patch of finalizers', () => {
     ]);
   });
 
-  test('removes ours and leaves those of others, tied to what was read', () => {
+  test('removes ours and keeps those of others, bound to the version that was read', () => {
     const object = { metadata: { resourceVersion: '7', finalizers: ['x/y', finalizer, 'z'] } };
     expect(removeFinalizer(object, finalizer)).toEqual([
       guard,

@@ -38,41 +38,41 @@ function write(
   return path;
 }
 
-const surroundings = (env: Record<string, string> = {}) => ({ env: { HOME: folder, ...env }, root: folder });
+const dependencies = (env: Record<string, string> = {}) => ({ env: { HOME: folder, ...env }, root: folder });
 
 describe('the kubeconfig', () => {
   test('is the file that was named, with paths beside it', () => {
-    const config = loadKubeConfig({ kubeconfig: write('one') }, surroundings());
+    const config = loadKubeConfig({ kubeconfig: write('one') }, dependencies());
     expect(config.getCurrentCluster()).toMatchObject({ server: 'https://a:1', caFile: join(folder, 'ca.crt') });
     expect(config.getContextObject('one')?.namespace).toBe('fleet');
   });
 
-  test('is ~/.kube/config when nothing else is said', () => {
+  test('is ~/.kube/config by default', () => {
     mkdirSync(join(folder, '.kube'));
     write('.kube/config', { context: 'home' });
-    expect(loadKubeConfig({}, surroundings()).getCurrentContext()).toBe('home');
+    expect(loadKubeConfig({}, dependencies()).getCurrentContext()).toBe('home');
   });
 
   test('is merged from the files in KUBECONFIG: the first to name a thing wins, a missing file is passed over', () => {
     const first = write('first', { server: 'https://first:1', context: 'shared', current: '' });
     const second = write('second', { server: 'https://second:1', context: 'shared' });
     const env = { KUBECONFIG: [first, join(folder, 'missing'), second].join(':') };
-    const config = loadKubeConfig({}, surroundings(env));
+    const config = loadKubeConfig({}, dependencies(env));
     expect(config.getCurrentContext()).toBe('shared');
     expect(config.getCurrentCluster()?.server).toBe('https://first:1');
     expect(config.getClusters().map(({ server }) => server)).toEqual(['https://first:1', 'https://second:1']);
   });
 
-  test('gives another context when asked', () => {
+  test('selects another context on request', () => {
     const kubeconfig = [write('one'), write('two', { server: 'https://two:1' })].join(':');
-    const config = loadKubeConfig({ kubeconfig, context: 'two' }, surroundings());
+    const config = loadKubeConfig({ kubeconfig, context: 'two' }, dependencies());
     expect(config.getCurrentCluster()?.server).toBe('https://two:1');
   });
 
   test('takes the token from the file of a user, also when a token stands beside it', async () => {
     writeFileSync(join(folder, 'token'), 'from-the-file\n');
     const user = { tokenFile: 'token', token: 'stale' };
-    const config = loadKubeConfig({ kubeconfig: write('one', { server: 'http://127.0.0.1:1', user }) }, surroundings());
+    const config = loadKubeConfig({ kubeconfig: write('one', { server: 'http://127.0.0.1:1', user }) }, dependencies());
     // The certificate authority of the file does not exist.
     Object.assign(config.getCurrentCluster() ?? {}, { caFile: undefined });
     const applied: { headers?: Record<string, string> } = {};
@@ -84,25 +84,25 @@ describe('the kubeconfig', () => {
     const command = (given: string): unknown =>
       loadKubeConfig(
         { kubeconfig: write('one', { user: { exec: { command: given } } }) },
-        surroundings(),
+        dependencies(),
       ).getCurrentUser()?.exec;
     expect(command('./bin/login')).toEqual({ command: join(folder, 'bin/login') });
     expect(command('login')).toEqual({ command: 'login' });
   });
 
-  test('is that of the pod when there is no file, or when asked', () => {
+  test('is that of the pod without a file, or on request', () => {
     const secrets = join(folder, 'var/run/secrets/kubernetes.io/serviceaccount');
     mkdirSync(secrets, { recursive: true });
     writeFileSync(join(secrets, 'token'), 'robot');
     const env = { KUBERNETES_SERVICE_HOST: '10.0.0.1', KUBERNETES_SERVICE_PORT: '443' };
     vi.stubEnv('KUBERNETES_SERVICE_HOST', '10.0.0.1');
     vi.stubEnv('KUBERNETES_SERVICE_PORT', '443');
-    expect(loadKubeConfig({}, surroundings(env)).getCurrentCluster()?.server).toBe('https://10.0.0.1:443');
+    expect(loadKubeConfig({}, dependencies(env)).getCurrentCluster()?.server).toBe('https://10.0.0.1:443');
     const named = { ...env, KUBECONFIG: write('one') };
-    expect(loadKubeConfig({ inCluster: true }, surroundings(named)).getCurrentCluster()?.server).toBe(
+    expect(loadKubeConfig({ inCluster: true }, dependencies(named)).getCurrentCluster()?.server).toBe(
       'https://10.0.0.1:443',
     );
-    expect(loadKubeConfig({}, surroundings(named)).getCurrentCluster()?.server).toBe('https://a:1');
+    expect(loadKubeConfig({}, dependencies(named)).getCurrentCluster()?.server).toBe('https://a:1');
   });
 });
 
@@ -115,11 +115,11 @@ describe('a kubeconfig that cannot be used', () => {
       /no cluster for the context "other"/,
     ],
   ])('%s', (_case, path, message) => {
-    expect(() => loadKubeConfig({ kubeconfig: path() }, surroundings())).toThrow(message);
+    expect(() => loadKubeConfig({ kubeconfig: path() }, dependencies())).toThrow(message);
   });
 
-  test('says that there is no way to a cluster', () => {
-    expect(() => loadKubeConfig({}, surroundings())).toThrow(/no way to reach a cluster/);
+  test('reports that there is no way to reach a cluster', () => {
+    expect(() => loadKubeConfig({}, dependencies())).toThrow(/no way to reach a cluster/);
   });
 
   test.each([
@@ -131,7 +131,7 @@ describe('a kubeconfig that cannot be used', () => {
     writeFileSync(path, text);
     let thrown: unknown;
     try {
-      loadKubeConfig({ kubeconfig: path }, surroundings());
+      loadKubeConfig({ kubeconfig: path }, dependencies());
     } catch (error) {
       thrown = error;
     }

@@ -56,7 +56,7 @@ describe('a write', () => {
 });
 
 describe('the wait', () => {
-  test('grows with each attempt, on top of what the server asked for', () => {
+  test('grows with each attempt, in addition to the requested delay', () => {
     expect([0, 1, 2, 3].map((attempt) => delay(answer(503, 1), true, attempt))).toEqual([1_100, 1_200, 1_400, 1_800]);
   });
 
@@ -64,7 +64,7 @@ describe('the wait', () => {
     expect(delay(answer(503), true, DEFAULT_RETRY_POLICY.attempts - 1)).toBeUndefined();
   });
 
-  test('is not taken when the server asks for too long', () => {
+  test('is not used when the server requests a longer one', () => {
     expect(delay(answer(429, 31), true)).toBeUndefined();
     expect(delay(answer(429, 30), true)).toBe(30_100);
   });

@@ -30,7 +30,7 @@ describe('the lines of a stream', () => {
     );
   });
 
-  test('do not count what came without a newline: the connection broke inside of it', async () => {
+  test('drop text without a newline: the connection broke inside the event', async () => {
     const bytes = new TextEncoder().encode('whole\nbroken');
     expect(await collect(splitLines(pieces(bytes, [])))).toEqual(['whole']);
   });
@@ -50,7 +50,7 @@ describe('a line of a watch', () => {
     });
   });
 
-  test('throws what an ERROR event says', () => {
+  test('throws the error of an ERROR event', () => {
     const object = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' };
     let thrown: unknown;
     try {

@@ -14,7 +14,7 @@ describe('setting a condition', () => {
     expect(before).toEqual([{ ...pending, lastTransitionTime: '2030-01-01T00:00:00Z' }]);
   });
 
-  test('gives the same array when nothing changes, so that no status is written', () => {
+  test('returns the same array when nothing changes, so no status is written', () => {
     expect(setCondition(before, pending, later)).toBe(before);
   });
 

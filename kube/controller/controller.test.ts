@@ -5,7 +5,7 @@ import { createManualClock } from '../../test/doubles/manual-clock.ts';
 
 type Outcome = Result | Error;
 
-/** A controller whose reconciles answer what the test lined up for them; with nothing left they are done. */
+/** A controller whose reconciles return the scripted results, then nothing. */
 function makeController(answers: Outcome[] = [], options: Partial<ControllerOptions> = {}) {
   const clock = createManualClock();
   const runs: { key: string; at: number }[] = [];
@@ -29,7 +29,7 @@ function makeController(answers: Outcome[] = [], options: Partial<ControllerOpti
 }
 
 describe('a controller', () => {
-  test('reconciles what was enqueued before its start', async () => {
+  test('reconciles keys that were enqueued before its start', async () => {
     const { clock, controller, runs } = makeController();
     controller.enqueue('a');
     await clock.advance(1_000);
@@ -39,7 +39,7 @@ describe('a controller', () => {
     expect(runs.map(({ key }) => key)).toEqual(['a']);
   });
 
-  test('comes back to a key when the reconcile asked for it', async () => {
+  test('requeues a key when the reconcile requests it', async () => {
     const { clock, controller, runs, outcomes } = makeController([{ requeueAfterMs: 5_000 }, {}]);
     controller.start();
     controller.enqueue('a');
@@ -88,7 +88,7 @@ describe('a controller', () => {
 });
 
 describe('stopping a controller', () => {
-  test('waits for what runs', async () => {
+  test('waits for running reconciles', async () => {
     const gate = Promise.withResolvers<undefined>();
     const { clock, controller } = makeController([], { reconcile: () => gate.promise });
     controller.start();
@@ -100,7 +100,7 @@ describe('stopping a controller', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  test('breaks off what runs for too long, by its signal', async () => {
+  test('aborts reconciles that run too long by their signal', async () => {
     let reason: unknown;
     const { clock, controller, outcomes } = makeController([], {
       graceMs: 5_000,

@@ -18,7 +18,7 @@ const text = (note = 'a4:58:0f:00:00:01'): EventText => ({
   note,
 });
 
-/** Takes what the recorder sends; `respond` decides how it ends. */
+/** Receives the requests of the recorder; `respond` decides how they end. */
 function makeRecorder(respond: (signal?: AbortSignal) => Promise<unknown> = () => Promise.resolve()) {
   const clock = createManualClock();
   const created: NewObject[] = [];
@@ -35,7 +35,7 @@ function makeRecorder(respond: (signal?: AbortSignal) => Promise<unknown> = () =
     },
   };
   const recorder = createEventRecorder({
-    // What it answers is not looked at.
+    // The response is not used.
     client: client as Partial<KubeClient> as KubeClient,
     controller: 'mac.rock-os.io/test',
     instance: 'pod-1',
@@ -122,7 +122,7 @@ describe('an event recorder', () => {
     expect(created).toHaveLength(27);
   });
 
-  test('drops what the server refuses and what does not fit, and never throws', async () => {
+  test('drops Events that the server refuses or that exceed the limits, and never throws', async () => {
     const refused = makeRecorder(() => Promise.reject(new KubeError({ status: 403, message: 'terminating' })));
     refused.recorder.record(target(), text());
     await refused.clock.advance(0);
@@ -134,7 +134,7 @@ describe('an event recorder', () => {
     expect(stuck.dropped).toEqual(Array.from({ length: 99 }, () => 'overflow'));
   });
 
-  test('delivers what waits when it stops, counts too, and takes nothing more', async () => {
+  test('delivers waiting Events and counts when it stops, and accepts no more', async () => {
     const { clock, recorder, created, patched } = makeRecorder();
     recorder.record(target(), text());
     recorder.record(target(), text());

@@ -27,7 +27,7 @@ function leaseServer(clock: ManualClock) {
     return stored;
   };
 
-  /** The way of one candidate to it, which may be slow each way, or broken. What was sent may arrive after a time-out. */
+  /** The connection of one candidate, which may be slow or broken. A request may arrive after its timeout. */
   function clientOf(way: { delayMs: number; cut: boolean }) {
     const pass = async (): Promise<void> => {
       if (way.delayMs > 0) await sleep(way.delayMs, clock);
@@ -80,7 +80,7 @@ function makeElection() {
   const clock = createManualClock();
   const server = leaseServer(clock);
   const log: string[] = [];
-  /** Who does the leader's work now. */
+  /** The candidates that do the leader's work now. */
   const working = new Set<string>();
 
   function candidate(identity: string, options: Partial<LeaderElectionOptions> = {}) {
@@ -118,7 +118,7 @@ describe('leader election', () => {
     expect([...working]).toEqual(['a']);
   });
 
-  test('lets another take over at once when the leader stops, and only when its work has ended', async () => {
+  test('hands over at once when the leader stops, but only after its work has ended', async () => {
     const { clock, server, log, candidate } = makeElection();
     const work = Promise.withResolvers<undefined>();
     const a = candidate('a', { onStarted: () => work.promise.then(() => undefined) });
@@ -134,7 +134,7 @@ describe('leader election', () => {
     expect(log).toEqual(['5000 a stops', '10000 b starts']);
   });
 
-  test('does not wait for ever for the work of a leader that stops', async () => {
+  test('limits the wait for the work of a leader that stops', async () => {
     const { clock, server, candidate } = makeElection();
     const a = candidate('a', { onStarted: () => new Promise<void>(() => undefined) });
     await clock.advance(1_000);
@@ -145,7 +145,7 @@ describe('leader election', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  test('lets another take over when the lease of a leader who is gone has run out', async () => {
+  test('elects another candidate when the lease of a dead leader has expired', async () => {
     const { clock, log, working, candidate } = makeElection();
     const a = candidate('a');
     candidate('b');
@@ -153,12 +153,12 @@ describe('leader election', () => {
     a.way.cut = true;
     await clock.advance(60_000);
     // Renewed at 10 s for the last time, so that a stops at 20 s; b sees that renewal at 12 s and takes over at 28 s,
-    // the first look at which 15 s have passed.
+    // its first check after 15 s.
     expect(log).toEqual(['0 a starts', '20000 a stops', '28000 b starts']);
     expect([...working]).toEqual(['b']);
   });
 
-  test('lets a leader go on when only some renewals fail', async () => {
+  test('keeps the leader when only some renewals fail', async () => {
     const { clock, log, candidate } = makeElection();
     const a = candidate('a');
     await clock.advance(10_000);
@@ -169,7 +169,7 @@ describe('leader election', () => {
     expect(log).toEqual(['0 a starts']);
   });
 
-  test('stands again when its own work has ended, and not before', async () => {
+  test('runs again only after its own work has ended', async () => {
     const { clock, log, candidate } = makeElection();
     const work = Promise.withResolvers<undefined>();
     const a = candidate('a', {
@@ -189,7 +189,7 @@ describe('leader election', () => {
     expect(log).toEqual(['0 a starts', '10000 a stops', '81000 a starts']);
   });
 
-  test('makes the lease anew when somebody deleted it', async () => {
+  test('recreates a deleted lease', async () => {
     const { clock, server, log, candidate } = makeElection();
     candidate('a');
     await clock.advance(5_000);
@@ -211,7 +211,7 @@ describe('leader election', () => {
     await a.election.stop();
   });
 
-  test('never waits for another longer than that one said, whatever the date on its lease', async () => {
+  test('waits for another holder no longer than its lease duration, whatever its renew time', async () => {
     const { clock, server, log, candidate } = makeElection();
     const future = '2099-01-01T00:00:00.000000Z';
     await server.clientOf({ delayMs: 0, cut: false }).create(leases, {
@@ -231,7 +231,7 @@ describe('leader election', () => {
     expect(() => makeElection().candidate('a', periods)).toThrow(RangeError);
   });
 
-  test('never has two who work, however slow and broken their ways are', async () => {
+  test('never has two leaders at work, however slow or broken the connections are', async () => {
     const turn = fc.record({
       who: fc.constantFrom(0, 1, 2),
       delayMs: fc.nat(6_000),

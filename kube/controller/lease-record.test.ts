@@ -4,7 +4,7 @@ import { heldBy, isHeldByOther, released } from './lease-record.ts';
 const date = new Date('2030-01-01T00:00:00.120Z');
 
 describe('a lease', () => {
-  test('is held by another for as long as the other said, by our own clock', () => {
+  test('is held by another candidate for its lease duration, by the local clock', () => {
     const record = { holderIdentity: 'a', leaseDurationSeconds: 15 };
     expect(isHeldByOther(record, 'b', 0)).toBe(true);
     expect(isHeldByOther(record, 'b', 14_999)).toBe(true);
@@ -12,7 +12,7 @@ describe('a lease', () => {
     expect(isHeldByOther(record, 'a', 0)).toBe(false);
   });
 
-  test('is free when nobody holds it or when it says nothing', () => {
+  test('is free when it has no holder or no spec', () => {
     expect(isHeldByOther({ holderIdentity: '', leaseDurationSeconds: 15 }, 'b', 0)).toBe(false);
     expect(isHeldByOther({}, 'b', 0)).toBe(false);
   });
@@ -45,7 +45,7 @@ describe('a lease', () => {
     expect(isHeldByOther(record, 'b', 0)).toBe(false);
   });
 
-  test('lasts at least as long as it was asked to', () => {
+  test('lasts at least as long as requested', () => {
     expect(heldBy('a', undefined, 1_200, date).leaseDurationSeconds).toBe(2);
   });
 });

@@ -10,7 +10,7 @@ import { keyOf, type KubeObject } from '../client/objects.ts';
 import { createReflector, type ReflectorOptions } from './reflector.ts';
 import { sleep } from '../time/sleep.ts';
 
-/* The decisions of a reflector, on a clock turned by hand. How it fares with the real API server: test/integration. */
+/* The decisions of a reflector, with a manual clock. Tests with the real API server are in test/integration. */
 
 function object(name: string, resourceVersion: string, uid = name, labels: Record<string, string> = {}): KubeObject {
   return { metadata: { name, uid, resourceVersion, labels } };
@@ -23,7 +23,7 @@ const event = (type: 'ADDED' | 'MODIFIED' | 'DELETED', changed: KubeObject): Wat
   object: changed,
 });
 
-/** What one watch does: its events at once; then it ends, throws, or stays open until its time is up. */
+/** One watch: it sends its events at once, then ends, throws, or stays open until its timeout. */
 interface WatchScript {
   readonly events?: readonly WatchEvent<KubeObject>[];
   readonly then?: 'end' | Error;
@@ -83,7 +83,7 @@ function reflect(scripts: Scripts, options: Partial<ReflectorOptions<KubeObject>
 }
 
 describe('a reflector', () => {
-  test('lists, then watches from where the list was', async () => {
+  test('lists, then watches from the version of the list', async () => {
     const { clock, calls, changes, reflector } = reflect({
       lists: [[object('a', '3'), object('b', '5')]],
       watches: [{ events: [event('ADDED', object('c', '6')), event('MODIFIED', object('a', '7'))] }],
@@ -97,7 +97,7 @@ describe('a reflector', () => {
     await reflector.stop();
   });
 
-  test('goes on with the next watch where the last one ended, without a list', async () => {
+  test('resumes with the next watch where the last one ended, without a list', async () => {
     const { clock, calls, reflector } = reflect({
       lists: [[object('a', '3')]],
       watches: [{ events: [event('MODIFIED', object('a', '7')), bookmark('20')], then: 'end' }],
@@ -113,7 +113,7 @@ describe('a reflector', () => {
     await reflector.stop();
   });
 
-  test('reports the last state of an object that the watch says is deleted', async () => {
+  test('reports the last state of a deleted object', async () => {
     const { clock, changes, reflector } = reflect({
       lists: [[object('a', '3')]],
       watches: [{ events: [event('DELETED', object('a', '9')), event('DELETED', object('never-kept', '10'))] }],
@@ -136,7 +136,7 @@ describe('a reflector', () => {
     await reflector.stop();
   });
 
-  test('reports an object that is not kept any more as deleted, and one that is kept again as added', async () => {
+  test('reports an object that no longer passes the filter as deleted, and one that passes again as added', async () => {
     const wanted = { keep: 'yes' };
     const { clock, changes, reflector } = reflect(
       {
@@ -159,7 +159,7 @@ describe('a reflector', () => {
     await reflector.stop();
   });
 
-  test('goes on when a handler throws', async () => {
+  test('continues when a handler throws', async () => {
     const { clock, reflector } = reflect(
       { lists: [[object('a', '1'), object('b', '2')]], watches: [] },
       {
@@ -176,7 +176,7 @@ describe('a reflector', () => {
 });
 
 describe('a reflector that was cut off', () => {
-  test('lists again after 410, and tells what changed, came and vanished meanwhile', async () => {
+  test('lists again after a 410 and reports what was changed, added and deleted meanwhile', async () => {
     const { clock, calls, changes, restarts, reflector } = reflect({
       lists: [
         [object('same', '1'), object('changed', '2'), object('gone', '3'), object('again', '4', 'first')],
@@ -200,7 +200,7 @@ describe('a reflector that was cut off', () => {
     await reflector.stop();
   });
 
-  test('goes on where it was when only the connection broke', async () => {
+  test('resumes where it was when only the connection broke', async () => {
     const { clock, calls, changes, restarts, reflector } = reflect({
       lists: [[object('a', '1')]],
       watches: [
@@ -216,7 +216,7 @@ describe('a reflector that was cut off', () => {
     await reflector.stop();
   });
 
-  test('keeps what it knows while it cannot reach anybody', async () => {
+  test('keeps its objects while the server is unavailable', async () => {
     const { clock, changes, reflector } = reflect({
       lists: [[object('a', '1')], failure(503)],
       watches: [{ then: failure(410) }],
@@ -259,7 +259,7 @@ describe('a reflector that was cut off', () => {
     await reflector.stop();
   });
 
-  test('leaves a server alone for as long as it asks, but not for ever', async () => {
+  test('respects a requested delay up to a limit', async () => {
     const asking = (retryAfterSeconds: number): WatchScript => ({
       then: new KubeError({ status: 429, message: 'no', retryAfterSeconds }),
     });
@@ -271,7 +271,7 @@ describe('a reflector that was cut off', () => {
     await reflector.stop();
   });
 
-  test('lists again when the server keeps refusing its position, but not when it is only overloaded', async () => {
+  test('lists again when the server keeps refusing its version, but not when it is overloaded', async () => {
     const many = (status: number): Scripts => ({
       lists: [[object('a', '1')]],
       watches: Array.from({ length: 4 }, () => ({ then: failure(status) })),
@@ -290,7 +290,7 @@ describe('a reflector that was cut off', () => {
 });
 
 describe('the resync of a reflector', () => {
-  test('lists everything now and then, reports every object, and heals what was lost on the way', async () => {
+  test('resyncs periodically, reports every object and repairs lost events', async () => {
     const { clock, calls, changes, reflector } = reflect(
       {
         lists: [
@@ -312,7 +312,7 @@ describe('the resync of a reflector', () => {
 });
 
 describe('a kind that may be absent', () => {
-  test('counts as synced when the server does not know it, and starts when it comes', async () => {
+  test('counts as synced when the server does not serve it, and is listed when it appears', async () => {
     const { clock, changes, reflector } = reflect(
       { lists: [failure(404), failure(404), [object('a', '5')]], watches: [] },
       { optional: true },
@@ -326,7 +326,7 @@ describe('a kind that may be absent', () => {
     await reflector.stop();
   });
 
-  test('keeps its objects when it goes away, since a server that comes up may not know its kinds yet', async () => {
+  test('keeps its objects after a 404, because a starting server may not know its kinds yet', async () => {
     const { clock, changes, reflector } = reflect(
       { lists: [[object('a', '5')], failure(404), [object('b', '9')]], watches: [{ then: failure(404) }] },
       { optional: true },
@@ -339,7 +339,7 @@ describe('a kind that may be absent', () => {
     await reflector.stop();
   });
 
-  test('is not taken for synced when it must be there', async () => {
+  test('does not count as synced when it is required', async () => {
     const { clock, reflector } = reflect({ lists: [failure(404), [object('a', '1')]], watches: [] });
     let synced = false;
     void reflector.hasSynced().then(() => (synced = true));

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createManualClock } from '../../test/doubles/manual-clock.ts';
 import { createWorkQueue } from './work-queue.ts';
 
-/** A queue whose work ends when the test says so. */
+/** A queue whose work ends when the test ends it. */
 function makeQueue(concurrency = 1) {
   const clock = createManualClock();
   const queue = createWorkQueue({ name: 'test', concurrency, clock });
@@ -51,7 +51,7 @@ describe('a work queue', () => {
     expect(begun).toEqual(['a', 'a']);
   });
 
-  test('works on no more keys at a time than it was told, in the order in which they came', async () => {
+  test('works on at most `concurrency` keys at a time, in order', async () => {
     const { queue, begun, running, start, end } = makeQueue(2);
     for (const key of ['a', 'b', 'c', 'd']) queue.add(key);
     start();
@@ -79,7 +79,7 @@ describe('a work queue', () => {
     expect(begun).toEqual(['a']);
   });
 
-  test('stops when what is in work has ended, and forgets the rest', async () => {
+  test('stops when the work in progress has ended and drops the rest', async () => {
     const { clock, queue, begun, start, end } = makeQueue();
     start();
     for (const key of ['a', 'b']) queue.add(key);

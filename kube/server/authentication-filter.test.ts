@@ -8,7 +8,7 @@ interface Cluster {
   asked: number;
 }
 
-/** A gate before a world of users, some of whom may read. Nothing here goes over a wire. */
+/** A filter with users of whom some may read, without a network. */
 function aGate(cluster: Cluster) {
   let time = 0;
   const client = {
@@ -40,7 +40,7 @@ function aCluster(): Cluster {
   return { tokens: { good: 'scraper', other: 'somebody' }, readers: ['scraper'], away: false, asked: 0 };
 }
 
-describe('the gate of the metrics', () => {
+describe('the authentication filter of the metrics', () => {
   test.each([
     ['good', 'allowed'],
     ['other', 'forbidden'],
@@ -49,7 +49,7 @@ describe('the gate of the metrics', () => {
     expect(await aGate(aCluster()).authenticate(token)).toBe(answer);
   });
 
-  test('asks once for a moment, and once for many who come together', async () => {
+  test('reviews a token once for concurrent requests and reuses the result for a while', async () => {
     const cluster = aCluster();
     const gate = aGate(cluster);
     expect(await Promise.all(Array.from({ length: 20 }, () => gate.authenticate('good')))).toEqual(
@@ -62,7 +62,7 @@ describe('the gate of the metrics', () => {
     expect(await gate.authenticate('good')).toBe('forbidden');
   });
 
-  test('lets in who was let in before while the API server is away, for some minutes, and nobody else', async () => {
+  test('allows only previously allowed tokens while the API server is unavailable, for some minutes', async () => {
     const cluster = aCluster();
     const gate = aGate(cluster);
     await gate.authenticate('good');
@@ -76,7 +76,7 @@ describe('the gate of the metrics', () => {
     expect(await gate.authenticate('good')).toBe('unknown');
   });
 
-  test('asks no more than a few questions at a time, whoever knocks', async () => {
+  test('limits concurrent reviews', async () => {
     const cluster = aCluster();
     const gate = aGate(cluster);
     const answers = await Promise.all(

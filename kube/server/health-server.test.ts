@@ -19,7 +19,7 @@ async function ask(
 }
 
 describe('the health server', () => {
-  test('says whether the process lives and whether it is ready, and what it waits for', async () => {
+  test('reports whether the process is live and ready, and what it waits for', async () => {
     expect(await ask('/healthz')).toEqual({ status: 200, text: 'ok\n' });
     expect(await ask('/healthz', { live: () => false })).toEqual({ status: 503, text: 'not live\n' });
     expect(await ask('/readyz?verbose')).toEqual({ status: 200, text: 'ok\n' });
@@ -29,7 +29,7 @@ describe('the health server', () => {
     });
   });
 
-  test('answers request lines that are no path, and goes on', async () => {
+  test('responds to request targets that are not a path and continues', async () => {
     expect((await ask('//')).status).toBe(404);
     expect((await ask('//:99999')).status).toBe(404);
   });
@@ -39,7 +39,7 @@ describe('the health server', () => {
     expect((await ask('/metrics')).status).toBe(404);
   });
 
-  test('says when its port is taken', async () => {
+  test('reports a port that is in use', async () => {
     const options = {
       host: '127.0.0.1',
       live: () => true,

@@ -76,7 +76,7 @@ describe('certificates of a server', () => {
     }
   });
 
-  test('change their authority so that both the reader of the old bundle and of the new one trust what is served', async () => {
+  test('rotate their CA while clients with the old and the new bundle trust the serving certificate', async () => {
     let stored = await settle(NOTHING, START);
     const seen = new Set<string>();
     // Six hours a step, over the first authority's whole life and beyond.

@@ -11,7 +11,7 @@ describe('the back-off', () => {
     ]);
   });
 
-  test('waits anything between nothing and the ceiling, as the random number says', () => {
+  test('is a random time between 0 and the ceiling', () => {
     expect(backoffMs(2, options, () => 0)).toBe(0);
     expect(backoffMs(2, options, () => 0.5)).toBe(200);
     fc.assert(

@@ -3,7 +3,7 @@ import { startDeadline } from './deadline.ts';
 import { createManualClock } from '../../test/doubles/manual-clock.ts';
 
 describe('a deadline', () => {
-  test('fires when its time is up, and says that it was the time', async () => {
+  test('fires and is expired when its time is up', async () => {
     const clock = createManualClock();
     const deadline = startDeadline(100, clock);
     await clock.advance(99);
@@ -21,7 +21,7 @@ describe('a deadline', () => {
     expect(deadline.expired).toBe(false);
   });
 
-  test('has fired already for a caller who has', () => {
+  test('has already fired if the signal of the caller has', () => {
     expect(startDeadline(100, createManualClock(), AbortSignal.abort()).signal.aborted).toBe(true);
   });
 

@@ -12,7 +12,7 @@ async function settledAfter(promise: Promise<void>, act: () => Promise<void>): P
 }
 
 describe('a sleep', () => {
-  test('lasts as long as it was told', async () => {
+  test('lasts the given time', async () => {
     const clock = createManualClock();
     const sleeping = sleep(1_000, clock);
     expect(await settledAfter(sleeping, () => clock.advance(999))).toBe(false);
