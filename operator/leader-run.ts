@@ -2,96 +2,118 @@ import { systemClock } from '../kube/time/clock.ts';
 import { retryForever } from '../kube/time/retry-forever.ts';
 import { sleep } from '../kube/time/sleep.ts';
 import type { MacPrefix } from '../mac/mac-range.ts';
-import type { OperatorDeps } from './dependencies.ts';
+import { enqueueExpiredClaims } from './claim/expire.ts';
 import { createControllers } from './controllers.ts';
-import { wakeExpiredClaims } from './claim/enqueue-expired.ts';
-import { releaseLeasesOfAbsentObjects } from './resync/release-expired-leases.ts';
-import { runInitialSync } from './resync/initial-sync.ts';
-import { applyInstalledPools, type InstalledPool } from './pool/installed-pools.ts';
+import type { OperatorDeps } from './dependencies.ts';
 import { keepLedgerOpen } from './ledger-state/keep-ledger-open.ts';
-import { registerPools } from './pool/reconcile.ts';
-import { publishCounts } from './pool/publish-counts.ts';
-import { publishLedger } from './ledger-state/publish.ts';
+import { publishLedgerState } from './ledger-state/publish.ts';
 import { requirePrefix } from './ledger-state/require-prefix.ts';
+import { applyInstalledPools, type InstalledPool } from './pool/installed-pools.ts';
+import { publishCounts } from './pool/publish-counts.ts';
+import { registerPools } from './pool/register-pools.ts';
+import { runInitialSync } from './resync/initial-sync.ts';
+import { releaseLeasesOfAbsentObjects } from './resync/release-expired-leases.ts';
+import { createSources, type Sources } from './wiring/operator-sources.ts';
 
-/** Between two counts of the pools, and two looks for leases and for claims whose time is over. */
+/** How often the ledger's counts are published. Each count reads every row of the ledger. */
 const COUNT_EVERY_MS = 5_000;
+
+/** How often expired leases are released, if there are any. Each round lists all workloads. */
 const LEASES_EVERY_MS = 15_000;
+
+/** How often expired claims are enqueued: about how late a claim expires. */
 const EXPIRY_EVERY_MS = 5_000;
 
-/** Between two looks whether the ledger is open; a failover keeps everybody waiting for about so long. */
+/** How often the leader checks whether the ledger is open. A failover delays admissions by about this long. */
 const LEDGER_EVERY_MS = 2_000;
 
-export interface LeaderRun {
-  readonly context: OperatorDeps;
+export interface LeaderRunOptions {
+  readonly deps: OperatorDeps;
   readonly clusterName: string;
   readonly installedPools: readonly InstalledPool[];
-  /** What this installation takes for the prefix of the ledger. */
+  /** The prefix of this installation, which must be that of the ledger. */
   readonly prefix: MacPrefix;
-  /** Fires when the term ends. */
+  /** Fires when this replica no longer leads. */
   readonly signal: AbortSignal;
 }
 
 /**
- * One term as the leader: everything is started in the order in which it is needed, works until the signal fires, and is
- * stopped in the reverse order. Resolves when nothing of it runs any more, so that the next leader finds no work in flight.
+ * Works as the leader until the signal fires. Starts everything in the order of its dependencies and stops it in the
+ * reverse order. Resolves when all of it has ended, so the next leader finds no work in progress.
  */
-export async function runLeader({ context, clusterName, installedPools, prefix, signal }: LeaderRun): Promise<void> {
-  const { logger, metrics } = context;
-  const started = { logger, clock: systemClock, signal };
+export async function runLeader(options: LeaderRunOptions): Promise<void> {
+  const { deps, signal } = options;
+  const { logger } = deps;
   try {
-    await retryForever('compare the prefix', () => requirePrefix(context.ledger, prefix), started);
-    await retryForever('show the pools of the ledger', () => registerPools(context), started);
-    await retryForever(
-      'make the pools of the installation',
-      () => applyInstalledPools(installedPools, context),
-      started,
-    );
-    // Before anything is handed out: a ledger that has gone back would hand the same out again.
-    await retryForever('compare the ledger with what is remembered', () => keepLedgerOpen(context), started);
-    await retryForever('record the addresses in use', () => runInitialSync(clusterName, context), started);
+    await prepareLedger(options);
   } catch (error) {
     if (signal.aborted) return;
     throw error;
   }
 
-  const work = createControllers(context);
-  for (const reflector of work.reflectors) reflector.start();
-  await Promise.race([Promise.all(work.reflectors.map((reflector) => reflector.hasSynced())), aborted(signal)]);
-  if (!signal.aborted) for (const controller of work.controllers) controller.start();
+  const sources = createSources(deps);
+  const { allocations, pools, workloads } = sources;
+  const caches = [allocations, pools, ...[...workloads.values()].map(({ cache }) => cache)];
+  const controllers = createControllers({ ...deps, ...sources });
+  for (const cache of caches) cache.start();
+  await Promise.race([Promise.all(caches.map((cache) => cache.hasSynced())), aborted(signal)]);
+  if (!signal.aborted) for (const controller of controllers) controller.start();
   logger.info('leading');
-  await Promise.all([
-    every(
-      COUNT_EVERY_MS,
-      'count the pools',
-      async () => {
-        metrics.pools(await publishCounts(work.pools.list(), context));
-      },
-      started,
-    ),
-    every(LEDGER_EVERY_MS, 'keep the ledger open', () => publishLedger(work.pools.list(), context), started),
-    every(EXPIRY_EVERY_MS, 'look for expired claims', () => wakeExpiredClaims(work.wakeClaim, context), started),
-    every(LEASES_EVERY_MS, 'give expired leases back', () => releaseLeasesOfAbsentObjects(context), started),
-  ]);
-  await Promise.all(work.controllers.map((controller) => controller.stop()));
-  await Promise.all(work.reflectors.map((reflector) => reflector.stop()));
-  logger.info('leading no more');
+  await Promise.all(periodicTasks({ ...deps, ...sources }).map((task) => runPeriodically(task, { logger, signal })));
+  await Promise.all(controllers.map((controller) => controller.stop()));
+  await Promise.all(caches.map((cache) => cache.stop()));
+  logger.info('no longer leading');
 }
 
-/** Repeats a chore until the term ends. A round that fails is logged, and the next one comes all the same. */
-async function every(
-  ms: number,
-  what: string,
-  chore: () => Promise<unknown>,
-  { logger, signal }: { readonly logger: OperatorDeps['logger']; readonly signal: AbortSignal },
+/** Runs the steps that come before the controllers, in this order, each until it succeeds. */
+async function prepareLedger({ deps, clusterName, installedPools, prefix, signal }: LeaderRunOptions): Promise<void> {
+  const retry = { logger: deps.logger, clock: systemClock, signal };
+  await retryForever('compare the prefix', () => requirePrefix(deps.ledger, prefix), retry);
+  await retryForever('create MacPools for the pools of the ledger', () => registerPools(deps), retry);
+  await retryForever('apply the pools of the installation', () => applyInstalledPools(installedPools, deps), retry);
+  // Before any allocation: a ledger that has lost rows would allocate the same addresses again.
+  await retryForever('compare the ledger with its stored head', () => keepLedgerOpen(deps), retry);
+  await retryForever('record the addresses in use', () => runInitialSync(clusterName, deps), retry);
+}
+
+interface PeriodicTask {
+  /** Completes "failed to …" in the log. */
+  readonly name: string;
+  readonly everyMs: number;
+  readonly run: () => Promise<unknown>;
+}
+
+function periodicTasks(deps: OperatorDeps & Sources): readonly PeriodicTask[] {
+  return [
+    {
+      name: 'count the pools',
+      everyMs: COUNT_EVERY_MS,
+      run: async () => {
+        deps.metrics.pools(await publishCounts(deps.pools.list(), deps));
+      },
+    },
+    {
+      name: 'keep the ledger open',
+      everyMs: LEDGER_EVERY_MS,
+      run: () => publishLedgerState(deps.pools.list(), deps),
+    },
+    { name: 'enqueue expired claims', everyMs: EXPIRY_EVERY_MS, run: () => enqueueExpiredClaims(deps) },
+    { name: 'release expired leases', everyMs: LEASES_EVERY_MS, run: () => releaseLeasesOfAbsentObjects(deps) },
+  ];
+}
+
+/** Repeats a task until the signal fires. A failure is logged, and the next round runs at its time. */
+async function runPeriodically(
+  { name, everyMs, run }: PeriodicTask,
+  { logger, signal }: Pick<OperatorDeps, 'logger'> & Pick<LeaderRunOptions, 'signal'>,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      await chore();
+      await run();
     } catch (error) {
-      logger.warn({ err: error, what }, 'a chore failed, trying again');
+      logger.warn({ err: error, what: name }, 'a periodic task failed, trying again');
     }
-    await sleep(ms, systemClock, signal);
+    await sleep(everyMs, systemClock, signal);
   }
 }
 

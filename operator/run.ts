@@ -1,54 +1,50 @@
 import type { Logger } from 'pino';
 import { GROUP, LEDGER_HEAD_CONFIG_MAP, OPERATOR_LEASE } from '../api/names.ts';
-import { createKubeClient } from '../kube/client/client.ts';
-import { systemClock } from '../kube/time/clock.ts';
+import { createKubeClient, type KubeClient } from '../kube/client/client.ts';
 import { readClusterId } from '../kube/client/cluster-id.ts';
 import { createEventRecorder } from '../kube/controller/events.ts';
-import { startHealthServer } from '../kube/server/health-server.ts';
 import { runLeaderElection } from '../kube/controller/leader-election.ts';
+import { startHealthServer } from '../kube/server/health-server.ts';
 import { startMetricsServer } from '../kube/server/metrics-server.ts';
+import { systemClock } from '../kube/time/clock.ts';
 import { retryForever } from '../kube/time/retry-forever.ts';
-import type { Service } from '../process/run-process.ts';
 import { createAllocator } from '../ledger/address/allocator.ts';
+import type { LedgerClient } from '../ledger/connection/connect.ts';
 import { openServiceLedger } from '../ledger/connection/service-ledger.ts';
-import { workloadKinds } from './workload/kinds.ts';
+import type { Service } from '../process/run-process.ts';
 import type { OperatorConfig } from './config.ts';
-import { isInitialSyncDone } from './resync/initial-sync.ts';
-import { readInstalledPools } from './pool/installed-pools.ts';
+import type { OperatorDeps } from './dependencies.ts';
 import { runLeader } from './leader-run.ts';
 import { createLedgerHeadStore } from './ledger-state/ledger-head-store.ts';
 import { instrumentLedger } from './metrics/instrumented-ledger.ts';
-import { createOperatorMetrics } from './metrics/operator-metrics.ts';
+import { createOperatorMetrics, type OperatorMetrics } from './metrics/operator-metrics.ts';
+import { readInstalledPools } from './pool/installed-pools.ts';
 import { createReadApiMetrics } from './read-api/metrics.ts';
 import { startReadApi } from './read-api/run.ts';
+import { waitForInitialSync } from './resync/initial-sync.ts';
+import { workloadKinds } from './workload/controller.ts';
 
-/** Claims are allocated as active at once, so that this period is only a bound that the ledger asks for. */
+/** The ledger requires a lease for every allocation. Claims become active at once, so their lease is never used. */
 const LEASE_SECONDS = 120;
 
-/** What an operator waits for last, before it is ready: until then the cluster may not allocate. */
+/** What a starting operator waits for, as `/readyz` reports it. The cluster may not allocate before the initial sync. */
+const CLUSTER = 'the cluster';
 const INITIAL_SYNC = 'the initial sync of the cluster with the ledger';
 
 export interface OperatorService extends Service {
   readonly healthPort: number;
 }
 
-/** Starts the operator: a candidate that works while it leads. Resolves when it stands for election. */
+/** Starts the operator as a candidate that works while it leads. Resolves when it takes part in the election. */
 export async function runOperator(config: OperatorConfig, logger: Logger): Promise<OperatorService> {
   const stopping = new AbortController();
+  const retry = { logger, clock: systemClock, signal: stopping.signal };
   const installedPools = await readInstalledPools(config.ROCK_MAC_POOLS_FILE);
   const metrics = createOperatorMetrics();
   const readApiMetrics = createReadApiMetrics(metrics.registry);
-  const connections = openServiceLedger({
-    url: config.ROCK_MAC_LEDGER_URL,
-    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
-    applicationName: 'rock-mac-operator',
-    max: 5,
-    connectTimeoutMs: 5_000,
-    statementTimeoutMs: 10_000,
-    logger,
-  });
+  const connections = openOperatorLedger(config, logger);
   const ledger = instrumentLedger(connections, metrics);
-  const waitingFor = new Set(['the cluster', INITIAL_SYNC]);
+  const waitingFor = new Set([CLUSTER, INITIAL_SYNC]);
   const health = await startHealthServer({
     host: config.ROCK_MAC_HEALTH_HOST,
     port: config.ROCK_MAC_HEALTH_PORT,
@@ -62,7 +58,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     logger,
     metrics: metrics.client,
   });
-  const scraped = await startMetricsServer({
+  const metricsServer = await startMetricsServer({
     host: config.ROCK_MAC_HEALTH_HOST,
     port: config.ROCK_MAC_METRICS_PORT,
     client,
@@ -70,83 +66,100 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     logger,
     registry: metrics.registry,
   });
-  const allocator = createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS });
-  const clusterId = await retryForever('read the uid of kube-system', () => readClusterId(client), {
-    logger,
-    clock: systemClock,
-    signal: stopping.signal,
+  const clusterId = await retryForever('read the uid of kube-system', () => readClusterId(client), retry);
+  waitingFor.delete(CLUSTER);
+  const deps = createDeps(config, { client, ledger, clusterId, metrics, logger });
+  const whenReady = waitForInitialSync(deps.ledgerHeads, retry).then((isDone) => {
+    if (isDone) waitingFor.delete(INITIAL_SYNC);
   });
-  waitingFor.delete('the cluster');
-  const ledgerHeads = createLedgerHeadStore({
-    client,
-    namespace: config.ROCK_MAC_NAMESPACE,
-    name: LEDGER_HEAD_CONFIG_MAP,
-    logger,
-  });
-  const events = createEventRecorder({
-    client,
-    controller: `${GROUP}/operator`,
-    instance: config.ROCK_MAC_IDENTITY,
-    logger,
-    metrics: metrics.events,
-  });
-  const context = {
-    client,
-    ledger,
-    allocator,
-    ledgerHeads,
-    clusterId,
-    kinds: workloadKinds(config.ROCK_MAC_PREFIX),
-    actor: 'rock-mac-operator',
-    events,
-    metrics,
-    resyncEveryMs: config.ROCK_MAC_RESYNC_SECONDS * 1_000,
-    logger,
-    now: () => new Date(),
-  };
-  const whenReady = isInitialSyncDone(ledgerHeads, { logger, clock: systemClock, signal: stopping.signal }).then(
-    (made) => {
-      if (made) waitingFor.delete(INITIAL_SYNC);
-    },
-  );
   const readApi = startReadApi({ config, client, metrics: readApiMetrics, logger, whenReady });
-  const election = runLeaderElection({
-    client,
-    namespace: config.ROCK_MAC_NAMESPACE,
-    name: OPERATOR_LEASE,
-    identity: config.ROCK_MAC_IDENTITY,
-    ...leasePeriods(config.ROCK_MAC_LEADER_LEASE_SECONDS * 1_000),
-    onStarted: (signal) =>
-      runLeader({
-        context,
-        clusterName: config.ROCK_MAC_CLUSTER_NAME,
-        installedPools,
-        prefix: config.ROCK_MAC_PREFIX,
-        signal,
-      }),
-    logger,
-    metrics: metrics.leader,
-  });
+  const prefix = config.ROCK_MAC_PREFIX;
+  const clusterName = config.ROCK_MAC_CLUSTER_NAME;
+  const election = startElection(config, deps, (signal) =>
+    runLeader({ deps, clusterName, installedPools, prefix, signal }),
+  );
   logger.info(
     { healthPort: health.port, clusterId, identity: config.ROCK_MAC_IDENTITY },
-    'the operator stands for election',
+    'the operator takes part in the leader election',
   );
   return {
     healthPort: health.port,
     stop: async () => {
       stopping.abort();
       await Promise.all([election.stop(), readApi.stop(), whenReady]);
-      await events.stop();
-      await allocator.close();
+      await deps.events.stop();
+      await deps.allocator.close();
       await ledger.close();
-      await scraped.close();
+      await metricsServer.close();
       await client.close();
       await health.close();
     },
   };
 }
 
-/** The proportions of the defaults of Kubernetes' own components: 15, 10 and 2 seconds. */
-function leasePeriods(leaseDurationMs: number) {
-  return { leaseDurationMs, renewDeadlineMs: (leaseDurationMs * 2) / 3, retryPeriodMs: (leaseDurationMs * 2) / 15 };
+function openOperatorLedger(config: OperatorConfig, logger: Logger) {
+  return openServiceLedger({
+    url: config.ROCK_MAC_LEDGER_URL,
+    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
+    applicationName: 'rock-mac-operator',
+    max: 5,
+    connectTimeoutMs: 5_000,
+    statementTimeoutMs: 10_000,
+    logger,
+  });
+}
+
+function createDeps(
+  config: OperatorConfig,
+  shared: {
+    readonly client: KubeClient;
+    readonly ledger: LedgerClient;
+    readonly clusterId: string;
+    readonly metrics: OperatorMetrics;
+    readonly logger: Logger;
+  },
+): OperatorDeps {
+  const { client, ledger, metrics, logger } = shared;
+  return {
+    ...shared,
+    allocator: createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS }),
+    ledgerHeads: createLedgerHeadStore({
+      client,
+      namespace: config.ROCK_MAC_NAMESPACE,
+      name: LEDGER_HEAD_CONFIG_MAP,
+      logger,
+    }),
+    kinds: workloadKinds(config.ROCK_MAC_PREFIX),
+    actor: 'rock-mac-operator',
+    events: createEventRecorder({
+      client,
+      controller: `${GROUP}/operator`,
+      instance: config.ROCK_MAC_IDENTITY,
+      logger,
+      metrics: metrics.events,
+    }),
+    resyncEveryMs: config.ROCK_MAC_RESYNC_SECONDS * 1_000,
+    now: () => new Date(),
+  };
+}
+
+/** Takes part in the election. The periods have the proportions of Kubernetes' own components: 15, 10 and 2 seconds. */
+function startElection(
+  config: OperatorConfig,
+  { client, logger, metrics }: Pick<OperatorDeps, 'client' | 'logger' | 'metrics'>,
+  onStarted: (signal: AbortSignal) => Promise<void>,
+) {
+  const leaseDurationMs = config.ROCK_MAC_LEADER_LEASE_SECONDS * 1_000;
+  return runLeaderElection({
+    client,
+    namespace: config.ROCK_MAC_NAMESPACE,
+    name: OPERATOR_LEASE,
+    identity: config.ROCK_MAC_IDENTITY,
+    leaseDurationMs,
+    renewDeadlineMs: (leaseDurationMs * 2) / 3,
+    retryPeriodMs: (leaseDurationMs * 2) / 15,
+    onStarted,
+    logger,
+    metrics: metrics.leader,
+  });
 }

@@ -4,7 +4,7 @@ import { isNotFound } from '../../kube/client/errors.ts';
 import { removeFinalizer } from '../../kube/client/json-patch.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 
-/** Lets a MacAllocation go. It may be gone already: somebody else removed the finalizer by hand. */
+/** Removes the finalizer of a MacAllocation, which may no longer exist if somebody else removed the finalizer first. */
 export async function dropFinalizer(allocation: MacAllocation, client: KubeClient): Promise<void> {
   const { namespace, name } = allocation.metadata;
   const body = removeFinalizer(allocation, RELEASE_FINALIZER);

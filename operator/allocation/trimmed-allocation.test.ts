@@ -5,7 +5,7 @@ import { trimAllocation } from './trimmed-allocation.ts';
 
 const consumer = { apiVersion: 'v1', kind: 'Pod', name: 'web', uid: 'uid-of-web', nic: 'blue' };
 
-/** As the API server sends it: every text of its own. */
+/** Returns a copy that shares no object with its original, like one that the API server sent. */
 function asSent(allocation: MacAllocation): MacAllocation {
   return JSON.parse(JSON.stringify(allocation)) as MacAllocation;
 }
@@ -46,7 +46,7 @@ const mirror = asSent({
   },
 });
 
-test('of a mirror only what is looked at later is kept', () => {
+test('a mirror keeps only the fields that are read later', () => {
   const { name, namespace, uid, resourceVersion, generation, finalizers } = mirror.metadata;
   const { pool, requestedMac, consumerRef } = mirror.spec;
   expect(trimAllocation(mirror, createStringInterner())).toStrictEqual({
@@ -56,12 +56,12 @@ test('of a mirror only what is looked at later is kept', () => {
   });
 });
 
-test('what a mirror says twice is kept once', () => {
+test('a mirror whose status repeats its consumer stores the consumer once', () => {
   const kept = trimAllocation(mirror, createStringInterner());
   expect(kept.status?.consumer).toBe(kept.spec.consumerRef);
 });
 
-test('that a mirror is being deleted, and whose finalizers it still has, is kept', () => {
+test('a mirror that is being deleted keeps its deletion timestamp and its finalizers', () => {
   const finalizers = ['mac.rock-os.io/release', 'example.com/other'];
   const ending = { ...mirror, metadata: { ...mirror.metadata, deletionTimestamp: '2026-01-02T03:05:00Z', finalizers } };
   expect(trimAllocation(ending, createStringInterner()).metadata).toMatchObject({
@@ -70,7 +70,7 @@ test('that a mirror is being deleted, and whose finalizers it still has, is kept
   });
 });
 
-test('a mirror whose status says something else than its spec is kept as it is', () => {
+test('a mirror whose status differs from its spec keeps both', () => {
   const status = { ...mirror.status, mac: 'a4:58:0f:05:00:02', consumer: { ...consumer, uid: 'another' } };
   expect(trimAllocation({ ...mirror, status }, createStringInterner()).status).toEqual(status);
 });

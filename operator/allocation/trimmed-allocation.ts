@@ -6,13 +6,14 @@ import type { Resource } from '../../kube/client/resource.ts';
 import { createStringInterner, type InternString } from '../../kube/controller/string-interning.ts';
 import { trimMetadata } from '../workload/workload.ts';
 
-/** MacAllocations as the operator keeps them in memory. */
+/** Returns the MacAllocation resource whose objects are trimmed before they are cached. */
 export function trimmedAllocations(): Resource<MacAllocation> {
   const intern = createStringInterner();
   return { ...macAllocations, schema: macAllocations.schema.transform((read) => trimAllocation(read, intern)) };
 }
 
-const OURS = [RELEASE_FINALIZER];
+/** The finalizers of nearly every mirror, shared by all of them. */
+const USUAL_FINALIZERS = [RELEASE_FINALIZER];
 
 /**
  * Reduces a MacAllocation to what the operator reads later. There are tens of thousands of mirrors, one for each address in
@@ -29,7 +30,7 @@ export function trimAllocation(allocation: MacAllocation, intern: InternString):
       ...trimMetadata(metadata),
       ...(metadata.namespace !== undefined && { namespace: intern(metadata.namespace) }),
       ...(generation !== undefined && { generation }),
-      ...(finalizers !== undefined && { finalizers: oneOf(OURS, finalizers) }),
+      ...(finalizers !== undefined && { finalizers: shareEqual(USUAL_FINALIZERS, finalizers) }),
     },
     spec: { pool: intern(spec.pool), requestedMac: spec.requestedMac, consumerRef },
     ...(status !== undefined && { status: trimStatus(status, { ...spec, consumerRef }, intern) }),
@@ -59,7 +60,7 @@ function trimStatus(
   return {
     ...status,
     ...(mac !== undefined && { mac: mac === requestedMac ? requestedMac : mac }),
-    ...(consumer !== undefined && { consumer: oneOf(consumerRef, consumer) }),
+    ...(consumer !== undefined && { consumer: shareEqual(consumerRef, consumer) }),
     ...(ledger !== undefined && { ledger: { ...ledger, clusterId: intern(ledger.clusterId) } }),
     ...(conditions !== undefined && {
       conditions: conditions.map((condition) => ({
@@ -71,7 +72,7 @@ function trimStatus(
   };
 }
 
-/** What is in memory already in place of an equal one. */
-function oneOf<T>(known: T | undefined, found: T): T {
+/** Returns `known` in place of an equal value, so that the copy can be collected. */
+function shareEqual<T>(known: T | undefined, found: T): T {
   return known !== undefined && isDeepStrictEqual(known, found) ? known : found;
 }

@@ -4,18 +4,26 @@ import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { dropConsumer } from '../../ledger/address/consumer.ts';
 import type { OperatorDeps } from '../dependencies.ts';
 
-/** Who uses a claim now. */
-export type ClaimUse =
+/**
+ * How soon a claim is reconciled again whose end waits for its consumer. The end of the consumer also enqueues the claim;
+ * this is the fallback.
+ */
+export const BLOCKED_RETRY_MS = 10_000;
+
+export type ConsumerDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'client' | 'kinds' | 'logger'>;
+
+/** Whether a claim is in use, and by which object. */
+export type ConsumerState =
   | { readonly inUse: false; readonly ref?: undefined }
-  /** `ref` is absent while admission has named it and nobody has seen it stored yet. */
+  /** `ref` is absent while only admission has named the consumer, and the operator has not seen it stored yet. */
   | { readonly inUse: true; readonly name: string; readonly ref?: ConsumerRef | undefined };
 
 /**
- * The consumer of a claim, after the ledger was told of one that is gone. One that was only named by admission counts
- * until its lease is over and no object carries it, which `giveBackExpiredLeases` finds out.
+ * Returns the consumer of a claim. First removes a consumer from the ledger that no longer exists. One that only admission
+ * has named counts until its lease has expired and no object uses the address, which `releaseLeasesOfAbsentObjects` checks.
  */
-export async function currentConsumer(row: AddressRow, context: OperatorDeps): Promise<ClaimUse> {
-  const { ledger, actor, client, kinds, logger } = context;
+export async function currentConsumer(row: AddressRow, deps: ConsumerDeps): Promise<ConsumerState> {
+  const { ledger, actor, client, kinds, logger } = deps;
   const { consumer, mac } = row;
   if (consumer === undefined) return { inUse: false };
   const { kind: kindName, name, uid, nic, key: consumerKey } = consumer;

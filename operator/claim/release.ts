@@ -1,22 +1,79 @@
+import { ANNOTATIONS } from '../../api/names.ts';
+import { keyOf } from '../../kube/client/objects.ts';
+import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import type { Result } from '../../kube/controller/controller.ts';
 import { findByHolderKey } from '../../ledger/address/find.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
-import { currentConsumer, type ClaimUse } from './consumer.ts';
+import { LedgerError } from '../../ledger/errors.ts';
+import { dropFinalizer } from '../allocation/drop-finalizer.ts';
+import { releaseByKey, type ReleaseByKeyDeps } from '../allocation/release-by-key.ts';
 import type { OperatorDeps } from '../dependencies.ts';
-import { releaseHolder } from '../allocation/release-by-key.ts';
+import type { Identity } from '../wiring/identity-key.ts';
+import { BLOCKED_RETRY_MS, currentConsumer, type ConsumerDeps, type ConsumerState } from './consumer.ts';
+import { publishBlocked, publishStatus, type PublishStatusDeps } from './publish-status.ts';
+
+export type ReleaseClaimDeps = ConsumerDeps & PublishStatusDeps & ReleaseByKeyDeps;
+
+/** Releases the address of a claim that is being deleted, then removes its finalizer. Waits for consumer and ledger. */
+export async function releaseTerminatingClaim(claim: MacAllocation, deps: ReleaseClaimDeps): Promise<Result> {
+  try {
+    const force = claim.metadata.annotations?.[ANNOTATIONS.forceRelease] === 'true';
+    const { outcome, consumer } = await releaseUnusedClaim(
+      claim.metadata.uid,
+      { force, reason: 'claim deleted' },
+      deps,
+    );
+    if (consumer?.inUse === true) {
+      await publishBlocked(claim, 'deleted', consumer, deps);
+      return { requeueAfterMs: BLOCKED_RETRY_MS };
+    }
+    // A consumer took the claim between the check and the release.
+    if (outcome === 'has_consumer') return { requeueAfterMs: 0 };
+    deps.logger.info({ claim: keyOf(claim), mac: claim.status?.mac, outcome }, 'claim released');
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
+    const message = `The release waits for the ledger (${error.code}). Restore the ledger, or see docs/operations.md if it is lost`;
+    await publishStatus(claim, { ready: false, reason: 'Releasing', message }, {}, deps);
+    throw error;
+  }
+  await dropFinalizer(claim, deps.client);
+  return undefined;
+}
 
 /**
- * Gives back what a claim holds, unless something uses it: then nothing is done, and the answer says what. A reserved
- * address outlives its claim without `force`.
+ * Releases what the ledger holds for a claim that no longer exists, with or without a finalizer. Somebody may have removed
+ * the finalizer. Also, the API server checks finalizers before it calls the webhooks of a deletion, and not again after
+ * it: a finalizer that is added meanwhile does not keep the object
+ * (https://github.com/kubernetes/kubernetes/blob/v1.37.2/staging/src/k8s.io/apiserver/pkg/registry/generic/registry/store.go, Delete).
  */
-export async function releaseClaim(
+export async function releaseDeletedClaim(
+  { namespace, name, uid }: Identity,
+  deps: ConsumerDeps & ReleaseByKeyDeps & Pick<OperatorDeps, 'clusterId'>,
+): Promise<Result> {
+  const row = await findByHolderKey(deps.ledger, claimKey({ clusterId: deps.clusterId, uid }));
+  if (row === undefined || row.keptSince !== undefined) return undefined;
+  // A cache that does not have the claim proves nothing.
+  const live = await getOrUndefined(macAllocations, { namespace, name }, deps.client);
+  if (live?.metadata.uid === uid) return undefined;
+  const { outcome } = await releaseUnusedClaim(uid, { force: false, reason: 'claim is gone' }, deps);
+  deps.logger.info({ claim: `${namespace}/${name}`, outcome }, 'released the address of a claim that no longer exists');
+  return outcome === 'has_consumer' ? { requeueAfterMs: BLOCKED_RETRY_MS } : undefined;
+}
+
+/**
+ * Releases what the ledger holds for a claim. Changes nothing while something uses the address, and returns what does.
+ * Without `force`, a reserved address stays reserved after its claim.
+ */
+async function releaseUnusedClaim(
   uid: string,
   options: { readonly force: boolean; readonly reason: string },
-  context: OperatorDeps,
-): Promise<{ readonly outcome: string; readonly consumer?: ClaimUse }> {
-  const key = claimKey({ clusterId: context.clusterId, uid });
-  const row = await findByHolderKey(context.ledger, key);
+  deps: ConsumerDeps & ReleaseByKeyDeps & Pick<OperatorDeps, 'clusterId'>,
+): Promise<{ readonly outcome: string; readonly consumer?: ConsumerState }> {
+  const key = claimKey({ clusterId: deps.clusterId, uid });
+  const row = await findByHolderKey(deps.ledger, key);
   if (row === undefined) return { outcome: 'nothing_held' };
-  const consumer = await currentConsumer(row, context);
+  const consumer = await currentConsumer(row, deps);
   if (consumer.inUse) return { outcome: 'has_consumer', consumer };
-  return { outcome: await releaseHolder(key, options, context) };
+  return { outcome: await releaseByKey(key, options, deps) };
 }

@@ -1,15 +1,15 @@
-import { ledgerState } from '../../ledger/state/state.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
+import { ledgerState } from '../../ledger/state/state.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 
 /**
- * Throws where this installation has another prefix than its ledger. It would take the addresses of living pods for those of
- * somebody else, so that the ledger gave them back as unused when the period of their pool is over.
+ * Throws if this installation has another prefix than its ledger. With another prefix, resyncs would not see the addresses
+ * of live pods, and the ledger would release them after their pool's period.
  */
 export async function requirePrefix(ledger: Queryable, prefix: MacPrefix): Promise<void> {
   const { prefix: wanted } = await ledgerState(ledger);
   if (wanted === prefix) return;
   throw new Error(
-    `This installation has the prefix ${prefix} (ROCK_MAC_PREFIX, the chart's value prefix), its ledger ${wanted}: set that`,
+    `This installation has the prefix ${prefix}, but its ledger has ${wanted}. Set ROCK_MAC_PREFIX (chart value prefix) to ${wanted}`,
   );
 }

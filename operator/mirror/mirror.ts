@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { MacAllocationSpec } from '../../api/mac-allocation.ts';
+import type { ConsumerRef, MacAllocationSpec } from '../../api/mac-allocation.ts';
 import { LABELS, RELEASE_FINALIZER } from '../../api/names.ts';
-import type { NewObject } from '../../kube/client/write.ts';
-import type { MacAddress } from '../../mac/mac-address.ts';
-import { consumerRefOf, type Workload, type WorkloadKind } from '../workload/workload.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import type { NewObject } from '../../kube/client/write.ts';
+import { parseMac, type MacAddress } from '../../mac/mac-address.ts';
+import type { OperatorDeps } from '../dependencies.ts';
+import { consumerRefOf, type Workload, type WorkloadKind } from '../workload/workload.ts';
 
-/** What a mirror shows: one address on one interface of one object. */
+/** The content of a mirror: one address on one interface of one object. */
 export interface MirrorSubject {
   readonly workload: Workload;
   readonly kind: WorkloadKind;
@@ -16,17 +17,25 @@ export interface MirrorSubject {
   readonly requester: string;
 }
 
-/** A mirror is a MacAllocation that the operator made; a claim is one that somebody else made. */
+/** The address of an existing mirror, and the object that it was created for. */
+export interface MirroredAddress {
+  readonly kind: WorkloadKind;
+  readonly namespace: string;
+  readonly consumer: ConsumerRef;
+  readonly mac: MacAddress;
+}
+
+/** Returns whether the operator created this MacAllocation. Any other MacAllocation is a claim. */
 export function isMirror(allocation: Pick<MacAllocation, 'spec'>): boolean {
   return allocation.spec.consumerRef !== undefined;
 }
 
-/** Room for `-` and eight digits under the 253 characters of an object's name. */
+/** An object's name has at most 253 characters. The suffix takes nine: `-` and eight digits. */
 const LONGEST_PREFIX = 253 - 9;
 
 /**
- * The name tells its reader whose it is, and the hash keeps apart the interfaces of one object, the addresses that one
- * interface had one after the other, and two objects that had one name after the other.
+ * Returns the name of a mirror: the name of its object and a hash. The hash distinguishes the interfaces of one object,
+ * successive addresses of one interface, and successive objects of one name.
  */
 export function mirrorName({ workload, nic, mac }: Pick<MirrorSubject, 'workload' | 'nic' | 'mac'>): string {
   const { name: objectName, uid } = workload.metadata;
@@ -37,7 +46,7 @@ export function mirrorName({ workload, nic, mac }: Pick<MirrorSubject, 'workload
   return `${objectName.slice(0, LONGEST_PREFIX).replace(/[-.]+$/, '')}-${hash}`;
 }
 
-/** The mirror with its finalizer already on, so that it exists before the ledger is told whose the address is. */
+/** Returns a new mirror with its finalizer, because the mirror must exist before the ledger binds the address. */
 export function newMirror(subject: MirrorSubject): NewObject {
   const { name, namespace, uid } = subject.workload.metadata;
   const consumerRef = consumerRefOf(subject.workload, subject.nic, subject.kind);
@@ -45,7 +54,7 @@ export function newMirror(subject: MirrorSubject): NewObject {
   const spec: MacAllocationSpec = {
     pool: subject.pool,
     requestedMac: subject.mac,
-    // The field's bound; the ledger has the whole name.
+    // The field is limited to 256 characters. The ledger has the whole name.
     requester: { username: subject.requester.slice(0, 256) },
     consumerRef,
   };
@@ -55,9 +64,21 @@ export function newMirror(subject: MirrorSubject): NewObject {
       namespace,
       labels: { [LABELS.consumerUid]: uid },
       finalizers: [RELEASE_FINALIZER],
-      // Not a controller, and never blocking: foreground deletion would wait for the mirror, and the mirror for its owner.
+      // Never blocking: a foreground deletion would wait for the mirror, and the mirror for its owner.
       ownerReferences: [{ apiVersion, kind, name, uid, controller: false, blockOwnerDeletion: false }],
     },
     spec,
   };
+}
+
+/** Returns the address of a mirror; `undefined` for a kind that this version of the operator does not know. */
+export function mirroredAddressOf(
+  { metadata, spec }: MacAllocation,
+  { kinds }: Pick<OperatorDeps, 'kinds'>,
+): MirroredAddress | undefined {
+  const { consumerRef: consumer, requestedMac = '' } = spec;
+  const kind = kinds.find(({ resource }) => resource.kind === consumer?.kind);
+  const parsed = parseMac(requestedMac);
+  if (consumer === undefined || kind === undefined || !parsed.ok) return undefined;
+  return { kind, namespace: metadata.namespace ?? '', consumer, mac: parsed.mac };
 }

@@ -10,7 +10,7 @@ interface BoundAddress {
   readonly allocatedAt: Date;
 }
 
-/** The status of a mirror whose address is bound. */
+/** Returns the status of a mirror whose address is bound. */
 export function boundStatus(
   mirror: MacAllocation,
   { mac, generation, allocatedAt }: BoundAddress,
@@ -30,7 +30,7 @@ export function boundStatus(
       type: 'Bound',
       status: 'True',
       reason: 'Bound',
-      message: 'The object that carries the address was seen',
+      message: 'The operator has seen the object that uses this address',
       observedGeneration,
     },
     now(),

@@ -18,21 +18,21 @@ function fileWith(text: string): string {
   return file;
 }
 
-test('an installation without a file wants no pools of its own', async () => {
+test('an installation without a file has no pools of its own', async () => {
   expect(await readInstalledPools(undefined)).toEqual([]);
 });
 
-// The defaults of the CRD, filled in here, would have changed the reuse delay of every pool that the values only pause.
-test('reads pools as the values of the chart write them, and adds nothing', async () => {
+// Filled in here, the CRD's defaults changed the reuse delay of every pool that the values only paused.
+test('reads pools as the chart writes them, without adding defaults', async () => {
   const pool = { name: 'lab', first: 'a4:58:0f:10:00:00', last: 'a4:58:0f:10:00:ff', autoReleaseAfter: '2d' };
   expect(await readInstalledPools(fileWith(JSON.stringify([pool])))).toEqual([pool]);
 });
 
 test.each([
-  ['is not there', () => path.join(folder, 'none.json')],
-  ['is no JSON', () => fileWith('pools:')],
-  ['has a pool without an end', () => fileWith('[{"name":"lab","first":"a4:58:0f:10:00:00"}]')],
-  ['has an address that is none', () => fileWith('[{"name":"lab","first":"zz","last":"a4:58:0f:10:00:ff"}]')],
-])('a file that %s stops the operator, and is named', async (_, file) => {
+  ['does not exist', () => path.join(folder, 'none.json')],
+  ['is not JSON', () => fileWith('pools:')],
+  ['has a pool without a last address', () => fileWith('[{"name":"lab","first":"a4:58:0f:10:00:00"}]')],
+  ['has a malformed address', () => fileWith('[{"name":"lab","first":"zz","last":"a4:58:0f:10:00:ff"}]')],
+])('a file that %s stops the operator with an error that names the file', async (_, file) => {
   await expect(readInstalledPools(file())).rejects.toThrow(/The pools of the installation \(.*\) cannot be used/);
 });

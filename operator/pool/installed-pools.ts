@@ -2,19 +2,21 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { macPoolSpec } from '../../api/mac-pool.ts';
 import { isInvalid } from '../../kube/client/errors.ts';
-import type { OperatorDeps } from '../dependencies.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 
 const { reuseDelay, paused } = macPoolSpec.shape;
 const installedPool = macPoolSpec.extend({
   name: z.string().min(1),
-  // Without their defaults: what the list does not say stays as it is in a MacPool that is there.
+  // Without defaults: a field that the list leaves out stays unchanged in an existing MacPool.
   reuseDelay: reuseDelay.unwrap().optional(),
   paused: paused.unwrap().optional(),
 });
 export type InstalledPool = z.infer<typeof installedPool>;
 
-/** What an installer wants pools to be: a JSON list, each like the spec of a MacPool with its name. */
+const FIELD_MANAGER = 'rock-mac-installation';
+
+/** Reads the pools of the installation: a JSON list in which each item is a MacPool's name and spec. */
 export async function readInstalledPools(file: string | undefined): Promise<readonly InstalledPool[]> {
   if (file === undefined) return [];
   try {
@@ -28,8 +30,8 @@ export async function readInstalledPools(file: string | undefined): Promise<read
 }
 
 /**
- * Makes the MacPools of the installation, and makes those that are there say the same. A chart cannot do it: it would have
- * to render objects of kinds that the same release brings. Pools that the list does not name are left alone.
+ * Applies the MacPools of the installation. Does not touch pools that the list does not name. The chart cannot create them:
+ * it would have to render objects of kinds that the same release installs.
  */
 export async function applyInstalledPools(
   pools: readonly InstalledPool[],
@@ -41,10 +43,8 @@ export async function applyInstalledPools(
       await client.patch(macPools, { name }, { type: 'apply', body, force: true }, { fieldManager: FIELD_MANAGER });
     } catch (error) {
       if (!isInvalid(error)) throw error;
-      // A range that would shrink, say. The others must not wait for the person who corrects it.
-      logger.error({ err: error, pool: name }, 'a pool of the installation is refused');
+      // For example a range that would shrink. The other pools do not wait for its correction.
+      logger.error({ err: error, pool: name }, 'the API server refuses a pool of the installation');
     }
   }
 }
-
-const FIELD_MANAGER = 'rock-mac-installation';

@@ -7,6 +7,6 @@ test.each([
   [8_192, 65_536, '12.5%'],
   [65_535, 65_536, '100%'],
   [1, 3, '33.33%'],
-])('%i of %i is %s', (held, capacity, share) => {
+])('%i of %i addresses is %s', (held, capacity, share) => {
   expect(formatShare(held, capacity)).toBe(share);
 });

@@ -1,13 +1,13 @@
 import type { MacPoolStatus } from '../../api/mac-pool.ts';
 import { isConflict, isNotFound } from '../../kube/client/errors.ts';
-import { poolStats, type PoolStats } from '../../ledger/pool/pool-stats.ts';
-import type { OperatorDeps } from '../dependencies.ts';
 import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
+import { poolStats, type PoolStats } from '../../ledger/pool/pool-stats.ts';
+import type { OperatorDeps } from '../dependencies.ts';
 
 /**
- * Writes the ledger's counts into the status of every MacPool, where they changed. Counting reads every row of the
- * ledger once, so it is done for all pools together, by the clock.
+ * Writes the ledger's changed counts into the status of every MacPool, and returns all counts. Counting reads every row of
+ * the ledger, so it runs at an interval for all pools together.
  */
 export async function publishCounts(
   pools: readonly MacPool[],
@@ -20,7 +20,7 @@ export async function publishCounts(
     try {
       await writeStatus(macPools, pool, { ...pool.status, ...countsOf(counted) }, client);
     } catch (error) {
-      // Deleted meanwhile, or changed: the next round counts again.
+      // Deleted or changed meanwhile: the next round writes the counts.
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
   }
@@ -41,7 +41,7 @@ function countsOf(stats: PoolStats): MacPoolStatus {
   };
 }
 
-/** The smallest share that is shown says that it is not nothing: two pods in 65,536 addresses are no `0%`. */
+/** Formats a share in percent. A tiny share is `<0.01%`, because `0%` would mean that no address is held. */
 export function formatShare(held: number, capacity: number): string {
   const percent = (100 * held) / capacity;
   if (held > 0 && percent < 0.01) return '<0.01%';

@@ -1,18 +1,18 @@
-/** What is known when a resync finds addresses of a pool whose owners have been gone for longer than its period. */
+/** The facts about the addresses of one pool whose owners have been missing for longer than the pool's period. */
 export interface AutoReleaseInput {
-  /** How many would be released. */
+  /** How many addresses would be released. */
   readonly count: number;
-  /** How many addresses of the pool objects and devices hold. */
+  /** How many addresses of the pool are held by objects and devices. */
   readonly active: number;
-  /** Since the resync before this one. */
+  /** Time since the previous resync. */
   readonly sinceLastResyncMs: number;
-  /** The pool was held in the resync before. */
+  /** Whether the previous resync held the release. */
   readonly wasHeld: boolean;
-  /** The count that a person has approved. */
+  /** The number of addresses that a person has approved. */
   readonly approved: number | undefined;
 }
 
-/** Reasons of the condition AutoReleaseHeld. */
+/** The reasons of the condition AutoReleaseHeld. */
 export const AUTO_RELEASE_REASONS = [
   'NothingToRelease',
   'Usual',
@@ -28,36 +28,40 @@ export interface AutoReleaseDecision {
   readonly message: string;
 }
 
-/** Fewer than this are never too many: a small pool must not be held for its ordinary comings and goings. */
+/** This many are never too many, because ordinary changes of a small pool must not be held. */
 const ALWAYS_USUAL = 50;
+/** Above this share of the pool's active addresses, a release is held. */
 const USUAL_SHARE = 0.05;
+/** After a longer gap between resyncs, a release is held. */
 const LONGEST_GAP_MS = 3_600_000;
 
 /**
- * The brake on automatic release. A mistake of ours, or of whatever stands between us and the API server, would look like
- * many objects that are gone at once, or like objects that went while nobody looked; then a person has to look first. What
- * is held stays held until somebody approves it, or nothing is left to release.
+ * Decides whether the missing addresses of a pool are released: the release guard. A bug in the operator, or in a proxy
+ * before the API server, would look like many objects deleted at once, or deleted during a gap between resyncs. A person
+ * checks those cases first. A held release stays held until somebody approves it, or until nothing is left to release.
  */
 export function decideAutoRelease(input: AutoReleaseInput): AutoReleaseDecision {
   const { count, active, sinceLastResyncMs, wasHeld, approved } = input;
-  if (count === 0) return { release: false, reason: 'NothingToRelease', message: 'No address waits for its release' };
+  if (count === 0)
+    return { release: false, reason: 'NothingToRelease', message: 'No address waits for automatic release' };
   if (approved !== undefined && approved >= count) {
-    return { release: true, reason: 'Approved', message: `The release of ${count} addresses was approved` };
+    return { release: true, reason: 'Approved', message: `The automatic release of ${count} addresses was approved` };
   }
   const limit = Math.max(ALWAYS_USUAL, Math.floor(active * USUAL_SHARE));
   if (count > limit) {
-    return hold('TooMany', count, `more than ${limit} at once are held back`);
+    return hold('TooMany', count, `a release of more than ${limit} at once needs an approval`);
   }
-  if (sinceLastResyncMs > LONGEST_GAP_MS) return hold('ResyncsMissing', count, 'for more than an hour nobody looked');
-  if (wasHeld) return hold('StillHeld', count, 'the release was held before, and nobody has approved it');
-  return { release: true, reason: 'Usual', message: `${count} addresses whose owners are gone were released` };
+  if (sinceLastResyncMs > LONGEST_GAP_MS)
+    return hold('ResyncsMissing', count, 'there was no resync for more than an hour');
+  if (wasHeld) return hold('StillHeld', count, 'their release was held before and nobody has approved it');
+  return { release: true, reason: 'Usual', message: `${count} addresses without a live owner were released` };
 }
 
 function hold(reason: AutoReleaseDecision['reason'], count: number, why: string): AutoReleaseDecision {
-  const step = `check that these objects are really gone (rock-mac list), then annotate this MacPool with mac.rock-os.io/approve-release: "${count}"`;
+  const step = `Check with rock-mac list that their owners are gone, then annotate this MacPool with mac.rock-os.io/approve-release: "${count}"`;
   return {
     release: false,
     reason,
-    message: `${count} addresses have had no live owner for longer than their pool's period; ${why}: ${step}`,
+    message: `${count} addresses have had no live owner for longer than spec.autoReleaseAfter (24h by default), and ${why}. ${step}`,
   };
 }

@@ -1,33 +1,38 @@
 import { ANNOTATIONS } from '../../api/names.ts';
-import { findCondition } from '../../kube/controller/conditions.ts';
 import { setAnnotations } from '../../kube/client/json-patch.ts';
+import { macAllocations, macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import { findCondition } from '../../kube/controller/conditions.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { missingAddresses } from '../../ledger/address/mark-missing.ts';
-import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { release } from '../../ledger/address/release.ts';
-import { decideAutoRelease, type AutoReleaseDecision } from './auto-release-policy.ts';
+import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import type { OperatorDeps } from '../dependencies.ts';
-import { setPoolCondition } from '../pool/set-condition.ts';
-import { getOrUndefined } from '../../kube/client/uncached-read.ts';
-import { macAllocations, macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import { setPoolCondition } from '../pool/conditions.ts';
+import { decideAutoRelease, type AutoReleaseDecision } from './auto-release-policy.ts';
 
-/** Addresses looked at in one resync. What is over this waits for the next. */
-const AT_ONCE = 10_000;
+export type AutoReleaseDeps = Pick<
+  OperatorDeps,
+  'ledger' | 'client' | 'kinds' | 'clusterId' | 'actor' | 'metrics' | 'logger' | 'now'
+>;
+
+/** Limits the addresses of one resync. The next resync takes the rest. */
+const ADDRESSES_PER_RESYNC = 10_000;
 
 const HELD = 'AutoReleaseHeld';
 
 /**
- * Gives back what has been missing for longer than its pool's period, as far as the release guard allows. Called at the end of a
- * pass that counts, which has just not seen any of them again; each is looked for once more, by itself, before it goes.
- * Answers how many were released.
+ * Releases the addresses that have been missing for longer than their pool's period, if the release guard allows it.
+ * Returns the number of released addresses. Runs at the end of a resync that counts and that has just missed them again.
+ * Each address is checked once more on its own before its release.
  */
 export async function autoRelease(
   pools: readonly MacPool[],
   sinceLastResyncMs: number,
-  context: OperatorDeps,
+  deps: AutoReleaseDeps,
 ): Promise<number> {
-  const { ledger, clusterId, logger, metrics } = context;
-  const missing = await missingAddresses(ledger, clusterId, AT_ONCE);
+  const { ledger, clusterId, logger, metrics } = deps;
+  const missing = await missingAddresses(ledger, clusterId, ADDRESSES_PER_RESYNC);
   const byPool = Map.groupBy(missing, ({ pool }) => pool);
   const stats = missing.length === 0 ? [] : await poolStats(ledger);
   let released = 0;
@@ -39,12 +44,12 @@ export async function autoRelease(
       active: stats.find((each) => each.pool === name)?.active ?? 0,
       sinceLastResyncMs,
       wasHeld: isHeld(pool),
-      approved: readCount(annotations?.[ANNOTATIONS.approveRelease]),
+      approved: parseCount(annotations?.[ANNOTATIONS.approveRelease]),
     });
     metrics.autoReleaseHeld(name, decision.release ? 0 : rows.length);
-    if (rows.length > 0) logger.info({ pool: name, count: rows.length, ...decision }, 'automatic release');
-    if (decision.release) released += await releaseGone(rows, context);
-    await showDecision(pool, decision, context);
+    if (rows.length > 0) logger.info({ pool: name, count: rows.length, ...decision }, 'automatic release decided');
+    if (decision.release) released += await releaseMissing(rows, deps);
+    await publishDecision(pool, decision, deps);
   }
   return released;
 }
@@ -53,44 +58,50 @@ function isHeld({ status }: MacPool): boolean {
   return findCondition(status?.conditions ?? [], HELD)?.status === 'True';
 }
 
-function readCount(text: string | undefined): number | undefined {
+function parseCount(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
-/** An approval is used up with what it approved. */
-async function showDecision(pool: MacPool, decision: AutoReleaseDecision, context: OperatorDeps): Promise<void> {
+/** Publishes the decision as a condition. Removes the approval when nothing is held, because it is used up then. */
+async function publishDecision(
+  pool: MacPool,
+  { release: isAllowed, reason, message }: AutoReleaseDecision,
+  deps: Pick<OperatorDeps, 'client' | 'now'>,
+): Promise<void> {
   const { name } = pool.metadata;
-  const { release: goesOn, reason, message } = decision;
-  const holds = !goesOn && reason !== 'NothingToRelease';
+  const holds = !isAllowed && reason !== 'NothingToRelease';
   if (holds || isHeld(pool)) {
-    await setPoolCondition(name, { type: HELD, status: holds ? 'True' : 'False', reason, message }, context);
+    await setPoolCondition(name, { type: HELD, status: holds ? 'True' : 'False', reason, message }, deps);
   }
   if (holds) return;
   const body = setAnnotations(pool.metadata.annotations, { [ANNOTATIONS.approveRelease]: undefined });
-  if (body.length > 0) await context.client.patch(macPools, { name }, { type: 'json', body });
+  if (body.length > 0) await deps.client.patch(macPools, { name }, { type: 'json', body });
 }
 
-async function releaseGone(rows: readonly AddressRow[], context: OperatorDeps): Promise<number> {
-  const { ledger, actor, logger, metrics } = context;
+async function releaseMissing(rows: readonly AddressRow[], deps: AutoReleaseDeps): Promise<number> {
+  const { ledger, actor, logger, metrics } = deps;
   let released = 0;
   for (const row of rows) {
     const { mac, owner, missingSince } = row;
-    if (!(await isGone(row, context))) {
-      logger.warn({ mac, ...owner }, 'an address that a resync did not see is in use after all');
+    if (!(await isOwnerGone(row, deps))) {
+      logger.warn({ mac, ...owner }, 'an address that a resync did not see is still in use');
       continue;
     }
     const reason = `no live owner since ${missingSince?.toISOString() ?? 'long'}`;
-    const [answer] = await release(ledger, [row], { actor, reason });
-    logger.info({ mac, ...owner, outcome: answer?.outcome }, 'address without a live owner released');
-    if (answer?.outcome !== 'released') continue;
+    const [result] = await release(ledger, [row], { actor, reason });
+    logger.info({ mac, ...owner, outcome: result?.outcome }, 'address without a live owner released');
+    if (result?.outcome !== 'released') continue;
     metrics.released('missing');
     released++;
   }
   return released;
 }
 
-/** Read once more from the store, by uid. What cannot be looked for is not known to be gone. */
-async function isGone({ mac, owner }: AddressRow, { kinds, client }: OperatorDeps): Promise<boolean> {
+/** Returns whether the owner is gone, by an uncached read and by uid. An owner that cannot be read is not gone. */
+async function isOwnerGone(
+  { mac, owner }: AddressRow,
+  { kinds, client }: Pick<OperatorDeps, 'kinds' | 'client'>,
+): Promise<boolean> {
   if (owner?.uid === undefined) return false;
   const { kind: kindName, namespace, name, uid } = owner;
   if (kindName === macAllocations.kind) {

@@ -4,44 +4,49 @@ import { leaseKey } from '../../ledger/address/holder-key.ts';
 import type { OperatorDeps } from '../dependencies.ts';
 import { listLiveWorkloads, type LiveWorkload } from '../workload/list-live.ts';
 
-/** Leases looked at in one round. What is over this is looked at in the next. */
-const AT_ONCE = 1_000;
+export type ReleaseExpiredLeasesDeps = Pick<
+  OperatorDeps,
+  'ledger' | 'client' | 'kinds' | 'clusterId' | 'actor' | 'logger'
+>;
+
+/** Limits the leases of one round. The next round takes the rest. */
+const LEASES_PER_ROUND = 1_000;
 
 /**
- * Gives back the addresses, and the claims, of creates that failed after admission: a quota, another webhook, a name that
- * was taken.
+ * Releases the addresses and claims of creates that failed after admission, by a quota, another webhook or a name conflict.
+ * Returns the number of released addresses.
  *
- * The lease alone is no proof, since a create may take long and its watch event longer. So all objects that could carry
- * an address are listed first, in a read that the API server answers from the store and not from its cache, and only what
- * none of them carries (neither the address nor the lease) is given back. Any error ends the round with nothing given back.
+ * An expired lease alone proves nothing: a create may take long, and its watch event longer. So this first lists all
+ * objects that could use an address, from the API server's store and not from its cache. It releases only addresses whose
+ * MAC and lease are on none of them. Any error ends the round, and nothing is released.
  */
-export async function releaseLeasesOfAbsentObjects(context: OperatorDeps): Promise<number> {
-  const { ledger, clusterId, actor, logger } = context;
-  // Before the list: an address that is handed out after it cannot be among these.
-  const expired = await expiredLeases(ledger, clusterId, AT_ONCE);
-  const consumed = await expiredConsumers(ledger, clusterId, AT_ONCE);
+export async function releaseLeasesOfAbsentObjects(deps: ReleaseExpiredLeasesDeps): Promise<number> {
+  const { ledger, clusterId, actor, logger } = deps;
+  // Read before the list, so an address that is allocated later cannot be among these.
+  const expired = await expiredLeases(ledger, clusterId, LEASES_PER_ROUND);
+  const consumed = await expiredConsumers(ledger, clusterId, LEASES_PER_ROUND);
   if (expired.length === 0 && consumed.length === 0) return 0;
-  const carried = usedBy(await listLiveWorkloads(context));
+  const inUse = addressesAndLeasesOf(await listLiveWorkloads(deps));
   const why = { actor, reason: 'no object was stored with it' };
   const unused = consumed.flatMap(({ mac, consumer }) =>
-    consumer === undefined || carried.has(mac) || carried.has(consumer.key) ? [] : [{ mac, consumerKey: consumer.key }],
+    consumer === undefined || inUse.has(mac) || inUse.has(consumer.key) ? [] : [{ mac, consumerKey: consumer.key }],
   );
   if (unused.length > 0) await dropConsumer(ledger, unused, why);
-  const dead = expired.filter((row) => !carried.has(row.mac) && !carried.has(row.key));
-  const outcomes = dead.length === 0 ? [] : await releaseExpiredLeases(ledger, dead, why);
+  const unstored = expired.filter((row) => !inUse.has(row.mac) && !inUse.has(row.key));
+  const outcomes = unstored.length === 0 ? [] : await releaseExpiredLeases(ledger, unstored, why);
   const released = outcomes.filter(({ outcome }) => outcome === 'released').length;
   if (released + unused.length > 0) {
-    logger.info({ expired: expired.length, released, claims: unused.length }, 'gave expired leases back');
+    logger.info({ expired: expired.length, released, claims: unused.length }, 'released expired leases');
   }
   return released;
 }
 
-/** Addresses, and the keys of the questions for them. */
-function usedBy(objects: readonly LiveWorkload[]): ReadonlySet<string> {
-  const carried = new Set<string>();
+/** Returns the addresses on these objects, and the holder keys of their lease ids. */
+function addressesAndLeasesOf(objects: readonly LiveWorkload[]): ReadonlySet<string> {
+  const found = new Set<string>();
   for (const { workload } of objects) {
-    for (const mac of workload.observed) carried.add(mac);
-    for (const { nic } of workload.nics) if (workload.lease !== undefined) carried.add(leaseKey(workload.lease, nic));
+    for (const mac of workload.observed) found.add(mac);
+    for (const { nic } of workload.nics) if (workload.lease !== undefined) found.add(leaseKey(workload.lease, nic));
   }
-  return carried;
+  return found;
 }

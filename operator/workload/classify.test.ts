@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { boundKey, claimKey, leaseKey } from '../../ledger/address/holder-key.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { classify, type LiveAddress } from './classify.ts';
+import { classify } from './classify.ts';
+import type { LiveAddress } from './live-address.ts';
 
 const MAC = mac('a4:58:0f:05:00:01');
 const POD = { clusterId: 'c1', kind: 'Pod', namespace: 'web', name: 'front', uid: 'u1', nic: 'eth5' };
@@ -27,78 +28,82 @@ function aRow(row: Partial<AddressRow>): AddressRow {
   };
 }
 
-const asked = { ...POD, uid: undefined };
+const requested = { ...POD, uid: undefined };
 const claim = { ...POD, kind: 'MacAllocation', name: 'mine', uid: 'm1', nic: '' };
 const aClaim = (row: Partial<AddressRow>) => aRow({ key: claimKey(claim), owner: claim, ...row });
 
 test.each([
-  ['nobody ever had', undefined, 'free'],
+  ['was never used', undefined, 'free'],
   ['is bound to it', aRow({ key: KEY, owner: POD }), 'own'],
-  [
-    'is bound to it on an interface that does not carry it any more',
-    aRow({ owner: { ...POD, nic: 'eth6' } }),
-    'renamed',
-  ],
-  ['is bound to it on another interface, which carries it too', aRow({ owner: { ...POD, nic: 'eth7' } }), 'conflict'],
+  ['is bound to it on an interface that no longer has it', aRow({ owner: { ...POD, nic: 'eth6' } }), 'renamed'],
+  ['is bound to it on another interface, which has it too', aRow({ owner: { ...POD, nic: 'eth7' } }), 'conflict'],
   ['is bound to its namesake', aRow({ owner: { ...POD, uid: 'u2', nic: 'eth6' } }), 'conflict'],
-  ['was asked for by its name', aRow({ state: 'pending', owner: asked }), 'pending'],
-  ['was asked for by its name, and whose lease is over', aRow({ state: 'released', owner: asked }), 'pending'],
+  ['was requested under its name', aRow({ state: 'pending', owner: requested }), 'pending'],
+  ['was requested under its name, with an expired lease', aRow({ state: 'released', owner: requested }), 'pending'],
   [
-    'was asked for by its lease id',
-    aRow({ state: 'pending', key: leaseKey('l1', 'eth5'), owner: { ...asked, name: '' } }),
+    'was requested under its lease id',
+    aRow({ state: 'pending', key: leaseKey('l1', 'eth5'), owner: { ...requested, name: '' } }),
     'pending',
   ],
   [
-    'was asked for by another lease id',
-    aRow({ state: 'pending', key: leaseKey('l2', 'eth5'), owner: { ...asked, name: '' } }),
+    'was requested under another lease id',
+    aRow({ state: 'pending', key: leaseKey('l2', 'eth5'), owner: { ...requested, name: '' } }),
     'conflict',
   ],
   [
-    'was asked for by its name for another interface',
-    aRow({ state: 'pending', owner: { ...asked, nic: 'x' } }),
+    'was requested under its name for another interface',
+    aRow({ state: 'pending', owner: { ...requested, nic: 'x' } }),
     'conflict',
   ],
   [
-    'was asked for by its name in another cluster',
-    aRow({ state: 'pending', owner: { ...asked, clusterId: 'c2' } }),
+    'was requested under its name in another cluster',
+    aRow({ state: 'pending', owner: { ...requested, clusterId: 'c2' } }),
     'conflict',
   ],
   [
-    'was asked for by its name in another namespace',
-    aRow({ state: 'pending', owner: { ...asked, namespace: 'x' } }),
+    'was requested under its name in another namespace',
+    aRow({ state: 'pending', owner: { ...requested, namespace: 'x' } }),
     'conflict',
   ],
-  // An earlier pod of that name had it: this is a new owner, which counts as one.
-  ['its predecessor under the same name gave up', aRow({ state: 'released', owner: { ...POD, uid: 'u0' } }), 'free'],
-  ['its predecessor under the same name still holds', aRow({ owner: { ...POD, uid: 'u0' } }), 'conflict'],
-  ['it was released from by mistake', aRow({ state: 'released', key: KEY, owner: POD }), 'free'],
-  ['may have been handed out before a failover', aRow({ state: 'orphaned', origin: 'replication-gap' }), 'free'],
+  // An earlier pod of that name had it. The new pod is a new owner.
+  ['its predecessor of the same name released', aRow({ state: 'released', owner: { ...POD, uid: 'u0' } }), 'free'],
+  ['its predecessor of the same name still holds', aRow({ owner: { ...POD, uid: 'u0' } }), 'conflict'],
+  ['was released from it by mistake', aRow({ state: 'released', key: KEY, owner: POD }), 'free'],
+  ['may have been allocated in a replication gap', aRow({ state: 'orphaned', origin: 'replication-gap' }), 'free'],
   ['a device holds', aRow({ device: { id: 'host' } }), 'conflict'],
-  ['a claim of its namespace holds that nobody uses', aClaim({}), 'claimed'],
+  ['an unused claim of its namespace holds', aClaim({}), 'claimed'],
   ['a claim of another namespace holds', aClaim({ owner: { ...claim, namespace: 'x' } }), 'conflict'],
-  ['a claim holds that it uses', aClaim({ consumer: { ...POD, key: KEY } }), 'claimed'],
-  ['a claim holds that admission gave to its name', aClaim({ consumer: { ...asked, key: 'named' } }), 'claimed'],
+  ['a claim holds, and it uses the claim', aClaim({ consumer: { ...POD, key: KEY } }), 'claimed'],
   [
-    'a claim holds that admission gave to its lease id',
-    aClaim({ consumer: { ...asked, name: '', key: leaseKey('l1', 'eth5') } }),
+    'a claim holds, and admission gave the claim to its name',
+    aClaim({ consumer: { ...requested, key: 'named' } }),
     'claimed',
   ],
   [
-    'a claim holds that it used on an interface before',
+    'a claim holds, and admission gave the claim to its lease id',
+    aClaim({ consumer: { ...requested, name: '', key: leaseKey('l1', 'eth5') } }),
+    'claimed',
+  ],
+  [
+    'a claim holds, and it used the claim on a former interface',
     aClaim({ consumer: { ...POD, nic: 'eth6', key: 'x' } }),
     'claimed',
   ],
   [
-    'a claim holds that it uses on another interface',
+    'a claim holds, and it uses the claim on another interface',
     aClaim({ consumer: { ...POD, nic: 'eth7', key: 'x' } }),
     'conflict',
   ],
-  ['a claim holds that another pod uses', aClaim({ consumer: { ...POD, uid: 'u0', key: 'other' } }), 'conflict'],
-])('a live pod may carry an address that %s', (_, row, want) => {
+  [
+    'a claim holds, and another pod uses the claim',
+    aClaim({ consumer: { ...POD, uid: 'u0', key: 'other' } }),
+    'conflict',
+  ],
+])('an address of a live pod that %s gets its classification', (_, row, want) => {
   expect(classify(address, row)).toBe(want);
 });
 
-test('an instance whose machine was deleted without it does not fight for its address', () => {
+test('an instance whose machine was deleted without it has no conflict with the machine', () => {
   const owner = { ...POD, kind: 'VirtualMachineInstance', uid: 'i1' };
   const machine = { ...POD, kind: 'VirtualMachine', uid: 'v1' };
   expect(classify({ mac: MAC, owner }, aRow({ owner: machine }))).toBe('owned-by-parent');

@@ -1,6 +1,6 @@
-import type { Workload, WorkloadKind } from './workload.ts';
-import type { OperatorDeps } from '../dependencies.ts';
 import { listOrEmpty } from '../../kube/client/uncached-read.ts';
+import type { OperatorDeps } from '../dependencies.ts';
+import type { Workload, WorkloadKind } from './workload.ts';
 
 export interface LiveWorkload {
   readonly kind: WorkloadKind;
@@ -8,19 +8,20 @@ export interface LiveWorkload {
 }
 
 /**
- * Every object of the cluster that shows an address of ours or a lease id, of all kinds, each read page by page from the
- * API server's store. All of it or an error, never a part: what is not in here is taken for absent by who calls this.
+ * Lists every object of the cluster that has an address of ours or a lease id. Reads each kind page by page from the API
+ * server's store. Returns all objects or throws: callers treat an object that is not listed as deleted.
+ *
+ * `cachedCopy` saves memory: an object that is cached in the same version is not stored twice.
  */
 export async function listLiveWorkloads(
-  { kinds, client }: OperatorDeps,
-  copyOf: (object: LiveWorkload) => Workload | undefined = () => undefined,
+  { kinds, client }: Pick<OperatorDeps, 'kinds' | 'client'>,
+  cachedCopy: (object: LiveWorkload) => Workload | undefined = () => undefined,
 ): Promise<readonly LiveWorkload[]> {
   const keep = ({ observed, lease }: Workload) => observed.length > 0 || lease !== undefined;
   const found: LiveWorkload[] = [];
   for (const kind of kinds) {
-    // What is in memory already, in this very state, is not kept a second time.
     const known = (workload: Workload) => {
-      const copy = copyOf({ kind, workload });
+      const copy = cachedCopy({ kind, workload });
       return copy?.metadata.resourceVersion === workload.metadata.resourceVersion ? copy : undefined;
     };
     for (const workload of await listOrEmpty(kind.resource, client, { keep, known })) found.push({ kind, workload });

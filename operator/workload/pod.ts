@@ -5,10 +5,10 @@ import type { MacPrefix } from '../../mac/mac-range.ts';
 import { leaseOf, ownerOf, trimMetadata, type Workload, type WorkloadKind } from './workload.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 
-/** A virt-launcher pod belongs to one of these, which carries (or whose VM carries) its addresses. */
+/** The owner of a virt-launcher pod. This instance, or its VM, owns the pod's addresses. */
 const LAUNCHED_BY = 'VirtualMachineInstance';
 
-/** Pods. One that ended never runs again: its interfaces are gone, and its addresses with them. */
+/** Returns the Pod kind. A finished pod never runs again, so it no longer uses its addresses. */
 export function podWorkload(prefix: MacPrefix): WorkloadKind {
   const schema = z
     .object({ metadata: objectMeta, status: z.object({ phase: z.string().optional() }).optional() })
@@ -30,7 +30,7 @@ export function podWorkload(prefix: MacPrefix): WorkloadKind {
   return {
     resource,
     optional: false,
-    // What its annotations say now does not count: an interface keeps the address that it was made with.
+    // Ignores the current annotations: an interface keeps the address that it was created with.
     stillUses: async ({ namespace, name, uid }, client) => {
       const pod = await getOrUndefined(resource, { namespace, name }, client);
       return pod?.metadata.uid === uid && pod.finished !== true;

@@ -8,10 +8,10 @@ import { leaseOf, ownerOf, trimMetadata, type UsedAddress, type Workload, type W
 import { podWorkload } from './pod.ts';
 import { listOrEmpty, getOrUndefined } from '../../kube/client/uncached-read.ts';
 
-/** Every virt-launcher pod has it; KubeVirt finds its own pods by it. */
+/** Every virt-launcher pod has this label. KubeVirt finds its own pods by it. */
 const LAUNCHER_LABEL = 'kubevirt.io=virt-launcher';
 
-/** VirtualMachineInstances. One that a VirtualMachine made owns nothing: its VM does. */
+/** Returns the VirtualMachineInstance kind. An instance with a VirtualMachine owns no address: its VM does. */
 export function virtualMachineInstanceWorkload(prefix: MacPrefix): WorkloadKind {
   const resource = vmiResource(prefix);
   return {
@@ -59,8 +59,8 @@ export function vmiResource(prefix: MacPrefix): Resource<Workload> {
 }
 
 /**
- * Whether a virt-launcher pod that has not ended still holds the address. Of a live instance its pods show what they
- * carry beside its own network; a pod that outlived its instance may carry anything that the instance did.
+ * Returns whether an unfinished virt-launcher pod still uses the address. The pods of a live instance list their addresses
+ * except those on the pod network. A pod that outlived its instance may use any address of the instance.
  */
 export async function launcherUses(
   { namespace, name, mac }: UsedAddress,

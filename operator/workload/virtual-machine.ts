@@ -7,9 +7,9 @@ import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { launcherUses, vmiResource } from './virtual-machine-instance.ts';
 
 /**
- * VirtualMachines. They own their addresses whether they run or not; an address is given up only when it is absent from
- * the machine, from its instance (spec and status), and from every virt-launcher pod that has not ended. So a stop, a
- * live migration, and a deletion that leaves the instance behind all keep it.
+ * Returns the VirtualMachine kind. A machine owns its addresses whether it runs or not. An address is released only when it
+ * is absent from the machine, from its instance (spec and status), and from every unfinished virt-launcher pod. So a stop,
+ * a live migration, and a deletion that orphans the instance all keep the address.
  */
 export function virtualMachineWorkload(prefix: MacPrefix): WorkloadKind {
   const instances = vmiResource(prefix);
@@ -33,10 +33,10 @@ export function virtualMachineWorkload(prefix: MacPrefix): WorkloadKind {
       const { namespace, name, uid, mac } = address;
       const machine = await getOrUndefined(resource, { namespace, name }, client);
       if (machine?.metadata.uid === uid && machine.observed.includes(mac)) return true;
-      // An instance has the name of its machine. One that a later machine of that name made is that one's affair.
+      // An instance has the name of its machine, so it may belong to a later machine of that name.
       const instance = await getOrUndefined(instances, { namespace, name }, client);
-      const isAnothers = instance?.runsFor !== undefined && instance.runsFor.uid !== uid;
-      if (instance?.observed.includes(mac) === true && !isAnothers) return true;
+      const belongsToOther = instance?.runsFor !== undefined && instance.runsFor.uid !== uid;
+      if (instance?.observed.includes(mac) === true && !belongsToOther) return true;
       return await launcherUses(address, instance, prefix, client);
     },
   };

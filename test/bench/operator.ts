@@ -13,7 +13,7 @@ import type { Resource } from '../../kube/client/resource.ts';
 import { objectMeta, type KubeObject } from '../../kube/client/objects.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
-import { workloadKinds } from '../../operator/workload/kinds.ts';
+import { workloadKinds } from '../../operator/workload/controller.ts';
 import { macAllocations, macPools } from '../../kube/client/mac-resources.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { startTestEnv } from '../env/env.ts';

@@ -17,58 +17,58 @@ beforeAll(async () => {
   namespace = await freshNamespace();
 });
 beforeEach(() => {
-  name = `memory-${String(++count)}`;
+  name = `head-${String(++count)}`;
 });
 afterAll(async () => {
   await namespace.remove();
   await client.close();
 });
 
-/** What one process remembers; several of them share the ConfigMap. */
-function aMemory(): LedgerHeadStore {
+/** Creates the store of one process. All stores of a test share the ConfigMap. */
+function createStore(): LedgerHeadStore {
   return createLedgerHeadStore({ client, namespace: namespace.name, name, logger });
 }
 
-describe('what is remembered of a ledger', () => {
-  test('is nothing at first, and what it was told afterwards, also in another process', async () => {
-    const head = aMemory();
-    expect(await head.recall()).toBeUndefined();
-    await head.remember({ ledgerId: A, epoch: 1, auditHead: 10 });
-    expect(await head.recall()).toMatchObject({ epoch: 1, auditHead: 10 });
-    expect(await aMemory().recall()).toMatchObject({ epoch: 1, auditHead: 10 });
+describe('the stored ledger head', () => {
+  test('is undefined at first, and every process reads what one has saved', async () => {
+    const store = createStore();
+    expect(await store.read()).toBeUndefined();
+    await store.save({ ledgerId: A, epoch: 1, auditHead: 10 });
+    expect(await store.read()).toMatchObject({ epoch: 1, auditHead: 10 });
+    expect(await createStore().read()).toMatchObject({ epoch: 1, auditHead: 10 });
   });
 
-  test('never becomes less, unless the ledger began anew', async () => {
-    const head = aMemory();
-    await head.remember({ ledgerId: A, epoch: 2, auditHead: 10 });
-    await head.remember({ ledgerId: A, epoch: 2, auditHead: 9 });
-    await head.remember({ ledgerId: A, epoch: 1, auditHead: 99 });
-    expect(await head.recall()).toMatchObject({ epoch: 2, auditHead: 10 });
-    await head.remember({ ledgerId: A, epoch: 3, auditHead: 5 });
-    expect(await head.recall()).toMatchObject({ epoch: 3, auditHead: 5 });
+  test('never goes back, unless the epoch is newer', async () => {
+    const store = createStore();
+    await store.save({ ledgerId: A, epoch: 2, auditHead: 10 });
+    await store.save({ ledgerId: A, epoch: 2, auditHead: 9 });
+    await store.save({ ledgerId: A, epoch: 1, auditHead: 99 });
+    expect(await store.read()).toMatchObject({ epoch: 2, auditHead: 10 });
+    await store.save({ ledgerId: A, epoch: 3, auditHead: 5 });
+    expect(await store.read()).toMatchObject({ epoch: 3, auditHead: 5 });
   });
 
-  test('of another ledger takes its place, whatever its numbers are', async () => {
-    const head = aMemory();
-    await head.remember({ ledgerId: A, epoch: 7, auditHead: 1_000 });
-    await head.remember({ ledgerId: B, epoch: 1, auditHead: 1 });
-    expect(await head.recall()).toEqual({ ledgerId: B, epoch: 1, auditHead: 1 });
+  test('is replaced by the head of another ledger, whatever its numbers are', async () => {
+    const store = createStore();
+    await store.save({ ledgerId: A, epoch: 7, auditHead: 1_000 });
+    await store.save({ ledgerId: B, epoch: 1, auditHead: 1 });
+    expect(await store.read()).toEqual({ ledgerId: B, epoch: 1, auditHead: 1 });
   });
 
-  test('is not overwritten by a former leader who knows less', async () => {
-    const [former, present] = [aMemory(), aMemory()];
-    await former.remember({ ledgerId: A, epoch: 1, auditHead: 10 });
-    await present.remember({ ledgerId: A, epoch: 1, auditHead: 50 });
-    // It has read 10 and was told 20; the write is refused, and the next look sees what the other wrote.
-    await former.remember({ ledgerId: A, epoch: 1, auditHead: 20 });
-    expect(await former.recall()).toMatchObject({ auditHead: 50 });
+  test('is not overwritten by a former leader with an older head', async () => {
+    const [former, current] = [createStore(), createStore()];
+    await former.save({ ledgerId: A, epoch: 1, auditHead: 10 });
+    await current.save({ ledgerId: A, epoch: 1, auditHead: 50 });
+    // The former leader has cached 10. Its write of 20 is refused, and its next read gets what the other wrote.
+    await former.save({ ledgerId: A, epoch: 1, auditHead: 20 });
+    expect(await former.read()).toMatchObject({ auditHead: 50 });
   });
 
-  test('that cannot be read is as if there were nothing, and is written anew', async () => {
+  test('is undefined where it is not readable, and can be saved again', async () => {
     await sharedKubectl()(['-n', namespace.name, 'create', 'configmap', name, '--from-literal=head.json={many']);
-    const head = aMemory();
-    expect(await head.recall()).toBeUndefined();
-    await head.remember({ ledgerId: A, epoch: 1, auditHead: 3 });
-    expect(await head.recall()).toMatchObject({ auditHead: 3 });
+    const store = createStore();
+    expect(await store.read()).toBeUndefined();
+    await store.save({ ledgerId: A, epoch: 1, auditHead: 3 });
+    expect(await store.read()).toMatchObject({ auditHead: 3 });
   });
 });

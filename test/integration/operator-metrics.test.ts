@@ -75,7 +75,7 @@ test('every controller is counted, those of pods and of virtual machines include
     async () => {
       const { text } = await scrape({ port: operator?.metricsPort ?? 0, token: installation.metricsToken });
       const counted = [...text.matchAll(/^rockmac_reconcile_duration_seconds_count{controller="(\w+)"/gm)];
-      expect(new Set(counted.map(([, name]) => name))).toEqual(new Set(['claim', 'mirror', 'pass', 'pod', 'pool']));
+      expect(new Set(counted.map(([, name]) => name))).toEqual(new Set(['claim', 'mirror', 'pod', 'pool', 'resync']));
       expect(text).toContain('rockmac_queue_depth{controller="virtualmachine"}');
     },
     { within: 20_000, every: 200 },

@@ -8,7 +8,7 @@ import { addressesOf, aPod, installedEnvOfThisFile } from './installed-env.ts';
 import { openPluginShell } from './plugin-shell.ts';
 import { openShell } from './rock-mac-shell.ts';
 
-/* A ledger that `rock-mac init --prefix` has made, and a cluster that is installed for it, as docs/security.md says. */
+/* A ledger that `rock-mac init --prefix` created, and an installation for it, as docs/security.md describes. */
 
 const installed = installedEnvOfThisFile({
   env: { ROCK_MAC_PREFIX: 'a6:58:0f' },
@@ -22,11 +22,11 @@ const installed = installedEnvOfThisFile({
 
 function prefix(text: string) {
   const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`${text} is no prefix`);
+  if (parsed === undefined) throw new Error(`${text} is not a prefix`);
   return parsed;
 }
 
-test('pods and claims get addresses under it, and one of the usual prefix is nobody of ours', async () => {
+test('pods and claims get addresses under the prefix, and the ledger ignores an address under the default prefix', async () => {
   const { plane, ledger } = installed();
   const networks = '[{"name":"blue"},{"name":"red","mac":"a4:58:0f:05:00:00"}]';
   await plane.kubectl(['apply', '-f', '-'], { input: aPod('other', { networks }) });
@@ -45,10 +45,10 @@ test('pods and claims get addresses under it, and one of the usual prefix is nob
   }
 });
 
-test('an operator works for a ledger under its own prefix only', async () => {
+test('an operator refuses a ledger with another prefix', async () => {
   const { ledger } = installed();
   await requirePrefix(ledger, prefix('a6:58:0f'));
   await expect(requirePrefix(ledger, prefix('a4:58:0f'))).rejects.toThrow(
-    /has the prefix a4:58:0f \(ROCK_MAC_PREFIX, .*\), its ledger a6:58:0f: set that/,
+    /has the prefix a4:58:0f, but its ledger has a6:58:0f\. Set ROCK_MAC_PREFIX .* to a6:58:0f/,
   );
 });

@@ -1,0 +1,55 @@
+import { keyOf } from '../../kube/client/objects.ts';
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import { toTime } from '../../kube/controller/conditions.ts';
+import type { Result } from '../../kube/controller/controller.ts';
+import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
+import { LedgerError } from '../../ledger/errors.ts';
+import type { OperatorDeps } from '../dependencies.ts';
+import { allocationRequestOf } from './ledger-items.ts';
+import { publishStatus, type PublishStatusDeps } from './publish-status.ts';
+import { decideByError, decideByOutcome, type HeldStatus, type ReadyDecision } from './status.ts';
+
+export type AllocateClaimDeps = PublishStatusDeps & Pick<OperatorDeps, 'allocator' | 'actor' | 'logger'>;
+
+/** How long one allocation may take before it fails and is retried. */
+const ALLOCATE_DEADLINE_MS = 10_000;
+
+/** Allocates the address of a claim that has none, and publishes the address or the refusal. */
+export async function allocateClaim(claim: MacAllocation, deps: AllocateClaimDeps): Promise<Result> {
+  const { pool, requestedMac } = claim.spec;
+  const request = allocationRequestOf(claim, deps);
+  if (request === undefined) {
+    const decision: ReadyDecision = {
+      ready: false,
+      reason: 'RequestedMacOutOfRange',
+      message: `No device can own the address ${requestedMac ?? ''} of spec.requestedMac. Create a new claim with a unicast address`,
+    };
+    await publishStatus(claim, decision, {}, deps);
+    return undefined;
+  }
+  let outcome: AllocationOutcome;
+  try {
+    outcome = await deps.allocator.allocate(request, { deadlineMs: ALLOCATE_DEADLINE_MS });
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
+    const decision = decideByError(error);
+    await publishStatus(claim, decision, {}, deps);
+    if (decision.reason === 'InvalidSpec') return undefined;
+    throw error;
+  }
+  const decision = decideByOutcome(outcome, pool, requestedMac);
+  const held = heldBy(outcome, deps);
+  if (held.mac !== undefined) deps.logger.info({ claim: keyOf(claim), mac: held.mac, pool }, 'claim allocated');
+  await publishStatus(claim, decision, held, deps);
+  return decision.retryAfterMs === undefined ? undefined : { requeueAfterMs: decision.retryAfterMs };
+}
+
+function heldBy(outcome: AllocationOutcome, { clusterId, now }: Pick<OperatorDeps, 'clusterId' | 'now'>): HeldStatus {
+  if (outcome.outcome !== 'allocated' && outcome.outcome !== 'replayed') return {};
+  return {
+    mac: outcome.mac,
+    allocatedAt: toTime(now()),
+    ...(outcome.expiresAt !== undefined && { expiresAt: toTime(outcome.expiresAt) }),
+    ledger: { generation: outcome.generation, clusterId },
+  };
+}

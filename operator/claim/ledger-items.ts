@@ -1,0 +1,71 @@
+import { parseDuration } from '../../api/duration.ts';
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import type { AdoptItem } from '../../ledger/address/adopt.ts';
+import type { AllocationRequest } from '../../ledger/address/allocate.ts';
+import { claimKey } from '../../ledger/address/holder-key.ts';
+import type { Owner } from '../../ledger/address/owner.ts';
+import { parseMac, type MacAddress } from '../../mac/mac-address.ts';
+import type { OperatorDeps } from '../dependencies.ts';
+
+type LedgerItemDeps = Pick<OperatorDeps, 'clusterId' | 'actor'>;
+
+/** Returns the request for a claim's address; `undefined` where no device may own the requested address. */
+export function allocationRequestOf(
+  claim: MacAllocation,
+  { clusterId, actor }: LedgerItemDeps,
+): AllocationRequest | undefined {
+  const { pool, requestedMac, reserved = false, device, attributes, requester } = claim.spec;
+  const { namespace = '', name, uid } = claim.metadata;
+  const parsed = requestedMac === undefined ? undefined : parseMac(requestedMac);
+  if (parsed?.ok === false) return undefined;
+  return {
+    key: claimKey({ clusterId, uid }),
+    pool,
+    requested: parsed?.mac,
+    state: reserved ? 'reserved' : 'active',
+    owner: ownerOfClaim(claim, clusterId),
+    device,
+    metadata: attributes,
+    ttlSeconds: ttlSecondsOf(claim),
+    requester: requester?.username ?? `MacAllocation ${namespace}/${name}`,
+    actor,
+    reason: 'claim',
+  };
+}
+
+/** Returns the item that records the address in a claim's status; `undefined` for a claim without an address. */
+export function adoptItemOf(
+  claim: MacAllocation,
+  reason: string,
+  { clusterId, actor }: LedgerItemDeps,
+): AdoptItem | undefined {
+  const mac = statusMac(claim);
+  if (mac === undefined) return undefined;
+  const { device, attributes, reserved = false } = claim.spec;
+  return {
+    mac,
+    key: claimKey({ clusterId, uid: claim.metadata.uid }),
+    owner: ownerOfClaim(claim, clusterId),
+    state: reserved ? 'reserved' : 'active',
+    device,
+    metadata: attributes,
+    ttlSeconds: ttlSecondsOf(claim),
+    requester: actor,
+    reason,
+  };
+}
+
+/** Returns `spec.expiresAfter` in seconds. A reserved address never expires. */
+export function ttlSecondsOf({ spec: { reserved = false, expiresAfter } }: MacAllocation): number | undefined {
+  return reserved || expiresAfter === undefined ? undefined : parseDuration(expiresAfter);
+}
+
+export function statusMac({ status }: MacAllocation): MacAddress | undefined {
+  const parsed = parseMac(status?.mac ?? '');
+  return parsed.ok ? parsed.mac : undefined;
+}
+
+function ownerOfClaim({ metadata }: MacAllocation, clusterId: string): Owner & { readonly uid: string } {
+  const { namespace = '', name, uid } = metadata;
+  return { clusterId, kind: 'MacAllocation', namespace, name, uid, nic: '' };
+}

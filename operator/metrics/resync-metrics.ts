@@ -1,0 +1,46 @@
+import { Gauge, Histogram, type Registry } from '@prometheus-io/client';
+import { DURATION_BUCKETS } from './kube-metrics.ts';
+
+/** Metrics of resyncs, and of the automatic release at their end. */
+export interface ResyncMetrics {
+  /** Records a resync that counts. */
+  resyncEnded(resync: { readonly conflicts: number; readonly durationMs: number }): void;
+  /** Records how many addresses of a pool wait for an approval. */
+  autoReleaseHeld(pool: string, addresses: number): void;
+}
+
+export function registerResyncMetrics(registry: Registry): ResyncMetrics {
+  const registers = [registry];
+  const conflicts = new Gauge({
+    name: 'rockmac_conflicts',
+    help: 'Addresses in use by an object that does not own them, as of the last resync.',
+    registers,
+  });
+  const durations = new Histogram({
+    name: 'rockmac_resync_duration_seconds',
+    help: 'Duration of the resyncs that compared the whole cluster with the ledger.',
+    buckets: DURATION_BUCKETS,
+    registers,
+  });
+  const lastResync = new Gauge({
+    name: 'rockmac_last_resync_timestamp_seconds',
+    help: 'When the last complete resync ended, in seconds since 1970.',
+    registers,
+  });
+  const held = new Gauge({
+    name: 'rockmac_auto_release_held',
+    help: 'Addresses without a live owner whose release waits for an approval, by pool.',
+    labelNames: ['pool'],
+    registers,
+  });
+  return {
+    resyncEnded: ({ conflicts: found, durationMs }) => {
+      conflicts.set(found);
+      durations.observe(durationMs / 1_000);
+      lastResync.setToCurrentTime();
+    },
+    autoReleaseHeld: (pool, addresses) => {
+      held.set({ pool }, addresses);
+    },
+  };
+}

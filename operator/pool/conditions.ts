@@ -1,0 +1,47 @@
+import type { MacPoolStatus } from '../../api/mac-pool.ts';
+import { isConflict } from '../../kube/client/errors.ts';
+import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import { setCondition, type NewCondition } from '../../kube/controller/conditions.ts';
+import { writeStatus } from '../../kube/controller/write-status.ts';
+import type { OperatorDeps } from '../dependencies.ts';
+
+/** Several tasks set conditions on one MacPool at the same time, so a write may conflict a few times. */
+const MAX_ATTEMPTS = 5;
+
+/** Sets one condition of the newest stored MacPool if it differs. Ignores a pool that does not exist. */
+export async function setPoolCondition(
+  name: string,
+  condition: NewCondition,
+  { client, now }: Pick<OperatorDeps, 'client' | 'now'>,
+): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const pool = await getOrUndefined(macPools, { name }, client);
+    if (pool === undefined) return;
+    const before = pool.status?.conditions ?? [];
+    const conditions = [...setCondition(before, condition, now())];
+    try {
+      await writeStatus(macPools, pool, { ...pool.status, conditions }, client);
+      return;
+    } catch (error) {
+      if (!isConflict(error) || attempt >= MAX_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Sets the Ready condition of the MacPool that was reconciled, with its generation. Throws if the pool has changed. */
+export async function publishReady(
+  pool: MacPool,
+  condition: NewCondition,
+  { client, now }: Pick<OperatorDeps, 'client' | 'now'>,
+): Promise<void> {
+  const { generation } = pool.metadata;
+  const before: MacPoolStatus = pool.status ?? {};
+  const withGeneration = { ...condition, observedGeneration: generation };
+  const after: MacPoolStatus = {
+    ...before,
+    conditions: [...setCondition(before.conditions ?? [], withGeneration, now())],
+    ...(generation !== undefined && { observedGeneration: generation }),
+  };
+  await writeStatus(macPools, pool, after, client);
+}

@@ -1,0 +1,17 @@
+import { keyOf } from '../../kube/client/objects.ts';
+import { watch, type ControllerSpec } from '../wiring/controller-spec.ts';
+import type { Sources } from '../wiring/operator-sources.ts';
+import { reconcilePool, type PoolDeps } from './reconcile.ts';
+
+/** Declares the controller of MacPools. */
+export function poolController(deps: PoolDeps & Pick<Sources, 'pools'>): ControllerSpec {
+  const { pools } = deps;
+  return {
+    name: 'pool',
+    watches: [watch(pools, ({ object }) => [keyOf(object)])],
+    reconcile: async (key) => {
+      const pool = pools.get(key);
+      return pool === undefined ? undefined : await reconcilePool(pool, deps);
+    },
+  };
+}

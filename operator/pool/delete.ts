@@ -1,0 +1,45 @@
+import { POOL_FINALIZER } from '../../api/names.ts';
+import { removeFinalizer } from '../../kube/client/json-patch.ts';
+import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import type { NewCondition } from '../../kube/controller/conditions.ts';
+import type { Result } from '../../kube/controller/controller.ts';
+import { poolStats, type PoolStats } from '../../ledger/pool/pool-stats.ts';
+import { removePool } from '../../ledger/pool/pools.ts';
+import type { OperatorDeps } from '../dependencies.ts';
+import { publishReady } from './conditions.ts';
+
+export type DeletePoolDeps = Pick<OperatorDeps, 'client' | 'ledger' | 'actor' | 'logger' | 'now'>;
+
+/** How soon a blocked deletion is checked again. Releases in other clusters cause no event here. */
+const BLOCKED_RETRY_MS = 5_000;
+
+/**
+ * Completes the deletion of a MacPool. Waits while an address of the pool is held, in this cluster or another. The ledger
+ * then removes a pool that was never used, and keeps a used one paused. A MacPool that differs from the ledger's pool only
+ * loses its finalizer.
+ */
+export async function deletePool(pool: MacPool, deps: DeletePoolDeps): Promise<Result> {
+  const { ledger, actor, client, logger } = deps;
+  const { name } = pool.metadata;
+  const body = removeFinalizer(pool, POOL_FINALIZER);
+  if (body.length === 0) return undefined;
+  const stats = (await poolStats(ledger)).find((each) => each.pool === name);
+  const isDefinedInLedger = stats?.first === pool.spec.first;
+  if (isDefinedInLedger) {
+    const outcome = await removePool(ledger, name, actor);
+    if (outcome === 'in_use') {
+      await publishReady(pool, deletionBlocked(stats), deps);
+      return { requeueAfterMs: BLOCKED_RETRY_MS };
+    }
+    logger.info({ pool: name, outcome }, 'pool deleted');
+  }
+  await client.patch(macPools, { name }, { type: 'json', body });
+  return undefined;
+}
+
+function deletionBlocked({ pool, active, pending, reserved, orphaned }: PoolStats): NewCondition {
+  const held = active + pending + reserved + orphaned;
+  const parts = `${active} active, ${pending} pending, ${reserved} reserved, ${orphaned} orphaned`;
+  const message = `The deletion waits for ${held} held addresses (${parts}). Find them with rock-mac list --pool ${pool} and release them`;
+  return { type: 'Ready', status: 'False', reason: 'DeletionBlocked', message };
+}

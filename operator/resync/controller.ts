@@ -1,0 +1,34 @@
+import { ANNOTATIONS } from '../../api/names.ts';
+import type { MacPool } from '../../kube/client/mac-resources.ts';
+import type { OperatorDeps } from '../dependencies.ts';
+import { watch, type ControllerSpec } from '../wiring/controller-spec.ts';
+import type { Sources } from '../wiring/operator-sources.ts';
+import { runResync, type ResyncDeps } from './resync.ts';
+
+/** The only key of this controller: a resync compares everything. */
+const RESYNC_KEY = 'resync';
+
+/** Declares the controller of resyncs. It runs at the start, at every interval, and after an approval on a MacPool. */
+export function resyncController(
+  deps: ResyncDeps & Pick<OperatorDeps, 'resyncEveryMs'> & Pick<Sources, 'pools'>,
+): ControllerSpec {
+  return {
+    name: 'resync',
+    watches: [
+      watch(deps.pools, ({ object, before }) =>
+        approvedRelease(object) === approvedRelease(before) ? [] : [RESYNC_KEY],
+      ),
+    ],
+    initialKeys: [RESYNC_KEY],
+    concurrency: 1,
+    backoff: { baseMs: 1_000, maxMs: deps.resyncEveryMs },
+    reconcile: async () => {
+      await runResync(deps);
+      return { requeueAfterMs: deps.resyncEveryMs };
+    },
+  };
+}
+
+function approvedRelease(pool: MacPool | undefined): string | undefined {
+  return pool?.metadata.annotations?.[ANNOTATIONS.approveRelease];
+}
