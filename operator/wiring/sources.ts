@@ -1,10 +1,6 @@
 import type { KubeObject } from '../../kube/client/objects.ts';
-import {
-  createReflector,
-  type Change,
-  type Reflector,
-  type ReflectorOptions,
-} from '../../kube/controller/reflector.ts';
+import type { Change } from '../../kube/controller/object-cache.ts';
+import { createReflector, type Reflector, type ReflectorOptions } from '../../kube/controller/reflector.ts';
 
 /** Emits events that lead to reconciles: a cache of stored objects, or a trigger that other code fires. */
 export interface Source<E> {
