@@ -1,29 +1,34 @@
 import { GROUP, VERSION } from '../../api/names.ts';
 import { isConflict, isNotFound } from '../../kube/client/errors.ts';
 import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
+import { keyOf } from '../../kube/client/objects.ts';
 import { findCondition, setCondition } from '../../kube/controller/conditions.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { OperatorDeps } from '../dependencies.ts';
 import type { Sources } from '../wiring/operator-sources.ts';
+import { conflictMessage, type AddressUser } from './conflict-message.ts';
 
 /** An address in use by an object that does not own it. */
 export interface Conflict {
   readonly mac: MacAddress;
-  /** Kind, namespace and name of that object, such as `Pod web/front`. */
-  readonly usedBy: string;
+  readonly user: AddressUser;
 }
 
-export type PublishConflictsDeps = Pick<OperatorDeps, 'client' | 'events' | 'now'>;
+export type PublishConflictsDeps = Pick<OperatorDeps, 'client' | 'events' | 'logger' | 'now'>;
 
-/** Sets the Conflict condition of the mirrors and claims whose address another object uses too, or no longer uses. */
+/**
+ * Sets the Conflict condition of the mirrors and claims whose address another object uses too, or no longer uses. A status
+ * that cannot be written is logged: one object of a tenant must not end the resync of the whole cluster.
+ */
 export async function publishConflicts(
   conflicts: readonly Conflict[],
   deps: PublishConflictsDeps & Pick<Sources, 'allocations'>,
 ): Promise<void> {
+  const usersByMac = Map.groupBy(conflicts, ({ mac }) => String(mac));
   for (const allocation of deps.allocations.list()) {
     const { status } = allocation;
-    const others = conflicts.filter(({ mac }) => mac === status?.mac).map(({ usedBy }) => usedBy);
+    const others = (usersByMac.get(status?.mac ?? '') ?? []).map(({ user }) => user);
     const published = findCondition(status?.conditions ?? [], 'Conflict')?.status === 'True';
     if (status === undefined || (others.length === 0 && !published)) continue;
     await publishConflict(allocation, others, deps);
@@ -32,8 +37,8 @@ export async function publishConflicts(
 
 async function publishConflict(
   allocation: MacAllocation,
-  others: readonly string[],
-  { client, events, now }: PublishConflictsDeps,
+  others: readonly AddressUser[],
+  { client, events, logger, now }: PublishConflictsDeps,
 ): Promise<void> {
   const { metadata, status = {} } = allocation;
   const condition =
@@ -41,7 +46,7 @@ async function publishConflict(
       ? {
           status: 'True' as const,
           reason: 'AddressShared',
-          message: `${others.join(', ')} also uses this address. Give one of them another address`,
+          message: conflictMessage(others, metadata.namespace),
         }
       : { status: 'False' as const, reason: 'Resolved', message: 'Only its owner uses this address' };
   const conditions = setCondition(status.conditions ?? [], { type: 'Conflict', ...condition }, now());
@@ -49,7 +54,9 @@ async function publishConflict(
     await writeStatus(macAllocations, allocation, { ...status, conditions: [...conditions] }, client);
   } catch (error) {
     // Changed or deleted meanwhile: the next resync publishes the conflict.
-    if (!isConflict(error) && !isNotFound(error)) throw error;
+    if (!isConflict(error) && !isNotFound(error)) {
+      logger.warn({ err: error, allocation: keyOf(allocation) }, 'could not publish a conflict');
+    }
     return;
   }
   const type = others.length > 0 ? 'Warning' : 'Normal';

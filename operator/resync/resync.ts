@@ -92,7 +92,7 @@ async function compareWorkloads(
         if (classification === 'free' || classification === 'pending') deps.workloadOutOfSync.fire(object);
         const { kind, namespace, name } = address.owner;
         if (classification === 'conflict') {
-          conflicts.push({ mac: address.mac, usedBy: `${kind} ${namespace}/${name}` });
+          conflicts.push({ mac: address.mac, user: { kind, namespace, name } });
         }
       }
     }
@@ -120,7 +120,7 @@ async function compareClaims(
       const row = rows.get(mac);
       if (row === undefined || row.state === 'released') continue;
       const isOwner = row.key === claimKey({ clusterId: deps.clusterId, uid });
-      if (!isOwner) conflicts.push({ mac, usedBy: `MacAllocation ${namespace}/${name}` });
+      if (!isOwner) conflicts.push({ mac, user: { kind: 'MacAllocation', namespace, name } });
     }
   }
   return conflicts;

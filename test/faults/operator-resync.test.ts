@@ -93,6 +93,39 @@ async function untilAllReleased(macs: readonly MacAddress[]): Promise<void> {
   );
 }
 
+describe('a pod that a tenant makes to disturb', () => {
+  test('neither ends the resync nor learns who has its address in another namespace', async () => {
+    const { plane, ledger } = installed();
+    const address = 'a4:58:0f:05:21:01';
+    await carry('mine', address);
+    await until('adopted', async () => (await stateOf(address)) === 'active');
+    await plane.kubectl(['create', 'namespace', 'secret']);
+    // 200 interfaces with the longest name once made a condition that the API server refused as too long.
+    const name = ['x', 'y', 'z', 'w'].map((letter) => letter.repeat(60)).join('.');
+    const networks = JSON.stringify(Array.from({ length: 200 }, () => ({ name: 'n', mac: address })));
+    const metadata = { name, namespace: 'secret', annotations: { 'k8s.v1.cni.cncf.io/networks': networks } };
+    const spec = { containers: [{ name: 'main', image: 'example.invalid/none' }] };
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
+    await plane.kubectl(['create', '-f', '-'], { input });
+
+    let message = '';
+    await until('the conflict is published', async () => {
+      const [mirror] = await shownAllocations(plane);
+      message = mirror?.status?.conditions.find(({ type }) => type === 'Conflict')?.message ?? '';
+      return message !== '';
+    });
+    expect(message).toBe('1 object of other namespaces also uses this address. Give one of them another address');
+    const lastResync = async () => (await listClusters(ledger))[0]?.lastResyncAt?.getTime() ?? 0;
+    const before = await lastResync();
+    await until('the next resync ended', async () => (await lastResync()) > before);
+
+    await plane.kubectl(['delete', 'namespace', 'secret', '--wait=false']);
+    await plane.kubectl(['delete', 'pod', name, '-n', 'secret', '--grace-period=0', '--force']);
+    await removePods('mine');
+    await untilNoAllocations(plane);
+  });
+});
+
 describe('an address that two pods carry', () => {
   test('is shown on its mirror, told to the one that has no right to it, counted, and changed on neither', async () => {
     const { plane, installation, ledger } = installed();

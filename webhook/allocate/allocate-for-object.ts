@@ -44,10 +44,10 @@ export async function allocateForObject(
   const needsPool = requests.some(({ claim }) => claim === undefined);
   const pool = needsPool ? await deps.poolOf(object.namespace) : '';
   const results = await Promise.all(
-    requests.map((request, index): Promise<AddressResult> | AddressResult => {
+    requests.map(async (request, index): Promise<AddressResult> => {
       const found = claims[index];
       if (found?.ok === true) return { ok: true, mac: found.claim.mac, claim: found.claim };
-      return requestAddress(request, { pool, object, deadline }, deps);
+      return await requestAddress(request, { pool, object, deadline }, deps);
     }),
   );
   const allocated = results.flatMap((result) => (result.ok ? (result.allocated ?? []) : []));
