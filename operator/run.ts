@@ -49,7 +49,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
     host: config.ROCK_MAC_HEALTH_HOST,
     port: config.ROCK_MAC_HEALTH_PORT,
     live: () => true,
-    notReady: () => [...waitingFor, ...connections.waitsFor()],
+    notReady: () => [...waitingFor, ...connections.notReadyReasons()],
     logger,
   });
   const client = createKubeClient({

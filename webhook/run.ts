@@ -59,7 +59,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     live: () => true,
     // An unreachable Postgres does not count: it would take all replicas out of service, and a refusal with a reason is
     // better. A ledger that another version migrated does count: the replicas of that version serve then.
-    notReady: () => [...waitingFor, ...ledger.waitsFor(), ...(stopping.signal.aborted ? ['its end'] : [])],
+    notReady: () => [...waitingFor, ...ledger.notReadyReasons(), ...(stopping.signal.aborted ? ['its end'] : [])],
     logger,
   });
   const client = createKubeClient({ userAgent: 'rock-mac-webhook', kubeconfig: config.KUBECONFIG, logger });

@@ -58,7 +58,7 @@ async function admitReader(location: LedgerLocation, { data }: EmbeddedFolder): 
  * - The extended protocol accepts one statement only, so none can end the transaction and continue after it.
  */
 async function runReadOnly(ledger: LedgerClient, statement: string): Promise<QueryResult> {
-  const client = await ledger.pool.connect();
+  const client = await ledger.connections.connect();
   try {
     await client.query('begin transaction read only');
     await client.query('set local search_path = "$user", public, rock_mac'); // queries for the predecessor name no schema

@@ -21,7 +21,7 @@ export interface LedgerClient extends Queryable {
   /** Waits for running statements, then closes all connections. Can be called twice. */
   close(): Promise<void>;
   /** The connections themselves, for SQL that needs a session of its own. */
-  readonly pool: Pool;
+  readonly connections: Pool;
 }
 
 /**
@@ -49,7 +49,7 @@ export function openLedger(options: LedgerOptions): LedgerClient {
   const run = <R>(use: (client: PoolClient) => Promise<R>) => withClient(connections, use);
   let closing: Promise<void> | undefined;
   return {
-    pool: connections,
+    connections,
     query: (statement) => run((client) => execute(client, statement, options.statementTimeoutMs)),
     transaction: (use) => run((client) => inTransaction(client, use, options.statementTimeoutMs)),
     close: () => (closing ??= connections.end()),

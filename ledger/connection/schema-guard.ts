@@ -7,7 +7,7 @@ export interface GuardedLedger extends LedgerClient {
    * Returns the reason why this program cannot use the ledger, for a readiness probe. Empty while the ledger is
    * unreachable.
    */
-  waitsFor(): readonly string[];
+  notReadyReasons(): readonly string[];
 }
 
 export interface SchemaGuardOptions {
@@ -43,7 +43,7 @@ export function guardSchema(
       await requireSchema(ledger);
     } catch (error) {
       isKnown = false;
-      if (!isMisfit(error)) throw error;
+      if (!isSchemaMismatch(error)) throw error;
       found = error;
     }
     isKnown = true;
@@ -68,7 +68,7 @@ export function guardSchema(
     try {
       return await run();
     } catch (error) {
-      if (!isMisfit(error)) throw error;
+      if (!isSchemaMismatch(error)) throw error;
       // A missing object means that the schema changed since the last check.
       await check();
       throw mismatch ?? error;
@@ -79,18 +79,18 @@ export function guardSchema(
   const timer = setInterval(checkInBackground, checkEveryMs);
   checkInBackground();
   return {
-    pool: ledger.pool,
+    connections: ledger.connections,
     query: (statement) => guarded(() => ledger.query(statement)),
     transaction: (use) => guarded(() => ledger.transaction(use)),
     close: () => {
       clearInterval(timer);
       return ledger.close();
     },
-    waitsFor: () => (mismatch === undefined ? [] : [`a ledger with a matching schema (${mismatch.message})`]),
+    notReadyReasons: () => (mismatch === undefined ? [] : [`a ledger with a matching schema (${mismatch.message})`]),
   };
 }
 
 /** Returns true if the schema does not fit this program. Only another version of one of them helps. */
-export function isMisfit(error: unknown): error is SchemaMismatch {
+export function isSchemaMismatch(error: unknown): error is SchemaMismatch {
   return isLedgerError(error) && MISMATCH_CODES.some((code) => code === error.code);
 }

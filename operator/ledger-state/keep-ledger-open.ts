@@ -1,4 +1,4 @@
-import { isMisfit } from '../../ledger/connection/schema-guard.ts';
+import { isSchemaMismatch } from '../../ledger/connection/schema-guard.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { listClusters, markAdopted } from '../../ledger/state/clusters.ts';
 import { ledgerHeadOf } from '../../ledger/state/ledger-head.ts';
@@ -37,7 +37,7 @@ export async function keepLedgerOpen(deps: KeepLedgerOpenDeps): Promise<LedgerCo
     return ledgerConditionOf(await recoverIfNeeded(ledger, actor));
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
-    if (isMisfit(error)) return { status: 'False', reason: 'SchemaMismatch', message: error.message };
+    if (isSchemaMismatch(error)) return { status: 'False', reason: 'SchemaMismatch', message: error.message };
     logger.debug({ err: error }, 'the ledger is unavailable');
     const message = `The ledger is unavailable (${error.code}), so no address is allocated and held addresses stay held. Check Postgres and the network path to it`;
     return { status: 'Unknown', reason: 'LedgerUnavailable', message };

@@ -17,7 +17,7 @@ export function instrumentLedger(ledger: LedgerClient, metrics: Pick<LedgerMetri
     }
   }
   return {
-    pool: ledger.pool,
+    connections: ledger.connections,
     query: (statement) => measure(() => ledger.query(statement)),
     transaction: (use) => measure(() => ledger.transaction(use)),
     close: () => ledger.close(),

@@ -151,21 +151,21 @@ async function auditSizes(postgres: Postgres): Promise<Section> {
   const held = 65_000;
   const first = mac('a4:58:0f:01:00:00');
   const made = await ledger(postgres, 'small');
-  await made.pool.query(`
+  await made.connections.query(`
     insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, device_id, allocated_at, changed_at, requester, actor)
     select p.first + i, p.pool_id, 'active', 'allocate', 'fill/' || i, 'vm-' || i, now(), now(), 'ada', 'bench'
     from rock_mac.pools p, generate_series(0, ${held - 1}) i where p.name = 'development' order by i;
     update rock_mac.pools set next_addr = first + ${held} where name = 'development'`);
   await made.close();
   const large = await ledger(postgres, 'large', 'small');
-  await large.pool.query(`
+  await large.connections.query(`
     insert into rock_mac.audit_log ("timestamp", action, mac_address, pool, device_id, "user", details, generation, state_before, state,
                                     holder_key, actor)
     select now(), 'change', rock_mac.to_mac(${macToNumber(first)} + i % ${held}), 'development', 'vm-' || i % ${held}, 'ada',
            '{"requester": "ada"}', 1, 'active', 'active', 'fill/' || i % ${held}, 'bench'
     from generate_series(1, ${LARGE_AUDIT}) i`);
   const small = await ledger(postgres, 'again', 'small');
-  for (const db of [small, large]) await db.pool.query('vacuum (analyze)');
+  for (const db of [small, large]) await db.connections.query('vacuum (analyze)');
 
   const aMac = () => numberToMac(macToNumber(first) + Math.floor(Math.random() * held));
   const ways: readonly (readonly [title: string, turns: number, ask: (db: LedgerClient) => Promise<unknown>])[] = [
@@ -174,7 +174,7 @@ async function auditSizes(postgres: Postgres): Promise<Section> {
     [
       'view `allocations` by MAC',
       200,
-      (db) => db.pool.query('select * from rock_mac.allocations where mac_address = $1', [aMac()]),
+      (db) => db.connections.query('select * from rock_mac.allocations where mac_address = $1', [aMac()]),
     ],
     ['history of a MAC', 200, (db) => listAudit(db, { mac: aMac(), limit: 1 })],
   ];

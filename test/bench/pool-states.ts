@@ -62,7 +62,7 @@ export async function fillPools(db: LedgerClient, states: readonly PoolState[]):
     const definition = { name, first: numberToMac(first), last: numberToMac(next - 1), description: '' };
     await definePool(db, { ...definition, autoReleaseSeconds: null, reuseDelaySeconds: 3_600 }, 'bench');
     // The queue order must not follow the address order.
-    await db.pool.query(`
+    await db.connections.query(`
       begin;
       set local session_replication_role = replica;
       insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, device_id, device_type, allocated_at, changed_at,
@@ -75,12 +75,12 @@ export async function fillPools(db: LedgerClient, states: readonly PoolState[]):
       update rock_mac.pools set next_addr = first + ${cursor} where name = '${name}';
       commit`);
   }
-  await db.pool.query('vacuum (analyze) rock_mac.addresses');
+  await db.connections.query('vacuum (analyze) rock_mac.addresses');
 }
 
 /** Refills a pool whose few free places were taken. */
 export async function emptyAgain(db: LedgerClient, { name, cursor }: PoolState): Promise<void> {
-  await db.pool.query(`
+  await db.connections.query(`
     begin;
     set local session_replication_role = replica;
     delete from rock_mac.addresses a using rock_mac.pools p where p.name = '${name}' and a.addr between p.first + ${cursor} and p.last;

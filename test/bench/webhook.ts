@@ -159,7 +159,9 @@ async function create(client: KubeClient, way: Way) {
 
 /** Binds every address, as the operator does a moment later: thousands of pending addresses are no lasting state. */
 async function bindAll(ledger: LedgerClient): Promise<void> {
-  await ledger.pool.query(`update rock_mac.addresses set state = 'active', expires_at = null where state = 'pending'`);
+  await ledger.connections.query(
+    `update rock_mac.addresses set state = 'active', expires_at = null where state = 'pending'`,
+  );
 }
 
 /** Single allocations, each after a create that passes every webhook: a disk that has just synced for etcd is slower. */
@@ -322,7 +324,7 @@ try {
   const wide = { name: 'wide', first: mac('a4:58:0f:40:00:00'), last: mac('a4:58:0f:bf:ff:ff'), description: '' };
   await definePool(ledger, { ...wide, autoReleaseSeconds: 86_400, reuseDelaySeconds: 3_600 }, 'bench');
   // Nothing is bound while no operator runs.
-  await ledger.pool.query('update rock_mac.ledger_state set pending_cap = 1000000');
+  await ledger.connections.query('update rock_mac.ledger_state set pending_cap = 1000000');
   await Promise.all(installation.operators.map((operator) => operator.stop()));
   const client = createKubeClient({
     userAgent: 'bench',

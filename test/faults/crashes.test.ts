@@ -148,7 +148,7 @@ describe('the operator killed with SIGKILL', () => {
     await Promise.all(installation.operators.map((operator) => operator.kill()));
     await create(aPod('promised', { networks: '[{"name":"blue"}]' }));
     const [address] = await addressesOf(plane, 'promised');
-    const blocker = await ledger.pool.connect();
+    const blocker = await ledger.connections.connect();
     await blocker.query('begin');
     await blocker.query('select 1 from rock_mac.addresses for update');
     const operator = await installation.startOperator();

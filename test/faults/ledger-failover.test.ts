@@ -119,7 +119,7 @@ async function aUsedPool(db: LedgerClient): Promise<void> {
   const used = await acknowledged(db, requests);
   const items = [...used].map(([address, key]) => ({ mac: address, generation: 1, key }));
   await release(db, items, { actor: 'test', reason: 'test' });
-  await db.pool
+  await db.connections
     .query(`create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
                        return clock_timestamp() + interval '1 hour'`);
 }
@@ -195,12 +195,12 @@ test('under quorum a standby has every acknowledged allocation: it opens at once
   const { testEnv, primary } = await aPrimary();
   const { first, second } = await aQuorum(testEnv, primary);
   const before = ledgerAt(primary.url());
-  await before.pool.query(`update rock_mac.ledger_state set durability = 'quorum'`);
+  await before.connections.query(`update rock_mac.ledger_state set durability = 'quorum'`);
   expect(await allocate(before, 'development', many(1, 'alone'), { leaseSeconds: 120 })).toEqual([
     { outcome: 'not_open', why: 'not_durable' },
   ]);
-  await before.pool.query(`alter system set synchronous_standby_names = 'one'`);
-  await before.pool.query('select pg_reload_conf()');
+  await before.connections.query(`alter system set synchronous_standby_names = 'one'`);
+  await before.connections.query('select pg_reload_conf()');
   await eventually(async () => {
     expect((await ledgerState(before)).closed).toBeUndefined();
   });
@@ -209,8 +209,8 @@ test('under quorum a standby has every acknowledged allocation: it opens at once
 
   const after = ledgerAt(first.url);
   await promote(after);
-  await after.pool.query(`alter system set synchronous_standby_names = 'two'`);
-  await after.pool.query('select pg_reload_conf()');
+  await after.connections.query(`alter system set synchronous_standby_names = 'two'`);
+  await after.connections.query('select pg_reload_conf()');
   await second.stop();
   await second.follow({ host: '127.0.0.1', port: first.port });
   await second.start();
@@ -271,7 +271,7 @@ test('a point-in-time restore hands out nothing twice, and reports how much is l
   await acknowledged(before, many(100, 'old'));
   const restored = await baseBackupOf(primary, testEnv, 'restored');
   const kept = await acknowledged(before, many(100, 'kept'));
-  await before.pool.query(`select pg_create_restore_point('barrier')`);
+  await before.connections.query(`select pg_create_restore_point('barrier')`);
   const devices = await acknowledged(before, many(LOST, 'lost'));
   const pods = await acknowledged(before, many(LOST, 'pod', podRequest));
   const head = ledgerHeadOf(await ledgerState(before));

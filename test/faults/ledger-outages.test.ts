@@ -162,8 +162,8 @@ describe('a request is refused in time, with a matching error code, and succeeds
   });
 
   test('when Postgres is read-only', async () => {
-    await direct.pool.query('alter system set default_transaction_read_only = on');
-    await direct.pool.query('select pg_reload_conf()');
+    await direct.connections.query('alter system set default_transaction_read_only = on');
+    await direct.connections.query('select pg_reload_conf()');
     const show = {
       text: 'show default_transaction_read_only',
       values: [],
@@ -173,9 +173,9 @@ describe('a request is refused in time, with a matching error code, and succeeds
       expect(await direct.query(show)).toEqual([{ default_transaction_read_only: 'on' }]);
     });
     expect(await refusalOf('read-only')).toMatchObject({ code: 'LEDGER_READ_ONLY', retryable: true });
-    await direct.pool.query('set default_transaction_read_only = off; begin read write; rollback');
-    await direct.pool.query('alter system reset default_transaction_read_only');
-    await direct.pool.query('select pg_reload_conf()');
+    await direct.connections.query('set default_transaction_read_only = off; begin read write; rollback');
+    await direct.connections.query('alter system reset default_transaction_read_only');
+    await direct.connections.query('select pg_reload_conf()');
     await expectOneAnswer('read-only');
   });
 
@@ -191,8 +191,8 @@ describe('a request is refused in time, with a matching error code, and succeeds
 
   test('when its disk is full', async (context) => {
     const disk = await smallDisk(context);
-    await direct.pool.query(`create tablespace small location '${disk}'`);
-    await direct.pool.query('alter table rock_mac.audit_log set tablespace small');
+    await direct.connections.query(`create tablespace small location '${disk}'`);
+    await direct.connections.query('alter table rock_mac.audit_log set tablespace small');
     // Random numbers do not compress, so a megabyte fills quickly.
     const noise = () => ({ noise: Array.from({ length: 700 }, () => Math.random()) });
     let error: LedgerError | undefined;
@@ -207,8 +207,8 @@ describe('a request is refused in time, with a matching error code, and succeeds
       expect(number).toBeLessThan(1_000);
     }
     expect(error).toMatchObject({ code: 'LEDGER_DISK_FULL', retryable: true });
-    await direct.pool.query('alter table rock_mac.audit_log set tablespace pg_default');
-    await direct.pool.query('drop tablespace small');
+    await direct.connections.query('alter table rock_mac.audit_log set tablespace pg_default');
+    await direct.connections.query('drop tablespace small');
     await expectOneAnswer(full);
   });
 });

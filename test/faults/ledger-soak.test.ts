@@ -70,7 +70,7 @@ beforeAll(async () => {
     connectTimeoutMs: 2_000,
   });
   await definePool(db, pool, 'test');
-  await db.pool.query(FAST_CLOCK);
+  await db.connections.query(FAST_CLOCK);
 });
 
 afterAll(async () => {

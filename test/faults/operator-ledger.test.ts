@@ -33,7 +33,7 @@ async function carry(name: string, address: string): Promise<void> {
 }
 
 async function sql(text: string): Promise<void> {
-  await installed().ledger.pool.query(text);
+  await installed().ledger.connections.query(text);
 }
 
 const condition = z.object({ status: z.string(), reason: z.string(), message: z.string() });
@@ -118,11 +118,11 @@ describe('a ledger', () => {
     // A copy can be made while nobody is connected.
     await ledgerProxy.cut();
     const free = () =>
-      admin.pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = 'rock_mac'`);
+      admin.connections.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = 'rock_mac'`);
     await eventually(
       async () => {
         await free();
-        await admin.pool.query('create database older template rock_mac');
+        await admin.connections.query('create database older template rock_mac');
       },
       { within: 20_000, every: 200 },
     );
@@ -142,8 +142,8 @@ describe('a ledger', () => {
       { within: 20_000, every: 200 },
     );
     await ledgerProxy.cut();
-    await admin.pool.query('drop database rock_mac with (force)');
-    await admin.pool.query('alter database older rename to rock_mac');
+    await admin.connections.query('drop database rock_mac with (force)');
+    await admin.connections.query('alter database older rename to rock_mac');
     await ledgerProxy.heal();
 
     await eventually(

@@ -100,7 +100,9 @@ describe('I3: while the API server seems to say that all pods are gone', () => {
     proxy?.lie('empty');
     await untilNextPass();
     await untilNextPass();
-    await ledger().pool.query(`update rock_mac.addresses set missing_since = missing_since - interval '25 hours'`);
+    await ledger().connections.query(
+      `update rock_mac.addresses set missing_since = missing_since - interval '25 hours'`,
+    );
     await untilNextPass();
     await untilNextPass();
     expect(await activePods()).toBe(20);

@@ -63,7 +63,7 @@ async function untilExplained(): Promise<void> {
 describe('I8: the operator killed with SIGKILL at each step', () => {
   /** Holds locks on rows of the ledger, so that a step of the operator cannot be taken, until it is called. */
   async function block(rows: string): Promise<() => Promise<void>> {
-    const client = await installed().ledger.pool.connect();
+    const client = await installed().ledger.connections.connect();
     await client.query('begin');
     await client.query(`select 1 from ${rows} for update`);
     return async () => {

@@ -40,7 +40,7 @@ async function until(what: string, holds: () => Promise<boolean>, within = 20_00
 }
 
 async function sql(text: string): Promise<void> {
-  await installed().ledger.pool.query(text);
+  await installed().ledger.connections.query(text);
 }
 
 /** Rows of objects that nobody has ever stored, as a crash at the worst moment could leave them. */

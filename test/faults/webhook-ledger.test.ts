@@ -67,7 +67,7 @@ async function timedRefusal(...args: Parameters<typeof refusal>) {
 }
 
 async function setState(assignments: string): Promise<void> {
-  await installed().ledger.pool.query(`update rock_mac.ledger_state set ${assignments}`);
+  await installed().ledger.connections.query(`update rock_mac.ledger_state set ${assignments}`);
 }
 
 test('a slow ledger makes a create slow, and with one that is too slow it is refused in time', async () => {

@@ -49,7 +49,7 @@ async function throughCluster(): Promise<Program> {
     command: 'kubectl rock-mac',
     run: (...args) => shell.rockMac(kubeconfig, ...args),
     bash: (script) => shell.bash(kubeconfig, script),
-    sql: async (text, values) => (await ledger.pool.query<Record<string, unknown>>(text, values)).rows,
+    sql: async (text, values) => (await ledger.connections.query<Record<string, unknown>>(text, values)).rows,
     close: shell.close,
   };
 }

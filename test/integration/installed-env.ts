@@ -163,7 +163,7 @@ export async function whileLedgerIsAhead(
   wait: () => Promise<void>,
 ): Promise<void> {
   const setClock = (body: string) =>
-    ledger.pool.query(
+    ledger.connections.query(
       `create or replace function rock_mac.clock() returns timestamptz language sql volatile return ${body}`,
     );
   await setClock(`clock_timestamp() + interval '${interval}'`);

@@ -160,7 +160,7 @@ describe('migrating', () => {
     const { version } = await migrate(empty.url);
     const db = open(empty.url);
     const next = (minProgram: number) =>
-      db.pool.query(`insert into rock_mac.schema_version (version, name, min_program)
+      db.connections.query(`insert into rock_mac.schema_version (version, name, min_program)
                      select max(version) + 1, 'next', ${String(minProgram)} from rock_mac.schema_version`);
     await next(0);
     expect(await requireSchema(db)).toEqual({ version: version + 1, minProgram: 0 });

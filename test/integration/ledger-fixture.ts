@@ -28,7 +28,7 @@ export async function freshLedger(options: { readonly max?: number } = {}): Prom
   const db = openLedger({ url, applicationName: 'test', max, statementTimeoutMs: 10_000, connectTimeoutMs: 5_000 });
   let shift = 0;
   const sql = async (text: string, values: unknown[] = []) =>
-    (await db.pool.query<Record<string, unknown>>(text, values)).rows;
+    (await db.connections.query<Record<string, unknown>>(text, values)).rows;
   return {
     url,
     db,

@@ -34,7 +34,7 @@ test('a matching ledger works through the guard, and no change is reported', asy
   guarded = guard(ledger.url, 20);
   expect(await listPools(guarded)).toHaveLength(7);
   expect(await guarded.transaction((db) => listPools(db))).toHaveLength(7);
-  expect(guarded.waitsFor()).toEqual([]);
+  expect(guarded.notReadyReasons()).toEqual([]);
   expect(told).toEqual([]);
 });
 
@@ -47,7 +47,7 @@ test('a breaking change under a running program is detected, and its end too', a
   });
   await expect(listPools(guarded)).rejects.toMatchObject({ code: 'LEDGER_SCHEMA_TOO_NEW' });
   await expect(guarded.transaction((db) => listPools(db))).rejects.toMatchObject({ code: 'LEDGER_SCHEMA_TOO_NEW' });
-  expect(guarded.waitsFor()).toEqual([expect.stringMatching(/has schema .*Upgrade this program/)]);
+  expect(guarded.notReadyReasons()).toEqual([expect.stringMatching(/has schema .*Upgrade this program/)]);
 
   await putBack();
   await eventually(() => {
@@ -77,6 +77,6 @@ test('an unreachable ledger is no schema error, and is checked before its first 
   away.port = '1';
   guarded = guard(away.href, 60_000);
   await expect(listPools(guarded)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' });
-  expect(guarded.waitsFor()).toEqual([]);
+  expect(guarded.notReadyReasons()).toEqual([]);
   expect(told).toEqual([]);
 });

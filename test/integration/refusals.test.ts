@@ -253,7 +253,7 @@ describe('a ledger that another version of rock-mac has migrated', () => {
 
   test('gets no requests, every process reports the version, and all continue when it fits again', async () => {
     const { plane, ledger } = installed();
-    const putBack = await schemaOfNextProgram((text, values) => ledger.pool.query(text, values));
+    const putBack = await schemaOfNextProgram((text, values) => ledger.connections.query(text, values));
     try {
       await untilReported([503, 503, 'SchemaMismatch']);
       await create(aClaim('too-late', { pool: 'development' }));
