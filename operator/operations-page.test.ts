@@ -7,20 +7,20 @@ import { closedReason } from './ledger-state/keep-ledger-open.ts';
 
 const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
 
-/** Those that stand in the code word for word, of conditions and of Events. Reasons in the audit are no such words. */
-const written = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
+/** Reasons of conditions and Events that the source code contains as literals. Reasons in the audit log are sentences. */
+const literals = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
   .flatMap((name) => [
     ...readFileSync(new URL(name, import.meta.url), 'utf8').matchAll(/reason: '(?<reason>[A-Z][A-Za-z]+)'/g),
   ])
   .map(({ groups }) => groups?.['reason']);
 
-const reasons = new Set([...written, ...READY_REASONS, ...AUTO_RELEASE_REASONS, ...CLOSED.map(closedReason)]);
+const reasons = new Set([...literals, ...READY_REASONS, ...AUTO_RELEASE_REASONS, ...CLOSED.map(closedReason)]);
 
-test('reasons are found in the code', () => {
+test('the search finds reasons in the code', () => {
   expect([...reasons]).toEqual(expect.arrayContaining(['DefinitionConflict', 'InUse', 'AddressConflict', 'ReadOnly']));
 });
 
-test.each([...reasons])('docs/operations.md says what to do about %s', (reason) => {
+test.each([...reasons])('docs/operations.md explains %s', (reason) => {
   expect(page).toContain(`\`${String(reason)}\``);
 });

@@ -10,7 +10,7 @@ import {
 } from '../api/names.ts';
 import { metricsServerRules, type PolicyRule } from '../api/roles.ts';
 
-/** What the operator may do anywhere. It never writes a pod: finalizers sit on MacAllocations only. */
+/** The operator's rules in all namespaces. It never writes a pod, because only MacAllocations have its finalizer. */
 export const operatorClusterRules: readonly PolicyRule[] = [
   { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
   { apiGroups: [GROUP], resources: ['macallocations/status'], verbs: ['patch'] },
@@ -23,18 +23,18 @@ export const operatorClusterRules: readonly PolicyRule[] = [
     resources: ['virtualmachines', 'virtualmachineinstances'],
     verbs: ['get', 'list', 'watch'],
   },
-  // Whose uid names the cluster; and whether one is being deleted, where no new mirror can be made.
+  // The uid of kube-system identifies the cluster. In a terminating namespace, no mirror can be created.
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
-  // Whether KubeVirt is there at all: only then does a 404 say that a virtual machine is gone.
+  // Shows whether KubeVirt is installed. Only then does a 404 mean that a virtual machine was deleted.
   {
     apiGroups: ['apiextensions.k8s.io'],
     resources: ['customresourcedefinitions'],
     resourceNames: ['virtualmachineinstances.kubevirt.io', 'virtualmachines.kubevirt.io'],
     verbs: ['get'],
   },
-  // Who reads the metrics or the read API, and whether they may.
+  // Authenticates and authorizes the clients of the metrics and of the read API.
   ...metricsServerRules,
-  // To tell the API server where the read API is. What is applied can be limited by name even where it creates.
+  // Registers the read API. Unlike a create, server-side apply can be limited by name when it creates the object.
   {
     apiGroups: ['apiregistration.k8s.io'],
     resources: ['apiservices'],
@@ -49,7 +49,7 @@ export const operatorClusterRules: readonly PolicyRule[] = [
   },
 ];
 
-/** What it may do in its own namespace. A create cannot be limited by name: there is none yet when it is judged. */
+/** The operator's rules in its own namespace. RBAC cannot limit a create by name, because it does not know the name. */
 export const operatorNamespaceRules: readonly PolicyRule[] = [
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
   {
@@ -60,13 +60,13 @@ export const operatorNamespaceRules: readonly PolicyRule[] = [
   },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
   { apiGroups: [''], resources: ['configmaps'], resourceNames: [LEDGER_HEAD_CONFIG_MAP], verbs: ['get', 'update'] },
-  // The read API: its certificates, and whether there is a Service that leads to it.
+  // The read API stores its certificates, and checks that its Service exists.
   { apiGroups: [''], resources: ['services'], resourceNames: [READ_API_SERVICE], verbs: ['get'] },
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
   { apiGroups: [''], resources: ['secrets'], resourceNames: [READ_API_SECRET], verbs: ['get', 'update'] },
 ];
 
-/** What the program may do that clears the way for an uninstallation. It runs once, under an identity of its own. */
+/** The rules of the program that prepares an uninstallation. It runs once, with its own ServiceAccount. */
 export const uninstallClusterRules: readonly PolicyRule[] = [
   {
     apiGroups: ['admissionregistration.k8s.io'],
@@ -87,10 +87,10 @@ export const uninstallNamespaceRules: readonly PolicyRule[] = [
   {
     apiGroups: ['apps'],
     resources: ['deployments'],
-    // The Deployment bears the name of its ServiceAccount.
+    // The Deployment has the name of its ServiceAccount.
     resourceNames: [OPERATOR_SERVICE_ACCOUNT],
     verbs: ['get', 'delete'],
   },
-  // Whether anybody leads still.
+  // Shows whether an operator still leads.
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [OPERATOR_LEASE], verbs: ['get'] },
 ];

@@ -38,36 +38,37 @@ export interface UninstallOptions {
   readonly pause: (ms: number) => Promise<void>;
 }
 
-/** What stays in the cluster and in the ledger. */
+/** Counts the claims that remain and the mirrors that were deleted. */
 export interface LeftBehind {
   readonly claims: number;
   readonly mirrors: number;
 }
 
-const POLL_AGAIN_MS = 300;
+/** Interval between checks of the Deployment and of the Lease. */
+const POLL_INTERVAL_MS = 300;
 
 /**
- * What has to happen before an installation's processes go, in this order: nothing is sent to the webhook any more; the
- * operator ends, since it would make the mirrors again; and the mirrors go, whose finalizers nobody would take off any more,
- * so that no namespace waits for an operator that is not there. Claims stay as they are, and so does all of the ledger.
+ * Prepares the removal of an installation, in this order. First it deletes the webhook configurations. Then it stops the
+ * operator, which would create the mirrors again. Then it deletes the mirrors and removes their finalizers. Otherwise a
+ * terminating namespace would wait for an operator that no longer exists. Claims and the ledger stay unchanged.
  */
 export async function prepareUninstall(options: UninstallOptions): Promise<LeftBehind> {
   const { client, namespace, logger } = options;
   for (const resource of [mutatingWebhookConfigurations, validatingWebhookConfigurations]) {
-    await deleteIfThere(resource, { name: WEBHOOK_CONFIGURATION }, client);
+    await deleteIfPresent(resource, { name: WEBHOOK_CONFIGURATION }, client);
   }
   logger.info('nothing is sent to the webhook any more');
-  await endDeployment({ namespace, name: OPERATOR_SERVICE_ACCOUNT }, options);
-  await untilNobodyLeads({ namespace, name: OPERATOR_LEASE }, options);
-  // It takes the read API away when it ends in good order; an operator that was killed before has not.
-  await deleteIfThere(apiServices, { name: LEDGER_API_SERVICE }, client);
+  await deleteDeployment({ namespace, name: OPERATOR_SERVICE_ACCOUNT }, options);
+  await waitUntilNoLeader({ namespace, name: OPERATOR_LEASE }, options);
+  // An operator removes the read API when it shuts down. A killed operator did not.
+  await deleteIfPresent(apiServices, { name: LEDGER_API_SERVICE }, client);
   logger.info('the operator has ended');
   const { items } = await client.list(macAllocations);
   const mirrors = items.filter(({ spec }) => spec.consumerRef !== undefined);
   for (const { metadata } of mirrors) {
     const { namespace: at, name, uid } = metadata;
-    await deleteIfThere(macAllocations, { namespace: at, name }, client, uid);
-    const ending = await client.get(macAllocations, { namespace: at, name }).catch(ifGone);
+    await deleteIfPresent(macAllocations, { namespace: at, name }, client, uid);
+    const ending = await client.get(macAllocations, { namespace: at, name }).catch(ignoreNotFound);
     if (ending?.metadata.uid === uid && ending.metadata.finalizers?.includes(RELEASE_FINALIZER) === true) {
       await dropFinalizer(ending, client);
     }
@@ -75,39 +76,39 @@ export async function prepareUninstall(options: UninstallOptions): Promise<LeftB
   return { claims: items.length - mirrors.length, mirrors: mirrors.length };
 }
 
-/** In the foreground: it is gone when its pods are. */
-async function endDeployment(key: ObjectKey, { client, pause }: UninstallOptions): Promise<void> {
-  await client.delete(deployments, key, { propagationPolicy: 'Foreground' }).catch(ifGone);
-  while ((await client.find(deployments, key)) !== undefined) await pause(POLL_AGAIN_MS);
+/** Deletes the Deployment in the foreground, so it exists until its pods are deleted. */
+async function deleteDeployment(key: ObjectKey, { client, pause }: UninstallOptions): Promise<void> {
+  await client.delete(deployments, key, { propagationPolicy: 'Foreground' }).catch(ignoreNotFound);
+  while ((await client.find(deployments, key)) !== undefined) await pause(POLL_INTERVAL_MS);
 }
 
 /**
- * A pod that was deleted by force, or on a node that is lost, is gone from the API while its process may still lead. So the
- * Lease has the last word: given back, or not renewed for as long as it lasts.
+ * Waits until the Lease is released, or was not renewed for its whole duration. A missing pod proves nothing: after a forced
+ * deletion, or on a lost node, its process may still lead.
  */
-async function untilNobodyLeads(key: ObjectKey, { client, pause }: UninstallOptions): Promise<void> {
+async function waitUntilNoLeader(key: ObjectKey, { client, pause }: UninstallOptions): Promise<void> {
   let seen: string | undefined;
   let unchangedMs = 0;
   for (;;) {
     const lease = await client.find(leases, key);
     if (lease === undefined) return;
     const { resourceVersion } = lease.metadata;
-    unchangedMs = resourceVersion === seen ? unchangedMs + POLL_AGAIN_MS : 0;
+    unchangedMs = resourceVersion === seen ? unchangedMs + POLL_INTERVAL_MS : 0;
     seen = resourceVersion;
     if (!isHeldByOther(lease.spec, '', unchangedMs)) return;
-    await pause(POLL_AGAIN_MS);
+    await pause(POLL_INTERVAL_MS);
   }
 }
 
-async function deleteIfThere<T extends KubeObject>(
+async function deleteIfPresent<T extends KubeObject>(
   resource: Resource<T>,
   key: ObjectKey,
   client: KubeClient,
   uid?: string,
 ): Promise<void> {
-  await client.delete(resource, key, { uid }).catch(ifGone);
+  await client.delete(resource, key, { uid }).catch(ignoreNotFound);
 }
 
-function ifGone(error: unknown): undefined {
+function ignoreNotFound(error: unknown): undefined {
   if (!isNotFound(error)) throw error;
 }
