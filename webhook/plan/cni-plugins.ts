@@ -2,12 +2,12 @@ import { z } from 'zod';
 import { parseJson } from '../../api/parse-json.ts';
 
 /**
- * What a network does with a MAC address: its plugin sets it on the interface, it ignores it silently, or the plugin is
- * unknown. Multus does not check, so this table is the only source.
+ * How a network treats a given MAC address. `honoured`: its plugin sets it on the interface. `ignored`: its plugin ignores it
+ * silently. `unknown`: the plugin is not in the tables below. Multus does not check this.
  */
 export type MacSupport = 'honoured' | 'ignored' | 'unknown';
 
-/** Sources: docs/limits.md, "Which networks take an address". `tuning` sets it on the interface of the plugin before it. */
+/** Sources: docs/limits.md, "Which networks take an address". `tuning` sets it on the previous plugin's interface. */
 const HONOURING: ReadonlySet<string> = new Set([
   'bridge',
   'macvlan',
@@ -36,13 +36,13 @@ const CHAINED: ReadonlySet<string> = new Set(['portmap', 'bandwidth', 'firewall'
 const plugin = z.looseObject({ type: z.string(), networkType: z.string().optional() });
 const configuration = z.union([z.object({ plugins: z.array(plugin).min(1) }), plugin]);
 
-/** Reads the CNI configuration of a NetworkAttachmentDefinition. Without one, the configuration lies on the nodes. */
+/** Reads the CNI configuration of a NetworkAttachmentDefinition. Without one, the configuration is in files on the nodes. */
 export function macSupport(config: string | undefined): MacSupport {
   const parsed = configuration.safeParse(parseJson(config ?? ''));
   if (!parsed.success) return 'unknown';
   const plugins = 'plugins' in parsed.data ? parsed.data.plugins : [parsed.data];
   const types = (plugins as readonly z.infer<typeof plugin>[]).map(typeOf);
-  // All its interfaces share the address of their parent, and the kernel refuses another: with tuning after it, ADD fails.
+  // All ipvlan interfaces share the address of their parent. The kernel refuses another, so ADD fails if tuning follows.
   if (types.includes('ipvlan')) return 'ignored';
   if (types.some((type) => HONOURING.has(type))) return 'honoured';
   const own = types.filter((type) => !CHAINED.has(type));

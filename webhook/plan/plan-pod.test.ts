@@ -153,7 +153,7 @@ describe('what a network does with an address', () => {
   test.each([
     ['unknown', /may ignore its address: rock-mac does not know its CNI plugin/],
     ['missing', /does not exist yet/],
-  ] as const)('that is %s is no reason to give none, but to warn', (support, warning) => {
+  ] as const)('gives an interface on a network that is %s an address, with a warning', (support, warning) => {
     const { addressRequests, warnings } = plan(pod, { support: { 'web/blue': support } });
     expect(addressRequests).toHaveLength(2);
     expect(warnings).toEqual([expect.stringMatching(warning)]);
@@ -196,7 +196,7 @@ describe("a pod's own interface", () => {
   });
 
   test.each([{}, { [NETWORKS]: ' ' }, { [NETWORKS]: '[]' }])(
-    'has its address in our annotation only where nothing reads another, and the pod asked: %j',
+    'gets an address in the addresses annotation alone if the pod requested one and no CNI reads it: %j',
     (annotations) => {
       const pod = plan({ ...annotations, [INJECT]: 'true' });
       expect(pod.addressRequests).toEqual([{ nic: 'primary' }]);
@@ -234,7 +234,7 @@ describe('a claim', () => {
 
   test.each([
     ['one name for two interfaces', 'gate', /names one claim for web\/blue#0, eth5\.\nWrite a map/],
-    ['an interface that is not there', '{"eth9":"gate"}', /names "eth9".*\nIts interfaces are web\/blue#0, eth5/],
+    ['an interface that does not exist', '{"eth9":"gate"}', /names "eth9".*\nIts interfaces are web\/blue#0, eth5/],
     [
       'one claim twice',
       '{"eth5":"gate","web/blue#0":"gate"}',
@@ -255,7 +255,7 @@ describe('a claim', () => {
 
 describe('refused as malformed', () => {
   test.each([
-    ['a MAC that is none', '[{"name":"blue","mac":"zz"}]', /MAC "zz" of interface web\/blue#0 is not a MAC address/],
+    ['an invalid MAC', '[{"name":"blue","mac":"zz"}]', /MAC "zz" of interface web\/blue#0 is not a MAC address/],
     ['a multicast MAC', '[{"name":"blue","mac":"01:00:5e:00:00:01"}]', /multicast/],
     ['the broadcast MAC', '[{"name":"blue","mac":"ff:ff:ff:ff:ff:ff"}]', /broadcast/],
     ['the zero MAC', '[{"name":"blue","mac":"00:00:00:00:00:00"}]', /all zero/],

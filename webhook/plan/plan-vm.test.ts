@@ -88,7 +88,7 @@ describe('a new virtual machine', () => {
     ['sriov', 'multus', true],
     ['passt', 'multus', true],
     ['bridge', 'nothing', false],
-  ] as const)('with %s on %s gets one: %s, and else a warning', (binding, on, gets) => {
+  ] as const)('with %s on %s gets an address: %s, otherwise a warning', (binding, on, gets) => {
     const { addressRequests, warnings } = created([{ name: 'default', binding, on }]);
     expect(addressRequests).toHaveLength(gets ? 1 : 0);
     expect(warnings).toHaveLength(gets ? 0 : 1);
@@ -204,12 +204,17 @@ describe('an update of a virtual machine', () => {
   });
 
   test.each([
-    ['running', { running: false }, { running: true }, true],
-    ['its strategy', { runStrategy: 'Halted' }, { runStrategy: 'RerunOnFailure' }, true],
-    ['the first word about it', {}, { runStrategy: 'Always' }, true],
-    ['a stop', { running: true }, { running: false }, false],
-    ['another strategy while it runs', { runStrategy: 'Always' }, { runStrategy: 'Manual' }, false],
-    ['the end of its arrival from elsewhere', { runStrategy: 'WaitAsReceiver' }, { runStrategy: 'Always' }, false],
+    ['by the field running', { running: false }, { running: true }, true],
+    ['by the field runStrategy', { runStrategy: 'Halted' }, { runStrategy: 'RerunOnFailure' }, true],
+    ['by the first value of runStrategy', {}, { runStrategy: 'Always' }, true],
+    ['not by a stop', { running: true }, { running: false }, false],
+    ['not by another strategy while it runs', { runStrategy: 'Always' }, { runStrategy: 'Manual' }, false],
+    [
+      'not by the end of a migration into this cluster',
+      { runStrategy: 'WaitAsReceiver' },
+      { runStrategy: 'Always' },
+      false,
+    ],
   ])('gets the missing address when the machine is started: %s', (_, then, now, fills) => {
     const nics: readonly Nic[] = [{ name: 'blue' }, { name: 'pod', on: 'pod' }];
     const plan = updated(nics, nics, { run: now }, { run: then });

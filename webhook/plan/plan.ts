@@ -62,7 +62,7 @@ function toAddressRequest(nic: string, decision: Exclude<Decision, { kind: 'none
   }
 }
 
-/** Returns the warnings for the author. Who wrote an address of another prefix needs none. */
+/** Returns the warnings for the author. An interface with a written address of another prefix has none. */
 export function warningsOf(interfaces: readonly InterfaceRequest[], decisions: readonly Decision[]): readonly string[] {
   return interfaces.flatMap(({ writtenMac, warning }, index) => {
     const leftAlone = writtenMac !== undefined && decisions[index]?.kind === 'none';

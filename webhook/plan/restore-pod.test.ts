@@ -59,7 +59,7 @@ describe('an update of a pod', () => {
   });
 
   describe('updates the addresses annotation:', () => {
-    const told = (...addresses: object[]) => ({ [ADDRESSES]: JSON.stringify(addresses) });
+    const reported = (...addresses: object[]) => ({ [ADDRESSES]: JSON.stringify(addresses) });
     const own = { mac: 'a4:58:0f:05:00:09' };
     const blue = { network: 'web/blue', mac: A };
     const red = { network: 'web/red', interface: 'eth5', mac: B };
@@ -74,26 +74,29 @@ describe('an update of a pod', () => {
     }
 
     test.each([
-      ['a network that goes takes its line with it', 'red@eth5', [blue, red], [red]],
-      ['all of them take the annotation with them', undefined, [blue, red], 'remove'],
-      ['but not the line of the pod’s own interface', '', [own, blue, red], [own]],
+      ['removing a network removes its entry', 'red@eth5', [blue, red], [red]],
+      ['removing all networks removes the annotation', undefined, [blue, red], 'remove'],
+      ['removing all networks keeps the entry of the pod’s own interface', '', [own, blue, red], [own]],
       [
-        'an address that is changed on purpose is told',
+        'an address that is changed on purpose is listed',
         `[{"name":"blue","mac":"${B.toUpperCase()}"}]`,
         [blue, red],
         [{ network: 'web/blue', mac: B }],
       ],
-      ['one of another prefix is not', '[{"name":"blue","mac":"02:00:00:00:00:01"}]', [own, blue], [own]],
-      ['a new network has none to tell', 'blue,red@eth5,green', [blue, red], 'as before'],
-      ['networks that nobody can read say nothing', '[{', [blue, red], 'as before'],
+      ['an address of another prefix is not listed', '[{"name":"blue","mac":"02:00:00:00:00:01"}]', [own, blue], [own]],
+      ['a new network has no entry', 'blue,red@eth5,green', [blue, red], 'as before'],
+      ['malformed networks change nothing', '[{', [blue, red], 'as before'],
     ])('%s', (_, networks, before, wanted) => {
-      expect(after(networks, { ...stored, ...told(...before) })).toEqual(wanted);
+      expect(after(networks, { ...stored, ...reported(...before) })).toEqual(wanted);
     });
 
     test('removing the replaced cluster network removes its entry', () => {
       const key = 'v1.multus-cni.io/default-network';
-      const before = { [key]: `[{"name":"own","mac":"${A}"}]`, ...told({ network: 'kube-system/own', mac: A }, red) };
-      const now = { ...stored, ...told({ network: 'kube-system/own', mac: A }, red) };
+      const before = {
+        [key]: `[{"name":"own","mac":"${A}"}]`,
+        ...reported({ network: 'kube-system/own', mac: A }, red),
+      };
+      const now = { ...stored, ...reported({ network: 'kube-system/own', mac: A }, red) };
       expect(restorePod(now, { ...stored, ...before }, context)).toEqual([
         { op: 'add', path: '/metadata/annotations/mac.rock-os.io~1addresses', value: JSON.stringify([blue, red]) },
       ]);

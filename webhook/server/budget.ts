@@ -1,8 +1,8 @@
-/** An amount that requests share. A request that needs more than is free waits in line; nobody overtakes. */
+/** An amount that requests share. A request that needs more than is free waits. Requests are served in their order. */
 export interface Budget {
   /**
-   * Takes a part and returns the function that puts it back. Returns `undefined` when it did not get free within
-   * `waitMs` milliseconds, and at once when `amount` is more than the whole budget.
+   * Takes a part of the budget and returns the function that puts it back. Returns `undefined` if the part is not free
+   * within `waitMs` milliseconds, and at once if `amount` is more than the whole budget.
    */
   take(amount: number, waitMs: number): Promise<(() => void) | undefined>;
 }
@@ -43,7 +43,7 @@ export function createBudget(total: number): Budget {
         const timer = setTimeout(() => {
           waiters.splice(waiters.indexOf(waiter), 1);
           resolve(undefined);
-          // A large waiter that gives up may have held back smaller ones behind it.
+          // The large waiter that timed out may have blocked smaller ones behind it.
           startWaiters();
         }, waitMs);
         const waiter: Waiter = {

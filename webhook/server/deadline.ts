@@ -1,8 +1,8 @@
 import { LedgerError } from '../../ledger/errors.ts';
 
 /**
- * Returns the milliseconds until a deadline. Throws LEDGER_OVERLOADED if it is over: a request that nobody waits for would
- * only hold an address.
+ * Returns the milliseconds until a deadline. Throws LEDGER_OVERLOADED if it has passed: a request without a waiting caller
+ * would only hold an address.
  */
 export function timeLeft(deadline: number): number {
   const ms = deadline - Date.now();
@@ -10,7 +10,7 @@ export function timeLeft(deadline: number): number {
   throw new LedgerError('LEDGER_OVERLOADED', 'No time was left for a request to the ledger');
 }
 
-/** Resolves like `work`, or throws LEDGER_TIMEOUT after `ms`. The work itself goes on: there is no safe way to end it. */
+/** Resolves like `work`, or throws LEDGER_TIMEOUT after `ms`. The work itself continues, because it cannot be stopped safely. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {

@@ -6,7 +6,7 @@ function sizeOf(text: string): JsonSize {
   return jsonSize(Buffer.from(text));
 }
 
-/** Counts the same in a parsed value. */
+/** Counts the values and levels of a parsed value. */
 function countValue(value: unknown): JsonSize {
   if (typeof value !== 'object' || value === null) return { values: 0, depth: 0 };
   const members = Object.values(value).map(countValue);
@@ -29,7 +29,7 @@ describe('the size of JSON', () => {
     expect(sizeOf(text)).toEqual(size);
   });
 
-  test('is what parsing makes of it', () => {
+  test('equals the size of the parsed value', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const { values, depth } = countValue(value);

@@ -1,4 +1,4 @@
-/** What a text of JSON costs once it is parsed, counted without parsing it. */
+/** The size of a JSON text once it is parsed, counted without parsing it. */
 export interface JsonSize {
   /** Objects, arrays, and the members and elements in them. Each takes 20 to 100 bytes of memory. */
   readonly values: number;
@@ -15,8 +15,8 @@ const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 
 /**
- * Counts the structure of a text of JSON in UTF-8. Text that is no JSON is counted too: parsing refuses it later. The
- * count is needed because 3 MiB of `{},` become a million objects, 80 MB, while a string of 3 MiB stays one value.
+ * Counts the values and levels of a JSON text in UTF-8. Counts invalid JSON too, which the parser refuses later. The number
+ * of bytes is not enough: 3 MiB of `{},` become a million objects (80 MB), but a string of 3 MiB is one value.
  */
 export function jsonSize(text: Uint8Array): JsonSize {
   let values = 1;

@@ -4,31 +4,33 @@ import { createBudget } from './budget.ts';
 import { jsonSize } from './json-size.ts';
 
 /**
- * The API server takes requests of 3 MiB at most, so a review of a create is not larger. One of an update holds the object
- * twice; objects in etcd are 1.5 MiB at most (its default, `--max-request-bytes`), so two of them fit too.
+ * Limits the size of one body. The API server accepts requests of at most 3 MiB, so a review of a create is not larger. A
+ * review of an update holds the object twice. Objects in etcd have at most 1.5 MiB (the default of `--max-request-bytes`),
+ * so two of them fit.
  */
 const MAX_BODY_BYTES = 3 * 2 ** 20;
 
-/** Bodies that are received but not yet parsed, of all connections together. */
+/** Limits the bytes that are received but not yet parsed, of all connections together. */
 const MAX_BUFFERED_BYTES = 12 * 2 ** 20;
 
 /**
- * Values of one body: 30 MB once they are parsed. A pod of 1.5 MiB that consists of `managedFields` has half as many, twice
- * in an update. Ordinary pods have some hundreds.
+ * Limits the JSON values of one body. So many take 30 MB once they are parsed. A pod of 1.5
+ * MiB that consists of `managedFields` has half as many, and its update has it twice. An ordinary pod has some hundreds.
  */
 const MAX_VALUES = 300_000;
 
-/** Values of all bodies that are parsed and not yet answered. Two of the largest do not fit together. */
+/** Limits the JSON values of all bodies that are parsed and have no response yet. Two of the largest do not fit. */
 const MAX_PARSED_VALUES = 400_000;
 
-/** Kubernetes' own types nest about 20 levels deep. */
+/** Limits the nesting of a body. Kubernetes' own types have about 20 levels. */
 const MAX_DEPTH = 200;
 
-/** The API server waits 5 s for the whole review; a body that is slower has nobody left to read its answer. */
+/** Limits the time to receive a body. The API server waits 5 s for the whole review, and then ignores the response. */
 const READ_MS = 5_000;
+/** Limits how long a body waits until it may be parsed. */
 const WAIT_MS = 3_000;
 
-/** What a body was refused with: an HTTP status and the reason for a person. */
+/** The error of a refused body, with the HTTP status and a readable message. */
 export class BodyRefused extends Error {
   readonly status: number;
 
@@ -40,13 +42,13 @@ export class BodyRefused extends Error {
 
 export interface ParsedBody {
   readonly value: unknown;
-  /** Call when the request has its answer: the next large body may be parsed then. */
+  /** Frees the space of this body for the next ones. Called when the request has its response. */
   readonly done: () => void;
 }
 
-/** Reads bodies of JSON within bounds that hold for all requests of a process together. */
+/** Reads JSON bodies. The limits apply to all requests of the process together. */
 export interface BodyReader {
-  /** @throws BodyRefused when the body is too large, too slow, no JSON, or one too many at this moment */
+  /** @throws BodyRefused if the body is too large, too slow or not JSON, or if too many bodies are in progress */
   read(request: IncomingMessage): Promise<ParsedBody>;
 }
 
@@ -56,7 +58,7 @@ export function createBodyReader(): BodyReader {
 
   async function receive(request: IncomingMessage, chunks: Buffer[]): Promise<void> {
     let length = 0;
-    // The stream is kept when this throws: its connection still has to carry the refusal.
+    // The stream stays open when this throws, because the refusal is sent on its connection.
     const arriving = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
     for await (const chunk of arriving) {
       length += chunk.length;

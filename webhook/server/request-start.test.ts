@@ -7,7 +7,7 @@ import { listen } from '../../kube/server/listen.ts';
 import { watchRequestStarts } from './request-start.ts';
 import { makeCa, makeServingCertificate } from '../../kube/server/certificates.ts';
 
-/** Only the tests move it, so a slow machine changes no result. */
+/** Only the tests advance this clock, so a slow machine changes no result. */
 let clock = 0;
 let server: Server;
 let raw: Socket;

@@ -1,16 +1,16 @@
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 
-/** Returns since when the sender of a request waits, in milliseconds since 1970. Call it when its headers are read. */
+/** Returns the time since which the sender of a request waits, in milliseconds since 1970. Call it when its headers are read. */
 export type RequestStart = (socket: Socket) => number;
 
 /** A request that arrives later than this after the handshake is not the one for which the connection was opened. */
 const FIRST_REQUEST_MS = 1_000;
 
 /**
- * Measures the start of a request from its connection. The API server counts its 5 s from the moment at which it opens the
- * connection. If 200 objects arrive at once, most of them come on new connections, and on a busy node a handshake takes
- * a second or two. That time is over when the request is read. A connection that was opened in advance does not count.
+ * Measures the start of a request from its connection. The API server's 5 s start when it opens the connection. If 200
+ * objects arrive at once, most of them use new connections. On a busy node a handshake takes a second or two, which has
+ * passed already when the request is read. Does not count the age of a connection that was opened in advance.
  */
 export function watchRequestStarts(server: Server, now: () => number = Date.now): RequestStart {
   /** For each connection without a request so far: when it was accepted, and when its handshake ended. */

@@ -106,7 +106,7 @@ describe('the server of the webhook', () => {
 
   test.each([
     ['an empty body', '', 'application/json', 400],
-    ['no JSON', '{"a":', 'application/json', 400],
+    ['invalid JSON', '{"a":', 'application/json', 400],
     ['another kind', '{"kind":"Pod"}', 'application/json', 400],
     ['the old version', review().replace('admission.k8s.io/v1', 'admission.k8s.io/v1beta1'), 'application/json', 400],
     ['another content type', review(), 'text/plain', 400],

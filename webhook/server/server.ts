@@ -111,7 +111,7 @@ function badBody(logger: Logger): ErrorRequestHandler {
     }
     const { status, message } = error instanceof BodyRefused ? error : { status: 500, message: 'internal error' };
     logger.warn({ path: request.path, status, err: error }, 'rejected a body');
-    // The rest of the body may still arrive, so the connection cannot carry another request.
+    // The rest of the body may still arrive, so the connection cannot be used for another request.
     response.set('Connection', 'close').status(status).type('text/plain').send(message);
   };
 }
