@@ -12,6 +12,7 @@ import {
 } from './plan.ts';
 import { readLegacyFile, type LegacyAllocation, type LegacyPool } from './predecessor-sqlite.ts';
 import { requireSchema } from '../migrate.ts';
+import { optionalColumn } from '../column-schemas.ts';
 import { ledgerTime } from '../address/mark-missing.ts';
 import { addrSchema, stateSchema } from '../address/owner.ts';
 import { definePool } from '../pool/pools.ts';
@@ -156,11 +157,18 @@ async function knownAddresses(db: Queryable, allocations: readonly LegacyAllocat
     return parsed.ok ? [macToNumber(parsed.mac)] : [];
   });
   const rows = await db.query({
-    text: 'select addr, holder_key, state from rock_mac.addresses where addr = any ($1::bigint[])',
+    text: `select addr, holder_key as key, state, device_id as "deviceId", allocated_at as "allocatedAt"
+           from rock_mac.addresses where addr = any ($1::bigint[])`,
     values: [addrs],
-    row: z.object({ addr: z.int(), holder_key: z.string(), state: stateSchema }),
+    row: z.object({
+      addr: z.int(),
+      key: z.string(),
+      state: stateSchema,
+      deviceId: optionalColumn(z.string()),
+      allocatedAt: z.date(),
+    }),
   });
-  return new Map(rows.map(({ addr, holder_key: key, state }) => [numberToMac(addr), { key, state }]));
+  return new Map(rows.map(({ addr, ...row }) => [numberToMac(addr), row]));
 }
 
 async function writeAddresses(db: Queryable, addresses: readonly PlannedAddress[], actor: string): Promise<void> {

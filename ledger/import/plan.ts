@@ -17,6 +17,8 @@ export interface PlanPool {
 export interface PlanRow {
   readonly key: string;
   readonly state: AddressState;
+  readonly deviceId: string | undefined;
+  readonly allocatedAt: Date;
 }
 
 export interface PlannedAddress {
@@ -96,8 +98,27 @@ function isBetween(mac: MacAddress, first: MacAddress, last: MacAddress): boolea
 
 /** Compares a row with an address that the ledger knows, from an earlier import or its own allocation. */
 function conflictWith(mac: MacAddress, row: LegacyAllocation, there: PlanRow): string | undefined {
-  if (there.key === importKey(mac) || row.status === 'released') return undefined;
-  return `${mac} is ${row.status} in the file, but ${there.state} for another owner in the ledger`;
+  if (row.status === 'released') return undefined;
+  if (there.key !== importKey(mac)) {
+    return `${mac} is ${row.status} in the file, but ${there.state} for another owner in the ledger`;
+  }
+  if (there.state === 'released' || isSameAllocation(row, there)) return undefined;
+  return `${mac} is ${row.status} in the file for ${named(row.device_id)}, but an earlier import recorded ${named(there.deviceId)} with it`;
+}
+
+/**
+ * Returns whether an earlier import wrote this very row. The key does not tell: files of two machines have the same
+ * addresses, because the predecessor on each of them began with the first one of a pool.
+ */
+function isSameAllocation(row: LegacyAllocation, there: PlanRow): boolean {
+  const deviceId = storable(row.device_id, 512, '', []);
+  const allocatedAt = legacyTime(row.allocated_at);
+  const isSameTime = allocatedAt === undefined || Number(allocatedAt) === Number(there.allocatedAt);
+  return deviceId === there.deviceId && isSameTime;
+}
+
+function named(deviceId: string | undefined): string {
+  return deviceId === undefined || deviceId === '' ? 'a device without a name' : `device ${JSON.stringify(deviceId)}`;
 }
 
 const STATES: Readonly<Record<string, PlannedAddress['state']>> = {

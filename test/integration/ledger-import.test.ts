@@ -147,6 +147,22 @@ describe("importing the predecessor's file", () => {
     expect(await listAddresses(db)).toEqual(before);
   });
 
+  test.each([
+    ['another device', `update mac_allocations set device_id = 'vm-of-another-machine' where device_id = 'vm-1'`],
+    ['another time', `update mac_allocations set allocated_at = '2025-01-01 00:00:00' where device_id = 'vm-1'`],
+  ])('of a second machine, whose file has the same address for %s, is refused', async (_, change) => {
+    const { db } = await aLedger();
+    await importSqlite(db, aFile(SCHEMA, ROWS), now);
+    const before = await listAddresses(db);
+    await expect(importSqlite(db, aFile(SCHEMA, ROWS, change), now)).rejects.toMatchObject({
+      code: 'IMPORT_REFUSED',
+      message: expect.stringMatching(
+        /a4:58:0f:01:00:00 is active in the file for device ".*", but an earlier import recorded device "vm-1" with it/,
+      ) as string,
+    });
+    expect(await listAddresses(db)).toEqual(before);
+  });
+
   test('is all or nothing: an address that the ledger gave to another owner refuses it', async () => {
     const ledger = await aLedger();
     await takeAddress(ledger, aRequest({ key: 'mine' }));
