@@ -6,8 +6,8 @@ import { eventually } from '../env/run/eventually.ts';
 import { aClaim, installedEnvOfThisFile, untilReason } from './installed-env.ts';
 
 /*
- * 900 claims with 250 KB of annotations, made by somebody with `edit` in one namespace, once ended the operator by its
- * memory limit, again and again: it kept every claim whole.
+ * 900 claims with 250 KB of annotations once exceeded the operator's memory limit after every start. It cached every claim
+ * whole, and a user with `edit` in one namespace could create them.
  */
 
 const installed = installedEnvOfThisFile();
@@ -32,7 +32,7 @@ async function create(name: string, metadata: object): Promise<string> {
   return await installed().plane.kubectl(['create', '-f', '-'], { input: claimWith(name, metadata) });
 }
 
-/** The API server reads policies by a watch, so the first creates may come before them. */
+/** Repeats a create until it is refused. The API server watches policies, so it may not know them yet at the first create. */
 async function untilRefused(name: string, metadata: object, why: RegExp): Promise<void> {
   const { kubectl } = installed().plane;
   await eventually(
@@ -43,7 +43,7 @@ async function untilRefused(name: string, metadata: object, why: RegExp): Promis
   ).finally(() => kubectl(['delete', 'macallocation', name, '--ignore-not-found']));
 }
 
-test('a claim with more than 32 KiB of labels and annotations is refused, and the refusal says the limit', async () => {
+test('a claim with more than 32 KiB of labels and annotations is refused, and the message has the limit', async () => {
   await untilRefused('big', { annotations: { a: 'x'.repeat(250_000) } }, /may have 32768 characters, not 250001/);
   const labels = Object.fromEntries(
     Array.from({ length: 600 }, (_, index) => [`label-${String(index)}`, 'x'.repeat(60)]),
@@ -66,7 +66,7 @@ test('a claim cannot grow too large by an update', async () => {
   );
 });
 
-test('a claim that is too large already is served and can be deleted', async () => {
+test('a stored claim that is too large gets its address and can be deleted', async () => {
   const { plane } = installed();
   await operator.create(macAllocations, {
     metadata: { namespace: 'default', name: 'old', annotations: { a: 'x'.repeat(200_000) } },

@@ -22,19 +22,19 @@ async function create(manifest: string): Promise<void> {
   await installed().plane.kubectl(['create', '-f', '-'], { input: manifest });
 }
 
-async function claimed(name: string, spec: Record<string, unknown>): Promise<string> {
+async function createClaim(name: string, spec: Record<string, unknown>): Promise<string> {
   await create(aClaim(name, spec));
   return (await untilReason(installed().plane, name, 'Allocated')).status?.mac ?? '';
 }
 
-/** A pod that carries an address of its author's choice; the webhook has nothing to do with it. */
-async function carry(name: string, address: string): Promise<void> {
+/** Creates a pod whose manifest names its address, without the webhook. */
+async function createPodWithAddress(name: string, address: string): Promise<void> {
   const annotations = { 'k8s.v1.cni.cncf.io/networks': JSON.stringify([{ name: 'blue', mac: address }]) };
   const spec = { containers: [{ name: 'main', image: 'example.invalid/none' }] };
   await create(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, annotations }, spec }));
 }
 
-async function untilShown(name: string, path: string, want: string): Promise<void> {
+async function waitUntilField(name: string, path: string, want: string): Promise<void> {
   const { plane } = installed();
   await plane.kubectl(['wait', `--for=jsonpath={${path}}=${want}`, `macallocation/${name}`, '--timeout=20s']);
 }
@@ -43,7 +43,7 @@ async function remove(...what: string[]): Promise<void> {
   await installed().plane.kubectl(['delete', ...what, '--wait=false', '--grace-period=0']);
 }
 
-async function isGone(name: string): Promise<void> {
+async function waitUntilDeleted(name: string): Promise<void> {
   await installed().plane.kubectl(['wait', '--for=delete', `macallocation/${name}`, '--timeout=30s']);
 }
 
@@ -62,25 +62,25 @@ afterEach(async () => {
 describe('a claim that expires', () => {
   const spec = { pool: 'experiment', expiresAfter: '1h' };
 
-  test('is released and deleted when its time is over, and its author is told', async () => {
+  test('is released and deleted when it expires, with an Event', async () => {
     const { ledger, plane } = installed();
-    const address = await claimed('brief', spec);
-    await whileLedgerIsAhead(ledger, '61 minutes', () => isGone('brief'));
+    const address = await createClaim('brief', spec);
+    await whileLedgerIsAhead(ledger, '61 minutes', () => waitUntilDeleted('brief'));
     expect((await findByMac(ledger, mac(address)))?.state).toBe('released');
     const [, release] = await auditOf(ledger, address);
     expect(release).toMatchObject({ action: 'release' });
     await eventually(
       async () => {
-        const told = await plane.kubectl(['get', 'events', '-o', 'jsonpath={range .items[*]}{.reason}{"\\n"}{end}']);
-        expect(told.split('\n')).toContain('Expired');
+        const reasons = await plane.kubectl(['get', 'events', '-o', 'jsonpath={range .items[*]}{.reason}{"\\n"}{end}']);
+        expect(reasons.split('\n')).toContain('Expired');
       },
       { within: 10_000, every: 200 },
     );
   });
 
-  test('lives on from the moment in which it is renewed', async () => {
+  test('gets its whole period again from its renewal', async () => {
     const { ledger, plane } = installed();
-    await claimed('renewed', spec);
+    await createClaim('renewed', spec);
     await whileLedgerIsAhead(ledger, '40 minutes', async () => {
       await plane.kubectl([
         'patch',
@@ -90,67 +90,67 @@ describe('a claim that expires', () => {
         '-p',
         '{"spec":{"renewedAt":"2026-01-01T00:00:00Z"}}',
       ]);
-      await untilShown('renewed', '.status.observedGeneration', '2');
+      await waitUntilField('renewed', '.status.observedGeneration', '2');
     });
-    // Past its first end, and longer than from one look at what is over to the next.
+    // After its first expiry, and longer than the interval between checks for expired claims.
     await whileLedgerIsAhead(ledger, '80 minutes', async () => {
       await new Promise((resolve) => setTimeout(resolve, 7_000));
       await untilReason(plane, 'renewed', 'Allocated');
     });
-    await whileLedgerIsAhead(ledger, '102 minutes', () => isGone('renewed'));
+    await whileLedgerIsAhead(ledger, '102 minutes', () => waitUntilDeleted('renewed'));
   });
 
-  test('waits for the pod that carries its address', async () => {
+  test('waits for the pod that uses its address', async () => {
     const { ledger, plane } = installed();
-    const address = await claimed('used', spec);
-    await carry('user', address);
-    await untilShown('used', '.status.consumer.name', 'user');
+    const address = await createClaim('used', spec);
+    await createPodWithAddress('user', address);
+    await waitUntilField('used', '.status.consumer.name', 'user');
     await whileLedgerIsAhead(ledger, '61 minutes', async () => {
       const blocked = await untilReason(plane, 'used', 'ReleaseBlocked');
       expect(blocked.status?.conditions[0]?.message).toMatch(/expired, but Pod user still uses its address/);
       expect((await findByMac(ledger, mac(address)))?.state).toBe('active');
       await remove('pod', 'user');
-      await isGone('used');
+      await waitUntilDeleted('used');
     });
     expect((await findByMac(ledger, mac(address)))?.state).toBe('released');
   });
 });
 
 describe('a claim that a pod uses', () => {
-  test('shows the pod, has no mirror beside it, and is free again when the pod is gone', async () => {
+  test('names the pod in its status, has no mirror, and can be used again after the deletion of the pod', async () => {
     const { ledger } = installed();
-    const address = await claimed('steady', { pool: 'development' });
-    await carry('first', address);
-    await untilShown('steady', '.status.consumer.name', 'first');
+    const address = await createClaim('steady', { pool: 'development' });
+    await createPodWithAddress('first', address);
+    await waitUntilField('steady', '.status.consumer.name', 'first');
     await remove('pod', 'first');
-    await untilShown('steady', '.status.conditions[?(@.type=="Bound")].reason', 'NotInUse');
-    await carry('second', address);
-    await untilShown('steady', '.status.consumer.name', 'second');
+    await waitUntilField('steady', '.status.conditions[?(@.type=="Bound")].reason', 'NotInUse');
+    await createPodWithAddress('second', address);
+    await waitUntilField('steady', '.status.consumer.name', 'second');
     const row = await findByMac(ledger, mac(address));
     expect(row).toMatchObject({ state: 'active', generation: 1, owner: { kind: 'MacAllocation', name: 'steady' } });
     const names = await installed().plane.kubectl(['get', 'macallocations', '-o', 'name']);
     expect(names.trim()).toBe('macallocation.mac.rock-os.io/steady');
   });
 
-  test('is not given up before the pod, whatever its annotation says', async () => {
+  test('is not released before the pod is deleted, in spite of the force-release annotation', async () => {
     const { ledger, plane } = installed();
-    const address = await claimed('blocked', { pool: 'reserved', reserved: true });
-    await carry('holder', address);
-    await untilShown('blocked', '.status.consumer.name', 'holder');
+    const address = await createClaim('blocked', { pool: 'reserved', reserved: true });
+    await createPodWithAddress('holder', address);
+    await waitUntilField('blocked', '.status.consumer.name', 'holder');
     await plane.kubectl(['annotate', 'macallocation', 'blocked', 'mac.rock-os.io/force-release=true']);
     await remove('macallocation', 'blocked');
     await untilReason(plane, 'blocked', 'ReleaseBlocked');
     expect((await findByMac(ledger, mac(address)))?.state).toBe('reserved');
     await remove('pod', 'holder');
-    await isGone('blocked');
+    await waitUntilDeleted('blocked');
     expect((await findByMac(ledger, mac(address)))?.state).toBe('released');
   });
 });
 
-test('a refused claim tells its author why, once, and waits as long as the reason lasts', async () => {
+test('a refused claim gets one Event with the reason, and waits as long as the reason lasts', async () => {
   const { plane } = installed();
   const wanted = 'a4:58:0f:00:44:44';
-  await claimed('holder', { pool: 'production', requestedMac: wanted });
+  await createClaim('holder', { pool: 'production', requestedMac: wanted });
   await create(aClaim('waiting', { pool: 'production', requestedMac: wanted }));
   await untilReason(plane, 'waiting', 'RequestedMacInUse');
   const events = z.object({ items: z.array(z.object({ reason: z.string(), type: z.string(), note: z.string() })) });
@@ -169,17 +169,17 @@ test('a refused claim tells its author why, once, and waits as long as the reaso
     { within: 10_000, every: 200 },
   );
   await remove('macallocation', 'holder');
-  // Released is not free for others yet: the pool's reuse delay runs for seven days.
-  const told = await untilReason(plane, 'waiting', 'RequestedMacInUse');
-  expect(told.status?.mac).toBeUndefined();
+  // The released address is not free for others yet: the pool's reuse delay is seven days.
+  const waiting = await untilReason(plane, 'waiting', 'RequestedMacInUse');
+  expect(waiting.status?.mac).toBeUndefined();
 });
 
 test('a status is written only when it changes', async () => {
   const { plane } = installed();
-  await claimed('quiet', { pool: 'docker', expiresAfter: '2h' });
+  await createClaim('quiet', { pool: 'docker', expiresAfter: '2h' });
   const version = () => plane.kubectl(['get', 'macallocation', 'quiet', '-o', 'jsonpath={.metadata.resourceVersion}']);
   const before = await version();
-  // A new leader looks at everything once more.
+  // A new leader reconciles everything again.
   const [operator] = installed().installation.operators;
   await operator?.kill();
   const next = await installed().installation.startOperator();

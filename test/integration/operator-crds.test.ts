@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { applyManifests, freshNamespace, sharedKubectl, type Fresh } from '../env/testing.ts';
 
 /*
- * Every rule, default, column and selectable field of the two kinds, on the API server alone: nothing of ours runs here, so
- * that all of it is what the CustomResourceDefinitions themselves say.
+ * Tests every rule, default, column and selectable field of the two kinds on an API server alone. No operator or webhook runs
+ * here, so all of them come from the CustomResourceDefinitions.
  */
 
 const crds = path.join(import.meta.dirname, '..', '..', 'crds');
@@ -30,13 +30,13 @@ async function kubectl(args: readonly string[], input?: unknown): Promise<string
 
 type Spec = Record<string, unknown>;
 
-async function aClaim(name: string, spec: Spec): Promise<string> {
+async function createClaim(name: string, spec: Spec): Promise<string> {
   const kind = { apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacAllocation' };
   return await kubectl(['create', '-f', '-', '-o', 'name'], { ...kind, metadata: { name }, spec });
 }
 
-/** A pool of its own name; its range is nobody's matter where no operator is. */
-async function aPool(spec: Spec): Promise<string> {
+/** Creates a pool with a new name. Ranges may overlap here, because no operator checks them. */
+async function createPool(spec: Spec): Promise<string> {
   const name = `${namespace.name}-${String(pools.length)}`;
   const kind = { apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacPool' };
   await kubectl(['create', '-f', '-'], { ...kind, metadata: { name }, spec });
@@ -67,18 +67,18 @@ const whole = {
 
 describe('a MacAllocation', () => {
   beforeAll(async () => {
-    await aClaim('whole', whole);
-    await aClaim('bare', { pool: 'production' });
+    await createClaim('whole', whole);
+    await createClaim('bare', { pool: 'production' });
   });
 
   test('is stored as it was written, with every field and in any notation of an address', async () => {
     expect(await specOf('ma', 'whole')).toEqual(whole);
     for (const [index, requestedMac] of ['a458.0f00.1235', 'A4580F001236', 'a4:58:0F:00:12:37'].entries()) {
-      await aClaim(`notation-${String(index)}`, { pool: 'production', requestedMac });
+      await createClaim(`notation-${String(index)}`, { pool: 'production', requestedMac });
     }
   });
 
-  test('is not reserved unless it says so', async () => {
+  test('is not reserved by default', async () => {
     expect(await specOf('ma', 'bare')).toEqual({ pool: 'production', reserved: false });
   });
 
@@ -93,16 +93,16 @@ describe('a MacAllocation', () => {
     ['consumerRef', { ...consumerRef, name: 'q' }],
   ];
 
-  test.each(others)('keeps its %s: neither another value nor none', async (field, other) => {
+  test.each(others)('does not allow its %s to be changed or removed', async (field, other) => {
     const message = new RegExp(`${field} is immutable: create a new MacAllocation instead`);
     await expect(patch('ma', 'whole', { spec: { [field]: other } })).rejects.toThrow(message);
-    // Of a field with a default the removal is the default's value, and of a required one it is malformed.
+    // A removed field gets its default, if it has one. A required field must not be absent.
     const removed = patch('ma', 'whole', { spec: { [field]: null } });
     await expect(removed).rejects.toThrow(field === 'pool' ? /spec.pool: Required value/ : message);
   });
 
   test.each(others.filter(([field]) => field !== 'pool' && field !== 'reserved'))(
-    'that was made without %s never gets one',
+    'that was created without %s never gets one',
     async (field) => {
       await expect(patch('ma', 'bare', { spec: { [field]: whole[field] } })).rejects.toThrow(
         new RegExp(`${field} is immutable`),
@@ -110,11 +110,11 @@ describe('a MacAllocation', () => {
     },
   );
 
-  test('whose group was taken out of its requester has another requester', async () => {
+  test('does not allow groups to be removed from its requester', async () => {
     await expect(patch('ma', 'whole', { spec: { requester: { groups: null } } })).rejects.toThrow(/requester is/);
   });
 
-  test('may be renewed, and be renewed no more', async () => {
+  test('may be renewed, and its renewal may be removed', async () => {
     await patch('ma', 'whole', { spec: { renewedAt: '2026-02-03T04:05:06Z' } });
     await patch('ma', 'whole', { spec: { renewedAt: null } });
     await patch('ma', 'whole', { spec: { renewedAt: whole.renewedAt } });
@@ -124,12 +124,12 @@ describe('a MacAllocation', () => {
     ['no pool', {}, /spec.pool: Required value/],
     ['an empty pool', { pool: '' }, /spec.pool/],
     ['a pool name that is too long', { pool: 'p'.repeat(64) }, /spec.pool/],
-    ['a MAC that is none', { pool: 'p', requestedMac: 'a4:58' }, /spec.requestedMac/],
+    ['an invalid MAC', { pool: 'p', requestedMac: 'a4:58' }, /spec.requestedMac/],
     ['a MAC in a mixture of notations', { pool: 'p', requestedMac: 'a4:58-0f:00:00:01' }, /spec.requestedMac/],
-    ['a duration that is none', { pool: 'p', expiresAfter: 'soon' }, /spec.expiresAfter/],
-    ['a duration of nothing but a number', { pool: 'p', expiresAfter: '48' }, /spec.expiresAfter/],
-    ['a time that is none', { pool: 'p', renewedAt: 'yesterday' }, /spec.renewedAt/],
-    ['attributes that are no texts', { pool: 'p', attributes: { rack: 7 } }, /spec.attributes.rack/],
+    ['an invalid duration', { pool: 'p', expiresAfter: 'soon' }, /spec.expiresAfter/],
+    ['a duration without a unit', { pool: 'p', expiresAfter: '48' }, /spec.expiresAfter/],
+    ['an invalid time', { pool: 'p', renewedAt: 'yesterday' }, /spec.renewedAt/],
+    ['an attribute that is not a string', { pool: 'p', attributes: { rack: 7 } }, /spec.attributes.rack/],
     ['an attribute that is too long', { pool: 'p', attributes: { a: 'x'.repeat(1_025) } }, /spec.attributes.a/],
     [
       'too many attributes',
@@ -139,13 +139,13 @@ describe('a MacAllocation', () => {
       },
       /spec.attributes/,
     ],
-    ['a reservation that is no yes or no', { pool: 'p', reserved: 'maybe' }, /spec.reserved/],
+    ['a reservation that is not a boolean', { pool: 'p', reserved: 'maybe' }, /spec.reserved/],
     ['a consumer without a uid', { pool: 'p', consumerRef: { ...consumerRef, uid: undefined } }, /consumerRef.uid/],
     ['a requester without a name', { pool: 'p', requester: { uid: '1' } }, /requester.username/],
     ['a device name that is too long', { pool: 'p', device: { id: 'x'.repeat(254) } }, /spec.device.id/],
     ['a field that does not exist', { pool: 'p', macAddress: 'a4:58:0f:00:00:01' }, /unknown field "spec.macAddress"/],
   ])('with %s is refused', async (_, spec, message) => {
-    await expect(aClaim('refused', spec)).rejects.toThrow(message);
+    await expect(createClaim('refused', spec)).rejects.toThrow(message);
   });
 
   const status = {
@@ -164,7 +164,7 @@ describe('a MacAllocation', () => {
     ledger: { generation: 1, clusterId: 'c' },
   };
 
-  test('has its address set once: neither another nor none afterwards', async () => {
+  test('does not allow the address in its status to be changed or removed', async () => {
     await patch('ma', 'whole', { status }, '--subresource=status');
     for (const mac of ['a4:58:0f:00:12:35', null]) {
       await expect(patch('ma', 'whole', { status: { mac } }, '--subresource=status')).rejects.toThrow(
@@ -174,7 +174,7 @@ describe('a MacAllocation', () => {
     await patch('ma', 'whole', { status: { observedGeneration: 2 } }, '--subresource=status');
   });
 
-  test('does not take a status from who writes the object, nor a spec from who writes the status', async () => {
+  test('ignores the status in a write of the object, and the spec in a write of the status', async () => {
     await patch('ma', 'bare', { status });
     expect(await kubectl(['get', 'ma', 'bare', '-o', 'jsonpath={.status}'])).toBe('');
     await patch('ma', 'bare', { spec: { renewedAt: whole.renewedAt } }, '--subresource=status');
@@ -183,18 +183,14 @@ describe('a MacAllocation', () => {
 
   test.each<[string, object, RegExp]>([
     ['an address in another notation', { mac: 'A4:58:0F:00:00:01' }, /status.mac/],
-    ['a generation of nobody', { ledger: { generation: 0, clusterId: 'c' } }, /status.ledger.generation/],
-    [
-      'a condition that is neither true nor false',
-      { conditions: [{ ...status.conditions[0], status: 'Yes' }] },
-      /status/,
-    ],
+    ['generation 0', { ledger: { generation: 0, clusterId: 'c' } }, /status.ledger.generation/],
+    ['a condition with an unknown status', { conditions: [{ ...status.conditions[0], status: 'Yes' }] }, /status/],
     ['one condition twice', { conditions: [status.conditions[0], status.conditions[0]] }, /Duplicate value/],
-  ])('takes no status with %s', async (_, wrong, message) => {
+  ])('refuses a status with %s', async (_, wrong, message) => {
     await expect(patch('ma', 'bare', { status: wrong }, '--subresource=status')).rejects.toThrow(message);
   });
 
-  test('is shown in columns, the rest of them with -o wide', async () => {
+  test('has its main columns by default and more with -o wide', async () => {
     const lines = (await kubectl(['get', 'ma', 'whole'])).trim().split('\n');
     expect(lines[0]?.split(/\s{2,}/)).toEqual(['NAME', 'POOL', 'MAC', 'READY', 'REASON', 'DEVICE', 'AGE']);
     expect(lines[1]?.split(/\s{2,}/).slice(0, 6)).toEqual([
@@ -211,7 +207,7 @@ describe('a MacAllocation', () => {
     );
   });
 
-  test('is found by its pool, and by no field that is not meant for it', async () => {
+  test('is found by its pool, and not by a field that is not selectable', async () => {
     expect(await kubectl(['get', 'ma', '--field-selector', 'spec.pool=production', '-o', 'name'])).toContain('bare');
     await expect(kubectl(['get', 'ma', '--field-selector', 'spec.reserved=true'])).rejects.toThrow(/not supported/);
   });
@@ -220,12 +216,12 @@ describe('a MacAllocation', () => {
 describe('a MacPool', () => {
   const range = { first: 'a4:58:0f:a0:00:00', last: 'a4:58:0f:a0:00:0f' };
 
-  test('has a reuse delay and hands out, unless it says otherwise; it gives nothing back by itself', async () => {
-    expect(await specOf('mp', await aPool(range))).toEqual({ ...range, reuseDelay: '1h', paused: false });
+  test('has a reuse delay, is not paused, and has no automatic release by default', async () => {
+    expect(await specOf('mp', await createPool(range))).toEqual({ ...range, reuseDelay: '1h', paused: false });
   });
 
-  test('may grow at its end, pause, and change its words', async () => {
-    const name = await aPool(range);
+  test('may grow at its end, be paused, and change its description', async () => {
+    const name = await createPool(range);
     await patch('mp', name, { spec: { last: 'a4:58:0f:a0:00:ff', paused: true, description: 'larger' } });
     await patch('mp', name, { spec: { paused: false } });
   });
@@ -235,23 +231,23 @@ describe('a MacPool', () => {
     ['no first address', { first: null }, /spec.first: Required value/],
     ['a smaller end', { last: 'a4:58:0f:a0:00:0e' }, /a pool may grow at its end, but not shrink/],
     ['no end', { last: null }, /spec.last: Required value/],
-  ])('that is there never gets %s', async (_, change, message) => {
-    await expect(patch('mp', await aPool(range), { spec: change })).rejects.toThrow(message);
+  ])('that exists does not accept %s', async (_, change, message) => {
+    await expect(patch('mp', await createPool(range), { spec: change })).rejects.toThrow(message);
   });
 
   test.each<[string, Spec, RegExp]>([
     ['an end before its beginning', { ...range, last: 'a4:58:0f:9f:ff:ff' }, /first must not be greater than last/],
     ['addresses in another notation', { ...range, first: 'A4-58-0F-A0-00-00' }, /spec.first/],
     ['no end', { first: range.first }, /spec.last: Required value/],
-    ['a period that is none', { ...range, autoReleaseAfter: 'never' }, /spec.autoReleaseAfter/],
-    ['a delay that is none', { ...range, reuseDelay: '' }, /spec.reuseDelay/],
+    ['an invalid period', { ...range, autoReleaseAfter: 'never' }, /spec.autoReleaseAfter/],
+    ['an empty delay', { ...range, reuseDelay: '' }, /spec.reuseDelay/],
     ['a description that is too long', { ...range, description: 'x'.repeat(257) }, /spec.description/],
   ])('with %s is refused', async (_, spec, message) => {
-    await expect(aPool(spec)).rejects.toThrow(message);
+    await expect(createPool(spec)).rejects.toThrow(message);
   });
 
-  test('is shown in columns, the rest of them with -o wide', async () => {
-    const name = await aPool({ ...range, autoReleaseAfter: '1d' });
+  test('has its main columns by default and more with -o wide', async () => {
+    const name = await createPool({ ...range, autoReleaseAfter: '1d' });
     const counts = { active: 1, pending: 2, reserved: 3, released: 4, orphaned: 5, free: 6, utilisation: '12.5%' };
     await patch('mp', name, { status: counts }, '--subresource=status');
     const lines = (await kubectl(['get', 'mp', name, '-o', 'wide'])).trim().split('\n');
@@ -271,7 +267,7 @@ test.each([
   ['macallocation.status', 'What the ledger holds'],
   ['macpool.spec', 'It may grow.'],
   ['macpool.status', 'Handed out in an admission answer'],
-])('kubectl explain %s says what its fields are', async (what, text) => {
+])('kubectl explain %s describes the fields', async (what, text) => {
   const explained = await kubectl(['explain', what === 'macallocation' ? 'macallocation.spec' : what]);
   expect(explained).toContain(text);
 });

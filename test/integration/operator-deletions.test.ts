@@ -17,8 +17,8 @@ async function kubectl(args: readonly string[], input?: string): Promise<string>
   return await installed().plane.kubectl(args, input === undefined ? {} : { input });
 }
 
-/** A pod whose address is bound and shown; answers the address. */
-async function aBoundPod(name: string, annotations: Record<string, string> = {}): Promise<string> {
+/** Creates a pod and waits until its mirror has the address. Returns the address. */
+async function createBoundPod(name: string, annotations: Record<string, string> = {}): Promise<string> {
   await kubectl(['create', '-f', '-'], aPod(name, { networks: 'blue', annotations }));
   const address = (await addressesOf(installed().plane, name))[0]?.mac ?? '';
   await eventually(
@@ -31,26 +31,26 @@ async function aBoundPod(name: string, annotations: Record<string, string> = {})
   return address;
 }
 
-async function expectGivenBackOnce(address: string): Promise<void> {
+async function expectReleasedOnce(address: string): Promise<void> {
   expect((await findByMac(installed().ledger, mac(address)))?.state).toBe('released');
   const actions = (await auditOf(installed().ledger, address)).map(({ action }) => action);
   expect(actions).toEqual(['allocate', 'bind', 'release']);
 }
 
-describe('a pod gives its address back, once, when it is deleted', () => {
+describe('the address of a pod is released once when the pod is deleted', () => {
   test.each([
     ['in the background', ['--cascade=background']],
-    ['in the foreground, which waits for nothing of ours', ['--cascade=foreground', '--timeout=10s']],
-    ['and its mirror is orphaned by that', ['--cascade=orphan']],
+    ['in the foreground, which is not delayed by rock-mac', ['--cascade=foreground', '--timeout=10s']],
+    ['with an orphaned mirror', ['--cascade=orphan']],
     ['by force', ['--force', '--grace-period=0']],
   ])('%s', async (_, how) => {
-    const address = await aBoundPod('leaving');
+    const address = await createBoundPod('leaving');
     await kubectl(['delete', 'pod', 'leaving', ...how]);
     await untilNoAllocations(installed().plane);
-    await expectGivenBackOnce(address);
+    await expectReleasedOnce(address);
   });
 
-  test('together with the Deployment that made it', async () => {
+  test('together with its Deployment', async () => {
     const pod = JSON.parse(aPod('unnamed', { networks: 'blue' })) as {
       metadata: { annotations: Record<string, string> };
       spec: object;
@@ -77,16 +77,16 @@ describe('a pod gives its address back, once, when it is deleted', () => {
     );
     await kubectl(['delete', 'deployment', 'many', '--cascade=foreground', '--timeout=30s']);
     await untilNoAllocations(installed().plane);
-    for (const address of addresses) await expectGivenBackOnce(address);
+    for (const address of addresses) await expectReleasedOnce(address);
   });
 });
 
-test('a pod that comes again under the same name has an address of its own, while the old one is given back', async () => {
-  const before = await aBoundPod('again');
+test('a new pod of the same name gets an address of its own, and the old address is released', async () => {
+  const before = await createBoundPod('again');
   await kubectl(['delete', 'pod', 'again', '--force', '--grace-period=0']);
-  const after = await aBoundPod('again');
+  const after = await createBoundPod('again');
   expect(after).not.toBe(before);
-  await eventually(() => expectGivenBackOnce(before), { within: 20_000, every: 100 });
+  await eventually(() => expectReleasedOnce(before), { within: 20_000, every: 100 });
   expect((await findByMac(installed().ledger, mac(after)))?.state).toBe('active');
   await kubectl(['delete', 'pod', 'again']);
   await untilNoAllocations(installed().plane);

@@ -9,7 +9,7 @@ import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
 import { aClaim, untilReason } from './installed-env.ts';
 
-/** The very first address of the pool, on a machine that is older than the installation, and does not run. */
+/** The first address of the pool. A stopped machine, created before the installation, has it. */
 const inUse = 'a4:58:0f:05:00:00';
 
 let testEnv: TestEnv;
@@ -45,7 +45,7 @@ afterAll(async () => {
   await testEnv.close();
 });
 
-test('the first operator of a cluster is not ready before the ledger knows what is in use', async () => {
+test('the first operator of a cluster is not ready before the ledger has all addresses in use', async () => {
   await ledgerProxy.cut();
   let first: Program | undefined;
   const starting = installation.startOperator().then((program) => (first = program));
@@ -62,13 +62,13 @@ test('the first operator of a cluster is not ready before the ledger knows what 
   });
 });
 
-test('an address that a virtual machine had before the installation is never handed out', async () => {
+test('an address that a virtual machine had before the installation is never allocated again', async () => {
   await testEnv.controlPlane.kubectl(['create', '-f', '-'], { input: aClaim('new', { pool: 'kubernetes' }) });
   const claim = await untilReason(testEnv.controlPlane, 'new', 'Allocated');
   expect(claim.status?.mac).toBe('a4:58:0f:05:00:01');
 });
 
-test('any later operator is ready also while the ledger is away, so that an upgrade goes on', async () => {
+test('a later operator becomes ready while the ledger is unavailable, so an upgrade continues', async () => {
   await ledgerProxy.cut();
   await installation.startOperator();
 });

@@ -30,7 +30,7 @@ function createStore(): LedgerHeadStore {
 }
 
 describe('the stored ledger head', () => {
-  test('is undefined at first, and every process reads what one has saved', async () => {
+  test('is undefined at first, and every process reads the head that one has saved', async () => {
     const store = createStore();
     expect(await store.read()).toBeUndefined();
     await store.save({ ledgerId: A, epoch: 1, auditHead: 10 });
@@ -59,12 +59,12 @@ describe('the stored ledger head', () => {
     const [former, current] = [createStore(), createStore()];
     await former.save({ ledgerId: A, epoch: 1, auditHead: 10 });
     await current.save({ ledgerId: A, epoch: 1, auditHead: 50 });
-    // The former leader has cached 10. Its write of 20 is refused, and its next read gets what the other wrote.
+    // The former leader has cached 10. Its write of 20 is refused, and its next read returns 50.
     await former.save({ ledgerId: A, epoch: 1, auditHead: 20 });
     expect(await former.read()).toMatchObject({ auditHead: 50 });
   });
 
-  test('is undefined where it is not readable, and can be saved again', async () => {
+  test('is undefined if it is malformed, and can be saved again', async () => {
     await sharedKubectl()(['-n', namespace.name, 'create', 'configmap', name, '--from-literal=head.json={many']);
     const store = createStore();
     expect(await store.read()).toBeUndefined();

@@ -13,11 +13,11 @@ beforeAll(async () => {
 describe.each(['operators', 'webhooks'] as const)('the metrics of the %s', (which) => {
   function program() {
     const found = installed().installation[which][0];
-    if (found === undefined) throw new Error(`there is none of the ${which}`);
+    if (found === undefined) throw new Error(`none of the ${which} runs`);
     return found;
   }
 
-  test('are told to a ServiceAccount that may read them', async () => {
+  test('are returned to a ServiceAccount that may read them', async () => {
     const { metricsToken: token } = installed().installation;
     const { status, text } = await scrape({ port: program().metricsPort, token });
     expect(status).toBe(200);
@@ -25,24 +25,24 @@ describe.each(['operators', 'webhooks'] as const)('the metrics of the %s', (whic
   });
 
   test.each([
-    ['who does not say who they are', () => undefined, 401, 'bearer token'],
-    ['who brings a token that the API server never made', () => 'made.up.token', 401, 'bearer token'],
-    ['who may not read them', () => stranger, 403, 'rock-mac-metrics-reader'],
-  ])('are told to nobody %s', async (_, tokenOf, status, text) => {
+    ['without a token', () => undefined, 401, 'bearer token'],
+    ['with an unknown token', () => 'made.up.token', 401, 'bearer token'],
+    ['with a token that does not allow it', () => stranger, 403, 'rock-mac-metrics-reader'],
+  ])('are not returned to a client %s', async (_, tokenOf, status, text) => {
     const token = tokenOf();
-    const answer = await scrape({ port: program().metricsPort, ...(token !== undefined && { token }) });
-    expect(answer.status).toBe(status);
-    expect(answer.text).toContain(text);
-    expect(answer.text).not.toContain('rockmac_');
+    const response = await scrape({ port: program().metricsPort, ...(token !== undefined && { token }) });
+    expect(response.status).toBe(status);
+    expect(response.text).toContain(text);
+    expect(response.text).not.toContain('rockmac_');
   });
 
-  test('are not where probes ask, which anybody may', async () => {
+  test('are not served on the port of the probes, which needs no token', async () => {
     const { healthPort } = program();
-    const ask = async (path: string) => (await fetch(`http://127.0.0.1:${String(healthPort)}${path}`)).status;
-    expect(await Promise.all(['/healthz', '/readyz', '/metrics'].map(ask))).toEqual([200, 200, 404]);
+    const statusOf = async (path: string) => (await fetch(`http://127.0.0.1:${String(healthPort)}${path}`)).status;
+    expect(await Promise.all(['/healthz', '/readyz', '/metrics'].map(statusOf))).toEqual([200, 200, 404]);
   });
 
-  test('are still told to who was let in before while the API server is away, and to nobody new', async () => {
+  test('are returned while the API server is unavailable, but only to a client that was authorized before', async () => {
     const { plane, installation } = installed();
     const { metricsPort: port } = program();
     await scrape({ port, token: installation.metricsToken });
@@ -57,7 +57,7 @@ describe.each(['operators', 'webhooks'] as const)('the metrics of the %s', (whic
 });
 
 test.each(['operators', 'webhooks'] as const)(
-  'the %s say when their certificate expires: in a month',
+  'the %s report the expiry of their certificate, in a month',
   async (which) => {
     const [program] = installed().installation[which];
     const left = ((await program?.metric('rockmac_certificate_expiry_timestamp_seconds')) ?? 0) - Date.now() / 1_000;
@@ -66,7 +66,7 @@ test.each(['operators', 'webhooks'] as const)(
   },
 );
 
-test('every controller is counted, those of pods and of virtual machines included', async () => {
+test('every controller has metrics, including those of pods and of virtual machines', async () => {
   const { installation, plane } = installed();
   await plane.kubectl(['create', '-f', '-'], { input: aPod('counted', { networks: 'blue' }) });
   await plane.kubectl(['create', '-f', '-'], { input: aClaim('counted', { pool: 'development' }) });

@@ -9,8 +9,8 @@ interface User {
   readonly kubectl: (args: readonly string[], input?: string) => Promise<string>;
 }
 
-/** A user, and what kubectl says when that user runs it. */
-async function aUser(name: string, groups: readonly string[] = []): Promise<User> {
+/** Creates a user who may run kubectl. */
+async function createUser(name: string, groups: readonly string[] = []): Promise<User> {
   const { plane } = installed();
   const kubeconfig = await plane.userKubeconfig(name, groups);
   return {
@@ -19,7 +19,7 @@ async function aUser(name: string, groups: readonly string[] = []): Promise<User
   };
 }
 
-async function bind(role: string, user: string): Promise<void> {
+async function bindRole(role: string, user: string): Promise<void> {
   const name = `${user}-${role}`;
   await installed().plane.kubectl(['create', 'rolebinding', name, `--clusterrole=${role}`, `--user=${user}`]);
 }
@@ -32,8 +32,8 @@ interface Decision {
   readonly subresource?: string;
 }
 
-/** What the API server would decide in the default namespace. */
-async function can(user: string, { group = 'mac.rock-os.io', ...decision }: Decision): Promise<boolean> {
+/** Returns whether the API server would allow this in the default namespace. */
+async function isAllowed(user: string, { group = 'mac.rock-os.io', ...decision }: Decision): Promise<boolean> {
   const resourceAttributes = { namespace: 'default', group, ...decision };
   const review = {
     apiVersion: 'authorization.k8s.io/v1',
@@ -44,11 +44,11 @@ async function can(user: string, { group = 'mac.rock-os.io', ...decision }: Deci
   return (await installed().plane.kubectl(args, { input: JSON.stringify(review) })) === 'true';
 }
 
-/** RBAC and policies are read by watch: what was written counts a moment later. */
-async function untilItIs(wanted: boolean, holds: () => Promise<boolean>): Promise<void> {
+/** Waits for a result. The API server watches RBAC and policies, so a change takes effect a moment later. */
+async function waitUntilEquals(wanted: boolean, read: () => Promise<boolean>): Promise<void> {
   await eventually(
     async () => {
-      if ((await holds()) !== wanted) throw new Error(`it is not ${String(wanted)} yet`);
+      if ((await read()) !== wanted) throw new Error(`it is not ${String(wanted)} yet`);
     },
     { within: 20_000, every: 100 },
   );
@@ -58,7 +58,7 @@ function usage(pool: string) {
   return { apiGroups: ['mac.rock-os.io'], resources: ['macpools'], resourceNames: [pool], verbs: ['use'] };
 }
 
-async function clusterRole(name: string, rules: readonly object[]): Promise<void> {
+async function createClusterRole(name: string, rules: readonly object[]): Promise<void> {
   const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules };
   await installed().plane.kubectl(['create', '-f', '-'], { input: JSON.stringify(role) });
 }
@@ -67,28 +67,31 @@ let editor: User;
 let developer: User;
 
 beforeAll(async () => {
-  editor = await aUser('eve');
-  developer = await aUser('dan');
-  await bind('edit', 'eve');
-  await clusterRole('developer', [
+  editor = await createUser('eve');
+  developer = await createUser('dan');
+  await bindRole('edit', 'eve');
+  await createClusterRole('developer', [
     { apiGroups: ['mac.rock-os.io'], resources: ['macallocations'], verbs: ['*'] },
     usage('development'),
   ]);
-  await bind('developer', 'dan');
-  await untilItIs(true, () => can('dan', { verb: 'use', resource: 'macpools', name: 'development' }));
-  await untilItIs(true, () => can('eve', { verb: 'create', resource: 'macallocations' }));
-  await eventually(() => expect(developer.kubectl(createDry(), aClaim('probe', { pool: 'vultr' }))).rejects.toThrow(), {
-    within: 20_000,
-    every: 100,
-  });
+  await bindRole('developer', 'dan');
+  await waitUntilEquals(true, () => isAllowed('dan', { verb: 'use', resource: 'macpools', name: 'development' }));
+  await waitUntilEquals(true, () => isAllowed('eve', { verb: 'create', resource: 'macallocations' }));
+  await eventually(
+    () => expect(developer.kubectl(dryRunCreate(), aClaim('probe', { pool: 'vultr' }))).rejects.toThrow(),
+    {
+      within: 20_000,
+      every: 100,
+    },
+  );
 });
 
-function createDry(): readonly string[] {
+function dryRunCreate(): readonly string[] {
   return ['create', '--dry-run=server', '-f', '-'];
 }
 
 describe('a user who may use the pool development alone', () => {
-  test('gets an address from it, and is named in the audit for the claim and for its release', async () => {
+  test('gets an address from it, and the audit log names the user for the claim and for its release', async () => {
     const { plane, ledger } = installed();
     await developer.kubectl(['create', '-f', '-'], aClaim('mine', { pool: 'development' }));
     const address = (await untilReason(plane, 'mine', 'Allocated')).status?.mac ?? '';
@@ -101,24 +104,27 @@ describe('a user who may use the pool development alone', () => {
     expect(released?.reason).toContain('requested by dan');
   });
 
-  test.each(['production', 'kubernetes', 'no-such-pool'])('is refused %s, and told what to do', async (pool) => {
-    const refused = developer.kubectl(['create', '-f', '-'], aClaim('wanted', { pool }));
-    await expect(refused).rejects.toThrow(
-      `User "dan" may not use MacPool "${pool}" in namespace "default". Name another pool`,
-    );
-    await expect(refused).rejects.toThrow(`or ask for the verb "use" on macpools.mac.rock-os.io/${pool}`);
-    await expect(refused).rejects.toThrow('(Forbidden)');
-  });
+  test.each(['production', 'kubernetes', 'no-such-pool'])(
+    'is refused %s, with the next step in the message',
+    async (pool) => {
+      const refused = developer.kubectl(['create', '-f', '-'], aClaim('wanted', { pool }));
+      await expect(refused).rejects.toThrow(
+        `User "dan" may not use MacPool "${pool}" in namespace "default". Name another pool`,
+      );
+      await expect(refused).rejects.toThrow(`or ask for the verb "use" on macpools.mac.rock-os.io/${pool}`);
+      await expect(refused).rejects.toThrow('(Forbidden)');
+    },
+  );
 
-  test('sees the pools that there are, and changes none', async () => {
+  test('may list all pools, and change none', async () => {
     expect(await developer.kubectl(['get', 'macpools', '-o', 'name'])).toContain('macpool.mac.rock-os.io/production');
     await expect(developer.kubectl(['delete', 'macpool', 'docker'])).rejects.toThrow(/Forbidden/);
   });
 
-  test('may use another as soon as somebody lets them', async () => {
+  test('may use another pool as soon as a role allows it', async () => {
     const { plane } = installed();
-    await clusterRole('producer', [usage('production')]);
-    await bind('producer', 'dan');
+    await createClusterRole('producer', [usage('production')]);
+    await bindRole('producer', 'dan');
     await eventually(() => developer.kubectl(['create', '-f', '-'], aClaim('granted', { pool: 'production' })), {
       within: 20_000,
       every: 200,
@@ -131,7 +137,7 @@ describe('a user who may use the pool development alone', () => {
 describe('the roles', () => {
   beforeAll(async () => {
     const roles = ['admin', 'edit', 'view', 'rock-mac-auditor', 'rock-mac-pool-admin'];
-    await Promise.all(roles.map((role) => bind(role, `a-${role}`)));
+    await Promise.all(roles.map((role) => bindRole(role, `a-${role}`)));
   });
 
   test.each([
@@ -142,9 +148,9 @@ describe('the roles', () => {
     ['production', false],
     ['vultr', false],
     ['reserved', false],
-  ])('let who may edit a namespace use pool %s there: %s', async (pool, allowed) => {
-    await untilItIs(allowed, () => can('eve', { verb: 'use', resource: 'macpools', name: pool }));
-    const created = editor.kubectl(createDry(), aClaim(`of-${pool}`, { pool }));
+  ])('let an editor of a namespace use pool %s there: %s', async (pool, allowed) => {
+    await waitUntilEquals(allowed, () => isAllowed('eve', { verb: 'use', resource: 'macpools', name: pool }));
+    const created = editor.kubectl(dryRunCreate(), aClaim(`of-${pool}`, { pool }));
     await (allowed ? expect(created).resolves.toContain('created') : expect(created).rejects.toThrow(/may not use/));
   });
 
@@ -162,16 +168,16 @@ describe('the roles', () => {
     ['rock-mac-pool-admin', { verb: 'create', resource: 'macallocations' }, false],
   ])('%s: %o is %s', async (role, decision, allowed) => {
     const user = `a-${role}`;
-    // Until the binding counts nothing is allowed, which would be no answer to what is expected to be refused.
+    // Waits for the binding. Before it takes effect everything is refused, which would prove nothing.
     const granted = { verb: 'list', resource: role === 'rock-mac-pool-admin' ? 'macpools' : 'macallocations' };
-    await untilItIs(true, () => can(user, granted));
-    expect(await can(user, decision)).toBe(allowed);
+    await waitUntilEquals(true, () => isAllowed(user, granted));
+    expect(await isAllowed(user, decision)).toBe(allowed);
   });
 });
 
 const typeChecked = z.object({ status: z.object({ typeChecking: z.object({}).strict() }) });
 
-test('the policy has no expression of which the API server does not know the type', async () => {
+test('the API server finds no type error in the policy', async () => {
   const { plane } = installed();
   await eventually(
     async () => {
