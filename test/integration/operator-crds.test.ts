@@ -263,10 +263,10 @@ describe('a MacPool', () => {
 });
 
 test.each([
-  ['macallocation', 'Holds the address for good'],
-  ['macallocation.status', 'What the ledger holds'],
-  ['macpool.spec', 'It may grow.'],
-  ['macpool.status', 'Handed out in an admission answer'],
+  ['macallocation', 'Reserves the address permanently'],
+  ['macallocation.status', 'The state of the address in the ledger'],
+  ['macpool.spec', 'It may only grow.'],
+  ['macpool.status', 'Addresses that were allocated at admission'],
 ])('kubectl explain %s describes the fields', async (what, text) => {
   const explained = await kubectl(['explain', what === 'macallocation' ? 'macallocation.spec' : what]);
   expect(explained).toContain(text);
