@@ -1,6 +1,6 @@
-import { GROUP, VERSION } from './names.ts';
 import { macAllocationSpec, macAllocationStatus } from './mac-allocation.ts';
 import { macPoolSpec, macPoolStatus } from './mac-pool.ts';
+import { GROUP, VERSION } from './names.ts';
 import { toStructuralSchema, type StructuralSchema } from './structural-schema.ts';
 
 interface PrinterColumn {

@@ -1,11 +1,5 @@
 import { inspect } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createKubeClient, type KubeClient, type KubeClientOptions } from './client.ts';
-import type { WatchEvent } from './watch.ts';
-import { systemClock } from '../time/clock.ts';
-import { secrets, type Secret } from './core-resources.ts';
-import { isAlreadyExists, isGone, KubeConnectionError, KubeDecodeError } from './errors.ts';
-import { metadataOnly } from './resource.ts';
 import {
   breakOff,
   fastClock,
@@ -16,6 +10,12 @@ import {
   type Answer,
   type TestServer,
 } from '../../test/doubles/http-server.ts';
+import { systemClock } from '../time/clock.ts';
+import { createKubeClient, type KubeClient, type KubeClientOptions } from './client.ts';
+import { secrets, type Secret } from './core-resources.ts';
+import { isAlreadyExists, isGone, KubeConnectionError, KubeDecodeError } from './errors.ts';
+import { metadataOnly } from './resource.ts';
+import type { WatchEvent } from './watch.ts';
 
 const key = { namespace: 'a', name: 'b' };
 const secret: Secret = { metadata: { ...key, uid: '1', resourceVersion: '2' } };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { KubeClient } from './client.ts';
-import type { CallOptions } from './requester.ts';
 import { KubeDecodeError } from './errors.ts';
+import type { CallOptions } from './requester.ts';
 
 /*
  * Reviews look like a create but store nothing: the response has no uid, and the request is idempotent.

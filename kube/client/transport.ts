@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
 import { Agent, ProxyAgent, Socks5ProxyAgent, type Dispatcher } from 'undici';
-import type { Clock } from '../time/clock.ts';
-import type { Credentials, CredentialSource } from './credentials.ts';
-import { startDeadline, type Deadline } from '../time/deadline.ts';
-import { KubeConnectionError } from './errors.ts';
 import type { ClientMetrics, ReconnectReason } from '../metrics.ts';
+import type { Clock } from '../time/clock.ts';
+import { startDeadline, type Deadline } from '../time/deadline.ts';
+import type { Credentials, CredentialSource } from './credentials.ts';
+import { KubeConnectionError } from './errors.ts';
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { createController, type ControllerOptions, type Result } from './controller.ts';
 import { createManualClock } from '../../test/doubles/manual-clock.ts';
+import { createController, type ControllerOptions, type Result } from './controller.ts';
 
 type Outcome = Result | Error;
 

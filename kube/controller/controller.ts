@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import { backoffMs, type BackoffOptions } from '../time/backoff.ts';
-import { systemClock, type Clock } from '../time/clock.ts';
 import { isConflict } from '../client/errors.ts';
 import type { ControllerMetrics } from '../metrics.ts';
+import { backoffMs, type BackoffOptions } from '../time/backoff.ts';
+import { systemClock, type Clock } from '../time/clock.ts';
 import { sleep } from '../time/sleep.ts';
 import { createWorkQueue } from './work-queue.ts';
 

@@ -1,10 +1,10 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import type { KubeClient } from '../client/client.ts';
-import type { NewObject, Patch } from '../client/write.ts';
-import { KubeError } from '../client/errors.ts';
-import { createEventRecorder, type EventTarget, type EventText } from './events.ts';
 import { createManualClock } from '../../test/doubles/manual-clock.ts';
+import type { KubeClient } from '../client/client.ts';
+import { KubeError } from '../client/errors.ts';
+import type { NewObject, Patch } from '../client/write.ts';
+import { createEventRecorder, type EventTarget, type EventText } from './events.ts';
 
 const target = (uid = '1'): EventTarget => ({
   apiVersion: 'v1',

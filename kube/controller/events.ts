@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { KubeClient } from '../client/client.ts';
-import { systemClock, type CancelTimer, type Clock } from '../time/clock.ts';
 import { events } from '../client/core-resources.ts';
-import type { EventMetrics } from '../metrics.ts';
-import { toMicroTime } from '../time/micro-time.ts';
 import type { ObjectKey } from '../client/objects.ts';
+import type { EventMetrics } from '../metrics.ts';
+import { systemClock, type CancelTimer, type Clock } from '../time/clock.ts';
+import { toMicroTime } from '../time/micro-time.ts';
 
 /** The object that an Event refers to. */
 export interface EventTarget {

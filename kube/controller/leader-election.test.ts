@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
+import { createManualClock, type ManualClock } from '../../test/doubles/manual-clock.ts';
 import type { KubeClient } from '../client/client.ts';
+import { leases, type Lease } from '../client/core-resources.ts';
+import { KubeConnectionError, KubeError } from '../client/errors.ts';
 import type { CallOptions } from '../client/requester.ts';
 import type { NewObject } from '../client/write.ts';
-import { leases, type Lease } from '../client/core-resources.ts';
 import { startDeadline } from '../time/deadline.ts';
-import { KubeConnectionError, KubeError } from '../client/errors.ts';
-import { runLeaderElection, type LeaderElectionOptions } from './leader-election.ts';
-import { createManualClock, type ManualClock } from '../../test/doubles/manual-clock.ts';
 import { sleep } from '../time/sleep.ts';
+import { runLeaderElection, type LeaderElectionOptions } from './leader-election.ts';
 
 /* The times of an election, on a clock turned by hand. On the real API server: test/integration. */
 

@@ -1,14 +1,14 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
+import { createManualClock, type ManualClock } from '../../test/doubles/manual-clock.ts';
 import type { KubeClient } from '../client/client.ts';
-import type { List, ListOptions } from '../client/list.ts';
-import type { WatchEvent, WatchOptions } from '../client/watch.ts';
 import { namespaces } from '../client/core-resources.ts';
 import { KubeConnectionError, KubeError } from '../client/errors.ts';
-import { createManualClock, type ManualClock } from '../../test/doubles/manual-clock.ts';
+import type { List, ListOptions } from '../client/list.ts';
 import { keyOf, type KubeObject } from '../client/objects.ts';
-import { createReflector, type ReflectorOptions } from './reflector.ts';
+import type { WatchEvent, WatchOptions } from '../client/watch.ts';
 import { sleep } from '../time/sleep.ts';
+import { createReflector, type ReflectorOptions } from './reflector.ts';
 
 /* The decisions of a reflector, with a manual clock. Tests with the real API server are in test/integration. */
 

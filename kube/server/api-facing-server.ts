@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from 'pino';
+import type { Clock } from '../time/clock.ts';
+import { sleep } from '../time/sleep.ts';
 import type { CertificateRotator } from './certificate-rotator.ts';
 import type { KeyPair } from './certificates.ts';
-import type { Clock } from '../time/clock.ts';
 import { guardRequests, type RequestHandler } from './guard-requests.ts';
-import { sleep } from '../time/sleep.ts';
 
 /**
  * How long idle connections are kept. The API server closes them after 90 s and does not retry a POST whose connection was

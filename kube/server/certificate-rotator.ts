@@ -1,4 +1,8 @@
 import type { Logger } from 'pino';
+import type { KubeClient } from '../client/client.ts';
+import { secrets, type Secret } from '../client/core-resources.ts';
+import { isAlreadyExists, isConflict } from '../client/errors.ts';
+import type { KeyPair } from './certificates.ts';
 import {
   CERTIFICATE_PERIODS,
   nextCertificateStep,
@@ -6,10 +10,6 @@ import {
   type CertificatePeriods,
   type StoredCertificates,
 } from './rotation-step.ts';
-import type { KeyPair } from './certificates.ts';
-import type { KubeClient } from '../client/client.ts';
-import { secrets, type Secret } from '../client/core-resources.ts';
-import { isAlreadyExists, isConflict } from '../client/errors.ts';
 
 export interface CertificateRotatorOptions {
   readonly client: KubeClient;

@@ -1,3 +1,4 @@
+// First, because @peculiar/x509 needs it when it loads.
 import 'reflect-metadata';
 import { createPrivateKey, X509Certificate, type webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';

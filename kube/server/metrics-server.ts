@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
-import { makeCa, makeServingCertificate } from './certificates.ts';
-import type { KubeClient } from '../client/client.ts';
 import type { Logger } from 'pino';
+import type { KubeClient } from '../client/client.ts';
 import type { Clock } from '../time/clock.ts';
-import { guardRequests, parseTarget } from './guard-requests.ts';
-import { listen, type RunningServer } from './listen.ts';
 import {
   createAuthenticationFilter,
   type AuthenticationResult,
   type AuthenticationFilter,
 } from './authentication-filter.ts';
+import { makeCa, makeServingCertificate } from './certificates.ts';
+import { guardRequests, parseTarget } from './guard-requests.ts';
+import { listen, type RunningServer } from './listen.ts';
 
 /** The access that a scraper needs. */
 const METRICS_ACCESS = { verb: 'get', path: '/metrics' } as const;

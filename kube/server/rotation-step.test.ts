@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { isSignedBy, makeCa, readCertificate, splitBundle } from './certificates.ts';
 import {
   CERTIFICATE_PERIODS,
   nextCertificateStep,
   takeCertificateStep,
   type StoredCertificates,
 } from './rotation-step.ts';
-import { isSignedBy, makeCa, readCertificate, splitBundle } from './certificates.ts';
 
 const NAMES = ['rock-mac-webhook.rock-mac-system.svc'];
 const DAY = 24 * 60 * 60 * 1000;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { startDeadline } from './deadline.ts';
 import { createManualClock } from '../../test/doubles/manual-clock.ts';
+import { startDeadline } from './deadline.ts';
 
 describe('a deadline', () => {
   test('fires and is expired when its time is up', async () => {

@@ -7,12 +7,12 @@
 import { randomInt } from 'node:crypto';
 import { writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import type { AllocationOutcome, AllocationRequest } from '../../ledger/address/allocate.ts';
 import { createAllocator } from '../../ledger/address/allocator.ts';
+import { release } from '../../ledger/address/release.ts';
 import { openLedger } from '../../ledger/connection/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
-import type { AddressRef } from '../../ledger/address/address-ref.ts';
-import { release } from '../../ledger/address/release.ts';
 import { numberToMac, type MacAddress } from '../../mac/mac-address.ts';
 
 const [url = '', pool = '', name = '', first = ''] = process.argv.slice(2);

@@ -11,9 +11,9 @@ import { checkLedger } from '../../ledger/check/check.ts';
 import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { migrate } from '../../ledger/migrate.ts';
-import { eventually } from '../env/run/eventually.ts';
-import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
+import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { aRequest, withinTime } from '../integration/ledger-fixture.ts';
 
 const MAX_CONNECTIONS = 14;

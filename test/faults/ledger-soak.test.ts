@@ -5,13 +5,13 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { releaseExpired } from '../../ledger/address/expired-devices.ts';
+import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
 import { mac, macToNumber } from '../../mac/mac-address.ts';
-import { eventually } from '../env/run/eventually.ts';
 import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { auditAndTable, replay } from '../integration/ledger-audit-replay.ts';
 import { findingsExceptClock } from '../integration/ledger-fixture.ts';
 

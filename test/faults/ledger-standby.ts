@@ -2,14 +2,14 @@ import { execFile } from 'node:child_process';
 import { appendFile, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { reservePort } from '../env/run/port-reservation.ts';
 import { z } from 'zod';
+import type { Endpoint } from '../env/network/sockets.ts';
 import { ping, withClient } from '../env/postgres/databases.ts';
-import { createServerProcess, type ServerProcess } from '../env/run/server-process.ts';
 import { postgresPrograms } from '../env/postgres/postgres-binaries.ts';
 import type { Postgres } from '../env/postgres/postgres.ts';
+import { reservePort } from '../env/run/port-reservation.ts';
 import type { Run } from '../env/run/run.ts';
-import type { Endpoint } from '../env/network/sockets.ts';
+import { createServerProcess, type ServerProcess } from '../env/run/server-process.ts';
 
 /** A Postgres that started as a copy of another one's files. */
 export interface Copy extends ServerProcess {

@@ -19,10 +19,10 @@ import {
 } from '../../kube/client/core-resources.ts';
 import { isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound } from '../../kube/client/errors.ts';
 import { addFinalizer, removeFinalizer, setAnnotations, test as testOf } from '../../kube/client/json-patch.ts';
-import { toMicroTime } from '../../kube/time/micro-time.ts';
 import { objectMeta, type KubeObject } from '../../kube/client/objects.ts';
 import { metadataOnly, type Resource } from '../../kube/client/resource.ts';
 import { reviewAccess, reviewToken } from '../../kube/client/reviews.ts';
+import { toMicroTime } from '../../kube/time/micro-time.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
 import { eventually, freshNamespace, sharedTestEnv } from '../env/testing.ts';
 

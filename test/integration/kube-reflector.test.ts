@@ -8,9 +8,9 @@ import { z } from 'zod';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { customResourceDefinitions, secrets } from '../../kube/client/core-resources.ts';
 import { keyOf, objectMeta, type KubeObject } from '../../kube/client/objects.ts';
+import type { Resource } from '../../kube/client/resource.ts';
 import type { Change } from '../../kube/controller/object-cache.ts';
 import { createReflector, type Reflector, type ReflectorOptions } from '../../kube/controller/reflector.ts';
-import type { Resource } from '../../kube/client/resource.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
 import { eventually, freshNamespace, sharedTestEnv } from '../env/testing.ts';
 
