@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Three projects, told apart by what they need: `unit` needs nothing, `integration` a real control plane and a real
- * Postgres (raised once per run by test/env), `fault` the same and more minutes, since it breaks them on purpose.
+ * Three projects. `unit` needs no services. `integration` needs a real control plane and a real Postgres, which test/env
+ * starts once per run. `fault` needs the same and longer timeouts, because it breaks them on purpose.
  */
 export default defineConfig({
   test: {

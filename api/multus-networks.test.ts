@@ -23,36 +23,36 @@ describe('the JSON form', () => {
     ]);
   });
 
-  test('keeps unknown keys and the spelling of everything else when MACs are put in', () => {
+  test('keeps unknown keys and the spelling of everything else when it sets MACs', () => {
     const text = '[ {"name":"blue", "cni-args":{"n":1.0,"big":12345678901234567890} },\n  {"name":"red","mac":"old"} ]';
     expect(parse(text).withMacs([A, B])).toBe(
       `[ {"mac":"${A}","name":"blue", "cni-args":{"n":1.0,"big":12345678901234567890} },\n  {"name":"red","mac":"${B}"} ]`,
     );
   });
 
-  test('leaves an attachment alone that gets no MAC', () => {
+  test('leaves an attachment without a new MAC unchanged', () => {
     const text = '[{"name":"blue"},{"name":"red"}]';
     expect(parse(text).withMacs([undefined, B])).toBe(`[{"name":"blue"},{"mac":"${B}","name":"red"}]`);
   });
 
-  test('replaces both of two mac members, so that no reader sees the old one', () => {
+  test('replaces both of two mac members, so no reader sees the old one', () => {
     expect(parse('[{"name":"blue","mac":"x","mac":"y"}]').withMacs([A])).toBe(
       `[{"name":"blue","mac":"${A}","mac":"${A}"}]`,
     );
   });
 
-  test('sees and replaces a MAC whose key is spelt in another case, as Multus would', () => {
+  test('finds and replaces a MAC whose key is spelled in another case, as Multus would', () => {
     const networks = parse('[{"Name":"blue","MAC":"a4:58:0f:05:00:09"}]');
     expect(networks.attachments).toEqual([{ network: 'web/blue', mac: 'a4:58:0f:05:00:09' }]);
     expect(networks.withMacs([A])).toBe(`[{"Name":"blue","MAC":"${A}"}]`);
   });
 
-  test('takes null and empty texts for absence', () => {
+  test('treats null and empty strings as absent', () => {
     const { attachments } = parse('[{"name":"blue","namespace":"","interface":null,"mac":""}]');
     expect(attachments).toEqual([{ network: 'web/blue' }]);
   });
 
-  test('is the same for a reader but for the MACs, whatever the entries hold', () => {
+  test('changes nothing but the MACs for a reader, whatever the entries contain', () => {
     const entry = fc.record(
       { name: fc.constant('blue'), extra: fc.jsonValue(), 'cni-args': fc.dictionary(fc.string(), fc.jsonValue()) },
       { requiredKeys: ['name'] },
@@ -74,14 +74,14 @@ describe('the JSON form', () => {
     ['[{"name":"blue","interface":"a-name-of-20-letters"}]', /longer than 15/],
     ['[{"name":"blue","mac":17}]', /\[0\.mac\]/],
     ['["blue"]', /bad entry at \[0\]/],
-  ])('refuses %s and says why', (text, problem) => {
+  ])('refuses %s with a reason', (text, problem) => {
     const parsed = parseNetworks(text, 'web');
     expect(parsed.ok ? '' : parsed.problem).toMatch(problem);
   });
 });
 
 describe('the comma form', () => {
-  test('is read with namespaces and interface names, and answered in JSON', () => {
+  test('is parsed with namespaces and interface names, and returned as JSON', () => {
     const networks = parse('blue, infra/red@eth5');
     expect(networks.attachments).toEqual([{ network: 'web/blue' }, { network: 'infra/red', interfaceName: 'eth5' }]);
     expect(networks.withMacs([A, undefined])).toBe(

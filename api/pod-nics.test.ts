@@ -8,7 +8,7 @@ function nicsOf(annotations: Record<string, string>) {
   return podNics({ namespace: 'web', annotations }, PREFIX);
 }
 
-test('a pod carries the addresses of its network annotation, whatever our own annotation claims', () => {
+test('a pod uses the addresses of its networks annotation, whatever our own annotation contains', () => {
   expect(
     nicsOf({
       'k8s.v1.cni.cncf.io/networks':
@@ -21,13 +21,13 @@ test('a pod carries the addresses of its network annotation, whatever our own an
   ]);
 });
 
-test('an address for the pod itself stands in our annotation only', () => {
+test('the address of the primary interface comes from our annotation', () => {
   expect(nicsOf({ 'mac.rock-os.io/addresses': '[{"mac":"a4:58:0f:05:00:01"}]' })).toEqual([
     { nic: 'primary', mac: 'a4:58:0f:05:00:01' },
   ]);
 });
 
-test('addresses of other prefixes, and none at all, are nobody of ours', () => {
+test('addresses under other prefixes are ignored, and so is a pod without any', () => {
   expect(nicsOf({ 'k8s.v1.cni.cncf.io/networks': '[{"name":"a","mac":"02:00:00:00:00:01"},{"name":"b"}]' })).toEqual(
     [],
   );

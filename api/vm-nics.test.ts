@@ -8,12 +8,12 @@ function devices(...interfaces: unknown[]) {
   return { domain: { devices: { interfaces } } };
 }
 
-test('a virtual machine carries the addresses of its template, in any notation, by the names of its interfaces', () => {
+test('a virtual machine uses the addresses of its template, in any notation, by interface name', () => {
   const vm = { spec: { template: { spec: devices({ name: 'blue', macAddress: 'A4-58-0F-05-00-01', bridge: {} }) } } };
   expect(vmNics(vm, PREFIX)).toEqual([{ nic: 'blue', mac: 'a4:58:0f:05:00:01' }]);
 });
 
-test('an instance carries the addresses of its spec, and shows those of its status', () => {
+test('an instance uses the addresses of its spec, and its status has the observed ones', () => {
   const instance = {
     spec: devices({ name: 'blue', macAddress: 'a4:58:0f:05:00:01' }, { name: 'red' }),
     status: { interfaces: [{ name: 'red', mac: 'a4:58:0f:05:00:02' }, { mac: 'a4:58:0f:05:00:03' }] },
@@ -28,14 +28,14 @@ test('an instance carries the addresses of its spec, and shows those of its stat
 test.each([
   ['no template', { spec: {} }],
   ['null on the way', { spec: { template: null } }],
-  ['interfaces that are no list', { spec: { template: { spec: devices() } }, x: 1 }],
-  ['an entry that is no object', { spec: { template: { spec: devices(7, null, 'a4:58:0f:05:00:01') } } }],
+  ['interfaces that are not a list', { spec: { template: { spec: devices() } }, x: 1 }],
+  ['an entry that is not an object', { spec: { template: { spec: devices(7, null, 'a4:58:0f:05:00:01') } } }],
   [
     'an address of another prefix',
     { spec: { template: { spec: devices({ name: 'a', macAddress: '02:00:00:00:00:01' }) } } },
   ],
   ['a name of the prototype', { spec: { template: { spec: { domain: Object.create({ devices: {} }) as object } } } }],
   ['nothing at all', undefined],
-])('with %s a virtual machine carries nothing of ours', (_, vm) => {
+])('with %s a virtual machine uses no address of ours', (_, vm) => {
   expect(vmNics(vm, PREFIX)).toEqual([]);
 });

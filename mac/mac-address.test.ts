@@ -54,7 +54,7 @@ describe('reading a MAC address', () => {
     );
   });
 
-  test('no text at all makes it throw', () => {
+  test('it never throws, whatever the text', () => {
     const unit = fc.nat(0x10_ffff).map((point) => String.fromCodePoint(point)); // halves of surrogate pairs too
     fc.assert(fc.property(fc.string({ unit }), (text) => typeof parseMac(text).ok === 'boolean'));
   });

@@ -4,13 +4,13 @@ import { expect, test } from 'vitest';
 
 const module = path.join(import.meta.dirname, 'run-process.ts');
 
-/** A process of its own around a service, since signals and exit codes belong to processes. */
+/** Runs a service in its own process, because signals and exit codes belong to processes. */
 function start(service: string) {
   const program = `
     import { runProcess } from ${JSON.stringify(module)};
     const say = (text) => process.stdout.write(text + '\\n');
     const logger = { info: (_, text) => say(text ?? _), fatal: (_, text) => say(text) };
-    // Something that was started before, as a server is, keeps the process alive.
+    // Keeps the process alive, like a server that was started before.
     setInterval(() => undefined, 1_000);
     await runProcess(async () => { ${service} }, logger);
     say('returned');
@@ -23,25 +23,25 @@ function start(service: string) {
   const waiting: (() => void)[] = [];
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
-    for (const look of waiting) look();
+    for (const check of waiting) check();
   });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   return {
     signal: (signal: NodeJS.Signals) => child.kill(signal),
     said: (text: string) =>
       new Promise<void>((resolve) => {
-        const look = (): void => {
+        const check = (): void => {
           if (output.includes(text)) resolve();
         };
-        waiting.push(look);
-        look();
+        waiting.push(check);
+        check();
       }),
     end: async () => ({ code: await ended, output: output.trim().split('\n') }),
   };
 }
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  '%s stops the service in order, and the process ends well',
+  '%s stops the service gracefully, and the process exits with 0',
   async (signal) => {
     const running = start(`say('up'); return { stop: async () => { say('stopping it') } };`);
     await running.said('up');
@@ -50,7 +50,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 );
 
-test('a service that is still starting does not hold the process up', async () => {
+test('a service that is still starting does not delay the exit', async () => {
   const running = start(`say('starting'); return new Promise(() => undefined);`);
   await running.said('starting');
   running.signal('SIGTERM');
@@ -66,7 +66,7 @@ test('a second signal ends a service that cannot stop', async () => {
   expect((await running.end()).code).toBe(1);
 });
 
-test('a service that cannot start ends the process, whatever was started before it', async () => {
+test('a service that cannot start ends the process, even if other parts are running', async () => {
   const { code, output } = await start(`throw new Error('port taken');`).end();
   expect(code).toBe(1);
   expect(output).toEqual(['cannot run']);

@@ -65,13 +65,13 @@ describe('find', () => {
 });
 
 describe('a read', () => {
-  test('is repeated until the server answers', async () => {
+  test('is retried until the server responds', async () => {
     const { server, client } = await setUp([breakOff, refusal(500, 'InternalError'), refusal(503, ''), ok]);
     expect(await client.get(secrets, key)).toEqual(secret);
     expect(server.seen).toHaveLength(4);
   });
 
-  test('fails with the last answer when the attempts are used up', async () => {
+  test('fails with the last response when the attempts are used up', async () => {
     const { server, client } = await setUp([refusal(503, 'ServiceUnavailable')]);
     expect(await failureOf(client.get(secrets, key))).toMatchObject({ status: 503 });
     expect(server.seen).toHaveLength(4);
@@ -85,13 +85,13 @@ describe('a read', () => {
     expect(clock.now() - started).toBeGreaterThanOrEqual(2_900);
   });
 
-  test('is not repeated when the answer is about the request', async () => {
+  test('is not retried when the error is about the request itself', async () => {
     const { server, client } = await setUp([refusal(404, 'NotFound')]);
     expect(await failureOf(client.get(secrets, key))).toMatchObject({ status: 404, reason: 'NotFound' });
     expect(server.seen).toHaveLength(1);
   });
 
-  test('is sent no more than as often as the caller wants', async () => {
+  test('is sent at most as often as the caller allows', async () => {
     const { server, client } = await setUp([refusal(503, '')]);
     await failureOf(client.get(secrets, key, { attempts: 1 }));
     expect(server.seen).toHaveLength(1);
@@ -99,14 +99,14 @@ describe('a read', () => {
 });
 
 describe('a write', () => {
-  test('is sent once when the connection breaks after it, since it may have been carried out', async () => {
+  test('is sent once when the connection breaks afterwards, because it may have succeeded', async () => {
     const { server, client } = await setUp([breakOff, ok]);
     const error = await failureOf(client.create(secrets, { metadata: key }));
     expect(error).toMatchObject({ name: 'KubeConnectionError', sent: true });
     expect(server.seen).toHaveLength(1);
   });
 
-  test('is sent once when nothing comes back', async () => {
+  test('is sent once when there is no response', async () => {
     const { server, client } = await setUp([stayStill], { requestTimeoutMs: 50 });
     const error = await failureOf(client.create(secrets, { metadata: key }));
     expect(error).toMatchObject({ code: 'TIMEOUT', sent: true });
@@ -119,7 +119,7 @@ describe('a write', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('is repeated when the server put it off', async () => {
+  test('is retried when the server deferred it', async () => {
     const { server, client } = await setUp([refusal(429, 'TooManyRequests', 1), refusal(503, '', 1), ok], {
       clock: fastClock(100),
     });
@@ -127,8 +127,8 @@ describe('a write', () => {
     expect(server.seen).toHaveLength(3);
   });
 
-  test('is repeated when nobody listened yet', async () => {
-    // A port that was free a moment ago, and that nobody listens on.
+  test('is retried when the connection was refused', async () => {
+    // A port that was free a moment ago, so the connection is refused.
     const gone = await startTestServer(ok);
     await gone[Symbol.asyncDispose]();
     const { server } = await setUp([ok]);
@@ -145,13 +145,13 @@ describe('a write', () => {
     expect(retries).toEqual(['POST ECONNREFUSED', 'POST ECONNREFUSED']);
   });
 
-  test('is repeated like a read when the caller knows that twice is once', async () => {
+  test('is retried like a read when the caller knows that it is idempotent', async () => {
     const { server, client } = await setUp([breakOff, ok]);
     await client.create(secrets, { metadata: key }, { repeatable: true });
     expect(server.seen).toHaveLength(2);
   });
 
-  test('tells what is there already', async () => {
+  test('reports that the object already exists', async () => {
     const { client } = await setUp([refusal(409, 'AlreadyExists')]);
     expect(isAlreadyExists(await failureOf(client.create(secrets, { metadata: key })))).toBe(true);
   });
@@ -176,14 +176,14 @@ describe('a request', () => {
     ['merge', { type: 'merge', body: {} }, 'application/merge-patch+json', ''],
     ['JSON', { type: 'json', body: [] }, 'application/json-patch+json', ''],
     ['apply', { type: 'apply', body: { metadata: {} }, force: true }, 'application/apply-patch+yaml', '?force=true'],
-  ] as const)('says what kind of patch it is: %s', async (_case, patch, contentType, query) => {
+  ] as const)('sends the content type of its patch: %s', async (_case, patch, contentType, query) => {
     const { server, client } = await setUp([ok]);
     await client.patch(secrets, key, patch, { subresource: 'status' });
     expect(server.seen[0]?.headers['content-type']).toBe(contentType);
     expect(server.seen[0]?.path).toBe(`/api/v1/namespaces/a/secrets/b/status${query}`);
   });
 
-  test('ties a deletion to the uid', async () => {
+  test('limits a deletion to one uid', async () => {
     const { server, client } = await setUp([json(200, { kind: 'Status', status: 'Success' })]);
     await client.delete(secrets, key, { uid: '1', propagationPolicy: 'Background' });
     expect(server.seen[0]?.method).toBe('DELETE');
@@ -193,19 +193,19 @@ describe('a request', () => {
     });
   });
 
-  test('never is a deletion without a name, which would delete them all', async () => {
+  test('never deletes without a name, which would delete the whole collection', async () => {
     const { server, client } = await setUp([ok]);
     await expect(client.delete(secrets, { namespace: 'a', name: '' })).rejects.toThrow(RangeError);
     expect(server.seen).toEqual([]);
   });
 
-  test('requests metadata only where that is enough', async () => {
+  test('requests only metadata if the kind is reduced to it', async () => {
     const { server, client } = await setUp([ok]);
     await client.get(metadataOnly(secrets), key);
     expect(server.seen[0]?.headers.accept).toBe('application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1');
   });
 
-  test('keeps the path of the server, as of a cluster behind a gateway', async () => {
+  test('keeps the path of the server URL, as for a cluster behind a gateway', async () => {
     const { server } = await setUp([ok]);
     const client = createKubeClient({
       kubeconfig: server.kubeconfig({ server: `${server.url}/k8s/clusters/c-1/` }),
@@ -216,7 +216,7 @@ describe('a request', () => {
     expect(server.seen[0]?.path).toBe('/k8s/clusters/c-1/api/v1/namespaces/a/secrets/b');
   });
 
-  test('acts as somebody else, in several groups', async () => {
+  test('impersonates another user with several groups', async () => {
     const { server, client } = await setUp([ok], {
       impersonate: { user: 'alice', groups: ['dev', 'ops'], extra: { 'example.org/team': ['a'] } },
     });
@@ -241,7 +241,7 @@ describe('a request', () => {
 });
 
 describe('credentials', () => {
-  /** A real clock that a test can put forward. */
+  /** A real clock that a test can set forward. */
   const shiftedClock = () => ({
     ...systemClock,
     shiftMs: 0,
@@ -257,7 +257,7 @@ describe('credentials', () => {
       answer(response, request);
     };
 
-  test('are read again at once when the server refuses them, for a write too', async () => {
+  test('are read again at once when the server refuses them, even for a write', async () => {
     const { server } = await setUp([needs('new')]);
     const tokenFile = server.file('token', 'old\n');
     const client = clientOf(server, {}, { tokenFile });
@@ -272,7 +272,7 @@ describe('credentials', () => {
     expect(server.seen).toHaveLength(2);
   });
 
-  test('are read from the disk now and then, also when nobody complains', async () => {
+  test('are read from disk periodically, even without an error', async () => {
     const { server } = await setUp([ok]);
     const tokenFile = server.file('token', 'old');
     const clock = shiftedClock();
@@ -284,7 +284,7 @@ describe('credentials', () => {
     expect(server.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer old', 'Bearer new']);
   });
 
-  test('go on when their file is unreadable for a moment', async () => {
+  test('stay in use while their file is unreadable for a moment', async () => {
     const clock = shiftedClock();
     const { server, client } = await setUp([ok], { clock }, { token: 'good' });
     await client.get(secrets, key);
@@ -315,7 +315,7 @@ describe('credentials', () => {
     expect(server.seen.every(({ headers }) => headers.authorization === 'Bearer t')).toBe(true);
   });
 
-  test('never stand in an error', async () => {
+  test('never appear in an error', async () => {
     const text: Answer = (response) => void response.writeHead(200).end('Bearer s3cr3t is no JSON');
     const answers = [refusal(401, ''), refusal(403, 'Forbidden'), refusal(500, ''), breakOff, stayStill, text];
     for (const answer of answers) {
@@ -325,7 +325,7 @@ describe('credentials', () => {
     }
   });
 
-  test('that a plugin garbled do not stand in the error either', async () => {
+  test('do not appear in an error when a plugin prints them malformed', async () => {
     const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'echo', args: ['s3cr3t'] };
     const { client } = await setUp([ok], {}, { exec });
     const error = await failureOf(client.get(secrets, key));
@@ -338,7 +338,7 @@ describe('connections', () => {
   test('are reused', async () => {
     const { server, client } = await setUp([ok]);
     for (let i = 0; i < 50; i++) await client.get(secrets, key);
-    // Two, since the next request may come before the first connection knows that its answer has ended.
+    // Two, because the next request may start before the first connection is idle again.
     expect(server.connections).toBeLessThanOrEqual(2);
   });
 
@@ -349,7 +349,7 @@ describe('connections', () => {
     expect(server.connections).toBeLessThanOrEqual(4);
   });
 
-  test('are all given up after a time-out, since the other end may be gone without a word', async () => {
+  test('are all replaced after a timeout, because the other end may be dead', async () => {
     const reasons: string[] = [];
     const { server, client } = await setUp([ok, ok, ok, ok, stayStill, ok], {
       requestTimeoutMs: 50,
@@ -362,7 +362,7 @@ describe('connections', () => {
     expect(reasons).toEqual(['timeout']);
   });
 
-  test('are closed with the client, which then refuses', async () => {
+  test('are closed with the client, which then refuses requests', async () => {
     const { client } = await setUp([stayStill]);
     const pending = failureOf(client.get(secrets, key, { attempts: 1 }));
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -373,7 +373,7 @@ describe('connections', () => {
 });
 
 describe('a caller that aborts', () => {
-  test('hears his own reason, at once', async () => {
+  test('gets its own reason at once', async () => {
     const { client } = await setUp([stayStill]);
     const controller = new AbortController();
     const pending = failureOf(client.get(secrets, key, { signal: controller.signal }));
@@ -395,7 +395,7 @@ describe('a caller that aborts', () => {
     expect(server.seen).toHaveLength(1);
   });
 
-  test('sends nothing when he had enough before', async () => {
+  test('sends nothing if its signal fired before', async () => {
     const { server, client } = await setUp([ok]);
     const signal = AbortSignal.abort(new Error('enough'));
     expect(await failureOf(client.get(secrets, key, { signal }))).toEqual(new Error('enough'));
@@ -412,7 +412,7 @@ describe('a list', () => {
     });
   const names = (list: { items: readonly Secret[] }): string[] => list.items.map(({ metadata }) => metadata.name);
 
-  test('is all pages together', async () => {
+  test('consists of all pages', async () => {
     const { server, client } = await setUp([page(['a', 'b'], 'x='), page(['c'], 'y'), page(['d'])]);
     const list = await client.list(secrets, { namespace: 'a', labelSelector: 'k=v', pageSize: 2 });
     expect(names(list)).toEqual(['a', 'b', 'c', 'd']);
@@ -468,19 +468,19 @@ describe('a list', () => {
     ['another kind', { kind: 'Secret', ...secret }],
     ['a list without a revision', { kind: 'SecretList', metadata: {}, items: [] }],
     ['a list without items', { kind: 'SecretList', metadata: { resourceVersion: '1' } }],
-  ])('does not take %s for "there is nothing"', async (_case, body) => {
+  ])('does not treat %s as an empty list', async (_case, body) => {
     const { client } = await setUp([json(200, body)]);
     await expect(client.list(secrets)).rejects.toBeInstanceOf(KubeDecodeError);
   });
 
-  test('may be empty, in both ways in which Go writes that', async () => {
+  test('may be empty, in both notations that Go uses', async () => {
     const empty = { kind: 'SecretList', metadata: { resourceVersion: '1' } };
     const { client } = await setUp([json(200, { ...empty, items: [] }), json(200, { ...empty, items: null })]);
     expect((await client.list(secrets)).items).toEqual([]);
     expect((await client.list(secrets)).items).toEqual([]);
   });
 
-  test('fails at an object that it cannot parse, because to leave it out would mean that it is deleted', async () => {
+  test('fails at an object that it cannot parse, because a skipped object would count as deleted', async () => {
     const odd = { metadata: { ...secret.metadata, name: 'odd' }, data: { password: { hidden: 's3cr3t' } } };
     const { client } = await setUp([
       json(200, { kind: 'SecretList', metadata: { resourceVersion: '1' }, items: [secret, odd] }),
@@ -551,7 +551,7 @@ describe('a watch', () => {
     expect(await failureOf(eventsOf(client))).toBeInstanceOf(KubeConnectionError);
   });
 
-  test('ends without an error when the caller has enough', async () => {
+  test('ends without an error when the caller aborts', async () => {
     const { client } = await setUp([stream([added], false)]);
     const controller = new AbortController();
     const events = await eventsOf(client, {}, controller.signal, () => {
@@ -560,7 +560,7 @@ describe('a watch', () => {
     expect(events).toHaveLength(1);
   });
 
-  test('leaves no connection behind when its reader leaves early', async () => {
+  test('leaves no connection behind when its reader stops early', async () => {
     let closed = false;
     const answer: Answer = (response) => {
       response.on('close', () => (closed = true));
@@ -574,13 +574,13 @@ describe('a watch', () => {
     await expect.poll(() => closed).toBe(true);
   });
 
-  test('is given up when nothing comes for too long', async () => {
+  test('fails when nothing arrives for too long', async () => {
     const { client } = await setUp([stream([added], false)]);
     const error = await failureOf(eventsOf(client, { idleTimeoutMs: 1_000 }));
     expect(error).toMatchObject({ code: 'UND_ERR_BODY_TIMEOUT' });
   });
 
-  test('is given up when the server does not end it in its time', async () => {
+  test('fails when the server does not end it in time', async () => {
     const chatter: Answer = (response) => {
       const timer = setInterval(() => response.write(added), 5);
       response.on('close', () => {
@@ -593,7 +593,7 @@ describe('a watch', () => {
     expect(error).toMatchObject({ code: 'TIMEOUT' });
   });
 
-  test('is given up when not even its beginning comes', async () => {
+  test('fails when the response does not start', async () => {
     const { client } = await setUp([stayStill], { requestTimeoutMs: 50 });
     expect(await failureOf(eventsOf(client))).toMatchObject({ code: 'TIMEOUT' });
   });

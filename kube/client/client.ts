@@ -32,8 +32,8 @@ import {
  * - KubeDecodeError when the response does not match the schema of the resource,
  * - the reason of the caller's signal when that fired.
  *
- * Reads are retried after every transient failure. Writes are retried only if the server certainly did not carry
- * them out (see retry.ts).
+ * Reads are retried after every transient failure. Writes are retried only if the server certainly did not execute
+ * them (see retry.ts).
  */
 export interface KubeClient {
   get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options?: CallOptions): Promise<T>;

@@ -16,7 +16,7 @@ import {
 
 const status = (fields: object): string => JSON.stringify({ kind: 'Status', apiVersion: 'v1', ...fields });
 
-describe('the error of an answer', () => {
+describe('the error of a response', () => {
   test('contains the content of the Status', () => {
     const body = status({
       message: 'pods "a" is forbidden',
@@ -45,7 +45,7 @@ describe('the error of an answer', () => {
     expect(kubeErrorFromResponse(429, 'Too many requests', '1').retryAfterSeconds).toBe(1);
   });
 
-  test('quotes no more than the beginning of an answer that is no Status', () => {
+  test('quotes only the beginning of a response that is not a Status', () => {
     const error = kubeErrorFromResponse(502, `<html>${'x'.repeat(10_000)}`);
     expect(error.message).toMatch(/^the API server responded with 502: <html>x+$/);
     expect(error.message.length).toBeLessThan(300);
@@ -64,7 +64,7 @@ describe('the error of a watch event', () => {
     expect(isGone(error)).toBe(true);
   });
 
-  test('is none when the object is no Status', () => {
+  test('is undefined when the object is not a Status', () => {
     expect(kubeErrorFromStatus({ kind: 'Pod' })).toBeUndefined();
   });
 });
@@ -81,7 +81,7 @@ describe('the predicates', () => {
     expect(isNotFound(undefined)).toBe(false);
   });
 
-  test('distinguish a conflict from a name that exists', () => {
+  test('distinguish a conflict from an existing name', () => {
     expect(isConflict(error(409, 'Conflict'))).toBe(true);
     expect(isAlreadyExists(error(409, 'Conflict'))).toBe(false);
     expect(isConflict(error(409, 'AlreadyExists'))).toBe(false);

@@ -44,7 +44,7 @@ export class KubeError extends Error {
  * There was no complete response.
  *
  * With `sent: false` the server cannot have seen the request, so even a create may be retried.
- * With `sent: true` it is unknown whether the request was carried out.
+ * With `sent: true` it is unknown whether the request was executed.
  */
 export class KubeConnectionError extends Error {
   override readonly name = 'KubeConnectionError';

@@ -13,7 +13,7 @@ describe('a JSON pointer', () => {
 });
 
 describe('a patch of annotations', () => {
-  test('brings the whole map where there is none', () => {
+  test('adds the whole map if there is none', () => {
     expect(setAnnotations(undefined, { 'a/b': '1', c: '2', gone: undefined })).toEqual([
       { op: 'add', path: '/metadata/annotations', value: { 'a/b': '1', c: '2' } },
     ]);
@@ -27,7 +27,7 @@ describe('a patch of annotations', () => {
     expect(setAnnotations(annotations, { same: '2' })).toEqual([]);
   });
 
-  test('removes one only where it is', () => {
+  test('removes an annotation only if it exists', () => {
     expect(setAnnotations({ 'a/b': '1' }, { 'a/b': undefined, c: undefined })).toEqual([
       { op: 'remove', path: '/metadata/annotations/a~1b' },
     ]);
@@ -36,13 +36,13 @@ describe('a patch of annotations', () => {
 });
 
 describe('a test', () => {
-  test('is an operation with the value that must stand there', () => {
+  test('is an operation with the required value', () => {
     expect(testOf('/spec/running', true)).toEqual({ op: 'test', path: '/spec/running', value: true });
   });
 });
 
 describe('a patch of finalizers', () => {
-  test('adds ours to those of others, bound to the version that was read', () => {
+  test('adds ours to the others, bound to the version that was read', () => {
     expect(addFinalizer({ metadata: { resourceVersion: '7', finalizers: ['x/y'] } }, finalizer)).toEqual([
       guard,
       { op: 'add', path: '/metadata/finalizers', value: ['x/y', finalizer] },
@@ -53,7 +53,7 @@ describe('a patch of finalizers', () => {
     ]);
   });
 
-  test('removes ours and keeps those of others, bound to the version that was read', () => {
+  test('removes ours and keeps the others, bound to the version that was read', () => {
     const object = { metadata: { resourceVersion: '7', finalizers: ['x/y', finalizer, 'z'] } };
     expect(removeFinalizer(object, finalizer)).toEqual([
       guard,

@@ -41,7 +41,7 @@ function write(
 const dependencies = (env: Record<string, string> = {}) => ({ env: { HOME: folder, ...env }, root: folder });
 
 describe('the kubeconfig', () => {
-  test('is the file that was named, with paths beside it', () => {
+  test('is the given file, and its relative paths start at its directory', () => {
     const config = loadKubeConfig({ kubeconfig: write('one') }, dependencies());
     expect(config.getCurrentCluster()).toMatchObject({ server: 'https://a:1', caFile: join(folder, 'ca.crt') });
     expect(config.getContextObject('one')?.namespace).toBe('fleet');
@@ -53,7 +53,7 @@ describe('the kubeconfig', () => {
     expect(loadKubeConfig({}, dependencies()).getCurrentContext()).toBe('home');
   });
 
-  test('is merged from the files in KUBECONFIG: the first to name a thing wins, a missing file is passed over', () => {
+  test('is merged from the files in KUBECONFIG: the first definition of a name wins, and a missing file is skipped', () => {
     const first = write('first', { server: 'https://first:1', context: 'shared', current: '' });
     const second = write('second', { server: 'https://second:1', context: 'shared' });
     const env = { KUBECONFIG: [first, join(folder, 'missing'), second].join(':') };
@@ -69,18 +69,18 @@ describe('the kubeconfig', () => {
     expect(config.getCurrentCluster()?.server).toBe('https://two:1');
   });
 
-  test('takes the token from the file of a user, also when a token stands beside it', async () => {
+  test('prefers the token file of a user to an inline token', async () => {
     writeFileSync(join(folder, 'token'), 'from-the-file\n');
     const user = { tokenFile: 'token', token: 'stale' };
     const config = loadKubeConfig({ kubeconfig: write('one', { server: 'http://127.0.0.1:1', user }) }, dependencies());
-    // The certificate authority of the file does not exist.
+    // The CA file that the kubeconfig names does not exist.
     Object.assign(config.getCurrentCluster() ?? {}, { caFile: undefined });
     const applied: { headers?: Record<string, string> } = {};
     await config.applyToHTTPSOptions(applied);
     expect(applied.headers).toEqual({ Authorization: 'Bearer from-the-file\n' });
   });
 
-  test('finds a credential plugin with a relative path beside the file, and a bare one in PATH', () => {
+  test('finds a credential plugin with a relative path beside the file, and a plain name in PATH', () => {
     const command = (given: string): unknown =>
       loadKubeConfig(
         { kubeconfig: write('one', { user: { exec: { command: given } } }) },
@@ -90,7 +90,7 @@ describe('the kubeconfig', () => {
     expect(command('login')).toEqual({ command: 'login' });
   });
 
-  test('is that of the pod without a file, or on request', () => {
+  test('is the service account of the pod without a file, or on request', () => {
     const secrets = join(folder, 'var/run/secrets/kubernetes.io/serviceaccount');
     mkdirSync(secrets, { recursive: true });
     writeFileSync(join(secrets, 'token'), 'robot');
@@ -108,9 +108,9 @@ describe('the kubeconfig', () => {
 
 describe('a kubeconfig that cannot be used', () => {
   test.each([
-    ['says which file is missing', () => join(folder, 'missing'), /cannot read the kubeconfig .*missing: ENOENT/],
+    ['reports which file is missing', () => join(folder, 'missing'), /cannot read the kubeconfig .*missing: ENOENT/],
     [
-      'says that a context is not there',
+      'reports that a context does not exist',
       () => write('one', { current: 'other' }),
       /no cluster for the context "other"/,
     ],
@@ -118,15 +118,15 @@ describe('a kubeconfig that cannot be used', () => {
     expect(() => loadKubeConfig({ kubeconfig: path() }, dependencies())).toThrow(message);
   });
 
-  test('reports that there is no way to reach a cluster', () => {
+  test('reports that no API server is configured', () => {
     expect(() => loadKubeConfig({}, dependencies())).toThrow(/no way to reach a cluster/);
   });
 
   test.each([
-    ['is no YAML', 'users: [{name: a, user: {token: s3cr3t}}\n  - ]['],
-    ['is something else', 'users: [{name: 1, user: {token: s3cr3t}}]'],
+    ['is not YAML', 'users: [{name: a, user: {token: s3cr3t}}\n  - ]['],
+    ['does not match the schema', 'users: [{name: 1, user: {token: s3cr3t}}]'],
     ['has its token in the wrong place', 'users: {token: s3cr3t}'],
-  ])('is never quoted when it %s, since it holds secrets', (_case, text) => {
+  ])('is never quoted when it %s, because it contains secrets', (_case, text) => {
     const path = join(folder, 'broken');
     writeFileSync(path, text);
     let thrown: unknown;

@@ -5,7 +5,7 @@ import { formatKey, keyOf, objectMeta, parseKey } from './objects.ts';
 const dnsName = fc.stringMatching(/^[a-z0-9](?:[a-z0-9.-]{0,20}[a-z0-9])?$/);
 
 describe('a key', () => {
-  test('reads back as it was written, for namespaced and cluster-scoped objects', () => {
+  test('is parsed to the same parts, for namespaced and cluster-scoped objects', () => {
     expect(parseKey('fleet/prod-01')).toEqual({ namespace: 'fleet', name: 'prod-01' });
     expect(parseKey('production')).toEqual({ name: 'production' });
     fc.assert(
@@ -22,7 +22,7 @@ describe('a key', () => {
 });
 
 describe('the metadata of an object', () => {
-  test('is read without the parts that nobody needs', () => {
+  test('is parsed without the unused parts', () => {
     const metadata = {
       name: 'a',
       uid: '1',

@@ -9,7 +9,7 @@ describe('the path of a resource', () => {
     ['a collection over all namespaces', leases, {}, '/apis/coordination.k8s.io/v1/leases'],
     ['a cluster-scoped object', namespaces, { name: 'kube-system' }, '/api/v1/namespaces/kube-system'],
     [
-      'a name with characters that a path must not hold',
+      'a name with characters that a path must not contain',
       secrets,
       { namespace: 'a', name: 'c?d #e' },
       '/api/v1/namespaces/a/secrets/c%3Fd%20%23e',
@@ -26,7 +26,7 @@ describe('the path of a resource', () => {
   test.each([
     ['an empty name', secrets, { namespace: 'a', name: '' }],
     ['an empty namespace', secrets, { namespace: '', name: 'a' }],
-    ['a name that walks up', secrets, { namespace: 'a', name: '..' }],
+    ['a name that means the parent path', secrets, { namespace: 'a', name: '..' }],
     ['a name that leads into another object', secrets, { namespace: 'a', name: '../pods/b' }],
     ['a name that is encoded already', secrets, { namespace: 'a', name: 'b%2Fstatus' }],
     ['a namespaced object without a namespace', secrets, { name: 'a' }],
@@ -42,7 +42,7 @@ describe('a resource', () => {
     expect(apiVersionOf(leases)).toBe('coordination.k8s.io/v1');
   });
 
-  test('reduced to metadata reads nothing else', () => {
+  test('reduced to metadata keeps no other field', () => {
     const object = { metadata: { name: 'a', uid: '1', resourceVersion: '2' }, data: { key: 'c2VjcmV0' } };
     expect(metadataOnly(secrets).schema.parse(object)).toEqual({ metadata: object.metadata });
   });

@@ -19,7 +19,7 @@ describe('a read', () => {
     ['500', answer(500)],
     ['503', answer(503)],
     ['504', answer(504)],
-  ])('is repeated after %s', (_case, error) => {
+  ])('is retried after %s', (_case, error) => {
     expect(delay(error, true)).toBe(100);
   });
 
@@ -28,9 +28,9 @@ describe('a read', () => {
     ['403', answer(403)],
     ['409', answer(409)],
     ['410', answer(410)],
-    ['an answer that is not what we know', new KubeDecodeError('odd')],
+    ['a response that does not match the schema', new KubeDecodeError('odd')],
     ['a bug', new TypeError('undefined')],
-  ])('is not repeated after %s', (_case, error) => {
+  ])('is not retried after %s', (_case, error) => {
     expect(delay(error, true)).toBeUndefined();
   });
 });
@@ -38,19 +38,19 @@ describe('a read', () => {
 describe('a write', () => {
   test.each([
     ['it was never sent', connection(false), 100],
-    ['the server put it off with 429', answer(429, 2), 2_100],
-    ['the server put it off with 503', answer(503, 1), 1_100],
-  ])('is repeated when %s', (_case, error, wait) => {
+    ['the server deferred it with 429', answer(429, 2), 2_100],
+    ['the server deferred it with 503', answer(503, 1), 1_100],
+  ])('is retried when %s', (_case, error, wait) => {
     expect(delay(error, false)).toBe(wait);
   });
 
   test.each([
     ['the connection broke after it was sent', connection(true)],
     ['the server failed', answer(500)],
-    ['the server failed and named a time', answer(500, 1)],
-    ['a gateway gave up waiting', answer(504, 1)],
-    ['503 does not say that it was put off', answer(503)],
-  ])('is never repeated when %s, since it may have been carried out', (_case, error) => {
+    ['the server failed and sent Retry-After', answer(500, 1)],
+    ['a gateway timed out', answer(504, 1)],
+    ['a 503 has no Retry-After', answer(503)],
+  ])('is never retried when %s, because it may have been executed', (_case, error) => {
     expect(delay(error, false)).toBeUndefined();
   });
 });

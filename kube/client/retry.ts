@@ -18,7 +18,7 @@ export const DEFAULT_RETRY_POLICY: RetryPolicy = {
 /**
  * Returns the delay before the next attempt in milliseconds, or undefined if the request must not be retried.
  *
- * A read is retried after every transient failure. A write is retried only if it was certainly not carried out: it was
+ * A read is retried after every transient failure. A write is retried only if it was certainly not executed: it was
  * never sent, or the server deferred it (429 or 503 with Retry-After). The caller must check a write with an unknown
  * outcome: a repeated create would fail with AlreadyExists for its own object, or create a second one with generateName.
  *
@@ -32,14 +32,14 @@ export function retryDelayMs(
 ): number | undefined {
   const { error, attempt, repeatable } = failure;
   if (attempt + 1 >= policy.attempts || !isTransient(error)) return undefined;
-  if (!repeatable && !wasNotCarriedOut(error)) return undefined;
+  if (!repeatable && !wasNotExecuted(error)) return undefined;
 
   const requestedMs = error instanceof KubeError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
   if (requestedMs > policy.maxRetryAfterMs) return undefined;
   return requestedMs + backoffMs(attempt, policy.backoff, random);
 }
 
-function wasNotCarriedOut(error: unknown): boolean {
+function wasNotExecuted(error: unknown): boolean {
   if (error instanceof KubeConnectionError) return !error.sent;
   return (
     error instanceof KubeError &&

@@ -106,7 +106,7 @@ export function createTransport(options: {
     }
   }
 
-  /** Retries once with fresh credentials after a 401. This is safe even for a write, because nothing was carried out. */
+  /** Retries once with fresh credentials after a 401. This is safe even for a write, because nothing was executed. */
   async function openAuthorised(request: HttpRequest, deadline: Deadline, idleTimeoutMs: number) {
     const first = await credentials.get();
     const response = await open(request, first, deadline, idleTimeoutMs);
@@ -201,7 +201,7 @@ const CONNECT_ERROR_CODES: ReadonlySet<string> = new Set([
 
 function wasNeverSent(error: Error): boolean {
   if ('code' in error && CONNECT_ERROR_CODES.has(String(error.code))) return true;
-  // ETIMEDOUT and EHOSTUNREACH can also end an established connection; only the system call tells them apart.
+  // ETIMEDOUT and EHOSTUNREACH can also end an established connection; only the system call distinguishes them.
   return 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo');
 }
 

@@ -20,7 +20,7 @@ async function collect(lines: AsyncIterable<string>): Promise<string[]> {
 }
 
 describe('the lines of a stream', () => {
-  test('are the same however the network cuts the bytes, also inside of a character', async () => {
+  test('are the same wherever the network splits the bytes, even inside a character', async () => {
     const line = fc.string({ unit: 'grapheme', minLength: 1 }).filter((text) => !text.includes('\n'));
     await fc.assert(
       fc.asyncProperty(fc.array(line), fc.array(fc.nat()), async (lines, cuts) => {
@@ -62,7 +62,7 @@ describe('a line of a watch', () => {
   });
 
   test.each(['not json', '{}', '{"type":"SURPRISE","object":{}}', '{"type":"BOOKMARK","object":{"metadata":{}}}'])(
-    'is refused, and not quoted, when it is %s',
+    'is rejected without a quote when it is %s',
     (line) => {
       expect(() => parseWatchLine(line)).toThrow(new KubeDecodeError('A line of a watch is not an event.'));
     },

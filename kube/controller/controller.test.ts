@@ -48,7 +48,7 @@ describe('a controller', () => {
     expect(outcomes).toEqual(['requeue', 'success']);
   });
 
-  test('backs off more with each throw in a row, and begins anew after a success', async () => {
+  test('backs off more after each consecutive error, and resets after a success', async () => {
     const failure = new Error('not yet');
     const { clock, controller, runs, outcomes } = makeController([failure, failure, failure, undefined, failure]);
     controller.start();
@@ -60,7 +60,7 @@ describe('a controller', () => {
     expect(outcomes).toEqual(['error', 'error', 'error', 'success', 'error', 'success']);
   });
 
-  test('does not let one key wait for the back-off of another', async () => {
+  test('does not delay one key by the backoff of another', async () => {
     const { clock, controller, runs } = makeController([new Error('not yet')]);
     controller.start();
     controller.enqueue('a');
@@ -72,7 +72,7 @@ describe('a controller', () => {
     ]);
   });
 
-  test('takes a reconcile that answers nothing', async () => {
+  test('accepts a reconcile that returns nothing', async () => {
     const seen: string[] = [];
     const reconcile = (key: string): Promise<void> => {
       seen.push(key);
@@ -100,7 +100,7 @@ describe('stopping a controller', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  test('aborts reconciles that run too long by their signal', async () => {
+  test('aborts reconciles that run too long with their signal', async () => {
     let reason: unknown;
     const { clock, controller, outcomes } = makeController([], {
       graceMs: 5_000,
@@ -123,7 +123,7 @@ describe('stopping a controller', () => {
     expect(outcomes).toEqual(['error']);
   });
 
-  test('does not wait for ever for a reconcile that does not listen', async () => {
+  test('does not wait forever for a reconcile that ignores its signal', async () => {
     const { clock, controller } = makeController([], {
       graceMs: 5_000,
       reconcile: () => new Promise<void>(() => undefined),

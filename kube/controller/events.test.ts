@@ -63,7 +63,7 @@ describe('an event recorder', () => {
     ]);
   });
 
-  test('counts repetitions, and writes the count once in a while', async () => {
+  test('counts repetitions and writes the count periodically', async () => {
     const { clock, recorder, created, patched } = makeRecorder();
     for (let i = 0; i < 10; i++) {
       recorder.record(target(), text());
@@ -82,7 +82,7 @@ describe('an event recorder', () => {
     expect(patched).toHaveLength(1);
   });
 
-  test('begins a new Event for another text, another object, and after a long silence', async () => {
+  test('starts a new Event for another text, another object, or after a long pause', async () => {
     const { clock, recorder, created } = makeRecorder();
     recorder.record(target(), text());
     recorder.record(target(), text('other'));
@@ -100,7 +100,7 @@ describe('an event recorder', () => {
     expect(created[0]?.metadata.namespace).toBe('default');
   });
 
-  test('cuts a note that is too long, by bytes and not through a character', async () => {
+  test('truncates a long note by bytes, but not inside a character', async () => {
     const { clock, recorder, created } = makeRecorder();
     recorder.record(target(), text('\u00e4'.repeat(600)));
     recorder.record(target(), text(`x${'\u00e4'.repeat(600)}`));
@@ -109,7 +109,7 @@ describe('an event recorder', () => {
     expect(created).toHaveLength(2);
   });
 
-  test('lets an object that flaps write no more than its budget', async () => {
+  test('limits the Events of a flapping object to its budget', async () => {
     const { clock, recorder, created, dropped } = makeRecorder();
     for (let i = 0; i < 100; i++) recorder.record(target(), text(`note ${i}`));
     recorder.record(target('other'), text());
@@ -145,7 +145,7 @@ describe('an event recorder', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  test('does not let an API server that is silent hold up the end', async () => {
+  test('stops in time when the API server does not respond', async () => {
     const { clock, recorder, dropped } = makeRecorder(
       (signal) =>
         new Promise((_resolve, reject) => {

@@ -191,6 +191,6 @@ function remember<T>(map: Map<string, T>, key: string, value: T): void {
 function truncate(note: string): string {
   const bytes = Buffer.from(note);
   if (bytes.length <= MAX_NOTE_BYTES) return note;
-  // A character that is cut in half becomes the replacement character, which takes up to three bytes.
+  // A character that is cut in half becomes the replacement character, which needs up to three bytes.
   return bytes.subarray(0, MAX_NOTE_BYTES - 3).toString();
 }

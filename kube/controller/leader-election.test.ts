@@ -11,7 +11,7 @@ import { startDeadline } from '../time/deadline.ts';
 import { sleep } from '../time/sleep.ts';
 import { runLeaderElection, type LeaderElectionOptions } from './leader-election.ts';
 
-/* The times of an election, on a clock turned by hand. On the real API server: test/integration. */
+/* The timing of an election, with a manual clock. Tests with the real API server are in test/integration. */
 
 /** One Lease as the API server keeps it: the resourceVersion decides between two writers. */
 function leaseServer(clock: ManualClock) {
@@ -61,7 +61,7 @@ function leaseServer(clock: ManualClock) {
             : refuse(409, 'Conflict'),
         ),
     };
-    // There is one kind of object here.
+    // The client handles only Leases here.
     return client as Pick<KubeClient, 'find' | 'create' | 'update'>;
   }
 

@@ -17,7 +17,7 @@ describe('a lease', () => {
     expect(isHeldByOther({}, 'b', 0)).toBe(false);
   });
 
-  test('is first taken with no transition, and in microseconds', () => {
+  test('is acquired first without a transition, with times in microseconds', () => {
     expect(heldBy('a', undefined, 15_000, date)).toEqual({
       holderIdentity: 'a',
       leaseDurationSeconds: 15,
@@ -27,19 +27,19 @@ describe('a lease', () => {
     });
   });
 
-  test('keeps the time of its acquisition when it is renewed', () => {
+  test('keeps its acquire time when it is renewed', () => {
     const before = heldBy('a', undefined, 15_000, date);
     const after = heldBy('a', before, 15_000, new Date(date.getTime() + 2_000));
     expect(after).toEqual({ ...before, renewTime: '2030-01-01T00:00:02.120000Z' });
   });
 
-  test('counts a transition when another takes it, also from nobody', () => {
+  test('counts a transition when another candidate acquires it, even if it was free', () => {
     const before = heldBy('a', undefined, 15_000, date);
     expect(heldBy('b', before, 15_000, date)).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
     expect(heldBy('b', released(before, date), 15_000, date).leaseTransitions).toBe(1);
   });
 
-  test('is given back so that nobody has to wait', () => {
+  test('is released, so no candidate has to wait', () => {
     const record = released(heldBy('a', undefined, 15_000, date), date);
     expect(record).toMatchObject({ holderIdentity: '', leaseDurationSeconds: 1 });
     expect(isHeldByOther(record, 'b', 0)).toBe(false);

@@ -37,7 +37,7 @@ interface Scripts {
   readonly watches: WatchScript[];
 }
 
-/** The server's part, as a script. A list has the highest resourceVersion of its objects. */
+/** A scripted server. A list has the highest resourceVersion of its objects. */
 function scriptedClient({ lists, watches }: Scripts, clock: ManualClock, calls: string[]) {
   const next = <T>(script: T[]): T | undefined => (script.length > 1 ? script.shift() : script[0]);
   const list = (_resource: unknown, options?: ListOptions<KubeObject>): Promise<List<KubeObject>> => {
@@ -55,7 +55,7 @@ function scriptedClient({ lists, watches }: Scripts, clock: ManualClock, calls: 
     if (script.then === undefined) await sleep(options.timeoutSeconds * 1000, clock, signal);
     else if (script.then !== 'end') throw script.then;
   }
-  // The scripts hold no objects but those of the one kind that is reflected here.
+  // The scripts contain only objects of the kind that is reflected here.
   return { list, watch } as Pick<KubeClient, 'list' | 'watch'>;
 }
 
@@ -228,7 +228,7 @@ describe('a reflector that was cut off', () => {
     await reflector.stop();
   });
 
-  test('backs off more and more, and begins anew after a sign of life', async () => {
+  test('backs off more after each failure, and resets after an event', async () => {
     const refused = new KubeConnectionError('refused', { code: 'ECONNREFUSED', sent: false });
     const { clock, calls, reflector } = reflect({
       lists: [[object('a', '1')]],
@@ -248,7 +248,7 @@ describe('a reflector that was cut off', () => {
     await reflector.stop();
   });
 
-  test('takes a watch that ends at once for a failure, so that no storm begins', async () => {
+  test('treats a watch that ends at once as a failure, to avoid a flood of requests', async () => {
     const { clock, restarts, reflector } = reflect({
       lists: [[]],
       watches: Array.from({ length: 10 }, () => ({ then: 'end' as const })),

@@ -12,7 +12,7 @@ const byOwner = {
 };
 
 describe('a store', () => {
-  test('finds an object by its key and by each of its index values', () => {
+  test('finds an object by its key and by each index value', () => {
     const store = createStore(byOwner);
     const both = object('both', ['x', 'y']);
     store.set(both);
@@ -43,7 +43,7 @@ describe('a store', () => {
     expect([...store.keys()]).toEqual([]);
   });
 
-  test('refuses an index that nobody declared, since an empty answer would be believed', () => {
+  test('refuses an undeclared index, because an empty result would look valid', () => {
     expect(() => createStore(byOwner).by('onwer', 'x')).toThrow('There is no index onwer.');
   });
 });

@@ -38,7 +38,7 @@ describe('a work queue', () => {
     expect(begun).toEqual(['a']);
   });
 
-  test('hands out a key that was added while in work once more, afterwards', async () => {
+  test('hands out a key once more if it was added while in work', async () => {
     const { queue, begun, start, end } = makeQueue(5);
     start();
     queue.add('a');
@@ -63,7 +63,7 @@ describe('a work queue', () => {
     expect(begun).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  test('puts a key off, and of several waits takes the soonest', async () => {
+  test('delays a key, and the earliest of several delays wins', async () => {
     const { clock, queue, begun, start, end } = makeQueue();
     start();
     queue.addAfter('a', 1_000);
@@ -99,11 +99,11 @@ describe('a work queue', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  test('stops at once when nothing is in work', async () => {
+  test('stops at once when no key is in work', async () => {
     await makeQueue().queue.stop();
   });
 
-  test('never works on a key twice at a time and loses none, whatever is added when', async () => {
+  test('never works on a key twice at a time and loses none, in any order of additions', async () => {
     const key = fc.constantFrom('a', 'b', 'c', 'd');
     const step = fc.oneof(
       fc.record({ do: fc.constant('add' as const), key }),

@@ -8,7 +8,7 @@ interface Cluster {
   asked: number;
 }
 
-/** A filter with users of whom some may read, without a network. */
+/** Creates a filter without a network; only some of its users may read. */
 function aGate(cluster: Cluster) {
   let time = 0;
   const client = {

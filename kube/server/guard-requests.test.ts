@@ -20,7 +20,7 @@ describe('a guarded listener', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('password hunter2'))],
-  ])('answers 500 when its handler %s, keeps the reason in the log, and goes on', async (_, handle) => {
+  ])('responds with 500 when its handler %s, logs the error and continues', async (_, handle) => {
     const { url, logged } = await serve(handle);
     for (let time = 1; time <= 2; time++) {
       const response = await fetch(url);
@@ -32,7 +32,7 @@ describe('a guarded listener', () => {
     }
   });
 
-  test('closes the connection of an answer that fails half way', async () => {
+  test('closes the connection when a response fails half way', async () => {
     const { url } = await serve((_, response) => {
       response.writeHead(200, { 'Content-Length': '100' }).write('half');
       throw new Error('broken');

@@ -31,7 +31,7 @@ export interface MetricsServerOptions {
 }
 
 /**
- * Serves /metrics to clients that the API server authorizes. It uses TLS because each request carries a token. The
+ * Serves /metrics to clients that the API server authorizes. It uses TLS because each request contains a token. The
  * certificate is created at start and not stored: it protects the token but does not authenticate the server, because pods
  * have no name that a scraper could verify.
  */

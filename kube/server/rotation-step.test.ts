@@ -12,7 +12,7 @@ const DAY = 24 * 60 * 60 * 1000;
 const START = Date.parse('2026-01-01T00:00:00Z');
 const NOTHING: StoredCertificates = { bundle: '', caKey: '', servingCertificate: '', servingKey: '', caAddedAt: 0 };
 
-/** Takes steps until nothing is left to do at that moment. */
+/** Takes steps until no step is due at that moment. */
 async function settle(
   stored: StoredCertificates,
   now: number,
@@ -30,7 +30,7 @@ function trusts(bundle: string, servingCertificate: string): boolean {
 }
 
 describe('certificates of a server', () => {
-  test('are made from nothing: an authority, and a leaf for the name of the Service', async () => {
+  test('are created from nothing: a CA and a serving certificate for the name of the Service', async () => {
     const steps: string[] = [];
     const stored = await settle(NOTHING, START, steps);
     expect(steps).toEqual(['new-ca', 'new-serving-certificate']);
@@ -38,7 +38,7 @@ describe('certificates of a server', () => {
     expect(trusts(stored.bundle, stored.servingCertificate)).toBe(true);
   });
 
-  test('get a new leaf when two thirds of its life are over, by the same authority', async () => {
+  test('renew the serving certificate with the same CA after two thirds of its lifetime', async () => {
     const before = await settle(NOTHING, START);
     expect(nextCertificateStep(before, NAMES, START + 19 * DAY, CERTIFICATE_PERIODS).step).toBe('none');
     const steps: string[] = [];
@@ -47,7 +47,7 @@ describe('certificates of a server', () => {
     expect(after.bundle).toBe(before.bundle);
   });
 
-  test('get a new leaf when the name of the Service changes', async () => {
+  test('renew the serving certificate when the name of the Service changes', async () => {
     const steps: string[] = [];
     await settle(await settle(NOTHING, START), START + 1, steps, ['other.ns.svc']);
     expect(steps).toEqual(['new-serving-certificate']);
@@ -60,14 +60,14 @@ describe('certificates of a server', () => {
   });
 
   test.each([
-    ['the authority', 'caKey', ['new-ca', 'new-serving-certificate']],
+    ['the CA', 'caKey', ['new-ca', 'new-serving-certificate']],
     ['the serving certificate', 'servingKey', ['new-serving-certificate']],
-  ] as const)('heal when the key of %s is junk, or that of another', async (_, field, wanted) => {
+  ] as const)('are replaced when the key of %s is junk or belongs to another certificate', async (_, field, wanted) => {
     const good = await settle(NOTHING, START);
     const other = await makeCa(START, DAY);
     for (const key of ['junk', other.key]) {
       const steps: string[] = [];
-      // Past the wait between a new authority and its first certificate.
+      // After the wait between a new CA and its first certificate.
       const broken = { ...good, [field]: key };
       const healed = await settle(broken, START + 1, steps);
       const settled = await settle(healed, START + DAY, steps);
@@ -79,7 +79,7 @@ describe('certificates of a server', () => {
   test('rotate their CA while clients with the old and the new bundle trust the serving certificate', async () => {
     let stored = await settle(NOTHING, START);
     const seen = new Set<string>();
-    // Six hours a step, over the first authority's whole life and beyond.
+    // In steps of six hours, past the whole lifetime of the first CA.
     for (let now = START; now < START + 400 * DAY; now += DAY / 4) {
       const before = stored;
       const steps: string[] = [];
@@ -89,13 +89,13 @@ describe('certificates of a server', () => {
       expect(trusts(stored.bundle, before.servingCertificate)).toBe(true);
       expect(trusts(stored.bundle, stored.servingCertificate)).toBe(true);
       expect(splitBundle(stored.bundle).length).toBeLessThanOrEqual(2);
-      // Two steps of one moment would leave the API server no time to read the bundle.
+      // Two steps at one moment would leave the API server no time to read the bundle.
       expect(steps).not.toEqual(['new-ca', 'new-serving-certificate']);
     }
     expect([...seen].sort()).toEqual(['drop-old-cas', 'new-ca', 'new-serving-certificate']);
   }, 60_000);
 
-  test('have an authority that Node takes for one', async () => {
+  test('have a CA that Node accepts as one', async () => {
     const ca = await makeCa(START, DAY);
     expect(readCertificate(ca.certificate)).toMatchObject({ notAfter: START + DAY });
     expect(isSignedBy(ca.certificate, ca.certificate)).toBe(true);

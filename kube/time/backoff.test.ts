@@ -4,7 +4,7 @@ import { backoffCeilingMs, backoffMs } from './backoff.ts';
 
 const options = { baseMs: 100, maxMs: 5_000 };
 
-describe('the back-off', () => {
+describe('the backoff', () => {
   test('doubles its ceiling from the base up to the maximum', () => {
     expect([0, 1, 2, 5, 6, 60, 5000].map((attempt) => backoffCeilingMs(attempt, options))).toEqual([
       100, 200, 400, 3_200, 5_000, 5_000, 5_000,

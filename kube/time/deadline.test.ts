@@ -13,7 +13,7 @@ describe('a deadline', () => {
     expect(deadline.expired).toBe(true);
   });
 
-  test('fires when the caller does, with his reason', () => {
+  test('fires with the signal of the caller and its reason', () => {
     const caller = new AbortController();
     const deadline = startDeadline(100, createManualClock(), caller.signal);
     caller.abort(new Error('enough'));
@@ -25,7 +25,7 @@ describe('a deadline', () => {
     expect(startDeadline(100, createManualClock(), AbortSignal.abort()).signal.aborted).toBe(true);
   });
 
-  test('starts anew when it is restarted', async () => {
+  test('starts again with another length when it is restarted', async () => {
     const clock = createManualClock();
     const deadline = startDeadline(100, clock);
     await clock.advance(90);
@@ -36,7 +36,7 @@ describe('a deadline', () => {
     expect(deadline.signal.aborted).toBe(true);
   });
 
-  test('lets go of the clock and of the caller when it is cleared', async () => {
+  test('leaves no timer and no listener behind when it is cleared', async () => {
     const clock = createManualClock();
     const caller = new AbortController();
     const deadline = startDeadline(100, clock, caller.signal);

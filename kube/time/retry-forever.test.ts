@@ -5,7 +5,7 @@ import { retryForever } from './retry-forever.ts';
 
 const logger = pino({ level: 'silent' });
 
-describe('trying for ever', () => {
+describe('retryForever', () => {
   test('ends with the first success', async () => {
     const clock = createManualClock();
     let tries = 0;

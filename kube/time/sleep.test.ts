@@ -28,7 +28,7 @@ describe('a sleep', () => {
     expect(clock.waiting).toBe(0);
   });
 
-  test('does not begin when the signal has fired before', async () => {
+  test('returns at once when the signal has already fired', async () => {
     const clock = createManualClock();
     await sleep(1_000, clock, AbortSignal.abort());
     expect(clock.waiting).toBe(0);

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { closeServer, connect, listen, type Endpoint } from '../env/network/sockets.ts';
 
-/** A server on loopback for one test that answers every piece with the same, after an optional prefix. */
+/** Starts a server on loopback for one test. It sends back every chunk that it receives, after an optional prefix. */
 export async function startEcho(prefix = '') {
   const sockets = new Set<Socket>();
   const received: string[] = [];
@@ -27,7 +27,7 @@ export async function startEcho(prefix = '') {
   return { host: '127.0.0.1', port, received, breakAll, close };
 }
 
-/** A client for one test. `heard` is all that came so far. */
+/** Connects a client for one test. `heard` is everything it has received so far. */
 export async function startClient(endpoint: Endpoint) {
   const socket = await connect(endpoint);
   onTestFinished(() => void socket.destroy());

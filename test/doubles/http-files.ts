@@ -1,24 +1,24 @@
 import { createServer } from 'node:http';
 import { onTestFinished } from 'vitest';
 
-/** A body, or a way to fail: an HTTP status, or a connection that is cut after half of the body. */
+/** A body, or a failure: an HTTP status, or a connection that is cut after half of the body. */
 export type ServedFile = string | Buffer | { readonly status: number } | { readonly cutAfterHalfOf: string | Buffer };
 
-/** Serves files on loopback for one test; returns the base URL and the list of paths that were asked for. */
+/** Serves files on loopback for one test. Returns the base URL and the list of requested paths. */
 export async function serveFiles(files: Readonly<Record<string, ServedFile>>) {
   const asked: string[] = [];
-  const server = createServer((request, answer) => {
+  const server = createServer((request, response) => {
     const path = request.url ?? '/';
     asked.push(path);
     const file = files[path] ?? { status: 404 };
     if (typeof file === 'string' || Buffer.isBuffer(file)) {
-      answer.end(file);
+      response.end(file);
     } else if ('status' in file) {
-      answer.writeHead(file.status).end();
+      response.writeHead(file.status).end();
     } else {
       const body = Buffer.from(file.cutAfterHalfOf);
-      answer.writeHead(200, { 'content-length': body.length });
-      answer.write(body.subarray(0, body.length / 2), () => answer.destroy());
+      response.writeHead(200, { 'content-length': body.length });
+      response.write(body.subarray(0, body.length / 2), () => response.destroy());
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

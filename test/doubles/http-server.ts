@@ -7,13 +7,13 @@ import { stringify } from 'yaml';
 import type { Clock } from '../../kube/time/clock.ts';
 
 /*
- * For the tests of this room: an HTTP server on loopback that answers what a test lines up, so that it can misbehave in
- * ways in which the real API server cannot be made to. How the real one behaves is tested in test/integration.
+ * An HTTP server on loopback that sends scripted responses. It can fail in ways that a test cannot provoke in the real API
+ * server. Tests with the real API server are in test/integration.
  */
 
 export interface SeenRequest {
   readonly method: string;
-  /** With its query. */
+  /** Includes the query. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -25,15 +25,15 @@ export interface TestServer extends AsyncDisposable {
   readonly url: string;
   /** All requests so far. */
   readonly seen: readonly SeenRequest[];
-  /** How many connections were made so far. */
+  /** The number of connections so far. */
   readonly connections: number;
-  /** Path of a kubeconfig for it; `user` as in the file. */
+  /** Writes a kubeconfig for this server and returns its path. `user` and `cluster` are as in the file. */
   kubeconfig(options?: { readonly user?: object; readonly cluster?: object; readonly server?: string }): string;
-  /** Path of a file beside the kubeconfig. */
+  /** Writes a file beside the kubeconfig and returns its path. */
   file(name: string, content: string): string;
 }
 
-/** Each request gets the next answer, and the last one stays. */
+/** Starts the server. Each request gets the next answer; the last answer is repeated. */
 export async function startTestServer(...answers: Answer[]): Promise<TestServer> {
   const seen: SeenRequest[] = [];
   let connections = 0;
@@ -86,27 +86,28 @@ export async function startTestServer(...answers: Answer[]): Promise<TestServer>
   };
 }
 
+/** Returns an answer with a JSON body. */
 export function json(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
   return (response) => {
     response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body));
   };
 }
 
-/** A Status, as the API server refuses. */
+/** Returns an answer with a Status, as the API server refuses a request. */
 export function refusal(status: number, reason: string, retryAfter?: number): Answer {
   const headers: Record<string, string> = retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
   return json(status, { kind: 'Status', code: status, reason, message: `no: ${reason}` }, headers);
 }
 
-/** The connection breaks when the request has been read. */
+/** Breaks the connection after the request was read. */
 export const breakOff: Answer = (response) => {
   response.destroy();
 };
 
-/** No answer ever comes. */
+/** Never responds. */
 export const stayStill: Answer = () => undefined;
 
-/** A real clock that runs `factor` times as fast: for waits of whole seconds in a test. */
+/** Returns a real clock that runs `factor` times as fast, for tests that wait whole seconds. */
 export function fastClock(factor: number): Clock {
   return {
     now: () => performance.now() * factor,

@@ -1,10 +1,10 @@
 import type { Clock } from '../../kube/time/clock.ts';
 
-/** A clock for tests: time passes only when the test says so. */
+/** A clock for tests. Time passes only when the test advances it. */
 export interface ManualClock extends Clock {
-  /** Lets `ms` pass: due callbacks run in order, and what they start in promises settles in between. */
+  /** Advances the time by `ms`. Due callbacks run in order, and the promises that they start settle in between. */
   advance(ms: number): Promise<void>;
-  /** How many callbacks are waiting; a test of clean-up expects none. */
+  /** The number of waiting callbacks. A test of the cleanup expects 0. */
   readonly waiting: number;
 }
 
@@ -52,7 +52,7 @@ export function createManualClock(start = new Date('2030-01-01T00:00:00Z')): Man
   };
 }
 
-/** One turn of the event loop: every promise that can settle without I/O has done so. */
+/** Waits for one turn of the event loop, after which every promise that needs no I/O has settled. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
