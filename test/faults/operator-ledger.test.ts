@@ -26,7 +26,7 @@ async function create(manifest: string): Promise<void> {
   await installed().plane.kubectl(['create', '-f', '-'], { input: manifest });
 }
 
-async function carry(name: string, address: string): Promise<void> {
+async function createPodWithAddress(name: string, address: string): Promise<void> {
   const annotations = { 'k8s.v1.cni.cncf.io/networks': JSON.stringify([{ name: 'blue', mac: address }]) };
   const spec = { containers: [{ name: 'main', image: 'example.invalid/none' }] };
   await create(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, annotations }, spec }));
@@ -38,7 +38,7 @@ async function sql(text: string): Promise<void> {
 
 const condition = z.object({ status: z.string(), reason: z.string(), message: z.string() });
 
-async function untilLedgerShown(reason: string): Promise<z.infer<typeof condition>> {
+async function waitUntilLedgerReason(reason: string): Promise<z.infer<typeof condition>> {
   const { plane } = installed();
   return await eventually(
     async () => {
@@ -54,26 +54,26 @@ async function untilLedgerShown(reason: string): Promise<z.infer<typeof conditio
 }
 
 describe('a ledger', () => {
-  test('that failed over is told again what lives here, what it forgot included, and opens', async () => {
+  test('that failed over gets all addresses in use again, including lost ones, and opens', async () => {
     const { plane, ledger, installation } = installed();
     await create(aClaim('kept', { pool: 'development' }));
     await untilReason(plane, 'kept', 'Allocated');
     const { epoch } = await ledgerState(ledger);
     await Promise.all(installation.operators.map((operator) => operator.kill()));
-    // Answered, stored on a pod, and lost with the primary: the standby never heard of it.
-    const forgotten = 'a4:58:0f:05:00:00';
-    expect(await findByMac(ledger, mac(forgotten))).toBeUndefined();
-    await carry('bearer', forgotten);
+    // This address was allocated and stored on a pod. The standby did not have it yet when the primary was lost.
+    const lostAddress = 'a4:58:0f:05:00:00';
+    expect(await findByMac(ledger, mac(lostAddress))).toBeUndefined();
+    await createPodWithAddress('bearer', lostAddress);
     await sql(`update rock_mac.ledger_state set timeline = 'FFFFFFFF'`);
     await installation.startOperator();
     await eventually(
       async () => {
-        expect(await findByMac(ledger, mac(forgotten))).toMatchObject({ state: 'active', owner: { name: 'bearer' } });
+        expect(await findByMac(ledger, mac(lostAddress))).toMatchObject({ state: 'active', owner: { name: 'bearer' } });
         expect(await ledgerState(ledger)).toMatchObject({ mode: 'open', epoch: epoch + 1 });
       },
       { within: 30_000, every: 100 },
     );
-    // The next address is none that may have been handed out before the failover.
+    // The next address is beyond every address that may have been allocated before the failover.
     await create(aClaim('next', { pool: 'kubernetes' }));
     expect((await untilReason(plane, 'next', 'Allocated')).status?.mac).toMatch(/^a4:58:0f:05:04:/);
     await plane.kubectl(['delete', 'pod', 'bearer', '--grace-period=0', '--force']);
@@ -81,12 +81,12 @@ describe('a ledger', () => {
     await untilNoAllocations(plane);
   });
 
-  test('that failed over is told again who uses a claim, before anybody else can', async () => {
+  test('that failed over gets the consumer of a claim again before another object can take the claim', async () => {
     const { plane, ledger } = installed();
     await create(aClaim('used', { pool: 'development' }));
     const address = mac((await untilReason(plane, 'used', 'Allocated')).status?.mac ?? '');
-    await carry('user', address);
-    const untilUsed = () =>
+    await createPodWithAddress('user', address);
+    const waitUntilUsed = () =>
       eventually(
         async () => {
           expect((await findByMac(ledger, address))?.consumer).toMatchObject({ name: 'user', expiresAt: undefined });
@@ -94,17 +94,17 @@ describe('a ledger', () => {
         },
         { within: 30_000, every: 100 },
       );
-    await untilUsed();
+    await waitUntilUsed();
     await sql(`begin; update rock_mac.ledger_state set timeline = 'FFFFFFFF';
       update rock_mac.addresses set consumer_key = null, consumer_kind = null, consumer_name = null, consumer_uid = null, consumer_nic = null
       where consumer_name = 'user'; commit`);
-    await untilUsed();
+    await waitUntilUsed();
     await plane.kubectl(['delete', 'pod', 'user', '--grace-period=0', '--force']);
     await plane.kubectl(['delete', 'macallocation', 'used']);
     await untilNoAllocations(plane);
   });
 
-  test('that was put back to an older copy in the same server is found out, and hands nothing out twice', async () => {
+  test('that was restored to an older copy in the same server is detected, and allocates no address twice', async () => {
     const { plane, ledger, ledgerProxy, testEnv } = installed();
     await create(aClaim('old', { pool: 'experiment' }));
     await untilReason(plane, 'old', 'Allocated');
@@ -115,13 +115,13 @@ describe('a ledger', () => {
       connectTimeoutMs: 5_000,
       statementTimeoutMs: 30_000,
     });
-    // A copy can be made while nobody is connected.
+    // A database can be copied only while it has no connections.
     await ledgerProxy.cut();
-    const free = () =>
+    const endConnections = () =>
       admin.connections.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = 'rock_mac'`);
     await eventually(
       async () => {
-        await free();
+        await endConnections();
         await admin.connections.query('create database older template rock_mac');
       },
       { within: 20_000, every: 200 },
@@ -132,7 +132,7 @@ describe('a ledger', () => {
     const newer = (await untilReason(plane, 'newer', 'Allocated')).status?.mac ?? '';
     const device = { key: 'request/device', pool: 'experiment', state: 'active' as const, reason: 'test' };
     const request = { ...device, requester: 'test', actor: 'test' };
-    const [given] = await allocate(ledger, 'experiment', [request], { leaseSeconds: 120 });
+    const [outcome] = await allocate(ledger, 'experiment', [request], { leaseSeconds: 120 });
     const { epoch, auditHead } = await ledgerState(ledger);
     await eventually(
       async () => {
@@ -154,37 +154,37 @@ describe('a ledger', () => {
       },
       { within: 40_000, every: 200 },
     );
-    expect((await untilLedgerShown('Recovering')).message).toContain('rock-mac recover --approve');
+    expect((await waitUntilLedgerReason('Recovering')).message).toContain('rock-mac recover --approve');
     expect(await findByMac(ledger, mac(newer))).toMatchObject({ state: 'active', owner: { name: 'newer' } });
     expect(await approveRecovery(ledger)).toBe('open');
-    expect(given).toMatchObject({ outcome: 'allocated' });
-    // Of the device no object of a cluster tells: its address stays out of play.
-    const lost = given?.outcome === 'allocated' ? given.mac : mac('a4:58:0f:02:00:00');
+    expect(outcome).toMatchObject({ outcome: 'allocated' });
+    // No object in a cluster has the device's address, so the address stays orphaned.
+    const lost = outcome?.outcome === 'allocated' ? outcome.mac : mac('a4:58:0f:02:00:00');
     expect((await findByMac(ledger, lost))?.state).toBe('orphaned');
-    await untilLedgerShown('Open');
+    await waitUntilLedgerReason('Open');
     await plane.kubectl(['delete', 'macallocation', 'old', 'newer']);
     await untilNoAllocations(plane);
     await admin.close();
   });
 
-  test('that is closed says on every pool why and what to do, and serves who waited when it opens', async () => {
+  test('that is closed has its reason on every pool, and serves waiting claims when it opens', async () => {
     const { plane } = installed();
     await sql(`update rock_mac.ledger_state set mode = 'paused'`);
-    const shown = await untilLedgerShown('Paused');
+    const shown = await waitUntilLedgerReason('Paused');
     expect(shown).toMatchObject({ status: 'False', message: 'An admin has paused the ledger.' });
     await create(aClaim('patient', { pool: 'docker' }));
     await untilReason(plane, 'patient', 'LedgerRecovering');
     await sql(`update rock_mac.ledger_state set mode = 'open'`);
     await untilReason(plane, 'patient', 'Allocated');
-    await untilLedgerShown('Open');
+    await waitUntilLedgerReason('Open');
     await plane.kubectl(['delete', 'macallocation', 'patient']);
   });
 
-  test('that is away is shown as such, holds up no pod, and hears of what went when it is back', async () => {
+  test('that is unavailable has its reason on the pools, delays no deletion of a pod, and is updated later', async () => {
     const { plane, ledger, ledgerProxy } = installed();
     const address = 'a4:58:0f:05:30:00';
-    await carry('brief', address);
-    // Adopted and shown: what is adopted alone would be found by a later pass.
+    await createPodWithAddress('brief', address);
+    // Waits for the mirror too. Without it, only a later resync would release the address.
     await eventually(
       async () => {
         expect((await shownAllocations(plane)).map(({ status }) => status?.mac)).toEqual([address]);
@@ -192,25 +192,25 @@ describe('a ledger', () => {
       { within: 20_000, every: 100 },
     );
     await ledgerProxy.cut();
-    expect((await untilLedgerShown('LedgerUnavailable')).status).toBe('Unknown');
+    expect((await waitUntilLedgerReason('LedgerUnavailable')).status).toBe('Unknown');
     await plane.kubectl(['delete', 'pod', 'brief', '--grace-period=0', '--force', '--timeout=5s']);
     await ledgerProxy.heal();
     await untilNoAllocations(plane, 30_000);
     expect((await findByMac(ledger, mac(address)))?.state).toBe('released');
-    await untilLedgerShown('Open');
+    await waitUntilLedgerReason('Open');
   });
 });
 
 describe('a pool that is deleted', () => {
-  async function pool(name: string, octet: string): Promise<void> {
+  async function createPool(name: string, octet: string): Promise<void> {
     const spec = { first: `a4:58:0f:${octet}:00:00`, last: `a4:58:0f:${octet}:00:0f`, reuseDelay: '1h' };
     await create(JSON.stringify({ apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacPool', metadata: { name }, spec }));
     await installed().plane.kubectl(['wait', '--for=condition=Ready', `macpool/${name}`, '--timeout=20s']);
   }
 
-  test('stays as long as somebody holds an address of it, says how many, and is then kept paused in the ledger', async () => {
+  test('stays while addresses of it are held, counts them in its condition, and then stays paused in the ledger', async () => {
     const { plane, ledger } = installed();
-    await pool('busy', '40');
+    await createPool('busy', '40');
     await create(aClaim('one', { pool: 'busy' }));
     await create(aClaim('two', { pool: 'busy', reserved: true }));
     await Promise.all(['one', 'two'].map((name) => untilReason(plane, name, 'Allocated')));
@@ -218,21 +218,21 @@ describe('a pool that is deleted', () => {
     const path = '{.status.conditions[?(@.type=="Ready")].reason}';
     await plane.kubectl(['wait', `--for=jsonpath=${path}=DeletionBlocked`, 'macpool/busy', '--timeout=20s']);
     const shown = await plane.kubectl(['get', 'macpool', 'busy', '-o', 'jsonpath={.status.conditions[*].message}']);
-    expect(shown).toMatch(/waits for 2 addresses that are held \(1 active, 0 pending, 1 reserved, 0 orphaned\)/);
+    expect(shown).toMatch(/waits for 2 held addresses \(1 active, 0 pending, 1 reserved, 0 orphaned\)/);
     await plane.kubectl(['annotate', 'macallocation', 'two', 'mac.rock-os.io/force-release=true']);
     await plane.kubectl(['delete', 'macallocation', 'one', 'two']);
     await plane.kubectl(['wait', '--for=delete', 'macpool/busy', '--timeout=30s']);
     expect((await listPools(ledger)).find(({ name }) => name === 'busy')).toMatchObject({ paused: true, used: true });
   });
 
-  test('and was never used is forgotten', async () => {
+  test('and was never used is removed from the ledger', async () => {
     const { plane, ledger } = installed();
-    await pool('unused', '41');
+    await createPool('unused', '41');
     await plane.kubectl(['delete', 'macpool', 'unused', '--timeout=20s']);
     expect((await listPools(ledger)).map(({ name }) => name)).not.toContain('unused');
   });
 
-  test('and never was what the ledger has under its name, goes without touching that', async () => {
+  test('and overlapped another pool does not change that pool', async () => {
     const { plane, ledger } = installed();
     const spec = { first: 'a4:58:0f:05:00:00', last: 'a4:58:0f:05:00:0f' };
     await create(

@@ -24,7 +24,7 @@ function ledger(): LedgerClient {
   return opened;
 }
 
-/** One operator whose only way to the API server leads through the proxy. */
+/** Starts one operator that reaches the API server only through the proxy. */
 beforeAll(async () => {
   const { plane, installation, testEnv } = installed();
   await withoutAdmission(plane);
@@ -72,46 +72,46 @@ async function activePods(): Promise<number> {
   return (await listAddresses(ledger(), { states: ['active'], kind: 'Pod', limit: 1_000 })).length;
 }
 
-async function untilShown(count: number): Promise<void> {
+async function waitUntilMirrors(count: number): Promise<void> {
   await eventually(
     async () => {
       const shown = (await shownAllocations(installed().plane)).filter(({ status }) => status?.mac !== undefined);
-      if (shown.length !== count) throw new Error(`${String(shown.length)} are shown`);
+      if (shown.length !== count) throw new Error(`${String(shown.length)} mirrors have an address`);
     },
     { within: 40_000, every: 200 },
   );
 }
 
-async function untilNextPass(): Promise<void> {
+async function waitUntilNextResync(): Promise<void> {
   const before = await lastResync();
   await eventually(
     async () => {
-      if ((await lastResync()) <= before) throw new Error('no pass since');
+      if ((await lastResync()) <= before) throw new Error('no resync since');
     },
     { within: 20_000, every: 100 },
   );
 }
 
-describe('I3: while the API server seems to say that all pods are gone', () => {
-  test('nothing is released, also after a day of it, and everything is well when it tells the truth again', async () => {
+describe('I3: while the API server returns empty or failed lists of pods', () => {
+  test('nothing is released, even after a day, and nothing is missing when the lists are correct again', async () => {
     const { plane } = installed();
     await plane.kubectl(['create', '-f', '-'], { input: carrying(numbered(20, 'living', '05:60')) });
-    await untilShown(20);
+    await waitUntilMirrors(20);
     proxy?.lie('empty');
-    await untilNextPass();
-    await untilNextPass();
+    await waitUntilNextResync();
+    await waitUntilNextResync();
     await ledger().connections.query(
       `update rock_mac.addresses set missing_since = missing_since - interval '25 hours'`,
     );
-    await untilNextPass();
-    await untilNextPass();
+    await waitUntilNextResync();
+    await waitUntilNextResync();
     expect(await activePods()).toBe(20);
     proxy?.lie('none');
-    await untilNextPass();
-    await untilNextPass();
+    await waitUntilNextResync();
+    await waitUntilNextResync();
     const rows = await listAddresses(ledger(), { states: ['active'], kind: 'Pod', limit: 100 });
     expect(rows.filter(({ missingSince }) => missingSince !== undefined)).toEqual([]);
-    await untilShown(20);
+    await waitUntilMirrors(20);
   });
 
   test.each<Lie>(['cut', 'refused'])('a resync whose list of pods is %s does not count', async (how) => {
@@ -123,18 +123,18 @@ describe('I3: while the API server seems to say that all pods are gone', () => {
     const rows = await listAddresses(ledger(), { states: ['active'], kind: 'Pod', limit: 100 });
     expect(rows.filter(({ missingSince }) => missingSince !== undefined)).toEqual([]);
     proxy?.lie('none');
-    await untilNextPass();
+    await waitUntilNextResync();
   });
 
-  test('a resync that loses its way to the server in the middle marks nothing', async () => {
-    // Every list of MacAllocations fails, which comes after all pods were read.
+  test('a resync that loses its connection to the server in the middle marks nothing', async () => {
+    // Every list of MacAllocations fails. A resync reads it after all pods.
     proxy?.lie('cut', '/macallocations');
     await new Promise((resolve) => setTimeout(resolve, 2_000));
     const before = await lastResync();
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect(await lastResync()).toBe(before);
     proxy?.lie('none');
-    await untilNextPass();
+    await waitUntilNextResync();
     await installed().plane.kubectl(['delete', 'pods', '--all', '--grace-period=0', '--force']);
     await untilNoAllocations(installed().plane, 60_000);
     expect(await activePods()).toBe(0);

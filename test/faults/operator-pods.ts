@@ -1,6 +1,6 @@
 import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
 
-/** Pods that carry addresses of their author's choice, so that the webhook has nothing to do with them. */
+/** Returns a list of pods whose manifests name their addresses, so they need no webhook. */
 export function carrying(pods: readonly { readonly name: string; readonly mac: string }[]): string {
   const items = pods.map(({ name, mac }) => ({
     apiVersion: 'v1',
@@ -11,6 +11,7 @@ export function carrying(pods: readonly { readonly name: string; readonly mac: s
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
 }
 
+/** Returns numbered names with addresses that end in the same numbers. */
 export function numbered(count: number, name: string, octets: string): { name: string; mac: string }[] {
   return Array.from({ length: count }, (_, index) => ({
     name: `${name}-${String(index)}`,
@@ -18,7 +19,7 @@ export function numbered(count: number, name: string, octets: string): { name: s
   }));
 }
 
-/** Takes admission out of a test that is about the operator alone. */
+/** Deletes all webhook configurations, for a test of the operator alone. */
 export async function withoutAdmission({ kubectl }: ControlPlane): Promise<void> {
   await kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);
 }

@@ -9,26 +9,26 @@ import { aClaim, auditOf, installedEnvOfThisFile, untilNoAllocations, untilReaso
 
 const installed = installedEnvOfThisFile({ webhooks: 0 });
 
-async function create(manifest: string): Promise<string> {
+async function createObject(manifest: string): Promise<string> {
   return await installed().plane.kubectl(['create', '-f', '-', '-o', 'name'], { input: manifest });
 }
 
-async function remove(name: string): Promise<void> {
+async function deleteClaim(name: string): Promise<void> {
   await installed().plane.kubectl(['delete', 'macallocation', name]);
 }
 
-/** Its conditions stand in the order in which they were first set: whether the ledger is open is one of them. */
-async function untilPoolIs(name: string, reason: string): Promise<void> {
+/** Waits for a reason of Ready. Finds the condition by its type, because the order of the conditions may differ. */
+async function waitUntilPoolReason(name: string, reason: string): Promise<void> {
   const ready = `jsonpath={.status.conditions[?(@.type=="Ready")].reason}`;
   await installed().plane.kubectl(['wait', `--for=${ready}=${reason}`, `macpool/${name}`, '--timeout=30s']);
 }
 
 describe('a claim', () => {
   test.each(DEFAULT_POOLS.map((pool) => [pool.name, pool] as const))(
-    'in pool %s gets an address of that pool, and gives it back when it is deleted',
+    'in pool %s gets an address of that pool, which is released when the claim is deleted',
     async (name, pool) => {
       const { plane, ledger } = installed();
-      await create(
+      await createObject(
         aClaim(name, { pool: name, device: { id: `${name}-01`, type: 'qemu-vm' }, attributes: { rack: 'a7' } }),
       );
       const claim = await untilReason(plane, name, 'Allocated');
@@ -41,39 +41,39 @@ describe('a claim', () => {
         device: { id: `${name}-01`, type: 'qemu-vm' },
         metadata: { rack: 'a7' },
       });
-      await remove(name);
+      await deleteClaim(name);
       expect((await findByMac(ledger, address))?.state).toBe('released');
       expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'release']);
     },
   );
 
-  test('gets the very address that it asks for, in any notation', async () => {
+  test('gets its requested address, in any notation', async () => {
     const { plane } = installed();
-    await create(aClaim('wish', { pool: 'production', requestedMac: 'A458.0F00.1234' }));
+    await createObject(aClaim('wish', { pool: 'production', requestedMac: 'A458.0F00.1234' }));
     expect((await untilReason(plane, 'wish', 'Allocated')).status?.mac).toBe('a4:58:0f:00:12:34');
-    await create(aClaim('late', { pool: 'production', requestedMac: 'a4:58:0f:00:12:34' }));
+    await createObject(aClaim('late', { pool: 'production', requestedMac: 'a4:58:0f:00:12:34' }));
     await untilReason(plane, 'late', 'RequestedMacInUse');
-    await remove('late');
-    await remove('wish');
+    await deleteClaim('late');
+    await deleteClaim('wish');
   });
 
-  test('that reserves keeps its address in the ledger when it is deleted, and the next claim takes it up', async () => {
+  test('with a reservation leaves its address reserved when it is deleted, and the next claim reuses it', async () => {
     const { plane, ledger } = installed();
     const spec = { pool: 'reserved', requestedMac: 'a4:58:0f:ff:00:07', reserved: true };
-    await create(aClaim('keeper', spec));
+    await createObject(aClaim('keeper', spec));
     await untilReason(plane, 'keeper', 'Allocated');
-    await remove('keeper');
+    await deleteClaim('keeper');
     expect((await findByMac(ledger, mac(spec.requestedMac)))?.state).toBe('reserved');
-    await create(aClaim('heir', spec));
+    await createObject(aClaim('heir', spec));
     await untilReason(plane, 'heir', 'Allocated');
     await plane.kubectl(['annotate', 'macallocation', 'heir', 'mac.rock-os.io/force-release=true']);
-    await remove('heir');
+    await deleteClaim('heir');
     expect((await findByMac(ledger, mac(spec.requestedMac)))?.state).toBe('released');
   });
 
-  test('waits for a pool that does not exist yet, and is served when it does', async () => {
+  test('waits for a pool that does not exist yet, and gets an address when it does', async () => {
     const { plane } = installed();
-    await create(aClaim('early', { pool: 'laboratory' }));
+    await createObject(aClaim('early', { pool: 'laboratory' }));
     const waiting = await untilReason(plane, 'early', 'PoolNotFound');
     expect(waiting.status?.conditions[0]?.message).toContain('kubectl get macpools');
     await plane.kubectl(['create', '-f', '-'], {
@@ -85,35 +85,35 @@ describe('a claim', () => {
       }),
     });
     expect((await untilReason(plane, 'early', 'Allocated')).status?.mac).toBe('a4:58:0f:10:00:00');
-    await remove('early');
+    await deleteClaim('early');
   });
 
-  test('for an address outside its pool is told so, and holds nothing', async () => {
+  test('for an address outside its pool has a condition that says so, and holds nothing', async () => {
     const { plane, ledger } = installed();
-    await create(aClaim('astray', { pool: 'production', requestedMac: 'a4:58:0f:05:33:33' }));
+    await createObject(aClaim('astray', { pool: 'production', requestedMac: 'a4:58:0f:05:33:33' }));
     const refused = await untilReason(plane, 'astray', 'RequestedMacOutOfRange');
     expect(refused.status?.conditions[0]?.message).toMatch(/not in pool production\. Create a new MacAllocation/);
     expect(refused.status?.mac).toBeUndefined();
     expect(await findByMac(ledger, mac('a4:58:0f:05:33:33'))).toBeUndefined();
-    await remove('astray');
+    await deleteClaim('astray');
   });
 
-  test('for an address that no device may own is told so', async () => {
-    await create(aClaim('crowd', { pool: 'production', requestedMac: '01:00:5e:00:00:01' }));
+  test('for a multicast address has a condition that says so', async () => {
+    await createObject(aClaim('crowd', { pool: 'production', requestedMac: '01:00:5e:00:00:01' }));
     await untilReason(installed().plane, 'crowd', 'RequestedMacOutOfRange');
-    await remove('crowd');
+    await deleteClaim('crowd');
   });
 
-  test('with a value that the ledger does not take is told which, and does not blame the ledger', async () => {
-    await create(aClaim('timeless', { pool: 'experiment', expiresAfter: '0s' }));
+  test('with a value that the ledger refuses has a condition that names the value', async () => {
+    await createObject(aClaim('timeless', { pool: 'experiment', expiresAfter: '0s' }));
     const { status } = await untilReason(installed().plane, 'timeless', 'InvalidSpec');
     expect(status?.conditions[0]?.message).toMatch(/ttlSeconds Too small.*Correct the value/);
-    await remove('timeless');
+    await deleteClaim('timeless');
   });
 
-  test('whose finalizer somebody takes off while the ledger is away gives its address back all the same', async () => {
+  test('whose finalizer is removed while the ledger is unavailable still releases its address', async () => {
     const { plane, ledger, ledgerProxy } = installed();
-    await create(aClaim('forced', { pool: 'experiment' }));
+    await createObject(aClaim('forced', { pool: 'experiment' }));
     const address = (await untilReason(plane, 'forced', 'Allocated')).status?.mac ?? '';
     await ledgerProxy.cut();
     try {
@@ -132,17 +132,17 @@ describe('a claim', () => {
     );
   });
 
-  test('that is deleted at once after its creation leaves nothing behind', async () => {
+  test('that is deleted immediately after its creation leaves no address behind', async () => {
     const { plane, ledger } = installed();
     const names = Array.from({ length: 20 }, (_, index) => `brief-${String(index)}`);
     await Promise.all(
       names.map(async (name) => {
-        await create(aClaim(name, { pool: 'experiment' }));
+        await createObject(aClaim(name, { pool: 'experiment' }));
         await plane.kubectl(['delete', 'macallocation', name, '--wait=false']);
       }),
     );
     await untilNoAllocations(plane);
-    // Not at once: a finalizer that is stored in the midst of a deletion keeps no object, so that the address goes after it.
+    // A finalizer that is added during a deletion does not keep the object, so the address may be released after it.
     await eventually(async () => {
       const held = await ledger.query({
         text: `select count(*)::int as count from rock_mac.addresses where state <> 'released' and owner_name like 'brief-%'`,
@@ -164,21 +164,21 @@ describe('the API server refuses', () => {
 
   test.each([
     ['a claim without a pool', aClaim('bad', {}), /spec\.pool/],
-    ['a MAC that is none', aClaim('bad', { pool: 'production', requestedMac: 'a4:58' }), /requestedMac/],
-    ['a duration that is none', aClaim('bad', { pool: 'production', expiresAfter: 'soon' }), /expiresAfter/],
+    ['an invalid MAC', aClaim('bad', { pool: 'production', requestedMac: 'a4:58' }), /requestedMac/],
+    ['an invalid duration', aClaim('bad', { pool: 'production', expiresAfter: 'soon' }), /expiresAfter/],
   ])('%s', async (_, manifest, message) => {
-    await expect(create(manifest)).rejects.toThrow(message);
+    await expect(createObject(manifest)).rejects.toThrow(message);
   });
 
   test.each([
     ['another pool', { pool: 'development' }],
     ['another device', { device: { id: 'b' } }],
-    ['no device any more', { device: null }],
+    ['a removed device', { device: null }],
     ['another requested address', { requestedMac: 'a4:58:0f:00:55:02' }],
-    ['no requested address any more', { requestedMac: null }],
-    ['a reservation afterwards', { reserved: true }],
+    ['a removed requested address', { requestedMac: null }],
+    ['a new reservation', { reserved: true }],
     ['other attributes', { attributes: { rack: 'b' } }],
-  ])('%s on a claim that is there', async (_, change) => {
+  ])('%s on a stored claim', async (_, change) => {
     const { plane } = installed();
     await plane.kubectl(['apply', '-f', '-'], { input: aClaim('fixed', base) });
     await expect(
@@ -195,7 +195,7 @@ describe('the API server refuses', () => {
         ...['-p', '{"status":{"mac":"a4:58:0f:00:55:02"}}'],
       ]),
     ).rejects.toThrow(/set once/);
-    await remove('fixed');
+    await deleteClaim('fixed');
   });
 
   test.each([
@@ -207,69 +207,69 @@ describe('the API server refuses', () => {
     ],
   ])('%s', async (_, spec, message) => {
     const manifest = { apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacPool', metadata: { name: 'odd' }, spec };
-    await expect(create(JSON.stringify(manifest))).rejects.toThrow(message);
+    await expect(createObject(JSON.stringify(manifest))).rejects.toThrow(message);
   });
 });
 
 describe('a pool', () => {
-  async function pool(name: string, spec: Record<string, unknown>): Promise<void> {
+  async function applyPool(name: string, spec: Record<string, unknown>): Promise<void> {
     const manifest = { apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacPool', metadata: { name }, spec };
     await installed().plane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(manifest) });
   }
 
-  test('that shares addresses with another is never Ready, and says why', async () => {
+  test('that overlaps another is not Ready, and its condition says why', async () => {
     const { plane } = installed();
-    await pool('greedy', { first: 'a4:58:0f:05:ff:00', last: 'a4:58:0f:06:00:ff' });
-    await untilPoolIs('greedy', 'RangeOverlaps');
+    await applyPool('greedy', { first: 'a4:58:0f:05:ff:00', last: 'a4:58:0f:06:00:ff' });
+    await waitUntilPoolReason('greedy', 'RangeOverlaps');
     await plane.kubectl(['delete', 'macpool', 'greedy']);
   });
 
-  test('that says something else than the ledger is a conflict', async () => {
+  test('whose definition differs from the ledger has the reason DefinitionConflict', async () => {
     const { plane } = installed();
     await plane.kubectl(['patch', 'macpool', 'docker', '--type=merge', '-p', '{"spec":{"reuseDelay":"2h"}}']);
-    await untilPoolIs('docker', 'DefinitionConflict');
+    await waitUntilPoolReason('docker', 'DefinitionConflict');
     await plane.kubectl(['patch', 'macpool', 'docker', '--type=merge', '-p', '{"spec":{"reuseDelay":"1h"}}']);
-    await untilPoolIs('docker', 'Defined');
+    await waitUntilPoolReason('docker', 'Defined');
   });
 
-  test('whose periods the ledger does not take is never Ready, and says why', async () => {
+  test('with a period that the ledger refuses is not Ready, and its condition says why', async () => {
     const { plane } = installed();
-    await pool('hasty', { first: 'a4:58:0f:40:00:00', last: 'a4:58:0f:40:00:0f', reuseDelay: '1s' });
-    await untilPoolIs('hasty', 'InvalidDefinition');
+    await applyPool('hasty', { first: 'a4:58:0f:40:00:00', last: 'a4:58:0f:40:00:0f', reuseDelay: '1s' });
+    await waitUntilPoolReason('hasty', 'InvalidDefinition');
     await plane.kubectl(['delete', 'macpool', 'hasty', '--wait=false']);
   });
 
-  test('of addresses that no device may own is never Ready, and says why', async () => {
+  test('of multicast addresses is not Ready, and its condition says why', async () => {
     const { plane } = installed();
-    await pool('shouting', { first: '01:00:5e:00:00:00', last: '01:00:5e:00:00:0f' });
-    await untilPoolIs('shouting', 'InvalidDefinition');
+    await applyPool('shouting', { first: '01:00:5e:00:00:00', last: '01:00:5e:00:00:0f' });
+    await waitUntilPoolReason('shouting', 'InvalidDefinition');
     const message = `jsonpath={.status.conditions[?(@.type=="Ready")].message}`;
-    const shown = await plane.kubectl(['get', 'macpool', 'shouting', '-o', message]);
-    expect(shown).toMatch(/spec.first 01:00:5e:00:00:00 is a multicast address/);
+    const text = await plane.kubectl(['get', 'macpool', 'shouting', '-o', message]);
+    expect(text).toMatch(/spec.first 01:00:5e:00:00:00 is a multicast address/);
     await plane.kubectl(['delete', 'macpool', 'shouting', '--timeout=10s']);
   });
 
-  test('may grow at its end, and then has more to give', async () => {
+  test('may grow at its end, and then has more free addresses', async () => {
     const { plane } = installed();
-    await pool('small', { first: 'a4:58:0f:30:00:00', last: 'a4:58:0f:30:00:00' });
-    await create(aClaim('first', { pool: 'small' }));
+    await applyPool('small', { first: 'a4:58:0f:30:00:00', last: 'a4:58:0f:30:00:00' });
+    await createObject(aClaim('first', { pool: 'small' }));
     await untilReason(plane, 'first', 'Allocated');
-    await create(aClaim('second', { pool: 'small' }));
+    await createObject(aClaim('second', { pool: 'small' }));
     await untilReason(plane, 'second', 'PoolExhausted');
-    await pool('small', { first: 'a4:58:0f:30:00:00', last: 'a4:58:0f:30:00:03' });
+    await applyPool('small', { first: 'a4:58:0f:30:00:00', last: 'a4:58:0f:30:00:03' });
     expect((await untilReason(plane, 'second', 'Allocated')).status?.mac).toBe('a4:58:0f:30:00:01');
-    await remove('first');
-    await remove('second');
+    await deleteClaim('first');
+    await deleteClaim('second');
   });
 
-  test('that is paused hands out nothing until it is resumed', async () => {
+  test('that is paused allocates nothing until it is resumed', async () => {
     const { plane } = installed();
     await plane.kubectl(['patch', 'macpool', 'vultr', '--type=merge', '-p', '{"spec":{"paused":true}}']);
-    await untilPoolIs('vultr', 'Paused');
-    await create(aClaim('patient', { pool: 'vultr' }));
+    await waitUntilPoolReason('vultr', 'Paused');
+    await createObject(aClaim('patient', { pool: 'vultr' }));
     await untilReason(plane, 'patient', 'PoolPaused');
     await plane.kubectl(['patch', 'macpool', 'vultr', '--type=merge', '-p', '{"spec":{"paused":false}}']);
     await untilReason(plane, 'patient', 'Allocated');
-    await remove('patient');
+    await deleteClaim('patient');
   });
 });

@@ -24,11 +24,11 @@ type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env
   readonly makeLedger?: (url: string) => Promise<void>;
 };
 
-/** Call it at the top level of a test file. The returned getter works inside tests. */
+/** Installs rock-mac for a test file. Called at the top level of the file. The returned getter works inside tests. */
 export function installedEnvOfThisFile(options: Options = {}): () => InstalledEnv {
   let installed: InstalledEnv | undefined;
   beforeAll(async () => {
-    installed = await raise(options);
+    installed = await startInstalledEnv(options);
   });
   afterAll(async () => {
     await installed?.ledger.close();
@@ -42,7 +42,7 @@ export function installedEnvOfThisFile(options: Options = {}): () => InstalledEn
   };
 }
 
-async function raise({ makeLedger, ...options }: Options): Promise<InstalledEnv> {
+async function startInstalledEnv({ makeLedger, ...options }: Options): Promise<InstalledEnv> {
   const testEnv = await startTestEnv({ postgres: { fsync: false } });
   const url = await testEnv.postgres.createDatabase('rock_mac');
   await makeLedger?.(url);
@@ -68,7 +68,7 @@ async function raise({ makeLedger, ...options }: Options): Promise<InstalledEnv>
   return { testEnv, plane: testEnv.controlPlane, installation, ledger, ledgerProxy };
 }
 
-/** Returns a pod as YAML, with the given networks annotation or none. */
+/** Returns a pod as JSON, with the given networks annotation or none. */
 export function aPod(name: string, options: { networks?: string; annotations?: Record<string, string> } = {}): string {
   const annotations = {
     'mac.rock-os.io/inject': 'true',
@@ -83,6 +83,7 @@ export function aPod(name: string, options: { networks?: string; annotations?: R
   });
 }
 
+/** Returns a MacAllocation as JSON. */
 export function aClaim(name: string, spec: Record<string, unknown>): string {
   return JSON.stringify({ apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacAllocation', metadata: { name }, spec });
 }
