@@ -5,7 +5,7 @@ import { readCertificate, type KeyPair } from './certificates.ts';
 export function measureCertificate(registry: Registry): (servingPair: Pick<KeyPair, 'certificate'>) => void {
   const expiry = new Gauge({
     name: 'rockmac_certificate_expiry_timestamp_seconds',
-    help: 'When the certificate expires that this replica serves; a new one is made when a third of its life is left.',
+    help: 'When the serving certificate expires, in seconds since 1970. It is renewed when a third of its lifetime is left.',
     registers: [registry],
   });
   return ({ certificate }) => {

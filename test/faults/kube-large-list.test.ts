@@ -11,15 +11,15 @@ import { startControlPlane, type ControlPlane } from '../env/kubernetes/control-
 import { closeServer, listen } from '../env/network/sockets.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
 
-/* A cluster with 60,000 objects of one kind: as many as all addresses of a pool. */
+/* A cluster with 60,000 objects of one kind, about as many as a pool has addresses. */
 
 const total = 60_000;
-/** etcd's limit of operations in one transaction. */
+/** The limit of etcd for operations in one transaction. */
 const etcdTransaction = 128;
 
 const label = { test: 'large' };
 const selection = { namespace: 'default', labelSelector: 'test=large' };
-/** Of the lists whose pages are counted, or that have to be through before the next compaction. */
+/** For lists whose pages are counted, or that must end before the next compaction. */
 const pageSize = 500;
 
 let plane: ControlPlane;
@@ -37,15 +37,15 @@ function nameOf(number: number): string {
 
 beforeAll(async () => {
   const etcd = await freePort();
-  // The usual 5 minutes between compactions would be long for a test.
+  // The default of 5 minutes between compactions is too long for a test.
   plane = await startControlPlane({ ports: { etcd }, apiServerFlags: ['--etcd-compaction-interval=10s'] });
   admin = createKubeClient({ kubeconfig: plane.kubeconfig, userAgent: 'rock-mac-test' });
   await fillEtcd(`http://127.0.0.1:${etcd}`);
 });
 
 /**
- * Puts the objects into etcd past the API server, which reads JSON as well as its own format. Through the API server
- * it would take minutes.
+ * Writes the objects directly to etcd as JSON, which the API server can read. Creating them through the API server would
+ * take minutes.
  */
 async function fillEtcd(url: string): Promise<void> {
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -62,11 +62,11 @@ async function fillEtcd(url: string): Promise<void> {
   };
   for (let done = 0; done < total; done += etcdTransaction) {
     const names = Array.from({ length: Math.min(etcdTransaction, total - done) }, (_, i) => nameOf(done + i));
-    const answer = await fetch(`${url}/v3/kv/txn`, {
+    const response = await fetch(`${url}/v3/kv/txn`, {
       method: 'POST',
       body: JSON.stringify({ success: names.map(put) }),
     });
-    if (!answer.ok) throw new Error(`etcd answered ${answer.status}: ${await answer.text()}`);
+    if (!response.ok) throw new Error(`etcd responded with ${response.status}: ${await response.text()}`);
   }
 }
 
@@ -87,16 +87,16 @@ function expectAll(items: readonly Secret[]): void {
 }
 
 describe('60,000 objects', () => {
-  test('are listed in pages, all of them', async () => {
+  test('are listed completely in pages', async () => {
     const statuses: string[] = [];
     const client = connect({ metrics: { request: ({ status }) => statuses.push(status) } });
     const { items } = await client.list(secrets, { ...selection, pageSize });
     expectAll(items);
-    // Pages that arrived: a page that a busy server was late with is asked for again.
+    // Only successful pages, because a busy server may make the client retry one.
     expect(statuses.filter((status) => status === '200')).toHaveLength(total / pageSize);
   });
 
-  test('are listed anew when their revision is compacted away between two pages', async () => {
+  test('are listed again when their revision is compacted between two pages', async () => {
     const proxy = await startTcpProxy({ host: '127.0.0.1', port: plane.port });
     const folder = await mkdtemp(join(tmpdir(), 'kube-large-'));
     onTestFinished(async () => {
@@ -114,7 +114,7 @@ describe('60,000 objects', () => {
       metrics: {
         request: ({ status }) => {
           statuses.push(status);
-          // There and back, this is longer than two compactions.
+          // Both directions together take longer than two compactions.
           if (statuses.length === 10) proxy.delay(12_000);
           if (status === '410') proxy.delay(0);
         },
@@ -166,7 +166,7 @@ describe('60,000 objects', () => {
     expect(changes).toEqual({ added: total, updated: 0, deleted: 0, resync: 0 });
   });
 
-  test('are kept by a reflector as far as it wants them', async () => {
+  test('are kept by a reflector only if they pass its filter', async () => {
     const client = connect();
     const reflector = createReflector({
       client,

@@ -11,8 +11,8 @@ import { installedEnvOfThisFile } from '../integration/installed-env.ts';
 import { startPodLoad } from './pod-load.ts';
 
 /*
- * A whole rotation, as two replicas take it by themselves: a new authority into the bundle, a new leaf, the old authority
- * out. What takes weeks is told to the Secret as having passed; what takes seconds is waited for.
+ * A whole rotation by two replicas: they add a new CA to the bundle, issue a new serving certificate and drop the old CA. The
+ * test waits for the steps of seconds, and changes a date in the Secret to skip the waits of weeks.
  */
 
 const installed = installedEnvOfThisFile({ webhooks: 2 });
@@ -30,7 +30,7 @@ const configuration = z.object({
   webhooks: z.array(z.object({ clientConfig: z.object({ caBundle: z.string() }) })),
 });
 
-/** The authorities that the API server trusts: of every entry the same. */
+/** Returns the CAs that the API server trusts. Throws if the webhook entries differ. */
 async function trusted(): Promise<readonly string[]> {
   const { kubectl } = installed().plane;
   const kinds = ['mutatingwebhookconfiguration', 'validatingwebhookconfiguration'];
@@ -38,15 +38,15 @@ async function trusted(): Promise<readonly string[]> {
   const bundles = texts
     .flatMap((text) => configuration.parse(JSON.parse(text)).webhooks)
     .map(({ clientConfig }) => clientConfig.caBundle);
-  if (new Set(bundles).size !== 1) throw new Error('the entries trust different authorities');
+  if (new Set(bundles).size !== 1) throw new Error('the entries trust different CAs');
   return splitBundle(Buffer.from(bundles[0] ?? '', 'base64').toString());
 }
 
-/** What a replica serves, to somebody who trusts these. Throws where they do not vouch for it. */
-async function servedBy(port: number, authorities: readonly string[]): Promise<string> {
+/** Returns the certificate that a replica serves. Throws if none of the CAs signed it. */
+async function servedBy(port: number, cas: readonly string[]): Promise<string> {
   const servername = `${WEBHOOK_SERVICE}.${SYSTEM_NAMESPACE}.svc`;
   return await new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, servername, ca: [...authorities] }, () => {
+    const socket = connect({ host: '127.0.0.1', port, servername, ca: [...cas] }, () => {
       const { raw } = socket.getPeerCertificate();
       socket.end();
       resolve(new X509Certificate(raw).toString());
@@ -55,11 +55,11 @@ async function servedBy(port: number, authorities: readonly string[]): Promise<s
   });
 }
 
-async function servedByAll(authorities: readonly string[]): Promise<readonly string[]> {
+async function servedByAll(cas: readonly string[]): Promise<readonly string[]> {
   return await Promise.all(
     installed()
       .installation.webhooks.slice(-2)
-      .map(({ port }) => servedBy(port, authorities)),
+      .map(({ port }) => servedBy(port, cas)),
   );
 }
 
@@ -69,7 +69,7 @@ async function patchSecret(change: readonly object[]): Promise<void> {
   await kubectl([...args, '-p', JSON.stringify(change)]);
 }
 
-/** Lets the newest authority be this old. */
+/** Changes the Secret so that the newest CA has this age. */
 async function age(ms: number): Promise<void> {
   const value = Buffer.from(new Date(Date.now() - ms).toISOString()).toString('base64');
   await patchSecret([{ op: 'replace', path: '/data/ca-added-at', value }]);
@@ -77,12 +77,12 @@ async function age(ms: number): Promise<void> {
 
 const patience = { within: 60_000, every: 250 };
 
-test('a rotation under load with two replicas loses no admission, and nobody ever meets a certificate that they do not trust', async () => {
+test('a rotation under load with two replicas loses no admission, and every served certificate is trusted', async () => {
   const { installation } = installed();
   const [before = ''] = await trusted();
   const load = startPodLoad(client, 'rotating', 4);
 
-  // Whoever lost the key cannot sign any more: the next authority is due. The old one is still trusted.
+  // Without its key the CA cannot sign, so a new CA is due. The old one is still trusted.
   await patchSecret([{ op: 'remove', path: '/data/ca.key' }]);
   const both = await eventually(async () => {
     const now = await trusted();
@@ -91,23 +91,23 @@ test('a rotation under load with two replicas loses no admission, and nobody eve
   }, patience);
   const [after = ''] = both;
   expect(both[1]?.trim()).toBe(before.trim());
-  for (const leaf of await servedByAll([before])) expect(isSignedBy(leaf, before)).toBe(true);
+  for (const served of await servedByAll([before])) expect(isSignedBy(served, before)).toBe(true);
 
-  // For two minutes the new one is only trusted; the API server has read it by now.
+  // The new CA does not sign for two minutes, while the API server reads it.
   await age(3 * MINUTE_MS);
   await eventually(async () => {
-    for (const leaf of await servedByAll(both)) expect(isSignedBy(leaf, after)).toBe(true);
+    for (const served of await servedByAll(both)) expect(isSignedBy(served, after)).toBe(true);
   }, patience);
 
-  // A month later all that the old one signed has expired.
+  // After a month all certificates of the old CA have expired.
   await age(31 * DAY_MS);
   await eventually(async () => {
     expect(await trusted()).toEqual([after]);
   }, patience);
-  for (const leaf of await servedByAll([after])) expect(isSignedBy(leaf, after)).toBe(true);
+  for (const served of await servedByAll([after])) expect(isSignedBy(served, after)).toBe(true);
   await expect(servedByAll([before])).rejects.toThrow();
 
-  // Every connection of the API server is made anew.
+  // New replicas force the API server to open new connections.
   for (const old of [...installation.webhooks]) {
     await installation.startWebhook();
     await old.stop();

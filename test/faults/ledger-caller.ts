@@ -58,7 +58,7 @@ function anyAddress(): MacAddress {
   return numberToMac(Number(first) + randomInt(48));
 }
 
-async function askForEver(waiter: number): Promise<never> {
+async function requestForever(waiter: number): Promise<never> {
   for (let turn = 0; ; turn++) {
     const key = `${name}/${String(waiter)}/${String(turn)}`;
     const state = randomInt(8) === 0 ? 'reserved' : 'active';
@@ -84,4 +84,4 @@ async function askForEver(waiter: number): Promise<never> {
   }
 }
 
-await Promise.all(Array.from({ length: 16 }, (_, waiter) => askForEver(waiter)));
+await Promise.all(Array.from({ length: 16 }, (_, waiter) => requestForever(waiter)));

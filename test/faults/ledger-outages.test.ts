@@ -84,8 +84,8 @@ async function expectOneAnswer(key: string): Promise<AllocationOutcome> {
   return result;
 }
 
-/** A backend outlives its client's connection for a moment. One of the previous test would take or return a slot. */
-async function onlyWeAreConnected(): Promise<void> {
+/** Waits for the backends of the previous test, because each takes one of the few connections for another moment. */
+async function noOtherBackends(): Promise<void> {
   const text = `select count(*) from pg_stat_activity where backend_type = 'client backend'`;
   const clients = { text, values: [], row: z.object({ count: z.int() }) };
   await eventually(async () => {
@@ -180,7 +180,7 @@ describe('a request is refused in time, with a matching error code, and succeeds
   });
 
   test('when Postgres has no free connection', async () => {
-    await onlyWeAreConnected();
+    await noOtherBackends();
     const hogs: Client[] = [];
     for (let number = 1; number < MAX_CONNECTIONS; number++) hogs.push(new Client(postgres.url()));
     await Promise.all(hogs.map((hog) => hog.connect()));

@@ -86,7 +86,7 @@ interface Waiter {
 /** Starts a process and collects its facts until it is killed. */
 function startCaller(number: number, facts: Fact[]): Waiter {
   const script = path.join(import.meta.dirname, 'ledger-caller.ts');
-  const args = [script, postgres.url(), pool.name, `asker-${String(number)}`, String(macToNumber(pool.first))];
+  const args = [script, postgres.url(), pool.name, `caller-${String(number)}`, String(macToNumber(pool.first))];
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env['PATH'] },
@@ -105,7 +105,7 @@ async function kill({ process: child, exited }: Waiter): Promise<void> {
 async function breakThings(until: number, facts: Fact[]): Promise<{ clients: number; servers: number }> {
   const killed = { clients: 0, servers: 0 };
   let number = 0;
-  const askers = Array.from({ length: PROCESSES }, () => startCaller(number++, facts));
+  const callers = Array.from({ length: PROCESSES }, () => startCaller(number++, facts));
   for (let round = 0; Date.now() < until || killed.servers < SECONDS / 10; round++) {
     await sleep(randomInt(200, 700));
     await releaseExpired(db, { pool: pool.name, graceSeconds: 0, limit: 100, actor: 'cleanup' });
@@ -115,16 +115,16 @@ async function breakThings(until: number, facts: Fact[]): Promise<{ clients: num
       await sleep(randomInt(50, 300));
       await postgres.start();
     } else {
-      const victim = askers.shift();
+      const victim = callers.shift();
       if (victim !== undefined) await kill(victim);
       killed.clients++;
-      askers.push(startCaller(number++, facts));
+      callers.push(startCaller(number++, facts));
     }
   }
   // At any moment, under load, the table equals the replayed audit.
   const { entries, table } = await auditAndTable(db);
   expect(replay(entries)).toEqual(table);
-  await Promise.all(askers.map(kill));
+  await Promise.all(callers.map(kill));
   return killed;
 }
 
@@ -133,7 +133,7 @@ async function nobodyAtWork(): Promise<void> {
   await eventually(
     async () => {
       const others = await db.query({
-        text: `select application_name as name, state, query from pg_stat_activity where application_name like 'asker-%'`,
+        text: `select application_name as name, state, query from pg_stat_activity where application_name like 'caller-%'`,
         values: [],
         row: z.object({ name: z.string(), state: z.string().nullable(), query: z.string() }),
       });
@@ -177,7 +177,7 @@ test(
     );
     console.log(
       `${String(killed.clients)} clients and ${String(killed.servers)} servers killed; ${String(got.length)} addresses got, ` +
-        `${String(released.length)} given back; ${errors.map(([code, some]) => `${code} ${String(some?.length)}`).join(', ')}`,
+        `${String(released.length)} released; ${errors.map(([code, some]) => `${code} ${String(some?.length)}`).join(', ')}`,
     );
     expect(got.length).toBeGreaterThan(SECONDS * 5);
 

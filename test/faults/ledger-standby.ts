@@ -81,7 +81,7 @@ async function copyAt(dataFolder: string, source: Postgres, testEnv: Run, name: 
     return appendFile(path.join(dataFolder, 'postgresql.auto.conf'), lines.join(''));
   };
   await configure({ port: port.value, synchronous_standby_names: '' });
-  const part = createServerProcess(testEnv, {
+  const server = createServerProcess(testEnv, {
     child: {
       name,
       command: programs.postgres,
@@ -94,9 +94,9 @@ async function copyAt(dataFolder: string, source: Postgres, testEnv: Run, name: 
     stopSignal: 'SIGINT',
   });
   return {
-    ...part,
+    ...server,
     get pid() {
-      return part.pid;
+      return server.pid;
     },
     port: port.value,
     url,
@@ -119,7 +119,7 @@ async function copyAt(dataFolder: string, source: Postgres, testEnv: Run, name: 
       await writeFile(path.join(dataFolder, 'recovery.signal'), '');
     },
     close: async () => {
-      await part.stop();
+      await server.stop();
       await port.release();
     },
   };

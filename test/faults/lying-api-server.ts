@@ -2,44 +2,45 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { request } from 'node:https';
 import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
 
-/** How the answers to lists are spoilt: nothing in them, cut in their middle, or refused after the first page. */
+/** How responses to lists are corrupted: without items, cut in the middle, or refused with 503. */
 export type Lie = 'none' | 'empty' | 'cut' | 'refused';
 
-/** Stands between a client and the API server, passes everything on, and spoils lists of one kind on request. */
+/** A proxy before the API server that corrupts the lists of one kind on request. */
 export interface LyingApiServer {
   readonly url: string;
-  /** From now on, for lists whose path ends so (`/pods`). */
+  /** Corrupts all further lists whose path ends with `path`. */
   lie(how: Lie, path?: string): void;
   close(): Promise<void>;
 }
 
+/** Starts the proxy on loopback. It forwards every request unchanged until `lie` is called. */
 export async function startLyingApiServer(plane: Pick<ControlPlane, 'url' | 'caCertificate'>): Promise<LyingApiServer> {
-  let told: { how: Lie; path: string } = { how: 'none', path: '' };
+  let current: { how: Lie; path: string } = { how: 'none', path: '' };
   const ca = plane.caCertificate;
 
-  function isSpoilt({ method, url = '' }: IncomingMessage): boolean {
+  function isCorrupted({ method, url = '' }: IncomingMessage): boolean {
     const { pathname, searchParams } = new URL(url, 'http://proxy');
-    return told.how !== 'none' && method === 'GET' && pathname.endsWith(told.path) && !searchParams.has('watch');
+    return current.how !== 'none' && method === 'GET' && pathname.endsWith(current.path) && !searchParams.has('watch');
   }
 
   const server = createServer((incoming, outgoing) => {
-    const spoilt = isSpoilt(incoming);
-    if (spoilt && told.how === 'refused') {
+    const corrupted = isCorrupted(incoming);
+    if (corrupted && current.how === 'refused') {
       outgoing.writeHead(503, { 'content-type': 'text/plain' }).end('no');
       return;
     }
     const { method, headers } = incoming;
     const upstream = request(new URL(incoming.url ?? '', plane.url), {
       method,
-      headers: { ...headers, host: new URL(plane.url).host, ...(spoilt && { 'accept-encoding': 'identity' }) },
+      headers: { ...headers, host: new URL(plane.url).host, ...(corrupted && { 'accept-encoding': 'identity' }) },
       ca,
     });
-    upstream.on('response', (answer) => {
-      if (spoilt) void spoil(answer, outgoing, told.how);
+    upstream.on('response', (response) => {
+      if (corrupted) void sendCorrupted(response, outgoing, current.how);
       else {
-        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        outgoing.writeHead(response.statusCode ?? 502, response.headers);
         outgoing.flushHeaders();
-        answer.pipe(outgoing);
+        response.pipe(outgoing);
       }
     });
     upstream.on('error', () => outgoing.destroy());
@@ -52,7 +53,7 @@ export async function startLyingApiServer(plane: Pick<ControlPlane, 'url' | 'caC
   return {
     url: `http://127.0.0.1:${String(port)}`,
     lie: (how, path = '/pods') => {
-      told = { how, path };
+      current = { how, path };
     },
     close: async () => {
       server.closeAllConnections();
@@ -61,13 +62,13 @@ export async function startLyingApiServer(plane: Pick<ControlPlane, 'url' | 'caC
   };
 }
 
-async function spoil(answer: IncomingMessage, outgoing: ServerResponse, how: Lie): Promise<void> {
+async function sendCorrupted(response: IncomingMessage, outgoing: ServerResponse, how: Lie): Promise<void> {
   const chunks: Buffer[] = [];
-  for await (const chunk of answer) chunks.push(chunk as Buffer);
+  for await (const chunk of response) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString();
   const list = JSON.parse(text) as { items: unknown[]; metadata: object };
   const body = how === 'empty' ? JSON.stringify({ ...list, items: [] }) : text;
-  outgoing.writeHead(answer.statusCode ?? 502, { 'content-type': 'application/json' });
+  outgoing.writeHead(response.statusCode ?? 502, { 'content-type': 'application/json' });
   if (how !== 'cut') {
     outgoing.end(body);
     return;

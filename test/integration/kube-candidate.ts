@@ -3,9 +3,9 @@ import { createKubeClient } from '../../kube/client/client.ts';
 import { runLeaderElection } from '../../kube/controller/leader-election.ts';
 
 /*
- * A candidate of a leader election as a process of its own, for the test that kills it:
+ * A candidate of a leader election in its own process, for the test that kills it:
  *   node kube-candidate.ts <kubeconfig> <namespace> <name of the lease> <identity>
- * It says "leading" on stdout when it does, and runs until it is killed.
+ * It prints "leading" when it becomes the leader, and runs until it is killed.
  */
 
 const [kubeconfig = '', namespace = '', name = '', identity = ''] = process.argv.slice(2);

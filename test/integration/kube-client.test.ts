@@ -61,7 +61,7 @@ function connect(options: Partial<KubeClientOptions> = {}): KubeClient {
   return createKubeClient({ kubeconfig: sharedTestEnv().kubeconfig, userAgent: 'rock-mac-test', ...options });
 }
 
-/** A client for one test. */
+/** Creates a client for one test. */
 function connectFor(options: Partial<KubeClientOptions>): KubeClient {
   const mine = connect(options);
   onTestFinished(() => mine.close());
@@ -122,25 +122,25 @@ describe('an object', () => {
     expect(isConflict(error)).toBe(false);
   });
 
-  test('may get its name from the server', async () => {
+  test('can get its name from the server', async () => {
     const created = await client.create(configMaps, { metadata: { generateName: 'some-' } }, { namespace });
     expect(created.metadata.name).toMatch(/^some-.+/);
   });
 
   test('is not stored in a dry run', async () => {
     const name = newName();
-    const answer = await client.create(configMaps, { metadata: { namespace, name } }, { dryRun: true });
-    expect(answer.metadata.name).toBe(name);
+    const response = await client.create(configMaps, { metadata: { namespace, name } }, { dryRun: true });
+    expect(response.metadata.name).toBe(name);
     expect(isNotFound(await failureOf(client.get(configMaps, { namespace, name })))).toBe(true);
   });
 
-  test('that the server finds invalid is refused with the fields that are wrong', async () => {
+  test('that is invalid is refused with the names of its invalid fields', async () => {
     const error = await failureOf(client.create(configMaps, { metadata: { namespace, name: 'No Name' } }));
     expect(isInvalid(error)).toBe(true);
     expect(error).toMatchObject({ details: { causes: [{ field: 'metadata.name' }] } });
   });
 
-  test('is deleted only when it has the uid that is meant', async () => {
+  test('is deleted only if it has the given uid', async () => {
     const { metadata } = await newConfigMap();
     const other = '00000000-0000-4000-8000-000000000000';
     expect(isConflict(await failureOf(client.delete(configMaps, metadata, { uid: other })))).toBe(true);
@@ -148,7 +148,7 @@ describe('an object', () => {
     expect(isNotFound(await failureOf(client.get(configMaps, metadata)))).toBe(true);
   });
 
-  test('can be read as metadata alone', async () => {
+  test('can be read as metadata only', async () => {
     const { metadata } = await newConfigMap({ large: 'x'.repeat(1000) });
     expect(await client.get(metadataOnly(configMaps), metadata)).toEqual({ metadata });
   });
@@ -161,7 +161,7 @@ describe('a patch', () => {
     expect(patched.data).toEqual({ b: '2', c: '3' });
   });
 
-  test('sets annotations, whether there were some or none', async () => {
+  test('sets annotations, whether the object had some or none', async () => {
     const before = await newConfigMap();
     const first = await client.patch(configMaps, before.metadata, {
       type: 'json',
@@ -174,7 +174,7 @@ describe('a patch', () => {
     expect(second.metadata.annotations).toEqual({ 'mac.rock-os.io/a': '1', 'mac.rock-os.io/c': '2' });
   });
 
-  test('of finalizers holds a deletion back until the last one is gone', async () => {
+  test('of finalizers delays a deletion until the last one is removed', async () => {
     const before = await newConfigMap();
     const held = await client.patch(configMaps, before.metadata, { type: 'json', body: addFinalizer(before, 'a.b/c') });
     await client.delete(configMaps, held.metadata, { uid: held.metadata.uid });
@@ -184,7 +184,7 @@ describe('a patch', () => {
     expect(isNotFound(await failureOf(client.get(configMaps, held.metadata)))).toBe(true);
   });
 
-  test('of finalizers is a conflict when the object has changed, also when its finalizers vanished', async () => {
+  test('of finalizers is a conflict when the object has changed, even if its finalizers were removed', async () => {
     const before = await newConfigMap();
     const held = await client.patch(configMaps, before.metadata, { type: 'json', body: addFinalizer(before, 'a.b/c') });
     await client.patch(configMaps, held.metadata, { type: 'merge', body: { metadata: { finalizers: null } } });
@@ -202,7 +202,7 @@ describe('a patch', () => {
     expect((await client.get(configMaps, metadata)).data).toEqual({ a: '1' });
   });
 
-  test('applies, and tells who owns a field', async () => {
+  test('applies fields, and conflicts with the manager that owns one', async () => {
     const key = { namespace, name: newName() };
     const body = { metadata: {}, data: { a: '1' } };
     const applied = await client.patch(configMaps, key, { type: 'apply', body }, { fieldManager: 'first' });
@@ -238,7 +238,7 @@ describe('a patch', () => {
 });
 
 describe('a list', () => {
-  test('is the same in pages of any size, and a watch goes on from it without a gap', async () => {
+  test('is the same in pages of any size, and a watch continues from it without a gap', async () => {
     const fresh = await freshNamespace({ prefix: 'kube-pages' });
     onTestFinished(() => fresh.remove());
     const selection = { namespace: fresh.name, labelSelector: 'test=pages' };
@@ -271,7 +271,7 @@ describe('a list', () => {
     expect(seen).toEqual(['ADDED later', 'DELETED later']);
   });
 
-  test('has what the caller knows in its place, and makes the rest', async () => {
+  test('contains the copies that the caller already has, and new objects for the rest', async () => {
     const selection = { fieldSelector: 'metadata.name=kube-system' };
     const [mine] = (await client.list(namespaces, selection)).items;
     expect((await client.list(namespaces, { ...selection, known: () => mine })).items[0]).toBe(mine);
@@ -280,12 +280,12 @@ describe('a list', () => {
     expect(items[0]).not.toBe(mine);
   });
 
-  test('takes field selectors', async () => {
+  test('accepts field selectors', async () => {
     const { items } = await client.list(namespaces, { fieldSelector: 'metadata.name=kube-system' });
     expect(items.map(({ metadata }) => metadata.name)).toEqual(['kube-system']);
   });
 
-  test('is ended by the server in its time when it is watched', async () => {
+  test('is watched until the server ends the watch after its timeout', async () => {
     const { resourceVersion } = await client.list(namespaces);
     const watch = client.watch(
       namespaces,
@@ -296,8 +296,8 @@ describe('a list', () => {
   });
 });
 
-describe('the kinds of Kubernetes that we use', () => {
-  test('are what the server has', async () => {
+describe('the built-in kinds that rock-mac uses', () => {
+  test('match the schemas of the server', async () => {
     const now = toMicroTime(new Date());
     const lease = await client.create(leases, {
       metadata: { namespace, name: newName() },
@@ -319,7 +319,7 @@ describe('the kinds of Kubernetes that we use', () => {
     expect(event.regarding?.name).toBe(secret.metadata.name);
   });
 
-  test('can all be read, whatever a cluster has of them', async () => {
+  test('can all be read, whatever objects a cluster has', async () => {
     const { items } = await client.list(services, { namespace: 'default' });
     expect(items.find(({ metadata }) => metadata.name === 'kubernetes')?.spec.ports?.[0]?.port).toBe(443);
     for (const resource of [leases, secrets, events, services, namespaces, customResourceDefinitions]) {
@@ -356,7 +356,7 @@ describe('the kinds of Kubernetes that we use', () => {
 });
 
 describe('connections', () => {
-  test('are few for many requests', async () => {
+  test('are shared by many requests', async () => {
     const { apiUrl, kubeconfig } = sharedTestEnv();
     const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(apiUrl).port) });
     onTestFinished(() => proxy.close());
@@ -377,7 +377,7 @@ const clusterOf = z.object({
   clusters: z.tuple([z.object({ cluster: z.object({ 'certificate-authority-data': z.string() }) })]),
 });
 
-/** PEM of some authority: the shared API server's own. */
+/** Returns the PEM of a CA; the one of the shared API server will do. */
 function sharedCaCertificate(): string {
   const { clusters } = clusterOf.parse(parse(readFileSync(sharedTestEnv().kubeconfig, 'utf8')));
   return Buffer.from(clusters[0].cluster['certificate-authority-data'], 'base64').toString();
@@ -385,10 +385,10 @@ function sharedCaCertificate(): string {
 
 const whoAmI = z.object({ status: z.object({ userInfo: z.object({ username: z.string() }) }) });
 
-async function identityOf(asking: KubeClient): Promise<string> {
+async function identityOf(caller: KubeClient): Promise<string> {
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
-  const answer = await asking.raw('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', body);
-  return whoAmI.parse(answer).status.userInfo.username;
+  const response = await caller.raw('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', body);
+  return whoAmI.parse(response).status.userInfo.username;
 }
 
 const tokenRequest = z.object({ status: z.object({ token: z.string() }) });
@@ -396,13 +396,13 @@ const tokenRequest = z.object({ status: z.object({ token: z.string() }) });
 async function requestToken(): Promise<string> {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`;
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 600 } };
-  const ask = async () => tokenRequest.parse(await client.raw('POST', path, body)).status.token;
-  // The ServiceAccount comes a moment after its namespace.
-  return await eventually(ask);
+  const request = async () => tokenRequest.parse(await client.raw('POST', path, body)).status.token;
+  // The ServiceAccount is created a moment after its namespace.
+  return await eventually(request);
 }
 
-describe('who we are', () => {
-  test('is what the token file says now, when the server refuses what it said before', async () => {
+describe('the identity of the client', () => {
+  test('is read again from the token file when the server refuses the old token', async () => {
     const token = await requestToken();
     const tokenFile = join(folder, 'token');
     await writeFile(tokenFile, `${token.slice(0, -8)}AAAAAAAA\n`);
@@ -416,7 +416,7 @@ describe('who we are', () => {
     expect(await identityOf(mine)).toBe(`system:serviceaccount:${namespace}:default`);
   });
 
-  test('can be somebody else, with the rights of that one', async () => {
+  test('can be impersonated, with the rights of that user', async () => {
     const mine = connectFor({ impersonate: { user: 'alice', groups: ['developers', 'testers'] } });
     expect(await identityOf(mine)).toBe('alice');
     expect(isForbidden(await failureOf(mine.list(secrets, { namespace })))).toBe(true);
@@ -424,14 +424,14 @@ describe('who we are', () => {
 });
 
 describe('a review', () => {
-  test('tells who a token belongs to', async () => {
+  test('returns the owner of a token', async () => {
     const owner = await reviewToken(client, await requestToken());
     expect(owner?.username).toBe(`system:serviceaccount:${namespace}:default`);
     expect(owner?.groups).toContain('system:serviceaccounts');
     expect(await reviewToken(client, 'no token')).toBeUndefined();
   });
 
-  test('tells what somebody may do', async () => {
+  test('returns whether a user has an access', async () => {
     const metrics = { verb: 'get', path: '/metrics' };
     expect(await reviewAccess(client, { username: 'alice' }, metrics)).toMatchObject({ allowed: false });
     const admin = { username: 'root', groups: ['system:masters'] };

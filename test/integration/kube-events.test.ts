@@ -5,7 +5,7 @@ import { events, secrets } from '../../kube/client/core-resources.ts';
 import { createEventRecorder } from '../../kube/controller/events.ts';
 import { freshNamespace, sharedTestEnv, sharedKubectl } from '../env/testing.ts';
 
-test('Events of the recorder are what kubectl shows for the object, one for many of the same', async () => {
+test('kubectl shows the Events of the recorder for the object, with repetitions as one', async () => {
   const fresh = await freshNamespace({ prefix: 'kube-events' });
   const namespace = fresh.name;
   const client = createKubeClient({ kubeconfig: sharedTestEnv().kubeconfig, userAgent: 'rock-mac-test' });
@@ -26,7 +26,7 @@ test('Events of the recorder are what kubectl shows for the object, one for many
   const text = { type: 'Warning', reason: 'PoolExhausted', action: 'Allocate', note: 'no free address' } as const;
   for (let i = 0; i < 5; i++) recorder.record(target, text);
   recorder.record(target, { ...text, note: '\u00e4'.repeat(2_000) });
-  // A namespace that is not there: the server refuses, and nobody is troubled.
+  // The namespace does not exist, so the server refuses the Event. The recorder must not throw.
   recorder.record({ ...target, metadata: { ...metadata, namespace: `${namespace}-gone` } }, { ...text, note: 'lost' });
   await recorder.stop();
 

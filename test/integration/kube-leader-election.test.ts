@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 afterAll(() => client.close());
 
-/** Who does the leader's work, and whether it was ever more than one. */
+/** Records which candidates do the leader's work, and the maximum at one time. */
 class Work {
   readonly now = new Set<string>();
   readonly history: string[] = [];
@@ -34,7 +34,8 @@ class Work {
   }
 }
 
-function stand(name: string, identity: string, work: Work): LeaderElection {
+/** Starts a candidate that records its work; it stops at the end of the test. */
+function startCandidate(name: string, identity: string, work: Work): LeaderElection {
   const election = runLeaderElection({
     client,
     namespace,
@@ -57,10 +58,10 @@ function leaseOf(name: string): Promise<Lease> {
 }
 
 describe('leader election', () => {
-  test('has one leader of two, who renews its lease', async () => {
+  test('elects one of two candidates, which renews its lease', async () => {
     const work = new Work();
-    stand('two', 'a', work);
-    stand('two', 'b', work);
+    startCandidate('two', 'a', work);
+    startCandidate('two', 'b', work);
     await eventually(() => {
       expect(work.now.size).toBe(1);
     });
@@ -77,11 +78,11 @@ describe('leader election', () => {
 
   test('hands over at once when the leader stops', async () => {
     const work = new Work();
-    const first = stand('handover', 'a', work);
+    const first = startCandidate('handover', 'a', work);
     await eventually(() => {
       expect(work.history).toEqual(['a']);
     });
-    stand('handover', 'b', work);
+    startCandidate('handover', 'b', work);
     const stopped = performance.now();
     await first.stop();
     await eventually(
@@ -90,12 +91,12 @@ describe('leader election', () => {
       },
       { every: 20 },
     );
-    // The lease alone would have kept b waiting for 3 s.
+    // Without the release, b would wait 3 s for the lease to expire.
     expect(performance.now() - stopped).toBeLessThan(2_500);
     expect((await leaseOf('handover')).spec).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
   });
 
-  test('waits for the lease of a leader that was killed, and takes over then', async () => {
+  test('waits until the lease of a killed leader expires, then elects another candidate', async () => {
     const { kubeconfig } = sharedTestEnv();
     const program = fileURLToPath(import.meta.resolve('./kube-candidate.ts'));
     const doomed = spawn(process.execPath, [program, kubeconfig, namespace, 'killed', 'doomed'], {
@@ -104,7 +105,7 @@ describe('leader election', () => {
     onTestFinished(() => void doomed.kill('SIGKILL'));
     await once(doomed.stdout, 'data');
     const work = new Work();
-    stand('killed', 'heir', work);
+    startCandidate('killed', 'heir', work);
     await eventually(async () => {
       expect((await leaseOf('killed')).spec.holderIdentity).toBe('doomed');
     });
@@ -125,7 +126,7 @@ describe('leader election', () => {
   test('never has two leaders while leadership flaps', async () => {
     const work = new Work();
     let generation = 0;
-    const candidates = ['a', 'b', 'c'].map((identity) => stand('flapping', `${identity}-0`, work));
+    const candidates = ['a', 'b', 'c'].map((identity) => startCandidate('flapping', `${identity}-0`, work));
     const until = performance.now() + 5_000;
     while (performance.now() < until) {
       const [identity] = work.now;
@@ -133,7 +134,7 @@ describe('leader election', () => {
       if (leader >= 0) {
         generation++;
         await candidates[leader]?.stop();
-        candidates[leader] = stand('flapping', `${'abc'[leader] ?? ''}-${generation}`, work);
+        candidates[leader] = startCandidate('flapping', `${'abc'[leader] ?? ''}-${generation}`, work);
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

@@ -14,7 +14,7 @@ import { startControlPlane, type ControlPlane } from '../env/kubernetes/control-
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
 import { eventually } from '../env/testing.ts';
 
-/* What needs an API server of its own, since it is killed, or since somebody's certificate is changed. */
+/* Tests that need their own API server, because they kill it or change the certificates of its users. */
 
 let plane: ControlPlane;
 let admin: KubeClient;
@@ -63,12 +63,12 @@ async function observe(client: KubeClient) {
   return { changes, restarts };
 }
 
-describe('an API server that is killed and comes back', () => {
-  test('is followed by a reflector as if nothing had been, and its leader has stepped down meanwhile', async () => {
+describe('an API server that is killed and restarted', () => {
+  test('loses no change of a reflector, and its leader steps down meanwhile', async () => {
     await makeSecret('before');
     const client = connectFor({ kubeconfig: plane.kubeconfig });
     const { changes, restarts } = await observe(client);
-    const terms: string[] = [];
+    const leaderRuns: string[] = [];
     const election = runLeaderElection({
       client,
       namespace: 'default',
@@ -78,21 +78,21 @@ describe('an API server that is killed and comes back', () => {
       renewDeadlineMs: 1_000,
       retryPeriodMs: 200,
       onStarted: (signal) => {
-        terms.push('started');
-        signal.addEventListener('abort', () => void terms.push('stopped'));
+        leaderRuns.push('started');
+        signal.addEventListener('abort', () => void leaderRuns.push('stopped'));
       },
       logger: silent,
     });
     onTestFinished(() => election.stop());
     await eventually(() => {
-      expect(terms).toEqual(['started']);
+      expect(leaderRuns).toEqual(['started']);
     });
 
     await plane.apiServer.kill();
     const during = admin.get(namespaces, { name: 'default' }).catch((error: unknown) => error);
     await eventually(() => {
       expect(restarts.length).toBeGreaterThan(1);
-      expect(terms).toEqual(['started', 'stopped']);
+      expect(leaderRuns).toEqual(['started', 'stopped']);
     });
     expect(await during).toMatchObject({ name: 'KubeConnectionError', sent: false });
     await plane.apiServer.start();
@@ -101,11 +101,11 @@ describe('an API server that is killed and comes back', () => {
     await makeSecret('after');
     await eventually(() => {
       expect(changes).toEqual(['added before', 'deleted before', 'added after']);
-      expect(terms).toEqual(['started', 'stopped', 'started']);
+      expect(leaderRuns).toEqual(['started', 'stopped', 'started']);
     });
   });
 
-  test('has forgotten what a reflector missed, which then lists and reports what vanished', async () => {
+  test('has lost the events that a reflector missed, so the reflector lists and reports what was deleted', async () => {
     const proxy = await startTcpProxy({ host: '127.0.0.1', port: plane.port });
     onTestFinished(() => proxy.close());
     const path = join(folder, 'via-proxy');
@@ -120,7 +120,7 @@ describe('an API server that is killed and comes back', () => {
     await admin.delete(secrets, { namespace: 'default', name: 'again' });
     await makeSecret('again');
     await makeSecret('new');
-    // The new server's memory of events begins here.
+    // The restarted server knows only events from here on.
     await plane.apiServer.kill();
     await plane.apiServer.start();
     await proxy.heal();
@@ -136,8 +136,8 @@ const whoAmI = z.object({ status: z.object({ userInfo: z.object({ username: z.st
 
 async function identityOf(client: KubeClient): Promise<string> {
   const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
-  const answer = await client.raw('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', body);
-  return whoAmI.parse(answer).status.userInfo.username;
+  const response = await client.raw('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', body);
+  return whoAmI.parse(response).status.userInfo.username;
 }
 
 const embedded = z.object({
@@ -146,7 +146,7 @@ const embedded = z.object({
   ]),
 });
 
-/** Puts the certificate of a user into the files that the kubeconfig under test names. */
+/** Writes the certificate of a user to the files that the kubeconfig under test names. */
 async function becomeUser(name: string): Promise<void> {
   const { users } = embedded.parse(parse(await readFile(await plane.userKubeconfig(name), 'utf8')));
   const { user } = users[0];
@@ -154,7 +154,7 @@ async function becomeUser(name: string): Promise<void> {
   await writeFile(join(folder, 'client.key'), Buffer.from(user['client-key-data'], 'base64'));
 }
 
-/** A kubeconfig that names files for everything, as an installation with mounted certificates has it. */
+/** Writes a kubeconfig that names files for everything, like an installation with mounted certificates. */
 async function kubeconfigOfFiles(): Promise<string> {
   const path = join(folder, 'of-files');
   await writeFile(
@@ -169,7 +169,7 @@ async function kubeconfigOfFiles(): Promise<string> {
   return path;
 }
 
-describe('a certificate that changes on the disk', () => {
+describe('a certificate that changes on disk', () => {
   test('is used for new connections, without a restart', async () => {
     await writeFile(join(folder, 'ca.crt'), plane.caCertificate);
     await becomeUser('alice');
@@ -186,7 +186,7 @@ describe('a certificate that changes on the disk', () => {
     expect(reconnects).toContain('credentials');
   });
 
-  test('is used at once when the old authority does not vouch for the server', async () => {
+  test('is used at once when the old CA did not sign the certificate of the server', async () => {
     const stranger = await readFile(await strangersCertificate(), 'utf8');
     await writeFile(join(folder, 'ca.crt'), stranger);
     await becomeUser('carol');
@@ -199,7 +199,7 @@ describe('a certificate that changes on the disk', () => {
   });
 });
 
-/** A valid certificate that has nothing to do with the server: one of its clients. */
+/** Writes a valid certificate that did not sign the server's: the one of a client. */
 async function strangersCertificate(): Promise<string> {
   await becomeUser('stranger');
   return join(folder, 'client.crt');

@@ -31,7 +31,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** A client whose way to the server can be broken. */
+/** Creates a client whose connections to the server can be broken. */
 async function brokenWay(): Promise<{ proxy: TcpProxy; client: KubeClient }> {
   const { apiUrl, kubeconfig } = sharedTestEnv();
   const proxy = await startTcpProxy({ host: '127.0.0.1', port: Number(new URL(apiUrl).port) });
@@ -84,7 +84,7 @@ function uniqueLabel(): { label: Record<string, string>; labelSelector: string }
 }
 
 describe('a reflector', () => {
-  test('sees what is there, what comes, what changes and what goes', async () => {
+  test('reports existing, new, changed and deleted objects', async () => {
     const { label, labelSelector } = uniqueLabel();
     await makeSecret('first', label);
     await makeSecret('other');
@@ -100,14 +100,14 @@ describe('a reflector', () => {
     expect(reflector.list().map(keyOf)).toEqual([`${namespace}/second`]);
     expect(reflector.get(`${namespace}/second`)?.data).toEqual({ k: 'dg==' });
 
-    // For the server, an object that leaves the selection is gone.
+    // The server reports an object that leaves the selection as deleted.
     await client.patch(secrets, second.metadata, { type: 'merge', body: { metadata: { labels: { test: null } } } });
     await eventually(() => {
       expect(changes.at(-1)).toBe('deleted second');
     });
   });
 
-  test('keeps only what it is told to, and finds it by an index', async () => {
+  test('keeps only objects that pass its filter, and finds them by an index', async () => {
     const { label, labelSelector } = uniqueLabel();
     await makeSecret('kept', { ...label, keep: 'a' });
     await makeSecret('dropped', label);
@@ -131,7 +131,7 @@ describe('a reflector', () => {
     expect(reflector.by('keep', 'b')).toHaveLength(1);
   });
 
-  test('is ended by the server now and then, and misses nothing', async () => {
+  test('misses nothing although the server ends its watch every second', async () => {
     const { label, labelSelector } = uniqueLabel();
     const { changes, restarts } = await observe({
       client,
@@ -152,8 +152,8 @@ describe('a reflector', () => {
   });
 });
 
-describe('a reflector whose way to the server breaks', () => {
-  test('notices a watch that died in silence, and learns what happened meanwhile', async () => {
+describe('a reflector whose connection breaks', () => {
+  test('detects a silently dead watch, and reports what happened meanwhile', async () => {
     const { label, labelSelector } = uniqueLabel();
     const way = await brokenWay();
     const { changes, restarts, reflector } = await observe({
@@ -167,7 +167,7 @@ describe('a reflector whose way to the server breaks', () => {
     await eventually(() => {
       expect(changes).toEqual(['added silent-1']);
     });
-    // The connection stays open, and nothing comes from it any more.
+    // The connection stays open, but no data arrives any more.
     way.proxy.dropAnswers();
     await removeSecret('silent-1');
     await makeSecret('silent-2', label);
@@ -183,7 +183,7 @@ describe('a reflector whose way to the server breaks', () => {
     });
   });
 
-  test('goes on where it was after a cut, and reports what was deleted during it', async () => {
+  test('resumes after a cut, and reports what was deleted meanwhile', async () => {
     const { label, labelSelector } = uniqueLabel();
     await Promise.all(['cut-1', 'cut-2', 'cut-3'].map((name) => makeSecret(name, label)));
     const way = await brokenWay();
@@ -204,7 +204,7 @@ describe('a reflector whose way to the server breaks', () => {
   });
 });
 
-describe('a kind that comes and goes', () => {
+describe('a kind that is created and deleted', () => {
   const thingSchema = z.object({ metadata: objectMeta, spec: z.object({ size: z.number() }) });
   const group = `kube-${randomBytes(4).toString('hex')}.rock-os.io`;
   const things: Resource<z.infer<typeof thingSchema>> = {
@@ -237,7 +237,7 @@ describe('a kind that comes and goes', () => {
     },
   };
 
-  test('is absent at first, and reflected as soon as it is there', async () => {
+  test('is reflected as soon as it exists', async () => {
     const { changes, reflector } = await observe({ client, resource: things, optional: true });
     expect(reflector.list()).toEqual([]);
 
