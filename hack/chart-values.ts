@@ -12,6 +12,8 @@ const nonEmpty = z.string().min(1);
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
 const mac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
 const duration = z.string().regex(/^[1-9][0-9]*[smhd]([0-9]+[smhd])*$/);
+/** IPv4 or IPv6, with the length of the prefix. The API server checks the rest. */
+const cidr = z.string().regex(/^[0-9a-f.:]+\/[0-9]{1,3}$/i);
 const port = z.int().min(1).max(65_535);
 const strings = z.record(z.string(), z.string());
 /** A part of the Kubernetes API that the chart passes on unchanged. The API server checks it. */
@@ -109,7 +111,13 @@ export const chartValues = group({
   readApi: group({ enabled: z.boolean(), port: port.min(1_024) }),
   uninstall: group({ hook: z.boolean() }),
   podDisruptionBudget: group({ enabled: z.boolean() }),
-  networkPolicy: group({ enabled: z.boolean(), apiServerPorts: z.array(port).min(1), extraEgress: objects }),
+  networkPolicy: group({
+    enabled: z.boolean(),
+    apiServerPorts: z.array(port).min(1),
+    apiServerCIDRs: z.array(cidr),
+    nodeCIDRs: z.array(cidr),
+    extraEgress: objects,
+  }),
   extraObjects: z.array(z.looseObject({ apiVersion: nonEmpty, kind: nonEmpty })),
   monitoring: group({
     renderMode: z.enum(['skipIfMissing', 'failIfMissing', 'alwaysRender']),

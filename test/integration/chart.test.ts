@@ -104,6 +104,14 @@ describe('the chart', () => {
     ['pools of its own', A_POOL],
     ['network policies', ['networkPolicy.enabled=true', 'networkPolicy.apiServerPorts={6443}']],
     [
+      'network policies for known addresses',
+      [
+        'networkPolicy.enabled=true',
+        'networkPolicy.apiServerCIDRs={10.0.0.0/28,fd00::/64}',
+        'networkPolicy.nodeCIDRs={10.0.0.0/16}',
+      ],
+    ],
+    [
       'everything that a scheduler can be told',
       [
         'priorityClassName=system-cluster-critical',
@@ -254,7 +262,7 @@ describe('the chart', () => {
     const all = await objects('networkPolicy.enabled=true', 'postgres.external.port=6432', 'webhook.port=9443');
     const port = z.object({ port: z.number() });
     const policy = z.object({
-      ingress: z.tuple([z.object({ ports: z.array(port) })]),
+      ingress: z.array(z.object({ ports: z.array(port), from: z.undefined().optional() })),
       egress: z.tuple([z.object({ ports: z.array(port) })]),
     });
     for (const name of ['rock-mac-operator', 'rock-mac-webhook'] as const) {
@@ -262,10 +270,30 @@ describe('the chart', () => {
       const { ingress, egress } = policy.parse(found?.['spec']);
       const { spec } = await pods(name, 'webhook.port=9443');
       const listening = z.array(z.object({ containerPort: z.number() })).parse(spec.containers[0]['ports']);
-      expect(ingress[0].ports.map((each) => each.port).sort()).toEqual(
+      expect(ingress.flatMap(({ ports }) => ports.map((each) => each.port)).sort()).toEqual(
         listening.map(({ containerPort }) => containerPort).sort(),
       );
       expect(egress[0].ports.map((each) => each.port)).toEqual([53, 53, 443, 6443, 6432]);
+    }
+  });
+
+  test('lets only the API server and the nodes in, where their addresses are known', async () => {
+    const all = await objects(
+      'networkPolicy.enabled=true',
+      'networkPolicy.apiServerCIDRs={10.0.0.0/28,fd00::/64}',
+      'networkPolicy.nodeCIDRs={10.0.0.0/16}',
+    );
+    const apiServer = [{ ipBlock: { cidr: '10.0.0.0/28' } }, { ipBlock: { cidr: 'fd00::/64' } }];
+    const port = 10_250;
+    for (const name of ['rock-mac-operator', 'rock-mac-webhook'] as const) {
+      const found = all.find(({ kind, metadata }) => kind === 'NetworkPolicy' && metadata.name === name);
+      expect(found?.['spec']).toMatchObject({
+        ingress: [
+          { ports: [{ port, protocol: 'TCP' }], from: apiServer },
+          { ports: [{ port: 8081, protocol: 'TCP' }], from: [{ ipBlock: { cidr: '10.0.0.0/16' } }] },
+          { ports: [{ port: 8443, protocol: 'TCP' }] },
+        ],
+      });
     }
   });
 });
