@@ -78,7 +78,7 @@ describe('the requester of a claim', () => {
   test('is not stamped for the operator, which alone may create a mirror', async () => {
     const consumerRef = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', nic: 'n' };
     await expect(create(aClaim('fake', { pool: 'production', consumerRef }))).rejects.toThrow(
-      /\(Forbidden\).*consumerRef is written by the operator/s,
+      /\(Forbidden\).*Only the operator of .* may write spec.consumerRef/s,
     );
   });
 
