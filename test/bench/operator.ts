@@ -1,6 +1,6 @@
 /*
- * What it costs the operator to start in a large cluster: its memory, and its time to ready against the bare paged list of
- * the same objects by the same client. `--quick`: a tenth of the objects, and nothing kept.
+ * Measures the start of the operator in a large cluster: its memory, and its time until ready. The time is compared with the
+ * bare paged list of the same objects by the same client. `--quick` uses a tenth of the objects and stores no results.
  */
 import { pino } from 'pino';
 import { z } from 'zod';
@@ -30,7 +30,7 @@ const AT_ONCE = 32;
 const MIB = 2 ** 20;
 const FIRST = macToNumber(mac('a4:58:0f:05:00:00'));
 
-/** Every kind of which the operator keeps a copy. */
+/** Every kind that the operator caches. */
 const KINDS: readonly Resource<KubeObject>[] = [
   ...workloadKinds(requirePrefix(DEFAULT_PREFIX)).map(({ resource }) => resource),
   macAllocations,
@@ -39,7 +39,7 @@ const KINDS: readonly Resource<KubeObject>[] = [
 
 function requirePrefix(text: string): MacPrefix {
   const prefix = parsePrefix(text);
-  if (prefix === undefined) throw new Error(`${text} is no prefix`);
+  if (prefix === undefined) throw new Error(`${text} is not a prefix`);
   return prefix;
 }
 
@@ -80,40 +80,40 @@ async function populate(client: KubeClient): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-/** All pages of everything, one kind after the other, read and parsed and thrown away. */
+/** Reads and parses all pages of every kind, one after the other. Returns the duration and the number of objects. */
 async function bareList(client: KubeClient): Promise<{ readonly ms: number; readonly objects: number }> {
   const started = performance.now();
   let objects = 0;
   for (const kind of KINDS) {
-    let rest = '';
+    let next = '';
     do {
       const [group, version] = [kind.group === '' ? 'api' : `apis/${kind.group}`, kind.version];
-      const page = `/${group}/${version}/${kind.plural}?limit=500${rest === '' ? '' : `&continue=${rest}`}`;
-      const answer = (await client.raw('GET', page)) as { items: unknown[]; metadata: { continue?: string } };
-      objects += answer.items.length;
-      rest = encodeURIComponent(answer.metadata.continue ?? '');
-    } while (rest !== '');
+      const page = `/${group}/${version}/${kind.plural}?limit=500${next === '' ? '' : `&continue=${next}`}`;
+      const list = (await client.raw('GET', page)) as { items: unknown[]; metadata: { continue?: string } };
+      objects += list.items.length;
+      next = encodeURIComponent(list.metadata.continue ?? '');
+    } while (next !== '');
   }
   return { ms: performance.now() - started, objects };
 }
 
-async function untilItKnows(operator: Program, objects: number, within: number): Promise<void> {
+async function waitUntilCached(operator: Program, objects: number, within: number): Promise<void> {
   await eventually(
     async () => {
-      const known = await operator.metric('rockmac_reflector_objects');
-      if (known < objects) throw new Error(`it knows ${String(known)} of ${String(objects)} objects`);
+      const cached = await operator.metric('rockmac_reflector_objects');
+      if (cached < objects) throw new Error(`the operator has cached ${String(cached)} of ${String(objects)} objects`);
     },
     { within, every: 50 },
   );
 }
 
-const ledgerHeadOf = async (operator: Program) => (await operator.metric('process_resident_memory_bytes')) / MIB;
+const memoryOf = async (operator: Program) => (await operator.metric('process_resident_memory_bytes')) / MIB;
 
-/** The most that it takes in the seconds after its start, when it looks at everything that it has read. */
+/** Returns the peak memory in MiB in the seconds after the start, while the operator reconciles all objects. */
 async function peakOf(operator: Program, seconds: number): Promise<number> {
   let peak = 0;
-  for (let look = 0; look < seconds * 4; look++) {
-    peak = Math.max(peak, await ledgerHeadOf(operator));
+  for (let sample = 0; sample < seconds * 4; sample++) {
+    peak = Math.max(peak, await memoryOf(operator));
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
   return peak;
@@ -133,7 +133,7 @@ try {
   const installation = await install({
     ...{ testEnv, ledgerUrl: url, operators: 0, webhooks: 0, programs: 'build' as const },
     operatorNodeArgs: [
-      // What Node takes by itself for its heap where the container may have 512 MiB, and what the manifests tell it.
+      // Node's default heap limit in a container with 512 MiB, and the options of the manifests.
       '--max-old-space-size=256',
       ...(chartDefaults().operator?.nodeArgs ?? []),
     ],
@@ -145,9 +145,9 @@ try {
   const first = await installation.startOperator();
   const mayAllocate = (performance.now() - firstStart) / 1_000;
   const everything = 4 * OBJECTS + 7;
-  await untilItKnows(first, everything, 900_000);
+  await waitUntilCached(first, everything, 900_000);
   const settled = (performance.now() - firstStart) / 1_000;
-  const afterContact = await ledgerHeadOf(first);
+  const afterSync = await memoryOf(first);
   await first.stop();
 
   const rounds: { readonly ready: number; readonly bare: number; readonly memory: number; readonly peak: number }[] =
@@ -157,10 +157,10 @@ try {
     if (bare.objects < everything) throw new Error(`the list has ${String(bare.objects)} objects`);
     const before = performance.now();
     const operator = await installation.startOperator();
-    await untilItKnows(operator, everything, 120_000);
+    await waitUntilCached(operator, everything, 120_000);
     const ready = performance.now() - before;
     const peak = await peakOf(operator, quick ? 3 : 8);
-    rounds.push({ ready, bare: bare.ms, memory: await ledgerHeadOf(operator), peak });
+    rounds.push({ ready, bare: bare.ms, memory: await memoryOf(operator), peak });
     await operator.stop();
   }
   const of = (pick: (round: (typeof rounds)[number]) => number) => median(rounds.map(pick));
@@ -187,7 +187,7 @@ try {
       `${mayAllocate.toFixed(0)} s`,
     ],
     ['all of them shown as MacAllocations', `${settled.toFixed(0)} s`],
-    ['memory after that', `${afterContact.toFixed(0)} MiB`],
+    ['memory after that', `${afterSync.toFixed(0)} MiB`],
   ];
   const day = new Date().toISOString().slice(0, 10);
   const text = [

@@ -30,7 +30,7 @@ async function replaceOperator(): Promise<void> {
 }
 
 /** Waits until the ledger has committed a change whose response was dropped. */
-async function untilLedger(what: string, holds: () => Promise<boolean>): Promise<void> {
+async function waitUntilLedger(what: string, holds: () => Promise<boolean>): Promise<void> {
   await eventually(
     async () => {
       if (!(await holds())) throw new Error(`not yet: ${what}`);
@@ -39,11 +39,11 @@ async function untilLedger(what: string, holds: () => Promise<boolean>): Promise
   );
 }
 
-/** Postgres still executes the request of a killed process. Waits until no request waits for a lock any more. */
-async function untilNobodyWaits(): Promise<void> {
+/** Waits until no statement waits for a lock. Postgres still executes the statements of a killed process. */
+async function waitUntilNoLockWaits(): Promise<void> {
   const { ledger } = installed();
   const text = `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  await untilLedger('the end of what waits for a lock', async () => {
+  await waitUntilLedger('no statement waits for a lock', async () => {
     return (await ledger.query({ text, values: [], row: z.object({ pid: z.number() }) })).length === 0;
   });
 }
@@ -61,11 +61,11 @@ async function expectNoDoubleAndNoLeak(): Promise<void> {
   expect(held.map((row) => row.mac as string).sort()).toEqual(shown.toSorted());
 }
 
-/** Pods that were deleted before an operator saw them leave only pending addresses, whose lease expires. */
-async function untilLeasesAreGivenBack(): Promise<void> {
+/** Expires all leases and waits for the release. Pods that no operator saw leave pending addresses. */
+async function waitUntilNoPending(): Promise<void> {
   const { ledger } = installed();
   await whileLedgerIsAhead(ledger, '3 minutes', async () => {
-    await untilLedger('the end of all leases', async () => {
+    await waitUntilLedger('the end of all leases', async () => {
       return (await listAddresses(ledger, { states: ['pending'] })).length === 0;
     });
   });
@@ -82,16 +82,16 @@ describe('the operator killed with SIGKILL', () => {
     const { plane, ledger, ledgerProxy } = installed();
     ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.allocate') });
     await create(aClaim('cut', { pool: 'development' }));
-    let promised = '';
-    await untilLedger('an address for the claim', async () => {
+    let address = '';
+    await waitUntilLedger('an address for the claim', async () => {
       const [row] = await listAddresses(ledger, { pool: 'development', states: ['active'] });
-      promised = row?.mac ?? '';
+      address = row?.mac ?? '';
       return row !== undefined;
     });
     await replaceOperator();
     const claim = await untilReason(plane, 'cut', 'Allocated');
-    expect(claim.status?.mac).toBe(promised);
-    expect((await auditOf(ledger, promised)).map(({ action }) => action)).toEqual(['allocate']);
+    expect(claim.status?.mac).toBe(address);
+    expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate']);
     await expectNoDoubleAndNoLeak();
   });
 
@@ -101,7 +101,7 @@ describe('the operator killed with SIGKILL', () => {
     const address = (await untilReason(plane, 'leaving', 'Allocated')).status?.mac ?? '';
     ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.release') });
     await plane.kubectl(['delete', 'macallocation', 'leaving', '--wait=false']);
-    await untilLedger('the release', async () => (await findByMac(ledger, mac(address)))?.state === 'released');
+    await waitUntilLedger('the release', async () => (await findByMac(ledger, mac(address)))?.state === 'released');
     expect(await shownAllocations(plane)).toHaveLength(1);
     await replaceOperator();
     await untilNoAllocations(plane);
@@ -113,7 +113,7 @@ describe('the operator killed with SIGKILL', () => {
     ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.bind') });
     await create(aPod('workload', { networks: '[{"name":"blue"}]' }));
     const [address] = await addressesOf(plane, 'workload');
-    await untilLedger(
+    await waitUntilLedger(
       'the binding',
       async () => (await findByMac(ledger, mac(address?.mac ?? '')))?.state === 'active',
     );
@@ -133,10 +133,10 @@ describe('the operator killed with SIGKILL', () => {
     const { plane, ledger, ledgerProxy } = installed();
     await create(aPod('gone', { networks: '[{"name":"blue"}]' }));
     const address = (await addressesOf(plane, 'gone'))[0]?.mac ?? '';
-    await untilLedger('the binding', async () => (await findByMac(ledger, mac(address)))?.state === 'active');
+    await waitUntilLedger('the binding', async () => (await findByMac(ledger, mac(address)))?.state === 'active');
     ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.release') });
     await plane.kubectl(['delete', 'pod', 'gone', '--force', '--grace-period=0']);
-    await untilLedger('the release', async () => (await findByMac(ledger, mac(address)))?.state === 'released');
+    await waitUntilLedger('the release', async () => (await findByMac(ledger, mac(address)))?.state === 'released');
     expect(await shownAllocations(plane)).toHaveLength(1);
     await replaceOperator();
     await untilNoAllocations(plane);
@@ -152,14 +152,14 @@ describe('the operator killed with SIGKILL', () => {
     await blocker.query('begin');
     await blocker.query('select 1 from rock_mac.addresses for update');
     const operator = await installation.startOperator();
-    await untilLedger('the mirror', async () => (await shownAllocations(plane)).length === 1);
+    await waitUntilLedger('the mirror', async () => (await shownAllocations(plane)).length === 1);
     await operator.kill();
-    await untilNobodyWaits();
+    await waitUntilNoLockWaits();
     await blocker.query('rollback');
     blocker.release();
     expect((await findByMac(ledger, mac(address?.mac ?? '')))?.state).toBe('pending');
     await installation.startOperator();
-    await untilLedger(
+    await waitUntilLedger(
       'the binding',
       async () => (await findByMac(ledger, mac(address?.mac ?? '')))?.state === 'active',
     );
@@ -192,7 +192,7 @@ describe('the operator killed with SIGKILL', () => {
       },
       { within: 60_000, every: 500 },
     );
-    await untilLeasesAreGivenBack();
+    await waitUntilNoPending();
     await expectNoDoubleAndNoLeak();
   });
 });

@@ -21,10 +21,10 @@ beforeAll(async () => {
   await withoutAdmission(installed().plane);
 });
 
-/** The operator of the moment. */
-function leader() {
+/** Returns the operator that was started last. */
+function lastOperator() {
   const operator = installed().installation.operators.at(-1);
-  if (operator === undefined) throw new Error('there is no operator');
+  if (operator === undefined) throw new Error('no operator was started');
   return operator;
 }
 
@@ -32,7 +32,7 @@ async function create(manifest: string): Promise<void> {
   await installed().plane.kubectl(['create', '-f', '-'], { input: manifest });
 }
 
-async function until(what: string, holds: () => Promise<boolean>, within = 60_000): Promise<void> {
+async function waitUntil(what: string, holds: () => Promise<boolean>, within = 60_000): Promise<void> {
   await eventually(
     async () => {
       if (!(await holds())) throw new Error(`not yet: ${what}`);
@@ -47,13 +47,13 @@ async function stateOf(address: string): Promise<string | undefined> {
 
 const outageMs = 30_000;
 
-async function pass(ms: number): Promise<void> {
+async function wait(ms: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** I1, I5: what is held is what is shown, one row for each. */
-async function untilExplained(): Promise<void> {
-  await until('the ledger and the cluster say the same', async () => {
+/** I1, I5: waits until the ledger holds exactly the addresses of the MacAllocations. */
+async function waitUntilConsistent(): Promise<void> {
+  await waitUntil('the ledger and the cluster have the same addresses', async () => {
     const shown = (await shownAllocations(installed().plane)).map(({ status }) => status?.mac ?? 'none').sort();
     const held = await listAddresses(installed().ledger, { states: ['active', 'orphaned', 'pending'], limit: 10_000 });
     return JSON.stringify(shown) === JSON.stringify(held.map((row) => row.mac as string).sort());
@@ -61,8 +61,8 @@ async function untilExplained(): Promise<void> {
 }
 
 describe('I8: the operator killed with SIGKILL at each step', () => {
-  /** Holds locks on rows of the ledger, so that a step of the operator cannot be taken, until it is called. */
-  async function block(rows: string): Promise<() => Promise<void>> {
+  /** Locks rows of the ledger, which blocks a step of the operator. Returns a function that unlocks them. */
+  async function lockRows(rows: string): Promise<() => Promise<void>> {
     const client = await installed().ledger.connections.connect();
     await client.query('begin');
     await client.query(`select 1 from ${rows} for update`);
@@ -72,39 +72,39 @@ describe('I8: the operator killed with SIGKILL at each step', () => {
     };
   }
 
-  /** What the operator had asked for and still waits for its lock in Postgres is given up there after half a second. */
-  async function killLeader(): Promise<void> {
-    await leader().kill();
-    await pass(1_000);
+  /** Kills the operator. Postgres ends its statements that wait for a lock after half a second. */
+  async function killOperator(): Promise<void> {
+    await lastOperator().kill();
+    await wait(1_000);
   }
 
   async function replaceOperator(): Promise<void> {
-    await leader().kill();
+    await lastOperator().kill();
     await installed().installation.startOperator();
   }
 
   test('a claim: finalizer stored, ledger not written', async () => {
     const { plane, ledger } = installed();
-    const unblock = await block('rock_mac.pools');
+    const unlock = await lockRows('rock_mac.pools');
     await create(aClaim('step-one', { pool: 'development' }));
-    await until('the finalizer', async () => (await shownAllocations(plane))[0]?.metadata.finalizers !== undefined);
-    await killLeader();
-    await unblock();
+    await waitUntil('the finalizer', async () => (await shownAllocations(plane))[0]?.metadata.finalizers !== undefined);
+    await killOperator();
+    await unlock();
     expect((await shownAllocations(plane))[0]?.status?.mac).toBeUndefined();
     await installed().installation.startOperator();
     const address = (await untilReason(plane, 'step-one', 'Allocated')).status?.mac ?? '';
     expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate']);
-    await untilExplained();
+    await waitUntilConsistent();
   });
 
   test('a claim that is deleted: ledger not written', async () => {
     const { plane, ledger } = installed();
     const address = (await untilReason(plane, 'step-one', 'Allocated')).status?.mac ?? '';
-    const unblock = await block('rock_mac.addresses');
+    const unlock = await lockRows('rock_mac.addresses');
     await plane.kubectl(['delete', 'macallocation', 'step-one', '--wait=false']);
-    await pass(1_000);
-    await killLeader();
-    await unblock();
+    await wait(1_000);
+    await killOperator();
+    await unlock();
     expect(await stateOf(address)).toBe('active');
     await installed().installation.startOperator();
     await untilNoAllocations(plane);
@@ -117,8 +117,8 @@ describe('I8: the operator killed with SIGKILL at each step', () => {
     const address = (await untilReason(plane, 'brief', 'Allocated')).status?.mac ?? '';
     ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.release(') });
     await whileLedgerIsAhead(ledger, '61 minutes', async () => {
-      await until('the release', async () => (await stateOf(address)) === 'released');
-      await leader().kill();
+      await waitUntil('the release', async () => (await stateOf(address)) === 'released');
+      await lastOperator().kill();
       await ledgerProxy.heal();
       await installed().installation.startOperator();
       await untilNoAllocations(plane);
@@ -131,7 +131,7 @@ describe('I8: the operator killed with SIGKILL at each step', () => {
     await plane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(noDeletion('kept')) });
     await create(aClaim('kept', { pool: 'experiment', expiresAfter: '1h' }));
     const address = (await untilReason(plane, 'kept', 'Allocated')).status?.mac ?? '';
-    await until('the policy holds', async () => {
+    await waitUntil('the policy is in effect', async () => {
       const tried = plane.kubectl(['delete', 'macallocation', 'kept', '--dry-run=server']);
       return await tried.then(
         () => false,
@@ -140,7 +140,7 @@ describe('I8: the operator killed with SIGKILL at each step', () => {
     });
     await whileLedgerIsAhead(ledger, '61 minutes', async () => {
       await untilReason(plane, 'kept', 'Expired');
-      await leader().kill();
+      await lastOperator().kill();
       await plane.kubectl(['delete', 'validatingadmissionpolicy,validatingadmissionpolicybinding', 'no-deletion']);
       await installed().installation.startOperator();
       await untilNoAllocations(plane);
@@ -148,7 +148,7 @@ describe('I8: the operator killed with SIGKILL at each step', () => {
     expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'release']);
   });
 
-  /** A policy that lets nobody delete one claim. */
+  /** Returns a policy that refuses every deletion of one claim. */
   function noDeletion(name: string) {
     const rule = {
       apiGroups: ['mac.rock-os.io'],
@@ -170,31 +170,31 @@ describe('I8: the operator killed with SIGKILL at each step', () => {
     return { apiVersion: 'v1', kind: 'List', items };
   }
 
-  test('a pod: mirror stored, address given up by nobody yet, pod gone meanwhile', async () => {
+  test('a pod: mirror stored, pod deleted, ledger not written', async () => {
     const { plane } = installed();
     await create(carrying(numbered(1, 'stepped', '05:71')));
-    await untilExplained();
-    const unblock = await block('rock_mac.addresses');
+    await waitUntilConsistent();
+    const unlock = await lockRows('rock_mac.addresses');
     await plane.kubectl(['delete', 'pod', 'stepped-0', '--grace-period=0', '--force']);
-    await until('the mirror is on its way out', async () => (await deleting()) > 0);
-    await killLeader();
-    await unblock();
+    await waitUntil('the mirror is being deleted', async () => (await countDeleting()) > 0);
+    await killOperator();
+    await unlock();
     expect(await stateOf('a4:58:0f:05:71:00')).toBe('active');
     await installed().installation.startOperator();
     await untilNoAllocations(plane);
     expect(await stateOf('a4:58:0f:05:71:00')).toBe('released');
     await replaceOperator();
-    await untilExplained();
+    await waitUntilConsistent();
   });
 
-  async function deleting(): Promise<number> {
+  async function countDeleting(): Promise<number> {
     const path = '{.items[*].metadata.deletionTimestamp}';
     const text = await installed().plane.kubectl(['get', 'macallocations', '-o', `jsonpath=${path}`]);
     return text.trim() === '' ? 0 : text.trim().split(' ').length;
   }
 });
 
-describe('I3, I8: what happens during an outage of half a minute is made up for afterwards, and nothing that lives is released', () => {
+describe('I3, I8: after an outage of half a minute the operator handles all changes, and releases no address in use', () => {
   beforeEach(async () => {
     await installed().plane.kubectl([
       'delete',
@@ -208,26 +208,26 @@ describe('I3, I8: what happens during an outage of half a minute is made up for 
     await create(carrying(numbered(6, 'before', '05:72')));
     await create(aClaim('standing', { pool: 'vultr' }));
     await untilReason(installed().plane, 'standing', 'Allocated');
-    await until('all mirrored', async () => (await shownAllocations(installed().plane)).length === 7);
-    await untilExplained();
+    await waitUntil('all mirrors', async () => (await shownAllocations(installed().plane)).length === 7);
+    await waitUntilConsistent();
   });
 
   async function expectConverged(): Promise<void> {
     const want = ['before-2', 'before-3', 'before-4', 'before-5', 'claim', 'claim', 'during-0'];
-    await until('every pod and claim, and nothing else, has its address', async () => {
+    await waitUntil('exactly the pods and claims that exist have an address', async () => {
       const shown = await shownAllocations(installed().plane);
       return JSON.stringify(shown.map(({ spec }) => spec.consumerRef?.name ?? 'claim').sort()) === JSON.stringify(want);
     });
-    await untilExplained();
+    await waitUntilConsistent();
   }
 
-  test('of Postgres', async () => {
+  test('an outage of Postgres', async () => {
     const { plane, ledgerProxy } = installed();
     await ledgerProxy.cut();
     await plane.kubectl(['delete', 'pod', 'before-0', 'before-1', '--grace-period=0', '--force']);
     await create(carrying(numbered(1, 'during', '05:73')));
     await create(aClaim('asked', { pool: 'vultr' }));
-    await pass(outageMs);
+    await wait(outageMs);
     expect(
       (await shownAllocations(plane)).find(({ metadata }) => metadata.name === 'asked')?.status?.mac,
     ).toBeUndefined();
@@ -235,40 +235,40 @@ describe('I3, I8: what happens during an outage of half a minute is made up for 
     await expectConverged();
   });
 
-  test('of the API server', async () => {
+  test('an outage of the API server', async () => {
     const { plane } = installed();
     await plane.kubectl(['delete', 'pod', 'before-0', 'before-1', '--grace-period=0', '--force', '--wait=false']);
     await create(carrying(numbered(1, 'during', '05:73')));
     await create(aClaim('asked', { pool: 'vultr' }));
     await plane.apiServer.kill();
-    await pass(outageMs);
+    await wait(outageMs);
     await plane.apiServer.start();
     await expectConverged();
   });
 
-  test('of both', async () => {
+  test('an outage of both', async () => {
     const { plane, ledgerProxy } = installed();
     await ledgerProxy.cut();
     await plane.kubectl(['delete', 'pod', 'before-0', 'before-1', '--grace-period=0', '--force', '--wait=false']);
     await create(carrying(numbered(1, 'during', '05:73')));
     await create(aClaim('asked', { pool: 'vultr' }));
     await plane.apiServer.kill();
-    await pass(outageMs);
+    await wait(outageMs);
     await ledgerProxy.heal();
     await plane.apiServer.start();
     await expectConverged();
   });
 });
 
-/** Lines that tell of a bug; what is tried again is a warning. */
+/** Returns the lines of level error, which report bugs. A failure that is retried is a warning. */
 function errorsIn(logFile: string): string[] {
   return readFileSync(logFile, 'utf8')
     .split('\n')
     .filter((line) => line.startsWith('{"level":50'));
 }
 
-describe('I7: leadership that changes hands every second for a minute', () => {
-  test('does no work twice', async () => {
+describe('I7: two operators whose leader changes every second for a minute', () => {
+  test('do no work twice', async () => {
     const { plane, installation, ledger } = installed();
     await installation.startOperator();
     const names = Array.from({ length: 60 }, (_, index) => `flap-${String(index)}`);
@@ -276,11 +276,11 @@ describe('I7: leadership that changes hands every second for a minute', () => {
     const other = { holderIdentity: 'nobody', leaseDurationSeconds: 1 };
     for (const name of names) {
       await create(aClaim(name, { pool: 'docker' }));
-      // Whoever leads finds the Lease in other hands; a second later it is free for either of the two.
+      // The leader loses the Lease to another holder. A second later, both operators can acquire it.
       await plane.kubectl(['patch', ...lease, '--type=merge', '-p', JSON.stringify({ spec: other })]);
-      await pass(1_000);
+      await wait(1_000);
     }
-    await until('all allocated', async () => {
+    await waitUntil('all allocated', async () => {
       const shown = await shownAllocations(plane);
       return (
         shown.filter(({ metadata, status }) => names.includes(metadata.name) && status?.mac !== undefined).length ===

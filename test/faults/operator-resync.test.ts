@@ -8,14 +8,14 @@ import { mac, numberToMac, macToNumber, type MacAddress } from '../../mac/mac-ad
 import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
 
-// Addresses are named by who carries them, so that the operator is alone here with what is stored.
+// Manifests name their addresses here, so the operator runs without the webhook.
 const installed = installedEnvOfThisFile({ webhooks: 0, env: { ROCK_MAC_RESYNC_SECONDS: '1' } });
 
 beforeAll(async () => {
   await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);
 });
 
-async function carry(name: string, address: string): Promise<void> {
+async function createPodWithAddress(name: string, address: string): Promise<void> {
   const annotations = { 'k8s.v1.cni.cncf.io/networks': JSON.stringify([{ name: 'blue', mac: address }]) };
   const spec = { containers: [{ name: 'main', image: 'example.invalid/none' }] };
   const input = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, annotations }, spec });
@@ -30,7 +30,7 @@ async function stateOf(address: string): Promise<string | undefined> {
   return (await findByMac(installed().ledger, mac(address)))?.state;
 }
 
-async function until(what: string, holds: () => Promise<boolean>, within = 20_000): Promise<void> {
+async function waitUntil(what: string, holds: () => Promise<boolean>, within = 20_000): Promise<void> {
   await eventually(
     async () => {
       if (!(await holds())) throw new Error(`not yet: ${what}`);
@@ -43,8 +43,8 @@ async function sql(text: string): Promise<void> {
   await installed().ledger.connections.query(text);
 }
 
-/** Rows of objects that nobody has ever stored, as a crash at the worst moment could leave them. */
-async function ghosts(count: number, first: string): Promise<readonly MacAddress[]> {
+/** Adopts addresses for pods that were never stored. A crash could leave such rows in the ledger. */
+async function adoptForAbsentPods(count: number, first: string): Promise<readonly MacAddress[]> {
   const { ledger } = installed();
   const [cluster] = await listClusters(ledger);
   const clusterId = cluster?.clusterId ?? '';
@@ -61,11 +61,11 @@ async function ghosts(count: number, first: string): Promise<readonly MacAddress
   return macs;
 }
 
-/** Waits until a resync has missed them all, and lets a day pass for them. */
-async function missForADay(macs: readonly MacAddress[]): Promise<void> {
+/** Waits until a resync has marked all addresses as missing. Then sets that time back by 25 hours. */
+async function makeMissingForADay(macs: readonly MacAddress[]): Promise<void> {
   const { ledger } = installed();
   const addresses = macs.map(macToNumber).join(',');
-  await until('marked as missing', async () => {
+  await waitUntil('marked as missing', async () => {
     const rows = await ledger.query({
       text: `select count(*)::int as count from rock_mac.addresses where missing_since is not null and addr in (${addresses})`,
       values: [],
@@ -78,7 +78,7 @@ async function missForADay(macs: readonly MacAddress[]): Promise<void> {
   );
 }
 
-async function heldReason(): Promise<string> {
+async function readHeldReason(): Promise<string> {
   const path = '{.status.conditions[?(@.type=="AutoReleaseHeld")].reason}';
   return await installed().plane.kubectl(['get', 'macpool', 'kubernetes', '-o', `jsonpath=${path}`]);
 }
@@ -87,20 +87,20 @@ async function approve(count: number): Promise<void> {
   await installed().plane.kubectl(['annotate', 'macpool', 'kubernetes', `mac.rock-os.io/approve-release=${count}`]);
 }
 
-async function untilAllReleased(macs: readonly MacAddress[]): Promise<void> {
-  await until('all released', async () =>
+async function waitUntilAllReleased(macs: readonly MacAddress[]): Promise<void> {
+  await waitUntil('all released', async () =>
     (await Promise.all(macs.map(stateOf))).every((state) => state === 'released'),
   );
 }
 
-describe('a pod that a tenant makes to disturb', () => {
-  test('neither ends the resync nor learns who has its address in another namespace', async () => {
+describe('a pod of a tenant with an address of another namespace', () => {
+  test('does not end the resync, and its name is not published in the other namespace', async () => {
     const { plane, ledger } = installed();
     const address = 'a4:58:0f:05:21:01';
-    await carry('mine', address);
-    await until('adopted', async () => (await stateOf(address)) === 'active');
+    await createPodWithAddress('mine', address);
+    await waitUntil('adopted', async () => (await stateOf(address)) === 'active');
     await plane.kubectl(['create', 'namespace', 'secret']);
-    // 200 interfaces with the longest name once made a condition that the API server refused as too long.
+    // 200 interfaces and the longest name once made a condition that was too long for the API server.
     const name = ['x', 'y', 'z', 'w'].map((letter) => letter.repeat(60)).join('.');
     const networks = JSON.stringify(Array.from({ length: 200 }, () => ({ name: 'n', mac: address })));
     const metadata = { name, namespace: 'secret', annotations: { 'k8s.v1.cni.cncf.io/networks': networks } };
@@ -109,7 +109,7 @@ describe('a pod that a tenant makes to disturb', () => {
     await plane.kubectl(['create', '-f', '-'], { input });
 
     let message = '';
-    await until('the conflict is published', async () => {
+    await waitUntil('the conflict is published', async () => {
       const [mirror] = await shownAllocations(plane);
       message = mirror?.status?.conditions.find(({ type }) => type === 'Conflict')?.message ?? '';
       return message !== '';
@@ -117,7 +117,7 @@ describe('a pod that a tenant makes to disturb', () => {
     expect(message).toBe('1 object of other namespaces also uses this address. Give one of them another address');
     const lastResync = async () => (await listClusters(ledger))[0]?.lastResyncAt?.getTime() ?? 0;
     const before = await lastResync();
-    await until('the next resync ended', async () => (await lastResync()) > before);
+    await waitUntil('the next resync ended', async () => (await lastResync()) > before);
 
     await plane.kubectl(['delete', 'namespace', 'secret', '--wait=false']);
     await plane.kubectl(['delete', 'pod', name, '-n', 'secret', '--grace-period=0', '--force']);
@@ -126,13 +126,13 @@ describe('a pod that a tenant makes to disturb', () => {
   });
 });
 
-describe('an address that two pods carry', () => {
-  test('is shown on its mirror, told to the one that has no right to it, counted, and changed on neither', async () => {
+describe('an address that two pods use', () => {
+  test('is reported on its mirror, by an Event on the other pod and in a metric, and changed on neither pod', async () => {
     const { plane, installation, ledger } = installed();
     const address = 'a4:58:0f:05:20:01';
-    await carry('one', address);
-    await until('adopted', async () => (await stateOf(address)) === 'active');
-    await carry('two', address);
+    await createPodWithAddress('one', address);
+    await waitUntil('adopted', async () => (await stateOf(address)) === 'active');
+    await createPodWithAddress('two', address);
     await plane.kubectl([
       ...['wait', '--for=jsonpath={.status.conditions[?(@.type=="Conflict")].status}=True', 'macallocation', '--all'],
       '--timeout=20s',
@@ -146,8 +146,8 @@ describe('an address that two pods carry', () => {
     expect(mirror?.spec.consumerRef?.name).toBe('one');
     expect(await findByMac(ledger, mac(address))).toMatchObject({ generation: 1, owner: { name: 'one' } });
     const conflicts = () => installation.operators[0]?.metric('rockmac_conflicts');
-    await until('counted', async () => (await conflicts()) === 1);
-    await until('an Event about the second pod', async () => {
+    await waitUntil('counted', async () => (await conflicts()) === 1);
+    await waitUntil('an Event about the second pod', async () => {
       const args = [
         'get',
         'events.events.k8s.io',
@@ -168,19 +168,19 @@ describe('an address that two pods carry', () => {
       ],
       '--timeout=20s',
     ]);
-    await until('counted no more', async () => (await conflicts()) === 0);
+    await waitUntil('no longer counted', async () => (await conflicts()) === 0);
     await removePods('one');
     await untilNoAllocations(plane);
   });
 
-  test('goes to the second when the first is gone', async () => {
+  test('gets the second pod as its owner when the first is deleted', async () => {
     const { plane, ledger } = installed();
     const address = 'a4:58:0f:05:20:02';
-    await carry('former', address);
-    await until('adopted', async () => (await stateOf(address)) === 'active');
-    await carry('latter', address);
+    await createPodWithAddress('former', address);
+    await waitUntil('adopted', async () => (await stateOf(address)) === 'active');
+    await createPodWithAddress('latter', address);
     await removePods('former');
-    await until('adopted again', async () => {
+    await waitUntil('adopted again', async () => {
       const row = await findByMac(ledger, mac(address));
       return row?.state === 'active' && row.owner?.name === 'latter' && row.generation === 2;
     });
@@ -189,11 +189,11 @@ describe('an address that two pods carry', () => {
   });
 });
 
-test('pods that went while no operator lived are released when one comes, the last of them included', async () => {
+test('addresses of pods that were deleted while no operator ran are released by the next operator', async () => {
   const { plane, installation } = installed();
   const addresses = ['a4:58:0f:05:20:03', 'a4:58:0f:05:20:04'];
-  await Promise.all(addresses.map((address, index) => carry(`lost-${String(index)}`, address)));
-  await until('two mirrors', async () => (await shownAllocations(plane)).length === 2);
+  await Promise.all(addresses.map((address, index) => createPodWithAddress(`lost-${String(index)}`, address)));
+  await waitUntil('two mirrors', async () => (await shownAllocations(plane)).length === 2);
   await Promise.all(installation.operators.map((operator) => operator.kill()));
   await removePods('lost-0', 'lost-1');
   await installation.startOperator();
@@ -201,53 +201,53 @@ test('pods that went while no operator lived are released when one comes, the la
   expect(await Promise.all(addresses.map(stateOf))).toEqual(['released', 'released']);
 });
 
-describe('addresses whose owners have been gone for a day', () => {
-  test('are released, but not one whose object lives and only shows it no more', async () => {
+describe('addresses whose owners have been missing for a day', () => {
+  test('are released, except one whose pod exists and only lost its annotation', async () => {
     const { plane } = installed();
     const living = mac('a4:58:0f:05:21:10');
-    await carry('edited', living);
-    await until('adopted', async () => (await stateOf(living)) === 'active');
+    await createPodWithAddress('edited', living);
+    await waitUntil('adopted', async () => (await stateOf(living)) === 'active');
     await plane.kubectl(['annotate', 'pod', 'edited', 'k8s.v1.cni.cncf.io/networks-']);
-    const gone = await ghosts(3, 'a4:58:0f:05:21:00');
-    await missForADay([...gone, living]);
-    await untilAllReleased(gone);
+    const absent = await adoptForAbsentPods(3, 'a4:58:0f:05:21:00');
+    await makeMissingForADay([...absent, living]);
+    await waitUntilAllReleased(absent);
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(await stateOf(living)).toBe('active');
     await removePods('edited');
-    // Its mirror is not among what is watched for this pod any more; a look at all of them comes every ten minutes.
+    // The deletion does not enqueue this mirror any more. All mirrors are reconciled only every ten minutes.
     await sql(`update rock_mac.addresses set missing_since = null where addr = ${String(macToNumber(living))}`);
   });
 
-  test('are held when they are many, until somebody approves just as many', async () => {
+  test('are held if they are many, until that many are approved', async () => {
     const { plane } = installed();
-    const macs = await ghosts(60, 'a4:58:0f:05:22:00');
-    await missForADay(macs);
-    await until('held', async () => (await heldReason()) === 'TooMany');
+    const macs = await adoptForAbsentPods(60, 'a4:58:0f:05:22:00');
+    await makeMissingForADay(macs);
+    await waitUntil('held', async () => (await readHeldReason()) === 'TooMany');
     await approve(10);
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(await stateOf(macs[0] ?? '')).toBe('active');
     await plane.kubectl(['annotate', 'macpool', 'kubernetes', 'mac.rock-os.io/approve-release-']);
     await approve(70);
-    await untilAllReleased(macs);
-    await until('let go', async () => ['Approved', 'NothingToRelease'].includes(await heldReason()));
+    await waitUntilAllReleased(macs);
+    await waitUntil('no longer held', async () => ['Approved', 'NothingToRelease'].includes(await readHeldReason()));
     const left = await plane.kubectl(['get', 'macpool', 'kubernetes', '-o', 'jsonpath={.metadata.annotations}']);
     expect(left).not.toContain('approve-release');
   });
 
-  test('are held when nobody looked for an hour, and stay so until somebody approves', async () => {
+  test('are held after an hour without a resync, until an approval', async () => {
     const { installation } = installed();
-    const macs = await ghosts(2, 'a4:58:0f:05:23:00');
-    await until(
+    const macs = await adoptForAbsentPods(2, 'a4:58:0f:05:23:00');
+    await waitUntil(
       'marked',
       async () => (await findByMac(installed().ledger, macs[1] ?? mac('')))?.missingSince !== undefined,
     );
     await Promise.all(installation.operators.map((operator) => operator.kill()));
     await sql(`update rock_mac.clusters set last_resync_at = last_resync_at - interval '2 hours'`);
-    await missForADay(macs);
+    await makeMissingForADay(macs);
     await installation.startOperator();
-    await until('held', async () => (await heldReason()) === 'ResyncsMissing');
-    await until('still held a resync later', async () => (await heldReason()) === 'StillHeld');
+    await waitUntil('held', async () => (await readHeldReason()) === 'ResyncsMissing');
+    await waitUntil('still held a resync later', async () => (await readHeldReason()) === 'StillHeld');
     await approve(2);
-    await untilAllReleased(macs);
+    await waitUntilAllReleased(macs);
   });
 });

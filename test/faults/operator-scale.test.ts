@@ -9,9 +9,9 @@ import { installedEnvOfThisFile, whileLedgerIsAhead } from '../integration/insta
 import { findingsExceptClock } from '../integration/ledger-fixture.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
 
-/** Many at once, as many as the promises were made for. Everything is waited for by what the ledger says. */
+/** Tests I5 and I7 with as many objects as they are promised for. */
 const installed = installedEnvOfThisFile({
-  // As in production: a busy machine must not take the leader's work from it again and again.
+  // As in production. With a shorter Lease, the leader would lose it repeatedly on a busy machine.
   env: { ROCK_MAC_LEADER_LEASE_SECONDS: '15' },
 });
 
@@ -19,11 +19,11 @@ const PODS = 500;
 const ROUNDS = 10;
 const CLAIMS = 5_000;
 
-/** Requests under way at a time: enough that neither the API server nor the webhook waits for this process. */
+/** Concurrent requests. With so many, neither the API server nor the webhook waits for this process. */
 const AT_ONCE = 24;
 
-/** Of each test, on a machine that has other things to do. */
-const patience = { timeout: 900_000 };
+/** Timeout of each test, on a busy machine. */
+const slow = { timeout: 900_000 };
 
 let client: KubeClient;
 beforeAll(() => {
@@ -46,18 +46,18 @@ function aPod(name: string): NewObject {
   return { metadata: { name, annotations }, spec: { containers: [{ name: 'main', image: 'example.invalid/none' }] } };
 }
 
-async function namespace(name: string): Promise<void> {
+async function createNamespace(name: string): Promise<void> {
   const { kubectl } = installed().plane;
   await kubectl(['create', 'namespace', name]);
   await kubectl(['wait', '--for=create', 'serviceaccount/default', '-n', name, '--timeout=30s']);
 }
 
-/** A refusal for a moment (a conflict on a name that just goes, a ledger that is busy) is tried again, as a controller does. */
+/** Creates a pod. Retries like a controller, because a former pod of the name may remain, or the ledger may be busy. */
 async function createPod(name: string, space: string): Promise<void> {
   await eventually(() => client.create(annotatedPods, aPod(name), { namespace: space }), { within: 60_000, every: 50 });
 }
 
-async function until(what: string, within: number, left: () => Promise<number>): Promise<void> {
+async function waitUntilNoneLeft(what: string, within: number, left: () => Promise<number>): Promise<void> {
   await eventually(
     async () => {
       const count = await left();
@@ -67,8 +67,8 @@ async function until(what: string, within: number, left: () => Promise<number>):
   );
 }
 
-/** How many addresses the ledger has for a namespace in these states; in all that are not free when none is named. */
-async function held(space: string, states = ['active', 'pending', 'reserved', 'orphaned']): Promise<number> {
+/** Counts the addresses of a namespace in these states. By default, counts all that are not released. */
+async function countHeld(space: string, states = ['active', 'pending', 'reserved', 'orphaned']): Promise<number> {
   const [row] = await installed().ledger.query({
     text: `select count(*)::int as count from rock_mac.addresses where owner_namespace = $1 and state = any($2)`,
     values: [space, states],
@@ -77,8 +77,8 @@ async function held(space: string, states = ['active', 'pending', 'reserved', 'o
   return row?.count ?? 0;
 }
 
-/** One page tells how many there are, so that asking costs the API server little. */
-async function allocations(space: string): Promise<number> {
+/** Counts the MacAllocations of a namespace. Reads a page of one, because it has the number of the others. */
+async function countAllocations(space: string): Promise<number> {
   const path = `/apis/mac.rock-os.io/v1alpha1/namespaces/${space}/macallocations?limit=1`;
   const page = list.parse(await client.raw('GET', path));
   return page.items.length + (page.metadata.remainingItemCount ?? 0);
@@ -91,8 +91,8 @@ const list = z.object({
 
 const counted = z.object({ action: z.string(), rows: z.number(), owners: z.number() });
 
-/** The audit of a namespace: how many rows of each action, and of how many owners they tell. */
-async function audit(space: string): Promise<Record<string, { rows: number; owners: number }>> {
+/** Counts the audit rows of a namespace and their owners, by action. */
+async function countAudit(space: string): Promise<Record<string, { rows: number; owners: number }>> {
   const rows = await installed().ledger.query({
     text: `select action, count(*)::int as rows, count(distinct (mac_address, generation))::int as owners
            from rock_mac.audit_log where owner like '%' || $1 || '/%' group by 1`,
@@ -104,16 +104,16 @@ async function audit(space: string): Promise<Record<string, { rows: number; owne
 
 describe('I5, I7', () => {
   test(
-    `a namespace with ${String(PODS)} annotated pods that is deleted goes, with every address released once`,
-    patience,
+    `a namespace with ${String(PODS)} annotated pods can be deleted, and every address is released once`,
+    slow,
     async () => {
       const space = 'crowd';
-      await namespace(space);
+      await createNamespace(space);
       await inParallel(PODS, (index) => createPod(`one-${String(index)}`, space));
-      await until('bound', 400_000, async () => PODS - (await held(space, ['active'])));
+      await waitUntilNoneLeft('bound', 400_000, async () => PODS - (await countHeld(space, ['active'])));
       await installed().plane.kubectl(['delete', 'namespace', space, '--timeout=180s']);
-      await until('released', 400_000, () => held(space));
-      expect(await audit(space)).toEqual({
+      await waitUntilNoneLeft('released', 400_000, () => countHeld(space));
+      expect(await countAudit(space)).toEqual({
         allocate: { rows: PODS, owners: PODS },
         bind: { rows: PODS, owners: PODS },
         release: { rows: PODS, owners: PODS },
@@ -122,11 +122,11 @@ describe('I5, I7', () => {
   );
 
   test(
-    `${String(CLAIMS)} claims that are made and deleted leave two rows in the audit each, and nothing else`,
-    patience,
+    `${String(CLAIMS)} claims that are created and deleted leave two audit rows each, and nothing else`,
+    slow,
     async () => {
       const space = 'fleet';
-      await namespace(space);
+      await createNamespace(space);
       await inParallel(CLAIMS, (index) =>
         client.create(
           macAllocations,
@@ -134,13 +134,13 @@ describe('I5, I7', () => {
           { namespace: space },
         ),
       );
-      await until('allocated', 400_000, async () => CLAIMS - (await held(space, ['active'])));
+      await waitUntilNoneLeft('allocated', 400_000, async () => CLAIMS - (await countHeld(space, ['active'])));
       await inParallel(CLAIMS, (index) =>
         client.delete(macAllocations, { namespace: space, name: `claim-${String(index)}` }),
       );
-      await until('deleted', 400_000, () => allocations(space));
-      expect(await held(space)).toBe(0);
-      expect(await audit(space)).toEqual({
+      await waitUntilNoneLeft('deleted', 400_000, () => countAllocations(space));
+      expect(await countHeld(space)).toBe(0);
+      expect(await countAudit(space)).toEqual({
         allocate: { rows: CLAIMS, owners: CLAIMS },
         release: { rows: CLAIMS, owners: CLAIMS },
       });
@@ -148,33 +148,35 @@ describe('I5, I7', () => {
   );
 
   test(
-    `${String(PODS)} pods that come again under the same names ${String(ROUNDS)} times: every address is explained`,
-    patience,
+    `${String(PODS)} pods that are created again with the same names ${String(ROUNDS)} times leave no address without an owner`,
+    slow,
     async () => {
       const space = 'again';
-      await namespace(space);
-      const carried = new Set<string>();
+      await createNamespace(space);
+      const allocated = new Set<string>();
       for (let round = 0; round < ROUNDS; round++) {
         await inParallel(PODS, async (index) => {
           const name = `same-${String(index)}`;
           await createPod(name, space);
           const { metadata } = await client.get(annotatedPods, { namespace: space, name });
-          carried.add(/"mac":"([^"]+)"/.exec(metadata.annotations?.['mac.rock-os.io/addresses'] ?? '')?.[1] ?? 'none');
+          allocated.add(
+            /"mac":"([^"]+)"/.exec(metadata.annotations?.['mac.rock-os.io/addresses'] ?? '')?.[1] ?? 'none',
+          );
           await client.delete(annotatedPods, { namespace: space, name });
         });
       }
-      expect(carried.has('none')).toBe(false);
-      await until('mirrors', 400_000, () => allocations(space));
-      // Some went before anybody saw them: those addresses are on a lease.
+      expect(allocated.has('none')).toBe(false);
+      await waitUntilNoneLeft('mirrors', 400_000, () => countAllocations(space));
+      // Some pods were deleted before the operator saw them. Their addresses stay pending until the lease expires.
       await whileLedgerIsAhead(installed().ledger, '3 minutes', async () => {
-        await until('given back', 400_000, () => held(space));
+        await waitUntilNoneLeft('released', 400_000, () => countHeld(space));
       });
-      const { allocate, bind, adopt, release } = await audit(space);
+      const { allocate, bind, adopt, release } = await countAudit(space);
       const begun = (allocate?.rows ?? 0) + (adopt?.rows ?? 0);
-      // Whoever got an address, or had it again, gave it back once; nobody was bound twice.
+      // Every allocated or adopted address was released once, and none was bound twice.
       expect({ ends: release?.rows, owners: release?.owners }).toEqual({ ends: begun, owners: begun });
       expect(bind?.rows).toBe(bind?.owners);
-      expect(allocate?.owners).toBeGreaterThanOrEqual(carried.size);
+      expect(allocate?.owners).toBeGreaterThanOrEqual(allocated.size);
       expect(await findingsExceptClock(installed().ledger)).toEqual([]);
     },
   );

@@ -5,7 +5,7 @@ import { eventually } from '../env/run/eventually.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { installedEnvOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
 
-// The machines name their addresses themselves, so that the operator is alone here with what is stored.
+// Manifests name their addresses here, so the operator runs without the webhook.
 const installed = installedEnvOfThisFile({ webhooks: 0 });
 
 beforeAll(async () => {
@@ -35,7 +35,7 @@ function instance(name: string, macAddress: string, owner?: Owner) {
   return { ...KUBEVIRT, kind: 'VirtualMachineInstance', metadata, spec: devices(macAddress) };
 }
 
-/** What virt-controller makes to run an instance. */
+/** Returns a virt-launcher pod, which virt-controller creates to run an instance. */
 function launcher(name: string, macAddress: string, owner: Owner) {
   const networks = JSON.stringify([{ name: 'blue', mac: macAddress, interface: 'pod16477688c0e' }]);
   return {
@@ -58,7 +58,7 @@ interface Manifest {
   readonly spec: object;
 }
 
-/** Stores an object; answers how others refer to it. */
+/** Creates an object. Returns the fields for an owner reference to it. */
 async function create(manifest: Manifest): Promise<Owner> {
   const { kubectl } = installed().plane;
   const uid = await kubectl(['create', '-f', '-', '-o', 'jsonpath={.metadata.uid}'], {
@@ -75,8 +75,8 @@ async function stateOf(address: string): Promise<string | undefined> {
   return (await findByMac(installed().ledger, mac(address)))?.state;
 }
 
-/** Waits until these are the addresses that mirrors show, each with the kind of its owner. */
-async function untilMirrored(want: Readonly<Record<string, string>>): Promise<void> {
+/** Waits until the mirrors have exactly these addresses, with these kinds of owners. */
+async function waitUntilMirrored(want: Readonly<Record<string, string>>): Promise<void> {
   const { plane, ledger } = installed();
   await eventually(
     async () => {
@@ -92,65 +92,65 @@ async function untilMirrored(want: Readonly<Record<string, string>>): Promise<vo
   );
 }
 
-/** Longer than the operator takes between two looks at an address that only lingers. */
-async function staysHeld(address: string): Promise<void> {
+/** Expects an address to stay held for longer than the interval of the operator's checks. */
+async function expectStaysHeld(address: string): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 4_000));
   expect(await stateOf(address)).toBe('active');
 }
 
-test('a machine is seen although KubeVirt came after the operator, and keeps its address through stop, start and migration', async () => {
+test('a machine gets a mirror if KubeVirt was installed later, and keeps its address after stop, start and migration', async () => {
   const { plane } = installed();
   const address = 'a4:58:0f:05:10:01';
   await installForeignCrds(plane.kubectl, ['virtual-machines', 'virtual-machine-instances']);
   const vm = await create(machine('mill', address));
-  await untilMirrored({ [address]: 'VirtualMachine' });
+  await waitUntilMirrored({ [address]: 'VirtualMachine' });
 
   const vmi = await create(instance('mill', address, vm));
   await create(launcher('launcher-source', address, vmi));
   await create(launcher('launcher-target', address, vmi));
   await remove('pod', 'launcher-source');
   await remove('vmi/mill', 'pod/launcher-target');
-  await staysHeld(address);
-  await untilMirrored({ [address]: 'VirtualMachine' });
+  await expectStaysHeld(address);
+  await waitUntilMirrored({ [address]: 'VirtualMachine' });
 
   await remove('vm', 'mill');
   await untilNoAllocations(plane);
   expect(await stateOf(address)).toBe('released');
 });
 
-test('the address of a deleted machine stays held while an instance or a launcher pod has it, and goes after the last', async () => {
+test('the address of a deleted machine is released when neither its instance nor a launcher pod uses it', async () => {
   const { plane } = installed();
   const address = 'a4:58:0f:05:10:02';
   const vm = await create(machine('orphan', address));
   const vmi = await create(instance('orphan', address, vm));
   const pod = launcher('launcher-orphan', address, vmi);
-  // On a node whose kubelet takes its time to stop the guest.
+  // The pod is on a node without a kubelet, so its deletion does not complete by itself.
   await create({ ...pod, spec: { ...pod.spec, nodeName: 'slow' } });
-  await untilMirrored({ [address]: 'VirtualMachine' });
+  await waitUntilMirrored({ [address]: 'VirtualMachine' });
 
-  // What the garbage collector does for `--cascade=orphan`; here its copy of kinds that have just come may be too old.
+  // The garbage collector does this for `--cascade=orphan`, but may not know kinds that were just installed.
   await plane.kubectl(['patch', 'vmi', 'orphan', '--type=merge', '-p', '{"metadata":{"ownerReferences":null}}']);
   await remove('vm', 'orphan', '--cascade=orphan');
-  await staysHeld(address);
+  await expectStaysHeld(address);
   await remove('vmi', 'orphan');
   await plane.kubectl(['delete', 'pod', 'launcher-orphan', '--wait=false']);
-  await staysHeld(address);
+  await expectStaysHeld(address);
   await remove('pod', 'launcher-orphan', '--force');
   await untilNoAllocations(plane);
   expect(await stateOf(address)).toBe('released');
 });
 
-test('a machine whose address is changed while it runs holds both until its instance has stopped', async () => {
+test('a running machine whose address is changed holds both addresses until its instance has stopped', async () => {
   const { plane } = installed();
   const [before, after] = ['a4:58:0f:05:10:03', 'a4:58:0f:05:10:04'];
   const vm = await create(machine('changed', before));
   await create(instance('changed', before, vm));
-  await untilMirrored({ [before]: 'VirtualMachine' });
+  await waitUntilMirrored({ [before]: 'VirtualMachine' });
   const spec = machine('changed', after).spec;
   await plane.kubectl(['patch', 'vm', 'changed', '--type=merge', '-p', JSON.stringify({ spec })]);
-  await untilMirrored({ [before]: 'VirtualMachine', [after]: 'VirtualMachine' });
+  await waitUntilMirrored({ [before]: 'VirtualMachine', [after]: 'VirtualMachine' });
   await remove('vmi', 'changed');
-  await untilMirrored({ [after]: 'VirtualMachine' });
+  await waitUntilMirrored({ [after]: 'VirtualMachine' });
   expect(await stateOf(before)).toBe('released');
   await remove('vm', 'changed');
   await untilNoAllocations(plane);
@@ -160,7 +160,7 @@ test('an instance without a machine owns its address until it has ended', async 
   const { plane } = installed();
   const address = 'a4:58:0f:05:10:05';
   await create(instance('lone', address));
-  await untilMirrored({ [address]: 'VirtualMachineInstance' });
+  await waitUntilMirrored({ [address]: 'VirtualMachineInstance' });
   await plane.kubectl(['patch', 'vmi', 'lone', '--type=merge', '-p', '{"status":{"phase":"Succeeded"}}']);
   await untilNoAllocations(plane);
   expect(await stateOf(address)).toBe('released');

@@ -5,18 +5,18 @@ import { aPod } from '../integration/installed-env.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
 
 export interface Load {
-  /** Resolves when this many more creates have completed. */
+  /** Waits until this many more creates have completed. */
   more(creates: number): Promise<void>;
   /** Stops the load. Returns the result of every create. */
   stop(): Promise<{ readonly macs: readonly string[]; readonly failures: readonly string[] }>;
 }
 
-/** Creates pods continuously and without retries. */
+/** Starts to create pods continuously, without retries and with `atOnce` concurrent requests. */
 export function startPodLoad(client: KubeClient, prefix: string, atOnce: number): Load {
   let running = true;
   const macs: string[] = [];
   const failures: string[] = [];
-  async function work(worker: number): Promise<void> {
+  async function createPods(worker: number): Promise<void> {
     for (let count = 0; running; count++) {
       const name = `${prefix}-${String(worker)}-${String(count)}`;
       const manifest = JSON.parse(aPod(name, { networks: 'blue' })) as NewObject;
@@ -29,13 +29,13 @@ export function startPodLoad(client: KubeClient, prefix: string, atOnce: number)
       }
     }
   }
-  const workers = Array.from({ length: atOnce }, (_, worker) => work(worker));
+  const workers = Array.from({ length: atOnce }, (_, worker) => createPods(worker));
   return {
     more: async (creates) => {
-      const enough = macs.length + failures.length + creates;
+      const wanted = macs.length + failures.length + creates;
       await eventually(
         () => {
-          if (macs.length + failures.length < enough) throw new Error(`${String(macs.length)} creates so far`);
+          if (macs.length + failures.length < wanted) throw new Error(`${String(macs.length)} creates so far`);
         },
         { within: 120_000, every: 20 },
       );
