@@ -13,7 +13,7 @@ const entry = z.object({
 export type ReportedAddress = Readonly<z.infer<typeof entry>>;
 
 /**
- * Parses the annotation. The MAC addresses are unchecked, because everyone who may write the pod may write it. An invalid
+ * Parses the annotation. The MAC addresses are unchecked, because everybody with write access to the pod can change them. An invalid
  * annotation counts as empty: it is output of the webhook, never input.
  */
 export function readAddresses(text: string | undefined): readonly ReportedAddress[] {

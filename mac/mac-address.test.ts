@@ -46,7 +46,7 @@ describe('reading a MAC address', () => {
     );
   });
 
-  test('text and number sort alike', () => {
+  test('text and number have the same sort order', () => {
     fc.assert(
       fc.property(anyAddress, anyAddress, (a, b) => {
         expect(numberToMac(a) < numberToMac(b)).toBe(a < b);

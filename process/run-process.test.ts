@@ -8,12 +8,12 @@ const module = path.join(import.meta.dirname, 'run-process.ts');
 function start(service: string) {
   const program = `
     import { runProcess } from ${JSON.stringify(module)};
-    const say = (text) => process.stdout.write(text + '\\n');
-    const logger = { info: (_, text) => say(text ?? _), fatal: (_, text) => say(text) };
+    const print = (text) => process.stdout.write(text + '\\n');
+    const logger = { info: (_, text) => print(text ?? _), fatal: (_, text) => print(text) };
     // Keeps the process alive, like a server that was started before.
     setInterval(() => undefined, 1_000);
     await runProcess(async () => { ${service} }, logger);
-    say('returned');
+    print('returned');
     process.exit();
   `;
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
@@ -28,7 +28,7 @@ function start(service: string) {
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   return {
     signal: (signal: NodeJS.Signals) => child.kill(signal),
-    said: (text: string) =>
+    printed: (text: string) =>
       new Promise<void>((resolve) => {
         const check = (): void => {
           if (output.includes(text)) resolve();
@@ -43,25 +43,25 @@ function start(service: string) {
 test.each(['SIGTERM', 'SIGINT'] as const)(
   '%s stops the service gracefully, and the process exits with 0',
   async (signal) => {
-    const running = start(`say('up'); return { stop: async () => { say('stopping it') } };`);
-    await running.said('up');
+    const running = start(`print('up'); return { stop: async () => { print('stopping it') } };`);
+    await running.printed('up');
     running.signal(signal);
     expect(await running.end()).toEqual({ code: 0, output: ['up', 'stopping', 'stopping it', 'stopped', 'returned'] });
   },
 );
 
 test('a service that is still starting does not delay the exit', async () => {
-  const running = start(`say('starting'); return new Promise(() => undefined);`);
-  await running.said('starting');
+  const running = start(`print('starting'); return new Promise(() => undefined);`);
+  await running.printed('starting');
   running.signal('SIGTERM');
   expect(await running.end()).toEqual({ code: 0, output: ['starting', 'stopped before it was up'] });
 });
 
 test('a second signal ends a service that cannot stop', async () => {
-  const running = start(`say('up'); return { stop: () => new Promise(() => undefined) };`);
-  await running.said('up');
+  const running = start(`print('up'); return { stop: () => new Promise(() => undefined) };`);
+  await running.printed('up');
   running.signal('SIGTERM');
-  await running.said('stopping');
+  await running.printed('stopping');
   running.signal('SIGTERM');
   expect((await running.end()).code).toBe(1);
 });

@@ -57,7 +57,7 @@ describe('find', () => {
     expect(await client.find(secrets, key)).toBeUndefined();
   });
 
-  test('throws a 404 that does not name the object, such as that of a kind that is not served', async () => {
+  test('throws a 404 that does not name the object, such as one for an unserved kind', async () => {
     const { client } = await setUp([notFound(), notFound({ kind: 'namespaces', name: 'a' })]);
     expect(await failureOf(client.find(secrets, key))).toMatchObject({ status: 404 });
     expect(await failureOf(client.find(secrets, key))).toMatchObject({ status: 404 });
@@ -305,13 +305,13 @@ describe('credentials', () => {
       args: ['-c', `echo asked >> '${count}'; echo '${credential}'`],
     };
     const client = clientOf(server, {}, { exec });
-    const asked = async (): Promise<number> =>
+    const pluginRuns = async (): Promise<number> =>
       (await import('node:fs/promises')).readFile(count, 'utf8').then((text) => text.split('\n').length - 1);
     await client.get(secrets, key);
     await client.get(secrets, key);
-    expect(await asked()).toBe(1);
+    expect(await pluginRuns()).toBe(1);
     await client.get(secrets, key);
-    expect(await asked()).toBe(2);
+    expect(await pluginRuns()).toBe(2);
     expect(server.seen.every(({ headers }) => headers.authorization === 'Bearer t')).toBe(true);
   });
 

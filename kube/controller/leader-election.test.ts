@@ -242,14 +242,14 @@ describe('leader election', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(turn, { minLength: 5, maxLength: 30 }), randoms, async (turns, jitters) => {
         const { clock, working, candidate } = makeElection();
-        let asked = 0;
-        const nextRandom = (): number => jitters[asked++ % jitters.length] ?? 0;
-        const terms: string[][] = [];
+        let draws = 0;
+        const nextRandom = (): number => jitters[draws++ % jitters.length] ?? 0;
+        const leaderRuns: string[][] = [];
         const all = ['a', 'b', 'c'].map((identity) =>
           candidate(identity, {
             random: nextRandom,
             onStarted: () => {
-              terms.push([...working]);
+              leaderRuns.push([...working]);
             },
           }),
         );
@@ -259,7 +259,7 @@ describe('leader election', () => {
         }
         for (const { way } of all) Object.assign(way, { delayMs: 10, cut: false });
         await clock.advance(60_000);
-        expect(terms.filter((workers) => workers.length !== 1)).toEqual([]);
+        expect(leaderRuns.filter((workers) => workers.length !== 1)).toEqual([]);
         expect(working.size).toBe(1);
       }),
       { numRuns: 60 },

@@ -33,7 +33,7 @@ export function heldBy(
   };
 }
 
-/** Returns the record with which the holder releases the lease, so that nobody has to wait for its expiry. */
+/** Returns the record with which the holder releases the lease, so no candidate has to wait for its expiry. */
 export function released(before: LeaseRecord, date: Date): LeaseRecord {
   return { ...before, holderIdentity: '', leaseDurationSeconds: 1, renewTime: toMicroTime(date) };
 }

@@ -4,17 +4,17 @@ import { createAuthenticationFilter } from './authentication-filter.ts';
 interface Cluster {
   readonly tokens: Record<string, string>;
   readonly readers: string[];
-  away: boolean;
-  asked: number;
+  unavailable: boolean;
+  requests: number;
 }
 
 /** Creates a filter without a network; only some of its users may read. */
-function aGate(cluster: Cluster) {
+function aFilter(cluster: Cluster) {
   let time = 0;
   const client = {
     raw: (_method: string, path: string, body?: unknown) => {
-      cluster.asked++;
-      if (cluster.away) return Promise.reject(new Error('away'));
+      cluster.requests++;
+      if (cluster.unavailable) return Promise.reject(new Error('unavailable'));
       const { spec } = body as { spec: { token?: string; user?: string } };
       if (path.endsWith('tokenreviews')) {
         const username = cluster.tokens[spec.token ?? ''];
@@ -23,13 +23,13 @@ function aGate(cluster: Cluster) {
       return Promise.resolve({ status: { allowed: cluster.readers.includes(spec.user ?? '') } });
     },
   };
-  const gate = createAuthenticationFilter({
+  const filter = createAuthenticationFilter({
     client,
     access: { verb: 'get', path: '/metrics' },
     clock: { now: () => time },
   });
   return {
-    authenticate: (token: string) => gate.authenticate(token),
+    authenticate: (token: string) => filter.authenticate(token),
     wait: (ms: number) => {
       time += ms;
     },
@@ -37,7 +37,7 @@ function aGate(cluster: Cluster) {
 }
 
 function aCluster(): Cluster {
-  return { tokens: { good: 'scraper', other: 'somebody' }, readers: ['scraper'], away: false, asked: 0 };
+  return { tokens: { good: 'scraper', other: 'somebody' }, readers: ['scraper'], unavailable: false, requests: 0 };
 }
 
 describe('the authentication filter of the metrics', () => {
@@ -45,44 +45,44 @@ describe('the authentication filter of the metrics', () => {
     ['good', 'allowed'],
     ['other', 'forbidden'],
     ['made-up', 'unauthenticated'],
-  ] as const)('says of the token %s: %s', async (token, answer) => {
-    expect(await aGate(aCluster()).authenticate(token)).toBe(answer);
+  ] as const)('returns for the token %s: %s', async (token, outcome) => {
+    expect(await aFilter(aCluster()).authenticate(token)).toBe(outcome);
   });
 
   test('reviews a token once for concurrent requests and reuses the result for a while', async () => {
     const cluster = aCluster();
-    const gate = aGate(cluster);
-    expect(await Promise.all(Array.from({ length: 20 }, () => gate.authenticate('good')))).toEqual(
+    const filter = aFilter(cluster);
+    expect(await Promise.all(Array.from({ length: 20 }, () => filter.authenticate('good')))).toEqual(
       Array.from({ length: 20 }, () => 'allowed'),
     );
-    await gate.authenticate('good');
-    expect(cluster.asked).toBe(2);
-    gate.wait(11_000);
+    await filter.authenticate('good');
+    expect(cluster.requests).toBe(2);
+    filter.wait(11_000);
     cluster.readers.pop();
-    expect(await gate.authenticate('good')).toBe('forbidden');
+    expect(await filter.authenticate('good')).toBe('forbidden');
   });
 
   test('allows only previously allowed tokens while the API server is unavailable, for some minutes', async () => {
     const cluster = aCluster();
-    const gate = aGate(cluster);
-    await gate.authenticate('good');
-    await gate.authenticate('other');
-    cluster.away = true;
-    gate.wait(60_000);
-    expect(await gate.authenticate('good')).toBe('allowed');
-    expect(await gate.authenticate('other')).toBe('unknown');
-    expect(await gate.authenticate('new')).toBe('unknown');
-    gate.wait(600_000);
-    expect(await gate.authenticate('good')).toBe('unknown');
+    const filter = aFilter(cluster);
+    await filter.authenticate('good');
+    await filter.authenticate('other');
+    cluster.unavailable = true;
+    filter.wait(60_000);
+    expect(await filter.authenticate('good')).toBe('allowed');
+    expect(await filter.authenticate('other')).toBe('unknown');
+    expect(await filter.authenticate('new')).toBe('unknown');
+    filter.wait(600_000);
+    expect(await filter.authenticate('good')).toBe('unknown');
   });
 
   test('limits concurrent reviews', async () => {
     const cluster = aCluster();
-    const gate = aGate(cluster);
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => gate.authenticate(`made-up-${String(index)}`)),
+    const filter = aFilter(cluster);
+    const outcomes = await Promise.all(
+      Array.from({ length: 50 }, (_, index) => filter.authenticate(`made-up-${String(index)}`)),
     );
-    expect(answers.filter((answer) => answer === 'unknown')).toHaveLength(42);
-    expect(cluster.asked).toBe(8);
+    expect(outcomes.filter((outcome) => outcome === 'unknown')).toHaveLength(42);
+    expect(cluster.requests).toBe(8);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { startHealthServer, type HealthServerOptions } from './health-server.ts';
 
-async function ask(
+async function request(
   path: string,
   options: Partial<HealthServerOptions> = {},
 ): Promise<{ status: number; text: string }> {
@@ -14,29 +14,29 @@ async function ask(
     ...options,
   });
   onTestFinished(() => server.close());
-  const answer = await fetch(`http://127.0.0.1:${server.port}${path}`);
-  return { status: answer.status, text: await answer.text() };
+  const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
+  return { status: response.status, text: await response.text() };
 }
 
 describe('the health server', () => {
   test('reports whether the process is live and ready, and what it waits for', async () => {
-    expect(await ask('/healthz')).toEqual({ status: 200, text: 'ok\n' });
-    expect(await ask('/healthz', { live: () => false })).toEqual({ status: 503, text: 'not live\n' });
-    expect(await ask('/readyz?verbose')).toEqual({ status: 200, text: 'ok\n' });
-    expect(await ask('/readyz', { notReady: () => ['certificates', 'the ledger'] })).toEqual({
+    expect(await request('/healthz')).toEqual({ status: 200, text: 'ok\n' });
+    expect(await request('/healthz', { live: () => false })).toEqual({ status: 503, text: 'not live\n' });
+    expect(await request('/readyz?verbose')).toEqual({ status: 200, text: 'ok\n' });
+    expect(await request('/readyz', { notReady: () => ['certificates', 'the ledger'] })).toEqual({
       status: 503,
       text: 'waiting for certificates, the ledger\n',
     });
   });
 
   test('responds to request targets that are not a path and continues', async () => {
-    expect((await ask('//')).status).toBe(404);
-    expect((await ask('//:99999')).status).toBe(404);
+    expect((await request('//')).status).toBe(404);
+    expect((await request('//:99999')).status).toBe(404);
   });
 
   test('serves nothing else', async () => {
-    expect((await ask('/')).status).toBe(404);
-    expect((await ask('/metrics')).status).toBe(404);
+    expect((await request('/')).status).toBe(404);
+    expect((await request('/metrics')).status).toBe(404);
   });
 
   test('reports a port that is in use', async () => {

@@ -70,7 +70,7 @@ async function refusalOf(key: string): Promise<LedgerError> {
 }
 
 /** Retries after the fault: the key has one address with one audit row, and nothing else happened. */
-async function expectOneAnswer(key: string): Promise<AllocationOutcome> {
+async function expectOneAllocation(key: string): Promise<AllocationOutcome> {
   const result = await allocator.allocate(aRequest({ key }), { deadlineMs: 20_000 });
   expect(['allocated', 'replayed']).toContain(result.outcome);
   const rows = (table: string) =>
@@ -95,18 +95,18 @@ async function noOtherBackends(): Promise<void> {
 
 describe('the result of a COMMIT that was lost on the way', () => {
   test('is returned again for the same key: the same address, and one audit row', async () => {
-    const ask = () => allocate(db, 'development', [aRequest({ key: 'lost-answer' })], { leaseSeconds: 120 });
+    const request = () => allocate(db, 'development', [aRequest({ key: 'lost-result' })], { leaseSeconds: 120 });
     proxy.dropAnswers({ when: (request) => request.includes('rock_mac.allocate') });
-    expect(await errorOf(ask())).toMatchObject({ code: 'LEDGER_TIMEOUT', retryable: true });
+    expect(await errorOf(request())).toMatchObject({ code: 'LEDGER_TIMEOUT', retryable: true });
     const stored = await direct.query({
-      text: `select generation, addr from rock_mac.addresses where holder_key = 'lost-answer'`,
+      text: `select generation, addr from rock_mac.addresses where holder_key = 'lost-result'`,
       values: [],
       row: z.object({ generation: z.literal(1), addr: z.int() }),
     });
     expect(stored).toHaveLength(1);
     await proxy.heal();
-    expect(await ask()).toMatchObject([{ outcome: 'replayed', generation: 1 }]);
-    await expectOneAnswer('lost-answer');
+    expect(await request()).toMatchObject([{ outcome: 'replayed', generation: 1 }]);
+    await expectOneAllocation('lost-result');
   });
 
   test('is hidden from the caller: the allocator retries before its deadline', async () => {
@@ -115,7 +115,7 @@ describe('the result of a COMMIT that was lost on the way', () => {
     const result = await allocator.allocate(aRequest({ key: 'unseen' }), { deadlineMs: 20_000 });
     expect(result).toMatchObject({ outcome: 'replayed', generation: 1 });
     expect(dropped).toBeGreaterThan(1);
-    await expectOneAnswer('unseen');
+    await expectOneAllocation('unseen');
   });
 
   test('of a transaction is an error after a possible success, and never a false success', async () => {
@@ -127,7 +127,7 @@ describe('the result of a COMMIT that was lost on the way', () => {
     );
     expect(error).toMatchObject({ code: 'LEDGER_TIMEOUT', retryable: true });
     await proxy.heal();
-    expect(await expectOneAnswer('lost-end')).toMatchObject({ outcome: 'replayed' });
+    expect(await expectOneAllocation('lost-end')).toMatchObject({ outcome: 'replayed' });
   });
 });
 
@@ -139,7 +139,7 @@ describe('a request is refused in time, with a matching error code, and succeeds
       retryable: true,
     });
     await proxy.heal();
-    await expectOneAnswer('slow');
+    await expectOneAllocation('slow');
   });
 
   test('when the network drops everything', async () => {
@@ -150,7 +150,7 @@ describe('a request is refused in time, with a matching error code, and succeeds
       retryable: true,
     });
     await proxy.heal();
-    await expectOneAnswer('frozen');
+    await expectOneAllocation('frozen');
   });
 
   test('when Postgres stops in the middle of it', async () => {
@@ -158,7 +158,7 @@ describe('a request is refused in time, with a matching error code, and succeeds
     await postgres.kill();
     expect(await refusalOf('gone')).toMatchObject({ code: 'LEDGER_UNAVAILABLE', retryable: true });
     await postgres.start();
-    await expectOneAnswer('gone');
+    await expectOneAllocation('gone');
   });
 
   test('when Postgres is read-only', async () => {
@@ -176,7 +176,7 @@ describe('a request is refused in time, with a matching error code, and succeeds
     await direct.connections.query('set default_transaction_read_only = off; begin read write; rollback');
     await direct.connections.query('alter system reset default_transaction_read_only');
     await direct.connections.query('select pg_reload_conf()');
-    await expectOneAnswer('read-only');
+    await expectOneAllocation('read-only');
   });
 
   test('when Postgres has no free connection', async () => {
@@ -186,7 +186,7 @@ describe('a request is refused in time, with a matching error code, and succeeds
     await Promise.all(hogs.map((hog) => hog.connect()));
     expect(await refusalOf('crowded')).toMatchObject({ code: 'LEDGER_TOO_MANY_CONNECTIONS', retryable: true });
     await Promise.all(hogs.map((hog) => hog.end()));
-    await expectOneAnswer('crowded');
+    await expectOneAllocation('crowded');
   });
 
   test('when its disk is full', async (context) => {
@@ -209,7 +209,7 @@ describe('a request is refused in time, with a matching error code, and succeeds
     expect(error).toMatchObject({ code: 'LEDGER_DISK_FULL', retryable: true });
     await direct.connections.query('alter table rock_mac.audit_log set tablespace pg_default');
     await direct.connections.query('drop tablespace small');
-    await expectOneAnswer(full);
+    await expectOneAllocation(full);
   });
 });
 

@@ -184,7 +184,7 @@ test(
     await nobodyAtWork();
     const { entries, table } = await auditAndTable(db);
     expect(replay(entries)).toEqual(table);
-    const said = (state: string, { mac: address = '', generation = 0, key = '' }: Fact) =>
+    const auditLine = (state: string, { mac: address = '', generation = 0, key = '' }: Fact) =>
       `${state} ${address} ${String(generation)} ${key}`;
     const audited = new Set(
       entries.map(
@@ -194,7 +194,7 @@ test(
     );
     const inNumbers = (fact: Fact) => ({ ...fact, mac: String(macToNumber(mac(fact.mac ?? ''))) });
     const lost = [...got, ...released]
-      .map((fact) => said(fact.fact, inNumbers(fact)))
+      .map((fact) => auditLine(fact.fact, inNumbers(fact)))
       .filter((line) => !audited.has(line));
     expect(lost).toEqual([]);
     expect(overlaps(facts)).toEqual([]);
