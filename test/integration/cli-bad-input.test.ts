@@ -103,7 +103,7 @@ const TABLE: Readonly<Record<string, Bad>> = {
   'a restore into a ledger that is in use': {
     line: 'backup b.backup && rock-mac restore b.backup',
     code: 4,
-    stderr: /has handed out addresses/,
+    stderr: /has addresses or clusters/,
   },
   'a statement that writes': { line: `sql 'delete from addresses'`, code: 6, stderr: /only reads/ },
   'a second statement': { line: `sql 'select 1; delete from pools'`, code: 1, stderr: /multiple commands/ },
