@@ -100,7 +100,7 @@ export function chartLife(major: HelmMajor): void {
     test('an installation runs, and pods and claims get addresses, also from a pool of the values', async () => {
       const notes = await upgrade('webhook.replicas=1', 'operator.replicas=1');
       expect(notes).toContain('WARNING: with one replica');
-      expect(notes).toContain('a4:58:0f is a globally assigned range');
+      expect(notes).toContain('a4:58:0f is a globally assigned prefix');
       const commands = [...notes.matchAll(/^ {5}kubectl (.+)$/gm)].map(([, words = '']) => words.split(' '));
       expect(commands.length).toBeGreaterThanOrEqual(4);
       for (const command of commands) await kubectl(...command);

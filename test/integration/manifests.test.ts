@@ -44,7 +44,7 @@ describe('the files that users apply', () => {
     for (const field of ['pool', 'device', 'requestedMac', 'reserved', 'attributes', 'expiresAfter', 'renewedAt']) {
       expect(explained).toMatch(new RegExp(`${field}\\t<`));
     }
-    expect(explained).toContain('Name of the MacPool that the address comes from. Immutable.');
+    expect(explained).toContain('Name of the MacPool of the address. Immutable.');
   });
 
   test('the short names and the category work', async () => {
