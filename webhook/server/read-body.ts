@@ -56,11 +56,13 @@ export function createBodyReader(): BodyReader {
   const parsing = createBudget(MAX_PARSED_VALUES);
   let buffered = 0;
 
-  async function receive(request: IncomingMessage, chunks: Buffer[]): Promise<void> {
+  async function receive(request: IncomingMessage, chunks: Buffer[], signal: AbortSignal): Promise<void> {
     let length = 0;
     // The stream stays open when this throws, because the refusal is sent on its connection.
     const arriving = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
     for await (const chunk of arriving) {
+      // After the time limit nobody gives these bytes back to the shared count.
+      if (signal.aborted) return;
       length += chunk.length;
       buffered += chunk.length;
       chunks.push(chunk);
@@ -75,7 +77,7 @@ export function createBodyReader(): BodyReader {
       throw new BodyRefused(408, 'the body did not arrive within 5 s');
     });
     try {
-      await Promise.race([receive(request, chunks), slow]);
+      await Promise.race([receive(request, chunks, stop.signal), slow]);
     } finally {
       slow.catch(() => undefined);
       stop.abort();
