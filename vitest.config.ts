@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Three projects. `unit` needs no services. `integration` needs a real control plane and a real Postgres, which test/env
+ * Four projects. `unit` needs no services. `integration` needs a real control plane and a real Postgres, which test/env
  * starts once per run. `fault` needs the same and longer timeouts, because it breaks them on purpose.
+ * `node` starts real nodes, for which it needs root, and skips its tests elsewhere.
  */
 export default defineConfig({
   test: {
@@ -10,8 +11,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{mac,api,ledger,kube,process,operator,webhook,cli,hack,test}/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/e2e/**', 'test/faults/**', 'node_modules/**'],
+          include: ['{mac,api,ledger,kube,time,process,operator,webhook,cli,hack,test}/**/*.test.ts'],
+          exclude: ['test/integration/**', 'test/e2e/**', 'test/faults/**', 'test/node/**', 'node_modules/**'],
         },
       },
       {
@@ -22,6 +23,15 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'node',
+          include: ['test/node/**/*.test.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 300_000,
+          maxWorkers: 1,
         },
       },
       {

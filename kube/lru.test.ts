@@ -20,3 +20,12 @@ test('a new value for a known key evicts nothing', () => {
   expect(cache.get('a')).toBe(3);
   expect(cache.get('b')).toBe(2);
 });
+
+test('the values are listed from the least to the most recently used one', () => {
+  const cache = createLru<string, number>(3);
+  cache.set('a', 1);
+  cache.set('b', 2);
+  cache.set('c', 3);
+  cache.get('a');
+  expect([...cache.values()]).toEqual([2, 3, 1]);
+});

@@ -3,6 +3,8 @@ export interface Lru<K, V> {
   /** Returns the value and marks it as the most recently used. */
   get(key: K): V | undefined;
   set(key: K, value: V): void;
+  /** Returns all values, from the least to the most recently used one. */
+  values(): Iterable<V>;
 }
 
 /** Creates an LRU cache for at most `capacity` entries. */
@@ -26,5 +28,6 @@ export function createLru<K, V>(capacity: number): Lru<K, V> {
       const [oldest] = entries.keys();
       if (entries.size > capacity && oldest !== undefined) entries.delete(oldest);
     },
+    values: () => entries.values(),
   };
 }

@@ -5,9 +5,7 @@
 
 export interface ClientMetrics {
   /** An attempt ended; `status` is the HTTP status or the code of the connection error. */
-  request?(attempt: { method: string; resource: string; status: string; durationMs: number }): void;
-  /** An attempt failed and is retried after `delayMs`. */
-  retry?(retry: { method: string; resource: string; status: string; delayMs: number }): void;
+  request?(attempt: { method: string; resource: string; status: string }): void;
   /** The connection pool was replaced, because credentials changed or its connections may be dead. */
   reconnect?(reason: ReconnectReason): void;
 }

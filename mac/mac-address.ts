@@ -23,9 +23,6 @@ const LAST_ADDRESS = 0xffff_ffff_ffff;
 /** The I/G bit (IEEE 802, bit 0 of the first octet): if set, it is a group address, which no device may own. */
 const GROUP_BIT = 0x0100_0000_0000;
 
-/** The U/L bit (IEEE 802, bit 1 of the first octet): if set, the address is locally administered. */
-const LOCAL_BIT = 0x0200_0000_0000;
-
 /**
  * Parses a unicast MAC address in any usual notation and case.
  *
@@ -38,7 +35,7 @@ export function parseMac(text: string): ParsedMac {
   const addr = macToNumber(mac);
   if (addr === 0) return { ok: false, why: 'zero' };
   if (addr === LAST_ADDRESS) return { ok: false, why: 'broadcast' };
-  if (hasBit(addr, GROUP_BIT)) return { ok: false, why: 'multicast' };
+  if (isGroupAddress(addr)) return { ok: false, why: 'multicast' };
   return { ok: true, mac };
 }
 
@@ -70,11 +67,7 @@ export function numberToMac(addr: number): MacAddress {
   return (digits.match(/../g) ?? []).join(':') as MacAddress;
 }
 
-export function isLocallyAdministered(address: MacAddress): boolean {
-  return hasBit(macToNumber(address), LOCAL_BIT);
-}
-
-/** Tests a bit by division, because JavaScript's bit operators work on 32 bits. */
-function hasBit(addr: number, bit: number): boolean {
-  return Math.floor(addr / bit) % 2 === 1;
+/** Tests the bit by division, because JavaScript's bit operators work on 32 bits. */
+function isGroupAddress(addr: number): boolean {
+  return Math.floor(addr / GROUP_BIT) % 2 === 1;
 }

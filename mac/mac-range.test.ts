@@ -1,30 +1,13 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { mac, numberToMac } from './mac-address.ts';
-import { hasPrefix, parsePrefix, prefixRange, rangeContains, rangesOverlap, rangeSize } from './mac-range.ts';
-
-const anyRange = fc
-  .tuple(fc.integer({ min: 0, max: 200 }), fc.integer({ min: 0, max: 50 }))
-  .map(([start, extra]) => ({ first: numberToMac(start), last: numberToMac(start + extra) }));
+import { mac } from './mac-address.ts';
+import { hasPrefix, parsePrefix, prefixRange, rangeContains } from './mac-range.ts';
 
 describe('a range of addresses', () => {
   test('holds both its ends', () => {
     const range = { first: mac('a4:58:0f:05:00:00'), last: mac('a4:58:0f:05:ff:ff') };
-    expect(rangeSize(range)).toBe(65_536);
     expect(rangeContains(range, range.first)).toBe(true);
     expect(rangeContains(range, range.last)).toBe(true);
     expect(rangeContains(range, mac('a4:58:0f:06:00:00'))).toBe(false);
-  });
-
-  test('overlaps another exactly when they share an address', () => {
-    fc.assert(
-      fc.property(anyRange, anyRange, (a, b) => {
-        const shared = Array.from({ length: 260 }, (_, addr) => numberToMac(addr)).some(
-          (address) => rangeContains(a, address) && rangeContains(b, address),
-        );
-        expect(rangesOverlap(a, b)).toBe(shared);
-      }),
-    );
   });
 });
 
@@ -42,7 +25,6 @@ describe('a prefix', () => {
     if (prefix === undefined) throw new Error('a4:58:0f is a prefix');
     const range = prefixRange(prefix);
     expect(range).toEqual({ first: 'a4:58:0f:00:00:00', last: 'a4:58:0f:ff:ff:ff' });
-    expect(rangeSize(range)).toBe(2 ** 24);
     expect(hasPrefix(range.last, prefix)).toBe(true);
     expect(hasPrefix(mac('a4:58:10:00:00:00'), prefix)).toBe(false);
   });

@@ -1,4 +1,4 @@
-import { macToNumber, parseAnyMac, type MacAddress } from './mac-address.ts';
+import { type MacAddress, macToNumber, parseAnyMac } from './mac-address.ts';
 
 /** A contiguous range of addresses, including both ends. */
 export interface MacRange {
@@ -6,18 +6,9 @@ export interface MacRange {
   readonly last: MacAddress;
 }
 
-/** Returns the number of addresses in the range. */
-export function rangeSize(range: MacRange): number {
-  return macToNumber(range.last) - macToNumber(range.first) + 1;
-}
-
 export function rangeContains(range: MacRange, address: MacAddress): boolean {
   const addr = macToNumber(address);
   return addr >= macToNumber(range.first) && addr <= macToNumber(range.last);
-}
-
-export function rangesOverlap(a: MacRange, b: MacRange): boolean {
-  return macToNumber(a.first) <= macToNumber(b.last) && macToNumber(b.first) <= macToNumber(a.last);
 }
 
 /**

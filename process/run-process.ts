@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 
 /** A program that runs until it is stopped. */
-export interface Service {
+export interface Stoppable {
   /** Stops it gracefully. Called once. */
   stop(): Promise<void>;
 }
@@ -10,7 +10,7 @@ export interface Service {
  * Runs a service as this process: starts it, waits for SIGTERM or SIGINT, stops it gracefully and sets the exit code.
  * A second signal ends the process at once.
  */
-export async function runProcess(start: () => Promise<Service>, logger: Logger): Promise<void> {
+export async function runProcess(start: () => Promise<Stoppable>, logger: Logger): Promise<void> {
   const { promise: signalled, resolve: resolveSignal } = Promise.withResolvers<NodeJS.Signals>();
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals): void => {

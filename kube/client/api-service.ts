@@ -1,5 +1,5 @@
 import type { KubeClient } from './client.ts';
-import { apiServices, clusterRoles, type ApiService } from './core-resources.ts';
+import { type ApiService, apiServices, clusterRoles } from './core-resources.ts';
 import { isConflict, isNotFound } from './errors.ts';
 
 /*

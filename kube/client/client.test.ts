@@ -5,14 +5,14 @@ import {
   fastClock,
   json,
   refusal,
+  type ScriptedResponse,
   startTestServer,
   stayStill,
-  type Answer,
   type TestServer,
 } from '../../test/doubles/http-server.ts';
-import { systemClock } from '../time/clock.ts';
+import { systemClock } from '../../time/clock.ts';
 import { createKubeClient, type KubeClient, type KubeClientOptions } from './client.ts';
-import { secrets, type Secret } from './core-resources.ts';
+import { type Secret, secrets } from './core-resources.ts';
 import { isAlreadyExists, isGone, KubeConnectionError, KubeDecodeError } from './errors.ts';
 import { metadataOnly } from './resource.ts';
 import type { WatchEvent } from './watch.ts';
@@ -21,7 +21,11 @@ const key = { namespace: 'a', name: 'b' };
 const secret: Secret = { metadata: { ...key, uid: '1', resourceVersion: '2' } };
 const ok = json(200, secret);
 
-async function setUp(answers: readonly Answer[], options: Partial<KubeClientOptions> = {}, user: object = {}) {
+async function setUp(
+  answers: readonly ScriptedResponse[],
+  options: Partial<KubeClientOptions> = {},
+  user: object = {},
+) {
   const server = await startTestServer(...answers);
   const client = clientOf(server, options, user);
   onTestFinished(() => server[Symbol.asyncDispose]());
@@ -132,17 +136,17 @@ describe('a write', () => {
     const gone = await startTestServer(ok);
     await gone[Symbol.asyncDispose]();
     const { server } = await setUp([ok]);
-    const retries: string[] = [];
+    const attempts: string[] = [];
     const client = createKubeClient({
       kubeconfig: server.kubeconfig({ server: gone.url }),
       userAgent: 'rock-mac-test',
       retry: { attempts: 3, backoff: { baseMs: 1, maxMs: 1 }, maxRetryAfterMs: 0 },
-      metrics: { retry: ({ method, status }) => retries.push(`${method} ${status}`) },
+      metrics: { request: ({ method, status }) => attempts.push(`${method} ${status}`) },
     });
     onTestFinished(() => client.close());
     const error = await failureOf(client.create(secrets, { metadata: key }));
     expect(error).toMatchObject({ code: 'ECONNREFUSED', sent: false });
-    expect(retries).toEqual(['POST ECONNREFUSED', 'POST ECONNREFUSED']);
+    expect(attempts).toEqual(['POST ECONNREFUSED', 'POST ECONNREFUSED', 'POST ECONNREFUSED']);
   });
 
   test('is retried like a read when the caller knows that it is idempotent', async () => {
@@ -251,7 +255,7 @@ describe('credentials', () => {
   });
 
   const needs =
-    (token: string): Answer =>
+    (token: string): ScriptedResponse =>
     (response, request) => {
       const answer = request.headers.authorization === `Bearer ${token}` ? ok : refusal(401, 'Unauthorized');
       answer(response, request);
@@ -316,7 +320,7 @@ describe('credentials', () => {
   });
 
   test('never appear in an error', async () => {
-    const text: Answer = (response) => void response.writeHead(200).end('Bearer s3cr3t is no JSON');
+    const text: ScriptedResponse = (response) => void response.writeHead(200).end('Bearer s3cr3t is no JSON');
     const answers = [refusal(401, ''), refusal(403, 'Forbidden'), refusal(500, ''), breakOff, stayStill, text];
     for (const answer of answers) {
       const { client } = await setUp([answer], { requestTimeoutMs: 30 }, { token: 's3cr3t' });
@@ -342,6 +346,12 @@ describe('connections', () => {
     expect(server.connections).toBeLessThanOrEqual(2);
   });
 
+  test('are used again after a deletion, although its request has a body', async () => {
+    const { server, client } = await setUp([ok]);
+    for (let i = 0; i < 8; i++) await client.delete(secrets, key, { uid: '1' });
+    expect(server.connections).toBeLessThanOrEqual(2);
+  });
+
   test('are limited, however many requests run at once', async () => {
     const { server, client } = await setUp([ok], { maxConnections: 4 });
     await Promise.all(Array.from({ length: 100 }, () => client.get(secrets, key)));
@@ -352,7 +362,8 @@ describe('connections', () => {
   test('are all replaced after a timeout, because the other end may be dead', async () => {
     const reasons: string[] = [];
     const { server, client } = await setUp([ok, ok, ok, ok, stayStill, ok], {
-      requestTimeoutMs: 50,
+      // Long enough for the retry on a busy machine, which would otherwise time out as well.
+      requestTimeoutMs: 500,
       metrics: { reconnect: (reason) => reasons.push(reason) },
     });
     await Promise.all(Array.from({ length: 4 }, () => client.get(secrets, key)));
@@ -404,7 +415,7 @@ describe('a caller that aborts', () => {
 });
 
 describe('a list', () => {
-  const page = (names: readonly string[], next?: string, resourceVersion = '9'): Answer =>
+  const page = (names: readonly string[], next?: string, resourceVersion = '9'): ScriptedResponse =>
     json(200, {
       kind: 'SecretList',
       metadata: { resourceVersion, continue: next },
@@ -499,7 +510,7 @@ describe('a watch', () => {
   const bookmark = line('BOOKMARK', { metadata: { resourceVersion: '12' } });
   /** Sends the pieces; the stream stays open unless it is ended. */
   const stream =
-    (pieces: readonly string[], end: boolean): Answer =>
+    (pieces: readonly string[], end: boolean): ScriptedResponse =>
     (response) => {
       response.writeHead(200);
       for (const piece of pieces) response.write(piece);
@@ -544,7 +555,7 @@ describe('a watch', () => {
   });
 
   test('throws when the connection breaks', async () => {
-    const broken: Answer = (response) => {
+    const broken: ScriptedResponse = (response) => {
       response.writeHead(200).write(added, () => response.destroy());
     };
     const { client } = await setUp([broken]);
@@ -562,7 +573,7 @@ describe('a watch', () => {
 
   test('leaves no connection behind when its reader stops early', async () => {
     let closed = false;
-    const answer: Answer = (response) => {
+    const answer: ScriptedResponse = (response) => {
       response.on('close', () => (closed = true));
       stream([added, added], false)(response, { method: '', path: '', headers: {}, body: '' });
     };
@@ -581,7 +592,7 @@ describe('a watch', () => {
   });
 
   test('fails when the server does not end it in time', async () => {
-    const chatter: Answer = (response) => {
+    const chatter: ScriptedResponse = (response) => {
       const timer = setInterval(() => response.write(added), 5);
       response.on('close', () => {
         clearInterval(timer);
@@ -601,7 +612,7 @@ describe('a watch', () => {
 
 describe('a raw request', () => {
   test('returns parsed JSON, or the text of another response', async () => {
-    const text: Answer = (response) => void response.writeHead(200).end('ok');
+    const text: ScriptedResponse = (response) => void response.writeHead(200).end('ok');
     const { server, client } = await setUp([json(200, { major: '1' }), text]);
     expect(await client.raw('GET', '/version')).toEqual({ major: '1' });
     expect(await client.raw('GET', '/readyz?verbose')).toBe('ok');

@@ -1,27 +1,27 @@
 import type { Logger } from 'pino';
 import { parseJson } from '../../api/parse-json.ts';
+import { type Clock, systemClock } from '../../time/clock.ts';
 import type { ClientMetrics } from '../metrics.ts';
-import { systemClock, type Clock } from '../time/clock.ts';
 import { createCredentialSource, type Impersonation } from './credentials.ts';
 import { isNotFound } from './errors.ts';
-import { loadKubeConfig, type KubeConfigOptions } from './kubeconfig.ts';
-import { listAll, type List, type ListOptions } from './list.ts';
+import { type KubeConfigOptions, loadKubeConfig } from './kubeconfig.ts';
+import { type List, listAll, type ListOptions } from './list.ts';
 import type { KubeObject, ObjectKey } from './objects.ts';
 import { acceptHeader } from './query.ts';
-import { createRequester, type CallOptions } from './requester.ts';
-import { resourcePath, type Resource } from './resource.ts';
+import { type CallOptions, createRequester } from './requester.ts';
+import { type Resource, resourcePath } from './resource.ts';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from './retry.ts';
 import { createTransport, type HttpMethod } from './transport.ts';
-import { watchOnce, type WatchEvent, type WatchOptions } from './watch.ts';
+import { type WatchEvent, watchOnce, type WatchOptions } from './watch.ts';
 import {
   createObject,
-  deleteObject,
-  patchObject,
-  updateObject,
   type CreateOptions,
+  deleteObject,
   type DeleteOptions,
   type NewObject,
   type Patch,
+  patchObject,
+  updateObject,
   type WriteOptions,
 } from './write.ts';
 
@@ -51,8 +51,11 @@ export interface KubeClient {
    * for kinds whose schema is complete.
    */
   update<T extends KubeObject>(resource: Resource<T>, object: T, options?: WriteOptions): Promise<T>;
-  /** Requests the deletion. The object may exist until its finalizers are removed. */
-  delete(resource: Resource<KubeObject>, key: ObjectKey, options?: DeleteOptions): Promise<void>;
+  /**
+   * Requests the deletion. Returns the object if it remains until its finalizers are removed. An object with a grace period
+   * may remain too, but is not returned.
+   */
+  delete<T extends KubeObject>(resource: Resource<T>, key: ObjectKey, options?: DeleteOptions): Promise<T | undefined>;
   /**
    * Opens one watch, which ends without an error when the server ends it or the signal fires. It is not retried:
    * the reflector does that.

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { objectMeta, type KubeObject } from './objects.ts';
+import { type KubeObject, objectMeta } from './objects.ts';
 import type { Resource } from './resource.ts';
 
 /*
@@ -15,6 +15,36 @@ export const namespaces: Resource<KubeObject> = {
   kind: 'Namespace',
   namespaced: false,
   schema: metadataSchema,
+};
+
+const nodeSchema = z.object({
+  metadata: objectMeta,
+  spec: z
+    .object({
+      taints: z
+        .array(z.object({ key: z.string() }))
+        .nullish()
+        .transform((taints) => taints ?? []),
+    })
+    .default({ taints: [] }),
+  status: z
+    .object({
+      conditions: z
+        .array(z.object({ type: z.string(), status: z.string(), lastTransitionTime: z.string().nullish() }))
+        .nullish()
+        .transform((conditions) => conditions ?? []),
+    })
+    .default({ conditions: [] }),
+});
+export type Node = z.infer<typeof nodeSchema>;
+
+export const nodes: Resource<Node> = {
+  group: '',
+  version: 'v1',
+  plural: 'nodes',
+  kind: 'Node',
+  namespaced: false,
+  schema: nodeSchema,
 };
 
 const secretSchema = z.object({
@@ -204,6 +234,15 @@ export const apiServices: Resource<ApiService> = {
 };
 
 /** Only their uid is used, for owner references. */
+export const deployments: Resource<KubeObject> = {
+  group: 'apps',
+  version: 'v1',
+  plural: 'deployments',
+  kind: 'Deployment',
+  namespaced: true,
+  schema: metadataSchema,
+};
+
 export const clusterRoles: Resource<KubeObject> = {
   group: 'rbac.authorization.k8s.io',
   version: 'v1',

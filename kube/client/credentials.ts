@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import type { RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
-import type { Clock } from '../time/clock.ts';
+import { systemReason } from '../../api/system-reason.ts';
+import type { Clock } from '../../time/clock.ts';
 import { KubeConfigError } from './kubeconfig.ts';
 
 /** The TLS options of an identity, as Node's TLS sockets take them. */
@@ -130,14 +131,20 @@ async function applyConfig(config: KubeConfig): Promise<RequestOptions> {
   try {
     await config.applyToHTTPSOptions(applied);
   } catch (error) {
-    // A syntax error quotes the output of the plugin, which contains the token.
-    const cause =
-      error instanceof Error && !(error instanceof SyntaxError)
-        ? error.message
-        : 'the credential plugin did not print JSON';
-    throw new KubeConfigError(`cannot get the credentials for the API server: ${cause}`);
+    throw new KubeConfigError(`the credentials of the kubeconfig cannot be used: ${explainCredentials(error)}`);
   }
   return applied;
+}
+
+/** Names the file or the credential plugin that failed, and why. */
+function explainCredentials(error: unknown): string {
+  // A syntax error quotes the output of the plugin, which contains the token.
+  if (!(error instanceof Error) || error instanceof SyntaxError) return 'the credential plugin did not print JSON';
+  // The error of reading a folder has no path.
+  const { syscall, path = 'one of its files' } = error as NodeJS.ErrnoException;
+  if (syscall === undefined) return error.message;
+  const failed = syscall.startsWith('spawn') ? `the credential plugin ${path} cannot be run` : `${path} cannot be read`;
+  return `${failed} (${systemReason(error)})`;
 }
 
 function authorization(applied: RequestOptions): Record<string, string> {

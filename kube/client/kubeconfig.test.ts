@@ -1,4 +1,4 @@
-import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -108,7 +108,11 @@ describe('the kubeconfig', () => {
 
 describe('a kubeconfig that cannot be used', () => {
   test.each([
-    ['reports which file is missing', () => join(folder, 'missing'), /cannot read the kubeconfig .*missing: ENOENT/],
+    [
+      'reports which file is missing',
+      () => join(folder, 'missing'),
+      /^the kubeconfig .*missing cannot be read \(there is no such file\)$/,
+    ],
     [
       'reports that a context does not exist',
       () => write('one', { current: 'other' }),

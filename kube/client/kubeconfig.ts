@@ -1,9 +1,10 @@
-import { readFileSync, existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { systemReason } from '../../api/system-reason.ts';
 
 /** Selects the API server and the identity. The default is what kubectl would use, then the pod's service account. */
 export interface KubeConfigOptions {
@@ -105,8 +106,7 @@ function readKubeConfigFile(path: string): KubeConfigFile {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-    throw new KubeConfigError(`cannot read the kubeconfig ${path}: ${code}`);
+    throw new KubeConfigError(`the kubeconfig ${path} cannot be read (${systemReason(error)})`);
   }
   const parsed = kubeconfigFile.safeParse(parseYaml(path, text));
   if (!parsed.success) {

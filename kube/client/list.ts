@@ -2,9 +2,9 @@ import { z } from 'zod';
 import { decode, parseResponse } from './decode.ts';
 import { isGone, KubeDecodeError } from './errors.ts';
 import type { KubeObject } from './objects.ts';
-import { acceptHeader, selectorQuery, type Selection } from './query.ts';
+import { acceptHeader, type Selection, selectorQuery } from './query.ts';
 import type { CallOptions, Requester } from './requester.ts';
-import { resourcePath, type Resource } from './resource.ts';
+import { type Resource, resourcePath } from './resource.ts';
 
 export interface ListOptions<T> extends Selection, CallOptions {
   /** Objects per request. */

@@ -1,6 +1,6 @@
+import type { Clock } from '../../time/clock.ts';
+import { sleep } from '../../time/sleep.ts';
 import type { ClientMetrics } from '../metrics.ts';
-import type { Clock } from '../time/clock.ts';
-import { sleep } from '../time/sleep.ts';
 import { decode, parseResponse } from './decode.ts';
 import { KubeConnectionError, KubeError, kubeErrorFromResponse } from './errors.ts';
 import type { KubeObject } from './objects.ts';
@@ -56,7 +56,6 @@ export function createRequester(options: RequesterOptions): Requester {
   const { transport, userAgent, timeoutMs, retry, clock, random, metrics } = options;
 
   async function attempt(call: ApiCall): Promise<string> {
-    const started = clock.now();
     let status = '';
     try {
       const response = await transport.request({
@@ -74,7 +73,7 @@ export function createRequester(options: RequesterOptions): Requester {
       if (status === '') status = statusOf(error);
       throw error;
     } finally {
-      metrics?.request?.({ method: call.method, resource: call.resource, status, durationMs: clock.now() - started });
+      metrics?.request?.({ method: call.method, resource: call.resource, status });
     }
   }
 
@@ -86,7 +85,6 @@ export function createRequester(options: RequesterOptions): Requester {
       } catch (error) {
         const delayMs = retryDelayMs({ error, attempt: failures, repeatable }, { ...retry, attempts }, random);
         if (delayMs === undefined) throw error;
-        metrics?.retry?.({ method: call.method, resource: call.resource, status: statusOf(error), delayMs });
         await sleep(delayMs, clock, signal);
         signal?.throwIfAborted();
       }

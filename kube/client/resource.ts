@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { objectMeta, type KubeObject, type ObjectKey } from './objects.ts';
+import { type KubeObject, type ObjectKey, objectMeta } from './objects.ts';
 
 /** Describes a kind to the client. Every object of the server is parsed once, by this schema. */
 export interface Resource<T extends KubeObject> {

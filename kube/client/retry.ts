@@ -1,4 +1,4 @@
-import { backoffMs, type BackoffOptions } from '../time/backoff.ts';
+import { backoffMs, type BackoffOptions } from '../../time/backoff.ts';
 import { isTransient, KubeConnectionError, KubeError } from './errors.ts';
 
 export interface RetryPolicy {

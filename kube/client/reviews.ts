@@ -18,6 +18,7 @@ export interface TokenOwner {
 const tokenReview = z.object({
   status: z.object({
     authenticated: z.boolean().default(false),
+    audiences: z.array(z.string()).default([]),
     user: z
       .object({
         username: z.string().default(''),
@@ -53,6 +54,9 @@ export async function reviewToken(
     options,
   );
   if (!status.authenticated || status.user === undefined) return undefined;
+  // A reviewer that knows no audiences accepts tokens for the API server. It says so by naming none of those asked for
+  // (https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-review-v1/).
+  if (audiences !== undefined && !status.audiences.some((each) => audiences.includes(each))) return undefined;
   const { username, uid, groups, extra } = status.user;
   return { username, uid, groups, extra };
 }

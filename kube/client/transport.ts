@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
-import { Agent, ProxyAgent, Socks5ProxyAgent, type Dispatcher } from 'undici';
-import type { ClientMetrics, ReconnectReason } from '../metrics.ts';
-import type { Clock } from '../time/clock.ts';
-import { startDeadline, type Deadline } from '../time/deadline.ts';
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../../time/clock.ts';
+import { type Deadline, startDeadline } from '../../time/deadline.ts';
+import type { ClientMetrics } from '../metrics.ts';
+import { createConnections } from './connections.ts';
 import type { Credentials, CredentialSource } from './credentials.ts';
 import { KubeConnectionError } from './errors.ts';
 
@@ -44,17 +45,6 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/**
- * Idle connections are closed well before the API server closes them (after 90 s, the usual IdleTimeout of Go), so that no
- * request is written into a closing connection.
- */
-const KEEP_ALIVE_TIMEOUT_MS = 30_000;
-
-const CONNECT_TIMEOUT_MS = 5_000;
-
-/** The interval of TCP keep-alive probes: the value of client-go, below the usual 60 s limit of load balancers. */
-const KEEP_ALIVE_PROBE_MS = 30_000;
-
 export function createTransport(options: {
   readonly credentials: CredentialSource;
   readonly maxConnections: number;
@@ -62,29 +52,10 @@ export function createTransport(options: {
   readonly metrics?: ClientMetrics | undefined;
 }): Transport {
   const { credentials, maxConnections, clock, metrics } = options;
-  let pool: { dispatcher: Dispatcher; key: string } | undefined;
-  const retired = new Set<Dispatcher>();
-  let closed = false;
-
-  function dispatcherFor(current: Credentials): Dispatcher {
-    if (closed) throw new KubeConnectionError('the client is closed', { code: 'CLOSED', sent: false });
-    if (pool !== undefined && pool.key !== current.connectionKey) retire(pool.dispatcher, 'credentials');
-    pool ??= { dispatcher: createDispatcher(current, maxConnections), key: current.connectionKey };
-    return pool.dispatcher;
-  }
-
-  /** Lets running requests end on the old connections; new requests use new ones. */
-  function retire(dispatcher: Dispatcher, reason: ReconnectReason): void {
-    if (pool?.dispatcher !== dispatcher) return;
-    pool = undefined;
-    retired.add(dispatcher);
-    // Rejects when the whole client is closed first.
-    void Promise.allSettled([dispatcher.close()]).then(() => retired.delete(dispatcher));
-    metrics?.reconnect?.(reason);
-  }
+  const connections = createConnections({ maxConnections, metrics });
 
   async function open(request: HttpRequest, current: Credentials, deadline: Deadline, idleTimeoutMs: number) {
-    const dispatcher = dispatcherFor(current);
+    const dispatcher = connections.for(current);
     const url = new URL(current.server + request.path);
     try {
       return await dispatcher.request({
@@ -96,11 +67,13 @@ export function createTransport(options: {
         signal: deadline.signal,
         headersTimeout: 0,
         bodyTimeout: idleTimeoutMs,
+        // undici would close the connection after each DELETE, because a body is unusual there. The API server expects it.
+        reset: false,
       });
     } catch (error) {
       // After a timeout the peer of every pooled connection may be dead (a node without power sends no reset), so none
       // of them is used again.
-      if (deadline.expired) retire(dispatcher, 'timeout');
+      if (deadline.expired) connections.retire(dispatcher, 'timeout');
       else credentials.expire();
       throw error;
     }
@@ -145,12 +118,7 @@ export function createTransport(options: {
       }
     },
 
-    close: async () => {
-      closed = true;
-      const all = [...(pool === undefined ? [] : [pool.dispatcher]), ...retired];
-      pool = undefined;
-      await Promise.all(all.map((dispatcher) => dispatcher.destroy()));
-    },
+    close: () => connections.close(),
   };
 }
 
@@ -203,23 +171,4 @@ function wasNeverSent(error: Error): boolean {
   if ('code' in error && CONNECT_ERROR_CODES.has(String(error.code))) return true;
   // ETIMEDOUT and EHOSTUNREACH can also end an established connection; only the system call distinguishes them.
   return 'syscall' in error && (error.syscall === 'connect' || error.syscall === 'getaddrinfo');
-}
-
-function createDispatcher({ proxyUrl, tls }: Credentials, maxConnections: number): Dispatcher {
-  const options = {
-    // With HTTP/2 all requests would share one connection, whose silent death would stop every watch at once.
-    allowH2: false,
-    connections: maxConnections,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    keepAliveMaxTimeout: KEEP_ALIVE_TIMEOUT_MS,
-  };
-  const connect = {
-    ...tls,
-    timeout: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
-  };
-  if (proxyUrl === undefined) return new Agent({ ...options, connect });
-  if (proxyUrl.startsWith('socks')) return new Socks5ProxyAgent(proxyUrl, { ...options, requestTls: connect });
-  return new ProxyAgent({ ...options, uri: proxyUrl, requestTls: connect });
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseJson } from '../../api/parse-json.ts';
-import { KubeConnectionError, kubeErrorFromStatus, KubeDecodeError } from './errors.ts';
+import { KubeConnectionError, KubeDecodeError, kubeErrorFromStatus } from './errors.ts';
 
 /** A watch event whose object is not parsed yet. */
 export type RawWatchEvent =

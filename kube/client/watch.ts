@@ -1,9 +1,9 @@
 import { decode } from './decode.ts';
 import { kubeErrorFromResponse } from './errors.ts';
 import type { KubeObject } from './objects.ts';
-import { acceptHeader, formatQuery, selectorQuery, type Selection } from './query.ts';
+import { acceptHeader, formatQuery, type Selection, selectorQuery } from './query.ts';
 import { requestHeaders } from './requester.ts';
-import { resourcePath, type Resource } from './resource.ts';
+import { type Resource, resourcePath } from './resource.ts';
 import type { Transport } from './transport.ts';
 import { parseWatchLine, splitLines } from './watch-stream.ts';
 

@@ -4,7 +4,7 @@ import type { JsonPatchOperation } from './json-patch.ts';
 import type { KubeObject, ObjectKey } from './objects.ts';
 import type { Query } from './query.ts';
 import type { CallOptions, Requester } from './requester.ts';
-import { apiVersionOf, resourcePath, type Resource } from './resource.ts';
+import { apiVersionOf, type Resource, resourcePath } from './resource.ts';
 
 export interface WriteOptions extends CallOptions {
   readonly dryRun?: boolean | undefined;
@@ -22,7 +22,6 @@ export interface DeleteOptions extends CallOptions {
   readonly uid?: string | undefined;
   readonly resourceVersion?: string | undefined;
   readonly propagationPolicy?: 'Orphan' | 'Background' | 'Foreground' | undefined;
-  readonly gracePeriodSeconds?: number | undefined;
   readonly dryRun?: boolean | undefined;
 }
 
@@ -99,16 +98,16 @@ export function updateObject<T extends KubeObject>(
   });
 }
 
-export async function deleteObject(
+export async function deleteObject<T extends KubeObject>(
   requester: Requester,
-  resource: Resource<KubeObject>,
+  resource: Resource<T>,
   key: ObjectKey,
   options: DeleteOptions,
-): Promise<void> {
-  const { uid, resourceVersion, propagationPolicy, gracePeriodSeconds, dryRun } = options;
+): Promise<T | undefined> {
+  const { uid, resourceVersion, propagationPolicy, dryRun } = options;
   const hasPreconditions = (uid ?? resourceVersion) !== undefined;
-  await requester.send({
-    method: 'DELETE',
+  const call = {
+    method: 'DELETE' as const,
     path: resourcePath(resource, key),
     resource: resource.plural,
     body: {
@@ -116,11 +115,21 @@ export async function deleteObject(
       kind: 'DeleteOptions',
       preconditions: hasPreconditions ? { uid, resourceVersion } : undefined,
       propagationPolicy,
-      gracePeriodSeconds,
       dryRun: dryRun === true ? ['All'] : undefined,
     },
     options,
-  });
+  };
+  const response = parseResponse(call, await requester.send(call));
+  return remains(response) ? decode(resource, response) : undefined;
+}
+
+const finalizing = z.object({
+  metadata: z.object({ deletionTimestamp: z.string(), finalizers: z.array(z.string()).min(1) }),
+});
+
+/** The response to a deletion that is complete is a Status, or for some kinds the object's last state. */
+function remains(response: unknown): boolean {
+  return finalizing.safeParse(response).success;
 }
 
 /** Adds what the server requires in the body of an apply: the kind and the key. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Condition } from '../client/objects.ts';
-import { findCondition, setCondition, toTime } from './conditions.ts';
+import { findCondition, setCondition } from './conditions.ts';
+import { toTime } from './timestamps.ts';
 
 const earlier = new Date('2030-01-01T00:00:00Z');
 const later = new Date('2030-01-01T00:05:00.123Z');

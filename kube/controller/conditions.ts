@@ -1,4 +1,5 @@
 import type { Condition } from '../client/objects.ts';
+import { toTime } from './timestamps.ts';
 
 export interface NewCondition {
   readonly type: string;
@@ -32,11 +33,6 @@ export function setCondition(conditions: readonly Condition[], next: NewConditio
 
 export function findCondition(conditions: readonly Condition[], type: string): Condition | undefined {
   return conditions.find((condition) => condition.type === type);
-}
-
-/** Formats a metav1.Time: whole seconds, because the server drops a fraction, which would then look like a change. */
-export function toTime(date: Date): string {
-  return date.toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 function same(before: Condition, next: NewCondition): boolean {

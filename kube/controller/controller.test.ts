@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { createManualClock } from '../../test/doubles/manual-clock.ts';
-import { createController, type ControllerOptions, type Result } from './controller.ts';
+import { type ControllerOptions, createController, type ReconcileResult } from './controller.ts';
 
-type Outcome = Result | Error;
+type Outcome = ReconcileResult | Error;
 
 /** A controller whose reconciles return the scripted results, then nothing. */
 function makeController(answers: Outcome[] = [], options: Partial<ControllerOptions> = {}) {
@@ -13,7 +13,7 @@ function makeController(answers: Outcome[] = [], options: Partial<ControllerOpti
   const controller = createController({
     name: 'test',
     concurrency: 1,
-    reconcile: (key: string): Promise<Result> => {
+    reconcile: (key: string): Promise<ReconcileResult> => {
       runs.push({ key, at: clock.now() });
       const answer = answers.shift();
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
@@ -46,6 +46,36 @@ describe('a controller', () => {
     await clock.advance(60_000);
     expect(runs.map(({ at }) => at)).toEqual([0, 5_000]);
     expect(outcomes).toEqual(['requeue', 'success']);
+  });
+
+  test('polls a key less and less often, and soon again after another result', async () => {
+    const poll = { baseMs: 3_000, maxMs: 10_000 };
+    const { clock, controller, runs, outcomes } = makeController([
+      { poll },
+      { poll },
+      { poll },
+      { poll },
+      {},
+      { poll },
+    ]);
+    controller.start();
+    controller.enqueue('a');
+    await clock.advance(60_000);
+    expect(runs.map(({ at }) => at)).toEqual([0, 3_000, 9_000, 19_000, 29_000]);
+    controller.enqueue('a');
+    await clock.advance(60_000);
+    expect(runs.slice(5).map(({ at }) => at)).toEqual([60_000, 63_000]);
+    expect(outcomes.slice(-3)).toEqual(['success', 'requeue', 'success']);
+  });
+
+  test('spreads the polls of keys that began together, and polls none at once', async () => {
+    const { clock, controller, runs } = makeController([{ poll: { baseMs: 3_000, maxMs: 10_000 } }], {
+      random: () => 0,
+    });
+    controller.start();
+    controller.enqueue('a');
+    await clock.advance(60_000);
+    expect(runs.map(({ at }) => at)).toEqual([0, 1_500]);
   });
 
   test('backs off more after each consecutive error, and resets after a success', async () => {

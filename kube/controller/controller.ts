@@ -1,13 +1,17 @@
 import type { Logger } from 'pino';
+import { backoffCeilingMs, backoffMs, type BackoffOptions } from '../../time/backoff.ts';
+import { type Clock, systemClock } from '../../time/clock.ts';
+import { sleep } from '../../time/sleep.ts';
 import { isConflict } from '../client/errors.ts';
 import type { ControllerMetrics } from '../metrics.ts';
-import { backoffMs, type BackoffOptions } from '../time/backoff.ts';
-import { systemClock, type Clock } from '../time/clock.ts';
-import { sleep } from '../time/sleep.ts';
 import { createWorkQueue } from './work-queue.ts';
 
-/** The result of a reconcile: `requeueAfterMs` runs it again after that time, without counting as a failure. */
-export type Result = { readonly requeueAfterMs?: number | undefined } | undefined;
+/**
+ * The result of a reconcile that has to run again although nothing failed: once after a time, or as a poll. The delay of a
+ * poll doubles with each consecutive one, so a state that lasts for weeks costs next to nothing.
+ */
+export type ReconcileResult =
+  { readonly requeueAfterMs?: number | undefined; readonly poll?: BackoffOptions | undefined } | undefined;
 
 /**
  * Brings the object of a key to its desired state. Without a requeue it runs again only when the key is enqueued. After an
@@ -15,7 +19,8 @@ export type Result = { readonly requeueAfterMs?: number | undefined } | undefine
  * cannot wait any longer; an error after that does not count as a failure.
  */
 export type Reconcile =
-  ((key: string, signal: AbortSignal) => Promise<Result>) | ((key: string, signal: AbortSignal) => Promise<void>);
+  | ((key: string, signal: AbortSignal) => Promise<ReconcileResult>)
+  | ((key: string, signal: AbortSignal) => Promise<void>);
 
 /** Reconciles keys. It is level-triggered: a key names an object, never an event. */
 export interface Controller {
@@ -57,6 +62,8 @@ export function createController(options: ControllerOptions): Controller {
   const controller = new AbortController();
   /** Consecutive errors by key. */
   const failures = new Map<string, number>();
+  /** Consecutive polls by key. */
+  const polls = new Map<string, number>();
 
   async function work(key: string): Promise<void> {
     const started = clock.now();
@@ -68,8 +75,9 @@ export function createController(options: ControllerOptions): Controller {
     try {
       const result = await reconcile(key, controller.signal);
       failures.delete(key);
-      if (typeof result !== 'object' || result.requeueAfterMs === undefined) return 'success';
-      queue.addAfter(key, result.requeueAfterMs);
+      const delayMs = typeof result === 'object' ? delayOf(key, result) : undefined;
+      if (delayMs === undefined) return 'success';
+      queue.addAfter(key, delayMs);
       return 'requeue';
     } catch (error) {
       if (controller.signal.aborted) return 'error';
@@ -82,6 +90,15 @@ export function createController(options: ControllerOptions): Controller {
       queue.addAfter(key, delayMs);
       return 'error';
     }
+  }
+
+  function delayOf(key: string, { requeueAfterMs, poll }: NonNullable<ReconcileResult>): number | undefined {
+    const polled = polls.get(key) ?? 0;
+    polls.delete(key);
+    if (poll === undefined) return requeueAfterMs;
+    polls.set(key, polled + 1);
+    // Between half of the ceiling and all of it: keys that began together spread, and none is polled at once.
+    return (backoffCeilingMs(polled, poll) * (1 + random())) / 2;
   }
 
   return {

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import { type CancelTimer, type Clock, systemClock } from '../../time/clock.ts';
 import type { KubeClient } from '../client/client.ts';
 import { events } from '../client/core-resources.ts';
 import type { ObjectKey } from '../client/objects.ts';
+import { createLru } from '../lru.ts';
 import type { EventMetrics } from '../metrics.ts';
-import { systemClock, type CancelTimer, type Clock } from '../time/clock.ts';
-import { toMicroTime } from '../time/micro-time.ts';
+import { createEventDelivery } from './event-delivery.ts';
+import { toMicroTime } from './timestamps.ts';
 
 /** The object that an Event refers to. */
 export interface EventTarget {
@@ -56,10 +58,6 @@ const LIMITS = {
   budgetMs: 5 * 60_000,
   /** The maximum of series and of objects in memory; the oldest are evicted. */
   remembered: 2_000,
-  /** The maximum of undelivered Events. */
-  waiting: 500,
-  deliveryTimeoutMs: 5_000,
-  stopMs: 3_000,
 } as const;
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ */
@@ -77,68 +75,24 @@ interface Series {
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
   const { client, controller, instance, metrics, clock = systemClock } = options;
   const logger = options.logger.child({ recorder: controller });
-  const series = new Map<string, Series>();
-  const budgets = new Map<string, { used: number; readonly since: number }>();
-  const deliveries: ((signal: AbortSignal) => Promise<unknown>)[] = [];
-  const stopping = new AbortController();
-  let delivering: Promise<void> | undefined;
+  const series = createLru<string, Series>(LIMITS.remembered);
+  const isWithinBudget = createBudgets(clock);
+  const delivery = createEventDelivery({ clock, logger, metrics });
   let cancelFlush: CancelTimer | undefined;
   let stopped = false;
 
-  function deliver(delivery: (signal: AbortSignal) => Promise<unknown>): void {
-    if (deliveries.length >= LIMITS.waiting) {
+  function startSeries(id: string, target: EventTarget, text: EventText): void {
+    if (!isWithinBudget(target.metadata.uid)) {
       metrics?.dropped?.({ reason: 'overflow' });
       return;
     }
-    deliveries.push(delivery);
-    delivering ??= deliverAll().finally(() => {
-      delivering = undefined;
-    });
-  }
-
-  /** Delivers one Event after the other, so that Events do not compete with the work that they report. */
-  async function deliverAll(): Promise<void> {
-    for (let next = deliveries.shift(); next !== undefined; next = deliveries.shift()) {
-      try {
-        await next(stopping.signal);
-      } catch (error) {
-        metrics?.dropped?.({ reason: 'refused' });
-        logger.debug({ err: error }, 'an event was not delivered');
-      }
-    }
-  }
-
-  function withinBudget(uid: string): boolean {
-    const now = clock.now();
-    const before = budgets.get(uid);
-    const budget = before === undefined || now - before.since >= LIMITS.budgetMs ? { used: 0, since: now } : before;
-    budget.used++;
-    remember(budgets, uid, budget);
-    return budget.used <= LIMITS.budget;
-  }
-
-  function createEvent(id: string, target: EventTarget, text: EventText): void {
-    if (!withinBudget(target.metadata.uid)) {
-      metrics?.dropped?.({ reason: 'overflow' });
-      return;
-    }
-    const { name, namespace, uid } = target.metadata;
     const date = clock.date();
-    // Events about cluster-scoped objects go to `default`.
-    const key = { namespace: namespace ?? 'default', name: `${name.slice(0, 220)}.${randomBytes(8).toString('hex')}` };
-    remember(series, id, { key, count: 1, lastAt: clock.now(), lastDate: date, dirty: false });
-    const event = {
-      metadata: key,
-      eventTime: toMicroTime(date),
-      reportingController: controller,
-      reportingInstance: instance.slice(0, 128),
-      regarding: { apiVersion: target.apiVersion, kind: target.kind, name, namespace, uid },
-      ...text,
-      note: truncate(text.note),
-    };
-    deliver((signal) => client.create(events, event, { signal, timeoutMs: LIMITS.deliveryTimeoutMs }));
+    const event = newEvent(target, text, { controller, instance, date });
+    series.set(id, { key: event.metadata, count: 1, lastAt: clock.now(), lastDate: date, dirty: false });
+    delivery.add((call) => client.create(events, event, call));
   }
 
+  /** Writes the counts that have grown. */
   function flush(): void {
     cancelFlush?.();
     cancelFlush = undefined;
@@ -146,9 +100,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       if (!each.dirty) continue;
       each.dirty = false;
       const body = { series: { count: each.count, lastObservedTime: toMicroTime(each.lastDate) } };
-      deliver((signal) =>
-        client.patch(events, each.key, { type: 'merge', body }, { signal, timeoutMs: LIMITS.deliveryTimeoutMs }),
-      );
+      delivery.add((call) => client.patch(events, each.key, { type: 'merge', body }, call));
     }
   }
 
@@ -158,33 +110,51 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       const id = JSON.stringify([target.metadata.uid, text.type, text.reason, text.action, text.note]);
       const known = series.get(id);
       if (known === undefined || clock.now() - known.lastAt >= LIMITS.seriesGapMs) {
-        createEvent(id, target, text);
+        startSeries(id, target, text);
         return;
       }
       Object.assign(known, { count: known.count + 1, lastAt: clock.now(), lastDate: clock.date(), dirty: true });
-      remember(series, id, known);
       cancelFlush ??= clock.after(LIMITS.seriesDelayMs, flush);
     },
     stop: async () => {
       stopped = true;
       flush();
-      const cancel = clock.after(LIMITS.stopMs, () => {
-        stopping.abort();
-      });
-      await delivering;
-      cancel();
+      await delivery.stop();
     },
   };
 }
 
-/** Moves an entry to the end and evicts the first ones beyond the limit. */
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key);
-  map.set(key, value);
-  for (const oldest of map.keys()) {
-    if (map.size <= LIMITS.remembered) break;
-    map.delete(oldest);
-  }
+/** Returns a function that counts a new Event about an object, and returns whether the object may have it. */
+function createBudgets(clock: Clock): (uid: string) => boolean {
+  const budgets = createLru<string, { used: number; readonly since: number }>(LIMITS.remembered);
+  return (uid) => {
+    const now = clock.now();
+    const before = budgets.get(uid);
+    const budget = before === undefined || now - before.since >= LIMITS.budgetMs ? { used: 0, since: now } : before;
+    budget.used++;
+    budgets.set(uid, budget);
+    return budget.used <= LIMITS.budget;
+  };
+}
+
+function newEvent(
+  { apiVersion, kind, metadata: { name, namespace, uid } }: EventTarget,
+  text: EventText,
+  from: { readonly controller: string; readonly instance: string; readonly date: Date },
+) {
+  return {
+    metadata: {
+      // Events about cluster-scoped objects go to `default`.
+      namespace: namespace ?? 'default',
+      name: `${name.slice(0, 220)}.${randomBytes(8).toString('hex')}`,
+    },
+    eventTime: toMicroTime(from.date),
+    reportingController: from.controller,
+    reportingInstance: from.instance.slice(0, 128),
+    regarding: { apiVersion, kind, name, namespace, uid },
+    ...text,
+    note: truncate(text.note),
+  };
 }
 
 /** Truncates a note to the limit in bytes, beyond which the server refuses the whole Event. */

@@ -2,14 +2,14 @@ import fc from 'fast-check';
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { createManualClock, type ManualClock } from '../../test/doubles/manual-clock.ts';
+import { startDeadline } from '../../time/deadline.ts';
+import { sleep } from '../../time/sleep.ts';
 import type { KubeClient } from '../client/client.ts';
-import { leases, type Lease } from '../client/core-resources.ts';
+import { type Lease, leases } from '../client/core-resources.ts';
 import { KubeConnectionError, KubeError } from '../client/errors.ts';
 import type { CallOptions } from '../client/requester.ts';
 import type { NewObject } from '../client/write.ts';
-import { startDeadline } from '../time/deadline.ts';
-import { sleep } from '../time/sleep.ts';
-import { runLeaderElection, type LeaderElectionOptions } from './leader-election.ts';
+import { type LeaderElectionOptions, runLeaderElection } from './leader-election.ts';
 
 /* The timing of an election, with a manual clock. Tests with the real API server are in test/integration. */
 

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
+import { type CancelTimer, type Clock, systemClock } from '../../time/clock.ts';
+import { sleep } from '../../time/sleep.ts';
 import type { KubeClient } from '../client/client.ts';
 import type { LeaderMetrics } from '../metrics.ts';
-import { systemClock, type CancelTimer, type Clock } from '../time/clock.ts';
-import { sleep } from '../time/sleep.ts';
 import { createLeaseLock, type LeaseLock } from './lease-lock.ts';
 
 /**

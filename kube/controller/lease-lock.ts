@@ -1,7 +1,7 @@
+import type { Clock } from '../../time/clock.ts';
 import type { KubeClient } from '../client/client.ts';
-import { leases, type Lease } from '../client/core-resources.ts';
+import { type Lease, leases } from '../client/core-resources.ts';
 import type { CallOptions } from '../client/requester.ts';
-import type { Clock } from '../time/clock.ts';
 import { heldBy, isHeldByOther, released } from './lease-record.ts';
 
 export interface LeaseLockOptions {

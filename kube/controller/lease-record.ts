@@ -1,5 +1,5 @@
 import type { Lease } from '../client/core-resources.ts';
-import { toMicroTime } from '../time/micro-time.ts';
+import { toMicroTime } from './timestamps.ts';
 
 /** The spec of a Lease. Its times are for people; no decision compares them. */
 export type LeaseRecord = Lease['spec'];

@@ -9,6 +9,11 @@ export interface Change<T> {
   readonly type: 'added' | 'updated' | 'deleted' | 'resync';
   readonly object: T;
   readonly before?: T | undefined;
+  /**
+   * The watch reported that the server deleted the object. Without it, a deleted object is only not in the cache any more: it
+   * no longer passes, or a list did not have it.
+   */
+  readonly isGone?: true;
 }
 
 /** The local copy of all objects of one kind. It reports every difference that a list or a watch brings. */
@@ -40,9 +45,9 @@ export function createObjectCache<T extends KubeObject>(options: {
     return cached?.metadata.resourceVersion === object.metadata.resourceVersion ? cached : undefined;
   }
 
-  function drop(object: T, before: T): void {
+  function drop(object: T, before: T, gone: Pick<Change<T>, 'isGone'> = {}): void {
     store.delete(keyOf(before));
-    report({ type: 'deleted', object, before });
+    report({ type: 'deleted', object, before, ...gone });
   }
 
   function put(object: T): void {
@@ -71,7 +76,7 @@ export function createObjectCache<T extends KubeObject>(options: {
 
     remove: (object) => {
       const before = store.get(keyOf(object));
-      if (before !== undefined) drop(object, before);
+      if (before !== undefined) drop(object, before, { isGone: true });
     },
 
     replace: (objects, resync) => {

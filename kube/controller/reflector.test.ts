@@ -1,13 +1,13 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { createManualClock, type ManualClock } from '../../test/doubles/manual-clock.ts';
+import { sleep } from '../../time/sleep.ts';
 import type { KubeClient } from '../client/client.ts';
 import { namespaces } from '../client/core-resources.ts';
 import { KubeConnectionError, KubeError } from '../client/errors.ts';
 import type { List, ListOptions } from '../client/list.ts';
 import { keyOf, type KubeObject } from '../client/objects.ts';
 import type { WatchEvent, WatchOptions } from '../client/watch.ts';
-import { sleep } from '../time/sleep.ts';
 import { createReflector, type ReflectorOptions } from './reflector.ts';
 
 /* The decisions of a reflector, with a manual clock. Tests with the real API server are in test/integration. */
@@ -59,7 +59,9 @@ function scriptedClient({ lists, watches }: Scripts, clock: ManualClock, calls: 
   return { list, watch } as Pick<KubeClient, 'list' | 'watch'>;
 }
 
-function reflect(scripts: Scripts, options: Partial<ReflectorOptions<KubeObject>> = {}) {
+const TIMING = { watchSeconds: [300, 300], backoff: { baseMs: 1_000, maxMs: 8_000 }, resyncMs: Infinity } as const;
+
+function reflect(scripts: Scripts, { timing, ...options }: Partial<ReflectorOptions<KubeObject>> = {}) {
   const clock = createManualClock();
   const calls: string[] = [];
   const changes: string[] = [];
@@ -71,8 +73,7 @@ function reflect(scripts: Scripts, options: Partial<ReflectorOptions<KubeObject>
       const from = before === undefined ? '' : ` from ${before.metadata.resourceVersion}`;
       changes.push(`${type} ${keyOf(changed)} ${changed.metadata.uid}@${changed.metadata.resourceVersion}${from}`);
     },
-    timing: { watchSeconds: [300, 300], backoff: { baseMs: 1_000, maxMs: 8_000 } },
-    resyncMs: Infinity,
+    timing: { ...TIMING, ...timing },
     logger: pino({ level: 'silent' }),
     metrics: { restarted: ({ reason }) => restarts.push(reason) },
     clock,
@@ -299,7 +300,7 @@ describe('the resync of a reflector', () => {
         ],
         watches: [],
       },
-      { resyncMs: 600_000, random: () => 0.5 },
+      { timing: { resyncMs: 600_000 }, random: () => 0.5 },
     );
     reflector.start();
     await clock.advance(599_999);

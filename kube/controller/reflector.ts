@@ -1,4 +1,7 @@
 import type { Logger } from 'pino';
+import { backoffMs } from '../../time/backoff.ts';
+import { type Clock, systemClock } from '../../time/clock.ts';
+import { sleep } from '../../time/sleep.ts';
 import type { KubeClient } from '../client/client.ts';
 import { isGone, isNotFound, KubeConnectionError, KubeDecodeError, KubeError } from '../client/errors.ts';
 import { keyOf, type KubeObject } from '../client/objects.ts';
@@ -6,10 +9,7 @@ import type { Selection } from '../client/query.ts';
 import type { Resource } from '../client/resource.ts';
 import type { WatchEvent } from '../client/watch.ts';
 import type { ReflectorMetrics } from '../metrics.ts';
-import { backoffMs } from '../time/backoff.ts';
-import { systemClock, type Clock } from '../time/clock.ts';
-import { sleep } from '../time/sleep.ts';
-import { createObjectCache, type Change, type ObjectCache } from './object-cache.ts';
+import { type Change, createObjectCache, type ObjectCache } from './object-cache.ts';
 import type { IndexFunction } from './store.ts';
 
 /** Keeps a local copy of the selected objects of one kind and reports their changes. */
@@ -35,12 +35,6 @@ export interface ReflectorOptions<T extends KubeObject> extends Selection {
   readonly onChange: (change: Change<T>) => void;
   /** The kind may be absent and appear later, so its absence is not an error. */
   readonly optional?: boolean | undefined;
-  readonly pageSize?: number | undefined;
-  /**
-   * How often everything is listed again and every object reported, in milliseconds. Default: 10 minutes.
-   * This repairs events that were lost for an unknown reason.
-   */
-  readonly resyncMs?: number | undefined;
   readonly timing?: Partial<ReflectorTiming> | undefined;
   readonly logger: Logger;
   readonly clock?: Clock | undefined;
@@ -56,12 +50,18 @@ export interface ReflectorTiming {
    * so two and a half minutes of silence do not come from a quiet kind.
    */
   readonly idleTimeoutMs: number;
+  /**
+   * How often everything is listed again and every object reported, in milliseconds. This repairs events that were lost for
+   * an unknown reason.
+   */
+  readonly resyncMs: number;
   readonly backoff: { readonly baseMs: number; readonly maxMs: number };
 }
 
 const DEFAULT_TIMING: ReflectorTiming = {
   watchSeconds: [240, 300],
   idleTimeoutMs: 150_000,
+  resyncMs: 600_000,
   backoff: { baseMs: 500, maxMs: 30_000 },
 };
 
@@ -164,15 +164,15 @@ class ListWatchLoop<T extends KubeObject> {
   }
 
   async #list(): Promise<void> {
-    const { client, resource, keep, pageSize, resyncMs = 600_000 } = this.#options;
+    const { client, resource, keep } = this.#options;
     const { signal } = this.#controller;
     const resync = this.#clock.now() >= this.#nextResync;
     const known = (object: T) => this.#cache.sameVersion(object);
-    const list = await client.list(resource, { ...this.#selection, keep, known, pageSize, signal });
+    const list = await client.list(resource, { ...this.#selection, keep, known, signal });
     signal.throwIfAborted();
     this.#cache.replace(list.items, resync);
     this.#resourceVersion = list.resourceVersion;
-    this.#nextResync = this.#clock.now() + resyncMs * (0.9 + 0.2 * this.#random());
+    this.#nextResync = this.#clock.now() + this.#timing.resyncMs * (0.9 + 0.2 * this.#random());
     this.#reportSize();
     this.#markSynced(true);
   }

@@ -1,5 +1,5 @@
+import type { CancelTimer, Clock } from '../../time/clock.ts';
 import type { QueueMetrics } from '../metrics.ts';
-import type { CancelTimer, Clock } from '../time/clock.ts';
 
 /**
  * A queue of keys. A key is in work at most once at a time. Keys that are added while they are in work are handed out once

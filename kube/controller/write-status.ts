@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { KubeClient } from '../client/client.ts';
 import type { KubeObject } from '../client/objects.ts';
 import type { Resource } from '../client/resource.ts';
+import { mergePatch } from './merge-patch.ts';
 
 /**
  * Writes a status if it differs from the current one, and returns the object as stored. The write is bound to the version
@@ -16,13 +17,10 @@ export async function writeStatus<T extends KubeObject & { readonly status?: obj
   const before = object.status ?? {};
   if (isDeepStrictEqual(status, before)) return object;
   const { namespace, name, uid, resourceVersion } = object.metadata;
-  // A merge patch removes a field that is null and keeps one that is missing.
-  const gone = Object.keys(before).filter((field) => !Object.hasOwn(status, field));
-  const body = { ...status, ...Object.fromEntries(gone.map((field) => [field, null])) };
   return await client.patch(
     resource,
     { namespace, name },
-    { type: 'merge', body: { metadata: { uid, resourceVersion }, status: body } },
+    { type: 'merge', body: { metadata: { uid, resourceVersion }, status: mergePatch(before, status) } },
     { subresource: 'status' },
   );
 }

@@ -5,20 +5,22 @@ interface Cluster {
   readonly tokens: Record<string, string>;
   readonly readers: string[];
   unavailable: boolean;
+  knowsAudiences: boolean;
   requests: number;
 }
 
 /** Creates a filter without a network; only some of its users may read. */
-function aFilter(cluster: Cluster) {
+function aFilter(cluster: Cluster, audience?: string) {
   let time = 0;
   const client = {
     raw: (_method: string, path: string, body?: unknown) => {
       cluster.requests++;
       if (cluster.unavailable) return Promise.reject(new Error('unavailable'));
-      const { spec } = body as { spec: { token?: string; user?: string } };
+      const { spec } = body as { spec: { token?: string; user?: string; audiences?: string[] } };
       if (path.endsWith('tokenreviews')) {
         const username = cluster.tokens[spec.token ?? ''];
-        return Promise.resolve({ status: { authenticated: username !== undefined, user: { username } } });
+        const audiences = cluster.knowsAudiences ? spec.audiences : [];
+        return Promise.resolve({ status: { authenticated: username !== undefined, user: { username }, audiences } });
       }
       return Promise.resolve({ status: { allowed: cluster.readers.includes(spec.user ?? '') } });
     },
@@ -26,6 +28,7 @@ function aFilter(cluster: Cluster) {
   const filter = createAuthenticationFilter({
     client,
     access: { verb: 'get', path: '/metrics' },
+    audience,
     clock: { now: () => time },
   });
   return {
@@ -37,7 +40,13 @@ function aFilter(cluster: Cluster) {
 }
 
 function aCluster(): Cluster {
-  return { tokens: { good: 'scraper', other: 'somebody' }, readers: ['scraper'], unavailable: false, requests: 0 };
+  return {
+    tokens: { good: 'scraper', other: 'somebody' },
+    readers: ['scraper'],
+    unavailable: false,
+    knowsAudiences: true,
+    requests: 0,
+  };
 }
 
 describe('the authentication filter of the metrics', () => {
@@ -47,6 +56,13 @@ describe('the authentication filter of the metrics', () => {
     ['made-up', 'unauthenticated'],
   ] as const)('returns for the token %s: %s', async (token, outcome) => {
     expect(await aFilter(aCluster()).authenticate(token)).toBe(outcome);
+  });
+
+  test('allows no token if it requires an audience and the API server compares none', async () => {
+    const cluster = aCluster();
+    expect(await aFilter(cluster, 'rock-mac-metrics').authenticate('good')).toBe('allowed');
+    cluster.knowsAudiences = false;
+    expect(await aFilter(cluster, 'rock-mac-metrics').authenticate('good')).toBe('unauthenticated');
   });
 
   test('reviews a token once for concurrent requests and reuses the result for a while', async () => {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { Clock } from '../../time/clock.ts';
 import type { KubeClient } from '../client/client.ts';
-import { reviewAccess, reviewToken, type Access } from '../client/reviews.ts';
+import { type Access, reviewAccess, reviewToken } from '../client/reviews.ts';
 import { createLru } from '../lru.ts';
-import type { Clock } from '../time/clock.ts';
 
 /** The outcome for a bearer token; `unknown` when the API server could not review it. */
 export type AuthenticationResult = 'allowed' | 'forbidden' | 'unauthenticated' | 'unknown';
@@ -28,19 +28,25 @@ interface CachedResult {
   readonly at: number;
 }
 
-/** Creates a filter that allows a token if its owner (TokenReview) has the access (SubjectAccessReview). */
+/**
+ * Creates a filter that allows a token if its owner (TokenReview) has the access (SubjectAccessReview).
+ *
+ * @param options.audience the audience that a token must be issued for; undefined means the API server's own
+ */
 export function createAuthenticationFilter(options: {
   readonly client: Pick<KubeClient, 'raw'>;
   readonly access: Access;
+  readonly audience: string | undefined;
   readonly clock: Pick<Clock, 'now'>;
 }): AuthenticationFilter {
-  const { client, access, clock } = options;
+  const { client, access, audience, clock } = options;
+  const tokenReview = { ...REVIEW, ...(audience !== undefined && { audiences: [audience] }) };
   /** By digest, so that no token stays in memory. */
   const cache = createLru<string, CachedResult>(MAX_CACHED);
   const running = new Map<string, Promise<AuthenticationResult>>();
 
   async function review(token: string): Promise<AuthenticationResult> {
-    const owner = await reviewToken(client, token, REVIEW);
+    const owner = await reviewToken(client, token, tokenReview);
     if (owner === undefined) return 'unauthenticated';
     const { allowed } = await reviewAccess(client, owner, access, REVIEW);
     return allowed ? 'allowed' : 'forbidden';

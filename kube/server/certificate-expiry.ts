@@ -1,5 +1,5 @@
 import { Gauge, type Registry } from '@prometheus-io/client';
-import { readCertificate, type KeyPair } from './certificates.ts';
+import { type KeyPair, readCertificate } from './certificates.ts';
 
 /** Registers the expiry metric. The returned function must be called with each certificate that is served. */
 export function measureCertificate(registry: Registry): (servingPair: Pick<KeyPair, 'certificate'>) => void {

@@ -1,14 +1,13 @@
 import type { Logger } from 'pino';
 import type { KubeClient } from '../client/client.ts';
-import { secrets, type Secret } from '../client/core-resources.ts';
+import { type Secret, secrets } from '../client/core-resources.ts';
 import { isAlreadyExists, isConflict } from '../client/errors.ts';
 import type { KeyPair } from './certificates.ts';
 import {
   CERTIFICATE_PERIODS,
   nextCertificateStep,
-  takeCertificateStep,
-  type CertificatePeriods,
   type StoredCertificates,
+  takeCertificateStep,
 } from './rotation-step.ts';
 
 export interface CertificateRotatorOptions {
@@ -20,7 +19,6 @@ export interface CertificateRotatorOptions {
   readonly publish: (bundle: string) => Promise<void>;
   readonly logger: Logger;
   readonly now: () => number;
-  readonly periods?: CertificatePeriods;
 }
 
 export interface CertificateRotator {
@@ -33,7 +31,6 @@ export interface CertificateRotator {
 
 export function createCertificateRotator(options: CertificateRotatorOptions): CertificateRotator {
   const { client, namespace, secretName: name, dnsNames, publish, logger, now } = options;
-  const { periods = CERTIFICATE_PERIODS } = options;
 
   const read = (): Promise<Secret | undefined> => client.find(secrets, { namespace, name });
 
@@ -56,12 +53,15 @@ export function createCertificateRotator(options: CertificateRotatorOptions): Ce
       let secret = await read();
       for (;;) {
         const stored = decode(secret);
-        const step = nextCertificateStep(stored, dnsNames, now(), periods);
+        const step = nextCertificateStep(stored, dnsNames, now(), CERTIFICATE_PERIODS);
         if (step.step === 'none') {
           await publish(stored.bundle);
           return { certificate: stored.servingCertificate, key: stored.servingKey };
         }
-        const written = await write(secret, await takeCertificateStep(step, stored, dnsNames, now(), periods));
+        const written = await write(
+          secret,
+          await takeCertificateStep(step, stored, dnsNames, now(), CERTIFICATE_PERIODS),
+        );
         if (written !== undefined) logger.info(step, 'performed a step of the certificate rotation');
         secret = written ?? (await read());
       }

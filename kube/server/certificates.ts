@@ -1,6 +1,6 @@
 // First, because @peculiar/x509 needs it when it loads.
 import 'reflect-metadata';
-import { createPrivateKey, X509Certificate, type webcrypto } from 'node:crypto';
+import { createPrivateKey, type webcrypto, X509Certificate } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 
 /** A certificate and its private key, both in PEM. */

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { guardRequests, parseTarget, type RequestHandler } from './guard-requests.ts';
+import { guardRequests, parseRequestTarget, type RequestHandler } from './guard-requests.ts';
 import { listen } from './listen.ts';
 
 async function serve(handle: RequestHandler): Promise<{ url: string; logged: unknown[] }> {
@@ -43,14 +43,14 @@ describe('a guarded listener', () => {
 
 describe('the target of a request line', () => {
   test('is a path and a query', () => {
-    expect(parseTarget('/readyz?verbose')).toMatchObject({ pathname: '/readyz', search: '?verbose' });
+    expect(parseRequestTarget('/readyz?verbose')).toMatchObject({ pathname: '/readyz', search: '?verbose' });
   });
 
   test.each(['//', '//x', '///', '/\\', '//:99999', '/%zz', '/..', '//[', '/?//'])('reads %s as a path', (target) => {
-    expect(parseTarget(target)?.host).toBe('localhost');
+    expect(parseRequestTarget(target)?.host).toBe('localhost');
   });
 
   test.each([undefined, '', '*', 'http://elsewhere/', 'localhost:443', '?', '\\'])('refuses %s', (target) => {
-    expect(parseTarget(target)).toBeUndefined();
+    expect(parseRequestTarget(target)).toBeUndefined();
   });
 });

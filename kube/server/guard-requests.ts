@@ -40,7 +40,7 @@ function sendFailure(response: ServerResponse): void {
  * Parses a request target in origin form: a path with or without a query (RFC 9112, section 3.2.1). Returns undefined for
  * any other form; no client of these servers uses one.
  */
-export function parseTarget(target: string | undefined): URL | undefined {
+export function parseRequestTarget(target: string | undefined): URL | undefined {
   if (target?.startsWith('/') !== true) return undefined;
   // With a host in front, because a target like `//` alone parses as a URL without a host.
   return URL.parse(`http://localhost${target}`) ?? undefined;

@@ -1,15 +1,15 @@
 import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { Logger } from 'pino';
+import type { Clock } from '../../time/clock.ts';
 import type { KubeClient } from '../client/client.ts';
-import type { Clock } from '../time/clock.ts';
 import {
-  createAuthenticationFilter,
-  type AuthenticationResult,
   type AuthenticationFilter,
+  type AuthenticationResult,
+  createAuthenticationFilter,
 } from './authentication-filter.ts';
 import { makeCa, makeServingCertificate } from './certificates.ts';
-import { guardRequests, parseTarget } from './guard-requests.ts';
+import { guardRequests, parseRequestTarget } from './guard-requests.ts';
 import { listen, type RunningServer } from './listen.ts';
 
 /** The access that a scraper needs. */
@@ -24,6 +24,8 @@ export interface MetricsServerOptions {
   readonly port: number;
   /** Reviews the tokens of scrapers. */
   readonly client: Pick<KubeClient, 'raw'>;
+  /** The audience of the scrapers' tokens; undefined means that of the API server. */
+  readonly audience: string | undefined;
   readonly clock: Clock;
   readonly logger: Pick<Logger, 'error'>;
   /** The metrics in the text format of Prometheus, and their content type. */
@@ -36,8 +38,8 @@ export interface MetricsServerOptions {
  * have no name that a scraper could verify.
  */
 export async function startMetricsServer(options: MetricsServerOptions): Promise<RunningServer> {
-  const { client, clock, logger, registry } = options;
-  const filter = createAuthenticationFilter({ client, access: METRICS_ACCESS, clock });
+  const { client, audience, clock, logger, registry } = options;
+  const filter = createAuthenticationFilter({ client, access: METRICS_ACCESS, audience, clock });
   const now = clock.date().getTime();
   const ca = await makeCa(now, CERTIFICATE_LIFETIME_MS);
   const servingPair = await makeServingCertificate(ca, ['localhost'], now, CERTIFICATE_LIFETIME_MS);
@@ -59,11 +61,11 @@ interface MetricsResponse {
 }
 
 const REFUSALS: Readonly<Record<Exclude<AuthenticationResult, 'allowed'>, MetricsResponse>> = {
-  unauthenticated: refusal(401, 'send the token of a ServiceAccount as a bearer token', {
+  unauthenticated: textResponse(401, 'send the token of a ServiceAccount as a bearer token', {
     'WWW-Authenticate': 'Bearer',
   }),
-  forbidden: refusal(403, 'bind the ClusterRole rock-mac-metrics-reader to this ServiceAccount'),
-  unknown: refusal(503, 'the API server cannot review the token now, try again'),
+  forbidden: textResponse(403, 'bind the ClusterRole rock-mac-metrics-reader to this ServiceAccount'),
+  unknown: textResponse(503, 'the API server cannot review the token now, try again'),
 };
 
 async function respond(
@@ -71,15 +73,15 @@ async function respond(
   filter: AuthenticationFilter,
   registry: MetricsServerOptions['registry'],
 ): Promise<MetricsResponse> {
-  const path = parseTarget(url)?.pathname;
-  if (path === undefined) return refusal(400, 'the target of a request must be a path');
-  if (path !== METRICS_ACCESS.path) return refusal(404, 'only /metrics is served');
+  const path = parseRequestTarget(url)?.pathname;
+  if (path === undefined) return textResponse(400, 'the target of a request must be a path');
+  if (path !== METRICS_ACCESS.path) return textResponse(404, 'only /metrics is served');
   const token = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1];
   const result = token === undefined ? 'unauthenticated' : await filter.authenticate(token);
   if (result !== 'allowed') return REFUSALS[result];
   return { status: 200, headers: { 'Content-Type': registry.contentType }, text: await registry.metrics() };
 }
 
-function refusal(status: number, text: string, headers: Readonly<Record<string, string>> = {}): MetricsResponse {
+function textResponse(status: number, text: string, headers: Readonly<Record<string, string>> = {}): MetricsResponse {
   return { status, headers: { 'Content-Type': 'text/plain', ...headers }, text: `${text}\n` };
 }

@@ -3,8 +3,8 @@ import { isSignedBy, makeCa, readCertificate, splitBundle } from './certificates
 import {
   CERTIFICATE_PERIODS,
   nextCertificateStep,
-  takeCertificateStep,
   type StoredCertificates,
+  takeCertificateStep,
 } from './rotation-step.ts';
 
 const NAMES = ['rock-mac-webhook.rock-mac-system.svc'];

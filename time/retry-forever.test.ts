@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
-import { createManualClock } from '../../test/doubles/manual-clock.ts';
+import { createManualClock } from '../test/doubles/manual-clock.ts';
 import { retryForever } from './retry-forever.ts';
 
 const logger = pino({ level: 'silent' });

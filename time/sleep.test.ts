@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createManualClock } from '../../test/doubles/manual-clock.ts';
+import { createManualClock } from '../test/doubles/manual-clock.ts';
 import { sleep } from './sleep.ts';
 
 async function settledAfter(promise: Promise<void>, act: () => Promise<void>): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { createManualClock } from '../../test/doubles/manual-clock.ts';
+import { createManualClock } from '../test/doubles/manual-clock.ts';
 import { startDeadline } from './deadline.ts';
 
 describe('a deadline', () => {
