@@ -1,16 +1,22 @@
 import { z } from 'zod';
-import { macToNumber, type MacAddress } from '../mac/mac-address.ts';
-import { optionalColumn, storableText } from './column-schemas.ts';
-import { addrSchema, stateSchema, type AddressState } from './address/owner.ts';
-import type { Queryable } from './connection/statement.ts';
+import { type MacAddress, macToNumber } from '../mac/mac-address.ts';
+import { type AddressState, addrSchema, stateSchema } from './address/owner.ts';
 import { requireValid } from './address/validate.ts';
+import { optionalColumn, storableText } from './column-schemas.ts';
+import type { Queryable } from './connection/statement.ts';
+
+/** The kinds of change. An imported history can have others. */
+export const AUDIT_ACTIONS = [
+  ...(['allocate', 'reserve', 'adopt', 'import', 'observe', 'bind', 'release'] as const),
+  ...(['restore', 'orphan', 'keep', 'consume', 'change'] as const),
+];
 
 /** One recorded change of one address. */
 export interface AuditEntry {
   /** Increases with time. */
   readonly id: number;
   readonly timestamp: Date;
-  /** allocate, reserve, adopt, import, bind, release, restore, orphan, keep, consume or change */
+  /** One of AUDIT_ACTIONS, or one that was imported. */
   readonly action: string;
   /** Absent in imported rows of the predecessor that name a device instead. */
   readonly mac?: MacAddress | undefined;
@@ -20,6 +26,8 @@ export interface AuditEntry {
   readonly user: string;
   readonly actor: string;
   readonly reason: string;
+  /** The database login that made it. The actor is only what the program said. */
+  readonly login: string;
   readonly generation?: number | undefined;
   readonly stateBefore?: AddressState | undefined;
   readonly state?: AddressState | undefined;
@@ -71,6 +79,7 @@ const entryRow: z.ZodType<AuditEntry> = z
     user: z.string(),
     actor: z.string(),
     reason: z.string(),
+    login: z.string(),
     generation: optionalColumn(z.int()),
     state_before: optionalColumn(stateSchema),
     state: optionalColumn(stateSchema),
@@ -110,7 +119,7 @@ export async function listAudit(db: Queryable, filter: AuditFilter = {}): Promis
   requireValid(filterSchema, filter, 'The audit filter');
   const following = filter.after !== undefined;
   return db.query({
-    text: `select id, "timestamp", action, rock_mac.to_addr(mac_address) as addr, pool, device_id, "user", actor, reason, generation,
+    text: `select id, "timestamp", action, rock_mac.to_addr(mac_address) as addr, pool, device_id, "user", actor, reason, login, generation,
              state_before, state, holder_key, cluster_id, owner, details
       from rock_mac.audit_log
       where ($1::bigint is null or mac_address = rock_mac.to_mac($1))

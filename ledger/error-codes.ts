@@ -104,6 +104,13 @@ export const LEDGER_ERRORS = {
     cause: 'The Postgres role of this program lacks a privilege.',
     next: 'Grant the role of this program its privileges, or run the migration as their owner.',
   },
+  LEDGER_SHARED_LOGIN: {
+    ...FORBIDDEN,
+    retryable: false,
+    cause:
+      'A pooler connects with another user than the one in the ledger URL. Clusters with one login are not separated.',
+    next: 'Let the pooler use the user of its client (pgbouncer: no `user=` in the entry of the database).',
+  },
   LEDGER_DATABASE_MISSING: {
     ...UNAVAILABLE,
     retryable: false,

@@ -1,4 +1,3 @@
-import { redactUrls } from './connection/redact.ts';
 import { LEDGER_ERRORS, type LedgerErrorCode } from './error-codes.ts';
 
 export type { LedgerErrorCode } from './error-codes.ts';
@@ -61,7 +60,8 @@ export function messageOf(error: unknown): string {
 /** Returns the five-character SQLSTATE of an error from Postgres. */
 export function sqlState(error: unknown): string | undefined {
   const code = codeOf(error);
-  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+  // Codes of the operating system, such as EPIPE, also have five letters. No class of Postgres begins with E.
+  return code !== undefined && /^[0-9A-DF-Z][0-9A-Z]{4}$/.test(code) ? code : undefined;
 }
 
 /**
@@ -86,4 +86,15 @@ function classify(error: unknown, message: string): LedgerErrorCode {
 function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/**
+ * Removes passwords from connection URLs anywhere in a text, so messages and logs can name the server:
+ * `postgresql://app:secret@db:5432/rock` becomes `postgresql://app:***@db:5432/rock`. A password may contain `@`; it
+ * ends at the last one before a space or a quote.
+ */
+export function redactUrls(text: string): string {
+  return text
+    .replaceAll(/(\bpostgres(?:ql)?:\/\/[^\s:/?#"']*):[^\s"']*@/gi, '$1:***@')
+    .replaceAll(/([?&]password=)[^\s&"']*/gi, '$1***');
 }

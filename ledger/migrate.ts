@@ -1,10 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, escapeIdentifier } from 'pg';
+import { type Client, escapeIdentifier } from 'pg';
 import { z } from 'zod';
 import { connectionConfig, type ConnectionOptions } from './connection/connection-config.ts';
+import { SafeClient } from './connection/safe-client.ts';
+import { type Queryable, queryOne } from './connection/statement.ts';
 import { LedgerError, messageOf, sqlState, toLedgerError } from './errors.ts';
-import { queryOne, type Queryable } from './connection/statement.ts';
 
 export type MigrateOptions = Partial<Omit<ConnectionOptions, 'url'>> & {
   /** Another folder of migrations, for tests. */
@@ -30,7 +31,7 @@ interface Migration {
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
 /** The schema version that this program was written for: the highest number in `migrations/`. A test compares them. */
-export const PROGRAM_VERSION = 9;
+export const PROGRAM_VERSION = 20;
 
 /**
  * The number is arbitrary, but all versions must use the same one. Held until the end of each migration's transaction.
@@ -56,7 +57,7 @@ const TABLE_LOCK_TRIES = 30;
 export async function migrate(url: string, options: MigrateOptions = {}): Promise<Migrated> {
   const { applicationName = 'rock-mac migrate', connectTimeoutMs = 5_000, directory = MIGRATIONS } = options;
   const migrations = await readMigrations(directory);
-  const client = new Client(connectionConfig({ ...options, url, applicationName, connectTimeoutMs }));
+  const client = new SafeClient(connectionConfig({ ...options, url, applicationName, connectTimeoutMs }));
   client.on('error', () => undefined); // the running statement gets the same error
   try {
     await client.connect();
@@ -65,6 +66,7 @@ export async function migrate(url: string, options: MigrateOptions = {}): Promis
       if (await applyWithPatience(client, migration, migrations.length)) applied.push(migration.name);
     }
     await setDefaults(client);
+    await grantRoles(client, applied.length > 0);
     return { applied, version: migrations.length };
   } catch (error) {
     throw toLedgerError(error, 'be migrated');
@@ -151,11 +153,11 @@ const CREATE_SCHEMA_VERSION = `
 const VERSIONS = `select coalesce(max(version), 0) as version, coalesce(max(min_program), 0) as min_program from rock_mac.schema_version`;
 
 /**
- * Server limits for the migrating role in this database. An abandoned statement or transaction holds its locks no
- * longer than this. A pooler does not forward such settings at session start, so they belong to the role. (Lock waits
- * are shorter: functions set their own lock_timeout.)
+ * Server limits for sessions in this database. An abandoned statement or transaction holds its locks no longer than
+ * this. A pooler does not forward such settings at session start, so they belong to the database. (Lock waits are
+ * shorter: functions set their own lock_timeout.)
  */
-const ROLE_LIMITS = { statement_timeout: '1min', idle_in_transaction_session_timeout: '1min' } as const;
+const SESSION_LIMITS = { statement_timeout: '1min', idle_in_transaction_session_timeout: '1min' } as const;
 
 /**
  * Sets the search path for the predecessor's queries, which name tables without a schema, and the limits above. A
@@ -168,9 +170,34 @@ async function setDefaults(client: Client): Promise<void> {
     await client.query('begin');
     await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]); // two concurrent calls would update one catalogue row
     await client.query(`alter database ${name} set search_path = "$user", public, rock_mac`);
-    for (const [limit, value] of Object.entries(ROLE_LIMITS)) {
-      await client.query(`alter role current_user in database ${name} set ${limit} = '${value}'`);
+    for (const [limit, value] of Object.entries(SESSION_LIMITS)) {
+      await client.query(`alter database ${name} set ${limit} = '${value}'`);
     }
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => undefined);
+    if (sqlState(error) !== '42501') throw error;
+  }
+}
+
+/** Whether the roles of 0020-roles.sql have their rights. An administrator may create a role after the migration. */
+const GRANTS = `
+  select to_regproc('rock_mac.grant_roles') is not null as known,
+         exists (select from pg_roles where rolname in ('rock_mac_app', 'rock_mac_device', 'rock_mac_admin', 'rock_mac_auditor')
+                   and not has_schema_privilege(rolname, 'rock_mac', 'usage')) as missing`;
+
+/**
+ * Creates the roles of the programs, unless the owner may not, and gives them their rights. Does nothing for a user other
+ * than the owner.
+ */
+async function grantRoles(client: Client, isChanged: boolean): Promise<void> {
+  try {
+    const { rows } = await client.query<{ known: boolean; missing: boolean }>(GRANTS);
+    const [{ known, missing } = { known: false, missing: false }] = rows;
+    if (!known || !(isChanged || missing)) return;
+    await client.query('begin');
+    await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]); // two concurrent calls would update the same rows
+    await client.query('select rock_mac.grant_roles()');
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => undefined);

@@ -65,8 +65,14 @@ export type ConsumerRefusal = Exclude<TakeOutcome, { readonly outcome: 'taken' }
 /** `in_reuse_delay` is an `in_use` whose address is already released. */
 export type AllocationCode = AllocationRefusal['outcome'] | 'in_reuse_delay';
 
-/** Refusals of a claim's address, and the two kinds of `out_of_range` that admission tells apart. */
-export type AdmissionCode = `claim_${Exclude<ConsumerRefusal['outcome'], 'not_open'>}` | 'in_other_pool' | 'in_no_pool';
+/** Refusals of a claim's address, the two kinds of `out_of_range` that admission distinguishes, and those without a request. */
+export type AdmissionCode =
+  | `claim_${Exclude<ConsumerRefusal['outcome'], 'not_open' | 'identity_shared'>}`
+  | 'claim_held'
+  | 'in_other_pool'
+  | 'in_no_pool'
+  | 'namespace_not_found'
+  | 'too_many_requests';
 
 export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntry>> = {
   in_use: {
@@ -104,7 +110,7 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
     admission: { status: 409, next: 'Try again in two minutes, when that address has been released' },
     cli: {
       exit: 'conflict',
-      cause: 'This request key already holds another address, perhaps of another pool',
+      cause: 'This request key already belongs to a request for another device, type, pool or address',
       next: 'Use a different key for each request',
     },
   },
@@ -134,6 +140,17 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
       next: 'Release addresses that nobody needs (`rock-mac list`), or use another pool (`rock-mac stats`)',
     },
   },
+  expiry_held: {
+    cause: (facts) =>
+      `Pool ${poolOf(facts)} has only released addresses, and none is used again while the clock of the ledger's database is not believed`,
+    retryable: true,
+    ready: {
+      reason: 'PoolExhausted',
+      next: 'See the condition ExpiryHeld of a MacPool. The operator tries again by itself',
+    },
+    admission: { status: 503, next: 'Try again; if it stays, contact the platform team' },
+    cli: { exit: 'unavailable', next: 'See `rock-mac ledger status`, then try again' },
+  },
   pool_not_found: {
     cause: (facts) => `Pool ${poolOf(facts)} does not exist in the ledger`,
     retryable: true,
@@ -158,6 +175,24 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
     admission: { status: 503, next: 'Try again when the operator is ready' },
     cli: { exit: 'unavailable', next: 'Try again when the operator is ready' },
   },
+  identity_shared: {
+    cause:
+      'Another control plane has the identity of this cluster, or this one was restored from a backup, so it may not allocate',
+    retryable: true,
+    ready: { reason: 'LedgerRecovering', next: 'See the condition ClusterIdentityShared of a MacPool' },
+    admission: {
+      status: 503,
+      next: 'Ask the platform team: the condition ClusterIdentityShared of a MacPool says what to do',
+    },
+    cli: { exit: 'unavailable', next: 'See the condition ClusterIdentityShared of a MacPool' },
+  },
+  not_allowed: {
+    cause: 'The database login of this program may not request addresses for this cluster or for devices',
+    retryable: false,
+    ready: { reason: 'LedgerUnavailable', next: 'Ask the administrator of the ledger to check the login' },
+    admission: { status: 503, next: 'Ask the platform team to check the login of the ledger' },
+    cli: { exit: 'forbidden', next: 'Use a login of the role rock_mac_device (docs/database-roles.md)' },
+  },
   not_open: {
     cause: ({ notOpen }) => `The ledger allocates no addresses now${notOpen === undefined ? '' : NOT_OPEN[notOpen]}`,
     retryable: true,
@@ -165,7 +200,7 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
       reason: 'LedgerRecovering',
       next: 'See the condition LedgerOpen of a MacPool. The operator tries again by itself',
     },
-    admission: { status: 503, next: 'Try again; if it stays, tell the platform team' },
+    admission: { status: 503, next: 'Try again; if it stays, contact the platform team' },
     cli: { exit: 'unavailable', next: 'Try again' },
   },
   pending_cap: {
@@ -174,6 +209,37 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
     ready: { reason: 'Pending', next: 'Wait: the operator tries again' },
     admission: { status: 503, next: 'Try again in two minutes, when those addresses have been released' },
     cli: { exit: 'unavailable', next: 'Try again in two minutes' },
+  },
+  pool_quota: {
+    cause: (facts) => `This namespace holds as many addresses of pool ${poolOf(facts)} as it may`,
+    retryable: true,
+    ready: {
+      reason: 'QuotaExceeded',
+      next: (facts) =>
+        `Delete objects that need none, or ask whoever may change MacPool ${poolOf(facts)} to raise spec.maxPerNamespace`,
+    },
+    admission: {
+      status: 403,
+      next: (facts) =>
+        `Delete objects that need none, or ask whoever may change MacPool ${poolOf(facts)} to raise spec.maxPerNamespace`,
+    },
+    cli: {
+      exit: 'exhausted',
+      next: (facts) => `Ask whoever may change MacPool ${poolOf(facts)} to raise spec.maxPerNamespace`,
+    },
+  },
+  namespace_quota: {
+    cause: 'This namespace holds as many addresses as its annotation mac.rock-os.io/max-addresses allows',
+    retryable: true,
+    ready: {
+      reason: 'QuotaExceeded',
+      next: 'Delete objects that need none, or ask whoever may use its pool and change the Namespace to raise the annotation',
+    },
+    admission: {
+      status: 403,
+      next: 'Delete objects that need none, or ask whoever may use its pool and change the Namespace to raise the annotation',
+    },
+    cli: { exit: 'exhausted', next: 'Ask whoever may change the Namespace to raise the annotation' },
   },
   retry: {
     cause: 'The ledger is still searching the pool for a free address',
@@ -203,9 +269,23 @@ export const ADMISSION_OUTCOMES: Readonly<Record<AdmissionCode, AdmissionEntry>>
     },
   },
   claim_in_use: {
-    cause: ({ claim = '' }) => `The address of claim ${claim} is in use by another object`,
+    cause: ({ claim = '', holder = 'another object' }) => `The address of claim ${claim} is in use by ${holder}`,
     retryable: true,
-    admission: { status: 409, next: 'Try again when that object is deleted' },
+    admission: {
+      status: 409,
+      next: ({ claim = '' }) =>
+        `Try again when that object is deleted: status.consumer of MacAllocation ${claim} names it. A Deployment with a claim needs the strategy Recreate or maxSurge 0`,
+    },
+  },
+  claim_held: {
+    cause: ({ claim = '', holder = 'a pod' }) =>
+      `The address of claim ${claim} is held for ${holder}, which was deleted before its kubelet had ended it and may still run`,
+    retryable: true,
+    admission: {
+      status: 409,
+      next: ({ claim = '' }) =>
+        `Try again when the node of that pod is back. If it stays away, do what the condition Bound of MacAllocation ${claim} says`,
+    },
   },
   claim_unknown: {
     cause: ({ claim = '' }) => `The ledger no longer holds the address of claim ${claim}`,
@@ -216,6 +296,16 @@ export const ADMISSION_OUTCOMES: Readonly<Record<AdmissionCode, AdmissionEntry>>
     cause: ({ claim = '', problem = '' }) => `This object cannot use the address of claim ${claim}: ${problem}`,
     retryable: false,
     admission: { status: 422, next: 'Correct the object' },
+  },
+  namespace_not_found: {
+    cause: ({ namespace = '' }) => `Namespace ${namespace} does not exist`,
+    retryable: true,
+    admission: { status: 403, next: 'Create it, then try again' },
+  },
+  too_many_requests: {
+    cause: ({ namespace = '' }) => `Too many addresses were requested for namespace ${namespace} within a few seconds`,
+    retryable: true,
+    admission: { status: 503, next: 'Try again in a few seconds' },
   },
 };
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
+import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { macSchema, storableText } from '../column-schemas.ts';
 import type { Statement } from '../connection/statement.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import { addrSchema, stateSchema, whoHolds, type AddressState, type Device, type Owner } from './owner.ts';
-import type { AddressRef } from './address-ref.ts';
 import { optionalColumn } from '../column-schemas.ts';
+import type { AddressRef } from './address-ref.ts';
+import { type AddressState, addrSchema, type Device, type Owner, stateSchema, whoHolds } from './owner.ts';
 
 /** The pod or VM that uses a claim now. */
 export interface Consumer {
@@ -23,8 +23,12 @@ export interface AddressRow extends AddressRef {
   readonly generation: number;
   readonly key: string;
   /** How the owner got it. */
-  readonly origin: 'allocate' | 'adopt' | 'import' | 'replication-gap';
+  readonly origin: 'allocate' | 'adopt' | 'import' | 'replication-gap' | 'observe';
+  /** Whether a live object uses it without owning it, which keeps it from being handed out. */
+  readonly observed: boolean;
   readonly owner?: Owner | undefined;
+  /** Name of the owner's cluster, if it has registered. */
+  readonly clusterName?: string | undefined;
   readonly device?: Device | undefined;
   readonly consumer?: Consumer | undefined;
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -49,7 +53,8 @@ export const ADDRESS_COLUMNS = `
   a.addr, p.name as pool, a.state, a.generation, a.holder_key, a.origin, a.cluster_id, a.owner_kind, a.owner_namespace, a.owner_name,
   a.owner_uid, a.owner_nic, a.device_id, a.device_type, a.metadata, a.allocated_at, a.changed_at, a.expires_at, a.released_at,
   a.released_at + p.reuse_delay as reusable_at, a.missing_since, a.kept_since, a.consumer_key, a.consumer_kind, a.consumer_name,
-  a.consumer_uid, a.consumer_nic, a.consumer_expires_at, a.requester, a.actor, a.reason`;
+  a.consumer_uid, a.consumer_nic, a.consumer_expires_at, a.requester, a.actor, a.reason, a.blocked,
+  (select c.name from rock_mac.clusters c where c.cluster_id = a.cluster_id) as cluster_name`;
 
 const text = optionalColumn(z.string());
 const date = optionalColumn(z.date());
@@ -61,8 +66,9 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
     state: stateSchema,
     generation: z.int(),
     holder_key: z.string(),
-    origin: z.enum(['allocate', 'adopt', 'import', 'replication-gap']),
+    origin: z.enum(['allocate', 'adopt', 'import', 'replication-gap', 'observe']),
     cluster_id: text,
+    cluster_name: text,
     owner_kind: text,
     owner_namespace: text,
     owner_name: text,
@@ -87,6 +93,7 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
     requester: z.string(),
     actor: z.string(),
     reason: z.string(),
+    blocked: z.boolean(),
   })
   .transform((row) => ({
     mac: row.addr,
@@ -95,6 +102,7 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
     generation: row.generation,
     key: row.holder_key,
     origin: row.origin,
+    observed: row.blocked,
     ...whoHolds({
       clusterId: row.cluster_id,
       kind: row.owner_kind,
@@ -105,6 +113,7 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
       deviceId: row.device_id,
       deviceType: row.device_type,
     }),
+    clusterName: row.cluster_name,
     consumer: consumerOf(row),
     metadata: row.metadata,
     allocatedAt: row.allocated_at,

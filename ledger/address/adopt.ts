@@ -1,20 +1,20 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import { ownerColumns } from './allocate.ts';
 import { macSchema, storableMetadata, storableText } from '../column-schemas.ts';
+import type { Queryable } from '../connection/statement.ts';
 import { itemsJson } from './address-ref.ts';
+import { ownerColumns } from './allocate.ts';
 import {
+  type Device,
   deviceSchema,
+  type Holder,
   holderSchema,
+  type Owner,
   ownerSchema,
   stateSchema,
   whoHolds,
-  type Device,
-  type Holder,
-  type Owner,
 } from './owner.ts';
-import type { Queryable } from '../connection/statement.ts';
-import { runEach, type Invalid } from './validate.ts';
+import { type Invalid, runEach } from './validate.ts';
 
 /** An address that a live object of a cluster uses, or that a claim has in its status. */
 export interface AdoptItem {

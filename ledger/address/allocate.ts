@@ -1,19 +1,19 @@
 import { z } from 'zod';
-import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
+import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { macSchema, storableMetadata, storableText } from '../column-schemas.ts';
+import type { Queryable } from '../connection/statement.ts';
 import {
+  type AddressState,
   addrSchema,
+  type Device,
   deviceSchema,
+  type Holder,
   holderSchema,
+  type Owner,
   ownerSchema,
   stateSchema,
   whoHolds,
-  type AddressState,
-  type Device,
-  type Holder,
-  type Owner,
 } from './owner.ts';
-import type { Queryable } from '../connection/statement.ts';
 import { requireValid } from './validate.ts';
 
 /** A request for one address. The same key always gets the same address. */
@@ -30,6 +30,15 @@ export interface AllocationRequest {
   readonly state: 'pending' | 'active' | 'reserved';
   /** Absent for devices outside clusters. */
   readonly owner?: Owner | undefined;
+  /**
+   * When the owner's namespace was created. A last owner of an older namespace of that name is another owner. Needed only
+   * with `requested`.
+   */
+  readonly namespaceSince?: Date | undefined;
+  /** How many addresses the owner's namespace may hold, over all pools. Default: no limit. */
+  readonly maxAddresses?: number | undefined;
+  /** The ticket of the caller's cluster, if the ledger should check it. */
+  readonly ticket?: string | undefined;
   readonly device?: Device | undefined;
   readonly metadata?: Readonly<Record<string, unknown>> | undefined;
   /**
@@ -52,7 +61,12 @@ const PLAIN_REFUSALS = [
   'key_conflict',
   'retry',
   'not_adopted',
+  'identity_shared',
+  'not_allowed',
   'pending_cap',
+  'pool_quota',
+  'namespace_quota',
+  'expiry_held',
 ] as const;
 
 export type AllocationOutcome =
@@ -74,7 +88,9 @@ export type AllocationOutcome =
   /**
    * `key_conflict`: the key holds another address, or one of another pool. `retry`: the cursor is skipping a long run
    * of used addresses; retry at once. `not_adopted`: the cluster is not registered, is retired, or has not finished its
-   * initial sync. `pending_cap`: this namespace has too many unbound addresses.
+   * initial sync. `not_allowed`: the database login may not act for this cluster or for devices. `pending_cap`: this namespace has too many unbound addresses.
+   * `identity_shared`: the ticket is of a copy of the cluster, or of a restored backup.
+   * `expiry_held`: only released addresses are left, and the clock of the database is not believed.
    */
   | { readonly outcome: (typeof PLAIN_REFUSALS)[number] }
   | { readonly outcome: 'not_open'; readonly why: NotOpen };
@@ -95,6 +111,9 @@ const requestSchema = z.object({
   requested: macSchema.optional(),
   state: z.enum(['pending', 'active', 'reserved']),
   owner: ownerSchema.optional(),
+  namespaceSince: z.date().optional(),
+  ticket: storableText(64).optional(),
+  maxAddresses: z.int().min(0).max(2_147_483_647).optional(),
   device: deviceSchema.optional(),
   metadata: storableMetadata.optional(),
   ttlSeconds: z.int().min(1).max(3_155_760_000).optional(), // a hundred years
@@ -144,7 +163,7 @@ export async function allocate(
   return rows.map(toOutcome);
 }
 
-/** Returns the fields of the type rock_mac.request. JSON omits undefined fields. */
+/** Returns the fields of the type rock_mac.item. JSON omits undefined fields. */
 function toColumns(request: AllocationRequest, ord: number): Record<string, unknown> {
   const { owner, device } = request;
   return {
@@ -153,6 +172,9 @@ function toColumns(request: AllocationRequest, ord: number): Record<string, unkn
     addr: request.requested === undefined ? undefined : macToNumber(request.requested),
     state: request.state,
     ...ownerColumns(owner),
+    namespace_since: request.namespaceSince,
+    max_addresses: request.maxAddresses,
+    ticket: request.ticket,
     device: device?.id,
     type: device?.type,
     metadata: request.metadata,

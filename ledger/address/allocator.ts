@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { allocate, requireValidRequest, type AllocationOutcome, type AllocationRequest } from './allocate.ts';
-import { isLedgerError, LedgerError, toLedgerError } from '../errors.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { runOneByOne, type Invalid } from './validate.ts';
+import { isLedgerError, LedgerError, toLedgerError } from '../errors.ts';
+import { allocate, type AllocationOutcome, type AllocationRequest, requireValidRequest } from './allocate.ts';
+import { type Invalid, runOneByOne } from './validate.ts';
 
 export interface AllocatorOptions {
   readonly db: Queryable;

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import { ownerColumns } from './allocate.ts';
 import { macSchema, storableText } from '../column-schemas.ts';
-import { itemsJson } from './address-ref.ts';
-import { ownerSchema, type Owner } from './owner.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { runEach, type Invalid } from './validate.ts';
+import { itemsJson } from './address-ref.ts';
+import { ownerColumns } from './allocate.ts';
+import { type Owner, ownerSchema } from './owner.ts';
+import { type Invalid, runEach } from './validate.ts';
 
 /** An address that was seen on a stored object. */
 export interface BindItem {
@@ -37,8 +37,8 @@ const rowSchema = z.object({ outcome: z.enum(['bound', 'conflict', 'unknown']), 
 
 /**
  * Turns pending addresses into active ones that belong to an object's uid. Restores an address whose lease expired
- * while its object was being stored, unless it has a new owner. Binding a bound address changes nothing and writes no
- * audit row.
+ * while its object was being stored, unless it has a new owner. Moves an address from a virtual machine to the one that was
+ * made again under its name. Binding a bound address changes nothing and writes no audit row.
  */
 export async function bind(db: Queryable, items: readonly BindItem[], actor: string): Promise<BindOutcome[]> {
   return runEach(items, itemSchema, async (group): Promise<BindOutcome[]> => {

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
 import { macSchema, storableText } from '../column-schemas.ts';
-import { itemsJson, outcomeStatement } from './address-ref.ts';
-import { addrSchema } from './owner.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { runEach, type Invalid } from './validate.ts';
+import { itemsJson, outcomeStatement } from './address-ref.ts';
+import { ADDRESS_COLUMNS, type AddressRow, addressRowSchema } from './address-row.ts';
+import { addrSchema } from './owner.ts';
+import { type Invalid, runEach } from './validate.ts';
 
 /** A pod or VM that wants to use a claim's address. */
 export interface ConsumerItem {
@@ -19,6 +19,8 @@ export interface ConsumerItem {
   readonly name: string;
   readonly uid?: string | undefined;
   readonly nic: string;
+  /** The ticket of the caller's cluster, if the ledger should check it. */
+  readonly ticket?: string | undefined;
 }
 
 const TAKE_REFUSALS = ['recovering', 'paused', 'timeline_changed', 'system_changed', 'not_durable'] as const;
@@ -29,6 +31,8 @@ export type TakeOutcome =
   | { readonly outcome: 'in_use'; readonly consumerKey?: string | undefined }
   /** No claim holds an address under this key. */
   | { readonly outcome: 'unknown' }
+  /** The ticket is of a copy of the cluster, or of a restored backup. */
+  | { readonly outcome: 'identity_shared' }
   | { readonly outcome: 'not_open'; readonly why: (typeof TAKE_REFUSALS)[number] }
   | Invalid;
 
@@ -40,10 +44,11 @@ const itemSchema = z.object({
   name: storableText(253),
   uid: storableText(128).optional(),
   nic: storableText(512),
+  ticket: storableText(64).optional(),
 });
 
 const takeRow = z.object({
-  outcome: z.enum(['taken', 'in_use', 'unknown', ...TAKE_REFUSALS]),
+  outcome: z.enum(['taken', 'in_use', 'unknown', 'identity_shared', ...TAKE_REFUSALS]),
   addr: addrSchema.nullable(),
   consumer_key: z.string().nullable(),
   expires_at: z.date().nullable(),
@@ -60,7 +65,7 @@ export async function takeConsumer(
   options: { readonly leaseSeconds?: number | undefined; readonly actor: string },
 ): Promise<TakeOutcome[]> {
   return runEach(items, itemSchema, async (group): Promise<TakeOutcome[]> => {
-    const json = group.map(({ claimKey, ...item }, ord) => ({ ...item, ord, claim_key: claimKey }));
+    const json = group.map(({ claimKey, key, ...item }, ord) => ({ ...item, ord, key: claimKey, consumer: key }));
     const rows = await db.query({
       text: `select outcome, addr, consumer_key, expires_at from rock_mac.take_consumer($1::jsonb, make_interval(secs => $2), $3) order by ord`,
       values: [JSON.stringify(json), options.leaseSeconds ?? null, options.actor],
@@ -78,6 +83,7 @@ function toOutcome({ outcome, addr, consumer_key, expires_at }: z.infer<typeof t
     case 'in_use':
       return { outcome, consumerKey: consumer_key ?? undefined };
     case 'unknown':
+    case 'identity_shared':
       return { outcome };
     default:
       return { outcome: 'not_open', why: outcome };
@@ -101,7 +107,7 @@ export async function dropConsumer(
     db.query(
       outcomeStatement(
         text,
-        [itemsJson(group, ({ consumerKey: key }) => ({ key })), actor, reason],
+        [itemsJson(group, ({ consumerKey: consumer }) => ({ consumer })), actor, reason],
         ['dropped', 'not_consumer'],
       ),
     ),
@@ -116,6 +122,7 @@ export function expiredConsumers(db: Queryable, clusterId: string, limit: number
   return db.query({
     text: `select ${ADDRESS_COLUMNS} from rock_mac.addresses a join rock_mac.pools p using (pool_id)
            where a.consumer_key is not null and a.cluster_id = $1 and a.consumer_expires_at < rock_mac.clock()
+             and (select rock_mac.expiry_held()) is null
            order by a.consumer_expires_at, a.addr limit $2`,
     values: [clusterId, limit],
     row: addressRowSchema,

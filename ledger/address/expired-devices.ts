@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { LedgerClient } from '../connection/connect.ts';
-import { addrSchema } from './owner.ts';
-import { release } from './release.ts';
 import type { Queryable } from '../connection/statement.ts';
+import { addrSchema } from './owner.ts';
 
 /** Expired devices outside clusters. Addresses of a cluster are excluded: its operator checks them first. */
 const EXPIRED = `a.state = 'active' and a.cluster_id is null and a.expires_at < (select rock_mac.clock()) - make_interval(secs => $1)`;
@@ -29,11 +27,10 @@ export function expiredByPool(db: Queryable, graceSeconds: number): Promise<Expi
 
 /**
  * Releases expired devices of one pool, at most `limit`, and returns their addresses. Call it again until it returns
- * fewer. Rows stay locked from the expiry check to the release, so no renewal can fall in between. Nothing expires
- * while the ledger is closed: after a failover a renewal may be missing, and the recovery covers that.
+ * fewer. Nothing expires while the ledger is closed, or while its clock is not believed.
  */
-export async function releaseExpired(
-  db: Pick<LedgerClient, 'transaction'>,
+export async function releaseExpiredDevices(
+  db: Queryable,
   options: {
     readonly pool: string;
     readonly graceSeconds: number;
@@ -42,15 +39,10 @@ export async function releaseExpired(
   },
 ): Promise<MacAddress[]> {
   const { pool, graceSeconds, limit, actor } = options;
-  return db.transaction(async (transaction) => {
-    const rows = await transaction.query({
-      text: `select a.addr as mac, a.generation, a.holder_key as key from rock_mac.addresses a join rock_mac.pools p using (pool_id)
-             where ${EXPIRED} and p.name = $2 and (select rock_mac.not_open()) is null
-             order by a.addr limit $3 for update of a skip locked`,
-      values: [graceSeconds, pool, limit],
-      row: z.object({ mac: addrSchema, generation: z.int(), key: z.string() }),
-    });
-    await release(transaction, rows, { actor, reason: 'expired' });
-    return rows.map(({ mac }) => mac);
+  const rows = await db.query({
+    text: `select addr from rock_mac.release_expired_devices($1, make_interval(secs => $2), $3, $4) as addr`,
+    values: [pool, graceSeconds, limit, actor],
+    row: z.object({ addr: addrSchema }),
   });
+  return rows.map(({ addr }) => addr);
 }

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
-import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
-import { ADDRESS_STATES, type AddressState } from './owner.ts';
-import { ADDRESS_ORDERS, orderSql, readPageMark, type AddressOrder } from './page-mark.ts';
-import type { Queryable } from '../connection/statement.ts';
+import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { storableText } from '../column-schemas.ts';
+import type { Queryable } from '../connection/statement.ts';
+import { ADDRESS_COLUMNS, type AddressRow, addressRowSchema } from './address-row.ts';
+import { ADDRESS_STATES, type AddressState } from './owner.ts';
+import { ADDRESS_ORDERS, type AddressOrder, orderSql, readPageMark } from './page-mark.ts';
 import { requireValid } from './validate.ts';
 
 const FROM = `from rock_mac.addresses a join rock_mac.pools p using (pool_id)`;
@@ -17,6 +17,15 @@ export async function findByMac(db: Queryable, mac: MacAddress): Promise<Address
     row: addressRowSchema,
   });
   return row;
+}
+
+/** Returns the rows of these addresses, in numeric order. Addresses that were never used are left out. */
+export function findByMacs(db: Queryable, macs: readonly MacAddress[]): Promise<AddressRow[]> {
+  return db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.addr = any ($1::bigint[]) order by a.addr`,
+    values: [macs.map(macToNumber)],
+    row: addressRowSchema,
+  });
 }
 
 /** Returns the address that a key holds now. */
@@ -45,19 +54,28 @@ export async function findByDevice(db: Queryable, deviceId: string): Promise<Add
   });
 }
 
-/** Returns the addresses that an object of a cluster holds now, in numeric order. */
-export async function findByOwnerUid(db: Queryable, clusterId: string, uid: string): Promise<AddressRow[]> {
-  requireValid(z.array(storableText(128)), [clusterId, uid], 'The search for an owner');
-  return db.query({
-    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.owner_uid = $2 and a.cluster_id = $1 and a.state <> 'released' order by a.addr`,
-    values: [clusterId, uid],
+/**
+ * Returns the addresses that objects of a cluster hold now, in numeric order. A condition on the cluster in the statement would
+ * let Postgres read all addresses of the cluster.
+ */
+export async function findByOwnerUids(
+  db: Queryable,
+  clusterId: string,
+  uids: readonly string[],
+): Promise<AddressRow[]> {
+  requireValid(z.array(storableText(128)), [clusterId, ...uids], 'The search for owners');
+  const rows = await db.query({
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.owner_uid = any ($1::text[]) and a.state <> 'released' order by a.addr`,
+    values: [[...uids]],
     row: addressRowSchema,
   });
+  return rows.filter(({ owner }) => owner?.clusterId === clusterId);
 }
 
 export interface AddressFilter {
   readonly clusterId?: string | undefined;
-  readonly pool?: string | undefined;
+  /** One pool or several. Default: all pools. */
+  readonly pool?: string | readonly string[] | undefined;
   /** Default: all states. */
   readonly states?: readonly AddressState[] | undefined;
   /** Namespace, kind and name of the owner. */
@@ -79,7 +97,7 @@ export interface AddressFilter {
 
 const filterSchema = z.object({
   clusterId: storableText(64).optional(),
-  pool: storableText(63).optional(),
+  pool: z.union([storableText(63), z.array(storableText(63))]).optional(),
   states: z.array(z.enum(ADDRESS_STATES)).optional(),
   namespace: storableText(253).optional(),
   kind: storableText(64).optional(),
@@ -96,7 +114,7 @@ const filterSchema = z.object({
  * Returns the subquery for the addresses of a page. It reads only the address of rows outside the page: sorting whole
  * rows takes twice the time.
  */
-function pageSql(order: AddressOrder, states: readonly AddressState[] | undefined): string {
+function pageSql(order: AddressOrder, { states, pool }: Pick<AddressFilter, 'states' | 'pool'>): string {
   const { by, behind } = orderSql(order);
   // A literal condition lets the planner use the partial indexes, which omit released rows.
   const held = states?.includes('released') === false ? `and a.state <> 'released'` : '';
@@ -114,11 +132,15 @@ function pageSql(order: AddressOrder, states: readonly AddressState[] | undefine
     // Pool by pool, each in primary-key order and no further than one page.
     return `select a.addr from rock_mac.pools p,
               lateral (select a.addr from rock_mac.addresses a where a.addr between p.first and p.last and ${where} order by a.addr limit $12) a
-            where ($2::text is null or p.name = $2) order by ${by} limit $12`;
+            where ($2::text[] is null or p.name = any ($2)) order by ${by} limit $12`;
   }
+  // The range of one pool lets the planner read only that part of an index.
+  const inPools =
+    typeof pool === 'string'
+      ? `a.addr between (select first from rock_mac.pools where name = any ($2)) and (select last from rock_mac.pools where name = any ($2))`
+      : 'a.pool_id in (select pool_id from rock_mac.pools where name = any ($2))';
   return `select a.addr from rock_mac.addresses a
-          where ${where} and ($2::text is null or a.addr between (select first from rock_mac.pools where name = $2)
-                                                             and (select last from rock_mac.pools where name = $2))
+          where ${where} and ($2::text[] is null or ${inPools})
           order by ${by} limit $12`;
 }
 
@@ -128,10 +150,10 @@ export async function listAddresses(db: Queryable, filter: AddressFilter = {}): 
   const { order = 'address', limit = 100, after } = filter;
   const mark = after === undefined ? undefined : readPageMark(order, after);
   return db.query({
-    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.addr = any (array(${pageSql(order, filter.states)})) order by ${orderSql(order).by}`,
+    text: `select ${ADDRESS_COLUMNS} ${FROM} where a.addr = any (array(${pageSql(order, filter)})) order by ${orderSql(order).by}`,
     values: [
       filter.clusterId,
-      filter.pool,
+      typeof filter.pool === 'string' ? [filter.pool] : filter.pool,
       filter.states,
       filter.namespace,
       filter.kind,

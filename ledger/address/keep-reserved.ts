@@ -1,6 +1,6 @@
-import { addressRefSchema, addressRefsJson, outcomeStatement, type AddressRef } from './address-ref.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { runEach, type Invalid } from './validate.ts';
+import { type AddressRef, addressRefSchema, addressRefsJson, outcomeStatement } from './address-ref.ts';
+import { type Invalid, runEach } from './validate.ts';
 
 const OUTCOMES = ['kept', 'not_owner', 'not_reserved', 'has_consumer', 'unknown'] as const;
 

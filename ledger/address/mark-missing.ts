@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
-import { ADDRESS_COLUMNS, addressRowSchema, type AddressRow } from './address-row.ts';
-import { queryOne, type Queryable } from '../connection/statement.ts';
+import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
+import { ADDRESS_COLUMNS, type AddressRow, addressRowSchema } from './address-row.ts';
 import { requireValid } from './validate.ts';
 
 /** Returns the ledger's time. Read it before a resync lists objects; the resync ignores rows that changed later. */
@@ -52,13 +52,15 @@ const MISSING_SECONDS_WITHOUT_PERIOD = 86_400;
 
 /**
  * Returns active addresses of a cluster that were missing for longer than their pool's auto-release period, longest
- * first. The operator checks each object by its uid before it releases the address.
+ * first. None while the clock of the database is not believed. The operator checks each object by its uid before it releases
+ * the address.
  */
 export function missingAddresses(db: Queryable, clusterId: string, limit: number): Promise<AddressRow[]> {
   return db.query({
     text: `select ${ADDRESS_COLUMNS} from rock_mac.addresses a join rock_mac.pools p using (pool_id)
            where a.cluster_id = $1 and a.state = 'active'
              and a.missing_since < rock_mac.clock() - coalesce(p.auto_release, make_interval(secs => $2))
+             and (select rock_mac.expiry_held()) is null
            order by a.missing_since, a.addr limit $3`,
     values: [clusterId, MISSING_SECONDS_WITHOUT_PERIOD, limit],
     row: addressRowSchema,

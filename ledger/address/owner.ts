@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { numberToMac, type MacAddress } from '../../mac/mac-address.ts';
+import { type MacAddress, numberToMac } from '../../mac/mac-address.ts';
 import { storableText } from '../column-schemas.ts';
 
 /** The NIC of an object in a cluster, or a claim. */

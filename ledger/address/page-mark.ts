@@ -1,6 +1,6 @@
 import { macToNumber, parseAnyMac } from '../../mac/mac-address.ts';
-import type { AddressRow } from './address-row.ts';
 import { LedgerError } from '../errors.ts';
+import type { AddressRow } from './address-row.ts';
 
 /**
  * Orders of an address list. `address`: rising. `newest`: latest allocation first. `pool`, `device`: by name, addresses

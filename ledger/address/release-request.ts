@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Queryable } from '../connection/statement.ts';
 import { storableText } from '../column-schemas.ts';
+import type { Queryable } from '../connection/statement.ts';
 import { requireValid } from './validate.ts';
 
 const requestSchema = z.object({ key: storableText(600), username: storableText(1024) });

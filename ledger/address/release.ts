@@ -1,6 +1,6 @@
-import { addressRefSchema, addressRefsJson, outcomeStatement, type AddressRef } from './address-ref.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { runEach, type Invalid } from './validate.ts';
+import { type AddressRef, addressRefSchema, addressRefsJson, outcomeStatement } from './address-ref.ts';
+import { type Invalid, runEach } from './validate.ts';
 
 const OUTCOMES = ['released', 'already_released', 'not_owner', 'unknown', 'needs_force', 'has_consumer'] as const;
 
@@ -28,5 +28,25 @@ export async function release(
   const text = `select outcome from rock_mac.release($1::jsonb, $2, $3, $4) order by ord`;
   return runEach(items, addressRefSchema, (group) =>
     db.query(outcomeStatement(text, [addressRefsJson(group), force, actor, reason], OUTCOMES)),
+  );
+}
+
+const ROLL_BACK_OUTCOMES = ['released', 'already_released', 'not_owner', 'unknown', 'bound'] as const;
+
+/** `bound`: its object was stored after all. The others are as in `ReleaseOutcome`. */
+export type RollBackOutcome = { readonly outcome: (typeof ROLL_BACK_OUTCOMES)[number] } | Invalid;
+
+/**
+ * Releases pending addresses that no answer contained. Those of objects without a name are free at once, the others after
+ * ten minutes at most: two requests for one named object share its address.
+ */
+export async function rollBack(
+  db: Queryable,
+  items: readonly AddressRef[],
+  { actor, reason }: Pick<ReleaseOptions, 'actor' | 'reason'>,
+): Promise<RollBackOutcome[]> {
+  const text = `select outcome from rock_mac.roll_back($1::jsonb, $2, $3) order by ord`;
+  return runEach(items, addressRefSchema, (group) =>
+    db.query(outcomeStatement(text, [addressRefsJson(group), actor, reason], ROLL_BACK_OUTCOMES)),
   );
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { addressRefSchema, itemsJson, type AddressRef } from './address-ref.ts';
 import type { Queryable } from '../connection/statement.ts';
-import { runEach, type Invalid } from './validate.ts';
+import { type AddressRef, addressRefSchema, itemsJson } from './address-ref.ts';
+import { type Invalid, runEach } from './validate.ts';
 
 export interface RenewItem extends AddressRef {
   /** Seconds from now. Default: the pool's auto-release period. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { addrSchema } from './owner.ts';
-import { queryOne, type Queryable } from '../connection/statement.ts';
 import { storableText } from '../column-schemas.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
+import { addrSchema } from './owner.ts';
 import { requireValid } from './validate.ts';
 
 /** The beginning of a MAC address: pairs of digits with colons; the last pair may be incomplete. */

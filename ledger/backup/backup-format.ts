@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { parseJson } from '../../api/parse-json.ts';
-import { LedgerError, messageOf } from '../errors.ts';
+import { systemReason } from '../../api/system-reason.ts';
+import { LedgerError } from '../errors.ts';
 
 /*
  * A backup is lines of JSON, compressed with gzip: a header, the rows of one table after the other, and an end with a
@@ -15,7 +16,15 @@ export const BACKUP_VERSION = 1;
 const FORMAT = 'rock-mac-ledger-backup';
 
 /** In the order of a restore. */
-export const BACKUP_TABLES = ['clusters', 'pools', 'addresses', 'audit_log'] as const;
+export const BACKUP_TABLES = [
+  'clusters',
+  'cluster_logins',
+  'pools',
+  'addresses',
+  'observations',
+  'audit_log',
+  'audit_seals',
+] as const;
 export type BackupTable = (typeof BACKUP_TABLES)[number];
 
 const tableSchema = z.enum(BACKUP_TABLES);
@@ -81,7 +90,11 @@ export function damaged(how: string, cause?: unknown): LedgerError {
 }
 
 export function unreadable(cause: unknown): LedgerError {
-  return refused(`This backup cannot be read (${messageOf(cause)})`, 'Use a file that `rock-mac backup` wrote.', cause);
+  return refused(
+    `This backup cannot be read (${systemReason(cause)})`,
+    'Use a file that `rock-mac backup` wrote.',
+    cause,
+  );
 }
 
 function refused(what: string, next: string, cause?: unknown): LedgerError {

@@ -5,12 +5,13 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { z } from 'zod';
-import { BACKUP_TABLES, checksum, headerLine, type BackupTable } from './backup-format.ts';
+import { systemReason } from '../../api/system-reason.ts';
 import type { LedgerClient } from '../connection/connect.ts';
-import { isLedgerError, LedgerError, messageOf } from '../errors.ts';
-import { requireKnownSchema } from '../migrate.ts';
 import { inSnapshot } from '../connection/snapshot.ts';
-import { queryOne, type Queryable } from '../connection/statement.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
+import { isLedgerError, LedgerError } from '../errors.ts';
+import { requireKnownSchema } from '../migrate.ts';
+import { BACKUP_TABLES, type BackupTable, checksum, headerLine } from './backup-format.ts';
 
 /** The content of a backup. */
 export interface BackedUp {
@@ -26,9 +27,12 @@ const ROWS_PER_LINE = 500;
 /** How each table is paged: a rising unique key, and a value below all keys. */
 const ORDER: Readonly<Record<BackupTable, { key: string; below: string | number }>> = {
   clusters: { key: 'cluster_id', below: '' },
+  cluster_logins: { key: 'login', below: '' },
   pools: { key: 'pool_id', below: 0 },
   addresses: { key: 'addr', below: -1 },
+  observations: { key: `(jsonb_build_array(addr, cluster_id, uid, nic)::text collate "C")`, below: '' },
   audit_log: { key: 'id', below: 0 },
+  audit_seals: { key: 'seq', below: 0 },
 };
 
 /**
@@ -68,7 +72,7 @@ export async function backupToFile(db: LedgerClient, file: string, onRows?: OnRo
     return await writeWhole(db, file, onRows);
   } catch (error) {
     if (isLedgerError(error)) throw error;
-    throw new LedgerError('BACKUP_NOT_WRITTEN', `The backup ${file} was not written (${messageOf(error)})`, {
+    throw new LedgerError('BACKUP_NOT_WRITTEN', `The backup ${file} was not written (${systemReason(error)})`, {
       cause: error,
     });
   }

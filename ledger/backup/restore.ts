@@ -3,25 +3,25 @@ import { pipeline, type Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { escapeIdentifier } from 'pg';
 import { z } from 'zod';
+import type { LedgerClient } from '../connection/connect.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
+import { LedgerError } from '../errors.ts';
+import { PROGRAM_VERSION, requireSchema } from '../migrate.ts';
+import { recover } from '../state/recovery.ts';
+import { type LedgerState, ledgerState } from '../state/state.ts';
+import type { OnRows } from './backup.ts';
 import {
   BACKUP_TABLES,
+  type BackupHeader,
+  type BackupTable,
   checksum,
   damaged,
   foreign,
   parseHeader,
   parseLine,
-  unreadable,
-  type BackupHeader,
-  type BackupTable,
   type RowsLine,
+  unreadable,
 } from './backup-format.ts';
-import type { OnRows } from './backup.ts';
-import type { LedgerClient } from '../connection/connect.ts';
-import { LedgerError } from '../errors.ts';
-import { PROGRAM_VERSION, requireSchema } from '../migrate.ts';
-import { recover } from '../state/recovery.ts';
-import { ledgerState, type LedgerState } from '../state/state.ts';
-import { queryOne, type Queryable } from '../connection/statement.ts';
 
 export interface Restored {
   readonly takenAt: Date;
@@ -89,12 +89,13 @@ export async function requireUnused(db: Queryable): Promise<void> {
 
 /** Removes the default pools of a new ledger, from which no address was ever handed out. */
 async function clearNewLedger(db: Queryable): Promise<void> {
-  await run(
-    db,
-    'lock table rock_mac.pools, rock_mac.addresses, rock_mac.audit_log, rock_mac.clusters in exclusive mode',
-  );
+  await run(db, `lock table ${BACKUP_TABLES.map((table) => `rock_mac.${table}`).join(', ')} in exclusive mode`);
   await requireUnused(db);
   await run(db, 'delete from rock_mac.pools');
+  // Without rows of the audit, they are only the forks of earlier recoveries.
+  await run(db, 'alter table rock_mac.audit_seals disable trigger seals_append_only');
+  await run(db, 'delete from rock_mac.audit_seals');
+  await run(db, 'alter table rock_mac.audit_seals enable trigger seals_append_only');
   // Otherwise every restored address would get a new audit row. Enabled again before the transaction ends.
   await run(db, 'alter table rock_mac.addresses disable trigger addresses_audit_insert');
 }

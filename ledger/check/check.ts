@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { LedgerClient } from '../connection/connect.ts';
-import { SCHEMA_BROKEN, SCHEMA_SETTINGS } from './check-schema.ts';
 import { inSnapshot } from '../connection/snapshot.ts';
 import { queryOne } from '../connection/statement.ts';
+import { SCHEMA_BROKEN, SCHEMA_SETTINGS } from './check-schema.ts';
 
 /** A broken rule. The program cannot cause one, but a superuser or a faulty disk can. */
 export interface Finding {
@@ -94,7 +94,7 @@ export const RULES: readonly Rule[] = [
     explanation:
       'Every released address waits after the floor of its pool. An address at or before it would never be handed out again.',
     broken: `select p.name as pool, rock_mac.to_mac(a.addr) as mac, a.released_at, p.floor_at from rock_mac.addresses a join rock_mac.pools p using (pool_id)
-             where a.state = 'released' and (a.released_at, a.addr) <= (p.floor_at, p.floor_addr)`,
+             where a.state = 'released' and not a.blocked and (a.released_at, a.addr) <= (p.floor_at, p.floor_addr)`,
   },
   {
     rule: 'state-and-times-agree',
@@ -108,7 +108,17 @@ export const RULES: readonly Rule[] = [
          or (state in ('reserved', 'released', 'orphaned') and expires_at is not null)
          or (missing_since is not null and cluster_id is null)
          or (kept_since is not null and state <> 'reserved')
-         or generation < 1`,
+         or (generation < 1 and not (state = 'released' and origin = 'observe'))`,
+  },
+  {
+    rule: 'observed-is-blocked',
+    explanation:
+      'Exactly the addresses of pools that live objects use without owning them are kept from being handed out.',
+    broken: `
+      select rock_mac.to_mac(coalesce(a.addr, o.addr)) as mac, a.blocked, o.objects from rock_mac.addresses a
+      full join (select addr, count(*) as objects from rock_mac.observations
+                 where exists (select from rock_mac.pools p where addr between p.first and p.last) group by addr) o using (addr)
+      where coalesce(a.blocked, false) <> (o.addr is not null)`,
   },
   {
     rule: 'consumer-of-a-claim',
@@ -164,7 +174,8 @@ export const RULES: readonly Rule[] = [
              coalesce((l.details->>'kept')::boolean, false), l.details->>'consumer', l.details->>'requester')
             is distinct from
             (p.name, a.state, a.generation, a.holder_key, a.cluster_id, a.device_id, a.owner_kind, a.owner_namespace,
-             a.owner_name, a.owner_uid, a.owner_nic, a.device_type, a.metadata, a.kept_since is not null, a.consumer_key, a.requester)`,
+             a.owner_name, a.owner_uid, a.owner_nic, a.device_type, a.metadata, a.kept_since is not null, a.consumer_key, a.requester)
+        and a.generation > 0`,
   },
   {
     rule: 'audited-address-exists',
@@ -190,6 +201,36 @@ export const RULES: readonly Rule[] = [
          or generation - coalesce(last_generation, 0) not in (0, 1)
          or "user" is distinct from (case when generation > coalesce(last_generation, 0) then requester else actor end)
          or (generation > last_generation and last_state not in ('released', 'orphaned') and not last_kept)`,
+  },
+  {
+    rule: 'seals-follow',
+    explanation:
+      'The hash of every seal fits its content and the seal before it. This is the first that does not: it, or the one before it, was changed, removed or forged.',
+    broken: `
+      select (s.seal).seq as seal, (s.seal).epoch, (s.seal).sealed_at, s.previous_seal from (
+        select a as seal, lag(a.hash) over w as previous, coalesce(lag(a.seq) over w, 0) as previous_seal
+        from rock_mac.audit_seals a window w as (order by a.seq)) s
+      where (s.seal).seq <> s.previous_seal + 1 or (s.seal).hash is distinct from rock_mac.seal_hash(coalesce(s.previous, ''), s.seal)
+      order by 1 limit 1`,
+  },
+  {
+    rule: 'sealed-rows-unchanged',
+    explanation: 'Every sealed row of the audit is there and as it was when it was sealed.',
+    broken: `
+      select u.id as audit_id, case when l.id is null then 'removed' else 'changed' end as problem, s.seq as seal, s.sealed_at
+      from rock_mac.audit_seals s cross join unnest(s.ids, s.row_hashes) as u(id, hash) left join rock_mac.audit_log l on l.id = u.id
+      where l.id is null or rock_mac.audit_row_hash(l) is distinct from u.hash
+      order by s.seq, u.id`,
+  },
+  {
+    rule: 'audit-is-sealed',
+    explanation:
+      'No row of the audit was inserted where all rows had been sealed. Such a row was forged: it was written later than it says.',
+    broken: `
+      select l.id as audit_id, 'forged' as problem, l."timestamp", l.login from rock_mac.audit_log l
+      where l.id <= (select max(s.settled) from rock_mac.audit_seals s)
+        and not exists (select from rock_mac.audit_seals s, unnest(s.ids) u(id) where u.id = l.id)
+      order by l.id`,
   },
 ];
 

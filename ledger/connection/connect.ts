@@ -1,6 +1,7 @@
-import { Pool, TypeOverrides, type PoolClient, type QueryResultRow } from 'pg';
-import { connectionConfig, type ConnectionOptions } from './connection-config.ts';
+import { Client, Pool, type PoolClient, type QueryResultRow, TypeOverrides } from 'pg';
 import { LedgerError, toLedgerError } from '../errors.ts';
+import { connectionConfig, type ConnectionOptions } from './connection-config.ts';
+import { SafeClient } from './safe-client.ts';
 import type { Queryable, Statement } from './statement.ts';
 
 export interface LedgerOptions extends ConnectionOptions {
@@ -41,7 +42,20 @@ const INT8 = 20;
 export function openLedger(options: LedgerOptions): LedgerClient {
   const types = new TypeOverrides();
   types.setTypeParser(INT8, Number);
-  const connections = new Pool({ ...connectionConfig(options), max: options.max, idleTimeoutMillis: 30_000, types });
+  const config = connectionConfig(options);
+  const { user } = new Client(config); // from the URL, PGUSER or the system; this does not connect
+  const connections = new Pool({
+    ...config,
+    Client: SafeClient,
+    max: options.max,
+    idleTimeoutMillis: 30_000,
+    types,
+    verify: (client, done) => {
+      requireLogin(client, user, options.connectTimeoutMs).then(() => {
+        done();
+      }, done);
+    },
+  });
   // Without a listener, a broken idle connection would end the process. A running statement gets its own error.
   connections.on('error', (error) => options.onError?.(toLedgerError(error, 'keep a connection')));
   connections.on('connect', (client) => client.on('error', () => undefined));
@@ -54,6 +68,18 @@ export function openLedger(options: LedgerOptions): LedgerClient {
     transaction: (use) => run((client) => inTransaction(client, use, options.statementTimeoutMs)),
     close: () => (closing ??= connections.end()),
   };
+}
+
+/**
+ * Refuses a connection whose login is not the user that we asked for. The ledger decides by the login what a cluster may
+ * change, so a pooler that forces one user on all its clients would undo that.
+ */
+async function requireLogin(client: PoolClient, user: string | undefined, timeoutMs: number): Promise<void> {
+  const [row] = await rowsOf(client, { text: 'select session_user as login', values: [] }, timeoutMs);
+  const login: unknown = row?.['login'];
+  if (login === user) return;
+  const what = `The ledger URL names user ${String(user)}, but the session belongs to ${String(login)}`;
+  throw new LedgerError('LEDGER_SHARED_LOGIN', what);
 }
 
 async function withClient<R>(connections: Pool, use: (client: PoolClient) => Promise<R>): Promise<R> {

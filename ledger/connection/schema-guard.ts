@@ -1,6 +1,6 @@
-import type { LedgerClient } from './connect.ts';
 import { isLedgerError, type LedgerError } from '../errors.ts';
 import { requireSchema } from '../migrate.ts';
+import type { LedgerClient } from './connect.ts';
 
 export interface GuardedLedger extends LedgerClient {
   /**

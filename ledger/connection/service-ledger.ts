@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
-import { openLedger, type LedgerOptions } from './connect.ts';
-import { guardSchema, type GuardedLedger } from './schema-guard.ts';
+import { type LedgerOptions, openLedger } from './connect.ts';
+import { type GuardedLedger, guardSchema } from './schema-guard.ts';
 
 /** Opens the ledger for a long-lived process, with the schema guard and with connection problems in the log. */
 export function openServiceLedger({

@@ -1,22 +1,25 @@
 import { z } from 'zod';
-import { macToNumber, numberToMac, parseAnyMac, parseMac } from '../../mac/mac-address.ts';
+import { type MacAddress, macToNumber, parseAnyMac, parseMac } from '../../mac/mac-address.ts';
+import { ledgerTime } from '../address/mark-missing.ts';
+import { addrSchema, stateSchema } from '../address/owner.ts';
+import type { OnRows } from '../backup/backup.ts';
+import { optionalColumn } from '../column-schemas.ts';
 import type { LedgerClient } from '../connection/connect.ts';
+import { rollingBack } from '../connection/rolling-back.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
 import { isLedgerError, LedgerError } from '../errors.ts';
+import { requireSchema } from '../migrate.ts';
+import { definePool } from '../pool/pools.ts';
 import {
+  type ImportPlan,
   planAudit,
   planImport,
-  type ImportPlan,
   type PlannedAddress,
   type PlannedAudit,
   type PlanPool,
+  type PlanRow,
 } from './plan.ts';
-import { readLegacyFile, type LegacyAllocation, type LegacyPool } from './predecessor-sqlite.ts';
-import { requireSchema } from '../migrate.ts';
-import { optionalColumn } from '../column-schemas.ts';
-import { ledgerTime } from '../address/mark-missing.ts';
-import { addrSchema, stateSchema } from '../address/owner.ts';
-import { definePool } from '../pool/pools.ts';
-import { queryOne, type Queryable } from '../connection/statement.ts';
+import { type LegacyAllocation, type LegacyFile, type LegacyPool, readLegacyFile } from './predecessor-sqlite.ts';
 
 /** What an import did, or would do in a dry run. */
 export interface ImportReport extends Omit<ImportPlan, 'addresses'> {
@@ -31,56 +34,100 @@ export interface ImportReport extends Omit<ImportPlan, 'addresses'> {
 export interface ImportOptions {
   readonly dryRun: boolean;
   readonly actor: string;
+  /** Called before the first change, if there will be one. */
+  readonly beforeChange?: (() => Promise<void>) | undefined;
+  readonly onRows?: OnRows | undefined;
 }
 
 const nothing = z.object({});
 const ROWS_AT_ONCE = 1_000;
 
+/** Addresses looked up at once, so that no query grows with the file. */
+const LOOKED_UP_AT_ONCE = 10_000;
+
+/**
+ * How long the transaction may wait for this program. The limit of the role is a minute, which a suspended or very busy
+ * machine can exceed between two batches.
+ */
+const IDLE_LIMIT = '10min';
+
 /**
  * Imports the predecessor's SQLite file in one transaction: all or nothing. A second import of the same file keeps
  * existing rows. The file is not changed.
  *
- * An active address gets a full auto-release period from now, because nobody could renew it before. A dry run writes
- * nothing and reports what would happen, including problems.
+ * Reads and plans everything first, so the transaction only writes. An active address gets a full auto-release period
+ * from now, because nobody could renew it before. A dry run writes nothing and reports what would happen, including
+ * problems.
  *
- * Throws IMPORT_REFUSED if the file is not the predecessor's, and if there are problems.
+ * Throws IMPORT_REFUSED if the file is not the predecessor's, and if there are problems. Throws LEDGER_BUSY if the ledger
+ * changed meanwhile.
  */
 export async function importSqlite(db: LedgerClient, file: string, options: ImportOptions): Promise<ImportReport> {
+  const { dryRun, actor } = options;
   const legacy = await readLegacyFile(file);
-  const rollback = new Rollback();
-  let report: ImportReport | undefined;
-  try {
-    await db.transaction(async (transaction) => {
-      await requireSchema(transaction);
-      const { poolsDefined, poolNotes } = await definePools(transaction, legacy.pools, options.actor);
-      const pools = await lockPools(transaction);
-      const now = await ledgerTime(transaction);
-      const known = await knownAddresses(transaction, legacy.allocations);
-      const { addresses, ...plan } = planImport({ allocations: legacy.allocations, pools, known, now });
-      const isFirst = plan.alreadyThere === 0; // the first import also imports the history
-      const audit = isFirst ? planAudit(legacy.audit, now) : [];
-      const imported = countStates(addresses);
-      const notes = [...poolNotes, ...plan.notes];
-      report = { ...plan, notes, dryRun: options.dryRun, imported, auditRows: audit.length, poolsDefined };
-      if (options.dryRun || plan.problems.length > 0) throw rollback;
-      await writeAudit(transaction, audit, options.actor);
-      await writeAddresses(transaction, addresses, options.actor);
-    });
-  } catch (error) {
-    if (error !== rollback) throw error;
-  }
-  if (report === undefined) throw new Error('the import has no plan');
-  if (!options.dryRun && report.problems.length > 0) throw importRefused(report.problems);
+  const whole = await planAll(db, legacy, actor);
+  const { addresses, ...plan } = whole.plan;
+  const { poolsDefined, audit } = whole;
+  const report = { ...plan, poolsDefined, dryRun, imported: countStates(addresses), auditRows: audit.length };
+  if (dryRun) return report;
+  if (plan.problems.length > 0) throw importRefused(plan.problems);
+  await options.beforeChange?.();
+  await db.transaction((transaction) => writeAll(transaction, legacy.pools, whole, options)).catch(explainChange);
   return report;
 }
 
-/** Rolls back a transaction on purpose; not a failure. */
-class Rollback extends Error {}
-
-function importRefused(problems: readonly string[]): LedgerError {
+/** Returns the error for an import with problems, which names the first of them. */
+export function importRefused(problems: readonly string[]): LedgerError {
   const more = problems.length > 5 ? `; and ${String(problems.length - 5)} more` : '';
   return new LedgerError('IMPORT_REFUSED', `Nothing was imported: ${problems.slice(0, 5).join('; ')}${more}`, {
     next: 'Release these addresses where they are wrong, in the file or in the ledger. A dry run lists them all.',
+  });
+}
+
+interface WholePlan {
+  readonly plan: ImportPlan;
+  readonly poolsDefined: readonly string[];
+  readonly pools: readonly PlanPool[];
+  readonly audit: readonly PlannedAudit[];
+}
+
+async function planAll(db: LedgerClient, legacy: LegacyFile, actor: string): Promise<WholePlan> {
+  // Defines the pools of the file and rolls back, to learn which of them the ledger accepts.
+  const { poolsDefined, poolNotes, pools, now } = await rollingBack(db).transaction(async (transaction) => {
+    await requireSchema(transaction);
+    const defined = await definePools(transaction, legacy.pools, actor);
+    return { ...defined, pools: await readPools(transaction), now: await ledgerTime(transaction) };
+  });
+  const known = await knownAddresses(db, legacy.allocations);
+  const plan = planImport({ allocations: legacy.allocations, pools, known, now });
+  const isFirst = plan.alreadyThere === 0; // the first import also imports the history
+  const audit = isFirst ? planAudit(legacy.audit, now) : [];
+  return { plan: { ...plan, notes: [...poolNotes, ...plan.notes] }, poolsDefined, pools, audit };
+}
+
+async function writeAll(
+  db: Queryable,
+  legacyPools: readonly LegacyPool[],
+  { plan: { addresses }, audit, pools }: WholePlan,
+  { actor, onRows }: ImportOptions,
+): Promise<void> {
+  await db.query({ text: `set local idle_in_transaction_session_timeout = '${IDLE_LIMIT}'`, values: [], row: nothing });
+  const total = audit.length + addresses.length;
+  let done = 0;
+  const onBatch = (rows: number) => onRows?.((done += rows), total);
+  // Before the pools are locked: history needs no lock.
+  await writeAudit(db, audit, actor, onBatch);
+  await definePools(db, legacyPools, actor);
+  const ids = await lockPools(db, pools);
+  await writeAddresses(db, addresses, ids, actor, onBatch);
+}
+
+/** Explains an address that somebody took, or a pool that changed, after the plan was made. */
+function explainChange(error: unknown): never {
+  if (!isLedgerError(error) || error.code !== 'LEDGER_BUSY') throw error;
+  throw new LedgerError('LEDGER_BUSY', 'Nothing was imported: the ledger changed while the file was read', {
+    next: 'Run the import again.',
+    cause: error,
   });
 }
 
@@ -134,14 +181,11 @@ async function defineLegacyPool(
   });
 }
 
-/** Locks all pools, in the common lock order, so no address is handed out during the import. */
-async function lockPools(db: Queryable): Promise<PlanPool[]> {
+async function readPools(db: Queryable): Promise<PlanPool[]> {
   return db.query({
-    text: `select pool_id as "poolId", name, first, last, extract(epoch from auto_release)::bigint as "autoReleaseSeconds"
-           from rock_mac.pools order by pool_id for no key update`,
+    text: `select name, first, last, extract(epoch from auto_release)::bigint as "autoReleaseSeconds" from rock_mac.pools order by pool_id`,
     values: [],
     row: z.object({
-      poolId: z.int(),
       name: z.string(),
       first: addrSchema,
       last: addrSchema,
@@ -150,32 +194,64 @@ async function lockPools(db: Queryable): Promise<PlanPool[]> {
   });
 }
 
+/**
+ * Locks the pools in the common lock order, so no address is handed out until the import is committed. Returns their ids.
+ * Throws LEDGER_BUSY if a pool is not as planned.
+ */
+async function lockPools(db: Queryable, planned: readonly PlanPool[]): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.query({
+    text: `select pool_id as "poolId", name, first, last from rock_mac.pools order by pool_id for no key update`,
+    values: [],
+    row: z.object({ poolId: z.int(), name: z.string(), first: addrSchema, last: addrSchema }),
+  });
+  const ids = new Map(rows.map(({ name, poolId }) => [name, poolId]));
+  for (const { name, first, last } of planned) {
+    const row = rows.find((each) => each.name === name);
+    if (row?.first !== first || row.last !== last) throw new LedgerError('LEDGER_BUSY', `Pool ${name} was changed`);
+  }
+  return ids;
+}
+
 /** Returns what the ledger knows about the addresses in the file. It may know millions of others. */
 async function knownAddresses(db: Queryable, allocations: readonly LegacyAllocation[]) {
   const addrs = allocations.flatMap(({ mac_address: text }) => {
     const parsed = parseMac(text);
     return parsed.ok ? [macToNumber(parsed.mac)] : [];
   });
-  const rows = await db.query({
-    text: `select addr, holder_key as key, state, device_id as "deviceId", allocated_at as "allocatedAt"
-           from rock_mac.addresses where addr = any ($1::bigint[])`,
-    values: [addrs],
-    row: z.object({
-      addr: z.int(),
-      key: z.string(),
-      state: stateSchema,
-      deviceId: optionalColumn(z.string()),
-      allocatedAt: z.date(),
-    }),
-  });
-  return new Map(rows.map(({ addr, ...row }) => [numberToMac(addr), row]));
+  const known = new Map<MacAddress, PlanRow>();
+  for (const group of groupsOf(addrs, LOOKED_UP_AT_ONCE)) {
+    const rows = await db.query({
+      text: `select addr, holder_key as key, state, device_id as "deviceId", allocated_at as "allocatedAt"
+             from rock_mac.addresses where addr = any ($1::bigint[])`,
+      values: [group],
+      row: z.object({
+        addr: addrSchema,
+        key: z.string(),
+        state: stateSchema,
+        deviceId: optionalColumn(z.string()),
+        allocatedAt: z.date(),
+      }),
+    });
+    for (const { addr, ...row } of rows) known.set(addr, row);
+  }
+  return known;
 }
 
-async function writeAddresses(db: Queryable, addresses: readonly PlannedAddress[], actor: string): Promise<void> {
-  for (let from = 0; from < addresses.length; from += ROWS_AT_ONCE) {
-    const rows = addresses.slice(from, from + ROWS_AT_ONCE).map((address) => ({
+function* groupsOf<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
+}
+
+async function writeAddresses(
+  db: Queryable,
+  addresses: readonly PlannedAddress[],
+  poolIds: ReadonlyMap<string, number>,
+  actor: string,
+  onBatch: (rows: number) => void,
+): Promise<void> {
+  for (const group of groupsOf(addresses, ROWS_AT_ONCE)) {
+    const rows = group.map((address) => ({
       addr: macToNumber(address.mac),
-      pool: address.pool.poolId,
+      pool: poolIds.get(address.pool.name),
       state: address.state,
       key: address.key,
       device: address.deviceId,
@@ -195,6 +271,7 @@ async function writeAddresses(db: Queryable, addresses: readonly PlannedAddress[
       values: [JSON.stringify(rows), actor],
       row: nothing,
     });
+    onBatch(rows.length);
   }
   // They were released long ago, so they belong before everything that the queues have passed.
   await db.query({
@@ -205,11 +282,20 @@ async function writeAddresses(db: Queryable, addresses: readonly PlannedAddress[
 }
 
 /** Imported history has no state: it says nothing about the current table, and a replay ignores it. */
-async function writeAudit(db: Queryable, audit: readonly PlannedAudit[], actor: string): Promise<void> {
-  for (let from = 0; from < audit.length; from += ROWS_AT_ONCE) {
-    const rows = audit
-      .slice(from, from + ROWS_AT_ONCE)
-      .map(({ deviceId: device, user: who, timestamp: at, ...row }, n) => ({ ...row, device, who, at, n }));
+async function writeAudit(
+  db: Queryable,
+  audit: readonly PlannedAudit[],
+  actor: string,
+  onBatch: (rows: number) => void,
+): Promise<void> {
+  for (const group of groupsOf(audit, ROWS_AT_ONCE)) {
+    const rows = group.map(({ deviceId: device, user: who, timestamp: at, ...row }, n) => ({
+      ...row,
+      device,
+      who,
+      at,
+      n,
+    }));
     await db.query({
       text: `insert into rock_mac.audit_log ("timestamp", action, mac_address, pool, device_id, "user", details, actor, reason)
              select at, action, mac, pool, device, who, details, $2, 'imported'
@@ -218,5 +304,6 @@ async function writeAudit(db: Queryable, audit: readonly PlannedAudit[], actor: 
       values: [JSON.stringify(rows), actor],
       row: nothing,
     });
+    onBatch(rows.length);
   }
 }

@@ -1,12 +1,13 @@
-import { parseJson } from '../../api/parse-json.ts';
-import { macToNumber, parseMac, type MacAddress } from '../../mac/mac-address.ts';
+import { isCalendarDay } from '../../api/calendar.ts';
+import { inexactNumber, parseJson } from '../../api/parse-json.ts';
+import { isVisible } from '../../api/visible-text.ts';
+import { type MacAddress, macToNumber, parseMac } from '../../mac/mac-address.ts';
 import type { AddressState } from '../address/owner.ts';
-import type { LegacyAllocation, LegacyAuditRow } from './predecessor-sqlite.ts';
 import { storableMetadata, storableText } from '../column-schemas.ts';
+import type { LegacyAllocation, LegacyAuditRow } from './predecessor-sqlite.ts';
 
 /** A pool of the ledger, with the fields that the plan needs. */
 export interface PlanPool {
-  readonly poolId: number;
   readonly name: string;
   readonly first: MacAddress;
   readonly last: MacAddress;
@@ -107,11 +108,11 @@ function conflictWith(mac: MacAddress, row: LegacyAllocation, there: PlanRow): s
 }
 
 /**
- * Returns whether an earlier import wrote this very row. The key does not tell: files of two machines have the same
+ * Returns whether an earlier import wrote this very row. The key does not show it: files of two machines have the same
  * addresses, because the predecessor on each of them began with the first one of a pool.
  */
 function isSameAllocation(row: LegacyAllocation, there: PlanRow): boolean {
-  const deviceId = storable(row.device_id, 512, '', []);
+  const deviceId = storable(row.device_id.trim(), 512, '', []);
   const allocatedAt = legacyTime(row.allocated_at);
   const isSameTime = allocatedAt === undefined || Number(allocatedAt) === Number(there.allocatedAt);
   return deviceId === there.deviceId && isSameTime;
@@ -146,8 +147,9 @@ function plannedAddress(
     pool,
     state: state ?? 'orphaned',
     key: importKey(mac),
-    deviceId: storable(row.device_id, 512, `${mac}: its device id`, notes),
-    deviceType: storable(row.device_type, 128, `${mac}: its device type`, notes),
+    // Windows line ends in a list gave names that nobody could type.
+    deviceId: storable(row.device_id.trim(), 512, `${mac}: its device id`, notes),
+    deviceType: storable(row.device_type.trim(), 128, `${mac}: its device type`, notes),
     metadata: legacyMetadata(mac, row.metadata, notes),
     allocatedAt: allocatedAt ?? now,
     // A time in the future would block the address.
@@ -157,15 +159,24 @@ function plannedAddress(
 
 function storable(value: string, octets: number, what: string, notes: string[]): string | undefined {
   if (value === '') return undefined;
+  if (!isVisible(value)) {
+    notes.push(`${what} contains a character that nobody sees and was left out: ${JSON.stringify(value)}`);
+    return undefined;
+  }
   if (storableText(octets).safeParse(value).success) return value;
   notes.push(`${what} cannot be stored and was left out`);
   return undefined;
 }
 
-/** Parses metadata, which was free text. A value that is not a JSON object is stored under the name `imported`. */
+/**
+ * Parses metadata, which was free text. A value that is not a JSON object, or whose numbers would change, is stored under
+ * the name `imported`.
+ */
 function legacyMetadata(mac: MacAddress, text: string, notes: string[]): Readonly<Record<string, unknown>> {
   if (text === '') return {};
-  const parsed = parseJson(text);
+  const inexact = inexactNumber(text);
+  const parsed = inexact === undefined ? parseJson(text) : undefined;
+  if (inexact !== undefined) notes.push(`${mac}: its metadata has the number ${inexact} and is kept as text`);
   const isObject = typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
   const whole = storableMetadata.safeParse(isObject ? parsed : { imported: parsed ?? text });
   if (whole.success) return whole.data;
@@ -177,7 +188,7 @@ const YEAR_10_000 = Date.UTC(10_000, 0);
 
 /**
  * Parses `2006-01-02 15:04:05` in UTC, as SQLite writes it, and Go's form with a T, fractions and a zone. Returns
- * `undefined` for times before 1970. Go writes the year 1 for an unknown time. Postgres reads neither the year 0 nor
+ * `undefined` for days that do not exist and for times before 1970. Go writes the year 1 for an unknown time. Postgres reads neither the year 0 nor
  * the year 10,000.
  */
 export function legacyTime(text: string): Date | undefined {
@@ -185,6 +196,7 @@ export function legacyTime(text: string): Date | undefined {
   if (match === null) return undefined;
   const [, day = '', clock = '', zone = 'Z'] = match;
   const date = new Date(`${day}T${clock}${zone}`);
+  if (!isCalendarDay(day)) return undefined;
   return Number(date) >= 0 && Number(date) < YEAR_10_000 ? date : undefined;
 }
 
@@ -204,20 +216,23 @@ export function planAudit(rows: readonly LegacyAuditRow[], now: Date): PlannedAu
   return rows.map((row) => {
     const parsed = parseMac(row.mac_address);
     const mac = parsed.ok ? parsed.mac : undefined;
-    const device = row.device_id === '' && mac === undefined ? row.mac_address : row.device_id;
+    const device = (row.device_id === '' && mac === undefined ? row.mac_address : row.device_id).trim();
     const text = (value: string, octets: number) => storable(value, octets, '', unused);
-    const details = parseJson(row.details);
-    const whole = storableMetadata.safeParse(
-      typeof details === 'object' && details !== null && !Array.isArray(details) ? details : { imported: row.details },
-    );
     return {
       action: text(row.action, 64) ?? 'unknown',
       mac,
       pool: text(row.pool, 63) ?? '',
       deviceId: text(device, 512),
       user: text(row.user, 1024) ?? 'unknown',
-      details: whole.success ? whole.data : {},
+      details: auditDetails(row.details),
       timestamp: legacyTime(row.timestamp) ?? now,
     };
   });
+}
+
+function auditDetails(text: string): Readonly<Record<string, unknown>> {
+  const details = inexactNumber(text) === undefined ? parseJson(text) : undefined;
+  const isObject = typeof details === 'object' && details !== null && !Array.isArray(details);
+  const whole = storableMetadata.safeParse(isObject ? details : { imported: text });
+  return whole.success ? whole.data : {};
 }

@@ -1,8 +1,8 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { DEFAULT_POOLS, DEFAULT_PREFIX, type PoolDefinition } from '../../api/default-pools.ts';
-import { parsePrefix, prefixRange, type MacPrefix } from '../../mac/mac-range.ts';
-import { macToNumber, numberToMac, parseAnyMac, type MacAddress } from '../../mac/mac-address.ts';
+import { type MacAddress, macToNumber, numberToMac, parseAnyMac } from '../../mac/mac-address.ts';
+import { type MacPrefix, parsePrefix, prefixRange } from '../../mac/mac-range.ts';
 import { LedgerError, messageOf } from '../errors.ts';
 
 /** The settings of the predecessor's configuration file that still have an effect. */

@@ -40,6 +40,7 @@ create table rock_mac.ledger_state (
   mode              text    not null default 'open' check (mode in ('open', 'recovering', 'paused')),
   why               text    not null default '',       -- why it is not open, for people
   needs_approval    boolean not null default false,    -- it opens only after an admin approves (restored from a backup)
+  gap_due           boolean not null default false,    -- the approval also sets the replication gap aside
   durability        text    not null default 'single' check (durability in ('single', 'quorum')),
   replication_gap   int     not null default 1024 check (replication_gap between 0 and 65536),
   pending_cap       int     not null default 2048 check (pending_cap > 0),   -- maximum of pending rows per namespace
@@ -47,6 +48,28 @@ create table rock_mac.ledger_state (
 );
 insert into rock_mac.ledger_state (system_identifier, timeline)
 values (rock_mac.current_system_identifier(), rock_mac.current_timeline());
+
+-- Whether the clock of the database can be believed (0018-clock.sql). The callers' clocks confirm it.
+create table rock_mac.clock_trust (
+  one            boolean primary key default true check (one),
+  agreed_at      timestamptz not null default rock_mac.clock(), -- the last time when most callers agreed with the clock; -infinity: not in this round
+  round          bigint      not null default 1,                  -- increases when the clock is suddenly far from agreed_at
+  round_began_at timestamptz not null default rock_mac.clock(),
+  held_since     timestamptz,                                     -- most callers disagreed: nothing expires until a person decides
+  held_skew      interval,                                        -- by how much the clock was ahead of theirs
+  check ((held_since is null) = (held_skew is null))
+);
+insert into rock_mac.clock_trust default values;
+
+-- The last report of each operator and webhook.
+create table rock_mac.caller_clocks (
+  cluster_id  text collate "C" not null,               -- '': the command line
+  caller      text collate "C" not null check (octet_length(caller) between 1 and 256),
+  skew        interval    not null,                    -- by how much the clock was ahead of the caller's
+  round       bigint      not null,
+  reported_at timestamptz not null,
+  primary key (cluster_id, caller)
+);
 
 create table rock_mac.clusters (
   cluster_id        text   collate "C" primary key check (octet_length(cluster_id) between 1 and 64),   -- uid of kube-system
@@ -56,7 +79,24 @@ create table rock_mac.clusters (
   reported_epoch    bigint not null default 0,         -- last epoch in which it reported its addresses in use
   last_resync_at    timestamptz,
   retired_at        timestamptz,
-  changed_by        text   not null
+  -- Its identity (0019-identity.sql): the last tickets of its chain, the newest first, and who showed an old one.
+  tickets           text[] not null default '{}',
+  ticket_at         timestamptz,                       -- when the chain last went on
+  newcomer_ticket   text,
+  newcomer_prev     text,
+  newcomer_since    timestamptz,
+  shared_since      timestamptz,                       -- the newcomer is another control plane; it waits for a person
+  changed_by        text   not null,
+  check ((newcomer_ticket is null) = (newcomer_since is null)),
+  check (shared_since is null or newcomer_ticket is not null)
+);
+
+-- The database logins of clusters. A login changes only addresses of its cluster. A cluster may have several logins.
+create table rock_mac.cluster_logins (
+  login      text collate "C" primary key,
+  cluster_id text collate "C" not null,
+  bound_at   timestamptz not null default rock_mac.clock(),
+  bound_by   text not null default session_user
 );
 
 create table rock_mac.pools (
@@ -71,6 +111,7 @@ create table rock_mac.pools (
   reuse_delay  interval not null check (reuse_delay >= '1 minute'),
   paused       boolean not null default false,
   description  text   not null default '' check (octet_length(description) <= 1024),
+  cluster_id   text   collate "C",                        -- whose login defined it and may change it; null: the owner and admins only
   changed_by   text   not null,
   check (first <= last),
   check (next_addr between first and last + 1),
@@ -83,8 +124,8 @@ create table rock_mac.addresses (
   addr            bigint primary key,
   pool_id         int    not null,
   state           text   not null check (state in ('pending', 'active', 'reserved', 'released', 'orphaned')),
-  generation      bigint not null default 1 check (generation > 0),
-  origin          text   not null check (origin in ('allocate', 'adopt', 'import', 'replication-gap')),   -- how this owner got it
+  generation      bigint not null default 1 check (generation >= 0),   -- 0: observed only, it never had an owner
+  origin          text   not null check (origin in ('allocate', 'adopt', 'import', 'replication-gap', 'observe')),   -- how this owner got it
   holder_key      text   collate "C" not null check (octet_length(holder_key) between 1 and 600),
   cluster_id      text   collate "C",                    -- null: a device outside clusters
   owner_kind      text   collate "C",
@@ -111,22 +152,25 @@ create table rock_mac.addresses (
   requester       text   not null,                       -- the user who requested it; unchanged while it is held
   actor           text   not null check (octet_length(actor) <= 256),   -- the program or person that made the last change
   reason          text   not null default '' check (octet_length(reason) <= 1024),
+  blocked         boolean not null default false,        -- a live object uses it without owning it (observations)
   check ((state = 'released') = (released_at is not null)),
   check (state <> 'pending' or expires_at is not null),
   check (state not in ('reserved', 'released', 'orphaned') or expires_at is null),
   check (missing_since is null or cluster_id is not null),
+  check (generation > 0 or state = 'released'),
   check (kept_since is null or state = 'reserved'),
   check (consumer_key is null or (cluster_id is not null and state in ('active', 'reserved', 'orphaned'))),
   check (consumer_expires_at is null or consumer_key is not null)
 ) with (fillfactor = 85);
 
 create unique index addresses_holder  on rock_mac.addresses (holder_key) where state <> 'released';
-create index addresses_queue          on rock_mac.addresses (pool_id, released_at, addr) where state = 'released';
+create index addresses_queue          on rock_mac.addresses (pool_id, released_at, addr) where state = 'released' and not blocked;
 create index addresses_due            on rock_mac.addresses (expires_at) where expires_at is not null;
 -- One index for three queries: pending rows of a namespace, live rows and pending rows of a cluster. A second index
 -- would cost each allocation 3 % more.
 create index addresses_cluster        on rock_mac.addresses (cluster_id, state, owner_namespace) where cluster_id is not null and state <> 'released';
 create index addresses_missing        on rock_mac.addresses (cluster_id, missing_since) where missing_since is not null;
+create index addresses_gap            on rock_mac.addresses (pool_id) where state = 'orphaned' and origin = 'replication-gap';
 create index addresses_owner          on rock_mac.addresses (owner_uid) where owner_uid is not null and state <> 'released';
 create index addresses_device         on rock_mac.addresses (device_id) where device_id is not null and state <> 'released';
 create unique index addresses_consumer on rock_mac.addresses (consumer_key) where consumer_key is not null;

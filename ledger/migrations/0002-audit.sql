@@ -16,7 +16,8 @@ create table rock_mac.audit_log (
   cluster_id   text    collate "C",
   owner        text,               -- kind/namespace/name/nic, for people; details has the parts
   actor        text    not null,   -- the program or person that made the change
-  reason       text    not null default ''
+  reason       text    not null default '',
+  login        text    not null default session_user   -- the database login; unlike the actor, it is not what a caller says
 );
 create index audit_log_mac       on rock_mac.audit_log (mac_address, id);
 create index audit_log_timestamp on rock_mac.audit_log ("timestamp");   -- all rows of a statement share one time, so one index entry
@@ -46,7 +47,9 @@ begin
                          owner, actor, reason)
   select m.t, new_owner_action(n), to_mac(n.addr), p.name, n.device_id, n.requester, audit_details(n), n.generation, n.state,
          n.holder_key, n.cluster_id, owner_text(n), n.actor, n.reason
-  from (select clock() as t offset 0) m, new_rows n join pools p using (pool_id) order by n.addr;
+  from (select clock() as t offset 0) m, new_rows n join pools p using (pool_id)
+  where n.generation > 0                                   -- a row of generation 0 has no owner, so nothing changed
+  order by n.addr;
   return null;
 end $$;
 
@@ -66,7 +69,7 @@ begin
               when n.consumer_key is distinct from o.consumer_key then 'consume'
               else 'change' end,
          to_mac(n.addr), p.name, n.device_id, case when n.generation > o.generation then n.requester else n.actor end,
-         audit_details(n), n.generation, o.state, n.state, n.holder_key, n.cluster_id, owner_text(n), n.actor, n.reason
+         audit_details(n), n.generation, case when o.generation > 0 then o.state end, n.state, n.holder_key, n.cluster_id, owner_text(n), n.actor, n.reason
   from (select clock() as t offset 0) m, new_rows n join old_rows o using (addr) join pools p on p.pool_id = n.pool_id
   where (n.state, n.generation, n.holder_key, n.cluster_id, n.owner_kind, n.owner_namespace, n.owner_name, n.owner_uid, n.owner_nic,
          n.device_id, n.device_type, n.metadata, n.kept_since, n.consumer_key)
@@ -82,9 +85,11 @@ create trigger addresses_audit_insert after insert on rock_mac.addresses referen
 create trigger addresses_audit_update after update on rock_mac.addresses referencing old table as old_rows new table as new_rows
   for each statement execute function rock_mac.audit_update();
 
-create function rock_mac.refuse() returns trigger language plpgsql as $$
+create function rock_mac.refuse() returns trigger language plpgsql set search_path = rock_mac, pg_temp as $$
 begin
   raise exception '% on % is never allowed', tg_op, tg_table_name using errcode = 'insufficient_privilege';
 end $$;
-create trigger addresses_no_delete before delete or truncate on rock_mac.addresses for each statement execute function rock_mac.refuse();
+-- A row of generation 0 never had an owner, so it has no history.
+create trigger addresses_no_delete before delete on rock_mac.addresses for each row when (old.generation > 0) execute function rock_mac.refuse();
+create trigger addresses_no_truncate before truncate on rock_mac.addresses for each statement execute function rock_mac.refuse();
 create trigger audit_append_only before update or delete or truncate on rock_mac.audit_log for each statement execute function rock_mac.refuse();

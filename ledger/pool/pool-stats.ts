@@ -15,11 +15,11 @@ export interface PoolStats {
   readonly reserved: number;
   readonly released: number;
   readonly orphaned: number;
-  /** Addresses that nobody holds: never used, or released (also within the reuse delay). */
+  /** Addresses that live objects use without owning them. They are not handed out. */
+  readonly observed: number;
+  /** Addresses that can be handed out now: never used, or released and past the reuse delay. */
   readonly free: number;
-  /** Addresses that can be handed out right now. */
-  readonly reusableNow: number;
-  /** Held addresses in percent of the capacity: 0 to 100, two decimals. */
+  /** Addresses that are not free, in percent of the capacity: 0 to 100, two decimals. */
   readonly utilisation: number;
   /** Number of owners that addresses of this pool ever had, and how many of them released theirs. */
   readonly totalAllocated: number;
@@ -39,8 +39,8 @@ const statsRow: z.ZodType<PoolStats> = z
     reserved_count: z.int(),
     released_count: z.int(),
     orphaned_count: z.int(),
+    observed_count: z.int(),
     free_count: z.int(),
-    reusable_now: z.int(),
     utilisation: z.number(),
     total_allocated: z.int(),
     total_released: z.int(),
@@ -57,8 +57,8 @@ const statsRow: z.ZodType<PoolStats> = z
     reserved: row.reserved_count,
     released: row.released_count,
     orphaned: row.orphaned_count,
+    observed: row.observed_count,
     free: row.free_count,
-    reusableNow: row.reusable_now,
     utilisation: row.utilisation,
     totalAllocated: row.total_allocated,
     totalReleased: row.total_released,
@@ -72,7 +72,7 @@ const statsRow: z.ZodType<PoolStats> = z
 export function poolStats(db: Queryable): Promise<PoolStats[]> {
   return db.query({
     text: `select pool, description, rock_mac.to_addr(first) as first, rock_mac.to_addr(last) as last, capacity, active_count,
-             pending_count, reserved_count, released_count, orphaned_count, free_count, reusable_now,
+             pending_count, reserved_count, released_count, orphaned_count, observed_count, free_count,
              utilisation_percent::float8 as utilisation, total_allocated, total_released, paused
            from rock_mac.pool_stats`,
     values: [],

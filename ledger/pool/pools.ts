@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { PoolDefinition } from '../../api/default-pools.ts';
-import { macToNumber, type MacAddress } from '../../mac/mac-address.ts';
+import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { addrSchema } from '../address/owner.ts';
-import { queryOne, type Queryable } from '../connection/statement.ts';
-import { storableText } from '../column-schemas.ts';
 import { requireValid } from '../address/validate.ts';
+import { storableText } from '../column-schemas.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
 
 /** A pool as stored in the ledger. */
 export interface Pool extends PoolDefinition {
@@ -61,9 +61,10 @@ function requireValidPool(pool: PoolDefinition): void {
 
 /**
  * `conflict`: a pool of this name has another range or other periods. `overlaps`: its range shares an address with
- * another pool. `outside_prefix`: the range is not under the prefix of the ledger.
+ * another pool. `outside_prefix`: the range is not under the prefix of the ledger. `not_allowed`, here and below: the pool
+ * belongs to the owner of the ledger or to another cluster, and this login may not change it.
  */
-export type DefineOutcome = 'defined' | 'unchanged' | 'conflict' | 'overlaps' | 'outside_prefix';
+export type DefineOutcome = 'defined' | 'unchanged' | 'conflict' | 'overlaps' | 'outside_prefix' | 'not_allowed';
 
 /** Defines a pool unless it exists. Compares everything but the description with the existing one. */
 export async function definePool(db: Queryable, pool: PoolDefinition, actor: string): Promise<DefineOutcome> {
@@ -79,12 +80,23 @@ export async function definePool(db: Queryable, pool: PoolDefinition, actor: str
       pool.description,
       actor,
     ],
-    row: z.object({ outcome: z.enum(['defined', 'unchanged', 'conflict', 'overlaps', 'outside_prefix']) }),
+    row: z.object({
+      outcome: z.enum(['defined', 'unchanged', 'conflict', 'overlaps', 'outside_prefix', 'not_allowed']),
+    }),
   });
   return outcome;
 }
 
-export type GrowOutcome = 'grown' | 'unchanged' | 'would_shrink' | 'overlaps' | 'outside_prefix' | 'pool_not_found';
+const GROW_OUTCOMES = [
+  'grown',
+  'unchanged',
+  'would_shrink',
+  'overlaps',
+  'outside_prefix',
+  'pool_not_found',
+  'not_allowed',
+] as const;
+export type GrowOutcome = (typeof GROW_OUTCOMES)[number];
 
 /** Extends a pool by moving its last address. */
 export async function growPool(db: Queryable, name: string, last: MacAddress, actor: string): Promise<GrowOutcome> {
@@ -92,14 +104,12 @@ export async function growPool(db: Queryable, name: string, last: MacAddress, ac
   const { outcome } = await queryOne(db, {
     text: `select rock_mac.grow_pool($1, $2, $3) as outcome`,
     values: [name, macToNumber(last), actor],
-    row: z.object({
-      outcome: z.enum(['grown', 'unchanged', 'would_shrink', 'overlaps', 'outside_prefix', 'pool_not_found']),
-    }),
+    row: z.object({ outcome: z.enum(GROW_OUTCOMES) }),
   });
   return outcome;
 }
 
-export type PauseOutcome = 'paused' | 'resumed' | 'unchanged' | 'pool_not_found';
+export type PauseOutcome = 'paused' | 'resumed' | 'unchanged' | 'pool_not_found' | 'not_allowed';
 
 /** Pauses or resumes a pool. A paused pool hands out nothing; its addresses stay valid and can be released. */
 export async function pausePool(db: Queryable, name: string, paused: boolean, actor: string): Promise<PauseOutcome> {
@@ -107,12 +117,12 @@ export async function pausePool(db: Queryable, name: string, paused: boolean, ac
   const { outcome } = await queryOne(db, {
     text: `select rock_mac.pause_pool($1, $2, $3) as outcome`,
     values: [name, paused, actor],
-    row: z.object({ outcome: z.enum(['paused', 'resumed', 'unchanged', 'pool_not_found']) }),
+    row: z.object({ outcome: z.enum(['paused', 'resumed', 'unchanged', 'pool_not_found', 'not_allowed']) }),
   });
   return outcome;
 }
 
-export type RemoveOutcome = 'removed' | 'paused' | 'in_use' | 'pool_not_found';
+export type RemoveOutcome = 'removed' | 'paused' | 'in_use' | 'pool_not_found' | 'not_allowed';
 
 /** Removes a pool that never handed out an address. Pauses one that did, unless some of its addresses are held. */
 export async function removePool(db: Queryable, name: string, actor: string): Promise<RemoveOutcome> {
@@ -120,7 +130,25 @@ export async function removePool(db: Queryable, name: string, actor: string): Pr
   const { outcome } = await queryOne(db, {
     text: `select rock_mac.remove_pool($1, $2) as outcome`,
     values: [name, actor],
-    row: z.object({ outcome: z.enum(['removed', 'paused', 'in_use', 'pool_not_found']) }),
+    row: z.object({ outcome: z.enum(['removed', 'paused', 'in_use', 'pool_not_found', 'not_allowed']) }),
+  });
+  return outcome;
+}
+
+/**
+ * Limits how many addresses of a pool each namespace of a cluster may hold; `undefined` removes the limit. Every cluster has
+ * its own limits. Addresses that are held already stay held.
+ */
+export async function limitPool(
+  db: Queryable,
+  { clusterId, pool }: { readonly clusterId: string; readonly pool: string },
+  maxPerNamespace: number | undefined,
+): Promise<'limited' | 'unlimited' | 'pool_not_found'> {
+  requireValid(z.int().min(1).max(16_777_216).optional(), maxPerNamespace, `The limit of pool ${pool}`);
+  const { outcome } = await queryOne(db, {
+    text: `select rock_mac.limit_pool($1, $2, $3) as outcome`,
+    values: [clusterId, pool, maxPerNamespace],
+    row: z.object({ outcome: z.enum(['limited', 'unlimited', 'pool_not_found']) }),
   });
   return outcome;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { MacPrefix } from '../../mac/mac-range.ts';
-import { queryOne, type Queryable } from '../connection/statement.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
 
 /**
  * Changes the prefix of the ledger. Returns false if it already has pools, addresses or clusters. The caller first

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { optionalColumn, storableText } from '../column-schemas.ts';
-import { queryOne, type Queryable } from '../connection/statement.ts';
 import { requireValid } from '../address/validate.ts';
+import { optionalColumn, storableText } from '../column-schemas.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
 
 /** A Kubernetes cluster that uses this ledger. */
 export interface Cluster {
@@ -15,6 +15,8 @@ export interface Cluster {
   readonly reportedEpoch: number;
   readonly lastResyncAt?: Date | undefined;
   readonly retiredAt?: Date | undefined;
+  /** Since when another control plane with its identity waits for a decision. */
+  readonly sharedSince?: Date | undefined;
 }
 
 const identity = z.object({
@@ -28,8 +30,9 @@ function requireValidCluster(clusterId: string, name = clusterId): void {
 
 /**
  * `known`: it was registered before; its name is updated. `retired`: it was retired and cannot return under this id.
+ * `not_bound`: it is known, and only an admin gives this login a known cluster (`bindLogin`).
  */
-export type RegisterOutcome = 'registered' | 'known' | 'retired';
+export type RegisterOutcome = 'registered' | 'known' | 'retired' | 'not_bound';
 
 export async function registerCluster(
   db: Queryable,
@@ -40,7 +43,22 @@ export async function registerCluster(
   const { outcome } = await queryOne(db, {
     text: `select rock_mac.register_cluster($1, $2, $3) as outcome`,
     values: [cluster.clusterId, cluster.name, actor],
-    row: z.object({ outcome: z.enum(['registered', 'known', 'retired']) }),
+    row: z.object({ outcome: z.enum(['registered', 'known', 'retired', 'not_bound']) }),
+  });
+  return outcome;
+}
+
+/** Gives a database login a cluster: a second login of it, or one that registered before logins were bound. */
+export async function bindLogin(
+  db: Queryable,
+  { login, clusterId }: { readonly login: string; readonly clusterId: string },
+): Promise<'bound' | 'not_registered'> {
+  requireValidCluster(clusterId);
+  requireValid(storableText(63), login, 'The login');
+  const { outcome } = await queryOne(db, {
+    text: `select rock_mac.bind_login($1, $2) as outcome`,
+    values: [login, clusterId],
+    row: z.object({ outcome: z.enum(['bound', 'not_registered']) }),
   });
   return outcome;
 }
@@ -76,6 +94,7 @@ const clusterRow: z.ZodType<Cluster> = z
     reported_epoch: z.int(),
     last_resync_at: optionalDate,
     retired_at: optionalDate,
+    shared_since: optionalDate,
   })
   .transform((row) => ({
     clusterId: row.cluster_id,
@@ -85,12 +104,13 @@ const clusterRow: z.ZodType<Cluster> = z
     reportedEpoch: row.reported_epoch,
     lastResyncAt: row.last_resync_at,
     retiredAt: row.retired_at,
+    sharedSince: row.shared_since,
   }));
 
 /** Returns all clusters, including retired ones, in the order of registration. */
 export function listClusters(db: Queryable): Promise<Cluster[]> {
   return db.query({
-    text: `select cluster_id, name, registered_at, adopted_at, reported_epoch, last_resync_at, retired_at
+    text: `select cluster_id, name, registered_at, adopted_at, reported_epoch, last_resync_at, retired_at, shared_since
            from rock_mac.clusters order by registered_at, cluster_id`,
     values: [],
     row: clusterRow,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lossOf, ledgerHeadOf, ledgerHeadSchema, type LedgerHead } from './ledger-head.ts';
+import { type LedgerHead, ledgerHeadOf, ledgerHeadSchema, lossOf } from './ledger-head.ts';
 import type { LedgerState } from './state.ts';
 
 const LEDGER = 'b7a8f4f6-3a0c-4a51-9f04-6a4a1e0f7c11';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { lossOf, ledgerHeadSchema, type LedgerHead } from './ledger-head.ts';
-import { ledgerState, type LedgerState } from './state.ts';
-import { queryOne, type Queryable } from '../connection/statement.ts';
 import { requireValid } from '../address/validate.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
+import { type LedgerHead, ledgerHeadSchema, lossOf } from './ledger-head.ts';
+import { type LedgerState, ledgerState } from './state.ts';
 
 const MODES = ['open', 'recovering', 'paused'] as const;
 
@@ -103,4 +103,21 @@ export async function approveRecovery(db: Queryable): Promise<(typeof MODES)[num
     row: z.object({ mode: z.enum(MODES) }),
   });
   return mode;
+}
+
+/**
+ * Frees addresses that a failover set aside and that nobody uses, and returns their number. Without a pool: of every pool
+ * where that is certain, because all clusters have compared their objects since, and no device ever used the pool. With a
+ * pool: because an admin decided so.
+ */
+export async function freeGap(
+  db: Queryable,
+  { pool, actor }: { readonly pool?: string | undefined; readonly actor: string },
+): Promise<number> {
+  const { freed } = await queryOne(db, {
+    text: `select rock_mac.free_gap($1, $2) as freed`,
+    values: [pool, actor],
+    row: z.object({ freed: z.int() }),
+  });
+  return freed;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { queryOne, type Queryable } from '../connection/statement.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
+import { EXPIRY_HELD, type ExpiryHeld } from './clock.ts';
 
 /** Reasons why a ledger hands out no addresses. */
 export const CLOSED = [
@@ -23,6 +24,8 @@ export interface LedgerState {
   readonly durability: 'single' | 'quorum';
   /** Absent while the ledger hands out addresses. */
   readonly closed?: { readonly why: Closed; readonly message: string } | undefined;
+  /** Absent while time may end leases, expiries and reuse delays. */
+  readonly expiryHeld?: { readonly why: ExpiryHeld; readonly message: string } | undefined;
   /** Clusters that must still report their addresses in use. Empty unless the ledger is recovering. */
   readonly missingClusters: readonly { readonly clusterId: string; readonly name: string }[];
   /** It was restored from a backup and opens only after an admin approves. */
@@ -46,6 +49,9 @@ const stateRow = z.object({
   durability: z.enum(['single', 'quorum']),
   needs_approval: z.boolean(),
   closed: z.enum(CLOSED).nullable(),
+  expiry_held: z.enum(EXPIRY_HELD).nullable(),
+  clock_held_since: z.date().nullable(),
+  clock_ahead_seconds: z.number().nullable(),
   missing_clusters: z.array(z.object({ clusterId: z.string(), name: z.string() })),
   audit_head: z.int(),
   began_at_audit_id: z.int(),
@@ -59,11 +65,12 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
     text: `select s.ledger_id, s.prefix, s.epoch, s.mode, s.durability, s.needs_approval, s.replication_gap, s.began_at_audit_id,
              s.covered_losses,
              case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open() end as closed,
+             rock_mac.expiry_held(), t.held_since as clock_held_since, extract(epoch from t.held_skew)::float8 as clock_ahead_seconds,
              coalesce((select jsonb_agg(jsonb_build_object('clusterId', c.cluster_id, 'name', c.name) order by c.name, c.cluster_id)
                        from rock_mac.clusters c
                        where s.mode = 'recovering' and c.adopted_at is not null and c.retired_at is null and c.reported_epoch < s.epoch), '[]') as missing_clusters,
              (select coalesce(max(l.id), 0) from rock_mac.audit_log l) as audit_head
-           from rock_mac.ledger_state s`,
+           from rock_mac.ledger_state s, rock_mac.clock_trust t`,
     values: [],
     row: stateRow,
   });
@@ -73,6 +80,7 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
     epoch: row.epoch,
     mode: row.mode,
     durability: row.durability,
+    expiryHeld: expiryHeldOf(row),
     missingClusters: row.missing_clusters,
     needsApproval: row.needs_approval,
     auditHead: row.audit_head,
@@ -81,6 +89,20 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
   };
   if (row.closed === null) return state;
   return { ...state, closed: { why: row.closed, message: closedMessage(row.closed, state) } };
+}
+
+type ClockColumns = Pick<z.infer<typeof stateRow>, 'expiry_held' | 'clock_held_since' | 'clock_ahead_seconds'>;
+
+function expiryHeldOf({ expiry_held: why, ...held }: ClockColumns): LedgerState['expiryHeld'] {
+  if (why === null) return undefined;
+  const effect = 'So nothing expires, and no released address is handed out again';
+  if (why === 'clock_unknown') {
+    const cause = 'Most operators and webhooks have not confirmed the clock of the database in the last ten minutes.';
+    return { why, message: `${cause} ${effect} until they do.` };
+  }
+  const minutes = Math.round((held.clock_ahead_seconds ?? 0) / 60);
+  const cause = `The clock of the database was ${String(Math.abs(minutes))} minutes ${minutes < 0 ? 'behind' : 'ahead of'} the clocks of most operators and webhooks at ${held.clock_held_since?.toISOString() ?? 'some time'}.`;
+  return { why, message: `${cause} ${effect}. Correct it, then run \`rock-mac recover --trust-clock\`.` };
 }
 
 const MESSAGES: Readonly<Record<Exclude<Closed, 'recovering'>, string>> = {

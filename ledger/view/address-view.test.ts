@@ -11,6 +11,7 @@ const ROW: AddressRow = {
   generation: 3,
   key: 'claim/c/u',
   origin: 'allocate',
+  observed: false,
   owner: { clusterId: 'c', kind: 'MacAllocation', namespace: 'shop', name: 'web', uid: 'u', nic: '' },
   device: { id: 'vm-1', type: 'qemu-vm' },
   consumer: { key: 'secret', kind: 'Pod', name: 'web-0', uid: 'p', nic: 'eth1', expiresAt: new Date(5_000) },

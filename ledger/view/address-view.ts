@@ -1,60 +1,24 @@
 import type { AddressObject } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
-import { mac, type MacAddress } from '../../mac/mac-address.ts';
-import type { AddressRow } from '../address/address-row.ts';
-import { ADDRESS_STATES, type AddressState, type Device, type Owner } from '../address/owner.ts';
+import { mac } from '../../mac/mac-address.ts';
+import type { AddressRow, Consumer } from '../address/address-row.ts';
+import { ADDRESS_STATES, type AddressState } from '../address/owner.ts';
+
+type ShownConsumer = Pick<Consumer, 'kind' | 'name' | 'nic'>;
 
 /**
- * An address as the CLI and the read API show it: a row of the ledger without its holder key and the leases of its
- * consumer. The holder key authorizes a release, so it is never shown.
+ * An address as the CLI and the read API show it: a row of the ledger without its holder key and the key and leases of
+ * its consumer. The holder key authorizes a release, so it is never shown.
  */
-export interface AddressView {
-  readonly mac: MacAddress;
-  readonly pool: string;
-  readonly state: AddressState;
-  readonly generation: number;
+export interface AddressView extends Omit<AddressRow, 'key' | 'origin' | 'consumer'> {
+  /** A newer ledger may know more origins. */
   readonly origin: string;
-  readonly owner?: Owner | undefined;
-  readonly device?: Device | undefined;
-  /** The pod or VM that uses a claim now. */
-  readonly consumer?: { readonly kind: string; readonly name: string; readonly nic: string } | undefined;
-  readonly metadata: Readonly<Record<string, unknown>>;
-  readonly allocatedAt: Date;
-  readonly changedAt: Date;
-  readonly expiresAt?: Date | undefined;
-  readonly releasedAt?: Date | undefined;
-  readonly reusableAt?: Date | undefined;
-  readonly missingSince?: Date | undefined;
-  readonly keptSince?: Date | undefined;
-  readonly requester: string;
-  readonly actor: string;
-  readonly reason: string;
+  readonly consumer?: ShownConsumer | undefined;
 }
 
 /** Returns the part of a row that may be shown. */
-export function addressView(row: AddressRow): AddressView {
-  const { kind, name, nic } = row.consumer ?? {};
-  return {
-    mac: row.mac,
-    pool: row.pool,
-    state: row.state,
-    generation: row.generation,
-    origin: row.origin,
-    owner: row.owner,
-    device: row.device,
-    consumer: kind === undefined || name === undefined || nic === undefined ? undefined : { kind, name, nic },
-    metadata: row.metadata,
-    allocatedAt: row.allocatedAt,
-    changedAt: row.changedAt,
-    expiresAt: row.expiresAt,
-    releasedAt: row.releasedAt,
-    reusableAt: row.reusableAt,
-    missingSince: row.missingSince,
-    keptSince: row.keptSince,
-    requester: row.requester,
-    actor: row.actor,
-    reason: row.reason,
-  };
+export function addressView({ key, consumer, ...shown }: AddressRow): AddressView {
+  return { ...shown, consumer: consumer && { kind: consumer.kind, name: consumer.name, nic: consumer.nic } };
 }
 
 /** Returns the object of the read API for an address. */
@@ -78,16 +42,12 @@ export function encodeAddress(view: AddressView): AddressObject {
 
 /** Returns the address of an object of the read API. A state that this version does not know counts as orphaned. */
 export function decodeAddress(object: AddressObject): AddressView {
-  const { metadata, pool, state, generation, origin, owner, device, consumer, attributes, ...rest } = object;
+  const { apiVersion, kind, metadata, state, attributes, ...rest } = object;
   return {
+    ...rest,
     mac: mac(metadata.name),
-    pool,
+    observed: rest.observed ?? false,
     state: decodeState(state) ?? 'orphaned',
-    generation,
-    origin,
-    owner,
-    device,
-    consumer,
     metadata: attributes ?? {},
     allocatedAt: new Date(rest.allocatedAt),
     changedAt: new Date(rest.changedAt),
@@ -96,9 +56,6 @@ export function decodeAddress(object: AddressObject): AddressView {
     reusableAt: dateOf(rest.reusableAt),
     missingSince: dateOf(rest.missingSince),
     keptSince: dateOf(rest.keptSince),
-    requester: rest.requester,
-    actor: rest.actor,
-    reason: rest.reason,
   };
 }
 

@@ -19,6 +19,7 @@ export function auditEntryView(entry: AuditEntry): AuditEntryView {
     user: entry.user,
     actor: entry.actor,
     reason: entry.reason,
+    login: entry.login,
     generation: entry.generation,
     stateBefore: entry.stateBefore,
     state: entry.state,
@@ -43,7 +44,8 @@ export function encodeAuditEntry(view: AuditEntryView): AuditEntryObject {
 
 /** Returns the audit entry of an object of the read API. */
 export function decodeAuditEntry(object: AuditEntryObject): AuditEntryView {
-  const { metadata, timestamp, action, pool, deviceId, user, actor, reason, generation, clusterId, owner } = object;
+  const { metadata, timestamp, action, pool, deviceId, user, actor, reason, login, generation, clusterId, owner } =
+    object;
   return {
     id: Number(metadata.name),
     timestamp: new Date(timestamp),
@@ -54,6 +56,7 @@ export function decodeAuditEntry(object: AuditEntryObject): AuditEntryView {
     user,
     actor,
     reason,
+    login,
     generation,
     stateBefore: decodeState(object.stateBefore),
     state: decodeState(object.state),

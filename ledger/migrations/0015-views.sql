@@ -4,7 +4,8 @@ create view rock_mac.allocations as
 select rock_mac.to_mac(a.addr) as mac_address, p.name as pool, a.device_id, a.device_type, a.state as status, a.allocated_at, a.released_at,
        a.expires_at, a.missing_since, a.generation, a.cluster_id, a.owner_kind, a.owner_namespace, a.owner_name, a.owner_uid, a.owner_nic,
        a.consumer_kind, a.consumer_name, a.metadata, a.requester as allocated_by, a.actor as changed_by, a.changed_at, a.reason
-from rock_mac.addresses a join rock_mac.pools p using (pool_id);
+from rock_mac.addresses a join rock_mac.pools p using (pool_id)
+where a.generation > 0;
 
 create view rock_mac.active_allocations as
 select a.mac_address, a.pool, a.device_id, a.device_type, a.allocated_at,
@@ -16,19 +17,19 @@ from rock_mac.allocations a where a.status = 'active';
 create view rock_mac.pool_stats as
 select p.name as pool, p.description,
        coalesce(c.active, 0) as active_count, coalesce(c.released, 0) as released_count, coalesce(c.reserved, 0) as reserved_count,
-       coalesce(c.owners, 0)::bigint as total_allocated, coalesce(c.owners - (c.rows - c.released), 0)::bigint as total_released,
-       coalesce(c.pending, 0) as pending_count, coalesce(c.orphaned, 0) as orphaned_count,
+       coalesce(c.owners, 0)::bigint as total_allocated, coalesce(c.owners - (c.rows - c.released - c.observed), 0)::bigint as total_released,
+       coalesce(c.pending, 0) as pending_count, coalesce(c.orphaned, 0) as orphaned_count, coalesce(c.observed, 0) as observed_count,
        rock_mac.to_mac(p.first) as first, rock_mac.to_mac(p.last) as last, p.last - p.first + 1 as capacity,
-       p.last - p.first + 1 - coalesce(c.rows - c.released, 0) as free_count,
-       p.last - p.first + 1 - coalesce(c.rows, 0) + coalesce(c.reusable, 0) as reusable_now,
-       round(100.0 * coalesce(c.rows - c.released, 0) / (p.last - p.first + 1), 2) as utilisation_percent,
+       p.last - p.first + 1 - coalesce(c.rows, 0) + coalesce(c.reusable, 0) as free_count,   -- what can be handed out now
+       round(100.0 * coalesce(c.rows - c.reusable, 0) / (p.last - p.first + 1), 2) as utilisation_percent,
        p.auto_release, p.reuse_delay, p.paused
 from rock_mac.pools p left join (
   select a.pool_id, count(*) as rows, sum(a.generation) as owners,
          count(*) filter (where a.state = 'active') as active, count(*) filter (where a.state = 'pending') as pending,
          count(*) filter (where a.state = 'reserved') as reserved, count(*) filter (where a.state = 'orphaned') as orphaned,
-         count(*) filter (where a.state = 'released') as released,
-         count(*) filter (where a.state = 'released' and a.released_at <= n.t - q.reuse_delay) as reusable
-  from rock_mac.addresses a join rock_mac.pools q using (pool_id), (select rock_mac.clock() as t offset 0) n
+         count(*) filter (where a.state = 'released' and not a.blocked) as released,
+         count(*) filter (where a.state = 'released' and a.blocked) as observed,
+         count(*) filter (where a.state = 'released' and not a.blocked and a.released_at <= n.t - q.reuse_delay and n.reuses) as reusable
+  from rock_mac.addresses a join rock_mac.pools q using (pool_id), (select rock_mac.clock() as t, rock_mac.expiry_held() is null as reuses offset 0) n
   group by a.pool_id) c using (pool_id)
 order by p.first;

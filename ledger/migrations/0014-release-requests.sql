@@ -9,14 +9,17 @@ create table rock_mac.release_requests (
 create index release_requests_requested_at on rock_mac.release_requests (requested_at);
 
 -- The last request counts: the deletion may have been refused after our webhook, and the next one may come from another
--- user.
+-- user. Only for a claim that the caller reaches: a name would otherwise appear in the audit of another cluster.
 create function rock_mac.request_release(p_key text, p_username text) returns void
-language sql volatile set search_path = rock_mac, pg_temp
-begin atomic
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp as $$
+declare me reach := reach();
+begin
+  if not me.everything and not exists (
+    select from addresses a where a.holder_key = p_key and a.state <> 'released' and a.cluster_id = me.cluster) then return; end if;
   delete from release_requests where requested_at < clock() - interval '30 days';   -- of deletions that never completed
   insert into release_requests as r (holder_key, username) values (p_key, p_username)
   on conflict (holder_key) do update set username = excluded.username, requested_at = clock();
-end;
+end $$;
 
 -- Runs before the row is written, because the audit trigger, which runs after it, reads the reason. Only for releases
 -- of claims. Expiry has no requester, and programs compare its reason.
@@ -32,4 +35,3 @@ create trigger addresses_name_release before update on rock_mac.addresses for ea
   when (new.state = 'released' and old.state <> 'released' and old.owner_kind = 'MacAllocation' and new.reason <> 'expired')
   execute function rock_mac.name_release();
 
-revoke all on function rock_mac.request_release(text, text), rock_mac.name_release() from public;

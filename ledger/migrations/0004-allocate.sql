@@ -1,52 +1,21 @@
 -- Allocation of addresses.
 
--- An acknowledged change must be on disk, and on a standby if one is configured, whatever the role's settings are (I2).
-create function rock_mac.be_durable() returns void language plpgsql volatile as $$
-begin
-  if current_setting('synchronous_commit') in ('off', 'local', 'remote_write') then
-    perform set_config('synchronous_commit', 'on', true);
-  end if;
-end $$;
-
--- Returns null if the ledger is open, else the reason. Every function that gives an address to a new owner calls it
--- after the pool lock. So no allocation runs beside a recovery, which takes all pool locks before it changes the state.
-create function rock_mac.not_open() returns text language plpgsql volatile set search_path = rock_mac, pg_temp as $$
-declare s ledger_state;
-begin
-  select * into strict s from ledger_state;                -- a missing row means unknown: raise an error, do not assume open
-  if s.timeline <> current_timeline() then return 'timeline_changed'; end if;
-  if s.system_identifier <> current_system_identifier() then return 'system_changed'; end if;   -- null on either side: unknown
-  if s.mode <> 'open' then return s.mode; end if;
-  if s.durability = 'quorum' and current_setting('synchronous_standby_names') = '' then return 'not_durable'; end if;
-  perform be_durable();
-  return null;
-end $$;
-
--- One request of the program. Older programs omit fields that they do not know.
-create type rock_mac.request as (ord int, key text collate "C", addr bigint, state text, cluster text collate "C", kind text, namespace text collate "C", name text, uid text,
-  nic text, device text, type text, metadata jsonb, ttl bigint, requester text, actor text, reason text);
-
--- The current owner, for a refused caller. The program decides who may see it.
-create function rock_mac.holder_of(a rock_mac.addresses) returns jsonb language sql stable set search_path = rock_mac, pg_temp
-  return jsonb_strip_nulls(jsonb_build_object('clusterId', a.cluster_id, 'kind', a.owner_kind, 'namespace', a.owner_namespace,
-    'name', a.owner_name, 'uid', a.owner_uid, 'nic', a.owner_nic, 'deviceId', a.device_id, 'deviceType', a.device_type));
-
 -- Writes requests to addresses: picks[i] goes to reqs[i]. An existing row must be free for this owner. It is free if it
 -- was released and its pool's delay has passed, or if this owner had it last. It is also free if it is reserved, its
--- claim was deleted, and a claim of the same namespace requests it by name.
-create function rock_mac.place(p rock_mac.pools, reqs rock_mac.request[], picks bigint[], t timestamptz, p_lease interval, p_ready timestamptz)
+-- claim was deleted, and a claim of the same namespace requests it by name. A namespace that was created later is not the
+-- same, although it has the name. An observation does not keep a requested address: its user may use the pool.
+create function rock_mac.place(p rock_mac.pools, reqs rock_mac.item[], picks bigint[], t timestamptz, p_lease interval, p_ready timestamptz)
 returns void language sql volatile set search_path = rock_mac, pg_temp
 begin atomic
   insert into addresses as a (addr, pool_id, state, origin, holder_key, cluster_id, owner_kind, owner_namespace, owner_name, owner_uid,
       owner_nic, device_id, device_type, metadata, allocated_at, changed_at, expires_at, requester, actor, reason)
-  select picks[r.i], p.pool_id, r.state, 'allocate', r.key, r.cluster, r.kind, r.namespace, r.name, r.uid, r.nic, r.device, r.type,
+  select picks[r.ordinality], p.pool_id, r.state, 'allocate', r.key, r.cluster, r.kind, r.namespace, r.name, r.uid, r.nic, r.device, r.type,
          coalesce(r.metadata, '{}'), t, t,
          case r.state when 'pending' then t + p_lease
                       when 'active' then t + coalesce(make_interval(secs => r.ttl), case when r.cluster is null then p.auto_release end) end,
          r.requester, r.actor, coalesce(r.reason, '')
-  from unnest(reqs) with ordinality as r(ord, key, addr, state, cluster, kind, namespace, name, uid, nic, device, type,
-                                         metadata, ttl, requester, actor, reason, i)
-  where r.i <= cardinality(picks)
+  from unnest(reqs) with ordinality r
+  where r.ordinality <= cardinality(picks)
   on conflict (addr) do update set
       state = case when a.state = 'reserved' then 'reserved' else excluded.state end,
       expires_at = case when a.state = 'reserved' then null else excluded.expires_at end,
@@ -59,10 +28,12 @@ begin atomic
     where (a.state = 'released'
            and (a.released_at <= p_ready
                 or (a.cluster_id = excluded.cluster_id and a.owner_kind = excluded.owner_kind
-                    and a.owner_namespace = excluded.owner_namespace and a.owner_name = excluded.owner_name)
+                    and a.owner_namespace = excluded.owner_namespace and a.owner_name = excluded.owner_name
+                    and not exists (select from unnest(reqs) r where r.key = excluded.holder_key and r.namespace_since > a.allocated_at))
                 or (a.cluster_id is null and excluded.cluster_id is null and a.device_id = excluded.device_id)))
        or (a.kept_since is not null and a.cluster_id = excluded.cluster_id
-           and a.owner_kind = excluded.owner_kind and a.owner_namespace = excluded.owner_namespace);
+           and a.owner_kind = excluded.owner_kind and a.owner_namespace = excluded.owner_namespace
+           and not exists (select from unnest(reqs) r where r.key = excluded.holder_key and r.namespace_since > a.allocated_at));
 end;
 
 -- Allocates for N requests of one pool in one transaction and one round trip.
@@ -75,16 +46,17 @@ end;
 -- query anew at every call, which takes a fifth of the call. No plan here depends on the sizes of tables or groups.
 create function rock_mac.allocate(p_pool text, p_requests jsonb, p_lease interval)
 returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz)
-language plpgsql volatile
+language plpgsql volatile security definer
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-  p pools; closed text; t timestamptz; ready timestamptz; next_reuse timestamptz; q record;
-  reqs request[]; keys text[]; not_adopted text[]; replay text[]; capped text[]; skip text[];
-  todo request[]; picks bigint[] := '{}'; more bigint[];
+  p pools; closed text; held text; t timestamptz; ready timestamptz; next_reuse timestamptz; q record; me reach := reach();
+  reqs item[]; keys text[]; denied text[] := '{}'; from_copy text[] := '{}'; taken text[]; not_adopted text[]; replay text[]; capped text[]; over_pool text[] := '{}'; over_namespace text[] := '{}'; skip text[];
+  todo item[]; picks bigint[] := '{}'; more bigint[];
   want int; cur bigint; stop bigint; win bigint;
 begin
+  select array_agg(r), array_agg(r.key) into reqs, keys from jsonb_populate_recordset(null::item, p_requests) r;
   -- 1. The pool lock keeps two groups from taking the same next address. NO KEY: it must not block reports.
   select * into p from pools where name = p_pool for no key update;
   if not found then closed := 'pool_not_found';
@@ -94,23 +66,40 @@ begin
   end if;
   if closed is not null then
     return query select r.ord, closed, null::bigint, null::bigint, null::text, null::timestamptz, null::jsonb, null::timestamptz
-                 from jsonb_populate_recordset(null::request, p_requests) r;
+                 from unnest(reqs) r;
     return;
   end if;
   t := clock();                                           -- not now(), which is older than the wait for the lock
   ready := t - p.reuse_delay;
-  reqs := array(select r from jsonb_populate_recordset(null::request, p_requests) r);
-  keys := array(select r.key from unnest(reqs) r);
 
   -- 3. Before its initial sync, a cluster could get an address that one of its live objects uses.
   not_adopted := array(select r.key from unnest(reqs) r where r.cluster is not null and r.cluster <> all (array(
                  select c.cluster_id from clusters c where c.adopted_at is not null and c.retired_at is null)));
+
+  -- 3b. The webhook of a copy of the cluster shows a ticket that the chain has left behind. A group has one ticket or two.
+  if exists (select 1 from unnest(reqs) r where r.ticket is not null) then
+    from_copy := array(select r.key from unnest(reqs) r where r.ticket = any (array(
+                select d.ticket from (select distinct q.cluster, q.ticket from unnest(reqs) q) d join clusters c on c.cluster_id = d.cluster
+                where cardinality(c.tickets) > 0 and d.ticket <> all (c.tickets))));
+    not_adopted := not_adopted || from_copy;
+  end if;
+
+  if not me.everything then
+    denied := array(select r.key from unnest(reqs) r where r.cluster is distinct from me.cluster);
+    not_adopted := not_adopted || denied;
+  end if;
 
   -- 4. Replays: a key that holds an address keeps it. A pending one gets a new lease and a device its full period, in
   -- this transaction. So expiry cannot take it right after this result. (The operator of a claim handles its expiry.)
   replay := array(select a.holder_key from addresses a
                   where a.holder_key = any (keys) and a.holder_key <> all (not_adopted) and a.state <> 'released'
                   order by a.addr + 0 for update);   -- + 0: sort the result instead of reading in primary-key order
+  if cardinality(replay) > 0 and not me.everything then   -- the key of another owner, which a caller may have read
+    taken := array(select a.holder_key from addresses a
+                   where a.holder_key = any (replay) and a.state <> 'released' and a.cluster_id is distinct from me.cluster);
+    denied := denied || taken; not_adopted := not_adopted || taken;
+    replay := array(select k from unnest(replay) k where k <> all (taken));
+  end if;
   if cardinality(replay) > 0 then
     update addresses a set expires_at = greatest(a.expires_at, t + case a.state when 'pending' then p_lease
                                                                    else coalesce(make_interval(secs => r.ttl), p.auto_release) end)
@@ -133,21 +122,44 @@ begin
                limit s.pending_cap) c) as left_over
       from (select distinct cluster, namespace from asked) n, ledger_state s)
     select a.key from asked a join used u using (cluster, namespace) where a.nth > u.left_over);
-  skip := not_adopted || replay || capped;
+
+  -- 5b. Quotas, for namespaces that have one. Everything that a namespace holds counts: pods, virtual machines and claims.
+  -- Two groups of other pools may pass the limit of a namespace by a group; the pool lock keeps that of a pool exact.
+  if exists (select 1 from unnest(reqs) r where r.max_addresses is not null) or exists (select 1 from pool_limits l where l.pool_id = p.pool_id) then
+    select coalesce(array_agg(q.key) filter (where q.nth > q.max_in_pool - q.in_pool), '{}'),
+           coalesce(array_agg(q.key) filter (where q.nth > q.max_addresses - q.in_all), '{}')
+    into over_pool, over_namespace
+    from (
+      with asked as materialized (
+        select r.key, r.cluster, r.namespace, r.max_addresses, row_number() over (partition by r.cluster, r.namespace order by r.ord) as nth
+        from unnest(reqs) r where r.cluster is not null and r.key <> all (replay) and r.key <> all (not_adopted)),
+      held as materialized (
+        select n.cluster, n.namespace, n.max_in_pool,
+               (select count(*) from (select 1 from addresses a where a.cluster_id = n.cluster and a.owner_namespace = n.namespace
+                  and a.state <> 'released' and a.addr between p.first and p.last limit n.max_in_pool) c) as in_pool,
+               (select count(*) from (select 1 from addresses a where a.cluster_id = n.cluster and a.owner_namespace = n.namespace
+                  and a.state <> 'released' limit n.max_addresses) c) as in_all
+        from (select a.cluster, a.namespace, max(l.max_per_namespace) as max_in_pool, max(a.max_addresses) as max_addresses
+              from asked a left join pool_limits l on l.cluster_id = a.cluster and l.pool_id = p.pool_id group by a.cluster, a.namespace) n)
+      select a.key, a.nth, a.max_addresses, h.max_in_pool, h.in_pool, h.in_all from asked a join held h using (cluster, namespace)) q;
+  end if;
+  skip := not_adopted || replay || capped || over_pool || over_namespace;
 
   -- 6. Requests for a specific address go first, so the cursor skips them. A key or an address that occurs twice in a
   -- group counts once.
-  todo := array(select row(d.*)::request from (
+  todo := array(select row(d.*)::item from (
             select distinct on (addr) * from (
               select distinct on (key) * from unnest(reqs) r where addr between p.first and p.last and key <> all (skip)
               order by key, ord) k order by addr, ord) d);
   if cardinality(todo) > 0 then
+    held := expiry_held();
+    if held is not null then ready := '-infinity'; end if;   -- no reuse delay passes: only the last owner gets a released address
     perform place(p, todo, array(select u.addr from unnest(todo) with ordinality u order by u.ordinality), t, p_lease, ready);
     skip := skip || array(select u.key from unnest(todo) u);   -- the same key may also have requested any address
   end if;
 
   -- 7. The other requests want the next address.
-  todo := array(select row(d.*)::request from (
+  todo := array(select row(d.*)::item from (
             select distinct on (key) * from unnest(reqs) r where addr is null and key <> all (skip) order by key, ord) d
             order by ord);
   want := cardinality(todo); cur := p.next_addr;
@@ -176,8 +188,10 @@ begin
   -- 9. After the end of the range: the addresses released longest ago whose delay has passed. The floor keeps the scan
   -- off dead index entries, which a long report transaction keeps alive.
   if cardinality(picks) < want and cur > p.last then
+    held := expiry_held();
+    if held is not null then ready := '-infinity'; end if;
     for q in select a.addr, a.released_at from addresses a
-             where a.pool_id = p.pool_id and a.state = 'released'
+             where a.pool_id = p.pool_id and a.state = 'released' and not a.blocked
                and (a.released_at, a.addr) > (p.floor_at, p.floor_addr) and a.released_at <= ready
              order by a.released_at, a.addr limit want - cardinality(picks) for update
     loop
@@ -194,7 +208,7 @@ begin
   end if;
   if cardinality(picks) < want and cur > p.last then
     select a.released_at + p.reuse_delay into next_reuse from addresses a
-    where a.pool_id = p.pool_id and a.state = 'released' and (a.released_at, a.addr) > (p.floor_at, p.floor_addr)
+    where a.pool_id = p.pool_id and a.state = 'released' and not a.blocked and (a.released_at, a.addr) > (p.floor_at, p.floor_addr)
     order by a.released_at, a.addr limit 1;
   end if;
 
@@ -203,21 +217,26 @@ begin
   -- read all held addresses for a hash: 25 ms per call at 25,000 rows, and growing.
   return query
   select r.ord,
-         case when r.key = any (not_adopted) then 'not_adopted'
+         case when r.key = any (denied) and me.cluster is distinct from '' then 'not_allowed'
+              when r.key = any (from_copy) then 'identity_shared'
+              when r.key = any (not_adopted) then 'not_adopted'
               when h.addr <> r.addr or h.pool_id <> p.pool_id then 'key_conflict'
               when h.addr is not null and h.holder_key = any (replay) then 'replayed'
               when h.addr is not null then 'allocated'
+              when r.key = any (over_pool) then 'pool_quota'
+              when r.key = any (over_namespace) then 'namespace_quota'
               when r.key = any (capped) then 'pending_cap'
               when r.addr not between p.first and p.last then 'out_of_range'
               when b.addr is not null then 'in_use'
               when r.addr is not null or cur <= p.last then 'retry'   -- the address is free: another request of its key was served
+              when held is not null then 'expiry_held'
               else 'exhausted' end,
          coalesce(h.addr, b.addr), h.generation, coalesce(h.state, b.state), h.expires_at,
          case when b.addr is not null then holder_of(b) end,
          case when h.addr is not null then null
-              when b.state = 'released' then b.released_at + p.reuse_delay
+              when b.state = 'released' then case when held is null then b.released_at + p.reuse_delay end
               when b.addr is not null then b.expires_at
-              when r.addr is null then next_reuse end
+              when r.addr is null and held is null then next_reuse end
   from unnest(reqs) r
   left join lateral (select * from addresses a where a.holder_key = r.key and a.state <> 'released' limit 1) h on r.key <> all (not_adopted)
   left join lateral (select * from addresses a where a.addr = r.addr and h.addr is null limit 1) b on true;

@@ -1,0 +1,120 @@
+-- The ledger owns the definition of pools, so two clusters cannot define one pool differently. A cluster's login may define
+-- pools, and change those that it defined. All others belong to the owner and the admins, because every cluster uses them.
+
+create function rock_mac.may_change(p rock_mac.pools) returns boolean language plpgsql stable set search_path = rock_mac, pg_temp as $$
+declare me reach := reach();
+begin
+  return me.everything or p.cluster_id = me.cluster;
+end $$;
+
+-- 'conflict': a pool of this name has another range or other periods. The description is not compared.
+create function rock_mac.define_pool(p_name text, p_first bigint, p_last bigint, p_auto_release interval, p_reuse_delay interval,
+  p_description text, p_actor text) returns text
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+declare
+  p pools;
+  me reach := reach();
+  low bigint := (select to_addr(rpad(prefix, 17, ':00')::macaddr) from ledger_state);
+  high bigint := (select to_addr(rpad(prefix, 17, ':ff')::macaddr) from ledger_state);
+begin
+  perform be_durable();
+  select * into p from pools where name = p_name;
+  if not found then
+    if p_first < low or p_last > high then return 'outside_prefix'; end if;
+    if not me.everything and coalesce(me.cluster, '') = '' then return 'not_allowed'; end if;
+    begin
+      insert into pools (name, first, last, next_addr, auto_release, reuse_delay, description, cluster_id, changed_by)
+      values (p_name, p_first, p_last, p_first, p_auto_release, p_reuse_delay, p_description, me.cluster, p_actor)
+      on conflict (name) do nothing;
+      if found then
+        select * into p from pools where name = p_name;
+        perform block_observed(p, array(select o.addr from observations o where o.addr between p.first and p.last), p_actor);
+        return 'defined';
+      end if;
+    exception when exclusion_violation then null;         -- overlaps another pool, or this one was defined concurrently
+    end;
+    select * into p from pools where name = p_name;
+    if not found then return 'overlaps'; end if;
+  end if;
+  if (p.first, p.last, p.auto_release, p.reuse_delay) is not distinct from (p_first, p_last, p_auto_release, p_reuse_delay) then
+    return 'unchanged';
+  end if;
+  return 'conflict';
+end $$;
+
+-- How many addresses of a pool one namespace of a cluster may hold. Each cluster has its own limits, so they are no part of
+-- the definition that all clusters share.
+create table rock_mac.pool_limits (
+  cluster_id        text collate "C" not null,
+  pool_id           int  not null,
+  max_per_namespace int  not null check (max_per_namespace > 0),
+  primary key (cluster_id, pool_id)
+);
+
+-- Sets or (null) removes the limit of a pool for the namespaces of a cluster.
+create function rock_mac.limit_pool(p_cluster text, p_name text, p_max int) returns text
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+declare p pools;
+begin
+  perform be_durable();
+  perform require_reach(p_cluster);
+  select * into p from pools where name = p_name for update;   -- a group of allocations that runs now keeps the old limit
+  if not found then return 'pool_not_found'; end if;
+  delete from pool_limits l where l.cluster_id = p_cluster and l.pool_id = p.pool_id and l.max_per_namespace is distinct from p_max;
+  insert into pool_limits (cluster_id, pool_id, max_per_namespace) select p_cluster, p.pool_id, p_max where p_max is not null
+  on conflict do nothing;
+  return case when p_max is null then 'unlimited' else 'limited' end;
+end $$;
+
+-- A pool grows only at its end, beyond which it never handed out anything.
+create function rock_mac.grow_pool(p_name text, p_last bigint, p_actor text) returns text
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+declare
+  p pools;
+  high bigint := (select to_addr(rpad(prefix, 17, ':ff')::macaddr) from ledger_state);
+begin
+  perform be_durable();
+  select * into p from pools where name = p_name for update;
+  if not found then return 'pool_not_found'; end if;
+  if p_last = p.last then return 'unchanged'; end if;
+  if p_last < p.last then return 'would_shrink'; end if;
+  if p_last > high then return 'outside_prefix'; end if;
+  if may_change(p) is not true then return 'not_allowed'; end if;
+  update pools set last = p_last, changed_by = p_actor where pool_id = p.pool_id returning * into p;
+  perform block_observed(p, array(select o.addr from observations o where o.addr between p.first and p.last), p_actor);
+  return 'grown';
+exception when exclusion_violation then
+  return 'overlaps';
+end $$;
+
+create function rock_mac.pause_pool(p_name text, p_paused boolean, p_actor text) returns text
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+declare p pools;
+begin
+  perform be_durable();
+  select * into p from pools where name = p_name for update;
+  if not found then return 'pool_not_found'; end if;
+  if p.paused = p_paused then return 'unchanged'; end if;
+  if may_change(p) is not true then return 'not_allowed'; end if;
+  update pools set paused = p_paused, changed_by = p_actor where pool_id = p.pool_id;
+  return case when p_paused then 'paused' else 'resumed' end;
+end $$;
+
+-- Removes a pool that never handed out an address. Pauses any other pool, to keep its rows and their history.
+create function rock_mac.remove_pool(p_name text, p_actor text) returns text
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+declare p pools;
+begin
+  perform be_durable();
+  select * into p from pools where name = p_name for update;
+  if not found then return 'pool_not_found'; end if;
+  if may_change(p) is not true then return 'not_allowed'; end if;
+  if exists (select 1 from addresses a where a.addr between p.first and p.last and a.state <> 'released') then return 'in_use'; end if;
+  delete from addresses a where a.addr between p.first and p.last and a.generation = 0;   -- observed, never handed out
+  if exists (select 1 from addresses a where a.addr between p.first and p.last) then
+    update pools set paused = true, changed_by = p_actor where pool_id = p.pool_id;
+    return 'paused';
+  end if;
+  delete from pools where pool_id = p.pool_id;
+  return 'removed';
+end $$;

@@ -1,0 +1,127 @@
+-- Seen is not granted: addresses that live objects use and that the ledger did not give to them. An observation keeps an
+-- address from being handed out while it is seen. It gives no rights: no owner, no mirror, no place before an owner.
+
+-- One row per interface that uses such an address. An address can be owned and observed, observed on several objects,
+-- and observed outside every pool. That is why it is no state of the address.
+create table rock_mac.observations (
+  addr           bigint not null,
+  cluster_id     text collate "C" not null check (octet_length(cluster_id) between 1 and 64),
+  uid            text collate "C" not null check (octet_length(uid) between 1 and 128),   -- of the object
+  nic            text collate "C" not null check (octet_length(nic) <= 512),
+  kind           text collate "C" not null check (octet_length(kind) between 1 and 64),
+  namespace      text collate "C" not null check (octet_length(namespace) <= 253),
+  name           text collate "C" not null check (octet_length(name) between 1 and 253),
+  limited        boolean not null,              -- nobody in its namespace may use the pool, so it counts toward the limits
+  observed_since timestamptz not null,
+  primary key (addr, cluster_id, uid, nic)
+);
+create index observations_object  on rock_mac.observations (cluster_id, uid);
+create index observations_limited on rock_mac.observations (cluster_id, namespace) where limited;
+create index observations_in_pool on rock_mac.observations (addr) where limited;
+
+-- Keeps the observed addresses of a pool from being handed out: `blocked` takes them out of the queue of released ones. An
+-- address that was never used gets a row of generation 0, so the cursor steps over it as over any used one. Its release
+-- time is long past: its first owner may get it by request.
+create function rock_mac.block_observed(p rock_mac.pools, p_addrs bigint[], p_actor text) returns void
+language sql volatile set search_path = rock_mac, pg_temp
+begin atomic
+  insert into addresses as a (addr, pool_id, state, generation, origin, holder_key, allocated_at, changed_at, released_at, requester, actor, reason, blocked)
+  select o.addr, p.pool_id, 'released', 0, 'observe', 'observed/' || o.addr, clock(), clock(), to_timestamp(0), p_actor, p_actor, 'in use, granted to nobody', true
+  from (select distinct b.addr from observations b where b.addr = any (p_addrs) and b.addr between p.first and p.last) o
+  where not exists (select from addresses x where x.addr = o.addr and x.blocked)
+  order by o.addr
+  on conflict (addr) do update set blocked = true where not a.blocked;
+end;
+
+-- Records observations. Repeating one changes nothing.
+--
+-- The limits keep a user without rights from blocking a pool: 64 addresses per object and per namespace, and an eighth of
+-- a pool over all namespaces. They hold for items that are `limited`. An address beyond a limit is not protected.
+--
+-- The pool locks keep a group of allocations from choosing the same address between its own choice and its write.
+create function rock_mac.observe(p_items jsonb, p_actor text) returns table (ord int, outcome text)
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  per_object constant int := 64;
+  per_namespace constant int := 64;
+  pool_share constant int := 8;
+  items item[]; i record; p pools; used jsonb; me reach := reach();
+begin
+  perform be_durable();
+  select array_agg(r) into items from jsonb_populate_recordset(null::item, p_items) r;
+  perform 1 from pools q where exists (select 1 from unnest(items) r where r.addr between q.first and q.last) order by q.pool_id for no key update;
+  used := (select coalesce(jsonb_object_agg(q.pool_id, (select count(*) from observations o where o.limited and o.addr between q.first and q.last)), '{}')
+           from pools q where exists (select 1 from unnest(items) r where r.addr between q.first and q.last));
+  for i in select r.*, q.pool_id, greatest(1, (q.last - q.first + 1) / pool_share) as share
+           from unnest(items) r left join pools q on r.addr between q.first and q.last
+           order by r.ord
+  loop
+    ord := i.ord;
+    if not exists (select 1 from clusters c where c.cluster_id = i.cluster and c.retired_at is null and (me.everything or c.cluster_id = me.cluster)) then
+      outcome := 'not_registered';
+    elsif exists (select 1 from observations o where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic) then
+      update observations o set limited = false
+      where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic and o.limited and not i.limited;
+      outcome := 'known';
+    elsif i.limited and (
+         per_object <= (select count(*) from observations o where o.cluster_id = i.cluster and o.uid = i.uid)
+      or per_namespace <= (select count(*) from observations o where o.cluster_id = i.cluster and o.namespace = i.namespace and o.limited)
+      or coalesce((used->>i.pool_id::text)::bigint >= i.share, false)) then
+      outcome := 'over_limit';
+    else
+      insert into observations (addr, cluster_id, uid, nic, kind, namespace, name, limited, observed_since)
+      values (i.addr, i.cluster, i.uid, i.nic, i.kind, i.namespace, i.name, i.limited, clock());
+      if i.limited and i.pool_id is not null then
+        used := used || jsonb_build_object(i.pool_id, (used->>i.pool_id::text)::bigint + 1);
+      end if;
+      outcome := 'observed';
+    end if;
+    return next;
+  end loop;
+  for p in select * from pools q where exists (select 1 from unnest(items) r where r.addr between q.first and q.last) order by q.pool_id loop
+    perform block_observed(p, array(select r.addr from unnest(items) r), p_actor);
+  end loop;
+end $$;
+
+-- Unblocks addresses that nothing observes any more. Their reuse delay starts now, as after a release.
+create function rock_mac.unblock(p_addrs bigint[]) returns void
+language sql volatile set search_path = rock_mac, pg_temp set enable_seqscan = off
+begin atomic
+  update addresses a set blocked = false, released_at = case when a.state = 'released' then release_time(p) end
+  from pools p
+  where a.addr = any (p_addrs) and a.blocked and p.pool_id = a.pool_id
+    and not exists (select 1 from observations o where o.addr = a.addr);
+end;
+
+-- Ends the observations of the objects that own their addresses now.
+create function rock_mac.end_observations_of_owners(items rock_mac.item[]) returns void
+language plpgsql volatile set search_path = rock_mac, pg_temp set enable_seqscan = off as $$
+declare addrs bigint[] := array(select r.addr from unnest(items) r); ended bigint[];
+begin
+  with gone as (
+    delete from observations o using unnest(items) r
+    where o.addr = r.addr and o.addr = any (addrs) and o.cluster_id = r.cluster and o.uid = r.uid
+      and exists (select 1 from addresses a where a.addr = o.addr and a.addr = any (addrs) and a.holder_key = r.key and a.state <> 'released')
+    returning o.addr)
+  select array_agg(g.addr) into ended from gone g;
+  if ended is not null then perform unblock(ended); end if;
+end $$;
+
+-- Ends observations: their object is gone, no longer uses the address, or has become its owner. The pool locks keep
+-- another cluster from observing the same address between the deletion and the unblocking.
+create function rock_mac.end_observations(p_items jsonb) returns bigint
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
+declare
+  items item[]; addrs bigint[]; ended bigint; me reach := reach();
+begin
+  select array_agg(r), array_agg(r.addr) into items, addrs from jsonb_populate_recordset(null::item, p_items) r;
+  perform 1 from pools q where exists (select 1 from unnest(addrs) r where r between q.first and q.last) order by q.pool_id for no key update;
+  -- In the order of lock_addresses(), but whoever owns them: the caller observed what is not its own.
+  perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;
+  delete from observations o using unnest(items) r
+  where (me.everything or o.cluster_id = me.cluster) and o.addr = r.addr and o.cluster_id = r.cluster and o.uid = r.uid and o.nic = r.nic;
+  get diagnostics ended = row_count;
+  perform unblock(addrs);
+  return ended;
+end $$;
