@@ -1,7 +1,7 @@
 import { macAllocationSpec, macAllocationStatus } from './mac-allocation.ts';
 import { macPoolSpec, macPoolStatus } from './mac-pool.ts';
 import { GROUP, VERSION } from './names.ts';
-import { toStructuralSchema, type StructuralSchema } from './structural-schema.ts';
+import { type StructuralSchema, toStructuralSchema } from './structural-schema.ts';
 
 interface PrinterColumn {
   readonly name: string;
@@ -41,18 +41,20 @@ function macAllocationDefinition() {
         message: 'status.mac is set once and never changes',
       },
     ],
+    // A claim has its address and its consumer in the status, a mirror in the spec. Each has only one of them, because a column
+    // shows the first value that its path finds, and a map has no order.
     columns: [
       { name: 'Pool', type: 'string', jsonPath: '.spec.pool' },
-      { name: 'MAC', type: 'string', jsonPath: '.status.mac' },
+      { name: 'MAC', type: 'string', jsonPath: '.*.mac' },
       { name: 'Ready', type: 'string', jsonPath: `${READY}.status` },
       { name: 'Reason', type: 'string', jsonPath: `${READY}.reason` },
       { name: 'Device', type: 'string', jsonPath: '.spec.device.id' },
       AGE,
-      { name: 'Consumer', type: 'string', jsonPath: '.status.consumer.name', priority: 1 },
+      { name: 'Consumer', type: 'string', jsonPath: ".*['consumer','consumerRef'].name", priority: 1 },
       { name: 'Requester', type: 'string', jsonPath: '.spec.requester.username', priority: 1 },
       { name: 'Expires', type: 'string', jsonPath: '.status.expiresAt', priority: 1 },
     ],
-    selectable: ['.status.mac', '.spec.pool', '.spec.device.id'],
+    selectable: ['.status.mac', '.spec.mac', '.spec.pool', '.spec.device.id'],
   });
 }
 

@@ -31,7 +31,7 @@ export function duration(description: string) {
     .string()
     .max(32)
     .regex(DURATION_PATTERN)
-    .meta({ description: `${description} Written as days, hours, minutes and seconds, such as 7d, 48h or 1h30m.` });
+    .meta({ description: `${description} Example: 7d or 1h30m.` });
 }
 
 /** A time in RFC 3339. The API server validates the format. */

@@ -50,8 +50,15 @@ export const addressObject = z
     pool: text('The pool of the address.'),
     state: text('pending, active, reserved, released or orphaned.'),
     generation: number('Number of owners so far: increases by one with every new owner.'),
-    origin: text('How the owner got the address: allocate, adopt, import or replication-gap.'),
+    origin: text(
+      'How the owner got the address: allocate, adopt, import, replication-gap, or observe (it never had an owner).',
+    ),
+    observed: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Whether a live object uses the address without owning it, so that it is not handed out.' }),
     owner: owner.optional(),
+    clusterName: text("The name of the owner's cluster.").optional(),
     device: device.optional(),
     consumer: consumer.optional(),
     attributes: z
@@ -71,7 +78,7 @@ export const addressObject = z
     actor: text('The program or person that made the last change.'),
     reason: text('Why the last change was made.'),
   })
-  .meta({ description: 'One address that has been allocated at least once, in any cluster or to any device.' });
+  .meta({ description: 'One address that is or was in use, in any cluster or by any device.' });
 
 export const auditEntryObject = z
   .object({
@@ -84,6 +91,7 @@ export const auditEntryObject = z
     user: text('The user on whose behalf the change was made.'),
     actor: text('The program or person that made the change.'),
     reason: text('Why the change was made.'),
+    login: text('The database login that made the change.').default(''),
     generation: number('The generation of the address after the change.').optional(),
     stateBefore: text('The state before the change.').optional(),
     state: text('The state after the change.').optional(),
@@ -105,8 +113,8 @@ export const poolObject = z
     reserved: number('Addresses held until they are released with --force.'),
     released: number('Released addresses.'),
     orphaned: number('Addresses whose owner may or may not still exist.'),
-    free: number('Addresses that nobody holds: never used, or released (including those within the reuse delay).'),
-    reusableNow: number('Addresses that could be allocated now.'),
+    observed: number('Addresses that live objects use without owning them. They are not handed out.').optional(),
+    free: number('Addresses that can be allocated now: never used, or released and past the reuse delay.'),
     utilisation: z.number().meta({ description: 'Percentage of the capacity that is held.' }),
     totalAllocated: number('Number of allocations in total.'),
     totalReleased: number('Number of releases in total.'),

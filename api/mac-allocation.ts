@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { anyMac, canonicalMac, conditions, duration, text, timestamp } from './fields.ts';
+import { VISIBLE_IN_CEL, visibleText } from './visible-text.ts';
 
 /** The requester, as authenticated by the API server. */
 const requester = z
@@ -26,84 +27,160 @@ const consumerRef = z
 
 export type ConsumerRef = z.infer<typeof consumerRef>;
 
-/** Returns a CEL rule for an optional field that must not change, be added or be removed. */
-function immutable(field: string): { rule: string; message: string } {
+/** The pod or VM that uses a claim. Where a pod runs matters when it vanishes before it was seen to end. */
+const claimConsumer = consumerRef
+  .extend({
+    node: text('The node of a pod.').optional(),
+    terminationGracePeriodSeconds: z
+      .int()
+      .min(0)
+      .optional()
+      .meta({ description: 'How long the pod may take to end.', format: 'int64' }),
+  })
+  .meta({ description: 'The object that uses the address.' });
+
+export type ClaimConsumer = z.infer<typeof claimConsumer>;
+
+const ledgerRecord = z.object({
+  generation: z.int().min(1).meta({ description: 'The number of owners that the address has had.', format: 'int64' }),
+  clusterId: text('The id of this cluster in the ledger.', 64),
+});
+
+interface CelRule {
+  readonly rule: string;
+  readonly message: string;
+}
+
+/**
+ * Returns a CEL rule for an optional field that must not change, be added or be removed. Each access to a field of the spec
+ * makes the API server copy the schemas of all its fields, so the rule has as few as possible. The API server does not
+ * estimate the cost of `self.?field == oldSelf.?field`.
+ */
+function immutable(field: string): CelRule {
   return {
-    rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
-    message: `${field} is immutable: create a new MacAllocation instead`,
+    ...unchanged(field),
+    rule: `has(self.${field}) ? has(oldSelf.${field}) && self.${field} == oldSelf.${field} : !has(oldSelf.${field})`,
   };
+}
+
+/** Returns a CEL rule on a field itself that must not change. It is cheaper, and says nothing about an absent field. */
+function unchanged(field: string): CelRule {
+  return { rule: 'self == oldSelf', message: `${field} is immutable: create a new MacAllocation instead` };
 }
 
 export const macAllocationSpec = z
   .object({
-    pool: z.string().min(1).max(63).meta({ description: 'Name of the MacPool of the address. Immutable.' }),
+    pool: z
+      .string()
+      .min(1)
+      .max(63)
+      .meta({
+        description: 'Name of the MacPool of the address. Immutable.',
+        'x-kubernetes-validations': [unchanged('pool')],
+      }),
     device: z
       .object({
-        id: text('Name of the device, such as a host name or a serial number.').optional(),
-        type: text('Type of the device, such as qemu-vm.', 63).optional(),
+        id: visibleText('Name of the device, such as a host name or a serial number.').optional(),
+        type: visibleText('Type of the device, such as qemu-vm.', 63).optional(),
       })
       .optional()
       .meta({ description: 'The device that gets the address. Immutable.' }),
     requestedMac: anyMac(
       'A specific address instead of the next free one, in any usual notation. Immutable.',
     ).optional(),
-    reserved: z.boolean().default(false).meta({
-      description:
-        'Reserves the address permanently, even after this object is deleted, until it is released by force.',
-    }),
+    reserved: z
+      .boolean()
+      .default(false)
+      .meta({
+        description:
+          'Reserves the address permanently, even after this object is deleted, until it is released by force. Immutable.',
+        // Its default makes it always present.
+        'x-kubernetes-validations': [unchanged('reserved')],
+      }),
     attributes: z
-      .record(z.string().max(63), z.string().max(1024))
+      .record(z.string().max(63), visibleText('The value of the attribute.', 1024))
       .optional()
-      .meta({ description: 'Free-form attributes of the device, stored with the address.', maxProperties: 64 }),
+      .meta({
+        description: 'Free-form attributes of the device, stored with the address.',
+        maxProperties: 64,
+        'x-kubernetes-validations': [
+          {
+            rule: `self.all(key, key.matches(${VISIBLE_IN_CEL}))`,
+            message: 'the name of an attribute contains a character that nobody sees',
+          },
+        ],
+      }),
     expiresAfter: duration(
-      'How long the address is held after the last renewal. If it is not set, the address is held as long as this object exists.',
+      'How long the address is held after the last renewal. Without it, as long as this object exists.',
     ).optional(),
     renewedAt: timestamp('Set it to the current time to extend the expiry. This is the only mutable field.').optional(),
     requester: requester.optional(),
     consumerRef: consumerRef.optional(),
+    mac: canonicalMac('The address of a mirror. That of a claim is in `status.mac`. Set by the operator, immutable.')
+      .meta({ 'x-kubernetes-validations': [unchanged('mac')] })
+      .optional(),
+    ledger: ledgerRecord
+      .meta({
+        description: 'The record in the ledger of the address of a mirror. Set by the operator, immutable.',
+        'x-kubernetes-validations': [unchanged('ledger')],
+      })
+      .optional(),
   })
   .meta({
-    description: 'The requested address.',
+    description: 'The requested address of a claim, or the address of a mirror.',
     'x-kubernetes-validations': [
-      'pool',
-      'device',
-      'requestedMac',
-      'reserved',
-      'attributes',
-      'expiresAfter',
-      'requester',
-      'consumerRef',
-    ].map(immutable),
+      ...['device', 'requestedMac', 'attributes', 'expiresAfter', 'requester', 'consumerRef'].map(immutable),
+      {
+        // Only the operator may write a consumerRef, and nobody may add or remove it, so this protects all three.
+        rule: 'has(self.consumerRef) ? has(self.mac) && has(self.ledger) : !has(self.mac) && !has(self.ledger)',
+        message: 'mac and ledger belong to a mirror, which also has a consumerRef: use requestedMac',
+      },
+    ],
   });
 
 export const macAllocationStatus = z
   .object({
-    mac: canonicalMac('The address. Set once.').optional(),
+    mac: canonicalMac('The address of a claim. Set once. That of a mirror is in `spec.mac`.').optional(),
     allocatedAt: timestamp('When the address was allocated.').optional(),
     expiresAt: timestamp('When the address is released if it is not renewed.').optional(),
-    consumer: consumerRef.optional(),
+    consumer: claimConsumer.optional(),
     conditions: conditions.optional(),
     observedGeneration: z
       .int()
       .min(0)
       .optional()
       .meta({ description: 'The generation of the spec that was last processed.' }),
-    ledger: z
-      .object({
-        generation: z
-          .int()
-          .min(1)
-          .meta({ description: 'The number of owners that the address has had.', format: 'int64' }),
-        clusterId: text('The id of this cluster in the ledger.', 64),
-      })
+    ledger: ledgerRecord
       .optional()
       .meta({ description: 'The record of the address in the ledger. A release must match it.' }),
   })
-  .meta({ description: 'The state of the address in the ledger.' });
+  .meta({
+    description: 'The state of the address in the ledger. A mirror has one only while something is wrong with it.',
+  });
 
 /** The spec as users write it, before the API server fills in the defaults. */
 export type MacAllocationSpec = z.input<typeof macAllocationSpec>;
 export type MacAllocationStatus = z.infer<typeof macAllocationStatus>;
+
+/** Returns whether the operator created this MacAllocation. Any other MacAllocation is a claim. */
+export function isMirror({ spec }: { readonly spec: MacAllocationSpec }): boolean {
+  return spec.consumerRef !== undefined;
+}
+
+/** Returns the address of a claim, which is in its status, or of a mirror, which is in its spec. */
+export function macOf({ spec, status }: SpecAndStatus): string | undefined {
+  return spec.mac ?? status?.mac;
+}
+
+/** Returns the record in the ledger of the address of a claim or a mirror. */
+export function ledgerRecordOf({ spec, status }: SpecAndStatus): MacAllocationStatus['ledger'] {
+  return spec.ledger ?? status?.ledger;
+}
+
+interface SpecAndStatus {
+  readonly spec: Pick<MacAllocationSpec, 'mac' | 'ledger'>;
+  readonly status?: Pick<MacAllocationStatus, 'mac' | 'ledger'> | undefined;
+}
 
 /** Reasons of the Ready condition. Scripts and alerts use them: do not rename. */
 export const READY_REASONS = [
@@ -112,6 +189,7 @@ export const READY_REASONS = [
   'PoolNotFound',
   'PoolPaused',
   'PoolExhausted',
+  'QuotaExceeded',
   'RequestedMacInUse',
   'RequestedMacOutOfRange',
   'InvalidSpec',
@@ -123,3 +201,15 @@ export const READY_REASONS = [
 ] as const;
 
 export type ReadyReason = (typeof READY_REASONS)[number];
+
+/** The reason of the Bound condition, and of an Event, while a claim is held for a pod that vanished and may still run. */
+export const CONSUMER_UNREACHABLE = 'ConsumerUnreachable';
+
+/** Returns whether a claim is held for a pod that vanished and may still run. */
+export function isHeldForPod({
+  conditions = [],
+}: {
+  readonly conditions?: readonly { readonly type: string; readonly reason: string }[] | undefined;
+} = {}): boolean {
+  return conditions.some(({ type, reason }) => type === 'Bound' && reason === CONSUMER_UNREACHABLE);
+}

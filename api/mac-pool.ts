@@ -1,18 +1,36 @@
 import { z } from 'zod';
 import { canonicalMac, conditions, count, duration, text } from './fields.ts';
+import { visibleText } from './visible-text.ts';
 
 /** The reuse delay of a pool that sets none. */
 export const DEFAULT_REUSE_DELAY = '1h';
+
+/*
+ * Durations that the ledger refuses. CEL cannot read days, so these patterns decide by each part of a duration; only parts
+ * that nobody writes, such as 30s40s, are refused although their sum is enough.
+ */
+const UNDER_A_MINUTE = '^(0+[dhms]|0*[1-5]?[0-9]s)+$';
+const UNDER_AN_HOUR = '^(0+[dhms]|0*[1-5]?[0-9]m|0*([0-9]{1,3}|[12][0-9]{3}|3[0-5][0-9]{2})s)+$';
+
+function minimum(field: string, pattern: string): string {
+  return `!has(self.${field}) || !self.${field}.matches('${pattern}')`;
+}
 
 export const macPoolSpec = z
   .object({
     first: canonicalMac('First address of the range. Immutable.'),
     last: canonicalMac('Last address of the range. It may only grow.'),
-    description: text('Purpose of the pool.', 256).optional(),
+    description: visibleText('Purpose of the pool.', 256).optional(),
     autoReleaseAfter: duration(
-      'After this time without use, an address is released automatically. If it is not set, never.',
+      'An address is released after this time without use: at least 1h. Without it, never.',
     ).optional(),
-    reuseDelay: duration('How long a released address is not given to another owner.').default(DEFAULT_REUSE_DELAY),
+    reuseDelay: duration('How long a released address is not given to another owner: at least 1m.').default(
+      DEFAULT_REUSE_DELAY,
+    ),
+    maxPerNamespace: z.int().min(1).max(16_777_216).optional().meta({
+      description:
+        'How many addresses of this pool a namespace of this cluster may hold. If it is not set, there is no limit.',
+    }),
     paused: z
       .boolean()
       .default(false)
@@ -23,6 +41,8 @@ export const macPoolSpec = z
     'x-kubernetes-validations': [
       { rule: 'self.first <= self.last', message: 'first must not be greater than last' },
       { rule: 'self.first == oldSelf.first', message: 'first is immutable: add another pool instead' },
+      { rule: minimum('reuseDelay', UNDER_A_MINUTE), message: 'reuseDelay must be at least 1m' },
+      { rule: minimum('autoReleaseAfter', UNDER_AN_HOUR), message: 'autoReleaseAfter must be at least 1h' },
       { rule: 'self.last >= oldSelf.last', message: 'a pool may grow at its end, but not shrink' },
     ],
   });
@@ -35,7 +55,8 @@ export const macPoolStatus = z
     reserved: count('Addresses that are held until released by force.').optional(),
     released: count('Released addresses.').optional(),
     orphaned: count('Addresses whose owner cannot be confirmed as deleted.').optional(),
-    free: count('Addresses that nobody holds: never used, or released (even within the reuse delay).').optional(),
+    observed: count('Addresses that live objects use without owning them. They are not handed out.').optional(),
+    free: count('Addresses that can be allocated now: never used, or released and past the reuse delay.').optional(),
     utilisation: text('Percentage of the range that is not free, such as 12.5%.', 16).optional(),
     observedGeneration: z
       .int()
@@ -49,3 +70,12 @@ export const macPoolStatus = z
 /** The spec as users write it, before the API server fills in the defaults. */
 export type MacPoolSpec = z.input<typeof macPoolSpec>;
 export type MacPoolStatus = z.infer<typeof macPoolStatus>;
+
+/** The counts of a pool, which the ledger and a MacPool's status both have. */
+export type PoolCount = 'capacity' | 'active' | 'pending' | 'reserved' | 'released' | 'orphaned' | 'observed' | 'free';
+
+/** Returns only the counts of a pool. */
+export function poolCountsOf<T extends Pick<MacPoolStatus, PoolCount>>(pool: T): Pick<T, PoolCount> {
+  const { capacity, active, pending, reserved, released, orphaned, observed, free } = pool;
+  return { capacity, active, pending, reserved, released, orphaned, observed, free };
+}

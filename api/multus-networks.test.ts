@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mac } from '../mac/mac-address.ts';
-import { nicNames, parseNetworks, type NetworksAnnotation } from './multus-networks.ts';
+import { type NetworksAnnotation, nicNames, parseNetworks } from './multus-networks.ts';
 
 const A = mac('a4:58:0f:05:00:01');
 const B = mac('a4:58:0f:05:00:02');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { MacAddress } from '../mac/mac-address.ts';
-import { elementSpans, memberSpans, splice, type MemberSpan, type Span } from './json-spans.ts';
+import { elementSpans, type MemberSpan, memberSpans, type Span, splice } from './json-spans.ts';
 
 /**
  * The annotation with which a pod requests more interfaces from Multus (Network Plumbing Working Group, "Kubernetes Network
@@ -13,6 +13,9 @@ export const NETWORKS_ANNOTATION = 'k8s.v1.cni.cncf.io/networks';
  * NetworkAttachmentDefinition in its own namespace (`multusNamespace` of its configuration), not in the pod's.
  */
 export const DEFAULT_NETWORK_ANNOTATION = 'v1.multus-cni.io/default-network';
+
+/** Multus reports here which interfaces a pod has, and their addresses. It writes the annotation with the pod's status. */
+export const NETWORK_STATUS_ANNOTATION = 'k8s.v1.cni.cncf.io/network-status';
 
 /** The default of `multusNamespace`. */
 export const MULTUS_NAMESPACE = 'kube-system';

@@ -22,21 +22,34 @@ export const RELEASE_FINALIZER = `${GROUP}/release`;
 export const POOL_FINALIZER = `${GROUP}/pool-in-use`;
 
 export const ANNOTATIONS = {
-  /** `"true"` requests addresses; `"false"` opts an object out of the injection of its namespace. */
+  /** `"true"` requests addresses; `"false"` opts an object out of the injection of its namespace (opt-in.ts). */
   inject: `${GROUP}/inject`,
   /** On a Namespace: the pool of its workloads. */
   pool: `${GROUP}/pool`,
+  /** On a Namespace: the pool whose addresses its objects keep although rock-mac did not give them, such as older VMs. */
+  adopt: `${GROUP}/adopt`,
+  /** On a Namespace: how many addresses its objects and claims may hold, over all pools. */
+  maxAddresses: `${GROUP}/max-addresses`,
   /** Set by the webhook: the result as a JSON list of `{network, interface, mac}`. */
   addresses: `${GROUP}/addresses`,
   /** Set by the webhook on an object without a name: links the stored object to its pending addresses. */
   lease: `${GROUP}/lease`,
+  /** Set by the webhook on a pod that it gated: for whom, signed (scheduling-gate.ts). */
+  gateToken: `${GROUP}/gate-token`,
+  /** Set on a gated pod: why it has no addresses yet, and what to do. */
+  gateReason: `${GROUP}/gate-reason`,
   /** On a pod or VM: the claim whose address it uses, or a JSON map from interfaces to claims. */
   allocation: `${GROUP}/allocation`,
   /** On a reserved claim that is deleted: also releases the address. */
   forceRelease: `${GROUP}/force-release`,
+  /** On a claim that is held for a vanished pod: the uid of this pod, if a person knows that it does not run any more. */
+  consumerEnded: `${GROUP}/consumer-ended`,
   /** On a MacPool whose automatic release is held: the number of releases that a person approves. */
   approveRelease: `${GROUP}/approve-release`,
 } as const;
+
+/** The scheduling gate of a pod that waits for its addresses, because the ledger was away when it was created. */
+export const SCHEDULING_GATE = `${GROUP}/address`;
 
 export const LABELS = {
   /** `enabled` on a namespace opts all its pods and VMs in. */
@@ -52,12 +65,17 @@ export const WEBHOOK_CONFIGURATION = 'zz-rock-mac';
 export const SYSTEM_NAMESPACE = 'rock-mac-system';
 export const WEBHOOK_SERVICE = 'rock-mac-webhook';
 export const WEBHOOK_SECRET = 'rock-mac-webhook-tls';
+/** The Secret with the keys that sign gate tokens. Only the webhook has them. */
+export const GATE_KEYS_SECRET = 'rock-mac-gate-keys';
 export const READ_API_SERVICE = 'rock-mac-read-api';
 export const READ_API_SECRET = 'rock-mac-read-api-tls';
 export const OPERATOR_LEASE = 'rock-mac-operator';
 
 /** The ConfigMap with the ledger head that the operator saw last. */
 export const LEDGER_HEAD_CONFIG_MAP = 'rock-mac-ledger-head';
+
+/** The key in that ConfigMap with the ticket by which this cluster proves its identity to the ledger. */
+export const TICKET_KEY = 'ticket.json';
 
 /** The ServiceAccount of the operator, the only identity that may create mirrors. */
 export const OPERATOR_SERVICE_ACCOUNT = 'rock-mac-operator';
@@ -67,8 +85,49 @@ export function operatorUsername(systemNamespace: string): string {
   return `system:serviceaccount:${systemNamespace}:${OPERATOR_SERVICE_ACCOUNT}`;
 }
 
+/** The ServiceAccount of the webhook, which publishes its CA in the webhook configurations. */
+export const WEBHOOK_SERVICE_ACCOUNT = 'rock-mac-webhook';
+
+/** Returns the user name of the webhook in admission requests. */
+export function webhookUsername(systemNamespace: string): string {
+  return `system:serviceaccount:${systemNamespace}:${WEBHOOK_SERVICE_ACCOUNT}`;
+}
+
+/** The policy that lets the webhook change nothing but the CA of its configurations, and its binding. */
+export const WEBHOOK_CA_POLICY = 'rock-mac-webhook-ca';
+
 /** The policy that requires the verb `use` on a pool, and its binding. */
 export const POOL_USE_POLICY = 'rock-mac-pool-use';
 
+/** The policy that requires the verb `use` on a pool that a Namespace names, and its binding. */
+export const NAMESPACE_POOLS_POLICY = 'rock-mac-namespace-pools';
+
+/** The policy that warns of a Deployment whose rollouts wait for its own claim, and its binding. */
+export const CLAIM_ROLLOUT_POLICY = 'rock-mac-claim-rollout';
+
 /** The policy that bounds labels and annotations of MacAllocations, and its binding. */
 export const ALLOCATION_METADATA_POLICY = 'rock-mac-allocation-metadata';
+
+/** The policy for addresses of pools that a workload uses without the webhook having seen it, and its binding. */
+export const STRAY_ADDRESSES_POLICY = 'rock-mac-stray-addresses';
+
+/** The policy for addresses under a prefix that are in no pool, and its binding. */
+export const UNPOOLED_ADDRESSES_POLICY = 'rock-mac-unpooled-addresses';
+
+/** The policy for pods with our scheduling gate, and its binding. */
+export const SCHEDULING_GATES_POLICY = 'rock-mac-scheduling-gates';
+
+/** The policy that lets the operator change nothing of a pod but its gate and its addresses, and its binding. */
+export const OPERATOR_PODS_POLICY = 'rock-mac-operator-pods';
+
+/** The ConfigMap with the prefixes and the ranges of the pools. These two policies read it, the operator writes it. */
+export const ADDRESS_RANGES_CONFIG_MAP = 'rock-mac-address-ranges';
+
+/**
+ * Users whose objects are not checked, because what they write was checked before. virt-controller writes the pods and the
+ * instances of virtual machines. Multus reports in the status of a pod which addresses its interfaces have.
+ */
+export const EXEMPT_USERS = [
+  'system:serviceaccount:kubevirt:kubevirt-controller',
+  'system:serviceaccount:kube-system:multus',
+] as const;

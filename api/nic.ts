@@ -1,10 +1,12 @@
-import { parseMac, type MacAddress } from '../mac/mac-address.ts';
+import { type MacAddress, parseMac } from '../mac/mac-address.ts';
 import { hasPrefix, type MacPrefix } from '../mac/mac-range.ts';
 
 /** An address under the prefix on an interface of a stored object. */
 export interface Nic {
   readonly nic: string;
   readonly mac: MacAddress;
+  /** The annotation that reports addresses names it, and the networks do not: another admission plugin changed them. */
+  readonly isOnlyReported?: boolean;
 }
 
 /** Returns the canonical address if the text is a unicast MAC under the prefix; otherwise undefined. */

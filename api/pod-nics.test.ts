@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parsePrefix, type MacPrefix } from '../mac/mac-range.ts';
+import { type MacPrefix, parsePrefix } from '../mac/mac-range.ts';
 import { podNics } from './pod-nics.ts';
 
 const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
@@ -8,16 +8,19 @@ function nicsOf(annotations: Record<string, string>) {
   return podNics({ namespace: 'web', annotations }, PREFIX);
 }
 
-test('a pod uses the addresses of its networks annotation, whatever our own annotation contains', () => {
+test('a pod uses the addresses of its networks annotation, and those that only our own annotation reports', () => {
   expect(
     nicsOf({
       'k8s.v1.cni.cncf.io/networks':
         '[{"name":"blue","mac":"A4-58-0F-05-00-01"},{"name":"red","interface":"eth5","mac":"a4:58:0f:05:00:02"}]',
-      'mac.rock-os.io/addresses': '[{"network":"web/blue","mac":"a4:58:0f:05:00:77"}]',
+      'mac.rock-os.io/addresses':
+        '[{"network":"web/blue","mac":"a4:58:0f:05:00:77"},{"network":"web/blue","mac":"a4:58:0f:05:00:78"},{"network":"web/red","interface":"eth5","mac":"a4:58:0f:05:00:02"},{"network":"web/red","interface":"eth6","mac":"02:00:00:00:00:01"}]',
     }),
   ).toEqual([
     { nic: 'web/blue#0', mac: 'a4:58:0f:05:00:01' },
     { nic: 'eth5', mac: 'a4:58:0f:05:00:02' },
+    { nic: 'web/blue#0', mac: 'a4:58:0f:05:00:77', isOnlyReported: true },
+    { nic: 'web/blue#1', mac: 'a4:58:0f:05:00:78', isOnlyReported: true },
   ]);
 });
 

@@ -8,10 +8,16 @@ import {
   parseNetworks,
 } from './multus-networks.ts';
 import { ANNOTATIONS } from './names.ts';
-import { ourMac, type Nic } from './nic.ts';
+import { type Nic, ourMac } from './nic.ts';
 
 /** The name of a pod's primary interface, which the networks annotation does not contain. */
 export const PRIMARY_NIC = 'primary';
+
+/** The annotation from which each CNI reads the address of a pod's own interface. */
+export const PRIMARY_MAC_ANNOTATIONS = {
+  calico: 'cni.projectcalico.org/hwAddr',
+  cilium: 'cni.cilium.io/mac-address',
+} as const;
 
 interface AnnotatedPod {
   readonly namespace: string;
@@ -21,7 +27,7 @@ interface AnnotatedPod {
 /**
  * Returns the addresses under the prefix that a stored pod uses. They come from the annotation that Multus reads, because
  * that is applied to the interfaces. The primary interface comes from the default-network annotation, else from the
- * addresses annotation.
+ * addresses annotation. What the addresses annotation reports beyond that counts as used too: the ledger gave it to the pod.
  */
 export function podNics(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
   const nics: Nic[] = [];
@@ -37,7 +43,20 @@ export function podNics(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
   }
   const primaryMac = ourMac(primaryMacOf(pod), prefix);
   if (primaryMac !== undefined) nics.push({ nic: PRIMARY_NIC, mac: primaryMac });
-  return nics;
+  const used = new Set(nics.map(({ mac }) => mac));
+  return [...nics, ...reportedNics(pod, prefix).filter(({ mac }) => !used.has(mac))];
+}
+
+/** Returns the addresses on networks that the webhook reported, with the names that it gave to their interfaces. */
+function reportedNics({ annotations }: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
+  const reported = readAddresses(annotations[ANNOTATIONS.addresses]).flatMap(({ network, interface: name, mac }) =>
+    network === undefined ? [] : [{ network, mac, ...(name !== undefined && { interfaceName: name }) }],
+  );
+  const names = nicNames(reported);
+  return reported.flatMap(({ mac }, index): Nic[] => {
+    const [nic, ours] = [names[index], ourMac(mac, prefix)];
+    return nic === undefined || ours === undefined ? [] : [{ nic, mac: ours, isOnlyReported: true }];
+  });
 }
 
 function primaryMacOf({ annotations }: AnnotatedPod): string | undefined {

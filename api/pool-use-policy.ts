@@ -8,6 +8,9 @@ const API_VERSION = 'admissionregistration.k8s.io/v1';
  *
  * The access is checked in the namespace of the claim, so a RoleBinding there is enough although pools are cluster-scoped.
  * The pool is immutable, so only creates are checked. The operator is exempt: it creates mirrors of admitted objects.
+ *
+ * A reserved claim also needs the verb `reserve`: its address stays held when the claim is gone, so reservations could use up
+ * a pool for good.
  */
 export function poolUsePolicy(systemNamespace: string): Record<string, unknown> {
   const pool = 'object.spec.pool';
@@ -17,6 +20,7 @@ export function poolUsePolicy(systemNamespace: string): Record<string, unknown> 
     `'Name another pool (kubectl get macpools; kubectl auth can-i use macpools.${GROUP}/NAME -n ' + ${namespace} + '), '`,
     `'or ask for the verb "use" on macpools.${GROUP}/' + ${pool} + '.'`,
   ].join(' + ');
+  const reserveMessage = `'User "' + request.userInfo.username + '" may not reserve addresses of MacPool "' + ${pool} + '" in namespace "' + ${namespace} + '". Leave spec.reserved out, or ask for the verb "reserve" on macpools.${GROUP}/' + ${pool} + '.'`;
   return {
     apiVersion: API_VERSION,
     kind: 'ValidatingAdmissionPolicy',
@@ -45,6 +49,11 @@ export function poolUsePolicy(systemNamespace: string): Record<string, unknown> 
           expression: `authorizer.group('${GROUP}').resource('macpools').namespace(${namespace}).name(${pool}).check('use').allowed()`,
           reason: 'Forbidden',
           messageExpression: message,
+        },
+        {
+          expression: `!object.spec.?reserved.orValue(false) || authorizer.group('${GROUP}').resource('macpools').namespace(${namespace}).name(${pool}).check('reserve').allowed()`,
+          reason: 'Forbidden',
+          messageExpression: reserveMessage,
         },
       ],
     },

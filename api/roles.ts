@@ -1,4 +1,4 @@
-import { LEDGER_GROUP, GROUP } from './names.ts';
+import { GROUP, LEDGER_GROUP } from './names.ts';
 
 /** A rule of a Role or ClusterRole. */
 export interface PolicyRule {
@@ -52,8 +52,8 @@ export const peopleRoles: readonly PeopleRole[] = [
   { name: POOL_READER, rules: [{ apiGroups: [GROUP], resources: ['macpools'], verbs: READ }] },
   {
     name: 'rock-mac-pool-admin',
-    // `use` without a name includes pools that are created later.
-    rules: [{ apiGroups: [GROUP], resources: ['macpools'], verbs: [...READ, ...WRITE, 'use'] }],
+    // `use` and `reserve` without a name include pools that are created later.
+    rules: [{ apiGroups: [GROUP], resources: ['macpools'], verbs: [...READ, ...WRITE, 'use', 'reserve'] }],
   },
   {
     name: 'rock-mac-auditor',

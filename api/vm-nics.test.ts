@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parsePrefix, type MacPrefix } from '../mac/mac-range.ts';
+import { type MacPrefix, parsePrefix } from '../mac/mac-range.ts';
 import { vmiNics, vmiStatusNics, vmNics } from './vm-nics.ts';
 
 const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;

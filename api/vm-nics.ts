@@ -1,5 +1,5 @@
 import type { MacPrefix } from '../mac/mac-range.ts';
-import { ourMac, type Nic } from './nic.ts';
+import { type Nic, ourMac } from './nic.ts';
 
 /** The paths of the interfaces in a VirtualMachine and a VirtualMachineInstance. */
 const VM_INTERFACES = ['spec', 'template', 'spec', 'domain', 'devices', 'interfaces'];

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
+import { DEFAULT_WORKLOAD_POOL } from '../api/default-pools.ts';
 import { port, processEnvironment } from '../api/environment.ts';
 import { READ_API_SERVICE } from '../api/names.ts';
 
@@ -22,6 +23,8 @@ export const operatorEnvironment = z.object({
   ROCK_MAC_READ_API_SERVICE_PORT: port.default(10_250),
   ROCK_MAC_READ_API_HOST: z.string().default('::'),
   ROCK_MAC_READ_API_PORT: port.default(9444),
+  /** The pool for objects whose namespace names none, as in the webhook. */
+  ROCK_MAC_WORKLOAD_POOL: z.string().min(1).default(DEFAULT_WORKLOAD_POOL),
   /** Path of a file with a JSON list of the installation's pools; see installed-pools.ts. */
   ROCK_MAC_POOLS_FILE: z.string().min(1).optional(),
 });

@@ -1,21 +1,39 @@
 import type { Controller } from '../kube/controller/controller.ts';
-import type { OperatorDeps } from './dependencies.ts';
+import { addressRangesController } from './address-ranges/controller.ts';
+import type { HeldForGuests } from './allocation/held-for-guests.ts';
 import { claimController } from './claim/controller.ts';
+import type { ExpiryGuard } from './claim/expiry-guard.ts';
+import type { VanishedPods } from './claim/vanished-pods.ts';
+import { type ControllerSpec, wireController } from './controller/controller-spec.ts';
+import type { OperatorDeps } from './controller/dependencies.ts';
+import type { Sources } from './controller/operator-sources.ts';
 import { mirrorController } from './mirror/controller.ts';
+import type { ObservationBudget } from './observation/observation-budget.ts';
 import { poolController } from './pool/controller.ts';
 import { resyncController } from './resync/controller.ts';
-import { wireController, type ControllerSpec } from './wiring/controller-spec.ts';
-import type { Sources } from './wiring/operator-sources.ts';
+import { schedulingGateController } from './scheduling-gate/controller.ts';
 import { workloadController } from './workload/controller.ts';
 
 /** Creates every controller of the operator, subscribed to its sources and not started. */
-export function createControllers(deps: OperatorDeps & Sources): readonly Controller[] {
+export function createControllers(
+  deps: OperatorDeps &
+    Sources & {
+      readonly observationBudget: ObservationBudget;
+      readonly expiryGuard: ExpiryGuard;
+      readonly vanishedPods: VanishedPods;
+      readonly heldForGuests: HeldForGuests;
+    },
+): readonly Controller[] {
   const specs: readonly ControllerSpec[] = [
     claimController(deps),
     mirrorController(deps),
     poolController(deps),
+    addressRangesController(deps),
     resyncController(deps),
     ...[...deps.workloads.values()].map((cached) => workloadController(cached, deps)),
+    ...[...deps.workloads.values()]
+      .filter(({ kind }) => kind.canBeGated === true)
+      .map((cached) => schedulingGateController(cached, deps)),
   ];
   return specs.map((spec) => wireController(spec, deps));
 }

@@ -1,22 +1,34 @@
-import { systemClock } from '../kube/time/clock.ts';
-import { retryForever } from '../kube/time/retry-forever.ts';
-import { sleep } from '../kube/time/sleep.ts';
-import type { MacPrefix } from '../mac/mac-range.ts';
+import type { TicketOutcome } from '../ledger/state/identity.ts';
+import { systemClock } from '../time/clock.ts';
+import { retryForever } from '../time/retry-forever.ts';
+import { sleep } from '../time/sleep.ts';
+import { createHeldForGuests } from './allocation/held-for-guests.ts';
 import { enqueueExpiredClaims } from './claim/expire.ts';
+import { createExpiryGuard, type ExpiryGuard } from './claim/expiry-guard.ts';
+import { createVanishedPods } from './claim/vanished-pods.ts';
+import type { OperatorDeps } from './controller/dependencies.ts';
+import { createSources, type Sources } from './controller/operator-sources.ts';
 import { createControllers } from './controllers.ts';
-import type { OperatorDeps } from './dependencies.ts';
-import { keepLedgerOpen } from './ledger-state/keep-ledger-open.ts';
+import { createIdentityKeeper, type IdentityKeeper } from './ledger-state/confirm-identity.ts';
+import { keepLedgerOpen, recoverAndRead } from './ledger-state/keep-ledger-open.ts';
+import type { LedgerHeadStore } from './ledger-state/ledger-head-store.ts';
 import { publishLedgerState } from './ledger-state/publish.ts';
+import { isConfirmed, isTicketRefused, publishIdentity } from './ledger-state/publish-identity.ts';
 import { requirePrefix } from './ledger-state/require-prefix.ts';
+import { sealAndAnchor } from './ledger-state/seal-audit.ts';
+import { createObservationBudget } from './observation/observation-budget.ts';
 import { applyInstalledPools, type InstalledPool } from './pool/installed-pools.ts';
 import { publishCounts } from './pool/publish-counts.ts';
 import { registerPools } from './pool/register-pools.ts';
 import { runInitialSync } from './resync/initial-sync.ts';
 import { releaseLeasesOfAbsentObjects } from './resync/release-expired-leases.ts';
-import { createSources, type Sources } from './wiring/operator-sources.ts';
+import { countGated } from './scheduling-gate/count-gated.ts';
 
 /** How often the ledger's counts are published. Each count reads every row of the ledger. */
 const COUNT_EVERY_MS = 5_000;
+
+/** How often the pods that wait for the ledger are counted. Each count looks at every cached workload. */
+const GATED_EVERY_MS = 15_000;
 
 /** How often expired leases are released, if there are any. Each round lists all workloads. */
 const LEASES_EVERY_MS = 15_000;
@@ -27,22 +39,51 @@ const EXPIRY_EVERY_MS = 5_000;
 /** How often the leader checks whether the ledger is open. A failover delays admissions by about this long. */
 const LEDGER_EVERY_MS = 2_000;
 
+/** How often the identity of the cluster is confirmed: about how late another control plane with it is noticed. */
+const IDENTITY_EVERY_MS = 30_000;
+
+/** How often a refused identity is shown again. */
+const REFUSED_EVERY_MS = 5_000;
+
+/** How often the audit is sealed: what was changed before its seal is not noticed. */
+const SEAL_EVERY_MS = 10_000;
+
+/** How many addresses of migrated guests are looked at in each resync. */
+const HELD_FOR_GUESTS = 10_000;
+
 export interface LeaderRunOptions {
   readonly deps: OperatorDeps;
+  /** Stores outside the ledger how far the ledger had come. */
+  readonly ledgerHeads: LedgerHeadStore;
   readonly clusterName: string;
   readonly installedPools: readonly InstalledPool[];
-  /** The prefix of this installation, which must be that of the ledger. */
-  readonly prefix: MacPrefix;
   /** Fires when this replica no longer leads. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Works as the leader until the signal fires. Starts everything in the order of its dependencies and stops it in the
- * reverse order. Resolves when all of it has ended, so the next leader finds no work in progress.
+ * Works as the leader until the signal fires. Stops the work, and waits, while another control plane goes on with the identity
+ * of this cluster. Resolves when all work has ended, so the next leader finds none in progress.
  */
 export async function runLeader(options: LeaderRunOptions): Promise<void> {
-  const { deps, signal } = options;
+  const identity = createIdentityKeeper({ ...options.deps, ledgerHeads: options.ledgerHeads });
+  while (!options.signal.aborted) {
+    const refused = new AbortController();
+    const signal = AbortSignal.any([options.signal, refused.signal]);
+    await work({ ...options, identity, signal }, () => {
+      refused.abort();
+    });
+  }
+}
+
+type WorkOptions = LeaderRunOptions & { readonly identity: IdentityKeeper };
+
+/**
+ * Works until the signal fires. Starts everything in the order of its dependencies and stops it in the reverse order. Calls
+ * `onRefused` when the ledger no longer accepts the identity of the cluster.
+ */
+async function work(options: WorkOptions, onRefused: () => void): Promise<void> {
+  const { deps, ledgerHeads, identity, signal } = options;
   const { logger } = deps;
   try {
     await prepareLedger(options);
@@ -54,26 +95,61 @@ export async function runLeader(options: LeaderRunOptions): Promise<void> {
   const sources = createSources(deps);
   const { allocations, pools, workloads } = sources;
   const caches = [allocations, pools, ...[...workloads.values()].map(({ cache }) => cache)];
-  const controllers = createControllers({ ...deps, ...sources });
+  const expiryGuard = createExpiryGuard({ ...deps, pools });
+  const controllers = createControllers({
+    ...deps,
+    ...sources,
+    expiryGuard,
+    heldForGuests: createHeldForGuests(HELD_FOR_GUESTS),
+    vanishedPods: createVanishedPods({ ...deps, clock: systemClock }),
+    observationBudget: createObservationBudget(() => performance.now()),
+  });
   for (const cache of caches) cache.start();
   await Promise.race([Promise.all(caches.map((cache) => cache.hasSynced())), aborted(signal)]);
   if (!signal.aborted) for (const controller of controllers) controller.start();
   logger.info('leading');
-  await Promise.all(periodicTasks({ ...deps, ...sources }).map((task) => runPeriodically(task, { logger, signal })));
+  deps.metrics.auditSealed(deps.now());
+  const tasks = periodicTasks({ ...deps, ...sources, expiryGuard, ledgerHeads, identity, onRefused, signal });
+  await Promise.all(tasks.map((task) => runPeriodically(task, { logger, signal })));
+  deps.metrics.auditSealed(undefined);
+  deps.metrics.gatedPods(0, 0);
   await Promise.all(controllers.map((controller) => controller.stop()));
   await Promise.all(caches.map((cache) => cache.stop()));
   logger.info('no longer leading');
 }
 
 /** Runs the steps that come before the controllers, in this order, each until it succeeds. */
-async function prepareLedger({ deps, clusterName, installedPools, prefix, signal }: LeaderRunOptions): Promise<void> {
+async function prepareLedger(options: WorkOptions): Promise<void> {
+  const { deps, ledgerHeads, clusterName, installedPools, identity, signal } = options;
   const retry = { logger: deps.logger, clock: systemClock, signal };
-  await retryForever('compare the prefix', () => requirePrefix(deps.ledger, prefix), retry);
+  const ledgerDeps = { ...deps, ledgerHeads };
+  await retryForever('compare the prefix', () => requirePrefix(deps.ledger, deps.prefix), retry);
+  // A ledger that has lost rows may have lost the last ticket.
+  await retryForever('compare the ledger with its stored head', () => recoverAndRead(ledgerDeps), retry);
+  // Before anything is allocated or released in the name of this cluster.
+  while (
+    !isConfirmed(await retryForever('confirm the identity', () => confirmIdentity({ ...deps, identity }), retry))
+  ) {
+    await sleep(REFUSED_EVERY_MS, systemClock, signal);
+  }
   await retryForever('create MacPools for the pools of the ledger', () => registerPools(deps), retry);
   await retryForever('apply the pools of the installation', () => applyInstalledPools(installedPools, deps), retry);
   // Before any allocation: a ledger that has lost rows would allocate the same addresses again.
-  await retryForever('compare the ledger with its stored head', () => keepLedgerOpen(deps), retry);
+  await retryForever('report the addresses in use', () => keepLedgerOpen(ledgerDeps), retry);
   await retryForever('record the addresses in use', () => runInitialSync(clusterName, deps), retry);
+}
+
+async function confirmIdentity({
+  identity,
+  ...deps
+}: OperatorDeps & Pick<WorkOptions, 'identity'>): Promise<TicketOutcome | undefined> {
+  const outcome = await identity.confirm();
+  if (outcome !== undefined) await publishIdentity(outcome, deps);
+  if (isTicketRefused(outcome)) {
+    const { clusterId } = deps;
+    deps.logger.warn({ clusterId, outcome }, 'the ledger does not accept the identity of this cluster');
+  }
+  return outcome;
 }
 
 interface PeriodicTask {
@@ -83,7 +159,14 @@ interface PeriodicTask {
   readonly run: () => Promise<unknown>;
 }
 
-function periodicTasks(deps: OperatorDeps & Sources): readonly PeriodicTask[] {
+function periodicTasks(
+  deps: OperatorDeps &
+    Sources &
+    Pick<WorkOptions, 'ledgerHeads' | 'identity' | 'signal'> & {
+      readonly expiryGuard: ExpiryGuard;
+      readonly onRefused: () => void;
+    },
+): readonly PeriodicTask[] {
   return [
     {
       name: 'count the pools',
@@ -93,12 +176,29 @@ function periodicTasks(deps: OperatorDeps & Sources): readonly PeriodicTask[] {
       },
     },
     {
+      name: 'count the pods that wait',
+      everyMs: GATED_EVERY_MS,
+      run: () => {
+        const { count, oldestSeconds } = countGated(deps, deps.now());
+        deps.metrics.gatedPods(count, oldestSeconds);
+        return Promise.resolve();
+      },
+    },
+    {
       name: 'keep the ledger open',
       everyMs: LEDGER_EVERY_MS,
       run: () => publishLedgerState(deps.pools.list(), deps),
     },
     { name: 'enqueue expired claims', everyMs: EXPIRY_EVERY_MS, run: () => enqueueExpiredClaims(deps) },
     { name: 'release expired leases', everyMs: LEASES_EVERY_MS, run: () => releaseLeasesOfAbsentObjects(deps) },
+    {
+      name: 'confirm the identity of the cluster',
+      everyMs: IDENTITY_EVERY_MS,
+      run: async () => {
+        if (isTicketRefused(await confirmIdentity(deps))) deps.onRefused();
+      },
+    },
+    { name: 'seal the audit', everyMs: SEAL_EVERY_MS, run: () => sealAndAnchor(deps) },
   ];
 }
 

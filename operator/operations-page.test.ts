@@ -1,9 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { READY_REASONS } from '../api/mac-allocation.ts';
+import { EXPIRY_HELD } from '../ledger/state/clock.ts';
 import { CLOSED } from '../ledger/state/state.ts';
-import { AUTO_RELEASE_REASONS } from './resync/auto-release-policy.ts';
 import { closedReason } from './ledger-state/keep-ledger-open.ts';
+import { AUTO_RELEASE_REASONS } from './pool/release-guard.ts';
 
 const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'utf8');
 
@@ -15,7 +16,12 @@ const literals = readdirSync(import.meta.dirname, { recursive: true, encoding: '
   ])
   .map(({ groups }) => groups?.['reason']);
 
-const reasons = new Set([...literals, ...READY_REASONS, ...AUTO_RELEASE_REASONS, ...CLOSED.map(closedReason)]);
+const reasons = new Set([
+  ...literals,
+  ...READY_REASONS,
+  ...AUTO_RELEASE_REASONS,
+  ...[...CLOSED, ...EXPIRY_HELD].map(closedReason),
+]);
 
 test('the search finds reasons in the code', () => {
   expect([...reasons]).toEqual(expect.arrayContaining(['DefinitionConflict', 'InUse', 'AddressConflict', 'ReadOnly']));

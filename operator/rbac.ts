@@ -1,4 +1,5 @@
 import {
+  ADDRESS_RANGES_CONFIG_MAP,
   GROUP,
   LEDGER_API_SERVICE,
   LEDGER_HEAD_CONFIG_MAP,
@@ -10,7 +11,7 @@ import {
 } from '../api/names.ts';
 import { metricsServerRules, type PolicyRule } from '../api/roles.ts';
 
-/** The operator's rules in all namespaces. It never writes a pod, because only MacAllocations have its finalizer. */
+/** The operator's rules in all namespaces. Only MacAllocations have its finalizer, so it writes no object of users. */
 export const operatorClusterRules: readonly PolicyRule[] = [
   { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
   { apiGroups: [GROUP], resources: ['macallocations/status'], verbs: ['patch'] },
@@ -25,6 +26,8 @@ export const operatorClusterRules: readonly PolicyRule[] = [
   },
   // The uid of kube-system identifies the cluster. In a terminating namespace, no mirror can be created.
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
+  // A claim whose pod was deleted by force is free at once if the node of the pod is gone or declared off.
+  { apiGroups: [''], resources: ['nodes'], verbs: ['get'] },
   // Shows whether KubeVirt is installed. Only then does a 404 mean that a virtual machine was deleted.
   {
     apiGroups: ['apiextensions.k8s.io'],
@@ -49,6 +52,12 @@ export const operatorClusterRules: readonly PolicyRule[] = [
   },
 ];
 
+/**
+ * The operator's rules in all namespaces where pods wait for an absent ledger with a scheduling gate. The policy of
+ * api/operator-pods-policy.ts limits the patch to that gate and to the annotations with addresses.
+ */
+export const schedulingGateRules: readonly PolicyRule[] = [{ apiGroups: [''], resources: ['pods'], verbs: ['patch'] }];
+
 /** The operator's rules in its own namespace. RBAC cannot limit a create by name, because it does not know the name. */
 export const operatorNamespaceRules: readonly PolicyRule[] = [
   { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
@@ -59,11 +68,24 @@ export const operatorNamespaceRules: readonly PolicyRule[] = [
     verbs: ['get', 'update'],
   },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
-  { apiGroups: [''], resources: ['configmaps'], resourceNames: [LEDGER_HEAD_CONFIG_MAP], verbs: ['get', 'update'] },
+  {
+    apiGroups: [''],
+    resources: ['configmaps'],
+    resourceNames: [LEDGER_HEAD_CONFIG_MAP, ADDRESS_RANGES_CONFIG_MAP],
+    verbs: ['get', 'update'],
+  },
   // The read API stores its certificates, and checks that its Service exists.
   { apiGroups: [''], resources: ['services'], resourceNames: [READ_API_SERVICE], verbs: ['get'] },
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
   { apiGroups: [''], resources: ['secrets'], resourceNames: [READ_API_SECRET], verbs: ['get', 'update'] },
+];
+
+/**
+ * The operator's rules in the namespace kube-node-lease, which every cluster has. The Lease of a node shows whether its kubelet
+ * is in contact, which decides when a claim is free whose pod was deleted by force.
+ */
+export const operatorNodeLeaseRules: readonly PolicyRule[] = [
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['get'] },
 ];
 
 /** The rules of the program that prepares an uninstallation. It runs once, with its own ServiceAccount. */

@@ -1,28 +1,33 @@
 import type { Logger } from 'pino';
+import { ledgerSource } from '../api/environment.ts';
 import { GROUP, LEDGER_HEAD_CONFIG_MAP, OPERATOR_LEASE } from '../api/names.ts';
 import { createKubeClient, type KubeClient } from '../kube/client/client.ts';
 import { readClusterId } from '../kube/client/cluster-id.ts';
 import { createEventRecorder } from '../kube/controller/events.ts';
 import { runLeaderElection } from '../kube/controller/leader-election.ts';
-import { startHealthServer } from '../kube/server/health-server.ts';
-import { startMetricsServer } from '../kube/server/metrics-server.ts';
-import { systemClock } from '../kube/time/clock.ts';
-import { retryForever } from '../kube/time/retry-forever.ts';
+import { startManagementServers } from '../kube/server/management-servers.ts';
 import { createAllocator } from '../ledger/address/allocator.ts';
+import { createGroupedCalls } from '../ledger/address/grouped-calls.ts';
 import type { LedgerClient } from '../ledger/connection/connect.ts';
 import { openServiceLedger } from '../ledger/connection/service-ledger.ts';
-import type { Service } from '../process/run-process.ts';
+import { keepReportingClock } from '../ledger/state/clock.ts';
+import type { Stoppable } from '../process/run-process.ts';
+import { systemClock } from '../time/clock.ts';
+import { retryForever } from '../time/retry-forever.ts';
 import type { OperatorConfig } from './config.ts';
-import type { OperatorDeps } from './dependencies.ts';
+import type { OperatorDeps } from './controller/dependencies.ts';
 import { runLeader } from './leader-run.ts';
 import { createLedgerHeadStore } from './ledger-state/ledger-head-store.ts';
+import { waitForInitialSync } from './ledger-state/wait-for-initial-sync.ts';
+import { workloadKinds } from './live/workload-kinds.ts';
 import { instrumentLedger } from './metrics/instrumented-ledger.ts';
 import { createOperatorMetrics, type OperatorMetrics } from './metrics/operator-metrics.ts';
 import { readInstalledPools } from './pool/installed-pools.ts';
 import { createReadApiMetrics } from './read-api/metrics.ts';
-import { startReadApi } from './read-api/run.ts';
-import { waitForInitialSync } from './resync/initial-sync.ts';
-import { workloadKinds } from './workload/controller.ts';
+import { type ReadApiOptions, startReadApi } from './read-api/run.ts';
+
+/** The actor in the audit log for what the operator does on its own. */
+const ACTOR = 'rock-mac-operator';
 
 /** The ledger requires a lease for every allocation. Claims become active at once, so their lease is never used. */
 const LEASE_SECONDS = 120;
@@ -31,7 +36,7 @@ const LEASE_SECONDS = 120;
 const CLUSTER = 'the cluster';
 const INITIAL_SYNC = 'the initial sync of the cluster with the ledger';
 
-export interface OperatorService extends Service {
+export interface OperatorService extends Stoppable {
   readonly healthPort: number;
 }
 
@@ -45,62 +50,62 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
   const connections = openOperatorLedger(config, logger);
   const ledger = instrumentLedger(connections, metrics);
   const waitingFor = new Set([CLUSTER, INITIAL_SYNC]);
-  const health = await startHealthServer({
-    host: config.ROCK_MAC_HEALTH_HOST,
-    port: config.ROCK_MAC_HEALTH_PORT,
-    live: () => true,
-    notReady: () => [...waitingFor, ...connections.notReadyReasons()],
-    logger,
-  });
   const client = createKubeClient({
     userAgent: 'rock-mac-operator',
     kubeconfig: config.KUBECONFIG,
     logger,
     metrics: metrics.client,
   });
-  const metricsServer = await startMetricsServer({
+  const management = await startManagementServers({
     host: config.ROCK_MAC_HEALTH_HOST,
-    port: config.ROCK_MAC_METRICS_PORT,
-    client,
-    clock: systemClock,
-    logger,
+    healthPort: config.ROCK_MAC_HEALTH_PORT,
+    metricsPort: config.ROCK_MAC_METRICS_PORT,
+    metricsAudience: config.ROCK_MAC_METRICS_AUDIENCE,
+    notReady: () => [...waitingFor, ...connections.notReadyReasons()],
     registry: metrics.registry,
+    client,
+    logger,
   });
-  const clusterId = await retryForever('read the uid of kube-system', () => readClusterId(client), retry);
+  const kubeSystemUid = await retryForever('read the uid of kube-system', () => readClusterId(client), retry);
+  const clusterId = config.ROCK_MAC_CLUSTER_ID ?? kubeSystemUid;
   waitingFor.delete(CLUSTER);
-  const deps = createDeps(config, { client, ledger, clusterId, metrics, logger });
-  const whenReady = waitForInitialSync(deps.ledgerHeads, retry).then((isDone) => {
+  const deps = createDeps(config, { client, ledger, clusterId, kubeSystemUid, metrics, logger });
+  const ledgerHeads = createLedgerHeadStore({
+    client,
+    namespace: config.ROCK_MAC_NAMESPACE,
+    name: LEDGER_HEAD_CONFIG_MAP,
+    logger,
+  });
+  const whenReady = waitForInitialSync(ledgerHeads, retry).then((isDone) => {
     if (isDone) waitingFor.delete(INITIAL_SYNC);
   });
-  const readApi = startReadApi({ config, client, metrics: readApiMetrics, logger, whenReady });
-  const prefix = config.ROCK_MAC_PREFIX;
+  const readApi = startReadApi({ ...readApiOptions(config), client, metrics: readApiMetrics, logger, whenReady });
+  const identity = config.ROCK_MAC_IDENTITY;
+  const caller = { clusterId, name: `operator/${identity}` };
+  const clockReported = keepReportingClock(ledger, caller, { logger, signal: stopping.signal });
   const clusterName = config.ROCK_MAC_CLUSTER_NAME;
   const election = startElection(config, deps, (signal) =>
-    runLeader({ deps, clusterName, installedPools, prefix, signal }),
+    runLeader({ deps, ledgerHeads, clusterName, installedPools, signal }),
   );
-  logger.info(
-    { healthPort: health.port, clusterId, identity: config.ROCK_MAC_IDENTITY },
-    'the operator takes part in the leader election',
-  );
+  const { healthPort } = management;
+  logger.info({ healthPort, clusterId, identity }, 'the operator takes part in the leader election');
   return {
-    healthPort: health.port,
+    healthPort,
     stop: async () => {
       stopping.abort();
-      await Promise.all([election.stop(), readApi.stop(), whenReady]);
+      await Promise.all([election.stop(), readApi.stop(), whenReady, clockReported]);
       await deps.events.stop();
       await deps.allocator.close();
       await ledger.close();
-      await metricsServer.close();
+      await management.close();
       await client.close();
-      await health.close();
     },
   };
 }
 
 function openOperatorLedger(config: OperatorConfig, logger: Logger) {
   return openServiceLedger({
-    url: config.ROCK_MAC_LEDGER_URL,
-    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
+    ...ledgerSource(config),
     applicationName: 'rock-mac-operator',
     max: 5,
     connectTimeoutMs: 5_000,
@@ -115,6 +120,7 @@ function createDeps(
     readonly client: KubeClient;
     readonly ledger: LedgerClient;
     readonly clusterId: string;
+    readonly kubeSystemUid: string;
     readonly metrics: OperatorMetrics;
     readonly logger: Logger;
   },
@@ -123,14 +129,12 @@ function createDeps(
   return {
     ...shared,
     allocator: createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS }),
-    ledgerHeads: createLedgerHeadStore({
-      client,
-      namespace: config.ROCK_MAC_NAMESPACE,
-      name: LEDGER_HEAD_CONFIG_MAP,
-      logger,
-    }),
+    groupedCalls: createGroupedCalls(ledger, { clusterId: shared.clusterId, actor: ACTOR }),
+    prefix: config.ROCK_MAC_PREFIX,
+    systemNamespace: config.ROCK_MAC_NAMESPACE,
     kinds: workloadKinds(config.ROCK_MAC_PREFIX),
-    actor: 'rock-mac-operator',
+    workloadPool: config.ROCK_MAC_WORKLOAD_POOL,
+    actor: ACTOR,
     events: createEventRecorder({
       client,
       controller: `${GROUP}/operator`,
@@ -140,6 +144,18 @@ function createDeps(
     }),
     resyncEveryMs: config.ROCK_MAC_RESYNC_SECONDS * 1_000,
     now: () => new Date(),
+  };
+}
+
+function readApiOptions(config: OperatorConfig): Pick<ReadApiOptions, 'ledger' | 'service' | 'address'> {
+  return {
+    ledger: ledgerSource(config),
+    service: {
+      namespace: config.ROCK_MAC_NAMESPACE,
+      name: config.ROCK_MAC_READ_API_SERVICE,
+      port: config.ROCK_MAC_READ_API_SERVICE_PORT,
+    },
+    address: { host: config.ROCK_MAC_READ_API_HOST, port: config.ROCK_MAC_READ_API_PORT },
   };
 }
 

@@ -10,6 +10,8 @@ export const webhookEnvironment = z.object({
   ...processEnvironment,
   /** The pool for objects whose namespace names none. */
   ROCK_MAC_WORKLOAD_POOL: z.string().min(1).default(DEFAULT_WORKLOAD_POOL),
+  /** What happens to a new pod while the ledger cannot be reached: it waits with a scheduling gate, or it is refused. */
+  ROCK_MAC_WHEN_LEDGER_AWAY: z.enum(['gate', 'refuse']).default('gate'),
   /** The CNI of the cluster, if it reads the address of a pod's own interface from an annotation. */
   ROCK_MAC_PRIMARY_CNI: z.enum(PRIMARY_CNIS).default('none'),
   /** The namespace in which Multus looks for networks that `v1.multus-cni.io/default-network` names without one. */
@@ -18,6 +20,13 @@ export const webhookEnvironment = z.object({
   ROCK_MAC_WEBHOOK_SERVICE: z.string().min(1).default(WEBHOOK_SERVICE),
   ROCK_MAC_WEBHOOK_HOST: z.string().default('::'),
   ROCK_MAC_WEBHOOK_PORT: port.default(9443),
+  /** The PEM file with the CA of the API server's client certificate. Without it, anybody may send reviews. */
+  ROCK_MAC_WEBHOOK_CLIENT_CA_FILE: z.string().min(1).optional(),
+  /** The accepted common names of that certificate, separated by commas. Empty accepts every certificate of the CA. */
+  ROCK_MAC_WEBHOOK_CLIENT_NAMES: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').flatMap((name) => (name.trim() === '' ? [] : [name.trim()]))),
   /** How long the process serves after the stop signal, until the API server uses the other replicas. */
   ROCK_MAC_DRAIN_SECONDS: z.coerce.number().min(0).max(300).default(5),
 });

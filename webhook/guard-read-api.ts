@@ -3,8 +3,8 @@ import { LEDGER_API_SERVICE } from '../api/names.ts';
 import { isUnavailable, removeApiService } from '../kube/client/api-service.ts';
 import type { KubeClient } from '../kube/client/client.ts';
 import { apiServices } from '../kube/client/core-resources.ts';
-import type { Clock } from '../kube/time/clock.ts';
-import { sleep } from '../kube/time/sleep.ts';
+import type { Clock } from '../time/clock.ts';
+import { sleep } from '../time/sleep.ts';
 
 const POLL_MS = 10_000;
 

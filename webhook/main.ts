@@ -1,6 +1,6 @@
 import { pino } from 'pino';
-import { runProcess } from '../process/run-process.ts';
 import { readEnvironment } from '../api/environment.ts';
+import { runProcess } from '../process/run-process.ts';
 import { webhookEnvironment } from './config.ts';
 import { runWebhook } from './run.ts';
 

@@ -1,4 +1,11 @@
-import { GROUP, LEDGER_API_SERVICE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET } from '../api/names.ts';
+import {
+  GATE_KEYS_SECRET,
+  GROUP,
+  LEDGER_API_SERVICE,
+  LEDGER_HEAD_CONFIG_MAP,
+  WEBHOOK_CONFIGURATION,
+  WEBHOOK_SECRET,
+} from '../api/names.ts';
 import { metricsServerRules } from '../api/roles.ts';
 
 /**
@@ -27,8 +34,14 @@ export const webhookClusterRules = [
   },
 ] as const;
 
-/** The rights of the webhook in its own namespace: store its certificates. */
+/** The rights of the webhook in its own namespace: store its certificates and keys, and read the ticket of its cluster. */
 export const webhookNamespaceRules = [
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
-  { apiGroups: [''], resources: ['secrets'], resourceNames: [WEBHOOK_SECRET], verbs: ['get', 'update'] },
+  {
+    apiGroups: [''],
+    resources: ['secrets'],
+    resourceNames: [WEBHOOK_SECRET, GATE_KEYS_SECRET],
+    verbs: ['get', 'update'],
+  },
+  { apiGroups: [''], resources: ['configmaps'], resourceNames: [LEDGER_HEAD_CONFIG_MAP], verbs: ['get'] },
 ] as const;

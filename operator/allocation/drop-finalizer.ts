@@ -1,14 +1,23 @@
 import { RELEASE_FINALIZER } from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { isNotFound } from '../../kube/client/errors.ts';
-import { removeFinalizer } from '../../kube/client/json-patch.ts';
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
+import { type JsonPatchOperation, removeFinalizer } from '../../kube/client/json-patch.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
+
+/**
+ * Clears the record of who manages which field
+ * (https://kubernetes.io/docs/reference/using-api/server-side-apply/#clearing-managedfields). To keep that record right takes a
+ * fifth of what the patch costs the API server, and the patch removes the object.
+ */
+const CLEAR_MANAGERS: JsonPatchOperation = { op: 'add', path: '/metadata/managedFields', value: [{}] };
 
 /** Removes the finalizer of a MacAllocation, which may no longer exist if somebody else removed the finalizer first. */
 export async function dropFinalizer(allocation: MacAllocation, client: KubeClient): Promise<void> {
-  const { namespace, name } = allocation.metadata;
-  const body = removeFinalizer(allocation, RELEASE_FINALIZER);
-  if (body.length === 0) return;
+  const { namespace, name, deletionTimestamp, finalizers } = allocation.metadata;
+  const operations = removeFinalizer(allocation, RELEASE_FINALIZER);
+  if (operations.length === 0) return;
+  const isLast = deletionTimestamp !== undefined && finalizers?.length === 1;
+  const body = isLast ? [...operations, CLEAR_MANAGERS] : operations;
   try {
     await client.patch(macAllocations, { namespace, name }, { type: 'json', body });
   } catch (error) {

@@ -1,23 +1,66 @@
+import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByHolderKey } from '../../ledger/address/find.ts';
+import { OBJECT_IS_GONE } from '../../ledger/address/grouped-calls.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
-import { release } from '../../ledger/address/release.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import { release, type ReleaseOutcome } from '../../ledger/address/release.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { HeldForGuests } from './held-for-guests.ts';
+import { type GuestDeps, isUsedByGuest } from './migrated-guest.ts';
 
-export type ReleaseByKeyDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'metrics'>;
+export type ReleaseByKeyDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'metrics'> &
+  GuestDeps & { readonly heldForGuests: HeldForGuests };
+
+/** The outcome for an address that stays held, because a guest still uses it. */
+const USED_BY_GUEST = 'used_by_guest';
 
 /**
  * Releases the address of a holder key, and returns the outcome for the log. The release compares the generation that was
  * read: between the two statements the address may get another owner, who then keeps it (promise I3). Without `force`, a
- * reserved address stays reserved for the next claim that requests it.
+ * reserved address stays reserved for the next claim that requests it, and one that a migrated guest uses stays held until a
+ * resync finds the guest gone.
  */
 export async function releaseByKey(
   key: string,
   { force, reason }: { readonly force: boolean; readonly reason: string },
-  { ledger, actor, metrics }: ReleaseByKeyDeps,
+  deps: ReleaseByKeyDeps,
 ): Promise<string> {
+  const { ledger, actor } = deps;
   const row = await findByHolderKey(ledger, key);
   if (row === undefined) return 'nothing_held';
+  if (!force && (await isUsedByGuest(row, deps))) return keepForGuest(key, deps);
   const [result] = await release(ledger, [row], { force, actor, reason });
+  return await keepIfReserved(row, result, reason, deps);
+}
+
+/** As `releaseByKey`, for an object that is gone: in one statement with others, since many objects end at once. */
+export async function releaseGone(
+  key: string,
+  deps: ReleaseByKeyDeps & Pick<OperatorDeps, 'groupedCalls'>,
+): Promise<string> {
+  const { groupedCalls } = deps;
+  const row = await groupedCalls.findByHolderKey(key);
+  if (row === undefined) return 'nothing_held';
+  if (await isUsedByGuest(row, deps)) return keepForGuest(key, deps);
+  return await keepIfReserved(row, await groupedCalls.releaseGone(row), OBJECT_IS_GONE, deps);
+}
+
+/** Releases what was only held for guests that have ended since. */
+export async function releaseForEndedGuests(deps: ReleaseByKeyDeps): Promise<void> {
+  const options = { force: false, reason: 'guest is gone' };
+  await deps.heldForGuests.recheck(async (key) => (await releaseByKey(key, options, deps)) !== USED_BY_GUEST);
+}
+
+function keepForGuest(key: string, { heldForGuests }: Pick<ReleaseByKeyDeps, 'heldForGuests'>): string {
+  heldForGuests.add(key);
+  return USED_BY_GUEST;
+}
+
+async function keepIfReserved(
+  row: AddressRow,
+  result: ReleaseOutcome | undefined,
+  reason: string,
+  { ledger, actor, metrics }: ReleaseByKeyDeps,
+): Promise<string> {
   if (result?.outcome === 'released') metrics.released(reason);
   if (result?.outcome !== 'needs_force') return result?.outcome ?? 'unknown';
   const [kept] = await keepReserved(ledger, [row], { actor, reason });

@@ -1,10 +1,13 @@
-import { keyOf } from '../../kube/client/objects.ts';
+import { parseMaxAddresses } from '../../api/max-addresses.ts';
+import { namespaces } from '../../kube/client/core-resources.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
-import { toTime } from '../../kube/controller/conditions.ts';
-import type { Result } from '../../kube/controller/controller.ts';
-import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
+import { keyOf } from '../../kube/client/objects.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import type { ReconcileResult } from '../../kube/controller/controller.ts';
+import { toTime } from '../../kube/controller/timestamps.ts';
+import type { AllocationOutcome, AllocationRequest } from '../../ledger/address/allocate.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 import { allocationRequestOf } from './ledger-items.ts';
 import { publishStatus, type PublishStatusDeps } from './publish-status.ts';
 import { decideByError, decideByOutcome, type HeldStatus, type ReadyDecision } from './status.ts';
@@ -15,7 +18,7 @@ export type AllocateClaimDeps = PublishStatusDeps & Pick<OperatorDeps, 'allocato
 const ALLOCATE_DEADLINE_MS = 10_000;
 
 /** Allocates the address of a claim that has none, and publishes the address or the refusal. */
-export async function allocateClaim(claim: MacAllocation, deps: AllocateClaimDeps): Promise<Result> {
+export async function allocateClaim(claim: MacAllocation, deps: AllocateClaimDeps): Promise<ReconcileResult> {
   const { pool, requestedMac } = claim.spec;
   const request = allocationRequestOf(claim, deps);
   if (request === undefined) {
@@ -29,7 +32,10 @@ export async function allocateClaim(claim: MacAllocation, deps: AllocateClaimDep
   }
   let outcome: AllocationOutcome;
   try {
-    outcome = await deps.allocator.allocate(request, { deadlineMs: ALLOCATE_DEADLINE_MS });
+    outcome = await deps.allocator.allocate(
+      { ...request, ...(await namespaceTerms(claim, deps)) },
+      { deadlineMs: ALLOCATE_DEADLINE_MS },
+    );
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
     const decision = decideByError(error);
@@ -42,6 +48,22 @@ export async function allocateClaim(claim: MacAllocation, deps: AllocateClaimDep
   if (held.mac !== undefined) deps.logger.info({ claim: keyOf(claim), mac: held.mac, pool }, 'claim allocated');
   await publishStatus(claim, decision, held, deps);
   return decision.retryAfterMs === undefined ? undefined : { requeueAfterMs: decision.retryAfterMs };
+}
+
+/**
+ * Returns what the namespace of a claim says about its addresses: how many it may hold, and when it was created. A reserved
+ * address is not kept for a later namespace of that name.
+ */
+async function namespaceTerms(
+  { metadata }: MacAllocation,
+  { client }: Pick<OperatorDeps, 'client'>,
+): Promise<Pick<AllocationRequest, 'namespaceSince' | 'maxAddresses'>> {
+  const namespace = await getOrUndefined(namespaces, { name: metadata.namespace ?? '' }, client);
+  const created = namespace?.metadata.creationTimestamp;
+  return {
+    maxAddresses: parseMaxAddresses(namespace?.metadata.annotations),
+    ...(created !== undefined && { namespaceSince: new Date(created) }),
+  };
 }
 
 function heldBy(outcome: AllocationOutcome, { clusterId, now }: Pick<OperatorDeps, 'clusterId' | 'now'>): HeldStatus {

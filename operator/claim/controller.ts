@@ -1,18 +1,19 @@
+import { isMirror } from '../../api/mac-allocation.ts';
 import { formatKey } from '../../kube/client/objects.ts';
-import { isMirror } from '../mirror/mirror.ts';
-import { watch, type ControllerSpec } from '../wiring/controller-spec.ts';
-import { identityKey, parseIdentityKey } from '../wiring/identity-key.ts';
-import type { Sources } from '../wiring/operator-sources.ts';
-import { reconcileClaim, type ClaimDeps } from './reconcile.ts';
+import { type ControllerSpec, watch } from '../controller/controller-spec.ts';
+import { identityKey, parseIdentityKey } from '../controller/identity-key.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import { type ClaimDeps, reconcileClaim } from './reconcile.ts';
 import { releaseDeletedClaim } from './release.ts';
 
 /** Declares the controller of claims: MacAllocations that a person, a script or a GitOps tool created. */
 export function claimController(
-  deps: ClaimDeps & Pick<Sources, 'allocations' | 'pools' | 'claimChanged' | 'workloadChanged'>,
+  deps: ClaimDeps & Pick<Sources, 'allocations' | 'pools' | 'workloads' | 'claimChanged' | 'workloadChanged'>,
 ): ControllerSpec {
-  const { allocations, pools, claimChanged, workloadChanged } = deps;
+  const { allocations, pools, workloads, claimChanged, workloadChanged } = deps;
   const claimsBy = (index: 'consumer' | 'pool', value: string) =>
     allocations.by(index, value).filter((allocation) => !isMirror(allocation));
+  const keysOfConsumer = (uid: string) => claimsBy('consumer', uid).map(({ metadata }) => identityKey(metadata));
   return {
     name: 'claim',
     watches: [
@@ -23,7 +24,13 @@ export function claimController(
           .filter(({ status }) => status?.mac === undefined)
           .map(({ metadata }) => identityKey(metadata)),
       ),
-      watch(workloadChanged, (uid) => claimsBy('consumer', uid).map(({ metadata }) => identityKey(metadata))),
+      watch(workloadChanged, keysOfConsumer),
+      // The status names the node of a pod. Mirrors do not, so the controller of pods skips this change.
+      ...[...workloads.values()].map(({ cache }) =>
+        watch(cache, ({ object, before }) =>
+          object.runsOn?.node === before?.runsOn?.node ? [] : keysOfConsumer(object.metadata.uid),
+        ),
+      ),
       watch(claimChanged, ({ namespace, name, uid }) =>
         uid === undefined ? [] : [identityKey({ namespace, name, uid })],
       ),

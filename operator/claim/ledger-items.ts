@@ -4,8 +4,8 @@ import type { AdoptItem } from '../../ledger/address/adopt.ts';
 import type { AllocationRequest } from '../../ledger/address/allocate.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
-import { parseMac, type MacAddress } from '../../mac/mac-address.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import { type MacAddress, parseMac } from '../../mac/mac-address.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 
 type LedgerItemDeps = Pick<OperatorDeps, 'clusterId' | 'actor'>;
 

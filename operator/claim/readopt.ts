@@ -1,10 +1,10 @@
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { keyOf } from '../../kube/client/objects.ts';
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
-import type { Result } from '../../kube/controller/controller.ts';
+import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import { adopt } from '../../ledger/address/adopt.ts';
 import { findByMac } from '../../ledger/address/find.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 import { BLOCKED_RETRY_MS } from './consumer.ts';
 import { EXPIRED, finishExpired } from './expire.ts';
 import { adoptItemOf, ttlSecondsOf } from './ledger-items.ts';
@@ -17,7 +17,7 @@ export type ReadoptClaimDeps = PublishStatusDeps & Pick<OperatorDeps, 'ledger' |
  * operator crashed before it wrote that; the ledger was restored; or somebody released the address by force. In the last
  * two the claim still exists, so it takes its address back.
  */
-export async function readoptClaim(claim: MacAllocation, deps: ReadoptClaimDeps): Promise<Result> {
+export async function readoptClaim(claim: MacAllocation, deps: ReadoptClaimDeps): Promise<ReconcileResult> {
   const { ledger, actor, client, logger } = deps;
   const item = adoptItemOf(claim, 'its claim is still there', deps);
   if (item === undefined) return undefined;

@@ -1,7 +1,7 @@
 import { RELEASE_FINALIZER } from '../../api/names.ts';
 import { addFinalizer } from '../../kube/client/json-patch.ts';
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
-import type { Result } from '../../kube/controller/controller.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
+import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import { findByHolderKey } from '../../ledger/address/find.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import { ledgerTime } from '../../ledger/address/mark-missing.ts';
@@ -10,7 +10,7 @@ import { currentConsumer } from './consumer.ts';
 import { expireClaim, type ExpireClaimDeps } from './expire.ts';
 import { publishAllocated } from './publish-status.ts';
 import { readoptClaim, type ReadoptClaimDeps } from './readopt.ts';
-import { releaseTerminatingClaim, type ReleaseClaimDeps } from './release.ts';
+import { type ReleaseClaimDeps, releaseTerminatingClaim } from './release.ts';
 import { renewClaim } from './renew.ts';
 
 export type ClaimDeps = AllocateClaimDeps & ExpireClaimDeps & ReadoptClaimDeps & ReleaseClaimDeps;
@@ -24,7 +24,7 @@ export type ClaimDeps = AllocateClaimDeps & ExpireClaimDeps & ReadoptClaimDeps &
  * - Deletion: 1. ledger released, 2. finalizer removed. After 1, the repeated release reports that it is done.
  * - Expiry: 1. ledger released, 2. status written, 3. object deleted. The next reconcile continues after each.
  */
-export async function reconcileClaim(claim: MacAllocation, deps: ClaimDeps): Promise<Result> {
+export async function reconcileClaim(claim: MacAllocation, deps: ClaimDeps): Promise<ReconcileResult> {
   const { deletionTimestamp, finalizers, namespace, name } = claim.metadata;
   const hasFinalizer = finalizers?.includes(RELEASE_FINALIZER) === true;
   if (deletionTimestamp !== undefined) return hasFinalizer ? await releaseTerminatingClaim(claim, deps) : undefined;
@@ -39,14 +39,14 @@ export async function reconcileClaim(claim: MacAllocation, deps: ClaimDeps): Pro
 }
 
 /** Updates the expiry and the consumer of a claim that has its address. */
-async function updateAllocatedClaim(claim: MacAllocation, deps: ClaimDeps): Promise<Result> {
+async function updateAllocatedClaim(claim: MacAllocation, deps: ClaimDeps): Promise<ReconcileResult> {
   const { ledger, clusterId } = deps;
   const row = await findByHolderKey(ledger, claimKey({ clusterId, uid: claim.metadata.uid }));
   if (row === undefined) return await readoptClaim(claim, deps);
   const expiresAt = await renewClaim(claim, row, deps);
   if (expiresAt !== undefined && expiresAt < (await ledgerTime(ledger))) return await expireClaim(claim, row, deps);
-  const consumer = await currentConsumer(row, deps);
+  const consumer = await currentConsumer(row, claim, deps);
   // A consumer without a ref is only named by admission so far. The end of its lease enqueues this claim again.
-  await publishAllocated(claim, { ...row, expiresAt }, deps, consumer.ref);
-  return undefined;
+  await publishAllocated(claim, { ...row, expiresAt }, deps, consumer.inUse ? consumer : undefined);
+  return consumer.retryMs === undefined ? undefined : { requeueAfterMs: consumer.retryMs };
 }

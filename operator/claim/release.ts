@@ -1,32 +1,29 @@
 import { ANNOTATIONS } from '../../api/names.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { keyOf } from '../../kube/client/objects.ts';
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
-import type { Result } from '../../kube/controller/controller.ts';
+import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import { findByHolderKey } from '../../ledger/address/find.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { dropFinalizer } from '../allocation/drop-finalizer.ts';
 import { releaseByKey, type ReleaseByKeyDeps } from '../allocation/release-by-key.ts';
-import type { OperatorDeps } from '../dependencies.ts';
-import type { Identity } from '../wiring/identity-key.ts';
-import { BLOCKED_RETRY_MS, currentConsumer, type ConsumerDeps, type ConsumerState } from './consumer.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Identity } from '../controller/identity-key.ts';
+import { BLOCKED_RETRY_MS, type ConsumerDeps, type ConsumerState, currentConsumer } from './consumer.ts';
 import { publishBlocked, publishStatus, type PublishStatusDeps } from './publish-status.ts';
 
 export type ReleaseClaimDeps = ConsumerDeps & PublishStatusDeps & ReleaseByKeyDeps;
 
 /** Releases the address of a claim that is being deleted, then removes its finalizer. Waits for consumer and ledger. */
-export async function releaseTerminatingClaim(claim: MacAllocation, deps: ReleaseClaimDeps): Promise<Result> {
+export async function releaseTerminatingClaim(claim: MacAllocation, deps: ReleaseClaimDeps): Promise<ReconcileResult> {
   try {
     const force = claim.metadata.annotations?.[ANNOTATIONS.forceRelease] === 'true';
-    const { outcome, consumer } = await releaseUnusedClaim(
-      claim.metadata.uid,
-      { force, reason: 'claim deleted' },
-      deps,
-    );
+    const options = { force, reason: 'claim deleted', claim };
+    const { outcome, consumer } = await releaseUnusedClaim(claim.metadata.uid, options, deps);
     if (consumer?.inUse === true) {
       await publishBlocked(claim, 'deleted', consumer, deps);
-      return { requeueAfterMs: BLOCKED_RETRY_MS };
+      return { requeueAfterMs: consumer.retryMs ?? BLOCKED_RETRY_MS };
     }
     // A consumer took the claim between the check and the release.
     if (outcome === 'has_consumer') return { requeueAfterMs: 0 };
@@ -50,15 +47,16 @@ export async function releaseTerminatingClaim(claim: MacAllocation, deps: Releas
 export async function releaseDeletedClaim(
   { namespace, name, uid }: Identity,
   deps: ConsumerDeps & ReleaseByKeyDeps & Pick<OperatorDeps, 'clusterId'>,
-): Promise<Result> {
+): Promise<ReconcileResult> {
   const row = await findByHolderKey(deps.ledger, claimKey({ clusterId: deps.clusterId, uid }));
   if (row === undefined || row.keptSince !== undefined) return undefined;
   // A cache that does not have the claim proves nothing.
   const live = await getOrUndefined(macAllocations, { namespace, name }, deps.client);
   if (live?.metadata.uid === uid) return undefined;
-  const { outcome } = await releaseUnusedClaim(uid, { force: false, reason: 'claim is gone' }, deps);
+  const { outcome, consumer } = await releaseUnusedClaim(uid, { force: false, reason: 'claim is gone' }, deps);
+  if (outcome === 'has_consumer') return { requeueAfterMs: consumer?.retryMs ?? BLOCKED_RETRY_MS };
   deps.logger.info({ claim: `${namespace}/${name}`, outcome }, 'released the address of a claim that no longer exists');
-  return outcome === 'has_consumer' ? { requeueAfterMs: BLOCKED_RETRY_MS } : undefined;
+  return undefined;
 }
 
 /**
@@ -67,13 +65,13 @@ export async function releaseDeletedClaim(
  */
 async function releaseUnusedClaim(
   uid: string,
-  options: { readonly force: boolean; readonly reason: string },
+  options: { readonly force: boolean; readonly reason: string; readonly claim?: MacAllocation },
   deps: ConsumerDeps & ReleaseByKeyDeps & Pick<OperatorDeps, 'clusterId'>,
 ): Promise<{ readonly outcome: string; readonly consumer?: ConsumerState }> {
   const key = claimKey({ clusterId: deps.clusterId, uid });
   const row = await findByHolderKey(deps.ledger, key);
   if (row === undefined) return { outcome: 'nothing_held' };
-  const consumer = await currentConsumer(row, deps);
+  const consumer = await currentConsumer(row, options.claim, deps);
   if (consumer.inUse) return { outcome: 'has_consumer', consumer };
   return { outcome: await releaseByKey(key, options, deps) };
 }

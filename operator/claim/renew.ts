@@ -1,8 +1,8 @@
-import { keyOf } from '../../kube/client/objects.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import { keyOf } from '../../kube/client/objects.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { renew } from '../../ledger/address/renew.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 import { ttlSecondsOf } from './ledger-items.ts';
 
 /**

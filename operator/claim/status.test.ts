@@ -1,8 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { decideAllocated, decideByError, decideByOutcome } from './status.ts';
+import { decideAllocated, decideBlocked, decideByError, decideByOutcome, statusAfter } from './status.ts';
 
 const A = mac('a4:58:0f:00:00:01');
 const LATER = new Date('2030-01-01T00:00:00Z');
@@ -51,4 +52,32 @@ test.each([
 test('a claim that expires names the field that renews it', () => {
   expect(decideAllocated(A, undefined).message).toBe('a4:58:0f:00:00:01 is held in the ledger');
   expect(decideAllocated(A, LATER).message).toMatch(/until 2030-01-01T00:00:00Z\. Set spec\.renewedAt/);
+});
+
+describe('a claim whose pod vanished and may still run', () => {
+  const ref = { apiVersion: 'v1', kind: 'Pod', name: 'web-0', uid: 'u-1', nic: 'net1', node: 'node-1' };
+  const user = { name: 'Pod web-0', ref, mayRunOn: 'node-1' };
+  const claim: MacAllocation = {
+    metadata: { namespace: 'default', name: 'gate', uid: 'c-1', resourceVersion: '7' },
+    spec: { pool: 'production' },
+  };
+
+  test('is bound to an unknown degree, and names the node and every way out', () => {
+    const status = statusAfter(claim, decideAllocated(A, undefined), { held: { mac: A }, user }, LATER);
+    expect(status.consumer).toEqual(ref);
+    expect(status.conditions).toMatchObject([
+      { type: 'Ready', status: 'True' },
+      { type: 'Bound', status: 'Unknown', reason: 'ConsumerUnreachable' },
+    ]);
+    expect(status.conditions?.[1]?.message).toMatch(
+      /^Pod web-0 .* node node-1\..*node\.kubernetes\.io\/out-of-service.*mac\.rock-os\.io\/consumer-ended=u-1$/,
+    );
+  });
+
+  test('is not released when it is deleted, and does not ask for the deletion of the pod', () => {
+    const { reason, message } = decideBlocked('deleted', user);
+    expect(reason).toBe('ReleaseBlocked');
+    expect(message).toMatch(/^The claim is deleted, but Pod web-0 .* may still run on node node-1/);
+    expect(message).not.toContain('Delete Pod');
+  });
 });

@@ -1,18 +1,25 @@
-import type { ConsumerRef, MacAllocationStatus, ReadyReason } from '../../api/mac-allocation.ts';
-import { setCondition, toTime } from '../../kube/controller/conditions.ts';
+import {
+  type ClaimConsumer,
+  CONSUMER_UNREACHABLE,
+  type MacAllocationStatus,
+  type ReadyReason,
+} from '../../api/mac-allocation.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { Condition } from '../../kube/client/objects.ts';
+import { setCondition } from '../../kube/controller/conditions.ts';
+import { toTime } from '../../kube/controller/timestamps.ts';
 import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
 import { LEDGER_ERRORS } from '../../ledger/error-codes.ts';
 import type { LedgerError } from '../../ledger/errors.ts';
 import {
   ALLOCATION_OUTCOMES,
   allocationCode,
+  type AllocationRefusal,
   describeRefusal,
   isAllocated,
-  type AllocationRefusal,
   type OutcomeFacts,
 } from '../../ledger/outcomes.ts';
-import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 
 /** The Ready condition of a claim, and when to reconcile the claim again. */
 export interface ReadyDecision {
@@ -78,10 +85,30 @@ export function decideAllocated(mac: string, expiresAt: Date | undefined): Ready
   return { ready: true, reason: 'Allocated', message: `${mac} is held in the ledger${until}` };
 }
 
+/** The object that uses a claim. `mayRunOn` is the node of a pod that vanished before it was seen to end. */
+export interface ClaimUser {
+  readonly name: string;
+  readonly ref?: ClaimConsumer | undefined;
+  readonly mayRunOn?: string | undefined;
+}
+
 /** Decides the Ready condition of a claim that ends, but whose address is still in use. */
-export function decideBlocked(why: 'deleted' | 'expired', consumer: string): ReadyDecision {
-  const message = `The claim is ${why}, but ${consumer} still uses its address. Delete ${consumer} first`;
+export function decideBlocked(why: 'deleted' | 'expired', user: ClaimUser): ReadyDecision {
+  const { name, mayRunOn } = user;
+  const message =
+    mayRunOn === undefined
+      ? `The claim is ${why}, but ${name} still uses its address. Delete ${name} first`
+      : `The claim is ${why}, but ${describeUnreachable(user)}`;
   return { ready: false, reason: 'ReleaseBlocked', message };
+}
+
+/** Returns why a claim is held for a pod that vanished, and what ends that. */
+export function describeUnreachable({ name, ref, mayRunOn = '' }: ClaimUser): string {
+  return [
+    `${name} was deleted before its kubelet had ended it, so it may still run on node ${mayRunOn}.`,
+    'The claim is free when the kubelet has been in contact again for long enough, or when the Node is deleted or has the taint node.kubernetes.io/out-of-service.',
+    `If you are sure that the pod does not run, annotate this MacAllocation with ${ANNOTATIONS.consumerEnded}=${ref?.uid ?? ''}`,
+  ].join(' ');
 }
 
 /** The fields of a status that come from the ledger. */
@@ -91,7 +118,7 @@ export type HeldStatus = Pick<MacAllocationStatus, 'mac' | 'allocatedAt' | 'expi
 export function statusAfter(
   claim: MacAllocation,
   { ready, reason, message }: ReadyDecision,
-  { held, consumer }: { readonly held: HeldStatus; readonly consumer?: ConsumerRef | undefined },
+  { held, user }: { readonly held: HeldStatus; readonly user?: ClaimUser | undefined },
   now: Date,
 ): MacAllocationStatus {
   const { consumer: usedBefore, ...before }: MacAllocationStatus = claim.status ?? {};
@@ -105,20 +132,24 @@ export function statusAfter(
     ...before,
     ...held,
     ...(observedGeneration !== undefined && { observedGeneration }),
-    ...(consumer !== undefined && { consumer }),
-    conditions: [...withBound(conditions, consumer, usedBefore !== undefined, now)],
+    ...(user?.ref !== undefined && { consumer: user.ref }),
+    conditions: [...withBound(conditions, user, usedBefore !== undefined, now)],
   };
 }
 
 /** Sets the Bound condition, which a claim has from its first consumer on. */
 function withBound(
   conditions: readonly Condition[],
-  consumer: ConsumerRef | undefined,
+  user: ClaimUser | undefined,
   wasUsed: boolean,
   now: Date,
 ): readonly Condition[] {
-  if (consumer !== undefined) {
-    const message = `${consumer.kind} ${consumer.name} uses the address`;
+  if (user?.mayRunOn !== undefined) {
+    const message = describeUnreachable(user);
+    return setCondition(conditions, { type: 'Bound', status: 'Unknown', reason: CONSUMER_UNREACHABLE, message }, now);
+  }
+  if (user?.ref !== undefined) {
+    const message = `${user.name} uses the address`;
     return setCondition(conditions, { type: 'Bound', status: 'True', reason: 'InUse', message }, now);
   }
   if (!wasUsed) return conditions;

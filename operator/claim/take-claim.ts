@@ -1,15 +1,15 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
-import { takeConsumer, type ConsumerItem } from '../../ledger/address/consumer.ts';
-import type { OperatorDeps } from '../dependencies.ts';
-import type { Sources } from '../wiring/operator-sources.ts';
+import { type ConsumerItem, takeConsumer } from '../../ledger/address/consumer.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
 import {
   describeAddress,
   isHeldByLease,
   isStillUsed,
-  liveKey,
   type LiveAddress,
+  liveKey,
   type WorkloadAddress,
-} from '../workload/live-address.ts';
+} from '../live/live-address.ts';
 
 export type TakeClaimDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'client' | 'logger'> &
   Pick<Sources, 'claimChanged'>;

@@ -12,7 +12,7 @@ export interface AddressMetrics {
   pools(stats: readonly PoolStats[]): void;
 }
 
-const POOL_STATES = ['active', 'pending', 'reserved', 'released', 'orphaned', 'free'] as const;
+const POOL_STATES = ['active', 'pending', 'reserved', 'released', 'orphaned', 'observed', 'free'] as const;
 
 export function registerAddressMetrics(registry: Registry): AddressMetrics {
   const registers = [registry];
@@ -36,8 +36,14 @@ export function registerAddressMetrics(registry: Registry): AddressMetrics {
   });
   const addresses = new Gauge({
     name: 'rockmac_pool_addresses',
-    help: 'Addresses of each pool by state, including free addresses.',
+    help: 'Addresses of each pool by state. Those that can be allocated now are free.',
     labelNames: ['pool', 'state'],
+    registers,
+  });
+  const capacities = new Gauge({
+    name: 'rockmac_pool_capacity',
+    help: 'Addresses in the range of each pool.',
+    labelNames: ['pool'],
     registers,
   });
   return {
@@ -52,6 +58,7 @@ export function registerAddressMetrics(registry: Registry): AddressMetrics {
     },
     pools: (stats) => {
       for (const pool of stats) {
+        capacities.set({ pool: pool.pool }, pool.capacity);
         for (const state of POOL_STATES) addresses.set({ pool: pool.pool, state }, pool[state]);
       }
     },

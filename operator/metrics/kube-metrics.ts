@@ -36,9 +36,18 @@ function clientMetrics(registry: Registry): ClientMetrics {
     labelNames: ['method', 'resource', 'status'],
     registers: [registry],
   });
+  const reconnects = new Counter({
+    name: 'rockmac_kube_reconnects_total',
+    help: 'Replacements of all connections to the API server, by reason: credentials or timeout.',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
   return {
     request: ({ method, resource, status }) => {
       requests.inc({ method, resource, status });
+    },
+    reconnect: (reason) => {
+      reconnects.inc({ reason });
     },
   };
 }

@@ -1,12 +1,13 @@
 import { Registry } from '@prometheus-io/client';
 import { measureMemory } from '../../process/memory-metric.ts';
-import { registerAddressMetrics, type AddressMetrics } from './address-metrics.ts';
-import { registerKubeMetrics, type KubeMetrics } from './kube-metrics.ts';
-import { registerLedgerMetrics, type LedgerMetrics } from './ledger-metrics.ts';
+import { type AddressMetrics, registerAddressMetrics } from './address-metrics.ts';
+import { type GateMetrics, registerGateMetrics } from './gate-metrics.ts';
+import { type KubeMetrics, registerKubeMetrics } from './kube-metrics.ts';
+import { type LedgerMetrics, registerLedgerMetrics } from './ledger-metrics.ts';
 import { registerResyncMetrics, type ResyncMetrics } from './resync-metrics.ts';
 
 /** All metrics of the operator. Times are in seconds, as Prometheus recommends. */
-export interface OperatorMetrics extends KubeMetrics, AddressMetrics, ResyncMetrics, LedgerMetrics {
+export interface OperatorMetrics extends KubeMetrics, AddressMetrics, GateMetrics, ResyncMetrics, LedgerMetrics {
   readonly registry: Registry;
 }
 
@@ -17,6 +18,7 @@ export function createOperatorMetrics(): OperatorMetrics {
     registry,
     ...registerKubeMetrics(registry),
     ...registerAddressMetrics(registry),
+    ...registerGateMetrics(registry),
     ...registerResyncMetrics(registry),
     ...registerLedgerMetrics(registry),
   };

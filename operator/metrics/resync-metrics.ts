@@ -1,10 +1,12 @@
-import { Gauge, Histogram, type Registry } from '@prometheus-io/client';
+import { Counter, Gauge, Histogram, type Registry } from '@prometheus-io/client';
 import { DURATION_BUCKETS } from './kube-metrics.ts';
 
 /** Metrics of resyncs, and of the automatic release at their end. */
 export interface ResyncMetrics {
   /** Records a resync that counts. */
   resyncEnded(resync: { readonly conflicts: number; readonly durationMs: number }): void;
+  /** Counts addresses in use that are not protected, because a limit of observed addresses is reached. */
+  unprotected(addresses: number): void;
   /** Records how many addresses of a pool wait for an approval. */
   autoReleaseHeld(pool: string, addresses: number): void;
 }
@@ -29,11 +31,19 @@ export function registerResyncMetrics(registry: Registry): ResyncMetrics {
   });
   const held = new Gauge({
     name: 'rockmac_auto_release_held',
-    help: 'Addresses without a live owner whose release waits for an approval, by pool.',
+    help: 'Addresses without a live owner, and of expired claims, whose release waits for an approval, by pool.',
     labelNames: ['pool'],
     registers,
   });
+  const unprotected = new Counter({
+    name: 'rockmac_addresses_unprotected_total',
+    help: 'Addresses in use that rock-mac did not give out and cannot protect, because a limit of observed addresses is reached.',
+    registers,
+  });
   return {
+    unprotected: (addresses) => {
+      unprotected.inc(addresses);
+    },
     resyncEnded: ({ conflicts: found, durationMs }) => {
       conflicts.set(found);
       durations.observe(durationMs / 1_000);

@@ -1,9 +1,9 @@
 import { isAlreadyExists, isForbidden, isNotFound } from '../../kube/client/errors.ts';
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { formatKey } from '../../kube/client/objects.ts';
-import type { OperatorDeps } from '../dependencies.ts';
-import type { Sources } from '../wiring/operator-sources.ts';
-import { mirrorName, newMirror, type MirrorSubject } from './mirror.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import { mirrorName, type MirrorSubject, newMirror } from './mirror.ts';
 
 export type EnsureMirrorDeps = Pick<OperatorDeps, 'client' | 'logger'> & Pick<Sources, 'allocations'>;
 

@@ -3,9 +3,10 @@ import type { ConsumerRef, MacAllocationSpec } from '../../api/mac-allocation.ts
 import { LABELS, RELEASE_FINALIZER } from '../../api/names.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { NewObject } from '../../kube/client/write.ts';
-import { parseMac, type MacAddress } from '../../mac/mac-address.ts';
-import type { OperatorDeps } from '../dependencies.ts';
-import { consumerRefOf, type Workload, type WorkloadKind } from '../workload/workload.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { type MacAddress, parseMac } from '../../mac/mac-address.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import { consumerRefOf, type Workload, type WorkloadKind } from '../live/workload.ts';
 
 /** The content of a mirror: one address on one interface of one object. */
 export interface MirrorSubject {
@@ -13,8 +14,9 @@ export interface MirrorSubject {
   readonly kind: WorkloadKind;
   readonly nic: string;
   readonly mac: MacAddress;
-  readonly pool: string;
-  readonly requester: string;
+  /** The row of the address in the ledger. */
+  readonly row: Pick<AddressRow, 'pool' | 'requester' | 'generation'>;
+  readonly clusterId: string;
 }
 
 /** The address of an existing mirror, and the object that it was created for. */
@@ -23,11 +25,6 @@ export interface MirroredAddress {
   readonly namespace: string;
   readonly consumer: ConsumerRef;
   readonly mac: MacAddress;
-}
-
-/** Returns whether the operator created this MacAllocation. Any other MacAllocation is a claim. */
-export function isMirror(allocation: Pick<MacAllocation, 'spec'>): boolean {
-  return allocation.spec.consumerRef !== undefined;
 }
 
 /** An object's name has at most 253 characters. The suffix takes nine: `-` and eight digits. */
@@ -46,17 +43,21 @@ export function mirrorName({ workload, nic, mac }: Pick<MirrorSubject, 'workload
   return `${objectName.slice(0, LONGEST_PREFIX).replace(/[-.]+$/, '')}-${hash}`;
 }
 
-/** Returns a new mirror with its finalizer, because the mirror must exist before the ledger binds the address. */
+/**
+ * Returns a new mirror with its finalizer, because the mirror must exist before the ledger binds the address. Its spec has
+ * everything, because a status takes a second request. It has no owner reference: the operator deletes it, and the garbage
+ * collector would ask for both objects and delete it once more.
+ */
 export function newMirror(subject: MirrorSubject): NewObject {
-  const { name, namespace, uid } = subject.workload.metadata;
-  const consumerRef = consumerRefOf(subject.workload, subject.nic, subject.kind);
-  const { apiVersion, kind } = consumerRef;
+  const { workload, kind, nic, mac, row, clusterId } = subject;
+  const { namespace, uid } = workload.metadata;
   const spec: MacAllocationSpec = {
-    pool: subject.pool,
-    requestedMac: subject.mac,
+    pool: row.pool,
+    mac,
     // The field is limited to 256 characters. The ledger has the whole name.
-    requester: { username: subject.requester.slice(0, 256) },
-    consumerRef,
+    requester: { username: row.requester.slice(0, 256) },
+    consumerRef: consumerRefOf(workload, nic, kind),
+    ledger: { generation: row.generation, clusterId },
   };
   return {
     metadata: {
@@ -64,8 +65,6 @@ export function newMirror(subject: MirrorSubject): NewObject {
       namespace,
       labels: { [LABELS.consumerUid]: uid },
       finalizers: [RELEASE_FINALIZER],
-      // Never blocking: a foreground deletion would wait for the mirror, and the mirror for its owner.
-      ownerReferences: [{ apiVersion, kind, name, uid, controller: false, blockOwnerDeletion: false }],
     },
     spec,
   };
@@ -76,9 +75,9 @@ export function mirroredAddressOf(
   { metadata, spec }: MacAllocation,
   { kinds }: Pick<OperatorDeps, 'kinds'>,
 ): MirroredAddress | undefined {
-  const { consumerRef: consumer, requestedMac = '' } = spec;
+  const { consumerRef: consumer, mac = '' } = spec;
   const kind = kinds.find(({ resource }) => resource.kind === consumer?.kind);
-  const parsed = parseMac(requestedMac);
+  const parsed = parseMac(mac);
   if (consumer === undefined || kind === undefined || !parsed.ok) return undefined;
   return { kind, namespace: metadata.namespace ?? '', consumer, mac: parsed.mac };
 }

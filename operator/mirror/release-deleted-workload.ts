@@ -1,20 +1,23 @@
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import { releaseByKey, type ReleaseByKeyDeps } from '../allocation/release-by-key.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import { type ReleaseByKeyDeps, releaseGone } from '../allocation/release-by-key.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { MirroredAddress } from './mirror.ts';
+import { isNamespaceTerminating } from './terminating-namespace.ts';
 
-export type ReleaseMirroredDeps = ReleaseByKeyDeps & Pick<OperatorDeps, 'clusterId' | 'logger' | 'now'>;
+export type ReleaseMirroredDeps = ReleaseByKeyDeps &
+  Pick<OperatorDeps, 'groupedCalls' | 'clusterId' | 'logger' | 'now'>;
 
-/** How long an unavailable ledger delays the deletion of a mirror. */
+/** How long an unavailable ledger delays the deletion of a namespace. */
 const LEDGER_PATIENCE_MS = 60_000;
 
 /**
  * Releases the address of a deleted pod, VM or VMI by its mirror, which is being deleted.
  *
- * An unavailable ledger must not block the deletion of namespaces. So after a minute this returns `done` without a release.
- * The address then stays held until resyncs have missed it for its pool's period.
+ * A mirror waits for an unavailable ledger as long as it takes: the release at its end needs nobody's approval. But an
+ * unavailable ledger must not block the deletion of a namespace. So in a terminating namespace this returns `done` after a
+ * minute without a release. The address then stays held until resyncs have missed it for its pool's period.
  */
 export async function releaseMirroredAddress(
   mirror: MacAllocation,
@@ -25,7 +28,11 @@ export async function releaseMirroredAddress(
   const log = { namespace, mirror: mirror.metadata.name, mac };
   try {
     const key = boundKey({ clusterId, uid, nic, mac });
-    const outcome = await releaseByKey(key, { force: false, reason: 'object is gone' }, deps);
+    const outcome = await releaseGone(key, deps);
+    if (outcome === 'used_by_guest') {
+      logger.info(log, 'address stays held, because a guest that migrated elsewhere uses it');
+      return 'done';
+    }
     // Any other outcome means that an earlier reconcile has released it, which the cached mirror does not show yet.
     const level = outcome === 'released' ? 'info' : 'debug';
     logger[level]({ ...log, outcome }, 'address released');
@@ -33,7 +40,7 @@ export async function releaseMirroredAddress(
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
     const waitedMs = now().getTime() - Date.parse(mirror.metadata.deletionTimestamp ?? '');
-    if (waitedMs < LEDGER_PATIENCE_MS) return 'later';
+    if (waitedMs < LEDGER_PATIENCE_MS || !(await isNamespaceTerminating(namespace, deps))) return 'later';
     logger.warn(
       { ...log, err: error },
       'the ledger is unavailable: the mirror is removed, and a later resync releases its address',

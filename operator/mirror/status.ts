@@ -1,47 +1,29 @@
 import type { MacAllocationStatus } from '../../api/mac-allocation.ts';
-import { setCondition, toTime } from '../../kube/controller/conditions.ts';
-import type { MacAddress } from '../../mac/mac-address.ts';
-import type { OperatorDeps } from '../dependencies.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import { findCondition, setCondition } from '../../kube/controller/conditions.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 
-interface BoundAddress {
-  readonly mac: MacAddress;
-  readonly generation: number;
-  readonly allocatedAt: Date;
-}
+const BOUND = { reason: 'Bound', message: 'The operator has seen the object that uses this address' } as const;
 
-/** Returns the status of a mirror whose address is bound. */
-export function boundStatus(
-  mirror: MacAllocation,
-  { mac, generation, allocatedAt }: BoundAddress,
-  { clusterId, now }: Pick<OperatorDeps, 'clusterId' | 'now'>,
+const NOT_IN_NETWORKS = {
+  reason: 'NotInNetworks',
+  message:
+    'The networks of the pod do not have this address, so its interface may have another. Find the admission plugin that changed them, and create the pod again',
+} as const;
+
+/**
+ * Returns the status of a mirror. It stays empty until an address is not in the networks of its object, because a status costs
+ * the API server as much as the mirror itself.
+ */
+export function mirrorStatus(
+  { metadata, status = {} }: Pick<MacAllocation, 'metadata' | 'status'>,
+  isInNetworks: boolean,
+  { now }: Pick<OperatorDeps, 'now'>,
 ): MacAllocationStatus {
-  const before: MacAllocationStatus = mirror.status ?? {};
-  const observedGeneration = mirror.metadata.generation;
-  const { consumerRef } = mirror.spec;
-  const ready = setCondition(
-    before.conditions ?? [],
-    { type: 'Ready', status: 'True', reason: 'Allocated', message: `${mac} is held in the ledger`, observedGeneration },
-    now(),
-  );
-  const conditions = setCondition(
-    ready,
-    {
-      type: 'Bound',
-      status: 'True',
-      reason: 'Bound',
-      message: 'The operator has seen the object that uses this address',
-      observedGeneration,
-    },
-    now(),
-  );
-  return {
-    ...before,
-    mac,
-    allocatedAt: toTime(allocatedAt),
-    ...(consumerRef !== undefined && { consumer: consumerRef }),
-    ...(observedGeneration !== undefined && { observedGeneration }),
-    ledger: { generation, clusterId },
-    conditions: [...conditions],
-  };
+  const { conditions = [] } = status;
+  if (isInNetworks && findCondition(conditions, 'Bound') === undefined) return status;
+  const bound = isInNetworks ? BOUND : NOT_IN_NETWORKS;
+  const { generation: observedGeneration } = metadata;
+  const changed = setCondition(conditions, { type: 'Bound', status: 'True', ...bound, observedGeneration }, now());
+  return { ...status, conditions: [...changed] };
 }

@@ -1,10 +1,10 @@
 import type { MacPoolStatus } from '../../api/mac-pool.ts';
 import { isConflict } from '../../kube/client/errors.ts';
-import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
-import { setCondition, type NewCondition } from '../../kube/controller/conditions.ts';
+import { findCondition, type NewCondition, setCondition } from '../../kube/controller/conditions.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 
 /** Several tasks set conditions on one MacPool at the same time, so a write may conflict a few times. */
 const MAX_ATTEMPTS = 5;
@@ -27,6 +27,27 @@ export async function setPoolCondition(
       if (!isConflict(error) || attempt >= MAX_ATTEMPTS) throw error;
     }
   }
+}
+
+/** Sets a condition of a pool that was just read, without a request if it has it already. */
+export async function publishCondition(
+  { metadata, status }: MacPool,
+  condition: NewCondition,
+  deps: Pick<OperatorDeps, 'client' | 'now'>,
+): Promise<void> {
+  const published = findCondition(status?.conditions ?? [], condition.type);
+  if (published?.reason === condition.reason && published.message === condition.message) return;
+  await setPoolCondition(metadata.name, condition, deps);
+}
+
+/** As `publishCondition`, for a condition that is usually false: a pool where it never was otherwise does not get it. */
+export async function publishException(
+  pool: MacPool,
+  condition: NewCondition,
+  deps: Pick<OperatorDeps, 'client' | 'now'>,
+): Promise<void> {
+  const wasPublished = findCondition(pool.status?.conditions ?? [], condition.type) !== undefined;
+  if (wasPublished || condition.status !== 'False') await publishCondition(pool, condition, deps);
 }
 
 /** Sets the Ready condition of the MacPool that was reconciled, with its generation. Throws if the pool has changed. */

@@ -1,7 +1,7 @@
 import { keyOf } from '../../kube/client/objects.ts';
-import { watch, type ControllerSpec } from '../wiring/controller-spec.ts';
-import type { Sources } from '../wiring/operator-sources.ts';
-import { reconcilePool, type PoolDeps } from './reconcile.ts';
+import { type ControllerSpec, watch } from '../controller/controller-spec.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import { type PoolDeps, reconcilePool } from './reconcile.ts';
 
 /** Declares the controller of MacPools. */
 export function poolController(deps: PoolDeps & Pick<Sources, 'pools'>): ControllerSpec {

@@ -1,11 +1,11 @@
 import { POOL_FINALIZER } from '../../api/names.ts';
 import { removeFinalizer } from '../../kube/client/json-patch.ts';
-import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import type { NewCondition } from '../../kube/controller/conditions.ts';
-import type { Result } from '../../kube/controller/controller.ts';
-import { poolStats, type PoolStats } from '../../ledger/pool/pool-stats.ts';
+import type { ReconcileResult } from '../../kube/controller/controller.ts';
+import { type PoolStats, poolStats } from '../../ledger/pool/pool-stats.ts';
 import { removePool } from '../../ledger/pool/pools.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 import { publishReady } from './conditions.ts';
 
 export type DeletePoolDeps = Pick<OperatorDeps, 'client' | 'ledger' | 'actor' | 'logger' | 'now'>;
@@ -18,7 +18,7 @@ const BLOCKED_RETRY_MS = 5_000;
  * then removes a pool that was never used, and keeps a used one paused. A MacPool that differs from the ledger's pool only
  * loses its finalizer.
  */
-export async function deletePool(pool: MacPool, deps: DeletePoolDeps): Promise<Result> {
+export async function deletePool(pool: MacPool, deps: DeletePoolDeps): Promise<ReconcileResult> {
   const { ledger, actor, client, logger } = deps;
   const { name } = pool.metadata;
   const body = removeFinalizer(pool, POOL_FINALIZER);

@@ -36,3 +36,7 @@ test.each([
 ])('a file that %s stops the operator with an error that names the file', async (_, file) => {
   await expect(readInstalledPools(file())).rejects.toThrow(/The pools of the installation \(.*\) cannot be used/);
 });
+
+test('a file that is not JSON gives an error that says so', async () => {
+  await expect(readInstalledPools(fileWith('pools:'))).rejects.toThrow(/is not JSON/);
+});

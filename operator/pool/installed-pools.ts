@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { macPoolSpec } from '../../api/mac-pool.ts';
+import { parseJson } from '../../api/parse-json.ts';
 import { isInvalid } from '../../kube/client/errors.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 
 const { reuseDelay, paused } = macPoolSpec.shape;
 const installedPool = macPoolSpec.extend({
@@ -20,7 +21,9 @@ const FIELD_MANAGER = 'rock-mac-installation';
 export async function readInstalledPools(file: string | undefined): Promise<readonly InstalledPool[]> {
   if (file === undefined) return [];
   try {
-    return z.array(installedPool).parse(JSON.parse(await readFile(file, 'utf8')));
+    const pools = parseJson(await readFile(file, 'utf8'));
+    if (pools === undefined) throw new Error('It is not JSON');
+    return z.array(installedPool).parse(pools);
   } catch (error) {
     const why = error instanceof z.ZodError ? z.prettifyError(error) : String(error);
     throw new Error(`The pools of the installation (${file}) cannot be used. Correct the file.\n${why}`, {

@@ -1,9 +1,9 @@
-import type { MacPoolStatus } from '../../api/mac-pool.ts';
+import { poolCountsOf } from '../../api/mac-pool.ts';
 import { isConflict, isNotFound } from '../../kube/client/errors.ts';
-import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
-import { poolStats, type PoolStats } from '../../ledger/pool/pool-stats.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import { type PoolStats, poolStats } from '../../ledger/pool/pool-stats.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 
 /**
  * Writes the ledger's changed counts into the status of every MacPool, and returns all counts. Counting reads every row of
@@ -18,27 +18,15 @@ export async function publishCounts(
     const counted = stats.find((each) => each.pool === pool.metadata.name);
     if (counted === undefined) continue;
     try {
-      await writeStatus(macPools, pool, { ...pool.status, ...countsOf(counted) }, client);
+      const { capacity, free } = counted;
+      const counts = { ...poolCountsOf(counted), utilisation: formatShare(capacity - free, capacity) };
+      await writeStatus(macPools, pool, { ...pool.status, ...counts }, client);
     } catch (error) {
       // Deleted or changed meanwhile: the next round writes the counts.
       if (!isNotFound(error) && !isConflict(error)) throw error;
     }
   }
   return stats;
-}
-
-function countsOf(stats: PoolStats): MacPoolStatus {
-  const { capacity, active, pending, reserved, released, orphaned, free } = stats;
-  return {
-    capacity,
-    active,
-    pending,
-    reserved,
-    released,
-    orphaned,
-    free,
-    utilisation: formatShare(capacity - free, capacity),
-  };
 }
 
 /** Formats a share in percent. A tiny share is `<0.01%`, because `0%` would mean that no address is held. */

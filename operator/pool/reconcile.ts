@@ -1,26 +1,25 @@
 import type { PoolDefinition } from '../../api/default-pools.ts';
-import { parseDuration } from '../../api/duration.ts';
-import { DEFAULT_REUSE_DELAY } from '../../api/mac-pool.ts';
 import { POOL_FINALIZER } from '../../api/names.ts';
+import { readPoolDefinition } from '../../api/pool-definition.ts';
 import { addFinalizer } from '../../kube/client/json-patch.ts';
-import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import type { NewCondition } from '../../kube/controller/conditions.ts';
-import type { Result } from '../../kube/controller/controller.ts';
+import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
-import { definePool, growPool, listPools, pausePool, type DefineOutcome } from '../../ledger/pool/pools.ts';
-import { parseMac, type MacRefusal } from '../../mac/mac-address.ts';
-import type { OperatorDeps } from '../dependencies.ts';
-import { deletePool, type DeletePoolDeps } from './delete.ts';
+import { type DefineOutcome, definePool, growPool, limitPool, listPools, pausePool } from '../../ledger/pool/pools.ts';
+import type { MacRefusal } from '../../mac/mac-address.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 import { publishReady } from './conditions.ts';
+import { deletePool, type DeletePoolDeps } from './delete.ts';
 
-export type PoolDeps = DeletePoolDeps;
+export type PoolDeps = DeletePoolDeps & Pick<OperatorDeps, 'clusterId'>;
 
 /**
  * Reconciles one MacPool: writes its definition into the ledger, which owns it, and sets its Ready condition. A new pool is
  * defined, a longer one grows, and a paused one is paused. Any other difference is a conflict, which people resolve.
  */
-export async function reconcilePool(pool: MacPool, deps: PoolDeps): Promise<Result> {
-  const { ledger, actor, client } = deps;
+export async function reconcilePool(pool: MacPool, deps: PoolDeps): Promise<ReconcileResult> {
+  const { ledger, actor, client, clusterId } = deps;
   const { deletionTimestamp, name } = pool.metadata;
   if (deletionTimestamp !== undefined) return await deletePool(pool, deps);
   const body = addFinalizer(pool, POOL_FINALIZER);
@@ -29,11 +28,12 @@ export async function reconcilePool(pool: MacPool, deps: PoolDeps): Promise<Resu
     await client.patch(macPools, { name }, { type: 'json', body });
     return undefined;
   }
-  const wanted = definitionOf(pool);
-  if (typeof wanted === 'string') {
-    await publishReady(pool, invalidDefinition(wanted), deps);
+  const read = readPoolDefinition(name, pool.spec);
+  if (!read.ok) {
+    await publishReady(pool, invalidDefinition(unusableAddress(read.field, pool.spec[read.field], read.why)), deps);
     return undefined;
   }
+  const wanted = read.definition;
   let outcome: DefineOutcome;
   try {
     outcome = await definePool(ledger, wanted, actor);
@@ -44,31 +44,15 @@ export async function reconcilePool(pool: MacPool, deps: PoolDeps): Promise<Resu
     return undefined;
   }
   if (outcome === 'defined' || outcome === 'unchanged') {
-    await pausePool(ledger, wanted.name, pool.spec.paused === true, actor);
+    const paused = await pausePool(ledger, wanted.name, pool.spec.paused === true, actor);
+    if (paused === 'not_allowed') outcome = paused;
+    await limitPool(ledger, { clusterId, pool: wanted.name }, pool.spec.maxPerNamespace);
   }
   await publishReady(pool, readyConditionOf(outcome, pool), deps);
   return undefined;
 }
 
-/**
- * Returns the definition of a pool, or a message that says why it has none. The API server checks the form of an address,
- * but not whether a device may own it.
- */
-function definitionOf({ metadata: { name }, spec }: MacPool): PoolDefinition | string {
-  const [first, last] = [parseMac(spec.first), parseMac(spec.last)];
-  if (!first.ok) return unusableAddress('first', spec.first, first.why);
-  if (!last.ok) return unusableAddress('last', spec.last, last.why);
-  return {
-    name,
-    first: first.mac,
-    last: last.mac,
-    description: spec.description ?? '',
-    autoReleaseSeconds: spec.autoReleaseAfter === undefined ? null : (parseDuration(spec.autoReleaseAfter) ?? null),
-    reuseDelaySeconds: parseDuration(spec.reuseDelay ?? DEFAULT_REUSE_DELAY) ?? 0,
-  };
-}
-
-function unusableAddress(field: string, text: string, why: MacRefusal): string {
+function unusableAddress(field: 'first' | 'last', text: string, why: MacRefusal): string {
   return `spec.${field} ${text} is a ${why} address, which no device may own. Choose another range in a new MacPool`;
 }
 
@@ -92,6 +76,7 @@ async function growIfLonger(
       return 'unchanged';
     case 'overlaps':
     case 'outside_prefix':
+    case 'not_allowed':
       return outcome;
     case 'would_shrink':
     case 'pool_not_found':
@@ -108,6 +93,11 @@ const REFUSALS = {
   overlaps: {
     reason: 'RangeOverlaps',
     message: 'The range from spec.first to spec.last overlaps another pool of the ledger. Choose another range',
+  },
+  not_allowed: {
+    reason: 'NotAllowed',
+    message:
+      'The database login of this cluster may not change this pool, which other clusters use. Undo the change, or ask the administrator of the ledger to make it',
   },
   outside_prefix: {
     reason: 'OutsidePrefix',

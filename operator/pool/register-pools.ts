@@ -4,7 +4,7 @@ import { POOL_FINALIZER } from '../../api/names.ts';
 import { isAlreadyExists } from '../../kube/client/errors.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
 import { listPools, type Pool } from '../../ledger/pool/pools.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 
 /**
  * Creates a MacPool for every pool of the ledger. The seven default pools come with the ledger, so this also creates them

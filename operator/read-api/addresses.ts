@@ -3,9 +3,12 @@ import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
 import { ADDRESS_ORDERS, pageMark } from '../../ledger/address/page-mark.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
 import { addressView, encodeAddress } from '../../ledger/view/address-view.ts';
-import { macToNumber, numberToMac, parseAnyMac, type MacAddress } from '../../mac/mac-address.ts';
-import { toPage, type ReadApiResource } from './read-api-resource.ts';
+import { type MacAddress, macToNumber, numberToMac, parseAnyMac } from '../../mac/mac-address.ts';
+import type { FieldTerm } from './field-selector.ts';
+import { type ReadApiResource, toPage } from './read-api-resource.ts';
 import { allowedValues, exactValue, macValue, timeValue } from './selector-values.ts';
 import { formatAge, type TableColumn } from './table.ts';
 
@@ -26,10 +29,11 @@ export const addresses: ReadApiResource<AddressObject> = {
   orders: ADDRESS_ORDERS,
   columns,
   list: async (db, { terms, limit, after, ...parameters }) => {
+    const pool = await poolFilter(db, terms);
     const order = ADDRESS_ORDERS.find((each) => each === parameters.order) ?? 'address';
     const named = macValue(terms, 'metadata.name');
     const filter = {
-      pool: exactValue(terms, 'pool'),
+      pool,
       states: allowedValues(terms, 'state', ADDRESS_STATES),
       deviceId: exactValue(terms, 'device.id'),
       clusterId: exactValue(terms, 'owner.clusterId'),
@@ -53,6 +57,18 @@ export const addresses: ReadApiResource<AddressObject> = {
     return row === undefined ? undefined : encodeRow(row);
   },
 };
+
+/** Returns the pool of `pool=`, or all pools that no `pool!=` excludes. */
+async function poolFilter(db: Queryable, terms: readonly FieldTerm[]): Promise<string | readonly string[] | undefined> {
+  const excluded = terms.filter(({ field, equal }) => field === 'pool' && !equal).map(({ value }) => value);
+  if (excluded.length === 0) return exactValue(terms, 'pool');
+  const wanted = exactValue(
+    terms.filter(({ equal }) => equal),
+    'pool',
+  );
+  const names = wanted === undefined ? (await listPools(db)).map(({ name }) => name) : [wanted];
+  return names.filter((name) => !excluded.includes(name));
+}
 
 function encodeRow(row: AddressRow): AddressObject {
   return encodeAddress(addressView(row));

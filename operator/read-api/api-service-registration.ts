@@ -10,9 +10,16 @@ const UNREACHABLE_MS = 30_000;
 /** Pause before the next attempt. During each attempt, deletions of namespaces wait for up to UNREACHABLE_MS. */
 const RETRY_MS = 10 * 60_000;
 
+/** A port of a Service. */
+export interface ServicePort {
+  readonly namespace: string;
+  readonly name: string;
+  readonly port: number;
+}
+
 export interface RegistrationDeps {
   readonly client: KubeClient;
-  readonly service: { readonly namespace: string; readonly name: string; readonly port: number };
+  readonly service: ServicePort;
   readonly logger: Logger;
   readonly now: () => number;
 }

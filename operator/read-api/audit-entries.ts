@@ -1,8 +1,8 @@
 import type { AuditEntryObject } from '../../api/ledger-view.ts';
-import { listAudit, type AuditEntry } from '../../ledger/audit.ts';
+import { type AuditEntry, listAudit } from '../../ledger/audit.ts';
 import { auditEntryView, encodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
 import { invalidContinueToken } from './continue-token.ts';
-import { toPage, type ReadApiResource } from './read-api-resource.ts';
+import { type ReadApiResource, toPage } from './read-api-resource.ts';
 import { countValue, exactValue, macValue, timeValue } from './selector-values.ts';
 import type { TableColumn } from './table.ts';
 

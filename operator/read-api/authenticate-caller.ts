@@ -1,13 +1,7 @@
 import type { TokenOwner } from '../../kube/client/reviews.ts';
+import { isAllowedPeer, type Peer } from '../../kube/server/client-certificate.ts';
 import type { FrontProxy } from './front-proxy.ts';
 import { StatusError } from './status-error.ts';
-
-/** The client certificate of a TLS connection. */
-export interface Peer {
-  /** Whether the certificate was signed by a CA of the front proxy. */
-  readonly trusted: boolean;
-  readonly commonName: string | undefined;
-}
 
 /**
  * All values of each header, by lower-case name. Node's own form joins them with commas, which would make two groups
@@ -23,7 +17,7 @@ export type HeaderLines = Readonly<Record<string, readonly string[] | undefined>
  * @throws StatusError (401)
  */
 export function authenticateCaller(headers: HeaderLines, peer: Peer, proxy: FrontProxy): TokenOwner {
-  if (!isFrontProxy(peer, proxy)) {
+  if (!isAllowedPeer(peer, proxy.allowedNames)) {
     throw new StatusError(401, 'Unauthorized', 'only the API server may connect: request this path from it instead');
   }
   const username = firstNonEmpty(proxy.usernameHeaders.map((name) => headerValues(headers, name)[0]));
@@ -36,12 +30,6 @@ export function authenticateCaller(headers: HeaderLines, peer: Peer, proxy: Fron
     groups: proxy.groupHeaders.flatMap((name) => headerValues(headers, name)),
     extra: extraOf(headers, proxy.extraHeaderPrefixes),
   };
-}
-
-function isFrontProxy({ trusted, commonName }: Peer, { allowedNames }: FrontProxy): boolean {
-  if (!trusted) return false;
-  // An empty list allows every certificate of the CA, as the flag of the API server defines it.
-  return allowedNames.length === 0 || (commonName !== undefined && allowedNames.includes(commonName));
 }
 
 function extraOf(headers: HeaderLines, prefixes: readonly string[]): Record<string, readonly string[]> {

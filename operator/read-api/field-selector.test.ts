@@ -2,6 +2,8 @@ import { expect, test } from 'vitest';
 import { parseFieldSelector } from './field-selector.ts';
 import { allowedValues, countValue, exactValue, macValue, timeValue } from './selector-values.ts';
 
+const REFUSED = expect.objectContaining({ code: 400, reason: 'BadRequest' }) as Error;
+
 const FIELDS = ['pool', 'state', 'device.id', 'mac', 'since'];
 const parse = (text: string) => parseFieldSelector(text, FIELDS);
 
@@ -33,8 +35,8 @@ test.each([
 test('a field with an exact value accepts = only', () => {
   expect(exactValue(parse('pool=docker,pool=docker'), 'pool')).toBe('docker');
   expect(exactValue(parse(''), 'pool')).toBeUndefined();
-  expect(() => exactValue(parse('pool=docker,pool=vultr'), 'pool')).toThrow(/two values/);
-  expect(() => exactValue(parse('pool!=docker'), 'pool')).toThrow(/by = only/);
+  expect(() => exactValue(parse('pool=docker,pool=vultr'), 'pool')).toThrow(REFUSED);
+  expect(() => exactValue(parse('pool!=docker'), 'pool')).toThrow(REFUSED);
 });
 
 test('a selector restricts a list of values', () => {
@@ -48,14 +50,14 @@ test('a selector restricts a list of values', () => {
 
 test('a count is a whole number', () => {
   expect(countValue(parse('pool=12'), 'pool')).toBe(12);
-  expect(() => countValue(parse('pool=-1'), 'pool')).toThrow(/whole number/);
+  expect(() => countValue(parse('pool=-1'), 'pool')).toThrow(REFUSED);
 });
 
 test('an address is parsed in any notation, and a time in RFC 3339', () => {
   expect(macValue(parse('mac=A4-58-0F-01-00-00'), 'mac')).toBe('a4:58:0f:01:00:00');
-  expect(() => macValue(parse('mac=a4'), 'mac')).toThrow(/not a MAC address/);
+  expect(() => macValue(parse('mac=a4'), 'mac')).toThrow(REFUSED);
   expect(timeValue(parse('since=2026-01-31T09:00:00Z'), 'since')).toEqual(new Date('2026-01-31T09:00:00Z'));
-  for (const text of ['yesterday', '2026', '2026-13-01T00:00:00Z']) {
-    expect(() => timeValue(parse(`since=${text}`), 'since')).toThrow(/must be a time/);
+  for (const text of ['yesterday', '2026', '2026-13-01T00:00:00Z', '2026-02-30T00:00:00Z']) {
+    expect(() => timeValue(parse(`since=${text}`), 'since')).toThrow(REFUSED);
   }
 });

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { parseJson } from '../../api/parse-json.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
-import { configMaps, type ConfigMap } from '../../kube/client/core-resources.ts';
+import { type ConfigMap, configMaps } from '../../kube/client/core-resources.ts';
 import { createReflector } from '../../kube/controller/reflector.ts';
 
 /** How the API server authenticates itself when it forwards a request, and which headers name the user. */

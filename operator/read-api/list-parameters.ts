@@ -1,5 +1,5 @@
 import { decodeContinueToken } from './continue-token.ts';
-import { parseFieldSelector, type FieldTerm } from './field-selector.ts';
+import { type FieldTerm, parseFieldSelector } from './field-selector.ts';
 import { badRequest } from './status-error.ts';
 
 /** The parsed query of a list request. */

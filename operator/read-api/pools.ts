@@ -1,7 +1,7 @@
 import type { PoolObject } from '../../api/ledger-view.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { encodePool } from '../../ledger/view/pool-view.ts';
-import { toPage, type ReadApiResource } from './read-api-resource.ts';
+import { type ReadApiResource, toPage } from './read-api-resource.ts';
 import { exactValue } from './selector-values.ts';
 import type { TableColumn } from './table.ts';
 

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
-import { parseTarget, type RequestHandler } from '../../kube/server/guard-requests.ts';
+import { peerOf } from '../../kube/server/client-certificate.ts';
+import { parseRequestTarget, type RequestHandler } from '../../kube/server/guard-requests.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import { authenticateCaller, type Peer } from './authenticate-caller.ts';
+import { authenticateCaller } from './authenticate-caller.ts';
 import type { FrontProxy } from './front-proxy.ts';
 import { handleRoute, type RouteDeps } from './handle-route.ts';
 import type { ReadApiMetrics } from './metrics.ts';
@@ -23,7 +23,7 @@ export interface ListenerDeps extends RouteDeps {
 export function createRequestListener(deps: ListenerDeps): RequestHandler {
   return async (request, response) => {
     const started = performance.now();
-    const url = parseTarget(request.url);
+    const url = parseRequestTarget(request.url);
     const route = url === undefined ? undefined : parseRoute(url.pathname);
     if (deps.draining()) response.setHeader('Connection', 'close');
     const code = await sendResponse(request, response, { url, route }, deps);
@@ -66,12 +66,6 @@ async function handleRequest(
   if (route === undefined) throw pathNotFound();
   if (request.method !== 'GET') throw methodNotAllowed('this API is read-only: write MacAllocations instead');
   return await handleRoute(route, { caller, query: url.searchParams, accept: request.headers.accept ?? '' }, deps);
-}
-
-function peerOf({ socket }: IncomingMessage): Peer {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return { trusted: false, commonName: undefined };
-  const { CN: name } = socket.getPeerCertificate().subject;
-  return { trusted: true, commonName: Array.isArray(name) ? name[0] : name };
 }
 
 /** Returns the error for the client. Unexpected errors are logged, and the client gets no details of them. */

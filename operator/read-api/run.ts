@@ -1,27 +1,23 @@
 import type { Logger } from 'pino';
+import type { LedgerSource } from '../../api/environment.ts';
 import { READ_API_SECRET } from '../../api/names.ts';
-import {
-  createApiFacingServer,
-  watchCertificate,
-  tlsOptions,
-  type ApiFacingServer,
-} from '../../kube/server/api-facing-server.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
+import { watchCertificate } from '../../kube/server/api-facing-server.ts';
 import { createCertificateRotator } from '../../kube/server/certificate-rotator.ts';
 import type { KeyPair } from '../../kube/server/certificates.ts';
-import type { KubeClient } from '../../kube/client/client.ts';
-import { systemClock } from '../../kube/time/clock.ts';
-import { listen } from '../../kube/server/listen.ts';
-import { retryForever } from '../../kube/time/retry-forever.ts';
 import { openServiceLedger } from '../../ledger/connection/service-ledger.ts';
-import type { OperatorConfig } from '../config.ts';
+import { systemClock } from '../../time/clock.ts';
+import { retryForever } from '../../time/retry-forever.ts';
 import { createAccessCheck } from './access.ts';
-import { createApiServiceRegistration } from './api-service-registration.ts';
-import { watchFrontProxy } from './front-proxy.ts';
+import { createApiServiceRegistration, type ServicePort } from './api-service-registration.ts';
 import type { ReadApiMetrics } from './metrics.ts';
-import { createRequestListener } from './request-listener.ts';
+import { createReadApiServer, type ListenAddress } from './server.ts';
 
 export interface ReadApiOptions {
-  readonly config: OperatorConfig;
+  readonly ledger: LedgerSource;
+  /** Where the API server sends requests. The serving certificate is issued for this name. */
+  readonly service: ServicePort;
+  readonly address: ListenAddress;
   readonly client: KubeClient;
   readonly metrics: ReadApiMetrics;
   readonly logger: Logger;
@@ -39,89 +35,39 @@ export interface ReadApi {
  * operator works anyway.
  */
 export function startReadApi(options: ReadApiOptions): ReadApi {
-  const { config, client, metrics } = options;
+  const { client, service, metrics } = options;
   const logger = options.logger.child({ part: 'read API' });
   const stopping = new AbortController();
   const background = { logger, clock: systemClock, signal: stopping.signal };
-  // Has its own few connections, so that large reads do not delay the controllers.
-  const ledger = openServiceLedger({
-    url: config.ROCK_MAC_LEDGER_URL,
-    passwordFile: config.ROCK_MAC_LEDGER_PASSWORD_FILE,
-    applicationName: 'rock-mac-read-api',
-    max: 3,
-    connectTimeoutMs: 2_000,
-    statementTimeoutMs: 5_000,
-    logger,
-  });
-  const service = {
-    namespace: config.ROCK_MAC_NAMESPACE,
-    name: config.ROCK_MAC_READ_API_SERVICE,
-    port: config.ROCK_MAC_READ_API_SERVICE_PORT,
-  };
+  const ledger = openReadApiLedger(options.ledger, logger);
   const registration = createApiServiceRegistration({ client, service, logger, now: Date.now });
-  const rotator = createCertificateRotator({
+  let phase: 'starting' | 'listening' | 'routed' = 'starting';
+  const rotator = createRotator({ client, service, logger }, async (bundle) => {
+    // An APIService without a server blocks the deletion of every namespace.
+    if (phase === 'routed') await registration.register(bundle);
+  });
+  const server = createReadApiServer({
     client,
-    namespace: service.namespace,
-    secretName: READ_API_SECRET,
-    dnsNames: [`${service.name}.${service.namespace}.svc`],
-    // Registers only while the Service routes requests here, because an APIService without a server blocks the deletion
-    // of every namespace.
-    publish: async (bundle) => {
-      if (isRouted) await registration.register(bundle);
-    },
+    ledger,
+    checkAccess: createAccessCheck(client, Date.now),
+    now: () => new Date(),
+    metrics,
     logger,
-    now: Date.now,
+    draining: () => stopping.signal.aborted,
   });
-  let servingPair: KeyPair | undefined;
-  let server: ApiFacingServer | undefined;
-  let isRouted = false;
-  const frontProxy = watchFrontProxy({ client, logger }, () => {
-    setTls();
-  });
-
-  function tls() {
-    if (servingPair === undefined) throw new Error('the serving certificate is not ready yet');
-    // An empty list of CAs trusts nobody. Without a list, Node would trust every public CA.
-    return { ...tlsOptions(servingPair, { ca: frontProxy.current()?.ca ?? [] }), requestCert: true };
-  }
-
-  function setTls(): void {
-    if (server === undefined) return;
-    server.https.setSecureContext(tls());
-    // New connections check the client certificate against the new CA.
-    server.https.closeIdleConnections();
-  }
-
-  function serveWith(next: KeyPair): void {
-    servingPair = next;
-    metrics.serves(next);
-    setTls();
-  }
 
   async function serve(): Promise<void> {
-    serveWith(await retryForever('create a certificate for the read API', () => rotator.check(), background));
-    const created = createApiFacingServer(
-      tls(),
-      createRequestListener({
-        ledger,
-        checkAccess: createAccessCheck(client, Date.now),
-        frontProxy: () => frontProxy.current(),
-        now: () => new Date(),
-        metrics,
-        logger,
-        draining: () => stopping.signal.aborted,
-      }),
-      logger,
-    );
-    server = created;
-    const address = { host: config.ROCK_MAC_READ_API_HOST, port: config.ROCK_MAC_READ_API_PORT };
-    const { port } = await listen(created.https, address);
-    logger.info({ port }, 'the read API is listening');
+    const first = await retryForever('create a certificate for the read API', () => rotator.check(), background);
+    phase = 'listening';
+    await server.listen(first, options.address);
     await options.whenReady;
-    isRouted = true;
-    const served = await retryForever('register the read API', () => rotator.check(), background);
-    serveWith(served);
-    await watchCertificate(serveWith, { rotator, servingPair: served, ...background });
+    phase = 'routed';
+    const servingPair = await retryForever('register the read API', () => rotator.check(), background);
+    server.serveWith(servingPair);
+    const renew = (next: KeyPair) => {
+      server.serveWith(next);
+    };
+    await watchCertificate(renew, { rotator, servingPair, ...background });
   }
 
   const serving = serve().catch((error: unknown) => {
@@ -131,10 +77,37 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
     stop: async () => {
       stopping.abort();
       await serving;
-      if (server !== undefined) await registration.unregister();
-      await server?.close();
-      await frontProxy.stop();
+      if (phase !== 'starting') await registration.unregister();
+      await server.close();
       await ledger.close();
     },
   };
+}
+
+/** Opens a few connections of its own, so that large reads do not delay the controllers. */
+function openReadApiLedger(source: LedgerSource, logger: Logger) {
+  return openServiceLedger({
+    ...source,
+    applicationName: 'rock-mac-read-api',
+    max: 3,
+    connectTimeoutMs: 2_000,
+    statementTimeoutMs: 5_000,
+    logger,
+  });
+}
+
+function createRotator(
+  { client, service, logger }: Pick<ReadApiOptions, 'client' | 'service' | 'logger'>,
+  publish: (bundle: string) => Promise<void>,
+) {
+  const { namespace, name } = service;
+  return createCertificateRotator({
+    client,
+    namespace,
+    secretName: READ_API_SECRET,
+    dnsNames: [`${name}.${namespace}.svc`],
+    publish,
+    logger,
+    now: Date.now,
+  });
 }

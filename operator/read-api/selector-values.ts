@@ -1,4 +1,5 @@
-import { parseAnyMac, type MacAddress } from '../../mac/mac-address.ts';
+import { isCalendarDay } from '../../api/calendar.ts';
+import { type MacAddress, parseAnyMac } from '../../mac/mac-address.ts';
 import type { FieldTerm } from './field-selector.ts';
 import { badRequest } from './status-error.ts';
 
@@ -39,7 +40,8 @@ export function timeValue(terms: readonly FieldTerm[], field: string): Date | un
   const text = exactValue(terms, field);
   if (text === undefined) return undefined;
   const time = new Date(text);
-  if (!/^\d{4}-\d{2}-\d{2}T/.test(text) || Number.isNaN(time.getTime())) {
+  const [day = ''] = /^\d{4}-\d{2}-\d{2}(?=T)/.exec(text) ?? [];
+  if (!isCalendarDay(day) || Number.isNaN(time.getTime())) {
     throw badRequest(`${field} must be a time such as 2026-01-31T09:00:00Z, not ${JSON.stringify(text)}`);
   }
   return time;

@@ -32,7 +32,7 @@ test.each([
 });
 
 test('an unknown includeObject is refused', () => {
-  expect(() => toTable([object], columns, {}, 'All')).toThrow(/None, Metadata or Object/);
+  expect(() => toTable([object], columns, {}, 'All')).toThrow(expect.objectContaining({ code: 400 }) as Error);
 });
 
 test.each([

@@ -1,28 +1,31 @@
 import { ANNOTATIONS } from '../../api/names.ts';
 import { setAnnotations } from '../../kube/client/json-patch.ts';
-import { macAllocations, macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import { macAllocations, type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
-import { findCondition } from '../../kube/controller/conditions.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { expiredClaimsByPool } from '../../ledger/address/expired-claims.ts';
 import { missingAddresses } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import { type GuestDeps, isUsedByGuest } from '../allocation/migrated-guest.ts';
+import type { ExpiryGuard } from '../claim/expiry-guard.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 import { setPoolCondition } from '../pool/conditions.ts';
-import { decideAutoRelease, type AutoReleaseDecision } from './auto-release-policy.ts';
+import { approvedReleases, AUTO_RELEASE_HELD, isReleaseHeld } from '../pool/held-release.ts';
+import { type AutoReleaseDecision, decideAutoRelease } from '../pool/release-guard.ts';
 
 export type AutoReleaseDeps = Pick<
   OperatorDeps,
   'ledger' | 'client' | 'kinds' | 'clusterId' | 'actor' | 'metrics' | 'logger' | 'now'
->;
+> &
+  GuestDeps & { readonly expiryGuard: Pick<ExpiryGuard, 'approve'> };
 
 /** Limits the addresses of one resync. The next resync takes the rest. */
 const ADDRESSES_PER_RESYNC = 10_000;
 
-const HELD = 'AutoReleaseHeld';
-
 /**
- * Releases the addresses that have been missing for longer than their pool's period, if the release guard allows it.
+ * Releases the addresses that have been missing for longer than their pool's period, if the release guard allows it. It
+ * counts them together with the expired claims, which the guard of expiries then lets go.
  * Returns the number of released addresses. Runs at the end of a resync that counts and that has just missed them again.
  * Each address is checked once more on its own before its release.
  */
@@ -34,32 +37,29 @@ export async function autoRelease(
   const { ledger, clusterId, logger, metrics } = deps;
   const missing = await missingAddresses(ledger, clusterId, ADDRESSES_PER_RESYNC);
   const byPool = Map.groupBy(missing, ({ pool }) => pool);
-  const stats = missing.length === 0 ? [] : await poolStats(ledger);
+  const expiredByPool = new Map((await expiredClaimsByPool(ledger, clusterId)).map(({ pool, count }) => [pool, count]));
+  const stats = missing.length + expiredByPool.size === 0 ? [] : await poolStats(ledger);
   let released = 0;
   for (const pool of pools) {
-    const { name, annotations } = pool.metadata;
+    const { name } = pool.metadata;
     const rows = byPool.get(name) ?? [];
+    const expired = expiredByPool.get(name) ?? 0;
+    const count = rows.length + expired;
     const decision = decideAutoRelease({
-      count: rows.length,
+      missing: rows.length,
+      expired,
       active: stats.find((each) => each.pool === name)?.active ?? 0,
       sinceLastResyncMs,
-      wasHeld: isHeld(pool),
-      approved: parseCount(annotations?.[ANNOTATIONS.approveRelease]),
+      wasHeld: isReleaseHeld(pool),
+      approved: approvedReleases(pool),
     });
-    metrics.autoReleaseHeld(name, decision.release ? 0 : rows.length);
-    if (rows.length > 0) logger.info({ pool: name, count: rows.length, ...decision }, 'automatic release decided');
+    metrics.autoReleaseHeld(name, decision.release ? 0 : count);
+    if (count > 0) logger.info({ pool: name, count, ...decision }, 'automatic release decided');
+    if (decision.release) deps.expiryGuard.approve(name, expired);
     if (decision.release) released += await releaseMissing(rows, deps);
     await publishDecision(pool, decision, deps);
   }
   return released;
-}
-
-function isHeld({ status }: MacPool): boolean {
-  return findCondition(status?.conditions ?? [], HELD)?.status === 'True';
-}
-
-function parseCount(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
 }
 
 /** Publishes the decision as a condition. Removes the approval when nothing is held, because it is used up then. */
@@ -70,8 +70,8 @@ async function publishDecision(
 ): Promise<void> {
   const { name } = pool.metadata;
   const holds = !isAllowed && reason !== 'NothingToRelease';
-  if (holds || isHeld(pool)) {
-    await setPoolCondition(name, { type: HELD, status: holds ? 'True' : 'False', reason, message }, deps);
+  if (holds || isReleaseHeld(pool)) {
+    await setPoolCondition(name, { type: AUTO_RELEASE_HELD, status: holds ? 'True' : 'False', reason, message }, deps);
   }
   if (holds) return;
   const body = setAnnotations(pool.metadata.annotations, { [ANNOTATIONS.approveRelease]: undefined });
@@ -83,7 +83,7 @@ async function releaseMissing(rows: readonly AddressRow[], deps: AutoReleaseDeps
   let released = 0;
   for (const row of rows) {
     const { mac, owner, missingSince } = row;
-    if (!(await isOwnerGone(row, deps))) {
+    if (!(await isOwnerGone(row, deps)) || (await isUsedByGuest(row, deps))) {
       logger.warn({ mac, ...owner }, 'an address that a resync did not see is still in use');
       continue;
     }

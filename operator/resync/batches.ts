@@ -1,7 +1,7 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
-import { findByMacs } from '../../ledger/address/find-by-macs.ts';
+import { findByMacs } from '../../ledger/address/find.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 
 /** Limits the rows of one ledger call. All rows of a large cluster at once would take more memory than its objects. */
 const BATCH_SIZE = 500;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { conflictMessage, type AddressUser } from './conflict-message.ts';
+import { type AddressUser, conflictMessage } from './conflict-message.ts';
 
 function pod(name: string, namespace = 'web'): AddressUser {
   return { kind: 'Pod', namespace, name };

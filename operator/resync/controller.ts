@@ -1,9 +1,9 @@
 import { ANNOTATIONS } from '../../api/names.ts';
 import type { MacPool } from '../../kube/client/mac-resources.ts';
-import type { OperatorDeps } from '../dependencies.ts';
-import { watch, type ControllerSpec } from '../wiring/controller-spec.ts';
-import type { Sources } from '../wiring/operator-sources.ts';
-import { runResync, type ResyncDeps } from './resync.ts';
+import { type ControllerSpec, watch } from '../controller/controller-spec.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import { type ResyncDeps, runResync } from './resync.ts';
 
 /** The only key of this controller: a resync compares everything. */
 const RESYNC_KEY = 'resync';

@@ -1,13 +1,14 @@
+import { macOf } from '../../api/mac-allocation.ts';
 import { GROUP, VERSION } from '../../api/names.ts';
 import { isConflict, isNotFound } from '../../kube/client/errors.ts';
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { keyOf } from '../../kube/client/objects.ts';
 import { findCondition, setCondition } from '../../kube/controller/conditions.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { OperatorDeps } from '../dependencies.ts';
-import type { Sources } from '../wiring/operator-sources.ts';
-import { conflictMessage, type AddressUser } from './conflict-message.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import { type AddressUser, conflictMessage } from './conflict-message.ts';
 
 /** An address in use by an object that does not own it. */
 export interface Conflict {
@@ -27,10 +28,9 @@ export async function publishConflicts(
 ): Promise<void> {
   const usersByMac = Map.groupBy(conflicts, ({ mac }) => String(mac));
   for (const allocation of deps.allocations.list()) {
-    const { status } = allocation;
-    const others = (usersByMac.get(status?.mac ?? '') ?? []).map(({ user }) => user);
-    const published = findCondition(status?.conditions ?? [], 'Conflict')?.status === 'True';
-    if (status === undefined || (others.length === 0 && !published)) continue;
+    const others = (usersByMac.get(macOf(allocation) ?? '') ?? []).map(({ user }) => user);
+    const published = findCondition(allocation.status?.conditions ?? [], 'Conflict')?.status === 'True';
+    if (others.length === 0 && !published) continue;
     await publishConflict(allocation, others, deps);
   }
 }

@@ -1,42 +1,78 @@
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
+import { isMirror } from '../../api/mac-allocation.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { adopt, type AdoptItem } from '../../ledger/address/adopt.ts';
 import { takeConsumer } from '../../ledger/address/consumer.ts';
+import { observe, type ObserveItem } from '../../ledger/observation/observe.ts';
 import { adoptItemOf } from '../claim/ledger-items.ts';
 import { consumerItem } from '../claim/take-claim.ts';
-import type { OperatorDeps } from '../dependencies.ts';
-import { isMirror } from '../mirror/mirror.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import { listLiveWorkloads } from '../live/list-live.ts';
+import {
+  describeAddress,
+  type LiveAddress,
+  liveAddresses,
+  liveKey,
+  type WorkloadAddress,
+} from '../live/live-address.ts';
+import { collectEvidence, type EvidenceCollector, type EvidenceDeps } from '../observation/evidence.ts';
+import { findGrant, type Occasion } from '../observation/grant.ts';
+import { provesGrant } from '../observation/mirror-proof.ts';
 import { classify } from '../workload/classify.ts';
-import { listLiveWorkloads } from '../workload/list-live.ts';
-import { liveAddresses, liveKey, type LiveAddress } from '../workload/live-address.ts';
 import { findRowsByMac, inBatches } from './batches.ts';
 
-export type ReportAddressesDeps = Pick<OperatorDeps, 'ledger' | 'client' | 'kinds' | 'clusterId' | 'actor' | 'logger'>;
+export type ReportAddressesDeps = EvidenceDeps & Pick<OperatorDeps, 'kinds' | 'actor' | 'logger'>;
 
 /**
  * Writes into the ledger the addresses of all live objects and claims of this cluster, and returns their number. Runs
  * before the cluster may allocate for the first time, and after the ledger may have lost rows. Works while the ledger is
  * closed for allocations.
  *
- * An address that another owner holds is left alone. It is being bound, or it is a duplicate older than the installation,
- * which the resync reports. If a claim holds it and the object may use that claim, the object is recorded as the consumer.
- * Otherwise the claim would look unused, and could be released or given to a second object.
+ * A claim with an address in its status gets it back. An object gets the address that it uses with a proof, and is
+ * otherwise observed, without limits: nothing in use may be handed out afterwards. An address that another owner holds is
+ * a duplicate older than the installation, which the resync reports. If a claim holds it and the object may use that
+ * claim, the object is recorded as the consumer. Otherwise the claim would look unused, and could be released.
  */
-export async function reportAddressesInUse(reason: string, deps: ReportAddressesDeps): Promise<number> {
-  const { ledger, client, actor, logger } = deps;
-  const claims = (await client.list(macAllocations, { keep: (each) => !isMirror(each) })).items;
+export async function reportAddressesInUse(
+  occasion: Exclude<Occasion, 'usual'>,
+  deps: ReportAddressesDeps,
+): Promise<number> {
+  const { claims, mirrors } = await listAllocations(deps);
   const objects = await listLiveWorkloads(deps);
-  const addresses = objects.flatMap(({ workload, kind }) => liveAddresses(workload, kind, deps));
+  const addresses = objects.flatMap(({ workload, kind }) =>
+    liveAddresses(workload, kind, deps).map((address): WorkloadAddress => ({ ...address, workload, kind })),
+  );
   // Claims come first: a pod must not become the owner of a claim's address.
-  const items = [
-    ...claims.flatMap((claim: MacAllocation) => adoptItemOf(claim, reason, deps) ?? []),
-    ...addresses.map((address): AdoptItem => ({
-      mac: address.mac,
-      key: liveKey(address),
-      owner: address.owner,
-      requester: actor,
-      reason,
-    })),
-  ];
+  const reason = 'its claim is still there';
+  await adoptAll(
+    claims.flatMap((claim) => adoptItemOf(claim, reason, deps) ?? []),
+    deps,
+  );
+  const isMirrored = (address: LiveAddress) =>
+    (mirrors.get(address.owner.uid) ?? []).some((mirror) => provesGrant(mirror, address));
+  const evidence = await collectEvidence({ occasion, isMirrored }, deps);
+  for (const batch of inBatches(addresses)) await reportBatch(batch, evidence, deps);
+  for (const batch of inBatches(addresses)) await recordConsumers(batch, deps);
+  return claims.length + addresses.length;
+}
+
+/** Lists all claims, and the mirrors by the uid of their object, each reduced to what proves a grant. */
+async function listAllocations({ client }: Pick<OperatorDeps, 'client'>) {
+  const mirrors = new Map<string, Pick<MacAllocation, 'spec'>[]>();
+  const keepClaims = (allocation: MacAllocation) => {
+    if (!isMirror(allocation)) return true;
+    const { pool, mac, consumerRef, ledger } = allocation.spec;
+    const uid = consumerRef?.uid ?? '';
+    mirrors.set(uid, [...(mirrors.get(uid) ?? []), { spec: { pool, mac, consumerRef, ledger } }]);
+    return false;
+  };
+  const claims = (await client.list(macAllocations, { keep: keepClaims })).items;
+  return { claims, mirrors };
+}
+
+async function adoptAll(
+  items: readonly AdoptItem[],
+  { ledger, actor, logger }: Pick<OperatorDeps, 'ledger' | 'actor' | 'logger'>,
+): Promise<void> {
   for (const batch of inBatches(items)) {
     for (const [index, { outcome }] of (await adopt(ledger, batch, actor)).entries()) {
       const { mac, owner } = batch[index] ?? {};
@@ -45,8 +81,36 @@ export async function reportAddressesInUse(reason: string, deps: ReportAddresses
       }
     }
   }
-  for (const batch of inBatches(addresses)) await recordConsumers(batch, deps);
-  return items.length;
+}
+
+/** Adopts or observes the addresses that the ledger does not hold for their objects. */
+async function reportBatch(
+  addresses: readonly WorkloadAddress[],
+  evidence: EvidenceCollector,
+  deps: ReportAddressesDeps,
+): Promise<void> {
+  const { ledger, actor, logger } = deps;
+  const rows = await findRowsByMac(
+    addresses.map(({ mac }) => mac),
+    deps,
+  );
+  const granted: AdoptItem[] = [];
+  const observed: ObserveItem[] = [];
+  for (const address of addresses) {
+    const { mac, owner } = address;
+    const row = rows.get(mac);
+    const classification = classify(address, row);
+    if (classification !== 'ungranted' && classification !== 'conflict') continue;
+    const grant =
+      classification === 'ungranted' ? findGrant(address, row, await evidence.evidenceFor(address)) : undefined;
+    if (grant !== undefined) granted.push({ mac, key: liveKey(address), owner, requester: actor, reason: grant });
+    else {
+      observed.push({ mac, object: owner, limited: false });
+      logger.info({ ...describeAddress(address), classification }, 'address in use is only observed');
+    }
+  }
+  await adoptAll(granted, deps);
+  if (observed.length > 0) await observe(ledger, observed, actor);
 }
 
 async function recordConsumers(

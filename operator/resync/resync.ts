@@ -1,28 +1,40 @@
+import { isMirror } from '../../api/mac-allocation.ts';
 import { readClusterId } from '../../kube/client/cluster-id.ts';
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
-import { keyOf } from '../../kube/client/objects.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
+import { formatKey, keyOf } from '../../kube/client/objects.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { listClusters } from '../../ledger/state/clusters.ts';
+import { freeGap } from '../../ledger/state/recovery.ts';
+import type { MacAddress } from '../../mac/mac-address.ts';
+import { type ReleaseByKeyDeps, releaseForEndedGuests } from '../allocation/release-by-key.ts';
 import { statusMac } from '../claim/ledger-items.ts';
-import type { OperatorDeps } from '../dependencies.ts';
-import { isMirror } from '../mirror/mirror.ts';
-import type { Sources } from '../wiring/operator-sources.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import { listLiveWorkloads } from '../live/list-live.ts';
+import { liveAddresses } from '../live/live-address.ts';
+import type { LiveWorkload } from '../live/workload.ts';
+import { isSameGuest } from '../observation/same-guest.ts';
 import { classify } from '../workload/classify.ts';
-import { listLiveWorkloads, type LiveWorkload } from '../workload/list-live.ts';
-import { liveAddresses } from '../workload/live-address.ts';
+import type { ForeignAddress } from '../workload/grant-or-observe.ts';
+import { addressesSeen, type AddressUse } from './addresses-seen.ts';
 import { autoRelease, type AutoReleaseDeps } from './auto-release.ts';
 import { findRowsByMac, inBatches } from './batches.ts';
-import { publishConflicts, type Conflict, type PublishConflictsDeps } from './publish-conflicts.ts';
+import { type Conflict, publishConflicts, type PublishConflictsDeps } from './publish-conflicts.ts';
+import { syncObservations, type SyncObservationsDeps } from './sync-observations.ts';
 
-export type ResyncDeps = AutoReleaseDeps &
+export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid'> &
+  AutoReleaseDeps &
+  ReleaseByKeyDeps &
   PublishConflictsDeps &
+  SyncObservationsDeps &
   Pick<Sources, 'allocations' | 'pools' | 'workloads' | 'workloadOutOfSync'>;
 
 /**
  * Compares everything that lives in the cluster with everything that the ledger holds for it:
- * - An address in use that the ledger does not know is adopted by the reconcile of its object.
- * - An address that no object uses is marked as missing, and released after its pool's period.
+ * - An address in use that the ledger gave to nobody is observed. With a proof, the reconcile of its object adopts it.
+ * - An address that no object uses, or only others than its owner, is marked as missing, and released after its pool's
+ *   period.
  * - An address that two objects use is reported. People resolve it.
  *
  * A resync counts only as a whole: every page of quorum lists, from the cluster that the ledger knows. Any error ends it
@@ -42,18 +54,28 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
   // The API server's address may have led to another cluster between the lists.
   await requireOwnCluster(deps);
 
-  const seen = new Set(objects.flatMap(({ workload }) => workload.observed));
-  for (const mac of claims.map(statusMac)) if (mac !== undefined) seen.add(mac);
-  const conflicts = [...(await compareWorkloads(objects, deps)), ...(await compareClaims(claims, deps))];
+  const { foreign, contested, uncontested } = await compareWorkloads(objects, deps);
+  const ofClaims = await compareClaims(claims, deps);
+  const conflicts = [...contested.map(conflictOf), ...ofClaims];
+  const seen = addressesSeen([
+    ...usesOfWorkloads(objects, contested),
+    // An object may have an address on two interfaces, and own it on one of them.
+    { macs: uncontested, contested: [] },
+    ...usesOfClaims(claims, ofClaims),
+  ]);
+  const { observed, ended } = await syncObservations(foreign, startedAt, deps);
   const { marked, cleared } = await markMissing(ledger, { clusterId, startedAt, seen: [...seen] });
   await publishConflicts(conflicts, deps);
   const sinceLastResyncMs = lastResyncAt === undefined ? 0 : startedAt.getTime() - lastResyncAt.getTime();
+  await releaseForEndedGuests(deps);
   const released = await autoRelease(deps.pools.list(), sinceLastResyncMs, deps);
+  const freed = await freeGap(ledger, { actor: deps.actor });
+  if (freed > 0) logger.info({ count: freed }, 'addresses that a failover had set aside are free again');
   const durationMs = Math.round(performance.now() - started);
   metrics.resyncEnded({ conflicts: conflicts.length, durationMs });
-  const level = marked + cleared + released + conflicts.length > 0 ? 'info' : 'debug';
+  const level = marked + cleared + released + ended + conflicts.length > 0 ? 'info' : 'debug';
   logger[level](
-    { seen: seen.size, marked, cleared, released, conflicts: conflicts.length, durationMs },
+    { seen: seen.size, marked, cleared, observed, ended, released, conflicts: conflicts.length, durationMs },
     'compared the cluster with the ledger',
   );
 }
@@ -63,11 +85,12 @@ async function requireOwnCluster({
   client,
   ledger,
   clusterId,
-}: Pick<OperatorDeps, 'client' | 'ledger' | 'clusterId'>): Promise<Date | undefined> {
+  kubeSystemUid,
+}: Pick<OperatorDeps, 'client' | 'ledger' | 'clusterId' | 'kubeSystemUid'>): Promise<Date | undefined> {
   const found = await readClusterId(client);
-  if (found !== clusterId) {
+  if (found !== kubeSystemUid) {
     throw new Error(
-      `The API server belongs to cluster ${found}, not to ${clusterId}, so nothing was compared. Restart the operator`,
+      `The API server belongs to cluster ${found}, not to ${kubeSystemUid}, so nothing was compared. Restart the operator`,
     );
   }
   const known = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
@@ -77,27 +100,79 @@ async function requireOwnCluster({
   return known.lastResyncAt;
 }
 
-/** Has every workload reconciled whose address the ledger does not hold for it yet. Returns the conflicts. */
+interface ComparedWorkloads {
+  /** Addresses of workloads that do not own them. */
+  readonly foreign: readonly ForeignAddress[];
+  /** Those that another owner holds, whose guest they are not. */
+  readonly contested: readonly ForeignAddress[];
+  /** All other addresses. */
+  readonly uncontested: readonly MacAddress[];
+}
+
+/** Compares workloads with the ledger. Has each reconciled whose address is pending, has no mirror, or is another's. */
 async function compareWorkloads(
   objects: readonly LiveWorkload[],
-  deps: Pick<ResyncDeps, 'ledger' | 'clusterId' | 'workloadOutOfSync'>,
-): Promise<readonly Conflict[]> {
-  const conflicts: Conflict[] = [];
+  deps: Pick<ResyncDeps, 'ledger' | 'client' | 'clusterId' | 'allocations' | 'workloadOutOfSync'>,
+): Promise<ComparedWorkloads> {
+  const foreign: ForeignAddress[] = [];
+  const uncontested: MacAddress[] = [];
   for (const batch of inBatches(objects)) {
     const macs = batch.flatMap(({ workload }) => workload.nics.map(({ mac }) => mac));
     const rows = await findRowsByMac(macs, deps);
     for (const object of batch) {
       for (const address of liveAddresses(object.workload, object.kind, deps)) {
-        const classification = classify(address, rows.get(address.mac));
-        if (classification === 'free' || classification === 'pending') deps.workloadOutOfSync.fire(object);
-        const { kind, namespace, name } = address.owner;
-        if (classification === 'conflict') {
-          conflicts.push({ mac: address.mac, user: { kind, namespace, name } });
-        }
+        const row = rows.get(address.mac);
+        const classification = classify(address, row);
+        const isHeld = classification === 'conflict';
+        // An address that an admin adopted, or whose mirror could not be created before.
+        const isUnmirrored =
+          classification === 'own' && deps.allocations.by('consumer', address.owner.uid).length === 0;
+        if (classification === 'pending' || classification === 'inherited' || isUnmirrored || isHeld)
+          deps.workloadOutOfSync.fire(object);
+        if (isHeld || classification === 'ungranted') foreign.push({ address: { ...address, ...object }, row, isHeld });
+        if (!isHeld) uncontested.push(address.mac);
       }
     }
   }
-  return conflicts;
+  return { foreign, contested: await withoutMigrated(foreign, deps), uncontested };
+}
+
+/** Returns the addresses that another owner holds, without those of guests that migrated from it. */
+async function withoutMigrated(
+  foreign: readonly ForeignAddress[],
+  { client }: Pick<ResyncDeps, 'client'>,
+): Promise<readonly ForeignAddress[]> {
+  const contested: ForeignAddress[] = [];
+  for (const each of foreign) {
+    const { address, row, isHeld } = each;
+    if (isHeld && !(row !== undefined && (await isSameGuest(address, row, client)))) contested.push(each);
+  }
+  return contested;
+}
+
+function conflictOf({ address: { mac, owner } }: ForeignAddress): Conflict {
+  const { kind, namespace, name } = owner;
+  return { mac, user: { kind, namespace, name } };
+}
+
+function usesOfWorkloads(
+  objects: readonly LiveWorkload[],
+  contested: readonly ForeignAddress[],
+): readonly AddressUse[] {
+  const byObject = Map.groupBy(contested, ({ address }) => address.workload.metadata.uid);
+  return objects.map(({ workload }) => ({
+    macs: workload.uses,
+    contested: (byObject.get(workload.metadata.uid) ?? []).map(({ address }) => address.mac),
+  }));
+}
+
+function usesOfClaims(claims: readonly MacAllocation[], conflicts: readonly Conflict[]): readonly AddressUse[] {
+  const contested = new Map(conflicts.map(({ mac, user }) => [formatKey(user), mac]));
+  return claims.map((claim) => {
+    const mac = statusMac(claim);
+    const other = contested.get(keyOf(claim));
+    return { macs: mac === undefined ? [] : [mac], contested: other === undefined ? [] : [other] };
+  });
 }
 
 /** Returns the claims whose address another owner holds. */

@@ -2,8 +2,8 @@ import { pino } from 'pino';
 import { z } from 'zod';
 import { processEnvironment, readEnvironment } from '../../api/environment.ts';
 import { createKubeClient } from '../../kube/client/client.ts';
-import { systemClock } from '../../kube/time/clock.ts';
-import { sleep } from '../../kube/time/sleep.ts';
+import { systemClock } from '../../time/clock.ts';
+import { sleep } from '../../time/sleep.ts';
 import { prepareUninstall } from './uninstall.ts';
 
 const { ROCK_MAC_NAMESPACE, ROCK_MAC_LOG_LEVEL, KUBECONFIG } = processEnvironment;

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import { isMirror } from '../../api/mac-allocation.ts';
 import {
   LEDGER_API_SERVICE,
   OPERATOR_LEASE,
@@ -10,25 +10,17 @@ import {
 import type { KubeClient } from '../../kube/client/client.ts';
 import {
   apiServices,
+  deployments,
   leases,
   mutatingWebhookConfigurations,
   validatingWebhookConfigurations,
 } from '../../kube/client/core-resources.ts';
 import { isNotFound } from '../../kube/client/errors.ts';
-import { isHeldByOther } from '../../kube/controller/lease-record.ts';
-import { objectMeta, type KubeObject, type ObjectKey } from '../../kube/client/objects.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
+import type { KubeObject, ObjectKey } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
-import { macAllocations } from '../../kube/client/mac-resources.ts';
+import { isHeldByOther } from '../../kube/controller/lease-record.ts';
 import { dropFinalizer } from '../allocation/drop-finalizer.ts';
-
-const deployments: Resource<KubeObject> = {
-  group: 'apps',
-  version: 'v1',
-  plural: 'deployments',
-  kind: 'Deployment',
-  namespaced: true,
-  schema: z.object({ metadata: objectMeta }),
-};
 
 export interface UninstallOptions {
   readonly client: KubeClient;
@@ -63,8 +55,8 @@ export async function prepareUninstall(options: UninstallOptions): Promise<LeftB
   // An operator removes the read API when it shuts down. A killed operator did not.
   await deleteIfPresent(apiServices, { name: LEDGER_API_SERVICE }, client);
   logger.info('the operator has ended');
-  const { items } = await client.list(macAllocations);
-  const mirrors = items.filter(({ spec }) => spec.consumerRef !== undefined);
+  const items = await listAllocations(options);
+  const mirrors = items.filter(isMirror);
   for (const { metadata } of mirrors) {
     const { namespace: at, name, uid } = metadata;
     await deleteIfPresent(macAllocations, { namespace: at, name }, client, uid);
@@ -74,6 +66,24 @@ export async function prepareUninstall(options: UninstallOptions): Promise<LeftB
     }
   }
   return { claims: items.length - mirrors.length, mirrors: mirrors.length };
+}
+
+/** How often a missing kind is read again: a starting API server does not know any kind of a CRD for a moment. */
+const KIND_READS = 20;
+
+/** Lists the MacAllocations. Without their CRD there are none: then the installation never worked. */
+async function listAllocations({ client, pause, logger }: UninstallOptions): Promise<readonly MacAllocation[]> {
+  for (let reads = 1; ; reads++) {
+    try {
+      return (await client.list(macAllocations)).items;
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      if (reads === KIND_READS) break;
+    }
+    await pause(POLL_INTERVAL_MS);
+  }
+  logger.info('the CRD of MacAllocations is not installed');
+  return [];
 }
 
 /** Deletes the Deployment in the foreground, so it exists until its pods are deleted. */

@@ -1,36 +1,38 @@
-import { macAllocations } from '../../kube/client/mac-resources.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
-import { bind } from '../../ledger/address/bind.ts';
-import type { OperatorDeps } from '../dependencies.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import { describeAddress, liveKey, type WorkloadAddress } from '../live/live-address.ts';
+import { deleteMirror } from '../mirror/delete-mirror.ts';
 import { ensureMirror, type EnsureMirrorDeps } from '../mirror/ensure.ts';
-import { boundStatus } from '../mirror/status.ts';
-import { describeAddress, liveKey, type WorkloadAddress } from './live-address.ts';
+import { mirrorStatus } from '../mirror/status.ts';
 
-export type BindDeps = EnsureMirrorDeps & Pick<OperatorDeps, 'ledger' | 'actor' | 'clusterId' | 'now'>;
+export type BindDeps = EnsureMirrorDeps & Pick<OperatorDeps, 'groupedCalls' | 'clusterId' | 'now'>;
 
-/** Ensures the mirror of an address, binds the address to its object, and writes the mirror's status. */
+/** Ensures the mirror of an address and binds the address to its object. Reports on the mirror what is wrong with it. */
 export async function mirrorAndBind(address: WorkloadAddress, row: AddressRow, deps: BindDeps): Promise<void> {
   const { workload, kind, mac, owner } = address;
-  const subject = { workload, kind, nic: owner.nic, mac, pool: row.pool, requester: row.requester };
-  const mirror = await ensureMirror(subject, deps);
-  const generation = row.key === liveKey(address) ? row.generation : await bindAddress(address, row, deps);
+  const mirror = await ensureMirror({ workload, kind, nic: owner.nic, mac, row, clusterId: deps.clusterId }, deps);
+  if (row.key !== liveKey(address)) await bindAddress(address, row, mirror, deps);
   if (mirror === undefined) return;
-  const status = boundStatus(mirror, { mac, generation, allocatedAt: row.allocatedAt }, deps);
-  await writeStatus(macAllocations, mirror, status, deps.client);
+  await writeStatus(macAllocations, mirror, mirrorStatus(mirror, address.isOnlyReported !== true, deps), deps.client);
 }
 
-/** Replaces the holder key of the admission by the key of the stored object. Returns the address's generation. */
+/**
+ * Replaces the holder key of the admission by the key of the stored object. Deletes the mirror if somebody else has the address
+ * by now, because a mirror proves that the ledger gave the address to its object.
+ */
 async function bindAddress(
   address: WorkloadAddress,
   row: AddressRow,
-  { ledger, actor, logger }: Pick<BindDeps, 'ledger' | 'actor' | 'logger'>,
-): Promise<number> {
+  mirror: MacAllocation | undefined,
+  { groupedCalls, client, logger }: Pick<BindDeps, 'groupedCalls' | 'client' | 'logger'>,
+): Promise<void> {
   const { mac, owner } = address;
-  const [result] = await bind(ledger, [{ mac, key: row.key, boundKey: liveKey(address), owner }], actor);
-  if (result?.outcome !== 'bound') {
-    throw new Error(`${mac} could not be bound to its object: ${result?.outcome ?? 'no result'}`);
+  const result = await groupedCalls.bind({ mac, key: row.key, boundKey: liveKey(address), owner });
+  if (result.outcome !== 'bound') {
+    if (mirror !== undefined) await deleteMirror(mirror.metadata, client);
+    throw new Error(`${mac} could not be bound to its object: ${result.outcome}`);
   }
   logger.info({ ...describeAddress(address), pool: row.pool }, 'address bound');
-  return result.generation;
 }

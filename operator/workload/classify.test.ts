@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { boundKey, claimKey, leaseKey } from '../../ledger/address/holder-key.ts';
 import { mac } from '../../mac/mac-address.ts';
+import type { LiveAddress } from '../live/live-address.ts';
 import { classify } from './classify.ts';
-import type { LiveAddress } from './live-address.ts';
 
 const MAC = mac('a4:58:0f:05:00:01');
 const POD = { clusterId: 'c1', kind: 'Pod', namespace: 'web', name: 'front', uid: 'u1', nic: 'eth5' };
@@ -18,6 +18,7 @@ function aRow(row: Partial<AddressRow>): AddressRow {
     generation: 1,
     key: 'somebody',
     origin: 'allocate',
+    observed: false,
     metadata: {},
     allocatedAt: new Date(0),
     changedAt: new Date(0),
@@ -33,7 +34,7 @@ const claim = { ...POD, kind: 'MacAllocation', name: 'mine', uid: 'm1', nic: '' 
 const aClaim = (row: Partial<AddressRow>) => aRow({ key: claimKey(claim), owner: claim, ...row });
 
 test.each([
-  ['was never used', undefined, 'free'],
+  ['was never used', undefined, 'ungranted'],
   ['is bound to it', aRow({ key: KEY, owner: POD }), 'own'],
   ['is bound to it on an interface that no longer has it', aRow({ owner: { ...POD, nic: 'eth6' } }), 'renamed'],
   ['is bound to it on another interface, which has it too', aRow({ owner: { ...POD, nic: 'eth7' } }), 'conflict'],
@@ -66,10 +67,10 @@ test.each([
     'conflict',
   ],
   // An earlier pod of that name had it. The new pod is a new owner.
-  ['its predecessor of the same name released', aRow({ state: 'released', owner: { ...POD, uid: 'u0' } }), 'free'],
+  ['its predecessor of the same name released', aRow({ state: 'released', owner: { ...POD, uid: 'u0' } }), 'ungranted'],
   ['its predecessor of the same name still holds', aRow({ owner: { ...POD, uid: 'u0' } }), 'conflict'],
-  ['was released from it by mistake', aRow({ state: 'released', key: KEY, owner: POD }), 'free'],
-  ['may have been allocated in a replication gap', aRow({ state: 'orphaned', origin: 'replication-gap' }), 'free'],
+  ['was released from it by mistake', aRow({ state: 'released', key: KEY, owner: POD }), 'ungranted'],
+  ['may have been allocated in a replication gap', aRow({ state: 'orphaned', origin: 'replication-gap' }), 'ungranted'],
   ['a device holds', aRow({ device: { id: 'host' } }), 'conflict'],
   ['an unused claim of its namespace holds', aClaim({}), 'claimed'],
   ['a claim of another namespace holds', aClaim({ owner: { ...claim, namespace: 'x' } }), 'conflict'],
@@ -103,9 +104,38 @@ test.each([
   expect(classify(address, row)).toBe(want);
 });
 
+test.each([
+  ['a deleted machine of its name', {}, 'inherited'],
+  ['a machine of its name in another namespace', { namespace: 'x' }, 'conflict'],
+  ['a machine of its name in another cluster', { clusterId: 'c2' }, 'conflict'],
+  ['another machine', { name: 'other' }, 'conflict'],
+  ['an instance of its name', { kind: 'VirtualMachineInstance' }, 'conflict'],
+])('a machine inherits an address only from a deleted machine of its name, not from %s: %o', (_, change, want) => {
+  const machine = { ...POD, kind: 'VirtualMachine', uid: 'v2' };
+  const holder = { ...machine, uid: 'v1', ...change };
+  expect(classify({ mac: MAC, owner: machine }, aRow({ owner: holder }))).toBe(want);
+});
+
 test('an instance whose machine was deleted without it has no conflict with the machine', () => {
   const owner = { ...POD, kind: 'VirtualMachineInstance', uid: 'i1' };
   const machine = { ...POD, kind: 'VirtualMachine', uid: 'v1' };
   expect(classify({ mac: MAC, owner }, aRow({ owner: machine }))).toBe('owned-by-parent');
   expect(classify({ mac: MAC, owner }, aRow({ owner: { ...machine, name: 'other' } }))).toBe('conflict');
+});
+
+test('an instance has no conflict with the claim that its machine uses', () => {
+  const owner = { ...POD, kind: 'VirtualMachineInstance', uid: 'i1' };
+  const machine = { ...POD, kind: 'VirtualMachine', uid: 'v1', key: 'k' };
+  expect(classify({ mac: MAC, owner }, aClaim({ consumer: machine }))).toBe('owned-by-parent');
+  expect(classify({ mac: MAC, owner }, aClaim({ consumer: { ...machine, name: 'other' } }))).toBe('conflict');
+});
+
+test('a launcher pod whose instance is gone has no conflict with the machine or the instance of that name', () => {
+  const machine = { ...POD, kind: 'VirtualMachine', name: 'vm', uid: 'v1' };
+  const launcher: LiveAddress = { ...address, runsFor: 'vm' };
+  expect(classify(launcher, aRow({ owner: machine }))).toBe('owned-by-parent');
+  expect(classify(launcher, aRow({ owner: { ...machine, kind: 'VirtualMachineInstance' } }))).toBe('owned-by-parent');
+  expect(classify(launcher, aRow({ owner: { ...machine, name: 'other' } }))).toBe('conflict');
+  expect(classify(launcher, aRow({ owner: { ...machine, namespace: 'x' } }))).toBe('conflict');
+  expect(classify(address, aRow({ owner: machine }))).toBe('conflict');
 });

@@ -1,6 +1,6 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { mayUseClaim } from '../claim/take-claim.ts';
-import { isHeldByLease, liveKey, type LiveAddress } from './live-address.ts';
+import { isHeldByLease, type LiveAddress, liveKey } from '../live/live-address.ts';
 
 /**
  * The relation between an address on a live object and the ledger's row of that address.
@@ -10,19 +10,22 @@ import { isHeldByLease, liveKey, type LiveAddress } from './live-address.ts';
  *   interfaces exchanged their addresses.
  * - `pending`: admission allocated it for this object, and it is not bound yet.
  * - `claimed`: a claim of the same namespace holds it, and this object uses the claim or may take it.
- * - `free`: nobody holds it, so this object adopts it.
- * - `owned-by-parent`: the virtual machine of this instance holds it. The machine was deleted without the instance.
+ * - `inherited`: a machine of the same name holds it. It was deleted, and this machine was made again in its place.
+ * - `ungranted`: the ledger gave it to nobody. It is observed, or adopted with a proof.
+ * - `owned-by-parent`: the virtual machine or the instance of this name holds it, which the object ran for. It was deleted
+ *   without the object.
  * - `conflict`: another owner holds it.
  */
-export type Classification = 'own' | 'renamed' | 'pending' | 'claimed' | 'free' | 'owned-by-parent' | 'conflict';
+export type Classification =
+  'own' | 'renamed' | 'pending' | 'claimed' | 'inherited' | 'ungranted' | 'owned-by-parent' | 'conflict';
 
 /** Classifies an address on a live object by its row in the ledger. */
 export function classify(address: LiveAddress, row: AddressRow | undefined): Classification {
-  if (row === undefined) return 'free';
+  if (row === undefined) return 'ungranted';
   if (row.state !== 'released' && row.key === liveKey(address)) return 'own';
   if (row.state !== 'released' && isRenamed(address, row)) return 'renamed';
   if (isPendingFor(address, row)) return 'pending';
-  if (row.state === 'released' || row.origin === 'replication-gap') return 'free';
+  if (row.state === 'released' || row.origin === 'replication-gap') return 'ungranted';
   return isInSameNamespace(address, row) ? classifyInNamespace(address, row) : 'conflict';
 }
 
@@ -46,10 +49,23 @@ function isInSameNamespace({ owner }: LiveAddress, row: AddressRow): boolean {
 }
 
 function classifyInNamespace(address: LiveAddress, row: AddressRow): Classification {
-  const { owner } = address;
-  if (row.owner?.kind === 'MacAllocation' && row.state !== 'orphaned') {
-    return mayUseClaim(address, row) ? 'claimed' : 'conflict';
-  }
-  const isInstanceOf = owner.kind === 'VirtualMachineInstance' && row.owner?.kind === 'VirtualMachine';
-  return isInstanceOf && row.owner.name === owner.name ? 'owned-by-parent' : 'conflict';
+  const { owner, runsFor } = address;
+  if (isInherited(owner, row)) return 'inherited';
+  const isClaim = row.owner?.kind === 'MacAllocation' && row.state !== 'orphaned';
+  if (isClaim && mayUseClaim(address, row)) return 'claimed';
+  const isInstance = owner.kind === 'VirtualMachineInstance';
+  const parents = isInstance ? ['VirtualMachine'] : ['VirtualMachine', 'VirtualMachineInstance'];
+  const user = isClaim ? row.consumer : row.owner;
+  const isOfParent = user !== undefined && parents.includes(user.kind);
+  return isOfParent && user.name === (isInstance ? owner.name : runsFor) ? 'owned-by-parent' : 'conflict';
+}
+
+/**
+ * Returns whether a machine of the same name holds the address. Only one object of a name exists, so that machine was
+ * deleted. Its guest may still run, and KubeVirt adopts it by name. A pod is never adopted.
+ */
+function isInherited(owner: LiveAddress['owner'], { state, owner: holder }: AddressRow): boolean {
+  return (
+    state === 'active' && owner.kind === 'VirtualMachine' && holder?.kind === owner.kind && holder.name === owner.name
+  );
 }

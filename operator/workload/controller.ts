@@ -1,19 +1,12 @@
+import { isDeepStrictEqual } from 'node:util';
 import { formatKey } from '../../kube/client/objects.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
-import { watch, type ControllerSpec } from '../wiring/controller-spec.ts';
-import { identityKey, parseIdentityKey } from '../wiring/identity-key.ts';
-import type { CachedWorkloads, Sources } from '../wiring/operator-sources.ts';
-import { podWorkload } from './pod.ts';
+import type { Change } from '../../kube/controller/object-cache.ts';
+import { type ControllerSpec, GROUPED_CONCURRENCY, watch } from '../controller/controller-spec.ts';
+import { identityKey, parseIdentityKey } from '../controller/identity-key.ts';
+import type { CachedWorkloads, Sources } from '../controller/operator-sources.ts';
+import type { Workload } from '../live/workload.ts';
 import { reconcileWorkload, type WorkloadDeps } from './reconcile.ts';
 import { releaseUnmirrored, type ReleaseUnmirroredDeps } from './release-unmirrored.ts';
-import { virtualMachineInstanceWorkload } from './virtual-machine-instance.ts';
-import { virtualMachineWorkload } from './virtual-machine.ts';
-import type { WorkloadKind } from './workload.ts';
-
-/** Returns every kind of object that can use an address of ours. To add a kind, write its file and add it here. */
-export function workloadKinds(prefix: MacPrefix): readonly WorkloadKind[] {
-  return [podWorkload(prefix), virtualMachineWorkload(prefix), virtualMachineInstanceWorkload(prefix)];
-}
 
 /** Declares the controller of one kind of workload. */
 export function workloadController(
@@ -24,13 +17,15 @@ export function workloadController(
   const { kind: kindName } = kind.resource;
   return {
     name: kindName.toLowerCase(),
+    concurrency: GROUPED_CONCURRENCY,
     watches: [
-      watch(cache, ({ object }) => [identityKey(object.metadata)]),
-      // A deleted mirror is created again while its object exists.
+      watch(cache, (change) => (isOfNoConcern(change) ? [] : [identityKey(change.object.metadata)])),
+      // A deleted mirror is created again while its object exists. Most are deleted after their object, and are done.
       watch(allocations, ({ type, object: { metadata, spec } }) => {
         const { consumerRef } = spec;
         if (type !== 'deleted' || consumerRef?.kind !== kindName) return [];
-        return [identityKey({ ...consumerRef, namespace: metadata.namespace })];
+        const identity = { ...consumerRef, namespace: metadata.namespace };
+        return cache.get(formatKey(identity))?.metadata.uid === consumerRef.uid ? [identityKey(identity)] : [];
       }),
       watch(workloadOutOfSync, (live) =>
         live.kind.resource.kind === kindName ? [identityKey(live.workload.metadata)] : [],
@@ -46,4 +41,16 @@ export function workloadController(
       return undefined;
     },
   };
+}
+
+/** A pod is updated many times in its life, mostly by status reports that do not concern its addresses. */
+function isOfNoConcern({ type, object, before }: Change<Workload>): boolean {
+  return type === 'updated' && isDeepStrictEqual(withoutVersion(object), withoutVersion(before));
+}
+
+/** Leaves out the node too: only the claim that a pod uses shows it. */
+function withoutVersion(workload: Workload | undefined): unknown {
+  if (workload === undefined) return undefined;
+  const { runsOn, ...rest } = workload;
+  return { ...rest, metadata: { ...workload.metadata, resourceVersion: '' } };
 }

@@ -1,36 +1,54 @@
-import type { Result } from '../../kube/controller/controller.ts';
-import { findByMac } from '../../ledger/address/find.ts';
+import type { ReconcileResult } from '../../kube/controller/controller.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
+import type { BackoffOptions } from '../../time/backoff.ts';
 import { takeClaim, type TakeClaimDeps } from '../claim/take-claim.ts';
-import { adoptAddress } from './adopt.ts';
-import { mirrorAndBind, type BindDeps } from './bind.ts';
+import { liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
+import type { Workload, WorkloadKind } from '../live/workload.ts';
+import { isSameGuest } from '../observation/same-guest.ts';
+import { type BindDeps, mirrorAndBind } from './bind.ts';
 import { classify } from './classify.ts';
+import { type ForeignAddress, grantOrObserve, type GrantOrObserveDeps } from './grant-or-observe.ts';
+import { inherit, type InheritDeps } from './inherit.ts';
 import { reportConflict, type ReportConflictDeps } from './report-conflict.ts';
-import { liveAddresses, type WorkloadAddress } from './live-address.ts';
-import type { Workload, WorkloadKind } from './workload.ts';
+import { reportNotApplied } from './report-not-applied.ts';
 
-export type WorkloadDeps = TakeClaimDeps & BindDeps & ReportConflictDeps;
+export type WorkloadDeps = TakeClaimDeps & BindDeps & InheritDeps & ReportConflictDeps & GrantOrObserveDeps;
 
-/** How soon an address that another owner holds is checked again. Its release may be in progress. */
-const CONFLICT_RETRY_MS = 15_000;
+/** Delays between the checks of an address that another owner holds. Its release may be in progress, or weeks away. */
+const CONFLICT: BackoffOptions = { baseMs: 15_000, maxMs: 300_000 };
 
 /**
  * Reconciles a live object: the ledger and the mirrors follow the addresses that it uses. Writes mirrors, binds addresses,
- * and takes claims for their consumers.
+ * takes claims for their consumers, and observes addresses that were never given to the object.
  *
- * For each address: 1. the mirror is stored with its finalizer; 2. the ledger binds the address to the object's uid; 3. the
- * mirror's status is written. After a crash behind 1, the mirror releases whatever the address became. After a crash
- * behind 2, the next reconcile finds the address bound.
+ * For each address: 1. the mirror is stored with its finalizer; 2. the ledger binds the address to the object's uid. After a
+ * crash behind 1, the next reconcile binds, or the mirror releases whatever the address became.
  */
-export async function reconcileWorkload(workload: Workload, kind: WorkloadKind, deps: WorkloadDeps): Promise<Result> {
+export async function reconcileWorkload(
+  workload: Workload,
+  kind: WorkloadKind,
+  deps: WorkloadDeps,
+): Promise<ReconcileResult> {
+  const foreign: ForeignAddress[] = [];
   let contested = false;
-  for (const address of liveAddresses(workload, kind, deps)) {
-    contested = (await reconcileAddress({ ...address, workload, kind }, deps)) === 'contested' || contested;
+  for (const live of liveAddresses(workload, kind, deps)) {
+    const address = { ...live, workload, kind };
+    if (address.isOnlyReported === true) reportNotApplied(address, deps);
+    const row = await deps.groupedCalls.findByMac(address.mac);
+    const result = await reconcileAddress(address, row, deps);
+    if (result !== 'kept') foreign.push({ address, row, isHeld: result === 'contested' });
+    contested ||= result === 'contested';
   }
-  return contested ? { requeueAfterMs: CONFLICT_RETRY_MS } : undefined;
+  if (foreign.length > 0) contested = (await grantOrObserve(foreign, deps)) === 'contested' || contested;
+  return contested ? { poll: CONFLICT } : undefined;
 }
 
-async function reconcileAddress(address: WorkloadAddress, deps: WorkloadDeps): Promise<'kept' | 'contested'> {
-  const row = await findByMac(deps.ledger, address.mac);
+/** Returns `ungranted` or `contested` for an address that the object uses and does not own. */
+async function reconcileAddress(
+  address: WorkloadAddress,
+  row: AddressRow | undefined,
+  deps: WorkloadDeps,
+): Promise<'kept' | 'ungranted' | 'contested'> {
   switch (classify(address, row)) {
     case 'own':
     case 'pending':
@@ -40,14 +58,16 @@ async function reconcileAddress(address: WorkloadAddress, deps: WorkloadDeps): P
       // It stays bound to its first interface, because the uid identifies the owner.
       if (row?.owner !== undefined) await mirrorAndBind(onInterface(address, row.owner.nic), row, deps);
       return 'kept';
-    case 'free':
-      return await adoptAddress(address, deps);
+    case 'ungranted':
+      return 'ungranted';
+    case 'inherited':
+      return row === undefined ? 'kept' : await inherit(address, row, deps);
     case 'claimed':
       return row === undefined ? 'kept' : await takeClaim(address, row, deps);
     case 'owned-by-parent':
       return 'kept';
     case 'conflict':
-      if (row !== undefined) reportConflict(address, row, deps);
+      if (row !== undefined && !(await isSameGuest(address, row, deps.client))) reportConflict(address, row, deps);
       return 'contested';
   }
 }

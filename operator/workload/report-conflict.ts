@@ -1,7 +1,7 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
-import type { OperatorDeps } from '../dependencies.ts';
-import type { WorkloadAddress } from './live-address.ts';
-import { consumerRefOf } from './workload.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { WorkloadAddress } from '../live/live-address.ts';
+import { consumerRefOf } from '../live/workload.ts';
 
 export type ReportConflictDeps = Pick<OperatorDeps, 'events' | 'clusterId'>;
 

@@ -1,23 +1,32 @@
 import { expect, test } from 'vitest';
-import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
-import type { AdmissionRequest } from '../server/admission-review.ts';
+import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import type { AdmissionRequest } from '../review/admission-review.ts';
 import { admitWorkload, type WorkloadAdmissionDeps } from './admit-workload.ts';
 
 const never = () => new Promise<never>(() => undefined);
 
 /** No dependency ever responds: a review that gets a response here used none of them. */
 const unresponsive: WorkloadAdmissionDeps = {
+  gate: { enter: () => Promise.resolve({ ok: true, terms: { pool: 'kubernetes' } }), take: () => undefined },
   prefix: parsePrefix('a4:58:0f') as MacPrefix,
   primaryCni: 'none',
   multusNamespace: 'kube-system',
   supportOf: never,
   newLeaseId: () => 'lease',
+  schedulingGate: {
+    breaker: undefined,
+    keys: { current: () => Buffer.alloc(32), all: () => [] },
+    clusterId: 'c',
+    operator: 'operator',
+    now: () => new Date(),
+  },
   allocation: {
     allocator: { allocate: never, close: never },
     ledger: { query: never },
     clusterId: 'c',
+    ticket: () => undefined,
     leaseSeconds: 120,
-    poolOf: never,
+    knowsCallers: true,
     findClaim: never,
     releaseAddresses: never,
     explainRefusal: never,

@@ -1,22 +1,37 @@
+import { ANNOTATIONS } from '../../api/names.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { allocateForObject, type AllocationDeps } from '../allocate/allocate-for-object.ts';
+import type { ReviewGate } from '../callers/review-gate.ts';
+import type { NetworkSupport } from '../plan/cni-plugins.ts';
 import { networkNames, readNetworks } from '../plan/multus-target.ts';
-import { planPod } from '../plan/plan-pod.ts';
-import { planVm, planVmi } from '../plan/plan-vm.ts';
 import type { Plan, Planned } from '../plan/plan.ts';
+import { planPod } from '../plan/plan-pod.ts';
+import { planPodUpdate } from '../plan/plan-pod-update.ts';
+import { planVm, planVmi } from '../plan/plan-vm.ts';
 import type { PrimaryCni } from '../plan/primary-target.ts';
-import { restorePod } from '../plan/restore-pod.ts';
-import { malformed } from '../refuse/refusal.ts';
-import type { AdmissionRequest, AdmissionResponse, Refusal } from '../server/admission-review.ts';
-import type { NetworkSupport } from '../watch/networks.ts';
-import type { AdmittedObject } from './admitted-object.ts';
+import type { AdmissionRefusal, AdmissionRequest, AdmissionResponse } from '../review/admission-review.ts';
+import type { AdmittedObject } from '../review/admitted-object.ts';
+import { leaseOfThisRequest } from '../review/lease-of-this-request.ts';
+import { malformed } from '../review/refusal.ts';
+import { ungatePatch } from '../scheduling-gate/gate-patch.ts';
+import {
+  isLift,
+  type Requester,
+  requesterOf,
+  type SchedulingGateDeps,
+  waitOrRefuse,
+  waitWithoutAsking,
+} from '../scheduling-gate/wait-for-ledger.ts';
+import type { NamespaceTerms } from '../watch/namespaces.ts';
 
 export interface WorkloadAdmissionDeps {
+  readonly gate: ReviewGate;
   readonly prefix: MacPrefix;
   readonly primaryCni: PrimaryCni;
   /** Where Multus looks for a network that replaces the cluster's own. */
   readonly multusNamespace: string;
   readonly allocation: AllocationDeps;
+  readonly schedulingGate: SchedulingGateDeps;
   readonly supportOf: (networks: readonly string[]) => Promise<ReadonlyMap<string, NetworkSupport>>;
   readonly newLeaseId: () => string;
 }
@@ -30,30 +45,33 @@ interface WorkloadReview {
 }
 
 /**
- * Admits a pod, a virtual machine or a virtual machine instance: every interface that needs an address gets one. An object
- * whose addresses the ledger has not allocated by `deadline` (milliseconds since 1970) is refused.
+ * Admits a pod, a virtual machine or a virtual machine instance: every interface that needs an address gets one. If the ledger
+ * has not allocated them by `deadline` (milliseconds since 1970), a pod may wait with a scheduling gate, and every other object
+ * is refused. An update that removes that gate is admitted like a new pod.
  */
 export async function admitWorkload(
   request: AdmissionRequest,
   deps: WorkloadAdmissionDeps,
   deadline: number,
 ): Promise<AdmissionResponse> {
-  const { object, oldObject, namespace } = request;
-  const kind = KINDS.find((known) => known === request.kind.kind);
-  if (object?.metadata === undefined || namespace === undefined || kind === undefined) {
+  const review = readReview(request);
+  if (review === undefined) {
     return { allowed: false, refusal: malformed('The review holds no pod or virtual machine in a namespace.') };
   }
-  if (kind === 'Pod' && oldObject !== null && oldObject !== undefined) {
-    const { annotations } = object.metadata;
-    const { multusNamespace, prefix } = deps;
-    const options = { namespace, multusNamespace, prefix };
-    const patch = restorePod(annotations, oldObject.metadata?.annotations ?? {}, options);
-    return { allowed: true, patch };
-  }
-  const review = { request, object, namespace, kind };
+  const entry = await deps.gate.enter(review.namespace);
+  if (!entry.ok) return { allowed: false, refusal: entry.refusal };
   const planned = await planFor(review, deps);
   if (!planned.ok) return { allowed: false, refusal: planned.refusal };
-  return await allocateFor(planned.plan, review, deps, deadline);
+  const refusal = refuseTooMany(planned.plan, review, deps.gate);
+  if (refusal !== undefined) return { allowed: false, refusal };
+  return await allocateFor({ plan: planned.plan, terms: entry.terms }, review, deps, deadline);
+}
+
+function readReview(request: AdmissionRequest): WorkloadReview | undefined {
+  const { object, namespace } = request;
+  const kind = KINDS.find((known) => known === request.kind.kind);
+  if (object?.metadata === undefined || namespace === undefined || kind === undefined) return undefined;
+  return { request, object, namespace, kind };
 }
 
 /**
@@ -66,50 +84,99 @@ const KINDS = ['Pod', 'VirtualMachine', 'VirtualMachineInstance'] as const;
 
 async function planFor(
   { request, object, namespace, kind }: WorkloadReview,
-  { prefix, primaryCni, multusNamespace, supportOf }: WorkloadAdmissionDeps,
+  deps: WorkloadAdmissionDeps,
 ): Promise<Planned> {
+  const { prefix } = deps;
   switch (kind) {
     case 'VirtualMachine':
       return planVm(object, request.oldObject ?? undefined, prefix);
     case 'VirtualMachineInstance':
       return planVmi(object, prefix);
-    case 'Pod': {
-      const annotations = object.metadata?.annotations;
-      const read = readNetworks(annotations ?? {}, { namespace, multusNamespace });
-      if (!read.ok) {
-        return { ok: false, refusal: malformed(`${read.problem}.\nCorrect the annotation and create the pod again.`) };
-      }
-      const names = networkNames(read.networks);
-      if (names.length > MAX_INTERFACES) return { ok: false, refusal: tooManyInterfaces(names.length) };
-      const support = await supportOf(names);
-      return planPod(annotations, read.networks, { prefix, primaryCni, support });
-    }
+    case 'Pod':
+      return await planForPod({ request, object, namespace, kind }, deps);
   }
 }
 
-function tooManyInterfaces(count: number): Refusal {
+async function planForPod(
+  { request, object, namespace }: WorkloadReview,
+  { prefix, primaryCni, multusNamespace, supportOf }: WorkloadAdmissionDeps,
+): Promise<Planned> {
+  const annotations = object.metadata?.annotations;
+  if (request.oldObject !== null && request.oldObject !== undefined && !isLift(request)) {
+    const stored = request.oldObject.metadata?.annotations ?? {};
+    return planPodUpdate(annotations, stored, { namespace, multusNamespace, prefix });
+  }
+  const read = readNetworks(annotations ?? {}, { namespace, multusNamespace });
+  if (!read.ok) {
+    return { ok: false, refusal: malformed(`${read.problem}.\nCorrect the annotation and create the pod again.`) };
+  }
+  const names = networkNames(read.networks);
+  if (names.length > MAX_INTERFACES) return { ok: false, refusal: tooManyInterfaces(names.length) };
+  const support = await supportOf(names);
+  return planPod(annotations, read.networks, { prefix, primaryCni, support });
+}
+
+function tooManyInterfaces(count: number): AdmissionRefusal {
   const cause = `${String(count)} interfaces of this object request an address, but ${String(MAX_INTERFACES)} is the limit.`;
   return malformed(`${cause}\nUse fewer interfaces.`);
 }
 
+/** Refuses an object with too many interfaces, and one that is over the limit of its namespace. */
+function refuseTooMany(
+  { addressRequests }: Plan,
+  { request, namespace }: WorkloadReview,
+  gate: ReviewGate,
+): AdmissionRefusal | undefined {
+  if (addressRequests.length > MAX_INTERFACES) return tooManyInterfaces(addressRequests.length);
+  if (request.dryRun === true) return undefined;
+  const claims = addressRequests.filter(({ claim }) => claim !== undefined).length;
+  return gate.take(namespace, { addresses: addressRequests.length, claims });
+}
+
 async function allocateFor(
-  { addressRequests, warnings, patch }: Plan,
-  { request, object, namespace, kind }: WorkloadReview,
+  { plan, terms }: { readonly plan: Plan; readonly terms: NamespaceTerms },
+  review: WorkloadReview,
   deps: WorkloadAdmissionDeps,
   deadline: number,
 ): Promise<AdmissionResponse> {
-  const count = addressRequests.length;
-  if (count > MAX_INTERFACES) return { allowed: false, refusal: tooManyInterfaces(count) };
+  const { addressRequests, warnings } = plan;
+  const { request, object, kind } = review;
+  const patch: Plan['patch'] = (...args) => [...plan.patch(...args), ...(kind === 'Pod' ? ungatePatch(object) : [])];
   if (request.dryRun === true) {
-    const withNote = count === 0 ? warnings : [...warnings, 'rock-mac: a dry run allocates no addresses'];
+    const withNote =
+      addressRequests.length === 0 ? warnings : [...warnings, 'rock-mac: a dry run allocates no addresses'];
     return { allowed: true, patch: patch([], undefined), warnings: withNote };
   }
+  if (addressRequests.length === 0) return { allowed: true, patch: patch([], undefined), warnings };
+  const author = requesterOf(review, deps.schedulingGate);
+  if (!author.ok) return { allowed: false, refusal: author.refusal };
+  const waiting = waitWithoutAsking(review, deps.schedulingGate);
+  if (waiting !== undefined) return waiting;
+  const admitted = admittedObject(review, author, deps.newLeaseId);
+  const result = await allocateForObject({ requests: addressRequests, terms }, admitted, deps.allocation, deadline);
+  if (!result.ok) return waitOrRefuse(result.refusal, review, deps.schedulingGate);
+  return { allowed: true, patch: patch(result.macs, admitted.leaseId), warnings };
+}
+
+function admittedObject(
+  { request, object, namespace, kind }: WorkloadReview,
+  { requester, waitedSince }: Extract<Requester, { readonly ok: true }>,
+  newLeaseId: () => string,
+): AdmittedObject {
   // The name is empty where the API server generates one (generateName).
   const name = request.name ?? object.metadata?.name ?? '';
-  const leaseId = name === '' && count > 0 ? deps.newLeaseId() : undefined;
-  const uid = request.oldObject?.metadata?.uid;
-  const admitted: AdmittedObject = { kind, namespace, name, uid, leaseId, requester: request.userInfo };
-  const result = await allocateForObject(addressRequests, admitted, deps.allocation, deadline);
-  if (!result.ok) return { allowed: false, refusal: result.refusal };
-  return { allowed: true, patch: patch(result.macs, leaseId), warnings };
+  // A pod whose gate is removed has never run: it gets its addresses like a new one.
+  const uid = isLift(request) ? undefined : request.oldObject?.metadata?.uid;
+  const leaseId = name === '' ? (leaseOfThisRequest(object.metadata) ?? newLeaseId()) : undefined;
+  return {
+    kind,
+    namespace,
+    name,
+    uid,
+    leaseId,
+    // The lease id of a stored object is its own.
+    broughtLease: uid === undefined ? object.metadata?.annotations?.[ANNOTATIONS.lease] : undefined,
+    requester,
+    waitedSince,
+  };
 }

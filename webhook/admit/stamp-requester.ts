@@ -1,8 +1,13 @@
 import { z } from 'zod';
 import { GROUP } from '../../api/names.ts';
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
-import type { AdmissionRequest, AdmissionResponse, AdmissionUser, Refusal } from '../server/admission-review.ts';
-import { forbidden, malformed } from '../refuse/refusal.ts';
+import type {
+  AdmissionRefusal,
+  AdmissionRequest,
+  AdmissionResponse,
+  AdmissionUser,
+} from '../review/admission-review.ts';
+import { forbidden, malformed } from '../review/refusal.ts';
 
 /** Limits of the fields in the CRD. A user with more groups, or longer ones, can still create a claim. */
 const MAX_TEXT_LENGTH = 256;
@@ -40,7 +45,7 @@ function restoreField(
   return now === undefined ? [] : [{ op: 'remove', path }];
 }
 
-function consumerRefRefusal(): Refusal {
+function consumerRefRefusal(): AdmissionRefusal {
   return forbidden(
     `Only the operator of ${GROUP} may write spec.consumerRef.\nLeave it out: the operator finds the consumer of a claim by itself.`,
   );

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { unavailable } from '../refuse/refusal.ts';
-import type { AdmittedObject } from '../admit/admitted-object.ts';
+import type { AdmittedObject } from '../review/admitted-object.ts';
+import { unavailable } from '../review/refusal.ts';
 import { allocateForObject, type AllocationDeps } from './allocate-for-object.ts';
 import type { NewAddress } from './request-address.ts';
 
@@ -15,7 +15,7 @@ const object: AdmittedObject = {
   leaseId: undefined,
   requester: { username: 'ann' },
 };
-const REQUESTS = [{ nic: 'eth0' }, { nic: 'eth1' }];
+const REQUESTS = { requests: [{ nic: 'eth0' }, { nic: 'eth1' }], terms: { pool: 'kubernetes' } };
 const never = new Promise<never>(() => undefined);
 
 /** Allocates an address for the first interface, and has the given outcome for the second. */
@@ -31,8 +31,9 @@ function ledgerWith(second: () => Promise<AllocationOutcome>, releaseAddresses: 
     },
     ledger: { query: () => never },
     clusterId: 'c',
+    ticket: () => undefined,
     leaseSeconds: 120,
-    poolOf: () => Promise.resolve('kubernetes'),
+    knowsCallers: true,
     findClaim: () => never,
     releaseAddresses,
     explainRefusal: () => Promise.resolve(unavailable('no')),

@@ -4,14 +4,15 @@ import type { FoundClaim } from '../claims/find-claim.ts';
 import { useClaims, type UseClaimsDeps } from '../claims/use-claims.ts';
 import type { AddressRequest } from '../plan/plan.ts';
 import type { ExplainRefusal } from '../refuse/explain-refusal.ts';
-import { malformed } from '../refuse/refusal.ts';
-import type { Refusal } from '../server/admission-review.ts';
-import { within } from '../server/deadline.ts';
-import type { AdmittedObject } from '../admit/admitted-object.ts';
-import { requestAddress, type AddressResult, type NewAddress, type RequestAddressDeps } from './request-address.ts';
+import type { AdmissionRefusal } from '../review/admission-review.ts';
+import type { AdmittedObject } from '../review/admitted-object.ts';
+import { within } from '../review/deadline.ts';
+import { malformed } from '../review/refusal.ts';
+import type { NamespaceTerms } from '../watch/namespaces.ts';
+import { resolveEarlierAddresses } from './earlier-admission.ts';
+import { type AddressResult, type NewAddress, requestAddress, type RequestAddressDeps } from './request-address.ts';
 
 export interface AllocationDeps extends RequestAddressDeps, UseClaimsDeps {
-  readonly poolOf: (namespace: string) => Promise<string>;
   readonly findClaim: (namespace: string, name: string) => Promise<FoundClaim>;
   /** Releases what was allocated for an object that is then refused. */
   readonly releaseAddresses: (addresses: readonly NewAddress[]) => Promise<void>;
@@ -19,7 +20,8 @@ export interface AllocationDeps extends RequestAddressDeps, UseClaimsDeps {
 }
 
 export type AllocationResult =
-  { readonly ok: true; readonly macs: readonly MacAddress[] } | { readonly ok: false; readonly refusal: Refusal };
+  | { readonly ok: true; readonly macs: readonly MacAddress[] }
+  | { readonly ok: false; readonly refusal: AdmissionRefusal };
 
 /** How long a refusal waits for the release of the addresses that the object already got. */
 const RELEASE_MS = 500;
@@ -32,28 +34,29 @@ const RELEASE_MS = 500;
  * to an object that is stored by now, so only the end of its lease frees it.
  */
 export async function allocateForObject(
-  requests: readonly AddressRequest[],
+  { requests: planned, terms }: { readonly requests: readonly AddressRequest[]; readonly terms: NamespaceTerms },
   object: AdmittedObject,
   deps: AllocationDeps,
   deadline: number,
 ): Promise<AllocationResult> {
+  const requests = await resolveEarlierAddresses(planned, object, deps, deadline);
   const claims = await Promise.all(requests.map((request) => findRequestedClaim(request, object, deps)));
   const missing = claims.find((found) => found?.ok === false);
   if (missing?.ok === false) return missing;
 
-  const needsPool = requests.some(({ claim }) => claim === undefined);
-  const pool = needsPool ? await deps.poolOf(object.namespace) : '';
   const results = await Promise.all(
     requests.map(async (request, index): Promise<AddressResult> => {
       const found = claims[index];
       if (found?.ok === true) return { ok: true, mac: found.claim.mac, claim: found.claim };
-      return await requestAddress(request, { pool, object, deadline }, deps);
+      return await requestAddress(request, { terms, object, deadline }, deps);
     }),
   );
   const allocated = results.flatMap((result) => (result.ok ? (result.allocated ?? []) : []));
   const refused = results.find((result) => !result.ok);
   if (refused !== undefined) {
-    const { namespace, requester } = object;
+    const { namespace } = object;
+    const requester = object.waitedSince === undefined ? object.requester : undefined;
+    const { pool } = terms;
     const explaining = deps.explainRefusal(refused.result, { request: refused.request, pool, namespace, requester });
     const [refusal] = await Promise.all([explaining, releaseSoon(allocated, deps)]);
     return { ok: false, refusal };

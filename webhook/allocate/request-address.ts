@@ -1,6 +1,6 @@
-import type { Allocator } from '../../ledger/address/allocator.ts';
 import type { AllocationRequest } from '../../ledger/address/allocate.ts';
-import type { Owner } from '../../ledger/address/owner.ts';
+import type { Allocator } from '../../ledger/address/allocator.ts';
+import type { Holder } from '../../ledger/address/owner.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { isAllocated } from '../../ledger/outcomes.ts';
@@ -8,8 +8,11 @@ import type { MacAddress } from '../../mac/mac-address.ts';
 import { findClaimByAddress, type UsableClaim } from '../claims/find-claim.ts';
 import type { AddressRequest } from '../plan/plan.ts';
 import type { LedgerResult, RefusedResult } from '../refuse/refuse-allocation.ts';
-import { timeLeft, within } from '../server/deadline.ts';
-import { holderKeyOf, type AdmittedObject } from '../admit/admitted-object.ts';
+import { type AdmittedObject, holderKeyOf } from '../review/admitted-object.ts';
+import { timeLeft, within } from '../review/deadline.ts';
+import type { NamespaceTerms } from '../watch/namespaces.ts';
+import { isHandedToName } from './earlier-admission.ts';
+import { isInherited } from './inherited-address.ts';
 
 /** An address that this admission allocated. A release compares all three fields. */
 export interface NewAddress {
@@ -30,22 +33,32 @@ export type AddressResult =
     }
   | { readonly ok: false; readonly request: AddressRequest; readonly result: RefusedResult };
 
+/** The object that requests an address, and what its namespace says. */
+export interface RequestContext {
+  readonly terms: NamespaceTerms;
+  readonly object: AdmittedObject;
+  /** In milliseconds since 1970. */
+  readonly deadline: number;
+}
+
 export interface RequestAddressDeps {
   readonly allocator: Allocator;
   readonly ledger: Queryable;
   readonly clusterId: string;
+  /** Returns the ticket of this cluster. */
+  readonly ticket: () => string | undefined;
 }
 
 /**
  * Requests the address of one interface from the ledger. A requested address that is not free is still usable if it is the
- * address of a claim in the same namespace, or if the object holds it already.
+ * address of a claim in the same namespace, if the object holds it already, or if a machine that is made again inherits it.
  */
 export async function requestAddress(
   request: AddressRequest,
-  { pool, object, deadline }: { readonly pool: string; readonly object: AdmittedObject; readonly deadline: number },
+  { terms, object, deadline }: RequestContext,
   deps: RequestAddressDeps,
 ): Promise<AddressResult> {
-  const allocation = allocationFor(request, pool, object, deps.clusterId);
+  const allocation = allocationFor(request, terms, object, deps);
   const result = await resultOf(() => deps.allocator.allocate(allocation, { deadlineMs: timeLeft(deadline) }));
   if (isAllocated(result)) {
     const { mac, generation } = result;
@@ -55,28 +68,33 @@ export async function requestAddress(
   }
   const claim = await findClaimFor(request, result, object, deps, deadline);
   if (claim !== undefined) return { ok: true, mac: claim.mac, claim };
-  if (result.outcome === 'in_use' && isSameObject(result.holder.owner, object, deps.clusterId)) {
-    return { ok: true, mac: result.mac };
+  if (result.outcome === 'in_use') {
+    const { mac, holder } = result;
+    if (isSameObject(holder, request.nic, object, deps.clusterId)) return { ok: true, mac };
+    if (await isInherited(mac, { object, terms, deadline }, deps)) return { ok: true, mac };
   }
   return { ok: false, request, result };
 }
 
 function allocationFor(
   { nic, requested }: AddressRequest,
-  pool: string,
+  { pool, since: namespaceSince, maxAddresses }: NamespaceTerms,
   object: AdmittedObject,
-  clusterId: string,
+  { clusterId, ticket }: Pick<RequestAddressDeps, 'clusterId' | 'ticket'>,
 ): AllocationRequest {
-  const { kind, namespace, name, requester } = object;
+  const { kind, namespace, name, requester, waitedSince } = object;
   return {
     key: holderKeyOf(object, { nic, pool, requested }, clusterId),
     pool,
     requested,
     state: 'pending',
     owner: { clusterId, kind, namespace, name, nic },
+    namespaceSince,
+    maxAddresses,
+    ticket: ticket(),
     requester: requester.username,
     actor: 'rock-mac-webhook',
-    reason: 'admission',
+    reason: waitedSince === undefined ? 'admission' : `admission at ${waitedSince}, while the ledger was away`,
   };
 }
 
@@ -107,7 +125,12 @@ async function findClaimFor(
   }
 }
 
-/** Two interfaces of one machine may exchange their addresses. */
-function isSameObject(owner: Owner | undefined, { uid }: AdmittedObject, clusterId: string): boolean {
-  return uid !== undefined && owner?.uid === uid && owner.clusterId === clusterId;
+/**
+ * Two interfaces of a stored object may exchange their addresses. A new object may write the address that an earlier
+ * admission gave to its name: the API server repeats an admission after another plugin changed the object.
+ */
+function isSameObject(holder: Holder, nic: string, object: AdmittedObject, clusterId: string): boolean {
+  const { uid } = object;
+  if (uid === undefined) return isHandedToName(holder, nic, object, clusterId);
+  return holder.owner?.uid === uid && holder.owner.clusterId === clusterId;
 }

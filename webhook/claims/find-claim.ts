@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isHeldForPod } from '../../api/mac-allocation.ts';
 import { ANNOTATIONS, GROUP, VERSION } from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { isNotFound } from '../../kube/client/errors.ts';
@@ -7,9 +8,9 @@ import type { Resource } from '../../kube/client/resource.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
-import { parseMac, type MacAddress } from '../../mac/mac-address.ts';
-import { malformed, unavailable } from '../refuse/refusal.ts';
-import type { Refusal } from '../server/admission-review.ts';
+import { type MacAddress, parseMac } from '../../mac/mac-address.ts';
+import type { AdmissionRefusal } from '../review/admission-review.ts';
+import { malformed, unavailable } from '../review/refusal.ts';
 import { LIVE_READ_MS } from '../watch/cached-get.ts';
 
 /** A claim that holds an address for a pod or VM to use. */
@@ -19,10 +20,12 @@ export interface UsableClaim {
   readonly mac: MacAddress;
   /** The claim's holder key in the ledger. */
   readonly key: string;
+  /** The operator shows that the claim is held for a pod that vanished and may still run. */
+  readonly isHeld?: boolean;
 }
 
 export type FoundClaim =
-  { readonly ok: true; readonly claim: UsableClaim } | { readonly ok: false; readonly refusal: Refusal };
+  { readonly ok: true; readonly claim: UsableClaim } | { readonly ok: false; readonly refusal: AdmissionRefusal };
 
 const allocation = z.object({
   metadata: objectMeta,
@@ -30,7 +33,7 @@ const allocation = z.object({
   status: z.object({ mac: z.string().optional(), conditions: z.array(condition).optional() }).optional(),
 });
 
-const allocations: Resource<z.infer<typeof allocation>> = {
+export const allocations: Resource<z.infer<typeof allocation>> = {
   group: GROUP,
   version: VERSION,
   plural: 'macallocations',
@@ -72,7 +75,8 @@ function checkUsable(found: z.infer<typeof allocation>, clusterId: string): Foun
   if (!mac.ok || ready?.status !== 'True') {
     return notYet(`MacAllocation ${name} is not ready (${ready?.reason ?? 'Pending'}).\nTry again when it is.`);
   }
-  return { ok: true, claim: { name, pool: found.spec.pool, mac: mac.mac, key: claimKey({ clusterId, uid }) } };
+  const key = claimKey({ clusterId, uid });
+  return { ok: true, claim: { name, pool: found.spec.pool, mac: mac.mac, key, isHeld: isHeldForPod(found.status) } };
 }
 
 /** Returns the claim of this namespace that holds an address, or `undefined` if something else holds it, or nothing. */

@@ -1,18 +1,22 @@
-import { takeConsumer, type ConsumerItem } from '../../ledger/address/consumer.ts';
+import type { Consumer } from '../../ledger/address/address-row.ts';
+import { type ConsumerItem, takeConsumer } from '../../ledger/address/consumer.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import { holderKeyOf, type AdmittedObject } from '../admit/admitted-object.ts';
-import { refuseByError } from '../refuse/refuse-allocation.ts';
-import { refuseClaim } from '../refuse/refuse-claim-in-use.ts';
-import type { Refusal } from '../server/admission-review.ts';
-import { timeLeft, within } from '../server/deadline.ts';
+import { refuseByError, refuseClaim } from '../refuse/refuse-allocation.ts';
+import type { AdmissionRefusal } from '../review/admission-review.ts';
+import { type AdmittedObject, holderKeyOf } from '../review/admitted-object.ts';
+import { timeLeft, within } from '../review/deadline.ts';
 import type { UsableClaim } from './find-claim.ts';
 
 export interface UseClaimsDeps {
   readonly ledger: Queryable;
   readonly clusterId: string;
   readonly leaseSeconds: number;
+  /** Whether a review certainly comes from the API server. Nobody else gets the names of objects. */
+  readonly knowsCallers: boolean;
+  /** Returns the ticket of this cluster. */
+  readonly ticket: () => string | undefined;
 }
 
 /** A claim, and the interface that is to use its address. */
@@ -30,17 +34,19 @@ export async function useClaims(
   object: AdmittedObject,
   deps: UseClaimsDeps,
   deadline: number,
-): Promise<Refusal | undefined> {
+): Promise<AdmissionRefusal | undefined> {
   if (uses.length === 0) return undefined;
-  const items = uses.map((use) => consumerItem(use, object, deps.clusterId));
+  const items = uses.map((use) => consumerItem(use, object, deps));
   try {
     const taking = takeConsumer(deps.ledger, items, { leaseSeconds: deps.leaseSeconds, actor: 'rock-mac-webhook' });
     const outcomes = await within(timeLeft(deadline), taking);
     for (const [index, { claim }] of uses.entries()) {
       const outcome = outcomes[index];
       if (outcome === undefined || outcome.outcome === 'taken') continue;
-      if (outcome.outcome === 'in_use' && (await within(timeLeft(deadline), isUsedBy(object, claim, deps)))) continue;
-      return refuseClaim(outcome, claim.name);
+      if (outcome.outcome !== 'in_use') return refuseClaim(outcome, claim);
+      const consumer = await within(timeLeft(deadline), consumerOf(claim, deps));
+      if (isSame(consumer, object)) continue;
+      return refuseClaim(outcome, claim, deps.knowsCallers ? nameOf(consumer) : undefined);
     }
     return undefined;
   } catch (error) {
@@ -49,13 +55,22 @@ export async function useClaims(
   }
 }
 
-/** A stored object may rename an interface, or exchange the claims of two interfaces. */
-async function isUsedBy({ uid }: AdmittedObject, { mac }: UsableClaim, { ledger }: UseClaimsDeps): Promise<boolean> {
-  return uid !== undefined && (await findByMac(ledger, mac))?.consumer?.uid === uid;
+async function consumerOf({ mac }: UsableClaim, { ledger }: UseClaimsDeps): Promise<Consumer | undefined> {
+  return (await findByMac(ledger, mac))?.consumer;
 }
 
-function consumerItem({ nic, claim }: ClaimUse, object: AdmittedObject, clusterId: string): ConsumerItem {
+/** A stored object may rename an interface, or exchange the claims of two interfaces. */
+function isSame(consumer: Consumer | undefined, { uid }: AdmittedObject): boolean {
+  return uid !== undefined && consumer?.uid === uid;
+}
+
+/** The name is empty while the API server has not yet generated it. */
+function nameOf(consumer: Consumer | undefined): string | undefined {
+  return consumer === undefined || consumer.name === '' ? undefined : `${consumer.kind} ${consumer.name}`;
+}
+
+function consumerItem({ nic, claim }: ClaimUse, object: AdmittedObject, deps: UseClaimsDeps): ConsumerItem {
   const { kind, name } = object;
-  const key = holderKeyOf(object, { nic, pool: claim.pool, requested: claim.mac }, clusterId);
-  return { claimKey: claim.key, key, kind, name, nic };
+  const key = holderKeyOf(object, { nic, pool: claim.pool, requested: claim.mac }, deps.clusterId);
+  return { claimKey: claim.key, key, kind, name, nic, ticket: deps.ticket() };
 }

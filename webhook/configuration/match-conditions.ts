@@ -1,5 +1,7 @@
-import { ANNOTATIONS, operatorUsername } from '../../api/names.ts';
 import { DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION } from '../../api/multus-networks.ts';
+import { ANNOTATIONS, operatorUsername } from '../../api/names.ts';
+import { OPT_IN_WORDS, OPT_OUT_WORDS } from '../../api/opt-in.ts';
+import { isGatedExpression } from '../../api/scheduling-gate.ts';
 
 /** A CEL condition that the API server evaluates before it calls the webhook. All conditions of an entry must hold. */
 export interface MatchCondition {
@@ -15,7 +17,7 @@ export interface MatchCondition {
  */
 
 /** An object that is being deleted still gets updates that remove its finalizers. */
-const notBeingDeleted: MatchCondition = {
+export const notBeingDeleted: MatchCondition = {
   name: 'not-being-deleted',
   expression: '!has(object.metadata.deletionTimestamp)',
 };
@@ -23,46 +25,59 @@ const notBeingDeleted: MatchCondition = {
 /** Also matches an update that removes the annotation: a re-apply may remove the addresses with it. */
 export const optedInByAnnotation: MatchCondition = {
   name: 'asked-for-an-address',
-  expression: `${annotation('object', ANNOTATIONS.inject)} == 'true' || (oldObject != null && ${annotation('oldObject', ANNOTATIONS.inject)} == 'true')`,
+  expression: `${injectIs('object', OPT_IN_WORDS)} || (oldObject != null && ${injectIs('oldObject', OPT_IN_WORDS)})`,
 };
 
-const notOptedOut: MatchCondition = {
+export const notOptedOut: MatchCondition = {
   name: 'not-opted-out',
-  expression: `${annotation('object', ANNOTATIONS.inject)} != 'false'`,
+  expression: `!(${injectIs('object', OPT_OUT_WORDS)})`,
 };
 
-const podConditions: readonly MatchCondition[] = [
+/** The annotations of a pod from which the webhook takes addresses, or into which it writes them. */
+export const WEBHOOK_ANNOTATIONS = [NETWORKS_ANNOTATION, DEFAULT_NETWORK_ANNOTATION, ANNOTATIONS.addresses];
+
+export const podConditions: readonly MatchCondition[] = [
   // A kubelet makes it from a file, and the API server only mirrors it: a patch would not change what runs.
   { name: 'not-a-mirror-pod', expression: `${annotation('object', 'kubernetes.io/config.mirror')} == ''` },
   { name: 'not-on-the-host-network', expression: '!object.spec.?hostNetwork.orValue(false)' },
   // It has the addresses of its virtual machine, and a new one must start whenever the machine migrates.
-  { name: 'not-a-virt-launcher-pod', expression: `!${hasOwner('VirtualMachineInstance')}` },
+  { name: 'not-a-virt-launcher-pod', expression: `!${hasController('VirtualMachineInstance')}` },
+  // It holds a hotplugged volume and has no network of its own. A machine with such volumes does not migrate without it.
+  { name: 'not-a-hotplug-attachment-pod', expression: `!(${isAttachmentPod()})` },
   {
+    // A pod with our gate has no addresses yet: the update that removes the gate decides about its networks.
     name: 'pod-update-changes-its-networks',
-    expression: `oldObject == null || ${[NETWORKS_ANNOTATION, DEFAULT_NETWORK_ANNOTATION].map(changes).join(' || ')}`,
+    expression: `oldObject == null || (!${isGatedExpression('object')} && (${isGatedExpression('oldObject')} || ${WEBHOOK_ANNOTATIONS.map(changes).join(' || ')}))`,
   },
 ];
 
 const machineConditions: readonly MatchCondition[] = [
   {
-    name: 'vm-update-changes-an-interface-or-starts-it',
-    expression: `oldObject == null || ${interfaces('object')} != ${interfaces('oldObject')} || (${isHalted('oldObject')} && !${isHalted('object')})`,
+    // Not an update that only removes interfaces, and not the start of a machine that has all its addresses.
+    name: 'vm-update-needs-an-address',
+    expression: `oldObject == null || ${interfaces('object')}.exists(each, !(each in ${interfaces('oldObject')})) || (${isHalted('oldObject')} && !${isHalted('object')} && ${interfaces('object')}.exists(each, ${lacksAddress('each')}))`,
   },
 ];
 
-const instanceConditions: readonly MatchCondition[] = [
+export const instanceConditions: readonly MatchCondition[] = [
   // virt-controller creates one at every start of a machine, with the addresses of the machine.
-  { name: 'not-owned-by-a-vm', expression: `!${hasOwner('VirtualMachine')}` },
+  { name: 'not-owned-by-a-vm', expression: `!${hasController('VirtualMachine')}` },
 ];
 
-/** Conditions for pods, virtual machines and their instances, for both ways of opting in. */
-export const workloadConditions: readonly MatchCondition[] = [
+/** Conditions for pods, virtual machines and their instances. */
+const workloadConditions: readonly MatchCondition[] = [
   notBeingDeleted,
   notOptedOut,
   ...onlyFor('pods', podConditions),
   ...onlyFor('virtualmachines', machineConditions),
   ...onlyFor('virtualmachineinstances', instanceConditions),
 ];
+
+/** The condition in a namespace that opted in. */
+export const needsAnAddress = allOf('needs-an-address', workloadConditions);
+
+/** The condition in any other namespace. */
+export const asksForAnAddress = allOf('asks-for-an-address', [optedInByAnnotation, ...workloadConditions]);
 
 /** The operator may write the protected fields, and its mirrors must not depend on the webhook. */
 const notTheOperator = (systemNamespace: string): MatchCondition => ({
@@ -91,6 +106,14 @@ export function releaseConditions(systemNamespace: string): readonly MatchCondit
   ];
 }
 
+/**
+ * Makes one condition of several. The API server evaluates every condition of an entry, also after one that does not hold, and
+ * most objects fail the first.
+ */
+function allOf(name: string, conditions: readonly MatchCondition[]): MatchCondition {
+  return { name, expression: conditions.map(({ expression }) => `(${expression})`).join(' && ') };
+}
+
 /** Restricts conditions to one resource: every other resource passes them. */
 function onlyFor(resource: string, conditions: readonly MatchCondition[]): readonly MatchCondition[] {
   return conditions.map(({ name, expression }) => ({
@@ -107,15 +130,47 @@ function changes(key: string): string {
   return `${annotation('object', key)} != ${annotation('oldObject', key)}`;
 }
 
-function hasOwner(kind: string): string {
-  return `object.metadata.?ownerReferences.orValue([]).exists(owner, owner.kind == '${kind}')`;
+/**
+ * Returns whether KubeVirt's object of this kind controls the object. A condition cannot check that the owner exists. An
+ * author can make such a reference up, and then the policy for stray addresses evaluates the object instead of the webhook.
+ */
+function hasController(kind: string): string {
+  return isControlledBy(`owner.kind == '${kind}' && owner.apiVersion.startsWith('kubevirt.io/')`);
+}
+
+function isControlledBy(owner: string): string {
+  return `object.metadata.?ownerReferences.orValue([]).exists(owner, ${owner} && owner.?controller.orValue(false))`;
+}
+
+/**
+ * Returns whether the pod says it is one in which KubeVirt attaches a hotplugged volume. The pod of the machine controls it.
+ * A pod that names a network is none, so nobody gets round the webhook with an interface. Everything else that an author
+ * could make up here only costs the address of the cluster's network, as `inject: "false"` does.
+ */
+function isAttachmentPod(): string {
+  const networks = WEBHOOK_ANNOTATIONS.map((key) => `${annotation('object', key)} == ''`);
+  const label = `object.metadata.?labels[?'kubevirt.io'].orValue('') == 'hotplug-disk'`;
+  return [label, isControlledBy(`owner.kind == 'Pod' && owner.apiVersion == 'v1'`), ...networks].join(' && ');
 }
 
 function interfaces(object: 'object' | 'oldObject'): string {
   return `${object}.?spec.?template.?spec.?domain.?devices.?interfaces.orValue([])`;
 }
 
+/** Returns whether an interface would get an address at a start, as `planVm` decides. */
+function lacksAddress(each: string): string {
+  const isEmpty = `${each}.?macAddress.orValue('') == '' && ${each}.?state.orValue('') != 'absent'`;
+  const isSecondary = `has(network.multus) && !network.multus.?default.orValue(false)`;
+  const networks = `object.?spec.?template.?spec.?networks.orValue([])`;
+  return `${isEmpty} && ${networks}.exists(network, network.?name == ${each}.?name && (has(${each}.masquerade) || ${isSecondary}))`;
+}
+
 /** KubeVirt treats a machine with neither `running` nor `runStrategy` as halted. */
 function isHalted(object: 'object' | 'oldObject'): string {
   return `(${object}.?spec.?runStrategy.orValue(${object}.?spec.?running.orValue(false) ? 'Always' : 'Halted') == 'Halted')`;
+}
+
+/** Returns CEL that is true if the annotation that opts in or out is one of these words, in any case. */
+function injectIs(object: 'object' | 'oldObject', words: readonly string[]): string {
+  return `${annotation(object, ANNOTATIONS.inject)}.trim().lowerAscii() in [${words.map((word) => `'${word}'`).join(', ')}]`;
 }

@@ -1,10 +1,11 @@
 import { GROUP, LABELS, VERSION, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
+import { OPT_IN_LABEL_VALUES } from '../../api/opt-in.ts';
 import {
   allocationConditions,
-  optedInByAnnotation,
-  releaseConditions,
-  workloadConditions,
+  asksForAnAddress,
   type MatchCondition,
+  needsAnAddress,
+  releaseConditions,
 } from './match-conditions.ts';
 
 /** Where the API server finds the webhook. */
@@ -46,6 +47,9 @@ const WORKLOAD_RULES = [
  *
  * The first two entries differ in how an object opted in: by the label of its namespace, or by its own annotation in a
  * namespace without the label. So no object is sent twice.
+ *
+ * `IfNeeded`: another plugin that runs after us may replace the networks of a pod. Then they have no address, or one that
+ * the addresses annotation does not report. `webhook/allocate/earlier-admission.ts` says what a second review gets.
  */
 export function mutatingConfiguration(address: WebhookAddress): Record<string, unknown> {
   const workloads = {
@@ -60,18 +64,18 @@ export function mutatingConfiguration(address: WebhookAddress): Record<string, u
         ...workloads,
         name: 'inject-namespaces',
         namespaceSelector: namespacesWhere('In', address),
-        matchConditions: workloadConditions,
+        matchConditions: [needsAnAddress],
       }),
-      reinvocationPolicy: 'Never',
+      reinvocationPolicy: 'IfNeeded',
     },
     {
       ...entry(address, {
         ...workloads,
         name: 'inject-objects',
         namespaceSelector: namespacesWhere('NotIn', address),
-        matchConditions: [optedInByAnnotation, ...workloadConditions],
+        matchConditions: [asksForAnAddress],
       }),
-      reinvocationPolicy: 'Never',
+      reinvocationPolicy: 'IfNeeded',
     },
     {
       ...entry(address, {
@@ -144,7 +148,7 @@ function namespacesWhere(operator: 'In' | 'NotIn', { namespace }: WebhookAddress
         operator: 'NotIn',
         values: ['kube-system', namespace],
       },
-      { key: LABELS.inject, operator, values: ['enabled'] },
+      { key: LABELS.inject, operator, values: OPT_IN_LABEL_VALUES },
     ],
   };
 }

@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { parseJson } from '../../api/parse-json.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
-import type { Refusal } from '../server/admission-review.ts';
-import { malformed } from '../refuse/refusal.ts';
+import { parseJson } from '../../api/parse-json.ts';
+import type { AdmissionRefusal } from '../review/admission-review.ts';
+import { malformed } from '../review/refusal.ts';
 import type { InterfaceRequest } from './decide-interfaces.ts';
 
 const claimMap = z.record(z.string(), z.string().min(1));
 
 export type RequestsWithClaims =
   | { readonly ok: true; readonly requests: readonly InterfaceRequest[] }
-  | { readonly ok: false; readonly refusal: Refusal };
+  | { readonly ok: false; readonly refusal: AdmissionRefusal };
 
 /**
  * Adds to each interface the claim that the object's author named for it. The annotation is one claim name if only one
@@ -38,9 +38,10 @@ export function withClaimsOfUpdate(
 
 function bySingleName(requests: readonly InterfaceRequest[], claim: string): RequestsWithClaims {
   const [only, another] = requests.length === 1 ? requests : requests.filter(({ wantsAddress: gets }) => gets);
-  if (only === undefined) return refuse('names a claim, but this object has no interface for it', 'Remove it');
+  if (only === undefined)
+    return refuseAnnotation('names a claim, but this object has no interface for it', 'Remove it');
   if (another !== undefined) {
-    return refuse(
+    return refuseAnnotation(
       `names one claim for ${nicsOf(requests)}`,
       `Write a map, such as {${JSON.stringify(only.nic)}:"${claim}"}`,
     );
@@ -50,11 +51,11 @@ function bySingleName(requests: readonly InterfaceRequest[], claim: string): Req
 
 function byMap(requests: readonly InterfaceRequest[], text: string): RequestsWithClaims {
   const parsed = claimMap.safeParse(parseJson(text));
-  if (!parsed.success) return refuse('is not a JSON map from interfaces to claims', 'Correct it');
+  if (!parsed.success) return refuseAnnotation('is not a JSON map from interfaces to claims', 'Correct it');
   const claims = new Map(Object.entries(parsed.data));
   for (const nic of claims.keys()) {
     if (requests.some((request) => request.nic === nic)) continue;
-    return refuse(
+    return refuseAnnotation(
       `names ${JSON.stringify(nic)}, which is not an interface of this object`,
       `Its interfaces are ${nicsOf(requests)}`,
     );
@@ -62,7 +63,7 @@ function byMap(requests: readonly InterfaceRequest[], text: string): RequestsWit
   const names = [...claims.values()];
   const repeated = names.find((claim, index) => names.indexOf(claim) !== index);
   if (repeated !== undefined) {
-    return refuse(
+    return refuseAnnotation(
       `names claim ${JSON.stringify(repeated)} for two interfaces`,
       'A claim is one address: name another claim',
     );
@@ -74,6 +75,6 @@ function nicsOf(requests: readonly InterfaceRequest[]): string {
   return requests.map(({ nic }) => nic).join(', ');
 }
 
-function refuse(problem: string, next: string): RequestsWithClaims {
+function refuseAnnotation(problem: string, next: string): RequestsWithClaims {
   return { ok: false, refusal: malformed(`Annotation ${ANNOTATIONS.allocation} ${problem}.\n${next}.`) };
 }

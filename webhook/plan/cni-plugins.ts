@@ -7,6 +7,9 @@ import { parseJson } from '../../api/parse-json.ts';
  */
 export type MacSupport = 'honoured' | 'ignored' | 'unknown';
 
+/** A missing network counts as unknown: it may be created later, and the CNI plugin waits for it. */
+export type NetworkSupport = MacSupport | 'missing';
+
 /** Sources: docs/limits.md, "Which networks take an address". `tuning` sets it on the previous plugin's interface. */
 const HONOURING: ReadonlySet<string> = new Set([
   'bridge',

@@ -1,7 +1,8 @@
-import { parseAnyMac, parseMac, type MacAddress, type MacRefusal } from '../../mac/mac-address.ts';
+import { PRIMARY_NIC } from '../../api/pod-nics.ts';
+import { type MacAddress, type MacRefusal, parseAnyMac, parseMac } from '../../mac/mac-address.ts';
 import { hasPrefix, type MacPrefix } from '../../mac/mac-range.ts';
-import { malformed } from '../refuse/refusal.ts';
-import type { Refusal } from '../server/admission-review.ts';
+import type { AdmissionRefusal } from '../review/admission-review.ts';
+import { malformed } from '../review/refusal.ts';
 
 /** An interface of an incoming object, on any kind of network. */
 export interface InterfaceRequest {
@@ -28,6 +29,8 @@ export type Decision =
   | { readonly kind: 'next' }
   /** It gets the address that its author wrote. */
   | { readonly kind: 'requested'; readonly mac: MacAddress }
+  /** It brings along an address that the webhook wrote. The ledger knows for which object. */
+  | { readonly kind: 'copied'; readonly mac: MacAddress }
   | { readonly kind: 'claim'; readonly claim: string; readonly requested?: MacAddress }
   /** It gets the address of the stored object back, without a request to the ledger. */
   | { readonly kind: 'restore'; readonly mac: MacAddress }
@@ -35,7 +38,8 @@ export type Decision =
   | { readonly kind: 'none' };
 
 export type Decisions =
-  { readonly ok: true; readonly decisions: readonly Decision[] } | { readonly ok: false; readonly refusal: Refusal };
+  | { readonly ok: true; readonly decisions: readonly Decision[] }
+  | { readonly ok: false; readonly refusal: AdmissionRefusal };
 
 const PROBLEMS: Readonly<Record<MacRefusal, string>> = {
   malformed: 'not a MAC address',
@@ -44,21 +48,28 @@ const PROBLEMS: Readonly<Record<MacRefusal, string>> = {
   zero: 'all zero',
 };
 
-/** Decides what happens to each interface. `copied` are addresses that another object is known to use. */
+/**
+ * Decides what happens to each interface. `copied` are addresses that the webhook wrote into this object, or into the one
+ * that it was copied from.
+ */
 export function decideInterfaces(
   interfaces: readonly InterfaceRequest[],
   { prefix, copied = new Set() }: { readonly prefix: MacPrefix; readonly copied?: ReadonlySet<MacAddress> },
 ): Decisions {
   const repeatedNic = firstRepeated(interfaces.map(({ nic }) => nic));
   if (repeatedNic !== undefined) {
-    return refuse(`Two networks of this object have the interface name ${repeatedNic}.\nGive each its own name.`);
+    return refuseDecisions(
+      repeatedNic === PRIMARY_NIC
+        ? `${PRIMARY_NIC} is the name of the pod's own interface here, so no other network can have it.\nName the interface of the network otherwise.`
+        : `Two networks of this object have the interface name ${repeatedNic}.\nGive each its own name.`,
+    );
   }
   const decisions: Decision[] = [];
   for (const each of interfaces) {
     const decision = decide(each, copied, prefix);
     if ('why' in decision) {
       const text = JSON.stringify(each.writtenMac?.slice(0, 32));
-      return refuse(
+      return refuseDecisions(
         `MAC ${text} of interface ${each.nic} is ${PROBLEMS[decision.why]}.\nCorrect it, or leave it out to get one.`,
       );
     }
@@ -66,7 +77,9 @@ export function decideInterfaces(
   }
   const shared = firstRepeated(decisions.flatMap((decision, index) => usedMacs(decision, interfaces[index], prefix)));
   if (shared !== undefined) {
-    return refuse(`MAC ${shared} is on two interfaces of this object.\nLeave it out of one of them to get another.`);
+    return refuseDecisions(
+      `MAC ${shared} is on two interfaces of this object.\nLeave it out of one of them to get another.`,
+    );
   }
   return { ok: true, decisions };
 }
@@ -84,7 +97,7 @@ function decide(
   const { mac } = parsed;
   if (mac === storedMac) return { kind: 'none' };
   // Also on a network that ignores addresses: the author wants one in the annotation, and two pods must not name the same.
-  if (copied.has(mac)) return claim === undefined ? { kind: 'next' } : { kind: 'claim', claim };
+  if (copied.has(mac)) return claim === undefined ? { kind: 'copied', mac } : { kind: 'claim', claim };
   if (claim !== undefined) return { kind: 'claim', claim, requested: mac };
   return hasPrefix(mac, prefix) ? { kind: 'requested', mac } : { kind: 'none' };
 }
@@ -95,8 +108,12 @@ function decideWithoutMac({ storedMac, wantsAddress, claim }: InterfaceRequest):
   return claim === undefined ? { kind: 'next' } : { kind: 'claim', claim };
 }
 
-/** EUI-64 and the 20 octets of IP over InfiniBand. The ledger never allocates such addresses. */
-const LONGER_ADDRESS = /^[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){6}(?:[0-9a-f]{2}\1){0,12}[0-9a-f]{2}$/i;
+/**
+ * EUI-64 and the 20 octets of IP over InfiniBand, in the notations that CNI plugins read: octets, or dotted groups of two. The
+ * ledger never allocates such addresses.
+ */
+const LONGER_ADDRESS =
+  /^(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){6}(?:[0-9a-f]{2}\1){0,12}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){3}(?:(?:[0-9a-f]{4}\.){6})?[0-9a-f]{4})$/i;
 
 /** Returns the address under our prefix that the interface will use, as far as it is known before the ledger responds. */
 function usedMacs(decision: Decision, request: InterfaceRequest | undefined, prefix: MacPrefix): readonly MacAddress[] {
@@ -110,6 +127,6 @@ function firstRepeated<T>(values: readonly T[]): T | undefined {
   return values.find((value, index) => values.indexOf(value) !== index);
 }
 
-function refuse(message: string): Decisions {
+function refuseDecisions(message: string): Decisions {
   return { ok: false, refusal: malformed(message) };
 }

@@ -1,17 +1,17 @@
 import {
+  type Attachment,
   DEFAULT_NETWORK_ANNOTATION,
   NETWORKS_ANNOTATION,
+  type NetworksAnnotation,
   nicNames,
   parseNetworks,
-  type Attachment,
-  type NetworksAnnotation,
 } from '../../api/multus-networks.ts';
 import { PRIMARY_NIC } from '../../api/pod-nics.ts';
 import type { Annotations } from '../../kube/client/json-patch.ts';
 import { parseAnyMac } from '../../mac/mac-address.ts';
-import type { NetworkSupport } from '../watch/networks.ts';
-import type { PodTarget } from './primary-target.ts';
+import type { NetworkSupport } from './cni-plugins.ts';
 import type { InterfaceRequest } from './decide-interfaces.ts';
+import type { PodTarget } from './primary-target.ts';
 
 /** The networks that a pod requests from Multus. */
 export interface PodNetworks {

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
+import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import type { NetworkSupport } from './cni-plugins.ts';
 import { networkNames, readNetworks } from './multus-target.ts';
-import type { NetworkSupport } from '../watch/networks.ts';
 import type { Plan, Planned } from './plan.ts';
 import { planPod } from './plan-pod.ts';
 import type { PrimaryCni } from './primary-target.ts';
@@ -90,13 +90,13 @@ describe('a pod with networks', () => {
     expect(written(pod.patch([A], undefined), NETWORKS)).toBe(`[{"name":"blue","mac":"${A}"}]`);
   });
 
-  test('gets new addresses if it is a copy of a pod that has some', () => {
+  test('brings addresses along if it is a copy of a pod that has some, or is admitted again', () => {
     const pod = plan({
       [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`,
       [ADDRESSES]: `[{"network":"web/blue","mac":"${A}"}]`,
       [LEASE]: 'of-the-original',
     });
-    expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0' }]);
+    expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0', copied: A }]);
     const patch = pod.patch([B], undefined);
     expect(written(patch, NETWORKS)).toBe(`[{"name":"blue","mac":"${B}"}]`);
     expect(written(patch, LEASE)).toBe('remove');
@@ -109,6 +109,8 @@ describe('a pod with networks', () => {
 
   test('keeps the longer addresses of InfiniBand and EUI-64, and a GUID', () => {
     expect(plan({ [NETWORKS]: '[{"name":"ib","mac":"00:11:22:33:44:55:66:77"}]' }).addressRequests).toEqual([]);
+    const dotted = plan({ [NETWORKS]: '[{"name":"blue","mac":"a458.0fff.fe05.2001"}]' });
+    expect(dotted).toMatchObject({ addressRequests: [], warnings: [] });
     const guid = plan({ [NETWORKS]: '[{"name":"ib","infiniband-guid":"c2:11:22:33:44:55:66:77"}]' });
     expect(guid).toMatchObject({ addressRequests: [], warnings: [] });
   });
@@ -144,7 +146,7 @@ describe('what a network does with an address', () => {
   test('does not matter for a copied address: two pods never report the same one', () => {
     const copy = { [NETWORKS]: `[{"name":"blue","mac":"${A}"}]`, [ADDRESSES]: `[{"network":"web/blue","mac":"${A}"}]` };
     const { addressRequests, warnings } = plan(copy, { support: { 'web/blue': 'ignored' } });
-    expect(addressRequests).toEqual([{ nic: 'web/blue#0' }]);
+    expect(addressRequests).toEqual([{ nic: 'web/blue#0', copied: A }]);
     expect(warnings).toEqual([
       'rock-mac: network web/blue ignores MAC addresses, so the one in the annotation is not used',
     ]);
@@ -193,6 +195,14 @@ describe("a pod's own interface", () => {
       { network: 'web/blue', mac: B },
     ]);
     expect(patch).toHaveLength(3);
+  });
+
+  test('leaves its name to no other network', () => {
+    const networks = '[{"name":"blue","interface":"primary"}]';
+    expect(refusal({ [DEFAULT_NETWORK]: 'own', [NETWORKS]: networks }).message).toMatch(
+      /^primary is the name of the pod's own interface here.*\nName the interface of the network otherwise/,
+    );
+    expect(plan({ [NETWORKS]: networks }).addressRequests).toEqual([{ nic: 'primary' }]);
   });
 
   test.each([{}, { [NETWORKS]: ' ' }, { [NETWORKS]: '[]' }])(

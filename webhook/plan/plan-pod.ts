@@ -1,14 +1,15 @@
 import { formatAddresses, readAddresses, type ReportedAddress } from '../../api/addresses-annotation.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
-import { setAnnotations, type Annotations } from '../../kube/client/json-patch.ts';
-import { parseAnyMac, type MacAddress } from '../../mac/mac-address.ts';
+import { isOptIn } from '../../api/opt-in.ts';
+import { type Annotations, setAnnotations } from '../../kube/client/json-patch.ts';
+import { type MacAddress, parseAnyMac } from '../../mac/mac-address.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { withClaims } from './claims-annotation.ts';
-import { attachedTarget, replacedTarget, type PodNetworks } from './multus-target.ts';
-import type { NetworkSupport } from '../watch/networks.ts';
-import { toAddressRequests, warningsOf, type Planned } from './plan.ts';
-import { annotationOnly, primaryTarget, type PodTarget, type PrimaryCni } from './primary-target.ts';
+import type { NetworkSupport } from './cni-plugins.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
+import { attachedTarget, type PodNetworks, replacedTarget } from './multus-target.ts';
+import { type Planned, toAddressRequests, warningsOf } from './plan.ts';
+import { annotationOnly, type PodTarget, type PrimaryCni, primaryTarget } from './primary-target.ts';
 
 /** The facts besides the pod that decide. */
 export interface PodPlanOptions {
@@ -63,13 +64,14 @@ function targetsOf(
   else if (primaryCni !== 'none') targets.push(primaryTarget(annotations, primaryCni));
   if (attached !== undefined) targets.push(attachedTarget(attached, support));
   // A pod that is here only because its namespace opted in did not request an address that it cannot use.
-  if (targets.length === 0 && annotations[ANNOTATIONS.inject] === 'true') targets.push(annotationOnly);
+  if (targets.length === 0 && isOptIn(annotations[ANNOTATIONS.inject])) targets.push(annotationOnly);
   return targets;
 }
 
 /**
  * Returns the addresses in the addresses annotation of an incoming pod. Such a pod was made from a stored one (a template, a
- * clone, `kubectl get -o yaml`), which still holds them. They count as copied, so new addresses replace them.
+ * clone, `kubectl get -o yaml`), which still holds them, and gets others. Or an earlier admission of this pod wrote them.
+ * Only the ledger knows.
  */
 function copiedMacs(annotations: Annotations): ReadonlySet<MacAddress> {
   const macs = readAddresses(annotations[ANNOTATIONS.addresses]).map(({ mac }) => parseAnyMac(mac));
@@ -83,7 +85,8 @@ function toReported(
   return mac === undefined ? [] : [{ network, interface: interfaceName, mac }];
 }
 
-function networkAnnotations(
+/** Returns the annotations of all targets. `macs` has one entry for each request of the targets, in their order. */
+export function networkAnnotations(
   targets: readonly PodTarget[],
   macs: readonly (MacAddress | undefined)[],
 ): Readonly<Record<string, string>> {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { mac } from '../../mac/mac-address.ts';
-import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
+import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
 import type { Plan, Planned } from './plan.ts';
-import { planVm, planVmi, type IncomingMachine } from './plan-vm.ts';
+import { type IncomingMachine, planVm, planVmi } from './plan-vm.ts';
 
 const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
 const A = mac('a4:58:0f:05:00:01');
@@ -105,6 +105,14 @@ describe('a new virtual machine', () => {
     expect(planOf(planVm({ spec: {} }, undefined, PREFIX)).addressRequests).toEqual([]);
   });
 
+  test.each([
+    [false, 0],
+    [true, 1],
+  ])('without interfaces, to which KubeVirt adds one: %s, causes %i warnings', (autoattachPodInterface, count) => {
+    const spec = { template: { spec: { domain: { devices: { autoattachPodInterface } } } } };
+    expect(planOf(planVm({ spec }, undefined, PREFIX)).warnings).toHaveLength(count);
+  });
+
   test('keeps the written addresses in their notation, and requests those of our prefix', () => {
     const plan = created([
       { name: 'blue', mac: 'A4-58-0F-05-00-01' },
@@ -115,12 +123,34 @@ describe('a new virtual machine', () => {
   });
 
   test('that is a clone gets addresses and a lease id of its own', () => {
-    const plan = created([{ name: 'blue', mac: '' }], { annotations: { [LEASE]: 'of-the-source' } });
+    const plan = created([{ name: 'blue' }], { annotations: { [LEASE]: 'of-the-source' } });
     expect(plan.addressRequests).toEqual([{ nic: 'blue' }]);
     expect(plan.patch([A], undefined)).toEqual([
       nowhere,
       { op: 'remove', path: '/metadata/annotations/mac.rock-os.io~1lease' },
     ]);
+  });
+
+  test('that is a clone of a machine with a claim loses the claim, with a warning', () => {
+    const annotations = { 'restore.kubevirt.io/lastRestoreUID': 'clone-1', [ALLOCATION]: 'gate' };
+    const plan = created([{ name: 'blue' }], { annotations });
+    expect(plan.addressRequests).toEqual([{ nic: 'blue' }]);
+    expect(plan.warnings).toEqual([expect.stringMatching(/annotation mac.rock-os.io\/allocation was removed/)]);
+    expect(plan.patch([A], undefined)).toEqual([
+      nowhere,
+      { op: 'remove', path: '/metadata/annotations/mac.rock-os.io~1allocation' },
+    ]);
+    // The restore controller names the claim's address, and whoever writes it means the claim.
+    expect(created([{ name: 'blue', mac: A }], { annotations }).addressRequests).toEqual([
+      { nic: 'blue', requested: A },
+    ]);
+  });
+
+  test('that was restored in its place may name a claim later', () => {
+    const annotations = { 'restore.kubevirt.io/lastRestoreUID': 'restore-1', [ALLOCATION]: '{"red":"gate"}' };
+    const plan = updated([{ name: 'blue', mac: A }], [{ name: 'blue', mac: A }, { name: 'red' }], { annotations });
+    expect(plan).toMatchObject({ addressRequests: [{ nic: 'red', claim: 'gate' }], warnings: [] });
+    expect(plan.patch([B], undefined)).toEqual([{ op: 'add', path: path(1), value: B }]);
   });
 
   test('that is restored under another name requests the addresses of the first', () => {

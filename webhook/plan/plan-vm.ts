@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { ourMac } from '../../api/nic.ts';
-import { pointer, setAnnotations, type Annotations, type JsonPatchOperation } from '../../kube/client/json-patch.ts';
-import type { MacAddress } from '../../mac/mac-address.ts';
+import { type Annotations, type JsonPatchOperation, pointer, setAnnotations } from '../../kube/client/json-patch.ts';
+import { type MacAddress, parseAnyMac } from '../../mac/mac-address.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { withClaims, withClaimsOfUpdate } from './claims-annotation.ts';
-import { toAddressRequests, warningsOf, type Planned } from './plan.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
-import { machineInterfaces, type MachineInterface } from './vm-interfaces.ts';
+import { type Planned, toAddressRequests, warningsOf } from './plan.ts';
+import { type MachineInterface, machineInterfaces } from './vm-interfaces.ts';
 
 /** A VirtualMachine or VirtualMachineInstance as it comes in. It stays raw, because a patch must lose nothing. */
 export interface IncomingMachine {
@@ -27,8 +27,9 @@ const INSTANCE_INTERFACES = ['spec', 'domain', 'devices', 'interfaces'];
  * KubeVirt would require a restart.
  */
 export function planVm(vm: IncomingMachine, stored: IncomingMachine | undefined, prefix: MacPrefix): Planned {
-  const interfaces = machineInterfaces(templateSpec(vm));
-  if (stored === undefined) return planNew(vm, interfaces, MACHINE_INTERFACES, prefix);
+  const spec = templateSpec(vm);
+  if (stored === undefined) return planNew(vm, spec, MACHINE_INTERFACES, prefix);
+  const interfaces = machineInterfaces(spec);
   const before = new Map(machineInterfaces(templateSpec(stored)).map((each) => [each.name, each]));
   const starts = isHalted(stored) && !isHalted(vm);
   const requests = interfaces.map((each) => requestOfUpdate(each, before.get(each.name), { starts, prefix }));
@@ -38,19 +39,46 @@ export function planVm(vm: IncomingMachine, stored: IncomingMachine | undefined,
 
 /** Decides the same for a VirtualMachineInstance that no machine owns. Its interfaces never change. */
 export function planVmi(instance: IncomingMachine, prefix: MacPrefix): Planned {
-  return planNew(instance, machineInterfaces(instance.spec), INSTANCE_INTERFACES, prefix);
+  return planNew(instance, instance.spec, INSTANCE_INTERFACES, prefix);
 }
 
-function planNew(
-  machine: IncomingMachine,
-  interfaces: readonly MachineInterface[],
-  path: readonly string[],
-  prefix: MacPrefix,
-): Planned {
-  const annotations = machine.metadata?.annotations;
-  const claimed = withClaims(interfaces.map(newRequest), annotations?.[ANNOTATIONS.allocation]);
+/**
+ * KubeVirt writes it into a machine that it makes from another one (a clone, a restore), together with the annotations of
+ * that machine. So the author of this machine did not name the claim, which its source uses.
+ */
+const RESTORED = 'restore.kubevirt.io/lastRestoreUID';
+
+function planNew(machine: IncomingMachine, spec: unknown, path: readonly string[], prefix: MacPrefix): Planned {
+  const annotations = machine.metadata?.annotations ?? {};
+  const { [ANNOTATIONS.allocation]: claim, [RESTORED]: restored } = annotations;
+  const copiesClaim = claim !== undefined && restored !== undefined;
+  const interfaces = machineInterfaces(spec);
+  const claimed = withClaims(interfaces.map(newRequest), copiesClaim ? undefined : claim);
   if (!claimed.ok) return claimed;
-  return plan(interfaces, claimed.requests, path, { prefix, annotations, isNew: true });
+  return plan(interfaces, claimed.requests, path, {
+    prefix,
+    warnings: [
+      ...(interfaces.length === 0 && attachesInterface(spec) ? [NO_INTERFACE] : []),
+      ...(copiesClaim ? [COPIED_CLAIM] : []),
+    ],
+    // An incoming lease id belongs to the object that this one was copied from, so it is replaced.
+    annotate: (leaseId) =>
+      setAnnotations(machine.metadata?.annotations, {
+        [ANNOTATIONS.lease]: leaseId,
+        ...(copiesClaim && { [ANNOTATIONS.allocation]: undefined }),
+      }),
+  });
+}
+
+const NO_INTERFACE =
+  'rock-mac: this machine names no interface; the interface that KubeVirt adds gets no address of rock-mac';
+const COPIED_CLAIM = `rock-mac: annotation ${ANNOTATIONS.allocation} was removed: KubeVirt copied it from the machine that uses the claim. This machine gets an address of its own`;
+
+const attachSchema = z.object({ domain: z.object({ devices: z.object({ autoattachPodInterface: z.boolean() }) }) });
+
+/** Returns whether KubeVirt adds an interface to a machine without any. */
+function attachesInterface(spec: unknown): boolean {
+  return attachSchema.safeParse(spec).data?.domain.devices.autoattachPodInterface ?? true;
 }
 
 function newRequest({ name, mac, passedOn }: MachineInterface): InterfaceRequest {
@@ -86,33 +114,29 @@ function requestOfUpdate(
 
 interface PlanOptions {
   readonly prefix: MacPrefix;
-  readonly annotations?: Annotations | undefined;
-  readonly isNew?: boolean;
+  readonly warnings?: readonly string[];
+  /** Returns the operations on the annotations of a new machine. */
+  readonly annotate?: (leaseId: string | undefined) => readonly JsonPatchOperation[];
 }
 
 function plan(
   interfaces: readonly MachineInterface[],
   requests: readonly InterfaceRequest[],
   path: readonly string[],
-  { prefix, annotations, isNew = false }: PlanOptions,
+  { prefix, warnings = [], annotate = () => [] }: PlanOptions,
 ): Planned {
   const decided = decideInterfaces(requests, { prefix });
   if (!decided.ok) return decided;
   const { addressRequests, macsByInterface } = toAddressRequests(requests, decided.decisions);
-  const warnings = [...warningsOf(requests, decided.decisions)];
-  if (isNew && requests.length === 0) {
-    warnings.push('rock-mac: this machine names no interface; the interface that KubeVirt adds gets a random address');
-  }
   return {
     ok: true,
     plan: {
       addressRequests,
-      warnings,
+      warnings: [...warnings, ...warningsOf(requests, decided.decisions)],
       patch: (macs, leaseId) => {
         const byRequest = macsByInterface(macs);
         const written = interfaces.flatMap((each, index) => macOperation(each, byRequest[index], path));
-        // An incoming lease id belongs to the object that this one was copied from, so it is replaced.
-        return isNew ? [...written, ...setAnnotations(annotations, { [ANNOTATIONS.lease]: leaseId })] : written;
+        return [...written, ...annotate(leaseId)];
       },
     },
   };
@@ -124,7 +148,7 @@ function macOperation(
   mac: MacAddress | undefined,
   path: readonly string[],
 ): readonly JsonPatchOperation[] {
-  if (mac === undefined || (given ?? '') !== '') return [];
+  if (mac === undefined || parseAnyMac(given ?? '') === mac) return [];
   return [{ op: 'add', path: pointer(...path, index, 'macAddress'), value: mac }];
 }
 

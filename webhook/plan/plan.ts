@@ -1,6 +1,6 @@
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { Refusal } from '../server/admission-review.ts';
+import type { AdmissionRefusal } from '../review/admission-review.ts';
 import type { Decision, InterfaceRequest } from './decide-interfaces.ts';
 
 /** A request to the ledger for the address of one interface. */
@@ -8,6 +8,8 @@ export interface AddressRequest {
   readonly nic: string;
   /** The address that the author wrote. Absent: the next free one. */
   readonly requested?: MacAddress;
+  /** The address that the object brings along from an earlier admission or from the object that it was copied from. */
+  readonly copied?: MacAddress;
   /** The claim that the author named. */
   readonly claim?: string;
 }
@@ -23,7 +25,8 @@ export interface Plan {
   ) => readonly JsonPatchOperation[];
 }
 
-export type Planned = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly refusal: Refusal };
+export type Planned =
+  { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly refusal: AdmissionRefusal };
 
 /** The requests to the ledger, and the way back from their addresses to all interfaces. */
 export interface AddressRequests {
@@ -57,6 +60,8 @@ function toAddressRequest(nic: string, decision: Exclude<Decision, { kind: 'none
       return { nic };
     case 'requested':
       return { nic, requested: decision.mac };
+    case 'copied':
+      return { nic, copied: decision.mac };
     case 'claim':
       return { nic, claim: decision.claim, ...(decision.requested !== undefined && { requested: decision.requested }) };
   }

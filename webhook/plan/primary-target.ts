@@ -1,5 +1,5 @@
 import { ANNOTATIONS } from '../../api/names.ts';
-import { PRIMARY_NIC } from '../../api/pod-nics.ts';
+import { PRIMARY_MAC_ANNOTATIONS, PRIMARY_NIC } from '../../api/pod-nics.ts';
 import type { Annotations } from '../../kube/client/json-patch.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { InterfaceRequest } from './decide-interfaces.ts';
@@ -11,18 +11,12 @@ export interface PodTarget {
   annotations(macs: readonly (MacAddress | undefined)[]): Readonly<Record<string, string>>;
 }
 
-/** The annotation from which each CNI reads the address of a pod's own interface. */
-const KEYS = {
-  calico: 'cni.projectcalico.org/hwAddr',
-  cilium: 'cni.cilium.io/mac-address',
-} as const;
-
 /** A pod does not show which CNI its cluster has, so it is a setting of the installation. */
 export const PRIMARY_CNIS = ['none', 'calico', 'cilium'] as const;
 export type PrimaryCni = (typeof PRIMARY_CNIS)[number];
 
 export function primaryTarget(annotations: Annotations, cni: Exclude<PrimaryCni, 'none'>): PodTarget {
-  const key = KEYS[cni];
+  const key = PRIMARY_MAC_ANNOTATIONS[cni];
   return {
     requests: [{ nic: PRIMARY_NIC, writtenMac: annotations[key], wantsAddress: true }],
     annotations: ([mac]) => (mac === undefined ? {} : { [key]: mac }),

@@ -7,8 +7,8 @@ import { listPools } from '../../ledger/pool/pools.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { rangeContains } from '../../mac/mac-range.ts';
 import type { AddressRequest } from '../plan/plan.ts';
-import type { AdmissionUser, Refusal } from '../server/admission-review.ts';
-import { within } from '../server/deadline.ts';
+import type { AdmissionRefusal, AdmissionUser } from '../review/admission-review.ts';
+import { within } from '../review/deadline.ts';
 import { refuseAllocation, type RefusedResult } from './refuse-allocation.ts';
 
 /** Limits each look-up for an explanation: the API server waits for the response meanwhile. */
@@ -18,21 +18,25 @@ export interface RefusedRequest {
   readonly request: AddressRequest;
   readonly pool: string;
   readonly namespace: string;
-  readonly requester: AdmissionUser;
+  /** Who reads the refusal. Absent if others read it too. */
+  readonly requester: AdmissionUser | undefined;
 }
 
 /** Returns the refusal of an address, with the details that its requester may know. */
-export type ExplainRefusal = (result: RefusedResult, refused: RefusedRequest) => Promise<Refusal>;
+export type ExplainRefusal = (result: RefusedResult, refused: RefusedRequest) => Promise<AdmissionRefusal>;
 
 export function createRefusalExplainer(deps: {
   readonly client: Pick<KubeClient, 'raw'>;
   readonly ledger: Queryable;
   readonly clusterId: string;
+  /** Whether a review certainly comes from the API server. Otherwise its sender may have made up the requester. */
+  readonly knowsCallers: boolean;
 }): ExplainRefusal {
-  const { client, ledger, clusterId } = deps;
+  const { client, ledger, clusterId, knowsCallers } = deps;
 
   /** Names the holder to a requester who may list the MacAllocations of its namespace, because those name it too. */
-  async function nameOfHolder({ owner }: Holder, requester: AdmissionUser): Promise<string | undefined> {
+  async function nameOfHolder({ owner }: Holder, requester: AdmissionUser | undefined): Promise<string | undefined> {
+    if (!knowsCallers || requester === undefined) return undefined;
     if (owner === undefined || owner.clusterId !== clusterId || owner.name === '') return undefined;
     const access = { verb: 'list', group: GROUP, resource: 'macallocations', namespace: owner.namespace };
     const { username, uid = '', groups = [], extra = {} } = requester;

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { LedgerError } from '../../ledger/errors.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { refuseAllocation, type RefusedResult } from './refuse-allocation.ts';
-import { refuseClaim } from './refuse-claim-in-use.ts';
+import { refuseAllocation, refuseClaim, type RefusedResult } from './refuse-allocation.ts';
 
 const A = mac('a4:58:0f:05:00:01');
 const context = { request: { nic: 'web/blue#0', requested: A }, namespace: 'web', pool: 'kubernetes' };
@@ -89,6 +88,17 @@ test('the holder and the pool of the address are named if the requester may know
   );
 });
 
+test('the consumer of a claim is named', () => {
+  const { message } = refuseClaim({ outcome: 'in_use' }, { name: 'gate' }, 'Pod web-0');
+  expect(message).toMatch(/^The address of claim gate is in use by Pod web-0\.\n.*Recreate/);
+});
+
+test('a claim that is held for a pod which may still run names what to wait for', () => {
+  const { code, message } = refuseClaim({ outcome: 'in_use' }, { name: 'gate', isHeld: true }, 'Pod web-0');
+  expect(code).toBe(409);
+  expect(message).toMatch(/claim gate is held for Pod web-0, which was deleted before .*\.\nTry again when the node/);
+});
+
 test.each([
   [{ outcome: 'in_use' }, 409, /claim gate is in use by another object\.\nTry again when that object is deleted/],
   [{ outcome: 'unknown' }, 503, /no longer holds the address of claim gate\.\nTry again/],
@@ -97,7 +107,7 @@ test.each([
 ] as const)(
   'a claim that cannot be used, %j, is refused with its status, the cause and the next step',
   (outcome, code, message) => {
-    const refusal = refuseClaim(outcome, 'gate');
+    const refusal = refuseClaim(outcome, { name: 'gate' });
     expect(refusal.code).toBe(code);
     expect(refusal.message).toMatch(message);
     expect(refusal.message.split('\n')).toHaveLength(2);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { jsonSize, type JsonSize } from './json-size.ts';
+import { type JsonSize, jsonSize } from './json-size.ts';
 
 function sizeOf(text: string): JsonSize {
   return jsonSize(Buffer.from(text));

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { parseJson } from '../../api/parse-json.ts';
 import { createBudget } from './budget.ts';
 import { jsonSize } from './json-size.ts';
 
@@ -56,32 +57,47 @@ export function createBodyReader(): BodyReader {
   const parsing = createBudget(MAX_PARSED_VALUES);
   let buffered = 0;
 
-  async function receive(request: IncomingMessage, chunks: Buffer[], signal: AbortSignal): Promise<void> {
-    let length = 0;
+  /** Returns a whole body. Its chunks are garbage then: a body that waits for the parser exists only once. */
+  async function receive(request: IncomingMessage, received: Received, signal: AbortSignal): Promise<Buffer> {
+    const chunks: Buffer[] = [];
     // The stream stays open when this throws, because the refusal is sent on its connection.
     const arriving = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
     for await (const chunk of arriving) {
       // After the time limit nobody gives these bytes back to the shared count.
-      if (signal.aborted) return;
-      length += chunk.length;
+      if (signal.aborted) break;
+      received.bytes += chunk.length;
       buffered += chunk.length;
       chunks.push(chunk);
-      if (length > MAX_BODY_BYTES) throw new BodyRefused(413, 'the body is larger than 3 MiB');
+      if (received.bytes > MAX_BODY_BYTES) throw new BodyRefused(413, 'the body is larger than 3 MiB');
       if (buffered > MAX_BUFFERED_BYTES) throw new BodyRefused(503, 'too many large bodies at once: try again');
     }
+    return Buffer.concat(chunks, received.bytes);
   }
 
-  async function receiveInTime(request: IncomingMessage, chunks: Buffer[]): Promise<void> {
+  async function receiveInTime(request: IncomingMessage, received: Received): Promise<Buffer> {
     const stop = new AbortController();
     const slow = pause(READ_MS, undefined, { signal: stop.signal }).then(() => {
       throw new BodyRefused(408, 'the body did not arrive within 5 s');
     });
     try {
-      await Promise.race([receive(request, chunks, stop.signal), slow]);
+      return await Promise.race([receive(request, received, stop.signal), slow]);
     } finally {
       slow.catch(() => undefined);
       stop.abort();
     }
+  }
+
+  async function parse(body: Buffer): Promise<ParsedBody> {
+    const { values, depth } = jsonSize(body);
+    if (values > MAX_VALUES || depth > MAX_DEPTH) {
+      throw new BodyRefused(413, 'the body has too many values or nests too deep');
+    }
+    const done = await parsing.take(values, WAIT_MS);
+    if (done === undefined) throw new BodyRefused(503, 'too many large bodies at once: try again');
+    const value = parseJson(body.toString());
+    if (value !== undefined) return { value, done };
+    done();
+    throw new BodyRefused(400, 'the body is not an AdmissionReview in JSON');
   }
 
   return {
@@ -93,25 +109,17 @@ export function createBodyReader(): BodyReader {
       if (Number(request.headers['content-length'] ?? 0) > MAX_BODY_BYTES) {
         throw new BodyRefused(413, 'the body is larger than 3 MiB');
       }
-      const chunks: Buffer[] = [];
+      const received: Received = { bytes: 0 };
       try {
-        await receiveInTime(request, chunks);
-        const body = Buffer.concat(chunks);
-        const { values, depth } = jsonSize(body);
-        if (values > MAX_VALUES || depth > MAX_DEPTH) {
-          throw new BodyRefused(413, 'the body has too many values or nests too deep');
-        }
-        const done = await parsing.take(values, WAIT_MS);
-        if (done === undefined) throw new BodyRefused(503, 'too many large bodies at once: try again');
-        try {
-          return { value: JSON.parse(body.toString()) as unknown, done };
-        } catch {
-          done();
-          throw new BodyRefused(400, 'the body is not an AdmissionReview in JSON');
-        }
+        return await parse(await receiveInTime(request, received));
       } finally {
-        for (const chunk of chunks) buffered -= chunk.length;
+        buffered -= received.bytes;
       }
     },
   };
+}
+
+/** Counts the bytes of a body while it arrives. */
+interface Received {
+  bytes: number;
 }

@@ -3,9 +3,9 @@ import { createServer, type Server } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeCa, makeServingCertificate } from '../../kube/server/certificates.ts';
 import { listen } from '../../kube/server/listen.ts';
 import { watchRequestStarts } from './request-start.ts';
-import { makeCa, makeServingCertificate } from '../../kube/server/certificates.ts';
 
 /** Only the tests advance this clock, so a slow machine changes no result. */
 let clock = 0;

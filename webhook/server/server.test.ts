@@ -5,11 +5,11 @@ import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
-import { listen } from '../../kube/server/listen.ts';
 import type { ApiFacingServer } from '../../kube/server/api-facing-server.ts';
 import { makeCa, makeServingCertificate } from '../../kube/server/certificates.ts';
+import { listen } from '../../kube/server/listen.ts';
 import { createWebhookMetrics } from '../metrics.ts';
-import { createWebhookServer, type Admit } from './server.ts';
+import { type Admit, createWebhookServer } from './server.ts';
 
 const NAME = 'rock-mac-webhook.rock-mac-system.svc';
 const PATH = '/admit/pods';

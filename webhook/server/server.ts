@@ -1,13 +1,18 @@
 import type { IncomingMessage } from 'node:http';
-import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
+import express, { type ErrorRequestHandler, type Express, type RequestHandler, type Response } from 'express';
 import type { Logger } from 'pino';
-import { createApiFacingServer, tlsOptions, type ApiFacingServer } from '../../kube/server/api-facing-server.ts';
+import { type ApiFacingServer, createApiFacingServer, tlsOptions } from '../../kube/server/api-facing-server.ts';
 import type { KeyPair } from '../../kube/server/certificates.ts';
-import { formatReview, parseReview, type AdmissionRequest, type AdmissionResponse } from './admission-review.ts';
+import { isAllowedPeer, peerOf } from '../../kube/server/client-certificate.ts';
+import {
+  type AdmissionRequest,
+  type AdmissionResponse,
+  formatReview,
+  parseReview,
+} from '../review/admission-review.ts';
+import { unavailable } from '../review/refusal.ts';
 import { BodyRefused, createBodyReader } from './read-body.ts';
 import { watchRequestStarts } from './request-start.ts';
-import type { WebhookMetrics } from '../metrics.ts';
-import { unavailable } from '../refuse/refusal.ts';
 
 /**
  * Responds to one review, for which the API server has waited since `receivedAt` (milliseconds since 1970). A rejected promise
@@ -15,20 +20,69 @@ import { unavailable } from '../refuse/refusal.ts';
  */
 export type Admit = (request: AdmissionRequest, receivedAt: number) => Promise<AdmissionResponse>;
 
+/** Metrics of the admission reviews. */
+export interface ReviewMetrics {
+  reviewed(review: { readonly entry: string; readonly response: AdmissionResponse; readonly durationMs: number }): void;
+}
+
 export interface WebhookServerOptions {
   /** The handler of each path. */
   readonly entries: Readonly<Record<string, Admit>>;
   readonly logger: Logger;
-  readonly metrics: WebhookMetrics;
+  readonly metrics: ReviewMetrics;
   /** While true, every response closes its connection. The API server then opens one to another replica. */
   readonly draining: () => boolean;
 }
 
-export function createWebhookServer(options: WebhookServerOptions, servingPair: KeyPair): ApiFacingServer {
-  const app = createApp(options, ({ socket }) => requestStart(socket));
-  const server = createApiFacingServer(tlsOptions(servingPair), app, options.logger);
+/** Who may send reviews. */
+export interface TrustedCallers {
+  /** The CA of their client certificates, in PEM. */
+  readonly ca: string;
+  /** The accepted common names. An empty list accepts every certificate of the CA. */
+  readonly names: readonly string[];
+}
+
+export interface WebhookServer extends ApiFacingServer {
+  /** Serves new connections with another certificate. */
+  readonly serveWith: (servingPair: KeyPair) => void;
+  /** Verifies the client certificates of new connections with another CA. */
+  readonly trust: (ca: string) => void;
+}
+
+/** Creates the server of the admission reviews. Without `callers` it takes reviews of anybody. */
+export function createWebhookServer(
+  options: WebhookServerOptions,
+  servingPair: KeyPair,
+  callers?: TrustedCallers,
+): WebhookServer {
+  let current = { servingPair, ca: callers?.ca };
+  const app = createApp({ ...options, callers }, ({ socket }) => requestStart(socket));
+  const server = createApiFacingServer(
+    { ...secureContext(current), requestCert: callers !== undefined },
+    app,
+    options.logger,
+  );
   const requestStart = watchRequestStarts(server.https);
-  return server;
+
+  function change(changes: Partial<typeof current>): void {
+    current = { ...current, ...changes };
+    server.https.setSecureContext(secureContext(current));
+  }
+
+  return {
+    ...server,
+    serveWith: (next) => {
+      change({ servingPair: next });
+    },
+    trust: (ca) => {
+      change({ ca });
+      server.https.closeIdleConnections();
+    },
+  };
+}
+
+function secureContext({ servingPair, ca }: { readonly servingPair: KeyPair; readonly ca: string | undefined }) {
+  return tlsOptions(servingPair, ca === undefined ? {} : { ca });
 }
 
 /** Facts about a request that are not in its body. */
@@ -37,7 +91,7 @@ interface Locals extends Record<string, unknown> {
 }
 
 function createApp(
-  { entries, logger, metrics, draining }: WebhookServerOptions,
+  { entries, logger, metrics, draining, callers }: WebhookServerOptions & { callers: TrustedCallers | undefined },
   receivedAt: (request: IncomingMessage) => number,
 ): Express {
   const app = express();
@@ -47,6 +101,7 @@ function createApp(
     if (draining()) response.set('Connection', 'close');
     next();
   });
+  if (callers !== undefined) app.use(onlyFrom(callers, logger));
   const bodies = createBodyReader();
   for (const [path, admit] of Object.entries(entries)) {
     app.post(path, async (request, response: Response<unknown, Locals>) => {
@@ -58,15 +113,10 @@ function createApp(
           response.status(400).type('text/plain').send(parsed.problem);
           return;
         }
-        const stop = metrics.seconds.startTimer({ entry: path });
+        const started = performance.now();
         const { receivedAt: since } = response.locals;
         const reviewed = await respondTo(() => admit(parsed.request, since), parsed.request, logger);
-        stop();
-        metrics.reviews.inc({
-          entry: path,
-          allowed: String(reviewed.allowed),
-          reason: reviewed.allowed ? '' : reviewed.refusal.reason,
-        });
+        metrics.reviewed({ entry: path, response: reviewed, durationMs: performance.now() - started });
         response.json(formatReview(parsed.request.uid, reviewed));
       } finally {
         body.done();
@@ -75,6 +125,23 @@ function createApp(
   }
   app.use(badBody(logger));
   return app;
+}
+
+/** Refuses a caller without a trusted certificate before its body is read. The API server shows the status to its client. */
+function onlyFrom({ names }: TrustedCallers, logger: Logger): RequestHandler {
+  return (request, response, next) => {
+    const peer = peerOf(request);
+    if (isAllowedPeer(peer, names)) {
+      next();
+      return;
+    }
+    logger.warn(
+      { from: request.socket.remoteAddress, commonName: peer.commonName },
+      'refused a caller without a trusted certificate',
+    );
+    const text = 'only the API server may send reviews: it needs a client certificate that this webhook trusts\n';
+    response.set('Connection', 'close').status(401).type('text/plain').send(text);
+  };
 }
 
 async function respondTo(

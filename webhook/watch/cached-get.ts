@@ -1,8 +1,7 @@
 import type { KubeClient } from '../../kube/client/client.ts';
-import { isNotFound } from '../../kube/client/errors.ts';
 import { formatKey, type KubeObject, type ObjectKey } from '../../kube/client/objects.ts';
-import type { Reflector } from '../../kube/controller/reflector.ts';
 import type { Resource } from '../../kube/client/resource.ts';
+import type { Reflector } from '../../kube/controller/reflector.ts';
 
 /** At most two such reads precede the 3 s of the ledger. All of them must end before the API server's timeout of 5 s. */
 export const LIVE_READ_MS = 700;
@@ -13,16 +12,9 @@ export const LIVE_READ_MS = 700;
  */
 export async function cachedGet<T extends KubeObject>(
   cache: Pick<Reflector<T>, 'get'>,
-  client: Pick<KubeClient, 'get'>,
+  client: Pick<KubeClient, 'find'>,
   resource: Resource<T>,
   key: ObjectKey,
 ): Promise<T | undefined> {
-  const cached = cache.get(formatKey(key));
-  if (cached !== undefined) return cached;
-  try {
-    return await client.get(resource, key, { timeoutMs: LIVE_READ_MS, attempts: 1 });
-  } catch (error) {
-    if (isNotFound(error)) return undefined;
-    throw error;
-  }
+  return cache.get(formatKey(key)) ?? (await client.find(resource, key, { timeoutMs: LIVE_READ_MS, attempts: 1 }));
 }

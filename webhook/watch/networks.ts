@@ -1,14 +1,12 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { KubeClient } from '../../kube/client/client.ts';
+import { isNotFound } from '../../kube/client/errors.ts';
 import { objectMeta, parseKey } from '../../kube/client/objects.ts';
-import { createReflector } from '../../kube/controller/reflector.ts';
 import type { Resource } from '../../kube/client/resource.ts';
+import { createReflector } from '../../kube/controller/reflector.ts';
+import { macSupport, type NetworkSupport } from '../plan/cni-plugins.ts';
 import { cachedGet } from './cached-get.ts';
-import { macSupport, type MacSupport } from '../plan/cni-plugins.ts';
-
-/** A missing network counts as unknown: it may be created later, and the CNI plugin waits for it. */
-export type NetworkSupport = MacSupport | 'missing';
 
 /** Returns what the networks of a cluster do with a MAC address. */
 export interface Networks {
@@ -47,6 +45,8 @@ export function watchNetworks({ client, logger }: { readonly client: KubeClient;
       const found = await cachedGet(cache, client, definitions, parseKey(name));
       return found === undefined ? 'missing' : macSupport(found.spec?.config);
     } catch (error) {
+      // Without the CRD there is no network at all.
+      if (isNotFound(error)) return 'missing';
       // An address that the network may ignore is better than a pod that is refused because of a slow read.
       logger.warn({ err: error, network: name }, 'could not read a network');
       return 'unknown';

@@ -5,6 +5,15 @@
 {{- $values := .values }}
 {{- $volumes := concat (.volumes | default list) $values.extraVolumes }}
 {{- $mounts := concat (.mounts | default list) $values.extraVolumeMounts }}
+{{- $volumes = append $volumes (dict "name" "ledger" "secret" (include "rock-mac.ledgerSecret" $root | fromYaml)) }}
+{{- $mounts = append $mounts (dict "name" "ledger" "mountPath" "/etc/rock-mac/ledger" "readOnly" true) }}
+{{- $ownerMounts := list }}
+{{- if include "rock-mac.hasOwnerUrl" $root }}
+{{- $external := $root.Values.postgres.external }}
+{{- $items := list (dict "key" $external.migrationUrlKey "path" "url") }}
+{{- $volumes = append $volumes (dict "name" "ledger-owner" "secret" (dict "secretName" $external.existingSecret "items" $items "optional" true)) }}
+{{- $ownerMounts = list (dict "name" "ledger-owner" "mountPath" "/etc/rock-mac/ledger-owner" "readOnly" true) }}
+{{- end }}
 {{- if include "rock-mac.hasLedgerCa" $root }}
 {{- $ca := $root.Values.postgres.external.ca }}
 {{- $items := list (dict "key" $ca.key "path" "ca.crt") }}
@@ -70,19 +79,23 @@ spec:
       {{- end }}
       initContainers:
         # Migrates before the program starts: a program works with a newer schema, but not with an older one. It has the
-        # variables and files of the program, because it connects to the ledger in the same way.
+        # variables and files of the program, and the login of the owner, which the program does not get.
         - name: migrate
           image: {{ include "rock-mac.image" $root }}
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: [rock-mac.js, migrate, --no-backup]
           env:
             {{- include "rock-mac.ledgerEnvironment" $root | nindent 12 }}
+            {{- if include "rock-mac.hasOwnerUrl" $root }}
+            - name: ROCK_MAC_MIGRATION_URL_FILE
+              value: /etc/rock-mac/ledger-owner/url
+            {{- end }}
             {{- with $values.extraEnv }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
           resources: {{- toYaml $values.resources | nindent 12 }}
           securityContext: {{- toYaml $root.Values.containerSecurityContext | nindent 12 }}
-          {{- with $mounts }}
+          {{- with concat $mounts $ownerMounts }}
           volumeMounts: {{- toYaml . | nindent 12 }}
           {{- end }}
       containers:

@@ -100,15 +100,11 @@ subjects:
     namespace: {{ .root.Release.Namespace }}
 {{- end }}
 
-{{- /* The connection to the ledger. When it is given in parts, node-postgres reads PGUSER and PGPASSWORD, so a password
-       needs no URL encoding. */}}
+{{- /* The connection to the ledger. The Secret is a file, which changes with it: a rotated password needs no restart. When the
+       connection is given in parts, the password needs no URL encoding. */}}
 {{- define "rock-mac.ledgerEnvironment" -}}
 {{- $external := .Values.postgres.external -}}
-{{- if eq .Values.postgres.mode "bundled" -}}
-- name: ROCK_MAC_LEDGER_URL
-  valueFrom:
-    secretKeyRef: { name: rock-mac-postgres, key: url }
-{{- else if $external.host -}}
+{{- if and (eq .Values.postgres.mode "external") $external.host -}}
 - name: ROCK_MAC_LEDGER_URL
   value: {{ printf "postgresql://%s:%d/%s?sslmode=%s" $external.host (int $external.port) $external.database $external.sslMode }}
 - name: PGUSER
@@ -118,17 +114,35 @@ subjects:
   {{- else }}
   value: {{ $external.user | quote }}
   {{- end }}
-- name: PGPASSWORD
-  valueFrom:
-    secretKeyRef: { name: {{ $external.existingSecret }}, key: {{ $external.passwordKey }} }
+- name: ROCK_MAC_LEDGER_PASSWORD_FILE
+  value: /etc/rock-mac/ledger/password
 {{- else -}}
-- name: ROCK_MAC_LEDGER_URL
-  valueFrom:
-    secretKeyRef: { name: {{ $external.existingSecret }}, key: {{ $external.urlKey }} }
+- name: ROCK_MAC_LEDGER_URL_FILE
+  value: /etc/rock-mac/ledger/url
 {{- end }}
 {{- if include "rock-mac.hasLedgerCa" . }}
 - name: NODE_EXTRA_CA_CERTS
   value: /etc/rock-mac/ledger-ca/ca.crt
+{{- end }}
+{{- end }}
+
+{{- /* Whether the Secret may have a URL with the login of the owner, with which the init containers migrate. */}}
+{{- define "rock-mac.hasOwnerUrl" -}}
+{{- if and (eq .Values.postgres.mode "external") (not .Values.postgres.external.host) }}true{{ end }}
+{{- end }}
+
+{{- /* The Secret of that file, as the source of a volume. */}}
+{{- define "rock-mac.ledgerSecret" -}}
+{{- $external := .Values.postgres.external -}}
+{{- if eq .Values.postgres.mode "bundled" -}}
+secretName: rock-mac-postgres
+items: [{ key: url, path: url }]
+{{- else if $external.host -}}
+secretName: {{ $external.existingSecret }}
+items: [{ key: {{ $external.passwordKey }}, path: password }]
+{{- else -}}
+secretName: {{ $external.existingSecret }}
+items: [{ key: {{ $external.urlKey }}, path: url }]
 {{- end }}
 {{- end }}
 
@@ -143,6 +157,10 @@ subjects:
   value: {{ .Values.prefix | quote }}
 - name: ROCK_MAC_LOG_LEVEL
   value: {{ .Values.logLevel }}
+{{- with .Values.monitoring.audience }}
+- name: ROCK_MAC_METRICS_AUDIENCE
+  value: {{ . | quote }}
+{{- end }}
 {{- end }}
 
 {{- define "rock-mac.spread" -}}

@@ -1,0 +1,86 @@
+import type { KubeClient } from '../../kube/client/client.ts';
+import { leases, nodes } from '../../kube/client/core-resources.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import { createLru } from '../../kube/lru.ts';
+import type { Clock } from '../../time/clock.ts';
+import type { RunsOn } from '../live/workload.ts';
+import { beginContact, type NodeContact, type NodeState, updateContact } from './node-contact.ts';
+
+/** Watches the nodes of pods that vanished before they were seen to end. Only a consumer of a claim is watched. */
+export interface VanishedPods {
+  /** Checks whether the pod with this uid may still run, now. Until `ended`, the caller checks again after `retryMs`. */
+  check(uid: string, runsOn: RunsOn): Promise<'ended' | MayStillRun>;
+}
+
+export interface MayStillRun {
+  /** Since the first check, in milliseconds. */
+  readonly forMs: number;
+  /** In milliseconds, and shorter than the time between two renewals of a Lease. */
+  readonly retryMs: number;
+}
+
+const RETRY_MS = 3_000;
+
+/** For a node that is silent for a while. Its return is noticed later, which only makes the wait longer. */
+const SILENT_RETRY_MS = 10_000;
+const SILENT_AFTER_MS = 30_000;
+
+/** A node runs 110 pods at most by default. A forgotten pod is watched anew. */
+const CAPACITY = 4_096;
+
+/** The namespace with the Lease of each node, which has the node's name. */
+const NODE_LEASES = 'kube-node-lease';
+
+/** The default of a kubelet: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ */
+const DEFAULT_LEASE_SECONDS = 40;
+
+/** https://kubernetes.io/docs/reference/labels-annotations-taints/#node-kubernetes-io-out-of-service */
+const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service';
+
+/**
+ * Creates the memory of the vanished pods of one leader run. The next leader begins to watch their nodes anew, which makes the
+ * wait longer and never shorter.
+ */
+export function createVanishedPods({
+  client,
+  clock,
+}: {
+  readonly client: KubeClient;
+  readonly clock: Pick<Clock, 'now'>;
+}): VanishedPods {
+  const watched = createLru<string, { readonly since: number; readonly contact: NodeContact }>(CAPACITY);
+  return {
+    check: async (uid, { node, graceSeconds }) => {
+      const state = await readNode(node, client);
+      const graceMs = graceSeconds * 1_000;
+      const before = watched.get(uid) ?? { since: clock.now(), contact: beginContact(state, graceMs) };
+      const contact = updateContact(before.contact, state, graceMs);
+      if (contact === 'ended') return 'ended';
+      watched.set(uid, { ...before, contact });
+      const forMs = clock.now() - before.since;
+      const isSilent = contact.inContactSince === undefined && forMs > SILENT_AFTER_MS;
+      return { forMs, retryMs: isSilent ? SILENT_RETRY_MS : RETRY_MS };
+    },
+  };
+}
+
+/** Reads what the API server has stored about a node. Returns `undefined` only if the node does not exist. */
+async function readNode(name: string, client: KubeClient): Promise<NodeState | undefined> {
+  const node = await getOrUndefined(nodes, { name }, client);
+  if (node === undefined) return undefined;
+  const lease = await getOrUndefined(leases, { namespace: NODE_LEASES, name }, client);
+  const ready = node.status.conditions.find(({ type, status }) => type === 'Ready' && status === 'True');
+  const renewedAt = toMs(lease?.spec.renewTime);
+  const readySince = toMs(ready?.lastTransitionTime);
+  return {
+    isOutOfService: node.spec.taints.some(({ key }) => key === OUT_OF_SERVICE),
+    leaseMs: (lease?.spec.leaseDurationSeconds ?? DEFAULT_LEASE_SECONDS) * 1_000,
+    renewedAt,
+    ...(renewedAt !== undefined && readySince !== undefined && { readyForMs: renewedAt - readySince }),
+  };
+}
+
+function toMs(time: string | null | undefined): number | undefined {
+  const ms = Date.parse(time ?? '');
+  return Number.isNaN(ms) ? undefined : ms;
+}

@@ -1,0 +1,41 @@
+import type { Logger } from 'pino';
+import type { KubeClient } from '../../kube/client/client.ts';
+import type { EventRecorder } from '../../kube/controller/events.ts';
+import type { Allocator } from '../../ledger/address/allocator.ts';
+import type { GroupedCalls } from '../../ledger/address/grouped-calls.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
+import type { MacPrefix } from '../../mac/mac-range.ts';
+import type { WorkloadKind } from '../live/workload.ts';
+import type { OperatorMetrics } from '../metrics/operator-metrics.ts';
+
+/**
+ * Everything that an operator process shares between its parts. Each function takes only the members that it uses, with
+ * `Pick`. Nothing is global, because tests run several operators in one process.
+ */
+export interface OperatorDeps {
+  readonly client: KubeClient;
+  readonly ledger: LedgerClient;
+  readonly allocator: Allocator;
+  /** Calls to the same ledger for single addresses of pods and VMs, of which there may be many at once. */
+  readonly groupedCalls: GroupedCalls;
+  /** Identifies this cluster in the ledger: the uid of the kube-system namespace, unless the configuration names another. */
+  readonly clusterId: string;
+  /** The uid of the kube-system namespace. */
+  readonly kubeSystemUid: string;
+  /** The prefix of this installation, which must be that of the ledger. */
+  readonly prefix: MacPrefix;
+  /** The namespace of the installation. */
+  readonly systemNamespace: string;
+  /** Every kind of object that can use an address of ours. */
+  readonly kinds: readonly WorkloadKind[];
+  /** The actor in the audit log for what the operator does on its own. */
+  readonly actor: string;
+  readonly events: EventRecorder;
+  readonly metrics: OperatorMetrics;
+  /** The pool of the workloads of opted-in namespaces that name none. */
+  readonly workloadPool: string;
+  /** Interval between resyncs, in milliseconds. */
+  readonly resyncEveryMs: number;
+  readonly logger: Logger;
+  readonly now: () => Date;
+}

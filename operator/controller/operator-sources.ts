@@ -1,0 +1,76 @@
+import { type MacAllocation, type MacPool, macPools } from '../../kube/client/mac-resources.ts';
+import type { Owner } from '../../ledger/address/owner.ts';
+import { createEndedWorkloads, type EndedWorkloads } from '../live/ended-workloads.ts';
+import { instances } from '../live/kubevirt-kinds.ts';
+import type { LiveWorkload, Workload, WorkloadKind } from '../live/workload.ts';
+import type { OperatorDeps } from './dependencies.ts';
+import { type Cache, createCache, createTrigger, type Trigger } from './sources.ts';
+import { trimmedAllocations } from './trimmed-allocation.ts';
+
+/** Everything that controllers watch. */
+export interface Sources {
+  /** Indexes: `consumer` (uid of the workload that uses the address) and `pool` (name). */
+  readonly allocations: Cache<MacAllocation>;
+  readonly pools: Cache<MacPool>;
+  /** By the name of the kind, such as `Pod`. Index of instances: `address` (each that they own). */
+  readonly workloads: ReadonlyMap<string, CachedWorkloads>;
+  /** The workloads whose end the watches reported. */
+  readonly ended: Pick<EndedWorkloads, 'has' | 'mayRunOn'>;
+  /** Fired when the ledger has a new consumer for a claim, or when a claim has expired. */
+  readonly claimChanged: Trigger<Owner>;
+  /** Fired with a workload's uid when the workload is reconciled: its mirrors and claims may be outdated. */
+  readonly workloadChanged: Trigger<string>;
+  /** Fired when a resync finds a workload whose address the ledger does not hold for it yet. */
+  readonly workloadOutOfSync: Trigger<LiveWorkload>;
+}
+
+export interface CachedWorkloads {
+  readonly kind: WorkloadKind;
+  readonly cache: Cache<Workload>;
+}
+
+/** Enough for a mass deletion. A uid takes about 150 bytes. */
+const ENDED_WORKLOADS = 16_384;
+
+/** Creates the caches and triggers of one leader run. No cache is started. */
+export function createSources({ client, kinds, logger, metrics }: SourceDeps): Sources {
+  const read = { client, logger, metrics: metrics.reflector };
+  const ended = createEndedWorkloads(ENDED_WORKLOADS);
+  const cacheWorkloads = (kind: WorkloadKind): CachedWorkloads => {
+    const cache = createCache({
+      ...read,
+      resource: kind.resource,
+      optional: kind.optional,
+      keep: ({ nics, gate }) => nics.length > 0 || gate?.hasToken === true,
+      ...(kind.resource.kind === instances.kind && {
+        indexes: { address: ({ nics }: Workload) => nics.map(({ mac }) => mac) },
+      }),
+    });
+    // The first subscriber: the controllers must find the end when they reconcile.
+    cache.subscribe((change) => {
+      ended.record(kind, change);
+    });
+    return { kind, cache };
+  };
+  return {
+    allocations: createCache({
+      ...read,
+      resource: trimmedAllocations(),
+      indexes: { consumer: consumerUids, pool: ({ spec }) => [spec.pool] },
+    }),
+    pools: createCache({ ...read, resource: macPools }),
+    workloads: new Map(kinds.map((kind) => [kind.resource.kind, cacheWorkloads(kind)])),
+    ended,
+    claimChanged: createTrigger(),
+    workloadChanged: createTrigger(),
+    workloadOutOfSync: createTrigger(),
+  };
+}
+
+type SourceDeps = Pick<OperatorDeps, 'client' | 'kinds' | 'logger' | 'metrics'>;
+
+/** Returns the uid of the workload that uses this allocation: the mirrored object or the claim's consumer. */
+function consumerUids({ spec, status }: MacAllocation): string[] {
+  const uid = spec.consumerRef?.uid ?? status?.consumer?.uid;
+  return uid === undefined ? [] : [uid];
+}

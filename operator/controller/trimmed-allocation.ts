@@ -1,0 +1,71 @@
+import { isDeepStrictEqual } from 'node:util';
+import { ANNOTATIONS, RELEASE_FINALIZER } from '../../api/names.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
+import type { Resource } from '../../kube/client/resource.ts';
+import { createStringInterner, type InternString } from '../../kube/controller/string-interning.ts';
+import { trimMetadata } from '../live/workload.ts';
+
+/** Returns the MacAllocation resource whose objects are trimmed before they are cached. */
+export function trimmedAllocations(): Resource<MacAllocation> {
+  const intern = createStringInterner();
+  return { ...macAllocations, schema: macAllocations.schema.transform((read) => trimAllocation(read, intern)) };
+}
+
+/** The finalizers of nearly every mirror, shared by all of them. */
+const USUAL_FINALIZERS = [RELEASE_FINALIZER];
+
+/**
+ * Reduces a MacAllocation to what the operator reads later. There are tens of thousands of mirrors, one for each address in
+ * use, so equal texts are kept once. Anybody with `edit` in a namespace writes claims and chooses what they hold.
+ */
+export function trimAllocation(allocation: MacAllocation, intern: InternString): MacAllocation {
+  const { metadata, spec, status } = allocation;
+  if (spec.consumerRef === undefined) return trimClaim(allocation);
+  const { generation, finalizers } = metadata;
+  const { ledger } = spec;
+  const { apiVersion, kind, nic, ...named } = spec.consumerRef;
+  const consumerRef = { apiVersion: intern(apiVersion), kind: intern(kind), nic: intern(nic), ...named };
+  return {
+    metadata: {
+      ...trimMetadata(metadata),
+      ...(metadata.namespace !== undefined && { namespace: intern(metadata.namespace) }),
+      ...(generation !== undefined && { generation }),
+      ...(finalizers !== undefined && { finalizers: shareEqual(USUAL_FINALIZERS, finalizers) }),
+    },
+    spec: {
+      pool: intern(spec.pool),
+      mac: spec.mac,
+      consumerRef,
+      ...(ledger !== undefined && { ledger: { ...ledger, clusterId: intern(ledger.clusterId) } }),
+    },
+    // Nearly no mirror has a status.
+    ...(status !== undefined && { status }),
+  };
+}
+
+/** A longer value has no meaning: one is `true`, and the other a uid. */
+const MAX_VALUE_LENGTH = 64;
+
+/** The annotations of claims that the operator reads. */
+const READ_ON_CLAIMS: ReadonlySet<string> = new Set([ANNOTATIONS.forceRelease, ANNOTATIONS.consumerEnded]);
+
+function trimClaim({ metadata, ...claim }: MacAllocation): MacAllocation {
+  const { generation, finalizers, annotations } = metadata;
+  const kept = Object.entries(annotations ?? {}).filter(
+    ([name, value]) => READ_ON_CLAIMS.has(name) && value.length <= MAX_VALUE_LENGTH,
+  );
+  return {
+    ...claim,
+    metadata: {
+      ...trimMetadata(metadata),
+      ...(generation !== undefined && { generation }),
+      ...(finalizers !== undefined && { finalizers }),
+      ...(kept.length > 0 && { annotations: Object.fromEntries(kept) }),
+    },
+  };
+}
+
+/** Returns `known` in place of an equal value, so that the copy can be collected. */
+function shareEqual<T>(known: T, found: T): T {
+  return isDeepStrictEqual(known, found) ? known : found;
+}

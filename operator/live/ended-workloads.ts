@@ -1,0 +1,35 @@
+import type { Change } from '../../kube/controller/object-cache.ts';
+import { createLru } from '../../kube/lru.ts';
+import type { RunsOn, Workload, WorkloadKind } from './workload.ts';
+
+/** Remembers which workloads have ended for good, so that their addresses can be released without another read. */
+export interface EndedWorkloads {
+  /** Takes a change that the watch of a kind reported. */
+  record(kind: Pick<WorkloadKind, 'endsItsUse'>, change: Change<Workload>): void;
+  /** Returns whether the watch reported the end of the workload with this uid. `false` says nothing: it may be forgotten. */
+  has(uid: string): boolean;
+  /** Returns where an ended pod may still run: it was deleted before its kubelet had reported its last phase. */
+  mayRunOn(uid: string): RunsOn | undefined;
+}
+
+/**
+ * Creates the memory of ended workloads, for at most `capacity` uids.
+ *
+ * A deletion that the watch reports is a fact of the API server's store, as is the last phase of a pod: a uid never returns. An
+ * object that is only missing in a cache or a list proves nothing, because the cache leaves out objects without addresses.
+ *
+ * A kubelet deletes a pod only after its last phase is stored
+ * (https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase). So a pod that was deleted in another phase was deleted
+ * by force, and its containers may still run.
+ */
+export function createEndedWorkloads(capacity: number): EndedWorkloads {
+  const ended = createLru<string, { readonly mayRunOn?: RunsOn | undefined }>(capacity);
+  return {
+    record: ({ endsItsUse }, { type, object, isGone }) => {
+      if (type !== 'deleted' || !endsItsUse) return;
+      if (isGone === true || object.finished === true) ended.set(object.metadata.uid, { mayRunOn: object.runsOn });
+    },
+    has: (uid) => ended.get(uid) !== undefined,
+    mayRunOn: (uid) => ended.get(uid)?.mayRunOn,
+  };
+}

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { podWorkload } from './pod.ts';
+
+const { schema } = podWorkload(parsePrefix('a4:58:0f') as MacPrefix).resource;
+const MAC = 'a4:58:0f:05:00:01';
+const OURS = { name: 'mac.rock-os.io/address' };
+const OTHER = { name: 'kueue.x-k8s.io/admission' };
+
+function aPod(schedulingGates?: object[], annotations: Record<string, string> = {}) {
+  return schema.parse({
+    metadata: {
+      name: 'p',
+      namespace: 'web',
+      uid: 'u',
+      resourceVersion: '1',
+      creationTimestamp: '2026-11-30T09:00:00Z',
+      annotations: { 'k8s.v1.cni.cncf.io/networks': `[{"name":"blue","mac":"${MAC}"}]`, ...annotations },
+    },
+    spec: { containers: [], ...(schedulingGates !== undefined && { schedulingGates }) },
+  });
+}
+
+test.each([
+  ['no gate', undefined],
+  ['the gate of others', [OTHER]],
+])('a pod with %s uses the addresses of its annotations', (_, gates) => {
+  const pod = aPod(gates);
+  expect(pod.uses).toEqual([MAC]);
+  expect(pod.gate).toBeUndefined();
+});
+
+test('a pod with our gate has never run, so it uses none of the addresses in its annotations', () => {
+  const token = { 'mac.rock-os.io/gate-token': 't', 'mac.rock-os.io/gate-reason': 'because' };
+  expect(aPod([OTHER, OURS], token)).toMatchObject({
+    nics: [],
+    uses: [],
+    gate: { index: 1, hasToken: true, reason: 'because' },
+    metadata: { creationTimestamp: '2026-11-30T09:00:00Z' },
+  });
+});
+
+test('a gate without a token is not of the webhook', () => {
+  expect(aPod([OURS])).toMatchObject({ uses: [], gate: { hasToken: false } });
+});
+
+test.each<[string, PodParts, boolean | undefined]>([
+  ['that asks for an address', { annotations: { 'mac.rock-os.io/inject': 'true' } }, undefined],
+  ['that opts out', { annotations: { 'mac.rock-os.io/inject': ' Off' } }, true],
+  ['that a kubelet mirrors', { annotations: { 'kubernetes.io/config.mirror': 'x' } }, true],
+  ['on the network of its host', { spec: { hostNetwork: true } }, true],
+  [
+    'of an instance of a machine',
+    { owner: { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachineInstance', name: 'vm', uid: 'i', controller: true } },
+    true,
+  ],
+])('whether the webhook was not asked about a pod %s', (_, { annotations, spec, owner }, skipped) => {
+  const metadata = { name: 'p', namespace: 'web', uid: 'u', resourceVersion: '1', annotations };
+  const ownerReferences = owner === undefined ? [] : [owner];
+  const pod = schema.parse({ metadata: { ...metadata, ownerReferences }, spec: { containers: [], ...spec } });
+  expect(pod.skippedAdmission).toBe(skipped);
+});
+
+interface PodParts {
+  readonly annotations?: Record<string, string>;
+  readonly spec?: object;
+  readonly owner?: object;
+}

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { ANNOTATIONS } from '../../api/names.ts';
+import { NETWORK_INFO_ANNOTATION, networkInfoNics } from '../../api/network-info.ts';
+import { podNics } from '../../api/pod-nics.ts';
+import { gatedSpec, gateIndex } from '../../api/scheduling-gate.ts';
+import { type ObjectMeta, objectMeta } from '../../kube/client/objects.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import { createStringInterner, type InternString } from '../../kube/controller/string-interning.ts';
+import type { MacPrefix } from '../../mac/mac-range.ts';
+import { instances } from './kubevirt-kinds.ts';
+import { skipsAdmission } from './skips-admission.ts';
+import {
+  addressesOf,
+  controllerOf,
+  leaseOf,
+  trimWorkloadMetadata,
+  type Workload,
+  type WorkloadGate,
+  type WorkloadKind,
+} from './workload.ts';
+
+/**
+ * Returns the Pod kind. A finished pod never runs again, so it no longer uses its addresses. A pod with our gate has never run:
+ * its annotations have what it asks for, or what the pod had that it was copied from.
+ */
+export function podWorkload(prefix: MacPrefix): WorkloadKind {
+  const intern = createStringInterner();
+  const schema = z
+    .object({
+      metadata: objectMeta,
+      spec: gatedSpec
+        .pick({ schedulingGates: true, nodeName: true })
+        .extend({ terminationGracePeriodSeconds: z.number().nullish(), hostNetwork: z.boolean().optional() })
+        .strip()
+        .optional(),
+      status: z.object({ phase: z.string().optional() }).optional(),
+    })
+    .transform(({ metadata, spec, status }): Workload => {
+      const gate = gateOf(metadata, spec);
+      if (gate !== undefined) return { metadata: trimWorkloadMetadata(metadata), nics: [], uses: [], gate };
+      const { namespace = '', annotations = {} } = metadata;
+      const finished = status?.phase === 'Succeeded' || status?.phase === 'Failed';
+      const inNetworks = finished ? [] : podNics({ namespace, annotations }, prefix);
+      const isLauncher = controllerOf(metadata, instances) !== undefined;
+      const inInfo = isLauncher && !finished ? networkInfoNics(annotations[NETWORK_INFO_ANNOTATION], prefix) : [];
+      const known = new Set(inNetworks.map(({ mac }) => mac));
+      const found = [...inNetworks, ...inInfo.filter(({ mac }) => !known.has(mac))];
+      return {
+        metadata: trimWorkloadMetadata(metadata),
+        // The instance of a virt-launcher pod, or the instance's VM, owns the addresses of the pod.
+        ...addressesOf(metadata, instances, found),
+        uses: found.map(({ mac }) => mac),
+        ...(finished ? { finished } : runsOnOf(spec, intern)),
+        ...skippedAdmissionOf(metadata, spec, isLauncher),
+        ...leaseOf(metadata),
+      };
+    });
+  const resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true, schema };
+  return {
+    resource,
+    parent: instances,
+    optional: false,
+    canBeGated: true,
+    endsItsUse: true,
+    // Ignores the current annotations: an interface keeps the address that it was created with.
+    stillUses: async ({ namespace, name, uid }, client) => {
+      const pod = await getOrUndefined(resource, { namespace, name }, client);
+      return pod?.metadata.uid === uid && pod.finished !== true;
+    },
+  };
+}
+
+function skippedAdmissionOf(
+  metadata: ObjectMeta,
+  spec: { readonly hostNetwork?: boolean | undefined } | undefined,
+  isLauncher: boolean,
+): Pick<Workload, 'skippedAdmission'> {
+  return isLauncher || spec?.hostNetwork === true || skipsAdmission(metadata) ? { skippedAdmission: true } : {};
+}
+
+function gateOf({ annotations = {} }: ObjectMeta, spec: unknown): WorkloadGate | undefined {
+  const index = gateIndex(spec);
+  if (index < 0) return undefined;
+  const hasToken = annotations[ANNOTATIONS.gateToken] !== undefined;
+  return { index, hasToken, reason: annotations[ANNOTATIONS.gateReason] };
+}
+
+/** A kubelet gives a pod 30 s if its spec does not say how many. */
+const DEFAULT_GRACE_SECONDS = 30;
+
+/** 68 years. The API server accepts any 64-bit number, also a negative one. */
+const MAX_GRACE_SECONDS = 2 ** 31 - 1;
+
+function runsOnOf(
+  spec: {
+    readonly nodeName?: string | undefined;
+    readonly terminationGracePeriodSeconds?: number | null | undefined;
+  } = {},
+  intern: InternString,
+): Pick<Workload, 'runsOn'> {
+  const { nodeName, terminationGracePeriodSeconds } = spec;
+  if (nodeName === undefined || nodeName === '') return {};
+  const seconds = terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
+  return { runsOn: { node: intern(nodeName), graceSeconds: Math.min(Math.max(seconds, 0), MAX_GRACE_SECONDS) } };
+}

@@ -1,0 +1,130 @@
+import type { ConsumerRef } from '../../api/mac-allocation.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
+import type { Nic } from '../../api/nic.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
+import type { KubeObject, ObjectMeta } from '../../kube/client/objects.ts';
+import { apiVersionOf, type Resource } from '../../kube/client/resource.ts';
+import type { MacAddress } from '../../mac/mac-address.ts';
+
+/**
+ * A stored object that can use addresses, reduced to what the operator needs, whatever its kind. Tens of thousands of these
+ * are cached in place of the pods and VMs themselves.
+ */
+export interface Workload extends KubeObject {
+  /** The addresses of ours that it uses and owns. */
+  readonly nics: readonly Nic[];
+  /** Every address of ours that it uses, whoever owns it. */
+  readonly uses: readonly MacAddress[];
+  /** It has ended for good and no longer uses any address. */
+  readonly finished?: boolean;
+  /** The lease id that the webhook wrote into it while it had no name. */
+  readonly lease?: string | undefined;
+  /** The KubeVirt object that it runs for, which owns the addresses in use. */
+  readonly runsFor?: { readonly name: string; readonly uid: string } | undefined;
+  /** The addresses that it uses and that belong to the object it runs for. */
+  readonly nicsOfOwner?: readonly Nic[];
+  /** It waits for its addresses with our scheduling gate, so it has never run and uses none. */
+  readonly gate?: WorkloadGate | undefined;
+  /** The webhook was not asked about it, whatever its namespace says. */
+  readonly skippedAdmission?: boolean;
+  /** The uids of the migrations that an instance of a virtual machine takes part in. */
+  readonly migrations?: readonly string[];
+  /** Where a pod runs. Absent before it has a node, and once it has finished. */
+  readonly runsOn?: RunsOn;
+}
+
+/** The node that runs a pod. */
+export interface RunsOn {
+  readonly node: string;
+  /** How long the pod may take to end, in seconds. */
+  readonly graceSeconds: number;
+}
+
+/** The scheduling gate of a pod. */
+export interface WorkloadGate {
+  /** Its position in `spec.schedulingGates`. */
+  readonly index: number;
+  /** Whether the pod has a token, which a gate of the webhook comes with. Only the webhook knows whether it is valid. */
+  readonly hasToken: boolean;
+  /** Why the pod waits, as its annotation says. */
+  readonly reason: string | undefined;
+}
+
+/** An address and the object that uses it. */
+export interface UsedAddress {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly mac: MacAddress;
+}
+
+/** A kind of workload. Each kind has its own file and is listed in `workloadKinds`. */
+export interface WorkloadKind {
+  readonly resource: Resource<Workload>;
+  /** The kind of KubeVirt that such an object can run for, and that then owns its addresses. */
+  readonly parent?: Resource<KubeObject>;
+  /** Whether its CRD may be absent, and be installed later. */
+  readonly optional: boolean;
+  /** Whether such an object can wait for its addresses with a scheduling gate. */
+  readonly canBeGated?: boolean;
+  /** Whether nothing uses the addresses of such an object once it is deleted or finished. */
+  readonly endsItsUse: boolean;
+  /**
+   * Returns whether any live object still uses the address for its owner. Reads from the API server's store and not from a
+   * cache. Throws if the answer is uncertain.
+   */
+  readonly stillUses: (address: UsedAddress, client: KubeClient) => Promise<boolean>;
+}
+
+/** Returns the metadata that the operator reads later of a workload. */
+export function trimWorkloadMetadata(metadata: ObjectMeta): ObjectMeta {
+  const { creationTimestamp } = metadata;
+  return { ...trimMetadata(metadata), ...(creationTimestamp !== undefined && { creationTimestamp }) };
+}
+
+/** Returns the metadata that the operator reads later of every object. */
+export function trimMetadata({ name, namespace, uid, resourceVersion, deletionTimestamp }: ObjectMeta): ObjectMeta {
+  return { name, namespace, uid, resourceVersion, ...(deletionTimestamp !== undefined && { deletionTimestamp }) };
+}
+
+/** Returns the lease id in the annotations. */
+export function leaseOf({ annotations }: ObjectMeta): Pick<Workload, 'lease'> {
+  const lease = annotations?.[ANNOTATIONS.lease];
+  return lease === undefined ? {} : { lease };
+}
+
+/**
+ * Returns the addresses as the object's own, or as those of the object of KubeVirt that controls it. Whether that exists is
+ * not known here: `believeOwners` checks it.
+ */
+export function addressesOf(
+  metadata: ObjectMeta,
+  parent: Resource<KubeObject>,
+  nics: readonly Nic[],
+): Pick<Workload, 'nics' | 'nicsOfOwner' | 'runsFor'> {
+  const owner = controllerOf(metadata, parent);
+  if (owner === undefined) return { nics };
+  return { nics: [], runsFor: { name: owner.name, uid: owner.uid }, ...(nics.length > 0 && { nicsOfOwner: nics }) };
+}
+
+/** Returns the reference to the controller of an object, if that is of this kind of KubeVirt. */
+export function controllerOf({ ownerReferences = [] }: ObjectMeta, { group, kind }: Resource<KubeObject>) {
+  return ownerReferences.find(
+    (each) => each.controller === true && each.kind === kind && each.apiVersion.startsWith(`${group}/`),
+  );
+}
+
+/** An object that lives in the cluster. */
+export interface LiveWorkload {
+  readonly kind: WorkloadKind;
+  readonly workload: Workload;
+}
+
+/** Returns the reference to a workload and one of its interfaces. */
+export function consumerRefOf(
+  { metadata: { name, uid } }: Workload,
+  nic: string,
+  { resource }: WorkloadKind,
+): ConsumerRef {
+  return { apiVersion: apiVersionOf(resource), kind: resource.kind, name, uid, nic };
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { mirrorStatus } from './status.ts';
+
+const now = () => new Date('2026-01-02T03:04:05Z');
+const metadata = { name: 'web-1a2b3c4d', namespace: 'default', uid: 'u-1', resourceVersion: '7', generation: 1 };
+
+test('a mirror has no status while its object has the address in its networks', () => {
+  expect(mirrorStatus({ metadata }, true, { now })).toEqual({});
+});
+
+test('a mirror says that its object does not have the address in its networks, and when it has it again', () => {
+  const wrong = mirrorStatus({ metadata }, false, { now });
+  expect(wrong.conditions).toMatchObject([{ type: 'Bound', status: 'True', reason: 'NotInNetworks' }]);
+  const right = mirrorStatus({ metadata, status: wrong }, true, { now });
+  expect(right.conditions).toMatchObject([{ type: 'Bound', status: 'True', reason: 'Bound' }]);
+});
+
+test('a mirror keeps what else was reported on it', () => {
+  const lastTransitionTime = '2026-01-01T00:00:00Z';
+  const conflict = {
+    type: 'Conflict',
+    status: 'True' as const,
+    reason: 'AddressShared',
+    message: 'm',
+    lastTransitionTime,
+  };
+  const status = { conditions: [conflict] };
+  expect(mirrorStatus({ metadata, status }, true, { now })).toEqual(status);
+  expect(mirrorStatus({ metadata, status }, false, { now }).conditions).toMatchObject([conflict, { type: 'Bound' }]);
+});

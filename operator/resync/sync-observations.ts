@@ -1,0 +1,45 @@
+import { endObservations, observationsOfCluster } from '../../ledger/observation/observations.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import { collectEvidence, type EvidenceDeps } from '../observation/evidence.ts';
+import { findGrant, isLimited } from '../observation/grant.ts';
+import { byKey, isNew, keyOfObservation } from '../observation/known-observations.ts';
+import { hasMirrorIn } from '../observation/mirror-proof.ts';
+import { observeAddresses, type ObserveAddressesDeps, type SeenAddress } from '../observation/observe-addresses.ts';
+import type { ForeignAddress } from '../workload/grant-or-observe.ts';
+import { inBatches } from './batches.ts';
+
+export type SyncObservationsDeps = EvidenceDeps &
+  ObserveAddressesDeps &
+  Pick<OperatorDeps, 'clusterId'> &
+  Pick<Sources, 'allocations' | 'workloadOutOfSync'>;
+
+/**
+ * Makes the observations of the cluster equal to the addresses that a resync found in use and granted to nobody. Has the
+ * objects reconciled whose address may be granted to them by now. `startedAt` is the ledger's time before the lists: an
+ * observation made later may be of an object that the lists do not have.
+ */
+export async function syncObservations(
+  foreign: readonly ForeignAddress[],
+  startedAt: Date,
+  deps: SyncObservationsDeps,
+): Promise<{ readonly observed: number; readonly ended: number }> {
+  const { ledger, clusterId, allocations, workloadOutOfSync } = deps;
+  const known = byKey(await observationsOfCluster(ledger, clusterId));
+  if (foreign.length === 0 && known.size === 0) return { observed: 0, ended: 0 };
+  const evidence = await collectEvidence({ occasion: 'usual', isMirrored: hasMirrorIn(allocations) }, deps);
+  const seen: SeenAddress[] = [];
+  const used = new Set<string>();
+  for (const { address, row, isHeld } of foreign) {
+    used.add(keyOfObservation({ mac: address.mac, object: address.owner }));
+    const facts = await evidence.evidenceFor(address);
+    const item = { address, limited: isLimited(facts) };
+    if (!isHeld && findGrant(address, row, facts) !== undefined) workloadOutOfSync.fire(address);
+    else if (isNew(item, known)) seen.push(item);
+  }
+  for (const batch of inBatches(seen)) await observeAddresses(batch, deps);
+  const unused = [...known].flatMap(([key, each]) => (used.has(key) || each.since >= startedAt ? [] : [each]));
+  let ended = 0;
+  for (const batch of inBatches(unused)) ended += await endObservations(ledger, batch);
+  return { observed: used.size, ended };
+}

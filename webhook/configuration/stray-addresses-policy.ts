@@ -1,0 +1,206 @@
+import {
+  ANNOTATIONS,
+  EXEMPT_USERS,
+  GROUP,
+  STRAY_ADDRESSES_POLICY,
+  UNPOOLED_ADDRESSES_POLICY,
+} from '../../api/names.ts';
+import { addressTextOf, otherTextOf, webhookTextOf, withoutSeparators } from './address-text.ts';
+import type { MatchCondition } from './match-conditions.ts';
+import { isSeenByWebhook, seenVariables } from './seen-by-webhook.ts';
+
+/*
+ * Policies for addresses that a workload uses without the webhook having seen it. The API server evaluates them after all
+ * webhooks, also while every program of rock-mac is down. docs/adr/0009 says why they are as they are.
+ *
+ * An update is checked by the addresses that it adds. So nothing that was stored before can block a controller.
+ */
+
+/**
+ * Limits the addresses under a prefix in one object, because the API server limits the cost of a policy. The webhook allows
+ * 64 interfaces, and a pod repeats each address in up to three annotations.
+ */
+const MAX_ADDRESSES = 256;
+
+/**
+ * Limits the pools of one object whose use is checked. The API server charges each check a third of what one expression may
+ * cost, so every check is an expression of its own.
+ */
+const MAX_POOLS = 4;
+
+/** Refuses an object that uses an address of a pool, unless its namespace or its author may use that pool. */
+export function strayAddressesPolicy(systemNamespace: string): Record<string, unknown> {
+  const pool = (index: number) => `variables.foreignPools[${String(index)}]`;
+  const check = (name: string) =>
+    `authorizer.group('${GROUP}').resource('macpools').namespace(request.namespace)${name}.check('use').allowed()`;
+  const checksOfPools = Array.from({ length: MAX_POOLS }, (_, index) => ({
+    expression: `variables.foreignPools.size() <= ${String(index)} || ${check(`.name(${pool(index)}[0])`)}`,
+    reason: 'Forbidden',
+    messageExpression: foreignPoolMessage(pool(index)),
+  }));
+  return policy(STRAY_ADDRESSES_POLICY, {
+    variables: [
+      ...addressVariables(systemNamespace),
+      {
+        name: 'ownPool',
+        expression: `namespaceObject.metadata.?annotations[?'${ANNOTATIONS.pool}'].orValue('')`,
+      },
+      {
+        name: 'foreignPools',
+        expression: `variables.strays.size() == 0 ? [] : variables.pools.filter(pool, pool[0] != variables.ownPool && variables.strays.exists(mac, ${isInPool}))`,
+      },
+    ],
+    validations: [
+      {
+        expression: `variables.isSeenWhole || variables.found[0].size() <= ${String(MAX_ADDRESSES)}`,
+        reason: 'Invalid',
+        message: `An object may name an address of rock-mac ${String(MAX_ADDRESSES)} times. Use fewer interfaces.`,
+      },
+      ...checksOfPools,
+      {
+        expression: `variables.foreignPools.size() <= ${String(MAX_POOLS)} || ${check('')}`,
+        reason: 'Forbidden',
+        message: `This object has addresses of more than ${String(MAX_POOLS)} pools. Use fewer pools, or ask for the verb "use" on all macpools.${GROUP}.`,
+      },
+    ],
+  });
+}
+
+/** Warns of an address under a prefix that is in no pool. Nobody can be asked for it, and nothing protects it. */
+export function unpooledAddressesPolicy(systemNamespace: string): Record<string, unknown> {
+  return policy(UNPOOLED_ADDRESSES_POLICY, {
+    variables: [
+      ...addressVariables(systemNamespace),
+      {
+        name: 'unpooled',
+        expression: `variables.strays.filter(mac, !variables.pools.exists(pool, ${isInPool}))`,
+      },
+    ],
+    validations: [
+      {
+        expression: 'variables.unpooled.size() == 0',
+        messageExpression: `'Address ' + variables.unpooled[0] + ' is under a prefix of rock-mac and in none of its pools, so nothing protects it from a second use. Use an address of a pool (kubectl get macpools).'`,
+      },
+    ],
+  });
+}
+
+const isInPool = 'pool[1] <= mac && mac <= pool[2]';
+
+function foreignPoolMessage(pool: string): string {
+  const address = `variables.strays.filter(mac, ${pool}[1] <= mac && mac <= ${pool}[2])[0]`;
+  return [
+    `'User "' + request.userInfo.username + '" may not use MacPool "' + ${pool}[0] + '" in namespace "' + request.namespace + '", and '`,
+    `${address} + ' is an address of it. Leave the address out; the annotation ${ANNOTATIONS.inject}: "true" gets you one. '`,
+    `'Or ask for the verb "use" on macpools.${GROUP}/' + ${pool}[0] + '.'`,
+  ].join(' + ');
+}
+
+interface PolicyParts {
+  readonly variables: readonly object[];
+  readonly validations: readonly object[];
+}
+
+function policy(name: string, parts: PolicyParts): Record<string, unknown> {
+  const rule = (apiGroup: string, operations: readonly string[], resources: readonly string[]) => ({
+    apiGroups: [apiGroup],
+    apiVersions: apiGroup === '' ? ['v1'] : ['*'],
+    operations,
+    resources,
+    scope: 'Namespaced',
+  });
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name },
+    spec: {
+      // `Ignore` would let pass whatever costs too much to evaluate, and its author decides what it costs.
+      failurePolicy: 'Fail',
+      paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+      matchConstraints: {
+        resourceRules: [
+          // The other subresources of a pod change no annotation.
+          rule('', ['CREATE', 'UPDATE'], ['pods', 'pods/status']),
+          // A binding can bring annotations along.
+          rule('', ['CREATE'], ['pods/binding', 'bindings']),
+          // A replica set or a pool is checked by its template: virt-controller, which is exempt, writes what comes of it.
+          rule(
+            'kubevirt.io',
+            ['CREATE', 'UPDATE'],
+            ['virtualmachines', 'virtualmachineinstances', 'virtualmachineinstancereplicasets'],
+          ),
+          rule('pool.kubevirt.io', ['CREATE', 'UPDATE'], ['virtualmachinepools']),
+        ],
+      },
+      // Nearly all requests end here. Without these conditions they took a third of the time of a create.
+      matchConditions: [notExempt, addsAnAddress],
+      ...parts,
+    },
+  };
+}
+
+/** The chart replaces the list. */
+const notExempt: MatchCondition = {
+  name: 'not-an-exempt-user',
+  expression: `!(request.userInfo.username in ${JSON.stringify(EXEMPT_USERS)})`,
+};
+
+/**
+ * The product of the lengths of a text and of all prefixes, up to which a condition searches the text. The API server limits
+ * the cost of conditions to a quarter of that of a policy, and this takes a tenth of it.
+ */
+const MAX_SEARCH = 1_000_000;
+
+/** Whether the request changes the text, and the text can have an address under a prefix. */
+const addsAnAddress: MatchCondition = {
+  name: 'adds-an-address-under-a-prefix',
+  expression: `params.?data[?'prefixes'].orValue('') != '' && [${addressTextOf('object')}].exists(text, text != '' && text != (oldObject == null ? '' : ${addressTextOf('oldObject')}) && ${namesAPrefix('text')})`,
+};
+
+/** Returns whether a text has the digits of a prefix with any separators between them, or an escape, which can hide any. */
+function namesAPrefix(text: string): string {
+  const prefixes = "params.data['prefixes']";
+  const separators = '[-.:]*';
+  const digits = `${prefixes}.replace(':', '').split('').join('${separators}').replace('${separators} ${separators}', '|')`;
+  const isLong = `${text}.size() * ${prefixes}.size() > ${String(MAX_SEARCH)}`;
+  return `(${isLong} || ${text}.matches(r'(?i)\\\\u00|' + ${digits}))`;
+}
+
+/**
+ * Returns the variables that both policies use. `strays` are the addresses under a prefix that the request adds to the
+ * object and that the webhook has not seen.
+ */
+function addressVariables(systemNamespace: string): readonly object[] {
+  const found = `${withoutSeparators('text')}.findAll(variables.pattern, ${String(MAX_ADDRESSES + 1)})`;
+  const inColonForm = `[0, 2, 4, 6, 8, 10].map(start, mac.substring(start, start + 2)).join(':')`;
+  return [
+    ...seenVariables(systemNamespace),
+    { name: 'prefixes', expression: "params.?data[?'prefixes'].orValue('')" },
+    // Lines of `name first last`.
+    {
+      name: 'pools',
+      expression: `params.?data[?'pools'].orValue('').split('\\n').map(line, line.split(' ')).filter(pool, pool.size() == 3)`,
+    },
+    {
+      name: 'pattern',
+      expression: `r'\\b(?:' + variables.prefixes.replace(':', '').replace(' ', '|') + r')[0-9a-f]+\\b'`,
+    },
+    { name: 'text', expression: addressTextOf('object') },
+    { name: 'textBefore', expression: `oldObject == null ? '' : ${addressTextOf('oldObject')}` },
+    { name: 'isSeen', expression: isSeenByWebhook },
+    // The webhook has decided about everything that the request adds.
+    {
+      name: 'isSeenWhole',
+      expression: `variables.isSeen && ${otherTextOf('object')} == (oldObject == null ? '' : ${otherTextOf('oldObject')})`,
+    },
+    // The addresses in the text, in the text before, and in what the webhook has seen, as digits without separators.
+    {
+      name: 'found',
+      expression: `[variables.text, variables.textBefore, variables.isSeen ? ${webhookTextOf('object')} : ''].map(text, ${found})`,
+    },
+    {
+      name: 'strays',
+      expression: `variables.isSeenWhole ? [] : variables.found[0].filter(mac, mac.size() == 12 && !(mac in variables.found[1]) && !(mac in variables.found[2])).map(mac, ${inColonForm})`,
+    },
+  ];
+}
