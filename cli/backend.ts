@@ -1,10 +1,11 @@
 import type { AddressState, Device } from '../ledger/address/owner.ts';
+import type { Observation } from '../ledger/observation/observations.ts';
 import type { PoolStats } from '../ledger/pool/pool-stats.ts';
 import type { Pool } from '../ledger/pool/pools.ts';
 import type { AddressView } from '../ledger/view/address-view.ts';
 import type { AuditEntryView } from '../ledger/view/audit-entry-view.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
-import type { Refusal } from './errors.ts';
+import type { CommandRefusal } from './errors.ts';
 import type { Target } from './target.ts';
 
 /**
@@ -13,20 +14,21 @@ import type { Target } from './target.ts';
  */
 export interface Backend {
   /** Allocates the next address of a pool. */
-  allocate(request: AllocateRequest): Promise<Result<Address>>;
+  allocate(request: AllocateRequest): Promise<CommandResult<Address>>;
   /** Reserves an address, or the next one of a pool, until it is released with --force. */
-  reserve(request: ReserveRequest): Promise<Result<Address>>;
+  reserve(request: ReserveRequest): Promise<CommandResult<Address>>;
   /** Releases an address, or all addresses of a device. Both lists are empty if nothing was held. */
   release(target: Target, options: { readonly force: boolean }): Promise<Releases>;
   /** Moves the expiry of an address, or of all addresses of a device. The list is empty if nothing was held. */
-  renew(target: Target, options: { readonly seconds?: number | undefined }): Promise<Result<readonly Address[]>>;
+  renew(target: Target, options: { readonly seconds?: number | undefined }): Promise<CommandResult<readonly Address[]>>;
   /** Returns an address, also a released one, or all addresses that a device holds. */
   find(target: Target): Promise<FoundAddresses>;
   list(query: ListQuery): Promise<Page<Address>>;
   /** Reports the addresses of `list`, then every change, until the process ends. */
-  watch(query: ListQuery, onAddress: (address: Address) => void): Promise<never>;
+  watch(query: ListQuery, listener: WatchListener): Promise<never>;
   stats(): Promise<PoolCounts[]>;
-  audit(query: AuditQuery): Promise<AuditLine[]>;
+  /** Returns a page of changes. `isCut`: the limit left out older ones. */
+  audit(query: AuditQuery): Promise<AuditPage>;
   pools(): Promise<Pool[]>;
   /** Returns addresses and device ids that begin with `prefix`, for completion. */
   suggest(prefix: string, limit: number): Promise<{ readonly text: string; readonly description: string }[]>;
@@ -34,22 +36,33 @@ export interface Backend {
 }
 
 /** The result of a request that changes the ledger. */
-export type Result<T> =
+export type CommandResult<T> =
   | { readonly kind: 'done'; readonly value: T }
   /** A dry run only describes the change: another caller may get the address first, so scripts must not read it. */
   | { readonly kind: 'dry-run'; readonly message: string }
-  | { readonly kind: 'refused'; readonly refusal: Refusal };
+  | { readonly kind: 'refused'; readonly refusal: CommandRefusal };
 
 type OptionalFields<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 /** An address. A MacAllocation shows only some of what the ledger knows, so most fields may be absent. */
-export type Address = Pick<AddressView, 'mac' | 'pool' | 'state' | 'metadata'> & OptionalFields<AddressView>;
+export type Address = Pick<AddressView, 'mac' | 'pool' | 'state' | 'metadata'> &
+  OptionalFields<AddressView> & {
+    /** The live objects that use it without owning it. Only `find` on a ledger returns them. */
+    readonly observedOn?: readonly ObservedOn[];
+  };
+
+export type ObservedOn = Observation['object'] & Pick<Observation, 'since'>;
 
 /** A pool. Counts are absent if only the ledger knows them and it cannot be read. */
 export type PoolCounts = Pick<PoolStats, 'pool' | 'description' | 'first' | 'last' | 'paused'> &
   OptionalFields<PoolStats>;
 
 export type AuditLine = AuditEntryView;
+
+export interface AuditPage {
+  readonly lines: readonly AuditLine[];
+  readonly isCut: boolean;
+}
 
 export interface AllocateRequest {
   readonly pool: string;
@@ -73,7 +86,7 @@ export interface ReserveRequest {
 export interface Releases {
   readonly released: readonly Address[];
   /** The addresses that are still held, each with the reason. */
-  readonly kept: readonly { readonly address: Address; readonly refusal: Refusal }[];
+  readonly kept: readonly { readonly address: Address; readonly refusal: CommandRefusal }[];
 }
 
 export interface FoundAddresses {
@@ -86,19 +99,28 @@ export const SORT_KEYS = ['newest', 'mac', 'pool', 'device'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
 
 export interface ListQuery {
-  readonly pool?: string | undefined;
+  /** Default: all pools. */
+  readonly pools?: readonly string[] | undefined;
   /** Default: all states. */
   readonly states?: readonly AddressState[] | undefined;
   readonly device?: string | undefined;
   /** `kind/namespace/name`, `namespace/name` or `name` of an object in a cluster. */
   readonly owner?: string | undefined;
   readonly namespace?: string | undefined;
+  /** A label selector of Kubernetes for MacAllocations. A ledger knows no labels. */
+  readonly labels?: string | undefined;
   /** Only addresses allocated at or after this moment. */
   readonly since?: Date | undefined;
   readonly sortBy: SortKey;
   readonly limit: number;
   /** `next` of the previous page. */
   readonly after?: string | undefined;
+}
+
+export interface WatchListener {
+  readonly onAddress: (address: Address) => void;
+  /** Called if the limit leaves out addresses of the first list. */
+  readonly onCut: () => void;
 }
 
 export interface Page<T> {

@@ -1,5 +1,5 @@
 import type { Command, Option } from 'commander';
-import type { Backend, Result } from './backend.ts';
+import type { Backend, CommandResult } from './backend.ts';
 import { UserError } from './errors.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -43,7 +43,7 @@ export async function withBackend<T>(
  *
  * @throws UserError if the request was refused
  */
-export function valueOf<T>(result: Result<T>, terminal: Terminal): T | undefined {
+export function valueOf<T>(result: CommandResult<T>, terminal: Terminal): T | undefined {
   switch (result.kind) {
     case 'done':
       return result.value;

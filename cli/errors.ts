@@ -1,3 +1,4 @@
+import { systemReason } from '../api/system-reason.ts';
 import { LEDGER_ERRORS } from '../ledger/error-codes.ts';
 import { isLedgerError } from '../ledger/errors.ts';
 import { didYouMean } from './did-you-mean.ts';
@@ -35,19 +36,19 @@ export const EXIT_MEANINGS: Readonly<Record<Exit, string>> = {
 };
 
 /** Why a request was refused: the cause, the next step, and the exit code. */
-export interface Refusal {
+export interface CommandRefusal {
   readonly cause: string;
   /** Empty if the cause already names the next step. */
   readonly nextStep: string;
   readonly exit: Exit;
 }
 
-export function refusal(cause: string, nextStep: string, exit: Exit = 'error'): Refusal {
+export function commandRefusal(cause: string, nextStep: string, exit: Exit = 'error'): CommandRefusal {
   return { cause, nextStep, exit };
 }
 
 /** Returns the text of a refusal as users see it. */
-export function refusalText({ cause, nextStep }: Refusal): string {
+export function refusalText({ cause, nextStep }: CommandRefusal): string {
   return `${cause} ${nextStep}`.trimEnd();
 }
 
@@ -61,28 +62,33 @@ export class UserError extends Error {
     this.exit = exit;
   }
 
-  static from({ cause, nextStep, exit }: Refusal): UserError {
+  static from({ cause, nextStep, exit }: CommandRefusal): UserError {
     return new UserError(cause, nextStep, exit);
   }
 }
 
 /** Returns the refusal for a pool that does not exist, in both modes. */
-export function unknownPool(pool: string, names: readonly string[]): Refusal {
-  return refusal(
+export function unknownPool(pool: string, names: readonly string[]): CommandRefusal {
+  return commandRefusal(
     `There is no pool ${JSON.stringify(pool)}.${didYouMean(pool, names)}`,
     names.length === 0 ? 'This ledger has no pools.' : `The pools are ${names.join(', ')}.`,
   );
 }
 
-/** Returns the text to print after `Error: ` and the exit code. Only unexpected errors show a stack trace. */
+/**
+ * Returns the text to print after `Error: ` and the exit code. `--verbose` adds the code of docs/errors.md. Only unexpected
+ * errors show a stack trace.
+ */
 export function explainError(error: unknown, verbose: boolean): { readonly text: string; readonly exitCode: number } {
   if (error instanceof UserError) return { text: error.message, exitCode: EXIT_CODES[error.exit] };
   if (isLedgerError(error)) {
-    const cause = verbose && error.cause instanceof Error ? `\n${String(error.cause.stack)}` : '';
-    return { text: `${error.message} [${error.code}]${cause}`, exitCode: EXIT_CODES[LEDGER_ERRORS[error.code].exit] };
+    const cause = error.cause instanceof Error ? `\n${String(error.cause.stack)}` : '';
+    const details = verbose ? ` [${error.code}]${cause}` : '';
+    return { text: `${error.message}${details}`, exitCode: EXIT_CODES[LEDGER_ERRORS[error.code].exit] };
   }
   if (isSystemError(error) && !verbose) {
-    return { text: `${error.message}. Remove the cause and try again.`, exitCode: EXIT_CODES.error };
+    const what = error.path === undefined ? `\`${error.syscall ?? ''}\` failed` : `${error.path} cannot be used`;
+    return { text: `${what} (${systemReason(error)}). Remove the cause and try again.`, exitCode: EXIT_CODES.error };
   }
   return { text: error instanceof Error ? String(error.stack) : String(error), exitCode: EXIT_CODES.error };
 }

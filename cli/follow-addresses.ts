@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MacAddress } from '../mac/mac-address.ts';
-import type { Address, AuditLine, AuditQuery, ListQuery, Page } from './backend.ts';
+import type { Address, AuditPage, AuditQuery, ListQuery, Page, WatchListener } from './backend.ts';
 import { matchesQuery } from './matches-query.ts';
 
 const POLL_MS = 1_000;
@@ -10,7 +10,7 @@ const CHANGES_PER_POLL = 1_000;
 
 export interface AddressSource {
   list(query: ListQuery): Promise<Page<Address>>;
-  audit(query: AuditQuery): Promise<readonly AuditLine[]>;
+  audit(query: AuditQuery): Promise<AuditPage>;
   findByMac(mac: MacAddress): Promise<readonly Address[]>;
 }
 
@@ -21,7 +21,7 @@ export interface AddressSource {
 export async function followAddresses(
   source: AddressSource,
   query: ListQuery,
-  onAddress: (address: Address) => void,
+  { onAddress, onCut }: WatchListener,
 ): Promise<never> {
   const reported = new Map<MacAddress, string>();
   const reportIfChanged = (address: Address) => {
@@ -32,11 +32,14 @@ export async function followAddresses(
     else reported.delete(address.mac);
   };
   // Read before the list, so that no change between the two is missed.
-  let afterId = (await source.audit({ limit: 1 }))[0]?.id ?? 0;
-  for (const address of (await source.list(query)).items) reportIfChanged(address);
+  let afterId = (await source.audit({ limit: 1 })).lines[0]?.id ?? 0;
+  const first = await source.list(query);
+  for (const address of first.items) reportIfChanged(address);
+  if (first.next !== undefined) onCut();
   for (;;) {
     await sleep(POLL_MS);
-    const changes = await source.audit({ pool: query.pool, afterId, limit: CHANGES_PER_POLL });
+    const pool = query.pools?.length === 1 ? query.pools[0] : undefined;
+    const { lines: changes } = await source.audit({ pool, afterId, limit: CHANGES_PER_POLL });
     for (const mac of new Set(changes.flatMap(({ mac }) => mac ?? []))) {
       for (const address of await source.findByMac(mac)) reportIfChanged(address);
     }

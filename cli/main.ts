@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import path from 'node:path';
+import { systemReason } from '../api/system-reason.ts';
 import { createTerminal } from './terminal.ts';
 
 /** The oldest Node.js that the dependencies support, as in `engines` of package.json. */
@@ -15,7 +16,7 @@ if (major < OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor < OLDEST_NODE[1
 // A closed pipe (`| head -1`) is not a failure; a full disk is.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(0);
-  process.stderr.write(`Error: The command has run, but its output could not be written (${error.message}).\n`);
+  process.stderr.write(`Error: The command has run, but its output could not be written (${systemReason(error)}).\n`);
   process.exit(1);
 });
 

@@ -20,3 +20,9 @@ export function parseOwner(text: string | undefined): OwnerFilter {
   }
   return { ...(kind === undefined ? {} : { kind }), ...(namespace === undefined ? {} : { namespace }), name };
 }
+
+/** Returns the object that an argument of a command can name, or `undefined` if it can name none. */
+export function objectNamed(text: string): OwnerFilter | undefined {
+  const parts = text.split('/');
+  return parts.length > 3 || parts.includes('') ? undefined : parseOwner(text);
+}

@@ -1,7 +1,7 @@
 import type { Pool } from '../ledger/pool/pools.ts';
 import { rangeContains } from '../mac/mac-range.ts';
 import type { ReserveRequest } from './backend.ts';
-import { UserError, unknownPool } from './errors.ts';
+import { unknownPool, UserError } from './errors.ts';
 
 /** The pool of `reserve` if neither a pool nor an address is given. */
 const DEFAULT_POOL = 'reserved';

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Cli } from './cli.ts';
+import { addAdopt } from './commands/adopt.ts';
 import { addAllocate } from './commands/allocate.ts';
 import { addAudit } from './commands/audit.ts';
 import { addBackup } from './commands/backup.ts';
@@ -10,8 +11,8 @@ import { addCluster } from './commands/cluster.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
-import { addLedgerOnly } from './commands/ledger-only.ts';
 import { addLedger } from './commands/ledger.ts';
+import { addLedgerOnly } from './commands/ledger-only.ts';
 import { addList } from './commands/list.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addPools } from './commands/pools.ts';
@@ -50,6 +51,7 @@ const LEDGER_COMMANDS: readonly AddCommand[] = [
   addBackup,
   addRestore,
   addImport,
+  addAdopt,
   addMigrate,
   addRecover,
   addCluster,
@@ -77,13 +79,6 @@ export function createProgram(cli: Cli): Command {
       writeErr: (text) => {
         terminal.notify(text.trimEnd());
       },
-      outputError: (text, write) => {
-        const cause = text
-          .trimEnd()
-          .replace(/^error: /, 'Error: ')
-          .replace(/[^.?)]$/, '$&.');
-        write(`${cause} See \`${mode.program} --help\`.`);
-      },
     })
     .addHelpText('after', `\nExit codes:\n${exitCodeLines().join('\n')}`)
     .exitOverride();
@@ -91,7 +86,23 @@ export function createProgram(cli: Cli): Command {
   for (const add of COMMANDS) add(program, cli);
   if (mode.kind === 'ledger') for (const add of LEDGER_COMMANDS) add(program, cli);
   else addLedgerOnly(program, ledgerOnlyNames(cli));
+  pointToOwnHelp(program, mode.program);
   return program;
+}
+
+/** Lets usage errors end with the help of the command in which they were made. */
+function pointToOwnHelp(command: Command, path: string): void {
+  command.configureOutput({
+    ...command.configureOutput(),
+    outputError: (text, write) => {
+      const cause = text
+        .trimEnd()
+        .replace(/^error: /, 'Error: ')
+        .replace(/[^.?)]$/, '$&.');
+      write(`${cause} See \`${path} --help\`.`);
+    },
+  });
+  for (const child of command.commands) pointToOwnHelp(child, `${path} ${child.name()}`);
 }
 
 /** Returns the names of the commands that need a ledger. */

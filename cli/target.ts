@@ -1,4 +1,5 @@
-import { parseMac, type MacAddress } from '../mac/mac-address.ts';
+import { type MacAddress, parseMac } from '../mac/mac-address.ts';
+import { parseDeviceText } from './commands/parse-values.ts';
 import { UserError } from './errors.ts';
 
 /** The argument of `release`, `renew` and `show`: one address, or a device with all its addresses. */
@@ -11,9 +12,10 @@ export type Target =
   | { readonly kind: 'device'; readonly text: string; readonly mac?: MacAddress | undefined };
 
 /** Parses a target like the predecessor: an argument with a colon is an address, anything else a device. */
-export function parseTarget(text: string): Target {
+export function parseTarget(argument: string): Target {
+  const text = parseDeviceText(argument);
   if (text.includes(':')) return { kind: 'mac', text, mac: requireMac(text) };
-  if (text.trim() === '') {
+  if (text === '') {
     throw new UserError('The argument is empty.', 'Name a MAC address, or the device that holds it.');
   }
   const parsed = parseMac(text);

@@ -1,7 +1,11 @@
+import { INVISIBLE } from './output/invisible.ts';
+
 /** Where a command writes, and what the reader's terminal supports. */
 export interface Terminal {
   /** Prints a line of data to stdout. */
   readonly print: (line: string) => void;
+  /** Prints data to stdout as it is, without a line end. */
+  readonly write: (text: string) => void;
   /** Prints a line for the user to stderr, to keep stdout to data. */
   readonly notify: (line: string) => void;
   /** Shows a line of progress on stderr until the next line replaces it. Does nothing unless stderr is a terminal. */
@@ -34,10 +38,15 @@ export function createTerminal(stdout: Output, stderr: Output, env: NodeJS.Proce
       clearProgress();
       stdout.write(`${line}\n`);
     },
+    write: (text) => {
+      clearProgress();
+      stdout.write(text);
+    },
     notify: (line) => {
       clearProgress();
-      // Error messages quote untrusted names, so control characters are removed. Newlines and tabs are our own.
-      stderr.write(`${line.replaceAll(/[^\P{Cc}\n\t]/gu, '')}\n`);
+      // Error messages quote untrusted names, so control characters and invisible ones are removed. Newlines and tabs are
+      // our own.
+      stderr.write(`${line.replaceAll(/[^\P{Cc}\n\t]/gu, '').replaceAll(INVISIBLE, '')}\n`);
     },
     progress: (line) => {
       if (stderr.isTTY !== true || env['TERM'] === 'dumb') return;

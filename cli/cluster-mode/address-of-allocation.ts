@@ -1,3 +1,4 @@
+import { ledgerRecordOf, macOf } from '../../api/mac-allocation.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import { parseMac } from '../../mac/mac-address.ts';
@@ -5,8 +6,8 @@ import type { Address } from '../backend.ts';
 
 /** Returns the address that a MacAllocation shows, or `undefined` while it has none. */
 export function addressOfAllocation({ metadata, spec, status }: MacAllocation): Address | undefined {
-  const { mac: text = '', allocatedAt = metadata.creationTimestamp, expiresAt, consumer, ledger } = status ?? {};
-  const parsed = parseMac(text);
+  const { allocatedAt = metadata.creationTimestamp, expiresAt, consumer } = status ?? {};
+  const parsed = parseMac(macOf({ spec, status }) ?? '');
   if (!parsed.ok) return undefined;
   return {
     mac: parsed.mac,
@@ -14,11 +15,11 @@ export function addressOfAllocation({ metadata, spec, status }: MacAllocation): 
     state: spec.reserved === true ? 'reserved' : 'active',
     device: spec.device,
     owner: ownerOf({ metadata, spec, status }),
-    consumer,
+    consumer: consumer ?? spec.consumerRef,
     metadata: spec.attributes ?? {},
     allocatedAt: dateOf(allocatedAt),
     expiresAt: dateOf(expiresAt),
-    generation: ledger?.generation,
+    generation: ledgerRecordOf({ spec, status })?.generation,
     requester: spec.requester?.username,
   };
 }
@@ -27,7 +28,7 @@ export function addressOfAllocation({ metadata, spec, status }: MacAllocation): 
 function ownerOf({ metadata, spec, status }: MacAllocation): Owner {
   const { namespace = '', name, uid } = metadata;
   const claim = { kind: 'MacAllocation', name, uid, nic: '' };
-  return { clusterId: status?.ledger?.clusterId ?? '', namespace, ...(spec.consumerRef ?? claim) };
+  return { clusterId: ledgerRecordOf({ spec, status })?.clusterId ?? '', namespace, ...(spec.consumerRef ?? claim) };
 }
 
 function dateOf(text: string | undefined): Date | undefined {

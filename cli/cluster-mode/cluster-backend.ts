@@ -1,13 +1,13 @@
-import type { Address, Backend, FoundAddresses, Releases } from '../backend.ts';
-import { refusal, UserError, type Refusal } from '../errors.ts';
-import { followAddresses, type AddressSource } from '../follow-addresses.ts';
+import type { Address, AuditQuery, Backend, FoundAddresses, Releases } from '../backend.ts';
+import { type CommandRefusal, commandRefusal, UserError } from '../errors.ts';
+import { type AddressSource, followAddresses } from '../follow-addresses.ts';
 import { poolForReservation } from '../pool-for-reservation.ts';
 import type { Target } from '../target.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
 import { explainKubeError } from './explain-kube-error.ts';
 import { findAllocations } from './find-claims.ts';
-import { createLedgerReader, ReadApiUnavailable } from './ledger-reader.ts';
-import { listFromLedger, listFromObjects } from './list-addresses.ts';
+import { createLedgerReader, type LedgerReader, ReadApiUnavailable } from './ledger-reader.ts';
+import { listFromLedger, listFromObjects, namespaceOf } from './list-addresses.ts';
 import { autoReleaseSeconds, makeClaim } from './make-claim.ts';
 import { auditOfLedger, findInLedger, statsOfLedger } from './read-ledger.ts';
 import { poolsOfCluster, statsOfCluster } from './read-pools.ts';
@@ -20,42 +20,8 @@ import { watchAddresses } from './watch-addresses.ts';
 /** Runs the commands through the Kubernetes API, with the permissions of the user. */
 export function createClusterBackend(scope: Scope): Backend {
   const reader = createLedgerReader(scope);
-
-  async function find(target: Target): Promise<FoundAddresses> {
-    return await readOrFallBack<FoundAddresses>(
-      async () => ({ addresses: await findInLedger(target, reader), fromLedger: true }),
-      async () => {
-        const allocations = await findAllocations(target, scope);
-        return { addresses: allocations.flatMap((each) => addressOfAllocation(each) ?? []), fromLedger: false };
-      },
-      scope,
-    );
-  }
-
-  /** Refuses to release what no MacAllocation of the namespace holds, and names the holder if the user may see it. */
-  async function refuseElsewhere(target: Target): Promise<Releases> {
-    const { addresses } = await find(target);
-    const held = addresses.filter(({ state }) => state !== 'released');
-    return { released: [], kept: held.map((address) => ({ address, refusal: heldElsewhere(address) })) };
-  }
-
-  /** Wraps a method so that errors of the Kubernetes client become errors for the user. */
-  const explained = <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>) => {
-    return async (...args: A): Promise<R> => {
-      try {
-        return await work(...args);
-      } catch (error) {
-        throw explainKubeError(error, scope.namespace);
-      }
-    };
-  };
-
-  const source: AddressSource = {
-    list: (query) => listFromLedger(query, reader, scope),
-    audit: (query) => auditOfLedger(query, reader),
-    findByMac: (address) => findInLedger({ kind: 'mac', text: address, mac: address }, reader),
-  };
-
+  const explained = explainErrors(scope);
+  const find = (target: Target) => findAddresses(target, reader, scope);
   return {
     allocate: explained(async ({ requestKey, ...request }) => {
       const period = await autoReleaseSeconds(request.pool, scope);
@@ -68,22 +34,28 @@ export function createClusterBackend(scope: Scope): Backend {
     }),
     release: explained(async (target, options) => {
       const claims = await findAllocations(target, scope);
-      return claims.length === 0 ? await refuseElsewhere(target) : await releaseClaims(claims, options, scope);
+      if (claims.length > 0) return await releaseClaims(claims, options, scope);
+      const { addresses } = await find(target);
+      return refuseElsewhere(addresses);
     }),
     renew: explained(async (target, { seconds }) => renewClaims(await findAllocations(target, scope), seconds, scope)),
     find: explained(find),
+    // Only MacAllocations have labels.
     list: explained((query) =>
-      readOrFallBack(
-        () => listFromLedger(query, reader, scope),
-        () => listFromObjects(query, scope),
-        scope,
-      ),
+      query.labels !== undefined
+        ? listFromObjects(query, scope)
+        : readOrFallBack(
+            () => listFromLedger(query, reader, scope),
+            () => listFromObjects(query, scope),
+            scope,
+          ),
     ),
-    watch: explained((query, onAddress) => {
-      const namespace = query.namespace ?? (scope.named ? scope.namespace : undefined);
+    watch: explained((query, listener) => {
+      if (query.labels !== undefined) return watchAddresses(query, listener, scope);
+      const namespace = namespaceOf(query, scope);
       return readOrFallBack(
-        () => followAddresses(source, { ...query, namespace }, onAddress),
-        () => watchAddresses(query, onAddress, scope),
+        () => followAddresses(ledgerSource(reader, scope), { ...query, namespace }, listener),
+        () => watchAddresses(query, listener, scope),
         scope,
       );
     }),
@@ -94,16 +66,41 @@ export function createClusterBackend(scope: Scope): Backend {
         scope,
       ),
     ),
-    audit: explained(async (query) => {
-      try {
-        return await auditOfLedger(query, reader);
-      } catch (error) {
-        throw error instanceof ReadApiUnavailable ? auditUnavailable(error) : error;
-      }
-    }),
+    audit: explained((query) => readAudit(query, reader)),
     pools: explained(() => poolsOfCluster(scope)),
     suggest: (prefix, limit) => suggest(prefix, limit, scope),
     close: () => scope.client.close(),
+  };
+}
+
+/** Returns a function that wraps a method: errors of the Kubernetes client become errors for the user. */
+function explainErrors({ namespace }: Scope) {
+  return <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      try {
+        return await work(...args);
+      } catch (error) {
+        throw explainKubeError(error, namespace);
+      }
+    };
+}
+
+async function findAddresses(target: Target, reader: LedgerReader, scope: Scope): Promise<FoundAddresses> {
+  return await readOrFallBack<FoundAddresses>(
+    async () => ({ addresses: await findInLedger(target, reader, scope), fromLedger: true }),
+    async () => {
+      const allocations = await findAllocations(target, scope);
+      return { addresses: allocations.flatMap((each) => addressOfAllocation(each) ?? []), fromLedger: false };
+    },
+    scope,
+  );
+}
+
+function ledgerSource(reader: LedgerReader, scope: Scope): AddressSource {
+  return {
+    list: (query) => listFromLedger(query, reader, scope),
+    audit: (query) => auditOfLedger(query, reader),
+    findByMac: (address) => findInLedger({ kind: 'mac', text: address, mac: address }, reader, scope),
   };
 }
 
@@ -125,6 +122,14 @@ async function readOrFallBack<T>(
   }
 }
 
+async function readAudit(query: AuditQuery, reader: LedgerReader): ReturnType<Backend['audit']> {
+  try {
+    return await auditOfLedger(query, reader);
+  } catch (error) {
+    throw error instanceof ReadApiUnavailable ? auditUnavailable(error) : error;
+  }
+}
+
 function auditUnavailable({ message, forbidden }: ReadApiUnavailable): UserError {
   return new UserError(
     `The audit needs the ledger's read API, which cannot be used (${message}).`,
@@ -135,10 +140,16 @@ function auditUnavailable({ message, forbidden }: ReadApiUnavailable): UserError
   );
 }
 
+/** Refuses to release addresses that no MacAllocation of the namespace holds. */
+function refuseElsewhere(addresses: readonly Address[]): Releases {
+  const held = addresses.filter(({ state }) => state !== 'released');
+  return { released: [], kept: held.map((address) => ({ address, refusal: heldElsewhere(address) })) };
+}
+
 /** Names the holder of an address that no claim of the namespace holds, and who can release it. */
-function heldElsewhere({ mac, owner, device }: Address): Refusal {
+function heldElsewhere({ mac, owner, device }: Address): CommandRefusal {
   if (owner === undefined) {
-    return refusal(
+    return commandRefusal(
       `${mac} is held by device ${device?.id ?? '(without a name)'} outside clusters, so it was not released.`,
       'Release it where it was allocated: `rock-mac release`.',
       'conflict',
@@ -149,5 +160,5 @@ function heldElsewhere({ mac, owner, device }: Address): Refusal {
     kind === 'MacAllocation'
       ? `Release it there: \`kubectl rock-mac release ${mac} -n ${namespace}\`, in the cluster that it is in.`
       : `Delete the ${kind.toLowerCase()}: that releases the address.`;
-  return refusal(`${mac} is held by ${kind} ${namespace}/${name}, so it was not released.`, next, 'conflict');
+  return commandRefusal(`${mac} is held by ${kind} ${namespace}/${name}, so it was not released.`, next, 'conflict');
 }

@@ -3,13 +3,13 @@ import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { findCondition } from '../../kube/controller/conditions.ts';
 import { LEDGER_ERRORS } from '../../ledger/error-codes.ts';
 import { ALLOCATION_OUTCOMES } from '../../ledger/outcomes.ts';
-import { parseMac, type MacAddress } from '../../mac/mac-address.ts';
-import { refusal, type Exit, type Refusal } from '../errors.ts';
+import { type MacAddress, parseMac } from '../../mac/mac-address.ts';
+import { type CommandRefusal, commandRefusal, type Exit } from '../errors.ts';
 
 /** The progress of a claim, for a command that waits for its address. */
 export type ClaimProgress =
   | { readonly state: 'ready'; readonly mac: MacAddress }
-  | { readonly state: 'refused'; readonly refusal: Refusal }
+  | { readonly state: 'refused'; readonly refusal: CommandRefusal }
   | { readonly state: 'waiting'; readonly waitingFor: string };
 
 /** What a command prints while the operator has set no condition. */
@@ -34,7 +34,7 @@ export function evaluateClaim({ status, metadata }: MacAllocation): ClaimProgres
   const exit = exitOf(ready.reason);
   if (exit === undefined) return { state: 'waiting', waitingFor: `${ready.reason}: ${ready.message}` };
   const cause = `MacAllocation ${metadata.name} got no address (${ready.reason}).`;
-  return { state: 'refused', refusal: refusal(cause, `${ready.message}.`, exit) };
+  return { state: 'refused', refusal: commandRefusal(cause, `${ready.message}.`, exit) };
 }
 
 /** Returns how the program ends for a reason of the Ready condition, or `undefined` for a reason to wait for. */

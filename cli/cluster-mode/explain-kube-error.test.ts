@@ -10,9 +10,9 @@ const webhook = 'Internal error occurred: failed calling webhook "stamp-requeste
 test.each([
   [
     'an invalid kubeconfig',
-    new KubeConfigError('cannot read the kubeconfig /x: ENOENT'),
+    new KubeConfigError('the kubeconfig /x cannot be read (there is no such file)'),
     'unavailable',
-    /^Cannot read.*--kubeconfig/,
+    /^The kubeconfig \/x cannot be read \(there is no such file\)\. Name another one with --kubeconfig or KUBECONFIG/,
   ],
   [
     'an unreachable cluster',
@@ -22,6 +22,18 @@ test.each([
   ],
   ['invalid credentials', new KubeError({ status: 401, message: 'Unauthorized' }), 'forbidden', /Log in again/],
   ['a missing permission', new KubeError({ status: 403, message: forbidden }), 'forbidden', /in namespace fleet/],
+  [
+    'a missing permission to read',
+    new KubeError({ status: 403, message: forbidden.replace('cannot create', 'cannot list') }),
+    'forbidden',
+    /Ask for the role `view` in namespace fleet/,
+  ],
+  [
+    'a missing permission to change',
+    new KubeError({ status: 403, message: forbidden }),
+    'forbidden',
+    /Ask for the role `edit` in namespace fleet/,
+  ],
   [
     'a pool that the user may not use',
     new KubeError({ status: 403, message: policy }),

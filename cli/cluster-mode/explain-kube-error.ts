@@ -5,7 +5,11 @@ import { UserError } from '../errors.ts';
 /** Returns a UserError for an error of the Kubernetes client. Returns any other error unchanged. */
 export function explainKubeError(error: unknown, namespace: string): unknown {
   if (error instanceof KubeConfigError) {
-    return new UserError(sentence(error.message), 'Name another one with --kubeconfig or --context.', 'unavailable');
+    return new UserError(
+      sentence(error.message),
+      'Name another one with --kubeconfig or KUBECONFIG, or another --context.',
+      'unavailable',
+    );
   }
   if (error instanceof KubeConnectionError) {
     return new UserError(
@@ -81,10 +85,11 @@ function forbiddenNextStep({ message }: KubeError, namespace: string): string {
   }
   if (message.includes('status unknown for quota')) return 'The quota has not been counted yet: try again in a moment.';
   if (message.includes('being terminated')) return 'Name another namespace with -n.';
-  if (!/ cannot \w+ resource /.test(message))
-    return 'A policy of this cluster forbids it: ask the administrator of the cluster.';
+  const verb = / cannot (\w+) resource /.exec(message)?.[1];
+  if (verb === undefined) return 'A policy of this cluster forbids it: ask the administrator of the cluster.';
+  const role = ['get', 'list', 'watch'].includes(verb) ? 'view' : 'edit';
   return (
-    `Ask for the role \`edit\` in namespace ${namespace}, or name another one with -n ` +
+    `Ask for the role \`${role}\` in namespace ${namespace}, or name another one with -n ` +
     `(\`kubectl auth can-i --list -n ${namespace}\`).`
   );
 }

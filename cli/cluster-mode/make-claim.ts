@@ -1,13 +1,13 @@
 import { parseDuration } from '../../api/duration.ts';
 import { isAlreadyExists, isNotFound, KubeConnectionError } from '../../kube/client/errors.ts';
-import { macAllocations, macPools, type MacAllocation, type MacPool } from '../../kube/client/mac-resources.ts';
-import type { Address, Result } from '../backend.ts';
-import { refusal, unknownPool, UserError, type Refusal } from '../errors.ts';
+import { type MacAllocation, macAllocations, type MacPool, macPools } from '../../kube/client/mac-resources.ts';
+import type { Address, CommandResult } from '../backend.ts';
+import { type CommandRefusal, commandRefusal, unknownPool, UserError } from '../errors.ts';
+import { watchInterruption } from '../interruption.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
 import { claimName } from './claim-name.ts';
-import { claimSpec, type ClaimRequest } from './claim-spec.ts';
+import { type ClaimRequest, claimSpec } from './claim-spec.ts';
 import { evaluateClaim, NOT_SEEN_YET } from './evaluate-claim.ts';
-import { watchInterruption } from './interruption.ts';
 import { poll, type Polled } from './poll.ts';
 import type { Scope } from './scope.ts';
 
@@ -19,7 +19,7 @@ export async function makeClaim(
   request: ClaimRequest,
   requestKey: string | undefined,
   scope: Scope,
-): Promise<Result<Address>> {
+): Promise<CommandResult<Address>> {
   const name = claimName(request.device.id, requestKey);
   if (scope.dryRun) return await dryRunClaim(name, request, scope);
   const interruption = watchInterruption(process);
@@ -58,7 +58,7 @@ async function dryRunClaim(
   name: string,
   request: ClaimRequest,
   { client, namespace }: Scope,
-): Promise<Result<Address>> {
+): Promise<CommandResult<Address>> {
   await client.create(macAllocations, { metadata: { name, namespace }, spec: claimSpec(request) }, { dryRun: true });
   const message = `The claim would be created in namespace ${namespace}, from pool ${request.pool} (server dry run).`;
   return { kind: 'dry-run', message };
@@ -86,33 +86,38 @@ async function createClaim(
 /** Refuses an existing claim that the request key does not entitle the caller to. */
 function findMismatch(
   { spec, metadata }: MacAllocation,
-  { pool, reserved, requestedMac }: ClaimRequest,
+  request: ClaimRequest,
   requestKey: string | undefined,
-): Refusal | undefined {
+): CommandRefusal | undefined {
   if (requestKey === undefined) {
-    return refusal(`MacAllocation ${metadata.name} already exists.`, 'Try again.', 'conflict');
+    return commandRefusal(`MacAllocation ${metadata.name} already exists.`, 'Try again.', 'conflict');
   }
-  const isSame =
-    spec.pool === pool &&
-    (spec.reserved === true) === (reserved === true) &&
-    (requestedMac === undefined || spec.requestedMac === requestedMac);
-  if (isSame) return undefined;
-  return refusal(
-    `This request key belongs to MacAllocation ${metadata.name}, which was requested differently (pool ${spec.pool}).`,
-    'Use a separate key for each request.',
+  if (isSameRequest(spec, request)) return undefined;
+  return commandRefusal(
+    `This request key already belongs to MacAllocation ${metadata.name}, for another device, type, pool or address.`,
+    'Use a different key for each request.',
     'conflict',
   );
+}
+
+function isSameRequest(
+  { pool, reserved = false, requestedMac, device = {} }: MacAllocation['spec'],
+  request: ClaimRequest,
+): boolean {
+  const isSameDevice = (['id', 'type'] as const).every((part) => (device[part] ?? '') === (request.device[part] ?? ''));
+  const isSameAddress = request.requestedMac === undefined || requestedMac === request.requestedMac;
+  return isSameDevice && isSameAddress && pool === request.pool && reserved === (request.reserved ?? false);
 }
 
 async function waitForAddress(
   claim: MacAllocation,
   { isNew, signal }: { readonly isNew: boolean; readonly signal: AbortSignal },
   scope: Scope,
-): Promise<Result<Address>> {
+): Promise<CommandResult<Address>> {
   const { client, namespace, waitMs, progress } = scope;
   const { name } = claim.metadata;
   let waitingFor = NOT_SEEN_YET;
-  const check = async (): Promise<Result<Address> | undefined> => {
+  const check = async (): Promise<CommandResult<Address> | undefined> => {
     const current = await client.get(macAllocations, { namespace, name });
     const claimProgress = evaluateClaim(current);
     if (claimProgress.state === 'refused') return { kind: 'refused', refusal: claimProgress.refusal };
@@ -126,7 +131,7 @@ async function waitForAddress(
     // The claim of an earlier call may be in use.
     if (isNew) await deleteFailedClaim(claim, scope);
   };
-  let polled: Polled<Result<Address>>;
+  let polled: Polled<CommandResult<Address>>;
   try {
     polled = await poll(check, { withinMs: waitMs, signal });
   } catch (error) {
@@ -138,11 +143,11 @@ async function waitForAddress(
   if (polled.state === 'done') return polled.value;
   const what = `MacAllocation ${namespace}/${name} got no address`;
   if (polled.state === 'interrupted') {
-    return { kind: 'refused', refusal: refusal(`Interrupted: ${what}.`, 'No address is held.') };
+    return { kind: 'refused', refusal: commandRefusal(`Interrupted: ${what}.`, 'No address is held.') };
   }
   return {
     kind: 'refused',
-    refusal: refusal(
+    refusal: commandRefusal(
       `${what} within ${String(Math.round(waitMs / 1_000))} s (${waitingFor}).`,
       'See `kubectl get pods -A -l app.kubernetes.io/part-of=rock-mac` and the conditions of the MacPools, then try again.',
       'unavailable',

@@ -11,8 +11,8 @@ export const clusterMode: Mode = {
   globalOptions: () => [
     new Option('--kubeconfig <file>', 'kubeconfig file'),
     new Option('--context <name>', 'context of the kubeconfig'),
-    new Option('-n, --namespace <name>', 'namespace; lists then show only this namespace'),
-    new Option('-A, --all-namespaces', 'all namespaces'),
+    new Option('-n, --namespace <name>', 'namespace (default: that of the context)'),
+    new Option('-A, --all-namespaces', 'all namespaces; list then shows the whole ledger'),
     new Option('--as <user>', 'impersonate this user'),
     new Option('--as-group <group>', 'impersonate this group; repeatable').argParser(
       (group, before: readonly string[] | undefined) => [...(before ?? []), group],

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import packageJson from '../../package.json' with { type: 'json' };
 import { createKubeClient } from '../../kube/client/client.ts';
+import packageJson from '../../package.json' with { type: 'json' };
 import type { Backend } from '../backend.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
@@ -39,7 +39,6 @@ export async function openCluster(options: GlobalOptions, notify: (line: string)
       client,
       requestTimeoutMs,
       namespace: named ?? (await client.contextNamespace()) ?? 'default',
-      named: named !== undefined && !given.allNamespaces,
       allNamespaces: given.allNamespaces,
       dryRun: given.dryRun,
       waitMs: parseTimeout('--timeout', given.timeout),

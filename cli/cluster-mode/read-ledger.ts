@@ -2,16 +2,31 @@ import type { PoolStats } from '../../ledger/pool/pool-stats.ts';
 import { decodeAddress } from '../../ledger/view/address-view.ts';
 import { decodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
 import { decodePool } from '../../ledger/view/pool-view.ts';
-import type { Address, AuditLine, AuditQuery } from '../backend.ts';
+import type { Address, AuditLine, AuditPage, AuditQuery } from '../backend.ts';
+import { objectNamed } from '../parse-owner.ts';
 import type { Target } from '../target.ts';
-import { ADDRESSES, AUDIT_ENTRIES, POOLS, type LedgerReader } from './ledger-reader.ts';
+import { ADDRESSES, AUDIT_ENTRIES, type LedgerReader, POOLS } from './ledger-reader.ts';
+import type { Scope } from './scope.ts';
 
 /** Returns an address of the ledger, or all addresses that a device holds. */
-export async function findInLedger(target: Target, reader: LedgerReader): Promise<Address[]> {
+export async function findInLedger(
+  target: Target,
+  reader: LedgerReader,
+  { namespace, allNamespaces }: Pick<Scope, 'namespace' | 'allNamespaces'>,
+): Promise<Address[]> {
   if (target.kind === 'device') {
     const terms = ['state!=released'];
     const { items } = await reader.list(ADDRESSES, { fields: { 'device.id': target.text }, terms });
-    if (items.length > 0 || target.mac === undefined) return items.map(decodeAddress);
+    if (items.length > 0) return items.map(decodeAddress);
+    const object = target.mac === undefined ? objectNamed(target.text) : undefined;
+    if (object !== undefined) {
+      const fields = {
+        'owner.kind': object.kind,
+        'owner.namespace': object.namespace ?? (allNamespaces ? undefined : namespace),
+        'owner.name': object.name,
+      };
+      return (await reader.list(ADDRESSES, { fields, terms })).items.map(decodeAddress);
+    }
   }
   const found = target.mac === undefined ? undefined : await reader.get(ADDRESSES, target.mac);
   return found === undefined ? [] : [decodeAddress(found)];
@@ -20,18 +35,23 @@ export async function findInLedger(target: Target, reader: LedgerReader): Promis
 export async function auditOfLedger(
   { target, afterId, limit, since, ...query }: AuditQuery,
   reader: LedgerReader,
-): Promise<AuditLine[]> {
-  const { items } = await reader.list(AUDIT_ENTRIES, {
-    fields: {
-      ...query,
-      mac: target?.kind === 'device' ? undefined : target?.mac,
-      deviceId: target?.kind === 'device' ? target.text : undefined,
-      since: since?.toISOString(),
-      afterId: afterId === undefined ? undefined : String(afterId),
-    },
-    limit,
-  });
-  return items.map(decodeAuditEntry);
+): Promise<AuditPage> {
+  const fields = {
+    ...query,
+    mac: target?.kind === 'device' ? undefined : target?.mac,
+    deviceId: target?.kind === 'device' ? target.text : undefined,
+    since: since?.toISOString(),
+    afterId: afterId === undefined ? undefined : String(afterId),
+  };
+  const lines: AuditLine[] = [];
+  let after: string | undefined;
+  // A limit above the page size needs several requests.
+  do {
+    const page = await reader.list(AUDIT_ENTRIES, { fields, limit: limit - lines.length, after });
+    lines.push(...page.items.map(decodeAuditEntry));
+    after = page.next;
+  } while (after !== undefined && lines.length < limit);
+  return { lines, isCut: after !== undefined };
 }
 
 /** Returns the counts of the pools, in the order of their ranges. */

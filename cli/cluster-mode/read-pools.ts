@@ -1,8 +1,7 @@
-import { parseDuration } from '../../api/duration.ts';
-import { DEFAULT_REUSE_DELAY } from '../../api/mac-pool.ts';
-import { macPools, type MacPool } from '../../kube/client/mac-resources.ts';
+import { type MacPoolStatus, poolCountsOf } from '../../api/mac-pool.ts';
+import { readPoolDefinition } from '../../api/pool-definition.ts';
+import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import type { Pool } from '../../ledger/pool/pools.ts';
-import { parseMac } from '../../mac/mac-address.ts';
 import type { PoolCounts } from '../backend.ts';
 import type { Scope } from './scope.ts';
 
@@ -13,42 +12,29 @@ export async function poolsOfCluster(scope: Scope): Promise<Pool[]> {
 
 /** Returns the counts that the operator last wrote into the MacPools. */
 export async function statsOfCluster(scope: Scope): Promise<PoolCounts[]> {
-  return (await listMacPools(scope)).flatMap((macPool) => {
-    const pool = toPool(macPool);
-    if (pool === undefined) return [];
-    const { name, first, last, description, paused } = pool;
-    const { capacity, active, pending, reserved, released, orphaned, free, utilisation } = macPool.status ?? {};
-    return {
-      pool: name,
-      description,
-      first,
-      last,
-      paused,
-      capacity,
-      active,
-      pending,
-      reserved,
-      released,
-      orphaned,
-      free,
-      utilisation: utilisation === undefined ? undefined : Number.parseFloat(utilisation),
-    };
-  });
+  return (await listMacPools(scope)).flatMap((macPool) => toCounts(macPool) ?? []);
+}
+
+/** Returns the counts in a MacPool; `undefined` for one whose range no ledger can have. */
+export function toCounts(macPool: MacPool): PoolCounts | undefined {
+  const pool = toPool(macPool);
+  if (pool === undefined) return undefined;
+  const { name, first, last, description, paused } = pool;
+  const counts = poolCountsOf(macPool.status ?? {});
+  return { pool: name, description, first, last, paused, ...counts, utilisation: percentHeld(counts) };
+}
+
+/** Computes the percentage from the counts, because status.utilisation may be a text such as `<0.01%`. */
+function percentHeld({ capacity, free }: Pick<MacPoolStatus, 'capacity' | 'free'>): number | undefined {
+  if (capacity === undefined || free === undefined) return undefined;
+  return Number(((100 * (capacity - free)) / capacity).toFixed(2));
 }
 
 function toPool({ metadata, spec, status }: MacPool): Pool | undefined {
-  const [first, last] = [parseMac(spec.first), parseMac(spec.last)];
-  if (!first.ok || !last.ok) return undefined;
-  return {
-    name: metadata.name,
-    first: first.mac,
-    last: last.mac,
-    description: spec.description ?? '',
-    autoReleaseSeconds: spec.autoReleaseAfter === undefined ? null : (parseDuration(spec.autoReleaseAfter) ?? null),
-    reuseDelaySeconds: parseDuration(spec.reuseDelay ?? DEFAULT_REUSE_DELAY) ?? 0,
-    paused: spec.paused === true,
-    used: status !== undefined && status.free !== status.capacity,
-  };
+  const read = readPoolDefinition(metadata.name, spec);
+  if (!read.ok) return undefined;
+  const used = status !== undefined && status.free !== status.capacity;
+  return { ...read.definition, paused: spec.paused === true, used };
 }
 
 async function listMacPools({ client }: Scope): Promise<MacPool[]> {

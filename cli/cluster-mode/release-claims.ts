@@ -1,12 +1,13 @@
+import { type ConsumerRef, isHeldForPod, isMirror } from '../../api/mac-allocation.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { isNotFound } from '../../kube/client/errors.ts';
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { findCondition } from '../../kube/controller/conditions.ts';
 import type { Address, Releases } from '../backend.ts';
-import { refusal, UserError, type Refusal } from '../errors.ts';
+import { type CommandRefusal, commandRefusal, UserError } from '../errors.ts';
+import { watchInterruption } from '../interruption.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
 import { NOT_SEEN_YET } from './evaluate-claim.ts';
-import { watchInterruption } from './interruption.ts';
 import { poll } from './poll.ts';
 import type { Scope } from './scope.ts';
 
@@ -23,7 +24,9 @@ export async function releaseClaims(
   const kept = evaluated.flatMap(({ address, refusal }) => (address && refusal ? [{ address, refusal }] : []));
   // Includes claims without an address: they would get one later. They are not counted.
   const deletable = evaluated.filter(({ refusal }) => refusal === undefined);
-  const released = deletable.flatMap(({ address }) => address ?? []);
+  const released = deletable.flatMap(({ address }): Address[] =>
+    address === undefined ? [] : [{ ...address, state: 'released', expiresAt: undefined }],
+  );
   if (scope.dryRun) {
     for (const { claim } of deletable) await deleteClaim(claim, { dryRun: true }, scope);
     return { released, kept };
@@ -42,24 +45,41 @@ export async function releaseClaims(
 
 /** Returns why a MacAllocation must not be deleted, or `undefined`. */
 function refuseDeletion(
-  { spec, status, metadata }: MacAllocation,
+  claim: MacAllocation,
   address: Address | undefined,
   force: boolean,
-): Refusal | undefined {
+): CommandRefusal | undefined {
+  const { spec, status, metadata } = claim;
   const what = address?.mac ?? `MacAllocation ${metadata.name}`;
+  if (isHeldForPod(status)) return force ? undefined : refuseHeld(what, claim);
   const holder = spec.consumerRef ?? status?.consumer;
-  if (holder !== undefined) {
-    const kind = holder.kind.toLowerCase();
-    return refusal(
-      `${what} is held by ${kind} ${metadata.namespace ?? ''}/${holder.name}, so it was not released.`,
-      spec.consumerRef === undefined
-        ? `Delete the ${kind}: then the address can be released.`
-        : `Delete the ${kind}: that releases the address.`,
-      'conflict',
-    );
-  }
+  if (holder !== undefined) return refuseUsed(what, holder, claim);
   if (spec.reserved !== true || force) return undefined;
-  return refusal(`${what} is reserved, so it was not released.`, 'Add --force to release it anyway.', 'conflict');
+  return commandRefusal(
+    `${what} is reserved, so it was not released.`,
+    'Add --force to release it anyway.',
+    'conflict',
+  );
+}
+
+function refuseUsed(what: string, holder: ConsumerRef, { metadata, spec }: MacAllocation): CommandRefusal {
+  const kind = holder.kind.toLowerCase();
+  return commandRefusal(
+    `${what} is held by ${kind} ${metadata.namespace ?? ''}/${holder.name}, so it was not released.`,
+    isMirror({ spec })
+      ? `Delete the ${kind}: that releases the address.`
+      : `Delete the ${kind}: then the address can be released.`,
+    'conflict',
+  );
+}
+
+function refuseHeld(what: string, { metadata: { namespace = '' }, status }: MacAllocation): CommandRefusal {
+  const pod = `${namespace}/${status?.consumer?.name ?? ''}`;
+  return commandRefusal(
+    `${what} is held for pod ${pod}, which was deleted before its kubelet had ended it, so it was not released.`,
+    'Wait for its node; the condition Bound has more. If you are sure that the pod does not run, add --force.',
+    'conflict',
+  );
 }
 
 /** Deletes one claim. Returns what went wrong, or `undefined`. Ctrl-C ends the wait but not the deletion. */
@@ -67,15 +87,20 @@ async function releaseClaim(
   claim: MacAllocation,
   { force, signal }: { readonly force: boolean; readonly signal: AbortSignal },
   scope: Scope,
-): Promise<Refusal | undefined> {
+): Promise<CommandRefusal | undefined> {
   const { client, waitMs, progress } = scope;
   const {
     metadata: { namespace, name, uid },
     spec,
+    status,
   } = claim;
   const key = { namespace, name };
-  if (spec.reserved === true && force) {
-    const body = { metadata: { uid, annotations: { [ANNOTATIONS.forceRelease]: 'true' } } };
+  const annotations = {
+    ...(spec.reserved === true && { [ANNOTATIONS.forceRelease]: 'true' }),
+    ...(isHeldForPod(status) && { [ANNOTATIONS.consumerEnded]: status?.consumer?.uid }),
+  };
+  if (force && Object.keys(annotations).length > 0) {
+    const body = { metadata: { uid, annotations } };
     await client.patch(macAllocations, key, { type: 'merge', body }, { repeatable: true });
   }
   await deleteClaim(claim, {}, scope);
@@ -92,7 +117,7 @@ async function releaseClaim(
     { withinMs: waitMs, signal },
   );
   if (polled.state === 'done') return undefined;
-  return refusal(
+  return commandRefusal(
     `MacAllocation ${namespace ?? ''}/${name} is being deleted, but its address is not released yet (${waitingFor}).`,
     'The operator releases it once it can reach the ledger; see `kubectl get pods -A -l app.kubernetes.io/part-of=rock-mac`.',
     'unavailable',

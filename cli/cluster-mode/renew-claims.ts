@@ -1,5 +1,5 @@
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
-import type { Address, Result } from '../backend.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
+import type { Address, CommandResult } from '../backend.ts';
 import { UserError } from '../errors.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
 import { poll } from './poll.ts';
@@ -10,7 +10,7 @@ export async function renewClaims(
   claims: readonly MacAllocation[],
   seconds: number | undefined,
   scope: Scope,
-): Promise<Result<readonly Address[]>> {
+): Promise<CommandResult<readonly Address[]>> {
   if (seconds !== undefined && claims.length > 0) {
     throw new UserError(
       'The period of a claim cannot be changed in a cluster.',

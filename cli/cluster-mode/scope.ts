@@ -5,10 +5,8 @@ export interface Scope {
   readonly client: KubeClient;
   /** Time limit for one request to the API server. */
   readonly requestTimeoutMs: number;
-  /** The namespace in which claims are created and searched. */
+  /** The namespace in which claims are created and searched, and to which lists are restricted. */
   readonly namespace: string;
-  /** Whether the user named the namespace. If so, lists are restricted to it. */
-  readonly named: boolean;
   readonly allNamespaces: boolean;
   readonly dryRun: boolean;
   /** Time limit for the operator to act on a claim. */

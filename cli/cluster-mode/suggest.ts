@@ -1,3 +1,4 @@
+import { macOf } from '../../api/mac-allocation.ts';
 import { macAllocations } from '../../kube/client/mac-resources.ts';
 import type { Scope } from './scope.ts';
 
@@ -12,7 +13,7 @@ export async function suggest(
 ): Promise<{ readonly text: string; readonly description: string }[]> {
   const where = allNamespaces ? {} : { namespace };
   const { items } = await client.list(macAllocations, { ...where, pageSize: MAX_READ, attempts: 1 });
-  const macs = items.flatMap(({ status }) => status?.mac ?? []).map((text) => ({ text, description: 'address' }));
+  const macs = items.flatMap((item) => macOf(item) ?? []).map((text) => ({ text, description: 'address' }));
   const devices = new Set(items.flatMap(({ spec }) => spec.device?.id ?? []));
   const all = [...macs, ...[...devices].map((text) => ({ text, description: 'device' }))];
   return all.filter(({ text }) => text.startsWith(prefix)).slice(0, limit);

@@ -1,8 +1,9 @@
 import { isGone } from '../../kube/client/errors.ts';
-import { macAllocations, type MacAllocation } from '../../kube/client/mac-resources.ts';
-import type { Address, ListQuery } from '../backend.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
+import type { Address, ListQuery, WatchListener } from '../backend.ts';
 import { matchesQuery } from '../matches-query.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
+import { selectionOf } from './list-addresses.ts';
 import type { Scope } from './scope.ts';
 
 /** The server ends each watch after this time, and a new one starts. */
@@ -15,13 +16,9 @@ const IDLE_MS = 150_000;
  * Reports the addresses of the MacAllocations, then every change, until the process ends. A deleted MacAllocation is
  * reported as released.
  */
-export async function watchAddresses(
-  query: ListQuery,
-  onAddress: (address: Address) => void,
-  scope: Scope,
-): Promise<never> {
-  const { client, namespace, allNamespaces } = scope;
-  const where = allNamespaces ? {} : { namespace: query.namespace ?? namespace };
+export async function watchAddresses(query: ListQuery, { onAddress }: WatchListener, scope: Scope): Promise<never> {
+  const { client } = scope;
+  const where = selectionOf(query, scope);
   const reported = new Map<string, string>();
 
   const reportIfChanged = (allocation: MacAllocation, isDeleted: boolean) => {

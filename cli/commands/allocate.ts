@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Address } from '../backend.ts';
-import { isVerbose, valueOf, withBackend, type Cli } from '../cli.ts';
-import { outputOption, printReport } from '../output/format.ts';
-import { parseDurationSeconds, parseMetadata, parseRequestKey } from './parse-values.ts';
+import { type Cli, isVerbose, valueOf, withBackend } from '../cli.ts';
+import { printReport } from '../output/format.ts';
+import { outputOption } from '../output/output-flag.ts';
+import { parseDeviceText, parseDurationSeconds, parseMetadata, parseRequestKey } from './parse-values.ts';
 import { addDryRun, addExamples } from './shared-flags.ts';
 
 interface Options {
@@ -24,8 +25,8 @@ export function addAllocate(program: Command, cli: Cli): void {
         'after the auto-release period of the pool, unless it is renewed.',
     )
     .option('-p, --pool <name>', 'pool to allocate from', 'development')
-    .option('-d, --device <id>', 'device that gets the address', '')
-    .option('-t, --type <type>', 'kind of the device', 'qemu-vm')
+    .option('-d, --device <id>', 'device that gets the address', parseDeviceText, '')
+    .option('-t, --type <type>', 'kind of the device', parseDeviceText, 'qemu-vm')
     .option('-m, --metadata <json>', 'more information about the device, as a JSON object', '{}')
     .option('--request-key <key>', 'return the same address for every call with the same key', parseRequestKey)
     .option(
@@ -47,6 +48,7 @@ export function addAllocate(program: Command, cli: Cli): void {
           `Allocated MAC: ${address.mac}`,
           ...(isVerbose(command) ? detailLines(address, { device, type }) : []),
         ],
+        kind: 'Address',
         value: address,
         names: () => [address.mac],
       });

@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { AUDIT_ACTIONS } from '../../ledger/audit.ts';
+import { auditOfTarget } from '../audit-of-target.ts';
 import type { AuditLine, AuditQuery, Backend } from '../backend.ts';
-import { withBackend, type Cli } from '../cli.ts';
-import { auditTable } from '../output/audit.ts';
-import { outputOption, printReport, type Format } from '../output/format.ts';
+import { type Cli, withBackend } from '../cli.ts';
+import { auditCsv, auditTable } from '../output/audit.ts';
+import { printItem, printReport } from '../output/format.ts';
+import { type Output, outputOption } from '../output/output-flag.ts';
+import { requireAction, requirePools } from '../require-known.ts';
 import { parseTarget } from '../target.ts';
 import { parseMoment, parseRowCount } from './parse-values.ts';
-import { addExamples } from './shared-flags.ts';
+import { addExamples, limitFlag, OBJECT_NAMES } from './shared-flags.ts';
 
 interface Options {
   readonly pool?: string;
@@ -15,7 +19,7 @@ interface Options {
   readonly since?: Date;
   readonly limit: number;
   readonly follow: boolean;
-  readonly output: Format;
+  readonly output: Output;
 }
 
 const POLL_MS = 1_000;
@@ -28,25 +32,33 @@ export function addAudit(program: Command, cli: Cli): void {
     .description(
       'Shows every change of an address, newest first, with the user who requested it and the program that made it.',
     )
-    .argument('[mac|device]')
+    .argument('[mac|device]', OBJECT_NAMES)
     .option('-p, --pool <name>', 'only changes in this pool')
     .option('--since <moment>', 'only changes since an age (2h, 7d) or a date', (text) => parseMoment(text))
     .option('--actor <name>', 'only changes requested by this user or made by this program')
-    .option('--action <name>', 'only this kind of change: allocate, reserve, release, bind, adopt, import, orphan, …')
-    .option('-l, --limit <count>', 'maximum number of rows', parseRowCount, 100)
+    .option('--action <name>', `only this kind of change: ${AUDIT_ACTIONS.join(', ')}`)
+    .option(`${limitFlag(cli.mode)} <count>`, 'maximum number of rows', parseRowCount, 100)
     .option('-f, --follow', 'keep printing new changes, oldest first, until Ctrl-C', false)
-    .addOption(outputOption())
+    .addOption(outputOption({ csv: true }))
     .action(async (text: string | undefined, options: Options, command: Command) => {
       const { pool, actor, action, since, limit } = options;
       const query = { target: text === undefined ? undefined : parseTarget(text), pool, actor, action, since, limit };
       await withBackend(command, cli, async (backend) => {
-        const lines = await backend.audit(query);
+        const { lines, isCut } = await auditOfTarget(backend, query);
+        if (lines.length === 0) {
+          // Removed pools and imported history stay in the audit, so their names are not refused.
+          requireAction(action);
+          await requirePools(backend, pool === undefined ? [] : [pool]);
+        }
         if (options.follow) await follow(cli, options.output, backend, { query, existing: lines });
         await printReport(cli.terminal, command, {
           lines: (format) => auditTable(lines, format === 'wide'),
+          kind: 'AuditEntryList',
           value: { items: lines },
+          csv: () => auditCsv(lines),
           names: () => lines.map(({ id }) => String(id)),
         });
+        if (isCut) cli.terminal.notify(`Only the newest ${String(limit)} changes are shown: raise --limit.`);
       });
     });
   const { program: name } = cli.mode;
@@ -54,7 +66,7 @@ export function addAudit(program: Command, cli: Cli): void {
     command,
     `${name} audit a4:58:0f:01:00:00`,
     `${name} audit --since 1h --action allocate`,
-    `${name} audit --actor ada -l 20 -o wide`,
+    `${name} audit --actor ada --limit 20 -o wide`,
     `${name} audit --follow -o json | jq -r .mac`,
   );
 }
@@ -62,24 +74,29 @@ export function addAudit(program: Command, cli: Cli): void {
 /** Prints the existing entries, oldest first, then every new one. Runs until the process ends. */
 async function follow(
   cli: Cli,
-  format: Format,
+  output: Output,
   backend: Backend,
   { query, existing }: { readonly query: AuditQuery; readonly existing: readonly AuditLine[] },
 ): Promise<never> {
   let afterId = existing[0]?.id ?? 0;
-  for (const line of existing.toReversed()) printLine(cli, format, line);
+  let isFirst = true;
+  const print = (line: AuditLine) => {
+    printLine(cli, output, line, isFirst);
+    isFirst = false;
+  };
+  for (const line of existing.toReversed()) print(line);
   for (;;) {
     await sleep(POLL_MS);
-    for (const line of await backend.audit({ ...query, afterId })) {
-      printLine(cli, format, line);
+    for (const line of (await auditOfTarget(backend, { ...query, afterId })).lines) {
+      print(line);
       afterId = line.id;
     }
   }
 }
 
-/** Prints one change on one line: JSON for the formats json and yaml, else the columns of the table. */
-function printLine({ terminal }: Cli, format: Format, line: AuditLine): void {
-  if (format === 'json' || format === 'yaml') terminal.print(JSON.stringify(line));
-  else if (format === 'name') terminal.print(String(line.id));
-  else for (const row of auditTable([line], format === 'wide').slice(2)) terminal.print(row);
+/** Prints one change on one line, without the header of the table. */
+function printLine({ terminal }: Cli, output: Output, line: AuditLine, isFirst: boolean): void {
+  if (printItem(terminal, output, { value: line, csv: () => auditCsv([line]) }, isFirst)) return;
+  if (output.format === 'name') terminal.print(String(line.id));
+  else for (const row of auditTable([line], output.format === 'wide').slice(2)) terminal.print(row);
 }

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import type { Cli } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { addExamples } from './shared-flags.ts';

@@ -1,6 +1,6 @@
 import { Argument, type Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { COMPLETION_SCRIPTS, SHELLS, type Shell } from '../completion/scripts.ts';
+import { COMPLETION_SCRIPTS, type Shell, SHELLS } from '../completion/scripts.ts';
 import { addExamples } from './shared-flags.ts';
 
 /** `completion`: prints a script that lets a shell complete commands, pools, addresses and devices. */

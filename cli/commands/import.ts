@@ -9,7 +9,8 @@ export function addImport(program: Command, { terminal }: Cli): void {
     .summary('import the SQLite file of the predecessor')
     .description(
       'Imports the SQLite file of the predecessor with its history, after a backup of the ledger. It imports everything ' +
-        'or nothing. A second run skips what is already in the ledger. The file is not changed.',
+        'or nothing. A second run skips what is already in the ledger. The file is not changed. A dry run fails if the ' +
+        'import would.',
     )
     .argument(
       '[file]',
@@ -18,8 +19,7 @@ export function addImport(program: Command, { terminal }: Cli): void {
     .option('--dry-run', 'show what would be imported without importing it', false)
     .action(async (file: string | undefined, { dryRun }: { readonly dryRun: boolean }, command: Command) => {
       const { importFile } = await import('../ledger-mode/import.ts');
-      const lines = await importFile(command.optsWithGlobals(), { file, dryRun }, terminal);
-      for (const line of lines) terminal.print(line);
+      await importFile(command.optsWithGlobals(), { file, dryRun }, terminal);
     });
   addExamples(command, 'rock-mac import --dry-run', 'rock-mac import ~/.rock/mac-dispenser.db');
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { outputOption, printReport } from '../output/format.ts';
+import { printReport } from '../output/format.ts';
+import { outputOption } from '../output/output-flag.ts';
 import { addExamples } from './shared-flags.ts';
 
 /** `ledger status|stop`: shows which ledger is used, and stops the embedded one. */
@@ -19,6 +20,7 @@ export function addLedger(program: Command, { terminal }: Cli): void {
       const status = await ledgerStatus(command.optsWithGlobals());
       await printReport(terminal, command, {
         lines: () => Object.entries(status).map(([name, value]) => `${`${label(name)}:`.padEnd(13)} ${value}`),
+        kind: 'LedgerStatus',
         value: status,
         names: () => [status.ledger],
       });

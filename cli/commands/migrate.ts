@@ -9,12 +9,14 @@ export function addMigrate(program: Command, { terminal }: Cli): void {
     .summary('upgrade the schema of the ledger to this version')
     .description(
       'Upgrades the schema of the ledger to the version of this program, after a backup under ~/.rock/backups if the ' +
-        'ledger has an older schema. Does nothing if the schema is up to date.',
+        'ledger has an older schema. Does nothing if the schema is up to date. Uses ROCK_MAC_MIGRATION_URL, if it is set: the ' +
+        'login of the owner, where programs have a login of their own.',
     )
     .option('--no-backup', 'skip the backup, for databases that are backed up otherwise')
     .action(async ({ backup }: { readonly backup: boolean }, command: Command) => {
+      const isNamed = command.getOptionValueSourceWithGlobals('ledger') === 'cli';
       const { migrateLedger } = await import('../ledger-mode/migrate.ts');
-      const { applied, version } = await migrateLedger(command.optsWithGlobals(), { backup }, terminal);
+      const { applied, version } = await migrateLedger(command.optsWithGlobals(), { backup, isNamed }, terminal);
       for (const name of applied) terminal.print(`Applied ${name}`);
       terminal.print(`The ledger is at version ${String(version)}`);
     });

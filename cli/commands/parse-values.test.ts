@@ -1,19 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import {
+  parseDeviceText,
   parseDurationSeconds,
   parseMetadata,
   parseMoment,
+  parsePools,
   parseRequestKey,
   parseRowCount,
   parseStates,
 } from './parse-values.ts';
 
-test.each(['0', '-1', '1.5', 'ten', '10001', ''])('%j is refused as a number of rows', (text) => {
+test.each(['0', '-1', '1.5', 'ten', '1e3', '9007199254740993', ''])('%j is refused as a number of rows', (text) => {
   expect(() => parseRowCount(text)).toThrow(/whole number/);
 });
 
 test('a number of rows is parsed', () => {
   expect(parseRowCount('100')).toBe(100);
+  expect(parseRowCount('1000000')).toBe(1_000_000); // there is no upper limit
 });
 
 test('an empty request key is refused', () => {
@@ -40,15 +43,39 @@ describe('a moment', () => {
     expect(parseMoment(text, now)).toEqual(wanted);
   });
 
-  test.each(['yesterday', '2026-13-01', '31.01.2026', ''])('cannot be %j', (text) => {
-    expect(() => parseMoment(text, now)).toThrow(/Give an age/);
-  });
+  test.each(['yesterday', '2026-13-01', '31.01.2026', '2026-02-30', '2026-02-31T10:00', '2026-04-31T10:00:00Z', ''])(
+    'cannot be %j',
+    (text) => {
+      expect(() => parseMoment(text, now)).toThrow(/Give an age/);
+    },
+  );
 });
 
 describe('metadata', () => {
   test('is a JSON object', () => {
     expect(parseMetadata('{"rack": "a7", "slot": 3}')).toEqual({ rack: 'a7', slot: 3 });
     expect(parseMetadata('{}')).toEqual({});
+  });
+
+  test.each([
+    '{"serial": 12345678901234567890}',
+    '{"a": [{"b": -9007199254740993}]}',
+    '{"a": 1e400}',
+    '{"a": 0.1234567890123456789}',
+  ])('is refused rather than changed: %s', (text) => {
+    expect(() => parseMetadata(text)).toThrow(/cannot be kept exactly\. Write it as text/);
+  });
+
+  test.each([
+    ['{"a": 9007199254740991}', 9_007_199_254_740_991],
+    ['{"a": 9007199254740992}', 9_007_199_254_740_992],
+    ['{"a": -1.50}', -1.5],
+    ['{"a": 1e3}', 1_000],
+    ['{"a": 0.1}', 0.1],
+    ['{"a": 1e-7}', 1e-7],
+    ['{"a": 0}', 0],
+  ])('keeps the number in %s', (text, wanted) => {
+    expect(parseMetadata(text)).toEqual({ a: wanted });
   });
 
   test.each(['{rack: a7}', '[]', 'null', '"a7"', ''])('cannot be %j', (text) => {
@@ -66,4 +93,30 @@ describe('states', () => {
   test('are refused with the closest name if one is unknown', () => {
     expect(() => parseStates('relesed')).toThrow(/Did you mean released\?/);
   });
+});
+
+describe('a device', () => {
+  test.each([
+    ['web-1', 'web-1'],
+    ['host\r', 'host'], // from a list with Windows line ends
+    ['  host \n', 'host'],
+    ['', ''],
+  ])('%j is recorded as %j', (text, wanted) => {
+    expect(parseDeviceText(text)).toBe(wanted);
+  });
+
+  test.each(['a\nb', 'a\tb', 'a\u0000', '\u001b[2J', 'vm-\u202etsop', 'a\u200bb'])('%j is refused', (text) => {
+    expect(() => parseDeviceText(text)).toThrow(/a character that nobody sees/);
+  });
+});
+
+test('metadata with a character that nobody sees is refused, in a name and in a value', () => {
+  for (const text of ['{"a\u202e":1}', '{"a":["b",{"c":"d\u200b"}]}', '{"a":"b\\n"}']) {
+    expect(() => parseMetadata(text)).toThrow(/a character that nobody sees/);
+  }
+});
+
+test('pools are a list of names', () => {
+  expect(parsePools('docker, vultr')).toEqual(['docker', 'vultr']);
+  expect(() => parsePools('docker,')).toThrow(/name of a pool is missing/);
 });

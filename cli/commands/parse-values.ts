@@ -1,6 +1,8 @@
 import { InvalidArgumentError } from 'commander';
+import { isCalendarDay } from '../../api/calendar.ts';
 import { parseDuration } from '../../api/duration.ts';
-import { parseJson } from '../../api/parse-json.ts';
+import { inexactNumber, parseJson } from '../../api/parse-json.ts';
+import { isVisible, isVisibleJson } from '../../api/visible-text.ts';
 import { ADDRESS_STATES, type AddressState } from '../../ledger/address/owner.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { UserError } from '../errors.ts';
@@ -10,8 +12,8 @@ import { UserError } from '../errors.ts';
 /** Parses the number of rows to show. */
 export function parseRowCount(text: string): number {
   const count = Number(text);
-  if (/^[0-9]+$/.test(text) && count >= 1 && count <= 10_000) return count;
-  throw new InvalidArgumentError('Give a whole number from 1 to 10,000.');
+  if (/^[0-9]+$/.test(text) && count >= 1 && Number.isSafeInteger(count)) return count;
+  throw new InvalidArgumentError('Give a whole number from 1.');
 }
 
 /** Parses a request key. An unset shell variable gives an empty one, which unrelated callers would then share. */
@@ -34,18 +36,57 @@ export function parseMoment(text: string, now = new Date()): Date {
   const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(text);
   const [, day = '', time = '00:00', zone = ''] = match ?? [];
   const date = new Date(`${day}T${time}${zone}`);
-  if (match !== null && !Number.isNaN(date.getTime())) return date;
+  if (match !== null && isCalendarDay(day) && !Number.isNaN(date.getTime())) return date;
   throw new InvalidArgumentError('Give an age (30m, 2h, 7d) or a date such as 2026-01-31 or 2026-01-31T09:05.');
 }
 
 /** Parses the JSON object of `--metadata`. */
 export function parseMetadata(text: string): Readonly<Record<string, unknown>> {
   const value = parseJson(text);
+  const inexact = inexactNumber(text);
+  if (inexact !== undefined) {
+    throw new UserError(
+      `The number ${inexact} in the metadata cannot be kept exactly.`,
+      `Write it as text, in double quotes: "${inexact}".`,
+    );
+  }
+  if (!isVisibleJson(value)) {
+    throw new UserError(
+      `The metadata ${JSON.stringify(text)} contains a character that nobody sees.`,
+      'Remove control characters, direction marks and zero-width characters.',
+    );
+  }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   throw new UserError(
     `The metadata ${JSON.stringify(text)} is not a JSON object.`,
     `Write it like '{"rack": "a7"}', in single quotes.`,
   );
+}
+
+/**
+ * Parses the name or the type of a device. Trims it, because a list with Windows line ends gives names that end in a
+ * carriage return: nobody could release such a device by the name that they see.
+ */
+export function parseDeviceText(text: string): string {
+  const trimmed = text.trim();
+  if (isVisible(trimmed)) return trimmed;
+  throw new UserError(
+    `The device ${JSON.stringify(trimmed)} contains a character that nobody sees.`,
+    'Write it on one line, without tabs, direction marks and zero-width characters.',
+  );
+}
+
+/** Parses names of pools separated by commas. */
+export function parsePools(text: string): readonly string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (!names.includes('')) return names;
+  throw new InvalidArgumentError('The name of a pool is missing. Separate names by commas, such as docker,vultr.');
+}
+
+/** Accepts a label selector of Kubernetes. The API server parses it; an empty one would select everything. */
+export function parseSelector(text: string): string {
+  if (text.trim() !== '') return text;
+  throw new InvalidArgumentError('Give labels, such as app=web or tier!=test.');
 }
 
 /** Parses states separated by commas. Returns `undefined` for `all`. */

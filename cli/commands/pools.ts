@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../../api/duration.ts';
-import { withBackend, type Cli } from '../cli.ts';
-import { outputOption, printReport } from '../output/format.ts';
+import { type Cli, withBackend } from '../cli.ts';
+import { csvOf } from '../output/csv.ts';
+import { printReport } from '../output/format.ts';
+import { outputOption } from '../output/output-flag.ts';
 import { formatPlain } from '../output/table.ts';
 import { addExamples } from './shared-flags.ts';
 
@@ -16,7 +18,7 @@ export function addPools(program: Command, cli: Cli): void {
       'Lists the pools with their ranges, the time after which an unused address is released, and the delay before a ' +
         'released address is allocated to another owner.',
     )
-    .addOption(outputOption())
+    .addOption(outputOption({ csv: true }))
     .action(async (_options: unknown, command: Command) => {
       const pools = await withBackend(command, cli, (backend) => backend.pools());
       await printReport(cli.terminal, command, {
@@ -33,7 +35,10 @@ export function addPools(program: Command, cli: Cli): void {
               description,
             ]),
           ),
+        kind: 'PoolList',
         value: { items: pools },
+        csv: () =>
+          csvOf(pools, ['name', 'first', 'last', 'autoReleaseSeconds', 'reuseDelaySeconds', 'paused', 'description']),
         names: () => pools.map(({ name }) => name),
       });
     });

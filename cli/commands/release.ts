@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { withBackend, type Cli } from '../cli.ts';
+import { type Cli, withBackend } from '../cli.ts';
 import { refusalText, UserError } from '../errors.ts';
-import { outputOption, printReport } from '../output/format.ts';
+import { printReport } from '../output/format.ts';
+import { outputOption } from '../output/output-flag.ts';
 import { parseTarget } from '../target.ts';
-import { addDryRun, addExamples, isDryRun } from './shared-flags.ts';
+import { addDryRun, addExamples, isDryRun, OBJECT_NAMES } from './shared-flags.ts';
 
 /** `release`: releases an address, or all addresses of a device. */
 export function addRelease(program: Command, cli: Cli): void {
@@ -15,8 +16,12 @@ export function addRelease(program: Command, cli: Cli): void {
         'device. The command also succeeds if nothing is held. It never releases the address of an object in a cluster: ' +
         'delete the object, or retire its cluster.',
     )
-    .argument('<mac|device>')
-    .option('-f, --force', 'also release reserved and orphaned addresses', false)
+    .argument('<mac|device>', OBJECT_NAMES)
+    .option(
+      '-f, --force',
+      'also release reserved and orphaned addresses, and those of claims whose pod was deleted by force and may still run',
+      false,
+    )
     .addOption(outputOption())
     .action(async (text: string, { force }: { readonly force: boolean }, command: Command) => {
       const target = parseTarget(text);
@@ -26,6 +31,7 @@ export function addRelease(program: Command, cli: Cli): void {
       if (released.length > 0 || kept.length === 0) {
         await printReport(cli.terminal, command, {
           lines: () => [released.length > 0 ? done : nothing],
+          kind: 'AddressList',
           value: { items: released },
           names: () => released.map(({ mac }) => mac),
         });

@@ -1,11 +1,12 @@
-import { Option, type Command } from 'commander';
-import { valueOf, withBackend, type Cli } from '../cli.ts';
+import { type Command, Option } from 'commander';
+import { type Cli, valueOf, withBackend } from '../cli.ts';
 import { UserError } from '../errors.ts';
-import { outputOption, printReport } from '../output/format.ts';
+import { printReport } from '../output/format.ts';
+import { outputOption } from '../output/output-flag.ts';
 import { formatMinutes } from '../output/time.ts';
 import { parseTarget } from '../target.ts';
 import { parseDurationSeconds } from './parse-values.ts';
-import { addDryRun, addExamples } from './shared-flags.ts';
+import { addDryRun, addExamples, OBJECT_NAMES } from './shared-flags.ts';
 
 /** `renew`: moves the expiry, so that a device keeps its address. */
 export function addRenew(program: Command, cli: Cli): void {
@@ -17,7 +18,7 @@ export function addRenew(program: Command, cli: Cli): void {
         ? 'Moves the expiry of a claim, or of all claims for a device, to one period of the claim from now.'
         : 'Moves the expiry of an address, or of all addresses of a device, to one auto-release period of the pool from now.',
     )
-    .argument('<mac|device>')
+    .argument('<mac|device>', OBJECT_NAMES)
     .addOption(
       new Option('--for <duration>', 'expire after this time instead of the period of the pool')
         .argParser(parseDurationSeconds)
@@ -41,6 +42,7 @@ export function addRenew(program: Command, cli: Cli): void {
           renewed.map(({ mac, expiresAt }) =>
             expiresAt === undefined ? `${mac} never expires` : `Renewed MAC: ${mac} until ${formatMinutes(expiresAt)}`,
           ),
+        kind: 'AddressList',
         value: { items: renewed },
         names: () => renewed.map(({ mac }) => mac),
       });

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { valueOf, withBackend, type Cli } from '../cli.ts';
-import { outputOption, printReport } from '../output/format.ts';
+import { type Cli, valueOf, withBackend } from '../cli.ts';
+import { printReport } from '../output/format.ts';
+import { outputOption } from '../output/output-flag.ts';
 import { requireMac } from '../target.ts';
-import { parseMetadata, parseRequestKey } from './parse-values.ts';
+import { parseDeviceText, parseMetadata, parseRequestKey } from './parse-values.ts';
 import { addDryRun, addExamples } from './shared-flags.ts';
 
 interface Options {
@@ -25,8 +26,8 @@ export function addReserve(program: Command, cli: Cli): void {
     )
     .option('-p, --pool <name>', 'pool to reserve from (default: the pool of the address, else "reserved")')
     .option('-m, --mac <mac>', 'address to reserve, in any notation')
-    .option('-d, --device <id>', 'device that gets the address', '')
-    .option('-t, --type <type>', 'kind of the device', 'reserved')
+    .option('-d, --device <id>', 'device that gets the address', parseDeviceText, '')
+    .option('-t, --type <type>', 'kind of the device', parseDeviceText, 'reserved')
     .option('--metadata <json>', 'more information about the device, as a JSON object', '{}')
     .option('--request-key <key>', 'return the same address for every call with the same key', parseRequestKey)
     .addOption(outputOption())
@@ -41,6 +42,7 @@ export function addReserve(program: Command, cli: Cli): void {
       if (address === undefined) return;
       await printReport(cli.terminal, command, {
         lines: () => [`Reserved MAC: ${address.mac}`],
+        kind: 'Address',
         value: address,
         names: () => [address.mac],
       });

@@ -22,7 +22,15 @@ export function normalizeDryRun(args: readonly string[]): string[] {
   return args.flatMap((arg) => DRY_RUN_FORMS[arg] ?? [arg]);
 }
 
+/** Returns the flag for the number of rows. Its letter is free for labels in the plugin, as in kubectl. */
+export function limitFlag({ kind }: Mode): string {
+  return kind === 'ledger' ? '-l, --limit' : '--limit';
+}
+
 /** Adds examples below the help of a command. */
 export function addExamples(command: Command, ...lines: readonly string[]): void {
   command.addHelpText('after', ['', 'Examples:', ...lines.map((line) => `  ${line}`)].join('\n'));
 }
+
+/** Describes the argument of the commands that take an address, a device or an object. */
+export const OBJECT_NAMES = 'address, device, or object of a cluster: namespace/name or kind/namespace/name';

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { withBackend, type Cli } from '../cli.ts';
+import { type Cli, withBackend } from '../cli.ts';
 import { addressDetails } from '../output/address-details.ts';
-import { outputOption, printReport } from '../output/format.ts';
+import { printReport } from '../output/format.ts';
+import { outputOption } from '../output/output-flag.ts';
 import { parseTarget } from '../target.ts';
-import { addExamples } from './shared-flags.ts';
+import { addExamples, OBJECT_NAMES } from './shared-flags.ts';
 
 /** Audit entries shown per address; `audit` shows more. */
 const HISTORY_LENGTH = 20;
@@ -16,7 +17,7 @@ export function addShow(program: Command, cli: Cli): void {
     .description(
       'Shows an address, or all addresses of a device: the holder, since when, what happens next, and the history.',
     )
-    .argument('<mac|device>')
+    .argument('<mac|device>', OBJECT_NAMES)
     .addOption(outputOption())
     .action(async (text: string, _options: unknown, command: Command) => {
       const target = parseTarget(text);
@@ -25,8 +26,10 @@ export function addShow(program: Command, cli: Cli): void {
         const withHistory = [];
         for (const address of addresses) {
           const target = { kind: 'mac', text: address.mac, mac: address.mac } as const;
-          const history = fromLedger ? await backend.audit({ target, limit: HISTORY_LENGTH }) : [];
-          withHistory.push({ address, history });
+          const { lines: history, isCut } = fromLedger
+            ? await backend.audit({ target, limit: HISTORY_LENGTH })
+            : { lines: [], isCut: false };
+          withHistory.push({ address, history, isCut });
         }
         return withHistory;
       });
@@ -39,9 +42,15 @@ export function addShow(program: Command, cli: Cli): void {
             ...addressDetails(address, history, now),
           ]);
         },
+        kind: 'AddressList',
         value: { items: found.map(({ address, history }) => ({ ...address, history })) },
         names: () => found.map(({ address }) => address.mac),
       });
+      for (const { address } of found.filter(({ isCut }) => isCut)) {
+        cli.terminal.notify(
+          `Only the newest ${String(HISTORY_LENGTH)} changes of ${address.mac} are shown: see \`${cli.mode.program} audit ${address.mac}\`.`,
+        );
+      }
     });
   const { program: name } = cli.mode;
   addExamples(command, `${name} show a4:58:0f:01:00:00`, `${name} show A458.0F01.0000`, `${name} show my-vm -o yaml`);

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { outputOption, printReport } from '../output/format.ts';
+import { cellText } from '../output/csv.ts';
+import { printReport } from '../output/format.ts';
+import { outputOption } from '../output/output-flag.ts';
 import { formatPlain } from '../output/table.ts';
 import { addExamples } from './shared-flags.ts';
 
@@ -15,14 +17,16 @@ export function addSql(program: Command, { terminal }: Cli): void {
         'names.',
     )
     .argument('<statement>')
-    .addOption(outputOption())
+    .addOption(outputOption({ csv: true }))
     .action(async (statement: string, _options: unknown, command: Command) => {
       const { querySql } = await import('../ledger-mode/sql.ts');
       const { columns, rows } = await querySql(command.optsWithGlobals(), statement);
       const cells = rows.map((row) => row.map(cellText));
       await printReport(terminal, command, {
         lines: () => [...formatPlain(columns, cells), `(${String(rows.length)} row(s))`],
+        kind: 'Rows',
         value: rows.map((row) => Object.fromEntries(columns.map((column, index) => [column, row[index]]))),
+        csv: () => ({ heads: columns, rows }),
         names: () => cells.map(([first = '']) => first),
       });
     });
@@ -31,11 +35,4 @@ export function addSql(program: Command, { terminal }: Cli): void {
     `rock-mac sql 'select * from pool_stats'`,
     `rock-mac sql "select * from audit_log where pool = 'docker' order by timestamp desc limit 5" -o json`,
   );
-}
-
-function cellText(value: unknown): string {
-  if (value === null || value === undefined) return '';
-  if (value instanceof Date) return value.toISOString();
-  if (typeof value === 'string') return value;
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value);
 }

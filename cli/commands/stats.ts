@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import type { PoolCounts } from '../backend.ts';
-import { withBackend, type Cli } from '../cli.ts';
-import { outputOption, printReport } from '../output/format.ts';
+import { type Cli, withBackend } from '../cli.ts';
+import { csvOf } from '../output/csv.ts';
+import { printReport } from '../output/format.ts';
+import { outputOption } from '../output/output-flag.ts';
 import { bar } from '../output/style.ts';
-import { formatTable, type Column } from '../output/table.ts';
+import { type Column, formatTable } from '../output/table.ts';
 import { addExamples } from './shared-flags.ts';
 
 const COLUMNS: readonly Column[] = [
@@ -24,13 +26,30 @@ const WIDE_COLUMNS: readonly Column[] = [
   { head: 'Range', width: 0 },
 ];
 
+const CSV_FIELDS = [
+  'pool',
+  'description',
+  'first',
+  'last',
+  'capacity',
+  'active',
+  'pending',
+  'reserved',
+  'released',
+  'orphaned',
+  'observed',
+  'free',
+  'utilisation',
+  'paused',
+] as const;
+
 /** `stats`: shows how full each pool is. A terminal shows a bar after the columns of the predecessor. */
 export function addStats(program: Command, cli: Cli): void {
   const command = program
     .command('stats')
     .summary('show how full each pool is')
     .description('Shows how many addresses of each pool are in use, with a bar on a terminal.')
-    .addOption(outputOption())
+    .addOption(outputOption({ csv: true }))
     .action(async (_options: unknown, command: Command) => {
       const pools = await withBackend(command, cli, (backend) => backend.stats());
       const { terminal } = cli;
@@ -44,7 +63,9 @@ export function addStats(program: Command, cli: Cli): void {
           ]);
           return formatTable([...COLUMNS, { head: 'Use', width: 0, painted: true }], rows);
         },
+        kind: 'PoolUsageList',
         value: { items: pools },
+        csv: () => csvOf(pools, CSV_FIELDS),
         names: () => pools.map(({ pool }) => pool),
       });
     });

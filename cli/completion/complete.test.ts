@@ -16,10 +16,10 @@ function at(line: string) {
 test.each([
   ['all', 'allocate'],
   ['re', 'release', 'renew', 'reserve', 'restore', 'recover'],
-  ['cluster ', 'list', 'retire'],
+  ['cluster ', 'list', 'retire', 'bind', 'continue'],
   ['allocate --po', '--pool'],
   ['allocate --led', '--ledger'],
-  ['list -o ', 'table', 'wide', 'json', 'yaml', 'name'],
+  ['list -o ', 'table', 'wide', 'json', 'yaml', 'name', 'csv', 'jsonpath=', 'custom-columns='],
   ['list --output y', 'yaml'],
   ['completion ', 'bash', 'zsh', 'fish'],
   ['-v --ledger postgresql://db/x sho', 'show'],

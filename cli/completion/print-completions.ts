@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { complete, withPrefix, type Candidate, type Completion, type LiveSource } from './complete.ts';
+import { type Candidate, complete, type Completion, type LiveSource, withPrefix } from './complete.ts';
 
 const MAX_SUGGESTIONS = 50;
 
 /** Time limit for values from the ledger or the cluster: a user waits at the prompt. */
 const TIMEOUT_MS = 2_000;
 
-/** The last line of the output tells the shell whether it may complete files (cobra's protocol: bit 4 says no). */
+/** The last line of the output: whether the shell may complete files (cobra's protocol: bit 4 says no). */
 const DIRECTIVES = { files: ':0', noFiles: ':4' } as const;
 
 /**

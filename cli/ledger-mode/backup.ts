@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { Writable } from 'node:stream';
-import { backup, type BackedUp } from '../../ledger/backup/backup.ts';
+import { type BackedUp, backup } from '../../ledger/backup/backup.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { LONG_STATEMENT_MS, withLedger } from './open.ts';
+import { sealOnTheSide } from './seal.ts';
 import { defaultBackupFile, rowsProgress, writeBackup } from './write-backup.ts';
 
 /** Writes a backup and returns the lines to print. A dry run reads everything and writes nothing. */
@@ -23,6 +24,7 @@ export async function backupLedger(
         const counts = countsText(await backup(ledger, discard(), rowsProgress(terminal, 'Read')));
         return [`Would write ${counts} to ${file}`];
       }
+      await sealOnTheSide(ledger); // the backup then has seals over all its rows
       const done = await writeBackup(ledger, file, terminal);
       return [`Wrote ${countsText(done)} to ${file}`];
     },

@@ -1,5 +1,6 @@
-import { listClusters, retireCluster, type Cluster } from '../../ledger/state/clusters.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
+import { bindLogin, type Cluster, listClusters, retireCluster } from '../../ledger/state/clusters.ts';
+import { continueCluster } from '../../ledger/state/identity.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { UserError } from '../errors.ts';
 import { currentUser } from './current-user.ts';
@@ -28,4 +29,26 @@ export async function retireByName(ledger: Queryable, text: string): Promise<str
   const { outcome, orphaned } = await retireCluster(ledger, clusterId, currentUser());
   const held = `${String(orphaned)} address(es) are orphaned now: check whether they are in use, then release them with --force`;
   return `${outcome === 'unchanged' ? 'Already retired' : 'Retired'}: cluster ${name} (${clusterId}); ${held}`;
+}
+
+/** Gives a database login a cluster. Returns a line that says so. */
+export async function bindByName(ledger: Queryable, login: string, text: string): Promise<string> {
+  const { clusterId, name } = await findCluster(ledger, text);
+  await bindLogin(ledger, { login, clusterId });
+  return `Bound: login ${login} may change the addresses of cluster ${name} (${clusterId})`;
+}
+
+/** Decides which of two control planes with one identity continues a cluster. Returns a line that says so. */
+export async function continueByName(ledger: Queryable, text: string, as: 'known' | 'newcomer'): Promise<string> {
+  const { clusterId, name } = await findCluster(ledger, text);
+  const outcome = await continueCluster(ledger, { clusterId, as }, currentUser());
+  if (outcome === 'known') return `Decided: the known control plane of cluster ${name} (${clusterId}) goes on`;
+  if (outcome === 'newcomer') {
+    return `Decided: the newcomer goes on as cluster ${name} (${clusterId}) after its initial sync. The other may not allocate or release`;
+  }
+  throw new UserError(
+    `No second control plane has shown the identity of cluster ${name}.`,
+    'Nothing has to be decided.',
+    'notFound',
+  );
 }

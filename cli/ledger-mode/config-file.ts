@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { readLegacyConfig, type LegacyConfig } from '../../ledger/import/predecessor-config.ts';
+import { systemReason } from '../../api/system-reason.ts';
+import { type LegacyConfig, readLegacyConfig } from '../../ledger/import/predecessor-config.ts';
 import { UserError } from '../errors.ts';
 import { userHome } from './user-home.ts';
 
@@ -53,8 +54,10 @@ async function readText(file: string, mustExist: boolean): Promise<string | unde
   } catch (error) {
     const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     if (missing && !mustExist) return undefined;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UserError(`The configuration file ${file} cannot be read (${why}).`, 'Name another file with --config.');
+    throw new UserError(
+      `The configuration file ${file} cannot be read (${systemReason(error)}).`,
+      'Name another file with --config.',
+    );
   }
 }
 

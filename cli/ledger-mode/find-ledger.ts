@@ -1,9 +1,11 @@
 import { z } from 'zod';
-import { redactUrls } from '../../ledger/connection/redact.ts';
+import { withUrlOfFile } from '../../api/environment.ts';
+import { redactUrls } from '../../ledger/errors.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
-import { readConfigFile, type ConfigFile } from './config-file.ts';
-import { embeddedUrl, findEmbedded, type EmbeddedFolder, type Marker } from './embedded/folder.ts';
+import { type ConfigFile, readConfigFile } from './config-file.ts';
+import { type EmbeddedFolder, embeddedUrl, findEmbedded, type Marker } from './embedded/folder.ts';
+import { findPredecessorFile } from './predecessor-file.ts';
 
 /** The ledger that a command uses. */
 export interface LedgerLocation {
@@ -25,7 +27,7 @@ const optionsSchema = z.object({ ledger: z.string().optional(), config: z.string
 
 /** Returns the ledger that the flag or the environment names, else the one of the configuration file. */
 export async function configuredLedger(options: GlobalOptions, env: NodeJS.ProcessEnv): Promise<ConfiguredLedger> {
-  const { ledger, config: file } = optionsSchema.parse(options);
+  const { ledger = withUrlOfFile(env)['ROCK_MAC_LEDGER_URL'], config: file } = optionsSchema.parse(options);
   const passwordFile = env['ROCK_MAC_LEDGER_PASSWORD_FILE'];
   const config = await readConfigFile(file);
   if (ledger !== undefined && ledger !== '') {
@@ -38,14 +40,19 @@ export async function configuredLedger(options: GlobalOptions, env: NodeJS.Proce
 
 /** Returns the configured ledger, else the embedded one. Never creates one. Throws a UserError if there is none. */
 export async function findLedger(options: GlobalOptions, env: NodeJS.ProcessEnv): Promise<LedgerLocation> {
-  const { location } = await configuredLedger(options, env);
+  const { location, config } = await configuredLedger(options, env);
   if (location !== undefined) return location;
   const embedded = await findEmbedded();
   if (embedded !== undefined) return { url: embeddedUrl(embedded.folder), source: '`rock-mac init`', embedded };
+  const file = await findPredecessorFile(config);
+  const takeOver =
+    file === undefined
+      ? ''
+      : ` The file of the predecessor is still here (${file}): \`rock-mac init --import\` takes its addresses over.`;
   throw new UserError(
     'No ledger is configured, and there is none on this machine.',
     'Run `rock-mac init` to create one here, or name one with --ledger postgresql://USER@HOST/DATABASE ' +
-      '(or ROCK_MAC_LEDGER_URL, or the configuration file).',
+      `(or ROCK_MAC_LEDGER_URL, or the configuration file).${takeOver}`,
   );
 }
 

@@ -1,36 +1,60 @@
 import path from 'node:path';
-import { importSqlite, type ImportReport } from '../../ledger/import/import-sqlite.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
+import { importRefused, type ImportReport, importSqlite } from '../../ledger/import/import-sqlite.ts';
+import { ledgerState } from '../../ledger/state/state.ts';
 import type { GlobalOptions } from '../cli.ts';
 import type { Terminal } from '../terminal.ts';
 import { expandHome } from './config-file.ts';
 import { currentUser } from './current-user.ts';
 import { configuredLedger } from './find-ledger.ts';
+import { recordDecision } from './import-decisions.ts';
 import { LONG_STATEMENT_MS, withLedger } from './open.ts';
-import { saveBackup } from './write-backup.ts';
+import { predecessorPath } from './predecessor-file.ts';
+import { rowsProgress, saveBackup } from './write-backup.ts';
 
-const DEFAULT_FILE = '~/.rock/mac-dispenser.db';
-
-/** Imports a file of the predecessor and returns the lines to print. A dry run only reads. */
+/**
+ * Imports a file of the predecessor, and passes the lines to print to `print`. A dry run only reads, and fails where the
+ * import would fail.
+ */
 export async function importFile(
   options: GlobalOptions,
   { file: given, dryRun }: { readonly file?: string | undefined; readonly dryRun: boolean },
-  terminal: Pick<Terminal, 'notify' | 'progress'>,
-): Promise<string[]> {
+  terminal: Pick<Terminal, 'print' | 'notify' | 'progress'>,
+): Promise<void> {
   const { config } = await configuredLedger(options, process.env);
-  const file = path.resolve(expandHome(given ?? config?.legacy?.databasePath ?? DEFAULT_FILE));
-  return withLedger(
+  const file = given === undefined ? predecessorPath(config) : path.resolve(expandHome(given));
+  await withLedger(
     options,
     async (ledger) => {
-      const actor = currentUser();
-      // A dry run first, because a file that is refused needs no backup.
-      const plan = await importSqlite(ledger, file, { dryRun: true, actor });
-      if (dryRun) return reportLines(plan);
-      if (plan.problems.length === 0) await saveBackup(ledger, 'import', terminal);
-      terminal.progress(`Importing ${file} …`);
-      return reportLines(await importSqlite(ledger, file, { dryRun: false, actor }));
+      if (!dryRun) {
+        for (const line of await importInto(ledger, file, terminal)) terminal.print(line);
+        return;
+      }
+      const report = await importSqlite(ledger, file, { dryRun, actor: currentUser() });
+      for (const line of reportLines(report)) terminal.print(line);
+      if (report.problems.length > 0) throw importRefused(report.problems);
     },
     { statementTimeoutMs: LONG_STATEMENT_MS },
   );
+}
+
+/** Imports a file after a backup, and records that it was imported. Returns the lines to print. */
+export async function importInto(
+  ledger: LedgerClient,
+  file: string,
+  terminal: Pick<Terminal, 'notify' | 'progress'>,
+): Promise<string[]> {
+  terminal.progress(`Reading ${file} …`);
+  const report = await importSqlite(ledger, file, {
+    dryRun: false,
+    actor: currentUser(),
+    // After the plan, because a file that is refused needs no backup.
+    beforeChange: () => saveBackup(ledger, 'import', terminal),
+    onRows: rowsProgress(terminal, 'Imported'),
+  });
+  const { ledgerId } = await ledgerState(ledger);
+  await recordDecision({ file, ledgerId, decision: 'imported' });
+  return reportLines(report);
 }
 
 export function reportLines(report: ImportReport): string[] {

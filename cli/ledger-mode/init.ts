@@ -1,20 +1,26 @@
 import { writeFile } from 'node:fs/promises';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
+import { ledgerState } from '../../ledger/state/state.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
+import { watchInterruption } from '../interruption.ts';
 import type { Terminal } from '../terminal.ts';
+import type { ConfigFile } from './config-file.ts';
 import { currentUser } from './current-user.ts';
 import { createDataFolder, createFolder } from './embedded/create.ts';
-import { embeddedUrl, findEmbedded, type EmbeddedFolder, type Marker } from './embedded/folder.ts';
+import { type EmbeddedFolder, embeddedUrl, findEmbedded, type Marker } from './embedded/folder.ts';
 import { withLock } from './embedded/lock.ts';
 import { ensureReader } from './embedded/reader.ts';
-import { startLocked } from './embedded/server.ts';
+import { startLocked, stop } from './embedded/server.ts';
 import { configuredLedger, describeLocation, type LedgerLocation } from './find-ledger.ts';
+import { importInto } from './import.ts';
+import { recordDecision } from './import-decisions.ts';
 import { migrateLocation } from './migrate.ts';
-import { configureLedger, movePrefix, sliceLedger, type Slice } from './new-ledger.ts';
-import { openLocation } from './open.ts';
+import { configureLedger, movePrefix, type Slice, sliceLedger } from './new-ledger.ts';
+import { LONG_STATEMENT_MS, openLocation } from './open.ts';
+import { describeUndecided, findPredecessorFile, predecessorPath, undecidedFile } from './predecessor-file.ts';
 
 /** How long another `rock-mac init` may hold the lock. initdb takes a second or two, and longer on a slow disk. */
 const LOCK_MS = 120_000;
@@ -23,18 +29,58 @@ const LOCK_MS = 120_000;
 interface InitOptions {
   readonly prefix?: MacPrefix | undefined;
   readonly slice?: Slice | undefined;
+  /** Whether the predecessor's file is imported (true) or declined (false). Without it, the file is only mentioned. */
+  readonly imports?: boolean | undefined;
 }
 
 /** Creates a ledger in the configured database, else the embedded one in the user's home. Can be repeated. */
 export async function initLedger(
   options: GlobalOptions,
-  { prefix: named, slice }: InitOptions,
+  { prefix: named, slice, imports }: InitOptions,
   terminal: Pick<Terminal, 'notify' | 'progress'>,
 ): Promise<void> {
   const { location: configured, config } = await configuredLedger(options, process.env);
-  const location = configured ?? (await initEmbedded(slice, terminal));
+  const work = async (location: LedgerLocation) => {
+    await fillLedger(location, config, { prefix: named, slice, imports }, terminal);
+  };
+  if (configured !== undefined) return work(configured);
+  const known = await findEmbedded();
+  if (known !== undefined) {
+    refuseOtherSlice(known.marker, slice);
+    return work(await startEmbedded(known.folder, known.marker, terminal));
+  }
+  const folder = await createFolder();
+  const marker: Marker = { version: 1, ...(slice === undefined ? {} : { slice }) };
+  await orLeaveNothingRunning(folder, async () => work(await startEmbedded(folder, marker, terminal)));
+}
+
+/** Stops the server if the first init fails or is interrupted. Nobody would look for one without a ledger. */
+async function orLeaveNothingRunning(folder: EmbeddedFolder, create: () => Promise<void>): Promise<void> {
+  const interruption = watchInterruption(process);
+  const interrupted = new Promise<never>((_, reject) => {
+    interruption.signal.addEventListener('abort', () => {
+      reject(new UserError('Interrupted: the ledger is not complete.', 'Run `rock-mac init` again.'));
+    });
+  });
+  try {
+    await Promise.race([create(), interrupted]);
+  } catch (error) {
+    await stop(folder).catch(() => false); // the first error says more
+    throw error;
+  } finally {
+    interruption.stop();
+  }
+}
+
+/** Brings a new or existing ledger into the state that the options name. */
+async function fillLedger(
+  location: LedgerLocation,
+  config: ConfigFile | undefined,
+  { prefix: named, slice, imports }: InitOptions,
+  terminal: Pick<Terminal, 'notify' | 'progress'>,
+): Promise<void> {
   await migrateLocation(location, terminal);
-  const ledger = await openLocation(location);
+  const ledger = await openLocation(location, { statementTimeoutMs: LONG_STATEMENT_MS }); // an import may be large
   try {
     const actor = currentUser();
     const prefix = named ?? config?.legacy?.prefix;
@@ -49,9 +95,34 @@ export async function initLedger(
       await writeMarker(location.embedded.folder, location.embedded.marker);
     }
     terminal.notify(await describeRanges(ledger, location));
+    await decideImport(ledger, config, imports, terminal);
   } finally {
     await ledger.close();
   }
+}
+
+/** Imports or declines the predecessor's file, or says what is in it and how to decide. */
+async function decideImport(
+  ledger: LedgerClient,
+  config: ConfigFile | undefined,
+  imports: boolean | undefined,
+  terminal: Pick<Terminal, 'notify' | 'progress'>,
+): Promise<void> {
+  if (imports === undefined) {
+    const undecided = await undecidedFile(ledger, config);
+    for (const line of undecided === undefined ? [] : describeUndecided(undecided)) terminal.notify(line);
+    return;
+  }
+  const file = await findPredecessorFile(config);
+  if (imports && file === undefined) {
+    throw new UserError(
+      `There is no file ${predecessorPath(config)} to import.`,
+      'Name it with `rock-mac import FILE`, or leave --import out.',
+    );
+  }
+  if (file === undefined) return;
+  if (imports) for (const line of await importInto(ledger, file, terminal)) terminal.notify(line);
+  else await recordDecision({ file, ledgerId: (await ledgerState(ledger)).ledgerId, decision: 'declined' });
 }
 
 /** Restricts the ledger to a slice unless a previous run has done so. */
@@ -62,17 +133,18 @@ async function sliceOnce(ledger: LedgerClient, slice: Slice, actor: string): Pro
   if (pools.length !== 1 || !same) await sliceLedger(ledger, slice, actor);
 }
 
-async function initEmbedded(slice: Slice | undefined, terminal: Pick<Terminal, 'progress'>): Promise<LedgerLocation> {
-  const known = await findEmbedded();
-  if (known !== undefined) refuseOtherSlice(known.marker, slice);
-  const folder = known?.folder ?? (await createFolder());
+/** Creates the data directory unless it exists, and starts the server. */
+async function startEmbedded(
+  folder: EmbeddedFolder,
+  marker: Marker,
+  terminal: Pick<Terminal, 'progress'>,
+): Promise<LedgerLocation> {
   await withLock(folder.root, LOCK_MS, async () => {
     terminal.progress('Creating the data directory …');
     await createDataFolder(folder);
     terminal.progress('Starting Postgres …');
     await startLocked(folder);
   });
-  const marker: Marker = known?.marker ?? { version: 1, ...(slice === undefined ? {} : { slice }) };
   return { url: embeddedUrl(folder), source: '`rock-mac init`', embedded: { folder, marker } };
 }
 

@@ -1,45 +1,65 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
-import { findByDevice, findByMac } from '../../ledger/address/find.ts';
+import { findByDevice, findByMac, listAddresses } from '../../ledger/address/find.ts';
+import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
 import { suggestTargets } from '../../ledger/address/suggest.ts';
-import { listAudit } from '../../ledger/audit.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
+import { rollingBack } from '../../ledger/connection/rolling-back.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
+import { observationsOfMac } from '../../ledger/observation/observations.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
-import { auditEntryView } from '../../ledger/view/audit-entry-view.ts';
-import type { Address, AuditLine, AuditQuery, Backend, ListQuery, Result } from '../backend.ts';
+import type { Address, AuditQuery, Backend, CommandResult, ListQuery } from '../backend.ts';
 import { followAddresses } from '../follow-addresses.ts';
+import { objectNamed } from '../parse-owner.ts';
 import type { Target } from '../target.ts';
 import { allocateAddress, reserveAddress } from './allocate-address.ts';
+import { auditPage } from './audit-page.ts';
 import { currentUser } from './current-user.ts';
 import { listPage } from './list-page.ts';
 import { releaseRows } from './release.ts';
 import { renewRows } from './renew.ts';
-import { rollingBack } from './roll-back.ts';
+
+/** More addresses than one object ever holds. */
+const MAX_PER_OBJECT = 1_000;
+
+interface BackendOptions {
+  readonly dryRun: boolean;
+  /** Throws a UserError if the ledger must not hand out anything yet. */
+  readonly beforeAllocation: () => Promise<void>;
+}
 
 /**
  * Runs the commands on a ledger, with the same functions as the operator and the webhook. A dry run executes the change
  * and rolls it back, so it has the same result as the command would have now.
  */
-export function createLedgerBackend(ledger: LedgerClient, { dryRun }: { readonly dryRun: boolean }): Backend {
+export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAllocation }: BackendOptions): Backend {
   const user = currentUser();
   const change = <R>(use: (db: Queryable) => Promise<R>) =>
     dryRun ? rollingBack(ledger).transaction(use) : use(ledger);
 
   const list = (query: ListQuery) => listPage(ledger, query);
-  const audit = async ({ target, afterId: after, ...query }: AuditQuery): Promise<AuditLine[]> =>
-    (await listAudit(ledger, { ...query, after, ...auditFilter(target) })).map(auditEntryView);
-  const find = async (target: Target) => (await findRows(ledger, target)).map(addressView);
+  const audit = (query: AuditQuery) => auditPage(ledger, query);
+  const find = async (target: Target): Promise<Address[]> => {
+    const found: Address[] = [];
+    for (const row of await findRows(ledger, target)) {
+      const observations = row.observed ? await observationsOfMac(ledger, row.mac) : [];
+      const observedOn = observations.map(({ object, since }) => ({ ...object, since }));
+      found.push({ ...addressView(row), ...(observedOn.length > 0 && { observedOn }) });
+    }
+    return found;
+  };
 
   return {
     allocate: async ({ requestKey, expiresAfterSeconds: ttlSeconds, ...request }) => {
+      await beforeAllocation();
       const result = await change((db) =>
         allocateAddress(db, { ...request, state: 'active', requestKey, ttlSeconds }, user),
       );
       return dryRun ? describeDryRun('allocate', result, (address) => [address]) : result;
     },
     reserve: async (request) => {
+      await beforeAllocation();
       const result = await change((db) => reserveAddress(db, request, user));
       return dryRun ? describeDryRun('reserve', result, (address) => [address]) : result;
     },
@@ -51,9 +71,9 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun }: { readonly
     },
     find: async (target) => ({ addresses: await find(target), fromLedger: true }),
     list,
-    watch: (query, onAddress) => {
+    watch: (query, listener) => {
       const findOne = (mac: Address['mac']) => find({ kind: 'mac', text: mac, mac });
-      return followAddresses({ list, audit, findByMac: findOne }, query, onAddress);
+      return followAddresses({ list, audit, findByMac: findOne }, query, listener);
     },
     stats: () => poolStats(ledger),
     audit,
@@ -70,7 +90,11 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun }: { readonly
 }
 
 /** Replaces the addresses of a dry run by a sentence, because another caller may get them first. */
-function describeDryRun<T>(verb: string, result: Result<T>, addressesOf: (value: T) => readonly Address[]): Result<T> {
+function describeDryRun<T>(
+  verb: string,
+  result: CommandResult<T>,
+  addressesOf: (value: T) => readonly Address[],
+): CommandResult<T> {
   if (result.kind !== 'done') return result;
   const addresses = addressesOf(result.value);
   if (addresses.length === 0) return result;
@@ -78,17 +102,25 @@ function describeDryRun<T>(verb: string, result: Result<T>, addressesOf: (value:
   return { kind: 'dry-run', message: `Would ${verb} ${names} (dry run).` };
 }
 
-function auditFilter(target: Target | undefined) {
-  return target?.kind === 'device' ? { deviceId: target.text } : { mac: target?.mac };
-}
-
 /** Returns the row of an address in any state, or the rows that a device holds. */
 async function findRows(ledger: Queryable, target: Target): Promise<AddressRow[]> {
   const { mac } = target;
   const rows = target.kind === 'device' ? await findByDevice(ledger, target.text) : [];
-  if (rows.length > 0 || mac === undefined) return rows;
+  if (rows.length > 0) return rows;
+  if (mac === undefined) return findByObject(ledger, target.text);
   const row = await findByMac(ledger, mac);
   return row === undefined ? [] : [row];
+}
+
+/**
+ * Returns the rows that an object of a cluster holds. A ledger has no current namespace, so the name needs one: a script
+ * that releases a device must not meet a pod of the same name.
+ */
+async function findByObject(ledger: Queryable, text: string): Promise<AddressRow[]> {
+  const object = objectNamed(text);
+  if (object?.namespace === undefined) return [];
+  const states = ADDRESS_STATES.filter((state) => state !== 'released');
+  return listAddresses(ledger, { ...object, states, limit: MAX_PER_OBJECT });
 }
 
 async function heldRows(ledger: Queryable, target: Target): Promise<AddressRow[]> {

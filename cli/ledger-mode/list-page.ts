@@ -1,4 +1,5 @@
-import { listAddresses } from '../../ledger/address/find.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { type AddressFilter, listAddresses } from '../../ledger/address/find.ts';
 import { pageMark } from '../../ledger/address/page-mark.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
@@ -10,11 +11,11 @@ const MAX_ROWS = 10_000;
 
 /** Returns a page of addresses. It reads one row more than the limit to know whether another page follows. */
 export async function listPage(ledger: Queryable, query: ListQuery): Promise<Page<Address>> {
-  const { pool, states, device: deviceId, owner, since: allocatedSince, sortBy, limit, after } = query;
+  const { pools, states, device: deviceId, owner, since: allocatedSince, sortBy, limit } = query;
   const order = sortBy === 'mac' ? 'address' : sortBy;
   const { kind, name, namespace } = parseOwner(owner);
-  const rows = await listAddresses(ledger, {
-    pool,
+  const filter: AddressFilter = {
+    pool: pools?.length === 1 ? pools[0] : pools,
     states,
     deviceId,
     kind,
@@ -22,11 +23,19 @@ export async function listPage(ledger: Queryable, query: ListQuery): Promise<Pag
     namespace: query.namespace ?? namespace,
     allocatedSince,
     order,
-    after,
-    limit: Math.min(limit + 1, MAX_ROWS),
-  });
+  };
+  const rows: AddressRow[] = [];
+  let { after } = query;
+  for (;;) {
+    const wanted = Math.min(limit + 1 - rows.length, MAX_ROWS);
+    const found = await listAddresses(ledger, { ...filter, after, limit: wanted });
+    rows.push(...found);
+    const last = rows.at(-1);
+    if (found.length < wanted || rows.length > limit || last === undefined) break;
+    after = pageMark(order, last);
+  }
   const shown = rows.slice(0, limit);
-  const last = shown.at(-1);
-  const next = rows.length > limit && last !== undefined ? pageMark(order, last) : undefined;
+  const end = shown.at(-1);
+  const next = rows.length > limit && end !== undefined ? pageMark(order, end) : undefined;
   return { items: shown.map(addressView), next };
 }

@@ -7,7 +7,7 @@ import type { LegacyConfig } from '../../ledger/import/predecessor-config.ts';
 import { definePool, listPools, removePool } from '../../ledger/pool/pools.ts';
 import { changePrefix } from '../../ledger/pool/prefix.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
-import { rangeContains, type MacPrefix } from '../../mac/mac-range.ts';
+import { type MacPrefix, rangeContains } from '../../mac/mac-range.ts';
 import { UserError } from '../errors.ts';
 
 const DAY_SECONDS = 86_400;

@@ -1,12 +1,15 @@
 import { z } from 'zod';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { requireSchema } from '../../ledger/migrate.ts';
 import type { Backend } from '../backend.ts';
 import type { GlobalOptions } from '../cli.ts';
 import type { EmbeddedFolder } from './embedded/folder.ts';
-import { findLedger, type LedgerLocation } from './find-ledger.ts';
+import { serverUser } from './embedded/server-user.ts';
+import { requireOwnSocketFolder } from './embedded/socket-folder.ts';
+import { configuredLedger, findLedger, type LedgerLocation } from './find-ledger.ts';
 import { createLedgerBackend } from './ledger-backend.ts';
+import { requireDecision } from './predecessor-file.ts';
 
 /** How long a user waits for an unreachable database. */
 export const CONNECT_MS = 5_000;
@@ -34,7 +37,12 @@ const flags = z.object({ dryRun: z.boolean().default(false) });
 
 export async function openBackend(options: GlobalOptions): Promise<Backend> {
   const { dryRun } = flags.parse(options);
-  return createLedgerBackend(await openLocation(await findLedger(options, process.env)), { dryRun });
+  const ledger = await openLocation(await findLedger(options, process.env));
+  const beforeAllocation = async () => {
+    const { config } = await configuredLedger(options, process.env);
+    await requireDecision(ledger, config);
+  };
+  return createLedgerBackend(ledger, { dryRun, beforeAllocation });
 }
 
 /** Opens a ledger. Starts the embedded one on demand. Throws a LedgerError for a schema that does not fit. */
@@ -43,6 +51,7 @@ export async function openLocation(
   { statementTimeoutMs = STATEMENT_MS }: { readonly statementTimeoutMs?: number } = {},
 ): Promise<LedgerClient> {
   const { url, passwordFile, embedded } = location;
+  if (embedded !== undefined) await requireOwnSocketFolder(embedded.folder.run, await serverUser());
   const client = openLedger({
     url,
     passwordFile,

@@ -1,15 +1,27 @@
-import { approveRecovery, recoverIfNeeded, recoverWithout } from '../../ledger/state/recovery.ts';
-import { ledgerState, type LedgerState } from '../../ledger/state/state.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
+import { trustClock } from '../../ledger/state/clock.ts';
+import { approveRecovery, freeGap, recoverIfNeeded, recoverWithout } from '../../ledger/state/recovery.ts';
+import { type LedgerState, ledgerState } from '../../ledger/state/state.ts';
 import type { GlobalOptions } from '../cli.ts';
-import { UserError } from '../errors.ts';
+import { unknownPool, UserError } from '../errors.ts';
 import { findCluster } from './clusters.ts';
 import { currentUser } from './current-user.ts';
 import { withLedger } from './open.ts';
 
+export interface RecoverFlags {
+  readonly approve: boolean;
+  readonly without?: string | undefined;
+  /** The pool whose addresses, set aside at a failover, are freed. */
+  readonly freeGap?: string | undefined;
+  /** The clock of the database is right again. */
+  readonly trustClock: boolean;
+}
+
 /** Continues a recovery as far as possible. Returns lines that describe the state of the ledger. */
 export async function recoverLedger(
   options: GlobalOptions,
-  { approve, without }: { readonly approve: boolean; readonly without?: string | undefined },
+  { approve, without, freeGap: pool, trustClock: trusts }: RecoverFlags,
 ): Promise<string[]> {
   return withLedger(options, async (ledger) => {
     const actor = currentUser();
@@ -26,11 +38,29 @@ export async function recoverLedger(
       }
     }
     if (approve) await approveRecovery(ledger);
-    return [stateLine(await ledgerState(ledger))];
+    if (trusts) await trustClockAgain(ledger, actor);
+    const lines = pool === undefined ? [] : [await freeGapOf(ledger, pool, actor)];
+    return [...lines, stateLine(await ledgerState(ledger))];
   });
 }
 
-export function stateLine({ closed, epoch }: LedgerState): string {
-  if (closed === undefined) return `The ledger is open (epoch ${String(epoch)}).`;
-  return closed.message;
+async function freeGapOf(ledger: Queryable, pool: string, actor: string): Promise<string> {
+  const pools = (await listPools(ledger)).map(({ name }) => name);
+  if (!pools.includes(pool)) throw UserError.from(unknownPool(pool, pools));
+  const freed = await freeGap(ledger, { pool, actor });
+  return `Freed ${String(freed)} address(es) of pool ${pool} that a failover had set aside.`;
+}
+
+async function trustClockAgain(ledger: Queryable, actor: string): Promise<void> {
+  if ((await trustClock(ledger, actor)) !== 'disagrees') return;
+  throw new UserError(
+    'Most operators and webhooks do not agree with the clock of the database, or have not reported for five minutes.',
+    'Correct the clock that is wrong, wait a minute, then try again.',
+    'unavailable',
+  );
+}
+
+export function stateLine({ closed, expiryHeld, epoch }: LedgerState): string {
+  const state = closed?.message ?? `The ledger is open (epoch ${String(epoch)}).`;
+  return expiryHeld === undefined ? state : `${state} ${expiryHeld.message}`;
 }

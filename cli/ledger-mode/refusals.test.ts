@@ -28,7 +28,12 @@ test.each([
     4,
     /was released, and until 2026-01-31 09:05 only its last owner can get it/,
   ],
-  ['a request key of another address', { outcome: 'key_conflict' }, 4, /already holds another address/],
+  [
+    'a request key of another address',
+    { outcome: 'key_conflict' },
+    4,
+    /already belongs to a request for another device/,
+  ],
   ['a closed ledger', { outcome: 'not_open', why: 'recovering' }, 7, /allocates no addresses now/],
   ['an address outside the pool', { outcome: 'out_of_range' }, 1, /not in pool/],
 ] as const)('%s', (_, refusal, code, words) => {

@@ -1,10 +1,11 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { findByMacs } from '../../ledger/address/find.ts';
 import { release } from '../../ledger/address/release.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { listClusters } from '../../ledger/state/clusters.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
 import type { Releases } from '../backend.ts';
-import { refusal, type Refusal } from '../errors.ts';
+import { type CommandRefusal, commandRefusal } from '../errors.ts';
 
 /** Releases addresses. Those that objects of active clusters hold are always kept, even with `force`. */
 export async function releaseRows(
@@ -13,15 +14,26 @@ export async function releaseRows(
   { force, actor }: { readonly force: boolean; readonly actor: string },
 ): Promise<Releases> {
   const retired = await retiredClusters(ledger, rows);
-  const isInCluster = (row: AddressRow) => row.owner !== undefined && !retired.has(row.owner.clusterId);
+  // The claim of a kept address is deleted, so nothing in its cluster could release it.
+  const isInCluster = ({ owner, keptSince }: AddressRow) =>
+    owner !== undefined && keptSince === undefined && !retired.has(owner.clusterId);
   const releasable = rows.filter((row) => !isInCluster(row));
   const outcomes = await release(ledger, releasable, { force, actor, reason: 'released with rock-mac' });
-  const released = releasable.filter((_, index) => outcomes[index]?.outcome === 'released').map(addressView);
+  const changed = releasable.filter((_, index) => outcomes[index]?.outcome === 'released');
+  const after = await findByMacs(
+    ledger,
+    changed.map(({ mac }) => mac),
+  );
+  const released = changed.map((row) => {
+    const now = after.find(({ mac, generation }) => mac === row.mac && generation === row.generation);
+    return addressView(now ?? { ...row, state: 'released' }); // another owner may have it by now
+  });
   const refused = releasable.flatMap((row, index) => {
     const outcome = outcomes[index];
     const address = addressView(row);
     if (outcome?.outcome === 'needs_force') return [{ address, refusal: needsForce(row) }];
-    if (outcome?.outcome === 'invalid') return [{ address, refusal: refusal('The release was refused:', outcome.why) }];
+    if (outcome?.outcome === 'invalid')
+      return [{ address, refusal: commandRefusal('The release was refused:', outcome.why) }];
     return []; // somebody else has released it meanwhile
   });
   const inCluster = rows.filter(isInCluster).map((row) => ({ address: addressView(row), refusal: heldInCluster(row) }));
@@ -34,13 +46,13 @@ async function retiredClusters(ledger: Queryable, rows: readonly AddressRow[]): 
   return new Set(clusters.filter(({ retiredAt }) => retiredAt !== undefined).map(({ clusterId }) => clusterId));
 }
 
-function needsForce({ mac, state }: AddressRow): Refusal {
-  return refusal(`${mac} is ${state}, so it was not released.`, 'Add --force to release it anyway.', 'conflict');
+function needsForce({ mac, state }: AddressRow): CommandRefusal {
+  return commandRefusal(`${mac} is ${state}, so it was not released.`, 'Add --force to release it anyway.', 'conflict');
 }
 
-function heldInCluster({ mac, owner }: AddressRow): Refusal {
+function heldInCluster({ mac, owner }: AddressRow): CommandRefusal {
   const { kind = 'object', namespace = '', name = '' } = owner ?? {};
-  return refusal(
+  return commandRefusal(
     `${mac} is held by ${kind} ${namespace}/${name} in a cluster, so it was not released.`,
     `Delete the ${kind} there: that releases the address. If the cluster no longer exists, run \`rock-mac cluster retire\`.`,
     'conflict',

@@ -1,9 +1,9 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
-import { addressView, type AddressView } from '../../ledger/view/address-view.ts';
-import type { Result } from '../backend.ts';
-import { refusal } from '../errors.ts';
+import { type AddressView, addressView } from '../../ledger/view/address-view.ts';
+import type { CommandResult } from '../backend.ts';
+import { commandRefusal } from '../errors.ts';
 
 /**
  * Moves the expiry of addresses that devices hold. Returns them with the new expiry, or without one if they never
@@ -13,12 +13,12 @@ export async function renewRows(
   ledger: Queryable,
   rows: readonly AddressRow[],
   seconds: number | undefined,
-): Promise<Result<readonly AddressView[]>> {
+): Promise<CommandResult<readonly AddressView[]>> {
   const inCluster = rows.find(({ owner }) => owner !== undefined);
   if (inCluster?.owner !== undefined) {
     const { kind, namespace, name } = inCluster.owner;
     const cause = `${inCluster.mac} is held by ${kind} ${namespace}/${name} in a cluster, so it was not renewed.`;
-    return { kind: 'refused', refusal: refusal(cause, 'Renew it there: `kubectl rock-mac renew`.', 'conflict') };
+    return { kind: 'refused', refusal: commandRefusal(cause, 'Renew it there: `kubectl rock-mac renew`.', 'conflict') };
   }
   const items = rows.map(({ mac, generation, key }) => ({ mac, generation, key, ttlSeconds: seconds }));
   const outcomes = await renew(ledger, items);
@@ -33,7 +33,7 @@ export async function renewRows(
         renewed.push({ ...addressView(row), expiresAt: undefined });
         break;
       case 'invalid':
-        return { kind: 'refused', refusal: refusal(`The renewal of ${row.mac} was refused:`, outcome.why) };
+        return { kind: 'refused', refusal: commandRefusal(`The renewal of ${row.mac} was refused:`, outcome.why) };
       default:
         // Either released meanwhile, or reserved, which has no expiry.
         if (row.state === 'reserved') renewed.push(addressView(row));

@@ -1,5 +1,7 @@
 import { access } from 'node:fs/promises';
+import { systemReason } from '../../api/system-reason.ts';
 import { requireUnused, restoreFromFile } from '../../ledger/backup/restore.ts';
+import { rollingBack } from '../../ledger/connection/rolling-back.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { formatMinutes } from '../output/time.ts';
@@ -7,7 +9,6 @@ import type { Terminal } from '../terminal.ts';
 import { countsText } from './backup.ts';
 import { currentUser } from './current-user.ts';
 import { LONG_STATEMENT_MS, withLedger } from './open.ts';
-import { rollingBack } from './roll-back.ts';
 import { rowsProgress, saveBackup } from './write-backup.ts';
 
 /** Restores a backup and returns the lines to print. A dry run restores it and rolls back. */
@@ -17,8 +18,10 @@ export async function restoreLedger(
   terminal: Pick<Terminal, 'notify' | 'progress'>,
 ): Promise<string[]> {
   await access(file).catch((error: unknown) => {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UserError(`${file} cannot be read (${why}).`, 'Name a file that `rock-mac backup` wrote.');
+    throw new UserError(
+      `${file} cannot be read (${systemReason(error)}).`,
+      'Name a file that `rock-mac backup` wrote.',
+    );
   });
   return withLedger(
     options,

@@ -1,4 +1,4 @@
-import type { PoolClient } from 'pg';
+import { type PoolClient, types } from 'pg';
 import { z } from 'zod';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { isLedgerError, sqlState, toLedgerError } from '../../ledger/errors.ts';
@@ -9,6 +9,7 @@ import type { EmbeddedFolder } from './embedded/folder.ts';
 import { ensureReader, readerUrl } from './embedded/reader.ts';
 import { findLedger, type LedgerLocation } from './find-ledger.ts';
 import { openLocation } from './open.ts';
+import { requireReadingLogin } from './reading-login.ts';
 
 export interface QueryResult {
   readonly columns: readonly string[];
@@ -51,21 +52,24 @@ async function admitReader(location: LedgerLocation, { data }: EmbeddedFolder): 
 }
 
 /**
- * Runs a query in a read-only transaction, as the query of a cursor, and as the auditor. Each blocks what the others allow:
+ * Runs a query by a login that can only read, in a read-only transaction, as the query of a cursor. Each blocks what the others
+ * allow:
  * - A read-only transaction can still write files (`copy … to program`) and change settings, but a cursor runs neither
  *   `copy` nor `do`.
- * - The auditor cannot call functions that reach files or other sessions.
+ * - Such a login cannot call functions that reach files or other sessions.
  * - The extended protocol accepts one statement only, so none can end the transaction and continue after it.
  */
 async function runReadOnly(ledger: LedgerClient, statement: string): Promise<QueryResult> {
   const client = await ledger.connections.connect();
   try {
+    await requireReadingLogin(client);
     await client.query('begin transaction read only');
     await client.query('set local search_path = "$user", public, rock_mac'); // queries for the predecessor name no schema
     await becomeAuditor(client);
     const declare = { text: `declare answer cursor for ${statement}`, values: [], queryMode: 'extended' };
     await client.query(declare);
-    const { fields, rows } = await client.query<unknown[]>({ text: 'fetch all from answer', rowMode: 'array' });
+    const fetch = { text: 'fetch all from answer', rowMode: 'array', types: TEXT_TYPES } as const;
+    const { fields, rows } = await client.query<unknown[]>(fetch);
     return { columns: fields.map(({ name }) => name), rows };
   } catch (error) {
     throw sqlError(error, statement);
@@ -74,7 +78,31 @@ async function runReadOnly(ledger: LedgerClient, statement: string): Promise<Que
   }
 }
 
-/** Some databases do not allow the role to be created or assumed. Then the two other safeguards remain. */
+/* Oids in pg_type. */
+const INT8 = 20;
+/** Types of which JavaScript has no good value: they are shown as Postgres writes them. */
+const SHOWN_AS_TEXT: readonly number[] = [
+  1186, // interval
+  1082, // date: a Date would be midnight in the time zone of this machine
+  1114, // timestamp without a time zone
+  17, // bytea
+  600, // point
+  718, // circle
+];
+
+/** The package declares only the types that it names, and Postgres has more. */
+const parserOf = types.getTypeParser as (oid: number) => (text: string) => unknown;
+
+const TEXT_TYPES = {
+  getTypeParser: (oid: number) => (text: string) => {
+    if (oid === INT8) return Number.isSafeInteger(Number(text)) ? Number(text) : text;
+    // Infinity is no Date.
+    if (SHOWN_AS_TEXT.includes(oid) || text === 'infinity' || text === '-infinity') return text;
+    return parserOf(oid)(text);
+  },
+};
+
+/** For a login that does not inherit the rights of the role. */
 async function becomeAuditor(client: PoolClient): Promise<void> {
   const { rows } = await client.query<{ may: boolean }>(
     `select exists (select from pg_roles where rolname = 'rock_mac_auditor' and pg_has_role(oid, 'member')) as may`,
@@ -90,6 +118,7 @@ const INSUFFICIENT_PRIVILEGE = '42501';
 const SYNTAX_ERROR = '42601';
 
 function sqlError(error: unknown, statement: string): unknown {
+  if (error instanceof UserError) return error;
   const state = sqlState(error);
   if (state === undefined) return toLedgerError(error, 'query');
   const message = error instanceof Error ? error.message : String(error);

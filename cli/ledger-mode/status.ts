@@ -3,7 +3,7 @@ import { PROGRAM_VERSION, schemaVersion } from '../../ledger/migrate.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
-import { findEmbedded } from './embedded/folder.ts';
+import { findFolder } from './embedded/folder.ts';
 import { runningPid } from './embedded/postmaster.ts';
 import { stop } from './embedded/server.ts';
 import { describeLocation, findLedger, type LedgerLocation } from './find-ledger.ts';
@@ -43,7 +43,8 @@ async function readState({ url, passwordFile }: LedgerLocation): Promise<Record<
 
 /** Stops the embedded ledger of this user. Returns false if it was not running. */
 export async function stopEmbedded(): Promise<boolean> {
-  const embedded = await findEmbedded();
-  if (embedded !== undefined) return stop(embedded.folder);
+  // Also without a complete ledger: an init that was killed leaves a server.
+  const folder = await findFolder();
+  if (folder !== undefined) return stop(folder);
   throw new UserError('There is no embedded ledger on this machine.', 'Run `rock-mac init` to create one.');
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
-import { backupToFile, type BackedUp, type OnRows } from '../../ledger/backup/backup.ts';
+import { type BackedUp, backupToFile, type OnRows } from '../../ledger/backup/backup.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
+import { progressLine } from '../output/progress.ts';
 import type { Terminal } from '../terminal.ts';
 import { userHome } from './user-home.ts';
 
@@ -18,7 +19,7 @@ export function writeBackup(
   return backupToFile(ledger, file, rowsProgress(terminal, 'Written'));
 }
 
-/** Writes a backup before a large change, and tells the user where it is. */
+/** Writes a backup before a large change, and prints where it is. */
 export async function saveBackup(
   ledger: LedgerClient,
   before: string,
@@ -29,9 +30,14 @@ export async function saveBackup(
   terminal.notify(`A backup from before the ${before} is in ${file}.`);
 }
 
-/** Returns a callback that shows the number of rows done. */
-export function rowsProgress(terminal: Pick<Terminal, 'progress'>, verb: string): OnRows {
+/** Returns a callback that shows the number of rows done, the rate and the time left. */
+export function rowsProgress(
+  terminal: Pick<Terminal, 'progress'>,
+  verb: string,
+  now = () => performance.now(),
+): OnRows {
+  const started = now();
   return (done, total) => {
-    terminal.progress(`${verb} ${done.toLocaleString('en-US')} of ${total.toLocaleString('en-US')} rows`);
+    terminal.progress(progressLine(verb, done, total, now() - started));
   };
 }

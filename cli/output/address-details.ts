@@ -1,5 +1,5 @@
-import type { Address, AuditLine } from '../backend.ts';
-import { holderName } from './address-list.ts';
+import type { Address, AuditLine, ObservedOn } from '../backend.ts';
+import { holderName, shownState } from './address-list.ts';
 import { auditTable } from './audit.ts';
 import { printable } from './table.ts';
 import { formatDistance, formatMinutes } from './time.ts';
@@ -10,9 +10,9 @@ export function addressDetails(address: Address, history: readonly AuditLine[], 
   return [
     `MAC Address:  ${address.mac}`,
     `Pool:         ${address.pool}`,
-    `Status:       ${address.state}`,
+    `Status:       ${shownState(address)}`,
     `Device ID:    ${printable(holderName(address))}`,
-    `Allocated At: ${allocatedAt === undefined ? '' : formatMinutes(allocatedAt)}`,
+    `Allocated At: ${allocatedAt === undefined || address.generation === 0 ? '' : formatMinutes(allocatedAt)}`,
     ...facts(address).map(([name, value]) => `${`${name}:`.padEnd(13)} ${printable(value)}`),
     `Next:         ${nextEvent(address, now)}`,
     ...(history.length === 0 ? [] : ['', 'History, newest first:', ...auditTable(history).slice(2)]),
@@ -20,19 +20,32 @@ export function addressDetails(address: Address, history: readonly AuditLine[], 
 }
 
 function facts(address: Address): [string, string][] {
-  const { device, owner, consumer, metadata, requester, reason, releasedAt, missingSince } = address;
-  const cluster = owner?.clusterId === undefined ? '' : ` in cluster ${owner.clusterId}`;
+  const { device, consumer, metadata, requester, reason, releasedAt, missingSince } = address;
+  const hadOwner = address.generation !== 0;
   const rows: [string, string | undefined][] = [
     ['Device Type', device?.type],
-    ['Held By', owner && `${owner.kind} ${owner.namespace}/${owner.name}${owner.nic && `, ${owner.nic}`}${cluster}`],
+    ['Held By', heldBy(address)],
     ['Used By', consumer && `${consumer.kind} ${consumer.name}, ${consumer.nic}`],
-    ['Requested By', requester],
+    ['Requested By', hadOwner ? requester : undefined],
     ['Reason', reason],
     ['Metadata', Object.keys(metadata).length === 0 ? undefined : JSON.stringify(metadata)],
     ['Missing Since', missingSince && formatMinutes(missingSince)],
-    ['Released At', releasedAt && formatMinutes(releasedAt)],
+    ...(address.observedOn ?? []).map((object): [string, string] => ['In Use By', observedText(object)]),
+    ['Released At', hadOwner && releasedAt ? formatMinutes(releasedAt) : undefined],
   ];
   return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value]]));
+}
+
+/** Names the object that holds the address, and its cluster if the ledger knows it. */
+function heldBy({ owner, clusterName }: Address): string | undefined {
+  if (owner === undefined) return undefined;
+  const { kind, namespace, name, nic, clusterId } = owner;
+  const cluster = clusterName ?? clusterId;
+  return `${kind} ${namespace}/${name}${nic && `, ${nic}`}${cluster && ` in cluster ${cluster}`}`;
+}
+
+function observedText({ kind, namespace, name, nic, clusterId, since }: ObservedOn): string {
+  return `${kind} ${namespace}/${name}, ${nic} in cluster ${clusterId}, which does not own it; since ${formatMinutes(since)}`;
 }
 
 /** Returns what happens to the address next, or what the user can do to change its state. */
@@ -46,6 +59,8 @@ function nextEvent(address: Address, now: Date): string {
     case 'orphaned':
       return 'may still be in use: check that, then release it with --force';
     case 'released':
+      if (address.observed === true)
+        return `is kept while it is in use; \`rock-mac adopt ${address.mac}\` gives it to its user`;
       if (reusableAt === undefined || reusableAt <= now) return 'can be allocated again';
       return `another owner may get it ${inAndAt(reusableAt, now)}, when the reuse delay of its pool ends`;
     case 'active':

@@ -1,6 +1,7 @@
 import type { Address, Page } from '../backend.ts';
+import { type Csv, csvOf } from './csv.ts';
 import type { Report } from './format.ts';
-import { formatTable, type Column } from './table.ts';
+import { type Column, formatTable } from './table.ts';
 import { formatMinutes } from './time.ts';
 
 /** Returns the text of the device column: the device, or the object that holds the address. */
@@ -27,23 +28,61 @@ const WIDE_COLUMNS: readonly Column[] = [
   { head: 'Requester', width: 12 },
 ];
 
-/** Returns the output of `list`: the table of the predecessor, with its total. */
-export function addressReport(page: Page<Address>): Report {
+const NAMESPACE_COLUMN: Column = { head: 'NAMESPACE', width: 20 };
+
+/**
+ * Returns the output of `list`: the table of the predecessor, with its total. With `namespaces` it begins with the
+ * namespace of each object, as kubectl shows objects of all namespaces.
+ */
+export function addressReport(page: Page<Address>, { namespaces = false } = {}): Report {
   const { items } = page;
   return {
     lines: (format) => {
       if (items.length === 0) return ['No allocations found'];
       const wide = format === 'wide';
-      const rows = items.map((item) => (wide ? [...cells(item), ...moreCells(item)] : cells(item)));
-      return [...formatTable(wide ? WIDE_COLUMNS : COLUMNS, rows), '', `Total: ${String(items.length)} allocation(s)`];
+      const columns = wide ? WIDE_COLUMNS : COLUMNS;
+      const rows = items.map((item) => [
+        ...(namespaces ? [item.owner?.namespace ?? ''] : []),
+        ...cells(item, namespaces),
+        ...(wide ? moreCells(item) : []),
+      ]);
+      const table = formatTable(namespaces ? [NAMESPACE_COLUMN, ...columns] : columns, rows);
+      return [...table, '', `Total: ${String(items.length)} allocation(s)`];
     },
+    kind: 'AddressList',
     value: page,
     names: () => items.map(({ mac }) => mac),
+    csv: () => addressCsv(items),
   };
 }
 
-function cells(item: Address): string[] {
-  return [item.mac, item.pool, deviceCell(item), item.state, minutesOf(item.allocatedAt)];
+/** Returns the content of `list -o csv`. */
+function addressCsv(items: readonly Address[]): Csv {
+  const rows = items.map(({ owner, device, clusterName, ...item }) => ({
+    ...item,
+    device: device?.id,
+    type: device?.type,
+    cluster: clusterName ?? owner?.clusterId,
+    namespace: owner?.namespace,
+    kind: owner?.kind,
+    name: owner?.name,
+    nic: owner?.nic,
+    metadata: Object.keys(item.metadata).length === 0 ? undefined : item.metadata,
+  }));
+  return csvOf(rows, [
+    ...(['mac', 'pool', 'state', 'device', 'type', 'cluster', 'namespace', 'kind', 'name', 'nic'] as const),
+    ...(['allocatedAt', 'expiresAt', 'requester', 'metadata'] as const),
+  ]);
+}
+
+/** Returns the state for people. An address that nobody holds may be in use all the same. */
+export function shownState({ state, observed }: Pick<Address, 'state' | 'observed'>): string {
+  return state === 'released' && observed === true ? 'observed' : state;
+}
+
+function cells(item: Address, hasNamespace: boolean): string[] {
+  const holder = hasNamespace && item.device?.id === undefined ? (item.owner?.name ?? '') : deviceCell(item);
+  return [item.mac, item.pool, holder, shownState(item), minutesOf(item.allocatedAt)];
 }
 
 /** Truncates names of objects, which the predecessor did not have, to keep the next columns in place. */
@@ -54,9 +93,16 @@ function deviceCell(item: Address): string {
 }
 
 function moreCells({ expiresAt, device, owner, requester }: Address): string[] {
-  const { kind, namespace, name, nic } = owner ?? {};
-  const object = [kind, namespace, name, nic].filter(Boolean).join('/'); // the NIC of a claim is empty
-  return [minutesOf(expiresAt), device?.type ?? '', object, requester ?? ''];
+  return [minutesOf(expiresAt), device?.type ?? '', owner === undefined ? '' : objectText(owner), requester ?? ''];
+}
+
+/**
+ * Returns an object as `kind/namespace/name/nic`. Parts that it does not have are left out: the NIC of a claim, and the
+ * name of an object that is not stored yet.
+ */
+export function objectText(object: Readonly<Record<'kind' | 'namespace' | 'name' | 'nic', unknown>>): string {
+  const { kind, namespace, name, nic } = object;
+  return [kind, namespace, name, nic].filter((part) => typeof part === 'string' && part !== '').join('/');
 }
 
 function minutesOf(date: Date | undefined): string {

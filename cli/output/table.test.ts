@@ -31,3 +31,8 @@ test('control characters in names are escaped', () => {
   expect(formatTable(COLUMNS, [cells])[2]).toBe('a\\x0ab               \\x1b[2J\\x0d\\x09 ü – 名');
   expect(formatPlain(['A', 'B', 'C'], [cells])).toHaveLength(2);
 });
+
+test('characters that nobody sees, or that turn the direction of a line, are escaped', () => {
+  const cells = ['vm-\u202etsop\u202c', 'a\u200bb\u2028c', '\ud800'];
+  expect(formatTable(COLUMNS, [cells])[2]).toBe('vm-\\u{202e}tsop\\u{202c} a\\u{200b}b\\u{2028}c \\u{d800}');
+});

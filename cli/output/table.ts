@@ -1,3 +1,5 @@
+import { escapeInvisible } from './invisible.ts';
+
 /** A column of a table: its header and its minimum width. The last column is as wide as its content. */
 export interface Column {
   readonly head: string;
@@ -33,9 +35,13 @@ function formatRows(columns: readonly Column[], rows: readonly (readonly string[
 }
 
 /**
- * Escapes control characters in text from outside. A device can have any name, and it must not look like a second row to
- * scripts or move the cursor of a terminal.
+ * Escapes control characters and invisible characters in text from outside. A device can have any name, and it must not
+ * look like a second row to scripts, move the cursor of a terminal, or look like another name.
  */
 export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  const visible = text.replaceAll(
+    /\p{Cc}/gu,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
+  return escapeInvisible(visible, (code) => `\\u{${code.toString(16)}}`);
 }

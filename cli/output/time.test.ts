@@ -7,11 +7,14 @@ test('times are formatted to the minute', () => {
 
 test.each([
   [0, '0s'],
-  [90, '90s'],
+  [59, '59s'],
+  [90, '1m30s'],
   [120, '2m'],
   [7_200, '2h'],
-  [100_000, '27h'],
+  [100_000, '1d3h'],
+  [7 * 86_400 - 5, '6d23h'], // not "6d", which is a day less
   [7 * 86_400, '7d'],
+  [30 * 86_400 + 59, '30d'],
 ])('%d seconds are formatted as %s', (seconds, wanted) => {
   expect(formatDistance(new Date(0), new Date(seconds * 1_000))).toBe(wanted);
 });

@@ -13,9 +13,19 @@ const UNITS = [
   ['s', 1],
 ] as const;
 
-/** Formats the time between two moments in one unit: `3d`, `5h`, `20m`, `7s`. */
+/**
+ * Formats the time between two moments in its two largest units: `6d23h`, `5h`, `1m30s`. Never says more than is left: the
+ * rest is cut, not rounded.
+ */
 export function formatDistance(from: Date, to: Date): string {
-  const seconds = Math.round(Math.abs(to.getTime() - from.getTime()) / 1_000);
-  const [unit, size] = UNITS.find(([, size]) => seconds >= 2 * size) ?? (['s', 1] as const);
-  return `${String(Math.floor(seconds / size))}${unit}`;
+  const seconds = Math.floor(Math.abs(to.getTime() - from.getTime()) / 1_000);
+  const largest = UNITS.findIndex(([, size]) => seconds >= size);
+  let rest = seconds;
+  let text = '';
+  for (const [unit, size] of largest < 0 ? [] : UNITS.slice(largest, largest + 2)) {
+    const count = Math.floor(rest / size);
+    if (count > 0) text += `${String(count)}${unit}`;
+    rest -= count * size;
+  }
+  return text === '' ? '0s' : text;
 }

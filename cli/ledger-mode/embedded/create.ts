@@ -6,10 +6,10 @@ import { promisify } from 'node:util';
 import { UserError } from '../../errors.ts';
 import { userHome } from '../user-home.ts';
 import { writeClientAccess } from './client-access.ts';
-import { DATABASE_USER, embeddedFolder, embeddedLink, SOCKET_PORT, type EmbeddedFolder } from './folder.ts';
+import { DATABASE_USER, type EmbeddedFolder, embeddedFolder, embeddedLink, SOCKET_PORT } from './folder.ts';
 import { ensurePrograms } from './programs.ts';
 import { SERVER_ENVIRONMENT } from './server.ts';
-import { changeOwner, isAccessibleToOthers, serverUser, type ServerUser } from './server-user.ts';
+import { changeOwner, isAccessibleToOthers, type ServerUser, serverUser } from './server-user.ts';
 
 /** Holds root's ledger if the user that runs Postgres cannot enter root's home. */
 const SYSTEM_FOLDER = '/var/lib/rock-mac';

@@ -37,3 +37,10 @@ test('a ledger is found only after init has completed', async () => {
   await writeFile(path.join(elsewhere, 'ledger.json'), '{"version": 1}');
   expect((await findEmbedded(home))?.folder.data).toBe(path.join(elsewhere, 'data'));
 });
+
+test.each(['', '{"version": ', '{"version": 2}'])('a marker of %j is an error that names the file', async (text) => {
+  const folder = path.join(home, '.rock', 'ledger');
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, 'ledger.json'), text);
+  await expect(findEmbedded(home)).rejects.toThrow(/ledger\.json does not describe an embedded ledger/);
+});

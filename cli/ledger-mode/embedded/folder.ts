@@ -3,6 +3,8 @@ import { readFile, realpath } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { parseJson } from '../../../api/parse-json.ts';
+import { UserError } from '../../errors.ts';
 import { userHome } from '../user-home.ts';
 
 /** The paths of the embedded ledger. */
@@ -64,15 +66,31 @@ const markerSchema = z.object({
 
 export type Marker = z.infer<typeof markerSchema>;
 
+/** Returns the folder of this user, also if its ledger is not complete. */
+export async function findFolder(home = userHome()): Promise<EmbeddedFolder | undefined> {
+  const root = await realpath(embeddedLink(home)).catch(() => undefined);
+  return root === undefined ? undefined : embeddedFolder(root);
+}
+
 /** Returns the embedded ledger of this user, or `undefined` if `rock-mac init` has not completed. */
 export async function findEmbedded(
   home = userHome(),
 ): Promise<{ readonly folder: EmbeddedFolder; readonly marker: Marker } | undefined> {
-  try {
-    const folder = embeddedFolder(await realpath(embeddedLink(home)));
-    return { folder, marker: markerSchema.parse(JSON.parse(await readFile(folder.marker, 'utf8'))) };
-  } catch (error) {
+  const folder = await findFolder(home);
+  if (folder === undefined) return undefined;
+  const text = await readFile(folder.marker, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
     throw error;
-  }
+  });
+  if (text === undefined) return undefined;
+  const { data: marker } = markerSchema.safeParse(parseJson(text));
+  if (marker === undefined) throw damagedMarker(folder.marker);
+  return { folder, marker };
+}
+
+function damagedMarker(file: string): UserError {
+  return new UserError(
+    `${file} does not describe an embedded ledger of this version of rock-mac.`,
+    'Use the version that made it, or restore the file from a copy of the folder.',
+  );
 }

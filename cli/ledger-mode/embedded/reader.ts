@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../ledger/connection/statement.ts';
-import { embeddedUrl, type EmbeddedFolder } from './folder.ts';
+import { type EmbeddedFolder, embeddedUrl } from './folder.ts';
 
 /**
  * The account of the embedded Postgres that `rock-mac sql` uses. All other commands use its superuser, which could regain

@@ -1,4 +1,4 @@
-import { chown, readFile, stat } from 'node:fs/promises';
+import { lchown, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 
 /** The user that runs Postgres; `undefined` means the current user. */
@@ -18,10 +18,10 @@ export async function serverUser(): Promise<ServerUser> {
   throw new Error(`Postgres does not run as root, and this system has none of the accounts ${ACCOUNTS.join(', ')}`);
 }
 
-/** Changes the owner of files to the user that runs Postgres. */
+/** Changes the owner of files to the user that runs Postgres. Follows no link. */
 export async function changeOwner(user: ServerUser, ...files: readonly string[]): Promise<void> {
   if (user === undefined) return;
-  for (const file of files) await chown(file, user.uid, user.gid);
+  for (const file of files) await lchown(file, user.uid, user.gid);
 }
 
 /** Returns whether other users may enter every folder on the path to `target`, which may not exist yet. */

@@ -1,14 +1,15 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { UserError } from '../../errors.ts';
-import { embeddedUrl, type EmbeddedFolder } from './folder.ts';
+import { type EmbeddedFolder, embeddedUrl } from './folder.ts';
 import { withLock } from './lock.ts';
 import { isAlive, removeStaleLock, runningPid } from './postmaster.ts';
 import { ensurePrograms } from './programs.ts';
-import { changeOwner, serverUser } from './server-user.ts';
+import { serverUser } from './server-user.ts';
+import { makeSocketFolder } from './socket-folder.ts';
 
 /** Time limit for a start, including crash recovery, and for the wait on another process that starts the server. */
 const START_MS = 30_000;
@@ -67,8 +68,7 @@ export async function stop(folder: EmbeddedFolder): Promise<boolean> {
 async function prepare(folder: EmbeddedFolder): Promise<void> {
   await ensurePrograms(folder);
   await removeStaleLock(folder);
-  await mkdir(folder.run, { mode: 0o700, recursive: true });
-  await changeOwner(await serverUser(), folder.run);
+  await makeSocketFolder(folder.run, await serverUser());
   await rename(folder.log, `${folder.log}.old`).catch(() => undefined); // there is no log before the first start
 }
 
