@@ -18,8 +18,8 @@ quickstart: build ## demonstrate the main use case on a real API server and Post
 	@node hack/quickstart.ts
 
 .PHONY: test
-test: $(INSTALLED) ## run lint, types, generated files, unit and integration tests (FAULTS=1 adds all fault tests, FAULTS=crashes some)
-	@node hack/test.ts lint types verify unit integration $(if $(FAULTS),fault$(if $(filter-out 1,$(FAULTS)),=$(FAULTS)))
+test: $(INSTALLED) ## run lint, types, generated files, unit, integration and node tests (FAULTS=1 adds all fault tests, FAULTS=crashes some)
+	@node hack/test.ts lint types verify unit integration node $(if $(FAULTS),fault$(if $(filter-out 1,$(FAULTS)),=$(FAULTS)))
 
 .PHONY: test-faults
 test-faults: $(INSTALLED) ## run the fault tests, which break things on purpose (takes minutes)
@@ -97,6 +97,10 @@ install: build ## install rock-mac and the kubectl plugin with their Node and Po
 env-binaries: $(INSTALLED) ## find or build the Kubernetes programs of the test environment (cached afterwards)
 	@node test/env/main.ts binaries
 
+.PHONY: node-binaries
+node-binaries: $(INSTALLED) ## build the programs of a real node: kubelet, Multus, CNI plugins, containerd (needs Go and apt-get; cached afterwards)
+	@node test/env/main.ts node
+
 .PHONY: helm-binaries
 helm-binaries: $(INSTALLED) ## find or build Helm 3 and Helm 4 for the tests of the chart (cached afterwards)
 	@node test/env/main.ts helm
@@ -106,7 +110,7 @@ env: $(INSTALLED) ## start a control plane and Postgres in the foreground; print
 	@exec node test/env/main.ts up
 
 .PHONY: dev
-dev: build ## start the test environment with the operator and the webhook, in the foreground
+dev: build ## start the test environment with the operator and the webhook, in the foreground (NODE=1 adds a real node)
 	@exec node hack/dev.ts
 
 .PHONY: clean

@@ -1,20 +1,41 @@
 import { z } from 'zod';
 import { allocationMetadataPolicy } from '../api/allocation-metadata-policy.ts';
+import { claimRolloutPolicy } from '../api/claim-rollout-policy.ts';
 import { customResourceDefinitions } from '../api/crds.ts';
-import { ALLOCATION_METADATA_POLICY, POOL_USE_POLICY, SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../api/names.ts';
+import {
+  ADDRESS_RANGES_CONFIG_MAP,
+  ALLOCATION_METADATA_POLICY,
+  CLAIM_ROLLOUT_POLICY,
+  NAMESPACE_POOLS_POLICY,
+  OPERATOR_PODS_POLICY,
+  POOL_USE_POLICY,
+  SCHEDULING_GATES_POLICY,
+  STRAY_ADDRESSES_POLICY,
+  SYSTEM_NAMESPACE,
+  UNPOOLED_ADDRESSES_POLICY,
+  WEBHOOK_CA_POLICY,
+  WEBHOOK_SERVICE,
+} from '../api/names.ts';
+import { namespacePoolsPolicy } from '../api/namespace-pools-policy.ts';
+import { operatorPodsPolicy } from '../api/operator-pods-policy.ts';
 import { policyBinding } from '../api/policy-binding.ts';
 import { poolUsePolicy } from '../api/pool-use-policy.ts';
-import { peopleRoles, POOL_READER, type PeopleRole } from '../api/roles.ts';
+import { type PeopleRole, peopleRoles, POOL_READER } from '../api/roles.ts';
+import { webhookCaPolicy } from '../api/webhook-ca-policy.ts';
 import {
   operatorClusterRules,
   operatorNamespaceRules,
+  operatorNodeLeaseRules,
+  schedulingGateRules,
   uninstallClusterRules,
   uninstallNamespaceRules,
 } from '../operator/rbac.ts';
+import { schedulingGatesPolicy } from '../webhook/configuration/scheduling-gates-policy.ts';
+import { strayAddressesPolicy, unpooledAddressesPolicy } from '../webhook/configuration/stray-addresses-policy.ts';
 import { mutatingConfiguration, validatingConfiguration } from '../webhook/configuration/webhook-configuration.ts';
 import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
 import { chartSchema } from './chart-values.ts';
-import { yamlFile, type GeneratedFile } from './generated-file.ts';
+import { type GeneratedFile, yamlFile } from './generated-file.ts';
 import { chartPage } from './pages.ts';
 
 type Manifest = Record<string, unknown>;
@@ -25,6 +46,8 @@ function nameOf({ metadata }: Manifest): string {
 
 /** The port of the webhook's Service in an installation with default values; a template replaces it. */
 const WEBHOOK_PORT = 10_250;
+
+const ADDRESS_RANGES = { namespace: SYSTEM_NAMESPACE, name: ADDRESS_RANGES_CONFIG_MAP };
 
 const RBAC = 'rbac.authorization.k8s.io/v1';
 
@@ -45,7 +68,9 @@ export function chartFiles(): readonly GeneratedFile[] {
     yamlFile(`${folder}/operator-rules.yaml`, {
       clusterRules: operatorClusterRules,
       namespaceRules: operatorNamespaceRules,
+      nodeLeaseRules: operatorNodeLeaseRules,
     }),
+    yamlFile(`${folder}/scheduling-gate-rules.yaml`, { clusterRules: schedulingGateRules }),
     yamlFile(`${folder}/webhook-rules.yaml`, {
       clusterRules: webhookClusterRules,
       namespaceRules: webhookNamespaceRules,
@@ -100,6 +125,20 @@ function admissionManifests(): readonly Manifest[] {
     policyBinding(POOL_USE_POLICY),
     allocationMetadataPolicy(SYSTEM_NAMESPACE),
     policyBinding(ALLOCATION_METADATA_POLICY),
+    strayAddressesPolicy(SYSTEM_NAMESPACE),
+    policyBinding(STRAY_ADDRESSES_POLICY, { params: ADDRESS_RANGES }),
+    unpooledAddressesPolicy(SYSTEM_NAMESPACE),
+    policyBinding(UNPOOLED_ADDRESSES_POLICY, { action: 'Warn', params: ADDRESS_RANGES }),
+    schedulingGatesPolicy(SYSTEM_NAMESPACE),
+    policyBinding(SCHEDULING_GATES_POLICY),
+    operatorPodsPolicy(SYSTEM_NAMESPACE),
+    policyBinding(OPERATOR_PODS_POLICY),
+    webhookCaPolicy(SYSTEM_NAMESPACE),
+    policyBinding(WEBHOOK_CA_POLICY),
+    namespacePoolsPolicy(),
+    policyBinding(NAMESPACE_POOLS_POLICY),
+    claimRolloutPolicy(),
+    policyBinding(CLAIM_ROLLOUT_POLICY, { action: 'Warn' }),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { isMap, isScalar, parseDocument, type Pair, type YAMLMap } from 'yaml';
+import { isMap, isScalar, type Pair, parseDocument, type YAMLMap } from 'yaml';
 import { code } from './markdown.ts';
 
 interface Row {

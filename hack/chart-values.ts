@@ -58,6 +58,7 @@ export const chartValues = group({
   priorityClassName: text,
   prefix: z.string().regex(/^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){0,4}$/),
   clusterName: nonEmpty.max(253),
+  clusterId: text.max(64),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']),
   pools: z.array(
     z.strictObject({
@@ -75,6 +76,7 @@ export const chartValues = group({
     external: group({
       existingSecret: text,
       urlKey: nonEmpty,
+      migrationUrlKey: nonEmpty,
       host: text,
       port,
       database: nonEmpty,
@@ -105,8 +107,20 @@ export const chartValues = group({
     pool: name.max(63),
     primaryCni: z.enum(['none', 'calico', 'cilium']),
     multusNamespace: name.max(63),
+    whenLedgerAway: z.enum(['gate', 'refuse']),
     exemptNamespaces: z.array(name.max(63)),
+    clientCA: group({
+      existingConfigMap: z.union([name, z.literal('')]),
+      existingSecret: z.union([name, z.literal('')]),
+      key: nonEmpty,
+      // The webhook gets them as one text with commas.
+      allowedNames: z.array(z.string().regex(/^[^,\s][^,]*$/)),
+    }),
     drainSeconds: z.int().min(0).max(300),
+  }),
+  policy: group({
+    strayAddresses: z.enum(['deny', 'warn', 'off']),
+    exemptUsers: z.array(nonEmpty),
   }),
   readApi: group({ enabled: z.boolean(), port: port.min(1_024) }),
   uninstall: group({ hook: z.boolean() }),
@@ -121,7 +135,8 @@ export const chartValues = group({
   extraObjects: z.array(z.looseObject({ apiVersion: nonEmpty, kind: nonEmpty })),
   monitoring: group({
     renderMode: z.enum(['skipIfMissing', 'failIfMissing', 'alwaysRender']),
-    serviceMonitor: group({ enabled: z.boolean(), interval: nonEmpty, labels: strings }),
+    audience: text,
+    serviceMonitor: group({ enabled: z.boolean(), interval: nonEmpty, labels: strings, tokenFile: nonEmpty }),
     rules: group({ enabled: z.boolean(), labels: strings, runbookUrl: text }),
   }),
 });

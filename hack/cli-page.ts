@@ -102,8 +102,19 @@ ${table(
     ['`wide`', 'the same with more columns'],
     ['`json`, `yaml`', 'all fields; times in ISO 8601'],
     ['`name`', 'only the addresses, pools or ids, one per line'],
+    ['`csv`', 'a header and one line for each item (`list`, `stats`, `pools`, `audit`, `sql`)'],
+    ['`jsonpath=TEMPLATE`', 'what the template chooses from the JSON output, as in kubectl'],
+    ['`custom-columns=HEAD:PATH,…`', 'a table with these columns, as in kubectl'],
   ],
 )}
+
+JSON and YAML have an \`apiVersion\` and a \`kind\`; those of a list end in \`List\`, and its items are in \`items\`. Fields and columns are
+only added. Templates are those of [kubectl](https://kubernetes.io/docs/reference/kubectl/jsonpath/):
+
+\`\`\`bash
+rock-mac list -o jsonpath='{range .items[?(@.device.id)]}{.mac} {.device.id}{"\\n"}{end}'
+rock-mac list -o custom-columns=MAC:.mac,RACK:.metadata.rack
+\`\`\`
 
 Bars and colours appear only on a terminal. Set \`NO_COLOR\` to turn the colours off.
 
@@ -121,7 +132,7 @@ const LEDGER_DETAILS = `## Ledgers
 
 \`rock-mac\` uses the first of these:
 
-1. the URL of \`--ledger\`, else of \`ROCK_MAC_LEDGER_URL\`;
+1. the URL of \`--ledger\`, else of \`ROCK_MAC_LEDGER_URL\`, else in the file that \`ROCK_MAC_LEDGER_URL_FILE\` names;
 2. the URL in the configuration file (\`--config\`, else \`~/.rock/mac-dispenser.yaml\`);
 3. the embedded ledger that \`rock-mac init\` created on this machine.
 
@@ -155,9 +166,12 @@ sees the other's server. Two ledgers never know about each other. Give each mach
 
 const CLUSTER_DETAILS = `## What \`kubectl rock-mac\` shows
 
-\`list\`, \`show\` and \`stats\` read the whole ledger through the [read API](read-api.md), if it is available and you have the
-permission. The ledger includes devices, other clusters and released addresses. Otherwise they show the MacAllocations of the
-namespace and the MacPools, with a note on stderr. \`audit\` always needs the read API.
+\`list\` shows what objects of the current namespace hold, or of the one that \`-n\` names. \`-A\` shows all namespaces, with the
+column NAMESPACE, and what devices outside of clusters hold. \`-l app=web\` chooses by the labels of MacAllocations.
+
+\`list\`, \`show\` and \`stats\` read the ledger through the [read API](read-api.md), if it is available and you have the permission.
+The ledger includes devices, other clusters and released addresses. Otherwise they show the MacAllocations of the namespace and
+the MacPools, with a note on stderr. \`list -l\` always reads MacAllocations, and \`audit\` always needs the read API.
 
 \`list --watch\` polls once a second and prints the state of an address at that time. It misses changes that are undone within
 the second.

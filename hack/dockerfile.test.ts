@@ -13,9 +13,18 @@ function texts(keyword: string): string[] {
 }
 
 describe('the Dockerfile', () => {
-  test('starts every stage from one exact version of Node, the one that the tests run on', () => {
+  test('builds on one exact image of Node, of the version that the tests run on', () => {
     expect(stages.length).toBeGreaterThan(1);
-    for (const { from } of stages) expect(from).toBe(`node:${packageJson.devDependencies.node}-bookworm-slim`);
+    const builders = stages.slice(0, -1).map(({ from }) => from);
+    for (const from of builders) {
+      const [tag, digest] = from.split('@');
+      expect(tag).toBe(`node:${packageJson.devDependencies.node}-bookworm-slim`);
+      expect(digest).toMatch(/^sha256:[0-9a-f]{64}$/);
+    }
+  });
+
+  test('begins the final stage with nothing, so that the image has neither a shell nor a package manager', () => {
+    expect(final?.from).toBe('scratch');
   });
 
   test('runs nothing in the final stage, so that no package manager leaves anything behind', () => {

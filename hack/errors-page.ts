@@ -1,13 +1,13 @@
 import { EXIT_CODES } from '../cli/errors.ts';
-import { LEDGER_ERRORS, type ErrorEntry } from '../ledger/error-codes.ts';
+import { type ErrorEntry, LEDGER_ERRORS } from '../ledger/error-codes.ts';
 import {
   ADMISSION_OUTCOMES,
-  ALLOCATION_OUTCOMES,
-  textOf,
   type AdmissionEntry,
+  ALLOCATION_OUTCOMES,
   type AllocationEntry,
   type OutcomeFacts,
   type Text,
+  textOf,
   type Wording,
 } from '../ledger/outcomes.ts';
 import { code, table } from './markdown.ts';

@@ -12,7 +12,7 @@ import { resolveHelm } from '../test/env/programs/helm.ts';
 import { chartFiles, namespaceManifest } from './chart-files.ts';
 import { cliPage } from './cli-page.ts';
 import { errorsPage } from './errors-page.ts';
-import { yamlFile, type GeneratedFile } from './generated-file.ts';
+import { type GeneratedFile, yamlFile } from './generated-file.ts';
 import { manifestFiles } from './manifests.ts';
 import { apiPage, metricsPage, rbacPage } from './pages.ts';
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { SYSTEM_NAMESPACE } from '../api/names.ts';
-import { yamlFile, type GeneratedFile } from './generated-file.ts';
+import { type GeneratedFile, yamlFile } from './generated-file.ts';
 
 const run = promisify(execFile);
 const CHART = path.join(import.meta.dirname, '..', 'charts', 'rock-mac');

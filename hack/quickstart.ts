@@ -4,9 +4,9 @@
  */
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { eventually } from '../test/env/run/eventually.ts';
 import { startTestEnv, type TestEnv } from '../test/env/env.ts';
 import { install, type Installation } from '../test/env/installation.ts';
+import { eventually } from '../test/env/run/eventually.ts';
 import { untilInterrupted } from '../test/env/run/interruption.ts';
 import { openRun, type Run } from '../test/env/run/run.ts';
 import { exportLine, pathLine } from '../test/env/run/shell-lines.ts';
@@ -84,19 +84,18 @@ async function tour({ controlPlane: { kubectl } }: TestEnv, ledgerUrl: string): 
 async function requestAddresses({ kubectl }: Shell): Promise<void> {
   reporter.title('A pod requests addresses with an annotation');
   await reporter.command(`kubectl apply -f ${EXAMPLE}`, () => kubectl(['apply', '-f', path.join(ROOT, EXAMPLE)]));
-  const annotation = 'jsonpath={.metadata.annotations.mac\\.rock-os\\.io/addresses}';
-  const addresses = await kubectl(['get', 'pod', 'example', '-o', annotation]);
-  reporter.print('The webhook assigned its addresses before the pod was stored:');
-  for (const { network, mac } of JSON.parse(addresses) as { network: string; mac: string }[]) {
-    reporter.print(`    ${mac}  on network ${network}`);
-  }
+  reporter.print('The webhook assigned its addresses before the pod was stored, and lists them in an annotation:');
+  const annotation = '{.metadata.annotations.mac\\.rock-os\\.io/addresses}{"\\n"}';
+  await reporter.command(`kubectl get pod example -o jsonpath='${annotation}'`, () =>
+    kubectl(['get', 'pod', 'example', '-o', `jsonpath=${annotation}`]),
+  );
 }
 
 async function showOwners({ kubectl, printKubectl }: Shell): Promise<void> {
   reporter.title('A MacAllocation shows the owner of each address');
   await waitUntil('Waiting until the operator has created both MacAllocations', async () => {
-    const ready = await kubectl(['get', 'macallocations', '-o', 'jsonpath={.items[*].status.mac}']);
-    if (ready.trim().split(/\s+/).length < 2) throw new Error('fewer than two MacAllocations have an address');
+    const ready = await kubectl(['get', 'macallocations', '-o', 'jsonpath={.items[*].spec.mac}']);
+    if (ready.trim().split(/\s+/).length < 2) throw new Error('there are fewer than two MacAllocations');
   });
   await printKubectl('get', 'macallocations', '-A', '-o', 'wide');
 }

@@ -3,7 +3,7 @@ import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
-import { parseCopy, parseDockerfile, type DockerStage } from './dockerfile.ts';
+import { type DockerStage, parseCopy, parseDockerfile } from './dockerfile.ts';
 
 const run = promisify(execFile);
 
@@ -19,7 +19,7 @@ export interface ImageConfig {
   readonly stopSignal?: NodeJS.Signals;
 }
 
-/** An image as a folder: the files that its Dockerfile adds to the base image, and its configuration. */
+/** An image as a folder, and its configuration. */
 export interface ImageFolder {
   readonly rootfs: string;
   readonly config: ImageConfig;
@@ -29,7 +29,7 @@ const words = z.array(z.string());
 
 /**
  * Executes the Dockerfile without Docker into `folder/rootfs`: the same build context, RUN and COPY instructions. Two things
- * differ. There is no base image, so the caller must provide Node. And `npm ci` links the node_modules of the checkout.
+ * differ. The machine and the Node of this process replace the base image. And `npm ci` links the node_modules of the checkout.
  */
 export async function buildRootfs(repository: string, folder: string): Promise<ImageFolder> {
   const stages = parseDockerfile(await readFile(path.join(repository, 'Dockerfile'), 'utf8'));

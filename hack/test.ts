@@ -18,7 +18,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   verify: ['node', 'hack/generate.ts', '--check'],
 };
 
-const VITEST_PROJECTS = ['unit', 'integration', 'fault'];
+const VITEST_PROJECTS = ['unit', 'integration', 'node', 'fault'];
 
 const report = z.object({
   numPassedTests: z.number(),

@@ -14,11 +14,14 @@ const workflow = z.looseObject({
 });
 
 describe.each(readdirSync(folder))('the workflow %s', (file) => {
-  const { permissions, jobs } = workflow.parse(parse(readFileSync(path.join(folder, file), 'utf8')));
+  const text = readFileSync(path.join(folder, file), 'utf8');
+  const { permissions, jobs } = workflow.parse(parse(text));
   const steps = Object.values(jobs).flatMap((job) => job.steps);
 
-  test('pins every action by an exact version', () => {
-    for (const { uses } of steps) if (uses !== undefined) expect(uses).toMatch(/@v\d+\.\d+\.\d+$/);
+  test('pins every action by its commit, since a tag can be moved, and names the version for readers', () => {
+    const used = text.split('\n').filter((line) => /\buses:/.test(line));
+    expect(used).toHaveLength(steps.filter(({ uses }) => uses !== undefined).length);
+    for (const line of used) expect(line).toMatch(/uses: [\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/);
   });
 
   test('has read permissions only, unless a job needs more', () => {

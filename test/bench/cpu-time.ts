@@ -9,6 +9,7 @@ const PROGRAMS = [
   ['controllers', /kube-controller-manager/],
   ['Postgres', /postgres/],
   ['webhook', /webhook(\/main)?\.(ts|js)/],
+  ['operator', /operator(\/main)?\.(ts|js)/],
 ] as const;
 const THIS_PROCESS = 'client and Service';
 

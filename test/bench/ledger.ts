@@ -3,19 +3,19 @@
  * because other load changes absolute numbers. `--quick` measures less and stores nothing.
  */
 import { table } from '../../hack/markdown.ts';
-import { listAudit } from '../../ledger/audit.ts';
-import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { findByMac } from '../../ledger/address/find.ts';
+import { listAudit } from '../../ledger/audit.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
+import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
-import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
-import { measure, measureAllocations, median, openOneRowWriters, percentile, type Measured } from './measure.ts';
+import { type Postgres, startPostgres } from '../env/postgres/postgres.ts';
+import { mean, measure, measureAllocations, type Measured, median, openOneRowWriters, percentile } from './measure.ts';
 import { emptyAgain, fillPools, freePlaces, poolStates } from './pool-states.ts';
+import { type Goal, goalTable, keep, machine, milliseconds, perSecond, times } from './report.ts';
 import { CLUSTER, deviceRequest, podRequest } from './requests.ts';
-import { goalTable, keep, machine, milliseconds, perSecond, times, type Goal } from './report.ts';
 
 const quick = process.argv.includes('--quick');
 const ROUNDS = quick ? 3 : 5;
@@ -48,6 +48,7 @@ async function ledger(postgres: Postgres, name: string, template?: string): Prom
 
 const byRound = (rounds: readonly Measured[], of: (measured: Measured) => number) => median(rounds.map(of));
 const p50 = ({ latencies }: Measured) => percentile(latencies, 50);
+const meanOf = ({ latencies }: Measured) => mean(latencies);
 const p99 = ({ latencies }: Measured) => percentile(latencies, 99);
 
 async function rates(postgres: Postgres): Promise<Section> {
@@ -60,11 +61,11 @@ async function rates(postgres: Postgres): Promise<Section> {
 
   const ways: readonly (readonly [title: string, run: (ms?: number) => Promise<Measured>])[] = [
     ['one-row commits, 8 connections', (ms = ROUND_MS) => oneRow.measure(ms)],
-    ['pods, 1 asker', (ms) => ask(1, podRequest, ms)],
-    ['pods, 8 askers', (ms) => ask(8, podRequest, ms)],
-    ['pods, 32 askers', (ms) => ask(32, podRequest, ms)],
-    ['pods, 128 askers', (ms) => ask(128, podRequest, ms)],
-    ['devices, 128 askers', (ms) => ask(128, deviceRequest, ms)],
+    ['pods, 1 caller', (ms) => ask(1, podRequest, ms)],
+    ['pods, 8 callers', (ms) => ask(8, podRequest, ms)],
+    ['pods, 32 callers', (ms) => ask(32, podRequest, ms)],
+    ['pods, 128 callers', (ms) => ask(128, podRequest, ms)],
+    ['devices, 128 callers', (ms) => ask(128, deviceRequest, ms)],
   ];
   for (const [, run] of ways) await run(300); // caches, plans and compiled code
   const rounds = ways.map((): Measured[] => []);
@@ -85,15 +86,16 @@ async function rates(postgres: Postgres): Promise<Section> {
       rate,
       times(ratio(measured)),
       milliseconds(byRound(measured, p50)),
+      milliseconds(byRound(measured, meanOf)),
       milliseconds(byRound(measured, p99)),
     ];
   });
   const goal = (who: string, way: number): Goal => {
     const measured = ratio(rounds[way] ?? []);
-    return { goal: `128 askers for ${who}: allocations/s ≥ 3 × one-row commits/s`, measured, reached: measured >= 3 };
+    return { goal: `128 callers for ${who}: allocations/s ≥ 3 × one-row commits/s`, measured, reached: measured >= 3 };
   };
   return {
-    text: `### Allocations\n\n${table(['', 'per second', 'to one-row commits', 'p50 ms', 'p99 ms'], lines)}`,
+    text: `### Allocations\n\n${table(['', 'per second', 'to one-row commits', 'p50 ms', 'mean ms', 'p99 ms'], lines)}`,
     goals: [goal('pods', 4), goal('devices', 5)],
   };
 }
@@ -133,13 +135,19 @@ async function states(postgres: Postgres): Promise<Section> {
     );
   const found = pools.map(({ title }, index) => {
     const rounds = latencies[index] ?? [];
-    return { title, p50: of(rounds, 50), p99: of(rounds, 99) };
+    return { title, p50: of(rounds, 50), mean: median(rounds.map(mean)), p99: of(rounds, 99) };
   });
   const empty = found[0]?.p99 ?? Number.NaN;
   const worst = Math.max(...found.map((one) => one.p99)) / empty;
-  const lines = found.map((one) => [one.title, milliseconds(one.p50), milliseconds(one.p99), times(one.p99 / empty)]);
+  const lines = found.map((one) => [
+    one.title,
+    milliseconds(one.p50),
+    milliseconds(one.mean),
+    milliseconds(one.p99),
+    times(one.p99 / empty),
+  ]);
   return {
-    text: `### States of a pool, one asker\n\n${table(['pool', 'p50 ms', 'p99 ms', 'p99 to empty'], lines)}`,
+    text: `### States of a pool, one caller\n\n${table(['pool', 'p50 ms', 'mean ms', 'p99 ms', 'p99 to empty'], lines)}`,
     goals: [
       { goal: 'p99 of the worst pool state ≤ 1.5 × that of the empty pool', measured: worst, reached: worst <= 1.5 },
     ],
@@ -199,7 +207,7 @@ async function auditSizes(postgres: Postgres): Promise<Section> {
       found[size].push(await measureAllocations(db, { callers: 32, ms: ROUND_MS / 2 }, () => podRequest('kubernetes')));
     }
   }
-  lines.push(sizes('allocation, 32 askers', byRound(found.small, p50), byRound(found.large, p50)));
+  lines.push(sizes('allocation, 32 callers', byRound(found.small, p50), byRound(found.large, p50)));
   await small.close();
   await large.close();
   const head = ['p50 ms', `audit of ${perSecond(held)} rows`, `of ${perSecond(held + LARGE_AUDIT)} rows`, 'growth'];

@@ -70,6 +70,11 @@ export function median(values: readonly number[]): number {
   );
 }
 
+/** Far from the median, it shows that some values belong to another case. */
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, each) => sum + each, 0) / values.length;
+}
+
 /** Of values in rising order. */
 export function percentile(sorted: readonly number[], percent: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;

@@ -4,24 +4,23 @@
  */
 import { pino } from 'pino';
 import { z } from 'zod';
-import { chartDefaults } from '../../hack/chart-values.ts';
-import { table } from '../../hack/markdown.ts';
 import { DEFAULT_PREFIX } from '../../api/default-pools.ts';
+import { table } from '../../hack/markdown.ts';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
-import type { NewObject } from '../../kube/client/write.ts';
-import type { Resource } from '../../kube/client/resource.ts';
-import { objectMeta, type KubeObject } from '../../kube/client/objects.ts';
-import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
-import { parsePrefix, type MacPrefix } from '../../mac/mac-range.ts';
-import { workloadKinds } from '../../operator/workload/controller.ts';
 import { macAllocations, macPools } from '../../kube/client/mac-resources.ts';
-import { eventually } from '../env/run/eventually.ts';
+import { type KubeObject, objectMeta } from '../../kube/client/objects.ts';
+import type { Resource } from '../../kube/client/resource.ts';
+import type { NewObject } from '../../kube/client/write.ts';
+import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
+import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { workloadKinds } from '../../operator/live/workload-kinds.ts';
 import { startTestEnv } from '../env/env.ts';
 import { install, type Program } from '../env/installation.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { annotatedPods } from '../integration/pod-kind.ts';
 import { median } from './measure.ts';
-import { goalTable, keep, machine, perSecond, type Goal } from './report.ts';
+import { type Goal, goalTable, keep, machine, perSecond } from './report.ts';
 
 const quick = process.argv.includes('--quick');
 const OBJECTS = quick ? 1_000 : 10_000;
@@ -132,11 +131,8 @@ try {
   });
   const installation = await install({
     ...{ testEnv, ledgerUrl: url, operators: 0, webhooks: 0, programs: 'build' as const },
-    operatorNodeArgs: [
-      // Node's default heap limit in a container with 512 MiB, and the options of the manifests.
-      '--max-old-space-size=256',
-      ...(chartDefaults().operator?.nodeArgs ?? []),
-    ],
+    // Node's default heap limit in a container with 512 MiB.
+    nodeArgs: ['--max-old-space-size=256'],
   });
   await populate(client);
 

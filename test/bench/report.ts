@@ -12,6 +12,23 @@ export interface Goal {
   readonly reached: boolean;
 }
 
+/** A part of a report, and the goals that it measured. */
+export interface Section {
+  readonly text: string;
+  readonly goals: readonly Goal[];
+}
+
+export const atMost = (goal: string, measured: number, limit: number): Goal => ({
+  goal,
+  measured,
+  reached: measured <= limit,
+});
+export const atLeast = (goal: string, measured: number, limit: number): Goal => ({
+  goal,
+  measured,
+  reached: measured >= limit,
+});
+
 export function goalTable(goals: readonly Goal[]): string {
   const rows = goals.map(({ goal, measured, reached }) => [goal, times(measured), reached ? 'yes' : 'no']);
   return table(['goal', 'measured', 'reached'], rows);

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { closeServer, connect, listen, type Endpoint } from '../env/network/sockets.ts';
+import { closeServer, connect, type Endpoint, listen } from '../env/network/sockets.ts';
 
 /** Starts a server on loopback for one test. It sends back every chunk that it receives, after an optional prefix. */
 export async function startEcho(prefix = '') {

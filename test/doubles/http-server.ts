@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { Clock } from '../../kube/time/clock.ts';
+import type { Clock } from '../../time/clock.ts';
 
 /*
  * An HTTP server on loopback that sends scripted responses. It can fail in ways that a test cannot provoke in the real API
@@ -19,7 +19,7 @@ export interface SeenRequest {
   readonly body: string;
 }
 
-export type Answer = (response: ServerResponse, request: SeenRequest) => void;
+export type ScriptedResponse = (response: ServerResponse, request: SeenRequest) => void;
 
 export interface TestServer extends AsyncDisposable {
   readonly url: string;
@@ -34,7 +34,7 @@ export interface TestServer extends AsyncDisposable {
 }
 
 /** Starts the server. Each request gets the next answer; the last answer is repeated. */
-export async function startTestServer(...answers: Answer[]): Promise<TestServer> {
+export async function startTestServer(...answers: ScriptedResponse[]): Promise<TestServer> {
   const seen: SeenRequest[] = [];
   let connections = 0;
   const server = createServer((request, response) => {
@@ -87,25 +87,25 @@ export async function startTestServer(...answers: Answer[]): Promise<TestServer>
 }
 
 /** Returns an answer with a JSON body. */
-export function json(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
+export function json(status: number, body: unknown, headers: Record<string, string> = {}): ScriptedResponse {
   return (response) => {
     response.writeHead(status, { 'Content-Type': 'application/json', ...headers }).end(JSON.stringify(body));
   };
 }
 
 /** Returns an answer with a Status, as the API server refuses a request. */
-export function refusal(status: number, reason: string, retryAfter?: number): Answer {
+export function refusal(status: number, reason: string, retryAfter?: number): ScriptedResponse {
   const headers: Record<string, string> = retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
   return json(status, { kind: 'Status', code: status, reason, message: `no: ${reason}` }, headers);
 }
 
 /** Breaks the connection after the request was read. */
-export const breakOff: Answer = (response) => {
+export const breakOff: ScriptedResponse = (response) => {
   response.destroy();
 };
 
 /** Never responds. */
-export const stayStill: Answer = () => undefined;
+export const stayStill: ScriptedResponse = () => undefined;
 
 /** Returns a real clock that runs `factor` times as fast, for tests that wait whole seconds. */
 export function fastClock(factor: number): Clock {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../kube/time/clock.ts';
+import type { Clock } from '../../time/clock.ts';
 
 /** A clock for tests. Time passes only when the test advances it. */
 export interface ManualClock extends Clock {

@@ -2,14 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../env/run/eventually.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { aPod, installedEnvOfThisFile } from '../integration/installed-env.ts';
-import { addToNetwork, findCniPlugins, ip, makeNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
+import { addToNetwork, findCniPlugins, makeNetworkNamespace, type NetworkNamespace } from './network-namespace.ts';
 
 /*
  * Passes the annotation of the webhook to real CNI plugins in the same way as Multus, and reads the address of the interface
- * from the kernel.
+ * from the kernel. A namespace stands for the node, another one for the pod, so a run that is killed leaves no link behind.
  */
 
 const found = findCniPlugins(['bridge', 'macvlan', 'ptp', 'tuning', 'host-local']);
@@ -25,7 +25,8 @@ describe.skipIf(why !== '')(`on real networks${why === '' ? '' : ` (skipped: ${w
   const installed = installedEnvOfThisFile();
   const MASTER = ['rm-master', 'rm-peer'] as const;
   let leases: string;
-  let namespace: NetworkNamespace;
+  let node: NetworkNamespace;
+  let pod: NetworkNamespace;
   let attachments: readonly Attachment[] = [];
   const configs = new Map<string, string>();
 
@@ -42,9 +43,9 @@ describe.skipIf(why !== '')(`on real networks${why === '' ? '' : ` (skipped: ${w
     define('tuned', { type: 'ptp', ipam }, { type: 'tuning', capabilities: { mac: true } });
     // Two point-to-point links in one namespace need two subnets.
     define('routed', { type: 'ptp', ipam: { ...ipam, subnet: '10.251.8.0/24' } });
-    await ip('link', 'add', MASTER[0], 'type', 'veth', 'peer', 'name', MASTER[1]);
-    await ip('link', 'set', MASTER[0], 'up');
-    namespace = await makeNetworkNamespace();
+    [node, pod] = await Promise.all([makeNetworkNamespace(), makeNetworkNamespace()]);
+    await node.run('ip', ['link', 'add', MASTER[0], 'type', 'veth', 'peer', 'name', MASTER[1]]);
+    await node.run('ip', ['link', 'set', MASTER[0], 'up']);
 
     const { plane } = installed();
     await installForeignCrds(plane.kubectl, ['network-attachment-definitions']);
@@ -57,14 +58,12 @@ describe.skipIf(why !== '')(`on real networks${why === '' ? '' : ` (skipped: ${w
     const stored = await eventually(() =>
       plane.kubectl(['create', '-f', '-', '-o', 'json'], { input: aPod('wired', { networks }) }),
     );
-    const pod = JSON.parse(stored) as { metadata: { annotations: Record<string, string> } };
-    attachments = JSON.parse(pod.metadata.annotations['k8s.v1.cni.cncf.io/networks'] ?? '[]') as Attachment[];
+    const { metadata } = JSON.parse(stored) as { metadata: { annotations: Record<string, string> } };
+    attachments = JSON.parse(metadata.annotations['k8s.v1.cni.cncf.io/networks'] ?? '[]') as Attachment[];
   });
 
   afterAll(async () => {
-    await namespace.remove();
-    await ip('link', 'delete', MASTER[0]);
-    await ip('link', 'delete', 'rm-bridge').catch(() => undefined);
+    await Promise.all([node.remove(), pod.remove()]);
     await rm(leases, { recursive: true });
   });
 
@@ -72,8 +71,8 @@ describe.skipIf(why !== '')(`on real networks${why === '' ? '' : ` (skipped: ${w
     if ('missing' in found) throw new Error(found.missing);
     const attachment = attachments.find((each) => each.name === name);
     const { interface: interfaceName = '', mac } = attachment ?? {};
-    await addToNetwork(configs.get(name) ?? '', { interfaceName, mac }, { plugins: found, namespace });
-    return { written: mac, onTheWire: await namespace.macOf(interfaceName) };
+    await addToNetwork(configs.get(name) ?? '', { interfaceName, mac }, { plugins: found, node, pod });
+    return { written: mac, onTheWire: await pod.macOf(interfaceName) };
   }
 
   test.each([

@@ -1,16 +1,18 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { READ_API_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../../api/names.ts';
+import { chartDefaults } from '../../hack/chart-values.ts';
 import { migrate } from '../../ledger/migrate.ts';
-import { reservePort, type Reservation } from './run/port-reservation.ts';
-import type { ControlPlane } from './kubernetes/control-plane.ts';
-import { endpointSlice } from './kubernetes/endpoint-slices.ts';
-import { eventually } from './run/eventually.ts';
 import type { TestEnv } from './env.ts';
+import type { ControlPlane } from './kubernetes/control-plane.ts';
+import { endpointSlice } from './kubernetes/endpoint-slice.ts';
 import { applyManifests } from './kubernetes/manifests.ts';
-import { logTail, type Child } from './run/child-process.ts';
+import { type ServiceForwarder, startServiceForwarder } from './network/service-forwarder.ts';
+import { clusterLogin } from './postgres/cluster-login.ts';
 import { readMetric } from './read-metric.ts';
-import { startServiceForwarder, type ServiceForwarder } from './network/service-forwarder.ts';
+import { type Child, logTail } from './run/child-process.ts';
+import { eventually } from './run/eventually.ts';
+import { type Reservation, reservePort } from './run/port-reservation.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
 
@@ -24,14 +26,16 @@ export interface InstallationOptions {
   readonly testEnv: TestEnv;
   /** The cluster to install into. The default is the first one of the test environment. */
   readonly controlPlane?: ControlPlane;
-  /** The ledger. It is migrated first. */
+  /** The ledger, with the login of its owner. It is migrated first. */
   readonly ledgerUrl: string;
+  /** The login of the programs. The default is one that reaches only the addresses of their cluster. */
+  readonly login?: 'cluster' | 'owner';
   /** How many of each to start. The default is one. With 0 webhooks the webhook configurations are removed. */
   readonly operators?: number;
   readonly webhooks?: number;
   readonly programs?: keyof typeof programs;
-  /** Arguments for Node.js of the operators. */
-  readonly operatorNodeArgs?: readonly string[];
+  /** More arguments for Node.js. The programs always have those of the chart. */
+  readonly nodeArgs?: readonly string[];
   /** More environment variables for the processes, such as the ledger URL of a proxy. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -63,6 +67,8 @@ export interface Installation {
   readonly metricsToken: string;
   readonly operators: readonly Program[];
   readonly webhooks: readonly Program[];
+  /** The Service of the webhooks. */
+  readonly webhookService: ServiceForwarder;
   startOperator(): Promise<Program>;
   /** Starts a webhook, with more environment variables for this one only. */
   startWebhook(env?: NodeJS.ProcessEnv): Promise<Program>;
@@ -76,6 +82,8 @@ export async function install(options: InstallationOptions): Promise<Installatio
   const { testEnv, ledgerUrl } = options;
   const plane = options.controlPlane ?? testEnv.controlPlane;
   await Promise.all([applyInstallation(plane), migrate(ledgerUrl)]);
+  const programUrl =
+    options.login === 'owner' ? ledgerUrl : await clusterLogin(ledgerUrl, loginNameOf(plane, ledgerUrl));
   if (options.webhooks === 0) await removeWebhookConfigurations(plane);
   const [operatorConfig, webhookConfig, metricsToken, webhookService, readApiService] = await Promise.all([
     plane.serviceAccountKubeconfig(SYSTEM_NAMESPACE, 'rock-mac-operator'),
@@ -87,12 +95,13 @@ export async function install(options: InstallationOptions): Promise<Installatio
   ]);
   const operators: Program[] = [];
   const webhooks: Program[] = [];
-  const starter = createStarter(options, plane.name, metricsToken);
+  const starter = createStarter({ ...options, ledgerUrl: programUrl }, plane.name, metricsToken);
 
   const installation: Installation = {
     metricsToken,
     operators,
     webhooks,
+    webhookService,
     startOperator: async () => {
       const { program, port } = await starter.start('operator', {
         KUBECONFIG: operatorConfig,
@@ -145,6 +154,11 @@ export async function install(options: InstallationOptions): Promise<Installatio
   return installation;
 }
 
+/** Returns the name of the login with which the programs of a cluster use a ledger. */
+export function loginNameOf({ name }: Pick<ControlPlane, 'name'>, ledgerUrl: string): string {
+  return `rock_mac${new URL(ledgerUrl).pathname.replace('/', '_')}_${name}`;
+}
+
 async function applyInstallation({ kubectl }: ControlPlane): Promise<void> {
   await applyManifests(kubectl, [path.join(repository, 'crds')]);
   const manifests = ['namespace', 'rbac', 'roles', 'admission', 'read-api'].map((name) =>
@@ -177,10 +191,11 @@ const serviceAnswer = z.object({
   spec: z.object({ clusterIP: z.string(), ports: z.tuple([z.object({ port: z.number() })]) }),
 });
 
-async function forwardService({ kubectl }: ControlPlane, name: string): Promise<ServiceForwarder> {
+async function forwardService({ kubectl, egress }: ControlPlane, name: string): Promise<ServiceForwarder> {
   const text = await kubectl(['get', 'service', name, '-n', SYSTEM_NAMESPACE, '-o', 'json']);
   const { clusterIP, ports } = serviceAnswer.parse(JSON.parse(text)).spec;
-  return await startServiceForwarder({ clusterIp: clusterIP, port: ports[0].port, targets: [] });
+  const options = { clusterIp: clusterIP, port: ports[0].port, targets: [] };
+  return await (egress?.forwardService(options) ?? startServiceForwarder(options));
 }
 
 async function writeEndpoints({ kubectl }: ControlPlane, service: string): Promise<void> {
@@ -212,7 +227,11 @@ function createStarter(
       const child = await testEnv.run.spawn({
         name,
         command: process.execPath,
-        args: [...(kind === 'operator' ? (options.operatorNodeArgs ?? []) : []), path.join(repository, files[kind])],
+        args: [
+          ...(options.nodeArgs ?? []),
+          ...(chartDefaults()[kind]?.nodeArgs ?? []),
+          path.join(repository, files[kind]),
+        ],
         env: {
           ROCK_MAC_LEDGER_URL: ledgerUrl,
           ROCK_MAC_HEALTH_HOST: '127.0.0.1',

@@ -1,15 +1,17 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { resolveBinaries } from './programs/binaries.ts';
-import { optionsFromEnvironment } from './options.ts';
 import { startTestEnv, type TestEnv } from './env.ts';
+import { optionsFromEnvironment } from './options.ts';
+import { resolveBinaries } from './programs/binaries.ts';
 import { helmMajors, resolveHelm } from './programs/helm.ts';
-import { logToStderr, openRun } from './run/run.ts';
+import { resolveNodePrograms } from './programs/node-programs.ts';
 import { untilInterrupted } from './run/interruption.ts';
+import { logToStderr, openRun } from './run/run.ts';
 import { exportLine, pathLine, readyLine } from './run/shell-lines.ts';
 
 const usage = `Usage: node test/env/main.ts COMMAND
   binaries   find, download or build the Kubernetes programs, and print their folder
+  node       find or build the programs of a real node, and print the path of its kubelet
   helm       find or build both Helm versions, and print their paths
   up         start everything and stay in the foreground; print how to connect, then READY`;
 
@@ -20,6 +22,9 @@ async function main(command: string | undefined): Promise<void> {
   switch (command) {
     case 'binaries':
       print((await resolveBinaries()).folder);
+      return;
+    case 'node':
+      print((await resolveNodePrograms({ log: logToStderr })).kubelet);
       return;
     case 'helm':
       for (const major of helmMajors) print(await resolveHelm(major, logToStderr));

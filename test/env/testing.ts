@@ -1,11 +1,11 @@
-import { CoreV1Api, KubeConfig, V1Namespace, V1ObjectMeta } from '@kubernetes/client-node';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import { CoreV1Api, KubeConfig, V1Namespace, V1ObjectMeta } from '@kubernetes/client-node';
 import { inject } from 'vitest';
 import { migrate } from '../../ledger/migrate.ts';
+import { type Identities, identitiesOf } from './kubernetes/identities.ts';
+import { type Kubectl, kubectlFor } from './kubernetes/kubectl.ts';
 import { createDatabase, dropDatabase } from './postgres/databases.ts';
-import { identitiesOf, type Identities } from './kubernetes/identities.ts';
-import { kubectlFor, type Kubectl } from './kubernetes/kubectl.ts';
 import { ensureTemplate, type Template } from './postgres/template-database.ts';
 import type { SharedTestEnv } from './vitest-setup.ts';
 

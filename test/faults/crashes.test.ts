@@ -1,5 +1,5 @@
-import { z } from 'zod';
 import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
@@ -56,7 +56,7 @@ async function expectNoDoubleAndNoLeak(): Promise<void> {
     row: z.object({ key: z.string() }),
   });
   expect(keys).toEqual([]);
-  const shown = (await shownAllocations(plane)).map(({ status }) => status?.mac);
+  const shown = (await shownAllocations(plane)).map(({ mac }) => mac);
   const held = await listAddresses(ledger, { states: ['active', 'orphaned'], limit: 10_000 });
   expect(held.map((row) => row.mac as string).sort()).toEqual(shown.toSorted());
 }
@@ -121,7 +121,7 @@ describe('the operator killed with SIGKILL', () => {
     await eventually(
       async () => {
         const [mirror] = await shownAllocations(plane);
-        if (mirror?.status?.mac !== address?.mac) throw new Error('the mirror has no address yet');
+        if (mirror?.mac !== address?.mac) throw new Error('the mirror has no address yet');
       },
       { within: 20_000, every: 100 },
     );
@@ -208,7 +208,7 @@ describe('two operators and two webhooks at once', () => {
     await eventually(
       async () => {
         const shown = await shownAllocations(plane);
-        if (shown.filter(({ status }) => status?.mac !== undefined).length !== 45)
+        if (shown.filter(({ mac }) => mac !== undefined).length !== 45)
           throw new Error('some mirrors have no address yet');
       },
       { within: 40_000, every: 200 },

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createKubeClient, type KubeClient, type KubeClientOptions } from '../../kube/client/client.ts';
-import { secrets, type Secret } from '../../kube/client/core-resources.ts';
+import { type Secret, secrets } from '../../kube/client/core-resources.ts';
 import { createReflector } from '../../kube/controller/reflector.ts';
-import { startControlPlane, type ControlPlane } from '../env/kubernetes/control-plane.ts';
+import { type ControlPlane, startControlPlane } from '../env/kubernetes/control-plane.ts';
 import { closeServer, listen } from '../env/network/sockets.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
 

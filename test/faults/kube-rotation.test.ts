@@ -3,7 +3,7 @@ import { connect } from 'node:tls';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { WEBHOOK_SECRET, WEBHOOK_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
+import { SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SECRET, WEBHOOK_SERVICE } from '../../api/names.ts';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { isSignedBy, splitBundle } from '../../kube/server/certificates.ts';
 import { eventually } from '../env/run/eventually.ts';

@@ -13,7 +13,7 @@ import { createAllocator } from '../../ledger/address/allocator.ts';
 import { release } from '../../ledger/address/release.ts';
 import { openLedger } from '../../ledger/connection/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
-import { numberToMac, type MacAddress } from '../../mac/mac-address.ts';
+import { type MacAddress, numberToMac } from '../../mac/mac-address.ts';
 
 const [url = '', pool = '', name = '', first = ''] = process.argv.slice(2);
 const db = openLedger({ url, applicationName: name, max: 4, statementTimeoutMs: 2_000, connectTimeoutMs: 1_000 });

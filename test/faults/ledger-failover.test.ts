@@ -4,20 +4,19 @@ import { adopt, type AdoptItem } from '../../ledger/address/adopt.ts';
 import { allocate, type AllocationRequest } from '../../ledger/address/allocate.ts';
 import { release } from '../../ledger/address/release.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
-import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
 import { ledgerHeadOf } from '../../ledger/state/ledger-head.ts';
 import { approveRecovery, markReported, recoverIfBehind, recoverIfNeeded } from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
-import { mac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
+import { mac, type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
-import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
+import { type Postgres, startPostgres } from '../env/postgres/postgres.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { openRun, type Run } from '../env/run/run.ts';
-import { aRequest, findingsExceptClock } from '../integration/ledger-fixture.ts';
-import { archiveFolder, baseBackupOf, copyOf, type Copy } from './ledger-standby.ts';
+import { aRequest, findingsExceptClock, joinCluster } from '../integration/ledger-fixture.ts';
+import { archiveFolder, baseBackupOf, type Copy, copyOf } from './ledger-standby.ts';
 
 const LOST = 500;
 const small = {
@@ -121,7 +120,8 @@ async function aUsedPool(db: LedgerClient): Promise<void> {
   await release(db, items, { actor: 'test', reason: 'test' });
   await db.connections
     .query(`create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
-                       return clock_timestamp() + interval '1 hour'`);
+                       return clock_timestamp() + interval '1 hour';
+                       update rock_mac.clock_trust set agreed_at = rock_mac.clock()`);
 }
 
 test('a standby that lost the last 500 acknowledged allocations hands out none of them, and opens', async () => {
@@ -135,8 +135,7 @@ test('a standby that lost the last 500 acknowledged allocations hands out none o
   await standby.start();
 
   const before = ledgerAt(primary.url());
-  await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(before, { clusterId: 'c1', epoch: 1 }, 'test');
+  await joinCluster(before, 'c1');
   await aUsedPool(before);
   await acknowledged(before, many(50, 'kept'));
   const after = ledgerAt(standby.url);
@@ -229,8 +228,7 @@ test('under quorum a standby has every acknowledged allocation: it opens at once
 test("a restored old backup is detected by the operator's stored head, and opens after an admin approves", async () => {
   const { testEnv, primary } = await aPrimary();
   const before = ledgerAt(primary.url());
-  await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(before, { clusterId: 'c1', epoch: 1 }, 'test');
+  await joinCluster(before, 'c1');
   await acknowledged(before, many(100, 'old'));
   await primary.stop();
   const backup = await copyOf(primary, testEnv, 'backup');
@@ -266,8 +264,7 @@ test('a point-in-time restore hands out nothing twice, and reports how much is l
     return { archive_mode: 'on', archive_command: `cp %p ${archive}/%f` };
   });
   const before = ledgerAt(primary.url());
-  await registerCluster(before, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(before, { clusterId: 'c1', epoch: 1 }, 'test');
+  await joinCluster(before, 'c1');
   await acknowledged(before, many(100, 'old'));
   const restored = await baseBackupOf(primary, testEnv, 'restored');
   const kept = await acknowledged(before, many(100, 'kept'));

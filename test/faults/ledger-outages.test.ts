@@ -6,13 +6,13 @@ import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, type TestContext } from 'vitest';
 import { z } from 'zod';
 import { allocate, type AllocationOutcome } from '../../ledger/address/allocate.ts';
-import { createAllocator, type Allocator } from '../../ledger/address/allocator.ts';
+import { type Allocator, createAllocator } from '../../ledger/address/allocator.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
-import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
+import { type Postgres, startPostgres } from '../env/postgres/postgres.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { aRequest, withinTime } from '../integration/ledger-fixture.ts';
 

@@ -1,16 +1,16 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { releaseExpired } from '../../ledger/address/expired-devices.ts';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
+import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
 import { mac, macToNumber } from '../../mac/mac-address.ts';
-import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
+import { type Postgres, startPostgres } from '../env/postgres/postgres.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { auditAndTable, replay } from '../integration/ledger-audit-replay.ts';
 import { findingsExceptClock } from '../integration/ledger-fixture.ts';
@@ -71,6 +71,10 @@ beforeAll(async () => {
   });
   await definePool(db, pool, 'test');
   await db.connections.query(FAST_CLOCK);
+  // No caller's clock runs as fast.
+  await db.connections.query(
+    'create or replace function rock_mac.expiry_held() returns text language sql volatile return null',
+  );
 });
 
 afterAll(async () => {
@@ -108,7 +112,7 @@ async function breakThings(until: number, facts: Fact[]): Promise<{ clients: num
   const callers = Array.from({ length: PROCESSES }, () => startCaller(number++, facts));
   for (let round = 0; Date.now() < until || killed.servers < SECONDS / 10; round++) {
     await sleep(randomInt(200, 700));
-    await releaseExpired(db, { pool: pool.name, graceSeconds: 0, limit: 100, actor: 'cleanup' });
+    await releaseExpiredDevices(db, { pool: pool.name, graceSeconds: 0, limit: 100, actor: 'cleanup' });
     if (round % 3 === 2) {
       await postgres.kill();
       killed.servers++;

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { allocate } from '../../ledger/address/allocate.ts';
-import { openLedger } from '../../ledger/connection/connect.ts';
 import { findByMac } from '../../ledger/address/find.ts';
+import { openLedger } from '../../ledger/connection/connect.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import { approveRecovery } from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
@@ -16,7 +16,8 @@ import {
   untilReason,
 } from '../integration/installed-env.ts';
 
-const installed = installedEnvOfThisFile({ webhooks: 0 });
+/* The owner, because an operator with the login of a cluster waits for an admin after a restore in place. */
+const installed = installedEnvOfThisFile({ login: 'owner', webhooks: 0, adopt: 'kubernetes' });
 
 beforeAll(async () => {
   await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);
@@ -26,10 +27,10 @@ async function create(manifest: string): Promise<void> {
   await installed().plane.kubectl(['create', '-f', '-'], { input: manifest });
 }
 
-async function createPodWithAddress(name: string, address: string): Promise<void> {
+async function createPodWithAddress(name: string, address: string, namespace = 'default'): Promise<void> {
   const annotations = { 'k8s.v1.cni.cncf.io/networks': JSON.stringify([{ name: 'blue', mac: address }]) };
   const spec = { containers: [{ name: 'main', image: 'example.invalid/none' }] };
-  await create(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, annotations }, spec }));
+  await create(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, annotations }, spec }));
 }
 
 async function sql(text: string): Promise<void> {
@@ -187,7 +188,7 @@ describe('a ledger', () => {
     // Waits for the mirror too. Without it, only a later resync would release the address.
     await eventually(
       async () => {
-        expect((await shownAllocations(plane)).map(({ status }) => status?.mac)).toEqual([address]);
+        expect((await shownAllocations(plane)).map(({ mac }) => mac)).toEqual([address]);
       },
       { within: 20_000, every: 100 },
     );
@@ -199,6 +200,38 @@ describe('a ledger', () => {
     expect((await findByMac(ledger, mac(address)))?.state).toBe('released');
     await waitUntilLedgerReason('Open');
   });
+
+  test('that is unavailable for longer than a minute keeps mirrors waiting, but no namespace that is deleted', async () => {
+    const { plane, ledger, ledgerProxy } = installed();
+    const [patient, doomed] = ['a4:58:0f:05:30:01', 'a4:58:0f:05:30:02'];
+    await plane.kubectl(['create', 'namespace', 'doomed']);
+    await plane.kubectl(['annotate', 'namespace', 'doomed', 'mac.rock-os.io/adopt=kubernetes']);
+    await createPodWithAddress('patient', patient);
+    await createPodWithAddress('doomed', doomed, 'doomed');
+    const mirrors = () => plane.kubectl(['get', 'macallocations', '-A', '-o', 'jsonpath={.items[*].spec.mac}']);
+    await eventually(
+      async () => {
+        expect((await mirrors()).split(' ').sort()).toEqual([patient, doomed]);
+      },
+      {
+        within: 20_000,
+        every: 100,
+      },
+    );
+    await ledgerProxy.cut();
+    try {
+      await plane.kubectl(['delete', 'pod', 'patient', '--grace-period=0', '--force', '--timeout=5s']);
+      await plane.kubectl(['delete', 'namespace', 'doomed', '--wait=false']);
+      await plane.kubectl(['delete', 'pods', '--all', '-n', 'doomed', '--grace-period=0', '--force']);
+      // A minute, and the longest pause between two tries.
+      await plane.kubectl(['wait', '--for=delete', 'namespace/doomed', '--timeout=120s']);
+      expect(await mirrors()).toBe(patient);
+    } finally {
+      await ledgerProxy.heal();
+    }
+    await untilNoAllocations(plane, 45_000);
+    expect((await findByMac(ledger, mac(patient)))?.state).toBe('released');
+  }, 240_000);
 });
 
 describe('a pool that is deleted', () => {

@@ -1,17 +1,17 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import { migrate } from '../../ledger/migrate.ts';
+import { readMetric } from '../env/read-metric.ts';
+import type { Child } from '../env/run/child-process.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { reservePort } from '../env/run/port-reservation.ts';
-import type { Child } from '../env/run/child-process.ts';
-import { readMetric } from '../env/read-metric.ts';
 import { installedEnvOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
-import { startLyingApiServer, type Lie, type LyingApiServer } from './lying-api-server.ts';
-import { carrying, numbered, withoutAdmission } from './operator-pods.ts';
+import { type Lie, type LyingApiServer, startLyingApiServer } from './lying-api-server.ts';
+import { numbered, podsWithAddresses, withoutAdmission } from './operator-pods.ts';
 
-const installed = installedEnvOfThisFile({ webhooks: 0, operators: 1 });
+const installed = installedEnvOfThisFile({ webhooks: 0, adopt: 'kubernetes', operators: 1 });
 const repository = path.join(import.meta.dirname, '..', '..');
 
 let proxy: LyingApiServer | undefined;
@@ -75,7 +75,7 @@ async function activePods(): Promise<number> {
 async function waitUntilMirrors(count: number): Promise<void> {
   await eventually(
     async () => {
-      const shown = (await shownAllocations(installed().plane)).filter(({ status }) => status?.mac !== undefined);
+      const shown = (await shownAllocations(installed().plane)).filter(({ mac }) => mac !== undefined);
       if (shown.length !== count) throw new Error(`${String(shown.length)} mirrors have an address`);
     },
     { within: 40_000, every: 200 },
@@ -95,7 +95,7 @@ async function waitUntilNextResync(): Promise<void> {
 describe('I3: while the API server returns empty or failed lists of pods', () => {
   test('nothing is released, even after a day, and nothing is missing when the lists are correct again', async () => {
     const { plane } = installed();
-    await plane.kubectl(['create', '-f', '-'], { input: carrying(numbered(20, 'living', '05:60')) });
+    await plane.kubectl(['create', '-f', '-'], { input: podsWithAddresses(numbered(20, 'living', '05:60')) });
     await waitUntilMirrors(20);
     proxy?.lie('empty');
     await waitUntilNextResync();

@@ -13,9 +13,9 @@ import {
   untilReason,
   whileLedgerIsAhead,
 } from '../integration/installed-env.ts';
-import { carrying, numbered, withoutAdmission } from './operator-pods.ts';
+import { numbered, podsWithAddresses, withoutAdmission } from './operator-pods.ts';
 
-const installed = installedEnvOfThisFile({ webhooks: 0 });
+const installed = installedEnvOfThisFile({ webhooks: 0, adopt: 'kubernetes' });
 
 beforeAll(async () => {
   await withoutAdmission(installed().plane);
@@ -54,7 +54,7 @@ async function wait(ms: number): Promise<void> {
 /** I1, I5: waits until the ledger holds exactly the addresses of the MacAllocations. */
 async function waitUntilConsistent(): Promise<void> {
   await waitUntil('the ledger and the cluster have the same addresses', async () => {
-    const shown = (await shownAllocations(installed().plane)).map(({ status }) => status?.mac ?? 'none').sort();
+    const shown = (await shownAllocations(installed().plane)).map(({ mac }) => mac ?? 'none').sort();
     const held = await listAddresses(installed().ledger, { states: ['active', 'orphaned', 'pending'], limit: 10_000 });
     return JSON.stringify(shown) === JSON.stringify(held.map((row) => row.mac as string).sort());
   });
@@ -90,7 +90,7 @@ describe('I8: the operator killed with SIGKILL at each step', () => {
     await waitUntil('the finalizer', async () => (await shownAllocations(plane))[0]?.metadata.finalizers !== undefined);
     await killOperator();
     await unlock();
-    expect((await shownAllocations(plane))[0]?.status?.mac).toBeUndefined();
+    expect((await shownAllocations(plane))[0]?.mac).toBeUndefined();
     await installed().installation.startOperator();
     const address = (await untilReason(plane, 'step-one', 'Allocated')).status?.mac ?? '';
     expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate']);
@@ -172,7 +172,7 @@ describe('I8: the operator killed with SIGKILL at each step', () => {
 
   test('a pod: mirror stored, pod deleted, ledger not written', async () => {
     const { plane } = installed();
-    await create(carrying(numbered(1, 'stepped', '05:71')));
+    await create(podsWithAddresses(numbered(1, 'stepped', '05:71')));
     await waitUntilConsistent();
     const unlock = await lockRows('rock_mac.addresses');
     await plane.kubectl(['delete', 'pod', 'stepped-0', '--grace-period=0', '--force']);
@@ -205,7 +205,7 @@ describe('I3, I8: after an outage of half a minute the operator handles all chan
       '--force',
     ]);
     await untilNoAllocations(installed().plane);
-    await create(carrying(numbered(6, 'before', '05:72')));
+    await create(podsWithAddresses(numbered(6, 'before', '05:72')));
     await create(aClaim('standing', { pool: 'vultr' }));
     await untilReason(installed().plane, 'standing', 'Allocated');
     await waitUntil('all mirrors', async () => (await shownAllocations(installed().plane)).length === 7);
@@ -225,7 +225,7 @@ describe('I3, I8: after an outage of half a minute the operator handles all chan
     const { plane, ledgerProxy } = installed();
     await ledgerProxy.cut();
     await plane.kubectl(['delete', 'pod', 'before-0', 'before-1', '--grace-period=0', '--force']);
-    await create(carrying(numbered(1, 'during', '05:73')));
+    await create(podsWithAddresses(numbered(1, 'during', '05:73')));
     await create(aClaim('asked', { pool: 'vultr' }));
     await wait(outageMs);
     expect(
@@ -238,7 +238,7 @@ describe('I3, I8: after an outage of half a minute the operator handles all chan
   test('an outage of the API server', async () => {
     const { plane } = installed();
     await plane.kubectl(['delete', 'pod', 'before-0', 'before-1', '--grace-period=0', '--force', '--wait=false']);
-    await create(carrying(numbered(1, 'during', '05:73')));
+    await create(podsWithAddresses(numbered(1, 'during', '05:73')));
     await create(aClaim('asked', { pool: 'vultr' }));
     await plane.apiServer.kill();
     await wait(outageMs);
@@ -250,7 +250,7 @@ describe('I3, I8: after an outage of half a minute the operator handles all chan
     const { plane, ledgerProxy } = installed();
     await ledgerProxy.cut();
     await plane.kubectl(['delete', 'pod', 'before-0', 'before-1', '--grace-period=0', '--force', '--wait=false']);
-    await create(carrying(numbered(1, 'during', '05:73')));
+    await create(podsWithAddresses(numbered(1, 'during', '05:73')));
     await create(aClaim('asked', { pool: 'vultr' }));
     await plane.apiServer.kill();
     await wait(outageMs);
@@ -283,8 +283,7 @@ describe('I7: two operators whose leader changes every second for a minute', () 
     await waitUntil('all allocated', async () => {
       const shown = await shownAllocations(plane);
       return (
-        shown.filter(({ metadata, status }) => names.includes(metadata.name) && status?.mac !== undefined).length ===
-        names.length
+        shown.filter(({ metadata, mac }) => names.includes(metadata.name) && mac !== undefined).length === names.length
       );
     });
     await plane.kubectl(['delete', 'pods,macallocations', '--all', '--wait=false', '--grace-period=0', '--force']);

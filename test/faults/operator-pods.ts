@@ -1,7 +1,7 @@
 import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
 
 /** Returns a list of pods whose manifests name their addresses, so they need no webhook. */
-export function carrying(pods: readonly { readonly name: string; readonly mac: string }[]): string {
+export function podsWithAddresses(pods: readonly { readonly name: string; readonly mac: string }[]): string {
   const items = pods.map(({ name, mac }) => ({
     apiVersion: 'v1',
     kind: 'Pod',

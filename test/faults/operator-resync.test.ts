@@ -1,15 +1,16 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { adopt } from '../../ledger/address/adopt.ts';
-import { listClusters } from '../../ledger/state/clusters.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
-import { mac, numberToMac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
+import { release } from '../../ledger/address/release.ts';
+import { listClusters } from '../../ledger/state/clusters.ts';
+import { mac, type MacAddress, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
 
 // Manifests name their addresses here, so the operator runs without the webhook.
-const installed = installedEnvOfThisFile({ webhooks: 0, env: { ROCK_MAC_RESYNC_SECONDS: '1' } });
+const installed = installedEnvOfThisFile({ webhooks: 0, adopt: 'kubernetes', env: { ROCK_MAC_RESYNC_SECONDS: '1' } });
 
 beforeAll(async () => {
   await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);
@@ -187,6 +188,28 @@ describe('an address that two pods use', () => {
     await removePods('latter');
     await untilNoAllocations(plane);
   });
+});
+
+test('an address goes to the pod that uses it, when the owner that a restored backup names has been missing for a day', async () => {
+  const { plane, ledger, installation } = installed();
+  const address = mac('a4:58:0f:05:20:05');
+  await createPodWithAddress('heir', address);
+  await waitUntil('adopted', async () => (await stateOf(address)) === 'active');
+  await waitUntil('mirrored', async () => (await shownAllocations(plane))[0]?.mac === address);
+  await Promise.all(installation.operators.map((operator) => operator.kill()));
+  const row = await findByMac(ledger, address);
+  if (row === undefined) throw new Error('the ledger has no row');
+  await release(ledger, [row], { actor: 'test', reason: 'test' });
+  await adoptForAbsentPods(1, address);
+  await installation.startOperator();
+
+  await makeMissingForADay([address]);
+  await waitUntil('adopted by its user', async () => {
+    const { state, owner } = (await findByMac(ledger, address)) ?? {};
+    return state === 'active' && owner?.name === 'heir';
+  });
+  await removePods('heir');
+  await untilNoAllocations(plane);
 });
 
 test('addresses of pods that were deleted while no operator ran are released by the next operator', async () => {

@@ -1,12 +1,12 @@
 import { beforeAll, expect, test } from 'vitest';
 import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../env/run/eventually.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile, shownAllocations, untilNoAllocations } from '../integration/installed-env.ts';
 
 // Manifests name their addresses here, so the operator runs without the webhook.
-const installed = installedEnvOfThisFile({ webhooks: 0 });
+const installed = installedEnvOfThisFile({ webhooks: 0, adopt: 'kubernetes' });
 
 beforeAll(async () => {
   await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);
@@ -82,9 +82,9 @@ async function waitUntilMirrored(want: Readonly<Record<string, string>>): Promis
     async () => {
       const shown = await shownAllocations(plane);
       const kinds: Record<string, string | undefined> = {};
-      for (const { status } of shown) {
-        const row = await findByMac(ledger, mac(status?.mac ?? ''));
-        kinds[status?.mac ?? ''] = row?.state === 'active' ? row.owner?.kind : row?.state;
+      for (const each of shown) {
+        const row = await findByMac(ledger, mac(each.mac ?? ''));
+        kinds[each.mac ?? ''] = row?.state === 'active' ? row.owner?.kind : row?.state;
       }
       expect(kinds).toEqual(want);
     },

@@ -1,9 +1,9 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { pino } from 'pino';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile } from '../integration/installed-env.ts';
-import { startPodLoad, type Load } from './pod-load.ts';
+import { type Load, startPodLoad } from './pod-load.ts';
 
 const installed = installedEnvOfThisFile({ webhooks: 2 });
 const REVIEWS = 'rockmac_admission_reviews_total';

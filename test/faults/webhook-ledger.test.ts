@@ -1,18 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
 import { pino } from 'pino';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
-import type { NewObject } from '../../kube/client/write.ts';
 import { KubeError } from '../../kube/client/errors.ts';
+import type { NewObject } from '../../kube/client/write.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { aPod, installedEnvOfThisFile } from '../integration/installed-env.ts';
-import { annotatedPods, type AnnotatedPod } from '../integration/pod-kind.ts';
+import { type AnnotatedPod, annotatedPods } from '../integration/pod-kind.ts';
 
 /** The API server's timeout is 5 s. The ledger has 3 s of them, and the refusal half a second more. */
 const REFUSED_WITHIN_SECONDS = 3.6;
 const AT_ONCE_SECONDS = 1;
 
-const installed = installedEnvOfThisFile();
+/* Where pods do not wait for the ledger: test/integration/scheduling-gates.test.ts tests what they do otherwise. */
+const installed = installedEnvOfThisFile({ env: { ROCK_MAC_WHEN_LEDGER_AWAY: 'refuse' } });
 let client: KubeClient;
 let made = 0;
 
@@ -78,7 +79,7 @@ test('a slow ledger makes a create slow, and with one that is too slow it is ref
     expect((await create('default')).metadata.annotations?.['mac.rock-os.io/addresses']).toMatch(/a4:58:0f/);
     ledgerProxy.delay(2_500);
     const { message, seconds } = await timedRefusal();
-    expect(message).toMatch(/The ledger .*\n?.*[Tt]ry again/s);
+    expect(message).toMatch(/The request to the ledger failed \(LEDGER_.*\nTry again/s);
     expect(seconds).toBeLessThan(REFUSED_WITHIN_SECONDS);
   } finally {
     await ledgerProxy.heal();

@@ -1,14 +1,20 @@
 import { execFile } from 'node:child_process';
+import { chmod, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createCa, type Ca } from '../env/kubernetes/certificates.ts';
+import { parse } from 'yaml';
+import { type Ca, createCa } from '../env/kubernetes/certificates.ts';
+import { connect } from '../env/network/sockets.ts';
+import { MACHINE_ADDRESS } from '../env/node/addresses.ts';
 import { withClient } from '../env/postgres/databases.ts';
-import { eventually } from '../env/run/eventually.ts';
 import { buildPostgresImage } from '../env/postgres/postgres-image.ts';
 import { serveTls } from '../env/postgres/postgres-tls.ts';
-import { raiseChartEnv, type ChartEnv } from './chart-env.ts';
-import { chartRelease, patience, type ChartRelease, type Values } from './chart-release.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { reservePort } from '../env/run/port-reservation.ts';
+import { noNodes, skippedBecause } from '../node/node-env.ts';
+import { type ChartEnv, raiseChartEnv, repository, urlForPods } from './chart-env.ts';
+import { type ChartRelease, chartRelease, patience, type Values } from './chart-release.ts';
 import { shownAllocations } from './installed-env.ts';
 
 /*
@@ -22,13 +28,21 @@ const namespace = 'rock-mac';
 const PASSWORD = `a b+c/d@e:f%g?h#i&j=k'l"m$(PATH)n\\o{p}`;
 
 const POSTGRES_POD = 'rock-mac-postgres-0';
+const DATABASE_HOST = `db.${namespace}.svc`;
+const withNode = describe.skipIf(noNodes !== undefined);
+
+interface ChartValues {
+  readonly postgres: { readonly bundled: { readonly image: string } };
+}
 
 let chartEnv: ChartEnv;
 let release: ChartRelease;
 let ca: Ca;
 
 beforeAll(async () => {
-  const extraImage = { name: 'postgres:', build: buildPostgresImage };
+  if (noNodes !== undefined) return;
+  const values = parse(await readFile(path.join(repository, 'charts/rock-mac/values.yaml'), 'utf8')) as ChartValues;
+  const extraImage = { reference: values.postgres.bundled.image, build: buildPostgresImage };
   [chartEnv, ca] = await Promise.all([
     raiseChartEnv(namespace, { extraImage }),
     createCa('the authority of the database'),
@@ -36,10 +50,33 @@ beforeAll(async () => {
   release = await chartRelease(chartEnv, namespace);
   await kubectl('create', 'namespace', namespace);
   await kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
+  await makeVolume();
 }, 900_000);
 afterAll(async () => {
-  await chartEnv.close();
+  if (noNodes === undefined) await chartEnv.close();
 });
+
+/** Makes a volume on the node, because there is no provisioner of volumes. */
+async function makeVolume(): Promise<void> {
+  const { controlPlane } = chartEnv.testEnv;
+  const { name, varLib } = chartEnv.nodes.first;
+  const folder = path.join(varLib, 'volumes/postgres');
+  await mkdir(folder, { recursive: true });
+  await chmod(folder, 0o770);
+  const values = { key: 'kubernetes.io/hostname', operator: 'In', values: [name] };
+  const volume = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'postgres' },
+    spec: {
+      capacity: { storage: '100Gi' },
+      accessModes: ['ReadWriteOnce'],
+      local: { path: '/var/lib/volumes/postgres' },
+      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [values] }] } },
+    },
+  };
+  await controlPlane.kubectl(['create', '-f', '-'], { input: JSON.stringify(volume) });
+}
 
 const kubectl = (...args: string[]) => chartEnv.testEnv.controlPlane.kubectl(args);
 
@@ -53,11 +90,11 @@ async function untilHeld(mac: string, pod: string): Promise<void> {
   await eventually(async () => {
     const shown = await shownAllocations(chartEnv.testEnv.controlPlane);
     const mirror = shown.find(({ spec }) => spec.consumerRef?.name === pod);
-    expect(mirror?.status?.mac).toBe(mac);
+    expect(mirror?.mac).toBe(mac);
   }, patience);
 }
 
-describe('the bundled Postgres', { timeout: 150_000 }, () => {
+withNode(`the bundled Postgres${skippedBecause}`, { timeout: 300_000 }, () => {
   const bundled = { 'postgres.mode': 'bundled', 'postgres.bundled.password': PASSWORD };
   let first: string;
 
@@ -80,41 +117,36 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
   });
 
   test('keeps its data when its pod dies', async () => {
-    const ready = () => chartEnv.kubelet.pods.find(({ pod, ready }) => ready && pod.metadata.name === POSTGRES_POD);
-    const before = ready()?.pod.metadata.uid;
+    const uidOfReady = async () =>
+      (await chartEnv.pods()).find(({ name, ready }) => ready && name === POSTGRES_POD)?.uid;
+    const before = await uidOfReady();
     await kubectl('-n', namespace, 'delete', 'pod', POSTGRES_POD);
-    await eventually(() => {
-      const after = ready()?.pod.metadata.uid;
-      expect([undefined, before]).not.toContain(after);
+    await eventually(async () => {
+      expect([undefined, before]).not.toContain(await uidOfReady());
     }, patience);
     expect(await release.makePod('second')).toBe('a4:58:0f:05:00:01');
   });
 
   test('leaves its volume when it is uninstalled, and a new installation continues with it', async () => {
     await release.uninstall();
-    expect(await kubectl('-n', namespace, 'get', 'persistentvolumeclaims,pods', '-o', 'name')).toBe(
-      'persistentvolumeclaim/data-rock-mac-postgres-0\n',
-    );
+    // Helm does not wait for the end of pods.
+    await eventually(async () => {
+      const left = await kubectl('-n', namespace, 'get', 'persistentvolumeclaims,pods', '-o', 'name');
+      expect(left).toBe('persistentvolumeclaim/data-rock-mac-postgres-0\n');
+    }, patience);
     await install(bundled);
     expect(await release.makePod('third')).toBe('a4:58:0f:05:00:02');
     await untilHeld(first, 'first');
   });
 
   test('can be replaced by an external Postgres with a backup, as docs/install.md describes', async () => {
-    const { postgres, run: folder } = chartEnv.testEnv;
+    const { postgres, run } = chartEnv.testEnv;
     const own = await postgres.createDatabase('own');
-    await kubectl('-n', namespace, 'create', 'secret', 'generic', 'own', `--from-literal=url=${own}`);
-    const address = await kubectl(
-      '-n',
-      namespace,
-      'get',
-      'service',
-      'rock-mac-postgres',
-      '-o',
-      'jsonpath={.spec.clusterIP}',
-    );
-    const old = `postgresql://rock_mac:${encodeURIComponent(PASSWORD)}@${address}:5432/rock_mac?sslmode=disable`;
-    const backup = path.join(folder.folder, 'ledger.backup');
+    const secret = `--from-literal=url=${urlForPods(own)}`;
+    await kubectl('-n', namespace, 'create', 'secret', 'generic', 'own', secret);
+    const port = await forwardedPort('service/rock-mac-postgres', 5432);
+    const old = `postgresql://rock_mac:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/rock_mac?sslmode=disable`;
+    const backup = path.join(run.folder, 'ledger.backup');
 
     await rockMac('backup', backup, '--ledger', old);
     await rockMac('migrate', '--ledger', own);
@@ -130,6 +162,27 @@ describe('the bundled Postgres', { timeout: 150_000 }, () => {
   });
 });
 
+/** Runs `kubectl port-forward` for the rest of the file. Returns the port on the machine. */
+async function forwardedPort(target: string, port: number): Promise<number> {
+  const { run, controlPlane } = chartEnv.testEnv;
+  const local = await reservePort();
+  await run.spawn({
+    name: 'port-forward',
+    env: { HOME: run.folder }, // for its discovery cache
+    command: controlPlane.binaries.kubectl,
+    args: [
+      `--kubeconfig=${controlPlane.kubeconfig}`,
+      '-n',
+      namespace,
+      'port-forward',
+      target,
+      `${local.value}:${port}`,
+    ],
+  });
+  await eventually(async () => (await connect({ host: '127.0.0.1', port: local.value })).destroy(), patience);
+  return local.value;
+}
+
 /** The command line of the image. */
 async function rockMac(...args: string[]): Promise<void> {
   const { rootfs, config } = chartEnv.image;
@@ -137,9 +190,9 @@ async function rockMac(...args: string[]): Promise<void> {
   await promisify(execFile)(process.execPath, [program, ...args], { env: { HOME: chartEnv.testEnv.run.folder } });
 }
 
-describe('an external Postgres with TLS and its own CA', { timeout: 150_000 }, () => {
+withNode(`an external Postgres with TLS and its own CA${skippedBecause}`, { timeout: 300_000 }, () => {
   const tls = (ca: string) => ({
-    'postgres.external.host': 'localhost',
+    'postgres.external.host': DATABASE_HOST,
     'postgres.external.port': chartEnv.testEnv.postgres.port,
     'postgres.external.database': 'ledger',
     'postgres.external.existingSecret': 'db-app',
@@ -147,9 +200,26 @@ describe('an external Postgres with TLS and its own CA', { timeout: 150_000 }, (
     'postgres.external.ca.existingSecret': ca,
   });
 
+  /** Names the Postgres of the machine by a Service without pods. */
+  async function nameDatabase(port: number): Promise<void> {
+    const metadata = { name: 'db', namespace };
+    const labels = { 'kubernetes.io/service-name': 'db' };
+    const slice = { endpoints: [{ addresses: [MACHINE_ADDRESS] }], ports: [{ port }] };
+    const items = [
+      { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port }] } },
+      {
+        ...{ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { ...metadata, labels } },
+        ...{ addressType: 'IPv4', ...slice },
+      },
+    ];
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    await chartEnv.testEnv.controlPlane.kubectl(['create', '-f', '-'], { input });
+  }
+
   beforeAll(async () => {
     const { postgres } = chartEnv.testEnv;
-    await serveTls(postgres, await ca.issue({ commonName: 'db', serverNames: ['localhost'] }));
+    await serveTls(postgres, await ca.issue({ commonName: 'db', serverNames: [DATABASE_HOST] }));
+    await nameDatabase(postgres.port);
     const url = new URL(await postgres.createDatabase('ledger'));
     const secret = ['-n', namespace, 'create', 'secret', 'generic'];
     const other = await createCa('somebody else');
@@ -165,9 +235,15 @@ describe('an external Postgres with TLS and its own CA', { timeout: 150_000 }, (
 
   test('is not used when the configured CA is another one, and the log says so', async () => {
     await expect(install(tls('other-ca'), '8s')).rejects.toThrow();
-    const logs = chartEnv.kubelet.pods.map((pod) => pod.log());
-    expect(logs).toHaveLength(2);
-    for (const log of logs) expect(log).toMatch(/LEDGER_TLS_FAILED|self-signed certificate|unable to verify/);
+    // On a busy machine the first container may start only after the timeout of Helm.
+    await eventually(
+      async () => {
+        const logs = await Promise.all((await chartEnv.pods()).map((pod) => pod.log()));
+        expect(logs).toHaveLength(2);
+        for (const log of logs) expect(log).toMatch(/LEDGER_TLS_FAILED|self-signed certificate|unable to verify/);
+      },
+      { within: 60_000, every: 500 },
+    );
   });
 
   test('is used by every program with the right CA, and each connection is encrypted', async () => {

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { eventually } from '../env/run/eventually.ts';
-
 import { helmFor, resolveHelm } from '../env/programs/helm.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { logToStderr } from '../env/run/run.ts';
-import { repository, type ChartEnv } from './chart-env.ts';
+import { type ChartEnv, repository } from './chart-env.ts';
 import { addressesOf, aPod } from './installed-env.ts';
 
 /** Values of the chart by their dotted names. */
@@ -19,31 +18,31 @@ export interface ChartRelease {
   /** Creates a pod that requests an address, with retries, and returns the address. */
   makePod(name: string): Promise<string>;
   /** Returns the images of the ready pods. */
-  readyImages(): string[];
+  readyImages(): Promise<string[]>;
   /** Waits until exactly these are the images of the ready pods: Helm does not wait for the end of replaced pods. */
   untilReady(images: readonly string[]): Promise<void>;
 }
 
-export const patience = { within: 60_000, every: 150 };
+export const patience = { within: 120_000, every: 150 };
 
-export async function chartRelease({ testEnv, kubelet }: ChartEnv, namespace: string): Promise<ChartRelease> {
+export async function chartRelease({ testEnv, pods }: ChartEnv, namespace: string): Promise<ChartRelease> {
   const { controlPlane } = testEnv;
   const helm = helmFor(await resolveHelm(4, logToStderr), controlPlane.kubeconfig);
   const release = (timeout: string) => ['--namespace', namespace, '--wait', '--timeout', timeout];
-  const readyImages = () => {
-    const ready = kubelet.pods.filter((pod) => pod.ready);
-    return ready.map(({ pod }) => pod.spec.containers[0]?.image ?? 'none').sort();
+  const readyImages = async () => {
+    const ready = (await pods()).filter((pod) => pod.ready);
+    return ready.map(({ image }) => image).sort();
   };
   return {
-    apply: (values, timeout = '120s') => {
+    apply: (values, timeout = '240s') => {
       const json = JSON.stringify(nested({ 'webhook.drainSeconds': 1, ...values }));
       const chart = path.join(repository, 'charts', 'rock-mac');
       return helm(['upgrade', '--install', 'try', chart, ...release(timeout), '--set-json', json]);
     },
-    rollback: async (revision, timeout = '120s') => {
+    rollback: async (revision, timeout = '240s') => {
       await helm(['rollback', 'try', String(revision), ...release(timeout)]);
     },
-    uninstall: async (timeout = '120s') => {
+    uninstall: async (timeout = '240s') => {
       await helm(['uninstall', 'try', ...release(timeout)]);
     },
     makePod: async (name) => {
@@ -53,8 +52,8 @@ export async function chartRelease({ testEnv, kubelet }: ChartEnv, namespace: st
     },
     readyImages,
     untilReady: (images) =>
-      eventually(() => {
-        assert.deepEqual(readyImages(), images);
+      eventually(async () => {
+        assert.deepEqual(await readyImages(), images);
       }, patience),
   };
 }

@@ -97,6 +97,14 @@ describe('the chart', () => {
       'a primary CNI and a Multus elsewhere',
       ['webhook.primaryCni=cilium', 'webhook.multusNamespace=openshift-multus', 'webhook.exemptNamespaces={ledger}'],
     ],
+    ['no policy for stray addresses', ['policy.strayAddresses=off']],
+    ['pods that are refused without a ledger', ['webhook.whenLedgerAway=refuse']],
+    ['a warning for stray addresses', ['policy.strayAddresses=warn', 'policy.exemptUsers={a"b}']],
+    [
+      'a CA of the API server',
+      ['webhook.clientCA.existingConfigMap=callers', 'webhook.clientCA.allowedNames={kube-apiserver,backup}'],
+    ],
+    ['a CA of the API server in a Secret', ['webhook.clientCA.existingSecret=callers', 'webhook.clientCA.key=tls.ca']],
     ['CRDs that come from elsewhere', ['crds.enabled=false']],
     ['no read API', ['readApi.enabled=false']],
     ['CRDs that go with it', ['crds.keep=false']],
@@ -112,7 +120,7 @@ describe('the chart', () => {
       ],
     ],
     [
-      'everything that a scheduler can be told',
+      'all settings for the scheduler',
       [
         'priorityClassName=system-cluster-critical',
         'operator.nodeSelector.kind=infra',
@@ -180,6 +188,13 @@ describe('the chart', () => {
       ['postgres.external.host=db', 'postgres.external.user='],
       /set postgres.external.user or postgres.external.userKey/,
     ],
+    [
+      'two CAs of the API server',
+      ['webhook.clientCA.existingConfigMap=a', 'webhook.clientCA.existingSecret=b'],
+      /names a ConfigMap and a Secret/,
+    ],
+    ['names of callers without a CA', ['webhook.clientCA.allowedNames={a}'], /allowedNames has an effect only/],
+    ['a name of a caller with a comma', ['--set-json webhook.clientCA.allowedNames=["a,b"]'], /allowedNames/],
     ["the kubelet's port on the network of the nodes", ['webhook.hostNetwork=true'], /10250 of every node/],
     ['an object without a kind', ['extraObjects[0].apiVersion=v1'], /kind/],
     ['rules that nobody would read', [...PROMETHEUS, 'monitoring.renderMode=failIfMissing'], /has no ServiceMonitor/],
@@ -195,13 +210,26 @@ describe('the chart', () => {
   );
 
   test('never renders a CA bundle, which each upgrade would restore', async () => {
-    expect(await template()).not.toContain('caBundle');
+    expect(await template()).not.toMatch(/caBundle['"]?:/);
   });
 
   test('uses the namespace and the port of the release everywhere', async () => {
     const text = await template(['webhook.port=9443', 'readApi.port=9444'], 'elsewhere');
     expect(text).not.toContain('rock-mac-system');
     expect(text).not.toContain('10250');
+  });
+
+  test('gives the webhook, and only it, the CA and the names of its callers', async () => {
+    const values = [
+      'webhook.clientCA.existingConfigMap=callers',
+      'webhook.clientCA.allowedNames={kube-apiserver,backup}',
+    ];
+    expect(await environment('rock-mac-webhook', ...values)).toMatchObject({
+      ROCK_MAC_WEBHOOK_CLIENT_CA_FILE: { value: '/etc/rock-mac/client-ca/ca.crt' },
+      ROCK_MAC_WEBHOOK_CLIENT_NAMES: { value: 'kube-apiserver,backup' },
+    });
+    expect(await environment('rock-mac-operator', ...values)).not.toHaveProperty('ROCK_MAC_WEBHOOK_CLIENT_CA_FILE');
+    expect(await environment('rock-mac-webhook')).not.toHaveProperty('ROCK_MAC_WEBHOOK_CLIENT_CA_FILE');
   });
 
   test('lists the exempt namespaces in both webhook entries for workloads, and in no other', async () => {
@@ -225,6 +253,61 @@ describe('the chart', () => {
       ['inject-objects.mac.rock-os.io', never],
       ['stamp-requester.mac.rock-os.io', undefined],
     ]);
+  });
+
+  test.each([
+    ['policy.strayAddresses=deny', ['Deny', 'Warn']],
+    ['policy.strayAddresses=warn', ['Warn', 'Warn']],
+    ['policy.strayAddresses=off', []],
+  ])('with %s, the policies for stray addresses do %j', async (value, actions) => {
+    const named = (await objects(value)).filter(({ metadata }) =>
+      ['rock-mac-stray-addresses', 'rock-mac-unpooled-addresses'].includes(metadata.name),
+    );
+    const bindings = z.array(z.object({ spec: z.object({ validationActions: z.array(z.string()) }) }));
+    const found = bindings.parse(named.filter(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding'));
+    expect(found.flatMap(({ spec }) => spec.validationActions)).toEqual(actions);
+    expect(named).toHaveLength(2 * actions.length);
+  });
+
+  test.each([
+    ['gate', 6],
+    ['refuse', 0],
+  ])(
+    'with webhook.whenLedgerAway=%s, the operator may patch pods, limited by policies: %i objects',
+    async (value, count) => {
+      const all = await objects(`webhook.whenLedgerAway=${value}`, 'webhook.exemptNamespaces={ledger}');
+      const names = ['rock-mac-scheduling-gates', 'rock-mac-operator-pods'];
+      const named = all.filter(({ metadata }) => names.includes(metadata.name));
+      expect(named).toHaveLength(count);
+      if (count > 0)
+        expect(JSON.stringify(named)).toContain(String.raw`[\"kube-system\",\"rock-mac-system\",\"ledger\"]`);
+      expect(await environment('rock-mac-webhook', `webhook.whenLedgerAway=${value}`)).toMatchObject({
+        ROCK_MAC_WHEN_LEDGER_AWAY: { value },
+      });
+      const roles = all.filter(({ kind }) => kind === 'ClusterRole');
+      const mayPatchPods = roles.filter((role) =>
+        /"resources":\["pods"\],"verbs":\["patch"\]/.test(JSON.stringify(role)),
+      );
+      expect(mayPatchPods.map(({ metadata }) => metadata.name)).toEqual(count > 0 ? ['rock-mac-scheduling-gates'] : []);
+    },
+  );
+
+  test('names to the policies for stray addresses which users and namespaces are exempt', async () => {
+    const all = await objects('webhook.exemptNamespaces={ledger}', 'policy.exemptUsers={one,two}');
+    const named = z.array(z.object({ name: z.string(), expression: z.string() }));
+    const policy = z.object({ spec: z.object({ matchConditions: named, variables: named }) });
+    for (const name of ['rock-mac-stray-addresses', 'rock-mac-unpooled-addresses']) {
+      const found = all.find(({ kind, metadata }) => kind === 'ValidatingAdmissionPolicy' && metadata.name === name);
+      const { matchConditions, variables } = policy.parse(found).spec;
+      expect(matchConditions[0]).toEqual({
+        name: 'not-an-exempt-user',
+        expression: '!(request.userInfo.username in ["one","two"])',
+      });
+      expect(variables[0]).toEqual({
+        name: 'exemptNamespaces',
+        expression: '["kube-system","rock-mac-system","ledger"]',
+      });
+    }
   });
 
   test('keeps its CRDs when it is uninstalled, and has no disruption budget for a single replica', async () => {
@@ -330,10 +413,49 @@ describe('a value of the chart', () => {
     expect(await image('image.tag=v9', `image.digest=${digest}`)).toBe(`rock-mac@${digest}`);
   });
 
-  test('sets the ledger by a URL in a Secret', async () => {
-    const { ROCK_MAC_LEDGER_URL: url, PGPASSWORD } = await environment('rock-mac-operator');
-    expect(url).toEqual({ valueFrom: { secretKeyRef: { name: 'rock-mac-ledger', key: 'url' } } });
-    expect(PGPASSWORD).toBeUndefined();
+  test.each([
+    ['of your own', [], { secretName: 'rock-mac-ledger', items: [{ key: 'url', path: 'url' }] }],
+    [
+      'of the bundled Postgres',
+      ['postgres.mode=bundled'],
+      { secretName: 'rock-mac-postgres', items: [{ key: 'url', path: 'url' }] },
+    ],
+  ])('sets the ledger by a URL in a Secret %s, as a file', async (_, values, secret) => {
+    const { spec } = await pods('rock-mac-operator', ...values);
+    for (const { env, volumeMounts } of [...(spec.initContainers ?? []), ...spec.containers]) {
+      expect(env).toContainEqual({ name: 'ROCK_MAC_LEDGER_URL_FILE', value: '/etc/rock-mac/ledger/url' });
+      expect(volumeMounts).toContainEqual({ name: 'ledger', mountPath: '/etc/rock-mac/ledger', readOnly: true });
+    }
+    expect(spec['volumes']).toContainEqual({ name: 'ledger', secret });
+  });
+
+  test.each([[[]], [['postgres.mode=bundled']], [['postgres.external.host=db']]])(
+    'puts no password into an environment (%j)',
+    async (values) => {
+      for (const name of ['rock-mac-operator', 'rock-mac-webhook'] as const) {
+        const { spec } = await pods(name, ...values);
+        for (const { env } of [...(spec.initContainers ?? []), ...spec.containers]) {
+          expect(env.filter(({ valueFrom }) => /secretKeyRef/.test(JSON.stringify(valueFrom ?? '')))).toEqual([]);
+        }
+      }
+    },
+  );
+
+  test('gives the login of the owner to the init container that migrates, and not to the program', async () => {
+    for (const name of ['rock-mac-operator', 'rock-mac-webhook'] as const) {
+      const { spec } = await pods(name, 'postgres.external.migrationUrlKey=owner');
+      const [migrate] = spec.initContainers ?? [];
+      const file = { name: 'ROCK_MAC_MIGRATION_URL_FILE', value: '/etc/rock-mac/ledger-owner/url' };
+      const mount = { name: 'ledger-owner', mountPath: '/etc/rock-mac/ledger-owner', readOnly: true };
+      expect(migrate?.env).toContainEqual(file);
+      expect(migrate?.volumeMounts).toContainEqual(mount);
+      for (const { env, volumeMounts } of spec.containers) {
+        expect(env).not.toContainEqual(file);
+        expect(volumeMounts).not.toContainEqual(mount);
+      }
+      const secret = { secretName: 'rock-mac-ledger', items: [{ key: 'owner', path: 'url' }], optional: true };
+      expect(spec['volumes']).toContainEqual({ name: 'ledger-owner', secret });
+    }
   });
 
   test('sets the ledger in parts, with the password outside of the URL and the CA as a file', async () => {
@@ -349,7 +471,7 @@ describe('a value of the chart', () => {
         expect.arrayContaining([
           { name: 'ROCK_MAC_LEDGER_URL', value: 'postgresql://pg-rw.db.svc:5432/rock_mac?sslmode=verify-full' },
           { name: 'PGUSER', valueFrom: { secretKeyRef: { name: 'pg-app', key: 'username' } } },
-          { name: 'PGPASSWORD', valueFrom: { secretKeyRef: { name: 'pg-app', key: 'password' } } },
+          { name: 'ROCK_MAC_LEDGER_PASSWORD_FILE', value: '/etc/rock-mac/ledger/password' },
           { name: 'NODE_EXTRA_CA_CERTS', value: '/etc/rock-mac/ledger-ca/ca.crt' },
         ]),
       );
@@ -461,6 +583,22 @@ describe('a value of the chart', () => {
     }
     // Without the URL of a page there is no link.
     expect(await template([...PROMETHEUS, PROMETHEUS_KINDS])).not.toContain('runbook_url');
+  });
+
+  test('requires an audience of the tokens of scrapers, in both programs, if one is set', async () => {
+    const audience = { name: 'ROCK_MAC_METRICS_AUDIENCE', value: 'rock-mac-metrics' };
+    for (const name of ['rock-mac-operator', 'rock-mac-webhook'] as const) {
+      const { spec } = await pods(name, 'monitoring.audience=rock-mac-metrics');
+      expect(spec.containers[0].env).toContainEqual(audience);
+    }
+    expect(await template()).not.toContain(audience.name);
+    const tokenFile = '/etc/rock-mac-metrics/token';
+    const monitor = await template([
+      ...PROMETHEUS,
+      PROMETHEUS_KINDS,
+      `monitoring.serviceMonitor.tokenFile=${tokenFile}`,
+    ]);
+    expect(monitor).toContain(`bearerTokenFile: ${tokenFile}`);
   });
 
   test('prepares an uninstallation with rights that exist only during it', async () => {

@@ -7,7 +7,8 @@ import { rangeContains } from '../../mac/mac-range.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { aClaim, auditOf, installedEnvOfThisFile, untilNoAllocations, untilReason } from './installed-env.ts';
 
-const installed = installedEnvOfThisFile({ webhooks: 0 });
+/* The owner, because the tests pause a pool of the ledger. */
+const installed = installedEnvOfThisFile({ login: 'owner', webhooks: 0, adopt: 'kubernetes' });
 
 async function createObject(manifest: string): Promise<string> {
   return await installed().plane.kubectl(['create', '-f', '-', '-o', 'name'], { input: manifest });
@@ -49,12 +50,12 @@ describe('a claim', () => {
 
   test('gets its requested address, in any notation', async () => {
     const { plane } = installed();
-    await createObject(aClaim('wish', { pool: 'production', requestedMac: 'A458.0F00.1234' }));
-    expect((await untilReason(plane, 'wish', 'Allocated')).status?.mac).toBe('a4:58:0f:00:12:34');
+    await createObject(aClaim('chosen', { pool: 'production', requestedMac: 'A458.0F00.1234' }));
+    expect((await untilReason(plane, 'chosen', 'Allocated')).status?.mac).toBe('a4:58:0f:00:12:34');
     await createObject(aClaim('late', { pool: 'production', requestedMac: 'a4:58:0f:00:12:34' }));
     await untilReason(plane, 'late', 'RequestedMacInUse');
     await deleteClaim('late');
-    await deleteClaim('wish');
+    await deleteClaim('chosen');
   });
 
   test('with a reservation leaves its address reserved when it is deleted, and the next claim reuses it', async () => {
@@ -232,11 +233,19 @@ describe('a pool', () => {
     await waitUntilPoolReason('docker', 'Defined');
   });
 
-  test('with a period that the ledger refuses is not Ready, and its condition says why', async () => {
-    const { plane } = installed();
-    await applyPool('hasty', { first: 'a4:58:0f:40:00:00', last: 'a4:58:0f:40:00:0f', reuseDelay: '1s' });
-    await waitUntilPoolReason('hasty', 'InvalidDefinition');
-    await plane.kubectl(['delete', 'macpool', 'hasty', '--wait=false']);
+  test('with a period that the ledger would refuse is refused, with the minimum', async () => {
+    const range = { first: 'a4:58:0f:40:00:00', last: 'a4:58:0f:40:00:0f' };
+    for (const reuseDelay of ['1s', '59s', '0d0h59s']) {
+      await expect(applyPool('hasty', { ...range, reuseDelay })).rejects.toThrow(/reuseDelay must be at least 1m/);
+    }
+    for (const autoReleaseAfter of ['59m', '3599s', '0d59m59s']) {
+      await expect(applyPool('hasty', { ...range, autoReleaseAfter })).rejects.toThrow(
+        /autoReleaseAfter must be at least 1h/,
+      );
+    }
+    await applyPool('patient', { ...range, reuseDelay: '60s', autoReleaseAfter: '3600s' });
+    await waitUntilPoolReason('patient', 'Defined');
+    await installed().plane.kubectl(['delete', 'macpool', 'patient', '--wait=false']);
   });
 
   test('of multicast addresses is not Ready, and its condition says why', async () => {

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, readlink, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -222,6 +224,67 @@ describe('a ledger for a part of a range', () => {
   });
 });
 
+describe('an init that does not complete', () => {
+  const OLD = `mac_dispenser:
+  pools:
+    dev: {range: 01:00:00-01:00:ff}
+`;
+  /** Returns the servers below a home. */
+  const serversOf = async (home: string): Promise<string[]> => {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')));
+    return lines.filter((line) => line.includes('-D') && line.includes(home));
+  };
+
+  test('because it fails leaves no server, and the next one completes it', async () => {
+    const other = await openShell();
+    try {
+      await writeFile(path.join(other.home, 'old.yaml'), OLD);
+      const { code, stdout, stderr } = await other.rockMac('--config', 'old.yaml', 'init');
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+      expect(stderr).toMatch(/Pool dev .* overlaps another pool/);
+      expect(await serversOf(other.home)).toEqual([]);
+      expect((await other.rockMac('ledger', 'status')).code).toBe(1);
+      expect((await other.rockMac('init')).code).toBe(0);
+      expect((await other.rockMac('allocate')).code).toBe(0);
+    } finally {
+      await other.rockMac('ledger', 'stop');
+      await other.close();
+    }
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('because of %s leaves no server', async (signal) => {
+    const other = await openShell();
+    try {
+      const { code, stderr } = await other.bash(`
+        rock-mac init & pid=$!
+        until pgrep -f "[-]D $HOME/.rock/ledger/data" > /dev/null; do sleep 0.05; done
+        kill -${signal} $pid; wait $pid`);
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('Interrupted: ') as string });
+      expect(await serversOf(other.home)).toEqual([]);
+    } finally {
+      await other.rockMac('ledger', 'stop');
+      await other.close();
+    }
+  });
+
+  test('because it is killed leaves a server that `ledger stop` finds', async () => {
+    const other = await openShell();
+    try {
+      await other.bash(`
+        rock-mac init & pid=$!
+        until pgrep -f "[-]D $HOME/.rock/ledger/data" > /dev/null; do sleep 0.05; done
+        kill -KILL $pid; wait $pid`);
+      await eventually(async () => {
+        expect((await other.rockMac('ledger', 'stop')).stdout).toBe('The ledger has stopped.\n');
+      });
+      expect(await serversOf(other.home)).toEqual([]);
+    } finally {
+      await other.close();
+    }
+  });
+});
+
 test('an interrupted init is completed by the next one', async () => {
   const other = await openShell();
   try {
@@ -235,5 +298,28 @@ test('an interrupted init is completed by the next one', async () => {
   } finally {
     await other.rockMac('ledger', 'stop');
     await rm(other.home, { recursive: true, force: true });
+  }
+});
+
+test('a link that somebody planted in place of its socket folder gets nobody another folder', async () => {
+  // The path of the socket is too long for a folder below this home, so it is in the folder for temporary files.
+  const home = path.join(shell.home, 'l'.repeat(90));
+  const victim = path.join(shell.home, 'victim');
+  await mkdir(path.join(home, '.rock'), { recursive: true });
+  await mkdir(victim, { mode: 0o755 });
+  const root = path.join(await realpath(home), '.rock', 'ledger');
+  const short = createHash('sha256').update(root).digest('hex').slice(0, 12);
+  const planted = path.join(tmpdir(), `rock-mac-${short}`);
+  await symlink(victim, planted);
+  const before = await stat(victim);
+  try {
+    const { code, stderr } = await shell.bash(`HOME=${home} rock-mac init`);
+    expect(code).toBe(6);
+    expect(stderr).toContain(`${planted} is to hold the socket of the embedded ledger, but it is a link`);
+    const { uid, gid, mode } = await stat(victim);
+    expect({ uid, gid, mode }).toEqual({ uid: before.uid, gid: before.gid, mode: before.mode });
+    expect(await readdir(victim)).toEqual([]);
+  } finally {
+    await rm(planted);
   }
 });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile } from './installed-env.ts';
-import { freshLedger, ledgerOfThisFile } from './ledger-fixture.ts';
-import { openPluginShell, type Ended } from './plugin-shell.ts';
+import { freshLedger, ledgerOfThisFile, readingUrl } from './ledger-fixture.ts';
+import { type Ended, openPluginShell } from './plugin-shell.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
 /*
@@ -15,6 +15,9 @@ import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 interface Program {
   /** The command that replaces `rock-mac` in the script. */
   readonly command: string;
+  /** Lists everything. The plugin lists the current namespace otherwise, as kubectl does, and there `-l` selects labels. */
+  readonly listAll: string;
+  readonly limit: '-l' | '--limit';
   run(...args: readonly string[]): Promise<Ended>;
   bash(script: string): Promise<Ended>;
   /** Queries the ledger directly. */
@@ -29,6 +32,8 @@ async function onLedger(): Promise<Program> {
   const shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.url });
   return {
     command: 'rock-mac',
+    listAll: 'list',
+    limit: '-l',
     run: shell.rockMac,
     bash: shell.bash,
     sql: ledger.sql,
@@ -47,6 +52,8 @@ async function throughCluster(): Promise<Program> {
   await eventually(() => kubectl(['get', 'pools.ledger.mac.rock-os.io']), { within: 60_000 });
   return {
     command: 'kubectl rock-mac',
+    listAll: 'list -A',
+    limit: '--limit',
     run: (...args) => shell.rockMac(kubeconfig, ...args),
     bash: (script) => shell.bash(kubeconfig, script),
     sql: async (text, values) => (await ledger.connections.query<Record<string, unknown>>(text, values)).rows,
@@ -247,9 +254,18 @@ describe.each([
         `select rock_mac.allocate('experiment', (select jsonb_agg(jsonb_build_object('ord', g, 'key', 'device/many-' || g,
            'state', 'active', 'requester', 't', 'actor', 't')) from generate_series(0, 119) g), '1 minute')`,
       );
-      expect(await out('list', '-p', 'experiment')).toContain('\nTotal: 100 allocation(s)\n');
-      expect(await out('list', '--pool', 'experiment', '--limit', '3')).toContain('\nTotal: 3 allocation(s)\n');
-      expect(await out('list', '-p', 'experiment', '-l', '200')).toMatch(/\nTotal: 12\d allocation\(s\)\n/);
+      for (const [args, count] of [
+        [['-p', 'experiment'], 100],
+        [['--pool', 'experiment', '--limit', '3'], 3],
+      ] as const) {
+        const { code, stdout, stderr } = await program.run(...program.listAll.split(' '), ...args);
+        expect(code).toBe(0);
+        expect(stdout).toContain(`\nTotal: ${String(count)} allocation(s)\n`);
+        expect(stderr).toMatch(new RegExp(`^Only the first ${String(count)} are shown: `)); // stdout is as it was
+      }
+      expect(await out(...program.listAll.split(' '), '-p', 'experiment', program.limit, '200')).toMatch(
+        /\nTotal: 12\d allocation\(s\)\n/,
+      );
     });
 
     test.each([
@@ -356,7 +372,7 @@ END`);
       `SELECT pool, description, active_count, released_count, reserved_count, total_allocated, total_released FROM pool_stats`,
       'SELECT id, action, mac_address, pool, device_id, "user", details, timestamp FROM audit_log ORDER BY timestamp DESC LIMIT 5',
     ]) {
-      expect(await out('sql', query)).toMatch(/\(\d+ row\(s\)\)\n$/);
+      expect(await out('sql', '--ledger', await readingUrl(ledger.current), query)).toMatch(/\(\d+ row\(s\)\)\n$/);
     }
   });
 

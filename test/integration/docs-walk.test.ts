@@ -3,9 +3,11 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import packageJson from '../../package.json' with { type: 'json' };
 import { resolveHelm } from '../env/programs/helm.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { logToStderr } from '../env/run/run.ts';
-import { raiseChartEnv, repository, type ChartEnv } from './chart-env.ts';
+import { type ChartEnv, provideImage, raiseChartEnv, repository, urlForPods } from './chart-env.ts';
 
 /*
  * Runs the blocks of README.md, docs/install.md and docs/upgrade.md that are marked `runnable`, unchanged, in a shell in the
@@ -16,6 +18,7 @@ const run = promisify(execFile);
 const walked = new Set<Block>();
 let chartEnv: ChartEnv;
 let env: NodeJS.ProcessEnv;
+let ledgerUrl: string;
 let readme: readonly Block[];
 let install: readonly Block[];
 let upgrade: readonly Block[];
@@ -27,7 +30,9 @@ beforeAll(async () => {
     runnableBlocks('docs/install.md'),
     runnableBlocks('docs/upgrade.md'),
   ]);
-  const { testEnv, image } = chartEnv;
+  const { testEnv, image, nodes } = chartEnv;
+  // The pages name a registry, from which nothing can be pulled here.
+  await provideImage(`registry.example.com/rock-mac:${packageJson.version}`, image, nodes);
   const { kubeconfig, binaries } = testEnv.controlPlane;
   const folders = [
     path.dirname(await resolveHelm(4, logToStderr)),
@@ -35,11 +40,13 @@ beforeAll(async () => {
     path.join(image.rootfs, image.config.workingDir),
     path.dirname(process.execPath),
   ];
+  ledgerUrl = await testEnv.postgres.createDatabase('rock_mac');
   env = {
     PATH: [...folders, '/usr/bin', '/bin'].join(path.delimiter),
     HOME: path.dirname(kubeconfig),
     KUBECONFIG: kubeconfig,
-    ROCK_MAC_LEDGER_URL: await testEnv.postgres.createDatabase('rock_mac'),
+    // Commands on the machine reach the ledger at another address than pods, for which install.md stores it in a Secret.
+    ROCK_MAC_LEDGER_URL: urlForPods(ledgerUrl),
   };
 }, 900_000);
 afterAll(async () => {
@@ -56,7 +63,7 @@ test(
   'README.md shows how to get the first addresses, inside and outside of a cluster',
   { timeout: 120_000 },
   async () => {
-    expect(await walk(readme, 'Your first address')).toMatch(/a4:58:0f:01:00:00/);
+    expect(await walk(readme, 'Your first address', { ROCK_MAC_LEDGER_URL: ledgerUrl })).toMatch(/a4:58:0f:01:00:00/);
   },
 );
 
@@ -67,14 +74,14 @@ test('docs/upgrade.md upgrades and rolls back', { timeout: 300_000 }, async () =
 
 test('docs/install.md uninstalls rock-mac, and lists everything that remains', { timeout: 300_000 }, async () => {
   expect(await walk(install, 'Uninstall')).toContain('release "rock-mac" uninstalled');
-  expect(await whatIsLeft()).toEqual(['macallocation.mac.rock-os.io/prod-01']);
+  await untilOnlyClaimsAreLeft();
 });
 
 test('docs/install.md installs and uninstalls without Helm', { timeout: 300_000 }, async () => {
   await shell('kubectl delete namespace rock-mac-system');
   const output = await walk(install, 'Without Helm');
   expect(output).toContain('macpool.mac.rock-os.io/kubernetes condition met');
-  expect(await whatIsLeft()).toEqual(['macallocation.mac.rock-os.io/prod-01']);
+  await untilOnlyClaimsAreLeft();
   await shell('kubectl delete pod example');
 });
 
@@ -82,6 +89,16 @@ test('all runnable blocks were run', () => {
   const all = [...readme, ...install, ...upgrade];
   expect(all.filter((block) => !walked.has(block))).toEqual([]);
 });
+
+/** The webhook answers for a while after its end was requested, so its pods end a few seconds later. */
+async function untilOnlyClaimsAreLeft(): Promise<void> {
+  await eventually(
+    async () => {
+      expect(await whatIsLeft()).toEqual(['macallocation.mac.rock-os.io/prod-01']);
+    },
+    { within: 60_000, every: 500 },
+  );
+}
 
 /** Returns the remaining objects of an installation: only claims should remain. */
 async function whatIsLeft(): Promise<readonly string[]> {
@@ -95,18 +112,18 @@ async function whatIsLeft(): Promise<readonly string[]> {
 }
 
 /** Runs the blocks below one heading, and returns their output. */
-async function walk(page: readonly Block[], heading: string): Promise<string> {
+async function walk(page: readonly Block[], heading: string, more: NodeJS.ProcessEnv = {}): Promise<string> {
   const outputs = [];
   for (const block of page.filter((each) => each.heading === heading)) {
     walked.add(block);
-    outputs.push(await shell(block.script));
+    outputs.push(await shell(block.script, more));
   }
   expect(outputs, `there is no runnable block below "${heading}"`).not.toEqual([]);
   return outputs.join('\n');
 }
 
-async function shell(script: string): Promise<string> {
-  return (await run('bash', ['-euo', 'pipefail', '-c', script], { cwd: repository, env })).stdout;
+async function shell(script: string, more: NodeJS.ProcessEnv = {}): Promise<string> {
+  return (await run('bash', ['-euo', 'pipefail', '-c', script], { cwd: repository, env: { ...env, ...more } })).stdout;
 }
 
 interface Block {

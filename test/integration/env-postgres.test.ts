@@ -1,9 +1,9 @@
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { withClient } from '../env/postgres/databases.ts';
-import { eventually } from '../env/run/eventually.ts';
-import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
+import { withClient } from '../env/postgres/databases.ts';
+import { type Postgres, startPostgres } from '../env/postgres/postgres.ts';
+import { eventually } from '../env/run/eventually.ts';
 
 async function valuesIn(url: string): Promise<unknown[]> {
   const { rows } = await withClient(url, (client) => client.query<{ n: number }>('select n from numbers order by n'));
@@ -46,7 +46,7 @@ describe('a PostgreSQL of the test environment', () => {
     await postgres.kill();
     await sleeping;
     expect(postgres.pid).toBeUndefined();
-    await expect(openClient(url)).rejects.toThrow('ECONNREFUSED');
+    await expect(openClient(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     await postgres.start();
     expect(postgres.pid).not.toBe(pid);
     expect(await valuesIn(url)).toEqual([1]);
@@ -88,7 +88,7 @@ describe('a PostgreSQL of the test environment', () => {
   it('rejects connections without the password', async () => {
     const wrong = new URL(url);
     wrong.password = 'guess';
-    await expect(openClient(wrong.href)).rejects.toThrow('password authentication failed');
+    await expect(openClient(wrong.href)).rejects.toMatchObject({ code: '28P01' });
   });
 
   it('copies a database from a template, and drops it with open sessions', async () => {

@@ -1,14 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { reservePort } from '../env/run/port-reservation.ts';
-import { eventually } from '../env/run/eventually.ts';
-import { isAlive } from '../env/run/process-table.ts';
 import { childRecord } from '../env/run/cleanup.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { reservePort } from '../env/run/port-reservation.ts';
+import { isAlive } from '../env/run/process-table.ts';
 
 const main = path.join(import.meta.dirname, '../env/main.ts');
 

@@ -6,9 +6,9 @@ import {
   freshDatabase,
   freshNamespace,
   kubeConfig,
-  sharedTestEnv,
   sharedIdentities,
   sharedKubectl,
+  sharedTestEnv,
 } from '../env/testing.ts';
 
 const numbers = {
@@ -25,7 +25,7 @@ describe('the test environment that a test run shares', () => {
     expect((await core.readNamespace({ name: one.name })).metadata?.labels?.['colour']).toBe('red');
     await eventually(() => core.readNamespacedServiceAccount({ namespace: one.name, name: 'default' }));
     await Promise.all([one.remove(), two.remove()]);
-    await eventually(() => expect(core.readNamespace({ name: one.name })).rejects.toThrow('404'));
+    await eventually(() => expect(core.readNamespace({ name: one.name })).rejects.toMatchObject({ code: 404 }));
   });
 
   it('creates a database for a test, as a copy of a template that is created once', async () => {
@@ -36,7 +36,7 @@ describe('the test environment that a test run shares', () => {
     const kept = await withClient(second.url, (client) => client.query('select count(*)::int as kept from numbers'));
     expect(kept.rows).toEqual([{ kept: 10 }]);
     await Promise.all(databases.map((database) => database.remove()));
-    await expect(withClient(first.url, (client) => client.query('select 1'))).rejects.toThrow('does not exist');
+    await expect(withClient(first.url, (client) => client.query('select 1'))).rejects.toMatchObject({ code: '3D000' });
   });
 
   it('creates a migrated ledger for a test, with the settings of its database', async () => {
@@ -50,7 +50,7 @@ describe('the test environment that a test run shares', () => {
     const namespace = await freshNamespace();
     const { userKubeconfig, serviceAccountKubeconfig } = sharedIdentities();
     const alice = kubeConfig(await userKubeconfig('alice', ['developers'])).makeApiClient(CoreV1Api);
-    await expect(alice.listNamespace()).rejects.toThrow('HTTP-Code: 403');
+    await expect(alice.listNamespace()).rejects.toMatchObject({ code: 403 });
     await eventually(() => serviceAccountKubeconfig(namespace.name, 'default'));
     await sharedKubectl()(['-n', namespace.name, 'create', 'rolebinding', 'all', '--clusterrole=view', '--user=alice']);
     await eventually(() => alice.listNamespacedPod({ namespace: namespace.name }));

@@ -1,15 +1,15 @@
-import { createServer as createHttpsServer } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { createCa, type KeyPair } from '../env/kubernetes/certificates.ts';
-import { startControlPlane, type ControlPlane } from '../env/kubernetes/control-plane.ts';
-import { eventually } from '../env/run/eventually.ts';
+import { type ControlPlane, startControlPlane } from '../env/kubernetes/control-plane.ts';
 import { kubectlFor } from '../env/kubernetes/kubectl.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { startServiceForwarder } from '../env/network/service-forwarder.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
+import { eventually } from '../env/run/eventually.ts';
 
 const review = z.object({ request: z.object({ uid: z.string() }) });
 

@@ -1,12 +1,14 @@
 import { afterAll, beforeAll } from 'vitest';
 import { z } from 'zod';
-import { listAudit, type AuditEntry } from '../../ledger/audit.ts';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
-import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
-import { eventually } from '../env/run/eventually.ts';
+import { macOf } from '../../api/mac-allocation.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
+import { type AuditEntry, listAudit } from '../../ledger/audit.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import { startTestEnv, type TestEnv } from '../env/env.ts';
 import { install, type Installation, type InstallationOptions } from '../env/installation.ts';
+import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
+import { eventually } from '../env/run/eventually.ts';
 
 /** rock-mac on its own control plane and Postgres, for a test file that breaks them. */
 export interface InstalledEnv {
@@ -19,9 +21,15 @@ export interface InstalledEnv {
   readonly ledgerProxy: TcpProxy;
 }
 
-type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env'>> & {
+type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env' | 'nodeArgs' | 'login'>> & {
   /** Prepares the ledger before rock-mac is installed. */
   readonly makeLedger?: (url: string) => Promise<void>;
+  /** More flags of the API server. */
+  readonly apiServerFlags?: readonly string[];
+  /** How many real nodes to start. The default is none. */
+  readonly nodes?: number;
+  /** The pool whose addresses the objects of the default namespace keep, although only their manifests name them. */
+  readonly adopt?: string;
 };
 
 /** Installs rock-mac for a test file. Called at the top level of the file. The returned getter works inside tests. */
@@ -42,8 +50,14 @@ export function installedEnvOfThisFile(options: Options = {}): () => InstalledEn
   };
 }
 
-async function startInstalledEnv({ makeLedger, ...options }: Options): Promise<InstalledEnv> {
-  const testEnv = await startTestEnv({ postgres: { fsync: false } });
+async function startInstalledEnv({
+  makeLedger,
+  adopt,
+  apiServerFlags = [],
+  nodes = 0,
+  ...options
+}: Options): Promise<InstalledEnv> {
+  const testEnv = await startTestEnv({ nodes, postgres: { fsync: false }, controlPlanes: [{ apiServerFlags }] });
   const url = await testEnv.postgres.createDatabase('rock_mac');
   await makeLedger?.(url);
   const direct = new URL(url);
@@ -58,6 +72,9 @@ async function startInstalledEnv({ makeLedger, ...options }: Options): Promise<I
     env: { ROCK_MAC_LEADER_LEASE_SECONDS: '3', ...options.env },
   });
   await installation.ready();
+  if (adopt !== undefined) {
+    await testEnv.controlPlane.kubectl(['annotate', 'namespace', 'default', `${ANNOTATIONS.adopt}=${adopt}`]);
+  }
   const ledger = openLedger({
     url,
     applicationName: 'test',
@@ -68,8 +85,11 @@ async function startInstalledEnv({ makeLedger, ...options }: Options): Promise<I
   return { testEnv, plane: testEnv.controlPlane, installation, ledger, ledgerProxy };
 }
 
-/** Returns a pod as JSON, with the given networks annotation or none. */
-export function aPod(name: string, options: { networks?: string; annotations?: Record<string, string> } = {}): string {
+/** Returns a pod as JSON, with the given networks annotation or none, and on a node or none. */
+export function aPod(
+  name: string,
+  options: { networks?: string; annotations?: Record<string, string>; nodeName?: string | undefined } = {},
+): string {
   const annotations = {
     'mac.rock-os.io/inject': 'true',
     ...(options.networks !== undefined && { 'k8s.v1.cni.cncf.io/networks': options.networks }),
@@ -79,7 +99,7 @@ export function aPod(name: string, options: { networks?: string; annotations?: R
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, annotations },
-    spec: { containers: [{ name: 'main', image: 'example.invalid/none' }] },
+    spec: { containers: [{ name: 'main', image: 'example.invalid/none' }], nodeName: options.nodeName },
   });
 }
 
@@ -106,18 +126,24 @@ export async function addressesOf(
 
 const allocations = z.object({
   items: z.array(
-    z.object({
-      metadata: z.object({ name: z.string(), finalizers: z.array(z.string()).optional() }),
-      spec: z.object({ pool: z.string(), consumerRef: z.object({ name: z.string() }).optional() }),
-      status: z
-        .object({
+    z
+      .object({
+        metadata: z.object({ name: z.string(), finalizers: z.array(z.string()).optional() }),
+        spec: z.object({
+          pool: z.string(),
           mac: z.string().optional(),
-          conditions: z.array(
-            z.object({ type: z.string(), status: z.string(), reason: z.string(), message: z.string() }),
-          ),
-        })
-        .optional(),
-    }),
+          consumerRef: z.object({ name: z.string() }).optional(),
+        }),
+        status: z
+          .object({
+            mac: z.string().optional(),
+            conditions: z.array(
+              z.object({ type: z.string(), status: z.string(), reason: z.string(), message: z.string() }),
+            ),
+          })
+          .optional(),
+      })
+      .transform((shown) => ({ ...shown, mac: macOf(shown) })),
   ),
 });
 export type ShownAllocation = z.infer<typeof allocations>['items'][number];
@@ -157,20 +183,37 @@ export async function auditOf(ledger: LedgerClient, mac: string): Promise<readon
   return entries.filter((entry) => entry.mac === mac).reverse();
 }
 
-/** Advances the clock of the ledger, which is one SQL function, while `wait` runs. */
+/** Sets the clock of the ledger, which is one SQL function, ahead of the real one. */
+export async function setLedgerAhead(ledger: LedgerClient, interval: string): Promise<void> {
+  const body = `clock_timestamp() + interval '${interval}'`;
+  await ledger.connections.query(
+    `create or replace function rock_mac.clock() returns timestamptz language sql volatile return ${body}`,
+  );
+}
+
+/** Advances the clock of the ledger while `wait` runs, as if time had passed: the callers' clocks are not compared. */
 export async function whileLedgerIsAhead(
   ledger: LedgerClient,
   interval: string,
   wait: () => Promise<void>,
 ): Promise<void> {
-  const setClock = (body: string) =>
-    ledger.connections.query(
-      `create or replace function rock_mac.clock() returns timestamptz language sql volatile return ${body}`,
-    );
-  await setClock(`clock_timestamp() + interval '${interval}'`);
+  const [original] = await ledger.query({
+    text: `select pg_get_functiondef('rock_mac.expiry_held()'::regprocedure) as definition`,
+    values: [],
+    row: z.object({ definition: z.string() }),
+  });
+  if (original === undefined) throw new Error('the ledger does not check its clock');
+  await ledger.connections.query(
+    'create or replace function rock_mac.expiry_held() returns text language sql volatile return null',
+  );
+  await setLedgerAhead(ledger, interval);
   try {
     await wait();
   } finally {
-    await setClock('clock_timestamp()');
+    await setLedgerAhead(ledger, '0');
+    await ledger.connections.query(
+      'update rock_mac.clock_trust set agreed_at = clock_timestamp(), held_since = null, held_skew = null',
+    );
+    await ledger.connections.query(original.definition);
   }
 }

@@ -19,10 +19,10 @@ import {
 } from '../../kube/client/core-resources.ts';
 import { isAlreadyExists, isConflict, isForbidden, isInvalid, isNotFound } from '../../kube/client/errors.ts';
 import { addFinalizer, removeFinalizer, setAnnotations, test as testOf } from '../../kube/client/json-patch.ts';
-import { objectMeta, type KubeObject } from '../../kube/client/objects.ts';
+import { type KubeObject, objectMeta } from '../../kube/client/objects.ts';
 import { metadataOnly, type Resource } from '../../kube/client/resource.ts';
 import { reviewAccess, reviewToken } from '../../kube/client/reviews.ts';
-import { toMicroTime } from '../../kube/time/micro-time.ts';
+import { toMicroTime } from '../../kube/controller/timestamps.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
 import { eventually, freshNamespace, sharedTestEnv } from '../env/testing.ts';
 
@@ -110,7 +110,7 @@ describe('an object', () => {
     expect(updated.data).toEqual({ a: '2' });
     expect(isConflict(await failureOf(client.update(configMaps, { ...created, data: {} })))).toBe(true);
 
-    await client.delete(configMaps, created.metadata);
+    expect(await client.delete(configMaps, created.metadata)).toBeUndefined();
     expect(isNotFound(await failureOf(client.get(configMaps, created.metadata)))).toBe(true);
     expect(isNotFound(await failureOf(client.delete(configMaps, created.metadata)))).toBe(true);
   });
@@ -177,9 +177,10 @@ describe('a patch', () => {
   test('of finalizers delays a deletion until the last one is removed', async () => {
     const before = await newConfigMap();
     const held = await client.patch(configMaps, before.metadata, { type: 'json', body: addFinalizer(before, 'a.b/c') });
-    await client.delete(configMaps, held.metadata, { uid: held.metadata.uid });
-    const dying = await client.get(configMaps, held.metadata);
-    expect(dying.metadata.deletionTimestamp).toBeDefined();
+    const dying = await client.delete(configMaps, held.metadata, { uid: held.metadata.uid });
+    expect(dying).toEqual(await client.get(configMaps, held.metadata));
+    expect(dying?.metadata.deletionTimestamp).toBeDefined();
+    if (dying === undefined) return;
     await client.patch(configMaps, dying.metadata, { type: 'json', body: removeFinalizer(dying, 'a.b/c') });
     expect(isNotFound(await failureOf(client.get(configMaps, held.metadata)))).toBe(true);
   });
@@ -342,7 +343,9 @@ describe('the built-in kinds that rock-mac uses', () => {
       admissionReviewVersions: ['v1'],
     };
     const { metadata } = await client.create(resource, { metadata: { name: newName() }, webhooks: [webhook] });
-    onTestFinished(() => client.delete(resource, metadata));
+    onTestFinished(async () => {
+      await client.delete(resource, metadata);
+    });
     const caBundle = Buffer.from(sharedCaCertificate()).toString('base64');
     const patched = await client.patch(resource, metadata, {
       type: 'json',
@@ -393,9 +396,10 @@ async function identityOf(caller: KubeClient): Promise<string> {
 
 const tokenRequest = z.object({ status: z.object({ token: z.string() }) });
 
-async function requestToken(): Promise<string> {
+async function requestToken(audiences?: readonly string[]): Promise<string> {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`;
-  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 600 } };
+  const spec = { expirationSeconds: 600, ...(audiences !== undefined && { audiences }) };
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec };
   const request = async () => tokenRequest.parse(await client.raw('POST', path, body)).status.token;
   // The ServiceAccount is created a moment after its namespace.
   return await eventually(request);
@@ -429,6 +433,15 @@ describe('a review', () => {
     expect(owner?.username).toBe(`system:serviceaccount:${namespace}:default`);
     expect(owner?.groups).toContain('system:serviceaccounts');
     expect(await reviewToken(client, 'no token')).toBeUndefined();
+  });
+
+  test('returns the owner of a token only for an audience of that token', async () => {
+    const token = await requestToken(['rock-mac-metrics']);
+    const owner = await reviewToken(client, token, { audiences: ['rock-mac-metrics', 'other'] });
+    expect(owner?.username).toBe(`system:serviceaccount:${namespace}:default`);
+    expect(await reviewToken(client, token, { audiences: ['other'] })).toBeUndefined();
+    expect(await reviewToken(client, token)).toBeUndefined();
+    expect(await reviewToken(client, await requestToken(), { audiences: ['rock-mac-metrics'] })).toBeUndefined();
   });
 
   test('returns whether a user has an access', async () => {

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createKubeClient } from '../../kube/client/client.ts';
 import { events, secrets } from '../../kube/client/core-resources.ts';
 import { createEventRecorder } from '../../kube/controller/events.ts';
-import { freshNamespace, sharedTestEnv, sharedKubectl } from '../env/testing.ts';
+import { freshNamespace, sharedKubectl, sharedTestEnv } from '../env/testing.ts';
 
 test('kubectl shows the Events of the recorder for the object, with repetitions as one', async () => {
   const fresh = await freshNamespace({ prefix: 'kube-events' });

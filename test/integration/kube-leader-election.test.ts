@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
-import { leases, type Lease } from '../../kube/client/core-resources.ts';
-import { runLeaderElection, type LeaderElection } from '../../kube/controller/leader-election.ts';
+import { type Lease, leases } from '../../kube/client/core-resources.ts';
+import { type LeaderElection, runLeaderElection } from '../../kube/controller/leader-election.ts';
 import { eventually, freshNamespace, sharedTestEnv } from '../env/testing.ts';
 
 let client: KubeClient;

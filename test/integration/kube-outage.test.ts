@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { createKubeClient, type KubeClient, type KubeClientOptions } from '../../kube/client/client.ts';
-import { namespaces, secrets, type Secret } from '../../kube/client/core-resources.ts';
+import { namespaces, type Secret, secrets } from '../../kube/client/core-resources.ts';
 import { runLeaderElection } from '../../kube/controller/leader-election.ts';
 import { createReflector } from '../../kube/controller/reflector.ts';
-import { systemClock } from '../../kube/time/clock.ts';
-import { startControlPlane, type ControlPlane } from '../env/kubernetes/control-plane.ts';
+import { systemClock } from '../../time/clock.ts';
+import { type ControlPlane, startControlPlane } from '../env/kubernetes/control-plane.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
 import { eventually } from '../env/testing.ts';
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { z } from 'zod';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { customResourceDefinitions, secrets } from '../../kube/client/core-resources.ts';
-import { keyOf, objectMeta, type KubeObject } from '../../kube/client/objects.ts';
+import { keyOf, type KubeObject, objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import type { Change } from '../../kube/controller/object-cache.ts';
 import { createReflector, type Reflector, type ReflectorOptions } from '../../kube/controller/reflector.ts';
@@ -74,8 +74,8 @@ function makeSecret(name: string, labels: Record<string, string> = {}) {
   return client.create(secrets, { metadata: { namespace, name, labels } });
 }
 
-function removeSecret(name: string): Promise<void> {
-  return client.delete(secrets, { namespace, name });
+async function removeSecret(name: string): Promise<void> {
+  await client.delete(secrets, { namespace, name });
 }
 
 function uniqueLabel(): { label: Record<string, string>; labelSelector: string } {
@@ -242,7 +242,9 @@ describe('a kind that is created and deleted', () => {
     expect(reflector.list()).toEqual([]);
 
     await client.create(customResourceDefinitions, definition);
-    onTestFinished(() => client.delete(customResourceDefinitions, definition.metadata).catch(() => undefined));
+    onTestFinished(async () => {
+      await client.delete(customResourceDefinitions, definition.metadata).catch(() => undefined);
+    });
     const thing = { metadata: { namespace, name: 'one' }, spec: { size: 1 } };
     await eventually(() => client.create(things, thing));
     await eventually(() => {

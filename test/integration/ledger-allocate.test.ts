@@ -1,21 +1,22 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_POOLS } from '../../api/default-pools.ts';
 import { allocate } from '../../ledger/address/allocate.ts';
-import { listAudit } from '../../ledger/audit.ts';
-import { markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
-import { releaseExpired } from '../../ledger/address/expired-devices.ts';
+import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
 import { findByHolderKey, findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
-import { definePool, growPool, listPools, pausePool, removePool } from '../../ledger/pool/pools.ts';
-import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { release } from '../../ledger/address/release.ts';
+import { listAudit } from '../../ledger/audit.ts';
+import { poolStats } from '../../ledger/pool/pool-stats.ts';
+import { definePool, growPool, listPools, pausePool, removePool } from '../../ledger/pool/pools.ts';
+import { registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import {
   aPodRequest,
   aRequest,
-  requestAddress,
+  joinCluster,
   LEASE_SECONDS,
   ledgerOfThisFile,
+  requestAddress,
   takeAddress,
 } from './ledger-fixture.ts';
 
@@ -23,8 +24,7 @@ const ledger = ledgerOfThisFile();
 const by = { actor: 'test', reason: 'test' };
 
 beforeAll(async () => {
-  await registerCluster(ledger.current.db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(ledger.current.db, { clusterId: 'c1', epoch: 1 }, 'test');
+  await joinCluster(ledger.current.db, 'c1');
 });
 
 /** Defines a pool of `size` addresses under a4:58:0f:<octet> for one test. */
@@ -134,9 +134,9 @@ describe('the same key', () => {
     await advance(101);
     expect(await requestAddress(ledger.current, request)).toMatchObject({ outcome: 'replayed', mac: held });
     const cleanUp = { pool: request.pool, graceSeconds: 0, limit: 100, actor: 'cleanup' };
-    expect(await releaseExpired(db, cleanUp)).not.toContain(held);
+    expect(await releaseExpiredDevices(db, cleanUp)).not.toContain(held);
     await advance(101);
-    expect(await releaseExpired(db, cleanUp)).toContain(held);
+    expect(await releaseExpiredDevices(db, cleanUp)).toContain(held);
   });
 
   test('twice in one group counts once', async () => {
@@ -161,7 +161,7 @@ describe('the same key', () => {
 describe('an address requested by name', () => {
   test('that is held is refused with its holder', async () => {
     const held = await takeAddress(ledger.current, aPodRequest('holder'));
-    expect(await requestAddress(ledger.current, aPodRequest('asker', { requested: held.mac }))).toMatchObject({
+    expect(await requestAddress(ledger.current, aPodRequest('late', { requested: held.mac }))).toMatchObject({
       outcome: 'in_use',
       mac: held.mac,
       holder: {
@@ -225,8 +225,7 @@ describe('a request is refused, and its neighbours are not,', () => {
         owner: { clusterId, kind: 'Pod', namespace: 'n', name: 'p', nic: 'eth0' },
       });
     await registerCluster(db, { clusterId: 'new', name: 'new' }, 'test');
-    await registerCluster(db, { clusterId: 'old', name: 'old' }, 'test');
-    await markAdopted(db, { clusterId: 'old', epoch: 1 }, 'test');
+    await joinCluster(db, 'old');
     await retireCluster(db, 'old', 'test');
     const group = [inCluster('nowhere'), inCluster('new'), inCluster('old'), inCluster('c1')];
     const results = await allocate(db, 'experiment', group, { leaseSeconds: LEASE_SECONDS });
@@ -321,9 +320,8 @@ describe('a pool', () => {
       reserved: 1,
       released: 1,
       orphaned: 0,
-      free: 8,
-      reusableNow: 7,
-      utilisation: 20,
+      free: 7,
+      utilisation: 30,
       totalAllocated: 3,
       totalReleased: 1,
     });

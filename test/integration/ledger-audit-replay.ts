@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { inSnapshot } from '../../ledger/connection/snapshot.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 

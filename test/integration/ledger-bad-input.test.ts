@@ -2,22 +2,23 @@ import { describe, expect, test } from 'vitest';
 import { adopt } from '../../ledger/address/adopt.ts';
 import type { AllocationRequest } from '../../ledger/address/allocate.ts';
 import { createAllocator } from '../../ledger/address/allocator.ts';
-import { listAudit } from '../../ledger/audit.ts';
 import { bind } from '../../ledger/address/bind.ts';
-import { markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { dropConsumer, expiredConsumers, takeConsumer } from '../../ledger/address/consumer.ts';
-import { releaseExpired } from '../../ledger/address/expired-devices.ts';
-import { expiredLeases, releaseExpiredLeases } from '../../ledger/address/expired-leases.ts';
-import { findByDevice, findByHolderKey, findByMac, findByOwnerUid, listAddresses } from '../../ledger/address/find.ts';
+import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
+import { expiredLeases } from '../../ledger/address/expired-leases.ts';
+import { findByDevice, findByHolderKey, findByMac, findByOwnerUids, listAddresses } from '../../ledger/address/find.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
-import { missingAddresses, markMissing } from '../../ledger/address/mark-missing.ts';
-import { definePool, growPool, pausePool, removePool } from '../../ledger/pool/pools.ts';
-import { recoverIfBehind } from '../../ledger/state/recovery.ts';
+import { markMissing, missingAddresses } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
+import { releaseExpired } from '../../ledger/address/release-expired.ts';
 import { renew } from '../../ledger/address/renew.ts';
+import { suggestTargets } from '../../ledger/address/suggest.ts';
+import { listAudit } from '../../ledger/audit.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
-import { suggestTargets } from '../../ledger/address/suggest.ts';
+import { definePool, growPool, pausePool, removePool } from '../../ledger/pool/pools.ts';
+import { markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
+import { recoverIfBehind } from '../../ledger/state/recovery.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
 import { aRequest, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
 
@@ -65,7 +66,7 @@ const GROUPS: Readonly<
       by,
     ),
   'release of leases': (db, key, address) =>
-    releaseExpiredLeases(
+    releaseExpired(
       db,
       [
         { mac: address, generation: 1, key },
@@ -214,9 +215,9 @@ const CALLS: Readonly<Record<string, (db: LedgerClient) => Promise<unknown>>> = 
   'a search for no address': (db) => findByMac(db, odd('hello')),
   'a search for a key with NUL': (db) => findByHolderKey(db, BAD_TEXTS.NUL),
   'a search for a device of ten megabytes': (db) => findByDevice(db, BAD_TEXTS['ten megabytes']),
-  'a search for half a surrogate pair': (db) => findByOwnerUid(db, 'c1', BAD_TEXTS['half a surrogate pair']),
+  'a search for half a surrogate pair': (db) => findByOwnerUids(db, 'c1', [BAD_TEXTS['half a surrogate pair']]),
   'an expiry of less than none': (db) =>
-    releaseExpired(db, { pool: 'docker', graceSeconds: 0, limit: -1, actor: 'test' }),
+    releaseExpiredDevices(db, { pool: 'docker', graceSeconds: 0, limit: -1, actor: 'test' }),
   'leases of less than none': (db) => expiredLeases(db, 'c1', -1),
   'consumers of less than none': (db) => expiredConsumers(db, 'c1', -1),
   'missing ones of less than none': (db) => missingAddresses(db, 'c1', -1),

@@ -1,17 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { bind } from '../../ledger/address/bind.ts';
-import { SCHEMA_OBJECTS, SCHEMA_SETTINGS } from '../../ledger/check/check-schema.ts';
-import { checkLedger, RULES } from '../../ledger/check/check.ts';
-import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
-import { openLedger } from '../../ledger/connection/connect.ts';
 import { takeConsumer } from '../../ledger/address/consumer.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
-import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
-import { recoverIfNeeded } from '../../ledger/state/recovery.ts';
 import { release } from '../../ledger/address/release.ts';
-import { aPodRequest, aRequest, freshLedger, takeAddress, type TestLedger } from './ledger-fixture.ts';
+import { checkLedger, RULES } from '../../ledger/check/check.ts';
+import { SCHEMA_OBJECTS, SCHEMA_SETTINGS } from '../../ledger/check/check-schema.ts';
+import { openLedger } from '../../ledger/connection/connect.ts';
+import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
+import { sealAudit } from '../../ledger/seal/seal.ts';
+import { recoverIfNeeded } from '../../ledger/state/recovery.ts';
+import { aPodRequest, aRequest, freshLedger, joinCluster, takeAddress, type TestLedger } from './ledger-fixture.ts';
 
 const by = { actor: 'test', reason: 'test' };
 
@@ -19,8 +19,7 @@ const by = { actor: 'test', reason: 'test' };
 async function livelyLedger(): Promise<TestLedger> {
   const ledger = await freshLedger();
   const { db, sql } = ledger;
-  await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
+  await joinCluster(db, 'c1');
   await sql(`update rock_mac.ledger_state set replication_gap = 2`);
   const device = await takeAddress(ledger, aRequest({ key: 'gone', device: { id: 'vm-1' }, metadata: { rack: null } }));
   await takeAddress(ledger, aRequest({ key: 'stays', device: { id: 'vm-2', type: 'qemu-vm' } }));
@@ -37,7 +36,9 @@ async function livelyLedger(): Promise<TestLedger> {
   await keepReserved(db, [kept], by);
   await takeAddress(ledger, aRequest({ key: 'claim/2', owner: { ...claim, uid: 'u3' } }));
   const consumer = { claimKey: 'claim/2', key: 'pod-key', kind: 'Pod', name: 'web', nic: 'eth0' };
+  await sealAudit(db);
   await takeConsumer(db, [consumer], { actor: 'test', leaseSeconds: 120 });
+  await sealAudit(db);
   await sql(`update rock_mac.ledger_state set timeline = 'before'`);
   await recoverIfNeeded(db, 'test');
   return ledger;
@@ -51,7 +52,7 @@ const shameless = (statement: string) =>
   pastTheAudit(`
   alter table rock_mac.addresses drop constraint if exists addresses_check, drop constraint if exists addresses_check1,
     drop constraint if exists addresses_check2, drop constraint if exists addresses_check3, drop constraint if exists addresses_check4,
-    drop constraint if exists addresses_check5, drop constraint if exists addresses_check6;
+    drop constraint if exists addresses_check5, drop constraint if exists addresses_check6, drop constraint if exists addresses_check7;
   ${statement}`);
 
 const a = 'rock_mac.addresses';
@@ -71,6 +72,7 @@ const BREAKS: Readonly<Record<string, string>> = {
   'no-hole-below-cursor': `delete from ${a} where holder_key = 'stays'`,
   'queue-above-floor': `update ${p} set floor_at = 'infinity' where name = 'development'`,
   'state-and-times-agree': `update ${a} set expires_at = null where state = 'pending'`,
+  'observed-is-blocked': `update ${a} set blocked = true where holder_key = 'gone'`,
   'consumer-of-a-claim': `update ${a} set cluster_id = null where consumer_key = 'pod-key'`,
   'owner-is-known': `delete from rock_mac.clusters`,
   'retired-cluster-holds-nothing': `update rock_mac.clusters set retired_at = now()`,
@@ -80,6 +82,9 @@ const BREAKS: Readonly<Record<string, string>> = {
   'audited-address-exists': `delete from ${a} where holder_key = 'claim/1'`,
   'audit-is-unbroken': `delete from rock_mac.audit_log where action = 'release'; insert into rock_mac.audit_log (action, mac_address, pool, "user", actor, state_before, state, generation)
     select 'allocate', mac_address, pool, 'x', 'x', 'active', 'active', 2 from rock_mac.audit_log where holder_key = 'stays'`,
+  'seals-follow': `update rock_mac.audit_seals set sealed_at = sealed_at - interval '1 day' where seq = 1`,
+  'sealed-rows-unchanged': `update rock_mac.audit_log set "timestamp" = now() - interval '1 day' where holder_key = 'gone'`,
+  'audit-is-sealed': `insert into rock_mac.audit_log (id, action, pool, "user", actor) overriding system value values (-1, 'note', 'x', 'x', 'x')`,
 };
 
 test('the list of guarding objects matches the migrations', async () => {
@@ -171,7 +176,10 @@ test('another user, or another program, in an audit row is reported', async () =
     `actor = 'mallory' where action = 'release'`,
   ]) {
     await ledger.sql(pastTheAudit(`update rock_mac.audit_log set ${change}`));
-    expect(await checkLedger(ledger.db)).toMatchObject([{ rule: 'audit-is-unbroken', count: 1 }]);
+    expect(await checkLedger(ledger.db)).toMatchObject([
+      { rule: 'audit-is-unbroken', count: 1 },
+      { rule: 'sealed-rows-unchanged', count: 1 },
+    ]);
     await ledger.sql(
       pastTheAudit(`update rock_mac.audit_log set "user" = case when action = 'release' then 'test' else 'ada' end, actor = 'test'
       where 'mallory' in ("user", actor)`),

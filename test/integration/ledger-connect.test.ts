@@ -3,13 +3,13 @@ import { Client } from 'pg';
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createAllocator } from '../../ledger/address/allocator.ts';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
-import { LedgerError } from '../../ledger/errors.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
-import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import type { Statement } from '../../ledger/connection/statement.ts';
+import { LedgerError } from '../../ledger/errors.ts';
+import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
 import { freshDatabase, sharedTestEnv } from '../env/testing.ts';
-import { aRequest, withinTime, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
+import { aRequest, ledgerOfThisFile, takeAddress, withinTime } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
 const opened: LedgerClient[] = [];

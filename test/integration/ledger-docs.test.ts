@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { checkLedger } from '../../ledger/check/check.ts';
-import { markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
-import { release } from '../../ledger/address/release.ts';
-import type { Queryable } from '../../ledger/connection/statement.ts';
-import { mac } from '../../mac/mac-address.ts';
-import { freshDatabase } from '../env/testing.ts';
 import { adopt } from '../../ledger/address/adopt.ts';
 import { allocate } from '../../ledger/address/allocate.ts';
-import { aPodRequest, aRequest } from './ledger-fixture.ts';
+import { release } from '../../ledger/address/release.ts';
+import { checkLedger } from '../../ledger/check/check.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
+import { retireCluster } from '../../ledger/state/clusters.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { freshDatabase } from '../env/testing.ts';
+import { aPodRequest, aRequest, joinCluster } from './ledger-fixture.ts';
 
 const page = await readFile(new URL('../../docs/ledger.md', import.meta.url), 'utf8');
 
@@ -32,8 +32,7 @@ beforeAll(async () => {
     connectTimeoutMs: 5_000,
   });
   for (const clusterId of ['c1', 'gone']) {
-    await registerCluster(db, { clusterId, name: clusterId }, 'test');
-    await markAdopted(db, { clusterId, epoch: 1 }, 'test');
+    await joinCluster(db, clusterId);
   }
   const devices = ['vm-1', 'vm-2'].map((id) => aRequest({ key: id, device: { id, type: 'qemu-vm' } }));
   await allocate(db, 'development', devices, { leaseSeconds: 120 });

@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, expect } from 'vitest';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/address/allocate.ts';
 import { checkLedger, type Finding } from '../../ledger/check/check.ts';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
+import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import { eventually, freshDatabase } from '../env/testing.ts';
 import type { Template } from '../env/postgres/template-database.ts';
+import { eventually, freshDatabase } from '../env/testing.ts';
 
 /** A migrated ledger, copied for each test file. */
 export const ledgerTemplate: Template = { name: 'ledger_template', prepare: (url) => migrate(url) };
@@ -14,7 +16,7 @@ export const ledgerTemplate: Template = { name: 'ledger_template', prepare: (url
 export interface TestLedger {
   readonly url: string;
   readonly db: LedgerClient;
-  /** Moves the ledger's clock forward; negative values move it back. */
+  /** Moves the ledger's clock forward, and its callers' clocks with it; negative values move it back. */
   readonly advance: (seconds: number) => Promise<void>;
   /** Runs any SQL and returns its unparsed rows. */
   readonly sql: (text: string, values?: unknown[]) => Promise<Record<string, unknown>[]>;
@@ -29,6 +31,7 @@ export async function freshLedger(options: { readonly max?: number } = {}): Prom
   let shift = 0;
   const sql = async (text: string, values: unknown[] = []) =>
     (await db.connections.query<Record<string, unknown>>(text, values)).rows;
+  await believeClock({ sql }); // the template may be older
   return {
     url,
     db,
@@ -37,12 +40,18 @@ export async function freshLedger(options: { readonly max?: number } = {}): Prom
       shift += seconds;
       await sql(`create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
                  return clock_timestamp() + make_interval(secs => ${String(shift)})`);
+      await believeClock({ sql });
     },
     close: async () => {
       await db.close();
       await database.remove();
     },
   };
+}
+
+/** Has the ledger believe its clock for the next ten minutes, as if callers whose time passed too had just agreed. */
+export async function believeClock({ sql }: Pick<TestLedger, 'sql'>): Promise<void> {
+  await sql('update rock_mac.clock_trust set agreed_at = rock_mac.clock()');
 }
 
 /** Provides one ledger for all tests of a file. The tests use different pools. */
@@ -60,6 +69,25 @@ export function ledgerOfThisFile(options: { readonly max?: number } = {}): { rea
       return ledger;
     },
   };
+}
+
+/** Registers a cluster and ends its initial sync, so that it may allocate. */
+export async function joinCluster(db: Queryable, clusterId: string, epoch = 1): Promise<void> {
+  await registerCluster(db, { clusterId, name: clusterId }, 'test');
+  await markAdopted(db, { clusterId, epoch }, 'test');
+}
+
+/** Returns the URL of a login that can only read. The login stays, because it belongs to the server. */
+export async function readingUrl({ url, sql }: Pick<TestLedger, 'url' | 'sql'>): Promise<string> {
+  const login = 'test_reader';
+  await sql(`do $$ begin
+               create role ${login} login password '${login}' in role rock_mac_auditor;
+             exception when duplicate_object or unique_violation then null;
+             end $$`);
+  const reading = new URL(url);
+  reading.username = login;
+  reading.password = login;
+  return reading.href;
 }
 
 /** Marks the schema as usable only by the next program version. Returns a function that undoes it. */
@@ -127,10 +155,12 @@ export async function untilLockWait({ sql }: Pick<TestLedger, 'sql'>): Promise<v
   });
 }
 
-/** Runs the check and leaves out the finding about the clock, which tests replace. */
+const TIME_FUNCTIONS = ['function clock', 'function expiry_held'];
+
+/** The findings of a ledger whose time a test has changed, without those about the functions that it replaced. */
 export async function findingsExceptClock(db: LedgerClient): Promise<readonly Finding[]> {
   const findings = await checkLedger(db);
-  return findings.filter(({ rows }) => rows.some(({ object }) => object !== 'function clock'));
+  return findings.filter(({ rows }) => rows.some(({ object }) => !TIME_FUNCTIONS.includes(String(object))));
 }
 
 /** Retries transient errors, as every caller must. */

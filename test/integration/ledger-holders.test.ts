@@ -1,14 +1,18 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { adopt, type AdoptItem } from '../../ledger/address/adopt.ts';
-import { listAudit } from '../../ledger/audit.ts';
 import { bind } from '../../ledger/address/bind.ts';
-import { listClusters, markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { dropConsumer, expiredConsumers, takeConsumer } from '../../ledger/address/consumer.ts';
-import { releaseExpired } from '../../ledger/address/expired-devices.ts';
-import { expiredLeases, releaseExpiredLeases } from '../../ledger/address/expired-leases.ts';
-import { findByDevice, findByMac, findByOwnerUid, listAddresses } from '../../ledger/address/find.ts';
+import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
+import { expiredLeases } from '../../ledger/address/expired-leases.ts';
+import { findByDevice, findByMac, findByOwnerUids, listAddresses } from '../../ledger/address/find.ts';
 import { boundKey, claimKey } from '../../ledger/address/holder-key.ts';
-import { ledgerTime, missingAddresses, markMissing } from '../../ledger/address/mark-missing.ts';
+import { ledgerTime, markMissing, missingAddresses } from '../../ledger/address/mark-missing.ts';
+import { release } from '../../ledger/address/release.ts';
+import { releaseExpired } from '../../ledger/address/release-expired.ts';
+import { requestRelease } from '../../ledger/address/release-request.ts';
+import { renew } from '../../ledger/address/renew.ts';
+import { listAudit } from '../../ledger/audit.ts';
+import { listClusters, markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { ledgerHeadOf } from '../../ledger/state/ledger-head.ts';
 import {
   approveRecovery,
@@ -18,19 +22,23 @@ import {
   recoverIfNeeded,
   recoverWithout,
 } from '../../ledger/state/recovery.ts';
-import { release } from '../../ledger/address/release.ts';
-import { requestRelease } from '../../ledger/address/release-request.ts';
-import { renew } from '../../ledger/address/renew.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
-import { mac, macToNumber, type MacAddress } from '../../mac/mac-address.ts';
-import { aPodRequest, aRequest, requestAddress, freshLedger, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
+import { mac, type MacAddress, macToNumber } from '../../mac/mac-address.ts';
+import {
+  aPodRequest,
+  aRequest,
+  freshLedger,
+  joinCluster,
+  ledgerOfThisFile,
+  requestAddress,
+  takeAddress,
+} from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
 const by = { actor: 'test', reason: 'test' };
 
 beforeAll(async () => {
-  await registerCluster(ledger.current.db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(ledger.current.db, { clusterId: 'c1', epoch: 1 }, 'test');
+  await joinCluster(ledger.current.db, 'c1');
 });
 
 function pod(name: string, uid = `uid-${name}`) {
@@ -56,7 +64,7 @@ describe('binding', () => {
     for (let time = 0; time < 2; time++) {
       expect(await bind(db, [bindItemOf('web', held.mac)], 'operator')).toEqual([{ outcome: 'bound', generation: 1 }]);
     }
-    expect(await findByOwnerUid(db, 'c1', 'uid-web')).toMatchObject([
+    expect(await findByOwnerUids(db, 'c1', ['uid-web'])).toMatchObject([
       { mac: held.mac, state: 'active', owner: pod('web') },
     ]);
     expect((await findByMac(db, held.mac))?.expiresAt).toBeUndefined();
@@ -105,6 +113,61 @@ describe('binding', () => {
   });
 });
 
+describe('a machine that was made again under its name', () => {
+  const machine = (uid: string, change: object = {}) => ({
+    ...pod('vm', uid),
+    kind: 'VirtualMachine',
+    nic: 'blue',
+    ...change,
+  });
+  const keyOf = (owner: ReturnType<typeof machine>, address: MacAddress) => boundKey({ ...owner, mac: address });
+
+  /** Returns an address that a machine holds, and the item that moves it to another owner. */
+  async function heldByMachine(name: string) {
+    const { db } = ledger.current;
+    const first = machine(`${name}-1`, { name });
+    const { mac: address, key } = await takeAddress(
+      ledger.current,
+      aPodRequest(name, { owner: { ...first, uid: undefined } }),
+    );
+    await bind(db, [{ mac: address, key, boundKey: keyOf(first, address), owner: first }], 'operator');
+    const moveTo = (owner: ReturnType<typeof machine>, from = first) =>
+      bind(db, [{ mac: address, key: keyOf(from, address), boundKey: keyOf(owner, address), owner }], 'operator');
+    return { db, first, address, moveTo };
+  }
+
+  test('takes over an address that stays held, with one audit row', async () => {
+    const { db, address, moveTo } = await heldByMachine('vm');
+    const second = machine('vm-2');
+    for (let time = 0; time < 2; time++) expect(await moveTo(second)).toEqual([{ outcome: 'bound', generation: 1 }]);
+    expect(await findByMac(db, address)).toMatchObject({ state: 'active', owner: second });
+    const audit = await listAudit(db, { mac: address });
+    expect(audit.map(({ action }) => action)).toEqual(['change', 'bind', 'allocate']);
+  });
+
+  test.each([
+    ['another machine', { name: 'other' }],
+    ['a machine of that name in another namespace', { namespace: 'x' }],
+    ['an instance of that name', { kind: 'VirtualMachineInstance' }],
+  ])('is not %s', async (what, change) => {
+    const { db, address, moveTo, first } = await heldByMachine(what.replaceAll(' ', '-'));
+    expect(await moveTo(machine('vm-3', { name: first.name, ...change }))).toMatchObject([{ outcome: 'conflict' }]);
+    expect(await findByMac(db, address)).toMatchObject({ owner: first });
+  });
+
+  test('gets nothing by the key of a former holder, and a pod of its name gets nothing at all', async () => {
+    const { moveTo, first } = await heldByMachine('third');
+    const second = machine('third-2', { name: 'third' });
+    await moveTo(second);
+    expect(await moveTo(machine('third-3', { name: 'third' }), first)).toMatchObject([{ outcome: 'conflict' }]);
+    const { db } = ledger.current;
+    const held = await takeAddress(ledger.current, aPodRequest('twin'));
+    await bind(db, [bindItemOf('twin', held.mac)], 'operator');
+    const again = { ...bindItemOf('twin', held.mac, 'uid-2'), key: bindItemOf('twin', held.mac).boundKey };
+    expect(await bind(db, [again], 'operator')).toMatchObject([{ outcome: 'conflict' }]);
+  });
+});
+
 describe('releasing', () => {
   test('compares address, generation and key', async () => {
     const { db } = ledger.current;
@@ -138,7 +201,7 @@ describe('an expired lease', () => {
     const expired = await expiredLeases(db, 'c1', 100);
     expect(expired.map((row) => row.mac)).toEqual(expect.arrayContaining([gone.mac, slow.mac]));
     await takeAddress(ledger.current, aPodRequest('slow'));
-    expect(await releaseExpiredLeases(db, [gone, slow], by)).toEqual([{ outcome: 'released' }, { outcome: 'renewed' }]);
+    expect(await releaseExpired(db, [gone, slow], by)).toEqual([{ outcome: 'released' }, { outcome: 'renewed' }]);
   });
 });
 
@@ -153,9 +216,9 @@ describe('a device', () => {
     expect(await renew(db, [{ ...long, ttlSeconds: 100_000 }])).toMatchObject([{ outcome: 'renewed' }]);
     expect(await findByDevice(db, 'vm-short')).toMatchObject([{ mac: short.mac }]);
     await ledger.current.advance(101);
-    expect(await releaseExpired(db, { pool: 'development', graceSeconds: 0, limit: 10, actor: 'cleanup' })).toContain(
-      short.mac,
-    );
+    expect(
+      await releaseExpiredDevices(db, { pool: 'development', graceSeconds: 0, limit: 10, actor: 'cleanup' }),
+    ).toContain(short.mac);
     expect((await findByMac(db, long.mac))?.state).toBe('active');
     expect(await renew(db, [short])).toEqual([{ outcome: 'not_owner' }]);
   });
@@ -290,8 +353,7 @@ describe('retiring a cluster', () => {
 
   test('frees a claim from its consumer, which even force cannot do before', async () => {
     const { db } = ledger.current;
-    await registerCluster(db, { clusterId: 'c7', name: 'seven' }, 'test');
-    await markAdopted(db, { clusterId: 'c7', epoch: 1 }, 'test');
+    await joinCluster(db, 'c7');
     const owner = { ...pod('used'), clusterId: 'c7', kind: 'MacAllocation', nic: '' };
     const claim = await takeAddress(
       ledger.current,
@@ -308,8 +370,7 @@ describe('retiring a cluster', () => {
 
   test('is final: an operator that still runs binds nothing any more', async () => {
     const { db } = ledger.current;
-    await registerCluster(db, { clusterId: 'c8', name: 'eight' }, 'test');
-    await markAdopted(db, { clusterId: 'c8', epoch: 1 }, 'test');
+    await joinCluster(db, 'c8');
     const owner = { ...pod('late'), clusterId: 'c8' };
     const held = await takeAddress(ledger.current, aPodRequest('late', { owner: { ...owner, uid: undefined } }));
     await retireCluster(db, 'c8', 'admin');
@@ -327,8 +388,7 @@ describe('after a failover', () => {
     const own = await freshLedger();
     const { db, sql } = own;
     for (const clusterId of ['c1', 'c2']) {
-      await registerCluster(db, { clusterId, name: clusterId }, 'test');
-      await markAdopted(db, { clusterId, epoch: 1 }, 'test');
+      await joinCluster(db, clusterId);
     }
     await sql(`update rock_mac.ledger_state set replication_gap = 3`);
     await takeAddress(own, aPodRequest('known'));
@@ -355,7 +415,8 @@ describe('after a failover', () => {
     const device = await takeAddress(own, aRequest({ key: 'vm', ttlSeconds: 100 }));
     await own.advance(101); // the renewal never reached the standby
     await own.sql(failOver);
-    const cleanUp = () => releaseExpired(own.db, { pool: 'development', graceSeconds: 0, limit: 10, actor: 'cleanup' });
+    const cleanUp = () =>
+      releaseExpiredDevices(own.db, { pool: 'development', graceSeconds: 0, limit: 10, actor: 'cleanup' });
     expect(await cleanUp()).toEqual([]);
     expect(await recoverIfNeeded(own.db, 'cli')).toMatchObject({ mode: 'open' });
     expect(await cleanUp()).toEqual([]);
@@ -389,8 +450,7 @@ describe('after a failover', () => {
 
   test('retiring the last missing cluster opens the ledger', async () => {
     const own = await freshLedger();
-    await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
-    await markAdopted(own.db, { clusterId: 'c1', epoch: 1 }, 'test');
+    await joinCluster(own.db, 'c1');
     await own.sql(failOver);
     expect(await recoverIfNeeded(own.db, 'another operator')).toMatchObject({ mode: 'recovering' });
     await retireCluster(own.db, 'c1', 'admin');
@@ -405,8 +465,7 @@ describe('after a failover', () => {
     expect((await recoverIfNeeded(own.db, 'cli')).closed).toBeUndefined();
     expect(await takeAddress(own, aRequest({ key: 'two' }))).toMatchObject({ mac: 'a4:58:0f:01:04:01' });
 
-    await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
-    await markAdopted(own.db, { clusterId: 'c1', epoch: 2 }, 'test');
+    await joinCluster(own.db, 'c1', 2);
     await own.sql(`update rock_mac.ledger_state set durability = 'quorum', timeline = 'before'`);
     expect(await recover(own.db, { expected: 2, actor: 'cli' })).toBe(3);
     expect((await ledgerState(own.db)).closed).toMatchObject({ why: 'not_durable' });

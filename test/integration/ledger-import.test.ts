@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { checkLedger } from '../../ledger/check/check.ts';
 import { findByMac, listAddresses } from '../../ledger/address/find.ts';
+import { checkLedger } from '../../ledger/check/check.ts';
 import { importSqlite } from '../../ledger/import/import-sqlite.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import { mac } from '../../mac/mac-address.ts';
@@ -231,6 +231,41 @@ describe("importing the predecessor's file", () => {
     const [row] = await listAddresses(ledger.db);
     expect(row?.allocatedAt.getTime()).toBeGreaterThan(Date.now() - 60_000);
     expect(await checkLedger(ledger.db)).toEqual([]);
+  });
+
+  test('trims devices, keeps numbers that JavaScript would change as text, and ignores days that do not exist', async () => {
+    const { db } = await aLedger();
+    const metadata = '{"serial": 12345678901234567890}';
+    const file = aFile(
+      SCHEMA,
+      `insert into mac_allocations (mac_address, pool, device_id, metadata, allocated_at, status) values
+        ('a4:58:0f:01:00:00', 'development', 'host' || char(13), '${metadata}', '2024-02-30 10:00:00', 'active')`,
+    );
+    const report = await importSqlite(db, file, now);
+    expect(report.notes).toEqual([
+      expect.stringContaining('was not defined') as string,
+      'a4:58:0f:01:00:00 has no allocation time: imported with the current time',
+      'a4:58:0f:01:00:00: its metadata has the number 12345678901234567890 and is kept as text',
+    ]);
+    const row = await findByMac(db, mac('a4:58:0f:01:00:00'));
+    expect(row).toMatchObject({ device: { id: 'host' }, metadata: { imported: metadata } });
+    expect(await importSqlite(db, file, now)).toMatchObject({ alreadyThere: 1, problems: [] });
+  });
+
+  test('leaves out the name of a device that looks like another one, and keeps its address', async () => {
+    const { db } = await aLedger();
+    const file = aFile(
+      SCHEMA,
+      `insert into mac_allocations (mac_address, pool, device_id, device_type, status) values
+        ('a4:58:0f:01:00:00', 'development', 'vm-' || char(0x202e) || 'tsop', 'qemu-vm', 'active')`,
+    );
+    const { notes } = await importSqlite(db, file, now);
+    expect(notes.join('\n')).toMatch(
+      /a4:58:0f:01:00:00: its device id contains a character that nobody sees and was left out: "vm-.*tsop"/,
+    );
+    const row = await findByMac(db, mac('a4:58:0f:01:00:00'));
+    expect(row).toMatchObject({ state: 'active', device: { id: undefined, type: 'qemu-vm' } });
+    expect(await importSqlite(db, file, now)).toMatchObject({ alreadyThere: 1, problems: [] });
   });
 
   test('refuses a file that is locked or damaged, and reports which', async () => {

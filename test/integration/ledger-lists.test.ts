@@ -1,14 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { allocate } from '../../ledger/address/allocate.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
-import { listAudit, type AuditFilter } from '../../ledger/audit.ts';
-import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
-import { listAddresses, type AddressFilter } from '../../ledger/address/find.ts';
+import { allocate } from '../../ledger/address/allocate.ts';
+import { type AddressFilter, listAddresses } from '../../ledger/address/find.ts';
 import { ADDRESS_ORDERS, pageMark } from '../../ledger/address/page-mark.ts';
 import { release } from '../../ledger/address/release.ts';
 import { suggestTargets } from '../../ledger/address/suggest.ts';
+import { type AuditFilter, listAudit } from '../../ledger/audit.ts';
 import { eventually } from '../env/testing.ts';
-import { aPodRequest, aRequest, ledgerOfThisFile, LEASE_SECONDS, takeAddress } from './ledger-fixture.ts';
+import { aPodRequest, aRequest, joinCluster, LEASE_SECONDS, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
 const by = { actor: 'bob', reason: 'done' };
@@ -16,8 +15,7 @@ const by = { actor: 'bob', reason: 'done' };
 /** Devices and pods in three pools, in groups with equal times. Some are released, some devices have no id. */
 beforeAll(async () => {
   const { db } = ledger.current;
-  await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
+  await joinCluster(db, 'c1');
   for (const pool of ['vultr', 'development', 'docker']) {
     const group = Array.from({ length: 9 }, (_, n) => {
       const id = n % 4 === 0 ? undefined : `vm-${String(n % 3)}`;
@@ -26,7 +24,7 @@ beforeAll(async () => {
     await allocate(db, pool, group, { leaseSeconds: LEASE_SECONDS });
   }
   for (const name of ['web', 'db', 'cache']) await takeAddress(ledger.current, aPodRequest(name));
-  const given = await takeAddress(ledger.current, aRequest({ key: 'given-up', device: { id: 'vm-9@odd "name"' } }));
+  const given = await takeAddress(ledger.current, aRequest({ key: 'released-one', device: { id: 'vm-9@odd "name"' } }));
   await release(db, [given], by);
 });
 
@@ -84,7 +82,7 @@ describe('a list of addresses', () => {
     const { db } = ledger.current;
     const keys = async (filter: AddressFilter) => (await listAddresses(db, filter)).map(({ key }) => key);
     expect(await keys({ pool: 'docker', deviceId: 'vm-2' })).toEqual(['docker/2', 'docker/5']);
-    expect(await keys({ states: ['released'] })).toEqual(['given-up']);
+    expect(await keys({ states: ['released'] })).toEqual(['released-one']);
     expect(await keys({ kind: 'Pod', namespace: 'team', name: 'db' })).toEqual(['named/db']);
     expect(await keys({ clusterId: 'c1', states: ['pending'] })).toEqual(['named/web', 'named/db', 'named/cache']);
     expect(await keys({ namespace: 'other' })).toEqual([]);

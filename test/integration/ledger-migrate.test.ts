@@ -6,16 +6,16 @@ import { pathToFileURL } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { createAllocator } from '../../ledger/address/allocator.ts';
+import { release } from '../../ledger/address/release.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
 import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
-import { release } from '../../ledger/address/release.ts';
 import {
-  retryTransient,
   aRequest,
   freshLedger,
+  retryTransient,
   takeAddress,
-  untilLockWait,
   type TestLedger,
+  untilLockWait,
 } from './ledger-fixture.ts';
 
 const NEXT = PROGRAM_VERSION + 1;

@@ -239,12 +239,15 @@ function free(model: Model, addr: number, row: ModelRow): void {
   Object.assign(row, { state: 'released', releasedAt, expiresAt: undefined, kept: false, consumer: undefined });
 }
 
-export function releaseLeaseInModel(model: Model, { addr, generation, key }: ModelAddressRef): string {
+/** Releases a pending address or a claim whose time is over. */
+export function releaseExpiredInModel(model: Model, { addr, generation, key }: ModelAddressRef): string {
   const row = model.rows.get(addr);
   if (row === undefined) return 'unknown';
   if (row.generation !== generation || row.key !== key) return 'not_owner';
   if (row.state === 'released') return 'already_released';
-  if (row.state !== 'pending' || (row.expiresAt ?? 0) >= model.now) return 'renewed';
+  if (row.consumer !== undefined) return 'has_consumer';
+  const mayExpire = row.who.cluster !== undefined && (row.state === 'pending' || row.state === 'active');
+  if (!mayExpire || row.expiresAt === undefined || row.expiresAt >= model.now) return 'renewed';
   free(model, addr, row);
   return 'released';
 }
@@ -436,7 +439,7 @@ function openIfReady(model: Model): void {
   if ([...model.clusters.values()].every((reportedEpoch) => reportedEpoch === model.epoch)) model.mode = 'open';
 }
 
-export function reassertInModel(model: Model, cluster: string): string {
+export function reportInModel(model: Model, cluster: string): string {
   model.clusters.set(cluster, model.epoch);
   openIfReady(model);
   return model.mode;

@@ -3,27 +3,30 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { adopt } from '../../ledger/address/adopt.ts';
 import { createAllocator } from '../../ledger/address/allocator.ts';
-import { listAudit } from '../../ledger/audit.ts';
-import { backup } from '../../ledger/backup/backup.ts';
 import { bind } from '../../ledger/address/bind.ts';
-import { checkLedger } from '../../ledger/check/check.ts';
-import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
-import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
-import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { release } from '../../ledger/address/release.ts';
 import { renew } from '../../ledger/address/renew.ts';
+import { listAudit } from '../../ledger/audit.ts';
+import { backup } from '../../ledger/backup/backup.ts';
+import { checkLedger } from '../../ledger/check/check.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
+import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
+import { poolStats } from '../../ledger/pool/pool-stats.ts';
+import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { pgbouncerMissing, startPgbouncer, type Pgbouncer } from '../env/postgres/pgbouncer.ts';
-import { freshDatabase, sharedTestEnv, type Fresh } from '../env/testing.ts';
-import { retryTransient, aPodRequest, aRequest } from './ledger-fixture.ts';
+import { type Pgbouncer, pgbouncerMissing, startPgbouncer } from '../env/postgres/pgbouncer.ts';
+import { type Fresh, freshDatabase, sharedTestEnv } from '../env/testing.ts';
+import { aPodRequest, aRequest, retryTransient } from './ledger-fixture.ts';
+import { loginsOfThisFile } from './ledger-logins.ts';
 
 const missing = pgbouncerMissing() ?? '';
 const by = { actor: 'test', reason: 'test' };
+
+const createLogin = loginsOfThisFile();
 
 /* The connections of two processes share two server sessions, which change hands at every commit. */
 describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing && ` (skipped: ${missing})`}`, () => {
@@ -115,6 +118,51 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
     expect(await one.query({ text: left, values: [], row: z.object({ left: z.int(), clean: z.boolean() }) })).toEqual([
       { left: 0, clean: true },
     ]);
+  });
+
+  test('two clusters with a login each are kept apart', async () => {
+    const logins = [await createLogin(database.url, 'rock_mac_app'), await createLogin(database.url, 'rock_mac_app')];
+    const own = await startPgbouncer(sharedTestEnv().postgresUrl, {
+      serverConnections: 2,
+      userUrls: logins.map(({ url }) => url),
+    });
+    const [left, right] = logins.map(({ url }) => open(own.through(url), 2));
+    try {
+      if (left === undefined || right === undefined) throw new Error('there are two logins');
+      for (const [db, clusterId] of [
+        [left, 'left'],
+        [right, 'right'],
+      ] as const)
+        expect(await registerCluster(db, { clusterId, name: clusterId }, 'test')).toBe('registered');
+      await expect(registerCluster(left, { clusterId: 'right', name: 'x' }, 'test')).rejects.toMatchObject({
+        code: 'LEDGER_NOT_ALLOWED',
+      });
+    } finally {
+      await Promise.all([left?.close(), right?.close()]);
+      await own.close();
+    }
+  });
+
+  test('a pooler that gives all clients one user is refused, with the reason', async () => {
+    const login = await createLogin(database.url, 'rock_mac_app');
+    const forcing = await startPgbouncer(sharedTestEnv().postgresUrl, {
+      serverConnections: 2,
+      userUrls: [login.url],
+      forcesUser: true,
+    });
+    const db = open(forcing.through(login.url), 2);
+    try {
+      await expect(ledgerState(db)).rejects.toMatchObject({
+        code: 'LEDGER_SHARED_LOGIN',
+        retryable: false,
+        message: expect.stringMatching(
+          new RegExp(`names user ${login.name}, but the session belongs to env`),
+        ) as string,
+      });
+    } finally {
+      await db.close();
+      await forcing.close();
+    }
   });
 
   test('a killed and restarted pooler causes one transient error', async () => {

@@ -1,19 +1,26 @@
 import { beforeAll, expect, test } from 'vitest';
+import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { adopt } from '../../ledger/address/adopt.ts';
 import { allocate } from '../../ledger/address/allocate.ts';
 import { bind } from '../../ledger/address/bind.ts';
-import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
 import { dropConsumer, takeConsumer } from '../../ledger/address/consumer.ts';
-import { releaseExpired } from '../../ledger/address/expired-devices.ts';
-import { releaseExpiredLeases } from '../../ledger/address/expired-leases.ts';
-import { listAddresses, type AddressFilter } from '../../ledger/address/find.ts';
-import type { AddressRef } from '../../ledger/address/address-ref.ts';
+import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
+import { type AddressFilter, findByOwnerUids, listAddresses } from '../../ledger/address/find.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
+import { releaseExpired } from '../../ledger/address/release-expired.ts';
 import { renew } from '../../ledger/address/renew.ts';
+import { registerCluster } from '../../ledger/state/clusters.ts';
 import { numberToMac } from '../../mac/mac-address.ts';
-import { aRequest, ledgerOfThisFile, takeAddress, type TestLedger } from './ledger-fixture.ts';
+import {
+  aRequest,
+  freshLedger,
+  joinCluster,
+  ledgerOfThisFile,
+  takeAddress,
+  type TestLedger,
+} from './ledger-fixture.ts';
 
 /* A connection keeps the plans that it made while the ledger was small. None of them may read more rows later. */
 const ledger = ledgerOfThisFile({ max: 1 });
@@ -36,6 +43,15 @@ async function rowsRead({ sql }: TestLedger, counter = READ): Promise<number> {
   return Number((await sql(counter))[0]?.['rows']);
 }
 
+/** Adds ten thousand addresses of cluster `c1`, unseen by the planner. */
+function fill({ sql }: TestLedger) {
+  return sql(`
+    insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, cluster_id, owner_kind, owner_uid, consumer_key,
+                                    allocated_at, changed_at, expires_at, requester, actor)
+    select p.first + i, p.pool_id, 'active', 'allocate', 'fill/' || i, 'c1', 'Pod', i, 'consumer/' || i, now(), now(), now() + interval '1 day', 'ada', 'test'
+    from rock_mac.pools p, generate_series(0, ${String(FILL - 1)}) i where p.name = 'vultr'`);
+}
+
 const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'team', name: 'claim', uid: 'u', nic: '' };
 
 /** Each call is about one new address. */
@@ -50,7 +66,7 @@ const CALLS: Readonly<
     }),
   dropConsumer: ({ db }, item) => dropConsumer(db, [{ mac: item.mac, consumerKey: `pod of ${item.key}` }], by),
   keepReserved: ({ db }, item) => keepReserved(db, [item], by),
-  releaseExpiredLeases: ({ db }, item) => releaseExpiredLeases(db, [item], by),
+  releaseExpired: ({ db }, item) => releaseExpired(db, [item], by),
   bind: ({ db }, { mac, key }) => bind(db, [{ mac, key, boundKey: key, owner }], 'test'),
   adopt: ({ db }, _, n) =>
     adopt(
@@ -58,6 +74,7 @@ const CALLS: Readonly<
       [{ mac: numberToMac(0xa4_58_0f_04_00_00 + n), key: `found-${String(n)}`, owner, requester: 'ada' }],
       'test',
     ),
+  findByOwnerUids: ({ db }, _, n) => findByOwnerUids(db, 'c1', [`nobody-${String(n)}`, String(n)]),
   release: ({ db }, item) => release(db, [item], { ...by, force: true }),
 };
 
@@ -65,12 +82,11 @@ beforeAll(async () => {
   const { db, sql } = ledger.current;
   // New statistics would trigger new plans; on a busy ledger that may take minutes.
   await sql('alter table rock_mac.addresses set (autovacuum_enabled = off)');
-  await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
+  await joinCluster(db, 'c1');
 });
 
 test('a connection that planned its statements on a small ledger reads no more rows when the ledger is large', async () => {
-  const { db, sql } = ledger.current;
+  const { db } = ledger.current;
   for (let n = 0; n < 20; n++) {
     const group = Array.from({ length: 32 }, (_, i) => aRequest({ key: `early-${String(n)}-${String(i)}` }));
     await allocate(db, 'development', group, { leaseSeconds: 60 });
@@ -85,11 +101,7 @@ test('a connection that planned its statements on a small ledger reads no more r
   for (const name of Object.keys(CALLS)) await call(name, 0, EARLY);
   for (let n = 0; n < EARLY; n++) await markMissing(db, await pass());
 
-  await sql(`
-    insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, cluster_id, owner_kind, owner_uid, consumer_key,
-                                    allocated_at, changed_at, expires_at, requester, actor)
-    select p.first + i, p.pool_id, 'active', 'allocate', 'fill/' || i, 'c1', 'Pod', i, 'consumer/' || i, now(), now(), now() + interval '1 day', 'ada', 'test'
-    from rock_mac.pools p, generate_series(0, ${String(FILL - 1)}) i where p.name = 'vultr'`);
+  await fill(ledger.current);
   const reads: Record<string, number> = {};
   for (const name of Object.keys(CALLS)) {
     const before = await rowsRead(ledger.current);
@@ -102,7 +114,8 @@ test('a connection that planned its statements on a small ledger reads no more r
   expect(Object.entries(reads).filter(([, rows]) => rows > 20 * LATE)).toEqual([]);
 
   const looks = {
-    releaseExpired: () => releaseExpired(db, { pool: 'vultr', graceSeconds: 0, limit: 10, actor: 'test' }),
+    releaseExpiredDevices: () =>
+      releaseExpiredDevices(db, { pool: 'vultr', graceSeconds: 0, limit: 10, actor: 'test' }),
   };
   for (const [name, look] of Object.entries(looks)) {
     const start = await rowsRead(ledger.current);
@@ -129,4 +142,25 @@ test('a connection that planned its statements on a small ledger reads no more r
   // It reads the whole cluster once. Comparing each address with every other would exceed its time limit.
   const everything = Array.from({ length: FILL }, (_, i) => numberToMac(0xa4_58_0f_03_00_00 + i));
   expect(await markMissing(db, { ...(await pass()), seen: everything })).toMatchObject({ cleared: 0 });
+});
+
+test('an initial sync that began on an empty ledger reads no more rows when the ledger is large', async () => {
+  const fresh = await freshLedger({ max: 1 });
+  try {
+    await fresh.sql('alter table rock_mac.addresses set (autovacuum_enabled = off)');
+    await registerCluster(fresh.db, { clusterId: 'c1', name: 'one' }, 'test');
+    const adoptSome = async (from: number, to: number) => {
+      for (let n = from; n < to; n++) {
+        const item = { mac: numberToMac(0xa4_58_0f_04_00_00 + n), key: `found-${String(n)}`, owner, requester: 'ada' };
+        expect(await adopt(fresh.db, [item], 'test')).toMatchObject([{ outcome: 'adopted' }]);
+      }
+    };
+    await adoptSome(0, EARLY);
+    await fill(fresh);
+    const before = await rowsRead(fresh);
+    await adoptSome(EARLY, EARLY + LATE);
+    expect((await rowsRead(fresh)) - before).toBeLessThan(20 * LATE);
+  } finally {
+    await fresh.close();
+  }
 });

@@ -1,24 +1,31 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { adopt } from '../../ledger/address/adopt.ts';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/address/allocate.ts';
 import { bind } from '../../ledger/address/bind.ts';
 import { dropConsumer, takeConsumer, type TakeOutcome } from '../../ledger/address/consumer.ts';
-import { releaseExpired } from '../../ledger/address/expired-devices.ts';
-import { expiredLeases, releaseExpiredLeases } from '../../ledger/address/expired-leases.ts';
-import type { AddressRef } from '../../ledger/address/address-ref.ts';
+import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
+import { expiredLeases } from '../../ledger/address/expired-leases.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
+import { release } from '../../ledger/address/release.ts';
+import { releaseExpired } from '../../ledger/address/release-expired.ts';
+import { renew } from '../../ledger/address/renew.ts';
 import { growPool, pausePool } from '../../ledger/pool/pools.ts';
 import { markReported, recover } from '../../ledger/state/recovery.ts';
-import { release } from '../../ledger/address/release.ts';
-import { renew } from '../../ledger/address/renew.ts';
 import { macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { auditAndTable, replay } from './ledger-audit-replay.ts';
-import { findingsExceptClock, LEASE_SECONDS, ledgerOfThisFile, type TestLedger } from './ledger-fixture.ts';
+import {
+  believeClock,
+  findingsExceptClock,
+  LEASE_SECONDS,
+  ledgerOfThisFile,
+  type TestLedger,
+} from './ledger-fixture.ts';
+import type { Model, ModelAddressRef, ModelOwner, ModelPool, ModelResult } from './ledger-model.ts';
 import * as inModel from './ledger-model.ts';
-import type { ModelResult, ModelAddressRef, Model, ModelPool, ModelOwner } from './ledger-model.ts';
 
 /*
  * Random histories of all operations on two pools of 16 addresses. Small pools find bugs, because operations collide
@@ -68,9 +75,10 @@ async function emptyLedger({ sql }: TestLedger): Promise<void> {
     commit`);
 }
 
-async function setClock({ sql }: TestLedger, now: number): Promise<void> {
-  await sql(`create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
+async function setClock(ledger: TestLedger, now: number): Promise<void> {
+  await ledger.sql(`create or replace function rock_mac.clock() returns timestamptz language sql volatile parallel safe
              return timestamptz '${new Date(START).toISOString()}' + interval '${String(now)} microseconds'`);
+  await believeClock(ledger);
 }
 
 const microseconds = (column: string) =>
@@ -326,7 +334,7 @@ const renewStep = fc.tuple(nth, stale, fc.boolean()).map(([index, how, own]) =>
 
 const expireStep = fc.tuple(fc.constantFrom('tiny', 'other'), fc.constantFrom(1, 100)).map(([pool, limit]) =>
   step(`expire ${String(limit)} of ${pool}`, async (model, { db }) => {
-    const got = await releaseExpired(db, { pool, graceSeconds: 0, limit, actor: 'test' });
+    const got = await releaseExpiredDevices(db, { pool, graceSeconds: 0, limit, actor: 'test' });
     return [inModel.expireInModel(model, pool, limit), got.map(macToNumber)];
   }),
 );
@@ -340,9 +348,9 @@ const leaseStep = fc.tuple(nth, stale).map(([index, how]) =>
       addressRef(model, index, how),
     ];
     const got = [];
-    for (const item of items) got.push(outcomeOf(await releaseExpiredLeases(db, [toItem(item)], by)));
+    for (const item of items) got.push(outcomeOf(await releaseExpired(db, [toItem(item)], by)));
     return [
-      [wanted, items.map((item) => inModel.releaseLeaseInModel(model, item))],
+      [wanted, items.map((item) => inModel.releaseExpiredInModel(model, item))],
       [over.map((row) => macToNumber(row.mac)), got],
     ];
   }),
@@ -432,10 +440,10 @@ const recoverStep = fc.constant(
   }),
 );
 
-const reassertStep = fc.constant(
-  step('the cluster re-asserts', async (model, { db }) => {
+const reportStep = fc.constant(
+  step('the cluster reports its addresses', async (model, { db }) => {
     const got = await markReported(db, { clusterId: 'c1', epoch: model.epoch }, 'test');
-    return [inModel.reassertInModel(model, 'c1'), got];
+    return [inModel.reportInModel(model, 'c1'), got];
   }),
 );
 
@@ -458,7 +466,7 @@ const history = fc.array(
     often(timeStep, 6),
     often(failOverStep, 1),
     often(recoverStep, 2),
-    often(reassertStep, 3),
+    often(reportStep, 3),
   ),
   { minLength: 20, maxLength: 80, size: 'max' },
 );

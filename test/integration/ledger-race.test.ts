@@ -5,31 +5,32 @@ import { adopt } from '../../ledger/address/adopt.ts';
 import { allocate, type AllocationRequest } from '../../ledger/address/allocate.ts';
 import { createAllocator } from '../../ledger/address/allocator.ts';
 import { bind, type BindItem } from '../../ledger/address/bind.ts';
-import { checkLedger } from '../../ledger/check/check.ts';
-import { markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
-import { openLedger, type LedgerClient } from '../../ledger/connection/connect.ts';
 import { takeConsumer } from '../../ledger/address/consumer.ts';
-import { isLedgerError, sqlState } from '../../ledger/errors.ts';
 import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
-import { definePool, removePool } from '../../ledger/pool/pools.ts';
-import { recover } from '../../ledger/state/recovery.ts';
 import { release } from '../../ledger/address/release.ts';
+import { checkLedger } from '../../ledger/check/check.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
-import { mac, macToNumber, numberToMac, type MacAddress } from '../../mac/mac-address.ts';
+import { isLedgerError, sqlState } from '../../ledger/errors.ts';
+import { definePool, removePool } from '../../ledger/pool/pools.ts';
+import { registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
+import { recover } from '../../ledger/state/recovery.ts';
+import { mac, type MacAddress, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import {
-  retryTransient,
   aPodRequest,
   aRequest,
   findingsExceptClock,
   freshLedger,
-  ledgerOfThisFile,
+  joinCluster,
   LEASE_SECONDS,
+  ledgerOfThisFile,
+  retryTransient,
   takeAddress,
-  untilLockWait,
   type TestLedger,
+  untilLockWait,
 } from './ledger-fixture.ts';
 
 /* Many concurrent connections, like many processes: no allocator serialises them. */
@@ -46,8 +47,7 @@ beforeAll(async () => {
     statementTimeoutMs: 10_000,
     connectTimeoutMs: 5_000,
   });
-  await registerCluster(db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(db, { clusterId: 'c1', epoch: 1 }, 'test');
+  await joinCluster(db, 'c1');
 });
 afterAll(() => db.close());
 
@@ -183,8 +183,7 @@ test('binding the same pods from many connections, in any order, never deadlocks
 });
 
 test('a cluster that is retired during an allocation for it leaves nothing behind', async () => {
-  await registerCluster(db, { clusterId: 'c9', name: 'nine' }, 'test');
-  await markAdopted(db, { clusterId: 'c9', epoch: 1 }, 'test');
+  await joinCluster(db, 'c9');
   const owner = { clusterId: 'c9', kind: 'Pod', namespace: 'team', name: 'last', nic: 'eth0' };
   const { ended } = await db.transaction(async (transaction) => {
     const results = await allocate(transaction, 'kubernetes', [aPodRequest('last', { owner })], {
@@ -199,8 +198,7 @@ test('a cluster that is retired during an allocation for it leaves nothing behin
 });
 
 test('a cluster that is retired while binding restores an address leaves nothing behind', async () => {
-  await registerCluster(db, { clusterId: 'c8', name: 'eight' }, 'test');
-  await markAdopted(db, { clusterId: 'c8', epoch: 1 }, 'test');
+  await joinCluster(db, 'c8');
   const { item } = await pendingPod('back', 'c8');
   await release(db, [item], { actor: 'test', reason: 'lease over' });
   const { ended } = await db.transaction(async (transaction) => {
@@ -232,8 +230,7 @@ test('a resync and the retirement of its cluster never deadlock', async () => {
 
 test('a recovery sets no address aside that is bound at that moment', async () => {
   const own = await freshLedger();
-  await registerCluster(own.db, { clusterId: 'c1', name: 'one' }, 'test');
-  await markAdopted(own.db, { clusterId: 'c1', epoch: 1 }, 'test');
+  await joinCluster(own.db, 'c1');
   const { item } = await pendingPod('back', 'c1', own);
   await release(own.db, [item], { actor: 'test', reason: 'lease over' });
   await own.advance(90_000); // it may go to other owners by now

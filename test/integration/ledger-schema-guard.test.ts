@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
-import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
-import { guardSchema, type GuardedLedger } from '../../ledger/connection/schema-guard.ts';
 import { openLedger } from '../../ledger/connection/connect.ts';
+import { type GuardedLedger, guardSchema } from '../../ledger/connection/schema-guard.ts';
+import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { freshLedger, schemaOfNextProgram, type TestLedger } from './ledger-fixture.ts';
@@ -10,18 +10,18 @@ import { freshLedger, schemaOfNextProgram, type TestLedger } from './ledger-fixt
 let ledger: TestLedger;
 let guarded: GuardedLedger;
 /** Reported changes: `fit`, or the code of the error. */
-let told: string[];
+let changes: string[];
 
 function guard(url: string, checkEveryMs: number): GuardedLedger {
   const options = { url, applicationName: 'test', max: 2, statementTimeoutMs: 10_000, connectTimeoutMs: 5_000 };
   return guardSchema(openLedger(options), {
     checkEveryMs,
-    onChange: (misfit) => told.push(misfit?.code ?? 'fit'),
+    onChange: (misfit) => changes.push(misfit?.code ?? 'fit'),
   });
 }
 
 beforeEach(async () => {
-  told = [];
+  changes = [];
   ledger = await freshLedger();
 });
 
@@ -35,7 +35,7 @@ test('a matching ledger works through the guard, and no change is reported', asy
   expect(await listPools(guarded)).toHaveLength(7);
   expect(await guarded.transaction((db) => listPools(db))).toHaveLength(7);
   expect(guarded.notReadyReasons()).toEqual([]);
-  expect(told).toEqual([]);
+  expect(changes).toEqual([]);
 });
 
 test('a breaking change under a running program is detected, and its end too', async () => {
@@ -43,7 +43,7 @@ test('a breaking change under a running program is detected, and its end too', a
   await listPools(guarded);
   const putBack = await schemaOfNextProgram(ledger.sql);
   await eventually(() => {
-    expect(told).toEqual(['LEDGER_SCHEMA_TOO_NEW']);
+    expect(changes).toEqual(['LEDGER_SCHEMA_TOO_NEW']);
   });
   await expect(listPools(guarded)).rejects.toMatchObject({ code: 'LEDGER_SCHEMA_TOO_NEW' });
   await expect(guarded.transaction((db) => listPools(db))).rejects.toMatchObject({ code: 'LEDGER_SCHEMA_TOO_NEW' });
@@ -51,7 +51,7 @@ test('a breaking change under a running program is detected, and its end too', a
 
   await putBack();
   await eventually(() => {
-    expect(told).toEqual(['LEDGER_SCHEMA_TOO_NEW', 'fit']);
+    expect(changes).toEqual(['LEDGER_SCHEMA_TOO_NEW', 'fit']);
   });
   expect(await listPools(guarded)).toHaveLength(7);
 });
@@ -68,7 +68,7 @@ test('a statement that misses an object gets the schema error at once, not the o
   await schemaOfNextProgram(ledger.sql);
   const gone = { text: 'select rock_mac.gone_with_the_next_version()', values: [], row: z.unknown() };
   await expect(guarded.query(gone)).rejects.toMatchObject({ code: 'LEDGER_SCHEMA_TOO_NEW' });
-  expect(told).toEqual(['LEDGER_SCHEMA_TOO_NEW']);
+  expect(changes).toEqual(['LEDGER_SCHEMA_TOO_NEW']);
 });
 
 test('an unreachable ledger is no schema error, and is checked before its first statement after it returns', async () => {
@@ -78,5 +78,5 @@ test('an unreachable ledger is no schema error, and is checked before its first 
   guarded = guard(away.href, 60_000);
   await expect(listPools(guarded)).rejects.toMatchObject({ code: 'LEDGER_UNAVAILABLE' });
   expect(guarded.notReadyReasons()).toEqual([]);
-  expect(told).toEqual([]);
+  expect(changes).toEqual([]);
 });

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { openLedger, type LedgerOptions } from '../../ledger/connection/connect.ts';
-import { createCa, type Ca } from '../env/kubernetes/certificates.ts';
+import { type LedgerOptions, openLedger } from '../../ledger/connection/connect.ts';
+import { startTlsMiddle } from '../doubles/tls-middle.ts';
+import { type Ca, createCa } from '../env/kubernetes/certificates.ts';
 import { withClient } from '../env/postgres/databases.ts';
-import { eventually } from '../env/run/eventually.ts';
-import { startPostgres, type Postgres } from '../env/postgres/postgres.ts';
+import { type Postgres, startPostgres } from '../env/postgres/postgres.ts';
 import { serveTls } from '../env/postgres/postgres-tls.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { sharedTestEnv } from '../env/testing.ts';
 
 let postgres: Postgres;
@@ -95,6 +96,22 @@ test('a server without TLS is not reached if TLS is required', async () => {
   await expect(isEncrypted(sharedTestEnv().postgresUrl, { ca: ours.certificate })).rejects.toMatchObject(TLS_FAILED);
 });
 
+test('somebody in the middle with a certificate of the same CA cannot log in with what they hear', async () => {
+  await showCertificate({ serverAddresses: ['127.0.0.1'] });
+  const middle = await startTlsMiddle(
+    postgres.port,
+    await ours.issue({ commonName: 'm', serverAddresses: ['127.0.0.1'] }),
+  );
+  const url = new URL(postgres.url());
+  const verified = { ca: ours.certificate };
+  expect(await isEncrypted(url.href, verified)).toBe(true);
+  url.port = String(middle.port);
+  await expect(isEncrypted(url.href, verified)).rejects.toMatchObject({ code: 'LEDGER_AUTH_FAILED' });
+  // The one in the middle did pass everything on to the server.
+  expect(middle.passedOn()).toBeGreaterThan(0);
+  await middle.close();
+});
+
 describe('a password in a file', () => {
   test('overrides the URL, is read at every new connection, and is in no error', async () => {
     const passwordFile = path.join(folder, 'password');
@@ -124,6 +141,26 @@ describe('a password in a file', () => {
     });
     await writeFile(passwordFile, 'rotated');
     expect(await db.query(encrypted)).toHaveLength(1);
+    await db.query({ text: `alter role ${postgres.user} password '${postgres.password}'`, values: [], row: z.never() });
+    await db.close();
+  });
+
+  test('may be in the whole URL, and a rotation needs no restart', async () => {
+    const urlFile = path.join(folder, 'url');
+    const url = new URL(postgres.url());
+    await writeFile(urlFile, url.href);
+    const options = { applicationName: 'rotated', max: 1, statementTimeoutMs: 10_000, connectTimeoutMs: 10_000 };
+    const db = openLedger({ url: url.href, urlFile, ...options });
+    await withClient(postgres.url(), async (admin) => {
+      for (const password of ['first', 'sec@nd', postgres.password]) {
+        expect(await db.query(encrypted)).toHaveLength(1);
+        await admin.query(`alter role ${postgres.user} password '${password}'`);
+        url.password = encodeURIComponent(password);
+        await writeFile(urlFile, `${url.href}\n`);
+        await admin.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'rotated'`);
+        await eventually(() => db.query(encrypted));
+      }
+    });
     await db.close();
   });
 

@@ -2,23 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expect } from 'vitest';
+import { randomFrom } from '../doubles/seeded-random.ts';
 import type { Installation, Program } from '../env/installation.ts';
 
 /** A port of a program and its protocol. */
 export interface Port {
   readonly port: number;
   readonly tls: boolean;
-}
-
-/** Returns a pseudo-random generator of numbers in [0, 1) for a seed (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const METHODS = ['GET', 'GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD', 'CONNECT', 'TRACE', 'get', 'PRI', '', '\0'];
@@ -119,6 +109,27 @@ export async function sendRaw({ port, tls }: Port, bytes: string, waitMs = ANSWE
   });
 }
 
+/** Opens connections, sends the same bytes on each and leaves them open. Returns what closes them. */
+export async function holdOpen({ port, tls }: Port, bytes: string, count: number): Promise<() => void> {
+  const open = () =>
+    new Promise<Socket>((resolve, reject) => {
+      const socket: Socket = tls
+        ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+        : connect(port, '127.0.0.1');
+      socket.once('error', reject).once(tls ? 'secureConnect' : 'connect', () => {
+        // The server may close it at any time.
+        socket.off('error', reject).on('error', () => undefined);
+        socket.write(bytes);
+        resolve(socket);
+      });
+    });
+  const sockets: Socket[] = [];
+  while (sockets.length < count) sockets.push(...(await Promise.all(Array.from({ length: AT_ONCE }, open))));
+  return () => {
+    for (const socket of sockets) socket.destroy();
+  };
+}
+
 /** Returns every port of every program. */
 export function portsOf({ operators, webhooks }: Installation): readonly (Port & { readonly program: Program })[] {
   return [...operators, ...webhooks].flatMap((program) => [
@@ -143,7 +154,7 @@ async function fatalLines({ logFile }: Program): Promise<readonly string[]> {
 export async function attackEveryPort(installation: Installation, perPort: number): Promise<void> {
   const seed = Date.now() % 2 ** 31;
   for (const { program, ...port } of portsOf(installation)) {
-    const random = seeded(seed);
+    const random = randomFrom(seed);
     let left = perPort;
     const send = async (): Promise<void> => {
       while (left-- > 0) await sendRaw(port, oddRequest(random));

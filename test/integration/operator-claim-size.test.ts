@@ -54,6 +54,10 @@ test('a claim with more than 32 KiB of labels and annotations is refused, and th
 test('a claim with many finalizers or owner references is refused', async () => {
   const finalizers = Array.from({ length: 17 }, (_, index) => `example.com/f${String(index)}`);
   await untilRefused('finalized', { finalizers }, /may have 16 finalizers/);
+  const ownerReferences = Array.from({ length: 17 }, (_, index) => ({
+    ...{ apiVersion: 'v1', kind: 'ConfigMap', name: `c${String(index)}`, uid: `u${String(index)}` },
+  }));
+  await untilRefused('owned', { ownerReferences }, /may have 16 ownerReferences/);
 });
 
 test('a claim cannot grow too large by an update', async () => {

@@ -12,7 +12,7 @@ import {
   whileLedgerIsAhead,
 } from './installed-env.ts';
 
-const installed = installedEnvOfThisFile({ webhooks: 0 });
+const installed = installedEnvOfThisFile({ webhooks: 0, adopt: 'kubernetes' });
 
 beforeAll(async () => {
   await installed().plane.kubectl(['delete', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '--all']);

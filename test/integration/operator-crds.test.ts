@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { applyManifests, freshNamespace, sharedKubectl, type Fresh } from '../env/testing.ts';
+import { applyManifests, type Fresh, freshNamespace, sharedKubectl } from '../env/testing.ts';
 
 /*
  * Tests every rule, default, column and selectable field of the two kinds on an API server alone. No operator or webhook runs
@@ -62,17 +62,26 @@ const whole = {
   expiresAfter: '1d12h',
   renewedAt: '2026-01-02T03:04:05Z',
   requester: { username: 'ada', uid: '1', groups: ['fleet'] },
+};
+const mirror = {
+  pool: 'production',
+  reserved: false,
+  mac: 'a4:58:0f:00:12:38',
+  requester: { username: 'ada' },
   consumerRef,
+  ledger: { generation: 1, clusterId: 'c' },
 };
 
 describe('a MacAllocation', () => {
   beforeAll(async () => {
     await createClaim('whole', whole);
     await createClaim('bare', { pool: 'production' });
+    await createClaim('mirror', mirror);
   });
 
   test('is stored as it was written, with every field and in any notation of an address', async () => {
     expect(await specOf('ma', 'whole')).toEqual(whole);
+    expect(await specOf('ma', 'mirror')).toEqual(mirror);
     for (const [index, requestedMac] of ['a458.0f00.1235', 'A4580F001236', 'a4:58:0F:00:12:37'].entries()) {
       await createClaim(`notation-${String(index)}`, { pool: 'production', requestedMac });
     }
@@ -90,7 +99,11 @@ describe('a MacAllocation', () => {
     ['attributes', { rack: 'b1' }],
     ['expiresAfter', '2d'],
     ['requester', { username: 'eve', uid: '1', groups: ['fleet'] }],
+  ];
+  const othersOfMirror: readonly [keyof typeof mirror, unknown][] = [
+    ['mac', 'a4:58:0f:00:12:39'],
     ['consumerRef', { ...consumerRef, name: 'q' }],
+    ['ledger', { generation: 2, clusterId: 'c' }],
   ];
 
   test.each(others)('does not allow its %s to be changed or removed', async (field, other) => {
@@ -99,6 +112,20 @@ describe('a MacAllocation', () => {
     // A removed field gets its default, if it has one. A required field must not be absent.
     const removed = patch('ma', 'whole', { spec: { [field]: null } });
     await expect(removed).rejects.toThrow(field === 'pool' ? /spec.pool: Required value/ : message);
+  });
+
+  test.each(othersOfMirror)('of the operator does not allow its %s to be changed or removed', async (field, other) => {
+    await expect(patch('ma', 'mirror', { spec: { [field]: other } })).rejects.toThrow(`${field} is immutable`);
+    await expect(patch('ma', 'mirror', { spec: { [field]: null } })).rejects.toThrow('use requestedMac');
+  });
+
+  test('of the operator does not become a claim, nor a claim one of the operator', async () => {
+    const { mac, ledger } = mirror;
+    const none = { consumerRef: null, mac: null, ledger: null };
+    await expect(patch('ma', 'mirror', { spec: none })).rejects.toThrow('consumerRef is immutable');
+    await expect(patch('ma', 'bare', { spec: { consumerRef, mac, ledger } })).rejects.toThrow(
+      'consumerRef is immutable',
+    );
   });
 
   test.each(others.filter(([field]) => field !== 'pool' && field !== 'reserved'))(
@@ -131,6 +158,11 @@ describe('a MacAllocation', () => {
     ['an invalid time', { pool: 'p', renewedAt: 'yesterday' }, /spec.renewedAt/],
     ['an attribute that is not a string', { pool: 'p', attributes: { rack: 7 } }, /spec.attributes.rack/],
     ['an attribute that is too long', { pool: 'p', attributes: { a: 'x'.repeat(1_025) } }, /spec.attributes.a/],
+    ['a device with a direction mark', { pool: 'p', device: { id: 'vm-\u202etsop' } }, /spec.device.id/],
+    ['a device with a line end', { pool: 'p', device: { id: 'a\nb' } }, /spec.device.id/],
+    ['a type with an escape sequence', { pool: 'p', device: { type: '\u001b[2J' } }, /spec.device.type/],
+    ['an attribute with a zero-width space', { pool: 'p', attributes: { rack: 'a\u200b7' } }, /spec.attributes.rack/],
+    ['the name of an attribute with a tag', { pool: 'p', attributes: { 'a\u{e0041}': '7' } }, /that nobody sees/],
     [
       'too many attributes',
       {
@@ -140,7 +172,11 @@ describe('a MacAllocation', () => {
       /spec.attributes/,
     ],
     ['a reservation that is not a boolean', { pool: 'p', reserved: 'maybe' }, /spec.reserved/],
-    ['a consumer without a uid', { pool: 'p', consumerRef: { ...consumerRef, uid: undefined } }, /consumerRef.uid/],
+    ['a consumer without a uid', { ...mirror, consumerRef: { ...consumerRef, uid: undefined } }, /consumerRef.uid/],
+    ['an address and no consumer', { ...mirror, consumerRef: undefined }, /use requestedMac/],
+    ['a consumer and no address', { ...mirror, mac: undefined }, /use requestedMac/],
+    ['a consumer and no record in the ledger', { ...mirror, ledger: undefined }, /use requestedMac/],
+    ['an address in another notation', { ...mirror, mac: 'A4:58:0F:00:00:01' }, /spec.mac/],
     ['a requester without a name', { pool: 'p', requester: { uid: '1' } }, /requester.username/],
     ['a device name that is too long', { pool: 'p', device: { id: 'x'.repeat(254) } }, /spec.device.id/],
     ['a field that does not exist', { pool: 'p', macAddress: 'a4:58:0f:00:00:01' }, /unknown field "spec.macAddress"/],
@@ -201,9 +237,18 @@ describe('a MacAllocation', () => {
     expect(wide[1]).toMatch(/p +ada +2026-03-04T05:06:07Z$/);
   });
 
-  test.each(['status.mac=a4:58:0f:00:12:34', 'spec.device.id=host-1'])('is found by the field %s', async (selector) => {
+  test('of the operator has its address and its consumer in the same columns, and no status', async () => {
+    const [, line] = (await kubectl(['get', 'ma', 'mirror', '-o', 'wide'])).trim().split('\n');
+    expect(line).toMatch(/^mirror +production +a4:58:0f:00:12:38 +\d+s +p +ada *$/);
+  });
+
+  test.each([
+    ['status.mac=a4:58:0f:00:12:34', 'whole'],
+    ['spec.device.id=host-1', 'whole'],
+    ['spec.mac=a4:58:0f:00:12:38', 'mirror'],
+  ])('is found by the field %s', async (selector, name) => {
     expect(await kubectl(['get', 'ma', '--field-selector', selector, '-o', 'name'])).toBe(
-      'macallocation.mac.rock-os.io/whole\n',
+      `macallocation.mac.rock-os.io/${name}\n`,
     );
   });
 

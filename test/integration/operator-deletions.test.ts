@@ -23,7 +23,7 @@ async function createBoundPod(name: string, annotations: Record<string, string> 
   const address = (await addressesOf(installed().plane, name))[0]?.mac ?? '';
   await eventually(
     async () => {
-      const shown = (await shownAllocations(installed().plane)).map(({ status }) => status?.mac);
+      const shown = (await shownAllocations(installed().plane)).map(({ mac }) => mac);
       if (!shown.includes(address)) throw new Error(`${name} has no mirror yet`);
     },
     { within: 20_000, every: 100 },
@@ -69,7 +69,7 @@ describe('the address of a pod is released once when the pod is deleted', () => 
     await kubectl(['create', '-f', '-'], JSON.stringify(deployment));
     const addresses = await eventually(
       async () => {
-        const shown = (await shownAllocations(installed().plane)).flatMap(({ status }) => status?.mac ?? []);
+        const shown = (await shownAllocations(installed().plane)).flatMap(({ mac }) => mac ?? []);
         expect(shown).toHaveLength(3);
         return shown;
       },

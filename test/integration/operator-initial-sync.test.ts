@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { findByMac } from '../../ledger/address/find.ts';
 import { openLedger } from '../../ledger/connection/connect.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../env/run/eventually.ts';
 import { startTestEnv, type TestEnv } from '../env/env.ts';
 import { install, type Installation, type Program } from '../env/installation.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { startTcpProxy, type TcpProxy } from '../env/network/tcp-proxy.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { aClaim, untilReason } from './installed-env.ts';
 
 /** The first address of the pool. A stopped machine, created before the installation, has it. */

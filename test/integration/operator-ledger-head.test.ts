@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { createLedgerHeadStore, type LedgerHeadStore } from '../../operator/ledger-state/ledger-head-store.ts';
-import { freshNamespace, sharedTestEnv, sharedKubectl, type Fresh } from '../env/testing.ts';
+import { type Fresh, freshNamespace, sharedKubectl, sharedTestEnv } from '../env/testing.ts';
 
 const logger = pino({ enabled: false });
 let client: KubeClient;
@@ -62,6 +62,14 @@ describe('the stored ledger head', () => {
     // The former leader has cached 10. Its write of 20 is refused, and its next read returns 50.
     await former.save({ ledgerId: A, epoch: 1, auditHead: 20 });
     expect(await former.read()).toMatchObject({ auditHead: 50 });
+  });
+
+  test('is found by a process that looked when only the ticket was stored', async () => {
+    const [leader, standby] = [createStore(), createStore()];
+    await leader.replaceTicket({ next: A });
+    expect(await standby.read()).toBeUndefined();
+    await leader.save({ ledgerId: A, epoch: 1, auditHead: 3 });
+    expect(await standby.read()).toMatchObject({ auditHead: 3 });
   });
 
   test('is undefined if it is malformed, and can be saved again', async () => {

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { eventually } from '../env/run/eventually.ts';
+import { SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { scrape } from '../env/read-metric.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { aClaim, aPod, installedEnvOfThisFile } from './installed-env.ts';
 
 const installed = installedEnvOfThisFile();
@@ -54,6 +55,18 @@ describe.each(['operators', 'webhooks'] as const)('the metrics of the %s', (whic
       await plane.apiServer.start();
     }
   });
+});
+
+test('a process with an audience returns metrics only to tokens that are good for nothing else', async () => {
+  const { installation, plane } = installed();
+  const audience = 'rock-mac-metrics';
+  const { metricsPort: port } = await installation.startWebhook({ ROCK_MAC_METRICS_AUDIENCE: audience });
+  const create = ['create', 'token', 'metrics-reader', '-n', SYSTEM_NAMESPACE];
+  const token = (await plane.kubectl([...create, '--audience', audience])).trim();
+  expect((await scrape({ port, token })).status).toBe(200);
+  expect((await scrape({ port, token: installation.metricsToken })).status).toBe(401);
+  const [operator] = installation.operators;
+  expect((await scrape({ port: operator?.metricsPort ?? 0, token })).status).toBe(401);
 });
 
 test.each(['operators', 'webhooks'] as const)(

@@ -4,9 +4,10 @@ import { allocate } from '../../ledger/address/allocate.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { addressesOf, aPod, installedEnvOfThisFile, untilNoAllocations } from './installed-env.ts';
+import { createNode } from './hand-made-node.ts';
+import { aClaim, addressesOf, aPod, installedEnvOfThisFile, untilNoAllocations, untilReason } from './installed-env.ts';
 import { installPacked, type Packed } from './packed.ts';
-import { openPluginShell, type Ended, type PluginShell } from './plugin-shell.ts';
+import { type Ended, openPluginShell, type PluginShell } from './plugin-shell.ts';
 
 /*
  * `kubectl rock-mac` from the packed tarball, called by kubectl in a real installation. dev may use only the pool
@@ -119,6 +120,26 @@ describe('a claim of the plugin', () => {
     expect((await findByMac(installed().ledger, mac(address)))?.state).toBe('released');
   });
 
+  test('is found by the name that the plugin prints', async () => {
+    const { plane } = installed();
+    await plane.kubectl(['create', '-f', '-'], { input: aClaim('web', { pool: 'development', expiresAfter: '2d' }) });
+    await untilReason(plane, 'web', 'Allocated');
+    for (const [user, name] of [
+      [ada, 'default/web'],
+      [ada, 'MacAllocation/default/web'],
+      [ada, 'web'],
+    ] as const) {
+      const address = (await out(user, 'show', name, '-o', 'name')).trim();
+      expect(address).toMatch(MAC);
+      expect(await out(user, 'audit', name)).toContain(address);
+    }
+    expect((await shell.rockMac(dev, 'show', 'web')).stdout).toMatch(/^MAC Address: {2}a4/);
+    expect(await out(dev, 'renew', 'default/web')).toMatch(/^Renewed MAC: a4/);
+    const nothing = await shell.rockMac(dev, 'release', 'default/nothing');
+    expect(nothing).toMatchObject({ code: 0, stdout: 'No active allocations found for: default/nothing\n' });
+    expect(await out(dev, 'release', 'web')).toBe('Released 1 MAC address(es)\n');
+  });
+
   test('is returned again for the same request key', async () => {
     const [first, second] = [
       await out(dev, 'allocate', '--request-key', 'eth0', '-o', 'name'),
@@ -126,8 +147,15 @@ describe('a claim of the plugin', () => {
     ];
     expect(second).toBe(first);
     expect(first).toMatch(/^a4:58:0f:01:\S+\n$/);
-    const other = await refused(admin, 'allocate', '-p', 'docker', '--request-key', 'eth0');
-    expect(other).toMatchObject({ code: 4 });
+    for (const different of [
+      ['-p', 'docker'],
+      ['-d', 'other'],
+      ['-t', 'container'],
+    ]) {
+      const other = await refused(admin, 'allocate', '--request-key', 'eth0', ...different);
+      expect(other.stderr).toMatch(/request key already belongs to MacAllocation key-/);
+      expect(other.code).toBe(4);
+    }
     expect(await out(dev, 'release', first.trim())).toBe('Released 1 MAC address(es)\n');
   });
 
@@ -140,6 +168,24 @@ describe('a claim of the plugin', () => {
     expect(other.stderr).toMatch(/is in pool reserved, not in production/);
     expect(await out(admin, 'release', '--force', wanted)).toBe('Released 1 MAC address(es)\n');
     expect((await findByMac(installed().ledger, mac(wanted)))?.state).toBe('released');
+  });
+
+  test('that is held for a pod which may still run is released only with --force', async () => {
+    const { plane } = installed();
+    const node = await createNode(plane, 'silent');
+    await plane.kubectl(['create', '-f', '-'], { input: aClaim('gate', { pool: 'development' }) });
+    const address = (await untilReason(plane, 'gate', 'Allocated')).status?.mac ?? '';
+    const annotations = { 'mac.rock-os.io/allocation': 'gate' };
+    await plane.kubectl(['create', '-f', '-'], { input: aPod('lost', { annotations, nodeName: node.name }) });
+    await plane.kubectl(['wait', '--for=jsonpath={.status.consumer.node}=silent', 'macallocation/gate']);
+    await plane.kubectl(['delete', 'pod', 'lost', '--force', '--grace-period=0']);
+    await eventually(async () => {
+      const { code, stderr } = await shell.rockMac(dev, 'release', address);
+      expect(stderr).toMatch(/is held for pod default\/lost, which was deleted before .* add --force\.\n$/);
+      expect(code).toBe(4);
+    });
+    expect(await out(dev, 'release', '--force', address)).toBe('Released 1 MAC address(es)\n');
+    expect((await findByMac(installed().ledger, mac(address)))?.state).toBe('released');
   });
 
   test.each(['--dry-run', '--dry-run=server'])('is not created by %s', async (flag) => {
@@ -184,9 +230,9 @@ describe('reading commands', () => {
   });
 
   test('show the whole ledger with history to an auditor', async () => {
-    expect(await out(ada, 'list')).toMatch(
+    expect(await out(ada, 'list', '-A')).toMatch(
       new RegExp(
-        `^MAC Address +Pool .*\n-{80}\n(.*\n)*${address} +development +shown +active .*\n(.*\n)*\nTotal: \\d+ alloc`,
+        `^NAMESPACE +MAC Address +Pool .*\n-{80}\n(.*\n)*default +${address} +development +shown +active .*\n(.*\n)*\nTotal: \\d+ alloc`,
       ),
     );
     const shown = await out(ada, 'show', address);
@@ -201,6 +247,29 @@ describe('reading commands', () => {
     expect(await out(ada, 'stats')).toMatch(
       /^Pool +Description +Active .*\n-{80}\n(.*\n)*development +Development VMs +1 /,
     );
+  });
+
+  test('list follows kubectl: the namespace, all of them, labels, templates and columns', async () => {
+    const { ledger, plane } = installed();
+    const device = { id: 'outside-of-all', type: 'host' };
+    const request = { key: 'device/outside-of-all', pool: 'vultr', state: 'active', device } as const;
+    await allocate(ledger, 'vultr', [{ ...request, requester: 't', actor: 't' }], { leaseSeconds: 60 });
+    expect(await out(ada, 'list', '-o', 'name')).toContain(address);
+    expect(await out(ada, 'list')).not.toContain('outside-of-all');
+    expect(await out(ada, 'list', '-A', '-p', 'vultr')).toMatch(/\n {21}a4:58:0f:\S+ +vultr +outside-of-all +active/);
+    const claim = (await plane.kubectl(['get', 'macallocation', '-o', 'jsonpath={.items[0].metadata.name}'])).trim();
+    await plane.kubectl(['label', 'macallocation', claim, 'tier=front']);
+    const mac = await plane.kubectl(['get', 'macallocation', claim, '-o', 'jsonpath={.status.mac}']);
+    expect(await out(dev, 'list', '-l', 'tier=front', '-o=jsonpath={.kind} {.items[*].mac}')).toBe(
+      `AddressList ${mac}`,
+    );
+    expect(await out(ada, 'list', '-A', '-l', 'tier!=front', '-o', 'name')).not.toContain(mac);
+    const columns = 'custom-columns=MAC:.mac,OWNER:.owner.name';
+    expect(await out(ada, 'list', '-o', columns)).toMatch(new RegExp(`^MAC +OWNER\n(.*\n)*${mac} +${claim}\n`));
+    expect(await out(ada, 'list', '-o', 'csv')).toMatch(
+      /^mac,pool,state,device,type,cluster,namespace,kind,name,nic,.*\na4:/,
+    );
+    expect((await refused(dev, 'list', '-l', 'a b c')).stderr).toMatch(/Unable to parse/);
   });
 
   test('show the objects of the namespace to other users, with a note on stderr', async () => {
@@ -235,7 +304,18 @@ describe('reading commands', () => {
 
   test('list --watch of the whole ledger includes devices', async () => {
     const { ledger } = installed();
-    const { child, ended, stdout } = shell.start(ada, 'list', '--watch', '-p', 'vultr', '-s', 'all', '-o', 'json');
+    const { child, ended, stdout } = shell.start(
+      ada,
+      'list',
+      '--watch',
+      '-A',
+      '-p',
+      'vultr',
+      '-s',
+      'all',
+      '-o',
+      'json',
+    );
     const device = { id: 'outside', type: 'host' };
     const request = { key: 'device/outside', pool: 'vultr', state: 'active', device } as const;
     let count = 0;
@@ -255,9 +335,9 @@ describe('reading commands', () => {
 
   test('list pages without the ledger too', async () => {
     await out(dev, 'allocate', '-d', 'second');
-    const first = await shell.rockMac(dev, 'list', '-l', '1', '-o', 'json', '--sort-by', 'device');
+    const first = await shell.rockMac(dev, 'list', '--limit', '1', '-o', 'json', '--sort-by', 'device');
     expect(JSON.parse(first.stdout)).toMatchObject({ items: [{ device: { id: 'second' } }], next: '1' });
-    const args = ['list', '-l', '1', '-o', 'json', '--sort-by', 'device', '--after', '1'];
+    const args = ['list', '--limit', '1', '-o', 'json', '--sort-by', 'device', '--after', '1'];
     const { items, next } = JSON.parse((await shell.rockMac(dev, ...args)).stdout) as Record<string, unknown>;
     expect({ items, next }).toMatchObject({ items: [{ device: { id: 'shown' } }], next: undefined });
     await out(dev, 'release', 'second');
@@ -336,8 +416,12 @@ describe('errors name the cause and the next step, and have their exit codes', (
     [['renew', 'nobody'], 3, /Nobody holds nobody/],
     [['allocate', '-n', 'nowhere'], 1, /amespaces "nowhere" not found.*Name another one with -n, or create it/],
     [['allocate', '--timeout', 'soon'], 2, /"soon" is no time for --timeout/],
-    [['list', '--context', 'nowhere'], 7, /nowhere.*Name another one with --kubeconfig or --context/s],
-    [['list', '--kubeconfig', '/nonexistent'], 7, /cannot read the kubeconfig|Cannot read the kubeconfig/],
+    [
+      ['list', '--context', 'nowhere'],
+      7,
+      /nowhere.*Name another one with --kubeconfig or KUBECONFIG, or another --context/s,
+    ],
+    [['list', '--kubeconfig', '/nonexistent'], 7, /kubeconfig \/nonexistent cannot be read \(there is no such file\)/],
   ])('for %j', async (args, code, message) => {
     const ended = await refused(admin, ...args);
     expect(ended.stderr).toMatch(message);

@@ -7,9 +7,9 @@ import { z } from 'zod';
 import { addressObject, auditEntryObject } from '../../api/ledger-view.ts';
 import { createAllocator } from '../../ledger/address/allocator.ts';
 import { deviceKey } from '../../ledger/address/holder-key.ts';
-import { createCa, loadCa, type KeyPair } from '../env/kubernetes/certificates.ts';
+import { createCa, type KeyPair, loadCa } from '../env/kubernetes/certificates.ts';
+import { type Kubectl, kubectlFor } from '../env/kubernetes/kubectl.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { kubectlFor, type Kubectl } from '../env/kubernetes/kubectl.ts';
 import { aClaim, installedEnvOfThisFile, untilReason } from './installed-env.ts';
 
 const GROUP = 'ledger.mac.rock-os.io';

@@ -17,7 +17,8 @@ import {
 import { schemaOfNextProgram } from './ledger-fixture.ts';
 import { annotatedPods } from './pod-kind.ts';
 
-const installed = installedEnvOfThisFile();
+/* Where pods do not wait for the ledger: test/integration/scheduling-gates.test.ts tests what they do otherwise. */
+const installed = installedEnvOfThisFile({ env: { ROCK_MAC_WHEN_LEDGER_AWAY: 'refuse' } });
 let client: KubeClient;
 
 beforeAll(() => {
@@ -131,7 +132,7 @@ describe('bad input is refused with its cause and the next step, and nothing is 
   test('a MAC that another pod holds', async () => {
     const networks = '[{"name":"blue","mac":"a4:58:0f:05:99:99"}]';
     await create(aPod('holder', { networks }));
-    await expectRefusal(networks, { status: 409, reason: 'Conflict' }, /held by Pod default\/holder\.\nLeave it out/);
+    await expectRefusal(networks, { status: 409, reason: 'Conflict' }, /held by another owner\.\nLeave it out/);
   });
 
   test('more networks than one pod may have', async () => {
@@ -169,7 +170,7 @@ describe('while the ledger does not respond', () => {
       else await ledgerProxy.cut();
       try {
         // The status of the webhook: after 5 s the API server would have refused with its own status, 500.
-        const error = await tryToCreate('asker', '[{"name":"blue"}]');
+        const error = await tryToCreate('late', '[{"name":"blue"}]');
         expect(error).toMatchObject({
           status: 503,
           reason: 'ServiceUnavailable',
@@ -185,8 +186,8 @@ describe('while the ledger does not respond', () => {
       } finally {
         await ledgerProxy.heal();
       }
-      await eventually(() => create(aPod('asker', { networks: '[{"name":"blue"}]' })), { within: 20_000, every: 300 });
-      expect(await addressesOf(plane, 'asker')).toHaveLength(1);
+      await eventually(() => create(aPod('late', { networks: '[{"name":"blue"}]' })), { within: 20_000, every: 300 });
+      expect(await addressesOf(plane, 'late')).toHaveLength(1);
     },
   );
 });
@@ -196,14 +197,14 @@ describe('while the webhook is down', () => {
     const { installation } = installed();
     const [webhook] = installation.webhooks;
     await webhook?.kill();
-    expect(await refusalOf(aPod('asker', { networks: '[{"name":"blue"}]' }))).toMatch(
+    expect(await refusalOf(aPod('late', { networks: '[{"name":"blue"}]' }))).toMatch(
       /failed calling webhook "inject-objects\.mac\.rock-os\.io"/,
     );
     const plain = JSON.parse(aPod('plain')) as { metadata: { annotations?: object } };
     delete plain.metadata.annotations;
     await create(JSON.stringify(plain));
     await installation.startWebhook();
-    await create(aPod('asker', { networks: '[{"name":"blue"}]' }));
+    await create(aPod('late', { networks: '[{"name":"blue"}]' }));
   });
 });
 

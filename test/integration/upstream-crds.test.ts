@@ -3,15 +3,15 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test, type TestContext } from 'vitest';
-import { resolveHelm } from '../env/programs/helm.ts';
-import { logToStderr } from '../env/run/run.ts';
-import { applyManifests, freshNamespace, sharedKubectl } from '../env/testing.ts';
 import {
   cloudNativePg,
   findUpstreamCrds,
   prometheusOperator,
   type UpstreamCrds,
 } from '../env/kubernetes/upstream-crds.ts';
+import { resolveHelm } from '../env/programs/helm.ts';
+import { logToStderr } from '../env/run/run.ts';
+import { applyManifests, freshNamespace, sharedKubectl } from '../env/testing.ts';
 
 /*
  * Validates rock-mac's objects of other projects' kinds with the original CRDs on a real API server. The validation is strict:

@@ -148,6 +148,28 @@ describe('a pod that names a claim', () => {
     await removePod(loser);
   });
 
+  test('belongs to a Deployment that is warned if its rollouts would wait for the claim', async () => {
+    const deployment = (strategy: object, replicas = 1) => {
+      const labels = { app: 'rolled' };
+      const metadata = { labels, annotations: { [ALLOCATION]: 'narrow' } };
+      const template = { metadata, spec: { containers: [{ name: 'main', image: 'example.invalid/none' }] } };
+      const spec = { replicas, selector: { matchLabels: labels }, strategy, template };
+      return JSON.stringify({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'rolled' }, spec });
+    };
+    // kubectl then fails with the warning as its error.
+    const warned = (manifest: string) =>
+      kubectl(['apply', '--dry-run=server', '--warnings-as-errors', '-f', '-'], manifest);
+    const surge = (maxSurge: number | string) => ({
+      type: 'RollingUpdate',
+      rollingUpdate: { maxSurge, maxUnavailable: 1 },
+    });
+    for (const strategy of [{}, surge(1), surge('10%')]) {
+      await expect(warned(deployment(strategy))).rejects.toThrow(/every rollout waits for ever.*Recreate/s);
+    }
+    for (const strategy of [{ type: 'Recreate' }, surge(0), surge('0%')]) await warned(deployment(strategy));
+    await expect(warned(deployment({ type: 'Recreate' }, 2))).rejects.toThrow(/serves one pod at a time/);
+  });
+
   test('may name one for each interface, and gets new addresses for the others', async () => {
     const address = await readyClaim('half');
     const networks = '[{"name":"blue"},{"name":"red","interface":"eth5"}]';
@@ -177,7 +199,7 @@ describe('a pod that names a claim', () => {
       await create(aClaim(name, spec));
       await untilReason(installed().plane, name, 'PoolNotFound');
     }
-    const refused = create(aPod('asker', { networks: 'blue', annotations: { [ALLOCATION]: name } }));
+    const refused = create(aPod('late', { networks: 'blue', annotations: { [ALLOCATION]: name } }));
     await expect(refused).rejects.toThrow(message);
     await expect(refused).rejects.toThrow(/ServiceUnavailable/);
   });

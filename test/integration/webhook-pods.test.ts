@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { eventually } from '../env/run/eventually.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { aPod, installedEnvOfThisFile } from './installed-env.ts';
 
 const installed = installedEnvOfThisFile({
@@ -87,10 +87,31 @@ describe('a namespace that opted in', () => {
     );
   });
 
-  test('does not override a pod that opted out', async () => {
-    expect(await create('lab', aPlainPod('out', { 'mac.rock-os.io/inject': 'false' }))).toEqual({
-      'mac.rock-os.io/inject': 'false',
-    });
+  test.each(['false', 'False', 'no', 'off', 'disabled'])(
+    'does not override a pod that opted out with %s',
+    async (word) => {
+      const annotations = { 'mac.rock-os.io/inject': word };
+      expect(await create('lab', aPlainPod(`out-${word.toLowerCase()}-${String(Date.now())}`, annotations))).toEqual(
+        annotations,
+      );
+    },
+  );
+
+  test('may write that with any usual word, as its pods may', async () => {
+    await kubectl(['create', 'namespace', 'spelled']);
+    await kubectl(['label', 'namespace', 'spelled', 'mac.rock-os.io/inject=true']);
+    await eventually(
+      async () => {
+        const name = `labelled-${String(Date.now())}`;
+        expect((await create('spelled', aPlainPod(name)))[HARDWARE]).toMatch(/^a4:58:0f:/);
+      },
+      { within: 20_000, every: 500 },
+    );
+    for (const [index, word] of ['True', 'yes', 'enabled', 'on', '1', ' true'].entries()) {
+      const annotations = { 'mac.rock-os.io/inject': word };
+      const pod = await create('default', aPlainPod(`word-${String(index)}`, annotations));
+      expect({ word, mac: pod[HARDWARE] }).toEqual({ word, mac: expect.stringMatching(/^a4:58:0f:05:/) as string });
+    }
   });
 
   test('does not let its pods use an address of another pool, and the refusal names that pool', async () => {
@@ -118,7 +139,7 @@ describe('a cluster with Cilium', () => {
 });
 
 describe('an address that somebody else holds', () => {
-  test('is refused, and the refusal names the holder only to users who may list it', async () => {
+  test('is refused, and the refusal names the holder to nobody, because anybody may send a review', async () => {
     const { plane } = installed();
     const wanted = { ...NO_PRIMARY, [NETWORKS]: '[{"name":"blue","mac":"a4:58:0f:02:99:01"}]' };
     await create('lab', aPlainPod('first', wanted));
@@ -126,7 +147,7 @@ describe('an address that somebody else holds', () => {
     await eventually(() => kubectl(['get', 'serviceaccount', 'default', '-n', 'rivals']));
     await kubectl(['create', 'rolebinding', 'ann', '-n', 'rivals', '--clusterrole=admin', '--user=ann']);
     const message = /a4:58:0f:02:99:01 on rivals\/blue#0 is held by another owner/;
-    await expect(create('rivals', aPlainPod('second', wanted))).rejects.toThrow(/held by Pod lab\/first/);
+    await expect(create('rivals', aPlainPod('second', wanted))).rejects.toThrow(message);
     const kubeconfig = await plane.userKubeconfig('ann');
     const asAnn = plane.kubectl(['--kubeconfig', kubeconfig, 'create', '-n', 'rivals', '-f', '-'], {
       input: aPlainPod('second', wanted),
@@ -263,14 +284,14 @@ describe('the annotation that Multus reads', () => {
       '[{"name":"ib","infiniband-guid":"c2:11:22:33:44:55:66:77"}]',
       [],
     ],
-  ])('with %s', async (_, networks, wanted, carried) => {
+  ])('with %s', async (_, networks, wanted, reported) => {
     const manifest = aPlainPod(`form-${String(forms++)}`, { ...NO_PRIMARY, [NETWORKS]: networks });
     const annotations = await create('lab', manifest);
     // Which address comes next does not matter.
     const blind = (text = '') => text.replaceAll(/a4:58:0f:02:00:[0-9a-f]{2}/g, 'M');
     expect(blind(annotations[NETWORKS])).toBe(wanted);
     const addresses = JSON.parse(annotations[ADDRESSES] ?? '[]') as Attachment[];
-    expect(addresses.map(({ mac: address }) => blind(address))).toEqual(carried);
+    expect(addresses.map(({ mac: address }) => blind(address))).toEqual(reported);
     const macs = addresses.map(({ mac: address }) => address);
     expect(new Set(macs).size).toBe(macs.length);
   });
@@ -323,21 +344,86 @@ describe('applying a manifest again', () => {
       );
     };
     await untilState(blue, 'active');
-    const told = async () => {
+    const reported = async () => {
       const stored = annotationsOf(await kubectl(['get', 'pod', 'again', '-n', 'lab', '-o', 'json']));
       return stored[ADDRESSES] === undefined ? undefined : (JSON.parse(stored[ADDRESSES]) as unknown);
     };
     const red = { network: 'lab/red', interface: 'eth5', mac: ANY };
-    expect(await told()).toEqual([{ network: 'lab/blue', mac: ANY }, red]);
+    expect(await reported()).toEqual([{ network: 'lab/blue', mac: ANY }, red]);
     await kubectl(['apply', ...flags], manifest('red@eth5'));
-    expect(await told()).toEqual([red]);
+    expect(await reported()).toEqual([red]);
     await kubectl(['annotate', 'pod', 'again', '-n', 'lab', `${NETWORKS}-`]);
-    expect(await told()).toBeUndefined();
+    expect(await reported()).toBeUndefined();
     // The operator has seen that by the time at which it has seen what came after it.
     const after = await create('lab', aPlainPod('after', { ...NO_PRIMARY, [NETWORKS]: 'blue' }));
     await untilState(macOf(after) ?? '', 'active');
     await untilState(blue, 'active');
     await kubectl(['delete', 'pod', 'again', '-n', 'lab', '--grace-period=0', '--force']);
     await untilState(blue, 'released');
+  });
+});
+
+describe('an update of a stored pod', () => {
+  const networks = (address: string) => `[{"name":"blue"},{"name":"green","mac":"${address}"}]`;
+  const stored = async () => annotationsOf(await kubectl(['get', 'pod', 'updated', '-n', 'lab', '-o', 'json']));
+  const update = (annotations: Record<string, string>) =>
+    kubectl([
+      ...['patch', 'pod', 'updated', '-n', 'lab', '--type=merge'],
+      ...['-p', JSON.stringify({ metadata: { annotations } })],
+    ]);
+
+  beforeAll(async () => {
+    await create('lab', aPlainPod('updated', { ...NO_PRIMARY, [NETWORKS]: 'blue' }));
+    await create(
+      'lab',
+      aPlainPod('victim', { ...NO_PRIMARY, [NETWORKS]: '[{"name":"blue","mac":"a4:58:0f:02:98:01"}]' }),
+    );
+  });
+
+  test.each([
+    ['an address of another pod', 'a4:58:0f:02:98:01', /a4:58:0f:02:98:01 on lab\/green#0 is held by another owner/],
+    ['an address of a pool that the namespace does not use', 'a4:58:0f:00:98:01', /production/],
+    ['an address of no pool', 'a4:58:0f:98:00:01', /nor in any other/],
+    ['a multicast address', '01:00:5e:00:00:01', /multicast/],
+    ['what is no address', 'green', /not a MAC address/],
+  ])('is refused %s, as a new pod is', async (_, address, reason) => {
+    const before = await stored();
+    await expect(update({ [NETWORKS]: networks(address) })).rejects.toThrow(reason);
+    expect(await stored()).toEqual(before);
+  });
+
+  test('gets a free address, which it then owns', async () => {
+    const before = macOf(await stored());
+    await update({ [NETWORKS]: networks('A4-58-0F-02-98-02') });
+    const after = await stored();
+    expect(attachmentsOf(after).map(({ mac: address }) => address)).toEqual([before, 'a4:58:0f:02:98:02']);
+    expect(after[ADDRESSES]).toContain('{"network":"lab/green","mac":"a4:58:0f:02:98:02"}');
+    await eventually(
+      async () => {
+        expect(await findByMac(installed().ledger, mac('a4:58:0f:02:98:02'))).toMatchObject({
+          state: 'active',
+          owner: { name: 'updated', nic: 'lab/green#0' },
+        });
+      },
+      { within: 20_000, every: 100 },
+    );
+  });
+
+  test('cannot make the annotation report an address that the pod does not use', async () => {
+    const before = await stored();
+    await update({ [ADDRESSES]: '[{"network":"lab/blue","mac":"a4:58:0f:02:98:01"},{"mac":"a4:58:0f:02:98:03"}]' });
+    expect((await stored())[ADDRESSES]).toBe(before[ADDRESSES]);
+    await kubectl(['annotate', 'pod', 'updated', '-n', 'lab', `${ADDRESSES}-`]);
+    expect((await stored())[ADDRESSES]).toBe(before[ADDRESSES]);
+  });
+
+  test('takes no address while the ledger is down, and is refused in time', async () => {
+    const { ledgerProxy } = installed();
+    await ledgerProxy.cut();
+    try {
+      await expect(update({ [NETWORKS]: networks('a4:58:0f:02:98:04') })).rejects.toThrow(/got no address/);
+    } finally {
+      await ledgerProxy.heal();
+    }
   });
 });

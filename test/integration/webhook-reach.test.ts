@@ -3,13 +3,12 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
-import type { NewObject } from '../../kube/client/write.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
-import { eventually } from '../env/run/eventually.ts';
-
-import { helmFor, resolveHelm } from '../env/programs/helm.ts';
+import type { NewObject } from '../../kube/client/write.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { helmFor, resolveHelm } from '../env/programs/helm.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { logToStderr } from '../env/run/run.ts';
 import { installedEnvOfThisFile } from './installed-env.ts';
 
@@ -52,7 +51,8 @@ beforeAll(async () => {
   for (const name of ['kube-system', SYSTEM]) await plane.kubectl(['label', 'namespace', name, `${INJECT}=enabled`]);
   for (const [name, label] of [
     ['labelled', 'enabled'],
-    ['mislabelled', 'true'],
+    ['mislabelled', 'maybe'],
+    ['worded', 'Yes'],
     ['plain', undefined],
   ]) {
     await plane.kubectl(['create', 'namespace', name ?? '']);
@@ -93,6 +93,12 @@ function machine(annotations?: Record<string, string>, spec: object = {}, metada
   };
 }
 
+function twoNics(name: string): NewObject {
+  const networks = ['blue', 'red'].map((each) => ({ name: each, multus: { networkName: each } }));
+  const template = { spec: { domain: { devices: devices(undefined, 'red') }, networks } };
+  return machine({}, { running: true, template }, { name });
+}
+
 function instance(annotations?: Record<string, string>, metadata: object = {}): NewObject {
   return {
     metadata: { name: 'new', ...(annotations !== undefined && { annotations }), ...metadata },
@@ -118,6 +124,9 @@ const STORED: readonly (readonly [Resource<Stored>, string, NewObject])[] = [
   [machines, 'labelled', machine({}, { running: true }, { name: 'stored' })],
   [machines, 'labelled', machine({}, { running: false }, { name: 'off' })],
   [machines, 'labelled', machine({}, { runStrategy: 'Halted' }, { name: 'halted' })],
+  [machines, 'labelled', machine(REFUSES, { running: false }, { name: 'bare' })],
+  [machines, 'labelled', machine(REFUSES, { runStrategy: 'Halted' }, { name: 'bare-too' })],
+  [machines, 'labelled', twoNics('grown')],
   [machines, 'labelled', machine({}, { running: true }, { name: 'going', ...HELD })],
   [machines, 'plain', machine(ASKS, { running: true }, { name: 'stored' })],
   [machines, 'plain', machine({}, { running: false }, { name: 'stranger' })],
@@ -142,8 +151,13 @@ function deletes(resource: Resource<Stored>, namespace: string, name: string, as
   return () => as().delete(resource, { namespace, name }, { dryRun: true });
 }
 
-function owned(apiVersion: string, ownerKind: string) {
-  return { ownerReferences: [{ apiVersion, kind: ownerKind, name: 'o', uid: 'u-1', controller: true }] };
+function owned(apiVersion: string, ownerKind: string, controller = true) {
+  return { ownerReferences: [{ apiVersion, kind: ownerKind, name: 'o', uid: 'u-1', controller }] };
+}
+
+/** The metadata of a pod in which KubeVirt attaches a volume to a running machine. The machine's pod controls it. */
+function attachment(labels: Record<string, string> = { 'kubevirt.io': 'hotplug-disk' }, controller = true) {
+  return { labels, ...owned('v1', 'Pod', controller) };
 }
 
 function annotated(annotations: Record<string, string | null>) {
@@ -163,7 +177,9 @@ type Case = readonly [what: string, send: () => Promise<unknown>];
 const REACHING: readonly Case[] = [
   ['a pod that asks', creates(pods, 'plain', pod(ASKS))],
   ['a pod that asks, in a namespace with another value of the label', creates(pods, 'mislabelled', pod(ASKS))],
+  ['a pod that asks in another word', creates(pods, 'plain', pod({ [INJECT]: ' Yes' }))],
   ['a pod without any annotations in a namespace that opted in', creates(pods, 'labelled', pod())],
+  ['a pod in a namespace that opted in by another word', creates(pods, 'worded', pod())],
   ['a pod with only networks in a namespace that opted in', creates(pods, 'labelled', pod({ [NETWORKS]: 'blue' }))],
   ['a pod that asks in a namespace that opted in', creates(pods, 'labelled', pod(ASKS))],
   ['a pod that says it is not on the host', creates(pods, 'labelled', pod({}, { spec: { hostNetwork: false } }))],
@@ -184,6 +200,18 @@ const REACHING: readonly Case[] = [
     updates(pods, 'labelled', 'stored', annotated({ 'v1.multus-cni.io/default-network': 'own' })),
   ],
   [
+    'a pod of which only the addresses change, which its author does not write',
+    updates(pods, 'labelled', 'stored', annotated({ 'mac.rock-os.io/addresses': '[]' })),
+  ],
+  [
+    'a pod that says it belongs to an instance of another group',
+    creates(pods, 'labelled', pod({}, { metadata: owned('made.up/v1', 'VirtualMachineInstance') })),
+  ],
+  [
+    'a pod that belongs to an instance without being controlled by it',
+    creates(pods, 'labelled', pod({}, { metadata: owned('kubevirt.io/v1', 'VirtualMachineInstance', false) })),
+  ],
+  [
     'a pod from which the request and the addresses are taken at once',
     updates(pods, 'plain', 'stored', annotated({ [NETWORKS]: 'blue', [INJECT]: null })),
   ],
@@ -191,17 +219,31 @@ const REACHING: readonly Case[] = [
   ['a VM that asks', creates(machines, 'plain', machine(ASKS))],
   ['a VM without a template', creates(machines, 'labelled', { metadata: { name: 'new' }, spec: {} })],
   ['a VM with one interface more', updates(machines, 'labelled', 'stored', interfaces(undefined, 'red'))],
-  [
-    'a VM whose interfaces are taken away',
-    updates(machines, 'labelled', 'stored', {
-      spec: { template: { spec: { domain: { devices: { interfaces: [] } } } } },
-    }),
-  ],
   ['a VM whose MAC changes', updates(machines, 'labelled', 'stored', interfaces('02:00:00:00:00:01'))],
-  ['a VM that is started', updates(machines, 'labelled', 'off', { spec: { running: true } })],
   [
-    'a VM that is started by its strategy',
-    updates(machines, 'labelled', 'halted', { spec: { runStrategy: 'Always' } }),
+    'a VM with an interface less, of which another lost its address',
+    updates(machines, 'labelled', 'grown', interfaces()),
+  ],
+  [
+    'a VM without an address that is started',
+    updates(machines, 'labelled', 'bare', { ...annotated({ [INJECT]: null }), spec: { running: true } }),
+  ],
+  [
+    'a VM without an address that is started by its strategy',
+    updates(machines, 'labelled', 'bare-too', { ...annotated({ [INJECT]: null }), spec: { runStrategy: 'Always' } }),
+  ],
+  [
+    'a pod with the label of a volume and without its machine',
+    creates(pods, 'labelled', pod({}, { metadata: { labels: { 'kubevirt.io': 'hotplug-disk' } } })),
+  ],
+  ['a pod that another pod controls', creates(pods, 'labelled', pod({}, { metadata: attachment({}) }))],
+  [
+    'a pod with the label of a volume that another pod only owns',
+    creates(pods, 'labelled', pod({}, { metadata: attachment(undefined, false) })),
+  ],
+  [
+    'a pod for a volume with a network',
+    creates(pods, 'labelled', pod({ [NETWORKS]: 'blue' }, { metadata: attachment() })),
   ],
   [
     'a VM that its pool overwrites, annotations and all',
@@ -209,6 +251,10 @@ const REACHING: readonly Case[] = [
   ],
   ['an instance without a VM', creates(instances, 'labelled', instance())],
   ['an instance that asks', creates(instances, 'plain', instance(ASKS))],
+  [
+    'an instance with a machine of another group',
+    creates(instances, 'labelled', instance({}, owned('made.up/v1', 'VirtualMachine'))),
+  ],
   [
     'an instance of a replica set',
     creates(
@@ -235,7 +281,7 @@ const PASSING_BY: readonly Case[] = [
   ['a pod with networks', creates(pods, 'plain', pod({ [NETWORKS]: 'blue' }))],
   ['a pod with a claim that does not ask', creates(pods, 'plain', pod({ 'mac.rock-os.io/allocation': 'c' }))],
   ['a pod that says no', creates(pods, 'plain', pod(REFUSES))],
-  ['a pod that says something else', creates(pods, 'plain', pod({ [INJECT]: 'yes' }))],
+  ['a pod that says something else', creates(pods, 'plain', pod({ [INJECT]: 'maybe' }))],
   [
     'a pod with the label of namespaces',
     creates(pods, 'plain', pod({}, { metadata: { labels: { [INJECT]: 'enabled' } } })),
@@ -269,6 +315,7 @@ const PASSING_BY: readonly Case[] = [
   ['a pod on the host network that asks', creates(pods, 'plain', pod(ASKS, { spec: { hostNetwork: true } }))],
   ['a launcher pod', creates(pods, 'labelled', pod({}, { metadata: LAUNCHED }))],
   ['a launcher pod with the annotations of its machine', creates(pods, 'plain', pod(ASKS, { metadata: LAUNCHED }))],
+  ['a pod for a volume of a running VM', creates(pods, 'labelled', pod({}, { metadata: attachment() }))],
   ['a pod whose labels change', updates(pods, 'labelled', 'stored', { metadata: { labels: { a: 'b' } } })],
   ['a pod whose other annotations change', updates(pods, 'labelled', 'stored', annotated({ a: 'b' }))],
   [
@@ -317,6 +364,33 @@ const PASSING_BY: readonly Case[] = [
       spec: { template: { spec: { networks: [{ name: 'blue', pod: {} }] } } },
     }),
   ],
+  [
+    'a VM whose interfaces are taken away',
+    updates(machines, 'labelled', 'stored', {
+      spec: { template: { spec: { domain: { devices: { interfaces: [] } } } } },
+    }),
+  ],
+  ['a VM with its addresses that is started', updates(machines, 'labelled', 'off', { spec: { running: true } })],
+  [
+    'a VM with its addresses that is started by its strategy',
+    updates(machines, 'labelled', 'halted', { spec: { runStrategy: 'Always' } }),
+  ],
+  [
+    'a VM that is started and whose only interface gets no address',
+    updates(machines, 'labelled', 'bare', {
+      ...annotated({ [INJECT]: null }),
+      spec: { running: true, template: { spec: { networks: [{ name: 'blue', pod: {} }] } } },
+    }),
+  ],
+  [
+    'what virt-controller adds to a new VM',
+    updates(machines, 'labelled', 'stored', {
+      metadata: {
+        finalizers: ['kubevirt.io/virtualMachineControllerFinalize'],
+        annotations: { 'kubevirt.io/latest-observed-api-version': 'v1' },
+      },
+    }),
+  ],
   ['a VM that is stopped', updates(machines, 'labelled', 'stored', { spec: { running: false } })],
   ['the status of a VM', updates(machines, 'labelled', 'off', { status: { ready: true } }, 'status')],
   [
@@ -345,7 +419,15 @@ const PASSING_BY: readonly Case[] = [
       dryCreate(
         claims,
         'plain',
-        claim('new', {}, { consumerRef: { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', nic: 'n' } }),
+        claim(
+          'new',
+          {},
+          {
+            consumerRef: { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u', nic: 'n' },
+            mac: 'a4:58:0f:00:00:01',
+            ledger: { generation: 1, clusterId: 'c' },
+          },
+        ),
         operator,
       ),
   ],

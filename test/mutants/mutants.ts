@@ -12,10 +12,14 @@ export interface Mutant {
 }
 
 const tables = 'ledger/migrations/0001-tables.sql';
-const allocate = 'ledger/migrations/0003-allocate.sql';
-const holders = 'ledger/migrations/0004-holders.sql';
-const clusters = 'ledger/migrations/0005-pools-and-clusters.sql';
-const recovery = 'ledger/migrations/0006-recovery.sql';
+const guards = 'ledger/migrations/0003-guards.sql';
+const allocate = 'ledger/migrations/0004-allocate.sql';
+const binding = 'ledger/migrations/0005-bind.sql';
+const releasing = 'ledger/migrations/0006-release.sql';
+const consumers = 'ledger/migrations/0007-consumers.sql';
+const missing = 'ledger/migrations/0009-missing.sql';
+const clusters = 'ledger/migrations/0012-clusters.sql';
+const recovery = 'ledger/migrations/0013-recovery.sql';
 
 const race = (test: string) => ['ledger-race', test] as const;
 const allocating = (test: string) => ['ledger-allocate', test] as const;
@@ -28,7 +32,7 @@ create or replace function rock_mac.allocate(p_pool text, p_requests jsonb, p_le
 returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz)
 language sql volatile set search_path = rock_mac, pg_temp as $$
   with p as materialized (select * from pools where name = p_pool for no key update),
-  r as (select r.*, row_number() over (order by r.ord) as nth from jsonb_populate_recordset(null::request, p_requests) r),
+  r as (select r.*, row_number() over (order by r.ord) as nth from jsonb_populate_recordset(null::item, p_requests) r),
   free as (select g.g, row_number() over (order by g.g) as nth from p, generate_series(p.first, p.first + 999) g
            where not exists (select 1 from addresses a where a.addr = g.g) limit 64),
   made as (insert into addresses (addr, pool_id, state, origin, holder_key, allocated_at, changed_at, requester, actor)
@@ -83,21 +87,21 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'commits follow the settings of the session',
-    file: allocate,
+    file: guards,
     find: "perform set_config('synchronous_commit', 'on', true);",
     replace: 'null;',
     caughtBy: race('an acknowledged change is on disk'),
   },
   {
     name: 'a failover is not detected',
-    file: allocate,
+    file: guards,
     find: "if s.timeline <> current_timeline() then return 'timeline_changed'; end if;",
     replace: '',
     caughtBy: holding('after a failover nothing is handed out'),
   },
   {
     name: 'release without comparing the generation',
-    file: holders,
+    file: releasing,
     after: 'create function rock_mac.release(',
     find: 'a.generation = r.generation and a.holder_key = r.key',
     replace: 'a.holder_key = r.key',
@@ -105,7 +109,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'release without comparing the key',
-    file: holders,
+    file: releasing,
     after: 'create function rock_mac.release(',
     find: 'a.generation = r.generation and a.holder_key = r.key',
     replace: 'a.generation = r.generation',
@@ -113,54 +117,52 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a renewed lease is released',
-    file: holders,
-    after: 'create function rock_mac.release_expired_leases(',
-    find: "a.state = 'pending' and a.expires_at < clock()",
-    replace: "a.state = 'pending'",
+    file: releasing,
+    after: 'create function rock_mac.release_expired(',
+    find: 'and a.expires_at < clock() and held is null',
+    replace: 'and held is null',
     caughtBy: holding('an expired lease releases its address only if'),
   },
   {
     name: 'binding without comparing the key',
-    file: holders,
-    after: 'create function rock_mac.bind(',
-    find: 'a.holder_key = r.key and a.state in',
-    replace: 'a.state in',
+    file: binding,
+    find: ' and a.holder_key = r.key',
+    replace: '',
     caughtBy: holding('binding restores an address'),
   },
   {
     name: 'a claim goes to its last requester',
-    file: holders,
+    file: consumers,
     after: 'create function rock_mac.take_consumer(',
-    find: 'and (a.consumer_key is not distinct from r.expected or a.consumer_key = r.key)',
+    find: 'and (a.consumer_key is not distinct from r.expected or a.consumer_key = r.consumer)',
     replace: '',
     caughtBy: holding('a claim has one consumer'),
   },
   {
     name: 'a consumer with a renewed lease is dropped',
-    file: holders,
-    find: 'and (a.consumer_expires_at < clock()) is not false',
+    file: consumers,
+    find: 'and (a.consumer_expires_at is null or (a.consumer_expires_at < clock() and (select expiry_held()) is null))',
     replace: '',
     caughtBy: holding('a claim has one consumer'),
   },
   {
     name: 'a retired cluster binds',
-    file: holders,
+    file: binding,
     find: 'where c.cluster_id = r.cluster and c.retired_at is null)\n    and not exists',
     replace: 'where c.cluster_id = r.cluster)\n    and not exists',
     caughtBy: holding('retiring a cluster is final'),
   },
   {
     name: 'rows are locked in any order',
-    file: holders,
-    after: 'create function rock_mac.bind(',
-    find: 'order by a.addr for update;',
-    replace: "order by hashtext(a.addr::text || (p_items->0->>'ord') || p_items->0->>'key') for update;",
+    file: guards,
+    after: 'create function rock_mac.lock_addresses(',
+    find: 'order by a.addr for update);',
+    replace: 'order by random() for update);',
     caughtBy: race('binding the same pods from many connections'),
   },
   {
     name: 'retiring a cluster does not wait for a binding',
-    file: holders,
-    after: 'create function rock_mac.bind(',
+    file: binding,
     find: ' for key share;',
     replace: ';',
     caughtBy: race('a cluster that is retired while binding'),
@@ -174,7 +176,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'force releases an address with a consumer',
-    file: holders,
+    file: releasing,
     after: 'create function rock_mac.release(',
     find: 'and not exists (select 1 from clusters c where c.cluster_id = a.cluster_id and c.retired_at is null)',
     replace: '',
@@ -182,14 +184,28 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'devices expire before the recovery',
-    file: 'ledger/address/expired-devices.ts',
-    find: 'and (select rock_mac.not_open()) is null',
+    file: releasing,
+    find: 'and (select not_open()) is null',
     replace: '',
     caughtBy: holding('after a failover no device expires'),
   },
   {
+    name: 'a cluster changes the addresses of others',
+    file: guards,
+    find: 'and (me.everything or a.cluster_id is not distinct from me.cluster)',
+    replace: '',
+    caughtBy: ['ledger-roles', 'a login of a cluster changes nothing of other clusters and of devices with'],
+  },
+  {
+    name: 'a cluster renews the lease of others by their key',
+    file: allocate,
+    find: 'if cardinality(replay) > 0 and not me.everything then',
+    replace: 'if false then',
+    caughtBy: ['ledger-roles', 'a login of a cluster changes nothing of other clusters and of devices with'],
+  },
+  {
     name: 'a resync marks rows that changed after it began',
-    file: holders,
+    file: missing,
     after: 'create function rock_mac.mark_missing(',
     find: 'and a.changed_at < p_started',
     replace: '',
@@ -226,7 +242,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a release reads the whole table',
-    file: holders,
+    file: releasing,
     after: 'create function rock_mac.release(',
     find: 'left join addresses a on a.addr = r.addr and a.addr = any (addrs)',
     replace: 'left join addresses a on a.addr = r.addr',

@@ -13,7 +13,7 @@ import { z } from 'zod';
 import { migrate } from '../../ledger/migrate.ts';
 import { withClient } from '../env/postgres/databases.ts';
 import { startPostgres } from '../env/postgres/postgres.ts';
-import { MUTANTS, mutate, type Mutant } from './mutants.ts';
+import { type Mutant, MUTANTS, mutate } from './mutants.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const PARTS = ['mac', 'api', 'ledger', 'test', 'package.json', 'tsconfig.json'];

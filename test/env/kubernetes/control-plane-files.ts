@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { stringify } from 'yaml';
+import { API_SERVICE_ADDRESS } from '../node/addresses.ts';
 import { createCa, createSigningKey } from './certificates.ts';
 import type { ControlPlaneFiles } from './control-plane-flags.ts';
 import type { ControlPlaneAccess } from './identities.ts';
@@ -9,6 +11,7 @@ import { kubeconfigText } from './kubeconfig.ts';
 export async function createControlPlaneFiles(
   folder: string,
   apiPort: number,
+  egressSocketPath?: string,
 ): Promise<{ readonly files: ControlPlaneFiles; readonly access: ControlPlaneAccess }> {
   const certificates = path.join(folder, 'certificates');
   await mkdir(certificates, { mode: 0o700 });
@@ -26,7 +29,7 @@ export async function createControlPlaneFiles(
     authority.issue({
       commonName: 'kube-apiserver',
       serverNames: ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
-      serverAddresses: ['127.0.0.1'],
+      serverAddresses: ['127.0.0.1', API_SERVICE_ADDRESS],
     }),
     frontProxy.issue({ commonName: 'front-proxy-client' }),
     authority.issue({ commonName: 'env-admin', organizations: ['system:masters'] }),
@@ -46,6 +49,17 @@ export async function createControlPlaneFiles(
       'admin.kubeconfig',
       kubeconfigText({ server: url, ca: certificate, user: 'env-admin', credentials: admin }),
     ),
+    egressConfig: egressSocketPath && (await save('egress.yaml', stringify(egressConfig(egressSocketPath)))),
   };
   return { files, access: { url, authority: { certificate, key }, admin, folder } };
+}
+
+/** Makes the API server reach webhooks, aggregated APIs and kubelets through a proxy. */
+function egressConfig(udsName: string) {
+  const connection = { proxyProtocol: 'HTTPConnect', transport: { uds: { udsName } } };
+  return {
+    apiVersion: 'apiserver.k8s.io/v1beta1',
+    kind: 'EgressSelectorConfiguration',
+    egressSelections: [{ name: 'cluster', connection }],
+  };
 }

@@ -17,6 +17,8 @@ export interface ControlPlaneFiles {
   readonly serviceAccountPublicKey: string;
   readonly serviceAccountKey: string;
   readonly adminKubeconfig: string;
+  /** Undefined if everything is on the machine's loopback. */
+  readonly egressConfig: string | undefined;
 }
 
 /** The settings of the three programs. */
@@ -26,12 +28,14 @@ export interface ControlPlaneSettings {
   readonly etcdData: string;
   /** A /16 of loopback addresses. A ClusterIP is then local, and the listener on it acts as the Service. */
   readonly serviceRange: string;
+  /** If set, etcd starts with the data of another one. */
+  readonly etcdCopy?: string;
   readonly apiServerFlags?: readonly string[];
   readonly controllerManagerFlags?: readonly string[];
 }
 
 /** Returns the arguments of etcd. */
-export function etcdFlags({ ports, etcdData }: ControlPlaneSettings): string[] {
+export function etcdFlags({ ports, etcdData, etcdCopy }: ControlPlaneSettings): string[] {
   const client = `http://127.0.0.1:${ports.etcd}`;
   const peer = `http://127.0.0.1:${ports.etcdPeer}`;
   return [
@@ -43,6 +47,8 @@ export function etcdFlags({ ports, etcdData }: ControlPlaneSettings): string[] {
     `--initial-cluster=default=${peer}`,
     // Without fsync data still survives a killed process. Only a power failure would lose it.
     '--unsafe-no-fsync',
+    // The copied data name the peer URL of the original, so this member would not find itself.
+    ...(etcdCopy === undefined ? [] : ['--force-new-cluster']),
     '--log-level=warn',
   ];
 }
@@ -74,8 +80,14 @@ export function apiServerFlags({ ports, files, serviceRange, apiServerFlags = []
     '--endpoint-reconciler-type=none',
     '--authorization-mode=Node,RBAC',
     '--allow-privileged=true',
+    ...(files.egressConfig === undefined ? [] : nodeFlags(files.egressConfig)),
     ...apiServerFlags,
   ];
+}
+
+function nodeFlags(egressConfig: string): string[] {
+  // The machine cannot resolve the names of nodes.
+  return [`--egress-selector-config-file=${egressConfig}`, '--kubelet-preferred-address-types=InternalIP'];
 }
 
 /** Returns the arguments of kube-controller-manager. */

@@ -1,15 +1,17 @@
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { apiRequest, type ApiAccess } from './api-request.ts';
-import { resolveBinaries, type Binaries } from '../programs/binaries.ts';
-import { reserveFixedPort, reservePort, reserveServiceRange, type Reservation } from '../run/port-reservation.ts';
-import { apiServerFlags, controllerManagerFlags, etcdFlags, type ControlPlanePorts } from './control-plane-flags.ts';
-import { createControlPlaneFiles } from './control-plane-files.ts';
+import type { Egress } from '../network/egress.ts';
+import { SERVICE_RANGE } from '../node/addresses.ts';
+import { type Binaries, resolveBinaries } from '../programs/binaries.ts';
 import { eventually } from '../run/eventually.ts';
-import { identitiesOf, type ControlPlaneAccess, type Identities } from './identities.ts';
-import { kubectlFor, type Kubectl } from './kubectl.ts';
-import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
+import { type Reservation, reserveFixedPort, reservePort, reserveServiceRange } from '../run/port-reservation.ts';
 import { openRun, type Run } from '../run/run.ts';
+import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
+import { type ApiAccess, apiRequest } from './api-request.ts';
+import { createControlPlaneFiles } from './control-plane-files.ts';
+import { apiServerFlags, controllerManagerFlags, type ControlPlanePorts, etcdFlags } from './control-plane-flags.ts';
+import { type ControlPlaneAccess, type Identities, identitiesOf } from './identities.ts';
+import { type Kubectl, kubectlFor } from './kubectl.ts';
 
 export interface ControlPlaneOptions {
   /** The run that it belongs to. By default it opens its own run, and closes it in `close()`. */
@@ -22,6 +24,10 @@ export interface ControlPlaneOptions {
   readonly ports?: Partial<ControlPlanePorts>;
   readonly apiServerFlags?: readonly string[];
   readonly controllerManagerFlags?: readonly string[];
+  /** The way to nodes. With it the ClusterIPs are not on the machine's loopback. */
+  readonly egress?: Egress;
+  /** The folder of another control plane's etcd (see {@link ControlPlane.copyEtcd}), whose objects it starts with. */
+  readonly etcdCopy?: string;
 }
 
 /** A real etcd, kube-apiserver and kube-controller-manager. */
@@ -33,12 +39,15 @@ export interface ControlPlane extends Identities {
   readonly kubeconfig: string;
   /** The CA of the API server's certificate and of all client certificates, as PEM. */
   readonly caCertificate: string;
-  /** The loopback /16 of the ClusterIPs. */
+  /** The /16 of the ClusterIPs: on loopback, unless there are nodes. */
   readonly serviceRange: string;
+  readonly egress: Egress | undefined;
   readonly binaries: Binaries;
   readonly etcd: ServerProcess;
   readonly apiServer: ServerProcess;
   readonly controllerManager: ServerProcess;
+  /** Copies the data of etcd into a new folder, as they are after a crash at this moment. */
+  copyEtcd(folder: string): Promise<void>;
   /** Plain data with which another process can create users by `identitiesOf`. */
   readonly access: ControlPlaneAccess;
   /** kubectl as the administrator. */
@@ -85,10 +94,11 @@ async function startServers(
 ): Promise<Omit<ControlPlane, 'close'>> {
   const name = path.basename(folder);
   const ports = await reservePorts(options.ports ?? {}, reservations);
-  const range = await reserveServiceRange();
-  reservations.push(range);
-  const { files, access } = await createControlPlaneFiles(folder, ports.api);
-  const settings = { ...options, ports, files, etcdData: path.join(folder, 'etcd'), serviceRange: range.value };
+  const serviceRange = options.egress === undefined ? await reserveRange(reservations) : SERVICE_RANGE;
+  const { files, access } = await createControlPlaneFiles(folder, ports.api, options.egress?.socketPath);
+  const etcdData = path.join(folder, 'etcd');
+  const settings = { ...options, ports, files, etcdData, serviceRange };
+  if (options.etcdCopy !== undefined) await cp(options.etcdCopy, etcdData, { recursive: true });
   const admin = { url: access.url, ca: access.authority.certificate, ...access.admin };
 
   const etcd = createServerProcess(run, {
@@ -120,15 +130,33 @@ async function startServers(
     port: ports.api,
     kubeconfig: files.adminKubeconfig,
     caCertificate: access.authority.certificate,
-    serviceRange: range.value,
+    serviceRange,
+    egress: options.egress,
     binaries,
     etcd,
     apiServer,
     controllerManager,
+    copyEtcd: (copy) => copyWhilePaused(etcd, etcdData, copy),
     access,
     kubectl: kubectlFor(binaries.kubectl, files.adminKubeconfig),
     ...identitiesOf(access),
   };
+}
+
+async function copyWhilePaused({ name, pid }: ServerProcess, data: string, copy: string): Promise<void> {
+  if (pid === undefined) throw new Error(`${name} is down`);
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await cp(data, copy, { recursive: true });
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+}
+
+async function reserveRange(reservations: Reservation<unknown>[]): Promise<string> {
+  const range = await reserveServiceRange();
+  reservations.push(range);
+  return range.value;
 }
 
 async function isHealthy(access: ApiAccess, url: string): Promise<boolean> {

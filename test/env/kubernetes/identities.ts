@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { apiRequest, type ApiAccess } from './api-request.ts';
-import { loadCa, type KeyPair } from './certificates.ts';
-import { kubeconfigText, type Credentials } from './kubeconfig.ts';
+import { type ApiAccess, apiRequest } from './api-request.ts';
+import { type KeyPair, loadCa } from './certificates.ts';
+import { type Credentials, kubeconfigText } from './kubeconfig.ts';
 
 /** What is needed to create users of a control plane. Plain data, so that another process can use it. */
 export interface ControlPlaneAccess {

@@ -1,6 +1,6 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { describe, expect, it } from 'vitest';
-import { kubeconfigText, type Credentials } from './kubeconfig.ts';
+import { type Credentials, kubeconfigText } from './kubeconfig.ts';
 
 function load(credentials: Credentials, namespace?: string): KubeConfig {
   const config = new KubeConfig();

@@ -62,7 +62,7 @@ describe('a Service forwarder', () => {
     const client = await startClient(forwarder);
     await forwarder.close();
     await client.ended;
-    await expect(connect(forwarder)).rejects.toThrow('ECONNREFUSED');
+    await expect(connect(forwarder)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
   it('reports where it cannot listen, and what to do', async () => {

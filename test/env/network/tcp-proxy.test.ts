@@ -82,7 +82,7 @@ describe('a TCP proxy', () => {
     const client = await startClient(proxy);
     await proxy.cut();
     await client.ended;
-    await expect(connect(proxy)).rejects.toThrow('ECONNREFUSED');
+    await expect(connect(proxy)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     await proxy.heal();
     const next = await startClient(proxy);
     next.say('again');

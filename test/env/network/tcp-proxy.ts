@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { reservePort } from '../run/port-reservation.ts';
-import { closeServer, connect, listen, type Endpoint } from './sockets.ts';
+import { closeServer, connect, type Endpoint, listen } from './sockets.ts';
 
 export interface DropOptions {
   /** Gets each chunk that a client sends. Once it returns true, responses on that connection are dropped. Default: all are. */
@@ -140,7 +140,8 @@ function relay(from: Socket, to: Socket, faults: Faults, filter: (piece: Buffer)
   const inTurn = (pass: () => void) => {
     const due = Date.now() + faults.delayMs;
     line = line.then(async () => {
-      if (due > Date.now()) await sleep(due - Date.now());
+      const waitMs = due - Date.now();
+      if (waitMs > 0) await sleep(waitMs);
       await faults.frozen?.promise;
       pass();
     });

@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { chown, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { reservePort } from '../run/port-reservation.ts';
-import { ping } from './databases.ts';
-import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
 import { openRun } from '../run/run.ts';
+import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
+import { ping } from './databases.ts';
 
 /** PgBouncer in front of a Postgres, in transaction mode: transactions share sessions. */
 export interface Pgbouncer extends ServerProcess {
@@ -22,22 +22,29 @@ export function pgbouncerMissing(): string | undefined {
 /** Debian installs it into /usr/sbin, which is not in a user's PATH. */
 const programs = { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin` };
 
-/** Starts PgBouncer for the server at `adminUrl`. It accepts only the user and the password of that URL. */
-export async function startPgbouncer(
-  adminUrl: string,
-  options: { readonly serverConnections: number },
-): Promise<Pgbouncer> {
+export interface PgbouncerOptions {
+  readonly serverConnections: number;
+  /** URLs with more users that it accepts, and their passwords. */
+  readonly userUrls?: readonly string[];
+  /** Connects every client as the administrator, whatever its user. */
+  readonly forcesUser?: boolean;
+}
+
+/** Starts PgBouncer for the server at `adminUrl`. It accepts the user and the password of that URL. */
+export async function startPgbouncer(adminUrl: string, options: PgbouncerOptions): Promise<Pgbouncer> {
   const run = await openRun();
   const port = await reservePort();
   const folder = await run.makeFolder('pgbouncer');
   const admin = new URL(adminUrl);
   const users = path.join(folder, 'users.txt');
   const config = path.join(folder, 'pgbouncer.ini');
-  await writeFile(users, `"${admin.username}" "${admin.password}"\n`, { mode: 0o600 });
+  const accepted = [admin, ...(options.userUrls ?? []).map((url) => new URL(url))];
+  await writeFile(users, accepted.map((url) => `"${url.username}" "${url.password}"\n`).join(''), { mode: 0o600 });
+  const forced = options.forcesUser === true ? ` user=${admin.username}` : '';
   await writeFile(
     config,
     `[databases]
-     * = host=${admin.hostname} port=${admin.port}
+     * = host=${admin.hostname} port=${admin.port}${forced}
      [pgbouncer]
      listen_addr = 127.0.0.1
      listen_port = ${String(port.value)}

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { reserveFixedPort, reservePort, type Reservation } from '../run/port-reservation.ts';
-import { createDatabase, dropDatabase, ping } from './databases.ts';
-import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
-import { postgresPrograms, type PostgresPrograms } from './postgres-binaries.ts';
 import { logTail } from '../run/child-process.ts';
+import { type Reservation, reserveFixedPort, reservePort } from '../run/port-reservation.ts';
 import { openRun, type Run } from '../run/run.ts';
+import { createServerProcess, type ServerProcess } from '../run/server-process.ts';
+import { createDatabase, dropDatabase, ping } from './databases.ts';
+import { type PostgresPrograms, postgresPrograms } from './postgres-binaries.ts';
 
 export interface PostgresOptions {
   /** The run that it belongs to. By default it opens its own run, and closes it in `close()`. */

@@ -1,4 +1,4 @@
-import { escapeIdentifier, type Client, type QueryResult } from 'pg';
+import { type Client, escapeIdentifier, type QueryResult } from 'pg';
 import { urlOfDatabase, withClient } from './databases.ts';
 
 /** A database that is created once per Postgres and then copied: a copy takes milliseconds, migrations take longer. */

@@ -4,10 +4,10 @@ import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { resolveBinaries, type BinariesOptions } from './binaries.ts';
+import { type ServedFile, serveFiles } from '../../doubles/http-files.ts';
 import { reservePort } from '../run/port-reservation.ts';
-import { serveFiles, type ServedFile } from '../../doubles/http-files.ts';
 import { tempFolder } from '../run/temp-folder.ts';
+import { type BinariesOptions, resolveBinaries } from './binaries.ts';
 
 const names = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl'];
 const arch = process.arch === 'x64' ? 'amd64' : process.arch;
@@ -31,7 +31,7 @@ case "$1" in
 esac`;
 
 /** An environment without assets, cache, download server and Go. */
-async function bareWorld() {
+async function bareEnvironment() {
   const folder = await tempFolder();
   const moduleFolder = path.join(folder, 'module');
   await mkdir(moduleFolder);
@@ -85,7 +85,7 @@ async function release(): Promise<Record<string, ServedFile>> {
 
 describe('the Kubernetes programs', () => {
   it('come from KUBEBUILDER_ASSETS if it has all of them', async () => {
-    const { folder, options, log } = await bareWorld();
+    const { folder, options, log } = await bareEnvironment();
     const assets = path.join(folder, 'assets');
     await putPrograms(assets);
     const binaries = await resolveBinaries({ ...options, env: { ...options.env, KUBEBUILDER_ASSETS: assets } });
@@ -100,7 +100,7 @@ describe('the Kubernetes programs', () => {
   });
 
   it('come from the cache if KUBEBUILDER_ASSETS lacks one, and the log says so', async () => {
-    const { folder, options, log, cache } = await bareWorld();
+    const { folder, options, log, cache } = await bareEnvironment();
     const assets = path.join(folder, 'assets');
     await putPrograms(assets, ['etcd', 'kube-apiserver', 'kubectl']);
     await putPrograms(cache);
@@ -113,7 +113,7 @@ describe('the Kubernetes programs', () => {
   });
 
   it('are cached below XDG_CACHE_HOME if it is set', async () => {
-    const { folder, options } = await bareWorld();
+    const { folder, options } = await bareEnvironment();
     const cache = path.join(folder, 'xdg/rock-mac/control-plane/v1.99.0-v3.99.0', platform);
     await putPrograms(cache);
     const env = { ...options.env, XDG_CACHE_HOME: path.join(folder, 'xdg') };
@@ -121,7 +121,7 @@ describe('the Kubernetes programs', () => {
   });
 
   it('are downloaded into the cache', async () => {
-    const { options, log, cache } = await bareWorld();
+    const { options, log, cache } = await bareEnvironment();
     const { url, asked } = await serveFiles(await release());
     const from = { ...options, kubernetesUrl: url, etcdUrl: url };
     expect((await resolveBinaries(from)).folder).toBe(cache);
@@ -140,7 +140,7 @@ describe('the Kubernetes programs', () => {
     { fault: 'is cut', file: 'kube-apiserver', served: { cutAfterHalfOf: 'official kube-apiserver' } },
     { fault: 'has no checksum', file: 'kubectl.sha256', served: '<html>' },
   ])('are built by Go when a downloaded file $fault', async ({ file, served }) => {
-    const { options, log, cache, installGo } = await bareWorld();
+    const { options, log, cache, installGo } = await bareEnvironment();
     const files = { ...(await release()), [`/v1.99.0/bin/${process.platform}/${arch}/${file}`]: served };
     const { url } = await serveFiles(files);
     await resolveBinaries({ ...options, kubernetesUrl: url, etcdUrl: url, go: await installGo() });
@@ -150,7 +150,7 @@ describe('the Kubernetes programs', () => {
   });
 
   it('are built once for two concurrent callers, and the second uses the result', async () => {
-    const { options, log, cache, calls, installGo } = await bareWorld();
+    const { options, log, cache, calls, installGo } = await bareEnvironment();
     const from = { ...options, go: await installGo() };
     const [one, two] = await Promise.all([resolveBinaries(from), resolveBinaries(from)]);
     expect(one).toEqual(two);
@@ -163,7 +163,7 @@ describe('the Kubernetes programs', () => {
   });
 
   it('replace an incomplete cache and the remains of a killed build', async () => {
-    const { options, cache, installGo } = await bareWorld();
+    const { options, cache, installGo } = await bareEnvironment();
     await putPrograms(cache, ['etcd']);
     await putPrograms(path.join(path.dirname(cache), '.unfinished-abc'));
     await resolveBinaries({ ...options, go: await installGo() });
@@ -172,7 +172,7 @@ describe('the Kubernetes programs', () => {
   });
 
   it('are missing if nothing works, and the error says what to install', async () => {
-    const { options, cache } = await bareWorld();
+    const { options, cache } = await bareEnvironment();
     const asking = resolveBinaries(options);
     await expect(asking).rejects.toThrow(/ECONNREFUSED[^]*no-such-go failed; Go 1\.26\.0 or newer is needed/);
     await expect(asking).rejects.toThrow('Install Go 1.26.0 or newer (https://go.dev/dl), or allow access to');
@@ -180,7 +180,7 @@ describe('the Kubernetes programs', () => {
   });
 
   it('are missing if the build fails, and the error shows the output of the compiler', async () => {
-    const { options, installGo } = await bareWorld();
+    const { options, installGo } = await bareEnvironment();
     const env = { ...options.env, FAIL: 'yes' };
     const asking = resolveBinaries({ ...options, env, go: await installGo() });
     await expect(asking).rejects.toThrow(/go build exited with code 1:\npkg\.go:1: broken/);

@@ -2,11 +2,11 @@ import { constants } from 'node:fs';
 import { access, chmod, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { readComponentVersions, type ComponentVersions } from './component-versions.ts';
-import { goBuild } from './go-build.ts';
 import { withFileLock } from '../run/file-lock.ts';
+import { type Log, logToStderr, openRun, type Run } from '../run/run.ts';
+import { type ComponentVersions, readComponentVersions } from './component-versions.ts';
+import { goBuild } from './go-build.ts';
 import { downloadReleases, type Platform } from './release-download.ts';
-import { logToStderr, openRun, type Log, type Run } from '../run/run.ts';
 
 /** The paths of the Kubernetes programs. All are in `folder`. */
 export interface Binaries {

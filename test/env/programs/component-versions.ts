@@ -17,14 +17,19 @@ export async function readComponentVersions(moduleFolder: string): Promise<Compo
 
 /** Parses the text of a go.mod like {@link readComponentVersions}. Errors name `file`. */
 export function componentVersions(goMod: string, file: string): ComponentVersions {
-  const find = (what: string, pattern: RegExp) => {
-    const version = pattern.exec(goMod)?.[1];
-    if (version === undefined) throw new Error(`${file} has no version of ${what}.`);
-    return version;
-  };
+  const go = /^go (\S+)/m.exec(goMod)?.[1];
+  if (go === undefined) throw new Error(`${file} has no version of Go.`);
   return {
-    kubernetes: find('k8s.io/kubernetes', /^\s*(?:require )?k8s\.io\/kubernetes (v\S+)/m),
-    etcd: find('go.etcd.io/etcd/server/v3', /^\s*(?:require )?go\.etcd\.io\/etcd\/server\/v3 (v\S+)/m),
-    go: find('Go', /^go (\S+)/m),
+    kubernetes: pinnedVersion(goMod, 'k8s.io/kubernetes', file),
+    etcd: pinnedVersion(goMod, 'go.etcd.io/etcd/server/v3', file),
+    go,
   };
+}
+
+/** Returns the version of a module that the text of a go.mod requires. Errors name `file`. */
+export function pinnedVersion(goMod: string, module: string, file: string): string {
+  const pattern = new RegExp(`^\\s*(?:require )?${module.replaceAll('.', '\\.')} (v\\S+)`, 'm');
+  const version = pattern.exec(goMod)?.[1];
+  if (version === undefined) throw new Error(`${file} has no version of ${module}.`);
+  return version;
 }

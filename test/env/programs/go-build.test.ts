@@ -3,7 +3,7 @@ import { describeBuild, linkerFlags } from './go-build.ts';
 
 describe('a Go build', () => {
   it('sets the version, so that the API server does not report v0.0.0', () => {
-    expect(linkerFlags({ kubernetes: 'v1.37.2', etcd: 'v3.7.0', go: '1.26.0' })).toBe(
+    expect(linkerFlags({ kubernetes: 'v1.37.2' })).toBe(
       '-s -w -X k8s.io/component-base/version.gitVersion=v1.37.2' +
         ' -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=37',
     );

@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { ComponentVersions } from './component-versions.ts';
 import { logTail } from '../run/child-process.ts';
 import { withProgress } from '../run/progress.ts';
 import type { Run } from '../run/run.ts';
+import type { ComponentVersions } from './component-versions.ts';
 
 export interface GoBuildOptions {
   readonly versions: ComponentVersions;
@@ -50,7 +50,7 @@ export async function goBuild(folder: string, options: GoBuildOptions): Promise<
 }
 
 /** Without these flags the API server reports version v0.0.0, which breaks clients that compare versions. */
-export function linkerFlags({ kubernetes }: ComponentVersions): string {
+export function linkerFlags({ kubernetes }: Pick<ComponentVersions, 'kubernetes'>): string {
   const [major = '', minor = ''] = kubernetes.replace(/^v/, '').split('.');
   const stamp = (name: string, value: string) => `-X k8s.io/component-base/version.${name}=${value}`;
   return ['-s -w', stamp('gitVersion', kubernetes), stamp('gitMajor', major), stamp('gitMinor', minor)].join(' ');

@@ -3,9 +3,9 @@ import { constants } from 'node:fs';
 import { access, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { cacheHome } from './binaries.ts';
 import { withFileLock } from '../run/file-lock.ts';
 import type { Log } from '../run/run.ts';
+import { cacheHome } from './binaries.ts';
 
 const run = promisify(execFile);
 

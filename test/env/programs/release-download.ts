@@ -2,10 +2,10 @@ import { execFile } from 'node:child_process';
 import { chmod, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { ComponentVersions } from './component-versions.ts';
 import { withProgress } from '../run/progress.ts';
 import type { Log } from '../run/run.ts';
-import { openDownloader, type Downloader } from './verified-download.ts';
+import type { ComponentVersions } from './component-versions.ts';
+import { type Downloader, openDownloader } from './verified-download.ts';
 
 export interface ReleaseOptions {
   readonly versions: ComponentVersions;

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { type ServedFile, serveFiles } from '../../doubles/http-files.ts';
 import { reservePort } from '../run/port-reservation.ts';
-import { serveFiles, type ServedFile } from '../../doubles/http-files.ts';
 import { tempFolder } from '../run/temp-folder.ts';
 import { openDownloader } from './verified-download.ts';
 

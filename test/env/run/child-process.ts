@@ -1,8 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { type ChildRecord, endChild, RUN_FILES } from './cleanup.ts';
 import { identify, killTree } from './process-table.ts';
-import { endChild, RUN_FILES, type ChildRecord } from './cleanup.ts';
 
 /** A program to run, and its user. */
 export interface ChildSpec {

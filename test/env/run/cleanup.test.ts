@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { cleanUpDeadRuns, cleanUpRun, RUN_FILES, UNFINISHED_PREFIX } from './cleanup.ts';
 import { identify, isAlive, ownIdentity, type ProcessIdentity } from './process-table.ts';
-import { RUN_FILES, cleanUpDeadRuns, cleanUpRun, UNFINISHED_PREFIX } from './cleanup.ts';
 import { tempFolder } from './temp-folder.ts';
 
 const dead: ProcessIdentity = { ...ownIdentity(), started: 'long ago' };

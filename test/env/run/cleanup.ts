@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { removeCgroup } from './cgroups.ts';
 import { goneWithin, isAlive, killTree, processIdentity, signalProcess } from './process-table.ts';
 
 /** The record of one child process in a run folder. */
@@ -31,6 +32,7 @@ const SOFT_SIGNAL_GRACE_MS = 3_000;
 export async function cleanUpRun(folder: string): Promise<void> {
   const children = await readChildren(folder);
   await Promise.all(children.map(endChild));
+  await removeCgroup(folder);
   await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }
 

@@ -7,7 +7,7 @@ import { withFileLock } from './file-lock.ts';
 import { ownIdentity } from './process-table.ts';
 import { tempFolder } from './temp-folder.ts';
 
-describe('an owner lock', () => {
+describe('a file lock', () => {
   it('lets one in at a time', async () => {
     const lock = path.join(await tempFolder(), 'lock');
     let inside = 0;
@@ -56,7 +56,7 @@ describe('an owner lock', () => {
     expect(waitedFor).toEqual([holder.pid]);
   });
 
-  it('is given back when the action fails', async () => {
+  it('is released when the action fails', async () => {
     const lock = path.join(await tempFolder(), 'lock');
     await expect(withFileLock(lock, () => Promise.reject(new Error('no disk')))).rejects.toThrow('no disk');
     expect(await withFileLock(lock, () => Promise.resolve('next'))).toBe('next');

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isAlive, ownIdentity, processIdentity, type ProcessIdentity } from './process-table.ts';
+import { isAlive, ownIdentity, type ProcessIdentity, processIdentity } from './process-table.ts';
 
 export interface FileLockOptions {
   /** Called once, if another process holds the lock and the wait begins. */

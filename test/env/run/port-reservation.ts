@@ -1,5 +1,5 @@
-import { createServer, type Server } from 'node:net';
 import { randomInt } from 'node:crypto';
+import { createServer, type Server } from 'node:net';
 
 /**
  * A reserved port or address range. A port stays reserved while its server is down between `kill()` and `start()`, also

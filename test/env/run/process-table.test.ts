@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from './eventually.ts';
-import { identify, isAlive, killTree, ownIdentity, signalProcess, type ProcessIdentity } from './process-table.ts';
+import { identify, isAlive, killTree, ownIdentity, type ProcessIdentity, signalProcess } from './process-table.ts';
 import { tempFolder } from './temp-folder.ts';
 
 function sleeper(): ProcessIdentity {

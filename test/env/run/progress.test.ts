@@ -7,11 +7,11 @@ describe('progress', () => {
     const lines: string[] = [];
     const options = { log: (line: string) => lines.push(line), everyMs: 10, describe: () => 'half way' };
     expect(await withProgress(options, () => sleep(55, 'done'))).toBe('done');
-    const told = lines.length;
-    expect(told).toBeGreaterThan(1);
+    const logged = lines.length;
+    expect(logged).toBeGreaterThan(1);
     expect(lines[0]).toBe('0 s: half way');
     await sleep(30);
-    expect(lines).toHaveLength(told);
+    expect(lines).toHaveLength(logged);
   });
 
   it.each([

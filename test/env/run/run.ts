@@ -4,9 +4,9 @@ import { lstat, mkdir, rename, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startChild, type Child, type ChildSpec } from './child-process.ts';
+import { type Child, type ChildSpec, startChild } from './child-process.ts';
+import { cleanUpDeadRuns, cleanUpRun, RUN_FILES, UNFINISHED_PREFIX } from './cleanup.ts';
 import { ownIdentity } from './process-table.ts';
-import { RUN_FILES, cleanUpDeadRuns, cleanUpRun, UNFINISHED_PREFIX } from './cleanup.ts';
 
 /** Logs one line for people. */
 export type Log = (line: string) => void;

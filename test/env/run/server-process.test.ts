@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from './eventually.ts';
-import { createServerProcess, type ServerProcessSpec } from './server-process.ts';
 import { openRun } from './run.ts';
+import { createServerProcess, type ServerProcessSpec } from './server-process.ts';
 import { tempFolder } from './temp-folder.ts';
 
 async function makeServerProcess(script: string, spec: Partial<ServerProcessSpec> = {}) {

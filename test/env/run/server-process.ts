@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { logTail, type Child, type ChildSpec } from './child-process.ts';
+import { type Child, type ChildSpec, logTail } from './child-process.ts';
 import type { Log, Run } from './run.ts';
 
 /** A server of the test environment that tests can stop, kill and restart. Its ports and its data stay the same. */

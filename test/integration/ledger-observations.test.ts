@@ -1,0 +1,271 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { adopt } from '../../ledger/address/adopt.ts';
+import { findByMac } from '../../ledger/address/find.ts';
+import { boundKey } from '../../ledger/address/holder-key.ts';
+import { release } from '../../ledger/address/release.ts';
+import {
+  endObservations,
+  observationsOfCluster,
+  observationsOfMac,
+  observationsOfObjects,
+} from '../../ledger/observation/observations.ts';
+import { observe, type ObserveItem } from '../../ledger/observation/observe.ts';
+import { poolStats } from '../../ledger/pool/pool-stats.ts';
+import { definePool, growPool, removePool } from '../../ledger/pool/pools.ts';
+import { recover } from '../../ledger/state/recovery.ts';
+import { mac, type MacAddress, macToNumber, numberToMac } from '../../mac/mac-address.ts';
+import {
+  aPodRequest,
+  aRequest,
+  findingsExceptClock,
+  freshLedger,
+  joinCluster,
+  ledgerOfThisFile,
+  requestAddress,
+  takeAddress,
+} from './ledger-fixture.ts';
+
+const ledger = ledgerOfThisFile();
+
+beforeAll(() => joinCluster(ledger.current.db, 'c1'));
+
+interface Stray {
+  readonly name?: string;
+  readonly namespace?: string;
+  readonly nic?: string;
+  readonly limited?: boolean;
+  readonly clusterId?: string;
+}
+
+function stray(address: MacAddress, options: Stray = {}): ObserveItem {
+  const { name = 'stray', namespace = 'bob', nic = 'net#0', limited = true, clusterId = 'c1' } = options;
+  const object = { clusterId, kind: 'Pod', namespace, name, uid: `uid-of-${namespace}-${name}`, nic };
+  return { mac: address, object, limited };
+}
+
+function addressAt(first: string, offset: number): MacAddress {
+  return numberToMac(macToNumber(mac(first)) + offset);
+}
+
+async function observeOne(item: ObserveItem): Promise<string | undefined> {
+  return (await observe(ledger.current.db, [item], 'operator'))[0]?.outcome;
+}
+
+async function auditRows(): Promise<number> {
+  const [row] = await ledger.current.sql('select count(*)::int as count from rock_mac.audit_log');
+  return Number(row?.['count']);
+}
+
+describe('an address that was never used and is observed', () => {
+  test('is stepped over by the cursor, has no owner and writes no audit row', async () => {
+    const before = await auditRows();
+    expect(await observeOne(stray(mac('a4:58:0f:05:00:00')))).toBe('observed');
+    expect(await observeOne(stray(mac('a4:58:0f:05:00:00')))).toBe('known');
+    expect(await auditRows()).toBe(before);
+    const row = await findByMac(ledger.current.db, mac('a4:58:0f:05:00:00'));
+    expect(row).toMatchObject({ state: 'released', generation: 0, observed: true });
+    expect(row).not.toHaveProperty('owner');
+    expect((await takeAddress(ledger.current, aPodRequest('first'))).mac).toBe('a4:58:0f:05:00:01');
+    expect((await poolStats(ledger.current.db)).find(({ pool }) => pool === 'kubernetes')).toMatchObject({
+      observed: 1,
+      released: 0,
+      totalAllocated: 1,
+    });
+  });
+
+  test('goes to whoever requests it, as its first owner, and stays observed', async () => {
+    const address = mac('a4:58:0f:05:00:10');
+    await observeOne(stray(address));
+    const request = aPodRequest('explicit', { requested: address });
+    expect(await requestAddress(ledger.current, request)).toMatchObject({ outcome: 'allocated', generation: 1 });
+    expect(await findByMac(ledger.current.db, address)).toMatchObject({ state: 'pending', observed: true });
+  });
+
+  test('is free after the reuse delay when nothing observes it any more', async () => {
+    const own = await freshLedger();
+    await joinCluster(own.db, 'c1');
+    const first = mac('a4:58:0f:05:00:00');
+    await observe(own.db, [stray(first), stray(first, { name: 'other' })], 'operator');
+    expect(await endObservations(own.db, [stray(first)])).toBe(1);
+    expect(await findByMac(own.db, first)).toMatchObject({ observed: true });
+    expect(await endObservations(own.db, await observationsOfMac(own.db, first))).toBe(1);
+    expect(await findByMac(own.db, first)).toMatchObject({ observed: false, state: 'released' });
+    expect(await requestAddress(own, aPodRequest('early', { requested: first }))).toMatchObject({ outcome: 'in_use' });
+    await own.advance(3_601);
+    expect(await requestAddress(own, aPodRequest('late', { requested: first }))).toMatchObject({
+      outcome: 'allocated',
+    });
+    expect(await findingsExceptClock(own.db)).toEqual([]);
+    await own.close();
+  });
+});
+
+describe('a released address that is observed', () => {
+  test('is passed over in the queue, and goes to its end when the observation ends', async () => {
+    const own = await freshLedger();
+    await joinCluster(own.db, 'c1');
+    const range = { first: mac('a4:58:0f:20:00:00'), last: mac('a4:58:0f:20:00:02'), description: '' };
+    await definePool(own.db, { name: 'tiny', ...range, autoReleaseSeconds: null, reuseDelaySeconds: 60 }, 'test');
+    const tiny = (key: string) => aRequest({ key, pool: 'tiny' });
+    for (const key of ['a', 'b', 'c']) {
+      await release(own.db, [await takeAddress(own, tiny(key))], { actor: 'test', reason: 'test' });
+    }
+    await own.advance(61);
+    await observe(own.db, [stray(range.first), stray(addressAt(range.first, 1))], 'operator');
+    expect(await observationsOfMac(own.db, addressAt(range.first, 1))).toEqual([]); // one is the limit of so small a pool
+    expect((await takeAddress(own, tiny('d'))).mac).toBe(addressAt(range.first, 1));
+    expect((await takeAddress(own, tiny('e'))).mac).toBe(addressAt(range.first, 2));
+    expect(await requestAddress(own, tiny('f'))).toEqual({ outcome: 'exhausted', nextReuseAt: undefined });
+    await endObservations(own.db, [stray(range.first)]);
+    expect(await requestAddress(own, tiny('f'))).toMatchObject({
+      outcome: 'exhausted',
+      nextReuseAt: expect.any(Date) as Date,
+    });
+    await own.advance(61);
+    expect((await takeAddress(own, tiny('f'))).mac).toBe(range.first);
+    expect(await findingsExceptClock(own.db)).toEqual([]);
+    await own.close();
+  });
+
+  test('goes back to its last owner, unless the namespace was created anew', async () => {
+    const { mac: address, ...held } = await takeAddress(ledger.current, aPodRequest('web-0'));
+    const allocatedAt = (await findByMac(ledger.current.db, address))?.allocatedAt ?? new Date();
+    await release(ledger.current.db, [{ mac: address, ...held }], { actor: 'test', reason: 'test' });
+    await observeOne(stray(address, { namespace: 'thief' }));
+    const again = { requested: address, key: 'named/web-0-again' };
+    const later = new Date(allocatedAt.getTime() + 1_000);
+    expect(
+      await requestAddress(ledger.current, aPodRequest('web-0', { ...again, namespaceSince: later })),
+    ).toMatchObject({
+      outcome: 'in_use',
+    });
+    const before = new Date(allocatedAt.getTime() - 1_000);
+    expect(
+      await requestAddress(ledger.current, aPodRequest('web-0', { ...again, namespaceSince: before })),
+    ).toMatchObject({
+      outcome: 'allocated',
+      generation: 2,
+    });
+  });
+});
+
+test('an owned address is observed for other objects, and blocked after its release', async () => {
+  const held = await takeAddress(ledger.current, aPodRequest('owner'));
+  expect(await observeOne(stray(held.mac, { namespace: 'squat' }))).toBe('observed');
+  expect(await findByMac(ledger.current.db, held.mac)).toMatchObject({ state: 'pending', observed: true });
+  await release(ledger.current.db, [held], { actor: 'test', reason: 'test' });
+  expect(await findByMac(ledger.current.db, held.mac)).toMatchObject({ state: 'released', observed: true });
+});
+
+describe('the limits of observations', () => {
+  const many = (first: string, count: number, options: Stray = {}) =>
+    Array.from({ length: count }, (_, index) =>
+      stray(addressAt(first, index), { nic: `net#${String(index)}`, ...options }),
+    );
+  const observed = async (items: readonly ObserveItem[]) =>
+    (await observe(ledger.current.db, items, 'operator')).filter(({ outcome }) => outcome === 'observed').length;
+
+  test('are 64 for an object and 64 for a namespace', async () => {
+    expect(await observed(many('a4:58:0f:03:00:00', 100, { namespace: 'drain' }))).toBe(64);
+    expect(await observed(many('a4:58:0f:03:01:00', 10, { namespace: 'drain', name: 'second' }))).toBe(0);
+    expect(await observed(many('a4:58:0f:03:02:00', 10, { namespace: 'other' }))).toBe(10);
+  });
+
+  test('do not hold where the namespace may use the pool', async () => {
+    expect(await observed(many('a4:58:0f:03:03:00', 200, { namespace: 'drain', name: 'vm', limited: false }))).toBe(
+      200,
+    );
+    expect(await observationsOfObjects(ledger.current.db, { clusterId: 'c1', uids: ['uid-of-drain-vm'] })).toHaveLength(
+      200,
+    );
+  });
+
+  test('are an eighth of a pool over all namespaces', async () => {
+    const range = { first: mac('a4:58:0f:21:00:00'), last: mac('a4:58:0f:21:00:3f'), description: '' };
+    const pool = { name: 'small', ...range, autoReleaseSeconds: null, reuseDelaySeconds: 60 };
+    await definePool(ledger.current.db, pool, 'test');
+    const items = Array.from({ length: 64 }, (_, index) =>
+      stray(addressAt('a4:58:0f:21:00:00', index), { namespace: `n${String(index)}` }),
+    );
+    expect(await observed(items)).toBe(8);
+  });
+
+  test('count an observation no more when its namespace may use the pool by now', async () => {
+    const [item] = many('a4:58:0f:03:05:00', 1, { namespace: 'grows', name: 'vm' });
+    if (item === undefined) throw new Error('no item');
+    expect(await observeOne(item)).toBe('observed');
+    expect(await observeOne({ ...item, limited: false })).toBe('known');
+    expect(await observationsOfMac(ledger.current.db, item.mac)).toMatchObject([{ limited: false }]);
+  });
+});
+
+test('an adoption ends the observation of its object, and no other', async () => {
+  const { db } = ledger.current;
+  const address = mac('a4:58:0f:04:00:01');
+  const mine = stray(address, { name: 'mine' });
+  await observe(db, [mine, stray(address, { name: 'yours' })], 'operator');
+  const item = { mac: address, key: boundKey({ ...mine.object, mac: address }), owner: mine.object, requester: 'ada' };
+  expect(await adopt(db, [item], 'ada')).toEqual([{ outcome: 'adopted', generation: 1 }]);
+  expect(await observationsOfMac(db, address)).toMatchObject([{ object: { name: 'yours' } }]);
+  await endObservations(db, await observationsOfMac(db, address));
+  expect(await findByMac(db, address)).toMatchObject({ state: 'active', observed: false, releasedAt: undefined });
+});
+
+test('a pool defined or grown over observed addresses does not hand them out, and can still be removed', async () => {
+  const { db } = ledger.current;
+  const first = mac('a4:58:0f:22:00:00');
+  await observe(db, [stray(first, { namespace: 'x' }), stray(addressAt(first, 5), { namespace: 'y' })], 'operator');
+  expect(await findByMac(db, first)).toBeUndefined();
+  const pool = { name: 'later', first, last: addressAt(first, 3), description: '' };
+  expect(await definePool(db, { ...pool, autoReleaseSeconds: null, reuseDelaySeconds: 60 }, 'test')).toBe('defined');
+  expect(await findByMac(db, first)).toMatchObject({ observed: true, pool: 'later' });
+  expect(await growPool(db, 'later', addressAt(first, 9), 'test')).toBe('grown');
+  expect(await findByMac(db, addressAt(first, 5))).toMatchObject({ observed: true });
+  expect(await removePool(db, 'later', 'test')).toBe('removed');
+  expect(await observationsOfMac(db, first)).toHaveLength(1);
+});
+
+test('a failover sets aside the addresses that could have been handed out, not the observed ones', async () => {
+  const own = await freshLedger();
+  await joinCluster(own.db, 'c1');
+  await own.sql('update rock_mac.ledger_state set replication_gap = 2');
+  await observe(own.db, [stray(mac('a4:58:0f:05:00:00'))], 'operator');
+  await recover(own.db, { expected: 1, lossy: true, actor: 'test' });
+  const gap = await own.sql(`select addr from rock_mac.addresses a join rock_mac.pools p using (pool_id)
+                             where p.name = 'kubernetes' and state = 'orphaned' order by addr`);
+  expect(gap.map(({ addr }) => numberToMac(Number(addr)))).toEqual(['a4:58:0f:05:00:01', 'a4:58:0f:05:00:02']);
+  await own.close();
+});
+
+test('an address is never handed out after it was observed, whatever runs at once', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(40), { minLength: 5, maxLength: 40 }), async (offsets) => {
+      const own = await freshLedger();
+      await joinCluster(own.db, 'c1');
+      const observedAt = new Map<string, Promise<unknown>>();
+      const handedOut: { readonly mac: string; readonly before: ReadonlySet<string> }[] = [];
+      const done = new Set<string>();
+      await Promise.all(
+        offsets.map(async (offset, index) => {
+          if (index % 2 === 0) {
+            const item = stray(addressAt('a4:58:0f:05:00:00', offset), { name: `p${String(index)}`, limited: false });
+            const observing = observe(own.db, [item], 'operator').then(() => done.add(item.mac));
+            observedAt.set(item.mac, observing);
+            await observing;
+          } else {
+            const before = new Set(done);
+            const { mac: given } = await takeAddress(own, aPodRequest(`o${String(index)}`));
+            handedOut.push({ mac: given, before });
+          }
+        }),
+      );
+      for (const { mac: given, before } of handedOut) expect(before).not.toContain(given);
+      expect(await findingsExceptClock(own.db)).toEqual([]);
+      await endObservations(own.db, await observationsOfCluster(own.db, 'c1'));
+      expect(await findingsExceptClock(own.db)).toEqual([]);
+      await own.close();
+    }),
+    { numRuns: 8 },
+  );
+});
