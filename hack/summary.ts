@@ -6,6 +6,8 @@ export interface Summary {
   readonly failures: readonly string[];
   /** The names of the skipped tests. A name includes the reason if the test gives one. */
   readonly skipped: readonly string[];
+  /** The names of the tests that failed first and passed when their file ran again. */
+  readonly unstable: readonly string[];
 }
 
 export function addSummaries(summaries: readonly Summary[]): Summary {
@@ -14,5 +16,6 @@ export function addSummaries(summaries: readonly Summary[]): Summary {
     failed: summaries.reduce((sum, { failed }) => sum + failed, 0),
     failures: summaries.flatMap(({ failures }) => failures),
     skipped: summaries.flatMap(({ skipped }) => skipped),
+    unstable: summaries.flatMap(({ unstable }) => unstable),
   };
 }
