@@ -108,11 +108,20 @@ export const CLAIM_ROLLOUT_POLICY = 'rock-mac-claim-rollout';
 /** The policy that bounds labels and annotations of MacAllocations, and its binding. */
 export const ALLOCATION_METADATA_POLICY = 'rock-mac-allocation-metadata';
 
-/** The policy for addresses of pools that a workload uses without the webhook having seen it, and its binding. */
-export const STRAY_ADDRESSES_POLICY = 'rock-mac-stray-addresses';
+/**
+ * The policies for addresses of pools that a workload uses without the webhook having seen it, and their bindings: in
+ * namespaces with the label that opts in, and in all others.
+ */
+export const STRAY_ADDRESSES_POLICIES = {
+  'opted-in': 'rock-mac-stray-addresses-opted-in',
+  others: 'rock-mac-stray-addresses',
+} as const;
 
-/** The policy for addresses under a prefix that are in no pool, and its binding. */
-export const UNPOOLED_ADDRESSES_POLICY = 'rock-mac-unpooled-addresses';
+/** The policies for addresses under a prefix that are in no pool, and their bindings. */
+export const UNPOOLED_ADDRESSES_POLICIES = {
+  'opted-in': 'rock-mac-unpooled-addresses-opted-in',
+  others: 'rock-mac-unpooled-addresses',
+} as const;
 
 /** The policy for pods with our scheduling gate, and its binding. */
 export const SCHEDULING_GATES_POLICY = 'rock-mac-scheduling-gates';
@@ -120,7 +129,7 @@ export const SCHEDULING_GATES_POLICY = 'rock-mac-scheduling-gates';
 /** The policy that lets the operator change nothing of a pod but its gate and its addresses, and its binding. */
 export const OPERATOR_PODS_POLICY = 'rock-mac-operator-pods';
 
-/** The ConfigMap with the prefixes and the ranges of the pools. These two policies read it, the operator writes it. */
+/** The ConfigMap with the prefixes and the ranges of the pools. Those four policies read it, the operator writes it. */
 export const ADDRESS_RANGES_CONFIG_MAP = 'rock-mac-address-ranges';
 
 /**

@@ -1,8 +1,8 @@
 import { NETWORKS_ANNOTATION } from '../../api/multus-networks.ts';
 import {
   ANNOTATIONS,
-  STRAY_ADDRESSES_POLICY,
-  UNPOOLED_ADDRESSES_POLICY,
+  STRAY_ADDRESSES_POLICIES,
+  UNPOOLED_ADDRESSES_POLICIES,
   WEBHOOK_CONFIGURATION,
 } from '../../api/names.ts';
 import type { NewObject } from '../../kube/client/write.ts';
@@ -96,7 +96,7 @@ async function exempt(kubectl: TestEnv['controlPlane']['kubectl']): Promise<void
   const key = 'kubernetes.io/metadata.name';
   const namespaceSelector = { matchExpressions: [{ key, operator: 'NotIn', values: [WITHOUT] }] };
   const patch = JSON.stringify({ spec: { matchResources: { namespaceSelector } } });
-  for (const policy of [STRAY_ADDRESSES_POLICY, UNPOOLED_ADDRESSES_POLICY]) {
+  for (const policy of [STRAY_ADDRESSES_POLICIES, UNPOOLED_ADDRESSES_POLICIES].flatMap((each) => Object.values(each))) {
     await kubectl(['patch', 'validatingadmissionpolicybinding', policy, '--type=merge', '-p', patch]);
   }
   const get = ['get', 'mutatingwebhookconfiguration', WEBHOOK_CONFIGURATION, '-o', 'json'];

@@ -1,6 +1,6 @@
 import { ANNOTATIONS, SCHEDULING_GATE, SCHEDULING_GATES_POLICY } from '../../api/names.ts';
 import { isGatedExpression, POD_WRITES } from '../../api/scheduling-gate.ts';
-import { isSeenByWebhook, seenVariables } from './seen-by-webhook.ts';
+import { isSeenByWebhook } from './seen-by-webhook.ts';
 
 /**
  * Returns the policy for pods with our scheduling gate. The webhook removes the gate from every new pod that it does not gate
@@ -17,10 +17,9 @@ export function schedulingGatesPolicy(systemNamespace: string): Record<string, u
       failurePolicy: 'Fail',
       matchConstraints: { resourceRules: [POD_WRITES] },
       matchConditions: [{ name: 'has-our-gate', expression: isGatedExpression('object') }],
-      variables: [...seenVariables(systemNamespace)],
       validations: [
         {
-          expression: `oldObject != null || (${isSeenByWebhook})`,
+          expression: `oldObject != null || (${isSeenByWebhook(systemNamespace)})`,
           reason: 'Forbidden',
           message: `Only the webhook of rock-mac adds the scheduling gate ${SCHEDULING_GATE}. Leave it out; the annotation ${ANNOTATIONS.inject}: "true" gets the pod an address.`,
         },

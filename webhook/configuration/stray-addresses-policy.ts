@@ -2,12 +2,12 @@ import {
   ANNOTATIONS,
   EXEMPT_USERS,
   GROUP,
-  STRAY_ADDRESSES_POLICY,
-  UNPOOLED_ADDRESSES_POLICY,
+  STRAY_ADDRESSES_POLICIES,
+  UNPOOLED_ADDRESSES_POLICIES,
 } from '../../api/names.ts';
 import { addressTextOf, otherTextOf, webhookTextOf, withoutSeparators } from './address-text.ts';
 import type { MatchCondition } from './match-conditions.ts';
-import { isSeenByWebhook, seenVariables } from './seen-by-webhook.ts';
+import { isSeenByWebhook, type Namespaces, selectNamespaces } from './seen-by-webhook.ts';
 
 /*
  * Policies for addresses that a workload uses without the webhook having seen it. The API server evaluates them after all
@@ -29,7 +29,7 @@ const MAX_ADDRESSES = 256;
 const MAX_POOLS = 4;
 
 /** Refuses an object that uses an address of a pool, unless its namespace or its author may use that pool. */
-export function strayAddressesPolicy(systemNamespace: string): Record<string, unknown> {
+export function strayAddressesPolicy(systemNamespace: string, namespaces: Namespaces): Record<string, unknown> {
   const pool = (index: number) => `variables.foreignPools[${String(index)}]`;
   const check = (name: string) =>
     `authorizer.group('${GROUP}').resource('macpools').namespace(request.namespace)${name}.check('use').allowed()`;
@@ -38,9 +38,11 @@ export function strayAddressesPolicy(systemNamespace: string): Record<string, un
     reason: 'Forbidden',
     messageExpression: foreignPoolMessage(pool(index)),
   }));
-  return policy(STRAY_ADDRESSES_POLICY, {
+  return policy(STRAY_ADDRESSES_POLICIES[namespaces], {
+    systemNamespace,
+    namespaces,
     variables: [
-      ...addressVariables(systemNamespace),
+      ...addressVariables(systemNamespace, namespaces),
       {
         name: 'ownPool',
         expression: `namespaceObject.metadata.?annotations[?'${ANNOTATIONS.pool}'].orValue('')`,
@@ -52,7 +54,7 @@ export function strayAddressesPolicy(systemNamespace: string): Record<string, un
     ],
     validations: [
       {
-        expression: `variables.isSeenWhole || variables.found[0].size() <= ${String(MAX_ADDRESSES)}`,
+        expression: `variables.found[0].size() <= ${String(MAX_ADDRESSES)}`,
         reason: 'Invalid',
         message: `An object may name an address of rock-mac ${String(MAX_ADDRESSES)} times. Use fewer interfaces.`,
       },
@@ -67,10 +69,12 @@ export function strayAddressesPolicy(systemNamespace: string): Record<string, un
 }
 
 /** Warns of an address under a prefix that is in no pool. Nobody can be asked for it, and nothing protects it. */
-export function unpooledAddressesPolicy(systemNamespace: string): Record<string, unknown> {
-  return policy(UNPOOLED_ADDRESSES_POLICY, {
+export function unpooledAddressesPolicy(systemNamespace: string, namespaces: Namespaces): Record<string, unknown> {
+  return policy(UNPOOLED_ADDRESSES_POLICIES[namespaces], {
+    systemNamespace,
+    namespaces,
     variables: [
-      ...addressVariables(systemNamespace),
+      ...addressVariables(systemNamespace, namespaces),
       {
         name: 'unpooled',
         expression: `variables.strays.filter(mac, !variables.pools.exists(pool, ${isInPool}))`,
@@ -97,11 +101,16 @@ function foreignPoolMessage(pool: string): string {
 }
 
 interface PolicyParts {
+  readonly systemNamespace: string;
+  readonly namespaces: Namespaces;
   readonly variables: readonly object[];
   readonly validations: readonly object[];
 }
 
-function policy(name: string, parts: PolicyParts): Record<string, unknown> {
+function policy(
+  name: string,
+  { systemNamespace, namespaces, variables, validations }: PolicyParts,
+): Record<string, unknown> {
   const rule = (apiGroup: string, operations: readonly string[], resources: readonly string[]) => ({
     apiGroups: [apiGroup],
     apiVersions: apiGroup === '' ? ['v1'] : ['*'],
@@ -118,6 +127,7 @@ function policy(name: string, parts: PolicyParts): Record<string, unknown> {
       failurePolicy: 'Fail',
       paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
       matchConstraints: {
+        namespaceSelector: selectNamespaces(namespaces),
         resourceRules: [
           // The other subresources of a pod change no annotation.
           rule('', ['CREATE', 'UPDATE'], ['pods', 'pods/status']),
@@ -133,8 +143,9 @@ function policy(name: string, parts: PolicyParts): Record<string, unknown> {
         ],
       },
       // Nearly all requests end here. Without these conditions they took a third of the time of a create.
-      matchConditions: [notExempt, addsAnAddress],
-      ...parts,
+      matchConditions: [notExempt, addsAnUnseenAddress(systemNamespace, namespaces)],
+      variables,
+      validations,
     },
   };
 }
@@ -151,11 +162,24 @@ const notExempt: MatchCondition = {
  */
 const MAX_SEARCH = 1_000_000;
 
-/** Whether the request changes the text, and the text can have an address under a prefix. */
-const addsAnAddress: MatchCondition = {
-  name: 'adds-an-address-under-a-prefix',
-  expression: `params.?data[?'prefixes'].orValue('') != '' && [${addressTextOf('object')}].exists(text, text != '' && text != (oldObject == null ? '' : ${addressTextOf('oldObject')}) && ${namesAPrefix('text')})`,
-};
+/**
+ * Whether the request changes the text, the text can have an address under a prefix, and the webhook has not decided about
+ * everything that the request adds. It is one condition, because the API server evaluates every condition.
+ */
+function addsAnUnseenAddress(systemNamespace: string, namespaces: Namespaces): MatchCondition {
+  const isChanged = `text != (oldObject == null ? '' : ${addressTextOf('oldObject')})`;
+  const isUnseen = `!(${isSeenWhole(systemNamespace, namespaces)})`;
+  return {
+    name: 'adds-an-address-under-a-prefix',
+    expression: `params.?data[?'prefixes'].orValue('') != '' && [${addressTextOf('object')}].exists(text, text != '' && ${isChanged} && ${namesAPrefix('text')} && ${isUnseen})`,
+  };
+}
+
+/** Returns CEL that is true if the webhook has decided about everything that the request adds. */
+function isSeenWhole(systemNamespace: string, namespaces: Namespaces): string {
+  const addsNothingElse = `${otherTextOf('object')} == (oldObject == null ? '' : ${otherTextOf('oldObject')})`;
+  return `${isSeenByWebhook(systemNamespace, namespaces)} && ${addsNothingElse}`;
+}
 
 /** Returns whether a text has the digits of a prefix with any separators between them, or an escape, which can hide any. */
 function namesAPrefix(text: string): string {
@@ -170,11 +194,10 @@ function namesAPrefix(text: string): string {
  * Returns the variables that both policies use. `strays` are the addresses under a prefix that the request adds to the
  * object and that the webhook has not seen.
  */
-function addressVariables(systemNamespace: string): readonly object[] {
+function addressVariables(systemNamespace: string, namespaces: Namespaces): readonly object[] {
   const found = `${withoutSeparators('text')}.findAll(variables.pattern, ${String(MAX_ADDRESSES + 1)})`;
   const inColonForm = `[0, 2, 4, 6, 8, 10].map(start, mac.substring(start, start + 2)).join(':')`;
   return [
-    ...seenVariables(systemNamespace),
     { name: 'prefixes', expression: "params.?data[?'prefixes'].orValue('')" },
     // Lines of `name first last`.
     {
@@ -187,12 +210,7 @@ function addressVariables(systemNamespace: string): readonly object[] {
     },
     { name: 'text', expression: addressTextOf('object') },
     { name: 'textBefore', expression: `oldObject == null ? '' : ${addressTextOf('oldObject')}` },
-    { name: 'isSeen', expression: isSeenByWebhook },
-    // The webhook has decided about everything that the request adds.
-    {
-      name: 'isSeenWhole',
-      expression: `variables.isSeen && ${otherTextOf('object')} == (oldObject == null ? '' : ${otherTextOf('oldObject')})`,
-    },
+    { name: 'isSeen', expression: isSeenByWebhook(systemNamespace, namespaces) },
     // The addresses in the text, in the text before, and in what the webhook has seen, as digits without separators.
     {
       name: 'found',
@@ -200,7 +218,7 @@ function addressVariables(systemNamespace: string): readonly object[] {
     },
     {
       name: 'strays',
-      expression: `variables.isSeenWhole ? [] : variables.found[0].filter(mac, mac.size() == 12 && !(mac in variables.found[1]) && !(mac in variables.found[2])).map(mac, ${inColonForm})`,
+      expression: `variables.found[0].filter(mac, mac.size() == 12 && !(mac in variables.found[1]) && !(mac in variables.found[2])).map(mac, ${inColonForm})`,
     },
   ];
 }

@@ -1,5 +1,4 @@
-import { GROUP, LABELS, VERSION, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
-import { OPT_IN_LABEL_VALUES } from '../../api/opt-in.ts';
+import { GROUP, VERSION, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
 import {
   allocationConditions,
   asksForAnAddress,
@@ -7,6 +6,7 @@ import {
   needsAnAddress,
   releaseConditions,
 } from './match-conditions.ts';
+import { type Namespaces, selectNamespaces } from './seen-by-webhook.ts';
 
 /** Where the API server finds the webhook. */
 export interface WebhookAddress {
@@ -63,7 +63,7 @@ export function mutatingConfiguration(address: WebhookAddress): Record<string, u
       ...entry(address, {
         ...workloads,
         name: 'inject-namespaces',
-        namespaceSelector: namespacesWhere('In', address),
+        namespaceSelector: namespacesWhere('opted-in', address),
         matchConditions: [needsAnAddress],
       }),
       reinvocationPolicy: 'IfNeeded',
@@ -72,7 +72,7 @@ export function mutatingConfiguration(address: WebhookAddress): Record<string, u
       ...entry(address, {
         ...workloads,
         name: 'inject-objects',
-        namespaceSelector: namespacesWhere('NotIn', address),
+        namespaceSelector: namespacesWhere('others', address),
         matchConditions: [asksForAnAddress],
       }),
       reinvocationPolicy: 'IfNeeded',
@@ -140,7 +140,7 @@ function entry(address: WebhookAddress, { name, path, ...rest }: Entry): Record<
  * installation adds the namespace of a Postgres in the cluster to the list. Otherwise Postgres and the webhook would wait
  * for each other to start.
  */
-function namespacesWhere(operator: 'In' | 'NotIn', { namespace }: WebhookAddress) {
+function namespacesWhere(namespaces: Namespaces, { namespace }: WebhookAddress) {
   return {
     matchExpressions: [
       {
@@ -148,7 +148,7 @@ function namespacesWhere(operator: 'In' | 'NotIn', { namespace }: WebhookAddress
         operator: 'NotIn',
         values: ['kube-system', namespace],
       },
-      { key: LABELS.inject, operator, values: OPT_IN_LABEL_VALUES },
+      ...selectNamespaces(namespaces).matchExpressions,
     ],
   };
 }
