@@ -1,3 +1,4 @@
+import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByHolderKey } from '../../ledger/address/find.ts';
 import { OBJECT_IS_GONE } from '../../ledger/address/grouped-calls.ts';
@@ -42,6 +43,20 @@ export async function releaseGone(
   if (row === undefined) return 'nothing_held';
   if (await isUsedByGuest(row, deps)) return keepForGuest(key, deps);
   return await keepIfReserved(row, await groupedCalls.releaseGone(row), OBJECT_IS_GONE, deps);
+}
+
+/**
+ * As `releaseGone`, for an object that leaves no guest behind and whose mirror names what a release compares: that saves the
+ * look-up. What the ledger does not release like this is looked up.
+ */
+export async function releaseEnded(
+  address: AddressRef,
+  deps: ReleaseByKeyDeps & Pick<OperatorDeps, 'groupedCalls'>,
+): Promise<string> {
+  const { outcome } = await deps.groupedCalls.releaseGone(address);
+  if (outcome !== 'released') return await releaseGone(address.key, deps);
+  deps.metrics.released(OBJECT_IS_GONE);
+  return outcome;
 }
 
 /** Releases what was only held for guests that have ended since. */

@@ -1,7 +1,7 @@
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { LedgerError } from '../../ledger/errors.ts';
-import { type ReleaseByKeyDeps, releaseGone } from '../allocation/release-by-key.ts';
+import { type ReleaseByKeyDeps, releaseEnded, releaseGone } from '../allocation/release-by-key.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { MirroredAddress } from './mirror.ts';
 import { isNamespaceTerminating } from './terminating-namespace.ts';
@@ -21,14 +21,17 @@ const LEDGER_PATIENCE_MS = 60_000;
  */
 export async function releaseMirroredAddress(
   mirror: MacAllocation,
-  { consumer: { uid, nic }, namespace, mac }: MirroredAddress,
+  { kind, consumer: { uid, nic }, namespace, mac }: MirroredAddress,
   deps: ReleaseMirroredDeps,
 ): Promise<'done' | 'later'> {
   const { clusterId, logger, now } = deps;
   const log = { namespace, mirror: mirror.metadata.name, mac };
   try {
     const key = boundKey({ clusterId, uid, nic, mac });
-    const outcome = await releaseGone(key, deps);
+    const generation = kind.endsItsUse ? mirror.spec.ledger?.generation : undefined;
+    const outcome = await (generation === undefined
+      ? releaseGone(key, deps)
+      : releaseEnded({ mac, generation, key }, deps));
     if (outcome === 'used_by_guest') {
       logger.info(log, 'address stays held, because a guest that migrated elsewhere uses it');
       return 'done';
