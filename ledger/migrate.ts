@@ -180,7 +180,7 @@ async function setDefaults(client: Client): Promise<void> {
   }
 }
 
-/** Whether the roles of 0020-roles.sql have their rights. An administrator may create a role after the migration. */
+/** Whether the roles of 0021-roles.sql have their rights. An administrator may create a role after the migration. */
 const GRANTS = `
   select to_regproc('rock_mac.grant_roles') is not null as known,
          exists (select from pg_roles where rolname in ('rock_mac_app', 'rock_mac_device', 'rock_mac_admin', 'rock_mac_auditor')

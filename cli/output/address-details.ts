@@ -52,6 +52,8 @@ function observedText({ kind, namespace, name, nic, clusterId, since }: Observed
 function nextEvent(address: Address, now: Date): string {
   const { state, expiresAt, reusableAt, owner } = address;
   switch (state) {
+    case 'stocked':
+      return 'is set aside for a webhook, which gives it to a pod or returns it';
     case 'pending':
       return 'becomes active once its object is seen in the cluster, or is released when its lease ends';
     case 'reserved':

@@ -15,6 +15,8 @@ export interface BindItem {
   /** Its new key (`boundKey`). */
   readonly boundKey: string;
   readonly owner: Owner & { readonly uid: string };
+  /** For whom a webhook answered with an address of its stock. Without it, an address of a stock is not bound. */
+  readonly requester?: string | undefined;
 }
 
 export type BindOutcome =
@@ -31,6 +33,7 @@ const itemSchema = z.object({
   key: storableText(600),
   boundKey: storableText(600),
   owner: ownerSchema.required({ uid: true }),
+  requester: storableText(1024).optional(),
 });
 
 const rowSchema = z.object({ outcome: z.enum(['bound', 'conflict', 'unknown']), generation: z.int().nullable() });
@@ -45,7 +48,12 @@ export async function bind(db: Queryable, items: readonly BindItem[], actor: str
     const rows = await db.query({
       text: `select outcome, generation from rock_mac.bind($1::jsonb, $2) order by ord`,
       values: [
-        itemsJson(group, ({ key, boundKey, owner }) => ({ key, bound_key: boundKey, ...ownerColumns(owner) })),
+        itemsJson(group, ({ key, boundKey, owner, requester }) => ({
+          key,
+          bound_key: boundKey,
+          ...ownerColumns(owner),
+          requester,
+        })),
         actor,
       ],
       row: rowSchema,

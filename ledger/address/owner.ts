@@ -21,7 +21,7 @@ export interface Device {
   readonly type?: string | undefined;
 }
 
-export const ADDRESS_STATES = ['pending', 'active', 'reserved', 'released', 'orphaned'] as const;
+export const ADDRESS_STATES = ['stocked', 'pending', 'active', 'reserved', 'released', 'orphaned'] as const;
 export type AddressState = (typeof ADDRESS_STATES)[number];
 
 /** The current owner in a refusal. The program decides whether the caller may see it. */

@@ -102,10 +102,10 @@ export const RULES: readonly Rule[] = [
       'States and times agree: released addresses have a release time and pending ones a lease. Reserved, released and orphaned ones have no expiry.',
     broken: `
       select rock_mac.to_mac(addr) as mac, state, released_at, expires_at, missing_since, kept_since from rock_mac.addresses
-      where state not in ('pending', 'active', 'reserved', 'released', 'orphaned')
+      where state not in ('stocked', 'pending', 'active', 'reserved', 'released', 'orphaned')
          or (state = 'released') <> (released_at is not null)
          or (state = 'pending' and expires_at is null)
-         or (state in ('reserved', 'released', 'orphaned') and expires_at is not null)
+         or (state in ('stocked', 'reserved', 'released', 'orphaned') and expires_at is not null)
          or (missing_since is not null and cluster_id is null)
          or (kept_since is not null and state <> 'reserved')
          or (generation < 1 and not (state = 'released' and origin = 'observe'))`,
@@ -143,12 +143,20 @@ export const RULES: readonly Rule[] = [
       'Addresses of a retired cluster are orphaned, so they are reported. Run `rock-mac cluster retire` again.',
     broken: `
       select rock_mac.to_mac(a.addr) as mac, a.state, a.cluster_id from rock_mac.addresses a join rock_mac.clusters c using (cluster_id)
-      where c.retired_at is not null and a.state in ('pending', 'active')`,
+      where c.retired_at is not null and a.state in ('stocked', 'pending', 'active')`,
   },
   {
     rule: 'clusters-are-not-ahead',
     explanation: 'No cluster has reported its addresses in a future epoch. The next recovery would not wait for it.',
     broken: `select c.name, c.reported_epoch, s.epoch from rock_mac.clusters c, rock_mac.ledger_state s where c.reported_epoch > s.epoch`,
+  },
+  {
+    rule: 'stock-has-a-holder',
+    explanation:
+      'Every address of a stock belongs to a process of a webhook that is known. Otherwise nobody returns it.',
+    broken: `select rock_mac.to_mac(a.addr) as mac, a.cluster_id, a.owner_name, a.owner_uid from rock_mac.addresses a
+             where a.state = 'stocked' and not exists (select from rock_mac.stock_holders h
+               where h.holder = a.owner_uid and h.cluster_id = a.cluster_id)`,
   },
   {
     rule: 'leases-are-settled',

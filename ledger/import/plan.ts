@@ -25,7 +25,7 @@ export interface PlanRow {
 export interface PlannedAddress {
   readonly mac: MacAddress;
   readonly pool: PlanPool;
-  readonly state: Exclude<AddressState, 'pending'>;
+  readonly state: Exclude<AddressState, 'stocked' | 'pending'>;
   readonly key: string;
   readonly deviceId: string | undefined;
   readonly deviceType: string | undefined;

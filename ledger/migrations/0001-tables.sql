@@ -99,6 +99,17 @@ create table rock_mac.cluster_logins (
   bound_by   text not null default session_user
 );
 
+-- The processes of webhooks that have a stock (0020-stock.sql). A process is known by a random id, and runs in one pod.
+create table rock_mac.stock_holders (
+  holder     text collate "C" primary key check (octet_length(holder) between 1 and 128),
+  cluster_id text collate "C" not null,
+  pod_name   text collate "C" not null check (octet_length(pod_name) between 1 and 253),
+  pod_uid    text collate "C" not null check (octet_length(pod_uid) between 1 and 128),
+  started_at timestamptz not null default rock_mac.clock(),
+  seen_at    timestamptz not null default rock_mac.clock()
+);
+create index stock_holders_cluster on rock_mac.stock_holders (cluster_id);
+
 create table rock_mac.pools (
   pool_id      int    generated always as identity primary key,
   name         text   collate "C" not null unique check (name ~ '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'),
@@ -123,7 +134,7 @@ create table rock_mac.pools (
 create table rock_mac.addresses (
   addr            bigint primary key,
   pool_id         int    not null,
-  state           text   not null check (state in ('pending', 'active', 'reserved', 'released', 'orphaned')),
+  state           text   not null check (state in ('stocked', 'pending', 'active', 'reserved', 'released', 'orphaned')),
   generation      bigint not null default 1 check (generation >= 0),   -- 0: observed only, it never had an owner
   origin          text   not null check (origin in ('allocate', 'adopt', 'import', 'replication-gap', 'observe')),   -- how this owner got it
   holder_key      text   collate "C" not null check (octet_length(holder_key) between 1 and 600),
@@ -155,7 +166,7 @@ create table rock_mac.addresses (
   blocked         boolean not null default false,        -- a live object uses it without owning it (observations)
   check ((state = 'released') = (released_at is not null)),
   check (state <> 'pending' or expires_at is not null),
-  check (state not in ('reserved', 'released', 'orphaned') or expires_at is null),
+  check (state not in ('stocked', 'reserved', 'released', 'orphaned') or expires_at is null),
   check (missing_since is null or cluster_id is not null),
   check (generation > 0 or state = 'released'),
   check (kept_since is null or state = 'reserved'),

@@ -26,7 +26,7 @@ create index audit_log_timestamp on rock_mac.audit_log ("timestamp");   -- all r
 -- That is measurable for a group of 128.
 create function rock_mac.new_owner_action(n rock_mac.addresses) returns text language sql stable
   return case when n.origin = 'replication-gap' then 'orphan' when n.origin <> 'allocate' then n.origin
-              when n.state = 'reserved' then 'reserve' else 'allocate' end;
+              when n.state = 'reserved' then 'reserve' when n.state = 'stocked' then 'stock' else 'allocate' end;
 
 create function rock_mac.owner_text(n rock_mac.addresses) returns text language sql stable
   return nullif(concat_ws('/', n.owner_kind, n.owner_namespace, n.owner_name, nullif(n.owner_nic, '')), '');
@@ -64,11 +64,12 @@ begin
               when n.state = 'released' then 'release'
               when o.state = 'released' then 'restore'
               when n.state = 'orphaned' and o.state <> 'orphaned' then 'orphan'
+              when o.owner_kind = 'Webhook' and n.owner_kind <> 'Webhook' then 'allocate'   -- from stock
               when o.state = 'pending' and n.state = 'active' then 'bind'
               when n.kept_since is distinct from o.kept_since then 'keep'
               when n.consumer_key is distinct from o.consumer_key then 'consume'
               else 'change' end,
-         to_mac(n.addr), p.name, n.device_id, case when n.generation > o.generation then n.requester else n.actor end,
+         to_mac(n.addr), p.name, n.device_id, case when n.generation > o.generation or (o.owner_kind = 'Webhook' and n.owner_kind <> 'Webhook') then n.requester else n.actor end,
          audit_details(n), n.generation, case when o.generation > 0 then o.state end, n.state, n.holder_key, n.cluster_id, owner_text(n), n.actor, n.reason
   from (select clock() as t offset 0) m, new_rows n join old_rows o using (addr) join pools p on p.pool_id = n.pool_id
   where (n.state, n.generation, n.holder_key, n.cluster_id, n.owner_kind, n.owner_namespace, n.owner_name, n.owner_uid, n.owner_nic,

@@ -66,12 +66,12 @@ begin
   update clusters set retired_at = clock(), changed_by = p_actor where cluster_id = p_cluster and retired_at is null;
   outcome := case when found then 'retired' else 'unchanged' end;
   with slice as (
-    select a.addr from addresses a where a.cluster_id = p_cluster and a.state in ('pending', 'active') order by a.addr limit p_slice for update),
+    select a.addr from addresses a where a.cluster_id = p_cluster and a.state in ('stocked', 'pending', 'active') order by a.addr limit p_slice for update),
   u as (
     update addresses a set state = 'orphaned', expires_at = null, missing_since = null, changed_at = clock(), actor = p_actor, reason = 'cluster retired'
     from slice where a.addr = slice.addr returning 1)
   select count(*) into orphaned from u;
-  select count(*) into left_over from addresses a where a.cluster_id = p_cluster and a.state in ('pending', 'active');
+  select count(*) into left_over from addresses a where a.cluster_id = p_cluster and a.state in ('stocked', 'pending', 'active');
   perform open_if_ready();
   return next;
 end $$;

@@ -83,6 +83,9 @@ begin
          why = case when p_approval then 'restored from a backup' else 'the database failed over or was restored' end;
   perform fork_seals();
   if not only_reported then perform set_gap_aside(next_epoch, p_actor); end if;
+  -- So may the last changes of stocks. A webhook drops what is no stock any more, and pods that got such an address show it.
+  update addresses a set state = 'orphaned', origin = 'replication-gap', changed_at = clock(), actor = p_actor, reason = 'stock of before the failover'
+  where a.state = 'stocked';
   -- The last tickets may be lost too. The chain of a cluster begins anew.
   update clusters set tickets = '{}' where tickets <> '{}';
   -- A renewal may be lost too: a device must not expire because of that.

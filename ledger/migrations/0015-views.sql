@@ -18,7 +18,7 @@ create view rock_mac.pool_stats as
 select p.name as pool, p.description,
        coalesce(c.active, 0) as active_count, coalesce(c.released, 0) as released_count, coalesce(c.reserved, 0) as reserved_count,
        coalesce(c.owners, 0)::bigint as total_allocated, coalesce(c.owners - (c.rows - c.released - c.observed), 0)::bigint as total_released,
-       coalesce(c.pending, 0) as pending_count, coalesce(c.orphaned, 0) as orphaned_count, coalesce(c.observed, 0) as observed_count,
+       coalesce(c.pending, 0) as pending_count, coalesce(c.stocked, 0) as stocked_count, coalesce(c.orphaned, 0) as orphaned_count, coalesce(c.observed, 0) as observed_count,
        rock_mac.to_mac(p.first) as first, rock_mac.to_mac(p.last) as last, p.last - p.first + 1 as capacity,
        p.last - p.first + 1 - coalesce(c.rows, 0) + coalesce(c.reusable, 0) as free_count,   -- what can be handed out now
        round(100.0 * coalesce(c.rows - c.reusable, 0) / (p.last - p.first + 1), 2) as utilisation_percent,
@@ -26,7 +26,7 @@ select p.name as pool, p.description,
 from rock_mac.pools p left join (
   select a.pool_id, count(*) as rows, sum(a.generation) as owners,
          count(*) filter (where a.state = 'active') as active, count(*) filter (where a.state = 'pending') as pending,
-         count(*) filter (where a.state = 'reserved') as reserved, count(*) filter (where a.state = 'orphaned') as orphaned,
+         count(*) filter (where a.state = 'stocked') as stocked, count(*) filter (where a.state = 'reserved') as reserved, count(*) filter (where a.state = 'orphaned') as orphaned,
          count(*) filter (where a.state = 'released' and not a.blocked) as released,
          count(*) filter (where a.state = 'released' and a.blocked) as observed,
          count(*) filter (where a.state = 'released' and not a.blocked and a.released_at <= n.t - q.reuse_delay and n.reuses) as reusable

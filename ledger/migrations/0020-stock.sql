@@ -1,0 +1,122 @@
+-- Stock: addresses that are set aside for one process of a webhook, its holder, which answers with them from memory. No clock
+-- ends a stock. A row leaves it in one of three ways: the holder or the operator says who got the address, the holder returns
+-- what it never answered with, or the operator proves that the holder is gone.
+
+-- Sets addresses of a pool aside, and returns them. A cluster gets at most a sixteenth of what is free in the pool, so a small or
+-- nearly full pool has no stock, and neither has a pool that this cluster limits for each namespace. A repeated call with the
+-- same `p_fill` returns the same addresses.
+create function rock_mac.fill_stock(p_cluster text, p_holder text, p_pool text, p_count int, p_fill text, p_ticket text, p_actor text)
+returns table (addr bigint, generation bigint, key text)
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  p pools; h stock_holders; ahead bigint; reusable bigint := 0; held bigint; want bigint;
+begin
+  perform require_reach(p_cluster);
+  select * into h from stock_holders s where s.holder = p_holder and s.cluster_id = p_cluster;
+  select * into p from pools where name = p_pool;
+  if h is null or p is null or p.paused or exists (select from pool_limits l where l.cluster_id = p_cluster and l.pool_id = p.pool_id) then return; end if;
+  held := (select count(*) from addresses a where a.cluster_id = p_cluster and a.state = 'stocked' and a.pool_id = p.pool_id);
+  ahead := p.last - p.next_addr + 1;
+  if ahead < (p_count + held) * 16 and expiry_held() is null then
+    reusable := (select count(*) from (
+      select from addresses a where a.pool_id = p.pool_id and a.state = 'released' and not a.blocked
+        and (a.released_at, a.addr) > (p.floor_at, p.floor_addr) and a.released_at <= clock() - p.reuse_delay limit (p_count + held) * 16) r);
+  end if;
+  want := least(p_count, (ahead + reusable) / 16 - held);
+  if want <= 0 then return; end if;
+  return query
+  select r.addr, r.generation, 'stock/' || p_fill || '/' || r.ord
+  from allocate(p_pool, (
+    select jsonb_agg(jsonb_build_object('ord', n, 'key', 'stock/' || p_fill || '/' || n, 'state', 'stocked', 'cluster', p_cluster,
+      'kind', 'Webhook', 'name', h.pod_name, 'uid', p_holder, 'nic', '', 'ticket', p_ticket, 'requester', p_actor, 'actor', p_actor, 'reason', 'stock'))
+    from generate_series(1, want) n), interval '0') r
+  where r.outcome in ('allocated', 'replayed');
+end $$;
+
+-- Reports that a holder lives, and returns the addresses of its stock: which it may answer with, and which it shall return. What
+-- it has in memory and is not returned here is no stock any more: the ledger failed over, or the cluster was retired.
+create function rock_mac.check_stock(p_cluster text, p_holder text, p_pod_name text, p_pod_uid text, p_ticket text)
+returns table (addr bigint, generation bigint, key text, usable boolean)
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
+#variable_conflict use_column
+declare
+  all_usable boolean;
+begin
+  perform require_reach(p_cluster);
+  insert into stock_holders as h (holder, cluster_id, pod_name, pod_uid) values (p_holder, p_cluster, p_pod_name, p_pod_uid)
+  on conflict (holder) do update set seen_at = clock() where h.cluster_id = p_cluster;
+  -- Holders that ended long ago and left nothing behind.
+  delete from stock_holders h
+  where h.cluster_id = p_cluster and h.seen_at < clock() - interval '1 day'
+    and not exists (select from addresses a where a.owner_uid = h.holder and a.state <> 'released');
+  all_usable := not_open() is null and exists (
+    select from clusters c where c.cluster_id = p_cluster and c.adopted_at is not null and c.retired_at is null
+      and (p_ticket is null or c.tickets = '{}' or p_ticket = any (c.tickets)));
+  return query
+  select a.addr, a.generation, a.holder_key,
+         all_usable and not p.paused
+         and not exists (select from pool_limits l where l.cluster_id = p_cluster and l.pool_id = p.pool_id)
+         and not exists (select from observations o where o.addr = a.addr)
+  from addresses a join pools p using (pool_id)
+  where a.owner_uid = p_holder and a.cluster_id = p_cluster and a.state = 'stocked'
+  order by a.addr;
+end $$;
+
+-- Records for whom a holder answered with addresses of its stock: they are pending from then on, as after an allocation.
+-- `bound_key` is the holder key that an allocation for the same request would have. If that key already has an address, an earlier
+-- try of the same object got it: then the one from stock is free again after ten minutes, unless the operator binds it.
+create function rock_mac.assign_stock(p_items jsonb, p_lease interval, p_actor text) returns table (ord int, outcome text)
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+  items item[]; addrs bigint[]; assigned bigint[]; released bigint[];
+begin
+  select array_agg(i), array_agg(i.addr) into items, addrs from jsonb_populate_recordset(null::item, p_items) i;
+  -- Retiring a cluster reads what it holds. This lock makes one wait for the other.
+  perform 1 from clusters c where c.cluster_id in (select r.cluster from unnest(items) r) for key share;
+  addrs := lock_addresses(addrs);
+  with u as (
+    update addresses a set state = 'pending', holder_key = r.bound_key, owner_kind = r.kind, owner_namespace = r.namespace, owner_name = r.name,
+           owner_uid = null, owner_nic = r.nic, allocated_at = clock(), changed_at = clock(), expires_at = clock() + p_lease,
+           requester = r.requester, actor = p_actor, reason = r.reason
+    from (select distinct on (bound_key) * from unnest(items) i order by bound_key, ord) r
+    where a.addr = r.addr and a.addr = any (addrs) and a.state = 'stocked' and a.holder_key = r.key and a.generation = r.generation
+      and a.cluster_id = r.cluster
+      and not exists (select from addresses h where h.holder_key = r.bound_key and h.state <> 'released')
+    returning a.addr)
+  select coalesce(array_agg(u.addr), '{}') into assigned from u;
+  with u as (
+    update addresses a set state = 'released', released_at = unseen_release_time(p, interval '10 minutes'), changed_at = clock(), actor = p_actor,
+           reason = 'an earlier admission of the object has an address'
+    from unnest(items) r, pools p
+    where a.addr = r.addr and a.addr = any (addrs) and a.addr <> all (assigned) and a.state = 'stocked' and a.holder_key = r.key
+      and a.generation = r.generation and a.cluster_id = r.cluster and p.pool_id = a.pool_id
+    returning a.addr)
+  select coalesce(array_agg(u.addr), '{}') into released from u;
+  return query
+  select r.ord, case when r.addr = any (assigned) then 'assigned' when r.addr = any (released) then 'released' else 'not_stocked' end
+  from unnest(items) r;
+end $$;
+
+-- Returns addresses of a stock. Those that their living holder never answered with are free at once. Of a holder that is gone,
+-- nobody knows which ones it answered with: they wait for the reuse delay.
+create function rock_mac.return_stock(p_items jsonb, p_unused boolean, p_actor text, p_reason text) returns table (ord int, outcome text)
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+  items item[]; addrs bigint[]; done bigint[];
+begin
+  select array_agg(i), array_agg(i.addr) into items, addrs from jsonb_populate_recordset(null::item, p_items) i;
+  addrs := lock_addresses(addrs);
+  with u as (
+    update addresses a set state = 'released', changed_at = clock(), actor = p_actor, reason = p_reason,
+           released_at = case when p_unused then unseen_release_time(p, interval '0') else release_time(p) end
+    from unnest(items) r, pools p
+    where a.addr = r.addr and a.addr = any (addrs) and a.state = 'stocked' and a.holder_key = r.key and a.generation = r.generation
+      and p.pool_id = a.pool_id
+    returning a.addr)
+  select coalesce(array_agg(u.addr), '{}') into done from u;
+  return query
+  select r.ord, case when r.addr = any (done) then 'returned' else 'not_stocked' end from unnest(items) r;
+end $$;

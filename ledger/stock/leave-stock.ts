@@ -1,0 +1,78 @@
+import {
+  type AddressRef,
+  addressRefSchema,
+  addressRefsJson,
+  itemsJson,
+  outcomeStatement,
+} from '../address/address-ref.ts';
+import { ownerColumns } from '../address/allocate.ts';
+import { type Owner, ownerSchema } from '../address/owner.ts';
+import { type Invalid, runEach } from '../address/validate.ts';
+import { storableText } from '../column-schemas.ts';
+import type { Queryable } from '../connection/statement.ts';
+
+/** An address of a stock, and the object for which the webhook answered with it. */
+export interface StockAssignment extends AddressRef {
+  /** The holder key that an allocation for the same request would have. */
+  readonly boundKey: string;
+  readonly owner: Owner;
+  readonly requester: string;
+  readonly reason: string;
+}
+
+const ASSIGN_OUTCOMES = ['assigned', 'released', 'not_stocked'] as const;
+
+/**
+ * `released`: an earlier admission of the object has an address already, so this one is free again, unless the operator binds
+ * it. `not_stocked`: the operator has bound it, or it is no stock any more.
+ */
+export type AssignOutcome = { readonly outcome: (typeof ASSIGN_OUTCOMES)[number] } | Invalid;
+
+const assignmentSchema = addressRefSchema.extend({
+  boundKey: storableText(600),
+  owner: ownerSchema,
+  requester: storableText(1024),
+  reason: storableText(1024),
+});
+
+/** Records for whom a webhook answered with addresses of its stock. They are pending then, with a lease. */
+export async function assignStock(
+  db: Queryable,
+  items: readonly StockAssignment[],
+  { leaseSeconds, actor }: { readonly leaseSeconds: number; readonly actor: string },
+): Promise<AssignOutcome[]> {
+  const text = `select outcome from rock_mac.assign_stock($1::jsonb, make_interval(secs => $2), $3) order by ord`;
+  return runEach(items, assignmentSchema, (group) =>
+    db.query(outcomeStatement(text, [assignmentsJson(group), leaseSeconds, actor], ASSIGN_OUTCOMES)),
+  );
+}
+
+function assignmentsJson(items: readonly StockAssignment[]): string {
+  return itemsJson(items, ({ generation, key, boundKey, owner, requester, reason }) => ({
+    generation,
+    key,
+    bound_key: boundKey,
+    ...ownerColumns(owner),
+    requester,
+    reason,
+  }));
+}
+
+const RETURN_OUTCOMES = ['returned', 'not_stocked'] as const;
+
+export type ReturnOutcome = { readonly outcome: (typeof RETURN_OUTCOMES)[number] } | Invalid;
+
+/**
+ * Returns addresses of a stock to their pools. `unused`: the living holder never answered with them, so they are free at once.
+ * Otherwise they wait for the reuse delay.
+ */
+export async function returnStock(
+  db: Queryable,
+  addresses: readonly AddressRef[],
+  { unused, actor, reason }: { readonly unused: boolean; readonly actor: string; readonly reason: string },
+): Promise<ReturnOutcome[]> {
+  const text = `select outcome from rock_mac.return_stock($1::jsonb, $2, $3, $4) order by ord`;
+  return runEach(addresses, addressRefSchema, (group) =>
+    db.query(outcomeStatement(text, [addressRefsJson(group), unused, actor, reason], RETURN_OUTCOMES)),
+  );
+}

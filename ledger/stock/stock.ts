@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import type { AddressRef } from '../address/address-ref.ts';
+import { addrSchema } from '../address/owner.ts';
+import { storableText } from '../column-schemas.ts';
+import type { Queryable } from '../connection/statement.ts';
+
+/** A process of a webhook that has a stock, and the pod that it runs in. */
+export interface StockHolder {
+  readonly clusterId: string;
+  /** Random for each process, so that a restarted one is another holder. */
+  readonly id: string;
+  readonly podName: string;
+  readonly podUid: string;
+}
+
+export interface FillRequest {
+  readonly pool: string;
+  /** How many addresses are wanted. The ledger may give fewer, or none. */
+  readonly count: number;
+  /** A random id. A repeated request with the same id gets the same addresses. */
+  readonly fillId: string;
+  /** The ticket of the cluster, if the ledger should check it. */
+  readonly ticket: string | undefined;
+  readonly actor: string;
+}
+
+/** The ledger sets at most this many addresses aside in one call, so that a fill does not delay allocations. */
+export const MAX_FILL = 512;
+
+const stockedRow = z.object({ addr: addrSchema, generation: z.int(), key: storableText(600) });
+
+/**
+ * Sets addresses of a pool aside for a holder, which must have called `checkStock` before. Returns none where there is too little
+ * left in the pool, and where the pool is paused or limited for each namespace.
+ */
+export async function fillStock(
+  db: Queryable,
+  { clusterId, id }: Pick<StockHolder, 'clusterId' | 'id'>,
+  { pool, count, fillId, ticket, actor }: FillRequest,
+): Promise<readonly AddressRef[]> {
+  const rows = await db.query({
+    text: `select addr, generation, key from rock_mac.fill_stock($1, $2, $3, $4, $5, $6, $7)`,
+    values: [clusterId, id, pool, Math.min(count, MAX_FILL), fillId, ticket ?? null, actor],
+    row: stockedRow,
+  });
+  return rows.map(({ addr, generation, key }) => ({ mac: addr, generation, key }));
+}
+
+export interface StockedAddress extends AddressRef {
+  /** Whether the holder may answer with it. Otherwise it returns the address. */
+  readonly isUsable: boolean;
+}
+
+/** Reports that a holder lives, and returns the addresses of its stock. It drops whatever it has besides them. */
+export async function checkStock(
+  db: Queryable,
+  { clusterId, id, podName, podUid }: StockHolder,
+  ticket: string | undefined,
+): Promise<readonly StockedAddress[]> {
+  const rows = await db.query({
+    text: `select addr, generation, key, usable from rock_mac.check_stock($1, $2, $3, $4, $5)`,
+    values: [clusterId, id, podName, podUid, ticket ?? null],
+    row: stockedRow.extend({ usable: z.boolean() }),
+  });
+  return rows.map(({ addr, generation, key, usable }) => ({ mac: addr, generation, key, isUsable: usable }));
+}
+
+/** The stock of one process in one pool. */
+export interface StockInPool {
+  readonly holder: StockHolder;
+  readonly pool: string;
+  readonly count: number;
+  readonly startedAt: Date;
+  /** When the holder last reported that it lives. */
+  readonly seenAt: Date;
+}
+
+/** Returns the stocks of a cluster, or of all clusters. The number of addresses of a holder without any is 0, and the pool ''. */
+export async function listStock(db: Queryable, clusterId?: string): Promise<readonly StockInPool[]> {
+  const rows = await db.query({
+    text: `select h.cluster_id, h.holder, h.pod_name, h.pod_uid, h.started_at, h.seen_at, coalesce(p.name, '') as pool, count(a.addr)::int as count
+           from rock_mac.stock_holders h
+           left join rock_mac.addresses a on a.owner_uid = h.holder and a.cluster_id = h.cluster_id and a.state = 'stocked'
+           left join rock_mac.pools p using (pool_id)
+           where $1::text is null or h.cluster_id = $1
+           group by h.cluster_id, h.holder, p.name order by h.cluster_id, h.pod_name, h.started_at, p.name`,
+    values: [clusterId ?? null],
+    row: z.object({
+      cluster_id: z.string(),
+      holder: z.string(),
+      pod_name: z.string(),
+      pod_uid: z.string(),
+      started_at: z.date(),
+      seen_at: z.date(),
+      pool: z.string(),
+      count: z.int(),
+    }),
+  });
+  return rows.map((row) => ({
+    holder: { clusterId: row.cluster_id, id: row.holder, podName: row.pod_name, podUid: row.pod_uid },
+    pool: row.pool,
+    count: row.count,
+    startedAt: row.started_at,
+    seenAt: row.seen_at,
+  }));
+}
+
+/** Returns the addresses of a holder's stock, in the order of the addresses. */
+export async function stockOf(
+  db: Queryable,
+  { clusterId, id }: Pick<StockHolder, 'clusterId' | 'id'>,
+): Promise<readonly AddressRef[]> {
+  const rows = await db.query({
+    text: `select a.addr, a.generation, a.holder_key as key from rock_mac.addresses a
+           where a.owner_uid = $2 and a.cluster_id = $1 and a.state = 'stocked' order by a.addr`,
+    values: [clusterId, id],
+    row: stockedRow,
+  });
+  return rows.map(({ addr, generation, key }) => ({ mac: addr, generation, key }));
+}
