@@ -36,6 +36,8 @@ export const ANNOTATIONS = {
   lease: `${GROUP}/lease`,
   /** Set by the webhook on a pod that it gated: for whom, signed (scheduling-gate.ts). */
   gateToken: `${GROUP}/gate-token`,
+  /** Set by the webhook on a pod that got its addresses from stock: who got them, signed (stock-token.ts). */
+  stockToken: `${GROUP}/stock-token`,
   /** Set on a gated pod: why it has no addresses yet, and what to do. */
   gateReason: `${GROUP}/gate-reason`,
   /** On a pod or VM: the claim whose address it uses, or a JSON map from interfaces to claims. */

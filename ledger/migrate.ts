@@ -31,7 +31,7 @@ interface Migration {
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
 /** The schema version that this program was written for: the highest number in `migrations/`. A test compares them. */
-export const PROGRAM_VERSION = 20;
+export const PROGRAM_VERSION = 21;
 
 /**
  * The number is arbitrary, but all versions must use the same one. Held until the end of each migration's transaction.

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import { decodeKeys, encodeKeys, type StoredKeys, validKeys } from '../../api/admission-keys.ts';
 import { GATE_KEYS_SECRET } from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { type Secret, secrets } from '../../kube/client/core-resources.ts';
 import { isAlreadyExists, isConflict } from '../../kube/client/errors.ts';
-import { nextKeys, type StoredKeys } from './rotate-keys.ts';
+import { nextKeys } from './rotate-keys.ts';
 
 /** How long a replica signs with a key that another replica has just replaced. The old key stays valid. */
 export const GATE_KEYS_EVERY_MS = 10_000;
@@ -36,7 +36,7 @@ export function createGateKeys(options: {
   async function refresh(): Promise<void> {
     for (;;) {
       const secret = await client.find(secrets, { namespace, name: GATE_KEYS_SECRET });
-      const stored = decode(secret);
+      const stored = decodeKeys(secret?.data);
       const next = nextKeys(stored, new Date(), () => randomBytes(32));
       if (next === stored || (await write(secret, next))) {
         keys = next;
@@ -47,7 +47,7 @@ export function createGateKeys(options: {
 
   /** Returns false if another replica wrote first. */
   async function write(before: Secret | undefined, next: StoredKeys): Promise<boolean> {
-    const data = encode(next);
+    const data = encodeKeys(next);
     try {
       if (before === undefined) {
         await client.create(secrets, { metadata: { name: GATE_KEYS_SECRET, namespace }, type: 'Opaque', data });
@@ -62,31 +62,7 @@ export function createGateKeys(options: {
 
   return {
     current: () => loaded().current,
-    all: () => {
-      const { current, previous } = loaded();
-      return previous === undefined ? [current] : [current, previous];
-    },
+    all: () => validKeys(loaded()),
     refresh,
-  };
-}
-
-const secretData = z.object({ current: z.base64(), previous: z.base64().optional(), rotatedAt: z.base64() });
-
-function decode(secret: Secret | undefined): StoredKeys | undefined {
-  const { data } = secretData.safeParse(secret?.data);
-  if (data === undefined) return undefined;
-  const bytes = (text: string) => Buffer.from(text, 'base64');
-  return {
-    current: bytes(data.current),
-    previous: data.previous === undefined ? undefined : bytes(data.previous),
-    rotatedAt: new Date(bytes(data.rotatedAt).toString()),
-  };
-}
-
-function encode({ current, previous, rotatedAt }: StoredKeys): Record<string, string> {
-  return {
-    current: current.toString('base64'),
-    ...(previous !== undefined && { previous: previous.toString('base64') }),
-    rotatedAt: Buffer.from(rotatedAt.toISOString()).toString('base64'),
   };
 }

@@ -1,10 +1,4 @@
-/** The keys in the Secret. */
-export interface StoredKeys {
-  readonly current: Buffer;
-  /** The key before: tokens that it signed are still valid. */
-  readonly previous?: Buffer | undefined;
-  readonly rotatedAt: Date;
-}
+import type { StoredKeys } from '../../api/admission-keys.ts';
 
 /** A shorter key would be no secret (RFC 2104, section 3: at least the length of the hash). */
 const KEY_BYTES = 32;

@@ -3,7 +3,7 @@ import type { LedgerErrorCode } from '../../ledger/error-codes.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import type { AdmissionRequest } from '../review/admission-review.ts';
 import { unavailable } from '../review/refusal.ts';
-import { readToken, signToken } from './token.ts';
+import { readGateToken, signGateToken } from './gate-token.ts';
 import {
   type GateReview,
   isLift,
@@ -70,7 +70,7 @@ describe('while the ledger is away', () => {
     const [annotations] = response.allowed ? (response.patch ?? []) : [];
     const value = annotations?.op === 'add' ? (annotations.value as Record<string, string>) : {};
     const subject = { clusterId: 'c', namespace: 'web', name: 'p', generateName: '' };
-    expect(readToken(value['mac.rock-os.io/gate-token'] ?? '', subject, [KEY])).toEqual({
+    expect(readGateToken(value['mac.rock-os.io/gate-token'] ?? '', subject, [KEY])).toEqual({
       requester: 'ann',
       at: AT.toISOString(),
     });
@@ -116,7 +116,7 @@ test.each<[string, ReturnType<typeof away> | ReturnType<typeof unavailable>]>([
 
 describe('who lifts a gate', () => {
   const subject = { clusterId: 'c', namespace: 'web', name: 'p', generateName: '' };
-  const token = signToken(subject, { requester: 'ann', at: AT.toISOString() }, KEY);
+  const token = signGateToken(subject, { requester: 'ann', at: AT.toISOString() }, KEY);
   const lift = (user: string, brought?: string) =>
     review({}, { before: GATED, user, ...(brought !== undefined && { token: brought }) });
 
@@ -131,7 +131,7 @@ describe('who lifts a gate', () => {
   test.each([
     ['without a token', undefined],
     ['with a made-up token', 'v1.e30.AAAA'],
-    ['with the token of another pod', signToken({ ...subject, name: 'q' }, { requester: 'bob', at: '' }, KEY)],
+    ['with the token of another pod', signGateToken({ ...subject, name: 'q' }, { requester: 'bob', at: '' }, KEY)],
   ])('as the operator from a pod %s gets nothing', (_, brought) => {
     expect(requesterOf(lift('operator', brought), gating)).toMatchObject({ ok: false, refusal: { code: 403 } });
   });

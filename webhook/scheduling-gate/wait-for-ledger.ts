@@ -1,3 +1,4 @@
+import type { TokenSubject } from '../../api/admission-token.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { gateIndex } from '../../api/scheduling-gate.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
@@ -11,8 +12,8 @@ import type { AdmittedObject } from '../review/admitted-object.ts';
 import { forbidden, unavailable } from '../review/refusal.ts';
 import type { GateKeys } from './gate-keys.ts';
 import { canBeGated, gatePatch, LEDGER_IS_AWAY } from './gate-patch.ts';
+import { readGateToken, signGateToken } from './gate-token.ts';
 import type { LedgerBreaker } from './ledger-breaker.ts';
-import { readToken, signToken, type TokenSubject } from './token.ts';
 
 export interface SchedulingGateDeps {
   /** Absent where pods are refused while the ledger is away. */
@@ -55,7 +56,7 @@ export function requesterOf(review: GateReview, { keys, operator, ...deps }: Sch
   const { request } = review;
   if (!isLift(request) || request.userInfo.username !== operator) return { ok: true, requester: request.userInfo };
   const token = request.oldObject?.metadata?.annotations?.[ANNOTATIONS.gateToken] ?? '';
-  const claims = readToken(token, subjectOf(review, deps), keys.all());
+  const claims = readGateToken(token, subjectOf(review, deps), keys.all());
   if (claims !== undefined) return { ok: true, requester: { username: claims.requester }, waitedSince: claims.at };
   const cause = `The annotation ${ANNOTATIONS.gateToken} is not the one that rock-mac wrote into this pod, so the pod gets no address.`;
   return { ok: false, refusal: forbidden(`${cause}\nDelete the pod, and create it again.`) };
@@ -89,7 +90,7 @@ function waitForLedger(review: GateReview, deps: SchedulingGateDeps): AdmissionR
   const isNewPod = review.kind === 'Pod' && (request.oldObject === null || request.oldObject === undefined);
   if (deps.breaker === undefined || !isNewPod || !canBeGated(object)) return undefined;
   const claims = { requester: request.userInfo.username, at: deps.now().toISOString() };
-  const token = signToken(subjectOf(review, deps), claims, deps.keys.current());
+  const token = signGateToken(subjectOf(review, deps), claims, deps.keys.current());
   return { allowed: true, patch: gatePatch(object, token), warnings: [`rock-mac: ${LEDGER_IS_AWAY}`] };
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { readToken, signToken, type TokenSubject } from './token.ts';
+import type { TokenSubject } from '../../api/admission-token.ts';
+import { readGateToken, signGateToken } from './gate-token.ts';
 
 const [key, previous, other] = ['a', 'b', 'c'].map((letter) => Buffer.from(letter.repeat(32))) as [
   Buffer,
@@ -13,17 +14,17 @@ const nameless: TokenSubject = { ...pod, name: '', generateName: 'front-' };
 const stored: TokenSubject = { ...nameless, name: 'front-x7k2p' };
 
 test('a token names the requester and the time, to whoever has the key', () => {
-  expect(readToken(signToken(pod, claims, key), pod, [key])).toEqual(claims);
+  expect(readGateToken(signGateToken(pod, claims, key), pod, [key])).toEqual(claims);
 });
 
 test('the token of a pod without a name is valid for the stored pod with a generated one', () => {
-  expect(readToken(signToken(nameless, claims, key), stored, [key])).toEqual(claims);
+  expect(readGateToken(signGateToken(nameless, claims, key), stored, [key])).toEqual(claims);
 });
 
 test('a token that was signed before the key was rotated stays valid while the previous key is known', () => {
-  const token = signToken(pod, claims, previous);
-  expect(readToken(token, pod, [key, previous])).toEqual(claims);
-  expect(readToken(token, pod, [key])).toBeUndefined();
+  const token = signGateToken(pod, claims, previous);
+  expect(readGateToken(token, pod, [key, previous])).toEqual(claims);
+  expect(readGateToken(token, pod, [key])).toBeUndefined();
 });
 
 test.each<[string, TokenSubject]>([
@@ -32,23 +33,23 @@ test.each<[string, TokenSubject]>([
   ['another name', { ...pod, name: 'back' }],
   ['a generated name that begins with its name', { ...pod, name: 'x', generateName: 'front' }],
 ])('the token of a pod is not valid in %s', (_, copy) => {
-  expect(readToken(signToken(pod, claims, key), copy, [key])).toBeUndefined();
+  expect(readGateToken(signGateToken(pod, claims, key), copy, [key])).toBeUndefined();
 });
 
 test('the token of a generated name is not valid for a pod whose author chose that name', () => {
-  const token = signToken(nameless, claims, key);
-  expect(readToken(token, { ...stored, generateName: '' }, [key])).toBeUndefined();
+  const token = signGateToken(nameless, claims, key);
+  expect(readGateToken(token, { ...stored, generateName: '' }, [key])).toBeUndefined();
 });
 
 test('a token with another requester is not valid', () => {
-  const [version, , mac] = signToken(pod, claims, key).split('.');
+  const [version, , mac] = signGateToken(pod, claims, key).split('.');
   const payload = Buffer.from(JSON.stringify({ ...claims, requester: 'admin' })).toString('base64url');
-  expect(readToken([version, payload, mac].join('.'), pod, [key])).toBeUndefined();
+  expect(readGateToken([version, payload, mac].join('.'), pod, [key])).toBeUndefined();
 });
 
-test.each(['', 'v1', 'v1..', 'v1.e30.AA', 'v2.e30.AA', `${signToken(pod, claims, key)}.more`, '\u0000'])(
+test.each(['', 'v1', 'v1..', 'v1.e30.AA', 'v2.e30.AA', `${signGateToken(pod, claims, key)}.more`, '\u0000'])(
   'the text %j is no token',
   (text) => {
-    expect(readToken(text, pod, [key, other])).toBeUndefined();
+    expect(readGateToken(text, pod, [key, other])).toBeUndefined();
   },
 );

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { readToken, signToken, type TokenSubject } from '../../api/admission-token.ts';
+
+/** What an admission knew, and what is needed when the ledger is back. */
+const claimsSchema = z.object({
+  /** The user name of who created the pod, as the API server authenticated them. */
+  requester: z.string(),
+  /** When, as an ISO date. */
+  at: z.string(),
+});
+export type GateClaims = z.infer<typeof claimsSchema>;
+
+/** Returns the token of a pod that the webhook gates. */
+export function signGateToken(subject: TokenSubject, { requester, at }: GateClaims, key: Buffer): string {
+  return signToken('gate', subject, { requester, at }, key);
+}
+
+/** Returns what a token says, or `undefined` if it is not the token of this stored pod under one of the keys. */
+export function readGateToken(token: string, subject: TokenSubject, keys: readonly Buffer[]): GateClaims | undefined {
+  return readToken('gate', token, subject, { keys, claims: claimsSchema });
+}
