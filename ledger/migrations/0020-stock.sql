@@ -41,16 +41,20 @@ returns table (addr bigint, generation bigint, key text, usable boolean)
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
 #variable_conflict use_column
 declare
-  all_usable boolean;
+  closed text := not_open(); all_usable boolean;
 begin
   perform require_reach(p_cluster);
+  -- The end of a stock may be lost: then an address that a pod has looks as if nobody had answered with it.
+  if closed in ('timeline_changed', 'system_changed', 'recovering') then
+    raise exception 'the ledger is %, so no stock is known', closed using errcode = 'object_not_in_prerequisite_state';
+  end if;
   insert into stock_holders as h (holder, cluster_id, pod_name, pod_uid) values (p_holder, p_cluster, p_pod_name, p_pod_uid)
   on conflict (holder) do update set seen_at = clock() where h.cluster_id = p_cluster;
   -- Holders that ended long ago and left nothing behind.
   delete from stock_holders h
   where h.cluster_id = p_cluster and h.seen_at < clock() - interval '1 day'
     and not exists (select from addresses a where a.owner_uid = h.holder and a.state <> 'released');
-  all_usable := not_open() is null and exists (
+  all_usable := closed is null and exists (
     select from clusters c where c.cluster_id = p_cluster and c.adopted_at is not null and c.retired_at is null
       and (p_ticket is null or c.tickets = '{}' or p_ticket = any (c.tickets)));
   return query
