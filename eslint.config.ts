@@ -56,6 +56,7 @@ const folders: Record<string, readonly string[]> = {
     'claims',
     'allocate',
     'scheduling-gate',
+    'stock',
     'admit',
     'configuration',
     'server',

@@ -21,6 +21,7 @@ import { createRefusalExplainer } from './refuse/explain-refusal.ts';
 import type { GateKeys } from './scheduling-gate/gate-keys.ts';
 import { createLedgerBreaker, type LedgerBreaker } from './scheduling-gate/ledger-breaker.ts';
 import type { Admit } from './server/server.ts';
+import type { Stock } from './stock/stock.ts';
 import { watchNamespaces } from './watch/namespaces.ts';
 import { type Networks, watchNetworks } from './watch/networks.ts';
 
@@ -28,7 +29,7 @@ import { type Networks, watchNetworks } from './watch/networks.ts';
  * How long an allocated address waits for its object to be stored. The API server ends a request after 34 s at most, so
  * this is well above.
  */
-const LEASE_SECONDS = 120;
+export const LEASE_SECONDS = 120;
 
 /** The API server waits 5 s. The ledger has 3 s of them, so a refusal comes from here and gives the reason. */
 const LEDGER_BUDGET_MS = 3_000;
@@ -41,6 +42,9 @@ export interface AdmissionOptions {
   /** Returns the ticket of this cluster. */
   readonly ticket: () => string | undefined;
   readonly gateKeys: GateKeys;
+  /** Absent where every admission asks the ledger. */
+  readonly stock: Stock | undefined;
+  readonly answeredFromStock: (pool: string) => void;
   readonly logger: Logger;
 }
 
@@ -110,6 +114,13 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
       clusterId,
       operator: operatorUsername(config.ROCK_MAC_NAMESPACE),
       now: () => systemClock.date(),
+    },
+    stock: {
+      stock: options.stock,
+      keys: options.gateKeys,
+      clusterId,
+      now: () => systemClock.date(),
+      answered: options.answeredFromStock,
     },
     allocation: {
       allocator,

@@ -12,6 +12,11 @@ export const webhookEnvironment = z.object({
   ROCK_MAC_WORKLOAD_POOL: z.string().min(1).default(DEFAULT_WORKLOAD_POOL),
   /** What happens to a new pod while the ledger cannot be reached: it waits with a scheduling gate, or it is refused. */
   ROCK_MAC_WHEN_LEDGER_AWAY: z.enum(['gate', 'refuse']).default('gate'),
+  /** For how long the stock should last at the average rate, in seconds. 0: every admission asks the ledger. */
+  ROCK_MAC_STOCK_COVER_SECONDS: z.coerce.number().int().min(0).max(86_400).default(3_600),
+  /** The pod that this process runs in. Without it there is no stock, because nobody could prove its end. */
+  ROCK_MAC_POD_NAME: z.string().min(1).optional(),
+  ROCK_MAC_POD_UID: z.string().min(1).optional(),
   /** The CNI of the cluster, if it reads the address of a pod's own interface from an annotation. */
   ROCK_MAC_PRIMARY_CNI: z.enum(PRIMARY_CNIS).default('none'),
   /** The namespace in which Multus looks for networks that `v1.multus-cni.io/default-network` names without one. */

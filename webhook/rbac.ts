@@ -34,7 +34,7 @@ export const webhookClusterRules = [
   },
 ] as const;
 
-/** The rights of the webhook in its own namespace: store its certificates and keys, and read the ticket of its cluster. */
+/** The rights of the webhook in its own namespace: store its certificates and keys, and read the ticket of its cluster and its own pod. */
 export const webhookNamespaceRules = [
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
   {
@@ -44,4 +44,6 @@ export const webhookNamespaceRules = [
     verbs: ['get', 'update'],
   },
   { apiGroups: [''], resources: ['configmaps'], resourceNames: [LEDGER_HEAD_CONFIG_MAP], verbs: ['get'] },
+  // While the ledger is away, the existence of its own pod allows a process to go on with its stock.
+  { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
 ] as const;

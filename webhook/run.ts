@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { ledgerSource } from '../api/environment.ts';
@@ -9,6 +10,7 @@ import { createCertificateRotator } from '../kube/server/certificate-rotator.ts'
 import type { KeyPair } from '../kube/server/certificates.ts';
 import { listen } from '../kube/server/listen.ts';
 import { startManagementServers } from '../kube/server/management-servers.ts';
+import type { LedgerClient } from '../ledger/connection/connect.ts';
 import { openServiceLedger } from '../ledger/connection/service-ledger.ts';
 import { keepReportingClock } from '../ledger/state/clock.ts';
 import type { Stoppable } from '../process/run-process.ts';
@@ -16,7 +18,7 @@ import { systemClock } from '../time/clock.ts';
 import { repeatEvery } from '../time/repeat-every.ts';
 import { retryForever } from '../time/retry-forever.ts';
 import { sleep } from '../time/sleep.ts';
-import { startAdmission } from './admission.ts';
+import { LEASE_SECONDS, startAdmission } from './admission.ts';
 import { readClientCa, watchClientCa } from './callers/client-ca.ts';
 import type { WebhookConfig } from './config.ts';
 import { publishCa } from './configuration/publish-ca.ts';
@@ -24,6 +26,7 @@ import { guardReadApi } from './guard-read-api.ts';
 import { createWebhookMetrics } from './metrics.ts';
 import { createGateKeys, GATE_KEYS_EVERY_MS } from './scheduling-gate/gate-keys.ts';
 import { createWebhookServer, type TrustedCallers } from './server/server.ts';
+import { type RunningStock, runStock } from './stock/run-stock.ts';
 import { createTicketReader, TICKET_EVERY_MS } from './watch/ticket.ts';
 
 /** What a starting webhook waits for, as `/readyz` reports it. */
@@ -68,6 +71,8 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   waitingFor.delete(CLUSTER);
   const rotator = createRotator(config, client, logger);
   const servingPair = await retryForever('make a certificate', () => rotator.check(), background);
+  const stocked = startStock({ config, client, ledger, clusterId, ticket: () => tickets.current(), logger });
+  if (stocked !== undefined) metrics.measureStock(() => stocked.stock.levels());
   const admission = startAdmission({
     config,
     client,
@@ -75,6 +80,8 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     clusterId,
     ticket: () => tickets.current(),
     gateKeys,
+    stock: stocked?.stock,
+    answeredFromStock: metrics.answeredFromStock,
     logger,
   });
   const server = createWebhookServer(
@@ -111,6 +118,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
       await server.close();
       await loops;
       await admission.stop();
+      await stocked?.stop();
       await ledger.close();
       await management.close();
       await client.close();
@@ -132,6 +140,29 @@ function openLedger(config: WebhookConfig, logger: Logger): ReturnType<typeof op
     connectTimeoutMs: 2_000,
     statementTimeoutMs: 2_000,
     logger,
+  });
+}
+
+/** Starts the stock of this process. Without a pod of its own there is none: nobody could prove its end. */
+function startStock(options: {
+  readonly config: WebhookConfig;
+  readonly client: KubeClient;
+  readonly ledger: LedgerClient;
+  readonly clusterId: string;
+  readonly ticket: () => string | undefined;
+  readonly logger: Logger;
+}): RunningStock | undefined {
+  const { config, clusterId } = options;
+  const { ROCK_MAC_POD_NAME: podName, ROCK_MAC_POD_UID: podUid, ROCK_MAC_STOCK_COVER_SECONDS: cover } = config;
+  if (podName === undefined || podUid === undefined || cover === 0) return undefined;
+  return runStock({
+    ...options,
+    namespace: config.ROCK_MAC_NAMESPACE,
+    holder: { clusterId, id: randomUUID(), podName, podUid },
+    coverMs: cover * 1_000,
+    leaseSeconds: LEASE_SECONDS,
+    newFillId: randomUUID,
+    clock: systemClock,
   });
 }
 

@@ -17,6 +17,16 @@ export const namespaces: Resource<KubeObject> = {
   schema: metadataSchema,
 };
 
+/** The metadata of pods. The operator reads pods by a schema of its own. */
+export const pods: Resource<KubeObject> = {
+  group: '',
+  version: 'v1',
+  plural: 'pods',
+  kind: 'Pod',
+  namespaced: true,
+  schema: metadataSchema,
+};
+
 const nodeSchema = z.object({
   metadata: objectMeta,
   spec: z

@@ -34,7 +34,7 @@ begin
   where r.outcome in ('allocated', 'replayed');
 end $$;
 
--- Reports that a holder lives, and returns the addresses of its stock: which it may answer with, and which it shall return. What
+-- Reports that a holder lives, and returns the addresses of its stock: which it may answer with, and which it must return. What
 -- it has in memory and is not returned here is no stock any more: the ledger failed over, or the cluster was retired.
 create function rock_mac.check_stock(p_cluster text, p_holder text, p_pod_name text, p_pod_uid text, p_ticket text)
 returns table (addr bigint, generation bigint, key text, usable boolean)

@@ -20,6 +20,13 @@ const unresponsive: WorkloadAdmissionDeps = {
     operator: 'operator',
     now: () => new Date(),
   },
+  stock: {
+    stock: undefined,
+    keys: { current: () => Buffer.alloc(32) },
+    clusterId: 'c',
+    now: () => new Date(),
+    answered: () => undefined,
+  },
   allocation: {
     allocator: { allocate: never, close: never },
     ledger: { query: never },

@@ -22,6 +22,7 @@ import {
   waitOrRefuse,
   waitWithoutAsking,
 } from '../scheduling-gate/wait-for-ledger.ts';
+import { answerFromStock, type AnswerFromStockDeps } from '../stock/answer-from-stock.ts';
 import type { NamespaceTerms } from '../watch/namespaces.ts';
 
 export interface WorkloadAdmissionDeps {
@@ -32,6 +33,7 @@ export interface WorkloadAdmissionDeps {
   readonly multusNamespace: string;
   readonly allocation: AllocationDeps;
   readonly schedulingGate: SchedulingGateDeps;
+  readonly stock: AnswerFromStockDeps;
   readonly supportOf: (networks: readonly string[]) => Promise<ReadonlyMap<string, NetworkSupport>>;
   readonly newLeaseId: () => string;
 }
@@ -150,9 +152,13 @@ async function allocateFor(
   if (addressRequests.length === 0) return { allowed: true, patch: patch([], undefined), warnings };
   const author = requesterOf(review, deps.schedulingGate);
   if (!author.ok) return { allowed: false, refusal: author.refusal };
+  const admitted = admittedObject(review, author, deps.newLeaseId);
+  const stocked = answerFromStock({ request, object: admitted, requests: addressRequests, terms }, deps.stock);
+  if (stocked !== undefined) {
+    return { allowed: true, patch: patch(stocked.macs, admitted.leaseId, stocked.token), warnings };
+  }
   const waiting = waitWithoutAsking(review, deps.schedulingGate);
   if (waiting !== undefined) return waiting;
-  const admitted = admittedObject(review, author, deps.newLeaseId);
   const result = await allocateForObject({ requests: addressRequests, terms }, admitted, deps.allocation, deadline);
   if (!result.ok) return waitOrRefuse(result.refusal, review, deps.schedulingGate);
   return { allowed: true, patch: patch(result.macs, admitted.leaseId), warnings };

@@ -54,6 +54,7 @@ export function planPodUpdate(annotations: Annotations | undefined, stored: Anno
           ...networkAnnotations(targets, byRequest),
           [ANNOTATIONS.addresses]: reports ? addressesAfter(reported, requests, byRequest, prefix) : undefined,
           [ANNOTATIONS.lease]: stored[ANNOTATIONS.lease],
+          [ANNOTATIONS.stockToken]: stored[ANNOTATIONS.stockToken],
         });
       },
     },

@@ -41,13 +41,14 @@ export function planPod(
     plan: {
       addressRequests,
       warnings: warningsOf(requests, decided.decisions),
-      patch: (macs, leaseId) => {
+      patch: (macs, leaseId, stockToken) => {
         const byRequest = macsByInterface(macs);
         const addresses = requests.flatMap((request, index) => toReported(request, byRequest[index]));
         return setAnnotations(annotations, {
           ...networkAnnotations(targets, byRequest),
           [ANNOTATIONS.addresses]: formatAddresses(addresses),
           [ANNOTATIONS.lease]: leaseId,
+          [ANNOTATIONS.stockToken]: stockToken,
         });
       },
     },

@@ -22,6 +22,7 @@ export interface Plan {
   readonly patch: (
     macs: readonly (MacAddress | undefined)[],
     leaseId: string | undefined,
+    stockToken?: string,
   ) => readonly JsonPatchOperation[];
 }
 

@@ -1,4 +1,3 @@
-import type { TokenSubject } from '../../api/admission-token.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { gateIndex } from '../../api/scheduling-gate.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
@@ -10,6 +9,7 @@ import type {
 } from '../review/admission-review.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { forbidden, unavailable } from '../review/refusal.ts';
+import { tokenSubjectOf } from '../review/token-subject.ts';
 import type { GateKeys } from './gate-keys.ts';
 import { canBeGated, gatePatch, LEDGER_IS_AWAY } from './gate-patch.ts';
 import { readGateToken, signGateToken } from './gate-token.ts';
@@ -52,11 +52,11 @@ export function isLift({ object, oldObject }: Pick<AdmissionRequest, 'object' | 
  * Returns who wants the addresses of a pod: the author of the request. The operator lifts a gate for the author of the pod, whom
  * the token names. Without a valid token it lifts none: everybody can write a gate and annotations into a pod.
  */
-export function requesterOf(review: GateReview, { keys, operator, ...deps }: SchedulingGateDeps): Requester {
+export function requesterOf(review: GateReview, { keys, operator, clusterId }: SchedulingGateDeps): Requester {
   const { request } = review;
   if (!isLift(request) || request.userInfo.username !== operator) return { ok: true, requester: request.userInfo };
   const token = request.oldObject?.metadata?.annotations?.[ANNOTATIONS.gateToken] ?? '';
-  const claims = readGateToken(token, subjectOf(review, deps), keys.all());
+  const claims = readGateToken(token, tokenSubjectOf(review, clusterId), keys.all());
   if (claims !== undefined) return { ok: true, requester: { username: claims.requester }, waitedSince: claims.at };
   const cause = `The annotation ${ANNOTATIONS.gateToken} is not the one that rock-mac wrote into this pod, so the pod gets no address.`;
   return { ok: false, refusal: forbidden(`${cause}\nDelete the pod, and create it again.`) };
@@ -90,19 +90,6 @@ function waitForLedger(review: GateReview, deps: SchedulingGateDeps): AdmissionR
   const isNewPod = review.kind === 'Pod' && (request.oldObject === null || request.oldObject === undefined);
   if (deps.breaker === undefined || !isNewPod || !canBeGated(object)) return undefined;
   const claims = { requester: request.userInfo.username, at: deps.now().toISOString() };
-  const token = signGateToken(subjectOf(review, deps), claims, deps.keys.current());
+  const token = signGateToken(tokenSubjectOf(review, deps.clusterId), claims, deps.keys.current());
   return { allowed: true, patch: gatePatch(object, token), warnings: [`rock-mac: ${LEDGER_IS_AWAY}`] };
-}
-
-function subjectOf(
-  { request, object, namespace }: GateReview,
-  { clusterId }: { readonly clusterId: string },
-): TokenSubject {
-  const { metadata } = object;
-  return {
-    clusterId,
-    namespace,
-    name: request.name ?? metadata?.name ?? '',
-    generateName: metadata?.generateName ?? '',
-  };
 }

@@ -1,0 +1,148 @@
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import type { Queryable } from '../../ledger/connection/statement.ts';
+import { LedgerError } from '../../ledger/errors.ts';
+import { numberToMac } from '../../mac/mac-address.ts';
+import { createManualClock } from '../../test/doubles/manual-clock.ts';
+import { createStockKeeper } from './keep-stock.ts';
+import { createStock, type StockRequest } from './stock.ts';
+
+const POOL = 'kubernetes';
+
+/** A ledger that sets aside what it is asked for, remembers who got it, and can be away. */
+function start({ most = 1_000 }: { most?: number } = {}) {
+  const clock = createManualClock();
+  const ledger = { isAway: false, stocked: [] as number[], assigned: 0, returned: 0, fills: 0 };
+  const pod = { exists: true };
+  let next = 1;
+  const query = (statement: { text: string; values: readonly unknown[] }) => {
+    if (ledger.isAway) return Promise.reject(new LedgerError('LEDGER_UNAVAILABLE', 'away'));
+    const called = /rock_mac\.(\w+_stock)/.exec(statement.text)?.[1];
+    const items = () => JSON.parse(String(statement.values[0])) as { addr: number }[];
+    const remove = () => {
+      const gone = items().map(({ addr }) => addr);
+      ledger.stocked = ledger.stocked.filter((addr) => !gone.includes(addr));
+      return gone.length;
+    };
+    const row = (addr: number) => ({ addr: numberToMac(addr), generation: 1, key: `stock/${String(addr)}` });
+    switch (called) {
+      case 'check_stock':
+        return Promise.resolve(ledger.stocked.map((addr) => ({ ...row(addr), usable: true })));
+      case 'fill_stock': {
+        ledger.fills++;
+        const count = Math.min(Number(statement.values[3]), most - ledger.stocked.length);
+        const added = Array.from({ length: count }, () => next++);
+        ledger.stocked.push(...added);
+        return Promise.resolve(added.map(row));
+      }
+      case 'assign_stock': {
+        const outcomes = items().map(() => ({ outcome: 'assigned' }));
+        ledger.assigned += remove();
+        return Promise.resolve(outcomes);
+      }
+      case 'return_stock': {
+        const outcomes = items().map(() => ({ outcome: 'returned' }));
+        ledger.returned += remove();
+        return Promise.resolve(outcomes);
+      }
+      default:
+        throw new Error(`unexpected statement: ${statement.text}`);
+    }
+  };
+  const stock = createStock({ coverMs: 60_000, now: () => clock.now() });
+  const keeper = createStockKeeper({
+    stock,
+    ledger: { query } as unknown as Queryable,
+    holder: { clusterId: 'c', id: 'h', podName: 'webhook-1', podUid: 'u' },
+    ticket: () => undefined,
+    podExists: () => Promise.resolve(pod.exists),
+    leaseSeconds: 120,
+    newFillId: () => 'f',
+    clock,
+    logger: pino({ enabled: false }),
+  });
+  const seconds = async (count: number) => {
+    for (let second = 0; second < count; second++) {
+      await clock.advance(1_000);
+      await keeper.exchange().catch(() => undefined);
+    }
+  };
+  return { clock, ledger, pod, stock, keeper, seconds };
+}
+
+function podNamed(name: string): StockRequest {
+  return {
+    pool: POOL,
+    namespace: name,
+    interfaces: [
+      {
+        isOfThisRequest: false,
+        answer: {
+          boundKey: `named/${name}`,
+          owner: { clusterId: 'c', kind: 'Pod', namespace: name, name, nic: 'eth0' },
+          requester: 'ann',
+          reason: 'admission',
+        },
+      },
+    ],
+  };
+}
+
+test('the first pod of a pool asks the ledger, and those of some seconds later are answered from stock', async () => {
+  const { stock, seconds } = start();
+  expect(stock.take(podNamed('a'))).toBeUndefined();
+  await seconds(8);
+  expect(stock.take(podNamed('b'))).toHaveLength(1);
+});
+
+test('the ledger hears of an answer within three seconds', async () => {
+  const { stock, ledger, seconds } = start();
+  stock.take(podNamed('a'));
+  await seconds(8);
+  stock.take(podNamed('b'));
+  await seconds(3);
+  expect(ledger.assigned).toBe(1);
+});
+
+test('answers of an outage are reported when it is over', async () => {
+  const { stock, ledger, seconds } = start();
+  stock.take(podNamed('a'));
+  await seconds(8);
+  ledger.isAway = true;
+  for (let minute = 0; minute < 5; minute++) {
+    expect(stock.take(podNamed(String(minute)))).toHaveLength(1);
+    await seconds(60);
+  }
+  expect(ledger.assigned).toBe(0);
+  ledger.isAway = false;
+  await seconds(1);
+  expect(ledger.assigned).toBe(5);
+});
+
+test('a process whose pod is gone answers nothing from stock while the ledger is away', async () => {
+  const { stock, ledger, pod, seconds } = start();
+  stock.take(podNamed('a'));
+  await seconds(8);
+  pod.exists = false;
+  ledger.isAway = true;
+  await seconds(15);
+  expect(stock.take(podNamed('b'))).toBeUndefined();
+});
+
+test('a pool with too little left is asked once a minute', async () => {
+  const { stock, ledger, seconds } = start({ most: 3 });
+  stock.take(podNamed('a'));
+  await seconds(50);
+  expect(ledger.fills).toBe(1);
+  await seconds(60);
+  expect(ledger.fills).toBe(2);
+});
+
+test('at its end a process reports all answers, and returns the rest', async () => {
+  const { stock, ledger, keeper, seconds } = start();
+  stock.take(podNamed('a'));
+  await seconds(8);
+  stock.take(podNamed('b'));
+  await keeper.close();
+  expect(ledger).toMatchObject({ assigned: 1, returned: 63, stocked: [] });
+});
