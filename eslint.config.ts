@@ -31,6 +31,7 @@ const folders: Record<string, readonly string[]> = {
   operator: [
     'metrics',
     'live',
+    'stock',
     'controller',
     'allocation',
     'pool',

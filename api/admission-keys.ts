@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** A shorter key would be no secret (RFC 2104, section 3: at least the length of the hash). */
+export const KEY_BYTES = 32;
+
 /** The keys in the Secret that sign tokens. */
 export interface StoredKeys {
   readonly current: Buffer;
@@ -30,7 +33,8 @@ export function encodeKeys({ current, previous, rotatedAt }: StoredKeys): Record
   };
 }
 
-/** Returns the keys of tokens that are valid: the current one first. */
+/** Returns the keys of tokens that are valid: the current one first. A key that somebody emptied is none. */
 export function validKeys({ current, previous }: StoredKeys): readonly Buffer[] {
-  return previous === undefined ? [current] : [current, previous];
+  const stored = previous === undefined ? [current] : [current, previous];
+  return stored.filter((key) => key.length >= KEY_BYTES);
 }

@@ -67,7 +67,7 @@ export const WEBHOOK_CONFIGURATION = 'zz-rock-mac';
 export const SYSTEM_NAMESPACE = 'rock-mac-system';
 export const WEBHOOK_SERVICE = 'rock-mac-webhook';
 export const WEBHOOK_SECRET = 'rock-mac-webhook-tls';
-/** The Secret with the keys that sign gate tokens. Only the webhook has them. */
+/** The Secret with the keys that sign tokens. The webhook writes it, and the operator reads it. */
 export const GATE_KEYS_SECRET = 'rock-mac-gate-keys';
 export const READ_API_SERVICE = 'rock-mac-read-api';
 export const READ_API_SECRET = 'rock-mac-read-api-tls';

@@ -25,6 +25,7 @@ import { createOperatorMetrics, type OperatorMetrics } from './metrics/operator-
 import { readInstalledPools } from './pool/installed-pools.ts';
 import { createReadApiMetrics } from './read-api/metrics.ts';
 import { type ReadApiOptions, startReadApi } from './read-api/run.ts';
+import { createStockTokens } from './stock/stock-tokens.ts';
 
 /** The actor in the audit log for what the operator does on its own. */
 const ACTOR = 'rock-mac-operator';
@@ -134,6 +135,7 @@ function createDeps(
     systemNamespace: config.ROCK_MAC_NAMESPACE,
     kinds: workloadKinds(config.ROCK_MAC_PREFIX),
     workloadPool: config.ROCK_MAC_WORKLOAD_POOL,
+    stockTokens: createStockTokens({ client, namespace: config.ROCK_MAC_NAMESPACE, now: () => performance.now() }),
     actor: ACTOR,
     events: createEventRecorder({
       client,

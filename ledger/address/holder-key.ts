@@ -54,6 +54,11 @@ export function claimKey({ clusterId, uid }: { readonly clusterId: string; reado
   return join('claim', clusterId, uid);
 }
 
+/** Returns whether a key is of an address that was set aside for a webhook. The ledger makes these keys itself. */
+export function isStockKey(key: string): boolean {
+  return key.startsWith('stock/');
+}
+
 /** Returns the key of a device outside clusters: the caller's request key, or a random one for every new request. */
 export function deviceKey(requestKey: string): string {
   return join('device', requestKey);

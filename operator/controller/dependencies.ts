@@ -7,6 +7,7 @@ import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import type { WorkloadKind } from '../live/workload.ts';
 import type { OperatorMetrics } from '../metrics/operator-metrics.ts';
+import type { StockTokens } from '../stock/stock-tokens.ts';
 
 /**
  * Everything that an operator process shares between its parts. Each function takes only the members that it uses, with
@@ -28,6 +29,8 @@ export interface OperatorDeps {
   readonly systemNamespace: string;
   /** Every kind of object that can use an address of ours. */
   readonly kinds: readonly WorkloadKind[];
+  /** Reads who got addresses of the webhooks' stocks. */
+  readonly stockTokens: StockTokens;
   /** The actor in the audit log for what the operator does on its own. */
   readonly actor: string;
   readonly events: EventRecorder;

@@ -2,7 +2,7 @@ import type { KubeClient } from '../../kube/client/client.ts';
 import { boundKey, leaseKey } from '../../ledger/address/holder-key.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { Workload, WorkloadKind } from './workload.ts';
+import type { StockToken, Workload, WorkloadKind } from './workload.ts';
 
 /** An address on an interface of a live object, with the owner that the ledger would record for it. */
 export interface LiveAddress {
@@ -10,6 +10,8 @@ export interface LiveAddress {
   readonly owner: Owner & { readonly uid: string };
   /** The lease id in the object's annotations. */
   readonly lease?: string | undefined;
+  /** The token in the object's annotations, not verified. */
+  readonly stockToken?: StockToken | undefined;
   /** The name of the KubeVirt object that the object says it runs for. */
   readonly runsFor?: string | undefined;
   /** The object's networks do not have it, although the webhook wrote it into them. */
@@ -26,7 +28,7 @@ export interface WorkloadAddress extends LiveAddress {
 
 /** Returns the addresses that a stored object uses and owns. */
 export function liveAddresses(
-  { metadata: { namespace = '', name, uid }, nics, lease, runsFor }: Workload,
+  { metadata: { namespace = '', name, uid }, nics, lease, stockToken, runsFor }: Workload,
   { resource }: WorkloadKind,
   { clusterId }: Pick<Owner, 'clusterId'>,
 ): readonly LiveAddress[] {
@@ -35,6 +37,7 @@ export function liveAddresses(
     isOnlyReported,
     owner: { clusterId, kind: resource.kind, namespace, name, uid, nic },
     lease,
+    stockToken,
     runsFor: runsFor?.name,
     alsoOn: nics.flatMap((other) => (other.mac === mac && other.nic !== nic ? other.nic : [])),
   }));

@@ -44,6 +44,31 @@ test('a gate without a token is not of the webhook', () => {
   expect(aPod([OURS])).toMatchObject({ uses: [], gate: { hasToken: false } });
 });
 
+test.each<[string, PodParts, object | undefined]>([
+  ['of a pod', {}, { text: 't', generateName: 'web-' }],
+  ['of a finished pod is not read', { status: { phase: 'Failed' } }, undefined],
+  [
+    'that is too long to be one is not read',
+    { annotations: { 'mac.rock-os.io/stock-token': 't'.repeat(16_385) } },
+    undefined,
+  ],
+])('the stock token %s', (_, { annotations, spec, status }, want) => {
+  const parsed = schema.parse({
+    metadata: {
+      name: 'web-x',
+      generateName: 'web-',
+      namespace: 'web',
+      uid: 'u',
+      resourceVersion: '1',
+      annotations: { 'mac.rock-os.io/stock-token': 't', ...annotations },
+    },
+    spec: { containers: [], ...spec },
+    status,
+  });
+  expect(parsed.stockToken).toEqual(want);
+  expect(parsed.metadata).not.toHaveProperty('generateName');
+});
+
 test.each<[string, PodParts, boolean | undefined]>([
   ['that asks for an address', { annotations: { 'mac.rock-os.io/inject': 'true' } }, undefined],
   ['that opts out', { annotations: { 'mac.rock-os.io/inject': ' Off' } }, true],
@@ -64,5 +89,6 @@ test.each<[string, PodParts, boolean | undefined]>([
 interface PodParts {
   readonly annotations?: Record<string, string>;
   readonly spec?: object;
+  readonly status?: object;
   readonly owner?: object;
 }

@@ -27,7 +27,7 @@ export function podWorkload(prefix: MacPrefix): WorkloadKind {
   const intern = createStringInterner();
   const schema = z
     .object({
-      metadata: objectMeta,
+      metadata: objectMeta.extend({ generateName: z.string().optional() }),
       spec: gatedSpec
         .pick({ schedulingGates: true, nodeName: true })
         .extend({ terminationGracePeriodSeconds: z.number().nullish(), hostNetwork: z.boolean().optional() })
@@ -52,6 +52,7 @@ export function podWorkload(prefix: MacPrefix): WorkloadKind {
         uses: found.map(({ mac }) => mac),
         ...(finished ? { finished } : runsOnOf(spec, intern)),
         ...skippedAdmissionOf(metadata, spec, isLauncher),
+        ...(finished ? {} : stockTokenOf(metadata, intern)),
         ...leaseOf(metadata),
       };
     });
@@ -76,6 +77,18 @@ function skippedAdmissionOf(
   isLauncher: boolean,
 ): Pick<Workload, 'skippedAdmission'> {
   return isLauncher || spec?.hostNetwork === true || skipsAdmission(metadata) ? { skippedAdmission: true } : {};
+}
+
+/** Our tokens are much shorter. Everybody can write the annotation, and each is kept in memory. */
+const LONGEST_TOKEN = 16_384;
+
+function stockTokenOf(
+  { annotations = {}, generateName = '' }: ObjectMeta & { readonly generateName?: string | undefined },
+  intern: InternString,
+): Pick<Workload, 'stockToken'> {
+  const text = annotations[ANNOTATIONS.stockToken];
+  if (text === undefined || text.length > LONGEST_TOKEN) return {};
+  return { stockToken: { text, generateName: intern(generateName) } };
 }
 
 function gateOf({ annotations = {} }: ObjectMeta, spec: unknown): WorkloadGate | undefined {

@@ -19,6 +19,8 @@ export interface Workload extends KubeObject {
   readonly finished?: boolean;
   /** The lease id that the webhook wrote into it while it had no name. */
   readonly lease?: string | undefined;
+  /** The token of a pod that a webhook answered from its stock, not verified. */
+  readonly stockToken?: StockToken | undefined;
   /** The KubeVirt object that it runs for, which owns the addresses in use. */
   readonly runsFor?: { readonly name: string; readonly uid: string } | undefined;
   /** The addresses that it uses and that belong to the object it runs for. */
@@ -31,6 +33,13 @@ export interface Workload extends KubeObject {
   readonly migrations?: readonly string[];
   /** Where a pod runs. Absent before it has a node, and once it has finished. */
   readonly runsOn?: RunsOn;
+}
+
+/** The token by which a webhook says who got the addresses of a pod. */
+export interface StockToken {
+  readonly text: string;
+  /** The token may be of the name of its pod, or of this. Empty without one. */
+  readonly generateName: string;
 }
 
 /** The node that runs a pod. */

@@ -1,6 +1,7 @@
 import { isMirror } from '../../api/mac-allocation.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { adopt, type AdoptItem } from '../../ledger/address/adopt.ts';
+import { bind, type BindItem } from '../../ledger/address/bind.ts';
 import { takeConsumer } from '../../ledger/address/consumer.ts';
 import { observe, type ObserveItem } from '../../ledger/observation/observe.ts';
 import { adoptItemOf } from '../claim/ledger-items.ts';
@@ -17,10 +18,12 @@ import {
 import { collectEvidence, type EvidenceCollector, type EvidenceDeps } from '../observation/evidence.ts';
 import { findGrant, type Occasion } from '../observation/grant.ts';
 import { provesGrant } from '../observation/mirror-proof.ts';
+import { bindItem } from '../workload/bind.ts';
 import { classify } from '../workload/classify.ts';
+import { findRelation, type Relation } from '../workload/relation.ts';
 import { findRowsByMac, inBatches } from './batches.ts';
 
-export type ReportAddressesDeps = EvidenceDeps & Pick<OperatorDeps, 'kinds' | 'actor' | 'logger'>;
+export type ReportAddressesDeps = EvidenceDeps & Pick<OperatorDeps, 'kinds' | 'actor' | 'logger' | 'stockTokens'>;
 
 /**
  * Writes into the ledger the addresses of all live objects and claims of this cluster, and returns their number. Runs
@@ -83,7 +86,21 @@ async function adoptAll(
   }
 }
 
-/** Adopts or observes the addresses that the ledger does not hold for their objects. */
+/** Binds addresses from stock, without their mirrors: the first resync has them created. */
+async function bindAll(
+  items: readonly BindItem[],
+  { ledger, actor, logger }: Pick<OperatorDeps, 'ledger' | 'actor' | 'logger'>,
+): Promise<void> {
+  for (const [index, { outcome }] of (items.length === 0 ? [] : await bind(ledger, items, actor)).entries()) {
+    const { mac, owner } = items[index] ?? {};
+    if (outcome !== 'bound') logger.info({ ...owner, mac, outcome }, 'address in use is not free');
+  }
+}
+
+/** The relations of an address that the ledger does not hold for its object. */
+const UNOWNED: ReadonlySet<Relation> = new Set(['ungranted', 'later', 'set-aside', 'conflict']);
+
+/** Binds, adopts or observes the addresses that the ledger does not hold for their objects. */
 async function reportBatch(
   addresses: readonly WorkloadAddress[],
   evidence: EvidenceCollector,
@@ -94,21 +111,26 @@ async function reportBatch(
     addresses.map(({ mac }) => mac),
     deps,
   );
+  const answered: BindItem[] = [];
   const granted: AdoptItem[] = [];
   const observed: ObserveItem[] = [];
   for (const address of addresses) {
     const { mac, owner } = address;
     const row = rows.get(mac);
-    const classification = classify(address, row);
-    if (classification !== 'ungranted' && classification !== 'conflict') continue;
-    const grant =
-      classification === 'ungranted' ? findGrant(address, row, await evidence.evidenceFor(address)) : undefined;
+    const relation = await findRelation(address, row, deps);
+    if (typeof relation === 'object') {
+      if (row !== undefined) answered.push(bindItem(address, { ...row, stockedFor: relation.requester }));
+      continue;
+    }
+    if (!UNOWNED.has(relation)) continue;
+    const grant = relation === 'ungranted' ? findGrant(address, row, await evidence.evidenceFor(address)) : undefined;
     if (grant !== undefined) granted.push({ mac, key: liveKey(address), owner, requester: actor, reason: grant });
     else {
       observed.push({ mac, object: owner, limited: false });
-      logger.info({ ...describeAddress(address), classification }, 'address in use is only observed');
+      logger.info({ ...describeAddress(address), classification: relation }, 'address in use is only observed');
     }
   }
+  await bindAll(answered, deps);
   await adoptAll(granted, deps);
   if (observed.length > 0) await observe(ledger, observed, actor);
 }

@@ -12,11 +12,12 @@ import { statusMac } from '../claim/ledger-items.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
 import { listLiveWorkloads } from '../live/list-live.ts';
-import { liveAddresses } from '../live/live-address.ts';
+import { type LiveAddress, liveAddresses } from '../live/live-address.ts';
 import type { LiveWorkload } from '../live/workload.ts';
 import { isSameGuest } from '../observation/same-guest.ts';
-import { classify } from '../workload/classify.ts';
+import type { RecipientDeps } from '../stock/recipient.ts';
 import type { ForeignAddress } from '../workload/grant-or-observe.ts';
+import { findRelation, type Relation } from '../workload/relation.ts';
 import { addressesSeen, type AddressUse } from './addresses-seen.ts';
 import { autoRelease, type AutoReleaseDeps } from './auto-release.ts';
 import { findRowsByMac, inBatches } from './batches.ts';
@@ -28,6 +29,7 @@ export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid'> &
   ReleaseByKeyDeps &
   PublishConflictsDeps &
   SyncObservationsDeps &
+  RecipientDeps &
   Pick<Sources, 'allocations' | 'pools' | 'workloads' | 'workloadOutOfSync'>;
 
 /**
@@ -109,43 +111,52 @@ interface ComparedWorkloads {
   readonly uncontested: readonly MacAddress[];
 }
 
-/** Compares workloads with the ledger. Has each reconciled whose address is pending, has no mirror, or is another's. */
+/** Compares workloads with the ledger. Has each reconciled whose address is not bound to it yet, has no mirror, or is another's. */
 async function compareWorkloads(
   objects: readonly LiveWorkload[],
-  deps: Pick<ResyncDeps, 'ledger' | 'client' | 'clusterId' | 'allocations' | 'workloadOutOfSync'>,
+  deps: Pick<ResyncDeps, 'ledger' | 'client' | 'clusterId' | 'allocations' | 'workloadOutOfSync'> & RecipientDeps,
 ): Promise<ComparedWorkloads> {
   const foreign: ForeignAddress[] = [];
+  const held: ForeignAddress[] = [];
   const uncontested: MacAddress[] = [];
   for (const batch of inBatches(objects)) {
     const macs = batch.flatMap(({ workload }) => workload.nics.map(({ mac }) => mac));
     const rows = await findRowsByMac(macs, deps);
     for (const object of batch) {
-      for (const address of liveAddresses(object.workload, object.kind, deps)) {
+      for (const live of liveAddresses(object.workload, object.kind, deps)) {
+        const address = { ...live, ...object };
         const row = rows.get(address.mac);
-        const classification = classify(address, row);
-        const isHeld = classification === 'conflict';
-        // An address that an admin adopted, or whose mirror could not be created before.
-        const isUnmirrored =
-          classification === 'own' && deps.allocations.by('consumer', address.owner.uid).length === 0;
-        if (classification === 'pending' || classification === 'inherited' || isUnmirrored || isHeld)
-          deps.workloadOutOfSync.fire(object);
-        if (isHeld || classification === 'ungranted') foreign.push({ address: { ...address, ...object }, row, isHeld });
-        if (!isHeld) uncontested.push(address.mac);
+        const relation = await findRelation(address, row, deps);
+        if (isOutOfSync(address, relation, deps)) deps.workloadOutOfSync.fire(object);
+        if (relation === 'ungranted') foreign.push({ address, row, isHeld: false });
+        if (relation === 'set-aside' || relation === 'conflict') foreign.push({ address, row, isHeld: true });
+        if (relation === 'conflict') held.push({ address, row, isHeld: true });
+        else uncontested.push(address.mac);
       }
     }
   }
-  return { foreign, contested: await withoutMigrated(foreign, deps), uncontested };
+  return { foreign, contested: await withoutMigrated(held, deps), uncontested };
+}
+
+function isOutOfSync(
+  { owner }: LiveAddress,
+  relation: Relation,
+  { allocations }: Pick<ResyncDeps, 'allocations'>,
+): boolean {
+  // An address that an admin adopted, or whose mirror could not be created before.
+  if (relation === 'own') return allocations.by('consumer', owner.uid).length === 0;
+  return typeof relation === 'object' || ['pending', 'inherited', 'later', 'conflict'].includes(relation);
 }
 
 /** Returns the addresses that another owner holds, without those of guests that migrated from it. */
 async function withoutMigrated(
-  foreign: readonly ForeignAddress[],
+  held: readonly ForeignAddress[],
   { client }: Pick<ResyncDeps, 'client'>,
 ): Promise<readonly ForeignAddress[]> {
   const contested: ForeignAddress[] = [];
-  for (const each of foreign) {
-    const { address, row, isHeld } = each;
-    if (isHeld && !(row !== undefined && (await isSameGuest(address, row, client)))) contested.push(each);
+  for (const each of held) {
+    const { address, row } = each;
+    if (!(row !== undefined && (await isSameGuest(address, row, client)))) contested.push(each);
   }
   return contested;
 }

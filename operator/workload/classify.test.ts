@@ -30,6 +30,8 @@ function aRow(row: Partial<AddressRow>): AddressRow {
 }
 
 const requested = { ...POD, uid: undefined };
+const webhook = { clusterId: 'c1', kind: 'Webhook', namespace: '', name: 'rock-mac-webhook-1', uid: 'h1', nic: '' };
+const aStock = (row: Partial<AddressRow>) => aRow({ state: 'stocked', key: 'stock/f1/1', owner: webhook, ...row });
 const claim = { ...POD, kind: 'MacAllocation', name: 'mine', uid: 'm1', nic: '' };
 const aClaim = (row: Partial<AddressRow>) => aRow({ key: claimKey(claim), owner: claim, ...row });
 
@@ -71,6 +73,14 @@ test.each([
   ['its predecessor of the same name still holds', aRow({ owner: { ...POD, uid: 'u0' } }), 'conflict'],
   ['was released from it by mistake', aRow({ state: 'released', key: KEY, owner: POD }), 'ungranted'],
   ['may have been allocated in a replication gap', aRow({ state: 'orphaned', origin: 'replication-gap' }), 'ungranted'],
+  ['is set aside for a webhook', aStock({}), 'stocked'],
+  ['is set aside for a webhook of another cluster', aStock({ owner: { ...webhook, clusterId: 'c2' } }), 'conflict'],
+  ['was set aside for a webhook', aStock({ state: 'released' }), 'ungranted'],
+  [
+    'was set aside for a webhook before a failover',
+    aStock({ state: 'orphaned', origin: 'replication-gap' }),
+    'ungranted',
+  ],
   ['a device holds', aRow({ device: { id: 'host' } }), 'conflict'],
   ['an unused claim of its namespace holds', aClaim({}), 'claimed'],
   ['a claim of another namespace holds', aClaim({ owner: { ...claim, namespace: 'x' } }), 'conflict'],
@@ -102,6 +112,18 @@ test.each([
   ],
 ])('an address of a live pod that %s gets its classification', (_, row, want) => {
   expect(classify(address, row)).toBe(want);
+});
+
+test.each<[string, Partial<AddressRow>, string]>([
+  ['is set aside', {}, 'stocked'],
+  ['was set aside', { state: 'released' }, 'stocked'],
+  ['was set aside before a failover', { state: 'orphaned', origin: 'replication-gap' }, 'stocked'],
+  ['was set aside in a cluster that is retired', { state: 'orphaned' }, 'stocked'],
+  ['was set aside in another cluster', { state: 'released', owner: { ...webhook, clusterId: 'c2' } }, 'ungranted'],
+  ['another pod had from stock', { state: 'released', key: 'object/c1/u0', owner: { ...POD, uid: 'u0' } }, 'ungranted'],
+])('the token of a pod counts for an address that %s for a webhook: %o', (_, row, want) => {
+  const stockToken = { text: 'v1.a.b', generateName: '' };
+  expect(classify({ ...address, stockToken }, aStock(row))).toBe(want);
 });
 
 test.each([

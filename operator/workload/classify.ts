@@ -1,6 +1,7 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { mayUseClaim } from '../claim/take-claim.ts';
 import { isHeldByLease, type LiveAddress, liveKey } from '../live/live-address.ts';
+import { isOfStock } from '../stock/recipient.ts';
 
 /**
  * The relation between an address on a live object and the ledger's row of that address.
@@ -9,6 +10,7 @@ import { isHeldByLease, type LiveAddress, liveKey } from '../live/live-address.t
  * - `renamed`: it is bound to this object on an interface that no longer has it. The author renamed an interface, or two
  *   interfaces exchanged their addresses.
  * - `pending`: admission allocated it for this object, and it is not bound yet.
+ * - `stocked`: it is set aside for a webhook of this cluster. Or it was, it is no longer, and the object has a token.
  * - `claimed`: a claim of the same namespace holds it, and this object uses the claim or may take it.
  * - `inherited`: a machine of the same name holds it. It was deleted, and this machine was made again in its place.
  * - `ungranted`: the ledger gave it to nobody. It is observed, or adopted with a proof.
@@ -17,7 +19,7 @@ import { isHeldByLease, type LiveAddress, liveKey } from '../live/live-address.t
  * - `conflict`: another owner holds it.
  */
 export type Classification =
-  'own' | 'renamed' | 'pending' | 'claimed' | 'inherited' | 'ungranted' | 'owned-by-parent' | 'conflict';
+  'own' | 'renamed' | 'pending' | 'stocked' | 'claimed' | 'inherited' | 'ungranted' | 'owned-by-parent' | 'conflict';
 
 /** Classifies an address on a live object by its row in the ledger. */
 export function classify(address: LiveAddress, row: AddressRow | undefined): Classification {
@@ -25,6 +27,7 @@ export function classify(address: LiveAddress, row: AddressRow | undefined): Cla
   if (row.state !== 'released' && row.key === liveKey(address)) return 'own';
   if (row.state !== 'released' && isRenamed(address, row)) return 'renamed';
   if (isPendingFor(address, row)) return 'pending';
+  if (isStocked(address, row)) return 'stocked';
   if (row.state === 'released' || row.origin === 'replication-gap') return 'ungranted';
   return isInSameNamespace(address, row) ? classifyInNamespace(address, row) : 'conflict';
 }
@@ -42,6 +45,10 @@ function isPendingFor(address: LiveAddress, row: AddressRow): boolean {
   if (row.owner?.clusterId !== owner.clusterId || row.owner.kind !== owner.kind) return false;
   if (row.owner.namespace !== owner.namespace || row.owner.nic !== owner.nic) return false;
   return row.owner.name === owner.name || isHeldByLease(row.key, address);
+}
+
+function isStocked(address: LiveAddress, row: AddressRow): boolean {
+  return isOfStock(row, address) && (row.state === 'stocked' || address.stockToken !== undefined);
 }
 
 function isInSameNamespace({ owner }: LiveAddress, row: AddressRow): boolean {

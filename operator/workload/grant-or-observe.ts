@@ -15,7 +15,7 @@ export type GrantOrObserveDeps = BindDeps & EvidenceDeps & ObserveAddressesDeps 
 export interface ForeignAddress {
   readonly address: WorkloadAddress;
   readonly row: AddressRow | undefined;
-  /** Whether another owner holds it. */
+  /** Whether another owner holds it, or it is set aside for a webhook. */
   readonly isHeld: boolean;
 }
 

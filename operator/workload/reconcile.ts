@@ -5,17 +5,26 @@ import { takeClaim, type TakeClaimDeps } from '../claim/take-claim.ts';
 import { liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
 import type { Workload, WorkloadKind } from '../live/workload.ts';
 import { isSameGuest } from '../observation/same-guest.ts';
+import type { RecipientDeps } from '../stock/recipient.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
-import { classify } from './classify.ts';
 import { type ForeignAddress, grantOrObserve, type GrantOrObserveDeps } from './grant-or-observe.ts';
 import { inherit, type InheritDeps } from './inherit.ts';
+import { findRelation } from './relation.ts';
 import { reportConflict, type ReportConflictDeps } from './report-conflict.ts';
 import { reportNotApplied } from './report-not-applied.ts';
 
-export type WorkloadDeps = TakeClaimDeps & BindDeps & InheritDeps & ReportConflictDeps & GrantOrObserveDeps;
+export type WorkloadDeps = TakeClaimDeps &
+  BindDeps &
+  RecipientDeps &
+  InheritDeps &
+  ReportConflictDeps &
+  GrantOrObserveDeps;
 
 /** Delays between the checks of an address that another owner holds. Its release may be in progress, or weeks away. */
 const CONFLICT: BackoffOptions = { baseMs: 15_000, maxMs: 300_000 };
+
+/** How soon an address is looked at again that a webhook may have answered with. The webhook reports that within seconds. */
+const LATER_MS = 3_000;
 
 /**
  * Reconciles a live object: the ledger and the mirrors follow the addresses that it uses. Writes mirrors, binds addresses,
@@ -31,25 +40,37 @@ export async function reconcileWorkload(
 ): Promise<ReconcileResult> {
   const foreign: ForeignAddress[] = [];
   let contested = false;
+  let later = false;
   for (const live of liveAddresses(workload, kind, deps)) {
     const address = { ...live, workload, kind };
     if (address.isOnlyReported === true) reportNotApplied(address, deps);
     const row = await deps.groupedCalls.findByMac(address.mac);
     const result = await reconcileAddress(address, row, deps);
-    if (result !== 'kept') foreign.push({ address, row, isHeld: result === 'contested' });
     contested ||= result === 'contested';
+    later ||= result === 'later';
+    if (result === 'kept' || result === 'later') continue;
+    foreign.push({ address, row, isHeld: result !== 'ungranted' });
   }
   if (foreign.length > 0) contested = (await grantOrObserve(foreign, deps)) === 'contested' || contested;
+  if (later) return { requeueAfterMs: LATER_MS };
   return contested ? { poll: CONFLICT } : undefined;
 }
 
-/** Returns `ungranted` or `contested` for an address that the object uses and does not own. */
+/**
+ * Returns `ungranted`, `set-aside` or `contested` for an address that the object uses and does not own, and `later` if that is
+ * not known yet.
+ */
 async function reconcileAddress(
   address: WorkloadAddress,
   row: AddressRow | undefined,
   deps: WorkloadDeps,
-): Promise<'kept' | 'ungranted' | 'contested'> {
-  switch (classify(address, row)) {
+): Promise<'kept' | 'later' | 'ungranted' | 'set-aside' | 'contested'> {
+  const relation = await findRelation(address, row, deps);
+  if (typeof relation === 'object') {
+    if (row !== undefined) await mirrorAndBind(address, { ...row, stockedFor: relation.requester }, deps);
+    return 'kept';
+  }
+  switch (relation) {
     case 'own':
     case 'pending':
       if (row !== undefined) await mirrorAndBind(address, row, deps);
@@ -58,8 +79,10 @@ async function reconcileAddress(
       // It stays bound to its first interface, because the uid identifies the owner.
       if (row?.owner !== undefined) await mirrorAndBind(onInterface(address, row.owner.nic), row, deps);
       return 'kept';
+    case 'later':
+    case 'set-aside':
     case 'ungranted':
-      return 'ungranted';
+      return relation;
     case 'inherited':
       return row === undefined ? 'kept' : await inherit(address, row, deps);
     case 'claimed':

@@ -24,5 +24,6 @@ function describeHolder({ owner, device, state }: AddressRow, clusterId: string)
   if (owner === undefined) {
     return device === undefined ? `an unknown owner (${state})` : 'a device outside the cluster';
   }
+  if (state === 'stocked') return 'a webhook of another cluster, which may give it to any pod';
   return owner.clusterId === clusterId ? `a ${owner.kind}` : `a ${owner.kind} of another cluster`;
 }

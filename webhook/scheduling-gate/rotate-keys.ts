@@ -1,7 +1,4 @@
-import type { StoredKeys } from '../../api/admission-keys.ts';
-
-/** A shorter key would be no secret (RFC 2104, section 3: at least the length of the hash). */
-const KEY_BYTES = 32;
+import { KEY_BYTES, type StoredKeys } from '../../api/admission-keys.ts';
 
 /** How long a key signs. Its tokens are valid for at least as long again, and a pod that is gated waits for hours at most. */
 export const ROTATE_AFTER_MS = 30 * 24 * 3_600_000;

@@ -1,0 +1,63 @@
+import type { StockClaims } from '../../api/stock-token.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { isStockKey } from '../../ledger/address/holder-key.ts';
+import { storableText } from '../../ledger/column-schemas.ts';
+import type { LiveAddress, WorkloadAddress } from '../live/live-address.ts';
+import type { StockTokens } from './stock-tokens.ts';
+
+/** Returns whether an address is in the stock of a webhook of this cluster, or was and nobody has got it since. */
+export function isOfStock({ key, owner }: Pick<AddressRow, 'key' | 'owner'>, { owner: user }: LiveAddress): boolean {
+  return owner?.kind === 'Webhook' && isStockKey(key) && owner.clusterId === user.clusterId;
+}
+
+/**
+ * What is known of an address of a stock that a live object uses:
+ * - a requester: a webhook answered with it for the object, which this user had created.
+ * - `later`: the webhook may still report to the ledger that it answered with it.
+ * - `set-aside`: it is in the stock, and the object has no right to it.
+ * - `ungranted`: it is in no stock any more, and the object has no right to it.
+ */
+export type Recipient = { readonly requester: string } | 'later' | 'set-aside' | 'ungranted';
+
+export interface RecipientDeps {
+  readonly stockTokens: StockTokens;
+  readonly now: () => Date;
+}
+
+/** A webhook reports an answer to the ledger after two seconds. The rest is for the write, and for clocks that differ. */
+const REPORT_MS = 10_000;
+
+/** Finds out for whom a webhook answered with an address of a stock. Throws if the keys of the tokens cannot be read. */
+export async function findRecipient(
+  address: WorkloadAddress,
+  row: AddressRow,
+  { stockTokens, now }: RecipientDeps,
+): Promise<Recipient> {
+  const { owner, stockToken, workload } = address;
+  const claims =
+    stockToken === undefined || workload.skippedAdmission === true
+      ? undefined
+      : await stockTokens.read(stockToken.text, { ...owner, generateName: stockToken.generateName });
+  if (claims !== undefined && isAbout(address, row, claims)) return { requester: claims.requester };
+  if (row.state !== 'stocked') return 'ungranted';
+  const createdAt = Date.parse(workload.metadata.creationTimestamp ?? '');
+  return now().getTime() - createdAt < REPORT_MS ? 'later' : 'set-aside';
+}
+
+/** The clocks of a webhook and of the ledger may differ by this much. */
+const MAX_SKEW_MS = 300_000;
+
+const requesterSchema = storableText(1024);
+
+/**
+ * Returns whether a token says that the webhook answered with this address, for this interface, out of this stock. A token that is
+ * older than the stock is of an earlier owner. Whoever kept it must not get the address again.
+ */
+function isAbout(
+  { mac, owner }: LiveAddress,
+  { allocatedAt }: AddressRow,
+  { addresses, at, requester }: StockClaims,
+): boolean {
+  if (addresses[owner.nic] !== mac || !requesterSchema.safeParse(requester).success) return false;
+  return Date.parse(at) >= allocatedAt.getTime() - MAX_SKEW_MS;
+}
