@@ -82,6 +82,7 @@ function macPoolDefinition() {
       { name: 'Used', type: 'string', jsonPath: '.status.utilisation' },
       { name: 'Ready', type: 'string', jsonPath: `${READY}.status` },
       AGE,
+      { name: 'Stocked', type: 'integer', jsonPath: '.status.stocked', priority: 1 },
       { name: 'Reserved', type: 'integer', jsonPath: '.status.reserved', priority: 1 },
       { name: 'Released', type: 'integer', jsonPath: '.status.released', priority: 1 },
       { name: 'Orphaned', type: 'integer', jsonPath: '.status.orphaned', priority: 1 },

@@ -48,7 +48,7 @@ export const addressObject = z
   .object({
     ...envelope,
     pool: text('The pool of the address.'),
-    state: text('pending, active, reserved, released or orphaned.'),
+    state: text('stocked, pending, active, reserved, released or orphaned.'),
     generation: number('Number of owners so far: increases by one with every new owner.'),
     origin: text(
       'How the owner got the address: allocate, adopt, import, replication-gap, or observe (it never had an owner).',
@@ -84,7 +84,7 @@ export const auditEntryObject = z
   .object({
     ...envelope,
     timestamp: moment('When the change happened, by the clock of the ledger.'),
-    action: text('allocate, reserve, adopt, import, bind, release, restore, orphan, keep, consume or change.'),
+    action: text('stock, allocate, reserve, adopt, import, bind, release, restore, orphan, keep, consume or change.'),
     mac: text('The address. Absent in imported rows that name a device instead.').optional(),
     pool: text('The pool of the address.'),
     deviceId: text('The device that held the address.').optional(),
@@ -110,6 +110,7 @@ export const poolObject = z
     capacity: number('Number of addresses in the range.'),
     active: number('Addresses held by an object or a device.'),
     pending: number('Addresses allocated during admission whose object has not been seen in the cluster yet.'),
+    stocked: number('Addresses that are set aside for webhooks, which give them to new pods.').optional(),
     reserved: number('Addresses held until they are released with --force.'),
     released: number('Released addresses.'),
     orphaned: number('Addresses whose owner may or may not still exist.'),

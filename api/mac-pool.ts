@@ -52,6 +52,7 @@ export const macPoolStatus = z
     capacity: count('Number of addresses in the range.').optional(),
     active: count('Addresses that an object or a device holds.').optional(),
     pending: count('Addresses that were allocated at admission and whose stored object was not seen yet.').optional(),
+    stocked: count('Addresses that are set aside for webhooks, which give them to new pods.').optional(),
     reserved: count('Addresses that are held until released by force.').optional(),
     released: count('Released addresses.').optional(),
     orphaned: count('Addresses whose owner cannot be confirmed as deleted.').optional(),
@@ -72,10 +73,11 @@ export type MacPoolSpec = z.input<typeof macPoolSpec>;
 export type MacPoolStatus = z.infer<typeof macPoolStatus>;
 
 /** The counts of a pool, which the ledger and a MacPool's status both have. */
-export type PoolCount = 'capacity' | 'active' | 'pending' | 'reserved' | 'released' | 'orphaned' | 'observed' | 'free';
+export type PoolCount =
+  ('capacity' | 'active' | 'pending' | 'stocked' | 'reserved') | ('released' | 'orphaned' | 'observed' | 'free');
 
 /** Returns only the counts of a pool. */
 export function poolCountsOf<T extends Pick<MacPoolStatus, PoolCount>>(pool: T): Pick<T, PoolCount> {
-  const { capacity, active, pending, reserved, released, orphaned, observed, free } = pool;
-  return { capacity, active, pending, reserved, released, orphaned, observed, free };
+  const { capacity, active, pending, stocked, reserved, released, orphaned, observed, free } = pool;
+  return { capacity, active, pending, stocked, reserved, released, orphaned, observed, free };
 }

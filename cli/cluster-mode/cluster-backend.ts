@@ -147,11 +147,18 @@ function refuseElsewhere(addresses: readonly Address[]): Releases {
 }
 
 /** Names the holder of an address that no claim of the namespace holds, and who can release it. */
-function heldElsewhere({ mac, owner, device }: Address): CommandRefusal {
+function heldElsewhere({ mac, state, owner, device }: Address): CommandRefusal {
   if (owner === undefined) {
     return commandRefusal(
       `${mac} is held by device ${device?.id ?? '(without a name)'} outside clusters, so it was not released.`,
       'Release it where it was allocated: `rock-mac release`.',
+      'conflict',
+    );
+  }
+  if (state === 'stocked') {
+    return commandRefusal(
+      `${mac} is stock of the webhook ${owner.name}, so it was not released.`,
+      'The webhook gives it to a pod or returns it.',
       'conflict',
     );
   }

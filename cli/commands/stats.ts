@@ -19,6 +19,7 @@ const COLUMNS: readonly Column[] = [
 const WIDE_COLUMNS: readonly Column[] = [
   ...COLUMNS,
   { head: 'Pending', width: 8 },
+  { head: 'Stocked', width: 8 },
   { head: 'Orphaned', width: 8 },
   { head: 'Free', width: 8 },
   { head: 'Capacity', width: 8 },
@@ -34,6 +35,7 @@ const CSV_FIELDS = [
   'capacity',
   'active',
   'pending',
+  'stocked',
   'reserved',
   'released',
   'orphaned',
@@ -85,7 +87,7 @@ function cells({ pool, description, active, released, reserved }: PoolCounts): s
 }
 
 function wideCells(pool: PoolCounts): string[] {
-  const counts = [pool.pending, pool.orphaned, pool.free, pool.capacity].map(countText);
+  const counts = [pool.pending, pool.stocked, pool.orphaned, pool.free, pool.capacity].map(countText);
   const use = pool.utilisation === undefined ? UNKNOWN : `${pool.utilisation.toFixed(2)}%`;
   return [...cells(pool), ...counts, use, `${pool.first}-${pool.last}`];
 }

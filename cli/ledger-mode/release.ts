@@ -1,9 +1,11 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByMacs } from '../../ledger/address/find.ts';
+import type { Owner } from '../../ledger/address/owner.ts';
 import { release } from '../../ledger/address/release.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { listClusters } from '../../ledger/state/clusters.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
+import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Releases } from '../backend.ts';
 import { type CommandRefusal, commandRefusal } from '../errors.ts';
 
@@ -50,7 +52,16 @@ function needsForce({ mac, state }: AddressRow): CommandRefusal {
   return commandRefusal(`${mac} is ${state}, so it was not released.`, 'Add --force to release it anyway.', 'conflict');
 }
 
-function heldInCluster({ mac, owner }: AddressRow): CommandRefusal {
+function stocked(mac: MacAddress, owner: Owner | undefined): CommandRefusal {
+  return commandRefusal(
+    `${mac} is stock of the webhook ${owner?.name ?? ''}, so it was not released.`,
+    'The webhook gives it to a pod or returns it. If its process is gone, run `rock-mac stock return`.',
+    'conflict',
+  );
+}
+
+function heldInCluster({ mac, state, owner }: AddressRow): CommandRefusal {
+  if (state === 'stocked') return stocked(mac, owner);
   const { kind = 'object', namespace = '', name = '' } = owner ?? {};
   return commandRefusal(
     `${mac} is held by ${kind} ${namespace}/${name} in a cluster, so it was not released.`,

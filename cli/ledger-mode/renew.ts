@@ -4,6 +4,7 @@ import type { Queryable } from '../../ledger/connection/statement.ts';
 import { type AddressView, addressView } from '../../ledger/view/address-view.ts';
 import type { CommandResult } from '../backend.ts';
 import { commandRefusal } from '../errors.ts';
+import { qualifiedName } from '../output/address-list.ts';
 
 /**
  * Moves the expiry of addresses that devices hold. Returns them with the new expiry, or without one if they never
@@ -16,9 +17,10 @@ export async function renewRows(
 ): Promise<CommandResult<readonly AddressView[]>> {
   const inCluster = rows.find(({ owner }) => owner !== undefined);
   if (inCluster?.owner !== undefined) {
-    const { kind, namespace, name } = inCluster.owner;
-    const cause = `${inCluster.mac} is held by ${kind} ${namespace}/${name} in a cluster, so it was not renewed.`;
-    return { kind: 'refused', refusal: commandRefusal(cause, 'Renew it there: `kubectl rock-mac renew`.', 'conflict') };
+    const { mac, state, owner } = inCluster;
+    const cause = `${mac} is held by ${owner.kind} ${qualifiedName(owner)} in a cluster, so it was not renewed.`;
+    const next = state === 'stocked' ? 'Stock does not expire.' : 'Renew it there: `kubectl rock-mac renew`.';
+    return { kind: 'refused', refusal: commandRefusal(cause, next, 'conflict') };
   }
   const items = rows.map(({ mac, generation, key }) => ({ mac, generation, key, ttlSeconds: seconds }));
   const outcomes = await renew(ledger, items);

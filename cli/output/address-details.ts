@@ -1,5 +1,5 @@
 import type { Address, AuditLine, ObservedOn } from '../backend.ts';
-import { holderName, shownState } from './address-list.ts';
+import { holderName, qualifiedName, shownState } from './address-list.ts';
 import { auditTable } from './audit.ts';
 import { printable } from './table.ts';
 import { formatDistance, formatMinutes } from './time.ts';
@@ -39,9 +39,9 @@ function facts(address: Address): [string, string][] {
 /** Names the object that holds the address, and its cluster if the ledger knows it. */
 function heldBy({ owner, clusterName }: Address): string | undefined {
   if (owner === undefined) return undefined;
-  const { kind, namespace, name, nic, clusterId } = owner;
+  const { kind, nic, clusterId } = owner;
   const cluster = clusterName ?? clusterId;
-  return `${kind} ${namespace}/${name}${nic && `, ${nic}`}${cluster && ` in cluster ${cluster}`}`;
+  return `${kind} ${qualifiedName(owner)}${nic && `, ${nic}`}${cluster && ` in cluster ${cluster}`}`;
 }
 
 function observedText({ kind, namespace, name, nic, clusterId, since }: ObservedOn): string {

@@ -1,3 +1,4 @@
+import type { Owner } from '../../ledger/address/owner.ts';
 import type { Address, Page } from '../backend.ts';
 import { type Csv, csvOf } from './csv.ts';
 import type { Report } from './format.ts';
@@ -6,7 +7,12 @@ import { formatMinutes } from './time.ts';
 
 /** Returns the text of the device column: the device, or the object that holds the address. */
 export function holderName({ device, owner }: Pick<Address, 'device' | 'owner'>): string {
-  return device?.id ?? (owner === undefined ? '' : `${owner.namespace}/${owner.name}`);
+  return device?.id ?? (owner === undefined ? '' : qualifiedName(owner));
+}
+
+/** Returns `namespace/name`. The holder of a stock has no namespace. */
+export function qualifiedName({ namespace, name }: Pick<Owner, 'namespace' | 'name'>): string {
+  return namespace === '' ? name : `${namespace}/${name}`;
 }
 
 const DEVICE_WIDTH = 20;

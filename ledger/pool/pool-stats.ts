@@ -12,6 +12,8 @@ export interface PoolStats {
   readonly capacity: number;
   readonly active: number;
   readonly pending: number;
+  /** Addresses that are set aside for webhooks. */
+  readonly stocked: number;
   readonly reserved: number;
   readonly released: number;
   readonly orphaned: number;
@@ -36,6 +38,7 @@ const statsRow: z.ZodType<PoolStats> = z
     capacity: z.int(),
     active_count: z.int(),
     pending_count: z.int(),
+    stocked_count: z.int(),
     reserved_count: z.int(),
     released_count: z.int(),
     orphaned_count: z.int(),
@@ -54,6 +57,7 @@ const statsRow: z.ZodType<PoolStats> = z
     capacity: row.capacity,
     active: row.active_count,
     pending: row.pending_count,
+    stocked: row.stocked_count,
     reserved: row.reserved_count,
     released: row.released_count,
     orphaned: row.orphaned_count,
@@ -72,7 +76,7 @@ const statsRow: z.ZodType<PoolStats> = z
 export function poolStats(db: Queryable): Promise<PoolStats[]> {
   return db.query({
     text: `select pool, description, rock_mac.to_addr(first) as first, rock_mac.to_addr(last) as last, capacity, active_count,
-             pending_count, reserved_count, released_count, orphaned_count, observed_count, free_count,
+             pending_count, stocked_count, reserved_count, released_count, orphaned_count, observed_count, free_count,
              utilisation_percent::float8 as utilisation, total_allocated, total_released, paused
            from rock_mac.pool_stats`,
     values: [],

@@ -18,6 +18,7 @@ export function decodePool(object: PoolObject): PoolStats {
     capacity: object.capacity,
     active: object.active,
     pending: object.pending,
+    stocked: object.stocked ?? 0,
     reserved: object.reserved,
     released: object.released,
     orphaned: object.orphaned,

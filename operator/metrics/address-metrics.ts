@@ -12,7 +12,7 @@ export interface AddressMetrics {
   pools(stats: readonly PoolStats[]): void;
 }
 
-const POOL_STATES = ['active', 'pending', 'reserved', 'released', 'orphaned', 'observed', 'free'] as const;
+const POOL_STATES = ['active', 'pending', 'stocked', 'reserved', 'released', 'orphaned', 'observed', 'free'] as const;
 
 export function registerAddressMetrics(registry: Registry): AddressMetrics {
   const registers = [registry];

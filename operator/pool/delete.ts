@@ -4,7 +4,7 @@ import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import type { NewCondition } from '../../kube/controller/conditions.ts';
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import { type PoolStats, poolStats } from '../../ledger/pool/pool-stats.ts';
-import { removePool } from '../../ledger/pool/pools.ts';
+import { pausePool, removePool } from '../../ledger/pool/pools.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { publishReady } from './conditions.ts';
 
@@ -14,8 +14,8 @@ export type DeletePoolDeps = Pick<OperatorDeps, 'client' | 'ledger' | 'actor' | 
 const BLOCKED_RETRY_MS = 5_000;
 
 /**
- * Completes the deletion of a MacPool. Waits while an address of the pool is held, in this cluster or another. The ledger
- * then removes a pool that was never used, and keeps a used one paused. A MacPool that differs from the ledger's pool only
+ * Completes the deletion of a MacPool. Waits while an address of the pool is held, in this cluster or another. Pauses a pool
+ * with stock meanwhile. The ledger then removes a pool that was never used, and keeps a used one paused. A MacPool that differs from the ledger's pool only
  * loses its finalizer.
  */
 export async function deletePool(pool: MacPool, deps: DeletePoolDeps): Promise<ReconcileResult> {
@@ -28,6 +28,8 @@ export async function deletePool(pool: MacPool, deps: DeletePoolDeps): Promise<R
   if (isDefinedInLedger) {
     const outcome = await removePool(ledger, name, actor);
     if (outcome === 'in_use') {
+      // Webhooks return the stock of a pool only when it is paused.
+      if (stats.stocked > 0) await pausePool(ledger, name, true, actor);
       await publishReady(pool, deletionBlocked(stats), deps);
       return { requeueAfterMs: BLOCKED_RETRY_MS };
     }
@@ -37,9 +39,9 @@ export async function deletePool(pool: MacPool, deps: DeletePoolDeps): Promise<R
   return undefined;
 }
 
-function deletionBlocked({ pool, active, pending, reserved, orphaned }: PoolStats): NewCondition {
-  const held = active + pending + reserved + orphaned;
-  const parts = `${active} active, ${pending} pending, ${reserved} reserved, ${orphaned} orphaned`;
+function deletionBlocked({ pool, active, pending, stocked, reserved, orphaned }: PoolStats): NewCondition {
+  const held = active + pending + stocked + reserved + orphaned;
+  const parts = `${active} active, ${pending} pending, ${stocked} stocked, ${reserved} reserved, ${orphaned} orphaned`;
   const message = `The deletion waits for ${held} held addresses (${parts}). Find them with rock-mac list --pool ${pool} and release them`;
   return { type: 'Ready', status: 'False', reason: 'DeletionBlocked', message };
 }

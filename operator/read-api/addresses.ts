@@ -118,5 +118,7 @@ function columns(now: Date): readonly TableColumn<AddressObject>[] {
 
 function holderOf({ owner, device }: AddressObject): string | undefined {
   if (device?.id !== undefined) return device.id;
-  return owner === undefined ? undefined : `${owner.kind} ${owner.namespace}/${owner.name}`;
+  if (owner === undefined) return undefined;
+  const { kind, namespace, name } = owner;
+  return `${kind} ${namespace === '' ? name : `${namespace}/${name}`}`; // a stock has no namespace
 }

@@ -41,6 +41,7 @@ function columns(): readonly TableColumn<PoolObject>[] {
       cell: ({ utilisation }) => `${String(utilisation)}%`,
     },
     count('Pending', 'Allocated addresses whose object has not been seen yet.', ({ pending }) => pending, true),
+    count('Stocked', 'Addresses that are set aside for webhooks.', ({ stocked }) => stocked ?? 0, true),
     count('Released', 'Released addresses.', ({ released }) => released, true),
     count('Orphaned', 'Addresses whose owner may or may not still exist.', ({ orphaned }) => orphaned, true),
     {

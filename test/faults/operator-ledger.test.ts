@@ -4,8 +4,11 @@ import { allocate } from '../../ledger/address/allocate.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { openLedger } from '../../ledger/connection/connect.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
+import { listClusters } from '../../ledger/state/clusters.ts';
 import { approveRecovery } from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
+import { returnStock } from '../../ledger/stock/leave-stock.ts';
+import { checkStock } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import {
@@ -15,6 +18,7 @@ import {
   untilNoAllocations,
   untilReason,
 } from '../integration/installed-env.ts';
+import { aStockHolder, fillAStock } from '../integration/ledger-fixture.ts';
 
 /* The owner, because an operator with the login of a cluster waits for an admin after a restore in place. */
 const installed = installedEnvOfThisFile({ login: 'owner', webhooks: 0, adopt: 'kubernetes' });
@@ -251,11 +255,25 @@ describe('a pool that is deleted', () => {
     const path = '{.status.conditions[?(@.type=="Ready")].reason}';
     await plane.kubectl(['wait', `--for=jsonpath=${path}=DeletionBlocked`, 'macpool/busy', '--timeout=20s']);
     const shown = await plane.kubectl(['get', 'macpool', 'busy', '-o', 'jsonpath={.status.conditions[*].message}']);
-    expect(shown).toMatch(/waits for 2 held addresses \(1 active, 0 pending, 1 reserved, 0 orphaned\)/);
+    expect(shown).toMatch(/waits for 2 held addresses \(1 active, 0 pending, 0 stocked, 1 reserved, 0 orphaned\)/);
     await plane.kubectl(['annotate', 'macallocation', 'two', 'mac.rock-os.io/force-release=true']);
     await plane.kubectl(['delete', 'macallocation', 'one', 'two']);
     await plane.kubectl(['wait', '--for=delete', 'macpool/busy', '--timeout=30s']);
     expect((await listPools(ledger)).find(({ name }) => name === 'busy')).toMatchObject({ paused: true, used: true });
+  });
+
+  test('and has stock is paused, so that the webhooks return it', async () => {
+    const { plane, ledger } = installed();
+    await createPool('stocked', '43');
+    const [cluster] = await listClusters(ledger);
+    const holder = aStockHolder({ clusterId: cluster?.clusterId ?? '' });
+    const stock = await fillAStock({ db: ledger }, { holder, count: 1, pool: 'stocked' });
+    await plane.kubectl(['delete', 'macpool', 'stocked', '--wait=false']);
+    await eventually(async () => {
+      expect(await checkStock(ledger, holder, undefined)).toMatchObject([{ isUsable: false }]);
+    });
+    await returnStock(ledger, stock, { unused: true, actor: 'test', reason: 'test' });
+    await plane.kubectl(['wait', '--for=delete', 'macpool/stocked', '--timeout=30s']);
   });
 
   test('and was never used is removed from the ledger', async () => {

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect } from 'vitest';
+import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/address/allocate.ts';
 import { checkLedger, type Finding } from '../../ledger/check/check.ts';
 import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
@@ -6,6 +8,7 @@ import type { Queryable } from '../../ledger/connection/statement.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import { markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
+import { checkStock, fillStock, type StockHolder } from '../../ledger/stock/stock.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Template } from '../env/postgres/template-database.ts';
 import { eventually, freshDatabase } from '../env/testing.ts';
@@ -131,6 +134,26 @@ export async function takeAddress(
     throw new Error(`not allocated: ${JSON.stringify(result)}`);
   }
   return { mac: result.mac, generation: result.generation, key: request.key };
+}
+
+/** Returns a process of a webhook in cluster `c1`, with changes for the test. */
+export function aStockHolder(changes: Partial<StockHolder> = {}): StockHolder {
+  return { clusterId: 'c1', id: 'holder-1', podName: 'rock-mac-webhook-1', podUid: 'pod-1', ...changes };
+}
+
+/** Registers a holder, fills its stock and returns the addresses. Throws if the ledger gives fewer than `count`. */
+export async function fillAStock(
+  { db }: Pick<TestLedger, 'db'>,
+  {
+    holder = aStockHolder(),
+    ...request
+  }: { readonly holder?: StockHolder; readonly count: number; readonly pool?: string },
+): Promise<readonly AddressRef[]> {
+  await checkStock(db, holder, undefined);
+  const fill = { pool: 'kubernetes', fillId: randomUUID(), ticket: undefined, actor: 'webhook', ...request };
+  const stock = await fillStock(db, holder, fill);
+  expect(stock).toHaveLength(request.count);
+  return stock;
 }
 
 /**
