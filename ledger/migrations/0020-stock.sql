@@ -74,9 +74,9 @@ create function rock_mac.assign_stock(p_items jsonb, p_lease interval, p_actor t
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
-  items item[]; addrs bigint[]; assigned bigint[]; released bigint[];
+  items item[]; addrs bigint[]; bound_keys text[]; assigned bigint[]; released bigint[];
 begin
-  select array_agg(i), array_agg(i.addr) into items, addrs from jsonb_populate_recordset(null::item, p_items) i;
+  select array_agg(i), array_agg(i.addr), array_agg(i.bound_key) into items, addrs, bound_keys from jsonb_populate_recordset(null::item, p_items) i;
   -- Retiring a cluster reads what it holds. This lock makes one wait for the other.
   perform 1 from clusters c where c.cluster_id in (select r.cluster from unnest(items) r) for key share;
   addrs := lock_addresses(addrs);
@@ -87,7 +87,7 @@ begin
     from (select distinct on (bound_key) * from unnest(items) i order by bound_key, ord) r
     where a.addr = r.addr and a.addr = any (addrs) and a.state = 'stocked' and a.holder_key = r.key and a.generation = r.generation
       and a.cluster_id = r.cluster
-      and not exists (select from addresses h where h.holder_key = r.bound_key and h.state <> 'released')
+      and not exists (select from addresses h where h.holder_key = r.bound_key and h.holder_key = any (bound_keys) and h.state <> 'released')
     returning a.addr)
   select coalesce(array_agg(u.addr), '{}') into assigned from u;
   with u as (

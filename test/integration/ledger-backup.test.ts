@@ -5,7 +5,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { listAddresses } from '../../ledger/address/find.ts';
+import { findByMacs, listAddresses } from '../../ledger/address/find.ts';
 import { release } from '../../ledger/address/release.ts';
 import { backup, backupToFile } from '../../ledger/backup/backup.ts';
 import { restore, restoreFromFile } from '../../ledger/backup/restore.ts';
@@ -17,10 +17,12 @@ import { definePool, listPools } from '../../ledger/pool/pools.ts';
 import { bindLogin, listClusters } from '../../ledger/state/clusters.ts';
 import { approveRecovery, markReported } from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
+import { listStock } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
 import {
   aPodRequest,
   aRequest,
+  fillAStock,
   freshLedger,
   joinCluster,
   ledgerOfThisFile,
@@ -150,6 +152,22 @@ describe('a restored backup', () => {
       nics.map((nic) => ({ mac: inUse[0], object: { ...stranger, nic } })),
     );
     expect(await isBlocked()).toEqual([{ blocked: false }]);
+    expect(await checkLedger(ledger.db)).toEqual([]);
+  });
+
+  test('has no stock any more: its addresses are set aside, and no holder is known', async () => {
+    const stocked = await emptyLedger();
+    await joinCluster(stocked.db, 'c1');
+    const stock = await fillAStock(stocked, { count: 3 });
+    const ledger = await emptyLedger();
+    await restore(ledger.db, from(await backedUp(stocked)), by);
+    const rows = await findByMacs(
+      ledger.db,
+      stock.map(({ mac }) => mac),
+    );
+    const setAside = { state: 'orphaned', origin: 'replication-gap', owner: { kind: 'Webhook', uid: 'holder-1' } };
+    expect(rows).toMatchObject(stock.map((item) => ({ ...item, ...setAside })));
+    expect(await listStock(ledger.db)).toEqual([]);
     expect(await checkLedger(ledger.db)).toEqual([]);
   });
 

@@ -10,8 +10,17 @@ import { SCHEMA_OBJECTS, SCHEMA_SETTINGS } from '../../ledger/check/check-schema
 import { openLedger } from '../../ledger/connection/connect.ts';
 import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import { sealAudit } from '../../ledger/seal/seal.ts';
-import { recoverIfNeeded } from '../../ledger/state/recovery.ts';
-import { aPodRequest, aRequest, freshLedger, joinCluster, takeAddress, type TestLedger } from './ledger-fixture.ts';
+import { markReported, recoverIfNeeded } from '../../ledger/state/recovery.ts';
+import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
+import {
+  aPodRequest,
+  aRequest,
+  fillAStock,
+  freshLedger,
+  joinCluster,
+  takeAddress,
+  type TestLedger,
+} from './ledger-fixture.ts';
 
 const by = { actor: 'test', reason: 'test' };
 
@@ -41,7 +50,26 @@ async function livelyLedger(): Promise<TestLedger> {
   await sealAudit(db);
   await sql(`update rock_mac.ledger_state set timeline = 'before'`);
   await recoverIfNeeded(db, 'test');
+  await markReported(db, { clusterId: 'c1', epoch: 2 }, 'test');
+  await useStock(ledger);
   return ledger;
+}
+
+/** Fills a stock of five: one is given to a pod, one is bound without that, one is returned, and two stay. */
+async function useStock(ledger: TestLedger): Promise<void> {
+  const { db } = ledger;
+  const [told, seen, unused] = await fillAStock(ledger, { count: 5 });
+  if (told === undefined || seen === undefined || unused === undefined) throw new Error('there is no stock');
+  const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: 'quick', nic: 'eth0' };
+  const assignment = { ...told, boundKey: 'named/quick', owner, requester: 'ada', reason: 'stock' };
+  await assignStock(db, [assignment], { leaseSeconds: 120, actor: 'webhook' });
+  const stored = { ...owner, name: 'stored', uid: 'u4' };
+  await bind(
+    db,
+    [{ ...seen, boundKey: boundKey({ ...stored, mac: seen.mac }), owner: stored, requester: 'ada' }],
+    'test',
+  );
+  await returnStock(db, [unused], { ...by, unused: true });
 }
 
 /** Returns the statement to run as a superuser, without triggers. */
@@ -77,6 +105,7 @@ const BREAKS: Readonly<Record<string, string>> = {
   'owner-is-known': `delete from rock_mac.clusters`,
   'retired-cluster-holds-nothing': `update rock_mac.clusters set retired_at = now()`,
   'clusters-are-not-ahead': `update rock_mac.clusters set reported_epoch = 99`,
+  'stock-has-a-holder': `delete from rock_mac.stock_holders`,
   'leases-are-settled': `update ${a} set expires_at = now() - interval '2 hours' where state = 'pending'`,
   'audit-has-the-last-word': `update ${a} set metadata = '{}' where holder_key = 'gone'`,
   'audited-address-exists': `delete from ${a} where holder_key = 'claim/1'`,
@@ -173,7 +202,7 @@ test('another user, or another program, in an audit row is reported', async () =
   const ledger = await livelyLedger();
   for (const change of [
     `"user" = 'mallory' where action = 'allocate' and holder_key = 'gone'`,
-    `actor = 'mallory' where action = 'release'`,
+    `actor = 'mallory' where action = 'release' and holder_key = 'gone'`,
   ]) {
     await ledger.sql(pastTheAudit(`update rock_mac.audit_log set ${change}`));
     expect(await checkLedger(ledger.db)).toMatchObject([

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from 'vitest';
 import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { adopt } from '../../ledger/address/adopt.ts';
@@ -11,10 +12,14 @@ import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
 import { releaseExpired } from '../../ledger/address/release-expired.ts';
 import { renew } from '../../ledger/address/renew.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import { registerCluster } from '../../ledger/state/clusters.ts';
+import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
+import { checkStock, fillStock } from '../../ledger/stock/stock.ts';
 import { numberToMac } from '../../mac/mac-address.ts';
 import {
   aRequest,
+  aStockHolder,
   freshLedger,
   joinCluster,
   ledgerOfThisFile,
@@ -54,6 +59,13 @@ function fill({ sql }: TestLedger) {
 
 const owner = { clusterId: 'c1', kind: 'MacAllocation', namespace: 'team', name: 'claim', uid: 'u', nic: '' };
 
+const stockHolder = (n: number) => aStockHolder({ id: `holder-${String(n)}` });
+
+function fillOne(db: Queryable, n: number) {
+  const request = { pool: 'kubernetes', count: 1, ticket: undefined, actor: 'test' };
+  return fillStock(db, stockHolder(n), { ...request, fillId: randomUUID() });
+}
+
 /** Each call is about one new address. */
 const CALLS: Readonly<
   Record<string, (ledger: TestLedger, item: AddressRef, n: number) => Promise<readonly unknown[]>>
@@ -76,6 +88,20 @@ const CALLS: Readonly<
     ),
   findByOwnerUids: ({ db }, _, n) => findByOwnerUids(db, 'c1', [`nobody-${String(n)}`, String(n)]),
   release: ({ db }, item) => release(db, [item], { ...by, force: true }),
+  checkStock: ({ db }, _, n) => checkStock(db, stockHolder(n), undefined),
+  'fillStock and assignStock': async ({ db }, _, n) => {
+    const pod = { ...owner, kind: 'Pod', name: `quick-${String(n)}` };
+    const given = { boundKey: `named/quick-${String(n)}`, owner: pod, requester: 'ada', reason: 'stock' };
+    const items = (await fillOne(db, n)).map((item) => ({ ...item, ...given }));
+    const outcomes = await assignStock(db, items, { leaseSeconds: 60, actor: 'test' });
+    expect(outcomes).toEqual([{ outcome: 'assigned' }]);
+    return outcomes;
+  },
+  'fillStock and returnStock': async ({ db }, _, n) => {
+    const outcomes = await returnStock(db, await fillOne(db, n), { ...by, unused: true });
+    expect(outcomes).toEqual([{ outcome: 'returned' }]);
+    return outcomes;
+  },
 };
 
 beforeAll(async () => {

@@ -26,8 +26,10 @@ import { bindLogin, markAdopted, registerCluster, retireCluster } from '../../le
 import { showTicket } from '../../ledger/state/identity.ts';
 import { approveRecovery, freeGap, markReported, recover, recoverWithout } from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
+import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
+import { checkStock, fillStock } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { aRequest, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
+import { aRequest, aStockHolder, fillAStock, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
 import { type Login, loginsOfThisFile } from './ledger-logins.ts';
 
 const ledger = ledgerOfThisFile();
@@ -43,6 +45,10 @@ const OBSERVED = mac('a4:58:0f:00:00:07');
 
 let ours: Login;
 let theirs: Login;
+/** A process of the other cluster's webhook. */
+const theirHolder = aStockHolder({ clusterId: 'b' });
+/** What it has in stock. */
+let theirStock: readonly AddressRef[];
 let device: Login;
 let admin: Login;
 /** Addresses of another cluster and of devices, in every state in which a function could change them. */
@@ -60,6 +66,7 @@ async function contents() {
     'observations',
     'pool_limits',
     'release_requests',
+    'stock_holders',
   ];
   const all: Record<string, unknown> = {};
   for (const table of tables) all[table] = await ledger.current.sql(`select * from rock_mac.${table} order by 1`);
@@ -103,6 +110,7 @@ beforeAll(async () => {
     await takeAddress(ledger.current, aRequest({ key: 'device', device: { id: 'vm-1' } })),
     await takeAddress(ledger.current, aRequest({ key: 'kept device', state: 'reserved', device: { id: 'vm-2' } })),
   );
+  theirStock = await fillAStock(theirs, { holder: theirHolder, count: 2 });
   const observed = { mac: OBSERVED, object: ownerOf('b', 'Pod', 'observed'), limited: true };
   expect(await observe(theirs.db, [observed], 'test')).toEqual([{ outcome: 'observed' }]);
   const consumer = { claimKey: 'used claim', key: 'their pod', kind: 'Pod', name: 'p', nic: 'eth0' };
@@ -250,6 +258,36 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
       await resultOf(reportClock(db, { name: 'mine' }, new Date(0))),
     ],
   },
+  fill_stock: {
+    wanted: ['LEDGER_NOT_ALLOWED', 0],
+    call: async (db) => {
+      const request = { pool: 'kubernetes', count: 1, fillId: 'mine', ticket: undefined, actor: 'test' };
+      const asOurs = await fillStock(db, { ...theirHolder, clusterId: 'a' }, request);
+      return [await resultOf(fillStock(db, theirHolder, request)), asOurs.length];
+    },
+  },
+  check_stock: {
+    wanted: ['LEDGER_NOT_ALLOWED', 0],
+    call: async (db) => {
+      const asOurs = await checkStock(db, { ...theirHolder, clusterId: 'a' }, undefined);
+      return [await resultOf(checkStock(db, theirHolder, undefined)), asOurs.length];
+    },
+  },
+  assign_stock: {
+    wanted: ['not_stocked'],
+    call: (db) =>
+      assignStock(
+        db,
+        theirStock.flatMap((item) =>
+          ['a', 'b'].map((cluster) => ({
+            ...{ ...item, boundKey: `mine ${item.key}`, owner: ownerOf(cluster, 'Pod', 'mine') },
+            ...{ requester: 'mallory', reason: 'test' },
+          })),
+        ),
+        { leaseSeconds: 3_600, actor: 'test' },
+      ),
+  },
+  return_stock: { wanted: ['not_stocked'], call: (db) => returnStock(db, theirStock, { ...by, unused: true }) },
   seal: {
     wanted: [0],
     call: async (db) => {
@@ -469,8 +507,9 @@ test('only owner and admins run what concerns all clusters', async () => {
 });
 
 test("a cluster's word that the ledger lost allocations closes it once, and uses up no addresses before an admin approves", async () => {
-  const orphans = async () =>
-    (await ledger.current.sql(`select from rock_mac.addresses where state = 'orphaned'`)).length;
+  // What was in stock is held already.
+  const newOrphans = `select from rock_mac.addresses where state = 'orphaned' and owner_kind is distinct from 'Webhook'`;
+  const orphans = async () => (await ledger.current.sql(newOrphans)).length;
   const claimLoss = async () => {
     const { epoch } = await ledgerState(ours.db);
     return recover(ours.db, { expected: epoch, lossy: true, actor: 'test' });
