@@ -24,6 +24,7 @@ import { addRestore } from './commands/restore.ts';
 import { addShow } from './commands/show.ts';
 import { addSql } from './commands/sql.ts';
 import { addStats } from './commands/stats.ts';
+import { addStock } from './commands/stock.ts';
 import { EXIT_CODES, EXIT_MEANINGS, EXITS } from './errors.ts';
 
 type AddCommand = (program: Command, cli: Cli) => void;
@@ -55,6 +56,7 @@ const LEDGER_COMMANDS: readonly AddCommand[] = [
   addMigrate,
   addRecover,
   addCluster,
+  addStock,
   addLedger,
 ];
 

@@ -17,6 +17,7 @@ test.each([
   ['all', 'allocate'],
   ['re', 'release', 'renew', 'reserve', 'restore', 'recover'],
   ['cluster ', 'list', 'retire', 'bind', 'continue'],
+  ['stock ', 'list', 'return'],
   ['allocate --po', '--pool'],
   ['allocate --led', '--ledger'],
   ['list -o ', 'table', 'wide', 'json', 'yaml', 'name', 'csv', 'jsonpath=', 'custom-columns='],

@@ -148,6 +148,7 @@ const TABLE: Readonly<Record<string, Bad>> = {
   'a device without addresses to renew': { line: 'renew nobody', code: 3, stderr: /nothing to renew.*rock-mac show/ },
   'a reserved address without --force': { line: 'release gateway', code: 4, stderr: /is reserved.*Add --force/ },
   'an unknown cluster': { line: 'cluster retire nowhere', code: 3, stderr: /never registered|ever registered/ },
+  'an unknown holder of a stock': { line: 'stock return nobody', code: 3, stderr: /No webhook "nobody" has a stock/ },
   'a missing file to import': {
     line: 'import /nowhere.db',
     code: 1,

@@ -96,7 +96,7 @@ describe('scripts of the predecessor', () => {
   });
 
   test('commands that need a ledger explain how to run them', async () => {
-    for (const command of ['init', 'backup', 'sql']) {
+    for (const command of ['init', 'backup', 'sql', 'stock']) {
       const { code, stderr } = await refused(dev, command);
       expect(code).toBe(1);
       expect(stderr).toMatch(/works on the ledger itself, not through a cluster\. Run `rock-mac/);
