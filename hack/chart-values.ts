@@ -12,6 +12,8 @@ const nonEmpty = z.string().min(1);
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
 const mac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
 const duration = z.string().regex(/^[1-9][0-9]*[smhd]([0-9]+[smhd])*$/);
+/** A duration that may be zero. */
+const period = z.string().regex(/^([0-9]{1,6}[smhd]){1,4}$/);
 /** IPv4 or IPv6, with the length of the prefix. The API server checks the rest. */
 const cidr = z.string().regex(/^[0-9a-f.:]+\/[0-9]{1,3}$/i);
 const port = z.int().min(1).max(65_535);
@@ -108,6 +110,7 @@ export const chartValues = group({
     primaryCni: z.enum(['none', 'calico', 'cilium']),
     multusNamespace: name.max(63),
     whenLedgerAway: z.enum(['gate', 'refuse']),
+    stock: group({ cover: period }),
     exemptNamespaces: z.array(name.max(63)),
     clientCA: group({
       existingConfigMap: z.union([name, z.literal('')]),

@@ -103,6 +103,7 @@ describe('the chart', () => {
     ],
     ['no policy for stray addresses', ['policy.strayAddresses=off']],
     ['pods that are refused without a ledger', ['webhook.whenLedgerAway=refuse']],
+    ['no stock', ['webhook.stock.cover=0s']],
     ['a warning for stray addresses', ['policy.strayAddresses=warn', 'policy.exemptUsers={a"b}']],
     [
       'a CA of the API server',
@@ -293,6 +294,19 @@ describe('the chart', () => {
       expect(mayPatchPods.map(({ metadata }) => metadata.name)).toEqual(count > 0 ? ['rock-mac-scheduling-gates'] : []);
     },
   );
+
+  test.each([
+    ['1h', '3600'],
+    ['1d12h', '129600'],
+    ['08m', '480'],
+    ['0s', '0'],
+  ])('passes webhook.stock.cover=%s as %s seconds, and tells the webhook its pod', async (cover, value) => {
+    expect(await environment('rock-mac-webhook', `webhook.stock.cover=${cover}`)).toMatchObject({
+      ROCK_MAC_STOCK_COVER_SECONDS: { value },
+      ROCK_MAC_POD_NAME: { valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
+      ROCK_MAC_POD_UID: { valueFrom: { fieldRef: { fieldPath: 'metadata.uid' } } },
+    });
+  });
 
   test('names to the policies for stray addresses which users and namespaces are exempt', async () => {
     const all = await objects('webhook.exemptNamespaces={ledger}', 'policy.exemptUsers={one,two}');

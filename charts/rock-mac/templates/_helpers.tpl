@@ -163,6 +163,16 @@ items: [{ key: {{ $external.urlKey }}, path: url }]
 {{- end }}
 {{- end }}
 
+{{- /* A duration such as 1h30m in seconds. */}}
+{{- define "rock-mac.seconds" -}}
+{{- $units := dict "d" 86400 "h" 3600 "m" 60 "s" 1 -}}
+{{- $seconds := 0 -}}
+{{- range regexFindAll "[0-9]+[dhms]" . -1 -}}
+{{- $seconds = add $seconds (mul (atoi (regexFind "[0-9]+" .)) (get $units (regexFind "[dhms]" .))) -}}
+{{- end -}}
+{{- $seconds -}}
+{{- end }}
+
 {{- define "rock-mac.spread" -}}
 - maxSkew: 1
   topologyKey: kubernetes.io/hostname
