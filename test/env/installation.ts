@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
 import { READ_API_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../../api/names.ts';
@@ -36,6 +37,8 @@ export interface InstallationOptions {
   readonly programs?: keyof typeof programs;
   /** More arguments for Node.js. The programs always have those of the chart. */
   readonly nodeArgs?: readonly string[];
+  /** Gives each webhook a pod object of its own, so that it has a stock. */
+  readonly stock?: boolean;
   /** More environment variables for the processes, such as the ledger URL of a proxy. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -112,7 +115,9 @@ export async function install(options: InstallationOptions): Promise<Installatio
       return program;
     },
     startWebhook: async (env = {}) => {
+      const pod = options.stock === true ? await createWebhookPod(plane, webhooks.length) : undefined;
       const { program: started, port } = await starter.start('webhook', {
+        ...pod?.env,
         KUBECONFIG: webhookConfig,
         ROCK_MAC_WEBHOOK_HOST: '127.0.0.1',
         ROCK_MAC_DRAIN_SECONDS: '1',
@@ -127,6 +132,7 @@ export async function install(options: InstallationOptions): Promise<Installatio
           const stopped = started.stop();
           webhookService.remove(endpoint);
           await stopped;
+          await pod?.remove();
         },
       };
       webhooks.push(program);
@@ -165,6 +171,33 @@ async function applyInstallation({ kubectl }: ControlPlane): Promise<void> {
     path.join(repository, 'deploy', 'manifests', `${name}.yaml`),
   );
   await applyManifests(kubectl, manifests);
+}
+
+/** A pod object for a webhook that runs as a process of the test. Nothing schedules it. */
+async function createWebhookPod({ kubectl, name: plane }: ControlPlane, index: number) {
+  const name = `rock-mac-webhook-${plane}-${String(index)}-${randomBytes(3).toString('hex')}`;
+  const container = {
+    name: 'webhook',
+    image: 'example.invalid/none',
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } },
+  };
+  const securityContext = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } };
+  const pod = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace: SYSTEM_NAMESPACE },
+    spec: { containers: [container], securityContext, automountServiceAccountToken: false },
+  };
+  const created = JSON.parse(
+    await kubectl(['create', '-o', 'json', '-f', '-'], { input: JSON.stringify(pod) }),
+  ) as unknown;
+  const { metadata } = z.object({ metadata: z.object({ uid: z.string() }) }).parse(created);
+  return {
+    env: { ROCK_MAC_POD_NAME: name, ROCK_MAC_POD_UID: metadata.uid },
+    remove: async () => {
+      await kubectl(['delete', 'pod', name, '-n', SYSTEM_NAMESPACE, '--ignore-not-found', '--wait=false', '--force']);
+    },
+  };
 }
 
 /** For tests without a webhook: the API server would otherwise reject every object that opted in. */
