@@ -17,6 +17,7 @@ begin
   addrs := lock_addresses(addrs);
   update addresses a set state = 'active', holder_key = r.bound_key, owner_uid = r.uid, owner_name = r.name, owner_nic = r.nic,
          owner_kind = r.kind, owner_namespace = r.namespace,
+         origin = case when a.owner_kind = 'Webhook' then 'allocate' else a.origin end,   -- no more part of a replication gap
          requester = case when a.owner_kind = 'Webhook' then r.requester else a.requester end,
          allocated_at = case when a.owner_kind = 'Webhook' then clock() else a.allocated_at end,
          expires_at = null, missing_since = null, released_at = null, changed_at = clock(), actor = p_actor, reason = 'bind'

@@ -50,7 +50,8 @@ begin
 end $$;
 
 -- Retires a cluster. The addresses that it holds become orphaned: visible, and released only by force, because nobody
--- can check their objects any more. Works in slices; `left_over` is the number of rows for the next calls.
+-- can check their objects any more. So does what a recovery has set aside of its stocks: no more part of a replication gap. Works in
+-- slices; `left_over` is the number of rows for the next calls.
 create function rock_mac.retire_cluster(p_cluster text, p_slice int, p_actor text) returns table (outcome text, orphaned bigint, left_over bigint)
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
 #variable_conflict use_column
@@ -66,12 +67,14 @@ begin
   update clusters set retired_at = clock(), changed_by = p_actor where cluster_id = p_cluster and retired_at is null;
   outcome := case when found then 'retired' else 'unchanged' end;
   with slice as (
-    select a.addr from addresses a where a.cluster_id = p_cluster and a.state in ('stocked', 'pending', 'active') order by a.addr limit p_slice for update),
+    select a.addr from addresses a where a.cluster_id = p_cluster and (a.state in ('stocked', 'pending', 'active') or is_set_aside(a))
+    order by a.addr limit p_slice for update),
   u as (
-    update addresses a set state = 'orphaned', expires_at = null, missing_since = null, changed_at = clock(), actor = p_actor, reason = 'cluster retired'
+    update addresses a set state = 'orphaned', origin = case a.origin when 'replication-gap' then 'allocate' else a.origin end,
+           expires_at = null, missing_since = null, changed_at = clock(), actor = p_actor, reason = 'cluster retired'
     from slice where a.addr = slice.addr returning 1)
   select count(*) into orphaned from u;
-  select count(*) into left_over from addresses a where a.cluster_id = p_cluster and a.state in ('stocked', 'pending', 'active');
+  select count(*) into left_over from addresses a where a.cluster_id = p_cluster and (a.state in ('stocked', 'pending', 'active') or is_set_aside(a));
   perform open_if_ready();
   return next;
 end $$;

@@ -84,6 +84,7 @@ begin
   perform fork_seals();
   if not only_reported then perform set_gap_aside(next_epoch, p_actor); end if;
   -- So may the last changes of stocks. A webhook drops what is no stock any more, and pods that got such an address show it.
+  perform 1 from addresses a where a.cluster_id is not null and a.state = 'stocked' order by a.addr for update;   -- the order of lock_addresses()
   update addresses a set state = 'orphaned', origin = 'replication-gap', changed_at = clock(), actor = p_actor, reason = 'stock of before the failover'
   where a.state = 'stocked';
   -- The last tickets may be lost too. The chain of a cluster begins anew.
@@ -139,17 +140,20 @@ end $$;
 -- Whether nobody can have got the addresses that were set aside in a pool. Every cluster has compared its live objects with
 -- the ledger after the reuse delay of the pool, and after the ten minutes in which an admission of before the failover must
 -- have ended. Those that it found in use are adopted or observed. Devices report nothing, so a pool that any device has
--- used keeps them until an admin decides.
+-- used keeps them until an admin decides. A holder that cannot reach the ledger goes on answering from its stock. So a part of a
+-- stock waits until its holder has dropped it (check_stock), or the operator has proved that the holder is gone (return_stock).
 create function rock_mac.is_gap_over(p rock_mac.pools) returns boolean
 language plpgsql stable set search_path = rock_mac, pg_temp as $$
-declare since timestamptz := (select max(a.allocated_at) from addresses a where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap');
+declare since timestamptz := (select max(a.changed_at) from addresses a where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap');
 begin
   return expiry_held() is null and exists (select 1 from clusters c where c.retired_at is null)
     and not exists (select 1 from clusters c, ledger_state s where c.retired_at is null
                       and (c.adopted_at is null or c.reported_epoch < s.epoch
                            or (c.last_resync_at > since + greatest(p.reuse_delay, interval '10 minutes')) is not true))
     and not exists (select 1 from addresses a where a.addr between p.first and p.last and a.generation > 0 and a.cluster_id is null
-                      and a.origin <> 'replication-gap');
+                      and a.origin <> 'replication-gap')
+    and not exists (select 1 from addresses a where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap'
+                      and a.owner_uid is not null);
 end $$;
 
 -- Frees addresses that were set aside at a failover and that nobody uses: of pools where that is certain, or of one pool

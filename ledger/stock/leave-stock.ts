@@ -20,11 +20,11 @@ export interface StockAssignment extends AddressRef {
   readonly reason: string;
 }
 
-const ASSIGN_OUTCOMES = ['assigned', 'released', 'not_stocked'] as const;
+const ASSIGN_OUTCOMES = ['assigned', 'second', 'not_stocked'] as const;
 
 /**
- * `released`: an earlier admission of the object has an address already, so this one is free again, unless the operator binds
- * it. `not_stocked`: the operator has bound it, or it is no stock any more.
+ * `second`: the holder key has an address already, and it is not known which of the two was stored. So this one is pending under
+ * its own key. `not_stocked`: the operator has bound it, or it is no stock any more.
  */
 export type AssignOutcome = { readonly outcome: (typeof ASSIGN_OUTCOMES)[number] } | Invalid;
 
@@ -35,7 +35,10 @@ const assignmentSchema = addressRefSchema.extend({
   reason: storableText(1024),
 });
 
-/** Records for whom a webhook answered with addresses of its stock. They are pending then, with a lease. */
+/**
+ * Records for whom a webhook answered with addresses of its stock. They are pending then, with a lease. Throws a retryable error
+ * while no standby would have the answers, although the ledger demands one.
+ */
 export async function assignStock(
   db: Queryable,
   items: readonly StockAssignment[],
@@ -64,7 +67,7 @@ export type ReturnOutcome = { readonly outcome: (typeof RETURN_OUTCOMES)[number]
 
 /**
  * Returns addresses of a stock to their pools. `unused`: the living holder never answered with them, so they are free at once.
- * Otherwise they wait for the reuse delay.
+ * Otherwise they wait for the reuse delay, and what a recovery has set aside is returned too.
  */
 export async function returnStock(
   db: Queryable,

@@ -27,6 +27,9 @@ export interface FillRequest {
 /** The ledger sets at most this many addresses aside in one call, so that a fill does not delay allocations. */
 export const MAX_FILL = 512;
 
+/** A recovery sets stock aside. It belongs to its holder until that has dropped it. */
+const IS_STOCK = `(a.state = 'stocked' or (a.state = 'orphaned' and a.origin = 'replication-gap' and a.owner_kind = 'Webhook'))`;
+
 const stockedRow = z.object({ addr: addrSchema, generation: z.int(), key: storableText(600) });
 
 /**
@@ -75,12 +78,15 @@ export interface StockInPool {
   readonly seenAt: Date;
 }
 
-/** Returns the stocks of a cluster, or of all clusters. The number of addresses of a holder without any is 0, and the pool ''. */
+/**
+ * Returns the stocks of a cluster, or of all clusters, with what a recovery has set aside of them and their holders still have to
+ * drop. The number of addresses of a holder without any is 0, and the pool ''.
+ */
 export async function listStock(db: Queryable, clusterId?: string): Promise<readonly StockInPool[]> {
   const rows = await db.query({
     text: `select h.cluster_id, h.holder, h.pod_name, h.pod_uid, h.started_at, h.seen_at, coalesce(p.name, '') as pool, count(a.addr)::int as count
            from rock_mac.stock_holders h
-           left join rock_mac.addresses a on a.owner_uid = h.holder and a.cluster_id = h.cluster_id and a.state = 'stocked'
+           left join rock_mac.addresses a on a.owner_uid = h.holder and a.cluster_id = h.cluster_id and ${IS_STOCK}
            left join rock_mac.pools p using (pool_id)
            where $1::text is null or h.cluster_id = $1
            group by h.cluster_id, h.holder, p.name order by h.cluster_id, h.pod_name, h.started_at, p.name`,
@@ -105,14 +111,17 @@ export async function listStock(db: Queryable, clusterId?: string): Promise<read
   }));
 }
 
-/** Returns the addresses of a holder's stock, in the order of the addresses. */
+/**
+ * Returns the addresses of a holder's stock, and those that a recovery has set aside and that the holder has not dropped yet. In the
+ * order of the addresses.
+ */
 export async function stockOf(
   db: Queryable,
   { clusterId, id }: Pick<StockHolder, 'clusterId' | 'id'>,
 ): Promise<readonly AddressRef[]> {
   const rows = await db.query({
     text: `select a.addr, a.generation, a.holder_key as key from rock_mac.addresses a
-           where a.owner_uid = $2 and a.cluster_id = $1 and a.state = 'stocked' order by a.addr`,
+           where a.owner_uid = $2 and a.cluster_id = $1 and ${IS_STOCK} order by a.addr`,
     values: [clusterId, id],
     row: stockedRow,
   });
