@@ -15,6 +15,8 @@ export interface Model {
   readonly rows: Map<number, ModelRow>;
   /** Clusters that may allocate, with the last epoch in which they reported. */
   readonly clusters: Map<string, number>;
+  /** The processes of webhooks that have reported, all of cluster `c1`, with the time of their last call. */
+  readonly holders: Map<string, number>;
 }
 
 export interface ModelPool {
@@ -54,7 +56,7 @@ export interface ModelRow {
 export interface ModelRequest {
   readonly key: string;
   readonly who: ModelOwner;
-  readonly state: 'pending' | 'active' | 'reserved';
+  readonly state: 'stocked' | 'pending' | 'active' | 'reserved';
   readonly requested: number | undefined;
   readonly ttl: number | undefined;
 }
@@ -76,6 +78,9 @@ export interface ModelAddressRef {
 const MINUTE = 60_000_000;
 
 export const LEASE = 2 * MINUTE;
+
+/** For this long, a holder that left nothing behind is known. */
+const HOLDER_KEPT = 24 * 60 * MINUTE;
 
 function holderOf(model: Model, key: string): number | undefined {
   for (const [addr, row] of model.rows) if (row.key === key && row.state !== 'released') return addr;
@@ -102,12 +107,17 @@ function closedReason(model: Model): string | undefined {
 }
 
 /** Allocates for a group and returns results in the order of its requests. */
-export function allocateInModel(model: Model, pool: ModelPool, requests: readonly ModelRequest[]): ModelResult[] {
+export function allocateInModel(
+  model: Model,
+  pool: ModelPool,
+  requests: readonly ModelRequest[],
+  lease = LEASE,
+): ModelResult[] {
   const closed = closedReason(model) ?? (pool.paused ? 'pool_paused' : undefined);
   if (closed !== undefined) return requests.map(() => ({ outcome: closed }));
   const admitted = requests.filter(({ who }) => who.cluster === undefined || model.clusters.has(who.cluster));
   const replayed = new Set(admitted.filter(({ key }) => holderOf(model, key) !== undefined).map(({ key }) => key));
-  for (const request of firstOfEach(admitted, ({ key }) => key)) renewHeld(model, pool, request);
+  for (const request of firstOfEach(admitted, ({ key }) => key)) renewHeld(model, pool, request, lease);
   const fresh = admitted.filter(({ key }) => !replayed.has(key));
   const named = placeNamed(model, pool, fresh);
   const unnamed = fresh.filter(({ key, requested }) => requested === undefined && !named.has(key));
@@ -122,12 +132,12 @@ export function allocateInModel(model: Model, pool: ModelPool, requests: readonl
 }
 
 /** Renews the address that a key holds: the lease of a pending one, the period of a device. */
-function renewHeld(model: Model, pool: ModelPool, { key, ttl }: ModelRequest): void {
+function renewHeld(model: Model, pool: ModelPool, { key, ttl }: ModelRequest, lease: number): void {
   const addr = holderOf(model, key);
   const row = model.rows.get(addr ?? -1);
   if (addr === undefined || row?.expiresAt === undefined || poolOf(model, addr) !== pool) return;
   if (row.state !== 'pending' && row.who.cluster !== undefined) return;
-  const period = row.state === 'pending' ? LEASE : (ttl ?? pool.autoRelease);
+  const period = row.state === 'pending' ? lease : (ttl ?? pool.autoRelease);
   if (period !== undefined) row.expiresAt = Math.max(row.expiresAt, model.now + period);
 }
 
@@ -182,7 +192,7 @@ function place(model: Model, pool: ModelPool, addr: number, { key, who, state, t
   const before = model.rows.get(addr);
   const kept = before?.kept === true;
   const period = ttl ?? (who.cluster === undefined ? pool.autoRelease : undefined);
-  const expiry = { pending: model.now + LEASE, active: period && model.now + period, reserved: undefined }[state];
+  const expiry = { pending: model.now + LEASE, active: period && model.now + period }[state as string];
   model.rows.set(addr, {
     state: kept ? 'reserved' : state,
     generation: (before?.generation ?? 0) + 1,
@@ -228,7 +238,7 @@ export function releaseInModel(model: Model, { addr, generation, key }: ModelAdd
   if (row === undefined) return 'unknown';
   if (row.generation !== generation || row.key !== key) return 'not_owner';
   if (row.state === 'released') return 'already_released';
-  if (!force && (row.state === 'reserved' || row.state === 'orphaned')) return 'needs_force';
+  if (!force && row.state !== 'pending' && row.state !== 'active') return 'needs_force';
   if (row.consumer !== undefined && (!force || model.clusters.has(row.who.cluster ?? ''))) return 'has_consumer';
   free(model, addr, row);
   return 'released';
@@ -252,16 +262,132 @@ export function releaseExpiredInModel(model: Model, { addr, generation, key }: M
   return 'released';
 }
 
-export function bindInModel(model: Model, addr: number, key: string, boundKey: string, who: ModelOwner): string {
+interface Binding {
+  readonly addr: number;
+  readonly key: string;
+  readonly boundKey: string;
+  readonly who: ModelOwner;
+  /** Whether the stored object proves that a webhook answered with the address for it. */
+  readonly isProved: boolean;
+}
+
+export function bindInModel(model: Model, { addr, key, boundKey, who, isProved }: Binding): string {
   const row = model.rows.get(addr);
   if (row === undefined) return 'unknown';
   if (row.key === boundKey && row.state === 'active') return 'bound';
-  const mine = row.key === key && row.who.cluster === who.cluster && row.who.namespace === who.namespace;
+  if (row.key !== key || row.state === 'active' || row.state === 'reserved') return 'conflict';
+  if (!mayBind(model, row, who, isProved)) return 'conflict';
   const holder = holderOf(model, boundKey);
-  if (!mine || row.who.kind !== who.kind || !['pending', 'released', 'orphaned'].includes(row.state)) return 'conflict';
   if (holder !== undefined && holder !== addr) return 'conflict';
+  if (row.who.kind === 'Webhook') row.replicationGap = false;
   Object.assign(row, { state: 'active', key: boundKey, who, expiresAt: undefined, releasedAt: undefined });
   return 'bound';
+}
+
+function mayBind(model: Model, row: ModelRow, who: ModelOwner, isProved: boolean): boolean {
+  if (row.who.cluster !== who.cluster || !model.clusters.has(who.cluster ?? '')) return false;
+  const isSame = row.who.namespace === who.namespace && row.who.kind === who.kind;
+  return isSame || (row.who.kind === 'Webhook' && isProved);
+}
+
+/** Sets addresses aside for a holder. A repeated fill returns the same ones. */
+export function fillInModel(
+  model: Model,
+  pool: ModelPool,
+  { holder, fillId, count }: { readonly holder: string; readonly fillId: string; readonly count: number },
+): ModelAddressRef[] {
+  if (!model.holders.has(holder)) return [];
+  model.holders.set(holder, model.now);
+  if (pool.paused) return [];
+  const known = stockInModel(model, holder).filter(({ key }) => key.startsWith(`stock/${fillId}/`));
+  if (known.length > 0) return known;
+  const want = Math.min(count, Math.floor(freeIn(model, pool) / 16) - stockedIn(model, pool));
+  const who = { cluster: 'c1', kind: 'Webhook', name: `webhook-${holder}`, uid: holder };
+  const requests = Array.from({ length: Math.max(0, want) }, (_, n): ModelRequest => {
+    return { key: `stock/${fillId}/${String(n + 1)}`, who, state: 'stocked', requested: undefined, ttl: undefined };
+  });
+  const results = allocateInModel(model, pool, requests, 0);
+  return results.flatMap(({ outcome, addr = 0, generation = 0 }, n) =>
+    outcome === 'allocated' ? [{ addr, generation, key: requests[n]?.key ?? '' }] : [],
+  );
+}
+
+/** Counts what can be handed out now, with what lies ahead of the cursor and may be in use. */
+function freeIn(model: Model, pool: ModelPool): number {
+  const reusable = queue(model, pool).filter(([, releasedAt]) => releasedAt <= model.now - pool.reuseDelay);
+  return pool.last - pool.next + 1 + reusable.length;
+}
+
+function stockedIn(model: Model, pool: ModelPool): number {
+  const rows = [...model.rows].filter(([addr, { state }]) => state === 'stocked' && poolOf(model, addr) === pool);
+  return rows.length;
+}
+
+/** Returns the stock of a holder, in the order of the addresses. `andSetAside`: and what a recovery has set aside of it. */
+export function stockInModel(model: Model, holder: string, andSetAside?: 'andSetAside'): ModelAddressRef[] {
+  return [...model.rows]
+    .filter(([, { who }]) => who.kind === 'Webhook' && who.uid === holder)
+    .filter(([, row]) => row.state === 'stocked' || (andSetAside === 'andSetAside' && isSetAside(row)))
+    .sort(([a], [b]) => a - b)
+    .map(([addr, { generation, key }]) => ({ addr, generation, key }));
+}
+
+function isSetAside({ state, who, replicationGap }: ModelRow): boolean {
+  return state === 'orphaned' && who.kind === 'Webhook' && replicationGap;
+}
+
+/** Returns the stock of a holder, each address with whether it may be used. */
+export function checkInModel(
+  model: Model,
+  holder: string,
+): readonly (ModelAddressRef & { isUsable: boolean })[] | string {
+  if (closedReason(model) !== undefined) return 'LEDGER_READ_ONLY';
+  model.holders.set(holder, model.now);
+  for (const [id, seenAt] of model.holders) {
+    const left = [...model.rows.values()].some(({ who, state }) => who.uid === id && state !== 'released');
+    if (seenAt < model.now - HOLDER_KEPT && !left) model.holders.delete(id);
+  }
+  for (const row of model.rows.values())
+    if (row.who.uid === holder && isSetAside(row)) row.who = { ...row.who, uid: undefined };
+  const found = stockInModel(model, holder);
+  return found.map((each) => ({ ...each, isUsable: !poolOf(model, each.addr).paused }));
+}
+
+/** Records for whom a holder answered. If the key has an address already, this one is pending under its own key. */
+export function assignInModel(
+  model: Model,
+  { addr, generation, key }: ModelAddressRef,
+  boundKey: string,
+  who: ModelOwner,
+): string {
+  const row = model.rows.get(addr);
+  if (row?.state !== 'stocked' || row.generation !== generation || row.key !== key) return 'not_stocked';
+  const isSecond = holderOf(model, boundKey) !== undefined;
+  const times = { allocatedAt: isSecond ? row.allocatedAt : model.now, expiresAt: model.now + LEASE };
+  Object.assign(row, { state: 'pending', key: isSecond ? key : boundKey, who: { ...who, uid: undefined }, ...times });
+  return isSecond ? 'second' : 'assigned';
+}
+
+export function returnInModel(model: Model, { addr, generation, key }: ModelAddressRef, isUnused: boolean): string {
+  const row = model.rows.get(addr);
+  if (row === undefined || row.generation !== generation || row.key !== key) return 'not_stocked';
+  if (row.state !== 'stocked' && (isUnused || !isSetAside(row))) return 'not_stocked';
+  free(model, addr, row);
+  const pool = poolOf(model, addr);
+  if (isUnused) row.releasedAt = Math.max(model.now - pool.reuseDelay, pool.lastReuse + 1);
+  return 'returned';
+}
+
+/** Everything that the cluster holds becomes orphaned, and only force releases it. */
+export function retireInModel(model: Model, cluster: string): string {
+  const isFirst = model.clusters.delete(cluster);
+  for (const row of model.rows.values()) {
+    const isHeld = row.state === 'stocked' || row.state === 'pending' || row.state === 'active' || isSetAside(row);
+    if (row.who.cluster !== cluster || !isHeld) continue;
+    Object.assign(row, { state: 'orphaned', replicationGap: false, expiresAt: undefined });
+  }
+  openIfReady(model);
+  return isFirst ? 'retired' : 'unchanged';
 }
 
 export function keepInModel(model: Model, { addr, generation, key }: ModelAddressRef): string {
@@ -391,13 +517,16 @@ export function growInModel(pool: ModelPool, last: number): string {
   return 'grown';
 }
 
-/** The last allocations may be lost: the next addresses in allocation order are set aside. */
+/** The last allocations may be lost: the next addresses in allocation order are set aside, and all stock. */
 export function recoverInModel(model: Model): void {
   if (!model.failedOver) return;
   model.failedOver = false;
   model.epoch += 1;
   model.mode = 'recovering';
   for (const pool of model.pools) loseTail(model, pool);
+  for (const row of model.rows.values()) {
+    if (row.state === 'stocked') Object.assign(row, { state: 'orphaned', replicationGap: true });
+  }
   for (const [addr, row] of model.rows) extendExpiry(model, addr, row);
   openIfReady(model);
 }
@@ -440,6 +569,7 @@ function openIfReady(model: Model): void {
 }
 
 export function reportInModel(model: Model, cluster: string): string {
+  if (!model.clusters.has(cluster)) return 'not_registered';
   model.clusters.set(cluster, model.epoch);
   openIfReady(model);
   return model.mode;

@@ -13,8 +13,12 @@ import type { Owner } from '../../ledger/address/owner.ts';
 import { release } from '../../ledger/address/release.ts';
 import { releaseExpired } from '../../ledger/address/release-expired.ts';
 import { renew } from '../../ledger/address/renew.ts';
+import { isLedgerError } from '../../ledger/errors.ts';
 import { growPool, pausePool } from '../../ledger/pool/pools.ts';
+import { retireCluster } from '../../ledger/state/clusters.ts';
 import { markReported, recover } from '../../ledger/state/recovery.ts';
+import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
+import { checkStock, fillStock, stockOf } from '../../ledger/stock/stock.ts';
 import { macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { auditAndTable, replay } from './ledger-audit-replay.ts';
 import {
@@ -28,8 +32,8 @@ import type { Model, ModelAddressRef, ModelOwner, ModelPool, ModelResult } from 
 import * as inModel from './ledger-model.ts';
 
 /*
- * Random histories of all operations on two pools of 16 addresses. Small pools find bugs, because operations collide
- * often. After each step the ledger's result and its whole table must equal the model's.
+ * Random histories of all operations on two pools of 16 addresses, and one of 48, where stock is possible. Small pools find
+ * bugs, because operations collide often. After each step the ledger's result and its whole table must equal the model's.
  *
  * ROCK_MAC_PROPERTY_SECONDS=600 searches longer. A failure prints the seed and the path that reproduce it.
  */
@@ -41,12 +45,22 @@ const START = Date.UTC(2030, 0, 1);
 const SECOND = 1_000_000;
 
 /** The start of each pool, with room to grow after it. */
-const FIRST = { tiny: 0xa4_58_0f_10_00_00, other: 0xa4_58_0f_10_01_00 };
+const FIRST = { tiny: 0xa4_58_0f_10_00_00, other: 0xa4_58_0f_10_01_00, wide: 0xa4_58_0f_10_02_00 };
+const SIZE = { tiny: 16, other: 16, wide: 48 };
 
 function newModel(): Model {
   const pool = (name: keyof typeof FIRST, reuseDelay: number, autoRelease: number | undefined): ModelPool => {
     const first = FIRST[name];
-    return { name, first, last: first + 15, next: first, paused: false, reuseDelay, autoRelease, lastReuse: -Infinity };
+    return {
+      name,
+      first,
+      last: first + SIZE[name] - 1,
+      next: first,
+      paused: false,
+      reuseDelay,
+      autoRelease,
+      lastReuse: -Infinity,
+    };
   };
   return {
     now: 86_400 * SECOND, // late enough to stay above zero when time goes backwards
@@ -54,9 +68,14 @@ function newModel(): Model {
     mode: 'open',
     failedOver: false,
     replicationGap: 2,
-    pools: [pool('tiny', 60 * SECOND, 3_600 * SECOND), pool('other', 600 * SECOND, undefined)],
+    pools: [
+      pool('tiny', 60 * SECOND, 3_600 * SECOND),
+      pool('other', 600 * SECOND, undefined),
+      pool('wide', 60 * SECOND, undefined),
+    ],
     rows: new Map(),
     clusters: new Map([['c1', 1]]),
+    holders: new Map(),
   };
 }
 
@@ -65,11 +84,12 @@ async function emptyLedger({ sql }: TestLedger): Promise<void> {
   await sql(`
     begin;
     set local session_replication_role = replica;
-    truncate rock_mac.addresses, rock_mac.audit_log, rock_mac.clusters;
+    truncate rock_mac.addresses, rock_mac.audit_log, rock_mac.clusters, rock_mac.stock_holders;
     delete from rock_mac.pools;
     insert into rock_mac.pools (name, first, last, next_addr, auto_release, reuse_delay, changed_by)
     values ('tiny', ${String(FIRST.tiny)}, ${String(FIRST.tiny + 15)}, ${String(FIRST.tiny)}, '1 hour', '1 minute', 'test'),
-           ('other', ${String(FIRST.other)}, ${String(FIRST.other + 15)}, ${String(FIRST.other)}, null, '10 minutes', 'test');
+           ('other', ${String(FIRST.other)}, ${String(FIRST.other + 15)}, ${String(FIRST.other)}, null, '10 minutes', 'test'),
+           ('wide', ${String(FIRST.wide)}, ${String(FIRST.wide + 47)}, ${String(FIRST.wide)}, null, '1 minute', 'test');
     insert into rock_mac.clusters (cluster_id, name, adopted_at, reported_epoch, changed_by) values ('c1', 'one', now(), 1, 'test');
     update rock_mac.ledger_state set epoch = 1, mode = 'open', replication_gap = 2, timeline = rock_mac.current_timeline();
     commit`);
@@ -188,7 +208,7 @@ function ownerOf(who: ModelOwner): (Owner & { uid: string }) | undefined {
 
 const boundKey = (waiter: string, addr: number) => `bound-${waiter}-${String(addr)}`;
 
-function toRequest(pool: string, waiter: string, request: inModel.ModelRequest): AllocationRequest {
+function toRequest(pool: string, waiter: string, request: ReturnType<typeof modelRequest>): AllocationRequest {
   const { key, who, state, requested, ttl } = request;
   return {
     key,
@@ -217,11 +237,11 @@ type Step = ReturnType<typeof step>;
 const place = fc.nat(17);
 const nth = fc.nat(40);
 const waiter = fc.constantFrom(...REQUESTERS);
-const poolIndex = fc.constantFrom(0, 0, 0, 1);
+const poolIndex = fc.constantFrom(0, 0, 0, 1, 2);
 
 function poolAt(model: Model, index: number): ModelPool {
   const pool = model.pools[index];
-  if (pool === undefined) throw new Error('there are two pools');
+  if (pool === undefined) throw new Error('there are three pools');
   return pool;
 }
 
@@ -305,7 +325,7 @@ const bindStep = fc.tuple(nth, fc.option(waiter, { freq: 2, nil: undefined })).m
     const bound = boundKey(key, addr);
     const got = await bind(db, [{ mac: numberToMac(addr), key, boundKey: bound, owner }], 'test');
     const asked = { ...who, cluster: owner.clusterId, kind: owner.kind, namespace: owner.namespace };
-    return [inModel.bindInModel(model, addr, key, bound, asked), outcomeOf(got)];
+    return [inModel.bindInModel(model, { addr, key, boundKey: bound, who: asked, isProved: false }), outcomeOf(got)];
   }),
 );
 
@@ -415,6 +435,116 @@ const growStep = fc.tuple(poolIndex, fc.nat(20)).map(([index, size]) =>
   }),
 );
 
+const holder = fc.constantFrom('h0', 'h1');
+const pod = fc.constantFrom('pod-0', 'pod-1', 'pod-2');
+const stockHolder = (id: string) => ({ clusterId: 'c1', id, podName: `webhook-${id}`, podUid: `uid of ${id}` });
+
+/** Returns an address with the key of a stock, which it may have left since. */
+function someStock(model: Model, index: number): ModelAddressRef {
+  const stock = [...model.rows].filter(([, { key }]) => key.startsWith('stock/'));
+  const [addr = FIRST.wide, { generation, key } = { generation: 1, key: 'stock/nobody/1' }] =
+    stock[index % Math.max(1, stock.length)] ?? [];
+  return { addr, generation, key };
+}
+
+function outdated(item: ModelAddressRef, how: 'no' | 'generation' | 'key'): ModelAddressRef {
+  const generation = item.generation + (how === 'generation' ? 1 : 0);
+  return { ...item, generation, key: how === 'key' ? 'stock/other/1' : item.key };
+}
+
+const checkStep = holder.map((id) =>
+  step(`holder ${id} checks its stock`, async (model, { db }) => {
+    const got = await checkStock(db, stockHolder(id), undefined).catch((error: unknown) => {
+      if (isLedgerError(error)) return error.code;
+      throw error;
+    });
+    return [
+      inModel.checkInModel(model, id),
+      typeof got === 'string' ? got : got.map(({ mac, ...rest }) => ({ addr: macToNumber(mac), ...rest })),
+    ];
+  }),
+);
+
+const fillStep = fc
+  .tuple(holder, fc.constantFrom(2, 2, 2, 0, 1), fc.nat(2), fc.constantFrom(1, 2, 5))
+  .map(([id, index, fill, count]) =>
+    step(
+      `holder ${id} fills ${String(count)} of pool ${String(index)}, fill ${String(fill)}`,
+      async (model, { db }) => {
+        const pool = poolAt(model, index);
+        const fillId = `${id}-${pool.name}-${String(fill)}`;
+        const got = await fillStock(db, stockHolder(id), {
+          pool: pool.name,
+          count,
+          fillId,
+          ticket: undefined,
+          actor: 'test',
+        });
+        const wanted = inModel.fillInModel(model, pool, { holder: id, fillId, count });
+        return [wanted, got.map(({ mac, ...rest }) => ({ addr: macToNumber(mac), ...rest }))];
+      },
+    ),
+  );
+
+const assignStep = fc.tuple(nth, stale, pod).map(([index, how, name]) =>
+  step(`report an answer with ${String(index)} to ${name}, ${how} stale`, async (model, { db }) => {
+    const item = outdated(someStock(model, index), how);
+    const who = whoIs(name);
+    const { uid: _, ...owner } = ownerOf(who) ?? {
+      clusterId: 'c1',
+      kind: 'Pod',
+      namespace: '',
+      name,
+      nic: '',
+      uid: '',
+    };
+    const answer = { ...toItem(item), boundKey: name, owner, requester: `user of ${name}`, reason: 'from stock' };
+    const got = await assignStock(db, [answer], { leaseSeconds: LEASE_SECONDS, actor: 'test' });
+    return [inModel.assignInModel(model, item, name, who), outcomeOf(got)];
+  }),
+);
+
+const bindStockStep = fc.tuple(nth, pod, fc.boolean()).map(([index, name, isProved]) =>
+  step(`bind ${String(index)} of a stock to ${name}${isProved ? ', with a token' : ''}`, async (model, { db }) => {
+    const { addr, key } = someStock(model, index);
+    const who = whoIs(name);
+    const owner = ownerOf(who);
+    if (owner === undefined) throw new Error('a pod is of a cluster');
+    const bound = boundKey(name, addr);
+    const requester = isProved ? `user of ${name}` : undefined;
+    const got = await bind(db, [{ mac: numberToMac(addr), key, boundKey: bound, owner, requester }], 'test');
+    return [inModel.bindInModel(model, { addr, key, boundKey: bound, who, isProved }), outcomeOf(got)];
+  }),
+);
+
+const returnStep = fc.tuple(nth, stale, fc.boolean()).map(([index, how, unused]) =>
+  step(`return ${String(index)}, ${unused ? 'unused' : 'used'}, ${how} stale`, async (model, { db }) => {
+    const item = outdated(someStock(model, index), how);
+    const got = await returnStock(db, [toItem(item)], { ...by, unused });
+    return [inModel.returnInModel(model, item, unused), outcomeOf(got)];
+  }),
+);
+
+const reclaimStep = holder.map((id) =>
+  step(`reclaim the stock of ${id}`, async (model, { db }) => {
+    const wanted = inModel.stockInModel(model, id, 'andSetAside');
+    const left = await stockOf(db, stockHolder(id));
+    const got = await returnStock(db, left, { ...by, unused: false });
+    const outcomes = wanted.map((item) => inModel.returnInModel(model, item, false));
+    return [
+      [wanted.map(({ addr }) => addr), outcomes],
+      [left.map(({ mac }) => macToNumber(mac)), got.map(({ outcome }) => outcome)],
+    ];
+  }),
+);
+
+const retireStep = fc.constant(
+  step('the cluster retires', async (model, { db }) => {
+    const { outcome } = await retireCluster(db, 'c1', 'test');
+    return [inModel.retireInModel(model, 'c1'), outcome];
+  }),
+);
+
 /** Also backwards: the clock of a promoted standby may be behind. */
 const timeStep = fc.constantFrom(-90, 1, 1, 45, 61, 121, 601, 3_601).map((seconds) =>
   step(`${String(seconds)} s pass`, async (model, real) => {
@@ -461,12 +591,19 @@ const history = fc.array(
     often(adoptStep, 3),
     often(takeStep, 4),
     often(dropStep, 2),
+    often(checkStep, 5),
+    often(fillStep, 6),
+    often(assignStep, 5),
+    often(bindStockStep, 4),
+    often(returnStep, 3),
+    often(reclaimStep, 1),
     often(pauseStep, 1),
     often(growStep, 1),
     often(timeStep, 6),
     often(failOverStep, 1),
     often(recoverStep, 2),
     often(reportStep, 3),
+    { arbitrary: fc.oneof(often(retireStep, 1), often(timeStep, 9)), weight: 1 },
   ),
   { minLength: 20, maxLength: 80, size: 'max' },
 );
