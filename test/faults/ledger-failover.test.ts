@@ -16,7 +16,7 @@ import { type Postgres, startPostgres } from '../env/postgres/postgres.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { openRun, type Run } from '../env/run/run.ts';
 import { aRequest, findingsExceptClock, joinCluster } from '../integration/ledger-fixture.ts';
-import { archiveFolder, baseBackupOf, type Copy, copyOf } from './ledger-standby.ts';
+import { archiveFolder, baseBackupOf, type Copy, copyOf, promote, replicated } from './ledger-standby.ts';
 
 const LOST = 500;
 const small = {
@@ -92,23 +92,6 @@ function usedBy(pods: ReadonlyMap<MacAddress, string>): AdoptItem[] {
 
 function twice(lost: Iterable<MacAddress>, later: ReadonlyMap<MacAddress, string>): MacAddress[] {
   return [...lost].filter((address) => later.has(address));
-}
-
-async function replicated(standby: LedgerClient, primary: LedgerClient): Promise<void> {
-  const row = z.object({ lsn: z.string() });
-  const [target] = await primary.query({ text: 'select pg_current_wal_lsn()::text as lsn', values: [], row });
-  const text = 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as there';
-  const there = { text, values: [target?.lsn], row: z.object({ there: z.boolean() }) };
-  await eventually(
-    async () => {
-      expect(await standby.query(there)).toEqual([{ there: true }]);
-    },
-    { within: 30_000 },
-  );
-}
-
-async function promote(standby: LedgerClient): Promise<void> {
-  await standby.query({ text: 'select pg_promote()', values: [], row: z.object({}) });
 }
 
 /** Defines a pool whose 64 addresses were all released long ago, so the next allocations come from its queue. */

@@ -2,11 +2,14 @@ import { execFile } from 'node:child_process';
 import { appendFile, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { expect } from 'vitest';
 import { z } from 'zod';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import type { Endpoint } from '../env/network/sockets.ts';
 import { ping, withClient } from '../env/postgres/databases.ts';
 import type { Postgres } from '../env/postgres/postgres.ts';
 import { postgresPrograms } from '../env/postgres/postgres-binaries.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { reservePort } from '../env/run/port-reservation.ts';
 import type { Run } from '../env/run/run.ts';
 import { createServerProcess, type ServerProcess } from '../env/run/server-process.ts';
@@ -123,4 +126,22 @@ async function copyAt(dataFolder: string, source: Postgres, testEnv: Run, name: 
       await port.release();
     },
   };
+}
+
+/** Resolves when a standby has everything that its primary has committed by now. */
+export async function replicated(standby: LedgerClient, primary: LedgerClient): Promise<void> {
+  const row = z.object({ lsn: z.string() });
+  const [target] = await primary.query({ text: 'select pg_current_wal_lsn()::text as lsn', values: [], row });
+  const text = 'select pg_last_wal_replay_lsn() >= $1::pg_lsn as there';
+  const there = { text, values: [target?.lsn], row: z.object({ there: z.boolean() }) };
+  await eventually(
+    async () => {
+      expect(await standby.query(there)).toEqual([{ there: true }]);
+    },
+    { within: 30_000 },
+  );
+}
+
+export async function promote(standby: LedgerClient): Promise<void> {
+  await standby.query({ text: 'select pg_promote()', values: [], row: z.object({}) });
 }
