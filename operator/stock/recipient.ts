@@ -5,9 +5,13 @@ import { storableText } from '../../ledger/column-schemas.ts';
 import type { LiveAddress, WorkloadAddress } from '../live/live-address.ts';
 import type { StockTokens } from './stock-tokens.ts';
 
-/** Returns whether an address is in the stock of a webhook of this cluster, or was and nobody has got it since. */
+/**
+ * Returns whether an address is in the stock of a webhook of this cluster, or was and nobody has got it since. Of two answers for
+ * one object, the second has the object as its owner and keeps the key of the stock.
+ */
 export function isOfStock({ key, owner }: Pick<AddressRow, 'key' | 'owner'>, { owner: user }: LiveAddress): boolean {
-  return owner?.kind === 'Webhook' && isStockKey(key) && owner.clusterId === user.clusterId;
+  if (owner === undefined || !isStockKey(key) || owner.clusterId !== user.clusterId) return false;
+  return owner.kind === 'Webhook' || (owner.kind === user.kind && owner.namespace === user.namespace);
 }
 
 /**
