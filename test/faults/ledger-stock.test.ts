@@ -133,7 +133,7 @@ function createHolder(id: string, create: (pod: string, address: MacAddress) => 
       const results = await assignStock(db, reported, { leaseSeconds: 120, actor: 'webhook' });
       return results.map(({ outcome }) => outcome);
     },
-    giveBack: async (db: LedgerClient, count: number) => {
+    returnUnused: async (db: LedgerClient, count: number) => {
       await returnStock(db, ready.splice(0, count), { ...by, unused: true });
     },
     size: () => ready.length,
@@ -211,7 +211,7 @@ test('a standby that lost the end of a stock gives no address of a pod to anothe
   await first.report(before);
   second.answer(4);
   await reconcile(before, pods);
-  await second.giveBack(before, 10);
+  await second.returnUnused(before, 10);
   await first.fill(before, 12);
   expect(await allocatePods(before, named('lost', 40), create)).toBe(40);
   expect(await first.check(before)).toBe(first.size());

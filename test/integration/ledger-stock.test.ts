@@ -46,7 +46,7 @@ beforeEach(async () => {
   await joinCluster(ledger.db, 'c1');
 });
 
-/** After every test the ledger is consistent, and its audit tells the whole story. */
+/** After every test the ledger is consistent, and its audit replays to its table. */
 afterEach(async () => {
   const { entries, table } = await auditAndTable(ledger.db);
   expect(replay(entries)).toEqual(table);
@@ -104,7 +104,7 @@ async function assign(...items: readonly StockAssignment[]): Promise<string[]> {
   return results.map(({ outcome }) => outcome);
 }
 
-async function giveBack(addresses: readonly AddressRef[], how: 'unused' | 'of a dead holder', db = ledger.db) {
+async function leave(addresses: readonly AddressRef[], how: 'unused' | 'of a dead holder', db = ledger.db) {
   const results = await returnStock(db, addresses, { unused: how === 'unused', actor: 'operator', reason: how });
   return results.map(({ outcome }) => outcome);
 }
@@ -298,7 +298,7 @@ test('an observed address that is returned stays blocked until nothing uses it',
   const address = await stocked(holder('h1'));
   const object = { ...podOf('stray'), uid: 'uid of stray' };
   await observe(ledger.db, [{ mac: address.mac, object, limited: false }], 'operator');
-  expect(await giveBack([address], 'unused')).toEqual(['returned']);
+  expect(await leave([address], 'unused')).toEqual(['returned']);
   const next = await takeAddress(ledger, aPodRequest('next'));
   expect(next.mac).not.toBe(address.mac);
   expect((await rowOf(address.mac)).observed).toBe(true);
@@ -318,7 +318,7 @@ test('the ledger knows its holders, and forgets one that left nothing a day ago'
   await ledger.advance(DAY + 1);
   await checkStock(ledger.db, holder('h3'), undefined);
   expect((await listStock(ledger.db)).map((each) => each.holder.id)).toEqual(['h1', 'h3']);
-  await giveBack([address], 'of a dead holder');
+  await leave([address], 'of a dead holder');
   await checkStock(ledger.db, holder('h3'), undefined);
   expect((await listStock(ledger.db)).map((each) => each.holder.id)).toEqual(['h3']);
 });
@@ -369,8 +369,8 @@ test('a late answer changes nothing after a bind, a return or a next owner, and 
   if (bound === undefined || returned === undefined || reused === undefined || kept === undefined)
     throw new Error('four');
   expect(await bindTo(bound, 'web-0', 'ada')).toBe('bound');
-  await giveBack([returned], 'unused');
-  await giveBack([reused], 'unused');
+  await leave([returned], 'unused');
+  await leave([reused], 'unused');
   const next = { ...aPodRequest('next'), requested: reused.mac };
   expect(await requestAddress(ledger, next)).toMatchObject({ outcome: 'allocated', mac: reused.mac });
   const before = await auditAndTable(ledger.db);
@@ -378,7 +378,7 @@ test('a late answer changes nothing after a bind, a return or a next owner, and 
   expect(await assign(...late.map((address, n) => answer(address, `late-${String(n)}`)))).toEqual(
     late.map(() => 'not_stocked'),
   );
-  expect(await giveBack(late, 'unused')).toEqual(late.map(() => 'not_stocked'));
+  expect(await leave(late, 'unused')).toEqual(late.map(() => 'not_stocked'));
   expect(await auditAndTable(ledger.db)).toEqual(before);
 });
 
@@ -436,7 +436,7 @@ test('the operator binds an address of a stock only for a requester, straight to
 
 test('the operator binds an address that was returned and that nobody else has got since', async () => {
   const address = await stocked(holder('h1'));
-  await giveBack([address], 'of a dead holder');
+  await leave([address], 'of a dead holder');
   expect(await bindTo(address, 'web-0', 'ada')).toBe('bound');
   expect((await actionsOf(address.mac)).at(-1)).toEqual(['restore', 'ada', 'Pod/team/web-0/eth0']);
 });
@@ -457,8 +457,8 @@ test('what the living holder returns is free at once, and what a dead one left w
   const [unused, left] = await fill(holder('h1'), { pool, count: 2 });
   if (unused === undefined || left === undefined) throw new Error('two addresses');
   expect((await statsOf(pool)).free).toBe(318);
-  expect(await giveBack([unused], 'unused')).toEqual(['returned']);
-  expect(await giveBack([left], 'of a dead holder')).toEqual(['returned']);
+  expect(await leave([unused], 'unused')).toEqual(['returned']);
+  expect(await leave([left], 'of a dead holder')).toEqual(['returned']);
   expect(await statsOf(pool)).toMatchObject({ free: 319, released: 2, totalAllocated: 2, totalReleased: 2 });
   await ledger.advance(REUSE_DELAY + 1);
   expect((await statsOf(pool)).free).toBe(320);
@@ -484,7 +484,7 @@ test('a retired cluster has no stock: its addresses are orphaned, and only force
   if (stock === undefined || answered === undefined) throw new Error('two addresses');
   await retireCluster(ledger.db, 'c1', 'test');
   expect(await assign(answer(answered, 'web-0'))).toEqual(['not_stocked']);
-  expect(await giveBack([stock], 'unused')).toEqual(['not_stocked']);
+  expect(await leave([stock], 'unused')).toEqual(['not_stocked']);
   expect(await bindTo(answered, 'web-0', 'ada')).toBe('conflict');
   expect(await checkStock(ledger.db, h1, undefined)).toEqual([]);
   expect(await fill(h1)).toEqual([]);
@@ -502,7 +502,7 @@ test('a recovery sets all stock aside: its holder drops it, a token still binds 
   await failOver();
   expect(await codeOf(checkStock(ledger.db, h1, undefined))).toBe('LEDGER_READ_ONLY');
   expect(await assign(answer(answered, 'web-0'))).toEqual(['not_stocked']);
-  expect(await giveBack([unused], 'unused')).toEqual(['not_stocked']);
+  expect(await leave([unused], 'unused')).toEqual(['not_stocked']);
   expect(await bindTo(bound, 'web-1')).toBe('conflict');
   expect(await bindTo(bound, 'web-1', 'ada')).toBe('bound');
   expect(await markReported(ledger.db, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('open');
@@ -540,7 +540,7 @@ test('what a recovery has set aside of a dead holder waits for the reuse delay',
   const address = await stocked(h1);
   await failOver();
   await markReported(ledger.db, { clusterId: 'c1', epoch: 2 }, 'operator');
-  expect(await giveBack(await stockOf(ledger.db, h1), 'of a dead holder')).toEqual(['returned']);
+  expect(await leave(await stockOf(ledger.db, h1), 'of a dead holder')).toEqual(['returned']);
   expect(await waitOf(address.mac)).toBeCloseTo(3_600, 0);
 });
 
@@ -608,8 +608,8 @@ test('the login of another cluster gets, sees and changes no stock of this one',
     const item = { ...address, boundKey: 'mine', owner: { ...owner, uid: 'u' }, requester: 'mallory' };
     expect(await bind(theirs.db, [item], 'mallory')).toMatchObject([{ outcome: 'unknown' }]);
   }
-  expect(await giveBack([address], 'unused', theirs.db)).toEqual(['not_stocked']);
-  expect(await giveBack([address], 'of a dead holder', theirs.db)).toEqual(['not_stocked']);
+  expect(await leave([address], 'unused', theirs.db)).toEqual(['not_stocked']);
+  expect(await leave([address], 'of a dead holder', theirs.db)).toEqual(['not_stocked']);
   expect(await checkStock(theirs.db, { ...h1, clusterId: 'c2' }, undefined)).toEqual([]);
   expect(await stockOf(ledger.db, h1)).toEqual([address]);
   expect((await listStock(ledger.db)).map((each) => [each.holder.clusterId, each.count])).toEqual([['c1', 1]]);
