@@ -12,6 +12,7 @@ import type { ObservationBudget } from './observation/observation-budget.ts';
 import { poolController } from './pool/controller.ts';
 import { resyncController } from './resync/controller.ts';
 import { schedulingGateController } from './scheduling-gate/controller.ts';
+import type { GoneHolders } from './stock/gone-holders.ts';
 import { workloadController } from './workload/controller.ts';
 
 /** Creates every controller of the operator, subscribed to its sources and not started. */
@@ -22,6 +23,7 @@ export function createControllers(
       readonly expiryGuard: ExpiryGuard;
       readonly vanishedPods: VanishedPods;
       readonly heldForGuests: HeldForGuests;
+      readonly goneHolders: GoneHolders;
     },
 ): readonly Controller[] {
   const specs: readonly ControllerSpec[] = [

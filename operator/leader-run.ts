@@ -23,6 +23,7 @@ import { registerPools } from './pool/register-pools.ts';
 import { runInitialSync } from './resync/initial-sync.ts';
 import { releaseLeasesOfAbsentObjects } from './resync/release-expired-leases.ts';
 import { countGated } from './scheduling-gate/count-gated.ts';
+import { createGoneHolders } from './stock/gone-holders.ts';
 
 /** How often the ledger's counts are published. Each count reads every row of the ledger. */
 const COUNT_EVERY_MS = 5_000;
@@ -103,6 +104,7 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
     heldForGuests: createHeldForGuests(HELD_FOR_GUESTS),
     vanishedPods: createVanishedPods({ ...deps, clock: systemClock }),
     observationBudget: createObservationBudget(() => performance.now()),
+    goneHolders: createGoneHolders(() => performance.now()),
   });
   for (const cache of caches) cache.start();
   await Promise.race([Promise.all(caches.map((cache) => cache.hasSynced())), aborted(signal)]);

@@ -22,6 +22,7 @@ import { addressesSeen, type AddressUse } from './addresses-seen.ts';
 import { autoRelease, type AutoReleaseDeps } from './auto-release.ts';
 import { findRowsByMac, inBatches } from './batches.ts';
 import { type Conflict, publishConflicts, type PublishConflictsDeps } from './publish-conflicts.ts';
+import { findGoneHolders, reclaimStock, type ReclaimStockDeps } from './reclaim-stock.ts';
 import { syncObservations, type SyncObservationsDeps } from './sync-observations.ts';
 
 export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid'> &
@@ -30,6 +31,7 @@ export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid'> &
   PublishConflictsDeps &
   SyncObservationsDeps &
   RecipientDeps &
+  ReclaimStockDeps &
   Pick<Sources, 'allocations' | 'pools' | 'workloads' | 'workloadOutOfSync'>;
 
 /**
@@ -38,6 +40,7 @@ export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid'> &
  * - An address that no object uses, or only others than its owner, is marked as missing, and released after its pool's
  *   period.
  * - An address that two objects use is reported. People resolve it.
+ * - The stock of a webhook that is gone is returned.
  *
  * A resync counts only as a whole: every page of quorum lists, from the cluster that the ledger knows. Any error ends it
  * before anything is marked or released.
@@ -48,11 +51,13 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
   const lastResyncAt = await requireOwnCluster(deps);
   // The ledger's time before the lists: this resync ignores rows that change later.
   const startedAt = await ledgerTime(ledger);
+  const listedAt = deps.goneHolders.now();
   const objects = await listLiveWorkloads(deps, ({ kind, workload }) =>
     workloads.get(kind.resource.kind)?.cache.get(keyOf(workload)),
   );
   const isAllocatedClaim = (each: MacAllocation) => !isMirror(each) && each.status?.mac !== undefined;
   const claims = (await client.list(macAllocations, { keep: isAllocatedClaim })).items;
+  const gone = await findGoneHolders(deps);
   // The API server's address may have led to another cluster between the lists.
   await requireOwnCluster(deps);
 
@@ -71,6 +76,7 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
   const sinceLastResyncMs = lastResyncAt === undefined ? 0 : startedAt.getTime() - lastResyncAt.getTime();
   await releaseForEndedGuests(deps);
   const released = await autoRelease(deps.pools.list(), sinceLastResyncMs, deps);
+  await reclaimStock(gone, { objects, listedAt }, deps);
   const freed = await freeGap(ledger, { actor: deps.actor });
   if (freed > 0) logger.info({ count: freed }, 'addresses that a failover had set aside are free again');
   const durationMs = Math.round(performance.now() - started);
