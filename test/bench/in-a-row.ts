@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { NETWORKS_ANNOTATION } from '../../api/multus-networks.ts';
 import { table } from '../../hack/markdown.ts';
@@ -40,12 +41,7 @@ export async function inARow(
     memory.push(((await webhook?.metric('process_resident_memory_bytes')) ?? 0) / MIB);
   }
   const seconds = (performance.now() - started) / 1_000;
-  const rows = await ledger.query({
-    text: `select rock_mac.to_mac(addr)::text as mac from rock_mac.addresses where state in ('pending', 'active') and owner_namespace = $1`,
-    values: [namespace],
-    row: z.object({ mac: z.string() }),
-  });
-  const held = new Set(rows.map((row) => row.mac));
+  const held = await heldAfterAll(macs, namespace, ledger);
   const lost = macs.filter((each) => !held.has(each)).length;
   const doubled = macs.length - new Set(macs).size;
   const leaked = held.size - macs.length;
@@ -81,4 +77,23 @@ export async function inARow(
       },
     ],
   };
+}
+
+/** Returns the addresses that the ledger holds for pods of the namespace, once it has all of these, or after a minute. */
+async function heldAfterAll(
+  macs: readonly string[],
+  namespace: string,
+  ledger: LedgerClient,
+): Promise<ReadonlySet<string>> {
+  // An address from stock has its owner in the ledger when the operator has bound it.
+  for (let seconds = 0; ; seconds++) {
+    const rows = await ledger.query({
+      text: `select rock_mac.to_mac(addr)::text as mac from rock_mac.addresses where state in ('pending', 'active') and owner_namespace = $1`,
+      values: [namespace],
+      row: z.object({ mac: z.string() }),
+    });
+    const held = new Set(rows.map((row) => row.mac));
+    if (seconds === 60 || macs.every((each) => held.has(each))) return held;
+    await sleep(1_000);
+  }
 }
