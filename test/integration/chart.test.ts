@@ -300,7 +300,7 @@ describe('the chart', () => {
     ['1d12h', '129600'],
     ['08m', '480'],
     ['0s', '0'],
-  ])('passes webhook.stock.cover=%s as %s seconds, and tells the webhook its pod', async (cover, value) => {
+  ])('passes webhook.stock.cover=%s as %s seconds, with the name and the uid of the pod', async (cover, value) => {
     expect(await environment('rock-mac-webhook', `webhook.stock.cover=${cover}`)).toMatchObject({
       ROCK_MAC_STOCK_COVER_SECONDS: { value },
       ROCK_MAC_POD_NAME: { valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },

@@ -58,10 +58,10 @@ async function livelyLedger(): Promise<TestLedger> {
 /** Fills a stock of five: one is given to a pod, one is bound without that, one is returned, and two stay. */
 async function useStock(ledger: TestLedger): Promise<void> {
   const { db } = ledger;
-  const [told, seen, unused] = await fillAStock(ledger, { count: 5 });
-  if (told === undefined || seen === undefined || unused === undefined) throw new Error('there is no stock');
+  const [assigned, seen, unused] = await fillAStock(ledger, { count: 5 });
+  if (assigned === undefined || seen === undefined || unused === undefined) throw new Error('there is no stock');
   const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: 'quick', nic: 'eth0' };
-  const assignment = { ...told, boundKey: 'named/quick', owner, requester: 'ada', reason: 'stock' };
+  const assignment = { ...assigned, boundKey: 'named/quick', owner, requester: 'ada', reason: 'stock' };
   await assignStock(db, [assignment], { leaseSeconds: 120, actor: 'webhook' });
   const stored = { ...owner, name: 'stored', uid: 'u4' };
   await bind(

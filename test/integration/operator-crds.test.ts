@@ -293,14 +293,14 @@ describe('a MacPool', () => {
 
   test('has its main columns by default and more with -o wide', async () => {
     const name = await createPool({ ...range, autoReleaseAfter: '1d' });
-    const counts = { active: 1, pending: 2, reserved: 3, released: 4, orphaned: 5, free: 6, utilisation: '12.5%' };
+    const counts = { active: 1, pending: 2, stocked: 7, reserved: 3, released: 4, orphaned: 5, free: 6, utilisation: '12.5%' };
     await patch('mp', name, { status: counts }, '--subresource=status');
     const lines = (await kubectl(['get', 'mp', name, '-o', 'wide'])).trim().split('\n');
     expect(lines[0]?.split(/\s{2,}/)).toEqual([
       ...['NAME', 'FIRST', 'LAST', 'ACTIVE', 'PENDING', 'FREE', 'USED', 'READY', 'AGE'],
-      ...['RESERVED', 'RELEASED', 'ORPHANED', 'AUTORELEASE'],
+      ...['STOCKED', 'RESERVED', 'RELEASED', 'ORPHANED', 'AUTORELEASE'],
     ]);
-    expect(lines[1]).toMatch(/ 1 +2 +6 +12.5% +\d+s +3 +4 +5 +1d$/);
+    expect(lines[1]).toMatch(/ 1 +2 +6 +12.5% +\d+s +7 +3 +4 +5 +1d$/);
     const narrow = (await kubectl(['get', 'mp', name])).split('\n')[0];
     expect(narrow).not.toContain('RESERVED');
     await expect(patch('mp', name, { status: { free: -1 } }, '--subresource=status')).rejects.toThrow(/status.free/);
