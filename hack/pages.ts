@@ -111,6 +111,13 @@ ${metricsTable(operator)}
 
 ## Webhook
 
-${metricsTable(createWebhookMetrics().registry)}
+${metricsTable(webhookRegistry())}
 `;
+}
+
+/** Returns the metrics of a webhook with a stock. */
+function webhookRegistry() {
+  const { registry, measureStock } = createWebhookMetrics();
+  measureStock(() => []);
+  return registry;
 }
