@@ -299,7 +299,8 @@ describe('the chart', () => {
 
   test.each([
     ['1h', '3600'],
-    ['1d12h', '129600'],
+    ['1h30m', '5400'],
+    ['1d', '86400'],
     ['08m', '480'],
     ['0s', '0'],
   ])('passes webhook.stock.cover=%s as %s seconds, with the name and the uid of the pod', async (cover, value) => {
