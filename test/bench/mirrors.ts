@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { macOf } from '../../api/mac-allocation.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { macAllocations } from '../../kube/client/mac-resources.ts';
 import { createReflector } from '../../kube/controller/reflector.ts';
@@ -21,7 +22,7 @@ export async function watchMirrors(client: KubeClient, namespace: string): Promi
       await eventually(
         () => {
           const mirrors = reflector.list();
-          const shown = mirrors.filter(({ spec }) => spec.mac !== undefined).length;
+          const shown = mirrors.filter((each) => macOf(each) !== undefined).length;
           if (mirrors.length === count && shown === count) return;
           throw new Error(
             `${String(mirrors.length)} mirrors, of which ${String(shown)} show an address: expected ${String(count)}`,

@@ -1,7 +1,8 @@
 import type { KubeClient } from '../../kube/client/client.ts';
+import type { KubeObject } from '../../kube/client/objects.ts';
+import type { Resource } from '../../kube/client/resource.ts';
 import type { NewObject } from '../../kube/client/write.ts';
 import type { Kubectl } from '../env/kubernetes/kubectl.ts';
-import { annotatedPods } from '../integration/pod-kind.ts';
 import { measure, type Measured } from './measure.ts';
 import { type Usage, usageOf } from './usage.ts';
 
@@ -21,6 +22,8 @@ export interface PodLifeOptions {
   readonly client: KubeClient;
   readonly kubectl: Kubectl;
   readonly namespace: string;
+  /** The kind of the objects: pods, or others that get addresses. */
+  readonly resource: Resource<KubeObject>;
   readonly pods: readonly NewObject[];
   readonly callers: number;
   /** Resolves when nothing is left to do after the creates, and after the deletes. */
@@ -32,11 +35,11 @@ const AFTERMATH_MS = 300;
 
 /** Creates pods, each caller one at a time, waits until all is settled, and deletes them in the same way. */
 export async function livePods(options: PodLifeOptions): Promise<PodLife> {
-  const { client, namespace, pods } = options;
-  const create = await phase('create', options, (pod) => client.create(annotatedPods, pod, { namespace, attempts: 1 }));
+  const { client, namespace, resource, pods } = options;
+  const create = await phase('create', options, (pod) => client.create(resource, pod, { namespace, attempts: 1 }));
   const names = pods.map(({ metadata }) => metadata.name ?? '');
   const remove = await phase('remove', options, (_, index) =>
-    client.delete(annotatedPods, { namespace, name: names[index] ?? '' }),
+    client.delete(resource, { namespace, name: names[index] ?? '' }),
   );
   return { create, remove };
 }

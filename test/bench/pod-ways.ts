@@ -1,15 +1,21 @@
+import { z } from 'zod';
+import { DEFAULT_WORKLOAD_POOL } from '../../api/default-pools.ts';
 import { NETWORKS_ANNOTATION } from '../../api/multus-networks.ts';
 import {
   ANNOTATIONS,
+  GROUP,
   STRAY_ADDRESSES_POLICIES,
   UNPOOLED_ADDRESSES_POLICIES,
+  VERSION,
   WEBHOOK_CONFIGURATION,
 } from '../../api/names.ts';
+import { objectMeta } from '../../kube/client/objects.ts';
+import type { Resource } from '../../kube/client/resource.ts';
 import type { NewObject } from '../../kube/client/write.ts';
 import type { TestEnv } from '../env/env.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 
-/** A kind of pod, and what handles it. The annotations of all pods have the same size, except for more networks. */
+/** A kind of pod or other object, and what handles it. The annotations of all pods have the same size, except for more networks. */
 export interface PodWay {
   readonly title: string;
   readonly namespace: string;
@@ -20,6 +26,8 @@ export interface PodWay {
   readonly withOperator: boolean;
   /** How many callers create at once, in one round after the other. */
   readonly callers: readonly number[];
+  /** What is created. The default is a pod. */
+  readonly kind?: 'VirtualMachine' | 'MacAllocation';
   /** Leaves Nagle's algorithm on between the API server and the webhook. */
   readonly nagle?: boolean;
 }
@@ -52,6 +60,8 @@ export const POD_WAYS = {
   unasked: { ...common, title: 'ours, pods that do not ask', namespace: OURS, withOperator: true },
   ours: { ...asking, title: 'ours' },
   four: { ...asking, title: 'ours, four networks', networks: 4, callers: [16] },
+  machine: { ...asking, title: 'ours, a virtual machine', callers: [16], kind: 'VirtualMachine' },
+  claim: { ...asking, title: 'ours, a claim', callers: [16], kind: 'MacAllocation' },
   oursWithNagle: { ...asking, title: 'ours, with Nagle', callers: [1], nagle: true },
 } as const satisfies Record<string, PodWay>;
 
@@ -71,9 +81,42 @@ export function podOf({ labels, inject, networks }: Pick<PodWay, 'labels' | 'inj
   };
 }
 
+type Loose = z.infer<typeof loose>;
+const loose = z.object({ metadata: objectMeta });
+
+function resource(group: string, version: string, plural: string, kind: string): Resource<Loose> {
+  return { group, version, plural, kind, namespaced: true, schema: loose };
+}
+
+const RESOURCES = {
+  Pod: resource('', 'v1', 'pods', 'Pod'),
+  VirtualMachine: resource('kubevirt.io', 'v1', 'virtualmachines', 'VirtualMachine'),
+  MacAllocation: resource(GROUP, VERSION, 'macallocations', 'MacAllocation'),
+};
+
+/** Returns the kind of object that a way creates, and a new object of it. */
+export function resourceOf({ kind }: Pick<PodWay, 'kind'>): Resource<Loose> {
+  return RESOURCES[kind ?? 'Pod'];
+}
+
+export function objectOf(way: PodWay): NewObject {
+  const metadata = { name: `object-${String(made++)}` };
+  if (way.kind === undefined) return podOf(way);
+  if (way.kind === 'MacAllocation') return { metadata, spec: { pool: DEFAULT_WORKLOAD_POOL } };
+  const devices = { interfaces: [{ name: 'blue', bridge: {} }] };
+  const networks = [{ name: 'blue', multus: { networkName: 'blue' } }];
+  const template = { spec: { domain: { devices }, networks } };
+  const annotations = { [ANNOTATIONS.inject]: way.inject };
+  return { metadata: { ...metadata, annotations }, spec: { runStrategy: 'Halted', template } };
+}
+
 /** Makes the namespaces of the ways, and the network that their pods name. */
 export async function makeNamespaces({ controlPlane: { kubectl } }: TestEnv): Promise<void> {
-  await installForeignCrds(kubectl, ['network-attachment-definitions']);
+  await installForeignCrds(kubectl, [
+    'network-attachment-definitions',
+    'virtual-machines',
+    'virtual-machine-instances',
+  ]);
   for (const namespace of [WITHOUT, OURS, ALONE, ROW_NAMESPACE]) {
     await kubectl(['create', 'namespace', namespace]);
     const definition = {

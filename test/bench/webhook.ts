@@ -17,11 +17,13 @@ import { type Mirrors, watchMirrors } from './mirrors.ts';
 import { livePods, type PodLife } from './pod-life.ts';
 import {
   makeNamespaces,
+  objectOf,
   PATCH_LABELS,
   POD_WAYS,
   podOf,
   type PodWay,
   type PodWayName,
+  resourceOf,
   ROW_NAMESPACE,
 } from './pod-ways.ts';
 import { goalTable, keep, machine } from './report.ts';
@@ -66,7 +68,8 @@ async function live(way: PodWay, callers: number, pods: number, bench: Bench): P
     client,
     kubectl: testEnv.controlPlane.kubectl,
     namespace: way.namespace,
-    pods: Array.from({ length: pods }, () => podOf(way)),
+    resource: resourceOf(way),
+    pods: Array.from({ length: pods }, () => objectOf(way)),
     callers,
     settled: (after) => (mirrored === 0 ? Promise.resolve() : mirrors.until(after === 'create' ? pods * mirrored : 0)),
   });
