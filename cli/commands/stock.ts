@@ -60,7 +60,8 @@ export function addStock(program: Command, { terminal }: Cli): void {
     .description(
       'Returns all addresses in stock of a process of a webhook that is gone. The operator does that by itself, so it is ' +
         'needed only where no operator runs any more. Others get the addresses after the reuse delay of their pool. ' +
-        'First make sure that the process has ended: while it runs, it may give its stock to pods without asking the ledger.',
+        'First make sure that the process has ended: while it runs, it may give its stock to pods without asking the ledger. ' +
+        'Then make sure that no pod uses an address of it: unlike the operator, this command cannot check that.',
     )
     .argument('<holder>', 'id of the process, or name of its pod')
     .option('-f, --force', 'also if the process reported within the last minute', false)
