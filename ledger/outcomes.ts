@@ -62,8 +62,8 @@ export type AllocatedOutcome = Extract<AllocationOutcome, { readonly outcome: 'a
 export type AllocationRefusal = Exclude<AllocationOutcome, AllocatedOutcome>;
 export type ConsumerRefusal = Exclude<TakeOutcome, { readonly outcome: 'taken' }>;
 
-/** `in_reuse_delay` is an `in_use` whose address is already released. */
-export type AllocationCode = AllocationRefusal['outcome'] | 'in_reuse_delay';
+/** `in_reuse_delay` is an `in_use` whose address is already released, and `in_stock` one whose address nobody has got yet. */
+export type AllocationCode = AllocationRefusal['outcome'] | 'in_reuse_delay' | 'in_stock';
 
 /** Refusals of a claim's address, the two kinds of `out_of_range` that admission distinguishes, and those without a request. */
 export type AdmissionCode =
@@ -98,6 +98,16 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
     },
     admission: { status: 409, next: 'Try again then, or leave it out to get the next free address' },
     cli: { exit: 'conflict', next: 'Choose another address, or try again then' },
+  },
+  in_stock: {
+    cause: (facts) => `${addressOf(facts)} is set aside for a webhook, which gives it to a new pod`,
+    retryable: true,
+    ready: {
+      reason: 'RequestedMacInUse',
+      next: 'Create a new MacAllocation with another address, or without spec.requestedMac',
+    },
+    admission: { status: 409, next: 'Leave it out to get the next free address' },
+    cli: { exit: 'conflict', next: 'Choose another address, or see who holds it with `rock-mac show`' },
   },
   key_conflict: {
     cause: 'This object already holds another address',
@@ -323,7 +333,9 @@ export function isAllocated(outcome: { readonly outcome: string }): outcome is A
 
 /** Returns the code of a refused allocation. */
 export function allocationCode(refusal: AllocationRefusal): AllocationCode {
-  return refusal.outcome === 'in_use' && refusal.holder.state === 'released' ? 'in_reuse_delay' : refusal.outcome;
+  if (refusal.outcome !== 'in_use') return refusal.outcome;
+  const { state } = refusal.holder;
+  return state === 'released' ? 'in_reuse_delay' : state === 'stocked' ? 'in_stock' : 'in_use';
 }
 
 /** Returns the cause and the next step for one reader, each without a final period. */

@@ -15,9 +15,8 @@ import { listLiveWorkloads } from '../live/list-live.ts';
 import { type LiveAddress, liveAddresses } from '../live/live-address.ts';
 import type { LiveWorkload } from '../live/workload.ts';
 import { isSameGuest } from '../observation/same-guest.ts';
-import type { RecipientDeps } from '../stock/recipient.ts';
 import type { ForeignAddress } from '../workload/grant-or-observe.ts';
-import { findRelation, type Relation } from '../workload/relation.ts';
+import { findRelation, type Relation, type RelationDeps } from '../workload/relation.ts';
 import { addressesSeen, type AddressUse } from './addresses-seen.ts';
 import { autoRelease, type AutoReleaseDeps } from './auto-release.ts';
 import { findRowsByMac, inBatches } from './batches.ts';
@@ -30,7 +29,7 @@ export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid'> &
   ReleaseByKeyDeps &
   PublishConflictsDeps &
   SyncObservationsDeps &
-  RecipientDeps &
+  RelationDeps &
   ReclaimStockDeps &
   Pick<Sources, 'allocations' | 'pools' | 'workloads' | 'workloadOutOfSync'>;
 
@@ -120,7 +119,7 @@ interface ComparedWorkloads {
 /** Compares workloads with the ledger. Has each reconciled whose address is not bound to it yet, has no mirror, or is another's. */
 async function compareWorkloads(
   objects: readonly LiveWorkload[],
-  deps: Pick<ResyncDeps, 'ledger' | 'client' | 'clusterId' | 'allocations' | 'workloadOutOfSync'> & RecipientDeps,
+  deps: Pick<ResyncDeps, 'ledger' | 'client' | 'clusterId' | 'allocations' | 'workloadOutOfSync'> & RelationDeps,
 ): Promise<ComparedWorkloads> {
   const foreign: ForeignAddress[] = [];
   const held: ForeignAddress[] = [];

@@ -1,7 +1,7 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { mayUseClaim } from '../claim/take-claim.ts';
 import { isHeldByLease, type LiveAddress, liveKey } from '../live/live-address.ts';
-import { isOfStock } from '../stock/recipient.ts';
+import { isOfStock } from '../stock/requester.ts';
 
 /**
  * The relation between an address on a live object and the ledger's row of that address.

@@ -5,17 +5,16 @@ import { takeClaim, type TakeClaimDeps } from '../claim/take-claim.ts';
 import { liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
 import type { Workload, WorkloadKind } from '../live/workload.ts';
 import { isSameGuest } from '../observation/same-guest.ts';
-import type { RecipientDeps } from '../stock/recipient.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
 import { type ForeignAddress, grantOrObserve, type GrantOrObserveDeps } from './grant-or-observe.ts';
 import { inherit, type InheritDeps } from './inherit.ts';
-import { findRelation } from './relation.ts';
+import { findRelation, type RelationDeps } from './relation.ts';
 import { reportConflict, type ReportConflictDeps } from './report-conflict.ts';
 import { reportNotApplied } from './report-not-applied.ts';
 
 export type WorkloadDeps = TakeClaimDeps &
   BindDeps &
-  RecipientDeps &
+  RelationDeps &
   InheritDeps &
   ReportConflictDeps &
   GrantOrObserveDeps;

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeKeys } from '../../api/admission-keys.ts';
@@ -6,6 +8,7 @@ import { ANNOTATIONS, GATE_KEYS_SECRET, SYSTEM_NAMESPACE } from '../../api/names
 import { signStockToken } from '../../api/stock-token.ts';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { readClusterId } from '../../kube/client/cluster-id.ts';
+import { pods } from '../../kube/client/core-resources.ts';
 import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByMac } from '../../ledger/address/find.ts';
@@ -13,7 +16,7 @@ import { admissionKey } from '../../ledger/address/holder-key.ts';
 import { observationsOfMac } from '../../ledger/observation/observations.ts';
 import { recover } from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
-import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
+import { type AssignOutcome, assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
 import { checkStock, fillStock, type StockHolder, stockOf } from '../../ledger/stock/stock.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
 import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
@@ -111,7 +114,14 @@ interface PodOptions {
 }
 
 /** Creates a pod as a webhook leaves it. Returns its uid. */
-async function createPod(name: string, { address, token, generateName }: PodOptions): Promise<string> {
+async function createPod(name: string, options: PodOptions): Promise<string> {
+  return await kubectl(
+    ['create', '-f', '-', '-o', 'jsonpath={.metadata.uid}'],
+    JSON.stringify(aPodWith(name, options)),
+  );
+}
+
+function aPodWith(name: string, { address, token, generateName }: PodOptions) {
   const metadata = {
     ...(generateName === undefined ? { name } : { generateName }),
     namespace: NAMESPACE,
@@ -121,8 +131,7 @@ async function createPod(name: string, { address, token, generateName }: PodOpti
     },
   };
   const spec = { containers: [{ name: 'main', image: 'example.invalid/none' }] };
-  const pod = JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec });
-  return await kubectl(['create', '-f', '-', '-o', 'jsonpath={.metadata.uid}'], pod);
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec };
 }
 
 const until = (check: () => Promise<void>) => eventually(check, { within: 30_000, every: 100 });
@@ -149,11 +158,14 @@ const untilMirroredFor = (address: MacAddress, requester: string) =>
 
 /** What the webhook reports to the ledger two seconds after its answer. */
 async function report(address: AddressRef, name: string): Promise<void> {
+  expect(await assign(address, name)).toEqual([{ outcome: 'assigned' }]);
+}
+
+function assign(address: AddressRef, name: string): Promise<readonly AssignOutcome[]> {
   const owner = { clusterId, kind: 'Pod', namespace: NAMESPACE, name, nic: NIC };
   const boundKey = admissionKey({ ...owner, pool: 'kubernetes' });
   const answer = { ...address, boundKey, owner, requester: 'carol', reason: 'allocate' };
-  const outcomes = await assignStock(installed().ledger, [answer], { leaseSeconds: 120, actor: 'rock-mac-webhook' });
-  expect(outcomes).toEqual([{ outcome: 'assigned' }]);
+  return assignStock(installed().ledger, [answer], { leaseSeconds: 120, actor: 'rock-mac-webhook' });
 }
 
 describe('a pod with an address of a stock', () => {
@@ -228,12 +240,38 @@ describe('a pod with an address of a stock', () => {
 
     const after = await fillOne();
     await createPod('reported-later', { address: after.mac });
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await sleep(3_000);
     expect(await observersOf(after.mac)).toEqual([]);
     await report(after, 'reported-later');
     await untilRow(after.mac, { state: 'active', requester: 'carol', owner: { name: 'reported-later' } });
     await untilMirroredFor(after.mac, 'carol');
     expect(await observersOf(after.mac)).toEqual([]);
+  });
+
+  test('gets it if the webhook reports its answer at the same moment, and nothing fails', async () => {
+    const logFile = installed().installation.operators[0]?.logFile ?? '';
+    const before = (await readFile(logFile, 'utf8')).length;
+    const { addresses } = await fill(24);
+    await Promise.all(
+      addresses.map(async (stocked, index) => {
+        const name = `race-${String(index)}`;
+        const { metadata, spec } = aPodWith(name, {
+          address: stocked.mac,
+          token: tokenOf({ name, address: stocked.mac }),
+        });
+        await client.create(pods, { metadata: { ...metadata, name }, spec });
+        // The operator binds the pods meanwhile: some before the report, some after it, and some at once.
+        await sleep(20 * index);
+        await assign(stocked, name);
+      }),
+    );
+    for (const { mac: address } of addresses) {
+      await untilRow(address, { state: 'active', owner: { kind: 'Pod' } });
+      await until(async () => {
+        expect(['bob', 'carol']).toContain(await requestersOfMirrors(address));
+      });
+    }
+    expect((await readFile(logFile, 'utf8')).slice(before)).not.toContain('reconcile failed');
   });
 
   test('gets it although its stock was returned in between', async () => {

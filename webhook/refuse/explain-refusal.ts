@@ -34,10 +34,14 @@ export function createRefusalExplainer(deps: {
 }): ExplainRefusal {
   const { client, ledger, clusterId, knowsCallers } = deps;
 
-  /** Names the holder to a requester who may list the MacAllocations of its namespace, because those name it too. */
+  /**
+   * Names the holder to a requester who may list the MacAllocations of its namespace, because those name it too. A webhook is in no
+   * namespace of users.
+   */
   async function nameOfHolder({ owner }: Holder, requester: AdmissionUser | undefined): Promise<string | undefined> {
     if (!knowsCallers || requester === undefined) return undefined;
-    if (owner === undefined || owner.clusterId !== clusterId || owner.name === '') return undefined;
+    if (owner === undefined || owner.clusterId !== clusterId || owner.name === '' || owner.namespace === '')
+      return undefined;
     const access = { verb: 'list', group: GROUP, resource: 'macallocations', namespace: owner.namespace };
     const { username, uid = '', groups = [], extra = {} } = requester;
     const { allowed } = await reviewAccess(client, { username, uid, groups, extra }, access, {

@@ -19,6 +19,12 @@ const table: readonly (readonly [RefusedResult, number, string, RegExp])[] = [
     'Conflict',
     /released, and until 2030-01-01T00:00:00\.000Z only its last owner can get it\.\nTry again then/,
   ],
+  [
+    { outcome: 'in_use', mac: A, holder: { state: 'stocked' } },
+    409,
+    'Conflict',
+    /on web\/blue#0 is set aside for a webhook, which gives it to a new pod\.\nLeave it out/,
+  ],
   [{ outcome: 'key_conflict' }, 409, 'Conflict', /already holds another address\.\nTry again in two minutes/],
   [{ outcome: 'out_of_range' }, 422, 'Invalid', /not in pool kubernetes\.\nRequest an address of that pool/],
   [{ outcome: 'exhausted' }, 503, 'ServiceUnavailable', /Pool kubernetes has no free address\.\nRelease/],

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import type { TokenSubject } from '../../api/admission-token.ts';
 import { readStockToken, signStockToken, type StockClaims } from '../../api/stock-token.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
 import type { WorkloadAddress } from '../live/live-address.ts';
 import { podWorkload } from '../live/pod.ts';
-import { findRecipient, isOfStock } from './recipient.ts';
+import { findRequester, isOfStock } from './requester.ts';
 
 const MAC = mac('a4:58:0f:05:00:01');
 const OTHER = mac('a4:58:0f:05:00:02');
@@ -37,36 +38,29 @@ const valid = signStockToken(subject, claims, KEY);
 const tokenWith = (changes: Partial<StockClaims>) => signStockToken(subject, { ...claims, ...changes }, KEY);
 
 function aPodWith(text: string | undefined, generateName = ''): WorkloadAddress {
-  const creationTimestamp = ANSWERED.toISOString();
-  const metadata = { namespace: 'web', name: 'web-x', uid: 'u1', resourceVersion: '1', creationTimestamp };
+  const metadata = { namespace: 'web', name: 'web-x', uid: 'u1', resourceVersion: '1' };
   const stockToken = text === undefined ? undefined : { text, generateName };
   const workload = { metadata, nics: [{ nic: owner.nic, mac: MAC }], uses: [MAC], stockToken };
   return { mac: MAC, owner, stockToken, workload, kind: podWorkload(parsePrefix('a4:58:0f') as MacPrefix) };
 }
 
-function find(address: WorkloadAddress, changes: Partial<AddressRow> = {}, secondsLater = 60) {
-  return findRecipient(
-    address,
-    { ...row, ...changes },
-    {
-      stockTokens: { read: (token, of) => Promise.resolve(readStockToken(token, of, [KEY])) },
-      now: () => new Date(ANSWERED.getTime() + secondsLater * 1_000),
-    },
-  );
+function find(address: WorkloadAddress, changes: Partial<AddressRow> = {}) {
+  const stockTokens = { read: (token: string, of: TokenSubject) => Promise.resolve(readStockToken(token, of, [KEY])) };
+  return findRequester(address, { ...row, ...changes }, { stockTokens });
 }
 
 describe('an address of a stock', () => {
   test('is of the user whom the token of its pod names', async () => {
-    expect(await find(aPodWith(valid))).toEqual({ requester: 'bob' });
+    expect(await find(aPodWith(valid))).toBe('bob');
     const generated = signStockToken({ ...owner, name: '', generateName: 'web-' }, claims, KEY);
-    expect(await find(aPodWith(generated, 'web-'))).toEqual({ requester: 'bob' });
+    expect(await find(aPodWith(generated, 'web-'))).toBe('bob');
   });
 
   test.each<[string, Partial<AddressRow>]>([
     ['was returned', { state: 'released' }],
     ['was set aside at a failover', { state: 'orphaned', origin: 'replication-gap' }],
   ])('that %s is too', async (_, changes) => {
-    expect(await find(aPodWith(valid), changes)).toEqual({ requester: 'bob' });
+    expect(await find(aPodWith(valid), changes)).toBe('bob');
   });
 
   test.each<[string, string | undefined]>([
@@ -81,26 +75,18 @@ describe('an address of a stock', () => {
     ['a token that is older than the stock', tokenWith({ at: '2026-11-30T08:54:00Z' })],
     ['a token without a time', tokenWith({ at: '' })],
     ['a token with a requester that the ledger cannot store', tokenWith({ requester: 'b\0b' })],
-  ])('stays set aside on a pod with %s', async (_, token) => {
-    expect(await find(aPodWith(token))).toBe('set-aside');
-    expect(await find(aPodWith(token), { state: 'released' })).toBe('ungranted');
-    expect(await find(aPodWith(token), { state: 'orphaned' })).toBe('ungranted');
+  ])("is nobody's on a pod with %s", async (_, token) => {
+    expect(await find(aPodWith(token))).toBeUndefined();
   });
 
-  test('stays set aside on a pod with a copied token that the webhook was not asked about', async () => {
+  test("is nobody's on a pod with a copied token that the webhook was not asked about", async () => {
     const address = aPodWith(valid);
     const workload = { ...address.workload, skippedAdmission: true };
-    expect(await find({ ...address, workload })).toBe('set-aside');
+    expect(await find({ ...address, workload })).toBeUndefined();
   });
 
   test('is of its pod although the clock of the webhook is behind that of the ledger', async () => {
-    expect(await find(aPodWith(tokenWith({ at: '2026-11-30T08:56:00Z' })))).toEqual({ requester: 'bob' });
-  });
-
-  test('may still be given to a pod without a token in its first seconds', async () => {
-    expect(await find(aPodWith(undefined), {}, 9)).toBe('later');
-    expect(await find(aPodWith(undefined), {}, 10)).toBe('set-aside');
-    expect(await find(aPodWith(undefined), { state: 'released' }, 9)).toBe('ungranted');
+    expect(await find(aPodWith(tokenWith({ at: '2026-11-30T08:56:00Z' })))).toBe('bob');
   });
 });
 

@@ -15,37 +15,18 @@ export function isOfStock({ key, owner }: Pick<AddressRow, 'key' | 'owner'>, { o
 }
 
 /**
- * What is known of an address of a stock that a live object uses:
- * - a requester: a webhook answered with it for the object, which this user had created.
- * - `later`: the webhook may still report to the ledger that it answered with it.
- * - `set-aside`: it is in the stock, and the object has no right to it.
- * - `ungranted`: it is in no stock any more, and the object has no right to it.
+ * Returns for whom a webhook answered with an address of a stock, if the token of its object proves that. Throws if the keys of
+ * the tokens cannot be read.
  */
-export type Recipient = { readonly requester: string } | 'later' | 'set-aside' | 'ungranted';
-
-export interface RecipientDeps {
-  readonly stockTokens: StockTokens;
-  readonly now: () => Date;
-}
-
-/** A webhook reports an answer to the ledger after two seconds. The rest is for the write, and for clocks that differ. */
-const REPORT_MS = 10_000;
-
-/** Finds out for whom a webhook answered with an address of a stock. Throws if the keys of the tokens cannot be read. */
-export async function findRecipient(
+export async function findRequester(
   address: WorkloadAddress,
   row: AddressRow,
-  { stockTokens, now }: RecipientDeps,
-): Promise<Recipient> {
+  { stockTokens }: { readonly stockTokens: StockTokens },
+): Promise<string | undefined> {
   const { owner, stockToken, workload } = address;
-  const claims =
-    stockToken === undefined || workload.skippedAdmission === true
-      ? undefined
-      : await stockTokens.read(stockToken.text, { ...owner, generateName: stockToken.generateName });
-  if (claims !== undefined && isAbout(address, row, claims)) return { requester: claims.requester };
-  if (row.state !== 'stocked') return 'ungranted';
-  const createdAt = Date.parse(workload.metadata.creationTimestamp ?? '');
-  return now().getTime() - createdAt < REPORT_MS ? 'later' : 'set-aside';
+  if (stockToken === undefined || workload.skippedAdmission === true) return undefined;
+  const claims = await stockTokens.read(stockToken.text, { ...owner, generateName: stockToken.generateName });
+  return claims !== undefined && isAbout(address, row, claims) ? claims.requester : undefined;
 }
 
 /** The clocks of a webhook and of the ledger may differ by this much. */
