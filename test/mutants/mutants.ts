@@ -20,10 +20,12 @@ const consumers = 'ledger/migrations/0007-consumers.sql';
 const missing = 'ledger/migrations/0009-missing.sql';
 const clusters = 'ledger/migrations/0012-clusters.sql';
 const recovery = 'ledger/migrations/0013-recovery.sql';
+const stock = 'ledger/migrations/0020-stock.sql';
 
 const race = (test: string) => ['ledger-race', test] as const;
 const allocating = (test: string) => ['ledger-allocate', test] as const;
 const holding = (test: string) => ['ledger-holders', test] as const;
+const stocking = (test: string) => ['ledger-stock', test] as const;
 const connecting = (test: string) => ['ledger-connect', test] as const;
 
 /** An earlier version as one statement, which sees the ledger as it was before the wait for the lock. */
@@ -283,6 +285,84 @@ export const MUTANTS: readonly Mutant[] = [
     find: "await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);",
     replace: '',
     caughtBy: connecting('migrating runs each file once'),
+  },
+  {
+    name: 'two fills of a stock share no lock',
+    file: stock,
+    find: 'perform 1 from pools q where q.pool_id = p.pool_id for no key update;',
+    replace: '',
+    caughtBy: stocking('two fills at once share a sixteenth'),
+  },
+  {
+    name: 'a repeated fill of a stock is another fill',
+    file: stock,
+    find: 'if found then return; end if;',
+    replace: '',
+    caughtBy: stocking('a fill that is repeated returns nothing instead'),
+  },
+  {
+    name: 'a stock is filled while a namespace is at its cap',
+    file: stock,
+    find: 'having count(*) >=',
+    replace: 'having count(*) < 0 and count(*) >=',
+    caughtBy: stocking('a cluster gets no stock while a namespace has all'),
+  },
+  {
+    name: 'a copy of the cluster has holders of a stock',
+    file: stock,
+    find: ' where is_ours',
+    replace: '',
+    caughtBy: stocking('a process of a copy of the cluster is no holder'),
+  },
+  {
+    name: 'a late answer from stock counts for the next owner',
+    file: stock,
+    after: 'create function rock_mac.assign_stock(',
+    find: 'and a.holder_key = r.key and a.generation = r.generation',
+    replace: '',
+    caughtBy: stocking('a late answer changes nothing'),
+  },
+  {
+    name: 'a holder forgets an answer from stock that no standby has',
+    file: stock,
+    find: "if not_open() = 'not_durable' then",
+    replace: 'if false then',
+    caughtBy: stocking('a holder forgets no answer'),
+  },
+  {
+    name: 'an address of a stock is bound without a requester',
+    file: binding,
+    find: 'and r.requester is not null',
+    replace: '',
+    caughtBy: stocking('the operator binds an address of a stock only for a requester'),
+  },
+  {
+    name: 'an address of a stock stays in the gap when it is bound',
+    file: binding,
+    find: "origin = case when a.owner_kind = 'Webhook' then 'allocate' else a.origin end,",
+    replace: '',
+    caughtBy: stocking('a recovery sets all stock aside'),
+  },
+  {
+    name: 'a recovery keeps a stock',
+    file: recovery,
+    find: "reason = 'stock of before the failover'\n  where a.state = 'stocked'",
+    replace: "reason = 'stock of before the failover'\n  where false",
+    caughtBy: stocking('a recovery sets all stock aside'),
+  },
+  {
+    name: 'a gap ends before the holder has dropped its stock',
+    file: recovery,
+    find: 'and a.owner_uid is not null',
+    replace: 'and false',
+    caughtBy: stocking('what a recovery has set aside stays so'),
+  },
+  {
+    name: 'a gap ends as soon as the holder has dropped its stock',
+    file: recovery,
+    find: 'select max(a.changed_at)',
+    replace: 'select max(a.allocated_at)',
+    caughtBy: stocking('what a recovery has set aside stays so'),
   },
 ];
 

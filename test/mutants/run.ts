@@ -16,7 +16,7 @@ import { startPostgres } from '../env/postgres/postgres.ts';
 import { type Mutant, MUTANTS, mutate } from './mutants.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
-const PARTS = ['mac', 'api', 'ledger', 'test', 'package.json', 'tsconfig.json'];
+const PARTS = ['mac', 'api', 'time', 'ledger', 'test', 'package.json', 'tsconfig.json'];
 const LIMIT_MS = 120_000;
 
 const run = promisify(execFile);
