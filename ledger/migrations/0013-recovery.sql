@@ -45,6 +45,14 @@ begin
   end loop;
 end $$;
 
+-- The last changes of stocks may be lost too. A webhook drops what is no stock any more, and pods that got such an address show it.
+create function rock_mac.set_stock_aside(p_actor text) returns void language plpgsql volatile set search_path = rock_mac, pg_temp as $$
+begin
+  perform 1 from addresses a where a.cluster_id is not null and a.state = 'stocked' order by a.addr for update;   -- the order of lock_addresses()
+  update addresses a set state = 'orphaned', origin = 'replication-gap', changed_at = clock(), actor = p_actor, reason = 'stock of before the failover'
+  where a.state = 'stocked';
+end $$;
+
 -- Starts a new epoch. `p_expected` is the epoch that the caller saw; of many callers, one starts the recovery.
 -- `p_lossy`: acknowledged allocations may be missing whatever the durability is (a restored backup). `p_approval`: it
 -- opens only after an admin approves, because more may be missing than the replication gap. `p_above`: the highest
@@ -82,11 +90,10 @@ begin
          covered_losses = case when needs_approval or p_approval then null else s.replication_gap end,
          why = case when p_approval then 'restored from a backup' else 'the database failed over or was restored' end;
   perform fork_seals();
-  if not only_reported then perform set_gap_aside(next_epoch, p_actor); end if;
-  -- So may the last changes of stocks. A webhook drops what is no stock any more, and pods that got such an address show it.
-  perform 1 from addresses a where a.cluster_id is not null and a.state = 'stocked' order by a.addr for update;   -- the order of lock_addresses()
-  update addresses a set state = 'orphaned', origin = 'replication-gap', changed_at = clock(), actor = p_actor, reason = 'stock of before the failover'
-  where a.state = 'stocked';
+  if not only_reported then
+    perform set_gap_aside(next_epoch, p_actor);
+    perform set_stock_aside(p_actor);
+  end if;
   -- The last tickets may be lost too. The chain of a cluster begins anew.
   update clusters set tickets = '{}' where tickets <> '{}';
   -- A renewal may be lost too: a device must not expire because of that.
@@ -132,7 +139,10 @@ begin
   perform be_durable();
   perform 1 from pools order by pool_id for update;          -- the lock order of a recovery
   select * into s from ledger_state for update;
-  if s.gap_due then perform set_gap_aside(s.epoch, session_user::text); end if;
+  if s.gap_due then
+    perform set_gap_aside(s.epoch, session_user::text);
+    perform set_stock_aside(session_user::text);
+  end if;
   update ledger_state set needs_approval = false, gap_due = false, changed_at = clock();
   return open_if_ready();
 end $$;

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { assignStock, returnStock, type StockAssignment } from '../../ledger/stock/leave-stock.ts';
@@ -65,15 +66,20 @@ export function createStockKeeper(deps: KeepStockDeps): StockKeeper {
     }
   }
 
+  async function returnUnused(addresses: readonly AddressRef[], reason: string): Promise<void> {
+    if (addresses.length > 0) await returnStock(ledger, addresses, { unused: true, actor: ACTOR, reason });
+  }
+
   async function check(): Promise<void> {
     const began = clock.now();
     const found = await checkStock(ledger, holder, ticket());
     checkedAt = began;
     stock.confirm();
     const unusable = stock.compare(found, began);
-    if (unusable.length === 0) return;
-    await returnStock(ledger, unusable, { unused: true, actor: ACTOR, reason: 'stock that may not be used' });
-    logger.info({ addresses: unusable.length }, 'returned addresses of the stock that may not be used');
+    await returnUnused(unusable, 'stock that may not be used');
+    if (unusable.length > 0)
+      logger.info({ addresses: unusable.length }, 'returned addresses of the stock that may not be used');
+    await returnUnused(stock.takeSurplus(), 'more stock than needed');
   }
 
   async function fill(): Promise<void> {
@@ -116,9 +122,7 @@ export function createStockKeeper(deps: KeepStockDeps): StockKeeper {
       const unused = stock.empty();
       if (isGone) return;
       await report(stock.unreported('all'));
-      if (unused.length > 0) {
-        await returnStock(ledger, unused, { unused: true, actor: ACTOR, reason: 'the webhook ends' });
-      }
+      await returnUnused(unused, 'the webhook ends');
     },
   };
 }

@@ -173,3 +173,20 @@ test('the level says for how long the stock lasts', () => {
   for (let index = 0; index < 30; index++) stock.take(podNamed(String(index), { namespace: String(index) }));
   expect(stock.levels()).toEqual([{ pool: POOL, ready: 100, coversMs: 200_000 }]);
 });
+
+test('a stock that is far too large after a quiet hour is returned, the addresses that were set aside first are kept', () => {
+  const { stock, time } = stockOf(400);
+  for (let index = 0; index < 200; index++) stock.take(podNamed(String(index), { namespace: String(index) }));
+  expect(stock.takeSurplus()).toEqual([]);
+  time.ms += 59 * 60_000;
+  stock.confirm();
+  stock.take(podNamed('one'));
+  // The busiest minute is over, and an hour at the average rate needs about 200.
+  expect(stock.takeSurplus()).toEqual([]);
+  time.ms += 10 * 60_000;
+  expect(stock.takeSurplus()).toHaveLength(199 - 64);
+  stock.confirm();
+  expect(take(stock, podNamed('two'))).toEqual([addresses(202)[201]?.mac]);
+  time.ms += 3_600_000;
+  expect(stock.takeSurplus()).toHaveLength(63);
+});

@@ -37,6 +37,8 @@ export interface Stock {
   repeated(request: StockRequest): readonly AddressRef[] | undefined;
   /** Returns how many addresses each pool lacks. */
   lacks(): readonly { readonly pool: string; readonly count: number }[];
+  /** Takes out what a pool has far beyond its need, so that the ledger gets it back. */
+  takeSurplus(): readonly AddressRef[];
   /** Adds addresses that the ledger has just set aside. They are used once a later check has found them. */
   add(pool: string, addresses: readonly AddressRef[]): void;
   /** Whether addresses are old enough for their first check. */
@@ -75,6 +77,9 @@ const CONFIRMED_MS = 60_000;
 /** One namespace may have a quarter of a stock in answers that the ledger does not know, and this many in any case. */
 const SHARE = 4;
 const SMALLEST_SHARE = 16;
+
+/** A stock of more than so many times its need is surplus. */
+const SURPLUS = 2;
 
 interface PoolStock {
   readonly demand: Demand;
@@ -142,6 +147,12 @@ export function createStock({ coverMs, now }: StockOptions): Stock {
         const count = target - ready.length - fresh.length;
         // A refill for each answer would be a write for each answer.
         return count > target / 4 ? { pool, count } : [];
+      }),
+    takeSurplus: () =>
+      [...pools.values()].flatMap((pool) => {
+        const target = pool.demand.target(coverMs);
+        // Not at once: the next rollout may need it again.
+        return pool.ready.length > target * SURPLUS ? pool.ready.splice(target) : [];
       }),
     add: (pool, addresses) => {
       const stock = poolOf(pool);
