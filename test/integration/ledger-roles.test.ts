@@ -507,9 +507,10 @@ test('only owner and admins run what concerns all clusters', async () => {
 });
 
 test("a cluster's word that the ledger lost allocations closes it once, and uses up no addresses before an admin approves", async () => {
-  // What was in stock is held already.
-  const newOrphans = `select from rock_mac.addresses where state = 'orphaned' and owner_kind is distinct from 'Webhook'`;
-  const orphans = async () => (await ledger.current.sql(newOrphans)).length;
+  const rowsOf = async (condition: string) =>
+    (await ledger.current.sql(`select from rock_mac.addresses where ${condition}`)).length;
+  const orphans = () => rowsOf("state = 'orphaned' and owner_kind is distinct from 'Webhook'");
+  const stocked = await rowsOf("state = 'stocked'");
   const claimLoss = async () => {
     const { epoch } = await ledgerState(ours.db);
     return recover(ours.db, { expected: epoch, lossy: true, actor: 'test' });
@@ -517,6 +518,7 @@ test("a cluster's word that the ledger lost allocations closes it once, and uses
   expect(await claimLoss()).toBe(2);
   for (let n = 0; n < 3; n++) expect(await claimLoss()).toBe(2);
   expect(await orphans()).toBe(0);
+  expect(await rowsOf("state = 'stocked'")).toBe(stocked);
   expect(await ledgerState(ours.db)).toMatchObject({ needsApproval: true, closed: { why: 'recovering' } });
   for (const [login, clusterId] of [
     [ours, 'a'],
@@ -525,6 +527,7 @@ test("a cluster's word that the ledger lost allocations closes it once, and uses
     expect(await markReported(login.db, { clusterId, epoch: 2 }, 'test')).toBe('recovering');
   expect(await approveRecovery(admin.db)).toBe('open');
   expect(await orphans()).toBe(7 * 1_024);
+  expect(await rowsOf("state = 'stocked'")).toBe(0);
 });
 
 test('the audit names the login of every change, and the ledger is sound', async () => {
