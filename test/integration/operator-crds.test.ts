@@ -293,7 +293,16 @@ describe('a MacPool', () => {
 
   test('has its main columns by default and more with -o wide', async () => {
     const name = await createPool({ ...range, autoReleaseAfter: '1d' });
-    const counts = { active: 1, pending: 2, stocked: 7, reserved: 3, released: 4, orphaned: 5, free: 6, utilisation: '12.5%' };
+    const counts = {
+      active: 1,
+      pending: 2,
+      stocked: 7,
+      reserved: 3,
+      released: 4,
+      orphaned: 5,
+      free: 6,
+      utilisation: '12.5%',
+    };
     await patch('mp', name, { status: counts }, '--subresource=status');
     const lines = (await kubectl(['get', 'mp', name, '-o', 'wide'])).trim().split('\n');
     expect(lines[0]?.split(/\s{2,}/)).toEqual([
