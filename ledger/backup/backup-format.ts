@@ -19,6 +19,7 @@ const FORMAT = 'rock-mac-ledger-backup';
 export const BACKUP_TABLES = [
   'clusters',
   'cluster_logins',
+  'stock_holders',
   'pools',
   'addresses',
   'observations',
@@ -36,7 +37,8 @@ const headerSchema = z.object({
   /** Version of the ledger's schema. */
   schema: z.int(),
   takenAt: z.iso.datetime({ offset: true }),
-  counts: z.record(tableSchema, z.int()),
+  /** A backup of an older schema lacks later tables. */
+  counts: z.partialRecord(tableSchema, z.int()),
   /** The row of ledger_state. */
   state: rowSchema,
 });

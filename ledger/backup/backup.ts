@@ -28,6 +28,7 @@ const ROWS_PER_LINE = 500;
 const ORDER: Readonly<Record<BackupTable, { key: string; below: string | number }>> = {
   clusters: { key: 'cluster_id', below: '' },
   cluster_logins: { key: 'login', below: '' },
+  stock_holders: { key: 'holder', below: '' },
   pools: { key: 'pool_id', below: 0 },
   addresses: { key: 'addr', below: -1 },
   observations: { key: `(jsonb_build_array(addr, cluster_id, uid, nic)::text collate "C")`, below: '' },

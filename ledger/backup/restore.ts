@@ -128,7 +128,7 @@ async function restoreLines(db: Queryable, lines: AsyncGenerator<string>, onRows
     onRows?.((done += rows.length), total);
   }
   for (const table of BACKUP_TABLES) {
-    const [wanted, got] = [header.counts[table], counts.get(table) ?? 0];
+    const [wanted, got] = [header.counts[table] ?? 0, counts.get(table) ?? 0];
     if (wanted !== got) throw damaged(`it should have ${String(wanted)} rows of ${table}, but has ${String(got)}`);
   }
   return header;
