@@ -18,8 +18,8 @@ declare
   p pools; h stock_holders; ahead bigint; reusable bigint := 0; held bigint; want bigint; fill constant text := 'stock/' || p_fill || '/';
 begin
   perform require_reach(p_cluster);
-  -- A fill is a sign of life. Its write keeps a check of another holder from removing this one at the same time.
-  update stock_holders s set seen_at = clock() where s.holder = p_holder and s.cluster_id = p_cluster returning s.* into h;
+  -- The lock keeps a check of another holder from removing this one at the same time.
+  select * into h from stock_holders s where s.holder = p_holder and s.cluster_id = p_cluster for key share;
   select * into p from pools where name = p_pool;
   if h is null or p is null or p.paused or exists (select from pool_limits l where l.cluster_id = p_cluster and l.pool_id = p.pool_id)
      or exists (select from addresses a where a.cluster_id = p_cluster and a.state = 'pending'
@@ -70,10 +70,12 @@ begin
   end if;
   select * into c from clusters q where q.cluster_id = p_cluster;
   is_ours := p_ticket is null or c.tickets = '{}' or p_ticket = any (c.tickets);
-  -- A copy of the cluster has pods of the same uid: its processes would look like the next ones of these pods.
-  insert into stock_holders (holder, cluster_id, pod_name, pod_uid) select p_holder, p_cluster, p_pod_name, p_pod_uid where is_ours
+  -- A copy of the cluster has pods of the same uid: its processes would look like the next ones of these pods. Webhooks of the copy
+  -- may still show one of the older tickets. One that starts has just read the last one, or the one before.
+  insert into stock_holders (holder, cluster_id, pod_name, pod_uid) select p_holder, p_cluster, p_pod_name, p_pod_uid
+  where p_ticket is null or c.tickets = '{}' or p_ticket = any (c.tickets[1:2])
   on conflict do nothing;
-  update stock_holders h set seen_at = clock() where h.holder = p_holder and h.cluster_id = p_cluster;
+  update stock_holders h set seen_at = clock() where h.holder = p_holder and h.cluster_id = p_cluster and is_ours;
   -- Holders that ended long ago and left nothing behind. After a long outage all holders check at once: none waits for another.
   delete from stock_holders d
   where d.holder in (

@@ -290,6 +290,37 @@ test('a process of a copy of the cluster is no holder: it would look like the ne
   expect((await listStock(ledger.db)).map((each) => each.holder.id)).toEqual(['h1']);
 });
 
+test('nor is it one with an older ticket, which the webhooks of the copied cluster may still show for some minutes', async () => {
+  const h1 = holder('h1');
+  await showTicket(ledger.db, { clusterId: 'c1', prev: undefined, next: 't1' }, 'operator');
+  await checkStock(ledger.db, h1, 't1');
+  for (const [prev, next] of [
+    ['t1', 't2'],
+    ['t2', 't3'],
+  ] as const) {
+    await showTicket(ledger.db, { clusterId: 'c1', prev, next }, 'operator');
+  }
+  const address = await stocked(h1, { ticket: 't1' });
+  expect(await checkStock(ledger.db, h1, 't1')).toEqual([{ ...address, isUsable: true }]);
+  await checkStock(ledger.db, { ...holder('copy'), podUid: h1.podUid }, 't1');
+  await checkStock(ledger.db, holder('h2'), 't2');
+  expect((await listStock(ledger.db)).map((each) => each.holder.id).sort()).toEqual(['h1', 'h2']);
+});
+
+test('a process of a copy that was a holder before is not seen any more: it does not look as if it followed the other', async () => {
+  const [h1, copy] = [holder('h1'), { ...holder('copy'), podUid: 'uid of h1' }];
+  await showTicket(ledger.db, { clusterId: 'c1', prev: undefined, next: 't1' }, 'operator');
+  await checkStock(ledger.db, h1, 't1');
+  await checkStock(ledger.db, copy, 't1');
+  await ledger.sql(`update rock_mac.clusters set tickets = '{t2}'`);
+  await checkStock(ledger.db, h1, 't2');
+  await checkStock(ledger.db, copy, 't1');
+  const request = { pool: 'kubernetes', count: 4, fillId: 'f', ticket: 't1', actor: 'webhook' };
+  expect(await fillStock(ledger.db, copy, request)).toEqual([]);
+  const seen = new Map((await listStock(ledger.db)).map((each) => [each.holder.id, each.seenAt.getTime()]));
+  expect(seen.get('h1')).toBeGreaterThan(seen.get('copy') ?? Infinity);
+});
+
 test('a cluster that may not allocate gets no stock', async () => {
   await ledger.sql(`update rock_mac.clusters set adopted_at = null`);
   expect(await fill(holder('h1'))).toEqual([]);
