@@ -1,6 +1,7 @@
 import path from 'node:path';
+import { z } from 'zod';
 import { READ_API_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_SERVICE } from '../../api/names.ts';
-import { install, type Installation, loginNameOf } from '../env/installation.ts';
+import { install, type Installation, loginNameOf, type WebhookPod } from '../env/installation.ts';
 import { type ControlPlane, startControlPlane } from '../env/kubernetes/control-plane.ts';
 import { clusterLogin } from '../env/postgres/cluster-login.ts';
 import type { Clusters, Member } from './start-clusters.ts';
@@ -8,7 +9,10 @@ import type { Clusters, Member } from './start-clusters.ts';
 /** A second control plane with everything that a cluster had stored. */
 export interface ClusterCopy {
   readonly plane: ControlPlane;
-  /** Starts rock-mac in the copy, with the Secrets of the original. */
+  /**
+   * Starts rock-mac in the copy, with the Secrets of the original. One of its two webhooks runs in a pod of its own, and the other
+   * in the copy of a pod in which a webhook of the original runs.
+   */
   start(): Promise<Installation>;
 }
 
@@ -29,13 +33,29 @@ export async function copyCluster(
       const services = [WEBHOOK_SERVICE, READ_API_SERVICE];
       await plane.kubectl(['delete', 'services', ...services, '-n', SYSTEM_NAMESPACE]);
       const url = await clusterLogin(ledgerUrl, loginNameOf(original, ledgerUrl));
-      return await install({
+      const copied = await podOfWebhook(plane);
+      const installation = await install({
         testEnv,
         controlPlane: plane,
         ledgerUrl,
         login: 'owner',
+        stock: true,
         env: { ROCK_MAC_LEDGER_URL: url, ROCK_MAC_CLUSTER_NAME: original.name, ROCK_MAC_RESYNC_SECONDS: '5' },
       });
+      await installation.startWebhook({}, copied);
+      return installation;
     },
   };
+}
+
+const podList = z.object({
+  items: z.array(z.object({ metadata: z.object({ name: z.string(), uid: z.string() }) })).min(1),
+});
+
+/** Returns a pod in which a webhook runs. */
+async function podOfWebhook({ kubectl }: ControlPlane): Promise<WebhookPod> {
+  const { items } = podList.parse(JSON.parse(await kubectl(['get', 'pods', '-n', SYSTEM_NAMESPACE, '-o', 'json'])));
+  const [pod] = items;
+  if (pod === undefined) throw new Error('the cluster has no webhook');
+  return pod.metadata;
 }

@@ -170,7 +170,7 @@ interface Joining {
   readonly url: string;
 }
 
-/** Installs an operator and two webhooks, and creates namespaces and Deployments that are the same everywhere. */
+/** Installs an operator and two webhooks with stock, and creates namespaces and Deployments that are the same everywhere. */
 async function joinCluster({ testEnv, plane, network, url }: Joining, closers: Closers): Promise<Member> {
   const { name } = plane;
   const installation = await install({
@@ -178,6 +178,7 @@ async function joinCluster({ testEnv, plane, network, url }: Joining, closers: C
     controlPlane: plane,
     ledgerUrl: url,
     webhooks: 2,
+    stock: true,
     env: { ROCK_MAC_CLUSTER_NAME: name, ROCK_MAC_RESYNC_SECONDS: '5' },
   });
   closers.push(() => installation.close());

@@ -43,6 +43,12 @@ export interface InstallationOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+/** The name and the uid of a pod object. */
+export interface WebhookPod {
+  readonly name: string;
+  readonly uid: string;
+}
+
 /** One process of rock-mac, an operator or a webhook. */
 export interface Program {
   readonly name: string;
@@ -51,6 +57,8 @@ export interface Program {
   readonly port: number;
   readonly healthPort: number;
   readonly metricsPort: number;
+  /** The pod object of a webhook that has a stock. */
+  readonly pod: WebhookPod | undefined;
   /** Returns the value of one metric, summed over its labels. Returns 0 if it has no samples. */
   metric(name: string): Promise<number>;
   /** Sends SIGTERM and waits for the exit. */
@@ -73,8 +81,11 @@ export interface Installation {
   /** The Service of the webhooks. */
   readonly webhookService: ServiceForwarder;
   startOperator(): Promise<Program>;
-  /** Starts a webhook, with more environment variables for this one only. */
-  startWebhook(env?: NodeJS.ProcessEnv): Promise<Program>;
+  /**
+   * Starts a webhook, with more environment variables for this one only. With a stock it gets a new pod, or is the next process of
+   * an earlier one.
+   */
+  startWebhook(env?: NodeJS.ProcessEnv, pod?: WebhookPod): Promise<Program>;
   /** Resolves when the leader has published the counts of every pool. */
   ready(): Promise<void>;
   /** Stops all processes. The objects of the manifests remain. */
@@ -114,10 +125,10 @@ export async function install(options: InstallationOptions): Promise<Installatio
       operators.push(program);
       return program;
     },
-    startWebhook: async (env = {}) => {
-      const pod = options.stock === true ? await createWebhookPod(plane, webhooks.length) : undefined;
+    startWebhook: async (env = {}, earlierPod) => {
+      const pod = options.stock === true ? (earlierPod ?? (await createWebhookPod(plane, webhooks.length))) : undefined;
       const { program: started, port } = await starter.start('webhook', {
-        ...pod?.env,
+        ...(pod !== undefined && { ROCK_MAC_POD_NAME: pod.name, ROCK_MAC_POD_UID: pod.uid }),
         KUBECONFIG: webhookConfig,
         ROCK_MAC_WEBHOOK_HOST: '127.0.0.1',
         ROCK_MAC_DRAIN_SECONDS: '1',
@@ -127,12 +138,13 @@ export async function install(options: InstallationOptions): Promise<Installatio
       webhookService.add(endpoint);
       const program: Program = {
         ...started,
+        pod,
         // Like kube-proxy for a terminating pod: open connections stay, new ones go elsewhere.
         stop: async () => {
           const stopped = started.stop();
           webhookService.remove(endpoint);
           await stopped;
-          await pod?.remove();
+          if (pod !== undefined) await deleteWebhookPod(plane, pod);
         },
       };
       webhooks.push(program);
@@ -174,7 +186,7 @@ async function applyInstallation({ kubectl }: ControlPlane): Promise<void> {
 }
 
 /** A pod object for a webhook that runs as a process of the test. Nothing schedules it. */
-async function createWebhookPod({ kubectl, name: plane }: ControlPlane, index: number) {
+async function createWebhookPod({ kubectl, name: plane }: ControlPlane, index: number): Promise<WebhookPod> {
   const name = `rock-mac-webhook-${plane}-${String(index)}-${randomBytes(3).toString('hex')}`;
   const container = {
     name: 'webhook',
@@ -192,12 +204,12 @@ async function createWebhookPod({ kubectl, name: plane }: ControlPlane, index: n
     await kubectl(['create', '-o', 'json', '-f', '-'], { input: JSON.stringify(pod) }),
   ) as unknown;
   const { metadata } = z.object({ metadata: z.object({ uid: z.string() }) }).parse(created);
-  return {
-    env: { ROCK_MAC_POD_NAME: name, ROCK_MAC_POD_UID: metadata.uid },
-    remove: async () => {
-      await kubectl(['delete', 'pod', name, '-n', SYSTEM_NAMESPACE, '--ignore-not-found', '--wait=false', '--force']);
-    },
-  };
+  return { name, uid: metadata.uid };
+}
+
+/** Deletes the pod object of a webhook that has ended. */
+export async function deleteWebhookPod({ kubectl }: ControlPlane, { name }: WebhookPod): Promise<void> {
+  await kubectl(['delete', 'pod', name, '-n', SYSTEM_NAMESPACE, '--ignore-not-found', '--wait=false', '--force']);
 }
 
 /** For tests without a webhook: the API server would otherwise reject every object that opted in. */
@@ -279,7 +291,7 @@ function createStarter(
       });
       await untilReady(child, name, healthPort);
       const metric = (wanted: string) => readMetric(wanted, { port: metricsPort, token: metricsToken });
-      return { program: { ...programOf(child, name), port, healthPort, metricsPort, metric }, port };
+      return { program: { ...programOf(child, name), port, healthPort, metricsPort, pod: undefined, metric }, port };
     },
     close: async () => {
       await Promise.all(reservations.map(({ release }) => release()));

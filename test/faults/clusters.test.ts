@@ -15,6 +15,7 @@ import { listClusters } from '../../ledger/state/clusters.ts';
 import { continueCluster } from '../../ledger/state/identity.ts';
 import { approveRecovery } from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
+import { listStock } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { compareHolders } from '../clusters/compare-holders.ts';
 import { copyCluster } from '../clusters/copy-cluster.ts';
@@ -279,6 +280,8 @@ test(
       },
       { within: 120_000, every: 1_000 },
     );
+    const holders = await stockHoldersOf(east);
+    expect(holders).toHaveLength(east.installation.webhooks.length);
     const installation = await copy.start();
     await untilIdentityIs(copy.plane, 'Newcomer');
     await untilIdentityIs(east.plane, 'Copied');
@@ -288,12 +291,22 @@ test(
       const all = ['delete', 'pods,macallocations', '--all', '-n', namespace, '--wait=false'];
       await copy.plane.kubectl(all);
     }
-    const refused = copy.plane.kubectl(['create', '-n', 'team', '-f', '-'], {
-      input: JSON.stringify({ apiVersion: 'v1', kind: 'Pod', ...podManifest('refused', 1) }),
-    });
-    await expect(refused).rejects.toThrow(/identity of this cluster/);
+    const createInCopy = () =>
+      copy.plane.kubectl(['create', '-n', 'team', '-f', '-'], {
+        input: JSON.stringify({ apiVersion: 'v1', kind: 'Pod', ...podManifest('refused', 1) }),
+      });
+    await expect(createInCopy()).rejects.toThrow(/identity of this cluster/);
     await sleep(SECONDS * 1_000);
     await untilCreates(everywhere());
+    // Both webhooks of the copy know by now that pods are wanted, and get no stock for them.
+    for (let request = 0; request < 4; request++) {
+      await expect(createInCopy()).rejects.toThrow(/identity of this cluster/);
+    }
+    await sleep(3_000);
+    for (const webhook of installation.webhooks) {
+      expect(await webhook.metric('rockmac_stock_addresses'), webhook.name).toBe(0);
+    }
+    expect(await stockHoldersOf(east)).toEqual(holders);
 
     await holdStill();
     const inEast = detector.live().filter(({ cluster }) => cluster === 'east');
@@ -307,6 +320,12 @@ test(
   },
   500_000 + SECONDS * 1_000,
 );
+
+/** Returns the ids of the processes of webhooks that the ledger knows in a cluster. */
+async function stockHoldersOf({ clusterId }: Member): Promise<string[]> {
+  const holders = (await listStock(clusters.ledger, clusterId)).map(({ holder }) => holder.id);
+  return [...new Set(holders)].sort();
+}
 
 /** The pods that hold the addresses whose answers the standby loses: as many in each cluster. */
 const MANY = {
@@ -469,7 +488,16 @@ test('in the end everything in use is held by its object, nothing by nobody, and
 
   for (const { name } of clusters.members) {
     const { accepted, refused, unanswered } = countsOf(name);
-    print(`${name}: ${JSON.stringify({ accepted, unanswered, refused: Object.fromEntries(refused) })}`);
+    const fromStock = await answersFromStock(name);
+    print(`${name}: ${JSON.stringify({ accepted, fromStock, unanswered, refused: Object.fromEntries(refused) })}`);
     expect(createsIn(name)).toBeGreaterThan(50);
+    expect(fromStock).toBeGreaterThan(20);
   }
 }, 500_000);
+
+async function answersFromStock(name: string): Promise<number> {
+  const counts = await Promise.all(
+    member(name).installation.webhooks.map((webhook) => webhook.metric('rockmac_stock_answers_total')),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
+}
