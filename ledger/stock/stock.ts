@@ -24,8 +24,11 @@ export interface FillRequest {
   readonly actor: string;
 }
 
-/** The ledger sets at most this many addresses aside in one call, so that a fill does not delay allocations. */
-export const MAX_FILL = 512;
+/**
+ * The ledger sets at most this many addresses aside in one call: a fill delays allocations by some milliseconds, and an asynchronous
+ * failover that loses several fills must not lose more than its replication gap.
+ */
+export const MAX_FILL = 128;
 
 /** A recovery sets stock aside. It belongs to its holder until that has dropped it. */
 const IS_STOCK = `(a.state = 'stocked' or (a.state = 'orphaned' and a.origin = 'replication-gap' and a.owner_kind = 'Webhook'))`;
