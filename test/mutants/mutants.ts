@@ -310,9 +310,23 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a copy of the cluster has holders of a stock',
     file: stock,
-    find: ' where is_ours',
-    replace: '',
+    find: 'p_ticket = any (c.tickets[1:2])',
+    replace: 'true',
     caughtBy: stocking('a process of a copy of the cluster is no holder'),
+  },
+  {
+    name: 'a copy of the cluster has holders of a stock for some minutes',
+    file: stock,
+    find: 'c.tickets[1:2]',
+    replace: 'c.tickets',
+    caughtBy: stocking('nor is it one with an older ticket'),
+  },
+  {
+    name: 'a holder of a copy of the cluster goes on to be seen',
+    file: stock,
+    find: ' and is_ours;',
+    replace: ';',
+    caughtBy: stocking('a process of a copy that was a holder before'),
   },
   {
     name: 'a late answer from stock counts for the next owner',
