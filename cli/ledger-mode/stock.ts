@@ -4,7 +4,7 @@ import { rollingBack } from '../../ledger/connection/rolling-back.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { listClusters } from '../../ledger/state/clusters.ts';
 import { returnStock } from '../../ledger/stock/leave-stock.ts';
-import { listStock, MAX_FILL, stockOf } from '../../ledger/stock/stock.ts';
+import { listStock, stockOf } from '../../ledger/stock/stock.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { UserError } from '../errors.ts';
 import { formatDistance } from '../output/time.ts';
@@ -98,14 +98,9 @@ function findHolder(stocks: readonly Stock[], text: string): Stock {
   );
 }
 
-/** Returns all addresses, in groups that do not hold their locks for long. Returns their number. */
+/** Returns all addresses. Returns their number. */
 async function returnAll(ledger: Queryable, holder: { readonly clusterId: string; readonly id: string }) {
-  const addresses = await stockOf(ledger, holder);
   const options = { unused: false, actor: currentUser(), reason: 'stock returned with rock-mac' };
-  let count = 0;
-  for (let start = 0; start < addresses.length; start += MAX_FILL) {
-    const outcomes = await returnStock(ledger, addresses.slice(start, start + MAX_FILL), options);
-    count += outcomes.filter(({ outcome }) => outcome === 'returned').length;
-  }
-  return count;
+  const outcomes = await returnStock(ledger, await stockOf(ledger, holder), options);
+  return outcomes.filter(({ outcome }) => outcome === 'returned').length;
 }

@@ -65,7 +65,7 @@ declare
 begin
   perform require_reach(p_cluster);
   -- The end of a stock may be lost: then an address that a pod has looks as if nobody had answered with it.
-  if closed in ('timeline_changed', 'system_changed', 'recovering') then
+  if closed in ('timeline_changed', 'system_changed', 'recovering', 'not_durable') then
     raise exception 'the ledger is %, so no stock is known', closed using errcode = 'object_not_in_prerequisite_state';
   end if;
   select * into c from clusters q where q.cluster_id = p_cluster;
@@ -83,12 +83,6 @@ begin
     where h.cluster_id = p_cluster and h.seen_at < clock() - interval '1 day'
       and not exists (select from addresses a where a.owner_uid = h.holder and a.state <> 'released')
     for update skip locked);
-  -- The holder answers no more with what a recovery has set aside. Without it, nobody could free these addresses (is_gap_over).
-  perform 1 from addresses a where a.owner_uid = p_holder and a.cluster_id = p_cluster and is_set_aside(a) order by a.addr for update;
-  if found then
-    update addresses a set owner_uid = null, changed_at = clock(), actor = p_pod_name, reason = 'its holder has dropped it'
-    where a.owner_uid = p_holder and a.cluster_id = p_cluster and is_set_aside(a);
-  end if;
   return query
   select a.addr, a.generation, a.holder_key,
          closed is null and is_ours and c.adopted_at is not null and c.retired_at is null and not p.paused
@@ -97,6 +91,23 @@ begin
   from addresses a join pools p using (pool_id)
   where a.owner_uid = p_holder and a.cluster_id = p_cluster and a.state = 'stocked'
   order by a.addr;
+end $$;
+
+-- Records that a holder has dropped what its check in this epoch did not return. Only then can what a recovery has set aside of its
+-- stock come back (is_gap_over). The lock keeps the next recovery from setting more aside at the same time.
+create function rock_mac.drop_stock(p_cluster text, p_holder text, p_epoch bigint, p_actor text) returns bigint
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
+declare dropped bigint;
+begin
+  perform be_durable();
+  perform require_reach(p_cluster);
+  perform 1 from ledger_state s where s.epoch = p_epoch for share;
+  if not found then return 0; end if;
+  perform 1 from addresses a where a.owner_uid = p_holder and a.cluster_id = p_cluster and is_set_aside(a) order by a.addr for update;
+  update addresses a set owner_uid = null, changed_at = clock(), actor = p_actor, reason = 'its holder has dropped it'
+  where a.owner_uid = p_holder and a.cluster_id = p_cluster and is_set_aside(a);
+  get diagnostics dropped = row_count;
+  return dropped;
 end $$;
 
 -- Records for whom a holder answered with addresses of its stock: they are pending from then on, as after an allocation.
@@ -114,6 +125,8 @@ begin
   if not_open() = 'not_durable' then
     raise exception 'no standby would have this answer' using errcode = 'object_not_in_prerequisite_state';
   end if;
+  -- A login that lost its cluster is refused, because `not_stocked` means that the answer is known.
+  perform require_reach(c.cluster) from (select distinct r.cluster from unnest(items) r) c;
   -- Retiring a cluster reads what it holds. This lock makes one wait for the other.
   perform 1 from clusters c where c.cluster_id in (select r.cluster from unnest(items) r) for key share;
   addrs := lock_addresses(addrs);

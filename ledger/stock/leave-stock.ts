@@ -61,6 +61,9 @@ function assignmentsJson(items: readonly StockAssignment[]): string {
   }));
 }
 
+/** A statement for so many addresses takes some milliseconds. Others get their locks between two. */
+const RETURN_AT_ONCE = 256;
+
 const RETURN_OUTCOMES = ['returned', 'not_stocked'] as const;
 
 export type ReturnOutcome = { readonly outcome: (typeof RETURN_OUTCOMES)[number] } | Invalid;
@@ -75,7 +78,13 @@ export async function returnStock(
   { unused, actor, reason }: { readonly unused: boolean; readonly actor: string; readonly reason: string },
 ): Promise<ReturnOutcome[]> {
   const text = `select outcome from rock_mac.return_stock($1::jsonb, $2, $3, $4) order by ord`;
-  return runEach(addresses, addressRefSchema, (group) =>
-    db.query(outcomeStatement(text, [addressRefsJson(group), unused, actor, reason], RETURN_OUTCOMES)),
-  );
+  const outcomes: ReturnOutcome[] = [];
+  for (let start = 0; start < addresses.length; start += RETURN_AT_ONCE) {
+    const group = addresses.slice(start, start + RETURN_AT_ONCE);
+    const returned = await runEach(group, addressRefSchema, (valid) =>
+      db.query(outcomeStatement(text, [addressRefsJson(valid), unused, actor, reason], RETURN_OUTCOMES)),
+    );
+    outcomes.push(...returned);
+  }
+  return outcomes;
 }

@@ -71,6 +71,29 @@ export async function checkStock(
   return rows.map(({ addr, generation, key, usable }) => ({ mac: addr, generation, key, isUsable: usable }));
 }
 
+/** Returns the epoch of the ledger. What a check returns after that is at least of this epoch. */
+export async function stockEpoch(db: Queryable): Promise<number> {
+  const [row] = await db.query({
+    text: `select epoch from rock_mac.ledger_state`,
+    values: [],
+    row: z.object({ epoch: z.int() }),
+  });
+  if (row === undefined) throw new Error('the ledger has no state');
+  return row.epoch;
+}
+
+/**
+ * Reports that a holder has dropped what its check did not return. `epoch` was read before the check. What a recovery has set
+ * aside can then come back. Changes nothing if the ledger has recovered again since.
+ */
+export async function dropStock(db: Queryable, { clusterId, id, podName }: StockHolder, epoch: number): Promise<void> {
+  await db.query({
+    text: `select rock_mac.drop_stock($1, $2, $3, $4) as dropped`,
+    values: [clusterId, id, epoch, podName],
+    row: z.object({ dropped: z.int() }),
+  });
+}
+
 /** The stock of one process in one pool. */
 export interface StockInPool {
   readonly holder: StockHolder;

@@ -86,7 +86,10 @@ function isOlderThanInstallation({ evidence: { occasion, createdAt, registeredAt
 function wasLost({ row, evidence: { occasion } }: Candidate): boolean {
   // Before this cluster reports its addresses, another controller may observe one of them. That row has generation 0.
   const hadNoOwner = row === undefined || row.generation === 0;
-  return hadNoOwner ? occasion !== 'usual' : row.origin === 'replication-gap';
+  if (hadNoOwner) return occasion !== 'usual';
+  // A webhook may still answer with what it had in stock, until it has dropped it. Its token is the proof of that.
+  const isInStock = row.owner?.kind === 'Webhook' && row.owner.uid !== undefined;
+  return row.origin === 'replication-gap' && !isInStock;
 }
 
 /** Returns whether admission saw the object and gives the objects of its namespace addresses of this pool. */

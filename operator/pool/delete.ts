@@ -14,9 +14,9 @@ export type DeletePoolDeps = Pick<OperatorDeps, 'client' | 'ledger' | 'actor' | 
 const BLOCKED_RETRY_MS = 5_000;
 
 /**
- * Completes the deletion of a MacPool. Waits while an address of the pool is held, in this cluster or another. Pauses a pool
- * with stock meanwhile. The ledger then removes a pool that was never used, and keeps a used one paused. A MacPool that differs from the ledger's pool only
- * loses its finalizer.
+ * Completes the deletion of a MacPool. Waits while an address of the pool is held, in this cluster or another. The ledger then
+ * removes a pool that was never used, and keeps a used one paused. It is paused before if only stock is left, which webhooks then
+ * return. A MacPool that differs from the ledger's pool only loses its finalizer.
  */
 export async function deletePool(pool: MacPool, deps: DeletePoolDeps): Promise<ReconcileResult> {
   const { ledger, actor, client, logger } = deps;
@@ -28,8 +28,8 @@ export async function deletePool(pool: MacPool, deps: DeletePoolDeps): Promise<R
   if (isDefinedInLedger) {
     const outcome = await removePool(ledger, name, actor);
     if (outcome === 'in_use') {
-      // Webhooks return the stock of a pool only when it is paused.
-      if (stats.stocked > 0) await pausePool(ledger, name, true, actor);
+      const isOnlyStock = stats.active + stats.pending + stats.reserved + stats.orphaned === 0;
+      if (isOnlyStock) await pausePool(ledger, name, true, actor);
       await publishReady(pool, deletionBlocked(stats), deps);
       return { requeueAfterMs: BLOCKED_RETRY_MS };
     }

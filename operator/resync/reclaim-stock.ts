@@ -5,7 +5,6 @@ import { listStock, type StockHolder, stockOf } from '../../ledger/stock/stock.t
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { LiveWorkload } from '../live/workload.ts';
 import { type GoneHolders, holdersWithStock, isGone } from '../stock/gone-holders.ts';
-import { inBatches } from './batches.ts';
 
 export type ReclaimStockDeps = Pick<
   OperatorDeps,
@@ -49,12 +48,8 @@ export async function reclaimStock(
   const used = new Set(objects.flatMap(({ workload }) => workload.uses));
   for (const holder of certain) {
     const unused = (await stockOf(ledger, holder)).filter(({ mac }) => !used.has(mac));
-    let returned = 0;
-    for (const batch of inBatches(unused)) {
-      const reason = 'its webhook is gone';
-      const outcomes = await returnStock(ledger, batch, { unused: false, actor, reason });
-      returned += outcomes.filter(({ outcome }) => outcome === 'returned').length;
-    }
+    const outcomes = await returnStock(ledger, unused, { unused: false, actor, reason: 'its webhook is gone' });
+    const returned = outcomes.filter(({ outcome }) => outcome === 'returned').length;
     if (returned > 0) {
       logger.info({ workload: holder.podName, addresses: returned }, 'returned the stock of a webhook that is gone');
     }

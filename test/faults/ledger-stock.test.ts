@@ -11,7 +11,7 @@ import { migrate } from '../../ledger/migrate.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
 import { freeGap, markReported, recoverIfNeeded } from '../../ledger/state/recovery.ts';
 import { assignStock, returnStock, type StockAssignment } from '../../ledger/stock/leave-stock.ts';
-import { checkStock, fillStock, type StockHolder } from '../../ledger/stock/stock.ts';
+import { checkStock, dropStock, fillStock, stockEpoch, type StockHolder } from '../../ledger/stock/stock.ts';
 import { mac, type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { startTcpProxy } from '../env/network/tcp-proxy.ts';
 import { startPostgres } from '../env/postgres/postgres.ts';
@@ -115,8 +115,10 @@ function createHolder(id: string, create: (pod: string, address: MacAddress) => 
       ready.push(...(await fillStock(db, me, request)));
     },
     check: async (db: LedgerClient) => {
+      const epoch = await stockEpoch(db);
       const keys = new Set((await checkStock(db, me, undefined)).map(({ key }) => key));
       ready = ready.filter(({ key }) => keys.has(key));
+      await dropStock(db, me, epoch);
       return ready.length;
     },
     answer: (count: number) => {

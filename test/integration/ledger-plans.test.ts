@@ -15,7 +15,7 @@ import { renew } from '../../ledger/address/renew.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { registerCluster } from '../../ledger/state/clusters.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
-import { checkStock, fillStock } from '../../ledger/stock/stock.ts';
+import { checkStock, dropStock, fillStock } from '../../ledger/stock/stock.ts';
 import { numberToMac } from '../../mac/mac-address.ts';
 import {
   aRequest,
@@ -89,6 +89,10 @@ const CALLS: Readonly<
   findByOwnerUids: ({ db }, _, n) => findByOwnerUids(db, 'c1', [`nobody-${String(n)}`, String(n)]),
   release: ({ db }, item) => release(db, [item], { ...by, force: true }),
   checkStock: ({ db }, _, n) => checkStock(db, stockHolder(n), undefined),
+  dropStock: async ({ db }, _, n) => {
+    await dropStock(db, stockHolder(n), 1);
+    return [];
+  },
   'fillStock and assignStock': async ({ db }, _, n) => {
     const pod = { ...owner, kind: 'Pod', name: `quick-${String(n)}` };
     const given = { boundKey: `named/quick-${String(n)}`, owner: pod, requester: 'ada', reason: 'stock' };

@@ -18,7 +18,7 @@ import { growPool, pausePool } from '../../ledger/pool/pools.ts';
 import { retireCluster } from '../../ledger/state/clusters.ts';
 import { markReported, recover } from '../../ledger/state/recovery.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
-import { checkStock, fillStock, stockOf } from '../../ledger/stock/stock.ts';
+import { checkStock, dropStock, fillStock, stockEpoch, stockOf } from '../../ledger/stock/stock.ts';
 import { macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { auditAndTable, replay } from './ledger-audit-replay.ts';
 import {
@@ -460,10 +460,12 @@ function outdated(item: ModelAddressRef, how: 'no' | 'generation' | 'key'): Mode
 
 const checkStep = holder.map((id) =>
   step(`holder ${id} checks its stock`, async (model, { db }) => {
+    const epoch = await stockEpoch(db);
     const got = await checkStock(db, stockHolder(id), undefined).catch((error: unknown) => {
       if (isLedgerError(error)) return error.code;
       throw error;
     });
+    if (typeof got !== 'string') await dropStock(db, stockHolder(id), epoch);
     return [
       inModel.checkInModel(model, id),
       typeof got === 'string' ? got : got.map(({ mac, ...rest }) => ({ addr: macToNumber(mac), ...rest })),

@@ -27,7 +27,7 @@ import { showTicket } from '../../ledger/state/identity.ts';
 import { approveRecovery, freeGap, markReported, recover, recoverWithout } from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
-import { checkStock, fillStock } from '../../ledger/stock/stock.ts';
+import { checkStock, dropStock, fillStock } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { aRequest, aStockHolder, fillAStock, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
 import { type Login, loginsOfThisFile } from './ledger-logins.ts';
@@ -273,19 +273,26 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
       return [await resultOf(checkStock(db, theirHolder, undefined)), asOurs.length];
     },
   },
+  drop_stock: {
+    wanted: ['LEDGER_NOT_ALLOWED', undefined],
+    call: async (db) => {
+      const asOurs = await resultOf(dropStock(db, { ...theirHolder, clusterId: 'a' }, 1));
+      return [await resultOf(dropStock(db, theirHolder, 1)), asOurs];
+    },
+  },
   assign_stock: {
-    wanted: ['not_stocked'],
-    call: (db) =>
-      assignStock(
-        db,
-        theirStock.flatMap((item) =>
-          ['a', 'b'].map((cluster) => ({
-            ...{ ...item, boundKey: `mine ${item.key}`, owner: ownerOf(cluster, 'Pod', 'mine') },
-            ...{ requester: 'mallory', reason: 'test' },
-          })),
-        ),
-        { leaseSeconds: 3_600, actor: 'test' },
-      ),
+    wanted: ['LEDGER_NOT_ALLOWED', 'not_stocked'],
+    call: async (db) => {
+      const assign = (cluster: string) => {
+        const owner = ownerOf(cluster, 'Pod', 'mine');
+        const answers = theirStock.map((item) => ({
+          ...{ ...item, boundKey: `mine ${item.key}`, owner },
+          ...{ requester: 'mallory', reason: 'test' },
+        }));
+        return assignStock(db, answers, { leaseSeconds: 3_600, actor: 'test' });
+      };
+      return [await resultOf(assign('b')), ...(await assign('a')).map(({ outcome }) => outcome)];
+    },
   },
   return_stock: { wanted: ['not_stocked'], call: (db) => returnStock(db, theirStock, { ...by, unused: true }) },
   seal: {

@@ -12,11 +12,21 @@ const POOL = 'kubernetes';
 /** A ledger that sets aside what it is asked for, remembers who got it, and can be away. */
 function start({ most = 1_000 }: { most?: number } = {}) {
   const clock = createManualClock();
-  const ledger = { isAway: false, stocked: [] as number[], assigned: 0, returned: 0, fills: 0 };
+  const ledger = {
+    isAway: false,
+    noReports: false,
+    stocked: [] as number[],
+    assigned: 0,
+    returned: 0,
+    fills: 0,
+    epoch: 1,
+    dropped: [] as number[],
+  };
   const pod = { exists: true };
   let next = 1;
   const query = (statement: { text: string; values: readonly unknown[] }) => {
     if (ledger.isAway) return Promise.reject(new LedgerError('LEDGER_UNAVAILABLE', 'away'));
+    if (statement.text.includes('ledger_state')) return Promise.resolve([{ epoch: ledger.epoch }]);
     const called = /rock_mac\.(\w+_stock)/.exec(statement.text)?.[1];
     const items = () => JSON.parse(String(statement.values[0])) as { addr: number }[];
     const remove = () => {
@@ -35,7 +45,11 @@ function start({ most = 1_000 }: { most?: number } = {}) {
         ledger.stocked.push(...added);
         return Promise.resolve(added.map(row));
       }
+      case 'drop_stock':
+        ledger.dropped.push(Number(statement.values[2]));
+        return Promise.resolve([{ dropped: 0 }]);
       case 'assign_stock': {
+        if (ledger.noReports) return Promise.reject(new LedgerError('LEDGER_READ_ONLY', 'no standby'));
         const outcomes = items().map(() => ({ outcome: 'assigned' }));
         ledger.assigned += remove();
         return Promise.resolve(outcomes);
@@ -145,4 +159,26 @@ test('at its end a process reports all answers, and returns the rest', async () 
   stock.take(podNamed('b'));
   await keeper.close();
   expect(ledger).toMatchObject({ assigned: 1, returned: 63, stocked: [] });
+});
+
+test('a process says once in each epoch that it has dropped what is no stock any more', async () => {
+  const { ledger, seconds } = start();
+  await seconds(60);
+  expect(ledger.dropped).toEqual([1]);
+  ledger.epoch = 2;
+  await seconds(16);
+  expect(ledger.dropped).toEqual([1, 2]);
+});
+
+test('while no answer can be reported, the stock is checked and filled all the same', async () => {
+  const { stock, ledger, seconds } = start();
+  stock.take(podNamed('a'));
+  await seconds(8);
+  ledger.noReports = true;
+  stock.take(podNamed('b'));
+  await seconds(3);
+  // A failover has lost everything.
+  ledger.stocked = [];
+  await seconds(30);
+  expect(stock.take(podNamed('c'))).toMatchObject([{ key: 'stock/65' }]);
 });

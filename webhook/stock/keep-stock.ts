@@ -3,7 +3,7 @@ import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { assignStock, returnStock, type StockAssignment } from '../../ledger/stock/leave-stock.ts';
-import { checkStock, fillStock, MAX_FILL, type StockHolder } from '../../ledger/stock/stock.ts';
+import { checkStock, dropStock, fillStock, MAX_FILL, stockEpoch, type StockHolder } from '../../ledger/stock/stock.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { Stock } from './stock.ts';
 
@@ -48,6 +48,8 @@ export function createStockKeeper(deps: KeepStockDeps): StockKeeper {
   let checkedAt = Number.NEGATIVE_INFINITY;
   let askedForPodAt = Number.NEGATIVE_INFINITY;
   let isGone = false;
+  /** The last epoch of the ledger of which this process has dropped what is no stock any more. */
+  let droppedIn: number | undefined;
   const scarceUntil = new Map<string, number>();
 
   async function report(answers: readonly StockAssignment[]): Promise<void> {
@@ -60,26 +62,36 @@ export function createStockKeeper(deps: KeepStockDeps): StockKeeper {
           { addresses: invalid.length },
           'the ledger cannot store an answer, so its address waits for the reuse delay',
         );
-        await returnStock(ledger, invalid, { unused: false, actor: ACTOR, reason: 'answer that cannot be stored' });
+        await returnAll(invalid, false, 'answer that cannot be stored');
       }
       stock.reported(group);
     }
   }
 
-  async function returnUnused(addresses: readonly AddressRef[], reason: string): Promise<void> {
-    if (addresses.length > 0) await returnStock(ledger, addresses, { unused: true, actor: ACTOR, reason });
+  async function returnAll(addresses: readonly AddressRef[], unused: boolean, reason: string): Promise<void> {
+    if (addresses.length > 0) await returnStock(ledger, addresses, { unused, actor: ACTOR, reason });
   }
 
   async function check(): Promise<void> {
+    if (clock.now() < checkedAt + CHECK_EVERY_MS && !stock.isCheckDue()) return;
     const began = clock.now();
+    const epoch = await stockEpoch(ledger);
     const found = await checkStock(ledger, holder, ticket());
     checkedAt = began;
     stock.confirm();
-    const unusable = stock.compare(found, began);
-    await returnUnused(unusable, 'stock that may not be used');
-    if (unusable.length > 0)
-      logger.info({ addresses: unusable.length }, 'returned addresses of the stock that may not be used');
-    await returnUnused(stock.takeSurplus(), 'more stock than needed');
+    const { unused, unknown } = stock.compare(found, began);
+    if (epoch !== droppedIn) {
+      await dropStock(ledger, holder, epoch);
+      droppedIn = epoch;
+    }
+    await returnAll(unused, true, 'stock that may not be used');
+    await returnAll(unknown, false, 'stock that its holder does not know');
+    await returnAll(stock.takeSurplus(), true, 'more stock than needed');
+    if (unused.length + unknown.length > 0)
+      logger.info(
+        { addresses: unused.length + unknown.length },
+        'returned addresses of the stock that may not be used',
+      );
   }
 
   async function fill(): Promise<void> {
@@ -109,20 +121,23 @@ export function createStockKeeper(deps: KeepStockDeps): StockKeeper {
   return {
     exchange: async () => {
       if (isGone) return;
-      try {
-        await report(stock.unreported());
-        if (clock.now() >= checkedAt + CHECK_EVERY_MS || stock.isCheckDue()) await check();
-        await fill();
-      } catch (error) {
-        if (error instanceof LedgerError) await confirmByPod();
-        throw error;
-      }
+      // Each by itself: while no answer can be stored, a pause of the pool must reach this process all the same.
+      const steps = [() => report(stock.unreported()), check, fill];
+      const errors: unknown[] = [];
+      for (const step of steps) await step().catch((error: unknown) => errors.push(error));
+      if (errors.some(isLedgerAway)) await confirmByPod();
+      if (errors.length > 0) throw errors[0];
     },
     close: async () => {
       const unused = stock.empty();
       if (isGone) return;
       await report(stock.unreported('all'));
-      await returnUnused(unused, 'the webhook ends');
+      await returnAll(unused, true, 'the webhook ends');
     },
   };
+}
+
+/** An answer of the ledger itself, such as a missing right, is no reason to go on without it. */
+function isLedgerAway(error: unknown): boolean {
+  return error instanceof LedgerError && error.retryable;
 }

@@ -75,7 +75,7 @@ test('addresses are not used before a check of the ledger has found them again, 
   const stock = createStock({ coverMs: 0, now: () => time.ms });
   stock.add(POOL, addresses(2));
   stock.confirm();
-  expect(stock.compare(usable(addresses(2)), time.ms)).toEqual([]);
+  expect(stock.compare(usable(addresses(2)), time.ms)).toEqual({ unused: [], unknown: [] });
   expect(take(stock, podNamed('a'))).toBeUndefined();
   expect(stock.isCheckDue()).toBe(false);
   time.ms += 5_000;
@@ -90,27 +90,28 @@ test('addresses that the ledger does not have any more are dropped, and those th
   const { stock, time } = stockOf(4);
   const [, second, third] = addresses(4);
   const found = [second, third].flatMap((each) => each ?? []);
-  const unusable = stock.compare(
+  const { unused, unknown } = stock.compare(
     found.map((address, index) => ({ ...address, isUsable: index === 0 })),
     time.ms,
   );
-  expect(unusable.map(({ key }) => key)).toEqual(['stock/f/2']);
+  expect(unused.map(({ key }) => key)).toEqual(['stock/f/2']);
+  expect(unknown).toEqual([]);
   expect(take(stock, podNamed('a'))).toEqual([second?.mac]);
   expect(take(stock, podNamed('b'))).toBeUndefined();
 });
 
-test('addresses of a fill whose response was lost are returned', () => {
+test('addresses that the stock does not know are returned as ones that may have been used', () => {
   const { stock, time } = stockOf(1);
   const lost = addresses(2, 100);
-  expect(stock.compare(usable([...addresses(1), ...lost]), time.ms).map(({ key }) => key)).toEqual(
-    lost.map(({ key }) => key),
-  );
+  const { unused, unknown } = stock.compare(usable([...addresses(1), ...lost]), time.ms);
+  expect(unused).toEqual([]);
+  expect(unknown.map(({ key }) => key)).toEqual(lost.map(({ key }) => key));
 });
 
 test('an address that a pod got is never returned', () => {
   const { stock, time } = stockOf(2);
   stock.take(podNamed('a'));
-  expect(stock.compare(usable(addresses(2)), time.ms)).toEqual([]);
+  expect(stock.compare(usable(addresses(2)), time.ms)).toEqual({ unused: [], unknown: [] });
   expect(stock.empty().map(({ key }) => key)).toEqual(['stock/f/1']);
 });
 
@@ -164,8 +165,26 @@ test('a pool lacks what its pods ask for, and is filled in large steps', () => {
   time.ms += 1_800_000 - 6_000;
   const [lack] = stock.lacks();
   expect(lack).toEqual({ pool: POOL, count: 200 });
-  stock.add(POOL, addresses(150));
+  // It goes on until it is full, and begins again when a quarter is missing.
+  stock.add(POOL, addresses(160));
+  time.ms += 5_000;
+  stock.compare(usable(addresses(160)), time.ms);
+  expect(stock.lacks()).toEqual([{ pool: POOL, count: 40 }]);
+  stock.add(POOL, addresses(40, 160));
+  time.ms += 5_000;
+  stock.compare(usable(addresses(200)), time.ms);
   expect(stock.lacks()).toEqual([]);
+});
+
+test('a pool gets no more before the ledger has confirmed what it got last: a failover loses one fill at most', () => {
+  const { stock, time } = stockOf(0);
+  for (let index = 0; index < 100; index++) stock.take(podNamed(String(index)));
+  const [first] = stock.lacks();
+  stock.add(POOL, addresses(10));
+  expect(stock.lacks()).toEqual([]);
+  time.ms += 5_000;
+  stock.compare(usable(addresses(10)), time.ms);
+  expect(stock.lacks()).toEqual([{ pool: POOL, count: (first?.count ?? 0) - 10 }]);
 });
 
 test('the level says for how long the stock lasts', () => {

@@ -35,7 +35,7 @@ export interface Stock {
   take(request: StockRequest): readonly AddressRef[] | undefined;
   /** Returns what an earlier review of the same request got, so that an object gets one address for each interface. */
   repeated(request: StockRequest): readonly AddressRef[] | undefined;
-  /** Returns how many addresses each pool lacks. */
+  /** Returns how many addresses each pool lacks, unless the last that it got still wait for their check. */
   lacks(): readonly { readonly pool: string; readonly count: number }[];
   /** Takes out what a pool has far beyond its need, so that the ledger gets it back. */
   takeSurplus(): readonly AddressRef[];
@@ -43,8 +43,8 @@ export interface Stock {
   add(pool: string, addresses: readonly AddressRef[]): void;
   /** Whether addresses are old enough for their first check. */
   isCheckDue(): boolean;
-  /** Compares the stock with the ledger's, which was asked for at `began` (of the clock). Returns what the ledger gets back. */
-  compare(found: readonly StockedAddress[], began: number): readonly AddressRef[];
+  /** Compares the stock with the ledger's, which was asked for at `began` (of the clock), and drops what is no stock any more. */
+  compare(found: readonly StockedAddress[], began: number): ToReturn;
   /** Returns the answers that the ledger should hear of now, or all of them. */
   unreported(all?: 'all'): readonly StockAssignment[];
   reported(answers: readonly StockAssignment[]): void;
@@ -53,6 +53,17 @@ export interface Stock {
   /** Empties the stock, and returns what it never answered with. */
   empty(): readonly AddressRef[];
   levels(): readonly StockLevel[];
+}
+
+/** What the ledger gets back after a comparison. */
+export interface ToReturn {
+  /** Addresses that this process never answered with, and may not use. */
+  readonly unused: readonly AddressRef[];
+  /**
+   * Addresses that this process does not know: the response to a fill was lost. Or it has answered with them, and the ledger has lost
+   * its report.
+   */
+  readonly unknown: readonly AddressRef[];
 }
 
 export interface StockOptions {
@@ -85,6 +96,7 @@ interface PoolStock {
   readonly demand: Demand;
   ready: AddressRef[];
   fresh: readonly FreshAddress[];
+  isFilling: boolean;
 }
 
 /** An address that the ledger has set aside since the last check. */
@@ -101,7 +113,7 @@ export function createStock({ coverMs, now }: StockOptions): Stock {
   function poolOf(name: string): PoolStock {
     const known = pools.get(name);
     if (known !== undefined) return known;
-    const pool: PoolStock = { demand: createDemand(now), ready: [], fresh: [] };
+    const pool: PoolStock = { demand: createDemand(now), ready: [], fresh: [], isFilling: false };
     pools.set(name, pool);
     return pool;
   }
@@ -142,11 +154,13 @@ export function createStock({ coverMs, now }: StockOptions): Stock {
       return earlier.length === interfaces.length ? earlier : undefined;
     },
     lacks: () =>
-      [...pools].flatMap(([pool, { demand, ready, fresh }]) => {
-        const target = demand.target(coverMs);
-        const count = target - ready.length - fresh.length;
-        // A refill for each answer would be a write for each answer.
-        return count > target / 4 ? { pool, count } : [];
+      [...pools].flatMap(([name, pool]) => {
+        // An asynchronous failover loses at most one fill of each holder then.
+        if (pool.fresh.length > 0) return [];
+        const count = pool.demand.target(coverMs) - pool.ready.length;
+        // A refill for each answer would be a write for each answer, so it begins late and then goes on to the end.
+        pool.isFilling = count > (pool.isFilling ? 0 : pool.demand.target(coverMs) / 4);
+        return pool.isFilling ? { pool: name, count } : [];
       }),
     takeSurplus: () =>
       [...pools.values()].flatMap((pool) => {
@@ -162,16 +176,17 @@ export function createStock({ coverMs, now }: StockOptions): Stock {
     compare: (found, began) => {
       const byKey = new Map(found.map((address) => [address.key, address]));
       const isUsable = ({ key }: AddressRef) => byKey.get(key)?.isUsable === true;
-      const kept = new Set<string>();
+      const unused: AddressRef[] = [];
+      const known = new Set<string>();
       for (const pool of pools.values()) {
         const { waiting, checked } = compareFresh(pool.fresh, byKey, began);
+        const stocked = [...pool.ready.filter(({ key }) => byKey.has(key)), ...checked];
         pool.fresh = waiting;
-        pool.ready = [...pool.ready, ...checked].filter(isUsable);
-        for (const { key } of pool.ready) kept.add(key);
-        for (const { address } of waiting) kept.add(address.key);
+        pool.ready = stocked.filter(isUsable);
+        unused.push(...stocked.filter((address) => !isUsable(address)));
+        for (const { key } of [...stocked, ...waiting.map(({ address }) => address)]) known.add(key);
       }
-      // Also what a lost response of the ledger has set aside.
-      return found.filter(({ key }) => !kept.has(key) && !answers.has(key));
+      return { unused, unknown: found.filter(({ key }) => !known.has(key) && !answers.has(key)) };
     },
     unreported: (all) => answers.until(all === 'all' ? Number.POSITIVE_INFINITY : now() - REPORT_AFTER_MS),
     reported: (assignments) => {
