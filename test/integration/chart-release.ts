@@ -47,8 +47,12 @@ export async function chartRelease({ testEnv, pods }: ChartEnv, namespace: strin
     },
     makePod: async (name) => {
       await eventually(() => controlPlane.kubectl(['apply', '-f', '-'], { input: aPod(name) }), patience);
-      const [address] = await addressesOf(controlPlane, name);
-      return address?.mac ?? 'none';
+      // A webhook that still asks a ledger of before an upgrade lets the pod wait with a gate, and the operator lifts it.
+      return await eventually(async () => {
+        const [address] = await addressesOf(controlPlane, name);
+        assert(address !== undefined, `${name} has no address yet`);
+        return address.mac;
+      }, patience);
     },
     readyImages,
     untilReady: (images) =>
