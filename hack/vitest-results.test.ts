@@ -4,7 +4,7 @@ import { failedFiles, resultsByFile, summarize } from './vitest-results.ts';
 function report(...files: readonly (readonly [name: string, ...statuses: string[]])[]) {
   return {
     testResults: files.map(([name, ...statuses]) => ({
-      name: `/root/${name}`,
+      name: `/repository/${name}`,
       status: statuses.includes('failed') || statuses.length === 0 ? 'failed' : 'passed',
       message: statuses.length === 0 ? 'no such module\nat load' : '',
       assertionResults: statuses.map((status, index) => ({
@@ -16,7 +16,10 @@ function report(...files: readonly (readonly [name: string, ...statuses: string[
   };
 }
 
-const first = resultsByFile(report(['a.ts', 'passed', 'failed', 'skipped'], ['b.ts', 'passed'], ['c.ts']), '/root');
+const first = resultsByFile(
+  report(['a.ts', 'passed', 'failed', 'skipped'], ['b.ts', 'passed'], ['c.ts']),
+  '/repository',
+);
 
 test('a failed test is named with its file and the first line of its reason', () => {
   expect(summarize(first)).toEqual({
@@ -30,7 +33,7 @@ test('a failed test is named with its file and the first line of its reason', ()
 });
 
 test('a file that passes when it runs again has passed, and its failed tests are named as unstable', () => {
-  const second = resultsByFile(report(['a.ts', 'passed', 'passed', 'skipped'], ['c.ts', 'passed']), '/root');
+  const second = resultsByFile(report(['a.ts', 'passed', 'passed', 'skipped'], ['c.ts', 'passed']), '/repository');
   expect(summarize(first, second)).toEqual({
     passed: 4,
     failed: 0,
@@ -41,7 +44,7 @@ test('a file that passes when it runs again has passed, and its failed tests are
 });
 
 test('a file that fails again has failed, also if another of its tests failed first', () => {
-  const second = resultsByFile(report(['a.ts', 'failed', 'passed', 'skipped'], ['c.ts', 'passed']), '/root');
+  const second = resultsByFile(report(['a.ts', 'failed', 'passed', 'skipped'], ['c.ts', 'passed']), '/repository');
   expect(summarize(first, second)).toMatchObject({
     failed: 1,
     failures: ['a.ts: test 0: expected 1'],

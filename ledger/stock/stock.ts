@@ -35,6 +35,10 @@ const IS_STOCK = `(a.state = 'stocked' or (a.state = 'orphaned' and a.origin = '
 
 const stockedRow = z.object({ addr: addrSchema, generation: z.int(), key: storableText(600) });
 
+function refOf({ addr, generation, key }: z.infer<typeof stockedRow>): AddressRef {
+  return { mac: addr, generation, key };
+}
+
 /**
  * Sets addresses of a pool aside for a holder, which must have called `checkStock` before. Returns none where there is too little
  * left in the pool, and where the pool is paused or limited for each namespace.
@@ -49,7 +53,7 @@ export async function fillStock(
     values: [clusterId, id, pool, Math.min(count, MAX_FILL), fillId, ticket ?? null, actor],
     row: stockedRow,
   });
-  return rows.map(({ addr, generation, key }) => ({ mac: addr, generation, key }));
+  return rows.map(refOf);
 }
 
 export interface StockedAddress extends AddressRef {
@@ -68,7 +72,7 @@ export async function checkStock(
     values: [clusterId, id, podName, podUid, ticket ?? null],
     row: stockedRow.extend({ usable: z.boolean() }),
   });
-  return rows.map(({ addr, generation, key, usable }) => ({ mac: addr, generation, key, isUsable: usable }));
+  return rows.map((row) => ({ ...refOf(row), isUsable: row.usable }));
 }
 
 /** Returns the epoch of the ledger. What a check returns after that is at least of this epoch. */
@@ -151,5 +155,5 @@ export async function stockOf(
     values: [clusterId, id],
     row: stockedRow,
   });
-  return rows.map(({ addr, generation, key }) => ({ mac: addr, generation, key }));
+  return rows.map(refOf);
 }

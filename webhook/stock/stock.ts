@@ -157,9 +157,10 @@ export function createStock({ coverMs, now }: StockOptions): Stock {
       [...pools].flatMap(([name, pool]) => {
         // An asynchronous failover loses at most one fill of each holder then.
         if (pool.fresh.length > 0) return [];
-        const count = pool.demand.target(coverMs) - pool.ready.length;
+        const target = pool.demand.target(coverMs);
+        const count = target - pool.ready.length;
         // A refill for each answer would be a write for each answer, so it begins late and then goes on to the end.
-        pool.isFilling = count > (pool.isFilling ? 0 : pool.demand.target(coverMs) / 4);
+        pool.isFilling = count > (pool.isFilling ? 0 : target / 4);
         return pool.isFilling ? { pool: name, count } : [];
       }),
     takeSurplus: () =>
