@@ -31,7 +31,7 @@ interface Migration {
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
 /** The schema version that this program was written for: the highest number in `migrations/`. A test compares them. */
-export const PROGRAM_VERSION = 21;
+export const PROGRAM_VERSION = 24;
 
 /**
  * The number is arbitrary, but all versions must use the same one. Held until the end of each migration's transaction.
@@ -180,7 +180,7 @@ async function setDefaults(client: Client): Promise<void> {
   }
 }
 
-/** Whether the roles of 0021-roles.sql have their rights. An administrator may create a role after the migration. */
+/** Whether the roles of 0024-roles.sql have their rights. An administrator may create a role after the migration. */
 const GRANTS = `
   select to_regproc('rock_mac.grant_roles') is not null as known,
          exists (select from pg_roles where rolname in ('rock_mac_app', 'rock_mac_device', 'rock_mac_admin', 'rock_mac_auditor')

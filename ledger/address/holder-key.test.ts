@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mac } from '../../mac/mac-address.ts';
-import { admissionKey, boundKey, claimKey, deviceKey, leaseKey } from './holder-key.ts';
+import { admissionKey, boundKey, claimKey, deviceKey, isStickyKey, leaseKey, stickyKey } from './holder-key.ts';
 
 const address = mac('a4:58:0f:05:00:00');
 const anyText = fc.string({ unit: fc.constantFrom('a', 'b', '/', '%', '2', 'F', '5', '#', 'é'), maxLength: 8 });
@@ -32,8 +32,16 @@ describe('a holder key', () => {
       boundKey({ clusterId: 'a', uid: 'b', nic: '', mac: address }),
       claimKey({ clusterId: 'a', uid: 'b' }),
       deviceKey('a'),
+      stickyKey({ clusterId: 'a', kind: 'b', namespace: '', name: '', nic: '' }),
     ];
     expect(new Set(keys.map((key) => key.split('/')[0])).size).toBe(keys.length);
+  });
+
+  test('of a sticky address is known as one, however long its parts are', () => {
+    const sticky = { clusterId: 'a', kind: 'Pod', namespace: 'n', name: 'web-0', nic: 'eth0' };
+    expect(isStickyKey(stickyKey(sticky))).toBe(true);
+    expect(isStickyKey(stickyKey({ ...sticky, nic: 'n'.repeat(700) }))).toBe(true);
+    expect(isStickyKey(deviceKey('sticky'))).toBe(false);
   });
 
   test('fits the ledger however long its parts are, and stays different', () => {

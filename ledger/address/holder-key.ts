@@ -54,6 +54,26 @@ export function claimKey({ clusterId, uid }: { readonly clusterId: string; reado
   return join('claim', clusterId, uid);
 }
 
+/**
+ * Returns the key of a sticky address, which belongs to the name of a workload. It names neither a uid nor a pool, so that the next
+ * object of this name gets the address again (docs/adr/0021-names-keep-their-addresses.md).
+ */
+export function stickyKey(parts: {
+  readonly clusterId: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly nic: string;
+}): string {
+  const { clusterId, kind, namespace, name, nic } = parts;
+  return join('sticky', clusterId, namespace, kind, name, nic);
+}
+
+/** Returns whether a key is of a sticky address. */
+export function isStickyKey(key: string): boolean {
+  return /^sticky[/#]/.test(key);
+}
+
 /** Returns whether a key is of an address that was set aside for a webhook. The ledger makes these keys itself. */
 export function isStockKey(key: string): boolean {
   return key.startsWith('stock/');

@@ -1,0 +1,1 @@
+-- Addresses that belong to the name of a workload and not to its uid.

@@ -1,0 +1,1 @@
+-- Claims that a workload selects by their labels.

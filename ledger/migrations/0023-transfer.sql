@@ -1,0 +1,1 @@
+-- Handing an address over to another owner.
