@@ -32,7 +32,7 @@ function macAllocationDefinition() {
     },
     scope: 'Namespaced',
     description:
-      'A MAC address from the ledger: a claim made by a person, a script or Git, or the mirror of an address that a pod or VM uses.',
+      'A MAC address from the ledger: a claim made by a person, a script or Git, the mirror of an address that a pod or VM uses, or a sticky claim, whose address belongs to the name of a pod or VM.',
     spec: toStructuralSchema(macAllocationSpec),
     status: toStructuralSchema(macAllocationStatus),
     validations: [
@@ -41,7 +41,7 @@ function macAllocationDefinition() {
         message: 'status.mac is set once and never changes',
       },
     ],
-    // A claim has its address and its consumer in the status, a mirror in the spec. Each has only one of them, because a column
+    // A claim has its address and its consumer in the status, a mirror and a sticky claim in the spec. Each has only one of them, because a column
     // shows the first value that its path finds, and a map has no order.
     columns: [
       { name: 'Pool', type: 'string', jsonPath: '.spec.pool' },
@@ -50,7 +50,7 @@ function macAllocationDefinition() {
       { name: 'Reason', type: 'string', jsonPath: `${READY}.reason` },
       { name: 'Device', type: 'string', jsonPath: '.spec.device.id' },
       AGE,
-      { name: 'Consumer', type: 'string', jsonPath: ".*['consumer','consumerRef'].name", priority: 1 },
+      { name: 'Consumer', type: 'string', jsonPath: ".*['consumer','consumerRef','stickyFor'].name", priority: 1 },
       { name: 'Requester', type: 'string', jsonPath: '.spec.requester.username', priority: 1 },
       { name: 'Expires', type: 'string', jsonPath: '.status.expiresAt', priority: 1 },
     ],

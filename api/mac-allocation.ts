@@ -41,6 +41,53 @@ const claimConsumer = consumerRef
 
 export type ClaimConsumer = z.infer<typeof claimConsumer>;
 
+/** What happens to a sticky address beyond the replicas of its controller, in the words of a StatefulSet's policy for its volumes. */
+const retention = z.enum(['Retain', 'Release']);
+
+/** The workload whose name a sticky address belongs to. */
+const stickyFor = z
+  .object({
+    apiVersion: text('API version of the workload.', 64).optional(),
+    kind: text('Kind of the workload.', 63),
+    name: text('Name of the workload.'),
+    nic: text('The interface of the workload that uses the address.', 512),
+    controller: z
+      .object({
+        apiVersion: text('API version of the controller.', 317),
+        kind: text('Kind of the controller.', 63),
+        name: text('Name of the controller.'),
+      })
+      .optional()
+      .meta({ description: 'The controller that created the workload when it was last seen, such as a StatefulSet.' }),
+    ordinal: z
+      .int()
+      .min(0)
+      .optional()
+      .meta({ description: 'The number of the workload among the replicas of its controller.', format: 'int64' }),
+    retention: z
+      .object({
+        whenScaled: retention.meta({ description: 'What happens when the controller no longer counts this workload.' }),
+        whenDeleted: retention.meta({ description: 'What happens when the controller is deleted.' }),
+      })
+      .optional()
+      .meta({
+        description:
+          'What happens to the address without a workload. By default `Retain` when scaled and `Release` when deleted.',
+      }),
+  })
+  .meta({
+    description: 'The name that a sticky address belongs to. Set by the operator.',
+    'x-kubernetes-validations': [
+      {
+        rule: 'self.kind == oldSelf.kind && self.name == oldSelf.name && self.nic == oldSelf.nic',
+        message: 'kind, name and nic of stickyFor are immutable: delete this MacAllocation to end the stickiness',
+      },
+    ],
+  });
+
+export type StickyFor = z.infer<typeof stickyFor>;
+export type StickyRetention = NonNullable<StickyFor['retention']>;
+
 const ledgerRecord = z.object({
   generation: z.int().min(1).meta({ description: 'The number of owners that the address has had.', format: 'int64' }),
   clusterId: text('The id of this cluster in the ledger.', 64),
@@ -116,24 +163,33 @@ export const macAllocationSpec = z
     renewedAt: timestamp('Set it to the current time to extend the expiry. This is the only mutable field.').optional(),
     requester: requester.optional(),
     consumerRef: consumerRef.optional(),
-    mac: canonicalMac('The address of a mirror. That of a claim is in `status.mac`. Set by the operator, immutable.')
+    stickyFor: stickyFor.optional(),
+    mac: canonicalMac(
+      'The address of a mirror or a sticky claim. That of another claim is in `status.mac`. Set by the operator, immutable.',
+    )
       .meta({ 'x-kubernetes-validations': [unchanged('mac')] })
       .optional(),
     ledger: ledgerRecord
       .meta({
-        description: 'The record in the ledger of the address of a mirror. Set by the operator, immutable.',
+        description:
+          'The record in the ledger of the address of a mirror or a sticky claim. Set by the operator, immutable.',
         'x-kubernetes-validations': [unchanged('ledger')],
       })
       .optional(),
   })
   .meta({
-    description: 'The requested address of a claim, or the address of a mirror.',
+    description: 'The requested address of a claim, or the address of a mirror or a sticky claim.',
     'x-kubernetes-validations': [
       ...['device', 'requestedMac', 'attributes', 'expiresAfter', 'requester', 'consumerRef'].map(immutable),
       {
-        // Only the operator may write a consumerRef, and nobody may add or remove it, so this protects all three.
-        rule: 'has(self.consumerRef) ? has(self.mac) && has(self.ledger) : !has(self.mac) && !has(self.ledger)',
-        message: 'mac and ledger belong to a mirror, which also has a consumerRef: use requestedMac',
+        rule: 'has(self.stickyFor) == has(oldSelf.stickyFor)',
+        message: 'stickyFor can be neither added nor removed: create a new MacAllocation instead',
+      },
+      {
+        // Only the operator may write a consumerRef or stickyFor, and nobody may add or remove them, so this protects all four.
+        rule: 'has(self.consumerRef) ? has(self.mac) && has(self.ledger) && !has(self.stickyFor) : has(self.mac) == has(self.stickyFor) && has(self.ledger) == has(self.stickyFor)',
+        message:
+          'mac and ledger belong to a mirror or a sticky claim, with either consumerRef or stickyFor: use requestedMac',
       },
     ],
   });
@@ -162,17 +218,27 @@ export const macAllocationStatus = z
 export type MacAllocationSpec = z.input<typeof macAllocationSpec>;
 export type MacAllocationStatus = z.infer<typeof macAllocationStatus>;
 
-/** Returns whether the operator created this MacAllocation. Any other MacAllocation is a claim. */
+/** Returns whether the operator created this MacAllocation to show the address of one object. */
 export function isMirror({ spec }: { readonly spec: MacAllocationSpec }): boolean {
   return spec.consumerRef !== undefined;
 }
 
-/** Returns the address of a claim, which is in its status, or of a mirror, which is in its spec. */
+/** Returns whether the operator created this MacAllocation to show the address that belongs to the name of a workload. */
+export function isStickyClaim({ spec }: { readonly spec: MacAllocationSpec }): boolean {
+  return spec.stickyFor !== undefined;
+}
+
+/** Returns whether somebody else than the operator created this MacAllocation, to get an address. */
+export function isClaim(allocation: { readonly spec: MacAllocationSpec }): boolean {
+  return !isMirror(allocation) && !isStickyClaim(allocation);
+}
+
+/** Returns the address: that of a claim is in its status, and that of a mirror or a sticky claim is in its spec. */
 export function macOf({ spec, status }: SpecAndStatus): string | undefined {
   return spec.mac ?? status?.mac;
 }
 
-/** Returns the record in the ledger of the address of a claim or a mirror. */
+/** Returns the record of the address in the ledger. */
 export function ledgerRecordOf({ spec, status }: SpecAndStatus): MacAllocationStatus['ledger'] {
   return spec.ledger ?? status?.ledger;
 }
@@ -202,7 +268,10 @@ export const READY_REASONS = [
 
 export type ReadyReason = (typeof READY_REASONS)[number];
 
-/** The reason of the Bound condition, and of an Event, while a claim is held for a pod that vanished and may still run. */
+/**
+ * The reason of the Bound condition, and of an Event, while a claim is held for a pod that vanished and may still run. On a sticky
+ * claim it is a condition of its own, while the node of its last pod is not Ready.
+ */
 export const CONSUMER_UNREACHABLE = 'ConsumerUnreachable';
 
 /** Returns whether a claim is held for a pod that vanished and may still run. */

@@ -42,9 +42,16 @@ export const ANNOTATIONS = {
   gateReason: `${GROUP}/gate-reason`,
   /** On a pod or VM: the claim whose address it uses, or a JSON map from interfaces to claims. */
   allocation: `${GROUP}/allocation`,
+  /** On a pod or VM, or on a Namespace for its StatefulSets: `"true"` lets the addresses belong to the name (sticky.ts). */
+  sticky: `${GROUP}/sticky`,
+  /** On a pod or VM with sticky addresses: `whenScaled=Retain,whenDeleted=Release` (sticky.ts). */
+  stickyRetention: `${GROUP}/sticky-retention`,
   /** On a reserved claim that is deleted: also releases the address. */
   forceRelease: `${GROUP}/force-release`,
-  /** On a claim that is held for a vanished pod: the uid of this pod, if a person knows that it does not run any more. */
+  /**
+   * On a claim that is held for a vanished pod: the uid of this pod, if a person knows that it does not run any more. On a sticky
+   * claim whose last pod may still run on a node that is not Ready: the name of this node.
+   */
   consumerEnded: `${GROUP}/consumer-ended`,
   /** On a MacPool whose automatic release is held: the number of releases that a person approves. */
   approveRelease: `${GROUP}/approve-release`,
@@ -58,6 +65,8 @@ export const LABELS = {
   inject: `${GROUP}/inject`,
   /** On mirrors: the uid of the object that uses the address. */
   consumerUid: `${GROUP}/consumer-uid`,
+  /** `true` on sticky claims, for people. Nothing trusts it: `spec.stickyFor` decides. */
+  sticky: `${GROUP}/sticky`,
 } as const;
 
 /** The name of both webhook configurations. `zz-` makes them run last, so they see the changes of other webhooks. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hashedName } from '../../api/hashed-name.ts';
 import type { ConsumerRef, MacAllocationSpec } from '../../api/mac-allocation.ts';
 import { LABELS, RELEASE_FINALIZER } from '../../api/names.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
@@ -27,20 +27,13 @@ export interface MirroredAddress {
   readonly mac: MacAddress;
 }
 
-/** An object's name has at most 253 characters. The suffix takes nine: `-` and eight digits. */
-const LONGEST_PREFIX = 253 - 9;
-
 /**
  * Returns the name of a mirror: the name of its object and a hash. The hash distinguishes the interfaces of one object,
  * successive addresses of one interface, and successive objects of one name.
  */
 export function mirrorName({ workload, nic, mac }: Pick<MirrorSubject, 'workload' | 'nic' | 'mac'>): string {
   const { name: objectName, uid } = workload.metadata;
-  const hash = createHash('sha256')
-    .update(JSON.stringify([uid, nic, mac]))
-    .digest('hex')
-    .slice(0, 8);
-  return `${objectName.slice(0, LONGEST_PREFIX).replace(/[-.]+$/, '')}-${hash}`;
+  return hashedName(objectName, [uid, nic, mac]);
 }
 
 /**
