@@ -10,6 +10,8 @@ import { type Usage, usageOf } from './usage.ts';
 export interface Phase extends Measured, Usage {
   /** From the first request until everything that follows from it was done. */
   readonly settledSeconds: number;
+  /** Connections that the API server opened to the webhook, for each object. Each costs a TLS handshake. */
+  readonly connections: number;
 }
 
 /** How pods were created, and how they were deleted. */
@@ -28,6 +30,8 @@ export interface PodLifeOptions {
   readonly callers: number;
   /** Resolves when nothing is left to do after the creates, and after the deletes. */
   readonly settled: (after: 'create' | 'remove') => Promise<void>;
+  /** Returns how many connections to the webhook were opened so far. */
+  readonly openedConnections: () => number;
 }
 
 /** The controllers still work for a moment after the last answer. Their time counts, but nobody waits for them. */
@@ -46,11 +50,12 @@ export async function livePods(options: PodLifeOptions): Promise<PodLife> {
 
 async function phase(
   after: 'create' | 'remove',
-  { kubectl, pods, callers, settled }: PodLifeOptions,
+  { kubectl, pods, callers, settled, openedConnections }: PodLifeOptions,
   ask: (pod: NewObject, index: number) => Promise<unknown>,
 ): Promise<Phase> {
   let measured: Measured = { perSecond: Number.NaN, latencies: [] };
   let settledSeconds = Number.NaN;
+  const opened = openedConnections();
   const usage = await usageOf(pods.length, kubectl, async () => {
     const started = performance.now();
     measured = await askForEach(pods, callers, ask);
@@ -58,7 +63,8 @@ async function phase(
     settledSeconds = (performance.now() - started) / 1_000;
     await new Promise((resolve) => setTimeout(resolve, AFTERMATH_MS));
   });
-  return { ...measured, ...usage, settledSeconds };
+  const connections = (openedConnections() - opened) / pods.length;
+  return { ...measured, ...usage, settledSeconds, connections };
 }
 
 async function askForEach(

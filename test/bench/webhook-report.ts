@@ -21,6 +21,7 @@ const p99: Value = ({ latencies }) => percentile(latencies, 99);
 const meanOf: Value = ({ latencies }) => mean(latencies);
 const rate: Value = (phase) => phase.perSecond;
 const settled: Value = ({ settledSeconds }) => settledSeconds;
+const opened: Value = ({ connections }) => connections;
 const allCpu: Value = ({ cpu }) => [...cpu.values()].reduce((sum, ms) => sum + ms, 0);
 
 export function webhookReport(lives: Lives): Section {
@@ -56,6 +57,13 @@ export function webhookReport(lives: Lives): Section {
       ...(['create', 'remove'] as const).map((after) => `${over(way, most, after, settled).toFixed(1)} s`),
     ]),
   );
+  const connections = table(
+    ['connections for 1,000 creates', ...[1, 16, 64].map((at) => `${String(at)} at once`)],
+    (['patch', 'ours'] as const).map((way) => [
+      title(way),
+      ...[1, 16, 64].map((callers) => (1_000 * over(way, callers, 'create', opened)).toFixed(0)),
+    ]),
+  );
   const nagle = table(
     ['ms of a create, one at a time', 'p50', 'mean', 'p99'],
     (['patch', 'patchWithNagle', 'ours', 'oursWithNagle'] as const).map((way) => [title(way), ...latencies(way, 1)]),
@@ -66,6 +74,7 @@ export function webhookReport(lives: Lives): Section {
     `### CPU of a create until it is settled, 16 at once\n\n${cpuTable([...WAYS, ...OTHERS], (way) => phases(way, 16, 'create'))}`,
     `### CPU of a delete until it is settled, 16 at once\n\n${cpuTable(WAYS_OF_DELETES, (way) => phases(way, 16, 'remove'))}`,
     `### Requests to the API server, 16 at once\n\n${requestTable((way, after) => phases(way, 16, after))}`,
+    `### Connections from the API server to the webhook\n\n${connections}`,
     `### Nagle's algorithm between the API server and the webhook\n\n${nagle}`,
   ];
   /** Rounds differ more than ways, so each round is compared with itself. */

@@ -71,6 +71,7 @@ async function live(way: PodWay, callers: number, pods: number, bench: Bench): P
     resource: resourceOf(way),
     pods: Array.from({ length: pods }, () => objectOf(way)),
     callers,
+    openedConnections: () => forwarders.reduce((sum, { opened }) => sum + opened, 0),
     settled: (after) => (mirrored === 0 ? Promise.resolve() : mirrors.until(after === 'create' ? pods * mirrored : 0)),
   });
   for (const forwarder of forwarders) forwarder.setNoDelay(true);

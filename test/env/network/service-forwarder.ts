@@ -13,6 +13,8 @@ export interface ServiceForwarderOptions {
 /** Replaces kube-proxy for one port of one Service. */
 export interface ServiceForwarder extends Endpoint {
   readonly targets: readonly Endpoint[];
+  /** How many connections were opened through it since it started. */
+  readonly opened: number;
   add(target: Endpoint): void;
   /** Sends no new connections to the target. Open connections stay. */
   remove(target: Endpoint): void;
@@ -29,7 +31,7 @@ export interface ServiceForwarder extends Endpoint {
 export async function startServiceForwarder(options: ServiceForwarderOptions): Promise<ServiceForwarder> {
   const endpoint = { host: options.clusterIp, port: options.port };
   let targets = [...options.targets];
-  let turn = 0;
+  let opened = 0;
   let noDelay = true;
   const open = new Set<Socket>();
 
@@ -41,7 +43,7 @@ export async function startServiceForwarder(options: ServiceForwarderOptions): P
   };
   const serve = async (client: Socket) => {
     track(client);
-    const first = turn++;
+    const first = opened++;
     for (const target of rotated(targets, first)) {
       const upstream = await connect(target).catch(() => undefined);
       if (upstream === undefined) continue;
@@ -60,6 +62,9 @@ export async function startServiceForwarder(options: ServiceForwarderOptions): P
     port,
     get targets() {
       return targets;
+    },
+    get opened() {
+      return opened;
     },
     add: (target) => {
       targets = [...targets, target];
