@@ -152,6 +152,11 @@ export function createAttack(
           ...(chance(0.2) && {
             consumerRef: { apiVersion: 'v1', kind: 'Pod', name: name(), uid: pick(target.uids), nic: 'net' },
           }),
+          ...(chance(0.2) && {
+            stickyFor: { kind: 'Pod', name: pick(target.names), nic: 'net' },
+            mac: mac(),
+            ledger: { generation: 1, clusterId: 'c' },
+          }),
         },
       }),
     () =>

@@ -72,16 +72,28 @@ const mirror = {
   ledger: { generation: 1, clusterId: 'c' },
 };
 
+const stickyFor = { apiVersion: 'v1', kind: 'Pod', name: 'web-0', nic: 'n' };
+const sticky = {
+  pool: 'production',
+  reserved: false,
+  mac: 'a4:58:0f:00:12:39',
+  requester: { username: 'ada' },
+  stickyFor,
+  ledger: { generation: 1, clusterId: 'c' },
+};
+
 describe('a MacAllocation', () => {
   beforeAll(async () => {
     await createClaim('whole', whole);
     await createClaim('bare', { pool: 'production' });
     await createClaim('mirror', mirror);
+    await createClaim('sticky', sticky);
   });
 
   test('is stored as it was written, with every field and in any notation of an address', async () => {
     expect(await specOf('ma', 'whole')).toEqual(whole);
     expect(await specOf('ma', 'mirror')).toEqual(mirror);
+    expect(await specOf('ma', 'sticky')).toEqual(sticky);
     for (const [index, requestedMac] of ['a458.0f00.1235', 'A4580F001236', 'a4:58:0F:00:12:37'].entries()) {
       await createClaim(`notation-${String(index)}`, { pool: 'production', requestedMac });
     }
@@ -126,6 +138,37 @@ describe('a MacAllocation', () => {
     await expect(patch('ma', 'bare', { spec: { consumerRef, mac, ledger } })).rejects.toThrow(
       'consumerRef is immutable',
     );
+  });
+
+  test('for a name never belongs to another name or interface, nor becomes a claim or a mirror', async () => {
+    for (const [field, value] of Object.entries({ kind: 'VirtualMachine', name: 'web-1', nic: 'm' })) {
+      await expect(patch('ma', 'sticky', { spec: { stickyFor: { [field]: value } } })).rejects.toThrow(
+        'kind, name and nic of stickyFor are immutable',
+      );
+    }
+    const { mac, ledger } = sticky;
+    await expect(patch('ma', 'sticky', { spec: { stickyFor: null, mac: null, ledger: null } })).rejects.toThrow(
+      'stickyFor can be neither added nor removed',
+    );
+    await expect(patch('ma', 'bare', { spec: { stickyFor, mac, ledger } })).rejects.toThrow(
+      'stickyFor can be neither added nor removed',
+    );
+    await expect(patch('ma', 'sticky', { spec: { stickyFor: null, consumerRef } })).rejects.toThrow(
+      'consumerRef is immutable',
+    );
+    await expect(patch('ma', 'sticky', { spec: { mac: 'a4:58:0f:00:12:40' } })).rejects.toThrow('mac is immutable');
+  });
+
+  test('for a name may follow the controller of its workload', async () => {
+    const found = {
+      controller: { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web' },
+      ordinal: 0,
+      retention: { whenScaled: 'Release', whenDeleted: 'Retain' },
+    };
+    await patch('ma', 'sticky', { spec: { stickyFor: found } });
+    expect(await specOf('ma', 'sticky')).toEqual({ ...sticky, stickyFor: { ...stickyFor, ...found } });
+    await patch('ma', 'sticky', { spec: { stickyFor: { controller: null, ordinal: null, retention: null } } });
+    expect(await specOf('ma', 'sticky')).toEqual(sticky);
   });
 
   test.each(others.filter(([field]) => field !== 'pool' && field !== 'reserved'))(
@@ -176,6 +219,14 @@ describe('a MacAllocation', () => {
     ['an address and no consumer', { ...mirror, consumerRef: undefined }, /use requestedMac/],
     ['a consumer and no address', { ...mirror, mac: undefined }, /use requestedMac/],
     ['a consumer and no record in the ledger', { ...mirror, ledger: undefined }, /use requestedMac/],
+    ['both a consumer and a name', { ...mirror, stickyFor }, /use requestedMac/],
+    ['a name and no address', { ...sticky, mac: undefined }, /use requestedMac/],
+    ['a name and no record in the ledger', { ...sticky, ledger: undefined }, /use requestedMac/],
+    [
+      'a name and another word for its end',
+      { ...sticky, stickyFor: { ...stickyFor, retention: { whenScaled: 'Keep', whenDeleted: 'Retain' } } },
+      /whenScaled/,
+    ],
     ['an address in another notation', { ...mirror, mac: 'A4:58:0F:00:00:01' }, /spec.mac/],
     ['a requester without a name', { pool: 'p', requester: { uid: '1' } }, /requester.username/],
     ['a device name that is too long', { pool: 'p', device: { id: 'x'.repeat(254) } }, /spec.device.id/],

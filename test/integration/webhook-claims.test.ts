@@ -82,6 +82,37 @@ describe('the requester of a claim', () => {
     );
   });
 
+  test('is not stamped for the operator, which alone may create a sticky claim', async () => {
+    const stickyFor = { kind: 'Pod', name: 'web-0', nic: 'default/blue#0' };
+    const record = { mac: 'a4:58:0f:03:00:01', ledger: { generation: 1, clusterId: 'c' } };
+    await expect(create(aClaim('fake', { pool: 'production', stickyFor, ...record }))).rejects.toThrow(
+      /\(Forbidden\).*Only the operator of .* may write spec.stickyFor/s,
+    );
+  });
+
+  test('keeps what the operator wrote into a sticky claim, whatever others write', async () => {
+    const { plane } = installed();
+    const stickyFor = { kind: 'Pod', name: 'web-0', nic: 'default/blue#0', ordinal: 0 };
+    const record = {
+      requester: { username: 'ann' },
+      mac: 'a4:58:0f:03:00:01',
+      ledger: { generation: 1, clusterId: 'c' },
+    };
+    const kubeconfig = await plane.userKubeconfig('system:serviceaccount:rock-mac-system:rock-mac-operator', [
+      'system:masters',
+    ]);
+    await plane.kubectl(['--kubeconfig', kubeconfig, 'create', '-f', '-'], {
+      input: aClaim('web-0-kept', { pool: 'production', stickyFor, ...record }),
+    });
+    const patch = (spec: object) =>
+      kubectl(['patch', 'macallocation', 'web-0-kept', '--type=merge', '-p', JSON.stringify({ spec })]);
+    await patch({ stickyFor: { ordinal: 7, retention: { whenScaled: 'Retain', whenDeleted: 'Retain' } } });
+    await patch({ stickyFor: null });
+    expect((await show('web-0-kept')).spec).toMatchObject({ stickyFor });
+    await kubectl(['label', 'macallocation', 'steady', 'mac.rock-os.io/sticky=true']);
+    expect((await show('steady')).spec).not.toHaveProperty('stickyFor');
+  });
+
   test('may have more groups than the CRD allows', async () => {
     const { plane } = installed();
     const groups = Array.from({ length: 80 }, (_, index) => `team-${String(index)}`);

@@ -431,6 +431,24 @@ const PASSING_BY: readonly Case[] = [
         operator,
       ),
   ],
+  [
+    'a sticky claim that the operator makes',
+    () =>
+      dryCreate(
+        claims,
+        'plain',
+        claim(
+          'new',
+          {},
+          {
+            stickyFor: { kind: 'Pod', name: 'p', nic: 'n' },
+            mac: 'a4:58:0f:00:00:01',
+            ledger: { generation: 1, clusterId: 'c' },
+          },
+        ),
+        operator,
+      ),
+  ],
   ['a claim that is renewed', updates(claims, 'plain', 'stored', { spec: { renewedAt: '2030-01-01T00:00:00Z' } })],
   ['a claim whose annotations change', updates(claims, 'plain', 'stored', annotated({ a: 'b' }))],
   [

@@ -2,6 +2,7 @@ import { DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION } from '../../api/multu
 import { ANNOTATIONS, operatorUsername } from '../../api/names.ts';
 import { OPT_IN_WORDS, OPT_OUT_WORDS } from '../../api/opt-in.ts';
 import { isGatedExpression } from '../../api/scheduling-gate.ts';
+import { STAMPED_FIELDS } from '../admit/stamp-requester.ts';
 
 /** A CEL condition that the API server evaluates before it calls the webhook. All conditions of an entry must hold. */
 export interface MatchCondition {
@@ -92,7 +93,7 @@ export function allocationConditions(systemNamespace: string): readonly MatchCon
     notTheOperator(systemNamespace),
     {
       name: 'created-or-stamp-touched',
-      expression: `oldObject == null || ${['requester', 'consumerRef'].map((field) => `object.spec.?${field} != oldObject.spec.?${field}`).join(' || ')}`,
+      expression: `oldObject == null || ${STAMPED_FIELDS.map((field) => `object.spec.?${field} != oldObject.spec.?${field}`).join(' || ')}`,
     },
   ];
 }
