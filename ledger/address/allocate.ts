@@ -30,9 +30,13 @@ export interface AllocationRequest {
   readonly state: 'pending' | 'active' | 'reserved';
   /** Absent for devices outside clusters. */
   readonly owner?: Owner | undefined;
+  /** Takes the `requested` address also before its reuse delay is over. The audit shows it. */
+  readonly overridesDelay?: boolean | undefined;
+  /** Without `requested`: prefers the address that this interface of a virtual machine released last. */
+  readonly prefersLast?: boolean | undefined;
   /**
-   * When the owner's namespace was created. A last owner of an older namespace of that name is another owner. Needed only
-   * with `requested`.
+   * When the owner's namespace was created. Within the reuse delay, an address goes only to the namespace that released it,
+   * and a later namespace of that name is another one. Without this, it goes only to the last owner itself.
    */
   readonly namespaceSince?: Date | undefined;
   /** How many addresses the owner's namespace may hold, over all pools. Default: no limit. */
@@ -111,6 +115,8 @@ const requestSchema = z.object({
   requested: macSchema.optional(),
   state: z.enum(['pending', 'active', 'reserved']),
   owner: ownerSchema.optional(),
+  overridesDelay: z.boolean().optional(),
+  prefersLast: z.boolean().optional(),
   namespaceSince: z.date().optional(),
   ticket: storableText(64).optional(),
   maxAddresses: z.int().min(0).max(2_147_483_647).optional(),
@@ -172,6 +178,8 @@ function toColumns(request: AllocationRequest, ord: number): Record<string, unkn
     addr: request.requested === undefined ? undefined : macToNumber(request.requested),
     state: request.state,
     ...ownerColumns(owner),
+    override_delay: request.overridesDelay,
+    prefer_last: request.prefersLast,
     namespace_since: request.namespaceSince,
     max_addresses: request.maxAddresses,
     ticket: request.ticket,

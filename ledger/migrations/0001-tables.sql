@@ -185,6 +185,8 @@ create index addresses_gap            on rock_mac.addresses (pool_id) where stat
 create index addresses_owner          on rock_mac.addresses (owner_uid) where owner_uid is not null and state <> 'released';
 create index addresses_device         on rock_mac.addresses (device_id) where device_id is not null and state <> 'released';
 create unique index addresses_consumer on rock_mac.addresses (consumer_key) where consumer_key is not null;
+-- The last address of an interface that a machine lost. Pods have none: they would write it at every end.
+create index addresses_last           on rock_mac.addresses (cluster_id, owner_namespace, owner_name, owner_nic) where state = 'released' and owner_kind = 'VirtualMachine';
 create unique index addresses_mac     on rock_mac.addresses (rock_mac.to_mac(addr));   -- lets people query by MAC
 
 insert into rock_mac.pools (name, first, last, next_addr, auto_release, reuse_delay, description, changed_by)

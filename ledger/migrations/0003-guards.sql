@@ -48,6 +48,8 @@ create type rock_mac.item as (
   consumer text collate "C", expected text collate "C",             -- consumers: its key, and the one that the caller saw
   namespace_since timestamptz,                                      -- when the namespace was created
   max_addresses int,                                                -- of the namespace, over all pools; null: no limit
+  override_delay boolean,                                           -- allocate: take a released address before its reuse delay is over
+  prefer_last boolean,                                              -- allocate: the last address of this interface rather than the next one
   ticket text collate "C",                                          -- of the caller's cluster, as its webhook read it; null: not checked
   limited boolean);                                                 -- observe: counts toward the limits
 

@@ -1,9 +1,11 @@
 -- Allocation of addresses.
 
 -- Writes requests to addresses: picks[i] goes to reqs[i]. An existing row must be free for this owner. It is free if it
--- was released and its pool's delay has passed, or if this owner had it last. It is also free if it is reserved, its
--- claim was deleted, and a claim of the same namespace requests it by name. A namespace that was created later is not the
--- same, although it has the name. An observation does not keep a requested address: its user may use the pool.
+-- was released and its pool's delay has passed, or if this owner or another one of its namespace had it last, or if the
+-- request overrides the delay. It is also free if it is reserved, its claim was deleted, and a claim of the same namespace
+-- requests it by name. A namespace that was created later is not the same, although it has the name. A request that does not
+-- say since when its namespace exists may only be of the owner itself. An observation does not keep a requested address: its
+-- user may use the pool.
 create function rock_mac.place(p rock_mac.pools, reqs rock_mac.item[], picks bigint[], t timestamptz, p_lease interval, p_ready timestamptz)
 returns void language sql volatile set search_path = rock_mac, pg_temp
 begin atomic
@@ -23,18 +25,40 @@ begin atomic
       owner_kind = excluded.owner_kind, owner_namespace = excluded.owner_namespace, owner_name = excluded.owner_name,
       owner_uid = excluded.owner_uid, owner_nic = excluded.owner_nic, device_id = excluded.device_id,
       device_type = excluded.device_type, metadata = excluded.metadata, allocated_at = excluded.allocated_at,
-      changed_at = excluded.changed_at, requester = excluded.requester, actor = excluded.actor, reason = excluded.reason,
+      changed_at = excluded.changed_at, requester = excluded.requester, actor = excluded.actor,
+      reason = case when a.released_at > p_ready and exists (select from unnest(reqs) r where r.key = excluded.holder_key and r.override_delay)
+                    then 'reuse delay overridden' else excluded.reason end,
       released_at = null, missing_since = null, kept_since = null, generation = a.generation + 1
     where (a.state = 'released'
            and (a.released_at <= p_ready
-                or (a.cluster_id = excluded.cluster_id and a.owner_kind = excluded.owner_kind
-                    and a.owner_namespace = excluded.owner_namespace and a.owner_name = excluded.owner_name
-                    and not exists (select from unnest(reqs) r where r.key = excluded.holder_key and r.namespace_since > a.allocated_at))
+                or exists (select from unnest(reqs) r where r.key = excluded.holder_key and r.override_delay)
+                or (a.cluster_id = excluded.cluster_id and a.owner_namespace = excluded.owner_namespace
+                    and exists (select from unnest(reqs) r where r.key = excluded.holder_key
+                                  and (r.namespace_since <= a.allocated_at
+                                       or (r.namespace_since is null and a.owner_kind = excluded.owner_kind and a.owner_name = excluded.owner_name))))
                 or (a.cluster_id is null and excluded.cluster_id is null and a.device_id = excluded.device_id)))
        or (a.kept_since is not null and a.cluster_id = excluded.cluster_id
            and a.owner_kind = excluded.owner_kind and a.owner_namespace = excluded.owner_namespace
            and not exists (select from unnest(reqs) r where r.key = excluded.holder_key and r.namespace_since > a.allocated_at));
 end;
+
+-- Returns the requests with the address that each interface released last, for those that prefer it to the next one. The
+-- caller holds the pool lock, without which nobody gives a released address to a new owner. A namespace that was created
+-- later is not the same, and an address that a live object uses goes only to those who ask for it.
+create function rock_mac.prefer_last(p rock_mac.pools, reqs rock_mac.item[], skip text[]) returns rock_mac.item[]
+language plpgsql stable set search_path = rock_mac, pg_temp as $$
+begin
+  for i in 1..cardinality(reqs) loop
+    continue when reqs[i].prefer_last is not true or reqs[i].addr is not null or reqs[i].key = any (skip);
+    reqs[i].addr := (
+      select a.addr from addresses a
+      where a.state = 'released' and a.owner_kind = 'VirtualMachine' and a.cluster_id = reqs[i].cluster and a.owner_kind = reqs[i].kind
+        and a.owner_namespace = reqs[i].namespace and a.owner_name = reqs[i].name and a.owner_nic = reqs[i].nic
+        and a.pool_id = p.pool_id and not a.blocked and a.allocated_at >= reqs[i].namespace_since
+      order by a.released_at desc, a.addr limit 1);
+  end loop;
+  return reqs;
+end $$;
 
 -- Allocates for N requests of one pool in one transaction and one round trip.
 --
@@ -144,6 +168,9 @@ begin
       select a.key, a.nth, a.max_addresses, h.max_in_pool, h.in_pool, h.in_all from asked a join held h using (cluster, namespace)) q;
   end if;
   skip := not_adopted || replay || capped || over_pool || over_namespace;
+
+  -- 5c. Only machines prefer the last address of an interface, and only their released rows are in its index.
+  if exists (select 1 from unnest(reqs) r where r.prefer_last) then reqs := prefer_last(p, reqs, skip); end if;
 
   -- 6. Requests for a specific address go first, so the cursor skips them. A key or an address that occurs twice in a
   -- group counts once.

@@ -1,11 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { DEFAULT_POOLS } from '../../api/default-pools.ts';
-import { allocate } from '../../ledger/address/allocate.ts';
+import { allocate, type AllocationRequest } from '../../ledger/address/allocate.ts';
 import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
 import { findByHolderKey, findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
+import type { Owner } from '../../ledger/address/owner.ts';
 import { release } from '../../ledger/address/release.ts';
 import { listAudit } from '../../ledger/audit.ts';
+import { observe } from '../../ledger/observation/observe.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { definePool, growPool, listPools, pausePool, removePool } from '../../ledger/pool/pools.ts';
 import { registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
@@ -22,6 +24,8 @@ import {
 
 const ledger = ledgerOfThisFile();
 const by = { actor: 'test', reason: 'test' };
+/** Later than everything in the ledger, whose clock the tests move. */
+const LATER = new Date('2100-01-01');
 
 beforeAll(async () => {
   await joinCluster(ledger.current.db, 'c1');
@@ -186,6 +190,40 @@ describe('an address requested by name', () => {
     });
   });
 
+  test('goes within the reuse delay to anyone in the namespace that released it, unless the namespace was created anew', async () => {
+    const held = await takeAddress(ledger.current, aPodRequest('blue-1'));
+    await release(ledger.current.db, [held], by);
+    const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: 'green-1', nic: 'net1' };
+    const ask = (changes: Partial<AllocationRequest>) =>
+      requestAddress(ledger.current, aPodRequest('green-1', { owner, requested: held.mac, ...changes }));
+    expect(await ask({ namespaceSince: LATER })).toMatchObject({ outcome: 'in_use' });
+    const elsewhere = { owner: { ...owner, namespace: 'other' }, namespaceSince: new Date(0) };
+    expect(await ask(elsewhere)).toMatchObject({ outcome: 'in_use' });
+    expect(await ask({ owner: { ...owner, clusterId: 'c2' }, namespaceSince: new Date(0) })).toMatchObject({
+      outcome: 'not_adopted',
+    });
+    expect(await ask({ namespaceSince: new Date(0) })).toMatchObject({ outcome: 'allocated', mac: held.mac });
+  });
+
+  test('goes to anyone who overrides the reuse delay, which the audit shows', async () => {
+    const { db } = ledger.current;
+    const held = await takeAddress(ledger.current, aPodRequest('spare'));
+    await release(db, [held], by);
+    const device = aRequest({ key: 'device/spare', pool: 'kubernetes', requested: held.mac, reason: 'reserved' });
+    expect(await requestAddress(ledger.current, device)).toMatchObject({ outcome: 'in_use' });
+    const taken = await takeAddress(ledger.current, { ...device, overridesDelay: true });
+    expect(await listAudit(db, { mac: held.mac, limit: 1 })).toMatchObject([
+      { action: 'allocate', user: 'ada', reason: 'reuse delay overridden' },
+    ]);
+    expect(await requestAddress(ledger.current, { ...device, key: 'device/late', overridesDelay: true })).toMatchObject(
+      { outcome: 'in_use', holder: { state: 'active' } },
+    );
+    await release(db, [taken], by);
+    await ledger.current.advance(3_601);
+    await takeAddress(ledger.current, { ...device, key: 'device/later', overridesDelay: true });
+    expect(await listAudit(db, { mac: held.mac, limit: 1 })).toMatchObject([{ reason: 'reserved' }]);
+  });
+
   test('outside the pool is out of range', async () => {
     const request = aRequest({ key: 'far', pool: 'development', requested: mac('a4:58:0f:02:00:00') });
     expect(await requestAddress(ledger.current, request)).toEqual({ outcome: 'out_of_range' });
@@ -213,6 +251,52 @@ describe('an address requested by name', () => {
       generation: 2,
       state: 'reserved',
     });
+  });
+});
+
+describe('the last address of an interface', () => {
+  const nic = (changes: Partial<Owner> = {}) => {
+    return { clusterId: 'c1', kind: 'VirtualMachine', namespace: 'team', name: 'db', nic: 'blue', ...changes };
+  };
+  let asked = 0;
+  const ask = async (owner: Owner, changes: Partial<AllocationRequest> = {}) =>
+    await takeAddress(
+      ledger.current,
+      aPodRequest('', {
+        key: `nic-${String(asked++)}`,
+        owner,
+        namespaceSince: new Date(0),
+        prefersLast: true,
+        ...changes,
+      }),
+    );
+
+  test('goes back to the interface of the machine that lost it, also within the reuse delay', async () => {
+    const { db } = ledger.current;
+    const older = await ask(nic());
+    const newer = await ask(nic());
+    await release(db, [older], by);
+    await release(db, [newer], by);
+    const others = [nic({ nic: 'red' }), nic({ name: 'web' }), nic({ namespace: 'other' }), nic({ kind: 'Pod' })];
+    for (const other of others) expect([older.mac, newer.mac]).not.toContain((await ask(other)).mac);
+    const anew = await ask(nic(), { namespaceSince: LATER });
+    expect([older.mac, newer.mac]).not.toContain(anew.mac);
+    const next = await ask(nic(), { prefersLast: false });
+    expect([older.mac, newer.mac]).not.toContain(next.mac);
+    expect(await ask(nic())).toMatchObject({ mac: newer.mac, generation: 2 });
+    expect(await ask(nic())).toMatchObject({ mac: older.mac, generation: 2 });
+    expect(await ask(nic())).toMatchObject({ generation: 1 });
+  });
+
+  test('is not preferred to what the key already holds, nor while something else uses it', async () => {
+    const { db } = ledger.current;
+    const lost = await ask(nic({ name: 'busy' }));
+    const held = await ask(nic({ name: 'busy' }), { key: 'busy again' });
+    await release(db, [lost], by);
+    expect(await ask(nic({ name: 'busy' }), { key: 'busy again' })).toEqual(held);
+    const object = { ...nic({ namespace: 'squat' }), uid: 'u-squat' };
+    await observe(db, [{ mac: lost.mac, object, limited: false }], 'test');
+    expect((await ask(nic({ name: 'busy' }))).mac).not.toBe(lost.mac);
   });
 });
 
