@@ -23,7 +23,7 @@ export interface AddressRow extends AddressRef {
   readonly generation: number;
   readonly key: string;
   /** How the owner got it. */
-  readonly origin: 'allocate' | 'adopt' | 'import' | 'replication-gap' | 'observe';
+  readonly origin: 'allocate' | 'adopt' | 'import' | 'replication-gap' | 'observe' | 'transfer';
   /** Whether a live object uses it without owning it, which keeps it from being handed out. */
   readonly observed: boolean;
   readonly owner?: Owner | undefined;
@@ -66,7 +66,7 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
     state: stateSchema,
     generation: z.int(),
     holder_key: z.string(),
-    origin: z.enum(['allocate', 'adopt', 'import', 'replication-gap', 'observe']),
+    origin: z.enum(['allocate', 'adopt', 'import', 'replication-gap', 'observe', 'transfer']),
     cluster_id: text,
     cluster_name: text,
     owner_kind: text,

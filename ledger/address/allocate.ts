@@ -99,7 +99,7 @@ export type AllocationOutcome =
   | { readonly outcome: (typeof PLAIN_REFUSALS)[number] }
   | { readonly outcome: 'not_open'; readonly why: NotOpen };
 
-const NOT_OPEN = ['recovering', 'paused', 'timeline_changed', 'system_changed', 'not_durable'] as const;
+export const NOT_OPEN = ['recovering', 'paused', 'timeline_changed', 'system_changed', 'not_durable'] as const;
 
 /** Why the ledger hands out nothing now (state.ts has the next steps). */
 export type NotOpen = (typeof NOT_OPEN)[number];

@@ -197,10 +197,10 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'audit-is-unbroken',
     explanation:
-      'Each audit row of an address follows from the previous one: it starts from that state, with the same generation or the next. Its user is the requester of a new owner or of a pod that got it from stock, else the actor. A gap is a change without a row (I7). A new owner of a held address is a duplicate (I1).',
+      'Each audit row of an address follows from the previous one: it starts from that state, with the same generation or the next. Its user is the requester of a new owner or of a pod that got it from stock, else the actor. A gap is a change without a row (I7). A new owner of a held address is a duplicate (I1), unless the last owner handed it over.',
     broken: `
       select mac_address as mac, id as audit_id, last_state, state_before, last_generation, generation, "user", requester, actor from (
-        select l.mac_address, l.id, l.state_before, l.generation, l."user", l.details->>'requester' as requester, l.actor,
+        select l.mac_address, l.id, l.action, l.state, l.state_before, l.generation, l."user", l.details->>'requester' as requester, l.actor,
                lag(l.state) over w as last_state, lag(l.generation) over w as last_generation,
                lag(l.details->>'kind') over w = 'Webhook' and l.details->>'kind' <> 'Webhook' as from_stock,
                coalesce(lag((l.details->>'kept')::boolean) over w, false) as last_kept
@@ -209,7 +209,8 @@ export const RULES: readonly Rule[] = [
       where state_before is distinct from last_state
          or generation - coalesce(last_generation, 0) not in (0, 1)
          or "user" is distinct from (case when generation > coalesce(last_generation, 0) or from_stock then requester else actor end)
-         or (generation > last_generation and last_state not in ('released', 'orphaned') and not last_kept)`,
+         or (generation > last_generation and last_state not in ('released', 'orphaned') and not last_kept
+             and not (action = 'transfer' and state = last_state))`,
   },
   {
     rule: 'seals-follow',

@@ -136,7 +136,7 @@ create table rock_mac.addresses (
   pool_id         int    not null,
   state           text   not null check (state in ('stocked', 'pending', 'active', 'reserved', 'released', 'orphaned')),
   generation      bigint not null default 1 check (generation >= 0),   -- 0: observed only, it never had an owner
-  origin          text   not null check (origin in ('allocate', 'adopt', 'import', 'replication-gap', 'observe')),   -- how this owner got it
+  origin          text   not null check (origin in ('allocate', 'adopt', 'import', 'replication-gap', 'observe', 'transfer')),   -- how this owner got it
   holder_key      text   collate "C" not null check (octet_length(holder_key) between 1 and 600),
   cluster_id      text   collate "C",                    -- null: a device outside clusters
   owner_kind      text   collate "C",

@@ -27,7 +27,11 @@ const replayedRow = z.object({
 
 type ReplayedRow = z.infer<typeof replayedRow>;
 
-const entryRow = replayedRow.extend({ id: z.int(), state_before: z.enum(ADDRESS_STATES).nullable() });
+const entryRow = replayedRow.extend({
+  id: z.int(),
+  action: z.string(),
+  state_before: z.enum(ADDRESS_STATES).nullable(),
+});
 
 type Entry = z.infer<typeof entryRow>;
 
@@ -47,7 +51,7 @@ export function auditAndTable(
 /** Returns every audit row of an address, oldest first. */
 function auditEntries(db: Queryable): Promise<Entry[]> {
   return db.query({
-    text: `select id, rock_mac.to_addr(mac_address) as addr, pool, state_before, state, generation, holder_key, cluster_id,
+    text: `select id, action, rock_mac.to_addr(mac_address) as addr, pool, state_before, state, generation, holder_key, cluster_id,
              details->>'kind' as owner_kind, details->>'namespace' as owner_namespace, details->>'name' as owner_name,
              details->>'uid' as owner_uid, details->>'nic' as owner_nic, device_id, details->>'deviceType' as device_type,
              coalesce(details->'metadata', '{}') as metadata, coalesce((details->>'kept')::boolean, false) as kept,
@@ -76,20 +80,32 @@ function tableRows(db: Queryable): Promise<ReplayedRow[]> {
  */
 export function replay(entries: readonly Entry[]): ReplayedRow[] {
   const table = new Map<number, ReplayedRow>();
-  for (const { id, state_before: before, ...row } of entries) {
-    const problem = brokenStep(table.get(row.addr), before, row);
+  for (const { id, action, state_before: before, ...row } of entries) {
+    const problem = brokenStep(table.get(row.addr), { action, before }, row);
     if (problem !== undefined) throw new Error(`audit row ${String(id)} of ${String(row.addr)}: ${problem}`);
     table.set(row.addr, row);
   }
   return [...table.values()].sort((a, b) => a.addr - b.addr);
 }
 
-function brokenStep(last: ReplayedRow | undefined, before: string | null, next: ReplayedRow): string | undefined {
+function brokenStep(
+  last: ReplayedRow | undefined,
+  { action, before }: { readonly action: string; readonly before: string | null },
+  next: ReplayedRow,
+): string | undefined {
   if (last === undefined) return before === null && next.generation === 1 ? undefined : 'it has no beginning';
   if (before !== last.state) return `it was ${String(before)}, but the row before says ${last.state}`;
   if (next.generation === last.generation) return undefined;
   if (next.generation !== last.generation + 1)
     return `generation ${String(last.generation)} → ${String(next.generation)}`;
-  const wasFree = last.state === 'released' || last.state === 'orphaned' || last.kept;
-  return wasFree ? undefined : `a second owner (${next.holder_key}) while ${last.holder_key} held it`;
+  if (isHandedOver(last, action, next)) return undefined;
+  return isFree(last) ? undefined : `a second owner (${next.holder_key}) while ${last.holder_key} held it`;
+}
+
+function isFree({ state, kept }: ReplayedRow): boolean {
+  return state === 'released' || state === 'orphaned' || kept;
+}
+
+function isHandedOver({ state, kept }: ReplayedRow, action: string, next: ReplayedRow): boolean {
+  return action === 'transfer' && next.state === state && !kept;
 }

@@ -12,6 +12,7 @@ import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
 import { releaseExpired } from '../../ledger/address/release-expired.ts';
 import { renew } from '../../ledger/address/renew.ts';
+import { transfer } from '../../ledger/address/transfer.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { registerCluster } from '../../ledger/state/clusters.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
@@ -87,6 +88,13 @@ const CALLS: Readonly<
       'test',
     ),
   findByOwnerUids: ({ db }, _, n) => findByOwnerUids(db, 'c1', [`nobody-${String(n)}`, String(n)]),
+  transfer: async (ledger, _, n) => {
+    const from = await takeAddress(ledger, aRequest({ key: `from-${String(n)}`, owner }));
+    const to = { newKey: `to-${String(n)}`, state: 'active', owner, requester: 'ada', reason: 'test' } as const;
+    const outcomes = await transfer(ledger.db, [{ ...from, ...to }], 'test');
+    expect(outcomes).toMatchObject([{ outcome: 'transferred' }]);
+    return outcomes;
+  },
   release: ({ db }, item) => release(db, [item], { ...by, force: true }),
   checkStock: ({ db }, _, n) => checkStock(db, stockHolder(n), undefined),
   dropStock: async ({ db }, _, n) => {

@@ -13,6 +13,7 @@ import { release, rollBack } from '../../ledger/address/release.ts';
 import { releaseExpired } from '../../ledger/address/release-expired.ts';
 import { requestRelease } from '../../ledger/address/release-request.ts';
 import { renew } from '../../ledger/address/renew.ts';
+import { transfer } from '../../ledger/address/transfer.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
@@ -161,6 +162,20 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
         ),
         'test',
       ),
+  },
+  transfer: {
+    wanted: ['unknown'],
+    call: (db) => {
+      const to = { state: 'active', requester: 'mallory', reason: 'test' } as const;
+      const items = victims.flatMap((item) =>
+        [{ owner: ownerOf('a', 'MacAllocation', 'mine') }, { owner: ownerOf('b', 'MacAllocation', 'mine') }, {}].map(
+          (owner) => ({
+            ...{ ...item, ...to, ...owner, newKey: `mine ${item.key}` },
+          }),
+        ),
+      );
+      return transfer(db, items, 'test');
+    },
   },
   release: { wanted: ['unknown'], call: (db) => release(db, victims, { ...by, force: true }) },
   roll_back: { wanted: ['unknown'], call: (db) => rollBack(db, victims, by) },
@@ -476,14 +491,19 @@ describe('a login of a cluster', () => {
 });
 
 describe('a login of devices', () => {
-  test('allocates, renews and releases for devices only', async () => {
+  test('allocates, renews, hands over and releases for devices only', async () => {
     const { db } = device;
     const request = aRequest({ key: 'box', pool: 'docker', device: { id: 'box' } });
     const [made] = await allocate(db, 'docker', [request], { leaseSeconds: 60 });
     if (made?.outcome !== 'allocated') throw new Error(JSON.stringify(made));
     const item = { mac: made.mac, generation: made.generation, key: 'box' };
     expect(await renew(db, [item])).toMatchObject([{ outcome: 'renewed' }]);
-    expect(await release(db, [item], by)).toEqual([{ outcome: 'released' }]);
+    const to = { newKey: 'box 2', state: 'active', requester: 'ada', reason: 'test' } as const;
+    expect(await transfer(db, [{ ...item, ...to }], 'test')).toMatchObject([{ outcome: 'transferred' }]);
+    const stolen = victims.slice(0, 4).map((victim) => ({ ...victim, ...to, newKey: `mine ${victim.key}` }));
+    expect(await transfer(db, stolen, 'test')).toEqual(stolen.map(() => ({ outcome: 'unknown' })));
+    const moved = { ...item, generation: item.generation + 1, key: 'box 2' };
+    expect(await release(db, [moved], by)).toEqual([{ outcome: 'released' }]);
     const forCluster = aRequest({ key: 'pod', pool: 'docker', owner: ownerOf('a', 'Pod', 'p') });
     expect(await allocate(db, 'docker', [forCluster], { leaseSeconds: 60 })).toEqual([{ outcome: 'not_allowed' }]);
   });
