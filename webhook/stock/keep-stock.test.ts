@@ -15,7 +15,9 @@ function start({ most = 1_000 }: { most?: number } = {}) {
   const ledger = {
     isAway: false,
     noReports: false,
+    losesFills: false,
     stocked: [] as number[],
+    filled: new Map<unknown, number[]>(),
     assigned: 0,
     returned: 0,
     fills: 0,
@@ -24,6 +26,12 @@ function start({ most = 1_000 }: { most?: number } = {}) {
   };
   const pod = { exists: true };
   let next = 1;
+  let fillIds = 0;
+  const setAside = (wanted: number) => {
+    const added = Array.from({ length: Math.min(wanted, most - ledger.stocked.length) }, () => next++);
+    ledger.stocked.push(...added);
+    return added;
+  };
   const query = (statement: { text: string; values: readonly unknown[] }) => {
     if (ledger.isAway) return Promise.reject(new LedgerError('LEDGER_UNAVAILABLE', 'away'));
     if (statement.text.includes('ledger_state')) return Promise.resolve([{ epoch: ledger.epoch }]);
@@ -40,9 +48,10 @@ function start({ most = 1_000 }: { most?: number } = {}) {
         return Promise.resolve(ledger.stocked.map((addr) => ({ ...row(addr), usable: true })));
       case 'fill_stock': {
         ledger.fills++;
-        const count = Math.min(Number(statement.values[3]), most - ledger.stocked.length);
-        const added = Array.from({ length: count }, () => next++);
-        ledger.stocked.push(...added);
+        const fillId = statement.values[4];
+        const added = ledger.filled.get(fillId) ?? setAside(Number(statement.values[3]));
+        ledger.filled.set(fillId, added);
+        if (ledger.losesFills) return Promise.reject(new LedgerError('LEDGER_UNAVAILABLE', 'connection lost'));
         return Promise.resolve(added.map(row));
       }
       case 'drop_stock':
@@ -71,7 +80,7 @@ function start({ most = 1_000 }: { most?: number } = {}) {
     ticket: () => undefined,
     podExists: () => Promise.resolve(pod.exists),
     leaseSeconds: 120,
-    newFillId: () => 'f',
+    newFillId: () => String(fillIds++),
     clock,
     logger: pino({ enabled: false }),
   });
@@ -150,6 +159,18 @@ test('a pool with too little left is asked once a minute', async () => {
   expect(ledger.fills).toBe(1);
   await seconds(60);
   expect(ledger.fills).toBe(2);
+});
+
+test('a fill whose response was lost is repeated, so its addresses are used', async () => {
+  const { stock, ledger, seconds } = start();
+  ledger.losesFills = true;
+  stock.take(podNamed('a'));
+  await seconds(1);
+  ledger.losesFills = false;
+  await seconds(20);
+  expect(ledger).toMatchObject({ fills: 2, returned: 0 });
+  expect(ledger.stocked).toHaveLength(64);
+  expect(stock.take(podNamed('b'))).toMatchObject([{ key: 'stock/1' }]);
 });
 
 test('at its end a process reports all answers, and returns the rest', async () => {

@@ -3,7 +3,15 @@ import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { assignStock, returnStock, type StockAssignment } from '../../ledger/stock/leave-stock.ts';
-import { checkStock, dropStock, fillStock, MAX_FILL, stockEpoch, type StockHolder } from '../../ledger/stock/stock.ts';
+import {
+  checkStock,
+  dropStock,
+  type FillRequest,
+  fillStock,
+  MAX_FILL,
+  stockEpoch,
+  type StockHolder,
+} from '../../ledger/stock/stock.ts';
 import type { Clock } from '../../time/clock.ts';
 import type { Stock } from './stock.ts';
 
@@ -51,6 +59,8 @@ export function createStockKeeper(deps: KeepStockDeps): StockKeeper {
   /** The last epoch of the ledger of which this process has dropped what is no stock any more. */
   let droppedIn: number | undefined;
   const scarceUntil = new Map<string, number>();
+  /** Fills whose response has not arrived, by pool. The ledger may have set their addresses aside. */
+  const unanswered = new Map<string, Pick<FillRequest, 'count' | 'fillId'>>();
 
   async function report(answers: readonly StockAssignment[]): Promise<void> {
     for (let start = 0; start < answers.length; start += REPORT_AT_ONCE) {
@@ -96,13 +106,22 @@ export function createStockKeeper(deps: KeepStockDeps): StockKeeper {
 
   async function fill(): Promise<void> {
     for (const { pool, count } of stock.lacks()) {
-      if (clock.now() < (scarceUntil.get(pool) ?? 0)) continue;
-      const wanted = Math.min(count, MAX_FILL);
-      const request = { pool, count: wanted, fillId: deps.newFillId(), ticket: ticket(), actor: ACTOR };
-      const added = await fillStock(ledger, holder, request);
-      stock.add(pool, added);
-      if (added.length < wanted) scarceUntil.set(pool, clock.now() + SCARCE_MS);
+      if (clock.now() < (scarceUntil.get(pool) ?? 0) || unanswered.has(pool)) continue;
+      await fillPool(pool, { count: Math.min(count, MAX_FILL), fillId: deps.newFillId() });
     }
+  }
+
+  /** Before the check, which would return the addresses of such a fill as unknown. */
+  async function repeatFills(): Promise<void> {
+    for (const [pool, request] of [...unanswered]) await fillPool(pool, request);
+  }
+
+  async function fillPool(pool: string, request: Pick<FillRequest, 'count' | 'fillId'>): Promise<void> {
+    unanswered.set(pool, request);
+    const added = await fillStock(ledger, holder, { ...request, pool, ticket: ticket(), actor: ACTOR });
+    unanswered.delete(pool);
+    stock.add(pool, added);
+    if (added.length < request.count) scarceUntil.set(pool, clock.now() + SCARCE_MS);
   }
 
   /** Without the ledger, the API server says whether this process may go on. Nobody gives up the stock of a pod that exists. */
@@ -122,7 +141,7 @@ export function createStockKeeper(deps: KeepStockDeps): StockKeeper {
     exchange: async () => {
       if (isGone) return;
       // Each by itself: while no answer can be stored, a pause of the pool must reach this process all the same.
-      const steps = [() => report(stock.unreported()), check, fill];
+      const steps = [() => report(stock.unreported()), repeatFills, check, fill];
       const errors: unknown[] = [];
       for (const step of steps) await step().catch((error: unknown) => errors.push(error));
       if (errors.some(isLedgerAway)) await confirmByPod();
