@@ -56,6 +56,7 @@ const folders: Record<string, readonly string[]> = {
     'refuse',
     'claims',
     'allocate',
+    'admission-keys',
     'scheduling-gate',
     'stock',
     'admit',

@@ -77,7 +77,7 @@ export const SYSTEM_NAMESPACE = 'rock-mac-system';
 export const WEBHOOK_SERVICE = 'rock-mac-webhook';
 export const WEBHOOK_SECRET = 'rock-mac-webhook-tls';
 /** The Secret with the keys that sign tokens. The webhook writes it, and the operator reads it. */
-export const GATE_KEYS_SECRET = 'rock-mac-gate-keys';
+export const ADMISSION_KEYS_SECRET = 'rock-mac-admission-keys';
 export const READ_API_SERVICE = 'rock-mac-read-api';
 export const READ_API_SECRET = 'rock-mac-read-api-tls';
 export const OPERATOR_LEASE = 'rock-mac-operator';

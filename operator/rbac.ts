@@ -1,6 +1,6 @@
 import {
   ADDRESS_RANGES_CONFIG_MAP,
-  GATE_KEYS_SECRET,
+  ADMISSION_KEYS_SECRET,
   GROUP,
   LEDGER_API_SERVICE,
   LEDGER_HEAD_CONFIG_MAP,
@@ -80,7 +80,7 @@ export const operatorNamespaceRules: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
   { apiGroups: [''], resources: ['secrets'], resourceNames: [READ_API_SECRET], verbs: ['get', 'update'] },
   // The keys of the tokens by which the webhook says who got an address of its stock.
-  { apiGroups: [''], resources: ['secrets'], resourceNames: [GATE_KEYS_SECRET], verbs: ['get'] },
+  { apiGroups: [''], resources: ['secrets'], resourceNames: [ADMISSION_KEYS_SECRET], verbs: ['get'] },
 ];
 
 /**

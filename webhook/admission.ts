@@ -7,6 +7,7 @@ import { rollBack } from '../ledger/address/release.ts';
 import type { LedgerClient } from '../ledger/connection/connect.ts';
 import { requireWritable } from '../ledger/connection/require-writable.ts';
 import { systemClock } from '../time/clock.ts';
+import type { AdmissionKeys } from './admission-keys/admission-keys.ts';
 import { admitWorkload, type WorkloadAdmissionDeps } from './admit/admit-workload.ts';
 import { recordRelease, type RecordReleaseDeps } from './admit/record-release.ts';
 import { stampRequester } from './admit/stamp-requester.ts';
@@ -18,7 +19,6 @@ import type { WebhookConfig } from './config.ts';
 import { PATHS } from './configuration/webhook-configuration.ts';
 import { createReviewLimits, unlimited } from './limits/review-limits.ts';
 import { createRefusalExplainer } from './refuse/explain-refusal.ts';
-import type { GateKeys } from './scheduling-gate/gate-keys.ts';
 import { createLedgerBreaker, type LedgerBreaker } from './scheduling-gate/ledger-breaker.ts';
 import type { Admit } from './server/server.ts';
 import type { Stock } from './stock/stock.ts';
@@ -41,7 +41,7 @@ export interface AdmissionOptions {
   readonly clusterId: string;
   /** Returns the ticket of this cluster. */
   readonly ticket: () => string | undefined;
-  readonly gateKeys: GateKeys;
+  readonly admissionKeys: AdmissionKeys;
   /** Absent where every admission asks the ledger. */
   readonly stock: Stock | undefined;
   readonly answeredFromStock: (pool: string) => void;
@@ -110,14 +110,14 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
     newLeaseId: randomUUID,
     schedulingGate: {
       breaker: waits ? options.breaker : undefined,
-      keys: options.gateKeys,
+      keys: options.admissionKeys,
       clusterId,
       operator: operatorUsername(config.ROCK_MAC_NAMESPACE),
       now: () => systemClock.date(),
     },
     stock: {
       stock: options.stock,
-      keys: options.gateKeys,
+      keys: options.admissionKeys,
       clusterId,
       now: () => systemClock.date(),
       answered: options.answeredFromStock,

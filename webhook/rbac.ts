@@ -1,5 +1,5 @@
 import {
-  GATE_KEYS_SECRET,
+  ADMISSION_KEYS_SECRET,
   GROUP,
   LEDGER_API_SERVICE,
   LEDGER_HEAD_CONFIG_MAP,
@@ -40,7 +40,7 @@ export const webhookNamespaceRules = [
   {
     apiGroups: [''],
     resources: ['secrets'],
-    resourceNames: [WEBHOOK_SECRET, GATE_KEYS_SECRET],
+    resourceNames: [WEBHOOK_SECRET, ADMISSION_KEYS_SECRET],
     verbs: ['get', 'update'],
   },
   { apiGroups: [''], resources: ['configmaps'], resourceNames: [LEDGER_HEAD_CONFIG_MAP], verbs: ['get'] },

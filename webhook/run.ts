@@ -19,12 +19,12 @@ import { repeatEvery } from '../time/repeat-every.ts';
 import { retryForever } from '../time/retry-forever.ts';
 import { sleep } from '../time/sleep.ts';
 import { LEASE_SECONDS, startAdmission } from './admission.ts';
+import { ADMISSION_KEYS_EVERY_MS, createAdmissionKeys } from './admission-keys/admission-keys.ts';
 import { readClientCa, watchClientCa } from './callers/client-ca.ts';
 import type { WebhookConfig } from './config.ts';
 import { publishCa } from './configuration/publish-ca.ts';
 import { guardReadApi } from './guard-read-api.ts';
 import { createWebhookMetrics } from './metrics.ts';
-import { createGateKeys, GATE_KEYS_EVERY_MS } from './scheduling-gate/gate-keys.ts';
 import { createWebhookServer, type TrustedCallers } from './server/server.ts';
 import { type RunningStock, runStock } from './stock/run-stock.ts';
 import { createTicketReader, TICKET_EVERY_MS } from './watch/ticket.ts';
@@ -66,8 +66,8 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const tickets = createTicketReader({ client, namespace: config.ROCK_MAC_NAMESPACE });
   // Without it, the ledger would not notice that this is the webhook of a copy.
   await retryForever('read the ticket of this cluster', () => tickets.read(), background);
-  const gateKeys = createGateKeys({ client, namespace: config.ROCK_MAC_NAMESPACE, logger });
-  await retryForever('read the keys of gate tokens', () => gateKeys.refresh(), background);
+  const admissionKeys = createAdmissionKeys({ client, namespace: config.ROCK_MAC_NAMESPACE, logger });
+  await retryForever('read the keys of the tokens', () => admissionKeys.refresh(), background);
   waitingFor.delete(CLUSTER);
   const rotator = createRotator(config, client, logger);
   const servingPair = await retryForever('make a certificate', () => rotator.check(), background);
@@ -79,7 +79,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     ledger,
     clusterId,
     ticket: () => tickets.current(),
-    gateKeys,
+    admissionKeys,
     stock: stocked?.stock,
     answeredFromStock: metrics.answeredFromStock,
     logger,
@@ -104,7 +104,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     watchClientCa(server.trust, { file: config.ROCK_MAC_WEBHOOK_CLIENT_CA_FILE, ca: callers?.ca, ...background }),
     guardReadApi({ client, ...background }),
     repeatEvery(TICKET_EVERY_MS, 'read the ticket of this cluster', () => tickets.read(), background),
-    repeatEvery(GATE_KEYS_EVERY_MS, 'read the keys of gate tokens', () => gateKeys.refresh(), background),
+    repeatEvery(ADMISSION_KEYS_EVERY_MS, 'read the keys of the tokens', () => admissionKeys.refresh(), background),
     // In a pod, the host name is that of the pod.
     keepReportingClock(ledger, { clusterId, name: `webhook/${hostname()}` }, background),
   ]);

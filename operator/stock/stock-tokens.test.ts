@@ -15,7 +15,7 @@ function start(stored: StoredKeys | undefined) {
   const find = () => {
     state.reads++;
     if (state.fails) return Promise.reject(new Error('the API server is away'));
-    const metadata = { name: 'rock-mac-gate-keys', uid: 'u', resourceVersion: '1' };
+    const metadata = { name: 'rock-mac-admission-keys', uid: 'u', resourceVersion: '1' };
     return Promise.resolve(state.stored === undefined ? undefined : { metadata, data: encodeKeys(state.stored) });
   };
   const client = { find } as Pick<KubeClient, 'find'>;

@@ -1,6 +1,6 @@
 import { decodeKeys, validKeys } from '../../api/admission-keys.ts';
 import type { TokenSubject } from '../../api/admission-token.ts';
-import { GATE_KEYS_SECRET } from '../../api/names.ts';
+import { ADMISSION_KEYS_SECRET } from '../../api/names.ts';
 import { readStockToken, type StockClaims } from '../../api/stock-token.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { secrets } from '../../kube/client/core-resources.ts';
@@ -30,7 +30,7 @@ export function createStockTokens({
 
   async function readKeys(): Promise<void> {
     const began = now();
-    const stored = decodeKeys((await client.find(secrets, { namespace, name: GATE_KEYS_SECRET }))?.data);
+    const stored = decodeKeys((await client.find(secrets, { namespace, name: ADMISSION_KEYS_SECRET }))?.data);
     keys = stored === undefined ? [] : validKeys(stored);
     readAt = began;
   }

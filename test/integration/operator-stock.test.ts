@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeKeys } from '../../api/admission-keys.ts';
-import { ANNOTATIONS, GATE_KEYS_SECRET, SYSTEM_NAMESPACE } from '../../api/names.ts';
+import { ADMISSION_KEYS_SECRET, ANNOTATIONS, SYSTEM_NAMESPACE } from '../../api/names.ts';
 import { signStockToken } from '../../api/stock-token.ts';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { readClusterId } from '../../kube/client/cluster-id.ts';
@@ -47,7 +47,7 @@ beforeAll(async () => {
   client = createKubeClient({ userAgent: 'test', kubeconfig: plane.kubeconfig });
   clusterId = await readClusterId(client);
   const keys = { current: KEY, rotatedAt: new Date() };
-  const metadata = { name: GATE_KEYS_SECRET, namespace: SYSTEM_NAMESPACE };
+  const metadata = { name: ADMISSION_KEYS_SECRET, namespace: SYSTEM_NAMESPACE };
   await kubectl(
     ['create', '-f', '-'],
     JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata, data: encodeKeys(keys) }),

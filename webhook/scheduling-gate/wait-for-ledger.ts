@@ -1,6 +1,7 @@
 import { ANNOTATIONS } from '../../api/names.ts';
 import { gateIndex } from '../../api/scheduling-gate.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
+import type { AdmissionKeys } from '../admission-keys/admission-keys.ts';
 import type {
   AdmissionRefusal,
   AdmissionRequest,
@@ -10,7 +11,6 @@ import type {
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { forbidden, unavailable } from '../review/refusal.ts';
 import { tokenSubjectOf } from '../review/token-subject.ts';
-import type { GateKeys } from './gate-keys.ts';
 import { canBeGated, gatePatch, LEDGER_IS_AWAY } from './gate-patch.ts';
 import { readGateToken, signGateToken } from './gate-token.ts';
 import type { LedgerBreaker } from './ledger-breaker.ts';
@@ -18,7 +18,7 @@ import type { LedgerBreaker } from './ledger-breaker.ts';
 export interface SchedulingGateDeps {
   /** Absent where pods are refused while the ledger is away. */
   readonly breaker: Pick<LedgerBreaker, 'isOpen' | 'failed'> | undefined;
-  readonly keys: Pick<GateKeys, 'current' | 'all'>;
+  readonly keys: Pick<AdmissionKeys, 'current' | 'all'>;
   readonly clusterId: string;
   /** The user name of the operator, which lifts gates for others. */
   readonly operator: string;

@@ -1,18 +1,18 @@
 import { signStockToken } from '../../api/stock-token.ts';
 import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
+import type { AdmissionKeys } from '../admission-keys/admission-keys.ts';
 import type { AddressRequest } from '../plan/plan.ts';
 import type { AdmissionRequest } from '../review/admission-review.ts';
 import { type AdmittedObject, holderKeyOf } from '../review/admitted-object.ts';
 import { tokenSubjectOf } from '../review/token-subject.ts';
-import type { GateKeys } from '../scheduling-gate/gate-keys.ts';
 import type { NamespaceTerms } from '../watch/namespaces.ts';
 import type { Stock, StockRequest } from './stock.ts';
 
 export interface AnswerFromStockDeps {
   /** Absent where the webhook has no stock. */
   readonly stock: Pick<Stock, 'take' | 'repeated'> | undefined;
-  readonly keys: Pick<GateKeys, 'current'>;
+  readonly keys: Pick<AdmissionKeys, 'current'>;
   readonly clusterId: string;
   readonly now: () => Date;
   /** Counts the pod. */

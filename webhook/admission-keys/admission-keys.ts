@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import { decodeKeys, encodeKeys, type StoredKeys, validKeys } from '../../api/admission-keys.ts';
-import { GATE_KEYS_SECRET } from '../../api/names.ts';
+import { ADMISSION_KEYS_SECRET } from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { type Secret, secrets } from '../../kube/client/core-resources.ts';
 import { isAlreadyExists, isConflict } from '../../kube/client/errors.ts';
 import { nextKeys } from './rotate-keys.ts';
 
 /** How long a replica signs with a key that another replica has just replaced. The old key stays valid. */
-export const GATE_KEYS_EVERY_MS = 10_000;
+export const ADMISSION_KEYS_EVERY_MS = 10_000;
 
-/** The keys that sign gate tokens. All replicas share them in one Secret, and one of them creates and rotates it. */
-export interface GateKeys {
+/** The keys that sign the tokens of gates and of stock. All replicas share them in one Secret, and one of them creates and rotates it. */
+export interface AdmissionKeys {
   /** The key that signs new tokens. */
   current(): Buffer;
   /** The keys of tokens that are still valid. */
@@ -20,22 +20,22 @@ export interface GateKeys {
   refresh(): Promise<void>;
 }
 
-export function createGateKeys(options: {
+export function createAdmissionKeys(options: {
   readonly client: Pick<KubeClient, 'find' | 'create' | 'update'>;
   readonly namespace: string;
   readonly logger: Logger;
-}): GateKeys {
+}): AdmissionKeys {
   const { client, namespace, logger } = options;
   let keys: StoredKeys | undefined;
 
   function loaded(): StoredKeys {
-    if (keys === undefined) throw new Error('the keys of gate tokens were not read yet');
+    if (keys === undefined) throw new Error('the keys of the tokens were not read yet');
     return keys;
   }
 
   async function refresh(): Promise<void> {
     for (;;) {
-      const secret = await client.find(secrets, { namespace, name: GATE_KEYS_SECRET });
+      const secret = await client.find(secrets, { namespace, name: ADMISSION_KEYS_SECRET });
       const stored = decodeKeys(secret?.data);
       const next = nextKeys(stored, new Date(), () => randomBytes(32));
       if (next === stored || (await write(secret, next))) {
@@ -50,9 +50,9 @@ export function createGateKeys(options: {
     const data = encodeKeys(next);
     try {
       if (before === undefined) {
-        await client.create(secrets, { metadata: { name: GATE_KEYS_SECRET, namespace }, type: 'Opaque', data });
+        await client.create(secrets, { metadata: { name: ADMISSION_KEYS_SECRET, namespace }, type: 'Opaque', data });
       } else await client.update(secrets, { ...before, data });
-      logger.info('wrote a new key of gate tokens');
+      logger.info('wrote a new key of the tokens');
       return true;
     } catch (error) {
       if (isConflict(error) || isAlreadyExists(error)) return false;
