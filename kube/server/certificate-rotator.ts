@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { KubeClient } from '../client/client.ts';
 import { type Secret, secrets } from '../client/core-resources.ts';
-import { isAlreadyExists, isConflict } from '../client/errors.ts';
+import { writeData } from '../client/write-data.ts';
 import type { KeyPair } from './certificates.ts';
 import {
   CERTIFICATE_PERIODS,
@@ -31,39 +31,22 @@ export interface CertificateRotator {
 
 export function createCertificateRotator(options: CertificateRotatorOptions): CertificateRotator {
   const { client, namespace, secretName: name, dnsNames, publish, logger, now } = options;
-
-  const read = (): Promise<Secret | undefined> => client.find(secrets, { namespace, name });
-
-  /** Returns undefined if another replica wrote first. */
-  async function write(before: Secret | undefined, stored: StoredCertificates): Promise<Secret | undefined> {
-    const data = encode(stored);
-    try {
-      if (before === undefined) {
-        return await client.create(secrets, { metadata: { name, namespace }, type: 'Opaque', data });
-      }
-      return await client.update(secrets, { ...before, data });
-    } catch (error) {
-      if (isConflict(error) || isAlreadyExists(error)) return undefined;
-      throw error;
-    }
-  }
+  const key = { namespace, name };
 
   return {
     check: async () => {
-      let secret = await read();
+      let before = await client.find(secrets, key);
       for (;;) {
-        const stored = decode(secret);
+        const stored = decode(before);
         const step = nextCertificateStep(stored, dnsNames, now(), CERTIFICATE_PERIODS);
         if (step.step === 'none') {
           await publish(stored.bundle);
           return { certificate: stored.servingCertificate, key: stored.servingKey };
         }
-        const written = await write(
-          secret,
-          await takeCertificateStep(step, stored, dnsNames, now(), CERTIFICATE_PERIODS),
-        );
+        const next = await takeCertificateStep(step, stored, dnsNames, now(), CERTIFICATE_PERIODS);
+        const written = await writeData(secrets, { key, before, data: encode(next) }, client);
         if (written !== undefined) logger.info(step, 'performed a step of the certificate rotation');
-        secret = written ?? (await read());
+        before = written ?? (await client.find(secrets, key));
       }
     },
   };

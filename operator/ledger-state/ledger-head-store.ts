@@ -3,8 +3,8 @@ import { TICKET_KEY } from '../../api/names.ts';
 import { parseJson } from '../../api/parse-json.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { type ConfigMap, configMaps } from '../../kube/client/core-resources.ts';
-import { isAlreadyExists, isConflict } from '../../kube/client/errors.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import { writeData } from '../../kube/client/write-data.ts';
 import { type Anchors, anchorsSchema } from '../../ledger/seal/anchor.ts';
 import { type Ticket, ticketSchema } from '../../ledger/state/identity.ts';
 import { type LedgerHead, ledgerHeadSchema } from '../../ledger/state/ledger-head.ts';
@@ -40,11 +40,12 @@ export function createLedgerHeadStore(options: {
   readonly logger: Logger;
 }): LedgerHeadStore {
   const { client, namespace, name, logger } = options;
+  const key = { namespace, name };
   /** The last state that this process read or wrote. A write fails if its resourceVersion is outdated. */
   let cached: ConfigMap | undefined;
 
   async function readAll(): Promise<ConfigMap | undefined> {
-    cached ??= await getOrUndefined(configMaps, { namespace, name }, client);
+    cached ??= await getOrUndefined(configMaps, key, client);
     return cached;
   }
 
@@ -62,19 +63,11 @@ export function createLedgerHeadStore(options: {
 
   /** Returns whether it was stored. */
   async function write(data: Readonly<Record<string, string>>): Promise<boolean> {
-    const stored = await readAll();
+    const before = await readAll();
+    // If another leader has written meanwhile, maybe a newer head, the next read gets it.
     cached = undefined;
-    try {
-      cached =
-        stored === undefined
-          ? await client.create(configMaps, { metadata: { namespace, name }, data })
-          : await client.update(configMaps, { ...stored, data: { ...stored.data, ...data } });
-      return true;
-    } catch (error) {
-      // Another leader has written meanwhile, maybe a newer head. The next read gets it.
-      if (!isConflict(error) && !isAlreadyExists(error)) throw error;
-      return false;
-    }
+    cached = await writeData(configMaps, { key, before, data: { ...before?.data, ...data } }, client);
+    return cached !== undefined;
   }
 
   return {

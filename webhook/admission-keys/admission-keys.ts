@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import { decodeKeys, encodeKeys, type StoredKeys, validKeys } from '../../api/admission-keys.ts';
 import { ADMISSION_KEYS_SECRET } from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
-import { type Secret, secrets } from '../../kube/client/core-resources.ts';
-import { isAlreadyExists, isConflict } from '../../kube/client/errors.ts';
+import { secrets } from '../../kube/client/core-resources.ts';
+import { writeData } from '../../kube/client/write-data.ts';
 import { nextKeys } from './rotate-keys.ts';
 
 /** How long a replica signs with a key that another replica has just replaced. The old key stays valid. */
@@ -26,6 +26,7 @@ export function createAdmissionKeys(options: {
   readonly logger: Logger;
 }): AdmissionKeys {
   const { client, namespace, logger } = options;
+  const key = { namespace, name: ADMISSION_KEYS_SECRET };
   let keys: StoredKeys | undefined;
 
   function loaded(): StoredKeys {
@@ -35,28 +36,16 @@ export function createAdmissionKeys(options: {
 
   async function refresh(): Promise<void> {
     for (;;) {
-      const secret = await client.find(secrets, { namespace, name: ADMISSION_KEYS_SECRET });
-      const stored = decodeKeys(secret?.data);
+      const before = await client.find(secrets, key);
+      const stored = decodeKeys(before?.data);
       const next = nextKeys(stored, new Date(), () => randomBytes(32));
-      if (next === stored || (await write(secret, next))) {
-        keys = next;
-        return;
+      if (next !== stored) {
+        const written = await writeData(secrets, { key, before, data: encodeKeys(next) }, client);
+        if (written === undefined) continue; // another replica wrote first
+        logger.info('wrote a new key of the tokens');
       }
-    }
-  }
-
-  /** Returns false if another replica wrote first. */
-  async function write(before: Secret | undefined, next: StoredKeys): Promise<boolean> {
-    const data = encodeKeys(next);
-    try {
-      if (before === undefined) {
-        await client.create(secrets, { metadata: { name: ADMISSION_KEYS_SECRET, namespace }, type: 'Opaque', data });
-      } else await client.update(secrets, { ...before, data });
-      logger.info('wrote a new key of the tokens');
-      return true;
-    } catch (error) {
-      if (isConflict(error) || isAlreadyExists(error)) return false;
-      throw error;
+      keys = next;
+      return;
     }
   }
 
