@@ -63,6 +63,7 @@ function measureStock(registry: Registry, levels: () => readonly StockLevel[]): 
       labelNames: ['pool'],
       registers: [registry],
       collect() {
+        this.reset(); // a pool that is not used any more must not keep its last value
         for (const level of levels()) this.set({ pool: level.pool }, value(level));
       },
     });

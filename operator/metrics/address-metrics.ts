@@ -9,6 +9,7 @@ export interface AddressMetrics {
   refused(reason: string): void;
   /** Counts an address that the operator released. */
   released(cause: string): void;
+  /** Records the state of all pools. */
   pools(stats: readonly PoolStats[]): void;
 }
 
@@ -57,6 +58,9 @@ export function registerAddressMetrics(registry: Registry): AddressMetrics {
       releases.inc({ cause });
     },
     pools: (stats) => {
+      // A pool that was removed must not keep its last values.
+      capacities.reset();
+      addresses.reset();
       for (const pool of stats) {
         capacities.set({ pool: pool.pool }, pool.capacity);
         for (const state of POOL_STATES) addresses.set({ pool: pool.pool, state }, pool[state]);

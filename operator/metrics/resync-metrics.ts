@@ -7,8 +7,8 @@ export interface ResyncMetrics {
   resyncEnded(resync: { readonly conflicts: number; readonly durationMs: number }): void;
   /** Counts addresses in use that are not protected, because a limit of observed addresses is reached. */
   unprotected(addresses: number): void;
-  /** Records how many addresses of a pool wait for an approval. */
-  autoReleaseHeld(pool: string, addresses: number): void;
+  /** Records how many addresses of each pool wait for an approval. */
+  autoReleaseHeld(addresses: ReadonlyMap<string, number>): void;
 }
 
 export function registerResyncMetrics(registry: Registry): ResyncMetrics {
@@ -49,8 +49,9 @@ export function registerResyncMetrics(registry: Registry): ResyncMetrics {
       durations.observe(durationMs / 1_000);
       lastResync.setToCurrentTime();
     },
-    autoReleaseHeld: (pool, addresses) => {
-      held.set({ pool }, addresses);
+    autoReleaseHeld: (addresses) => {
+      held.reset(); // a pool that was removed must not keep its last value
+      for (const [pool, count] of addresses) held.set({ pool }, count);
     },
   };
 }

@@ -39,6 +39,7 @@ export async function autoRelease(
   const byPool = Map.groupBy(missing, ({ pool }) => pool);
   const expiredByPool = new Map((await expiredClaimsByPool(ledger, clusterId)).map(({ pool, count }) => [pool, count]));
   const stats = missing.length + expiredByPool.size === 0 ? [] : await poolStats(ledger);
+  const held = new Map<string, number>();
   let released = 0;
   for (const pool of pools) {
     const { name } = pool.metadata;
@@ -53,12 +54,13 @@ export async function autoRelease(
       wasHeld: isReleaseHeld(pool),
       approved: approvedReleases(pool),
     });
-    metrics.autoReleaseHeld(name, decision.release ? 0 : count);
+    held.set(name, decision.release ? 0 : count);
     if (count > 0) logger.info({ pool: name, count, ...decision }, 'automatic release decided');
     if (decision.release) deps.expiryGuard.approve(name, expired);
     if (decision.release) released += await releaseMissing(rows, deps);
     await publishDecision(pool, decision, deps);
   }
+  metrics.autoReleaseHeld(held);
   return released;
 }
 

@@ -208,4 +208,5 @@ test('a stock that is far too large after a quiet hour is returned, the addresse
   expect(take(stock, podNamed('two'))).toEqual([addresses(202)[201]?.mac]);
   time.ms += 3_600_000;
   expect(stock.takeSurplus()).toHaveLength(63);
+  expect(stock.levels()).toEqual([]);
 });

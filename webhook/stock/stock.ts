@@ -37,7 +37,7 @@ export interface Stock {
   repeated(request: StockRequest): readonly AddressRef[] | undefined;
   /** Returns how many addresses each pool lacks, unless the last that it got still wait for their check. */
   lacks(): readonly { readonly pool: string; readonly count: number }[];
-  /** Takes out what a pool has far beyond its need, so that the ledger gets it back. */
+  /** Takes out what a pool has far beyond its need, so that the ledger gets it back. Forgets pools that nobody uses any more. */
   takeSurplus(): readonly AddressRef[];
   /** Adds addresses that the ledger has just set aside. They are used once a later check has found them. */
   add(pool: string, addresses: readonly AddressRef[]): void;
@@ -164,10 +164,12 @@ export function createStock({ coverMs, now }: StockOptions): Stock {
         return pool.isFilling ? { pool: name, count } : [];
       }),
     takeSurplus: () =>
-      [...pools.values()].flatMap((pool) => {
+      [...pools].flatMap(([name, pool]) => {
         const target = pool.demand.target(coverMs);
         // Not at once: the next rollout may need it again.
-        return pool.ready.length > target * SURPLUS ? pool.ready.splice(target) : [];
+        const surplus = pool.ready.length > target * SURPLUS ? pool.ready.splice(target) : [];
+        if (target + pool.ready.length + pool.fresh.length === 0) pools.delete(name);
+        return surplus;
       }),
     add: (pool, addresses) => {
       const stock = poolOf(pool);
