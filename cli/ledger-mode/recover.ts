@@ -3,6 +3,7 @@ import { listPools } from '../../ledger/pool/pools.ts';
 import { trustClock } from '../../ledger/state/clock.ts';
 import { approveRecovery, freeGap, recoverIfNeeded, recoverWithout } from '../../ledger/state/recovery.ts';
 import { type LedgerState, ledgerState } from '../../ledger/state/state.ts';
+import { undroppedStock } from '../../ledger/stock/stock.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { unknownPool, UserError } from '../errors.ts';
 import { findCluster } from './clusters.ts';
@@ -39,16 +40,23 @@ export async function recoverLedger(
     }
     if (approve) await approveRecovery(ledger);
     if (trusts) await trustClockAgain(ledger, actor);
-    const lines = pool === undefined ? [] : [await freeGapOf(ledger, pool, actor)];
+    const lines = pool === undefined ? [] : await freeGapOf(ledger, pool, actor);
     return [...lines, stateLine(await ledgerState(ledger))];
   });
 }
 
-async function freeGapOf(ledger: Queryable, pool: string, actor: string): Promise<string> {
+async function freeGapOf(ledger: Queryable, pool: string, actor: string): Promise<string[]> {
   const pools = (await listPools(ledger)).map(({ name }) => name);
   if (!pools.includes(pool)) throw UserError.from(unknownPool(pool, pools));
   const freed = await freeGap(ledger, { pool, actor });
-  return `Freed ${String(freed)} address(es) of pool ${pool} that a failover had set aside.`;
+  const line = `Freed ${String(freed)} address(es) of pool ${pool} that a failover had set aside.`;
+  const undropped = await undroppedStock(ledger, pool);
+  if (undropped === 0) return [line];
+  return [
+    line,
+    `${String(undropped)} address(es) stay: webhooks had them in stock, and may still give them to pods. They come back when these ` +
+      'webhooks reach the ledger. If one has ended, find it with `rock-mac stock list`, and run `rock-mac stock return HOLDER`.',
+  ];
 }
 
 async function trustClockAgain(ledger: Queryable, actor: string): Promise<void> {

@@ -105,6 +105,7 @@ async function finishRows(db: Queryable): Promise<void> {
   for (const [table, column] of [
     ['pools', 'pool_id'],
     ['audit_log', 'id'],
+    ['stock_holders', 'sequence'],
   ] as const) {
     const highest = `select max(${column}) from rock_mac.${table}`;
     await run(

@@ -106,7 +106,8 @@ create table rock_mac.stock_holders (
   pod_name   text collate "C" not null check (octet_length(pod_name) between 1 and 253),
   pod_uid    text collate "C" not null check (octet_length(pod_uid) between 1 and 128),
   started_at timestamptz not null default rock_mac.clock(),
-  seen_at    timestamptz not null default rock_mac.clock()
+  seen_at    timestamptz not null default rock_mac.clock(),
+  sequence   bigint not null generated always as identity   -- in the order of their starts: a clock may go back at a failover
 );
 create index stock_holders_cluster on rock_mac.stock_holders (cluster_id);
 

@@ -167,7 +167,8 @@ begin
 end $$;
 
 -- Frees addresses that were set aside at a failover and that nobody uses: of pools where that is certain, or of one pool
--- if an admin decided so. Returns their number.
+-- if an admin decided so. Returns their number. What the holder of a stock has not dropped stays in any case, because it may
+-- go on answering with it: return_stock() takes it from a holder that is gone.
 create function rock_mac.free_gap(p_pool text, p_actor text) returns bigint
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare p pools; me reach := reach(); freed bigint := 0; n bigint;
@@ -180,10 +181,10 @@ begin
   for p in select * from pools q where p_pool is null or q.name = p_pool order by q.pool_id for no key update loop
     if not exists (select 1 from addresses a where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap') then continue; end if;
     if not_open() is not null or (p_pool is null and not is_gap_over(p)) then continue; end if;
-    perform 1 from addresses a where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap' order by a.addr for update;
+    perform 1 from addresses a where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap' and a.owner_uid is null order by a.addr for update;
     update addresses a set state = 'released', released_at = unseen_release_time(p, interval '0'), changed_at = clock(), actor = p_actor,
            reason = 'nobody used it after the failover'
-    where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap' and not a.blocked;
+    where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap' and a.owner_uid is null and not a.blocked;
     get diagnostics n = row_count;
     freed := freed + n;
   end loop;

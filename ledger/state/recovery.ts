@@ -108,7 +108,7 @@ export async function approveRecovery(db: Queryable): Promise<(typeof MODES)[num
 /**
  * Frees addresses that a failover set aside and that nobody uses, and returns their number. Without a pool: of every pool
  * where that is certain, because all clusters have compared their objects since, and no device ever used the pool. With a
- * pool: because an admin decided so.
+ * pool: because an admin decided so. What holders of stock have not dropped yet stays (`undroppedStock`).
  */
 export async function freeGap(
   db: Queryable,

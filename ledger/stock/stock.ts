@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { AddressRef } from '../address/address-ref.ts';
 import { addrSchema } from '../address/owner.ts';
 import { storableText } from '../column-schemas.ts';
-import type { Queryable } from '../connection/statement.ts';
+import { type Queryable, queryOne } from '../connection/statement.ts';
 
 /** A process of a webhook that has a stock, and the pod that it runs in. */
 export interface StockHolder {
@@ -31,7 +31,7 @@ export interface FillRequest {
 export const MAX_FILL = 128;
 
 /** A recovery sets stock aside. It belongs to its holder until that has dropped it. */
-const IS_STOCK = `(a.state = 'stocked' or (a.state = 'orphaned' and a.origin = 'replication-gap' and a.owner_kind = 'Webhook'))`;
+const IS_STOCK = `(a.state = 'stocked' or rock_mac.is_set_aside(a))`;
 
 const stockedRow = z.object({ addr: addrSchema, generation: z.int(), key: storableText(600) });
 
@@ -77,13 +77,12 @@ export async function checkStock(
 
 /** Returns the epoch of the ledger. What a check returns after that is at least of this epoch. */
 export async function stockEpoch(db: Queryable): Promise<number> {
-  const [row] = await db.query({
+  const { epoch } = await queryOne(db, {
     text: `select epoch from rock_mac.ledger_state`,
     values: [],
     row: z.object({ epoch: z.int() }),
   });
-  if (row === undefined) throw new Error('the ledger has no state');
-  return row.epoch;
+  return epoch;
 }
 
 /**
@@ -103,6 +102,8 @@ export interface StockInPool {
   readonly holder: StockHolder;
   readonly pool: string;
   readonly count: number;
+  /** Increases from one started process to the next, whatever the clock of the ledger does. */
+  readonly sequence: number;
   readonly startedAt: Date;
   /** When the holder last reported that it lives. */
   readonly seenAt: Date;
@@ -114,18 +115,19 @@ export interface StockInPool {
  */
 export async function listStock(db: Queryable, clusterId?: string): Promise<readonly StockInPool[]> {
   const rows = await db.query({
-    text: `select h.cluster_id, h.holder, h.pod_name, h.pod_uid, h.started_at, h.seen_at, coalesce(p.name, '') as pool, count(a.addr)::int as count
+    text: `select h.cluster_id, h.holder, h.pod_name, h.pod_uid, h.sequence, h.started_at, h.seen_at, coalesce(p.name, '') as pool, count(a.addr)::int as count
            from rock_mac.stock_holders h
            left join rock_mac.addresses a on a.owner_uid = h.holder and a.cluster_id = h.cluster_id and ${IS_STOCK}
            left join rock_mac.pools p using (pool_id)
            where $1::text is null or h.cluster_id = $1
-           group by h.cluster_id, h.holder, p.name order by h.cluster_id, h.pod_name, h.started_at, p.name`,
+           group by h.cluster_id, h.holder, p.name order by h.cluster_id, h.pod_name, h.sequence, p.name`,
     values: [clusterId ?? null],
     row: z.object({
       cluster_id: z.string(),
       holder: z.string(),
       pod_name: z.string(),
       pod_uid: z.string(),
+      sequence: z.int(),
       started_at: z.date(),
       seen_at: z.date(),
       pool: z.string(),
@@ -136,6 +138,7 @@ export async function listStock(db: Queryable, clusterId?: string): Promise<read
     holder: { clusterId: row.cluster_id, id: row.holder, podName: row.pod_name, podUid: row.pod_uid },
     pool: row.pool,
     count: row.count,
+    sequence: row.sequence,
     startedAt: row.started_at,
     seenAt: row.seen_at,
   }));
@@ -156,4 +159,15 @@ export async function stockOf(
     row: stockedRow,
   });
   return rows.map(refOf);
+}
+
+/** Counts the addresses of a pool that a recovery has set aside, and that their holders have not dropped yet. */
+export async function undroppedStock(db: Queryable, pool: string): Promise<number> {
+  const { count } = await queryOne(db, {
+    text: `select count(*) from rock_mac.addresses a join rock_mac.pools p using (pool_id)
+           where p.name = $1 and a.state = 'orphaned' and rock_mac.is_set_aside(a) and a.owner_uid is not null`,
+    values: [pool],
+    row: z.object({ count: z.int() }),
+  });
+  return count;
 }

@@ -34,14 +34,12 @@ export function holdersWithStock(stocks: readonly StockInPool[]): readonly Stock
  * uid of the pod that has the name of the holder's now.
  */
 export function isGone(
-  { holder, startedAt, seenAt }: StockInPool,
+  { holder, sequence, seenAt }: StockInPool,
   podUid: string | undefined,
   stocks: readonly StockInPool[],
 ): boolean {
   if (podUid !== holder.podUid) return true;
-  return stocks.some(
-    (other) => isSamePod(other.holder, holder) && other.startedAt > startedAt && other.seenAt > seenAt,
-  );
+  return stocks.some((other) => isSamePod(other.holder, holder) && other.sequence > sequence && other.seenAt > seenAt);
 }
 
 function isSamePod(other: StockHolder, holder: StockHolder): boolean {

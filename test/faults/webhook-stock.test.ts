@@ -222,9 +222,7 @@ async function actionsOf(pod: StoredPod): Promise<string[]> {
 
 async function stockOf(webhook: Program): Promise<StockInPool | undefined> {
   const stocks = await listStock(installed().ledger, clusterId);
-  return stocks
-    .filter(({ holder }) => holder.podUid === webhook.pod?.uid)
-    .sort((a, b) => +b.startedAt - +a.startedAt)[0];
+  return stocks.filter(({ holder }) => holder.podUid === webhook.pod?.uid).sort((a, b) => b.sequence - a.sequence)[0];
 }
 
 async function untilFilled(webhook: Program): Promise<void> {

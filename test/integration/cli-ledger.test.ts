@@ -5,9 +5,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { registerCluster } from '../../ledger/state/clusters.ts';
-import { recover } from '../../ledger/state/recovery.ts';
+import { markReported, recover } from '../../ledger/state/recovery.ts';
+import { checkStock, fillStock } from '../../ledger/stock/stock.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { aRequest, freshLedger, ledgerOfThisFile, readingUrl, takeAddress } from './ledger-fixture.ts';
+import { aRequest, freshLedger, joinCluster, ledgerOfThisFile, readingUrl, takeAddress } from './ledger-fixture.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
 /* What the predecessor did not have: filters, pages, renewals, the audit, and the life cycle of a ledger. */
@@ -636,4 +637,25 @@ test('recover --free-gap frees what a failover set aside of one pool, and names 
   });
   expect(await orphans()).toBe('');
   expect((await admin.rockMac('recover', '--free-gap', 'docker')).stdout).toMatch(/^Freed 0 address/);
+});
+
+test('recover --free-gap says how many addresses stay because their webhooks have not dropped them', async () => {
+  const other = await freshLedger();
+  const admin = await openShell({ ROCK_MAC_LEDGER_URL: other.url });
+  onTestFinished(async () => {
+    await admin.close();
+    await other.close();
+  });
+  await other.sql('update rock_mac.ledger_state set replication_gap = 0');
+  await joinCluster(other.db, 'c1');
+  const holder = { clusterId: 'c1', id: 'h1', podName: 'webhook-1', podUid: 'u1' };
+  await checkStock(other.db, holder, undefined);
+  await fillStock(other.db, holder, { pool: 'docker', count: 3, fillId: 'f', ticket: undefined, actor: 'webhook' });
+  const epoch = await recover(other.db, { expected: 1, lossy: true, actor: 'test' });
+  await markReported(other.db, { clusterId: 'c1', epoch }, 'test');
+  expect((await admin.rockMac('recover', '--free-gap', 'docker')).stdout).toMatch(
+    /^Freed 0 .*\n3 address\(es\) stay: .*`rock-mac stock return HOLDER`\.\nThe ledger is open/,
+  );
+  await admin.rockMac('stock', 'return', 'h1', '--force');
+  expect((await admin.rockMac('list', '-s', 'orphaned', '-p', 'docker', '-o', 'name')).stdout).toBe('');
 });

@@ -168,6 +168,11 @@ describe('a restored backup', () => {
     );
     const setAside = { state: 'orphaned', origin: 'replication-gap', owner: { kind: 'Webhook', uid: 'holder-1' } };
     expect(rows).toMatchObject(stock.map((item) => ({ ...item, ...setAside })));
+    const [holder] = await listStock(ledger.db);
+    const [next] = await ledger.sql(
+      `select nextval(pg_get_serial_sequence('rock_mac.stock_holders', 'sequence')) as n`,
+    );
+    expect(next).toEqual({ n: (holder?.sequence ?? 0) + 1 }); // the next process is later than all of before
     expect(await listStock(ledger.db)).toMatchObject([{ holder: { id: 'holder-1' }, count: 3 }]);
     expect(await checkLedger(ledger.db)).toEqual([]);
   });

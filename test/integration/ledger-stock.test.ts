@@ -29,6 +29,7 @@ import {
   stockEpoch,
   type StockHolder,
   stockOf,
+  undroppedStock,
 } from '../../ledger/stock/stock.ts';
 import { type MacAddress, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/testing.ts';
@@ -290,6 +291,17 @@ test('a fill with a ticket that the chain of the cluster has left behind gets no
   expect(await fill(h1, { ticket: 'of a copy' })).toEqual([]);
   expect(await checkStock(ledger.db, h1, 't1')).toEqual([{ ...address, isUsable: true }]);
   expect(await checkStock(ledger.db, h1, 'of a copy')).toEqual([{ ...address, isUsable: false }]);
+});
+
+test('the processes of a pod are in the order of their starts, also after the clock of the ledger went back', async () => {
+  const processes = ['first', 'second'].map((id) => ({ ...holder(id), podName: 'webhook', podUid: 'u' }));
+  for (const each of processes) {
+    await checkStock(ledger.db, each, undefined);
+    await ledger.advance(-REUSE_DELAY);
+  }
+  const stocks = await listStock(ledger.db);
+  expect(stocks.map((each) => each.holder.id)).toEqual(['first', 'second']);
+  expect(stocks[0]?.sequence).toBeLessThan(stocks[1]?.sequence ?? 0);
 });
 
 test('a process of a copy of the cluster is no holder: it would look like the next process of a pod', async () => {
@@ -604,6 +616,21 @@ test('what a recovery has set aside stays so while its holder cannot reach the l
   expect(await resyncAndFree()).toBe('orphaned'); // its last answer may be on its way
   await ledger.advance(DAY);
   expect(await resyncAndFree()).toBe('released');
+});
+
+test('an administrator frees what a recovery has set aside, except for what a holder has not dropped', async () => {
+  const h1 = holder('h1');
+  const address = await stocked(h1);
+  await failOver();
+  await markReported(ledger.db, { clusterId: 'c1', epoch: 2 }, 'operator');
+  const free = async () => {
+    await freeGap(ledger.db, { pool: 'kubernetes', actor: 'ada' });
+    return [await undroppedStock(ledger.db, 'kubernetes'), (await rowOf(address.mac)).state];
+  };
+  expect(await free()).toEqual([1, 'orphaned']);
+  expect((await statsOf('kubernetes')).orphaned).toBe(1);
+  await dropStock(ledger.db, h1, await stockEpoch(ledger.db));
+  expect(await free()).toEqual([0, 'released']);
 });
 
 test('what a recovery has set aside of a dead holder waits for the reuse delay', async () => {
