@@ -7,6 +7,8 @@ export interface Nic {
   readonly mac: MacAddress;
   /** The annotation that reports addresses names it, and the networks do not: another admission plugin changed them. */
   readonly isOnlyReported?: boolean;
+  /** The address that the interface really has, if it is another one. */
+  readonly actualMac?: MacAddress;
 }
 
 /** Returns the canonical address if the text is a unicast MAC under the prefix; otherwise undefined. */

@@ -1,5 +1,7 @@
+import { type MacAddress, parseAnyMac } from '../mac/mac-address.ts';
 import type { MacPrefix } from '../mac/mac-range.ts';
 import { readAddresses } from './addresses-annotation.ts';
+import { KUBE_OVN_MAC_ANNOTATION, providerMacAnnotations } from './kube-ovn.ts';
 import {
   DEFAULT_NETWORK_ANNOTATION,
   MULTUS_NAMESPACE,
@@ -8,6 +10,7 @@ import {
   parseNetworks,
 } from './multus-networks.ts';
 import { ANNOTATIONS } from './names.ts';
+import { ownMacInNetworkStatus } from './network-status.ts';
 import { type Nic, ourMac } from './nic.ts';
 
 /** The name of a pod's primary interface, which the networks annotation does not contain. */
@@ -17,6 +20,7 @@ export const PRIMARY_NIC = 'primary';
 export const PRIMARY_MAC_ANNOTATIONS = {
   calico: 'cni.projectcalico.org/hwAddr',
   cilium: 'cni.cilium.io/mac-address',
+  'kube-ovn': KUBE_OVN_MAC_ANNOTATION,
 } as const;
 
 interface AnnotatedPod {
@@ -27,24 +31,34 @@ interface AnnotatedPod {
 /**
  * Returns the addresses under the prefix that a stored pod uses. They come from the annotation that Multus reads, because
  * that is applied to the interfaces. The primary interface comes from the default-network annotation, else from the
- * addresses annotation. What the addresses annotation reports beyond that counts as used too: the ledger gave it to the pod.
+ * addresses annotation, else from that of Kube-OVN. What the addresses annotation reports beyond that counts as used too: the
+ * ledger gave it to the pod.
  */
 export function podNics(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
-  const nics: Nic[] = [];
-  const parsed = parseNetworks(pod.annotations[NETWORKS_ANNOTATION] ?? '[]', pod.namespace);
-  if (parsed.ok) {
-    const { attachments } = parsed.networks;
-    const names = nicNames(attachments);
-    for (const [index, { mac, cniArgsMac }] of attachments.entries()) {
-      const nic = names[index];
-      const ours = ourMac(mac ?? cniArgsMac, prefix);
-      if (nic !== undefined && ours !== undefined) nics.push({ nic, mac: ours });
-    }
-  }
-  const primaryMac = ourMac(primaryMacOf(pod), prefix);
-  if (primaryMac !== undefined) nics.push({ nic: PRIMARY_NIC, mac: primaryMac });
+  const nics = [...attachedNics(pod, prefix), ...primaryNic(pod, prefix)];
   const used = new Set(nics.map(({ mac }) => mac));
   return [...nics, ...reportedNics(pod, prefix).filter(({ mac }) => !used.has(mac))];
+}
+
+function attachedNics({ namespace, annotations }: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
+  const parsed = parseNetworks(annotations[NETWORKS_ANNOTATION] ?? '[]', namespace);
+  if (!parsed.ok) return [];
+  const { attachments } = parsed.networks;
+  const names = nicNames(attachments);
+  const keys = providerMacAnnotations(attachments);
+  return attachments.flatMap(({ mac, cniArgsMac }, index): Nic[] => {
+    const nic = names[index];
+    const ours = ourMac(mac ?? cniArgsMac ?? annotations[keys[index] ?? ''], prefix);
+    return nic === undefined || ours === undefined ? [] : [{ nic, mac: ours }];
+  });
+}
+
+function primaryNic(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
+  const mac = ourMac(primaryMacOf(pod), prefix);
+  if (mac === undefined) return [];
+  const actualMac = isRequested(mac, pod) ? ownMacInNetworkStatus(pod.annotations) : undefined;
+  const isOther = actualMac !== undefined && actualMac !== mac;
+  return [{ nic: PRIMARY_NIC, mac, ...(isOther && { actualMac }) }];
 }
 
 /** Returns the addresses on networks that the webhook reported, with the names that it gave to their interfaces. */
@@ -59,11 +73,26 @@ function reportedNics({ annotations }: AnnotatedPod, prefix: MacPrefix): readonl
   });
 }
 
-function primaryMacOf({ annotations }: AnnotatedPod): string | undefined {
+/** Returns whether a CNI was told to set the address. Otherwise it is in the addresses annotation only, for software in the pod. */
+function isRequested(mac: MacAddress, pod: AnnotatedPod): boolean {
+  const texts = [
+    defaultNetworkMacOf(pod),
+    ...Object.values(PRIMARY_MAC_ANNOTATIONS).map((key) => pod.annotations[key]),
+  ];
+  return texts.some((text) => text !== undefined && parseAnyMac(text) === mac);
+}
+
+function defaultNetworkMacOf({ annotations }: AnnotatedPod): string | undefined {
   // The namespace of the definition does not matter here.
   const replaced = parseNetworks(annotations[DEFAULT_NETWORK_ANNOTATION] ?? '[]', MULTUS_NAMESPACE);
   const [network] = replaced.ok ? replaced.networks.attachments : [];
-  const mac = network?.mac ?? network?.cniArgsMac;
+  return network?.mac ?? network?.cniArgsMac;
+}
+
+function primaryMacOf(pod: AnnotatedPod): string | undefined {
+  const { annotations } = pod;
+  const mac = defaultNetworkMacOf(pod);
   if (mac !== undefined) return mac;
-  return readAddresses(annotations[ANNOTATIONS.addresses]).find((each) => each.network === undefined)?.mac;
+  const reported = readAddresses(annotations[ANNOTATIONS.addresses]).find((each) => each.network === undefined);
+  return reported?.mac ?? annotations[KUBE_OVN_MAC_ANNOTATION];
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { PRIMARY_CNIS } from '../webhook/plan/primary-target.ts';
 
 /*
  * The values of the chart. `values.schema.json` is generated from this schema. Its objects are strict: Helm rejects a
@@ -107,7 +108,8 @@ export const chartValues = group({
     port: port.min(1_024),
     hostNetwork: z.boolean(),
     pool: name.max(63),
-    primaryCni: z.enum(['none', 'calico', 'cilium']),
+    primaryCni: z.enum(PRIMARY_CNIS),
+    primaryNetwork: z.string().regex(/^[a-z0-9][-a-z0-9]{0,62}\/[a-z0-9][-a-z0-9]{0,62}$/),
     multusNamespace: name.max(63),
     whenLedgerAway: z.enum(['gate', 'refuse']),
     stock: group({ cover: period }),

@@ -105,6 +105,7 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
     gate,
     prefix: config.ROCK_MAC_PREFIX,
     primaryCni: config.ROCK_MAC_PRIMARY_CNI,
+    primaryNetwork: config.ROCK_MAC_PRIMARY_NETWORK,
     multusNamespace: config.ROCK_MAC_MULTUS_NAMESPACE,
     supportOf: (names) => networks.supportOf(names),
     newLeaseId: randomUUID,

@@ -19,6 +19,11 @@ export const webhookEnvironment = z.object({
   ROCK_MAC_POD_UID: z.string().min(1).optional(),
   /** The CNI of the cluster, if it reads the address of a pod's own interface from an annotation. */
   ROCK_MAC_PRIMARY_CNI: z.enum(PRIMARY_CNIS).default('none'),
+  /** For OVN-Kubernetes: `namespace/name` of the NetworkAttachmentDefinition of its own network. */
+  ROCK_MAC_PRIMARY_NETWORK: z
+    .string()
+    .regex(/^[a-z0-9][-a-z0-9]*\/[a-z0-9][-a-z0-9]*$/)
+    .default('ovn-kubernetes/default'),
   /** The namespace in which Multus looks for networks that `v1.multus-cni.io/default-network` names without one. */
   ROCK_MAC_MULTUS_NAMESPACE: z.string().min(1).default(MULTUS_NAMESPACE),
   /** The Service in front of the replicas. The certificate is issued for its name. */

@@ -16,6 +16,8 @@ export interface LiveAddress {
   readonly runsFor?: string | undefined;
   /** The object's networks do not have it, although the webhook wrote it into them. */
   readonly isOnlyReported?: boolean | undefined;
+  /** The address that the interface really has, if it is another one. */
+  readonly actualMac?: MacAddress | undefined;
   /** Other interfaces of the object that have the same address, by a mistake of its author. */
   readonly alsoOn?: readonly string[] | undefined;
 }
@@ -32,9 +34,10 @@ export function liveAddresses(
   { resource }: WorkloadKind,
   { clusterId }: Pick<Owner, 'clusterId'>,
 ): readonly LiveAddress[] {
-  return nics.map(({ nic, mac, isOnlyReported }) => ({
+  return nics.map(({ nic, mac, isOnlyReported, actualMac }) => ({
     mac,
     isOnlyReported,
+    actualMac,
     owner: { clusterId, kind: resource.kind, namespace, name, uid, nic },
     lease,
     stockToken,

@@ -24,7 +24,7 @@ export async function mirrorAndBind(address: WorkloadAddress, found: BindableRow
   const mirror = await ensureMirror({ workload, kind, nic: owner.nic, mac, row, clusterId: deps.clusterId }, deps);
   if (row.key !== liveKey(address)) await bindAddress(address, row, mirror, deps);
   if (mirror === undefined) return;
-  await writeStatus(macAllocations, mirror, mirrorStatus(mirror, address.isOnlyReported !== true, deps), deps.client);
+  await writeStatus(macAllocations, mirror, mirrorStatus(mirror, address, deps), deps.client);
 }
 
 /** Returns the item that binds an address to the object that uses it. */

@@ -42,7 +42,7 @@ export async function reconcileWorkload(
   let later = false;
   for (const live of liveAddresses(workload, kind, deps)) {
     const address = { ...live, workload, kind };
-    if (address.isOnlyReported === true) reportNotApplied(address, deps);
+    reportNotApplied(address, deps);
     const row = await deps.groupedCalls.findByMac(address.mac);
     const result = await reconcileAddress(address, row, deps);
     contested ||= result === 'contested';

@@ -253,6 +253,14 @@ const STRAYS: readonly (readonly [what: string, send: Send])[] = [
     creates(pods, 'plain', pod({ 'v1.multus-cni.io/default-network': `[{"name":"b","mac":"${PRODUCTION}"}]` })),
   ],
   ['a pod with the annotation of rock-mac', creates(pods, 'plain', pod({ [ADDRESSES]: `[{"mac":"${PRODUCTION}"}]` }))],
+  [
+    'a pod with the annotation of Kube-OVN',
+    creates(pods, 'plain', pod({ 'ovn.kubernetes.io/mac_address': PRODUCTION })),
+  ],
+  [
+    'a pod with the annotation of a provider of Kube-OVN',
+    creates(pods, 'plain', pod({ 'blue.plain.ovn.kubernetes.io/mac_address': PRODUCTION })),
+  ],
   ['a pod with a status', creates(pods, 'plain', pod({ [STATUS]: `[{"mac":"${PRODUCTION}"}]` }))],
   ['a pod with the annotation of Calico', creates(pods, 'plain', pod({ 'cni.projectcalico.org/hwAddr': PRODUCTION }))],
   ['a pod with the annotation of Cilium', creates(pods, 'plain', pod({ 'cni.cilium.io/mac-address': PRODUCTION }))],

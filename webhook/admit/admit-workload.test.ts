@@ -10,6 +10,7 @@ const unresponsive: WorkloadAdmissionDeps = {
   gate: { enter: () => Promise.resolve({ ok: true, terms: { pool: 'kubernetes' } }), take: () => undefined },
   prefix: parsePrefix('a4:58:0f') as MacPrefix,
   primaryCni: 'none',
+  primaryNetwork: 'ovn-kubernetes/default',
   multusNamespace: 'kube-system',
   supportOf: never,
   newLeaseId: () => 'lease',

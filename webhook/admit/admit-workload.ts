@@ -29,6 +29,8 @@ export interface WorkloadAdmissionDeps {
   readonly gate: ReviewGate;
   readonly prefix: MacPrefix;
   readonly primaryCni: PrimaryCni;
+  /** For OVN-Kubernetes: `namespace/name` of the definition of its own network. */
+  readonly primaryNetwork: string;
   /** Where Multus looks for a network that replaces the cluster's own. */
   readonly multusNamespace: string;
   readonly allocation: AllocationDeps;
@@ -101,7 +103,7 @@ async function planFor(
 
 async function planForPod(
   { request, object, namespace }: WorkloadReview,
-  { prefix, primaryCni, multusNamespace, supportOf }: WorkloadAdmissionDeps,
+  { prefix, primaryCni, primaryNetwork, multusNamespace, supportOf }: WorkloadAdmissionDeps,
 ): Promise<Planned> {
   const annotations = object.metadata?.annotations;
   if (request.oldObject !== null && request.oldObject !== undefined && !isLift(request)) {
@@ -114,8 +116,14 @@ async function planForPod(
   }
   const names = networkNames(read.networks);
   if (names.length > MAX_INTERFACES) return { ok: false, refusal: tooManyInterfaces(names.length) };
-  const support = await supportOf(names);
-  return planPod(annotations, read.networks, { prefix, primaryCni, support });
+  const support = await supportOf(primaryCni === 'ovn-kubernetes' ? [...names, primaryNetwork] : names);
+  return planPod(annotations, read.networks, {
+    prefix,
+    primaryCni,
+    primaryNetwork,
+    support,
+    isStored: isLift(request),
+  });
 }
 
 function tooManyInterfaces(count: number): AdmissionRefusal {
@@ -157,10 +165,11 @@ async function allocateFor(
   if (stocked !== undefined) {
     return { allowed: true, patch: patch(stocked.macs, admitted.leaseId, stocked.token), warnings };
   }
-  const waiting = waitWithoutAsking(review, deps.schedulingGate);
+  const gate = plan.cannotWait === true ? { ...deps.schedulingGate, breaker: undefined } : deps.schedulingGate;
+  const waiting = waitWithoutAsking(review, gate);
   if (waiting !== undefined) return waiting;
   const result = await allocateForObject({ requests: addressRequests, terms }, admitted, deps.allocation, deadline);
-  if (!result.ok) return waitOrRefuse(result.refusal, review, deps.schedulingGate);
+  if (!result.ok) return waitOrRefuse(result.refusal, review, gate);
   return { allowed: true, patch: patch(result.macs, admitted.leaseId), warnings };
 }
 

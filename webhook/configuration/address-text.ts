@@ -1,3 +1,4 @@
+import { KUBE_OVN_MAC_ANNOTATION } from '../../api/kube-ovn.ts';
 import { NETWORK_STATUS_ANNOTATION } from '../../api/multus-networks.ts';
 import { NETWORK_INFO_ANNOTATION } from '../../api/network-info.ts';
 import { PRIMARY_MAC_ANNOTATIONS } from '../../api/pod-nics.ts';
@@ -11,30 +12,39 @@ import { WEBHOOK_ANNOTATIONS } from './match-conditions.ts';
 const OTHER_ANNOTATIONS = [
   NETWORK_STATUS_ANNOTATION,
   NETWORK_INFO_ANNOTATION,
-  PRIMARY_MAC_ANNOTATIONS.calico,
-  PRIMARY_MAC_ANNOTATIONS.cilium,
+  ...Object.values(PRIMARY_MAC_ANNOTATIONS),
 ];
 
 const IS_POD = "request.resource.group == ''";
 
 /** Returns everything in an object that can name an address. */
 export function addressTextOf(object: 'object' | 'oldObject'): string {
-  const pod = annotationsOf(object, [...WEBHOOK_ANNOTATIONS, ...OTHER_ANNOTATIONS]);
+  const pod = joined(valuesOf(object, [...WEBHOOK_ANNOTATIONS, ...OTHER_ANNOTATIONS]), providerValuesOf(object));
   return `(${IS_POD} ? ${pod} : ${machineAddressesOf(object)})`;
 }
 
 /** Returns the part of that text which the webhook reads or writes: all of a machine, and some annotations of a pod. */
 export function webhookTextOf(object: 'object' | 'oldObject'): string {
-  return `(${IS_POD} ? ${annotationsOf(object, WEBHOOK_ANNOTATIONS)} : ${machineAddressesOf(object)})`;
+  return `(${IS_POD} ? ${joined(valuesOf(object, WEBHOOK_ANNOTATIONS))} : ${machineAddressesOf(object)})`;
 }
 
 /** Returns the rest of the text. */
 export function otherTextOf(object: 'object' | 'oldObject'): string {
-  return `(${IS_POD} ? ${annotationsOf(object, OTHER_ANNOTATIONS)} : '')`;
+  return `(${IS_POD} ? ${joined(valuesOf(object, OTHER_ANNOTATIONS), providerValuesOf(object))} : '')`;
 }
 
-function annotationsOf(object: 'object' | 'oldObject', keys: readonly string[]): string {
-  return `${JSON.stringify(keys)}.map(key, ${object}.metadata.?annotations[?key].orValue('')).join(' ').trim()`;
+function joined(...lists: readonly string[]): string {
+  return `(${lists.join(' + ')}).join(' ').trim()`;
+}
+
+function valuesOf(object: 'object' | 'oldObject', keys: readonly string[]): string {
+  return `${JSON.stringify(keys)}.map(key, ${object}.metadata.?annotations[?key].orValue(''))`;
+}
+
+/** The addresses on the networks of Kube-OVN, whose names are in the keys. */
+function providerValuesOf(object: 'object' | 'oldObject'): string {
+  const annotations = `${object}.metadata.?annotations.orValue({})`;
+  return `${annotations}.filter(key, key.endsWith('.${KUBE_OVN_MAC_ANNOTATION}')).map(key, ${object}.metadata.annotations[key])`;
 }
 
 /** `dyn` hides the type of a pod from the type checker of the API server: a pod has none of these fields. */

@@ -1,3 +1,4 @@
+import { providerMacAnnotations } from '../../api/kube-ovn.ts';
 import {
   type Attachment,
   DEFAULT_NETWORK_ANNOTATION,
@@ -70,26 +71,50 @@ export function networkNames({ attached, replaced }: PodNetworks): readonly stri
   return [attached, replaced].flatMap((each) => each?.attachments ?? []).map(({ network }) => network);
 }
 
-export function attachedTarget(networks: NetworksAnnotation, support: ReadonlyMap<string, NetworkSupport>): PodTarget {
+/** The networks beside the pod's own. `annotations` may have their addresses too, if they are of Kube-OVN. */
+export function attachedTarget(
+  networks: NetworksAnnotation,
+  support: ReadonlyMap<string, NetworkSupport>,
+  annotations: Annotations = {},
+): PodTarget {
   const names = nicNames(networks.attachments);
-  return target(NETWORKS_ANNOTATION, networks, (_, index) => names[index] ?? '', support);
+  return target(NETWORKS_ANNOTATION, networks, (_, index) => names[index] ?? '', { support, annotations });
 }
 
 /** The pod's own interface, on another network than the cluster's own. */
 export function replacedTarget(networks: NetworksAnnotation, support: ReadonlyMap<string, NetworkSupport>): PodTarget {
-  return target(DEFAULT_NETWORK_ANNOTATION, networks, () => PRIMARY_NIC, support);
+  return target(DEFAULT_NETWORK_ANNOTATION, networks, () => PRIMARY_NIC, { support });
+}
+
+/**
+ * The pod's own interface in a cluster with OVN-Kubernetes, which reads the address from an annotation that names its own
+ * network (https://github.com/ovn-kubernetes/ovn-kubernetes, docs/okeps/okep-5233-preconfigured-udn-addresses.md). Multus starts
+ * no pod whose annotation names a missing definition, so the definition must be known.
+ */
+export function ovnTarget(network: string, support: ReadonlyMap<string, NetworkSupport>): PodTarget {
+  const [namespace, name] = network.split('/');
+  const parsed = parseNetworks(JSON.stringify([{ name, namespace }]), '');
+  if (parsed.ok && support.get(network) === 'honoured') return replacedTarget(parsed.networks, support);
+  const warning = `the pod's own interface gets no address, because network ${network} of OVN-Kubernetes was not found`;
+  return { requests: [{ nic: PRIMARY_NIC, wantsAddress: false, warning }], annotations: () => ({}) };
+}
+
+interface TargetOptions {
+  readonly support: ReadonlyMap<string, NetworkSupport>;
+  readonly annotations?: Annotations;
 }
 
 function target(
   key: string,
   networks: NetworksAnnotation,
   nicOf: (attachment: Attachment, index: number) => string,
-  support: ReadonlyMap<string, NetworkSupport>,
+  { support, annotations = {} }: TargetOptions,
 ): PodTarget {
+  const providerKeys = providerMacAnnotations(networks.attachments);
   return {
     requests: networks.attachments.map((attachment, index): InterfaceRequest => {
       const { network, interfaceName, mac, cniArgsMac, infinibandGuid } = attachment;
-      const given = mac ?? cniArgsMac;
+      const given = mac ?? cniArgsMac ?? annotations[providerKeys[index] ?? ''];
       return {
         nic: nicOf(attachment, index),
         network,

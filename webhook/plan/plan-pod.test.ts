@@ -11,6 +11,7 @@ import type { PrimaryCni } from './primary-target.ts';
 const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
 const DEFAULT_NETWORK = 'v1.multus-cni.io/default-network';
+const OVN_NETWORK = 'ovn-kubernetes/default';
 const HOMES = { namespace: 'web', multusNamespace: 'multus' };
 const INJECT = 'mac.rock-os.io/inject';
 const ALLOCATION = 'mac.rock-os.io/allocation';
@@ -22,16 +23,19 @@ const C = mac('a4:58:0f:05:00:03');
 
 interface Options {
   readonly primaryCni?: PrimaryCni;
+  readonly isStored?: boolean;
   /** By `namespace/name`. Networks that are not listed here use a given address. */
   readonly support?: Readonly<Record<string, NetworkSupport>>;
 }
 
 function planned(annotations: Record<string, string> | undefined, options: Options = {}): Planned {
-  const { primaryCni = 'none', support = {} } = options;
+  const { primaryCni = 'none', support = {}, isStored = false } = options;
   const read = readNetworks(annotations ?? {}, HOMES);
   if (!read.ok) throw new Error(read.problem);
-  const known = new Map(networkNames(read.networks).map((name) => [name, support[name] ?? 'honoured'] as const));
-  return planPod(annotations, read.networks, { prefix: PREFIX, primaryCni, support: known });
+  const names = [...networkNames(read.networks), OVN_NETWORK];
+  const known = new Map(names.map((name) => [name, support[name] ?? 'honoured'] as const));
+  const primary = { primaryCni, primaryNetwork: OVN_NETWORK };
+  return planPod(annotations, read.networks, { prefix: PREFIX, ...primary, support: known, isStored });
 }
 
 function plan(annotations: Record<string, string> | undefined, options: Options = {}): Plan {
@@ -167,10 +171,38 @@ describe('what a network does with an address', () => {
   });
 });
 
+describe('a network of Kube-OVN', () => {
+  const PROVIDER = 'blue.web.ovn.kubernetes.io/mac_address';
+
+  test('may have the address that its author wrote for the provider, which then is in the networks annotation', () => {
+    const pod = plan({ [NETWORKS]: 'blue', [PROVIDER]: 'A4:58:0F:05:00:01' });
+    expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0', requested: A }]);
+    const patch = pod.patch([A], undefined);
+    expect(written(patch, NETWORKS)).toBe(`[{"name":"blue","mac":"${A}"}]`);
+    expect(written(patch, PROVIDER)).toBeUndefined();
+  });
+
+  test('has the address of the networks annotation where both name one, as for Kube-OVN', () => {
+    const pod = plan({ [NETWORKS]: `[{"name":"blue","mac":"${B}"}]`, [PROVIDER]: A });
+    expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0', requested: B }]);
+  });
+
+  test('keeps an address of another prefix that its author wrote for the provider', () => {
+    const pod = plan({ [NETWORKS]: 'blue', [PROVIDER]: '00:00:00:53:6b:b6' });
+    expect(pod.addressRequests).toEqual([]);
+  });
+
+  test('has no such address if the pod attaches it twice', () => {
+    const twice = plan({ [NETWORKS]: 'blue,blue', [PROVIDER]: A });
+    expect(twice.addressRequests).toEqual([{ nic: 'web/blue#0' }, { nic: 'web/blue#1' }]);
+  });
+});
+
 describe("a pod's own interface", () => {
   test.each([
     ['calico', 'cni.projectcalico.org/hwAddr'],
     ['cilium', 'cni.cilium.io/mac-address'],
+    ['kube-ovn', 'ovn.kubernetes.io/mac_address'],
   ] as const)('gets an address where the cluster has %s, even in a pod without any annotations', (primaryCni, key) => {
     const pod = plan(undefined, { primaryCni });
     expect(pod).toMatchObject({ addressRequests: [{ nic: 'primary' }], warnings: [] });
@@ -183,6 +215,43 @@ describe("a pod's own interface", () => {
     const pod = plan({ 'cni.projectcalico.org/hwAddr': 'A4:58:0F:05:00:01' }, { primaryCni: 'calico' });
     expect(pod.addressRequests).toEqual([{ nic: 'primary', requested: A }]);
     expect(written(pod.patch([A], undefined), 'cni.projectcalico.org/hwAddr')).toBe(A);
+  });
+
+  test('gets the address on the network of OVN-Kubernetes where the cluster has that', () => {
+    const pod = plan(undefined, { primaryCni: 'ovn-kubernetes' });
+    expect(pod).toMatchObject({ addressRequests: [{ nic: 'primary' }], warnings: [], cannotWait: true });
+    const patch = pod.patch([A], undefined);
+    const annotations = {
+      [DEFAULT_NETWORK]: `[{"mac":"${A}","name":"default","namespace":"ovn-kubernetes"}]`,
+      [ADDRESSES]: `[{"network":"${OVN_NETWORK}","mac":"${A}"}]`,
+    };
+    expect(patch).toEqual([{ op: 'add', path: '/metadata/annotations', value: annotations }]);
+  });
+
+  test.each(['missing', 'unknown'] as const)(
+    'gets none, and a warning, where the network of OVN-Kubernetes is %s: Multus would not start the pod',
+    (state) => {
+      const options: Options = { primaryCni: 'ovn-kubernetes', support: { [OVN_NETWORK]: state } };
+      const pod = plan({ [NETWORKS]: 'blue' }, options);
+      expect(pod).toMatchObject({ addressRequests: [{ nic: 'web/blue#0' }], cannotWait: false });
+      expect(pod.warnings).toEqual([expect.stringMatching(/own interface gets no address.*ovn-kubernetes\/default/)]);
+      expect(written(pod.patch([A], undefined), DEFAULT_NETWORK)).toBeUndefined();
+    },
+  );
+
+  test('gets an address where its author named the network of OVN-Kubernetes, with all that the author wrote', () => {
+    const request = '[{"name":"default","namespace":"ovn-kubernetes","ips":["10.0.0.7/24"]}]';
+    const pod = plan({ [DEFAULT_NETWORK]: request }, { primaryCni: 'ovn-kubernetes' });
+    expect(written(pod.patch([A], undefined), DEFAULT_NETWORK)).toBe(request.replace('{', `{"mac":"${A}",`));
+  });
+
+  test('stays as it is in a stored pod where the cluster has OVN-Kubernetes, which refuses the change', () => {
+    const options: Options = { primaryCni: 'ovn-kubernetes', isStored: true };
+    for (const own of [{}, { [DEFAULT_NETWORK]: 'ovn-kubernetes/default' }]) {
+      const pod = plan({ [NETWORKS]: 'blue', ...own }, options);
+      expect(pod.addressRequests).toEqual([{ nic: 'web/blue#0' }]);
+      expect(written(pod.patch([A], undefined), DEFAULT_NETWORK)).toBeUndefined();
+    }
   });
 
   test('gets the address on the network that replaces the cluster network', () => {

@@ -1,20 +1,26 @@
 import { formatAddresses, readAddresses, type ReportedAddress } from '../../api/addresses-annotation.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { isOptIn } from '../../api/opt-in.ts';
+import { PRIMARY_NIC } from '../../api/pod-nics.ts';
 import { type Annotations, setAnnotations } from '../../kube/client/json-patch.ts';
 import { type MacAddress, parseAnyMac } from '../../mac/mac-address.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { withClaims } from './claims-annotation.ts';
 import type { NetworkSupport } from './cni-plugins.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
-import { attachedTarget, type PodNetworks, replacedTarget } from './multus-target.ts';
+import { attachedTarget, ovnTarget, type PodNetworks, replacedTarget } from './multus-target.ts';
 import { type Planned, toAddressRequests, warningsOf } from './plan.ts';
 import { annotationOnly, type PodTarget, type PrimaryCni, primaryTarget } from './primary-target.ts';
 
 /** The facts besides the pod that decide. */
 export interface PodPlanOptions {
   readonly prefix: MacPrefix;
+  /** OVN-Kubernetes refuses every change of a stored pod's default network, and so of the address of its own interface. */
   readonly primaryCni: PrimaryCni;
+  /** For OVN-Kubernetes: `namespace/name` of the definition of its own network. */
+  readonly primaryNetwork: string;
+  /** Whether the pod is stored, and waited for its addresses. */
+  readonly isStored?: boolean;
   /** Whether each network of the pod uses a given address, by `namespace/name`. */
   readonly support: ReadonlyMap<string, NetworkSupport>;
 }
@@ -23,10 +29,10 @@ export interface PodPlanOptions {
 export function planPod(
   annotations: Annotations | undefined,
   networks: PodNetworks,
-  { prefix, primaryCni, support }: PodPlanOptions,
+  { prefix, ...options }: PodPlanOptions,
 ): Planned {
   const present = annotations ?? {};
-  const targets = targetsOf(present, networks, { primaryCni, support });
+  const targets = targetsOf(present, networks, options);
   const claimed = withClaims(
     targets.flatMap((target) => target.requests),
     present[ANNOTATIONS.allocation],
@@ -41,6 +47,7 @@ export function planPod(
     plan: {
       addressRequests,
       warnings: warningsOf(requests, decided.decisions),
+      cannotWait: options.primaryCni === 'ovn-kubernetes' && addressRequests.some(({ nic }) => nic === PRIMARY_NIC),
       patch: (macs, leaseId, stockToken) => {
         const byRequest = macsByInterface(macs);
         const addresses = requests.flatMap((request, index) => toReported(request, byRequest[index]));
@@ -58,15 +65,25 @@ export function planPod(
 function targetsOf(
   annotations: Annotations,
   { attached, replaced }: PodNetworks,
-  { primaryCni, support }: Omit<PodPlanOptions, 'prefix'>,
+  options: Omit<PodPlanOptions, 'prefix'>,
 ): readonly PodTarget[] {
   const targets: PodTarget[] = [];
-  if (replaced !== undefined) targets.push(replacedTarget(replaced, support));
-  else if (primaryCni !== 'none') targets.push(primaryTarget(annotations, primaryCni));
-  if (attached !== undefined) targets.push(attachedTarget(attached, support));
+  const own = replaced === undefined ? ownTarget(annotations, options) : replacedTarget(replaced, options.support);
+  const isFixed = options.primaryCni === 'ovn-kubernetes' && options.isStored === true;
+  if (own !== undefined && !isFixed) targets.push(own);
+  if (attached !== undefined) targets.push(attachedTarget(attached, options.support, annotations));
   // A pod that is here only because its namespace opted in did not request an address that it cannot use.
   if (targets.length === 0 && isOptIn(annotations[ANNOTATIONS.inject])) targets.push(annotationOnly);
   return targets;
+}
+
+/** Returns the pod's own interface on the cluster's network, if the CNI takes an address for it. */
+function ownTarget(
+  annotations: Annotations,
+  { primaryCni, primaryNetwork, support }: Omit<PodPlanOptions, 'prefix'>,
+): PodTarget | undefined {
+  if (primaryCni === 'none') return undefined;
+  return primaryCni === 'ovn-kubernetes' ? ovnTarget(primaryNetwork, support) : primaryTarget(annotations, primaryCni);
 }
 
 /**

@@ -18,6 +18,8 @@ export interface AddressRequest {
 export interface Plan {
   readonly addressRequests: readonly AddressRequest[];
   readonly warnings: readonly string[];
+  /** The object cannot get its addresses after it was stored, so it is refused while the ledger is away. */
+  readonly cannotWait?: boolean;
   /** Returns the patch. `macs[i]` is the address for `addressRequests[i]`, or `undefined` if none was allocated. */
   readonly patch: (
     macs: readonly (MacAddress | undefined)[],

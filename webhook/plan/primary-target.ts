@@ -12,10 +12,10 @@ export interface PodTarget {
 }
 
 /** A pod does not show which CNI its cluster has, so it is a setting of the installation. */
-export const PRIMARY_CNIS = ['none', 'calico', 'cilium'] as const;
+export const PRIMARY_CNIS = ['none', 'calico', 'cilium', 'kube-ovn', 'ovn-kubernetes'] as const;
 export type PrimaryCni = (typeof PRIMARY_CNIS)[number];
 
-export function primaryTarget(annotations: Annotations, cni: Exclude<PrimaryCni, 'none'>): PodTarget {
+export function primaryTarget(annotations: Annotations, cni: keyof typeof PRIMARY_MAC_ANNOTATIONS): PodTarget {
   const key = PRIMARY_MAC_ANNOTATIONS[cni];
   return {
     requests: [{ nic: PRIMARY_NIC, writtenMac: annotations[key], wantsAddress: true }],
