@@ -57,6 +57,9 @@ export const addressObject = z
       .boolean()
       .optional()
       .meta({ description: 'Whether a live object uses the address without owning it, so that it is not handed out.' }),
+    sticky: z.boolean().optional().meta({
+      description: 'Whether the address belongs to the name of its object, and stays when the object is made again.',
+    }),
     owner: owner.optional(),
     clusterName: text("The name of the owner's cluster.").optional(),
     device: device.optional(),
@@ -72,7 +75,12 @@ export const addressObject = z
     ).optional(),
     releasedAt: moment('When it was released.').optional(),
     reusableAt: moment('When another owner may get it.').optional(),
-    missingSince: moment('Since when its cluster no longer sees the object that holds it.').optional(),
+    missingSince: moment(
+      'Since when its cluster no longer sees the object that holds it. Of a sticky address: since when no object uses it.',
+    ).optional(),
+    unreachableNode: text(
+      'The node on which the last pod of a sticky address may still run, so that the next one does not get the address.',
+    ).optional(),
     keptSince: moment('Since when a reserved address has no claim.').optional(),
     requester: text('Who requested the address.'),
     actor: text('The program or person that made the last change.'),
@@ -84,7 +92,9 @@ export const auditEntryObject = z
   .object({
     ...envelope,
     timestamp: moment('When the change happened, by the clock of the ledger.'),
-    action: text('stock, allocate, reserve, adopt, import, bind, release, restore, orphan, keep, consume or change.'),
+    action: text(
+      'stock, allocate, reserve, adopt, import, bind, release, restore, orphan, keep, consume, unreachable, reachable or change.',
+    ),
     mac: text('The address. Absent in imported rows that name a device instead.').optional(),
     pool: text('The pool of the address.'),
     deviceId: text('The device that held the address.').optional(),

@@ -24,6 +24,8 @@ export interface OutcomeFacts {
   /** The pool that contains the address, if it is not `pool`. */
   readonly otherPool?: string | undefined;
   readonly claim?: string | undefined;
+  /** The node on which the last user of a sticky address may still run. */
+  readonly node?: string | undefined;
   /** Why the ledger is not open. */
   readonly notOpen?: NotOpen | undefined;
   /** What is wrong with a value. */
@@ -250,6 +252,38 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
       next: 'Delete objects that need none, or ask whoever may use its pool and change the Namespace to raise the annotation',
     },
     cli: { exit: 'exhausted', next: 'Ask whoever may change the Namespace to raise the annotation' },
+  },
+  consumer_unreachable: {
+    cause: ({ node, ...facts }) => {
+      const address = facts.mac === undefined ? 'The address of this name' : addressOf(facts);
+      const where = node === undefined ? 'a node' : `node ${node}`;
+      return `${address} may still be in use: the last pod of this name may run on ${where}, which does not respond`;
+    },
+    retryable: true,
+    ready: { reason: 'Pending', next: 'Wait until the node is back or is deleted' },
+    admission: {
+      status: 409,
+      next: ({ node = '<node>' }) =>
+        `Try again when that node is Ready or deleted. If you know that the pod has ended, set the annotation mac.rock-os.io/consumer-ended: ${node} on the sticky MacAllocation of this name`,
+    },
+    cli: { exit: 'conflict', next: 'Wait until the node is back or is deleted' },
+  },
+  other_namespace: {
+    cause: 'The address of this name belongs to an older namespace with the name of this one',
+    retryable: true,
+    ready: { reason: 'Pending', next: 'Wait until it is released' },
+    admission: { status: 409, next: 'Delete the sticky MacAllocation of this name, then try again' },
+    cli: { exit: 'conflict', next: 'Wait until it is released' },
+  },
+  unused_limit: {
+    cause: 'This namespace has too many sticky addresses that nothing uses',
+    retryable: true,
+    ready: { reason: 'QuotaExceeded', next: 'Delete sticky MacAllocations that nothing uses' },
+    admission: {
+      status: 403,
+      next: 'Delete sticky MacAllocations that nothing uses, or remove the annotation mac.rock-os.io/sticky',
+    },
+    cli: { exit: 'exhausted', next: 'Delete sticky MacAllocations that nothing uses' },
   },
   retry: {
     cause: 'The ledger is still searching the pool for a free address',

@@ -20,7 +20,7 @@ export function addressDetails(address: Address, history: readonly AuditLine[], 
 }
 
 function facts(address: Address): [string, string][] {
-  const { device, consumer, metadata, requester, reason, releasedAt, missingSince } = address;
+  const { device, consumer, metadata, requester, reason, releasedAt, missingSince, sticky, unreachableNode } = address;
   const hadOwner = address.generation !== 0;
   const rows: [string, string | undefined][] = [
     ['Device Type', device?.type],
@@ -29,7 +29,12 @@ function facts(address: Address): [string, string][] {
     ['Requested By', hadOwner ? requester : undefined],
     ['Reason', reason],
     ['Metadata', Object.keys(metadata).length === 0 ? undefined : JSON.stringify(metadata)],
-    ['Missing Since', missingSince && formatMinutes(missingSince)],
+    ['Sticky', sticky === true ? stickyText(address) : undefined],
+    ['Missing Since', sticky === true ? undefined : missingSince && formatMinutes(missingSince)],
+    [
+      'Unreachable',
+      unreachableNode && `node ${unreachableNode} does not respond, and its last pod may still run there`,
+    ],
     ...(address.observedOn ?? []).map((object): [string, string] => ['In Use By', observedText(object)]),
     ['Released At', hadOwner && releasedAt ? formatMinutes(releasedAt) : undefined],
   ];
@@ -42,6 +47,13 @@ function heldBy({ owner, clusterName }: Address): string | undefined {
   const { kind, nic, clusterId } = owner;
   const cluster = clusterName ?? clusterId;
   return `${kind} ${qualifiedName(owner)}${nic && `, ${nic}`}${cluster && ` in cluster ${cluster}`}`;
+}
+
+/** Says whose address it stays, and since when nothing uses it. */
+function stickyText({ owner, missingSince }: Address): string {
+  const name = owner === undefined ? 'this name' : `${owner.kind} ${qualifiedName(owner)}`;
+  const use = missingSince === undefined ? '' : `; unused since ${formatMinutes(missingSince)}`;
+  return `stays with ${name}${use}`;
 }
 
 function observedText({ kind, namespace, name, nic, clusterId, since }: ObservedOn): string {
@@ -68,6 +80,7 @@ function nextEvent(address: Address, now: Date): string {
     case 'active':
       if (expiresAt !== undefined && expiresAt <= now) return 'has expired: the next cleanup releases it';
       if (expiresAt !== undefined) return `expires ${inAndAt(expiresAt, now)}, unless it is renewed`;
+      if (address.sticky === true) return 'stays with its name: deleting its sticky MacAllocation releases it';
       return owner === undefined
         ? 'stays active until it is released'
         : `stays active as long as its ${owner.kind} exists: deleting that releases the address`;

@@ -39,8 +39,10 @@ export interface AddressRow extends AddressRef {
   readonly releasedAt?: Date | undefined;
   /** When a released address becomes free for other owners. */
   readonly reusableAt?: Date | undefined;
-  /** When a resync of its cluster first failed to find its object. */
+  /** When a resync of its cluster first failed to find its object. Of a sticky address: since when it is unused. */
   readonly missingSince?: Date | undefined;
+  /** The node on which the last pod of a sticky address may still run. The next pod of that name does not get the address. */
+  readonly unreachableNode?: string | undefined;
   /** When the claim of a reserved address was deleted. */
   readonly keptSince?: Date | undefined;
   readonly requester: string;
@@ -52,8 +54,8 @@ export interface AddressRow extends AddressRef {
 export const ADDRESS_COLUMNS = `
   a.addr, p.name as pool, a.state, a.generation, a.holder_key, a.origin, a.cluster_id, a.owner_kind, a.owner_namespace, a.owner_name,
   a.owner_uid, a.owner_nic, a.device_id, a.device_type, a.metadata, a.allocated_at, a.changed_at, a.expires_at, a.released_at,
-  a.released_at + p.reuse_delay as reusable_at, a.missing_since, a.kept_since, a.consumer_key, a.consumer_kind, a.consumer_name,
-  a.consumer_uid, a.consumer_nic, a.consumer_expires_at, a.requester, a.actor, a.reason, a.blocked,
+  a.released_at + p.reuse_delay as reusable_at, a.missing_since, a.unreachable_node, a.kept_since, a.consumer_key, a.consumer_kind,
+  a.consumer_name, a.consumer_uid, a.consumer_nic, a.consumer_expires_at, a.requester, a.actor, a.reason, a.blocked,
   (select c.name from rock_mac.clusters c where c.cluster_id = a.cluster_id) as cluster_name`;
 
 const text = optionalColumn(z.string());
@@ -83,6 +85,7 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
     released_at: date,
     reusable_at: date,
     missing_since: date,
+    unreachable_node: text,
     kept_since: date,
     consumer_key: text,
     consumer_kind: text,
@@ -122,6 +125,7 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
     releasedAt: row.released_at,
     reusableAt: row.reusable_at,
     missingSince: row.missing_since,
+    unreachableNode: row.unreachable_node,
     keptSince: row.kept_since,
     requester: row.requester,
     actor: row.actor,

@@ -4,6 +4,7 @@ import { macSchema, storableMetadata, storableText } from '../column-schemas.ts'
 import type { Queryable } from '../connection/statement.ts';
 import { itemsJson } from './address-ref.ts';
 import { ownerColumns } from './allocate.ts';
+import { isStickyKey } from './holder-key.ts';
 import {
   type Device,
   deviceSchema,
@@ -19,9 +20,10 @@ import { type Invalid, runEach } from './validate.ts';
 /** An address that a live object of a cluster uses, or that a claim has in its status. */
 export interface AdoptItem {
   readonly mac: MacAddress;
-  /** `boundKey` of an object, `claimKey` of a claim. */
+  /** `boundKey` of an object, `claimKey` of a claim, `stickyKey` of a workload whose sticky claim shows the address. */
   readonly key: string;
-  readonly owner: Owner & { readonly uid: string };
+  /** With a uid, unless the key is sticky. */
+  readonly owner: Owner;
   /** Default: `active`. */
   readonly state?: 'active' | 'reserved' | undefined;
   readonly device?: Device | undefined;
@@ -44,17 +46,19 @@ export type AdoptOutcome =
   | { readonly outcome: 'key_conflict' | 'in_no_pool' | 'not_registered' }
   | Invalid;
 
-const itemSchema = z.object({
-  mac: macSchema,
-  key: storableText(600).refine((key) => key !== '', 'is empty'),
-  owner: ownerSchema.required({ uid: true }),
-  state: z.enum(['active', 'reserved']).optional(),
-  device: deviceSchema.optional(),
-  metadata: storableMetadata.optional(),
-  ttlSeconds: z.int().min(1).max(3_155_760_000).optional(),
-  requester: storableText(1024),
-  reason: storableText(1024).optional(),
-});
+const itemSchema = z
+  .object({
+    mac: macSchema,
+    key: storableText(600).refine((key) => key !== '', 'is empty'),
+    owner: ownerSchema,
+    state: z.enum(['active', 'reserved']).optional(),
+    device: deviceSchema.optional(),
+    metadata: storableMetadata.optional(),
+    ttlSeconds: z.int().min(1).max(3_155_760_000).optional(),
+    requester: storableText(1024),
+    reason: storableText(1024).optional(),
+  })
+  .refine(({ key, owner }) => isStickyKey(key) === (owner.uid === undefined), 'has a uid, or a sticky key');
 
 const rowSchema = z.object({
   outcome: z.enum(['adopted', 'held', 'conflict', 'key_conflict', 'in_no_pool', 'not_registered']),

@@ -37,10 +37,13 @@ export interface AllocationRequest {
   /**
    * When the owner's namespace was created. Within the reuse delay, an address goes only to the namespace that released it,
    * and a later namespace of that name is another one. Without this, it goes only to the last owner itself.
+   * A sticky address of an older namespace is not replayed.
    */
   readonly namespaceSince?: Date | undefined;
   /** How many addresses the owner's namespace may hold, over all pools. Default: no limit. */
   readonly maxAddresses?: number | undefined;
+  /** A sticky key gets no new address while its namespace has this many unused sticky addresses. Default: no limit. */
+  readonly unusedLimit?: number | undefined;
   /** The ticket of the caller's cluster, if the ledger should check it. */
   readonly ticket?: string | undefined;
   readonly device?: Device | undefined;
@@ -71,22 +74,27 @@ const PLAIN_REFUSALS = [
   'pool_quota',
   'namespace_quota',
   'expiry_held',
+  'other_namespace',
+  'unused_limit',
 ] as const;
 
 export type AllocationOutcome =
   /**
    * `replayed`: the key held it before; a pending one has a new lease. A reserved address that a claim reuses stays
-   * reserved.
+   * reserved. `pool`: the pool of the address, which may be another than the requested one if the key is sticky.
    */
   | {
       readonly outcome: 'allocated' | 'replayed';
       readonly mac: MacAddress;
       readonly generation: number;
       readonly state: AddressState;
+      readonly pool: string;
       readonly expiresAt?: Date | undefined;
     }
   /** The requested address has another owner, or its reuse delay still runs (then `holder.state` is `released`). */
   | { readonly outcome: 'in_use'; readonly mac: MacAddress; readonly holder: Holder }
+  /** The key is sticky, and the last pod that used its address may still run on this node (`markUnreachable`). */
+  | { readonly outcome: 'consumer_unreachable'; readonly mac: MacAddress; readonly node: string }
   /** `nextReuseAt`: when the next released address becomes free; absent if none waits. */
   | { readonly outcome: 'exhausted'; readonly nextReuseAt?: Date | undefined }
   /**
@@ -95,6 +103,9 @@ export type AllocationOutcome =
    * initial sync. `not_allowed`: the database login may not act for this cluster or for devices. `pending_cap`: this namespace has too many unbound addresses.
    * `identity_shared`: the ticket is of a copy of the cluster, or of a restored backup.
    * `expiry_held`: only released addresses are left, and the clock of the database is not believed.
+   * `other_namespace`: the key is sticky, and its address belongs to an older namespace of that name. `unused_limit`: the
+   * key is sticky and new, and its namespace has too many unused sticky addresses. After these two, a key that is not
+   * sticky gets an address.
    */
   | { readonly outcome: (typeof PLAIN_REFUSALS)[number] }
   | { readonly outcome: 'not_open'; readonly why: NotOpen };
@@ -120,6 +131,7 @@ const requestSchema = z.object({
   namespaceSince: z.date().optional(),
   ticket: storableText(64).optional(),
   maxAddresses: z.int().min(0).max(2_147_483_647).optional(),
+  unusedLimit: z.int().min(1).max(2_147_483_647).optional(),
   device: deviceSchema.optional(),
   metadata: storableMetadata.optional(),
   ttlSeconds: z.int().min(1).max(3_155_760_000).optional(), // a hundred years
@@ -142,6 +154,8 @@ const resultRow = z.object({
   expires_at: z.date().nullable(),
   holder: holderSchema.nullable(),
   until: z.date().nullable(),
+  pool: z.string().nullable(),
+  node: z.string().nullable(),
 });
 
 type ResultRow = z.infer<typeof resultRow>;
@@ -158,7 +172,7 @@ export async function allocate(
   options: AllocateOptions,
 ): Promise<AllocationOutcome[]> {
   const rows = await db.query({
-    text: `select ord, outcome, addr, generation, state, expires_at, holder, until
+    text: `select ord, outcome, addr, generation, state, expires_at, holder, until, pool, node
            from rock_mac.allocate($1, $2::jsonb, make_interval(secs => $3)) order by ord`,
     values: [pool, JSON.stringify(requests.map(toColumns)), options.leaseSeconds],
     row: resultRow,
@@ -182,6 +196,7 @@ function toColumns(request: AllocationRequest, ord: number): Record<string, unkn
     prefer_last: request.prefersLast,
     namespace_since: request.namespaceSince,
     max_addresses: request.maxAddresses,
+    unused_limit: request.unusedLimit,
     ticket: request.ticket,
     device: device?.id,
     type: device?.type,
@@ -204,15 +219,22 @@ function toOutcome(row: ResultRow): AllocationOutcome {
   const { outcome } = row;
   if (outcome === 'allocated' || outcome === 'replayed') return { outcome, ...grantOf(row) };
   if (outcome === 'in_use') return conflictOf(row);
+  if (outcome === 'consumer_unreachable') return unreachableOf(row);
   if (outcome === 'exhausted') return { outcome, nextReuseAt: row.until ?? undefined };
   const refusal = PLAIN_REFUSALS.find((plain) => plain === outcome);
   return refusal === undefined ? { outcome: 'not_open', why: z.enum(NOT_OPEN).parse(outcome) } : { outcome: refusal };
 }
 
 function grantOf(row: ResultRow) {
-  const { addr: mac, generation, state, expires_at } = row;
-  if (mac === null || generation === null || state === null) throw new Error(`${row.outcome} without an address`);
-  return { mac, generation, state, expiresAt: expires_at ?? undefined };
+  const { addr: mac, generation, state, pool, expires_at } = row;
+  if (mac === null || generation === null || state === null || pool === null)
+    throw new Error(`${row.outcome} without an address`);
+  return { mac, generation, state, pool, expiresAt: expires_at ?? undefined };
+}
+
+function unreachableOf({ addr: mac, node }: ResultRow): AllocationOutcome {
+  if (mac === null || node === null) throw new Error('consumer_unreachable without an address');
+  return { outcome: 'consumer_unreachable', mac, node };
 }
 
 function conflictOf(row: ResultRow): AllocationOutcome {

@@ -4,6 +4,7 @@ import { macSchema, storableText } from '../column-schemas.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { itemsJson } from './address-ref.ts';
 import { ownerColumns } from './allocate.ts';
+import { isStickyKey } from './holder-key.ts';
 import { type Owner, ownerSchema } from './owner.ts';
 import { type Invalid, runEach } from './validate.ts';
 
@@ -12,9 +13,10 @@ export interface BindItem {
   readonly mac: MacAddress;
   /** The key it was requested with, computed from the stored object. */
   readonly key: string;
-  /** Its new key (`boundKey`). */
+  /** Its new key: `boundKey`, or `stickyKey` again. */
   readonly boundKey: string;
-  readonly owner: Owner & { readonly uid: string };
+  /** With a uid, unless the new key is sticky. */
+  readonly owner: Owner;
   /** For whom a webhook answered with an address of its stock. Without it, an address of a stock is not bound. */
   readonly requester?: string | undefined;
 }
@@ -28,13 +30,15 @@ export type BindOutcome =
   | { readonly outcome: 'unknown' }
   | Invalid;
 
-const itemSchema = z.object({
-  mac: macSchema,
-  key: storableText(600),
-  boundKey: storableText(600),
-  owner: ownerSchema.required({ uid: true }),
-  requester: storableText(1024).optional(),
-});
+const itemSchema = z
+  .object({
+    mac: macSchema,
+    key: storableText(600),
+    boundKey: storableText(600),
+    owner: ownerSchema,
+    requester: storableText(1024).optional(),
+  })
+  .refine(({ boundKey, owner }) => isStickyKey(boundKey) === (owner.uid === undefined), 'has a uid, or a sticky key');
 
 const rowSchema = z.object({ outcome: z.enum(['bound', 'conflict', 'unknown']), generation: z.int().nullable() });
 
@@ -42,6 +46,9 @@ const rowSchema = z.object({ outcome: z.enum(['bound', 'conflict', 'unknown']), 
  * Turns pending addresses into active ones that belong to an object's uid. Restores an address whose lease expired
  * while its object was being stored, unless it has a new owner. Moves an address from a virtual machine to the one that was
  * made again under its name. Binding a bound address changes nothing and writes no audit row.
+ *
+ * Binding a sticky address to its key again says that it is in use (`missingSince` ends). Binding it to the key of an object of
+ * that name ends its stickiness: the object is its owner then.
  */
 export async function bind(db: Queryable, items: readonly BindItem[], actor: string): Promise<BindOutcome[]> {
   return runEach(items, itemSchema, async (group): Promise<BindOutcome[]> => {

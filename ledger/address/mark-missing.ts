@@ -48,17 +48,17 @@ export async function markMissing(db: Queryable, resync: ResyncReport): Promise<
  * How long an object must be missing if its pool has no auto-release period: 24 hours. "Never" protects owners that
  * exist.
  */
-const MISSING_SECONDS_WITHOUT_PERIOD = 86_400;
+export const MISSING_SECONDS_WITHOUT_PERIOD = 86_400;
 
 /**
  * Returns active addresses of a cluster that were missing for longer than their pool's auto-release period, longest
- * first. None while the clock of the database is not believed. The operator checks each object by its uid before it releases
+ * first, without sticky ones (`unusedAddresses`). None while the clock of the database is not believed. The operator checks each object by its uid before it releases
  * the address.
  */
 export function missingAddresses(db: Queryable, clusterId: string, limit: number): Promise<AddressRow[]> {
   return db.query({
     text: `select ${ADDRESS_COLUMNS} from rock_mac.addresses a join rock_mac.pools p using (pool_id)
-           where a.cluster_id = $1 and a.state = 'active'
+           where a.cluster_id = $1 and a.state = 'active' and not rock_mac.is_sticky(a.holder_key)
              and a.missing_since < rock_mac.clock() - coalesce(p.auto_release, make_interval(secs => $2))
              and (select rock_mac.expiry_held()) is null
            order by a.missing_since, a.addr limit $3`,

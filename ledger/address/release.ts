@@ -2,16 +2,25 @@ import type { Queryable } from '../connection/statement.ts';
 import { type AddressRef, addressRefSchema, addressRefsJson, outcomeStatement } from './address-ref.ts';
 import { type Invalid, runEach } from './validate.ts';
 
-const OUTCOMES = ['released', 'already_released', 'not_owner', 'unknown', 'needs_force', 'has_consumer'] as const;
+const OUTCOMES = [
+  'released',
+  'already_released',
+  'not_owner',
+  'unknown',
+  'needs_force',
+  'has_consumer',
+  'unreachable',
+] as const;
 
 /**
  * `already_released`: this owner released it before. `not_owner`: the owner, generation or key has changed.
- * `needs_force`: it is reserved or orphaned. `has_consumer`: a pod or VM uses the claim.
+ * `needs_force`: it is reserved or orphaned. `has_consumer`: a pod or VM uses the claim. `unreachable`: it is sticky, and its last
+ * pod may still run on a node that does not respond.
  */
 export type ReleaseOutcome = { readonly outcome: (typeof OUTCOMES)[number] } | Invalid;
 
 export interface ReleaseOptions {
-  /** Also releases reserved and orphaned addresses, and claims used by a consumer of a retired cluster. */
+  /** Also releases reserved, orphaned and unreachable addresses, and claims used by a consumer of a retired cluster. */
   readonly force?: boolean;
   readonly actor: string;
   readonly reason: string;

@@ -159,6 +159,15 @@ export const RULES: readonly Rule[] = [
                where h.holder = a.owner_uid and h.cluster_id = a.cluster_id)`,
   },
   {
+    rule: 'sticky-belongs-to-a-name',
+    explanation:
+      'A sticky address that is held belongs to a name in a cluster and has no uid. Only such an address waits for a node. Otherwise the next object of the name may get an address that another one uses.',
+    broken: `
+      select rock_mac.to_mac(addr) as mac, state, holder_key, cluster_id, owner_name, owner_uid, unreachable_node from rock_mac.addresses
+      where (rock_mac.is_sticky(holder_key) and state <> 'released' and (cluster_id is null or owner_name is null or owner_uid is not null))
+         or (unreachable_node is not null and not (rock_mac.is_sticky(holder_key) and state = 'active'))`,
+  },
+  {
     rule: 'leases-are-settled',
     explanation:
       'A pending address or a consumer with an expired lease is settled within an hour (I5). Otherwise the operator of its cluster is not running.',
@@ -179,10 +188,10 @@ export const RULES: readonly Rule[] = [
                          order by l.id desc limit 1) l on true
       where (l.pool, l.state, l.generation, l.holder_key, l.cluster_id, l.device_id, l.details->>'kind', l.details->>'namespace',
              l.details->>'name', l.details->>'uid', l.details->>'nic', l.details->>'deviceType', coalesce(l.details->'metadata', '{}'),
-             coalesce((l.details->>'kept')::boolean, false), l.details->>'consumer', l.details->>'requester')
+             coalesce((l.details->>'kept')::boolean, false), l.details->>'consumer', l.details->>'unreachableNode', l.details->>'requester')
             is distinct from
             (p.name, a.state, a.generation, a.holder_key, a.cluster_id, a.device_id, a.owner_kind, a.owner_namespace,
-             a.owner_name, a.owner_uid, a.owner_nic, a.device_type, a.metadata, a.kept_since is not null, a.consumer_key, a.requester)
+             a.owner_name, a.owner_uid, a.owner_nic, a.device_type, a.metadata, a.kept_since is not null, a.consumer_key, a.unreachable_node, a.requester)
         and a.generation > 0`,
   },
   {

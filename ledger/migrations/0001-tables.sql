@@ -14,6 +14,11 @@ create function rock_mac.to_mac(addr bigint) returns macaddr language sql immuta
 create function rock_mac.to_addr(mac macaddr) returns bigint language sql immutable strict parallel safe
   return ('x0000' || replace(mac::text, ':', ''))::bit(64)::bigint;
 
+-- Whether a holder key is of a sticky address: it belongs to the name of a workload (0021-sticky.sql). The key of a name that is too
+-- long for it is hashed.
+create function rock_mac.is_sticky(holder_key text) returns boolean language sql immutable strict parallel safe
+  return left(holder_key, 7) in ('sticky/', 'sticky#');
+
 -- Identifies one history of the database. Read from the name of the current WAL file, because the control file still
 -- has the old timeline for seconds after a promotion.
 create function rock_mac.current_timeline() returns text language sql volatile
@@ -151,7 +156,8 @@ create table rock_mac.addresses (
   allocated_at    timestamptz not null,
   changed_at      timestamptz not null,                  -- last change of state, generation, owner or consumer
   expires_at      timestamptz,                           -- pending: lease; device or claim: expiry; null: no time limit
-  missing_since   timestamptz,                           -- a full resync of its cluster did not find its object
+  missing_since   timestamptz,                           -- a full resync of its cluster did not find its object; sticky: unused since then
+  unreachable_node text  collate "C" check (octet_length(unreachable_node) between 1 and 253),   -- sticky: where its last pod may still run
   kept_since      timestamptz,                           -- reserved, and its claim was deleted: the next matching claim reuses it
   released_at     timestamptz,
   -- The pod or VM that uses a claim now. Its lease is null once the object was seen.
@@ -169,6 +175,7 @@ create table rock_mac.addresses (
   check (state <> 'pending' or expires_at is not null),
   check (state not in ('stocked', 'reserved', 'released', 'orphaned') or expires_at is null),
   check (missing_since is null or cluster_id is not null),
+  check (unreachable_node is null or (rock_mac.is_sticky(holder_key) and cluster_id is not null and state = 'active')),
   check (generation > 0 or state = 'released'),
   check (kept_since is null or state = 'reserved'),
   check (consumer_key is null or (cluster_id is not null and state in ('active', 'reserved', 'orphaned'))),
@@ -182,6 +189,8 @@ create index addresses_due            on rock_mac.addresses (expires_at) where e
 -- would cost each allocation 3 % more.
 create index addresses_cluster        on rock_mac.addresses (cluster_id, state, owner_namespace) where cluster_id is not null and state <> 'released';
 create index addresses_missing        on rock_mac.addresses (cluster_id, missing_since) where missing_since is not null;
+create index addresses_unused         on rock_mac.addresses (cluster_id, owner_namespace) where missing_since is not null and state = 'active' and rock_mac.is_sticky(holder_key);
+create index addresses_unreachable    on rock_mac.addresses (cluster_id, unreachable_node) where unreachable_node is not null;
 create index addresses_gap            on rock_mac.addresses (pool_id) where state = 'orphaned' and origin = 'replication-gap';
 create index addresses_owner          on rock_mac.addresses (owner_uid) where owner_uid is not null and state <> 'released';
 create index addresses_device         on rock_mac.addresses (device_id) where device_id is not null and state <> 'released';

@@ -37,7 +37,7 @@ create function rock_mac.audit_details(n rock_mac.addresses) returns jsonb langu
   return json_object(
     'requester': n.requester, 'kind': n.owner_kind, 'namespace': n.owner_namespace, 'name': n.owner_name, 'uid': n.owner_uid,
     'nic': n.owner_nic, 'deviceType': n.device_type, 'metadata': nullif(n.metadata, '{}'), 'kept': n.kept_since is not null or null,
-    'consumer': n.consumer_key, 'consumerUid': n.consumer_uid absent on null returning jsonb);
+    'consumer': n.consumer_key, 'consumerUid': n.consumer_uid, 'unreachableNode': n.unreachable_node absent on null returning jsonb);
 
 -- Writes one row per address whose state, generation, owner or consumer changed. A renewed lease or a missing mark is
 -- not audited.
@@ -68,15 +68,17 @@ begin
               when o.state = 'pending' and n.state = 'active' then 'bind'
               when n.kept_since is distinct from o.kept_since then 'keep'
               when n.consumer_key is distinct from o.consumer_key then 'consume'
+              when n.unreachable_node is distinct from o.unreachable_node and n.holder_key = o.holder_key then
+                case when n.unreachable_node is null then 'reachable' else 'unreachable' end
               else 'change' end,
          to_mac(n.addr), p.name, n.device_id, case when n.generation > o.generation or (o.owner_kind = 'Webhook' and n.owner_kind <> 'Webhook') then n.requester else n.actor end,
          audit_details(n), n.generation, case when o.generation > 0 then o.state end, n.state, n.holder_key, n.cluster_id, owner_text(n), n.actor, n.reason
   from (select clock() as t offset 0) m, new_rows n join old_rows o using (addr) join pools p on p.pool_id = n.pool_id
   where (n.state, n.generation, n.holder_key, n.cluster_id, n.owner_kind, n.owner_namespace, n.owner_name, n.owner_uid, n.owner_nic,
-         n.device_id, n.device_type, n.metadata, n.kept_since, n.consumer_key)
+         n.device_id, n.device_type, n.metadata, n.kept_since, n.consumer_key, n.unreachable_node)
         is distinct from
         (o.state, o.generation, o.holder_key, o.cluster_id, o.owner_kind, o.owner_namespace, o.owner_name, o.owner_uid, o.owner_nic,
-         o.device_id, o.device_type, o.metadata, o.kept_since, o.consumer_key)
+         o.device_id, o.device_type, o.metadata, o.kept_since, o.consumer_key, o.unreachable_node)
   order by n.addr;
   return null;
 end $$;

@@ -51,7 +51,9 @@ create type rock_mac.item as (
   override_delay boolean,                                           -- allocate: take a released address before its reuse delay is over
   prefer_last boolean,                                              -- allocate: the last address of this interface rather than the next one
   ticket text collate "C",                                          -- of the caller's cluster, as its webhook read it; null: not checked
-  limited boolean);                                                 -- observe: counts toward the limits
+  limited boolean,                                                  -- observe: counts toward the limits
+  unused_limit int,                                                 -- a new sticky address: of unused ones in its namespace; null: no limit
+  missing_since timestamptz);                                       -- release_unused: since when the caller saw it unused
 
 -- What a caller may change: everything, or the addresses of one cluster, or those of devices (null).
 create type rock_mac.reach as (everything boolean, cluster text collate "C");

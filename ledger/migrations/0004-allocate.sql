@@ -5,14 +5,15 @@
 -- request overrides the delay. It is also free if it is reserved, its claim was deleted, and a claim of the same namespace
 -- requests it by name. A namespace that was created later is not the same, although it has the name. A request that does not
 -- say since when its namespace exists may only be of the owner itself. An observation does not keep a requested address: its
--- user may use the pool.
+-- user may use the pool. A sticky address is never older than its namespace: the clock of the ledger may be behind that of the
+-- API server.
 create function rock_mac.place(p rock_mac.pools, reqs rock_mac.item[], picks bigint[], t timestamptz, p_lease interval, p_ready timestamptz)
 returns void language sql volatile set search_path = rock_mac, pg_temp
 begin atomic
   insert into addresses as a (addr, pool_id, state, origin, holder_key, cluster_id, owner_kind, owner_namespace, owner_name, owner_uid,
       owner_nic, device_id, device_type, metadata, allocated_at, changed_at, expires_at, requester, actor, reason)
   select picks[r.ordinality], p.pool_id, r.state, 'allocate', r.key, r.cluster, r.kind, r.namespace, r.name, r.uid, r.nic, r.device, r.type,
-         coalesce(r.metadata, '{}'), t, t,
+         coalesce(r.metadata, '{}'), case when is_sticky(r.key) then greatest(t, r.namespace_since) else t end, t,
          case r.state when 'pending' then t + p_lease
                       when 'active' then t + coalesce(make_interval(secs => r.ttl), case when r.cluster is null then p.auto_release end) end,
          r.requester, r.actor, coalesce(r.reason, '')
@@ -69,7 +70,8 @@ end $$;
 -- Generic plans: the planner estimates a group of one as cheaper than the ten it assumes. It would then plan the result
 -- query anew at every call, which takes a fifth of the call. No plan here depends on the sizes of tables or groups.
 create function rock_mac.allocate(p_pool text, p_requests jsonb, p_lease interval)
-returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz)
+returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz, pool text,
+               node text)
 language plpgsql volatile security definer
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set plan_cache_mode = force_generic_plan
 as $$
@@ -77,10 +79,11 @@ as $$
 declare
   p pools; closed text; held text; t timestamptz; ready timestamptz; next_reuse timestamptz; q record; me reach := reach();
   reqs item[]; keys text[]; denied text[] := '{}'; from_copy text[] := '{}'; taken text[]; not_adopted text[]; replay text[]; capped text[]; over_pool text[] := '{}'; over_namespace text[] := '{}'; skip text[];
+  sticky boolean; unreachable text[] := '{}'; other_namespace text[] := '{}'; over_unused text[] := '{}';
   todo item[]; picks bigint[] := '{}'; more bigint[];
   want int; cur bigint; stop bigint; win bigint;
 begin
-  select array_agg(r), array_agg(r.key) into reqs, keys from jsonb_populate_recordset(null::item, p_requests) r;
+  select array_agg(r), array_agg(r.key), bool_or(is_sticky(r.key)) into reqs, keys, sticky from jsonb_populate_recordset(null::item, p_requests) r;
   -- 1. The pool lock keeps two groups from taking the same next address. NO KEY: it must not block reports.
   select * into p from pools where name = p_pool for no key update;
   if not found then closed := 'pool_not_found';
@@ -89,7 +92,7 @@ begin
     if closed is null and p.paused then closed := 'pool_paused'; end if;
   end if;
   if closed is not null then
-    return query select r.ord, closed, null::bigint, null::bigint, null::text, null::timestamptz, null::jsonb, null::timestamptz
+    return query select r.ord, closed, null::bigint, null::bigint, null::text, null::timestamptz, null::jsonb, null::timestamptz, null::text, null::text
                  from unnest(reqs) r;
     return;
   end if;
@@ -124,11 +127,25 @@ begin
     denied := denied || taken; not_adopted := not_adopted || taken;
     replay := array(select k from unnest(replay) k where k <> all (taken));
   end if;
+  -- A sticky key names no pool, so the address may be in another one. It is kept from the next pod while the last one may still run
+  -- on a node that does not respond, and from a namespace that only has the name of the former.
+  if sticky and cardinality(replay) > 0 then
+    select coalesce(array_agg(a.holder_key) filter (where a.unreachable_node is not null), '{}'),
+           coalesce(array_agg(a.holder_key) filter (where r.namespace_since > a.allocated_at), '{}')
+    into unreachable, other_namespace
+    from addresses a join unnest(reqs) r on r.key = a.holder_key
+    where a.holder_key = any (replay) and a.state <> 'released' and is_sticky(a.holder_key);
+    -- Whoever is about to release it as unused compares the mark (release_unused).
+    update addresses a set missing_since = null
+    where a.holder_key = any (replay) and a.state = 'active' and is_sticky(a.holder_key) and a.missing_since is not null
+      and a.holder_key <> all (unreachable || other_namespace);
+  end if;
   if cardinality(replay) > 0 then
     update addresses a set expires_at = greatest(a.expires_at, t + case a.state when 'pending' then p_lease
                                                                    else coalesce(make_interval(secs => r.ttl), p.auto_release) end)
     from (select distinct on (key) key, ttl from unnest(reqs) order by key, ord) r
-    where a.holder_key = r.key and a.holder_key = any (replay) and a.pool_id = p.pool_id
+    where a.holder_key = r.key and a.holder_key = any (replay) and (a.pool_id = p.pool_id or is_sticky(a.holder_key))
+      and a.holder_key <> all (unreachable || other_namespace)
       and (a.state = 'pending' or (a.cluster_id is null and a.expires_at is not null));
   end if;
 
@@ -167,9 +184,22 @@ begin
               from asked a left join pool_limits l on l.cluster_id = a.cluster and l.pool_id = p.pool_id group by a.cluster, a.namespace) n)
       select a.key, a.nth, a.max_addresses, h.max_in_pool, h.in_pool, h.in_all from asked a join held h using (cluster, namespace)) q;
   end if;
-  skip := not_adopted || replay || capped || over_pool || over_namespace;
 
-  -- 5c. Only machines prefer the last address of an interface, and only their released rows are in its index.
+  -- 5c. Names that never come back must not fill a pool: a namespace with too many unused sticky addresses gets no new ones.
+  if sticky then
+    over_unused := array(
+      with asked as materialized (
+        select r.key, r.cluster, r.namespace, r.unused_limit from unnest(reqs) r
+        where r.unused_limit is not null and is_sticky(r.key) and r.key <> all (replay) and r.key <> all (not_adopted)),
+      unused as materialized (
+        select n.cluster, n.namespace, (select count(*) from (select 1 from addresses a where a.cluster_id = n.cluster and a.owner_namespace = n.namespace
+                 and a.missing_since is not null and a.state = 'active' and is_sticky(a.holder_key) limit n.unused_limit) c) as held
+        from (select a.cluster, a.namespace, max(a.unused_limit) as unused_limit from asked a group by a.cluster, a.namespace) n)
+      select a.key from asked a join unused u using (cluster, namespace) where u.held >= a.unused_limit);
+  end if;
+  skip := not_adopted || replay || capped || over_pool || over_namespace || over_unused;
+
+  -- 5d. Only machines prefer the last address of an interface, and only their released rows are in its index.
   if exists (select 1 from unnest(reqs) r where r.prefer_last) then reqs := prefer_last(p, reqs, skip); end if;
 
   -- 6. Requests for a specific address go first, so the cursor skips them. A key or an address that occurs twice in a
@@ -247,11 +277,14 @@ begin
          case when r.key = any (denied) and me.cluster is distinct from '' then 'not_allowed'
               when r.key = any (from_copy) then 'identity_shared'
               when r.key = any (not_adopted) then 'not_adopted'
-              when h.addr <> r.addr or h.pool_id <> p.pool_id then 'key_conflict'
+              when h.addr <> r.addr or (h.pool_id <> p.pool_id and not is_sticky(r.key)) then 'key_conflict'
+              when r.key = any (other_namespace) then 'other_namespace'
+              when r.key = any (unreachable) then 'consumer_unreachable'
               when h.addr is not null and h.holder_key = any (replay) then 'replayed'
               when h.addr is not null then 'allocated'
               when r.key = any (over_pool) then 'pool_quota'
               when r.key = any (over_namespace) then 'namespace_quota'
+              when r.key = any (over_unused) then 'unused_limit'
               when r.key = any (capped) then 'pending_cap'
               when r.addr not between p.first and p.last then 'out_of_range'
               when b.addr is not null then 'in_use'
@@ -263,7 +296,9 @@ begin
          case when h.addr is not null then null
               when b.state = 'released' then case when held is null then b.released_at + p.reuse_delay end
               when b.addr is not null then b.expires_at
-              when r.addr is null and held is null then next_reuse end
+              when r.addr is null and held is null then next_reuse end,
+         case when h.pool_id <> p.pool_id then (select q.name from pools q where q.pool_id = h.pool_id) when h.addr is not null then p.name end,
+         h.unreachable_node
   from unnest(reqs) r
   left join lateral (select * from addresses a where a.holder_key = r.key and a.state <> 'released' limit 1) h on r.key <> all (not_adopted)
   left join lateral (select * from addresses a where a.addr = r.addr and h.addr is null limit 1) b on true;

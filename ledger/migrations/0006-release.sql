@@ -10,7 +10,8 @@ create function rock_mac.unseen_release_time(p rock_mac.pools, p_wait interval) 
   return greatest(clock() - p.reuse_delay + least(p_wait, p.reuse_delay), p.floor_at + interval '1 microsecond');
 
 -- Force overrides the state, but not a consumer of a living cluster. A pod or VM may have taken the claim since the
--- caller read it. A cluster may force the release of its own addresses; of those of devices, the owner and admins may.
+-- caller read it. Without force, a sticky address is not released while its last pod may still run. A cluster may force the
+-- release of its own addresses; of those of devices, the owner and admins may.
 create function rock_mac.release(p_items jsonb, p_force boolean, p_actor text, p_reason text)
 returns table (ord int, outcome text) language plpgsql volatile security definer
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
@@ -23,11 +24,12 @@ begin
   p_force := p_force and (me.everything or me.cluster is not null);
   with u as (
     update addresses a set state = 'released', released_at = release_time(p), changed_at = clock(), expires_at = null, missing_since = null,
-           kept_since = null, consumer_key = null, consumer_kind = null, consumer_name = null, consumer_uid = null, consumer_nic = null,
-           consumer_expires_at = null, actor = p_actor, reason = p_reason
+           unreachable_node = null, kept_since = null, consumer_key = null, consumer_kind = null, consumer_name = null, consumer_uid = null,
+           consumer_nic = null, consumer_expires_at = null, actor = p_actor, reason = p_reason
     from unnest(items) r, pools p
     where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and p.pool_id = a.pool_id
       and (a.state in ('pending', 'active') or (p_force and a.state <> 'released'))
+      and (a.unreachable_node is null or p_force)
       and (a.consumer_key is null
            or (p_force and not exists (select 1 from clusters c where c.cluster_id = a.cluster_id and c.retired_at is null)))
     returning a.addr)
@@ -37,6 +39,7 @@ begin
                      when a.generation <> r.generation or a.holder_key <> r.key then 'not_owner'
                      when a.addr = any (done) then 'released'
                      when a.state = 'released' then 'already_released'
+                     when a.unreachable_node is not null and not p_force then 'unreachable'
                      when a.state = 'active' or p_force then 'has_consumer'
                      else 'needs_force' end
   from unnest(items) r left join addresses a on a.addr = r.addr and a.addr = any (addrs);

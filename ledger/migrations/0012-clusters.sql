@@ -71,7 +71,7 @@ begin
     order by a.addr limit p_slice for update),
   u as (
     update addresses a set state = 'orphaned', origin = case a.origin when 'replication-gap' then 'allocate' else a.origin end,
-           expires_at = null, missing_since = null, changed_at = clock(), actor = p_actor, reason = 'cluster retired'
+           expires_at = null, missing_since = null, unreachable_node = null, changed_at = clock(), actor = p_actor, reason = 'cluster retired'
     from slice where a.addr = slice.addr returning 1)
   select count(*) into orphaned from u;
   select count(*) into left_over from addresses a where a.cluster_id = p_cluster and (a.state in ('stocked', 'pending', 'active') or is_set_aside(a));

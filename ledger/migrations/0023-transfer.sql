@@ -45,7 +45,7 @@ begin
       when a.cluster_id is distinct from r.cluster then 'other_cluster'
       when r.cluster is not null and not exists (select 1 from clusters c where c.cluster_id = r.cluster and c.adopted_at is not null and c.retired_at is null)
         then 'not_adopted'
-      when a.state not in ('active', 'reserved') or a.kept_since is not null then 'not_held'
+      when a.state not in ('active', 'reserved') or a.kept_since is not null or is_sticky(a.holder_key) then 'not_held'
       when a.state is distinct from r.state then 'other_state'
       when a.consumer_key is not null then 'has_consumer'
       when exists (select 1 from addresses h where h.holder_key = r.bound_key and h.state <> 'released') then 'key_conflict'

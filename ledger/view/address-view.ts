@@ -2,6 +2,7 @@ import type { AddressObject } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 import { mac } from '../../mac/mac-address.ts';
 import type { AddressRow, Consumer } from '../address/address-row.ts';
+import { isStickyKey } from '../address/holder-key.ts';
 import { ADDRESS_STATES, type AddressState } from '../address/owner.ts';
 
 type ShownConsumer = Pick<Consumer, 'kind' | 'name' | 'nic'>;
@@ -14,11 +15,17 @@ export interface AddressView extends Omit<AddressRow, 'key' | 'origin' | 'consum
   /** A newer ledger may know more origins. */
   readonly origin: string;
   readonly consumer?: ShownConsumer | undefined;
+  /** Whether it belongs to the name of its object, and stays when the object is made again. */
+  readonly sticky?: boolean | undefined;
 }
 
 /** Returns the part of a row that may be shown. */
 export function addressView({ key, consumer, ...shown }: AddressRow): AddressView {
-  return { ...shown, consumer: consumer && { kind: consumer.kind, name: consumer.name, nic: consumer.nic } };
+  return {
+    ...shown,
+    sticky: shown.state !== 'released' && isStickyKey(key) ? true : undefined,
+    consumer: consumer && { kind: consumer.kind, name: consumer.name, nic: consumer.nic },
+  };
 }
 
 /** Returns the object of the read API for an address. */

@@ -22,6 +22,7 @@ const replayedRow = z.object({
   metadata: z.record(z.string(), z.unknown()),
   kept: z.boolean(),
   consumer_key: z.string().nullable(),
+  unreachable_node: z.string().nullable(),
   requester: z.string(),
 });
 
@@ -55,7 +56,8 @@ function auditEntries(db: Queryable): Promise<Entry[]> {
              details->>'kind' as owner_kind, details->>'namespace' as owner_namespace, details->>'name' as owner_name,
              details->>'uid' as owner_uid, details->>'nic' as owner_nic, device_id, details->>'deviceType' as device_type,
              coalesce(details->'metadata', '{}') as metadata, coalesce((details->>'kept')::boolean, false) as kept,
-             details->>'consumer' as consumer_key, details->>'requester' as requester
+             details->>'consumer' as consumer_key, details->>'unreachableNode' as unreachable_node,
+             details->>'requester' as requester
            from rock_mac.audit_log where mac_address is not null and state is not null order by id`,
     values: [],
     row: entryRow,
@@ -67,7 +69,7 @@ function tableRows(db: Queryable): Promise<ReplayedRow[]> {
   return db.query({
     text: `select a.addr, p.name as pool, a.state, a.generation, a.holder_key, a.cluster_id, a.owner_kind, a.owner_namespace,
              a.owner_name, a.owner_uid, a.owner_nic, a.device_id, a.device_type, a.metadata, a.kept_since is not null as kept,
-             a.consumer_key, a.requester
+             a.consumer_key, a.unreachable_node, a.requester
            from rock_mac.addresses a join rock_mac.pools p using (pool_id) order by a.addr`,
     values: [],
     row: replayedRow,

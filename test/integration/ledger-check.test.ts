@@ -11,13 +11,17 @@ import { openLedger } from '../../ledger/connection/connect.ts';
 import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import { sealAudit } from '../../ledger/seal/seal.ts';
 import { markReported, recoverIfNeeded } from '../../ledger/state/recovery.ts';
+import { markUnreachable } from '../../ledger/sticky/unreachable.ts';
+import { markUnused } from '../../ledger/sticky/unused.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
 import {
   aPodRequest,
   aRequest,
+  aStickyRequest,
   fillAStock,
   freshLedger,
   joinCluster,
+  stickyPod,
   takeAddress,
   type TestLedger,
 } from './ledger-fixture.ts';
@@ -52,6 +56,10 @@ async function livelyLedger(): Promise<TestLedger> {
   await recoverIfNeeded(db, 'test');
   await markReported(db, { clusterId: 'c1', epoch: 2 }, 'test');
   await useStock(ledger);
+  const sticky = await takeAddress(ledger, aStickyRequest('web-0'));
+  await bind(db, [{ ...sticky, boundKey: sticky.key, owner: stickyPod('web-0') }], 'test');
+  await markUnreachable(db, { clusterId: 'c1', node: 'worker' }, [sticky], 'test');
+  await markUnused(db, [sticky]);
   return ledger;
 }
 
@@ -80,7 +88,8 @@ const shameless = (statement: string) =>
   pastTheAudit(`
   alter table rock_mac.addresses drop constraint if exists addresses_check, drop constraint if exists addresses_check1,
     drop constraint if exists addresses_check2, drop constraint if exists addresses_check3, drop constraint if exists addresses_check4,
-    drop constraint if exists addresses_check5, drop constraint if exists addresses_check6, drop constraint if exists addresses_check7;
+    drop constraint if exists addresses_check5, drop constraint if exists addresses_check6, drop constraint if exists addresses_check7,
+    drop constraint if exists addresses_check8;
   ${statement}`);
 
 const a = 'rock_mac.addresses';
@@ -106,6 +115,7 @@ const BREAKS: Readonly<Record<string, string>> = {
   'retired-cluster-holds-nothing': `update rock_mac.clusters set retired_at = now()`,
   'clusters-are-not-ahead': `update rock_mac.clusters set reported_epoch = 99`,
   'stock-has-a-holder': `delete from rock_mac.stock_holders`,
+  'sticky-belongs-to-a-name': `update ${a} set unreachable_node = 'worker' where owner_name = 'web'`,
   'leases-are-settled': `update ${a} set expires_at = now() - interval '2 hours' where state = 'pending'`,
   'audit-has-the-last-word': `update ${a} set metadata = '{}' where holder_key = 'gone'`,
   'audited-address-exists': `delete from ${a} where holder_key = 'claim/1'`,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/address/allocate.ts';
+import { stickyKey } from '../../ledger/address/holder-key.ts';
 import { checkLedger, type Finding } from '../../ledger/check/check.ts';
 import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
@@ -113,6 +114,17 @@ export function aRequest(changes: Partial<AllocationRequest> & { readonly key: s
 export function aPodRequest(name: string, changes: Partial<AllocationRequest> = {}): AllocationRequest {
   const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name, nic: 'eth0' };
   return aRequest({ key: `named/${name}`, pool: 'kubernetes', state: 'pending', owner, ...changes });
+}
+
+/** Returns a request for the sticky address of a pod in cluster `c1`. */
+export function aStickyRequest(name: string, changes: Partial<AllocationRequest> = {}): AllocationRequest {
+  const owner = stickyPod(name);
+  return aRequest({ key: stickyKey(owner), pool: 'kubernetes', state: 'pending', owner, ...changes });
+}
+
+/** Returns the owner of the sticky address of a pod: it has no uid. */
+export function stickyPod(name: string, clusterId = 'c1') {
+  return { clusterId, kind: 'Pod', namespace: 'team', name, nic: 'eth0' };
 }
 
 export const LEASE_SECONDS = 120;

@@ -27,10 +27,20 @@ import { bindLogin, markAdopted, registerCluster, retireCluster } from '../../le
 import { showTicket } from '../../ledger/state/identity.ts';
 import { approveRecovery, freeGap, markReported, recover, recoverWithout } from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
+import { clearUnreachable, markUnreachable } from '../../ledger/sticky/unreachable.ts';
+import { markUnused, releaseUnused } from '../../ledger/sticky/unused.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
 import { checkStock, dropStock, fillStock } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { aRequest, aStockHolder, fillAStock, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
+import {
+  aRequest,
+  aStickyRequest,
+  aStockHolder,
+  fillAStock,
+  ledgerOfThisFile,
+  stickyPod,
+  takeAddress,
+} from './ledger-fixture.ts';
 import { type Login, loginsOfThisFile } from './ledger-logins.ts';
 
 const ledger = ledgerOfThisFile();
@@ -97,6 +107,11 @@ beforeAll(async () => {
     expect(await registerCluster(login.db, { clusterId, name: clusterId }, 'test')).toBe('registered');
     expect(await markAdopted(login.db, { clusterId, epoch: 1 }, 'test')).toBe('adopted');
   }
+  const sticky = await takeAddress(
+    ledger.current,
+    aStickyRequest('web-0', { pool: 'development', owner: stickyPod('web-0', 'b') }),
+  );
+  await bind(db, [{ mac: sticky.mac, key: sticky.key, boundKey: sticky.key, owner: stickyPod('web-0', 'b') }], 'test');
   const claim = (name: string, state: 'active' | 'reserved') =>
     takeAddress(
       ledger.current,
@@ -108,6 +123,7 @@ beforeAll(async () => {
     await claim('claim', 'active'),
     await claim('used claim', 'active'),
     await claim('reserved', 'reserved'),
+    sticky,
     await takeAddress(ledger.current, aRequest({ key: 'device', device: { id: 'vm-1' } })),
     await takeAddress(ledger.current, aRequest({ key: 'kept device', state: 'reserved', device: { id: 'vm-2' } })),
   );
@@ -119,6 +135,8 @@ beforeAll(async () => {
   await sql(
     `update rock_mac.addresses set expires_at = now() - interval '9 minutes' where holder_key in ('pending', 'device')`,
   );
+  await markUnreachable(theirs.db, { clusterId: 'b', node: 'worker' }, [sticky], 'test');
+  await sql(`update rock_mac.addresses set missing_since = '2026-01-01' where holder_key = $1`, [sticky.key]);
 });
 
 const periods = { autoReleaseSeconds: 3_600, reuseDelaySeconds: 60, description: '' };
@@ -206,6 +224,34 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
         db,
         victims.map((item) => ({ ...item, ttlSeconds: 86_400 })),
       ),
+  },
+  mark_unused: { wanted: ['not_held'], call: (db) => markUnused(db, victims) },
+  release_unused: {
+    wanted: ['unknown'],
+    call: (db) => {
+      const missingSince = new Date('2026-01-01');
+      return releaseUnused(
+        db,
+        victims.map((item) => ({ ...item, missingSince })),
+        by,
+      );
+    },
+  },
+  mark_unreachable: {
+    wanted: ['LEDGER_NOT_ALLOWED', 'not_held'],
+    call: async (db) => {
+      const mark = (clusterId: string) => markUnreachable(db, { clusterId, node: 'mine' }, victims, 'test');
+      return [await resultOf(mark('b')), ...(await mark('a')).map(({ outcome }) => outcome)];
+    },
+  },
+  clear_unreachable: {
+    wanted: ['LEDGER_NOT_ALLOWED', 0],
+    call: async (db) => {
+      const clear = (clusterId: string, items?: readonly AddressRef[]) =>
+        clearUnreachable(db, { clusterId, node: 'worker' }, { ...by, items });
+      const asOurs = [await clear('a'), await clear('a', victims)].map(({ length }) => length);
+      return [await resultOf(clear('b')), await resultOf(clear('b', victims)), ...asOurs];
+    },
   },
   adopt: {
     wanted: ['conflict', 'not_registered'],
@@ -343,9 +389,19 @@ describe('a login of a cluster', () => {
     },
   );
 
-  test('may run these functions and seven that only read', async () => {
+  test('may run these functions and nine that only read', async () => {
     const rows = await ledger.current.sql(`${FUNCTIONS} and has_function_privilege('rock_mac_app', p.oid, 'execute')`);
-    const reads = ['audit_row_hash', 'clock', 'expiry_held', 'not_open', 'seal_hash', 'to_addr', 'to_mac'];
+    const reads = [
+      'audit_row_hash',
+      'clock',
+      'expiry_held',
+      'is_set_aside',
+      'is_sticky',
+      'not_open',
+      'seal_hash',
+      'to_addr',
+      'to_mac',
+    ];
     expect(rows.map(({ name }) => String(name)).sort()).toEqual([...Object.keys(ATTACKS), ...reads].sort());
   });
 
@@ -500,7 +556,7 @@ describe('a login of devices', () => {
     expect(await renew(db, [item])).toMatchObject([{ outcome: 'renewed' }]);
     const to = { newKey: 'box 2', state: 'active', requester: 'ada', reason: 'test' } as const;
     expect(await transfer(db, [{ ...item, ...to }], 'test')).toMatchObject([{ outcome: 'transferred' }]);
-    const stolen = victims.slice(0, 4).map((victim) => ({ ...victim, ...to, newKey: `mine ${victim.key}` }));
+    const stolen = victims.slice(0, 5).map((victim) => ({ ...victim, ...to, newKey: `mine ${victim.key}` }));
     expect(await transfer(db, stolen, 'test')).toEqual(stolen.map(() => ({ outcome: 'unknown' })));
     const moved = { ...item, generation: item.generation + 1, key: 'box 2' };
     expect(await release(db, [moved], by)).toEqual([{ outcome: 'released' }]);
@@ -510,7 +566,7 @@ describe('a login of devices', () => {
 
   test('forces no release, and reaches no address of a cluster', async () => {
     const outcomes = await release(device.db, victims, { ...by, force: true });
-    const [wanted] = [['unknown', 'unknown', 'unknown', 'unknown', 'released', 'needs_force']];
+    const [wanted] = [['unknown', 'unknown', 'unknown', 'unknown', 'unknown', 'released', 'needs_force']];
     expect(outcomes.map(({ outcome }) => outcome)).toEqual(wanted);
     expect(await resultOf(retireCluster(device.db, 'b', 'test'))).toBe('LEDGER_NOT_ALLOWED');
   });

@@ -25,7 +25,7 @@ function ledgerWith(second: () => Promise<AllocationOutcome>, releaseAddresses: 
     allocator: {
       allocate: () => {
         if (++calls > 1) return second();
-        return Promise.resolve({ outcome: 'allocated', mac: A, generation: 1, state: 'pending' });
+        return Promise.resolve({ outcome: 'allocated', mac: A, generation: 1, state: 'pending', pool: 'kubernetes' });
       },
       close: () => Promise.resolve(),
     },
