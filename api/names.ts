@@ -116,6 +116,9 @@ export const NAMESPACE_POOLS_POLICY = 'rock-mac-namespace-pools';
 /** The policy that warns of a Deployment whose rollouts wait for its own claim, and its binding. */
 export const CLAIM_ROLLOUT_POLICY = 'rock-mac-claim-rollout';
 
+/** The policy that warns of an opt-in which nobody understands, and its binding. */
+export const OPT_IN_POLICY = 'rock-mac-opt-in';
+
 /** The policy that bounds labels and annotations of MacAllocations, and its binding. */
 export const ALLOCATION_METADATA_POLICY = 'rock-mac-allocation-metadata';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isOptIn, isOptOut, OPT_IN_LABEL_VALUES } from './opt-in.ts';
+import { isOptIn, isOptOut, OPT_IN_LABEL_VALUES, OPT_OUT_LABEL_VALUES } from './opt-in.ts';
 
 test.each(['true', 'True', 'TRUE', ' yes', 'on ', 'enabled', '1'])('%j opts in', (value) => {
   expect(isOptIn(value)).toBe(true);
@@ -23,7 +23,9 @@ test.each<[string | undefined, boolean]>([
   expect(isOptOut(value)).toBe(optsOut);
 });
 
-test('the values of a label that opt in are the same words in their usual cases', () => {
+test('the values of a label are the same words in their usual cases', () => {
   expect(OPT_IN_LABEL_VALUES).toEqual(expect.arrayContaining(['enabled', 'Enabled', 'TRUE', 'true', '1']));
   for (const value of OPT_IN_LABEL_VALUES) expect(isOptIn(value)).toBe(true);
+  expect(OPT_OUT_LABEL_VALUES).toEqual(expect.arrayContaining(['disabled', 'False', 'NO', '0']));
+  for (const value of OPT_OUT_LABEL_VALUES) expect(isOptOut(value)).toBe(true);
 });

@@ -16,9 +16,11 @@ export function isOptOut(value: string | undefined): boolean {
   return OPT_OUT_WORDS.some((each) => each === word);
 }
 
-/** The values of a label that say yes. A selector of labels compares them as they are. */
-export const OPT_IN_LABEL_VALUES: readonly string[] = [
-  ...new Set(
-    OPT_IN_WORDS.flatMap((word) => [word, `${word.charAt(0).toUpperCase()}${word.slice(1)}`, word.toUpperCase()]),
-  ),
-];
+/** The values of a label that say yes, and those that say no. A selector of labels compares them as they are. */
+export const OPT_IN_LABEL_VALUES = inUsualCases(OPT_IN_WORDS);
+export const OPT_OUT_LABEL_VALUES = inUsualCases(OPT_OUT_WORDS);
+
+function inUsualCases(words: readonly string[]): readonly string[] {
+  const cases = words.flatMap((word) => [word, `${word.charAt(0).toUpperCase()}${word.slice(1)}`, word.toUpperCase()]);
+  return [...new Set(cases)];
+}

@@ -8,6 +8,7 @@ import {
   CLAIM_ROLLOUT_POLICY,
   NAMESPACE_POOLS_POLICY,
   OPERATOR_PODS_POLICY,
+  OPT_IN_POLICY,
   POOL_USE_POLICY,
   SCHEDULING_GATES_POLICY,
   STRAY_ADDRESSES_POLICIES,
@@ -18,6 +19,7 @@ import {
 } from '../api/names.ts';
 import { namespacePoolsPolicy } from '../api/namespace-pools-policy.ts';
 import { operatorPodsPolicy } from '../api/operator-pods-policy.ts';
+import { optInPolicy } from '../api/opt-in-policy.ts';
 import { policyBinding } from '../api/policy-binding.ts';
 import { poolUsePolicy } from '../api/pool-use-policy.ts';
 import { type PeopleRole, peopleRoles, POOL_READER } from '../api/roles.ts';
@@ -141,6 +143,8 @@ function admissionManifests(): readonly Manifest[] {
     policyBinding(NAMESPACE_POOLS_POLICY),
     claimRolloutPolicy(),
     policyBinding(CLAIM_ROLLOUT_POLICY, { action: 'Warn' }),
+    optInPolicy(),
+    policyBinding(OPT_IN_POLICY, { action: 'Warn' }),
   ];
 }
 
