@@ -22,7 +22,7 @@ begin
 end $$;
 
 -- Runs before the row is written, because the audit trigger, which runs after it, reads the reason. Only for releases
--- of claims. Expiry has no requester, and programs compare its reason.
+-- of claims, also of sticky ones. Expiry has no requester, and programs compare its reason.
 create function rock_mac.name_release() returns trigger language plpgsql set search_path = rock_mac, pg_temp as $$
 declare requester text;
 begin
@@ -32,6 +32,7 @@ begin
   return new;
 end $$;
 create trigger addresses_name_release before update on rock_mac.addresses for each row
-  when (new.state = 'released' and old.state <> 'released' and old.owner_kind = 'MacAllocation' and new.reason <> 'expired')
+  when (new.state = 'released' and old.state <> 'released' and new.reason <> 'expired'
+        and (old.owner_kind = 'MacAllocation' or rock_mac.is_sticky(old.holder_key)))
   execute function rock_mac.name_release();
 

@@ -27,9 +27,13 @@ export interface UsableClaim {
 export type FoundClaim =
   { readonly ok: true; readonly claim: UsableClaim } | { readonly ok: false; readonly refusal: AdmissionRefusal };
 
+/** The name that the address of a sticky claim belongs to. */
+export const stickyName = z.object({ kind: z.string(), name: z.string(), nic: z.string() });
+export type StickyName = z.infer<typeof stickyName>;
+
 const allocation = z.object({
   metadata: objectMeta,
-  spec: z.object({ pool: z.string(), consumerRef: z.unknown().optional() }),
+  spec: z.object({ pool: z.string(), consumerRef: z.unknown().optional(), stickyFor: stickyName.optional() }),
   status: z.object({ mac: z.string().optional(), conditions: z.array(condition).optional() }).optional(),
 });
 
@@ -63,7 +67,7 @@ export async function findClaimByName(
 
 function checkUsable(found: z.infer<typeof allocation>, clusterId: string): FoundClaim {
   const { name, uid, deletionTimestamp } = found.metadata;
-  if (found.spec.consumerRef !== undefined) {
+  if (showsAnother(found)) {
     const cause = `MacAllocation ${name} only shows the address of another object, and cannot be used.`;
     return { ok: false, refusal: malformed(`${cause}\nCreate a MacAllocation of your own and name that.`) };
   }
@@ -77,6 +81,11 @@ function checkUsable(found: z.infer<typeof allocation>, clusterId: string): Foun
   }
   const key = claimKey({ clusterId, uid });
   return { ok: true, claim: { name, pool: found.spec.pool, mac: mac.mac, key, isHeld: isHeldForPod(found.status) } };
+}
+
+/** Returns whether the operator made it to show the address of an object or of a name. */
+function showsAnother({ spec: { consumerRef, stickyFor } }: z.infer<typeof allocation>): boolean {
+  return consumerRef !== undefined || stickyFor !== undefined;
 }
 
 /** Returns the claim of this namespace that holds an address, or `undefined` if something else holds it, or nothing. */
