@@ -55,6 +55,7 @@ const folders: Record<string, readonly string[]> = {
     'callers',
     'refuse',
     'claims',
+    'sticky',
     'allocate',
     'admission-keys',
     'scheduling-gate',

@@ -33,7 +33,8 @@ export function isSticky(
   return isOptIn(namespaceAnnotations?.[ANNOTATIONS.sticky]) && isOfStatefulSet(metadata);
 }
 
-function isOfStatefulSet(metadata: StickyMetadata): boolean {
+/** Returns whether a pod is of a StatefulSet, or of a set of another group that numbers its pods in the same way. */
+export function isOfStatefulSet(metadata: StickyMetadata): boolean {
   const controller = stickyControllerOf(metadata);
   if (controller === undefined) return false;
   return (

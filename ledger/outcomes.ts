@@ -263,8 +263,8 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
     ready: { reason: 'Pending', next: 'Wait until the node is back or is deleted' },
     admission: {
       status: 409,
-      next: ({ node = '<node>' }) =>
-        `Try again when that node is Ready or deleted. If you know that the pod has ended, set the annotation mac.rock-os.io/consumer-ended: ${node} on the sticky MacAllocation of this name`,
+      next: ({ claim = '' }) =>
+        `Try again when that node is Ready or deleted. If you know that the pod has ended, do what the condition ConsumerUnreachable of MacAllocation ${claim} says`,
     },
     cli: { exit: 'conflict', next: 'Wait until the node is back or is deleted' },
   },

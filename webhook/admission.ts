@@ -21,6 +21,7 @@ import { createReviewLimits, unlimited } from './limits/review-limits.ts';
 import { createRefusalExplainer } from './refuse/explain-refusal.ts';
 import { createLedgerBreaker, type LedgerBreaker } from './scheduling-gate/ledger-breaker.ts';
 import type { Admit } from './server/server.ts';
+import { createClaimAnswers } from './sticky/answer-from-claims.ts';
 import type { Stock } from './stock/stock.ts';
 import { watchNamespaces } from './watch/namespaces.ts';
 import { type Networks, watchNetworks } from './watch/networks.ts';
@@ -123,6 +124,7 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
       now: () => systemClock.date(),
       answered: options.answeredFromStock,
     },
+    answerFromClaims: createClaimAnswers({ client, clusterId, now: () => systemClock.now(), logger }),
     allocation: {
       allocator,
       ledger,

@@ -1,6 +1,9 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { LedgerError } from '../../ledger/errors.ts';
+import { mac } from '../../mac/mac-address.ts';
 import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
 import type { AdmissionRequest } from '../review/admission-review.ts';
+import { unavailable } from '../review/refusal.ts';
 import { admitWorkload, type WorkloadAdmissionDeps } from './admit-workload.ts';
 
 const never = () => new Promise<never>(() => undefined);
@@ -28,6 +31,7 @@ const unresponsive: WorkloadAdmissionDeps = {
     now: () => new Date(),
     answered: () => undefined,
   },
+  answerFromClaims: never,
   allocation: {
     allocator: { allocate: never, close: never },
     ledger: { query: never },
@@ -72,4 +76,56 @@ test.each([
 ])('a review %s is refused as malformed', async (_, rest) => {
   const response = await admitWorkload(aReview({ metadata: { annotations: undefined } }, rest), unresponsive, 0);
   expect(response).toMatchObject({ allowed: false, refusal: { code: 422 } });
+});
+
+describe('while the ledger is away', () => {
+  const A = mac('a4:58:0f:05:00:01');
+  const annotations = { 'mac.rock-os.io/inject': 'true', 'mac.rock-os.io/sticky': 'true' };
+  const pod = aReview({ metadata: { name: 'web-0', annotations }, spec: {} }, { name: 'web-0' });
+  const claims = (macs: readonly ReturnType<typeof mac>[] | undefined) => () => Promise.resolve(macs);
+  const failing = () => Promise.reject(new LedgerError('LEDGER_UNAVAILABLE', 'no'));
+  const breaker = (isOpen: boolean) => ({ isOpen: () => isOpen, failed: () => undefined });
+
+  function away(changes: Pick<WorkloadAdmissionDeps, 'answerFromClaims'>, isKnown: boolean): WorkloadAdmissionDeps {
+    const { allocation, schedulingGate } = unresponsive;
+    return {
+      ...unresponsive,
+      supportOf: () => Promise.resolve(new Map()),
+      // A ledger that is known to be away is not asked at all.
+      ...(!isKnown && {
+        allocation: {
+          ...allocation,
+          allocator: { allocate: failing, close: never },
+          releaseAddresses: () => Promise.resolve(),
+          explainRefusal: () =>
+            Promise.resolve({ ...unavailable('no'), cause: new LedgerError('LEDGER_TIMEOUT', 'no') }),
+        },
+      }),
+      schedulingGate: { ...schedulingGate, breaker: breaker(isKnown) },
+      ...changes,
+    };
+  }
+
+  test.each([true, false])(
+    'a sticky claim answers, and the pod does not wait (known to be away: %j)',
+    async (isKnown) => {
+      const deps = away({ answerFromClaims: claims([A]) }, isKnown);
+      const response = await admitWorkload(pod, deps, Date.now() + 3_000);
+      expect(response).toMatchObject({
+        allowed: true,
+        patch: [{ value: `[{"mac":"${A}"}]` }],
+      });
+      expect(JSON.stringify(response)).not.toContain('schedulingGates');
+    },
+  );
+
+  test.each([true, false])('a pod without a sticky claim waits (known to be away: %j)', async (isKnown) => {
+    const response = await admitWorkload(
+      pod,
+      away({ answerFromClaims: claims(undefined) }, isKnown),
+      Date.now() + 3_000,
+    );
+    expect(response).toMatchObject({ allowed: true, warnings: [expect.stringContaining('ledger cannot be reached')] });
+    expect(JSON.stringify(response)).toContain('schedulingGates');
+  });
 });

@@ -1,10 +1,11 @@
 import { ANNOTATIONS } from '../../api/names.ts';
+import type { MacAddress } from '../../mac/mac-address.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { allocateForObject, type AllocationDeps } from '../allocate/allocate-for-object.ts';
 import type { ReviewGate } from '../callers/review-gate.ts';
 import type { NetworkSupport } from '../plan/cni-plugins.ts';
 import { networkNames, readNetworks } from '../plan/multus-target.ts';
-import type { Plan, Planned } from '../plan/plan.ts';
+import type { AddressRequest, Plan, Planned } from '../plan/plan.ts';
 import { planPod } from '../plan/plan-pod.ts';
 import { planPodUpdate } from '../plan/plan-pod-update.ts';
 import { planVm, planVmi } from '../plan/plan-vm.ts';
@@ -15,6 +16,7 @@ import { leaseOfThisRequest } from '../review/lease-of-this-request.ts';
 import { malformed } from '../review/refusal.ts';
 import { ungatePatch } from '../scheduling-gate/gate-patch.ts';
 import {
+  isLedgerAway,
   isLift,
   type Requester,
   requesterOf,
@@ -22,6 +24,8 @@ import {
   waitOrRefuse,
   waitWithoutAsking,
 } from '../scheduling-gate/wait-for-ledger.ts';
+import type { AnswerFromClaims } from '../sticky/answer-from-claims.ts';
+import { decideSticky, type StickyCandidate } from '../sticky/decide-sticky.ts';
 import { answerFromStock, type AnswerFromStockDeps } from '../stock/answer-from-stock.ts';
 import type { NamespaceTerms } from '../watch/namespaces.ts';
 
@@ -36,6 +40,8 @@ export interface WorkloadAdmissionDeps {
   readonly allocation: AllocationDeps;
   readonly schedulingGate: SchedulingGateDeps;
   readonly stock: AnswerFromStockDeps;
+  /** Answers while the ledger is away. */
+  readonly answerFromClaims: AnswerFromClaims;
   readonly supportOf: (networks: readonly string[]) => Promise<ReadonlyMap<string, NetworkSupport>>;
   readonly newLeaseId: () => string;
 }
@@ -50,8 +56,8 @@ interface WorkloadReview {
 
 /**
  * Admits a pod, a virtual machine or a virtual machine instance: every interface that needs an address gets one. If the ledger
- * has not allocated them by `deadline` (milliseconds since 1970), a pod may wait with a scheduling gate, and every other object
- * is refused. An update that removes that gate is admitted like a new pod.
+ * has not allocated them by `deadline` (milliseconds since 1970), sticky claims may answer. Without them a pod may wait with a
+ * scheduling gate, and every other object is refused. An update that removes that gate is admitted like a new pod.
  */
 export async function admitWorkload(
   request: AdmissionRequest,
@@ -66,9 +72,13 @@ export async function admitWorkload(
   if (!entry.ok) return { allowed: false, refusal: entry.refusal };
   const planned = await planFor(review, deps);
   if (!planned.ok) return { allowed: false, refusal: planned.refusal };
-  const refusal = refuseTooMany(planned.plan, review, deps.gate);
+  const { plan } = planned;
+  const sticky = decideSticky(stickyCandidate(review, plan), entry.terms);
+  if (!sticky.ok) return { allowed: false, refusal: sticky.refusal };
+  const asked = { ...plan, addressRequests: sticky.requests, warnings: [...plan.warnings, ...sticky.warnings] };
+  const refusal = refuseTooMany(asked, review, deps.gate);
   if (refusal !== undefined) return { allowed: false, refusal };
-  return await allocateFor({ plan: planned.plan, terms: entry.terms }, review, deps, deadline);
+  return await allocateFor({ plan: asked, terms: entry.terms }, review, deps, deadline);
 }
 
 function readReview(request: AdmissionRequest): WorkloadReview | undefined {
@@ -76,6 +86,16 @@ function readReview(request: AdmissionRequest): WorkloadReview | undefined {
   const kind = KINDS.find((known) => known === request.kind.kind);
   if (object?.metadata === undefined || namespace === undefined || kind === undefined) return undefined;
   return { request, object, namespace, kind };
+}
+
+function stickyCandidate({ request, object, kind }: WorkloadReview, { addressRequests }: Plan): StickyCandidate {
+  const isNew = request.oldObject === null || request.oldObject === undefined;
+  return { kind, name: nameOf(request), metadata: object.metadata, isNew, requests: addressRequests };
+}
+
+/** The name is empty where the API server generates one (generateName). */
+function nameOf({ name, object }: AdmissionRequest): string {
+  return name ?? object?.metadata?.name ?? '';
 }
 
 /**
@@ -165,12 +185,39 @@ async function allocateFor(
   if (stocked !== undefined) {
     return { allowed: true, patch: patch(stocked.macs, admitted.leaseId, stocked.token), warnings };
   }
-  const gate = plan.cannotWait === true ? { ...deps.schedulingGate, breaker: undefined } : deps.schedulingGate;
-  const waiting = waitWithoutAsking(review, gate);
-  if (waiting !== undefined) return waiting;
-  const result = await allocateForObject({ requests: addressRequests, terms }, admitted, deps.allocation, deadline);
-  if (!result.ok) return waitOrRefuse(result.refusal, review, gate);
-  return { allowed: true, patch: patch(result.macs, admitted.leaseId), warnings };
+  const schedulingGate =
+    plan.cannotWait === true ? { ...deps.schedulingGate, breaker: undefined } : deps.schedulingGate;
+  const asked = { requests: addressRequests, terms };
+  const answer = await answerFromLedger(asked, { review, admitted }, { ...deps, schedulingGate }, deadline);
+  if (!answer.ok) return answer.response;
+  return {
+    allowed: true,
+    patch: patch(answer.macs, admitted.leaseId),
+    warnings: [...warnings, ...answer.warnings],
+  };
+}
+
+type LedgerAnswer =
+  | { readonly ok: true; readonly macs: readonly MacAddress[]; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly response: AdmissionResponse };
+
+/** Gets the addresses from the ledger, or while it is away from the sticky claims of the object. Without them, a pod may wait. */
+async function answerFromLedger(
+  asked: { readonly requests: readonly AddressRequest[]; readonly terms: NamespaceTerms },
+  { review, admitted }: { readonly review: WorkloadReview; readonly admitted: AdmittedObject },
+  { allocation, schedulingGate, answerFromClaims }: WorkloadAdmissionDeps,
+  deadline: number,
+): Promise<LedgerAnswer> {
+  const fromClaims = async (otherwise: AdmissionResponse): Promise<LedgerAnswer> => {
+    const macs = await answerFromClaims({ object: admitted, ...asked });
+    return macs === undefined ? { ok: false, response: otherwise } : { ok: true, macs, warnings: [] };
+  };
+  const waiting = waitWithoutAsking(review, schedulingGate);
+  if (waiting !== undefined) return await fromClaims(waiting);
+  const result = await allocateForObject(asked, admitted, allocation, deadline);
+  if (result.ok) return result;
+  const response = waitOrRefuse(result.refusal, review, schedulingGate);
+  return isLedgerAway(result.refusal) ? await fromClaims(response) : { ok: false, response };
 }
 
 function admittedObject(
@@ -178,8 +225,7 @@ function admittedObject(
   { requester, waitedSince }: Extract<Requester, { readonly ok: true }>,
   newLeaseId: () => string,
 ): AdmittedObject {
-  // The name is empty where the API server generates one (generateName).
-  const name = request.name ?? object.metadata?.name ?? '';
+  const name = nameOf(request);
   // A pod whose gate is removed has never run: it gets its addresses like a new one.
   const uid = isLift(request) ? undefined : request.oldObject?.metadata?.uid;
   const leaseId = name === '' ? (leaseOfThisRequest(object.metadata) ?? newLeaseId()) : undefined;

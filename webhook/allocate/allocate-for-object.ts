@@ -20,7 +20,7 @@ export interface AllocationDeps extends RequestAddressDeps, UseClaimsDeps {
 }
 
 export type AllocationResult =
-  | { readonly ok: true; readonly macs: readonly MacAddress[] }
+  | { readonly ok: true; readonly macs: readonly MacAddress[]; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly refusal: AdmissionRefusal };
 
 /** How long a refusal waits for the release of the addresses that the object already got. */
@@ -71,7 +71,11 @@ export async function allocateForObject(
     await releaseSoon(allocated, deps);
     return { ok: false, refusal };
   }
-  return { ok: true, macs: results.flatMap((result) => (result.ok ? result.mac : [])) };
+  return {
+    ok: true,
+    macs: results.flatMap((result) => (result.ok ? result.mac : [])),
+    warnings: results.flatMap((result) => (result.ok ? (result.warning ?? []) : [])),
+  };
 }
 
 /** Returns the claim that an interface names, or `undefined` if it names none. */

@@ -12,6 +12,16 @@ export interface AddressRequest {
   readonly copied?: MacAddress;
   /** The claim that the author named. */
   readonly claim?: string;
+  /** Present if the address belongs to the name of the object: then it may get the one that the name already has. */
+  readonly sticky?: ByName;
+}
+
+/** A request for the address that belongs to the name of an object. */
+export interface ByName {
+  /** The name of the sticky claim that shows this address. */
+  readonly claim: string;
+  /** How many addresses that belong to unused names the namespace may have. Absent: any number. */
+  readonly unusedLimit?: number | undefined;
 }
 
 /** What an incoming object needs from the ledger, and how it is patched afterwards. */

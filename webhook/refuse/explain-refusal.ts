@@ -34,21 +34,24 @@ export function createRefusalExplainer(deps: {
 }): ExplainRefusal {
   const { client, ledger, clusterId, knowsCallers } = deps;
 
-  /**
-   * Names the holder to a requester who may list the MacAllocations of its namespace, because those name it too. A webhook is in no
-   * namespace of users.
-   */
-  async function nameOfHolder({ owner }: Holder, requester: AdmissionUser | undefined): Promise<string | undefined> {
-    if (!knowsCallers || requester === undefined) return undefined;
-    if (owner === undefined || owner.clusterId !== clusterId || owner.name === '' || owner.namespace === '')
-      return undefined;
-    const access = { verb: 'list', group: GROUP, resource: 'macallocations', namespace: owner.namespace };
+  /** Returns whether a requester may list the MacAllocations of a namespace, and so see the names in them. */
+  async function mayList(namespace: string, requester: AdmissionUser | undefined): Promise<boolean> {
+    if (!knowsCallers || requester === undefined) return false;
+    const access = { verb: 'list', group: GROUP, resource: 'macallocations', namespace };
     const { username, uid = '', groups = [], extra = {} } = requester;
     const { allowed } = await reviewAccess(client, { username, uid, groups, extra }, access, {
       timeoutMs: LOOKUP_MS,
       attempts: 1,
     });
-    return allowed ? `${owner.kind} ${owner.namespace}/${owner.name}` : undefined;
+    return allowed;
+  }
+
+  /** Names the holder to a requester who may see its MacAllocation. A webhook is in no namespace of users. */
+  async function nameOfHolder({ owner }: Holder, requester: AdmissionUser | undefined): Promise<string | undefined> {
+    if (owner === undefined || owner.clusterId !== clusterId || owner.name === '' || owner.namespace === '')
+      return undefined;
+    const isSeen = await mayList(owner.namespace, requester);
+    return isSeen ? `${owner.kind} ${owner.namespace}/${owner.name}` : undefined;
   }
 
   async function findPoolOf(mac: MacAddress): Promise<string | null> {
@@ -60,6 +63,11 @@ export function createRefusalExplainer(deps: {
     if (result.outcome === 'in_use') {
       const holder = await orUndefined(nameOfHolder(result.holder, requester));
       return refuseAllocation(result, { ...context, holder });
+    }
+    if (result.outcome === 'consumer_unreachable') {
+      // The sticky claim names the node in a condition.
+      const isSeen = (await orUndefined(mayList(namespace, requester))) === true;
+      return refuseAllocation(result, { ...context, node: isSeen ? result.node : undefined });
     }
     if (result.outcome === 'out_of_range' && request.requested !== undefined) {
       const otherPool = await orUndefined(findPoolOf(request.requested));

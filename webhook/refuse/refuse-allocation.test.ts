@@ -119,3 +119,15 @@ test.each([
     expect(refusal.message.split('\n')).toHaveLength(2);
   },
 );
+
+test('an address whose last pod may still run names the claim that says what to do, and the node only to who may know it', () => {
+  const result: RefusedResult = { outcome: 'consumer_unreachable', mac: A, node: 'n7' };
+  const asked = { ...context, request: { nic: 'eth0', sticky: { claim: 'web-0-0123abcd' } } };
+  const { code, message } = refuseAllocation(result, asked);
+  expect(code).toBe(409);
+  expect(message).toMatch(
+    /may run on a node, which.*\n.*condition ConsumerUnreachable of MacAllocation web-0-0123abcd/,
+  );
+  expect(message).not.toMatch(/n7|a4:58/);
+  expect(refuseAllocation(result, { ...asked, node: 'n7' }).message).toMatch(/may run on node n7,/);
+});

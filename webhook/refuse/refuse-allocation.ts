@@ -29,14 +29,16 @@ export interface AllocationFacts {
   readonly holder?: string | undefined;
   /** The pool that contains the requested address, or `null` if no pool does. Absent if it is unknown. */
   readonly otherPool?: string | null | undefined;
+  /** The node on which the last pod of this name may still run, if the requester may know. */
+  readonly node?: string | undefined;
 }
 
 /** Returns the refusal of an object for which the ledger allocated no address. */
 export function refuseAllocation(result: RefusedResult, context: AllocationFacts): AdmissionRefusal {
   if (result.outcome === 'ledger_error') return refuseByError(result.error);
-  const { request, namespace, pool, holder } = context;
-  const otherPool = context.otherPool ?? undefined;
-  const facts = { mac: request.requested, nic: request.nic, namespace, pool, holder, otherPool, ...factsOf(result) };
+  const { request, otherPool, ...known } = context;
+  const { requested: mac, nic, sticky } = request;
+  const facts = { mac, nic, claim: sticky?.claim, otherPool: otherPool ?? undefined, ...known, ...factsOf(result) };
   return refusalOf(entryFor(result, context), facts);
 }
 

@@ -1,4 +1,4 @@
-import { admissionKey, leaseKey } from '../../ledger/address/holder-key.ts';
+import { admissionKey, leaseKey, stickyKey } from '../../ledger/address/holder-key.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { AdmissionUser } from './admission-review.ts';
 
@@ -33,4 +33,9 @@ export function holderKeyOf(
 ): string {
   if (leaseId !== undefined) return leaseKey(leaseId, address.nic);
   return admissionKey({ clusterId, kind, namespace, name, ...address });
+}
+
+/** Returns the holder key of the address that belongs to the name of the object. */
+export function stickyKeyOf({ kind, namespace, name }: AdmittedObject, nic: string, clusterId: string): string {
+  return stickyKey({ clusterId, kind, namespace, name, nic });
 }

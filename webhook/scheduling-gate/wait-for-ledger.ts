@@ -79,7 +79,7 @@ export function waitOrRefuse(
 }
 
 /** Whether the same request may succeed as soon as the ledger answers. Every answer of the ledger itself is final. */
-function isLedgerAway({ cause }: AdmissionRefusal): boolean {
+export function isLedgerAway({ cause }: AdmissionRefusal): boolean {
   return isLedgerError(cause) && cause.retryable;
 }
 

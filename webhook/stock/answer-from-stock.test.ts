@@ -83,6 +83,7 @@ test('a new pod gets an address, and a token that says who got it', () => {
 test.each([
   ['an address that its author wrote', { asks: { requested: A } }],
   ['a claim', { asks: { claim: 'mine' } }],
+  ['the address of a name', { asks: { sticky: { claim: 'front-0123abcd' } } }],
   ['a namespace with a limit', { maxAddresses: 10 }],
   ['an update', { request: { oldObject: { metadata: { name: 'front', annotations: undefined } } } }],
   ['a virtual machine', { object: { kind: 'VirtualMachine' } as const }],

@@ -44,11 +44,15 @@ export function answerFromStock(candidate: StockCandidate, deps: AnswerFromStock
   return { macs: taken.map(({ mac }) => mac), token: sign(candidate, taken, at, deps) };
 }
 
-/** A requested address, a claim, or a limit of the namespace, is for the ledger. */
+/** A requested address, a claim, the address of a name, or a limit of the namespace, is for the ledger. */
 function mayUseStock({ request, object, requests, terms }: StockCandidate): boolean {
   const isNew = request.oldObject === null || request.oldObject === undefined;
-  const isPlain = requests.every(({ requested, claim }) => requested === undefined && claim === undefined);
+  const isPlain = requests.every((each) => [each.requested, each.claim, each.sticky].every(isAbsent));
   return object.kind === 'Pod' && isNew && isPlain && terms.maxAddresses === undefined;
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined;
 }
 
 /**

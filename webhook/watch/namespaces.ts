@@ -16,6 +16,8 @@ export interface NamespaceTerms {
   readonly since?: Date | undefined;
   /** How many addresses it may hold. */
   readonly maxAddresses?: number | undefined;
+  /** They also say whether the addresses of its StatefulSets are sticky. */
+  readonly annotations?: Readonly<Record<string, string>> | undefined;
 }
 
 export type FoundNamespace =
@@ -71,7 +73,7 @@ export function watchNamespaces(options: {
       const annotated = annotations?.[ANNOTATIONS.pool] ?? '';
       const since = creationTimestamp === undefined ? undefined : new Date(creationTimestamp);
       const maxAddresses = parseMaxAddresses(annotations);
-      return { found: 'exists', pool: annotated === '' ? defaultPool : annotated, since, maxAddresses };
+      return { found: 'exists', pool: annotated === '' ? defaultPool : annotated, since, maxAddresses, annotations };
     },
     stop: () => cache.stop(),
   };

@@ -1,0 +1,161 @@
+import { describe, expect, test } from 'vitest';
+import { stickyClaimName } from '../../api/sticky-claim-name.ts';
+import type { AllocationOutcome, AllocationRequest } from '../../ledger/address/allocate.ts';
+import { admissionKey, stickyKey } from '../../ledger/address/holder-key.ts';
+import type { Owner } from '../../ledger/address/owner.ts';
+import { mac } from '../../mac/mac-address.ts';
+import type { AddressRequest } from '../plan/plan.ts';
+import type { AdmittedObject } from '../review/admitted-object.ts';
+import { requestAddress } from './request-address.ts';
+
+const A = mac('a4:58:0f:05:00:01');
+const B = mac('a4:58:0f:05:00:02');
+const SINCE = new Date('2026-11-30T09:00:00Z');
+const OWN: Owner = { clusterId: 'c', kind: 'Pod', namespace: 'web', name: 'web-0', nic: 'eth0' };
+const STICKY_KEY = stickyKey(OWN);
+const USUAL_KEY = admissionKey({ ...OWN, pool: 'kubernetes' });
+const CLAIM = stickyClaimName(OWN);
+const BY_NAME: AddressRequest = { nic: 'eth0', sticky: { claim: CLAIM, unusedLimit: 256 } };
+
+const pod: AdmittedObject = {
+  kind: 'Pod',
+  namespace: 'web',
+  name: 'web-0',
+  leaseId: undefined,
+  requester: { username: 'ann' },
+};
+
+function granted(outcome: 'allocated' | 'replayed', address = A, pool = 'kubernetes'): AllocationOutcome {
+  return { outcome, mac: address, generation: 1, state: 'pending', pool };
+}
+
+function heldBy(owner: Owner, state: 'active' | 'pending' = 'active'): AllocationOutcome {
+  return { outcome: 'in_use', mac: A, holder: { state, owner } };
+}
+
+/** Asks a ledger that gives these outcomes, one after another. */
+async function ask(
+  request: AddressRequest,
+  outcomes: readonly AllocationOutcome[],
+  object: Partial<AdmittedObject> = {},
+) {
+  const asked: AllocationRequest[] = [];
+  const allocator = {
+    allocate: (each: AllocationRequest) => {
+      const outcome = outcomes[asked.length];
+      asked.push(each);
+      return outcome === undefined
+        ? Promise.reject(new Error('the ledger was asked too often'))
+        : Promise.resolve(outcome);
+    },
+    close: () => Promise.resolve(),
+  };
+  const ledger = { query: () => Promise.resolve([]) };
+  const terms = { pool: 'kubernetes', since: SINCE };
+  const context = { terms, object: { ...pod, ...object }, deadline: Date.now() + 3_000 };
+  const result = await requestAddress(request, context, { allocator, ledger, clusterId: 'c', ticket: () => undefined });
+  return { result, asked, keys: asked.map(({ key }) => key) };
+}
+
+describe('a request for the address of a name', () => {
+  test('has a key without a pool, the age of the namespace, and the limit of unused names', async () => {
+    const { result, asked } = await ask(BY_NAME, [granted('allocated')]);
+    expect(asked).toEqual([
+      expect.objectContaining({
+        key: STICKY_KEY,
+        pool: 'kubernetes',
+        namespaceSince: SINCE,
+        unusedLimit: 256,
+        owner: OWN,
+      }),
+    ]);
+    expect(result).toEqual({ ok: true, mac: A, allocated: { key: STICKY_KEY, mac: A, generation: 1 } });
+  });
+
+  test('never releases the address that the name had before', async () => {
+    expect((await ask(BY_NAME, [granted('replayed')])).result).toEqual({ ok: true, mac: A });
+  });
+
+  test('gets the address of another pool with a warning that says how to get another one', async () => {
+    const { result } = await ask(BY_NAME, [granted('replayed', A, 'experiment')]);
+    expect(result).toMatchObject({
+      ok: true,
+      mac: A,
+      warning: expect.stringMatching(
+        new RegExp(`eth0 keeps.*pool experiment, although.*pool kubernetes.*delete MacAllocation ${CLAIM}`),
+      ) as string,
+    });
+  });
+
+  test.each<['other_namespace' | 'unused_limit', RegExp]>([
+    ['other_namespace', /eth0 got an address that is not sticky: .*earlier namespace/],
+    ['unused_limit', /eth0 got an address that is not sticky: .* 256 sticky addresses/],
+  ])('that ends with %s gets an address of the usual kind, with a warning', async (outcome, warning) => {
+    const { result, keys } = await ask(BY_NAME, [{ outcome }, granted('allocated', B)]);
+    expect(keys).toEqual([STICKY_KEY, USUAL_KEY]);
+    expect(result).toEqual({
+      ok: true,
+      mac: B,
+      allocated: { key: USUAL_KEY, mac: B, generation: 1 },
+      warning: expect.stringMatching(warning) as string,
+    });
+  });
+
+  test('is refused where there is no other address either', async () => {
+    const { result } = await ask(BY_NAME, [{ outcome: 'unused_limit' }, { outcome: 'exhausted' }]);
+    expect(result).toMatchObject({ ok: false, result: { outcome: 'exhausted' } });
+  });
+
+  test.each<[AllocationOutcome]>([
+    [{ outcome: 'consumer_unreachable', mac: A, node: 'n1' }],
+    [{ outcome: 'exhausted' }],
+    [{ outcome: 'pool_paused' }],
+  ])('is refused with %j, and nothing else is tried', async (outcome) => {
+    expect((await ask(BY_NAME, [outcome])).result).toEqual({ ok: false, request: BY_NAME, result: outcome });
+  });
+});
+
+describe('an address that an object writes', () => {
+  const WRITTEN: AddressRequest = { nic: 'eth0', requested: A };
+  const stored = { uid: 'u1' };
+
+  test.each<[string, Partial<AdmittedObject>, Owner]>([
+    ['that is made again', {}, OWN],
+    ['that is stored, on the interface that has it', stored, OWN],
+    ['that is stored, on another of its interfaces', stored, { ...OWN, nic: 'eth1' }],
+  ])('is its own if it is the sticky one of its name: an object %s', async (_, object, owner) => {
+    const { result, keys } = await ask(WRITTEN, [heldBy(owner), granted('replayed')], object);
+    expect(result).toEqual({ ok: true, mac: A });
+    expect(keys[1]).toBe(stickyKey(owner));
+  });
+
+  test('is refused while the last pod of its name may still run, with the claim that says what to do', async () => {
+    const unreachable: AllocationOutcome = { outcome: 'consumer_unreachable', mac: A, node: 'n1' };
+    expect((await ask(WRITTEN, [heldBy(OWN), unreachable])).result).toMatchObject({
+      ok: false,
+      request: { sticky: { claim: CLAIM } },
+      result: unreachable,
+    });
+  });
+
+  test.each<[string, AllocationOutcome]>([
+    ['an earlier namespace of this name', { outcome: 'other_namespace' }],
+    ['nobody any more, and its name has another one', granted('replayed', B)],
+  ])('is refused as before if it belongs to %s', async (_, second) => {
+    const { result } = await ask(WRITTEN, [heldBy(OWN), second]);
+    expect(result).toMatchObject({ ok: false, request: WRITTEN, result: { outcome: 'in_use' } });
+  });
+
+  test.each<[string, Owner]>([
+    ['another name', { ...OWN, name: 'web-1' }],
+    ['another namespace', { ...OWN, namespace: 'db' }],
+    ['another cluster', { ...OWN, clusterId: 'd' }],
+    ['another kind', { ...OWN, kind: 'VirtualMachine' }],
+    ['another interface of a name that is not stored', { ...OWN, nic: 'eth1' }],
+    ['an object of this name with its own address', { ...OWN, uid: 'u2' }],
+  ])('is refused at once if it is of %s', async (_, owner) => {
+    const { result, keys } = await ask(WRITTEN, [heldBy(owner)]);
+    expect(result).toMatchObject({ ok: false, result: { outcome: 'in_use' } });
+    expect(keys).toHaveLength(1);
+  });
+});

@@ -1,0 +1,28 @@
+import { LABELS } from '../../api/names.ts';
+import type { AllocatedOutcome } from '../../ledger/outcomes.ts';
+import type { AddressRequest } from '../plan/plan.ts';
+import type { RefusedResult } from '../refuse/refuse-allocation.ts';
+import type { NamespaceTerms } from '../watch/namespaces.ts';
+
+/** Returns what the author should know if a name has its address from another pool than its namespace uses now. */
+export function otherPoolWarning(
+  { nic, sticky }: AddressRequest,
+  { pool }: Pick<AllocatedOutcome, 'pool'>,
+  terms: Pick<NamespaceTerms, 'pool'>,
+): string | undefined {
+  if (sticky === undefined || pool === terms.pool) return undefined;
+  return `rock-mac: interface ${nic} keeps the sticky address of its name, of pool ${pool}, although this namespace uses pool ${terms.pool}. To get another one, delete MacAllocation ${sticky.claim}, and then create the object again`;
+}
+
+/** Returns why an interface gets an address that ends with its object, or `undefined` if it gets none at all. */
+export function whyNotSticky({ nic, sticky }: AddressRequest, { outcome }: RefusedResult): string | undefined {
+  const start = `rock-mac: interface ${nic} got an address that is not sticky`;
+  switch (outcome) {
+    case 'other_namespace':
+      return `${start}: that of its name belongs to an earlier namespace of this name, until it is released`;
+    case 'unused_limit':
+      return `${start}: no object uses ${String(sticky?.unusedLimit)} sticky addresses of this namespace, and more are not kept. Delete those that nobody needs: kubectl get macallocations -l ${LABELS.sticky}`;
+    default:
+      return undefined;
+  }
+}

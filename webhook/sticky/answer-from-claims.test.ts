@@ -1,0 +1,78 @@
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { RELEASE_FINALIZER } from '../../api/names.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { type ClaimCandidate, createClaimAnswers } from './answer-from-claims.ts';
+import type { StickyClaim } from './sticky-claim.ts';
+
+const MACS = { eth0: mac('a4:58:0f:05:00:01'), eth1: mac('a4:58:0f:05:00:02') };
+type Nic = keyof typeof MACS;
+
+const CREATED = '2026-11-30T09:00:00Z';
+
+function claimOf(nic: Nic): StickyClaim {
+  return {
+    metadata: {
+      name: nic,
+      uid: 'u',
+      resourceVersion: '1',
+      creationTimestamp: CREATED,
+      finalizers: [RELEASE_FINALIZER],
+    },
+    spec: { stickyFor: { kind: 'Pod', name: 'web-0', nic }, mac: MACS[nic], ledger: { clusterId: 'c' } },
+  };
+}
+
+/** An API server that stores some claims, each under the name of its interface. */
+function answersWith(find: (name: string) => Promise<StickyClaim | undefined>) {
+  let reads = 0;
+  const client = {
+    find: (_: unknown, { name }: { readonly name: string }) => {
+      reads++;
+      return find(name);
+    },
+  } as unknown as Pick<KubeClient, 'find'>;
+  const deps = { client, clusterId: 'c', now: () => 0, logger: pino({ enabled: false }) };
+  return { answer: createClaimAnswers(deps), reads: () => reads };
+}
+
+function stored(...nics: readonly Nic[]) {
+  return answersWith((name) => Promise.resolve(nics.filter((nic) => nic === name).map(claimOf)[0]));
+}
+
+function candidate(requests: ClaimCandidate['requests']): ClaimCandidate {
+  const object = { kind: 'Pod', namespace: 'web', name: 'web-0' } as const;
+  return { object, requests, terms: { since: new Date(CREATED) } };
+}
+
+const byName = (nic: Nic) => ({ nic, sticky: { claim: nic } });
+
+test('an object gets the addresses of its claims, in the order of its interfaces', async () => {
+  const { answer } = stored('eth0', 'eth1');
+  expect(await answer(candidate([byName('eth1'), byName('eth0')]))).toEqual([MACS.eth1, MACS.eth0]);
+});
+
+test('an object with an interface that has no claim yet gets none', async () => {
+  const { answer } = stored('eth0');
+  expect(await answer(candidate([byName('eth0'), byName('eth1')]))).toBeUndefined();
+});
+
+test('an object that also needs an address of the usual kind is not answered, and nothing is read', async () => {
+  const { answer, reads } = stored('eth0', 'eth1');
+  expect(await answer(candidate([byName('eth0'), { nic: 'eth1' }]))).toBeUndefined();
+  expect(reads()).toBe(0);
+});
+
+test('an API server that does not answer leaves the object to wait', async () => {
+  const { answer } = answersWith(() => Promise.reject(new Error('timeout')));
+  expect(await answer(candidate([byName('eth0')]))).toBeUndefined();
+});
+
+test('reads beyond the limit are not sent, so that nobody can flood the API server', async () => {
+  const { answer, reads } = stored('eth0');
+  const names = Array.from({ length: 1_000 }, (_, index) => `none-${String(index)}`);
+  await Promise.all(names.map((claim) => answer(candidate([{ nic: 'eth0', sticky: { claim } }]))));
+  expect(reads()).toBe(600);
+  expect(await answer(candidate([byName('eth0')]))).toBeUndefined();
+});
