@@ -24,15 +24,27 @@ describe('the files that users apply', () => {
   beforeAll(async () => {
     await applyManifests(sharedKubectl(), [file('crds'), file('deploy', 'manifests', 'namespace.yaml')]);
     // Without CloudNativePG's: upstream-crds.test.ts installs the project's own CRD in this cluster.
-    const names = ['network-attachment-definitions', 'virtual-machines', 'virtual-machine-instances'] as const;
+    const names = [
+      'network-attachment-definitions',
+      'virtual-machines',
+      'virtual-machine-instances',
+      'virtual-machine-pools',
+    ] as const;
     await installForeignCrds(sharedKubectl(), names);
   });
 
   test.each([
     file('deploy', 'manifests'),
-    ...['pod', 'pod-with-claim', 'claim', 'stateful-set', 'network', 'virtual-machine'].map((name) =>
-      file('deploy', 'examples', `${name}.yaml`),
-    ),
+    ...[
+      'pod',
+      'pod-with-claim',
+      'claim',
+      'stateful-set',
+      'sticky-stateful-set',
+      'network',
+      'virtual-machine',
+      'sticky-virtual-machine-pool',
+    ].map((name) => file('deploy', 'examples', `${name}.yaml`)),
   ])('%s is accepted by the API server unchanged', async (manifest) => {
     const kubectl = sharedKubectl();
     const taken = await kubectl(['apply', '--server-side', '--dry-run=server', '-o', 'name', '-f', manifest]);

@@ -6,6 +6,7 @@ const FOREIGN_CRDS = [
   'network-attachment-definitions',
   'virtual-machines',
   'virtual-machine-instances',
+  'virtual-machine-pools',
   'cloudnative-pg-clusters',
 ] as const;
 
