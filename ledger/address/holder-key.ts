@@ -37,6 +37,23 @@ export function leaseKey(leaseId: string, nic: string): string {
 }
 
 /**
+ * Returns the key of a named object that uses any unused claim of a set. It names no claim, so that a repeated admission of the object
+ * gets the same one. Only a consumer has such a key.
+ */
+export function selectionKey(parts: {
+  readonly clusterId: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly nic: string;
+  readonly selector: string;
+  readonly requested?: MacAddress | undefined;
+}): string {
+  const { clusterId, kind, namespace, name, nic, selector, requested = '' } = parts;
+  return join('selected', clusterId, kind, namespace, name, nic, selector, requested);
+}
+
+/**
  * Returns the key of an address that was seen on a stored object. The MAC is a part, because a NIC may get another one
  * later.
  */
@@ -79,7 +96,10 @@ export function isStockKey(key: string): boolean {
   return key.startsWith('stock/');
 }
 
-/** Returns the key of a device outside clusters: the caller's request key, or a random one for every new request. */
-export function deviceKey(requestKey: string): string {
-  return join('device', requestKey);
+/**
+ * Returns the key of a device outside clusters: the caller's request key, or a random one for every new request. Of several addresses
+ * with one request key, each has a place, from 1.
+ */
+export function deviceKey(requestKey: string, place?: number): string {
+  return join('device', requestKey, ...(place === undefined ? [] : [String(place)]));
 }

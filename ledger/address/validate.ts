@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { isLedgerError, LedgerError } from '../errors.ts';
 
 /** Returns what is wrong with a value, with the name of each wrong field, or `undefined` if it is valid. */
-function problemOf(schema: z.ZodType, value: unknown): string | undefined {
+export function problemOf(schema: z.ZodType, value: unknown): string | undefined {
   const parsed = schema.safeParse(value);
   if (parsed.success) return undefined;
   return parsed.error.issues.map((issue) => `${issue.path.map(String).join('.')} ${issue.message}`.trim()).join('; ');

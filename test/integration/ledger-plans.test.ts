@@ -4,6 +4,7 @@ import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { adopt } from '../../ledger/address/adopt.ts';
 import { allocate } from '../../ledger/address/allocate.ts';
 import { bind } from '../../ledger/address/bind.ts';
+import { takeUnusedClaims, usersOfClaims } from '../../ledger/address/claim-set.ts';
 import { dropConsumer, takeConsumer } from '../../ledger/address/consumer.ts';
 import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
 import { type AddressFilter, findByOwnerUids, listAddresses } from '../../ledger/address/find.ts';
@@ -72,6 +73,15 @@ const CALLS: Readonly<
   Record<string, (ledger: TestLedger, item: AddressRef, n: number) => Promise<readonly unknown[]>>
 > = {
   renew: ({ db }, item) => renew(db, [{ ...item, ttlSeconds: 60 }]),
+  // The consumer of the next call.
+  takeUnusedClaims: async ({ db }, { key }, n) => {
+    const set = { clusterId: 'c1', claimKeys: [key, `none-${String(n)}`] };
+    const wanted = { key: `pod of ${key}`, kind: 'Pod', name: 'p', nic: 'eth0' };
+    const taken = await takeUnusedClaims(db, [wanted], set, { leaseSeconds: 60, actor: 'test' });
+    expect(taken).toMatchObject({ outcome: 'taken' });
+    expect(await usersOfClaims(db, set.claimKeys, 5)).toHaveLength(1);
+    return [];
+  },
   takeConsumer: ({ db }, { key: claimKey }) =>
     takeConsumer(db, [{ claimKey, key: `pod of ${claimKey}`, kind: 'Pod', name: 'p', nic: 'eth0' }], {
       actor: 'test',

@@ -4,6 +4,7 @@ import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { adopt } from '../../ledger/address/adopt.ts';
 import { allocate } from '../../ledger/address/allocate.ts';
 import { bind } from '../../ledger/address/bind.ts';
+import { takeUnusedClaims } from '../../ledger/address/claim-set.ts';
 import { dropConsumer, takeConsumer } from '../../ledger/address/consumer.ts';
 import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
@@ -207,6 +208,16 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
         victims.map(({ key }) => ({ claimKey: key, key: `mine ${key}`, kind: 'Pod', name: 'p', nic: 'eth0' })),
         { actor: 'test' },
       ),
+  },
+  take_unused_claims: {
+    wanted: ['LEDGER_NOT_ALLOWED', 'none_unused'],
+    call: async (db) => {
+      const claimKeys = victims.map(({ key }) => key);
+      const wanted = [{ key: 'mine', kind: 'Pod', name: 'p', nic: 'eth0' }];
+      const take = (clusterId: string) =>
+        takeUnusedClaims(db, wanted, { clusterId, claimKeys }, { leaseSeconds: 3_600, actor: 'test' });
+      return [await resultOf(take('b')), await take('a')];
+    },
   },
   drop_consumer: {
     wanted: ['not_consumer'],

@@ -21,10 +21,12 @@ const missing = 'ledger/migrations/0009-missing.sql';
 const clusters = 'ledger/migrations/0012-clusters.sql';
 const recovery = 'ledger/migrations/0013-recovery.sql';
 const stock = 'ledger/migrations/0020-stock.sql';
+const claimSets = 'ledger/migrations/0022-claim-sets.sql';
 
 const race = (test: string) => ['ledger-race', test] as const;
 const allocating = (test: string) => ['ledger-allocate', test] as const;
 const holding = (test: string) => ['ledger-holders', test] as const;
+const selecting = (test: string) => ['ledger-claim-sets', test] as const;
 const stocking = (test: string) => ['ledger-stock', test] as const;
 const connecting = (test: string) => ['ledger-connect', test] as const;
 
@@ -377,6 +379,83 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'select max(a.changed_at)',
     replace: 'select max(a.allocated_at)',
     caughtBy: stocking('what a recovery has set aside stays so'),
+  },
+  {
+    name: 'a claim of a set is taken without a lock',
+    file: claimSets,
+    find: 'order by a.addr + 0 limit 1 for update skip locked;',
+    replace: 'order by a.addr + 0 limit 1;',
+    caughtBy: selecting('of many workloads that select at once no two get'),
+  },
+  {
+    name: 'workloads that select claims wait for each other',
+    file: claimSets,
+    find: 'for update skip locked;',
+    replace: 'for update;',
+    caughtBy: selecting('of many workloads that select at once no two wait'),
+  },
+  {
+    name: 'a set with locked claims counts as used up',
+    file: claimSets,
+    find: `then 'busy' else 'none_unused' end;`,
+    replace: `then 'none_unused' else 'none_unused' end;`,
+    caughtBy: selecting('of many workloads that select at once no two wait'),
+  },
+  {
+    name: 'two interfaces get the same claim of a set',
+    file: claimSets,
+    find: 'and a.addr <> all (picks) and',
+    replace: 'and',
+    caughtBy: selecting('a workload that selects claims uses one unused claim'),
+  },
+  {
+    name: 'an object with too few claims of a set keeps some',
+    file: claimSets,
+    find: 'if refused is null then',
+    replace: 'if cardinality(picks) > 0 then',
+    caughtBy: selecting('a workload that selects claims gets none if there'),
+  },
+  {
+    name: 'a repeated selection takes another claim',
+    file: claimSets,
+    find: 'where a.consumer_key = i.consumer and',
+    replace: 'where false and',
+    caughtBy: selecting('a workload that selects claims uses one unused claim'),
+  },
+  {
+    name: 'an expired claim of a set is taken',
+    file: claimSets,
+    find: 'a.expires_at > rock_mac.clock()',
+    replace: 'true',
+    caughtBy: selecting('a workload that selects claims never gets'),
+  },
+  {
+    name: 'a kept address counts as an unused claim of a set',
+    file: claimSets,
+    find: 'and a.kept_since is null and a.consumer_key is null',
+    replace: 'and a.consumer_key is null',
+    caughtBy: selecting('a workload that selects claims never gets'),
+  },
+  {
+    name: 'a claim of another cluster is taken from a set',
+    file: claimSets,
+    find: 'and a.cluster_id is not distinct from p_cluster and is_unused_claim(a)',
+    replace: 'and is_unused_claim(a)',
+    caughtBy: selecting('a workload that selects claims never gets'),
+  },
+  {
+    name: 'claims of a set are taken while the ledger is not open',
+    file: claimSets,
+    find: 'coalesce(not_open(), ',
+    replace: 'coalesce(null, ',
+    caughtBy: selecting('a workload that selects claims gets none while'),
+  },
+  {
+    name: 'a copy of a cluster takes claims of a set',
+    file: claimSets,
+    find: 'p_ticket <> all (c.tickets)',
+    replace: 'false',
+    caughtBy: selecting('a workload that selects claims gets none while'),
   },
 ];
 
