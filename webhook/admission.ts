@@ -15,6 +15,7 @@ import type { NewAddress } from './allocate/request-address.ts';
 import { createReviewGate, type ReviewGate } from './callers/review-gate.ts';
 import { isPlausibleDeletion } from './claims/check-deletion.ts';
 import { findClaimByName } from './claims/find-claim.ts';
+import { waitForServedClaim } from './claims/wait-for-claim.ts';
 import type { WebhookConfig } from './config.ts';
 import { PATHS } from './configuration/webhook-configuration.ts';
 import { createReviewLimits, unlimited } from './limits/review-limits.ts';
@@ -132,7 +133,10 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
       ticket,
       leaseSeconds: LEASE_SECONDS,
       knowsCallers,
-      findClaim: (namespace, name) => findClaimByName({ namespace, name }, { client, clusterId }),
+      findClaim: waitForServedClaim({
+        find: (claim) => findClaimByName(claim, { client, clusterId }),
+        clock: systemClock,
+      }),
       releaseAddresses: (addresses) => releaseAddresses(addresses, ledger, logger),
       explainRefusal: createRefusalExplainer({ client, ledger, clusterId, knowsCallers }),
     },

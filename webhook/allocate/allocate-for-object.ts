@@ -2,6 +2,7 @@ import { LedgerError } from '../../ledger/errors.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { FoundClaim } from '../claims/find-claim.ts';
 import { useClaims, type UseClaimsDeps } from '../claims/use-claims.ts';
+import type { FindClaim } from '../claims/wait-for-claim.ts';
 import type { AddressRequest } from '../plan/plan.ts';
 import type { ExplainRefusal } from '../refuse/explain-refusal.ts';
 import type { AdmissionRefusal } from '../review/admission-review.ts';
@@ -13,7 +14,7 @@ import { resolveEarlierAddresses } from './earlier-admission.ts';
 import { type AddressResult, type NewAddress, requestAddress, type RequestAddressDeps } from './request-address.ts';
 
 export interface AllocationDeps extends RequestAddressDeps, UseClaimsDeps {
-  readonly findClaim: (namespace: string, name: string) => Promise<FoundClaim>;
+  readonly findClaim: FindClaim;
   /** Releases what was allocated for an object that is then refused. */
   readonly releaseAddresses: (addresses: readonly NewAddress[]) => Promise<void>;
   readonly explainRefusal: ExplainRefusal;
@@ -40,7 +41,7 @@ export async function allocateForObject(
   deadline: number,
 ): Promise<AllocationResult> {
   const requests = await resolveEarlierAddresses(planned, object, deps, deadline);
-  const claims = await Promise.all(requests.map((request) => findRequestedClaim(request, object, deps)));
+  const claims = await Promise.all(requests.map((request) => findRequestedClaim(request, object, deps, deadline)));
   const missing = claims.find((found) => found?.ok === false);
   if (missing?.ok === false) return missing;
 
@@ -83,9 +84,10 @@ async function findRequestedClaim(
   { nic, claim, requested }: AddressRequest,
   { namespace }: AdmittedObject,
   deps: AllocationDeps,
+  deadline: number,
 ): Promise<FoundClaim | undefined> {
   if (claim === undefined) return undefined;
-  const found = await deps.findClaim(namespace, claim);
+  const found = await deps.findClaim({ namespace, name: claim }, deadline);
   if (!found.ok || requested === undefined || requested === found.claim.mac) return found;
   const cause = `MAC ${requested} on ${nic} is not the address of claim ${found.claim.name}, which is ${found.claim.mac}.`;
   return { ok: false, refusal: malformed(`${cause}\nLeave one of the two out.`) };

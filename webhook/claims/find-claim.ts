@@ -25,7 +25,13 @@ export interface UsableClaim {
 }
 
 export type FoundClaim =
-  { readonly ok: true; readonly claim: UsableClaim } | { readonly ok: false; readonly refusal: AdmissionRefusal };
+  | { readonly ok: true; readonly claim: UsableClaim }
+  | {
+      readonly ok: false;
+      readonly refusal: AdmissionRefusal;
+      /** The operator has not yet reported whether the claim gets an address. */
+      readonly isBeingServed?: boolean;
+    };
 
 /** The name that the address of a sticky claim belongs to. */
 export const stickyName = z.object({ kind: z.string(), name: z.string(), nic: z.string() });
@@ -77,7 +83,9 @@ function checkUsable(found: z.infer<typeof allocation>, clusterId: string): Foun
   const ready = found.status?.conditions?.find(({ type }) => type === 'Ready');
   const mac = parseMac(found.status?.mac ?? '');
   if (!mac.ok || ready?.status !== 'True') {
-    return notYet(`MacAllocation ${name} is not ready (${ready?.reason ?? 'Pending'}).\nTry again when it is.`);
+    const { reason = 'Pending' } = ready ?? {};
+    const isBeingServed = reason === 'Pending';
+    return { ...notYet(`MacAllocation ${name} is not ready (${reason}).\nTry again when it is.`), isBeingServed };
   }
   const key = claimKey({ clusterId, uid });
   return { ok: true, claim: { name, pool: found.spec.pool, mac: mac.mac, key, isHeld: isHeldForPod(found.status) } };
@@ -102,6 +110,6 @@ export async function findClaimByAddress(
   return { name: owner.name, pool: row.pool, mac, key: row.key };
 }
 
-function notYet(message: string): FoundClaim {
+function notYet(message: string): Extract<FoundClaim, { readonly ok: false }> {
   return { ok: false, refusal: unavailable(message) };
 }
