@@ -42,6 +42,8 @@ export const ANNOTATIONS = {
   gateReason: `${GROUP}/gate-reason`,
   /** On a pod or VM: the claim whose address it uses, or a JSON map from interfaces to claims. */
   allocation: `${GROUP}/allocation`,
+  /** On a pod or VM: a label selector. Each interface uses any unused claim of the namespace that has these labels. */
+  allocationSelector: `${GROUP}/allocation-selector`,
   /** On a pod or VM, or on a Namespace for its StatefulSets: `"true"` lets the addresses belong to the name (sticky.ts). */
   sticky: `${GROUP}/sticky`,
   /** On a pod or VM with sticky addresses: `whenScaled=Retain,whenDeleted=Release` (sticky.ts). */

@@ -22,6 +22,8 @@ const PLACEHOLDERS: OutcomeFacts = {
   freeAt: 'TIME',
   otherPool: 'OTHER',
   claim: 'CLAIM',
+  selector: 'LABELS',
+  claims: { wanted: 1, total: 20, used: 18, pending: 2 },
   problem: 'PROBLEM',
 };
 

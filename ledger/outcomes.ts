@@ -26,10 +26,21 @@ export interface OutcomeFacts {
   readonly claim?: string | undefined;
   /** The node on which the last user of a sticky address may still run. */
   readonly node?: string | undefined;
+  /** The labels of the claims that an object selects. */
+  readonly selector?: string | undefined;
+  /** How many claims have these labels, how many of them are used or have no address yet, and how many the object wants. */
+  readonly claims?: ClaimCounts | undefined;
   /** Why the ledger is not open. */
   readonly notOpen?: NotOpen | undefined;
   /** What is wrong with a value. */
   readonly problem?: string | undefined;
+}
+
+export interface ClaimCounts {
+  readonly total: number;
+  readonly used: number;
+  readonly pending: number;
+  readonly wanted: number;
 }
 
 export type Text = string | ((facts: OutcomeFacts) => string);
@@ -71,6 +82,8 @@ export type AllocationCode = AllocationRefusal['outcome'] | 'in_reuse_delay' | '
 export type AdmissionCode =
   | `claim_${Exclude<ConsumerRefusal['outcome'], 'not_open' | 'identity_shared'>}`
   | 'claim_held'
+  | 'no_claim_selected'
+  | 'no_unused_claim'
   | 'in_other_pool'
   | 'in_no_pool'
   | 'namespace_not_found'
@@ -340,6 +353,28 @@ export const ADMISSION_OUTCOMES: Readonly<Record<AdmissionCode, AdmissionEntry>>
     cause: ({ claim = '', problem = '' }) => `This object cannot use the address of claim ${claim}: ${problem}`,
     retryable: false,
     admission: { status: 422, next: 'Correct the object' },
+  },
+  no_claim_selected: {
+    cause: ({ namespace = '', selector = '' }) =>
+      `Namespace ${namespace} has no MacAllocation with the labels ${selector}`,
+    retryable: true,
+    admission: {
+      status: 503,
+      next: 'Create some, for example with `kubectl rock-mac allocate --count 3 --label … --name-prefix …`, then try again',
+    },
+  },
+  no_unused_claim: {
+    cause: ({ namespace = '', selector = '', holder, claims }) => {
+      const { total, used, pending, wanted } = claims ?? { total: 0, used: 0, pending: 0, wanted: 1 };
+      const users = holder === undefined ? '' : ` (${holder})`;
+      const noAddress = pending === 0 ? '' : `, ${String(pending)} without an address`;
+      return `Too few MacAllocations of namespace ${namespace} with the labels ${selector} are unused: ${String(wanted)} wanted, ${String(total)} there, ${String(used)} in use${users}${noAddress}`;
+    },
+    retryable: true,
+    admission: {
+      status: 409,
+      next: 'Create more of them, or try again when one is unused. A Deployment with maxSurge needs more of them than it has replicas',
+    },
   },
   namespace_not_found: {
     cause: ({ namespace = '' }) => `Namespace ${namespace} does not exist`,

@@ -15,6 +15,7 @@ import type { NewAddress } from './allocate/request-address.ts';
 import { createReviewGate, type ReviewGate } from './callers/review-gate.ts';
 import { isPlausibleDeletion } from './claims/check-deletion.ts';
 import { findClaimByName } from './claims/find-claim.ts';
+import { createClaimLister } from './claims/list-claims.ts';
 import { waitForServedClaim } from './claims/wait-for-claim.ts';
 import type { WebhookConfig } from './config.ts';
 import { PATHS } from './configuration/webhook-configuration.ts';
@@ -32,6 +33,9 @@ import { type Networks, watchNetworks } from './watch/networks.ts';
  * this is well above.
  */
 export const LEASE_SECONDS = 120;
+
+/** The same for a claim, which somebody else may want meanwhile. */
+const CLAIM_LEASE_SECONDS = 60;
 
 /** The API server waits 5 s. The ledger has 3 s of them, so a refusal comes from here and gives the reason. */
 const LEDGER_BUDGET_MS = 3_000;
@@ -131,7 +135,7 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
       ledger,
       clusterId,
       ticket,
-      leaseSeconds: LEASE_SECONDS,
+      claimLeaseSeconds: CLAIM_LEASE_SECONDS,
       knowsCallers,
       findClaim: waitForServedClaim({
         find: (claim) => findClaimByName(claim, { client, clusterId }),
@@ -139,6 +143,15 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
       }),
       releaseAddresses: (addresses) => releaseAddresses(addresses, ledger, logger),
       explainRefusal: createRefusalExplainer({ client, ledger, clusterId, knowsCallers }),
+    },
+    claimSets: {
+      ledger,
+      clusterId,
+      ticket,
+      claimLeaseSeconds: CLAIM_LEASE_SECONDS,
+      knowsCallers,
+      listClaims: createClaimLister({ client, now: () => systemClock.now() }),
+      clock: systemClock,
     },
   };
 }

@@ -9,14 +9,14 @@ import {
 import { metricsServerRules } from '../api/roles.ts';
 
 /**
- * The cluster-wide rights of the webhook: read the pools of namespaces, the configuration of networks and the addresses of
- * claims, and publish its CA. It writes no objects of users; its decisions are in its responses.
+ * The cluster-wide rights of the webhook: read the pools of namespaces, the configuration of networks, and the addresses and
+ * labels of claims, and publish its CA. It writes no objects of users; its decisions are in its responses.
  */
 export const webhookClusterRules = [
   // Includes kube-system, whose uid identifies the cluster.
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
   { apiGroups: ['k8s.cni.cncf.io'], resources: ['network-attachment-definitions'], verbs: ['get', 'list', 'watch'] },
-  { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['get'] },
+  { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['get', 'list'] },
   // The second rule also serves to check whether a refused requester may know who holds the address.
   ...metricsServerRules,
   {

@@ -38,6 +38,7 @@ describe('the files that users apply', () => {
     ...[
       'pod',
       'pod-with-claim',
+      'deployment-with-claims',
       'claim',
       'stateful-set',
       'sticky-stateful-set',

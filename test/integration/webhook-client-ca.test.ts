@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import { createCa } from '../env/kubernetes/certificates.ts';
 import { podReview, strangerAt } from './direct-review.ts';
 import { aClaim, addressesOf, aPod, installedEnvOfThisFile, untilReason } from './installed-env.ts';
@@ -84,4 +85,22 @@ test('a refusal names the pod that uses a claim, which is in the namespace of th
   await expect(plane.kubectl(['create', '-f', '-'], { input: using('new') })).rejects.toThrow(
     /claim shared is in use by Pod old\..*strategy Recreate or maxSurge 0/s,
   );
+});
+
+test('a refusal names the pods that use the claims of a set', async () => {
+  const { plane } = installed();
+  for (const name of ['set-1', 'set-2']) {
+    const claim = z
+      .looseObject({ metadata: z.looseObject({}) })
+      .parse(JSON.parse(aClaim(name, { pool: 'kubernetes' })));
+    const labelled = { ...claim, metadata: { ...claim.metadata, labels: { app: 'set' } } };
+    await plane.kubectl(['create', '-f', '-'], { input: JSON.stringify(labelled) });
+    await untilReason(plane, name, 'Allocated');
+  }
+  const annotations = { 'mac.rock-os.io/allocation-selector': 'app=set' };
+  const create = (name: string) =>
+    plane.kubectl(['create', '-f', '-'], { input: aPod(name, { networks: 'n', annotations }) });
+  await create('first');
+  await create('second');
+  await expect(create('third')).rejects.toThrow(/1 wanted, 2 there, 2 in use \(Pod first, Pod second\)/);
 });

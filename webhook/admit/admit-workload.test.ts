@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { LedgerError } from '../../ledger/errors.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { systemClock } from '../../time/clock.ts';
 import type { AdmissionRequest } from '../review/admission-review.ts';
 import { unavailable } from '../review/refusal.ts';
 import { admitWorkload, type WorkloadAdmissionDeps } from './admit-workload.ts';
@@ -37,11 +38,20 @@ const unresponsive: WorkloadAdmissionDeps = {
     ledger: { query: never },
     clusterId: 'c',
     ticket: () => undefined,
-    leaseSeconds: 120,
+    claimLeaseSeconds: 60,
     knowsCallers: true,
     findClaim: never,
     releaseAddresses: never,
     explainRefusal: never,
+  },
+  claimSets: {
+    ledger: { query: never },
+    clusterId: 'c',
+    ticket: () => undefined,
+    claimLeaseSeconds: 60,
+    knowsCallers: true,
+    listClaims: never,
+    clock: systemClock,
   },
 };
 

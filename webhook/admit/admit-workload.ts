@@ -3,6 +3,8 @@ import type { MacAddress } from '../../mac/mac-address.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { allocateForObject, type AllocationDeps } from '../allocate/allocate-for-object.ts';
 import type { ReviewGate } from '../callers/review-gate.ts';
+import { useClaimSet, type UseClaimSetDeps } from '../claims/use-claim-set.ts';
+import { withClaimSelector } from '../plan/claim-selector.ts';
 import type { NetworkSupport } from '../plan/cni-plugins.ts';
 import { networkNames, readNetworks } from '../plan/multus-target.ts';
 import type { AddressRequest, Plan, Planned } from '../plan/plan.ts';
@@ -38,6 +40,7 @@ export interface WorkloadAdmissionDeps {
   /** Where Multus looks for a network that replaces the cluster's own. */
   readonly multusNamespace: string;
   readonly allocation: AllocationDeps;
+  readonly claimSets: UseClaimSetDeps;
   readonly schedulingGate: SchedulingGateDeps;
   readonly stock: AnswerFromStockDeps;
   /** Answers while the ledger is away. */
@@ -75,7 +78,11 @@ export async function admitWorkload(
   const { plan } = planned;
   const sticky = decideSticky(stickyCandidate(review, plan), entry.terms);
   if (!sticky.ok) return { allowed: false, refusal: sticky.refusal };
-  const asked = { ...plan, addressRequests: sticky.requests, warnings: [...plan.warnings, ...sticky.warnings] };
+  // A claim goes first, as where an interface names one.
+  const asked =
+    plan.selector === undefined
+      ? { ...plan, addressRequests: sticky.requests, warnings: [...plan.warnings, ...sticky.warnings] }
+      : plan;
   const refusal = refuseTooMany(asked, review, deps.gate);
   if (refusal !== undefined) return { allowed: false, refusal };
   return await allocateFor({ plan: asked, terms: entry.terms }, review, deps, deadline);
@@ -111,11 +118,13 @@ async function planFor(
   deps: WorkloadAdmissionDeps,
 ): Promise<Planned> {
   const { prefix } = deps;
+  const { annotations } = object.metadata ?? {};
+  const stored = request.oldObject ?? undefined;
   switch (kind) {
     case 'VirtualMachine':
-      return planVm(object, request.oldObject ?? undefined, prefix);
+      return withClaimSelector(planVm(object, stored, prefix), annotations, { isNew: stored === undefined });
     case 'VirtualMachineInstance':
-      return planVmi(object, prefix);
+      return withClaimSelector(planVmi(object, prefix), annotations, { isNew: true });
     case 'Pod':
       return await planForPod({ request, object, namespace, kind }, deps);
   }
@@ -137,13 +146,14 @@ async function planForPod(
   const names = networkNames(read.networks);
   if (names.length > MAX_INTERFACES) return { ok: false, refusal: tooManyInterfaces(names.length) };
   const support = await supportOf(primaryCni === 'ovn-kubernetes' ? [...names, primaryNetwork] : names);
-  return planPod(annotations, read.networks, {
+  const planned = planPod(annotations, read.networks, {
     prefix,
     primaryCni,
     primaryNetwork,
     support,
     isStored: isLift(request),
   });
+  return withClaimSelector(planned, annotations, { isNew: true });
 }
 
 function tooManyInterfaces(count: number): AdmissionRefusal {
@@ -153,13 +163,13 @@ function tooManyInterfaces(count: number): AdmissionRefusal {
 
 /** Refuses an object with too many interfaces, and one that is over the limit of its namespace. */
 function refuseTooMany(
-  { addressRequests }: Plan,
+  { addressRequests, selector }: Plan,
   { request, namespace }: WorkloadReview,
   gate: ReviewGate,
 ): AdmissionRefusal | undefined {
   if (addressRequests.length > MAX_INTERFACES) return tooManyInterfaces(addressRequests.length);
   if (request.dryRun === true) return undefined;
-  const claims = addressRequests.filter(({ claim }) => claim !== undefined).length;
+  const claims = addressRequests.filter(({ claim }) => claim !== undefined || selector !== undefined).length;
   return gate.take(namespace, { addresses: addressRequests.length, claims });
 }
 
@@ -169,7 +179,7 @@ async function allocateFor(
   deps: WorkloadAdmissionDeps,
   deadline: number,
 ): Promise<AdmissionResponse> {
-  const { addressRequests, warnings } = plan;
+  const { addressRequests, selector, warnings } = plan;
   const { request, object, kind } = review;
   const patch: Plan['patch'] = (...args) => [...plan.patch(...args), ...(kind === 'Pod' ? ungatePatch(object) : [])];
   if (request.dryRun === true) {
@@ -181,13 +191,16 @@ async function allocateFor(
   const author = requesterOf(review, deps.schedulingGate);
   if (!author.ok) return { allowed: false, refusal: author.refusal };
   const admitted = admittedObject(review, author, deps.newLeaseId);
-  const stocked = answerFromStock({ request, object: admitted, requests: addressRequests, terms }, deps.stock);
+  const stocked =
+    selector === undefined
+      ? answerFromStock({ request, object: admitted, requests: addressRequests, terms }, deps.stock)
+      : undefined;
   if (stocked !== undefined) {
     return { allowed: true, patch: patch(stocked.macs, admitted.leaseId, stocked.token), warnings };
   }
   const schedulingGate =
     plan.cannotWait === true ? { ...deps.schedulingGate, breaker: undefined } : deps.schedulingGate;
-  const asked = { requests: addressRequests, terms };
+  const asked = { requests: addressRequests, selector, terms };
   const answer = await answerFromLedger(asked, { review, admitted }, { ...deps, schedulingGate }, deadline);
   if (!answer.ok) return answer.response;
   return {
@@ -203,9 +216,13 @@ type LedgerAnswer =
 
 /** Gets the addresses from the ledger, or while it is away from the sticky claims of the object. Without them, a pod may wait. */
 async function answerFromLedger(
-  asked: { readonly requests: readonly AddressRequest[]; readonly terms: NamespaceTerms },
+  asked: {
+    readonly requests: readonly AddressRequest[];
+    readonly selector: string | undefined;
+    readonly terms: NamespaceTerms;
+  },
   { review, admitted }: { readonly review: WorkloadReview; readonly admitted: AdmittedObject },
-  { allocation, schedulingGate, answerFromClaims }: WorkloadAdmissionDeps,
+  { allocation, claimSets, schedulingGate, answerFromClaims }: WorkloadAdmissionDeps,
   deadline: number,
 ): Promise<LedgerAnswer> {
   const fromClaims = async (otherwise: AdmissionResponse): Promise<LedgerAnswer> => {
@@ -214,7 +231,11 @@ async function answerFromLedger(
   };
   const waiting = waitWithoutAsking(review, schedulingGate);
   if (waiting !== undefined) return await fromClaims(waiting);
-  const result = await allocateForObject(asked, admitted, allocation, deadline);
+  const { selector, requests } = asked;
+  const result =
+    selector === undefined
+      ? await allocateForObject(asked, admitted, allocation, deadline)
+      : await useClaimSet({ requests, selector }, admitted, claimSets, deadline);
   if (result.ok) return result;
   const response = waitOrRefuse(result.refusal, review, schedulingGate);
   return isLedgerAway(result.refusal) ? await fromClaims(response) : { ok: false, response };

@@ -32,7 +32,7 @@ function ledgerWith(second: () => Promise<AllocationOutcome>, releaseAddresses: 
     ledger: { query: () => never },
     clusterId: 'c',
     ticket: () => undefined,
-    leaseSeconds: 120,
+    claimLeaseSeconds: 60,
     knowsCallers: true,
     findClaim: () => never,
     releaseAddresses,

@@ -12,7 +12,8 @@ import type { UsableClaim } from './find-claim.ts';
 export interface UseClaimsDeps {
   readonly ledger: Queryable;
   readonly clusterId: string;
-  readonly leaseSeconds: number;
+  /** How long a claim waits for the object that takes it to be stored. */
+  readonly claimLeaseSeconds: number;
   /** Whether a review certainly comes from the API server. Nobody else gets the names of objects. */
   readonly knowsCallers: boolean;
   /** Returns the ticket of this cluster. */
@@ -38,7 +39,10 @@ export async function useClaims(
   if (uses.length === 0) return undefined;
   const items = uses.map((use) => consumerItem(use, object, deps));
   try {
-    const taking = takeConsumer(deps.ledger, items, { leaseSeconds: deps.leaseSeconds, actor: 'rock-mac-webhook' });
+    const taking = takeConsumer(deps.ledger, items, {
+      leaseSeconds: deps.claimLeaseSeconds,
+      actor: 'rock-mac-webhook',
+    });
     const outcomes = await within(timeLeft(deadline), taking);
     for (const [index, { claim }] of uses.entries()) {
       const outcome = outcomes[index];

@@ -27,6 +27,8 @@ export interface ByName {
 /** What an incoming object needs from the ledger, and how it is patched afterwards. */
 export interface Plan {
   readonly addressRequests: readonly AddressRequest[];
+  /** The labels of the claims whose addresses all requests get. */
+  readonly selector?: string;
   readonly warnings: readonly string[];
   /** The object cannot get its addresses after it was stored, so it is refused while the ledger is away. */
   readonly cannotWait?: boolean;
