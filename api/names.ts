@@ -55,6 +55,10 @@ export const ANNOTATIONS = {
    * claim whose last pod may still run on a node that is not Ready: the name of this node.
    */
   consumerEnded: `${GROUP}/consumer-ended`,
+  /** On a claim or a VirtualMachine: `namespace/name` of the one of its kind that may take its addresses (transfer-target.ts). */
+  transferTo: `${GROUP}/transfer-to`,
+  /** `"true"` on a new claim with `requestedMac`: takes a released address also before its reuse delay is over. */
+  overrideReuseDelay: `${GROUP}/override-reuse-delay`,
   /** On a MacPool whose automatic release is held: the number of releases that a person approves. */
   approveRelease: `${GROUP}/approve-release`,
 } as const;
@@ -123,6 +127,9 @@ export const OPT_IN_POLICY = 'rock-mac-opt-in';
 
 /** The policy that bounds labels and annotations of MacAllocations, and its binding. */
 export const ALLOCATION_METADATA_POLICY = 'rock-mac-allocation-metadata';
+
+/** The policy for the annotations of claims that hand an address over or override its reuse delay, and its binding. */
+export const HANDOVER_POLICY = 'rock-mac-handover';
 
 /**
  * The policies for addresses of pools that a workload uses without the webhook having seen it, and their bindings: in

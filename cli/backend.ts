@@ -17,6 +17,8 @@ export interface Backend {
   allocate(request: AllocateRequest): Promise<CommandResult<Address>>;
   /** Reserves an address, or the next one of a pool, until it is released with --force. */
   reserve(request: ReserveRequest): Promise<CommandResult<Address>>;
+  /** Gives a held address to another owner, in one change. */
+  transfer(request: TransferRequest): Promise<CommandResult<Address>>;
   /** Releases an address, or all addresses of a device. Both lists are empty if nothing was held. */
   release(target: Target, options: { readonly force: boolean }): Promise<Releases>;
   /** Moves the expiry of an address, or of all addresses of a device. The list is empty if nothing was held. */
@@ -78,9 +80,19 @@ export interface ReserveRequest {
   /** Default: the pool whose range contains `mac`, or `reserved` without `mac`. */
   readonly pool?: string | undefined;
   readonly mac?: MacAddress | undefined;
+  /** Takes `mac` also before its reuse delay is over. */
+  readonly overridesDelay?: boolean | undefined;
   readonly device: Device;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly requestKey?: string | undefined;
+}
+
+export interface TransferRequest {
+  readonly mac: MacAddress;
+  /** `namespace/name` of a claim, or the id of a device. */
+  readonly to: string;
+  /** The type of the device. Default: that of the device that has the address. */
+  readonly type?: string | undefined;
 }
 
 export interface Releases {

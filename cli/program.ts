@@ -25,6 +25,7 @@ import { addShow } from './commands/show.ts';
 import { addSql } from './commands/sql.ts';
 import { addStats } from './commands/stats.ts';
 import { addStock } from './commands/stock.ts';
+import { addTransfer } from './commands/transfer.ts';
 import { EXIT_CODES, EXIT_MEANINGS, EXITS } from './errors.ts';
 
 type AddCommand = (program: Command, cli: Cli) => void;
@@ -33,6 +34,7 @@ type AddCommand = (program: Command, cli: Cli) => void;
 const COMMANDS: readonly AddCommand[] = [
   addAllocate,
   addReserve,
+  addTransfer,
   addRelease,
   addRenew,
   addList,

@@ -2,10 +2,12 @@ import { z } from 'zod';
 import { allocationMetadataPolicy } from '../api/allocation-metadata-policy.ts';
 import { claimRolloutPolicy } from '../api/claim-rollout-policy.ts';
 import { customResourceDefinitions } from '../api/crds.ts';
+import { handoverPolicy } from '../api/handover-policy.ts';
 import {
   ADDRESS_RANGES_CONFIG_MAP,
   ALLOCATION_METADATA_POLICY,
   CLAIM_ROLLOUT_POLICY,
+  HANDOVER_POLICY,
   NAMESPACE_POOLS_POLICY,
   OPERATOR_PODS_POLICY,
   OPT_IN_POLICY,
@@ -127,6 +129,8 @@ function admissionManifests(): readonly Manifest[] {
     policyBinding(POOL_USE_POLICY),
     allocationMetadataPolicy(SYSTEM_NAMESPACE),
     policyBinding(ALLOCATION_METADATA_POLICY),
+    handoverPolicy(SYSTEM_NAMESPACE),
+    policyBinding(HANDOVER_POLICY),
     ...(['opted-in', 'others'] as const).flatMap((namespaces) => [
       strayAddressesPolicy(SYSTEM_NAMESPACE, namespaces),
       policyBinding(STRAY_ADDRESSES_POLICIES[namespaces], { params: ADDRESS_RANGES }),

@@ -109,10 +109,13 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
     retryable: true,
     ready: {
       reason: 'RequestedMacInUse',
-      next: 'Wait until then, or create a new MacAllocation without spec.requestedMac',
+      next: 'Wait until then, or create a new MacAllocation with the annotation mac.rock-os.io/override-reuse-delay: "true", or without spec.requestedMac',
     },
     admission: { status: 409, next: 'Try again then, or leave it out to get the next free address' },
-    cli: { exit: 'conflict', next: 'Choose another address, or try again then' },
+    cli: {
+      exit: 'conflict',
+      next: 'Choose another address, try again then, or take it now with `reserve --mac --override-delay`',
+    },
   },
   in_stock: {
     cause: (facts) => `${addressOf(facts)} is set aside for a webhook, which gives it to a new pod`,

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../api/duration.ts';
 import type { MacAllocationSpec } from '../../api/mac-allocation.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
 import type { Device } from '../../ledger/address/owner.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { UserError } from '../errors.ts';
@@ -10,6 +11,8 @@ export interface ClaimRequest {
   readonly device: Device;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly requestedMac?: MacAddress | undefined;
+  /** Takes `requestedMac` also before its reuse delay is over. */
+  readonly overridesDelay?: boolean | undefined;
   readonly reserved?: boolean | undefined;
   readonly expiresAfterSeconds?: number | undefined;
 }
@@ -32,6 +35,11 @@ export function claimSpec(request: ClaimRequest): MacAllocationSpec {
     ...(Object.keys(attributes).length > 0 && { attributes }),
     ...(expiresAfterSeconds !== undefined && { expiresAfter: formatDuration(expiresAfterSeconds) }),
   };
+}
+
+/** Returns the annotations of the MacAllocation of a request. */
+export function claimAnnotations({ overridesDelay }: ClaimRequest): Readonly<Record<string, string>> | undefined {
+  return overridesDelay === true ? { [ANNOTATIONS.overrideReuseDelay]: 'true' } : undefined;
 }
 
 /** Attributes are strings, so other JSON values are stored as JSON text. Throws a UserError if they exceed the limits. */

@@ -15,6 +15,7 @@ import { releaseClaims } from './release-claims.ts';
 import { renewClaims } from './renew-claims.ts';
 import type { Scope } from './scope.ts';
 import { suggest } from './suggest.ts';
+import { transferClaim } from './transfer-claim.ts';
 import { watchAddresses } from './watch-addresses.ts';
 
 /** Runs the commands through the Kubernetes API, with the permissions of the user. */
@@ -32,6 +33,7 @@ export function createClusterBackend(scope: Scope): Backend {
       const pool = poolForReservation({ pool: request.pool, mac: requestedMac }, await poolsOfCluster(scope));
       return await makeClaim({ ...request, pool, requestedMac, reserved: true }, requestKey, scope);
     }),
+    transfer: explained((request) => transferClaim(request, scope)),
     release: explained(async (target, options) => {
       const claims = await findAllocations(target, scope);
       if (claims.length > 0) return await releaseClaims(claims, options, scope);

@@ -6,7 +6,7 @@ import { type CommandRefusal, commandRefusal, unknownPool, UserError } from '../
 import { watchInterruption } from '../interruption.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
 import { claimName } from './claim-name.ts';
-import { type ClaimRequest, claimSpec } from './claim-spec.ts';
+import { claimAnnotations, type ClaimRequest, claimSpec } from './claim-spec.ts';
 import { evaluateClaim, NOT_SEEN_YET } from './evaluate-claim.ts';
 import { poll, type Polled } from './poll.ts';
 import type { Scope } from './scope.ts';
@@ -59,7 +59,8 @@ async function dryRunClaim(
   request: ClaimRequest,
   { client, namespace }: Scope,
 ): Promise<CommandResult<Address>> {
-  await client.create(macAllocations, { metadata: { name, namespace }, spec: claimSpec(request) }, { dryRun: true });
+  const metadata = { name, namespace, annotations: claimAnnotations(request) };
+  await client.create(macAllocations, { metadata, spec: claimSpec(request) }, { dryRun: true });
   const message = `The claim would be created in namespace ${namespace}, from pool ${request.pool} (server dry run).`;
   return { kind: 'dry-run', message };
 }
@@ -69,7 +70,10 @@ async function createClaim(
   request: ClaimRequest,
   { client, namespace }: Scope,
 ): Promise<{ readonly claim: MacAllocation; readonly isNew: boolean }> {
-  const object = { metadata: { name, namespace }, spec: claimSpec(request) };
+  const object = {
+    metadata: { name, namespace, annotations: claimAnnotations(request) },
+    spec: claimSpec(request),
+  };
   for (let attempt = 1; ; attempt++) {
     try {
       return { claim: await client.create(macAllocations, object), isNew: true };

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type Cli, valueOf, withBackend } from '../cli.ts';
+import { UserError } from '../errors.ts';
 import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
 import { requireMac } from '../target.ts';
@@ -9,6 +10,7 @@ import { addDryRun, addExamples } from './shared-flags.ts';
 interface Options {
   readonly pool?: string;
   readonly mac?: string;
+  readonly overrideDelay: boolean;
   readonly device: string;
   readonly type: string;
   readonly metadata: string;
@@ -26,17 +28,21 @@ export function addReserve(program: Command, cli: Cli): void {
     )
     .option('-p, --pool <name>', 'pool to reserve from (default: the pool of the address, else "reserved")')
     .option('-m, --mac <mac>', 'address to reserve, in any notation')
+    .option('--override-delay', 'take a released --mac also before its reuse delay is over', false)
     .option('-d, --device <id>', 'device that gets the address', parseDeviceText, '')
     .option('-t, --type <type>', 'kind of the device', parseDeviceText, 'reserved')
     .option('--metadata <json>', 'more information about the device, as a JSON object', '{}')
     .option('--request-key <key>', 'return the same address for every call with the same key', parseRequestKey)
     .addOption(outputOption())
     .action(async (options: Options, command: Command) => {
-      const { pool, device, type, requestKey } = options;
+      const { pool, device, type, requestKey, overrideDelay: overridesDelay } = options;
       const mac = options.mac === undefined || options.mac === '' ? undefined : requireMac(options.mac);
+      if (overridesDelay && mac === undefined) {
+        throw new UserError('--override-delay is about one released address.', 'Add --mac with that address.');
+      }
       const metadata = parseMetadata(options.metadata);
       const result = await withBackend(command, cli, (backend) =>
-        backend.reserve({ pool, mac, device: { id: device, type }, metadata, requestKey }),
+        backend.reserve({ pool, mac, overridesDelay, device: { id: device, type }, metadata, requestKey }),
       );
       const address = valueOf(result, cli.terminal);
       if (address === undefined) return;

@@ -20,6 +20,7 @@ interface AddressRequest {
   readonly pool: string;
   readonly state: 'active' | 'reserved';
   readonly mac?: MacAddress | undefined;
+  readonly overridesDelay?: boolean | undefined;
   readonly device: Device;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly requestKey?: string | undefined;
@@ -46,6 +47,7 @@ export async function allocateAddress(
       pool,
       state,
       requested,
+      overridesDelay: request.overridesDelay,
       device: { id: device.id === '' ? undefined : device.id, type: device.type },
       metadata,
       ttlSeconds,

@@ -19,6 +19,7 @@ import { currentUser } from './current-user.ts';
 import { listPage } from './list-page.ts';
 import { releaseRows } from './release.ts';
 import { renewRows } from './renew.ts';
+import { transferToDevice } from './transfer.ts';
 
 /** More addresses than one object ever holds. */
 const MAX_PER_OBJECT = 1_000;
@@ -62,6 +63,11 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
       await beforeAllocation();
       const result = await change((db) => reserveAddress(db, request, user));
       return dryRun ? describeDryRun('reserve', result, (address) => [address]) : result;
+    },
+    transfer: async (request) => {
+      await beforeAllocation();
+      const result = await change((db) => transferToDevice(db, request, user));
+      return dryRun ? describeDryRun('hand over', result, (address) => [address]) : result;
     },
     release: (target, { force }) =>
       change(async (db) => releaseRows(db, await heldRows(db, target), { force, actor: user })),

@@ -11,13 +11,17 @@ import type { OperatorDeps } from '../controller/dependencies.ts';
 import { allocationRequestOf } from './ledger-items.ts';
 import { publishStatus, type PublishStatusDeps } from './publish-status.ts';
 import { decideByError, decideByOutcome, type HeldStatus, type ReadyDecision } from './status.ts';
+import { takeOver, type TakeOverDeps } from './take-over.ts';
 
-export type AllocateClaimDeps = PublishStatusDeps & Pick<OperatorDeps, 'allocator' | 'actor' | 'logger'>;
+export type AllocateClaimDeps = PublishStatusDeps & TakeOverDeps & Pick<OperatorDeps, 'allocator'>;
 
 /** How long one allocation may take before it fails and is retried. */
 const ALLOCATE_DEADLINE_MS = 10_000;
 
-/** Allocates the address of a claim that has none, and publishes the address or the refusal. */
+/**
+ * Allocates the address of a claim that has none, or takes it over from a claim that hands it over, and publishes the address or
+ * the refusal.
+ */
 export async function allocateClaim(claim: MacAllocation, deps: AllocateClaimDeps): Promise<ReconcileResult> {
   const { pool, requestedMac } = claim.spec;
   const request = allocationRequestOf(claim, deps);
@@ -30,12 +34,9 @@ export async function allocateClaim(claim: MacAllocation, deps: AllocateClaimDep
     await publishStatus(claim, decision, {}, deps);
     return undefined;
   }
-  let outcome: AllocationOutcome;
+  let result: AllocationOutcome | ReadyDecision;
   try {
-    outcome = await deps.allocator.allocate(
-      { ...request, ...(await namespaceTerms(claim, deps)) },
-      { deadlineMs: ALLOCATE_DEADLINE_MS },
-    );
+    result = await allocateOrTakeOver(claim, { ...request, ...(await namespaceTerms(claim, deps)) }, deps);
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
     const decision = decideByError(error);
@@ -43,11 +44,21 @@ export async function allocateClaim(claim: MacAllocation, deps: AllocateClaimDep
     if (decision.reason === 'InvalidSpec') return undefined;
     throw error;
   }
-  const decision = decideByOutcome(outcome, pool, requestedMac);
-  const held = heldBy(outcome, deps);
+  const decision = 'ready' in result ? result : decideByOutcome(result, pool, requestedMac);
+  const held = 'ready' in result ? {} : heldBy(result, deps);
   if (held.mac !== undefined) deps.logger.info({ claim: keyOf(claim), mac: held.mac, pool }, 'claim allocated');
   await publishStatus(claim, decision, held, deps);
   return decision.retryAfterMs === undefined ? undefined : { requeueAfterMs: decision.retryAfterMs };
+}
+
+async function allocateOrTakeOver(
+  claim: MacAllocation,
+  request: AllocationRequest,
+  deps: AllocateClaimDeps,
+): Promise<AllocationOutcome | ReadyDecision> {
+  const outcome = await deps.allocator.allocate(request, { deadlineMs: ALLOCATE_DEADLINE_MS });
+  if (outcome.outcome !== 'in_use') return outcome;
+  return (await takeOver(claim, request, outcome.mac, deps)) ?? outcome;
 }
 
 /**

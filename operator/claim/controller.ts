@@ -1,4 +1,6 @@
 import { isMirror } from '../../api/mac-allocation.ts';
+import { transferTarget } from '../../api/transfer-target.ts';
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { formatKey } from '../../kube/client/objects.ts';
 import { type ControllerSpec, watch } from '../controller/controller-spec.ts';
 import { identityKey, parseIdentityKey } from '../controller/identity-key.ts';
@@ -14,10 +16,18 @@ export function claimController(
   const claimsBy = (index: 'consumer' | 'pool', value: string) =>
     allocations.by(index, value).filter((allocation) => !isMirror(allocation));
   const keysOfConsumer = (uid: string) => claimsBy('consumer', uid).map(({ metadata }) => identityKey(metadata));
+  /** A claim that waits for the address of another one goes on when that one hands it over. */
+  const keysOfTarget = ({ metadata }: MacAllocation) => {
+    const target = transferTarget(metadata.annotations);
+    const found = target && allocations.get(formatKey(target));
+    return found === undefined || isMirror(found) ? [] : [identityKey(found.metadata)];
+  };
   return {
     name: 'claim',
     watches: [
-      watch(allocations, ({ object }) => (isMirror(object) ? [] : [identityKey(object.metadata)])),
+      watch(allocations, ({ object }) =>
+        isMirror(object) ? [] : [identityKey(object.metadata), ...keysOfTarget(object)],
+      ),
       // A pool that was missing, paused or full may now serve the claims that wait for it.
       watch(pools, ({ object }) =>
         claimsBy('pool', object.metadata.name)

@@ -1,9 +1,12 @@
 import { parseDuration } from '../../api/duration.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { AdoptItem } from '../../ledger/address/adopt.ts';
 import type { AllocationRequest } from '../../ledger/address/allocate.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
+import type { TransferItem } from '../../ledger/address/transfer.ts';
 import { type MacAddress, parseMac } from '../../mac/mac-address.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 
@@ -22,6 +25,7 @@ export function allocationRequestOf(
     key: claimKey({ clusterId, uid }),
     pool,
     requested: parsed?.mac,
+    overridesDelay: claim.metadata.annotations?.[ANNOTATIONS.overrideReuseDelay] === 'true',
     state: reserved ? 'reserved' : 'active',
     owner: ownerOfClaim(claim, clusterId),
     device,
@@ -63,6 +67,22 @@ export function ttlSecondsOf({ spec: { reserved = false, expiresAfter } }: MacAl
 export function statusMac({ status }: MacAllocation): MacAddress | undefined {
   const parsed = parseMac(status?.mac ?? '');
   return parsed.ok ? parsed.mac : undefined;
+}
+
+/** Returns the item that gives a claim the address of another one, by the request of the claim that gets it. */
+export function transferItemOf(
+  from: AddressRow,
+  { key: newKey, state, owner, ...request }: AllocationRequest,
+): TransferItem | undefined {
+  const uid = owner?.uid;
+  if (from.owner === undefined || owner === undefined || uid === undefined || state === 'pending') return undefined;
+  const { namespace, name } = from.owner;
+  return {
+    ...{ mac: from.mac, generation: from.generation, key: from.key, newKey, state, owner: { ...owner, uid } },
+    ...{ device: request.device, metadata: request.metadata, ttlSeconds: request.ttlSeconds },
+    ...{ maxAddresses: request.maxAddresses, requester: request.requester },
+    reason: `handed over by MacAllocation ${namespace}/${name}`,
+  };
 }
 
 function ownerOfClaim({ metadata }: MacAllocation, clusterId: string): Owner & { readonly uid: string } {

@@ -8,6 +8,7 @@ import { ledgerTime } from '../../ledger/address/mark-missing.ts';
 import { allocateClaim, type AllocateClaimDeps } from './allocate.ts';
 import { currentConsumer } from './consumer.ts';
 import { expireClaim, type ExpireClaimDeps } from './expire.ts';
+import { endIfHandedOver } from './handed-over.ts';
 import { publishAllocated } from './publish-status.ts';
 import { readoptClaim, type ReadoptClaimDeps } from './readopt.ts';
 import { type ReleaseClaimDeps, releaseTerminatingClaim } from './release.ts';
@@ -22,6 +23,7 @@ export type ClaimDeps = AllocateClaimDeps & ExpireClaimDeps & ReadoptClaimDeps &
  * - Allocation: 1. finalizer stored, 2. ledger written, 3. status written. After 1, the next reconcile allocates. After 2,
  *   the same key (the claim's uid) gets the same address again.
  * - Deletion: 1. ledger released, 2. finalizer removed. After 1, the repeated release reports that it is done.
+ * - Handing over: see take-over.ts.
  * - Expiry: 1. ledger released, 2. status written, 3. object deleted. The next reconcile continues after each.
  */
 export async function reconcileClaim(claim: MacAllocation, deps: ClaimDeps): Promise<ReconcileResult> {
@@ -42,7 +44,7 @@ export async function reconcileClaim(claim: MacAllocation, deps: ClaimDeps): Pro
 async function updateAllocatedClaim(claim: MacAllocation, deps: ClaimDeps): Promise<ReconcileResult> {
   const { ledger, clusterId } = deps;
   const row = await findByHolderKey(ledger, claimKey({ clusterId, uid: claim.metadata.uid }));
-  if (row === undefined) return await readoptClaim(claim, deps);
+  if (row === undefined) return (await endIfHandedOver(claim, deps)) ? undefined : await readoptClaim(claim, deps);
   const expiresAt = await renewClaim(claim, row, deps);
   if (expiresAt !== undefined && expiresAt < (await ledgerTime(ledger))) return await expireClaim(claim, row, deps);
   const consumer = await currentConsumer(row, claim, deps);

@@ -43,11 +43,16 @@ export function trimAllocation(allocation: MacAllocation, intern: InternString):
   };
 }
 
-/** A longer value has no meaning: one is `true`, and the other a uid. */
-const MAX_VALUE_LENGTH = 64;
+/** A longer value has no meaning. The longest is a namespace and a name. */
+const MAX_VALUE_LENGTH = 63 + 1 + 253;
 
 /** The annotations of claims that the operator reads. */
-const READ_ON_CLAIMS: ReadonlySet<string> = new Set([ANNOTATIONS.forceRelease, ANNOTATIONS.consumerEnded]);
+const READ_ON_CLAIMS: ReadonlySet<string> = new Set([
+  ANNOTATIONS.forceRelease,
+  ANNOTATIONS.consumerEnded,
+  ANNOTATIONS.transferTo,
+  ANNOTATIONS.overrideReuseDelay,
+]);
 
 function trimClaim({ metadata, ...claim }: MacAllocation): MacAllocation {
   const { generation, finalizers, annotations } = metadata;

@@ -101,6 +101,56 @@ describe('a dry run', () => {
   });
 });
 
+describe('transfer', () => {
+  test('hands an address over to another device in one change, and repeats it without one', async () => {
+    const mac = (await out('allocate', '-p', 'kubernetes', '-d', 'first', '-m', '{"rack": "a7"}', '-o', 'name')).trim();
+    const dry = await shell.rockMac('transfer', mac, '--to', 'second', '--dry-run');
+    expect(dry.stderr).toBe(`Would hand over ${mac} of pool kubernetes (dry run).\n`);
+    expect(await names('list', '-d', 'first')).toEqual([mac]);
+    for (let n = 0; n < 2; n++) {
+      expect(await out('transfer', mac, '--to', 'second')).toBe(`Transferred MAC: ${mac} to second\n`);
+    }
+    expect(await out('show', mac)).toMatch(/second[^]*Metadata: +\{"rack":"a7"\}/);
+    expect(await names('list', '-d', 'second')).toEqual([mac]);
+    expect(await out('list', '-d', 'first', '-o', 'name')).toBe('');
+    const history = z
+      .object({ items: z.array(z.object({ action: z.string(), reason: z.string() })) })
+      .parse(JSON.parse(await out('audit', mac, '-o', 'json')));
+    expect(history.items).toMatchObject([
+      { action: 'transfer', reason: 'handed over by first' },
+      { action: 'allocate' },
+    ]);
+    await out('release', 'second');
+  });
+
+  test('keeps a reservation', async () => {
+    const mac = (await out('reserve', '-p', 'kubernetes', '-d', 'kept', '-o', 'name')).trim();
+    await out('transfer', mac, '--to', 'kept-2', '--type', 'router');
+    expect(await names('list', '-d', 'kept-2', '-s', 'reserved')).toEqual([mac]);
+    expect(await out('show', mac)).toContain('router');
+    await out('release', '--force', 'kept-2');
+  });
+
+  test('of an address that nobody holds, or without a device, is refused', async () => {
+    const free = await shell.rockMac('transfer', 'a4:58:0f:05:77:77', '--to', 'x');
+    expect(free).toMatchObject({ code: 3, stdout: '' });
+    expect(free.stderr).toMatch(/^Error: Nobody holds a4:58:0f:05:77:77, so there is nothing to hand over\./);
+    expect((await shell.rockMac('transfer', 'a4:58:0f:05:77:77')).code).toBe(2);
+    expect(await shell.rockMac('transfer', 'a4:58:0f:05:77:77', '--to', '')).toMatchObject({ code: 2 });
+  });
+});
+
+test('reserve takes a released address inside its reuse delay only with --override-delay', async () => {
+  const mac = (await out('allocate', '-p', 'kubernetes', '-d', 'last', '-o', 'name')).trim();
+  await out('release', mac);
+  const refused = await shell.rockMac('reserve', '-m', mac, '-d', 'next');
+  expect(refused).toMatchObject({ code: 4, stderr: expect.stringContaining('--override-delay') as string });
+  expect(await out('reserve', '-m', mac, '-d', 'next', '--override-delay')).toBe(`Reserved MAC: ${mac}\n`);
+  expect(await out('audit', mac, '-o', 'json')).toContain('reuse delay overridden');
+  expect((await shell.rockMac('reserve', '-d', 'next', '--override-delay')).code).toBe(1);
+  await out('release', '--force', mac);
+});
+
 describe('list', () => {
   beforeAll(async () => {
     for (const device of ['vm-b', 'vm-a', 'vm-c']) await out('allocate', '-p', 'vultr', '-d', device);
