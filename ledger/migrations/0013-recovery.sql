@@ -1,12 +1,22 @@
 -- After a failover or a restore the ledger may lack its last acknowledged allocations. It detects this by its timeline
 -- and system identifier. It hands out nothing until it has covered them, and always opens again.
 
+-- The next addresses in stock, at most so many, of all clusters.
+create function rock_mac.next_stock(p_limit int) returns bigint[] language sql stable set search_path = rock_mac, pg_temp set enable_seqscan = off
+begin atomic
+  select coalesce(array_agg(s.addr), '{}') from (
+    select a.addr from clusters c cross join lateral (
+      select a.addr from addresses a where a.cluster_id = c.cluster_id and a.state = 'stocked' limit p_limit) a
+    limit p_limit) s;
+end;
+
 -- Opens a recovering ledger when it waits for nothing any more.
 create function rock_mac.open_if_ready() returns text language plpgsql volatile set search_path = rock_mac, pg_temp as $$
 begin
   update ledger_state s set mode = 'open', why = '', changed_at = clock()
   where s.mode = 'recovering' and not s.needs_approval and not exists (
-    select 1 from clusters c where c.adopted_at is not null and c.retired_at is null and c.reported_epoch < s.epoch);
+    select 1 from clusters c where c.adopted_at is not null and c.retired_at is null and c.reported_epoch < s.epoch)
+    and next_stock(1) = '{}';
   return (select s.mode from ledger_state s);
 end $$;
 
@@ -45,12 +55,24 @@ begin
   end loop;
 end $$;
 
--- The last changes of stocks may be lost too. A webhook drops what is no stock any more, and pods that got such an address show it.
-create function rock_mac.set_stock_aside(p_actor text) returns void language plpgsql volatile set search_path = rock_mac, pg_temp as $$
+-- Sets stock aside during a recovery, and returns the number of addresses: 0 if none is left. The last changes of stocks may be
+-- lost too. A webhook drops what is no stock any more, and pods that got such an address show it.
+--
+-- A part in each call: a statement for 100,000 addresses takes longer than an operator waits. Until none is left, the ledger stays
+-- closed, so nobody fills a stock meanwhile. The lock makes one caller wait for the other, and for the end of the recovery's start.
+create function rock_mac.set_stock_aside(p_actor text) returns bigint
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '5s' as $$
+declare s ledger_state; addrs bigint[];
 begin
-  perform 1 from addresses a where a.cluster_id is not null and a.state = 'stocked' order by a.addr for update;   -- the order of lock_addresses()
+  perform be_durable();
+  select * into s from ledger_state for update;
+  if s.mode <> 'recovering' or s.gap_due then return 0; end if;
+  addrs := next_stock(2048);
+  perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;   -- the order of lock_addresses()
   update addresses a set state = 'orphaned', origin = 'replication-gap', changed_at = clock(), actor = p_actor, reason = 'stock of before the failover'
-  where a.state = 'stocked';
+  where a.addr = any (addrs) and a.state = 'stocked';
+  perform open_if_ready();
+  return cardinality(addrs);
 end $$;
 
 -- Starts a new epoch. `p_expected` is the epoch that the caller saw; of many callers, one starts the recovery.
@@ -90,10 +112,7 @@ begin
          covered_losses = case when needs_approval or p_approval then null else s.replication_gap end,
          why = case when p_approval then 'restored from a backup' else 'the database failed over or was restored' end;
   perform fork_seals();
-  if not only_reported then
-    perform set_gap_aside(next_epoch, p_actor);
-    perform set_stock_aside(p_actor);
-  end if;
+  if not only_reported then perform set_gap_aside(next_epoch, p_actor); end if;
   -- The last tickets may be lost too. The chain of a cluster begins anew.
   update clusters set tickets = '{}' where tickets <> '{}';
   -- A renewal may be lost too: a device must not expire because of that.
@@ -139,10 +158,7 @@ begin
   perform be_durable();
   perform 1 from pools order by pool_id for update;          -- the lock order of a recovery
   select * into s from ledger_state for update;
-  if s.gap_due then
-    perform set_gap_aside(s.epoch, session_user::text);
-    perform set_stock_aside(session_user::text);
-  end if;
+  if s.gap_due then perform set_gap_aside(s.epoch, session_user::text); end if;
   update ledger_state set needs_approval = false, gap_due = false, changed_at = clock();
   return open_if_ready();
 end $$;

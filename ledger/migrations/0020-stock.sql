@@ -94,20 +94,21 @@ begin
 end $$;
 
 -- Records that a holder has dropped what its check in this epoch did not return. Only then can what a recovery has set aside of its
--- stock come back (is_gap_over). The lock keeps the next recovery from setting more aside at the same time.
+-- stock come back (is_gap_over). The lock keeps the next recovery from setting more aside at the same time. Drops a part in each
+-- call, like set_stock_aside(), and returns the number of addresses: 0 if none is left.
 create function rock_mac.drop_stock(p_cluster text, p_holder text, p_epoch bigint, p_actor text) returns bigint
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
-declare dropped bigint;
+declare addrs bigint[];
 begin
   perform be_durable();
   perform require_reach(p_cluster);
   perform 1 from ledger_state s where s.epoch = p_epoch for share;
   if not found then return 0; end if;
-  perform 1 from addresses a where a.owner_uid = p_holder and a.cluster_id = p_cluster and is_set_aside(a) order by a.addr for update;
+  addrs := array(select a.addr from addresses a where a.owner_uid = p_holder and a.cluster_id = p_cluster and is_set_aside(a)
+                 order by a.addr limit 2048 for update);
   update addresses a set owner_uid = null, changed_at = clock(), actor = p_actor, reason = 'its holder has dropped it'
-  where a.owner_uid = p_holder and a.cluster_id = p_cluster and is_set_aside(a);
-  get diagnostics dropped = row_count;
-  return dropped;
+  where a.addr = any (addrs);
+  return cardinality(addrs);
 end $$;
 
 -- Records for whom a holder answered with addresses of its stock: they are pending from then on, as after an allocation.

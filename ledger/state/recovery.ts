@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { requireValid } from '../address/validate.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
+import { setStockAside } from '../stock/stock.ts';
 import { type LedgerHead, ledgerHeadSchema, lossOf } from './ledger-head.ts';
 import { type LedgerState, ledgerState } from './state.ts';
 
@@ -30,15 +31,24 @@ export async function recover(db: Queryable, options: RecoverOptions): Promise<n
     values: [expected, lossy, needsApproval, above, actor],
     row: z.object({ epoch: z.int() }),
   });
+  await setStockAside(db, actor);
   return epoch;
 }
 
-/** Returns the state of the ledger and starts a recovery if the database has changed. */
+/** Returns the state of the ledger. Starts a recovery if the database has changed, or goes on with one whose caller has died. */
 export async function recoverIfNeeded(db: Queryable, actor: string): Promise<LedgerState> {
   const state = await ledgerState(db);
-  if (state.closed?.why !== 'timeline_changed' && state.closed?.why !== 'system_changed') return state;
-  await recover(db, { expected: state.epoch, actor });
-  return ledgerState(db);
+  switch (state.closed?.why) {
+    case 'timeline_changed':
+    case 'system_changed':
+      await recover(db, { expected: state.epoch, actor });
+      return ledgerState(db);
+    case 'recovering':
+      await setStockAside(db, actor);
+      return ledgerState(db);
+    default:
+      return state;
+  }
 }
 
 /**
@@ -97,12 +107,15 @@ export async function recoverWithout(
 
 /** Lets a restored ledger open, by decision of an admin: allocations after the backup are known by now, or lost. */
 export async function approveRecovery(db: Queryable): Promise<(typeof MODES)[number]> {
-  const { mode } = await queryOne(db, {
-    text: `select rock_mac.approve_recovery() as mode`,
+  const { mode, login } = await queryOne(db, {
+    text: `select rock_mac.approve_recovery() as mode, session_user::text as login`,
     values: [],
-    row: z.object({ mode: z.enum(MODES) }),
+    row: z.object({ mode: z.enum(MODES), login: z.string() }),
   });
-  return mode;
+  if (mode !== 'recovering') return mode;
+  await setStockAside(db, login);
+  const row = z.object({ mode: z.enum(MODES) });
+  return (await queryOne(db, { text: `select mode from rock_mac.ledger_state`, values: [], row })).mode;
 }
 
 /**

@@ -90,11 +90,23 @@ export async function stockEpoch(db: Queryable): Promise<number> {
  * aside can then come back. Changes nothing if the ledger has recovered again since.
  */
 export async function dropStock(db: Queryable, { clusterId, id, podName }: StockHolder, epoch: number): Promise<void> {
-  await db.query({
-    text: `select rock_mac.drop_stock($1, $2, $3, $4) as dropped`,
+  await untilNoneIsLeft(db, {
+    text: `select rock_mac.drop_stock($1, $2, $3, $4) as count`,
     values: [clusterId, id, epoch, podName],
-    row: z.object({ dropped: z.int() }),
   });
+}
+
+/**
+ * Sets the stock of all webhooks aside while the ledger recovers. The ledger opens afterwards, if it waits for nothing else. Does
+ * nothing in any other state.
+ */
+export async function setStockAside(db: Queryable, actor: string): Promise<void> {
+  await untilNoneIsLeft(db, { text: `select rock_mac.set_stock_aside($1) as count`, values: [actor] });
+}
+
+/** Repeats a statement that changes a part in each call, because all at once would take longer than callers wait. */
+async function untilNoneIsLeft(db: Queryable, statement: { text: string; values: unknown[] }): Promise<void> {
+  while ((await queryOne(db, { ...statement, row: z.object({ count: z.int() }) })).count > 0);
 }
 
 /** The stock of one process in one pool. */

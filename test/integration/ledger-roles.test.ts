@@ -31,7 +31,7 @@ import { ledgerState } from '../../ledger/state/state.ts';
 import { clearUnreachable, markUnreachable } from '../../ledger/sticky/unreachable.ts';
 import { markUnused, releaseUnused } from '../../ledger/sticky/unused.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
-import { checkStock, dropStock, fillStock } from '../../ledger/stock/stock.ts';
+import { checkStock, dropStock, fillStock, setStockAside } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
 import {
   aRequest,
@@ -345,6 +345,8 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
       return [await resultOf(checkStock(db, theirHolder, undefined)), asOurs.length];
     },
   },
+  // The ledger is open, so nothing is set aside.
+  set_stock_aside: { wanted: [undefined], call: (db) => setStockAside(db, 'test') },
   drop_stock: {
     wanted: ['LEDGER_NOT_ALLOWED', undefined],
     call: async (db) => {

@@ -19,7 +19,7 @@ import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { definePool, limitPool, pausePool } from '../../ledger/pool/pools.ts';
 import { retireCluster } from '../../ledger/state/clusters.ts';
 import { showTicket } from '../../ledger/state/identity.ts';
-import { freeGap, markReported, recover } from '../../ledger/state/recovery.ts';
+import { freeGap, markReported, recover, recoverIfNeeded } from '../../ledger/state/recovery.ts';
 import { assignStock, returnStock, type StockAssignment } from '../../ledger/stock/leave-stock.ts';
 import {
   checkStock,
@@ -595,6 +595,28 @@ test('a recovery sets all stock aside: its holder drops it, a token still binds 
     });
   }
   expect(await bindTo(answered, 'web-0', 'ada')).toBe('bound');
+});
+
+test('a recovery sets stock aside in steps, the ledger is closed meanwhile, and another caller goes on if one dies', async () => {
+  await aPool('large', 200_000);
+  await checkStock(ledger.db, holder('h1'), undefined);
+  await ledger.sql(
+    `insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, cluster_id, owner_kind, owner_name, owner_uid, owner_nic,
+                                     allocated_at, changed_at, requester, actor)
+     select p.first + n, p.pool_id, 'stocked', 'allocate', 'stock/f/' || n, 'c1', 'Webhook', 'webhook-h1', 'h1', '', now(), now(), 'webhook', 'webhook'
+     from rock_mac.pools p, generate_series(0, 4999) n where p.name = 'large'`,
+  );
+  await ledger.sql(`update rock_mac.pools set next_addr = first + 5000 where name = 'large'`);
+  await ledger.sql(`update rock_mac.ledger_state set timeline = 'before'`);
+  await ledger.sql(`select rock_mac.recover(1, false, false, 0, 'operator')`);
+  expect(await markReported(ledger.db, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('recovering');
+  await ledger.sql(`select rock_mac.set_stock_aside('operator')`); // and then the operator is killed
+  expect(await statsOf('large')).toMatchObject({ stocked: 5_000 - 2_048 });
+  expect(await requestAddress(ledger, aPodRequest('web'))).toMatchObject({ outcome: 'not_open' });
+  expect((await recoverIfNeeded(ledger.db, 'operator')).closed).toBeUndefined();
+  expect(await statsOf('large')).toMatchObject({ stocked: 0 });
+  await dropStock(ledger.db, holder('h1'), 2);
+  expect(await stockOf(ledger.db, holder('h1'))).toEqual([]);
 });
 
 test('what a recovery has set aside stays so while its holder cannot reach the ledger', async () => {

@@ -56,7 +56,7 @@ function start({ most = 1_000 }: { most?: number } = {}) {
       }
       case 'drop_stock':
         ledger.dropped.push(Number(statement.values[2]));
-        return Promise.resolve([{ dropped: 0 }]);
+        return Promise.resolve([{ count: 0 }]);
       case 'assign_stock': {
         if (ledger.noReports) return Promise.reject(new LedgerError('LEDGER_READ_ONLY', 'no standby'));
         const outcomes = items().map(() => ({ outcome: 'assigned' }));
