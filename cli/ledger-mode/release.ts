@@ -1,5 +1,6 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByMacs } from '../../ledger/address/find.ts';
+import { isStickyKey } from '../../ledger/address/holder-key.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import { release } from '../../ledger/address/release.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
@@ -60,9 +61,16 @@ function stocked(mac: MacAddress, owner: Owner | undefined): CommandRefusal {
   );
 }
 
-function heldInCluster({ mac, state, owner }: AddressRow): CommandRefusal {
+function heldInCluster({ mac, state, owner, key }: AddressRow): CommandRefusal {
   if (state === 'stocked') return stocked(mac, owner);
   const { kind = 'object', namespace = '', name = '' } = owner ?? {};
+  if (isStickyKey(key)) {
+    return commandRefusal(
+      `${mac} stays with ${kind} ${namespace}/${name} in a cluster, so it was not released.`,
+      `Delete its sticky MacAllocation there. If the cluster no longer exists, run \`rock-mac cluster retire\`.`,
+      'conflict',
+    );
+  }
   return commandRefusal(
     `${mac} is held by ${kind} ${namespace}/${name} in a cluster, so it was not released.`,
     `Delete the ${kind} there: that releases the address. If the cluster no longer exists, run \`rock-mac cluster retire\`.`,

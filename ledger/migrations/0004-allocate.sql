@@ -144,7 +144,7 @@ begin
     update addresses a set expires_at = greatest(a.expires_at, t + case a.state when 'pending' then p_lease
                                                                    else coalesce(make_interval(secs => r.ttl), p.auto_release) end)
     from (select distinct on (key) key, ttl from unnest(reqs) order by key, ord) r
-    where a.holder_key = r.key and a.holder_key = any (replay) and (a.pool_id = p.pool_id or is_sticky(a.holder_key))
+    where a.holder_key = r.key and a.holder_key = any (replay) and a.state <> 'released' and (a.pool_id = p.pool_id or is_sticky(a.holder_key))
       and a.holder_key <> all (unreachable || other_namespace)
       and (a.state = 'pending' or (a.cluster_id is null and a.expires_at is not null));
   end if;
@@ -211,14 +211,19 @@ begin
   if cardinality(todo) > 0 then
     held := expiry_held();
     if held is not null then ready := '-infinity'; end if;   -- no reuse delay passes: only the last owner gets a released address
-    perform place(p, todo, array(select u.addr from unnest(todo) with ordinality u order by u.ordinality), t, p_lease, ready);
     skip := skip || array(select u.key from unnest(todo) u);   -- the same key may also have requested any address
+    -- Without those that are held, which place() would lock: a group of another pool may have locked them to replay a sticky
+    -- key, and wait for what this group replays.
+    todo := array(select row(u.*)::item from unnest(todo) u
+                  where (select a.state <> 'released' and a.kept_since is null from addresses a where a.addr = u.addr) is not true);
+    perform place(p, todo, array(select u.addr from unnest(todo) with ordinality u order by u.ordinality), t, p_lease, ready);
   end if;
 
-  -- 7. The other requests want the next address.
+  -- 7. The other requests want the next address. New sticky keys come in their order: a group of another pool may write some of
+  -- them at the same moment, and each would wait for a key of the other one.
   todo := array(select row(d.*)::item from (
             select distinct on (key) * from unnest(reqs) r where addr is null and key <> all (skip) order by key, ord) d
-            order by ord);
+            order by case when is_sticky(key) then key else '' end, ord);
   want := cardinality(todo); cur := p.next_addr;
 
   -- 8. The cursor. One range probe checks whether any address ahead is used. Only then it walks, in growing windows and

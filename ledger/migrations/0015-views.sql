@@ -3,7 +3,8 @@
 create view rock_mac.allocations as
 select rock_mac.to_mac(a.addr) as mac_address, p.name as pool, a.device_id, a.device_type, a.state as status, a.allocated_at, a.released_at,
        a.expires_at, a.missing_since, a.generation, a.cluster_id, a.owner_kind, a.owner_namespace, a.owner_name, a.owner_uid, a.owner_nic,
-       a.consumer_kind, a.consumer_name, a.metadata, a.requester as allocated_by, a.actor as changed_by, a.changed_at, a.reason
+       a.consumer_kind, a.consumer_name, a.metadata, a.requester as allocated_by, a.actor as changed_by, a.changed_at, a.reason,
+       a.state <> 'released' and rock_mac.is_sticky(a.holder_key) as sticky, a.unreachable_node
 from rock_mac.addresses a join rock_mac.pools p using (pool_id)
 where a.generation > 0;
 

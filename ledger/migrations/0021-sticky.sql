@@ -64,8 +64,9 @@ begin
   addrs := lock_addresses(addrs);
   update addresses a set unreachable_node = p_node, changed_at = clock(), actor = p_actor, reason = 'its node does not respond'
   from unnest(items) r
-  where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and a.state = 'active'
-    and is_sticky(a.holder_key) and a.cluster_id = p_cluster and a.unreachable_node is null;
+  where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key
+    -- As a `case`, so that the plan looks the addresses up and does not walk through all those of the cluster.
+    and case when a.state = 'active' and a.unreachable_node is null then is_sticky(a.holder_key) and a.cluster_id = p_cluster else false end;
   return query
   select r.ord, case when (a.generation = r.generation and a.holder_key = r.key and a.cluster_id = p_cluster and a.unreachable_node is not null) is not true then 'not_held'
                      when a.unreachable_node = p_node then 'marked'

@@ -35,6 +35,16 @@ test('an address stays the same through the JSON of the read API', () => {
   expect(decodeAddress(object)).toEqual(view);
 });
 
+test('an address of a name is sticky while it is held', () => {
+  const row = { ...ROW, key: 'sticky/c/shop/Pod/web-0/eth0', unreachableNode: 'worker-1' };
+  const view = addressView(row);
+  expect(view).toMatchObject({ sticky: true, unreachableNode: 'worker-1' });
+  const object = addressObject.parse(JSON.parse(JSON.stringify(encodeAddress(view))));
+  expect(decodeAddress(object)).toEqual(view);
+  expect(addressView({ ...row, state: 'released' }).sticky).toBeUndefined();
+  expect(encodeAddress(addressView(ROW)).sticky).toBeUndefined();
+});
+
 test('a state of a newer version counts as orphaned', () => {
   const object = { ...encodeAddress(addressView(ROW)), state: 'quarantined' };
   expect(decodeAddress(object).state).toBe('orphaned');

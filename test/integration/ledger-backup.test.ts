@@ -5,6 +5,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { bind } from '../../ledger/address/bind.ts';
 import { findByMacs, listAddresses } from '../../ledger/address/find.ts';
 import { release } from '../../ledger/address/release.ts';
 import { backup, backupToFile } from '../../ledger/backup/backup.ts';
@@ -17,16 +18,19 @@ import { definePool, listPools } from '../../ledger/pool/pools.ts';
 import { bindLogin, listClusters } from '../../ledger/state/clusters.ts';
 import { approveRecovery, markReported } from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
+import { markUnreachable } from '../../ledger/sticky/unreachable.ts';
 import { listStock } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
 import {
   aPodRequest,
   aRequest,
+  aStickyRequest,
   fillAStock,
   freshLedger,
   joinCluster,
   ledgerOfThisFile,
   requestAddress,
+  stickyPod,
   takeAddress,
   type TestLedger,
 } from './ledger-fixture.ts';
@@ -47,6 +51,9 @@ beforeAll(async () => {
   for (let n = 0; n < 1_200; n++)
     await takeAddress(ledger, aRequest({ key: `vm-${String(n)}`, metadata: { n, text: 'line\nbreak', none: null } }));
   await takeAddress(ledger, aPodRequest('web'));
+  const sticky = await takeAddress(ledger, aStickyRequest('web-0'));
+  await bind(db, [{ ...sticky, boundKey: sticky.key, owner: stickyPod('web-0') }], 'test');
+  await markUnreachable(db, { clusterId: 'c1', node: 'worker-1' }, [sticky], 'test');
   const gone = await takeAddress(ledger, aRequest({ key: 'gone', pool: 'own' }));
   await release(db, [gone], { actor: 'test', reason: 'test' });
   // More than one line holds, of which many differ only in their interface.
@@ -95,9 +102,9 @@ describe('a restored backup', () => {
       cluster_logins: 1,
       stock_holders: 0,
       pools: 8,
-      addresses: 1_203,
+      addresses: 1_204,
       observations: 600,
-      audit_log: 1_203,
+      audit_log: 1_206,
       audit_seals: 0,
     });
     expect(await listClusters(ledger.db)).toEqual(await listClusters(original.current.db));
@@ -108,8 +115,8 @@ describe('a restored backup', () => {
       before.map((row) => ({ ...row, expiresAt: undefined })),
     );
     const audit = await everything(ledger, 'audit_log', 'id');
-    expect(audit.slice(0, 1_203)).toEqual(await everything(original.current, 'audit_log', 'id'));
-    expect(audit.slice(1_203).every(({ row }) => JSON.stringify(row).includes('replication-gap'))).toBe(true);
+    expect(audit.slice(0, 1_206)).toEqual(await everything(original.current, 'audit_log', 'id'));
+    expect(audit.slice(1_206).every(({ row }) => JSON.stringify(row).includes('replication-gap'))).toBe(true);
     expect((await listPools(ledger.db)).map(({ name, first, last }) => ({ name, first, last }))).toEqual(
       (await listPools(original.current.db)).map(({ name, first, last }) => ({ name, first, last })),
     );

@@ -51,6 +51,10 @@ export interface ModelRow {
   releasedAt: number | undefined;
   kept: boolean;
   consumer: { key: string; until: number | undefined } | undefined;
+  /** Since when nothing uses a sticky address. */
+  missingSince?: number | undefined;
+  /** Where the last pod of a sticky address may still run. */
+  node?: string | undefined;
 }
 
 export interface ModelRequest {
@@ -59,6 +63,8 @@ export interface ModelRequest {
   readonly state: 'stocked' | 'pending' | 'active' | 'reserved';
   readonly requested: number | undefined;
   readonly ttl: number | undefined;
+  readonly namespaceSince?: number | undefined;
+  readonly unusedLimit?: number | undefined;
 }
 
 export interface ModelResult {
@@ -86,6 +92,8 @@ function holderOf(model: Model, key: string): number | undefined {
   for (const [addr, row] of model.rows) if (row.key === key && row.state !== 'released') return addr;
   return undefined;
 }
+
+export const isSticky = (key: string) => key.startsWith('sticky/');
 
 function poolOf(model: Model, addr: number): ModelPool {
   const pool = model.pools.find(({ first, last }) => addr >= first && addr <= last);
@@ -117,28 +125,62 @@ export function allocateInModel(
   if (closed !== undefined) return requests.map(() => ({ outcome: closed }));
   const admitted = requests.filter(({ who }) => who.cluster === undefined || model.clusters.has(who.cluster));
   const replayed = new Set(admitted.filter(({ key }) => holderOf(model, key) !== undefined).map(({ key }) => key));
-  for (const request of firstOfEach(admitted, ({ key }) => key)) renewHeld(model, pool, request, lease);
-  const fresh = admitted.filter(({ key }) => !replayed.has(key));
+  const refused = stickyRefusals(model, admitted);
+  for (const request of firstOfEach(admitted, ({ key }) => key))
+    if (!refused.has(request.key)) renewHeld(model, pool, request, lease);
+  for (const key of overUnusedLimit(model, admitted)) refused.set(key, 'unused_limit');
+  const fresh = admitted.filter(({ key }) => !replayed.has(key) && !refused.has(key));
   const named = placeNamed(model, pool, fresh);
   const unnamed = fresh.filter(({ key, requested }) => requested === undefined && !named.has(key));
-  placeNext(
-    model,
-    pool,
-    firstOfEach(unnamed, ({ key }) => key),
-  );
-  return requests.map((request) =>
-    admitted.includes(request) ? resultOf(model, pool, request, replayed) : { outcome: 'not_adopted' },
-  );
+  const unique = firstOfEach(unnamed, ({ key }) => key);
+  const sticky = unique.filter(({ key }) => isSticky(key)).sort((a, b) => (a.key < b.key ? -1 : 1));
+  placeNext(model, pool, [...unique.filter(({ key }) => !isSticky(key)), ...sticky]);
+  return requests.map((request) => {
+    if (!admitted.includes(request)) return { outcome: 'not_adopted' };
+    const refusal = refused.get(request.key);
+    return refusal === undefined ? resultOf(model, pool, request, replayed) : { outcome: refusal };
+  });
 }
 
-/** Renews the address that a key holds: the lease of a pending one, the period of a device. */
+/** Returns why sticky keys do not get the address that they hold. */
+function stickyRefusals(model: Model, requests: readonly ModelRequest[]): Map<string, string> {
+  const refused = new Map<string, string>();
+  for (const { key, namespaceSince = -Infinity } of requests) {
+    const row = model.rows.get(holderOf(model, key) ?? -1);
+    if (row === undefined || !isSticky(key)) continue;
+    if (namespaceSince > row.allocatedAt) refused.set(key, 'other_namespace');
+    else if (row.node !== undefined && !refused.has(key)) refused.set(key, 'consumer_unreachable');
+  }
+  return refused;
+}
+
+/** Returns the new sticky keys whose namespace has too many unused addresses. */
+function overUnusedLimit(model: Model, requests: readonly ModelRequest[]): string[] {
+  const unused = [...model.rows.values()].filter(
+    ({ key, state, missingSince }) => isSticky(key) && state === 'active' && missingSince !== undefined,
+  );
+  return requests
+    .filter(({ key }) => isSticky(key) && holderOf(model, key) === undefined)
+    .filter(({ who, unusedLimit = Infinity }) => {
+      return unused.filter((row) => row.who.namespace === who.namespace).length >= unusedLimit;
+    })
+    .map(({ key }) => key);
+}
+
+/** Renews the address that a key holds: the lease of a pending one, the period of a device. A sticky one is used again. */
 function renewHeld(model: Model, pool: ModelPool, { key, ttl }: ModelRequest, lease: number): void {
   const addr = holderOf(model, key);
   const row = model.rows.get(addr ?? -1);
-  if (addr === undefined || row?.expiresAt === undefined || poolOf(model, addr) !== pool) return;
-  if (row.state !== 'pending' && row.who.cluster !== undefined) return;
-  const period = row.state === 'pending' ? lease : (ttl ?? pool.autoRelease);
-  if (period !== undefined) row.expiresAt = Math.max(row.expiresAt, model.now + period);
+  if (addr === undefined || row === undefined) return;
+  if (row.state === 'active' && isSticky(key)) row.missingSince = undefined;
+  const period = renewalOf(row, ttl ?? pool.autoRelease, lease);
+  if (row.expiresAt === undefined || period === undefined) return;
+  if (poolOf(model, addr) === pool || isSticky(key)) row.expiresAt = Math.max(row.expiresAt, model.now + period);
+}
+
+function renewalOf({ state, who }: ModelRow, ofDevice: number | undefined, lease: number): number | undefined {
+  if (state === 'pending') return lease;
+  return who.cluster === undefined ? ofDevice : undefined;
 }
 
 function firstOfEach<T>(items: readonly T[], by: (item: T) => unknown): T[] {
@@ -188,7 +230,8 @@ function placeNext(model: Model, pool: ModelPool, requests: readonly ModelReques
   }
 }
 
-function place(model: Model, pool: ModelPool, addr: number, { key, who, state, ttl }: ModelRequest): void {
+function place(model: Model, pool: ModelPool, addr: number, request: ModelRequest): void {
+  const { key, who, state, ttl, namespaceSince = -Infinity } = request;
   const before = model.rows.get(addr);
   const kept = before?.kept === true;
   const period = ttl ?? (who.cluster === undefined ? pool.autoRelease : undefined);
@@ -199,7 +242,7 @@ function place(model: Model, pool: ModelPool, addr: number, { key, who, state, t
     key,
     who,
     replicationGap: false,
-    allocatedAt: model.now,
+    allocatedAt: isSticky(key) ? Math.max(model.now, namespaceSince) : model.now,
     expiresAt: kept ? undefined : expiry,
     releasedAt: undefined,
     kept: false,
@@ -212,7 +255,7 @@ function resultOf(model: Model, pool: ModelPool, request: ModelRequest, replayed
   const row = model.rows.get(addr ?? -1);
   if (addr === undefined || row === undefined) return refusal(model, pool, request.requested);
   const isOther = request.requested !== undefined && request.requested !== addr;
-  if (isOther || poolOf(model, addr) !== pool) return { outcome: 'key_conflict' };
+  if (isOther || (poolOf(model, addr) !== pool && !isSticky(request.key))) return { outcome: 'key_conflict' };
   const outcome = replayed.has(request.key) ? 'replayed' : 'allocated';
   return { outcome, addr, generation: row.generation, until: row.expiresAt };
 }
@@ -238,15 +281,63 @@ export function releaseInModel(model: Model, { addr, generation, key }: ModelAdd
   if (row === undefined) return 'unknown';
   if (row.generation !== generation || row.key !== key) return 'not_owner';
   if (row.state === 'released') return 'already_released';
-  if (!force && row.state !== 'pending' && row.state !== 'active') return 'needs_force';
+  const refusal = force ? undefined : needsForce(row);
+  if (refusal !== undefined) return refusal;
   if (row.consumer !== undefined && (!force || model.clusters.has(row.who.cluster ?? ''))) return 'has_consumer';
   free(model, addr, row);
   return 'released';
 }
 
+function needsForce({ state, node }: ModelRow): string | undefined {
+  if (state !== 'pending' && state !== 'active') return 'needs_force';
+  return node === undefined ? undefined : 'unreachable';
+}
+
 function free(model: Model, addr: number, row: ModelRow): void {
   const releasedAt = Math.max(model.now, poolOf(model, addr).lastReuse + 1);
-  Object.assign(row, { state: 'released', releasedAt, expiresAt: undefined, kept: false, consumer: undefined });
+  const ended = { expiresAt: undefined, kept: false, consumer: undefined, missingSince: undefined, node: undefined };
+  Object.assign(row, { state: 'released', releasedAt, ...ended });
+}
+
+/** Whether a caller knows the owner of a sticky address that is held. */
+function holdsSticky(row: ModelRow | undefined, { generation, key }: ModelAddressRef): row is ModelRow {
+  return row?.state === 'active' && isSticky(key) && row.generation === generation && row.key === key;
+}
+
+export function markUnusedInModel(model: Model, item: ModelAddressRef): string {
+  const row = model.rows.get(item.addr);
+  if (!holdsSticky(row, item)) return 'not_held';
+  row.missingSince ??= model.now;
+  return 'unused';
+}
+
+export function releaseUnusedInModel(model: Model, item: ModelAddressRef, missingSince: number): string {
+  const row = model.rows.get(item.addr);
+  if (row === undefined) return 'unknown';
+  if (row.generation !== item.generation || row.key !== item.key) return 'not_owner';
+  if (row.state === 'released') return 'already_released';
+  if (row.node !== undefined) return 'unreachable';
+  if (!holdsSticky(row, item) || row.consumer !== undefined || row.missingSince !== missingSince) return 'used';
+  free(model, item.addr, row);
+  return 'released';
+}
+
+export function markUnreachableInModel(model: Model, item: ModelAddressRef, node: string): string {
+  const row = model.rows.get(item.addr);
+  if (!holdsSticky(row, item)) return 'not_held';
+  row.node ??= node;
+  return row.node === node ? 'marked' : 'other_node';
+}
+
+/** Ends the marks of a node, of all its addresses or of one, and returns those. */
+export function clearUnreachableInModel(model: Model, node: string, item: ModelAddressRef | undefined): number[] {
+  const cleared = [...model.rows]
+    .filter(
+      ([addr, row]) => row.node === node && (item === undefined || (addr === item.addr && holdsSticky(row, item))),
+    )
+    .map(([addr]) => addr);
+  for (const row of cleared.map((addr) => model.rows.get(addr))) if (row !== undefined) row.node = undefined;
+  return cleared.sort((a, b) => a - b);
 }
 
 /** Releases a pending address or a claim whose time is over. */
@@ -271,23 +362,24 @@ interface Binding {
   readonly isProved: boolean;
 }
 
-export function bindInModel(model: Model, { addr, key, boundKey, who, isProved }: Binding): string {
+export function bindInModel(model: Model, binding: Binding): string {
+  const { addr, key, boundKey, who } = binding;
   const row = model.rows.get(addr);
   if (row === undefined) return 'unknown';
-  if (row.key === boundKey && row.state === 'active') return 'bound';
-  if (row.key !== key || row.state === 'active' || row.state === 'reserved') return 'conflict';
-  if (!mayBind(model, row, who, isProved)) return 'conflict';
+  if (!mayBind(model, row, binding)) return row.key === boundKey && row.state === 'active' ? 'bound' : 'conflict';
   const holder = holderOf(model, boundKey);
   if (holder !== undefined && holder !== addr) return 'conflict';
   if (row.who.kind === 'Webhook') row.replicationGap = false;
-  Object.assign(row, { state: 'active', key: boundKey, who, expiresAt: undefined, releasedAt: undefined });
+  const ended = { expiresAt: undefined, releasedAt: undefined, missingSince: undefined };
+  Object.assign(row, { state: 'active', ...ended, node: boundKey === key ? row.node : undefined, key: boundKey, who });
   return 'bound';
 }
 
-function mayBind(model: Model, row: ModelRow, who: ModelOwner, isProved: boolean): boolean {
-  if (row.who.cluster !== who.cluster || !model.clusters.has(who.cluster ?? '')) return false;
+function mayBind(model: Model, row: ModelRow, { key, who, isProved }: Binding): boolean {
+  if (row.key !== key || row.who.cluster !== who.cluster || !model.clusters.has(who.cluster ?? '')) return false;
+  const isOpen = row.state === 'active' ? isSticky(key) && row.who.name === who.name : row.state !== 'reserved';
   const isSame = row.who.namespace === who.namespace && row.who.kind === who.kind;
-  return isSame || (row.who.kind === 'Webhook' && isProved);
+  return isOpen && (isSame || (row.who.kind === 'Webhook' && isProved));
 }
 
 /** Sets addresses aside for a holder. A repeated fill returns the same ones. */
@@ -384,7 +476,8 @@ export function retireInModel(model: Model, cluster: string): string {
   for (const row of model.rows.values()) {
     const isHeld = row.state === 'stocked' || row.state === 'pending' || row.state === 'active' || isSetAside(row);
     if (row.who.cluster !== cluster || !isHeld) continue;
-    Object.assign(row, { state: 'orphaned', replicationGap: false, expiresAt: undefined });
+    const ended = { expiresAt: undefined, missingSince: undefined, node: undefined };
+    Object.assign(row, { state: 'orphaned', replicationGap: false, ...ended });
   }
   openIfReady(model);
   return isFirst ? 'retired' : 'unchanged';
@@ -528,6 +621,7 @@ export function recoverInModel(model: Model): void {
     if (row.state === 'stocked') Object.assign(row, { state: 'orphaned', replicationGap: true });
   }
   for (const [addr, row] of model.rows) extendExpiry(model, addr, row);
+  for (const row of model.rows.values()) row.missingSince = undefined;
   openIfReady(model);
 }
 

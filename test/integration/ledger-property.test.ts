@@ -17,6 +17,8 @@ import { isLedgerError } from '../../ledger/errors.ts';
 import { growPool, pausePool } from '../../ledger/pool/pools.ts';
 import { retireCluster } from '../../ledger/state/clusters.ts';
 import { markReported, recover } from '../../ledger/state/recovery.ts';
+import { clearUnreachable, markUnreachable } from '../../ledger/sticky/unreachable.ts';
+import { markUnused, releaseUnused } from '../../ledger/sticky/unused.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
 import { checkStock, dropStock, fillStock, stockEpoch, stockOf } from '../../ledger/stock/stock.ts';
 import { macToNumber, numberToMac } from '../../mac/mac-address.ts';
@@ -120,12 +122,14 @@ const tableRow = z.object({
   kept: z.boolean(),
   consumer_key: z.string().nullable(),
   consumer_expires_at: z.int().nullable(),
+  missing_since: z.int().nullable(),
+  unreachable_node: z.string().nullable(),
 });
 
 function tableOf({ db }: TestLedger) {
   return db.query({
     text: `select addr, state, generation, holder_key, ${microseconds('expires_at')}, ${microseconds('released_at')},
-             kept_since is not null as kept, consumer_key, ${microseconds('consumer_expires_at')}
+             kept_since is not null as kept, consumer_key, ${microseconds('consumer_expires_at')}, ${microseconds('missing_since')}, unreachable_node
            from rock_mac.addresses order by addr`,
     values: [],
     row: tableRow,
@@ -145,6 +149,8 @@ function modelTable(model: Model): z.infer<typeof tableRow>[] {
       kept: row.kept,
       consumer_key: row.consumer?.key ?? null,
       consumer_expires_at: row.consumer?.until ?? null,
+      missing_since: row.missingSince ?? null,
+      unreachable_node: row.node ?? null,
     }));
 }
 
@@ -185,7 +191,7 @@ function consumerResult(result: TakeOutcome): ModelResult {
   }
 }
 
-/** Ten requesters: devices, pods of two namespaces, claims, and one of an unregistered cluster. */
+/** Requesters: devices, pods of two namespaces, claims, one of an unregistered cluster, and names with sticky addresses. */
 const REQUESTERS = [
   'device-0',
   'device-1',
@@ -197,9 +203,13 @@ const REQUESTERS = [
   'claim-1',
   'claim-2',
   'stranger',
+  'sticky/0',
+  'sticky/1',
+  'sticky/2',
 ];
 
 function whoIs(waiter: string): ModelOwner {
+  if (inModel.isSticky(waiter)) return { cluster: 'c1', kind: 'Pod', namespace: 'team-0', name: waiter };
   const [kind, number] = waiter.split('-');
   if (kind === 'device') return { device: `vm-${String(number)}` };
   const object = { namespace: `team-${String(Number(number) % 2)}`, name: `${waiter}-name`, uid: `uid-${waiter}` };
@@ -207,15 +217,15 @@ function whoIs(waiter: string): ModelOwner {
   return { ...object, cluster: kind === 'pod' ? 'c1' : 'c2', kind: 'Pod' };
 }
 
-function ownerOf(who: ModelOwner): (Owner & { uid: string }) | undefined {
-  const { cluster: clusterId, kind = '', namespace = '', name = '', uid = '' } = who;
+function ownerOf(who: ModelOwner): Owner | undefined {
+  const { cluster: clusterId, kind = '', namespace = '', name = '', uid } = who;
   return clusterId === undefined ? undefined : { clusterId, kind, namespace, name, uid, nic: 'eth0' };
 }
 
 const boundKey = (waiter: string, addr: number) => `bound-${waiter}-${String(addr)}`;
 
 function toRequest(pool: string, waiter: string, request: ReturnType<typeof modelRequest>): AllocationRequest {
-  const { key, who, state, requested, ttl } = request;
+  const { key, who, state, requested, ttl, namespaceSince, unusedLimit } = request;
   return {
     key,
     pool,
@@ -224,6 +234,8 @@ function toRequest(pool: string, waiter: string, request: ReturnType<typeof mode
     device: who.device === undefined ? undefined : { id: who.device, type: 'vm' },
     requested: requested === undefined ? undefined : numberToMac(requested),
     ttlSeconds: ttl === undefined ? undefined : ttl / SECOND,
+    namespaceSince: namespaceSince === undefined ? undefined : new Date(START + namespaceSince / 1_000),
+    unusedLimit,
     metadata: { waiter, nothing: null, list: [1, null, { deep: null }] },
     requester: `user of ${waiter}`,
     actor: 'test',
@@ -280,12 +292,16 @@ const decision = fc.record({
   reserve: fc.boolean(),
   requested: fc.option(place, { freq: 3, nil: undefined }),
   ttl: fc.option(fc.constant(900 * SECOND), { freq: 3, nil: undefined }),
+  namespaceSince: fc.constantFrom(undefined, undefined, 86_461 * SECOND),
+  unusedLimit: fc.constantFrom(undefined, 1, 2),
 });
 
 function modelRequest(
   pool: ModelPool,
-  { waiter: key, reserve, requested, ttl }: typeof decision extends fc.Arbitrary<infer W> ? W : never,
+  { waiter: key, reserve, requested, ttl, ...sticky }: typeof decision extends fc.Arbitrary<infer W> ? W : never,
 ) {
+  if (inModel.isSticky(key))
+    return { key, who: whoIs(key), state: 'pending', requested: undefined, ttl: undefined, ...sticky } as const;
   const state = reserve ? 'reserved' : key.startsWith('pod') || key === 'stranger' ? 'pending' : 'active';
   return {
     key,
@@ -293,6 +309,8 @@ function modelRequest(
     state,
     requested: requested === undefined ? undefined : pool.first + requested,
     ttl,
+    namespaceSince: undefined,
+    unusedLimit: undefined,
   } as const;
 }
 
@@ -315,25 +333,28 @@ const releaseStep = fc.tuple(nth, stale, fc.boolean()).map(([index, how, force])
   }),
 );
 
-const bindStep = fc.tuple(nth, fc.option(waiter, { freq: 2, nil: undefined })).map(([index, other]) =>
-  step(`bind ${String(index)} to ${other ?? 'its requester'}`, async (model, { db }) => {
-    const addr = someAddr(model, index);
-    const key = other ?? model.rows.get(addr)?.key ?? 'nobody';
-    const who = whoIs(key);
-    const owner = ownerOf(who) ?? {
-      clusterId: 'c1',
-      kind: 'Pod',
-      namespace: 'team-0',
-      name: 'x',
-      uid: 'x',
-      nic: 'eth0',
-    };
-    const bound = boundKey(key, addr);
-    const got = await bind(db, [{ mac: numberToMac(addr), key, boundKey: bound, owner }], 'test');
-    const asked = { ...who, cluster: owner.clusterId, kind: owner.kind, namespace: owner.namespace };
-    return [inModel.bindInModel(model, { addr, key, boundKey: bound, who: asked, isProved: false }), outcomeOf(got)];
-  }),
-);
+const bindStep = fc
+  .tuple(nth, fc.option(waiter, { freq: 2, nil: undefined }), fc.boolean())
+  .map(([index, other, own]) =>
+    step(`bind ${String(index)} to ${other ?? 'its requester'}${own ? ', as its own' : ''}`, async (model, { db }) => {
+      const addr = someAddr(model, index);
+      const key = other ?? model.rows.get(addr)?.key ?? 'nobody';
+      const staysSticky = inModel.isSticky(key) && !own;
+      const who = staysSticky ? whoIs(key) : { ...whoIs(key), uid: `uid-${key}` };
+      const owner = ownerOf(who) ?? {
+        clusterId: 'c1',
+        kind: 'Pod',
+        namespace: 'team-0',
+        name: 'x',
+        uid: 'x',
+        nic: 'eth0',
+      };
+      const bound = staysSticky ? key : boundKey(key, addr);
+      const got = await bind(db, [{ mac: numberToMac(addr), key, boundKey: bound, owner }], 'test');
+      const asked = { ...who, cluster: owner.clusterId, kind: owner.kind, namespace: owner.namespace };
+      return [inModel.bindInModel(model, { addr, key, boundKey: bound, who: asked, isProved: false }), outcomeOf(got)];
+    }),
+  );
 
 const keepStep = fc.tuple(nth, stale).map(([index, how]) =>
   step(`keep ${String(index)} reserved, ${how} stale`, async (model, { db }) => {
@@ -385,9 +406,9 @@ const leaseStep = fc.tuple(nth, stale).map(([index, how]) =>
 const adoptStep = fc.tuple(waiter, nth, place, fc.boolean(), fc.boolean()).map(([who, index, at, known, reserved]) =>
   step(`adopt ${known ? `row ${String(index)}` : `address ${String(at)}`} for ${who}`, async (model, { db }) => {
     const addr = known ? someAddr(model, index) : FIRST.tiny + Math.min(at, 15);
-    const state = reserved ? 'reserved' : 'active';
+    const state = reserved && !inModel.isSticky(who) ? 'reserved' : 'active';
     const owner = ownerOf(whoIs(who)) ?? { clusterId: 'c2', kind: 'Pod', namespace: 'n', name: 'x', uid: 'x', nic: '' };
-    const key = boundKey(who, addr);
+    const key = inModel.isSticky(who) ? who : boundKey(who, addr);
     const got = only(await adopt(db, [{ mac: numberToMac(addr), key, owner, state, requester: 'test' }], 'test'));
     const wanted = inModel.adoptInModel(model, addr, key, whoIs(who), state);
     return [wanted, { outcome: got.outcome, generation: 'generation' in got ? got.generation : undefined }];
@@ -546,6 +567,46 @@ const reclaimStep = holder.map((id) =>
   }),
 );
 
+const stickyStep = (text: string, run: (model: Model, real: TestLedger, item: ModelAddressRef) => ReturnType<Run>) =>
+  fc.tuple(nth, stale).map(([index, how]) =>
+    step(`${text} ${String(index)}, ${how} stale`, (model, real) => {
+      const sticky = [...model.rows].filter(([, { key }]) => inModel.isSticky(key));
+      const [addr, row] = sticky[index % Math.max(1, sticky.length)] ?? [FIRST.tiny, model.rows.get(FIRST.tiny)];
+      const { generation = 1, key = 'nobody' } = row ?? {};
+      return run(model, real, outdated({ addr, generation, key }, how));
+    }),
+  );
+
+const markUnusedStep = stickyStep('mark as unused', async (model, { db }, item) => {
+  const got = await markUnused(db, [toItem(item)]);
+  return [inModel.markUnusedInModel(model, item), outcomeOf(got)];
+});
+
+const releaseUnusedStep = fc.boolean().chain((isLate) =>
+  stickyStep(`release, ${isLate ? 'as it was unused before' : 'as it is unused'}`, async (model, { db }, item) => {
+    const since = (model.rows.get(item.addr)?.missingSince ?? model.now) - (isLate ? SECOND : 0);
+    const got = await releaseUnused(db, [{ ...toItem(item), missingSince: new Date(START + since / 1_000) }], by);
+    return [inModel.releaseUnusedInModel(model, item, since), outcomeOf(got)];
+  }),
+);
+
+const node = fc.constantFrom('n0', 'n1');
+
+const markUnreachableStep = node.chain((name) =>
+  stickyStep(`node ${name} stops responding, with`, async (model, { db }, item) => {
+    const got = await markUnreachable(db, { clusterId: 'c1', node: name }, [toItem(item)], 'test');
+    return [inModel.markUnreachableInModel(model, item, name), outcomeOf(got)];
+  }),
+);
+
+const clearUnreachableStep = fc.tuple(node, fc.boolean()).chain(([name, isAll]) =>
+  stickyStep(`node ${name} is back, ${isAll ? 'with all, not only' : 'with'}`, async (model, { db }, item) => {
+    const items = isAll ? undefined : [toItem(item)];
+    const got = await clearUnreachable(db, { clusterId: 'c1', node: name }, { ...by, items });
+    return [inModel.clearUnreachableInModel(model, name, isAll ? undefined : item), got.map(macToNumber)];
+  }),
+);
+
 const retireStep = fc.constant(
   step('the cluster retires', async (model, { db }) => {
     const { outcome } = await retireCluster(db, 'c1', 'test');
@@ -596,6 +657,13 @@ const stockSteps = (weight: number) => [
   often(reclaimStep, weight),
 ];
 
+const stickySteps = (weight: number) => [
+  often(markUnusedStep, 2 * weight),
+  often(releaseUnusedStep, 2 * weight),
+  often(markUnreachableStep, weight),
+  often(clearUnreachableStep, weight),
+];
+
 const failureSteps = [often(failOverStep, 1), often(recoverStep, 2), often(reportStep, 3)];
 
 const historyOf = (...steps: ReturnType<typeof often>[]) =>
@@ -618,6 +686,19 @@ const HISTORIES = {
     often(timeStep, 6),
     ...failureSteps,
     ...stockSteps(1),
+    ...stickySteps(1),
+  ),
+  'of sticky addresses': historyOf(
+    ...stickySteps(6),
+    often(allocateStep, 20),
+    often(bindStep, 14),
+    often(releaseStep, 3),
+    often(leaseStep, 4),
+    often(adoptStep, 4),
+    often(timeStep, 8),
+    often(pauseStep, 1),
+    often(retireStep, 1),
+    ...failureSteps,
   ),
   'of stocks': historyOf(
     ...stockSteps(6),

@@ -21,6 +21,7 @@ const missing = 'ledger/migrations/0009-missing.sql';
 const clusters = 'ledger/migrations/0012-clusters.sql';
 const recovery = 'ledger/migrations/0013-recovery.sql';
 const stock = 'ledger/migrations/0020-stock.sql';
+const sticky = 'ledger/migrations/0021-sticky.sql';
 const claimSets = 'ledger/migrations/0022-claim-sets.sql';
 
 const race = (test: string) => ['ledger-race', test] as const;
@@ -28,12 +29,15 @@ const allocating = (test: string) => ['ledger-allocate', test] as const;
 const holding = (test: string) => ['ledger-holders', test] as const;
 const selecting = (test: string) => ['ledger-claim-sets', test] as const;
 const stocking = (test: string) => ['ledger-stock', test] as const;
+const sticking = (test: string) => ['ledger-sticky', test] as const;
+const stickyRace = (test: string) => ['ledger-sticky-race', test] as const;
 const connecting = (test: string) => ['ledger-connect', test] as const;
 
 /** An earlier version as one statement, which sees the ledger as it was before the wait for the lock. */
 const SINGLE_STATEMENT = `
 create or replace function rock_mac.allocate(p_pool text, p_requests jsonb, p_lease interval)
-returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz)
+returns table (ord int, outcome text, addr bigint, generation bigint, state text, expires_at timestamptz, holder jsonb, until timestamptz,
+               pool text, node text)
 language sql volatile set search_path = rock_mac, pg_temp as $$
   with p as materialized (select * from pools where name = p_pool for no key update),
   r as (select r.*, row_number() over (order by r.ord) as nth from jsonb_populate_recordset(null::item, p_requests) r),
@@ -42,7 +46,7 @@ language sql volatile set search_path = rock_mac, pg_temp as $$
   made as (insert into addresses (addr, pool_id, state, origin, holder_key, allocated_at, changed_at, requester, actor)
            select coalesce(r.addr, f.g), p.pool_id, 'active', 'allocate', r.key, clock(), clock(), r.requester, r.actor
            from p, r join free f using (nth) returning *)
-  select r.ord, 'allocated', m.addr, m.generation, m.state, m.expires_at, null::jsonb, null::timestamptz
+  select r.ord, 'allocated', m.addr, m.generation, m.state, m.expires_at, null::jsonb, null::timestamptz, p_pool, null::text
   from r join made m on m.holder_key = r.key $$;
 `;
 
@@ -456,6 +460,160 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'p_ticket <> all (c.tickets)',
     replace: 'false',
     caughtBy: selecting('a workload that selects claims gets none while'),
+  },
+  {
+    name: 'a sticky key in another pool is a conflict',
+    file: allocate,
+    find: '(h.pool_id <> p.pool_id and not is_sticky(r.key))',
+    replace: 'h.pool_id <> p.pool_id',
+    caughtBy: sticking('a sticky address keeps the address of its old pool'),
+  },
+  {
+    name: 'a replay leaves a sticky address unused',
+    file: allocate,
+    find: "where a.holder_key = any (replay) and a.state = 'active' and is_sticky(a.holder_key) and a.missing_since is not null",
+    replace: 'where false and a.missing_since is not null',
+    caughtBy: stickyRace('an address that is replayed at this moment'),
+  },
+  {
+    name: 'a sticky address is older than its namespace',
+    file: allocate,
+    find: 'case when is_sticky(r.key) then greatest(t, r.namespace_since) else t end',
+    replace: 't',
+    caughtBy: sticking('a namespace that was made again is not confused with the present one'),
+  },
+  {
+    name: 'a later namespace gets the sticky addresses of the former',
+    file: allocate,
+    find: "filter (where r.namespace_since > a.allocated_at), '{}')",
+    replace: "filter (where false), '{}')",
+    caughtBy: sticking('a namespace that was made again does not get'),
+  },
+  {
+    name: 'an address is given to a pod while the last one may still run',
+    file: allocate,
+    find: "filter (where a.unreachable_node is not null), '{}')",
+    replace: "filter (where false), '{}')",
+    caughtBy: sticking('a sticky address whose last pod may still run is not answered with'),
+  },
+  {
+    name: 'unused sticky addresses have no limit',
+    file: allocate,
+    find: 'where u.held >= a.unused_limit',
+    replace: 'where false',
+    caughtBy: sticking('an unused sticky address beyond the limit'),
+  },
+  {
+    name: 'unused sticky addresses of all namespaces count together',
+    file: allocate,
+    find: ' and a.owner_namespace = n.namespace\n                 and a.missing_since is not null',
+    replace: '\n                 and a.missing_since is not null',
+    caughtBy: sticking('an unused sticky address beyond the limit'),
+  },
+  {
+    name: 'a request for a held address locks it',
+    file: allocate,
+    find: "where (select a.state <> 'released' and a.kept_since is null from addresses a where a.addr = u.addr) is not true",
+    replace: 'where true',
+    caughtBy: stickyRace('webhooks that ask two pools'),
+  },
+  {
+    name: 'new sticky keys are written in any order',
+    file: allocate,
+    find: "order by case when is_sticky(key) then key else '' end, ord",
+    replace: 'order by ord',
+    caughtBy: stickyRace('webhooks that ask two pools'),
+  },
+  {
+    name: 'a sticky address that is seen stays unused',
+    file: binding,
+    find: '(a.missing_since is not null or r.bound_key <> a.holder_key)',
+    replace: 'r.bound_key <> a.holder_key',
+    caughtBy: sticking('an unused sticky address is used again'),
+  },
+  {
+    name: 'a sticky address becomes the own one of another name',
+    file: binding,
+    find: 'and is_sticky(a.holder_key) and a.owner_name = r.name and',
+    replace: 'and is_sticky(a.holder_key) and',
+    caughtBy: sticking('a sticky address does not become'),
+  },
+  {
+    name: 'an own address keeps the mark of a node',
+    file: binding,
+    find: 'unreachable_node = case when r.bound_key = a.holder_key then a.unreachable_node end,',
+    replace: '',
+    caughtBy: sticking('a sticky address becomes the own address'),
+  },
+  {
+    name: 'an unused address is released although it was used again',
+    file: sticky,
+    find: "and date_trunc('milliseconds', a.missing_since) = date_trunc('milliseconds', r.missing_since)",
+    replace: '',
+    caughtBy: sticking('an unused sticky address is released only if'),
+  },
+  {
+    name: 'an unused address is released to the microsecond',
+    file: sticky,
+    find: "date_trunc('milliseconds', a.missing_since)",
+    replace: 'a.missing_since',
+    caughtBy: sticking('an unused sticky address is released only if'),
+  },
+  {
+    name: 'an unused address is released while the clock is not believed',
+    file: sticky,
+    find: ' and held is null\n      and date_trunc',
+    replace: '\n      and date_trunc',
+    caughtBy: sticking('an unused sticky address is released only if'),
+  },
+  {
+    name: 'an unused address is released while its last pod may still run',
+    file: sticky,
+    find: 'and a.unreachable_node is null and held is null',
+    replace: 'and held is null',
+    caughtBy: sticking('a sticky address whose last pod may still run is released neither'),
+  },
+  {
+    name: 'an address is released while its last pod may still run',
+    file: releasing,
+    find: 'and (a.unreachable_node is null or p_force)',
+    replace: '',
+    caughtBy: sticking('a sticky address whose last pod may still run is released neither'),
+  },
+  {
+    name: 'a plain address is marked as unused',
+    file: sticky,
+    find: '\n    and is_sticky(a.holder_key) and a.missing_since is null;',
+    replace: '\n    and a.missing_since is null;',
+    caughtBy: sticking('an unused sticky address is no plain or pending one'),
+  },
+  {
+    name: 'the mark of another node replaces the first',
+    file: sticky,
+    find: "case when a.state = 'active' and a.unreachable_node is null then",
+    replace: "case when a.state = 'active' then",
+    caughtBy: sticking('a sticky address whose last pod may still run keeps the mark of the first node'),
+  },
+  {
+    name: 'a node that is back ends the marks of all',
+    file: sticky,
+    find: ' and a.unreachable_node = p_node\n    and (p_items',
+    replace: '\n    and (p_items',
+    caughtBy: sticking('a sticky address whose last pod may still run keeps the mark of the first node'),
+  },
+  {
+    name: 'a person who frees one address frees all of its node',
+    file: sticky,
+    find: 'r.generation = a.generation and r.key = a.holder_key',
+    replace: 'true',
+    caughtBy: sticking('a sticky address whose last pod may still run is answered with once a person'),
+  },
+  {
+    name: 'a claim takes over a sticky address',
+    file: 'ledger/migrations/0023-transfer.sql',
+    find: " or is_sticky(a.holder_key) then 'not_held'",
+    replace: " then 'not_held'",
+    caughtBy: sticking('a sticky address is not handed over'),
   },
 ];
 
