@@ -39,6 +39,7 @@ const folders: Record<string, readonly string[]> = {
     'mirror',
     'claim',
     'observation',
+    'sticky',
     'workload',
     'scheduling-gate',
     'resync',

@@ -12,6 +12,8 @@ import type { ObservationBudget } from './observation/observation-budget.ts';
 import { poolController } from './pool/controller.ts';
 import { resyncController } from './resync/controller.ts';
 import { schedulingGateController } from './scheduling-gate/controller.ts';
+import { stickyController } from './sticky/controller.ts';
+import { unreachableNodesController } from './sticky/unreachable-nodes.ts';
 import type { GoneHolders } from './stock/gone-holders.ts';
 import { workloadController } from './workload/controller.ts';
 
@@ -29,6 +31,8 @@ export function createControllers(
   const specs: readonly ControllerSpec[] = [
     claimController(deps),
     mirrorController(deps),
+    stickyController(deps),
+    unreachableNodesController(deps),
     poolController(deps),
     addressRangesController(deps),
     resyncController(deps),

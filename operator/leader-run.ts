@@ -94,8 +94,8 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
   }
 
   const sources = createSources(deps);
-  const { allocations, pools, workloads } = sources;
-  const caches = [allocations, pools, ...[...workloads.values()].map(({ cache }) => cache)];
+  const { allocations, pools, nodes, workloads } = sources;
+  const caches = [allocations, pools, nodes, ...[...workloads.values()].map(({ cache }) => cache)];
   const expiryGuard = createExpiryGuard({ ...deps, pools });
   const controllers = createControllers({
     ...deps,

@@ -27,13 +27,20 @@ export const operatorClusterRules: readonly PolicyRule[] = [
   },
   // The uid of kube-system identifies the cluster. In a terminating namespace, no mirror can be created.
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
-  // A claim whose pod was deleted by force is free at once if the node of the pod is gone or declared off.
-  { apiGroups: [''], resources: ['nodes'], verbs: ['get'] },
+  // A pod that was deleted by force may run on until its node responds, is gone or is declared off.
+  { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
+  // A sticky address stays while its controller counts the ordinal of its pod or machine.
+  { apiGroups: ['apps'], resources: ['statefulsets'], verbs: ['get'] },
+  { apiGroups: ['pool.kubevirt.io'], resources: ['virtualmachinepools'], verbs: ['get'] },
   // Shows whether KubeVirt is installed. Only then does a 404 mean that a virtual machine was deleted.
   {
     apiGroups: ['apiextensions.k8s.io'],
     resources: ['customresourcedefinitions'],
-    resourceNames: ['virtualmachineinstances.kubevirt.io', 'virtualmachines.kubevirt.io'],
+    resourceNames: [
+      'virtualmachineinstances.kubevirt.io',
+      'virtualmachines.kubevirt.io',
+      'virtualmachinepools.pool.kubevirt.io',
+    ],
     verbs: ['get'],
   },
   // Authenticates and authorizes the clients of the metrics and of the read API.

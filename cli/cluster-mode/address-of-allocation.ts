@@ -24,11 +24,13 @@ export function addressOfAllocation({ metadata, spec, status }: MacAllocation): 
   };
 }
 
-/** Returns the object that a mirror MacAllocation belongs to, or the claim itself. */
+/** Returns the object that a mirror MacAllocation belongs to, the name that a sticky claim belongs to, or the claim itself. */
 function ownerOf({ metadata, spec, status }: MacAllocation): Owner {
   const { namespace = '', name, uid } = metadata;
-  const claim = { kind: 'MacAllocation', name, uid, nic: '' };
-  return { clusterId: ledgerRecordOf({ spec, status })?.clusterId ?? '', namespace, ...(spec.consumerRef ?? claim) };
+  const { kind, name: owner, nic } = spec.consumerRef ?? spec.stickyFor ?? { kind: 'MacAllocation', name, nic: '' };
+  const ownUid = spec.stickyFor === undefined ? uid : undefined;
+  const clusterId = ledgerRecordOf({ spec, status })?.clusterId ?? '';
+  return { clusterId, namespace, kind, name: owner, uid: spec.consumerRef?.uid ?? ownUid, nic };
 }
 
 function dateOf(text: string | undefined): Date | undefined {

@@ -25,7 +25,7 @@ async function findByName(text: string, { client, namespace, allNamespaces }: Sc
   const isNamed = (candidate: { readonly kind: string; readonly name: string } | undefined) =>
     candidate?.name === object.name && (object.kind === undefined || candidate?.kind === object.kind);
   return items.filter(({ metadata: { name }, spec, status }) =>
-    [{ kind: 'MacAllocation', name }, spec.consumerRef, status?.consumer].some(isNamed),
+    [{ kind: 'MacAllocation', name }, spec.consumerRef, spec.stickyFor, status?.consumer].some(isNamed),
   );
 }
 

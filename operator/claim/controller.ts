@@ -1,4 +1,4 @@
-import { isMirror } from '../../api/mac-allocation.ts';
+import { isClaim } from '../../api/mac-allocation.ts';
 import { transferTarget } from '../../api/transfer-target.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { formatKey } from '../../kube/client/objects.ts';
@@ -13,20 +13,19 @@ export function claimController(
   deps: ClaimDeps & Pick<Sources, 'allocations' | 'pools' | 'workloads' | 'claimChanged' | 'workloadChanged'>,
 ): ControllerSpec {
   const { allocations, pools, workloads, claimChanged, workloadChanged } = deps;
-  const claimsBy = (index: 'consumer' | 'pool', value: string) =>
-    allocations.by(index, value).filter((allocation) => !isMirror(allocation));
+  const claimsBy = (index: 'consumer' | 'pool', value: string) => allocations.by(index, value).filter(isClaim);
   const keysOfConsumer = (uid: string) => claimsBy('consumer', uid).map(({ metadata }) => identityKey(metadata));
   /** A claim that waits for the address of another one goes on when that one hands it over. */
   const keysOfTarget = ({ metadata }: MacAllocation) => {
     const target = transferTarget(metadata.annotations);
     const found = target && allocations.get(formatKey(target));
-    return found === undefined || isMirror(found) ? [] : [identityKey(found.metadata)];
+    return found !== undefined && isClaim(found) ? [identityKey(found.metadata)] : [];
   };
   return {
     name: 'claim',
     watches: [
       watch(allocations, ({ object }) =>
-        isMirror(object) ? [] : [identityKey(object.metadata), ...keysOfTarget(object)],
+        isClaim(object) ? [identityKey(object.metadata), ...keysOfTarget(object)] : [],
       ),
       // A pool that was missing, paused or full may now serve the claims that wait for it.
       watch(pools, ({ object }) =>

@@ -3,6 +3,7 @@ import { leases, nodes } from '../../kube/client/core-resources.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { createLru } from '../../kube/lru.ts';
 import type { Clock } from '../../time/clock.ts';
+import { isOutOfService, readyCondition } from '../live/node.ts';
 import type { RunsOn } from '../live/workload.ts';
 import { beginContact, type NodeContact, type NodeState, updateContact } from './node-contact.ts';
 
@@ -33,9 +34,6 @@ const NODE_LEASES = 'kube-node-lease';
 
 /** The default of a kubelet: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ */
 const DEFAULT_LEASE_SECONDS = 40;
-
-/** https://kubernetes.io/docs/reference/labels-annotations-taints/#node-kubernetes-io-out-of-service */
-const OUT_OF_SERVICE = 'node.kubernetes.io/out-of-service';
 
 /**
  * Creates the memory of the vanished pods of one leader run. The next leader begins to watch their nodes anew, which makes the
@@ -69,11 +67,10 @@ async function readNode(name: string, client: KubeClient): Promise<NodeState | u
   const node = await getOrUndefined(nodes, { name }, client);
   if (node === undefined) return undefined;
   const lease = await getOrUndefined(leases, { namespace: NODE_LEASES, name }, client);
-  const ready = node.status.conditions.find(({ type, status }) => type === 'Ready' && status === 'True');
   const renewedAt = toMs(lease?.spec.renewTime);
-  const readySince = toMs(ready?.lastTransitionTime);
+  const readySince = toMs(readyCondition(node)?.lastTransitionTime);
   return {
-    isOutOfService: node.spec.taints.some(({ key }) => key === OUT_OF_SERVICE),
+    isOutOfService: isOutOfService(node),
     leaseMs: (lease?.spec.leaseDurationSeconds ?? DEFAULT_LEASE_SECONDS) * 1_000,
     renewedAt,
     ...(renewedAt !== undefined && readySince !== undefined && { readyForMs: renewedAt - readySince }),

@@ -1,7 +1,9 @@
 import { type MacAllocation, type MacPool, macPools } from '../../kube/client/mac-resources.ts';
+import type { ObjectKey } from '../../kube/client/objects.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import { createEndedWorkloads, type EndedWorkloads } from '../live/ended-workloads.ts';
 import { instances } from '../live/kubevirt-kinds.ts';
+import { type NodeHealth, nodeHealth } from '../live/node.ts';
 import type { LiveWorkload, Workload, WorkloadKind } from '../live/workload.ts';
 import type { OperatorDeps } from './dependencies.ts';
 import { type Cache, createCache, createTrigger, type Trigger } from './sources.ts';
@@ -9,17 +11,20 @@ import { trimmedAllocations } from './trimmed-allocation.ts';
 
 /** Everything that controllers watch. */
 export interface Sources {
-  /** Indexes: `consumer` (uid of the workload that uses the address) and `pool` (name). */
+  /** Indexes: `consumer` (uid of the workload that uses the address), `pool` (name) and `sticky` (`stickyIndex` of the workload). */
   readonly allocations: Cache<MacAllocation>;
   readonly pools: Cache<MacPool>;
-  /** By the name of the kind, such as `Pod`. Index of instances: `address` (each that they own). */
+  /** By the name of the kind, such as `Pod`. Indexes: `node` (that a pod runs on), and of instances `address` (each that they own). */
   readonly workloads: ReadonlyMap<string, CachedWorkloads>;
+  readonly nodes: Cache<NodeHealth>;
   /** The workloads whose end the watches reported. */
   readonly ended: Pick<EndedWorkloads, 'has' | 'mayRunOn'>;
   /** Fired when the ledger has a new consumer for a claim, or when a claim has expired. */
   readonly claimChanged: Trigger<Owner>;
   /** Fired with a workload's uid when the workload is reconciled: its mirrors and claims may be outdated. */
   readonly workloadChanged: Trigger<string>;
+  /** Fired with the sticky claim of an address whose row in the ledger has changed, or does not match. */
+  readonly stickyChanged: Trigger<ObjectKey>;
   /** Fired when a resync finds a workload whose address the ledger does not hold for it yet. */
   readonly workloadOutOfSync: Trigger<LiveWorkload>;
 }
@@ -42,9 +47,12 @@ export function createSources({ client, kinds, logger, metrics }: SourceDeps): S
       resource: kind.resource,
       optional: kind.optional,
       keep: ({ nics, gate }) => nics.length > 0 || gate?.hasToken === true,
-      ...(kind.resource.kind === instances.kind && {
-        indexes: { address: ({ nics }: Workload) => nics.map(({ mac }) => mac) },
-      }),
+      indexes: {
+        node: ({ runsOn }: Workload) => (runsOn === undefined ? [] : [runsOn.node]),
+        ...(kind.resource.kind === instances.kind && {
+          address: ({ nics }: Workload) => nics.map(({ mac }) => mac),
+        }),
+      },
     });
     // The first subscriber: the controllers must find the end when they reconcile.
     cache.subscribe((change) => {
@@ -56,13 +64,15 @@ export function createSources({ client, kinds, logger, metrics }: SourceDeps): S
     allocations: createCache({
       ...read,
       resource: trimmedAllocations(),
-      indexes: { consumer: consumerUids, pool: ({ spec }) => [spec.pool] },
+      indexes: { consumer: consumerUids, pool: ({ spec }) => [spec.pool], sticky: stickyNames },
     }),
     pools: createCache({ ...read, resource: macPools }),
     workloads: new Map(kinds.map((kind) => [kind.resource.kind, cacheWorkloads(kind)])),
     ended,
+    nodes: createCache({ ...read, resource: nodeHealth }),
     claimChanged: createTrigger(),
     workloadChanged: createTrigger(),
+    stickyChanged: createTrigger(),
     workloadOutOfSync: createTrigger(),
   };
 }
@@ -73,4 +83,19 @@ type SourceDeps = Pick<OperatorDeps, 'client' | 'kinds' | 'logger' | 'metrics'>;
 function consumerUids({ spec, status }: MacAllocation): string[] {
   const uid = spec.consumerRef?.uid ?? status?.consumer?.uid;
   return uid === undefined ? [] : [uid];
+}
+
+/** Returns the key of the index `sticky`: all sticky claims of one workload, whether it exists or not. */
+export function stickyIndex({ kind, namespace = '', name }: NameOfWorkload): string {
+  return `${kind}/${namespace}/${name}`;
+}
+
+interface NameOfWorkload {
+  readonly kind: string;
+  readonly namespace?: string | undefined;
+  readonly name: string;
+}
+
+function stickyNames({ metadata, spec: { stickyFor } }: MacAllocation): string[] {
+  return stickyFor === undefined ? [] : [stickyIndex({ ...stickyFor, namespace: metadata.namespace })];
 }

@@ -88,3 +88,27 @@ test('a claim does not keep an annotation whose value is too long to have a mean
   const claim = { metadata: { ...mirror.metadata, annotations }, spec: { pool: 'development' } };
   expect(trimAllocation(claim, createStringInterner()).metadata.annotations).toBeUndefined();
 });
+
+test('a sticky claim keeps for whom it is, what ends a mark of it, and not its labels', () => {
+  const { name, namespace, uid, resourceVersion, generation, finalizers } = mirror.metadata;
+  const { pool, mac, ledger } = mirror.spec;
+  const stickyFor = {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    name: 'web-0',
+    nic: 'blue',
+    controller: { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web' },
+    ordinal: 0,
+    retention: { whenScaled: 'Retain', whenDeleted: 'Retain' },
+  } as const;
+  const annotations = { 'mac.rock-os.io/consumer-ended': 'node-7' };
+  const { consumerRef: _, ...spec } = mirror.spec;
+  const claim = {
+    metadata: { ...mirror.metadata, annotations: { ...annotations, note: 'x' } },
+    spec: { ...spec, stickyFor },
+  };
+  expect(trimAllocation(asSent(claim), createStringInterner())).toStrictEqual({
+    metadata: { name, namespace, uid, resourceVersion, generation, finalizers, annotations },
+    spec: { pool, mac, stickyFor, ledger },
+  });
+});

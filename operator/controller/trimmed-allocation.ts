@@ -1,6 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { StickyFor } from '../../api/mac-allocation.ts';
 import { ANNOTATIONS, RELEASE_FINALIZER } from '../../api/names.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
+import type { ObjectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { createStringInterner, type InternString } from '../../kube/controller/string-interning.ts';
 import { trimMetadata } from '../live/workload.ts';
@@ -20,24 +22,13 @@ const USUAL_FINALIZERS = [RELEASE_FINALIZER];
  */
 export function trimAllocation(allocation: MacAllocation, intern: InternString): MacAllocation {
   const { metadata, spec, status } = allocation;
+  if (spec.stickyFor !== undefined) return trimSticky(allocation, spec.stickyFor, intern);
   if (spec.consumerRef === undefined) return trimClaim(allocation);
-  const { generation, finalizers } = metadata;
-  const { ledger } = spec;
   const { apiVersion, kind, nic, ...named } = spec.consumerRef;
   const consumerRef = { apiVersion: intern(apiVersion), kind: intern(kind), nic: intern(nic), ...named };
   return {
-    metadata: {
-      ...trimMetadata(metadata),
-      ...(metadata.namespace !== undefined && { namespace: intern(metadata.namespace) }),
-      ...(generation !== undefined && { generation }),
-      ...(finalizers !== undefined && { finalizers: shareEqual(USUAL_FINALIZERS, finalizers) }),
-    },
-    spec: {
-      pool: intern(spec.pool),
-      mac: spec.mac,
-      consumerRef,
-      ...(ledger !== undefined && { ledger: { ...ledger, clusterId: intern(ledger.clusterId) } }),
-    },
+    metadata: trimOperatorMetadata(metadata, intern),
+    spec: { ...trimAddress(spec, intern), consumerRef },
     // Nearly no mirror has a status.
     ...(status !== undefined && { status }),
   };
@@ -54,20 +45,74 @@ const READ_ON_CLAIMS: ReadonlySet<string> = new Set([
   ANNOTATIONS.overrideReuseDelay,
 ]);
 
+/** Reduces a sticky claim. There may be as many as mirrors, and most of a set differ only in their names. */
+function trimSticky(
+  { metadata, spec, status }: MacAllocation,
+  { apiVersion, kind, nic, controller, ...stickyFor }: StickyFor,
+  intern: InternString,
+): MacAllocation {
+  const kept = keptAnnotations(metadata);
+  return {
+    metadata: { ...trimOperatorMetadata(metadata, intern), ...kept },
+    spec: {
+      ...trimAddress(spec, intern),
+      stickyFor: {
+        ...stickyFor,
+        ...(apiVersion !== undefined && { apiVersion: intern(apiVersion) }),
+        kind: intern(kind),
+        nic: intern(nic),
+        ...(controller !== undefined && {
+          controller: {
+            apiVersion: intern(controller.apiVersion),
+            kind: intern(controller.kind),
+            name: intern(controller.name),
+          },
+        }),
+      },
+    },
+    ...(status !== undefined && { status }),
+  };
+}
+
+function trimOperatorMetadata(metadata: ObjectMeta, intern: InternString): ObjectMeta {
+  const { namespace, generation, finalizers } = metadata;
+  return {
+    ...trimMetadata(metadata),
+    ...(namespace !== undefined && { namespace: intern(namespace) }),
+    ...(generation !== undefined && { generation }),
+    ...(finalizers !== undefined && { finalizers: shareEqual(USUAL_FINALIZERS, finalizers) }),
+  };
+}
+
+function trimAddress(
+  { pool, mac, ledger }: MacAllocation['spec'],
+  intern: InternString,
+): Pick<MacAllocation['spec'], 'pool' | 'mac' | 'ledger'> {
+  return {
+    pool: intern(pool),
+    mac,
+    ...(ledger !== undefined && { ledger: { ...ledger, clusterId: intern(ledger.clusterId) } }),
+  };
+}
+
 function trimClaim({ metadata, ...claim }: MacAllocation): MacAllocation {
-  const { generation, finalizers, annotations } = metadata;
-  const kept = Object.entries(annotations ?? {}).filter(
-    ([name, value]) => READ_ON_CLAIMS.has(name) && value.length <= MAX_VALUE_LENGTH,
-  );
+  const { generation, finalizers } = metadata;
   return {
     ...claim,
     metadata: {
       ...trimMetadata(metadata),
       ...(generation !== undefined && { generation }),
       ...(finalizers !== undefined && { finalizers }),
-      ...(kept.length > 0 && { annotations: Object.fromEntries(kept) }),
+      ...keptAnnotations(metadata),
     },
   };
+}
+
+function keptAnnotations({ annotations = {} }: ObjectMeta): Pick<ObjectMeta, 'annotations'> {
+  const kept = Object.entries(annotations).filter(
+    ([name, value]) => READ_ON_CLAIMS.has(name) && value.length <= MAX_VALUE_LENGTH,
+  );
+  return kept.length > 0 ? { annotations: Object.fromEntries(kept) } : {};
 }
 
 /** Returns `known` in place of an equal value, so that the copy can be collected. */

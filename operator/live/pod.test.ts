@@ -92,3 +92,19 @@ interface PodParts {
   readonly status?: object;
   readonly owner?: object;
 }
+
+test('a pod of a set has its place among the replicas, and what its annotation says about its addresses', () => {
+  const parse = (metadata: object) =>
+    schema.parse({ metadata: { name: 'web-3', namespace: 'web', uid: 'u', resourceVersion: '1', ...metadata } });
+  const controller = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web' };
+  const ownerReferences = [{ ...controller, uid: 's', controller: true }];
+  const annotations = { 'mac.rock-os.io/sticky-retention': 'whenDeleted=Retain' };
+  expect(parse({ ownerReferences, annotations }).replica).toEqual({
+    controller,
+    ordinal: 3,
+    retention: { whenScaled: 'Retain', whenDeleted: 'Retain' },
+  });
+  expect(parse({ ownerReferences }).replica).toEqual({ controller, ordinal: 3 });
+  expect(parse({ annotations }).replica).toBeUndefined();
+  expect(parse({ ownerReferences, name: 'web-x7' }).replica).toBeUndefined();
+});

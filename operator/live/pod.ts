@@ -8,6 +8,7 @@ import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { createStringInterner, type InternString } from '../../kube/controller/string-interning.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { instances } from './kubevirt-kinds.ts';
+import { replicaOf } from './replica.ts';
 import { skipsAdmission } from './skips-admission.ts';
 import {
   addressesOf,
@@ -54,6 +55,7 @@ export function podWorkload(prefix: MacPrefix): WorkloadKind {
         ...skippedAdmissionOf(metadata, spec, isLauncher),
         ...(finished ? {} : stockTokenOf(metadata, intern)),
         ...leaseOf(metadata),
+        ...replicaOf(metadata, intern),
       };
     });
   const resource = { group: '', version: 'v1', plural: 'pods', kind: 'Pod', namespaced: true, schema };

@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { vmNics } from '../../api/vm-nics.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import { createStringInterner } from '../../kube/controller/string-interning.ts';
 import type { MacPrefix } from '../../mac/mac-range.ts';
 import { machines } from './kubevirt-kinds.ts';
+import { replicaOf } from './replica.ts';
 import { skipsAdmission } from './skips-admission.ts';
 import { launcherUses, vmiResource } from './virtual-machine-instance.ts';
 import { leaseOf, trimWorkloadMetadata, type Workload, type WorkloadKind } from './workload.ts';
@@ -18,6 +20,7 @@ import { leaseOf, trimWorkloadMetadata, type Workload, type WorkloadKind } from 
  */
 export function virtualMachineWorkload(prefix: MacPrefix): WorkloadKind {
   const instances = vmiResource(prefix);
+  const intern = createStringInterner();
   const schema = z.object({ metadata: objectMeta, spec: z.unknown().optional() }).transform((machine): Workload => {
     const nics = vmNics(machine, prefix);
     const { metadata } = machine;
@@ -27,6 +30,7 @@ export function virtualMachineWorkload(prefix: MacPrefix): WorkloadKind {
       uses: nics.map(({ mac }) => mac),
       ...(skipsAdmission(metadata) && { skippedAdmission: true }),
       ...leaseOf(metadata),
+      ...replicaOf(metadata, intern),
     };
   });
   const resource = { ...machines, schema };

@@ -5,6 +5,7 @@ import type { KubeClient } from '../../kube/client/client.ts';
 import type { KubeObject, ObjectMeta } from '../../kube/client/objects.ts';
 import { apiVersionOf, type Resource } from '../../kube/client/resource.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
+import type { Replica } from './replica.ts';
 
 /**
  * A stored object that can use addresses, reduced to what the operator needs, whatever its kind. Tens of thousands of these
@@ -31,6 +32,8 @@ export interface Workload extends KubeObject {
   readonly skippedAdmission?: boolean;
   /** The uids of the migrations that an instance of a virtual machine takes part in. */
   readonly migrations?: readonly string[];
+  /** Its place among the numbered replicas of its controller. */
+  readonly replica?: Replica;
   /** Where a pod runs. Absent before it has a node, and once it has finished. */
   readonly runsOn?: RunsOn;
 }

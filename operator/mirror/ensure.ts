@@ -23,7 +23,7 @@ export async function ensureMirror(
     return await client.create(macAllocations, newMirror(subject));
   } catch (error) {
     if (isAlreadyExists(error)) return mirrorOf(subject, await client.get(macAllocations, key));
-    if (isNotFound(error) || isNamespaceTerminating(error)) {
+    if (isNotFound(error) || isNamespaceTerminatingError(error)) {
       const workload = subject.workload.metadata.name;
       logger.info({ ...key, workload }, 'no mirror created, because its namespace is being deleted');
       return undefined;
@@ -33,7 +33,7 @@ export async function ensureMirror(
 }
 
 /** Any other refusal, by a quota or a policy, says nothing about the namespace. It is retried and logged. */
-function isNamespaceTerminating(error: unknown): boolean {
+export function isNamespaceTerminatingError(error: unknown): boolean {
   return isForbidden(error) && (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating');
 }
 

@@ -6,10 +6,10 @@ import { findByHolderKey } from '../../ledger/address/find.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import type { BackoffOptions } from '../../time/backoff.ts';
+import { deleteAllocation } from '../allocation/delete-allocation.ts';
 import { dropFinalizer } from '../allocation/drop-finalizer.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
-import { deleteMirror } from './delete-mirror.ts';
 import { type MirroredAddress, mirroredAddressOf } from './mirror.ts';
 import { releaseMirroredAddress, type ReleaseMirroredDeps } from './release-deleted-workload.ts';
 import { isNamespaceTerminating } from './terminating-namespace.ts';
@@ -45,7 +45,7 @@ export async function reconcileMirror(mirror: MacAllocation, deps: MirrorDeps): 
     // A cached object is proof enough that the address is in use: its deletion enqueues this mirror again.
     if (isInUse(address, deps)) return undefined;
     if (await isHeldAndUsed(address, deps)) return { poll: LINGER };
-    const deleted = await deleteMirror(mirror.metadata, deps.client);
+    const deleted = await deleteAllocation(mirror.metadata, deps.client);
     return deleted === undefined ? undefined : await endMirror(deleted, address, deps);
   }
   if (finalizers?.includes(RELEASE_FINALIZER) !== true) return undefined;

@@ -13,19 +13,22 @@ import type { OperatorDeps } from '../controller/dependencies.ts';
 import { setPoolCondition } from '../pool/conditions.ts';
 import { approvedReleases, AUTO_RELEASE_HELD, isReleaseHeld } from '../pool/held-release.ts';
 import { type AutoReleaseDecision, decideAutoRelease } from '../pool/release-guard.ts';
+import { findEndedSticky, releaseEndedSticky, type ReleaseUnusedDeps } from '../sticky/release-unused.ts';
 
 export type AutoReleaseDeps = Pick<
   OperatorDeps,
   'ledger' | 'client' | 'kinds' | 'clusterId' | 'actor' | 'metrics' | 'logger' | 'now'
 > &
-  GuestDeps & { readonly expiryGuard: Pick<ExpiryGuard, 'approve'> };
+  GuestDeps &
+  ReleaseUnusedDeps & { readonly expiryGuard: Pick<ExpiryGuard, 'approve'> };
 
 /** Limits the addresses of one resync. The next resync takes the rest. */
 const ADDRESSES_PER_RESYNC = 10_000;
 
 /**
  * Releases the addresses that have been missing for longer than their pool's period, if the release guard allows it. It
- * counts them together with the expired claims, which the guard of expiries then lets go.
+ * counts them together with the expired claims, which the guard of expiries then lets go. A sticky address whose end is proven by
+ * what is in the cluster does not count, and does not wait for the guard: uninstalling many sets is nothing unusual.
  * Returns the number of released addresses. Runs at the end of a resync that counts and that has just missed them again.
  * Each address is checked once more on its own before its release.
  */
@@ -38,16 +41,22 @@ export async function autoRelease(
   const missing = await missingAddresses(ledger, clusterId, ADDRESSES_PER_RESYNC);
   const byPool = Map.groupBy(missing, ({ pool }) => pool);
   const expiredByPool = new Map((await expiredClaimsByPool(ledger, clusterId)).map(({ pool, count }) => [pool, count]));
-  const stats = missing.length + expiredByPool.size === 0 ? [] : await poolStats(ledger);
+  const sticky = await findEndedSticky(deps);
+  const timed = sticky.filter(({ proven }) => !proven);
+  const stats = missing.length + expiredByPool.size + timed.length === 0 ? [] : await poolStats(ledger);
   const held = new Map<string, number>();
-  let released = 0;
+  let released = await releaseEndedSticky(
+    sticky.filter(({ proven }) => proven),
+    deps,
+  );
   for (const pool of pools) {
     const { name } = pool.metadata;
     const rows = byPool.get(name) ?? [];
+    const unused = timed.filter(({ row }) => row.pool === name);
     const expired = expiredByPool.get(name) ?? 0;
-    const count = rows.length + expired;
+    const count = rows.length + unused.length + expired;
     const decision = decideAutoRelease({
-      missing: rows.length,
+      missing: rows.length + unused.length,
       expired,
       active: stats.find((each) => each.pool === name)?.active ?? 0,
       sinceLastResyncMs,
@@ -57,7 +66,9 @@ export async function autoRelease(
     held.set(name, decision.release ? 0 : count);
     if (count > 0) logger.info({ pool: name, count, ...decision }, 'automatic release decided');
     if (decision.release) deps.expiryGuard.approve(name, expired);
-    if (decision.release) released += await releaseMissing(rows, deps);
+    if (decision.release) {
+      released += (await releaseMissing(rows, deps)) + (await releaseEndedSticky(unused, deps));
+    }
     await publishDecision(pool, decision, deps);
   }
   metrics.autoReleaseHeld(held);

@@ -1,4 +1,4 @@
-import { isMirror } from '../../api/mac-allocation.ts';
+import { isClaim, isStickyClaim } from '../../api/mac-allocation.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { adopt, type AdoptItem } from '../../ledger/address/adopt.ts';
 import { bind, type BindItem } from '../../ledger/address/bind.ts';
@@ -18,6 +18,8 @@ import {
 import { collectEvidence, type EvidenceCollector, type EvidenceDeps } from '../observation/evidence.ts';
 import { findGrant, type Occasion } from '../observation/grant.ts';
 import { provesGrant } from '../observation/mirror-proof.ts';
+import { stickyAddressOf } from '../sticky/claim.ts';
+import { isLost, stickyAdoptItem } from '../sticky/lost.ts';
 import { bindItem } from '../workload/bind.ts';
 import { classify } from '../workload/classify.ts';
 import { findRelation, type Relation } from '../workload/relation.ts';
@@ -30,7 +32,7 @@ export type ReportAddressesDeps = EvidenceDeps & Pick<OperatorDeps, 'kinds' | 'a
  * before the cluster may allocate for the first time, and after the ledger may have lost rows. Works while the ledger is
  * closed for allocations.
  *
- * A claim with an address in its status gets it back. An object gets the address that it uses with a proof, and is
+ * A claim with an address in its status gets it back, and so does a name with a sticky claim, whether an object of it exists or not. An object gets the address that it uses with a proof, and is
  * otherwise observed, without limits: nothing in use may be handed out afterwards. An address that another owner holds is
  * a duplicate older than the installation, which the resync reports. If a claim holds it and the object may use that
  * claim, the object is recorded as the consumer. Otherwise the claim would look unused, and could be released.
@@ -39,7 +41,7 @@ export async function reportAddressesInUse(
   occasion: Exclude<Occasion, 'usual'>,
   deps: ReportAddressesDeps,
 ): Promise<number> {
-  const { claims, mirrors } = await listAllocations(deps);
+  const { claims, stickyClaims, mirrors } = await listAllocations(deps);
   const objects = await listLiveWorkloads(deps);
   const addresses = objects.flatMap(({ workload, kind }) =>
     liveAddresses(workload, kind, deps).map((address): WorkloadAddress => ({ ...address, workload, kind })),
@@ -50,26 +52,52 @@ export async function reportAddressesInUse(
     claims.flatMap((claim) => adoptItemOf(claim, reason, deps) ?? []),
     deps,
   );
+  for (const batch of inBatches(stickyClaims)) await readoptAll(batch, deps);
   const isMirrored = (address: LiveAddress) =>
     (mirrors.get(address.owner.uid) ?? []).some((mirror) => provesGrant(mirror, address));
   const evidence = await collectEvidence({ occasion, isMirrored }, deps);
   for (const batch of inBatches(addresses)) await reportBatch(batch, evidence, deps);
   for (const batch of inBatches(addresses)) await recordConsumers(batch, deps);
-  return claims.length + addresses.length;
+  return claims.length + stickyClaims.length + addresses.length;
 }
 
-/** Lists all claims, and the mirrors by the uid of their object, each reduced to what proves a grant. */
+/** Lists all claims and sticky claims, and the mirrors by the uid of their object, each reduced to what proves a grant. */
 async function listAllocations({ client }: Pick<OperatorDeps, 'client'>) {
   const mirrors = new Map<string, Pick<MacAllocation, 'spec'>[]>();
+  const stickyClaims: MacAllocation[] = [];
   const keepClaims = (allocation: MacAllocation) => {
-    if (!isMirror(allocation)) return true;
+    if (isClaim(allocation)) return true;
+    if (isStickyClaim(allocation)) {
+      stickyClaims.push(allocation);
+      return false;
+    }
     const { pool, mac, consumerRef, ledger } = allocation.spec;
     const uid = consumerRef?.uid ?? '';
     mirrors.set(uid, [...(mirrors.get(uid) ?? []), { spec: { pool, mac, consumerRef, ledger } }]);
     return false;
   };
   const claims = (await client.list(macAllocations, { keep: keepClaims })).items;
-  return { claims, mirrors };
+  return { claims, stickyClaims, mirrors };
+}
+
+/** Records the addresses of sticky claims again that the ledger has lost. It may have ended others since. */
+async function readoptAll(
+  claims: readonly MacAllocation[],
+  deps: Pick<OperatorDeps, 'ledger' | 'kinds' | 'clusterId' | 'actor' | 'logger'>,
+): Promise<void> {
+  const shown = claims.flatMap((claim) => {
+    const address = stickyAddressOf(claim, deps);
+    return address === undefined ? [] : [{ claim, address }];
+  });
+  const rows = await findRowsByMac(
+    shown.map(({ address }) => address.mac),
+    deps,
+  );
+  const lost = shown.filter(({ claim, address }) => isLost(claim, address, rows.get(address.mac)));
+  await adoptAll(
+    lost.map(({ address }) => stickyAdoptItem(address, deps)),
+    deps,
+  );
 }
 
 async function adoptAll(

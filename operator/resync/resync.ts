@@ -1,7 +1,8 @@
-import { isMirror } from '../../api/mac-allocation.ts';
+import { isClaim } from '../../api/mac-allocation.ts';
 import { readClusterId } from '../../kube/client/cluster-id.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { formatKey, keyOf } from '../../kube/client/objects.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { listClusters } from '../../ledger/state/clusters.ts';
@@ -10,7 +11,7 @@ import type { MacAddress } from '../../mac/mac-address.ts';
 import { type ReleaseByKeyDeps, releaseForEndedGuests } from '../allocation/release-by-key.ts';
 import { statusMac } from '../claim/ledger-items.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
-import type { Sources } from '../controller/operator-sources.ts';
+import { type Sources, stickyIndex } from '../controller/operator-sources.ts';
 import { listLiveWorkloads } from '../live/list-live.ts';
 import { type LiveAddress, liveAddresses } from '../live/live-address.ts';
 import type { LiveWorkload } from '../live/workload.ts';
@@ -20,6 +21,7 @@ import { findRelation, type Relation, type RelationDeps } from '../workload/rela
 import { addressesSeen, type AddressUse } from './addresses-seen.ts';
 import { autoRelease, type AutoReleaseDeps } from './auto-release.ts';
 import { findRowsByMac, inBatches } from './batches.ts';
+import { compareStickyClaims } from './compare-sticky-claims.ts';
 import { type Conflict, publishConflicts, type PublishConflictsDeps } from './publish-conflicts.ts';
 import { findGoneHolders, reclaimStock, type ReclaimStockDeps } from './reclaim-stock.ts';
 import { syncObservations, type SyncObservationsDeps } from './sync-observations.ts';
@@ -31,7 +33,7 @@ export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid'> &
   SyncObservationsDeps &
   RelationDeps &
   ReclaimStockDeps &
-  Pick<Sources, 'allocations' | 'pools' | 'workloads' | 'workloadOutOfSync'>;
+  Pick<Sources, 'allocations' | 'pools' | 'workloads' | 'workloadOutOfSync' | 'stickyChanged'>;
 
 /**
  * Compares everything that lives in the cluster with everything that the ledger holds for it:
@@ -54,7 +56,7 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
   const objects = await listLiveWorkloads(deps, ({ kind, workload }) =>
     workloads.get(kind.resource.kind)?.cache.get(keyOf(workload)),
   );
-  const isAllocatedClaim = (each: MacAllocation) => !isMirror(each) && each.status?.mac !== undefined;
+  const isAllocatedClaim = (each: MacAllocation) => isClaim(each) && each.status?.mac !== undefined;
   const claims = (await client.list(macAllocations, { keep: isAllocatedClaim })).items;
   const gone = await findGoneHolders(deps);
   // The API server's address may have led to another cluster between the lists.
@@ -74,6 +76,7 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
   await publishConflicts(conflicts, deps);
   const sinceLastResyncMs = lastResyncAt === undefined ? 0 : startedAt.getTime() - lastResyncAt.getTime();
   await releaseForEndedGuests(deps);
+  await compareStickyClaims(deps);
   const released = await autoRelease(deps.pools.list(), sinceLastResyncMs, deps);
   await reclaimStock(gone, { objects, listedAt }, deps);
   const freed = await freeGap(ledger, { actor: deps.actor });
@@ -132,7 +135,7 @@ async function compareWorkloads(
         const address = { ...live, ...object };
         const row = rows.get(address.mac);
         const relation = await findRelation(address, row, deps);
-        if (isOutOfSync(address, relation, deps)) deps.workloadOutOfSync.fire(object);
+        if (isOutOfSync(address, relation, row, deps)) deps.workloadOutOfSync.fire(object);
         if (relation === 'ungranted') foreign.push({ address, row, isHeld: false });
         if (relation === 'set-aside' || relation === 'conflict') foreign.push({ address, row, isHeld: true });
         if (relation === 'conflict') held.push({ address, row, isHeld: true });
@@ -146,8 +149,12 @@ async function compareWorkloads(
 function isOutOfSync(
   { owner }: LiveAddress,
   relation: Relation,
+  row: AddressRow | undefined,
   { allocations }: Pick<ResyncDeps, 'allocations'>,
 ): boolean {
+  // Its claim could not be created before, or somebody else has an object of that name.
+  if (relation === 'sticky')
+    return row?.state !== 'active' || allocations.by('sticky', stickyIndex(owner)).length === 0;
   // An address that an admin adopted, or whose mirror could not be created before.
   if (relation === 'own') return allocations.by('consumer', owner.uid).length === 0;
   return typeof relation === 'object' || ['pending', 'inherited', 'later', 'conflict'].includes(relation);

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { KubeError } from '../../kube/client/errors.ts';
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { prepareUninstall } from './uninstall.ts';
 
 const missing = () => Promise.reject(new KubeError({ status: 404, reason: 'NotFound', message: 'not found' }));
@@ -26,5 +27,31 @@ test.each([
     logger: pino({ level: 'silent' }),
     pause: () => Promise.resolve(),
   });
-  expect(counts).toEqual({ claims: 0, mirrors: 0 });
+  expect(counts).toEqual({ claims: 0, stickyClaims: 0, mirrors: 0 });
+});
+
+test('sticky claims stay without their finalizers, so that the next installation knows how long their addresses stay', async () => {
+  const spec = { pool: 'kubernetes', stickyFor: { kind: 'Pod', name: 'web-0', nic: 'lan' } };
+  const finalizers = ['mac.rock-os.io/release'];
+  const metadata = { name: 'web-0-1a2b3c4d', namespace: 'web', uid: 'u', resourceVersion: '1', finalizers };
+  const claim: MacAllocation = { metadata, spec };
+  const calls: string[] = [];
+  const record = (verb: string) => (_: unknown, key: { readonly name: string }) => {
+    if (key.name === metadata.name) calls.push(verb);
+    return Promise.resolve(claim);
+  };
+  const client = {
+    delete: record('delete'),
+    patch: record('patch'),
+    find: () => Promise.resolve(undefined),
+    list: () => Promise.resolve({ items: [claim], resourceVersion: '1' }),
+  };
+  const counts = await prepareUninstall({
+    client: client as unknown as KubeClient,
+    namespace: 'rock-mac-system',
+    logger: pino({ level: 'silent' }),
+    pause: () => Promise.resolve(),
+  });
+  expect(counts).toEqual({ claims: 0, stickyClaims: 1, mirrors: 0 });
+  expect(calls).toEqual(['patch']);
 });

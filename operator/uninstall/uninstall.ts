@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { isMirror } from '../../api/mac-allocation.ts';
+import { isClaim, isMirror, isStickyClaim } from '../../api/mac-allocation.ts';
 import {
   LEDGER_API_SERVICE,
   OPERATOR_LEASE,
@@ -30,9 +30,10 @@ export interface UninstallOptions {
   readonly pause: (ms: number) => Promise<void>;
 }
 
-/** Counts the claims that remain and the mirrors that were deleted. */
+/** Counts the claims and sticky claims that remain, and the mirrors that were deleted. */
 export interface LeftBehind {
   readonly claims: number;
+  readonly stickyClaims: number;
   readonly mirrors: number;
 }
 
@@ -42,7 +43,8 @@ const POLL_INTERVAL_MS = 300;
 /**
  * Prepares the removal of an installation, in this order. First it deletes the webhook configurations. Then it stops the
  * operator, which would create the mirrors again. Then it deletes the mirrors and removes their finalizers. Otherwise a
- * terminating namespace would wait for an operator that no longer exists. Claims and the ledger stay unchanged.
+ * terminating namespace would wait for an operator that no longer exists. Sticky claims only lose their finalizers: they say for how
+ * long their addresses stay, and the next installation restores them. Claims and the ledger stay unchanged.
  */
 export async function prepareUninstall(options: UninstallOptions): Promise<LeftBehind> {
   const { client, namespace, logger } = options;
@@ -65,7 +67,9 @@ export async function prepareUninstall(options: UninstallOptions): Promise<LeftB
       await dropFinalizer(ending, client);
     }
   }
-  return { claims: items.length - mirrors.length, mirrors: mirrors.length };
+  const stickyClaims = items.filter(isStickyClaim);
+  for (const claim of stickyClaims) await dropFinalizer(claim, client);
+  return { claims: items.filter(isClaim).length, stickyClaims: stickyClaims.length, mirrors: mirrors.length };
 }
 
 /** How often a missing kind is read again: a starting API server does not know any kind of a CRD for a moment. */

@@ -2,9 +2,9 @@ import { type MacAllocation, macAllocations } from '../../kube/client/mac-resour
 import { writeStatus } from '../../kube/controller/write-status.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { BindItem, BindOutcome } from '../../ledger/address/bind.ts';
+import { deleteAllocation } from '../allocation/delete-allocation.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { describeAddress, liveKey, type WorkloadAddress } from '../live/live-address.ts';
-import { deleteMirror } from '../mirror/delete-mirror.ts';
 import { ensureMirror, type EnsureMirrorDeps } from '../mirror/ensure.ts';
 import { mirrorStatus } from '../mirror/status.ts';
 import { classify } from './classify.ts';
@@ -47,7 +47,7 @@ async function bindAddress(
   const { mac } = address;
   const result = await bindOrFollow(address, row, deps);
   if (result.outcome !== 'bound') {
-    if (mirror !== undefined) await deleteMirror(mirror.metadata, client);
+    if (mirror !== undefined) await deleteAllocation(mirror.metadata, client);
     throw new Error(`${mac} could not be bound to its object: ${result.outcome}`);
   }
   logger.info({ ...describeAddress(address), pool: row.pool }, 'address bound');

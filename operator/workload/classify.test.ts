@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
-import { boundKey, claimKey, leaseKey } from '../../ledger/address/holder-key.ts';
+import { boundKey, claimKey, leaseKey, stickyKey } from '../../ledger/address/holder-key.ts';
 import { mac } from '../../mac/mac-address.ts';
 import type { LiveAddress } from '../live/live-address.ts';
 import { classify } from './classify.ts';
@@ -34,6 +34,8 @@ const webhook = { clusterId: 'c1', kind: 'Webhook', namespace: '', name: 'rock-m
 const aStock = (row: Partial<AddressRow>) => aRow({ state: 'stocked', key: 'stock/f1/1', owner: webhook, ...row });
 const claim = { ...POD, kind: 'MacAllocation', name: 'mine', uid: 'm1', nic: '' };
 const aClaim = (row: Partial<AddressRow>) => aRow({ key: claimKey(claim), owner: claim, ...row });
+
+const aSticky = (row: Partial<AddressRow>, owner = requested) => aRow({ key: stickyKey(owner), owner, ...row });
 
 test.each([
   ['was never used', undefined, 'ungranted'],
@@ -73,6 +75,20 @@ test.each([
   ['its predecessor of the same name still holds', aRow({ owner: { ...POD, uid: 'u0' } }), 'conflict'],
   ['was released from it by mistake', aRow({ state: 'released', key: KEY, owner: POD }), 'ungranted'],
   ['may have been allocated in a replication gap', aRow({ state: 'orphaned', origin: 'replication-gap' }), 'ungranted'],
+  ['belongs to its name', aSticky({}), 'sticky'],
+  ['was requested for its name', aSticky({ state: 'pending' }), 'sticky'],
+  ['belonged to its name, and nobody has it since', aSticky({ state: 'released' }), 'sticky'],
+  ['belongs to its name on an interface that no longer has it', aSticky({}, { ...requested, nic: 'eth6' }), 'sticky'],
+  [
+    'belongs to its name on another interface, which has it too',
+    aSticky({}, { ...requested, nic: 'eth7' }),
+    'conflict',
+  ],
+  ['belongs to another name', aSticky({}, { ...requested, name: 'back' }), 'conflict'],
+  ['belongs to the same name of another kind', aSticky({}, { ...requested, kind: 'VirtualMachine' }), 'conflict'],
+  ['belongs to the same name of another namespace', aSticky({}, { ...requested, namespace: 'x' }), 'conflict'],
+  ['belongs to the same name of another cluster', aSticky({}, { ...requested, clusterId: 'c2' }), 'conflict'],
+  ['belonged to another name', aSticky({ state: 'released' }, { ...requested, name: 'back' }), 'ungranted'],
   ['is set aside for a webhook', aStock({}), 'stocked'],
   ['is set aside for a webhook of another cluster', aStock({ owner: { ...webhook, clusterId: 'c2' } }), 'conflict'],
   ['was set aside for a webhook', aStock({ state: 'released' }), 'ungranted'],

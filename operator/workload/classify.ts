@@ -1,4 +1,5 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { isStickyKey, stickyKey } from '../../ledger/address/holder-key.ts';
 import { mayUseClaim } from '../claim/take-claim.ts';
 import { isHeldByLease, type LiveAddress, liveKey } from '../live/live-address.ts';
 import { isOfStock } from '../stock/requester.ts';
@@ -9,6 +10,7 @@ import { isOfStock } from '../stock/requester.ts';
  * - `own`: it is bound to this object.
  * - `renamed`: it is bound to this object on an interface that no longer has it. The author renamed an interface, or two
  *   interfaces exchanged their addresses.
+ * - `sticky`: it belongs to the name of this object, on this interface or on one that no longer has it.
  * - `pending`: admission allocated it for this object, and it is not bound yet.
  * - `stocked`: it is set aside for a webhook of this cluster. Or it was, it is no longer, and the object has a token.
  * - `claimed`: a claim of the same namespace holds it, and this object uses the claim or may take it.
@@ -19,13 +21,23 @@ import { isOfStock } from '../stock/requester.ts';
  * - `conflict`: another owner holds it.
  */
 export type Classification =
-  'own' | 'renamed' | 'pending' | 'stocked' | 'claimed' | 'inherited' | 'ungranted' | 'owned-by-parent' | 'conflict';
+  | 'own'
+  | 'renamed'
+  | 'sticky'
+  | 'pending'
+  | 'stocked'
+  | 'claimed'
+  | 'inherited'
+  | 'ungranted'
+  | 'owned-by-parent'
+  | 'conflict';
 
 /** Classifies an address on a live object by its row in the ledger. */
 export function classify(address: LiveAddress, row: AddressRow | undefined): Classification {
   if (row === undefined) return 'ungranted';
   if (row.state !== 'released' && row.key === liveKey(address)) return 'own';
   if (row.state !== 'released' && isRenamed(address, row)) return 'renamed';
+  if (isSticky(address, row)) return 'sticky';
   if (isPendingFor(address, row)) return 'pending';
   if (isStocked(address, row)) return 'stocked';
   if (row.state === 'released' || row.origin === 'replication-gap') return 'ungranted';
@@ -37,11 +49,22 @@ function isRenamed({ owner, alsoOn = [] }: LiveAddress, row: AddressRow): boolea
   return row.owner.nic !== owner.nic && !alsoOn.includes(row.owner.nic);
 }
 
+/**
+ * Returns whether the address belongs to the name of this object. A released one does too, until somebody else has it: binding
+ * reclaims it.
+ */
+function isSticky({ owner, alsoOn = [] }: LiveAddress, row: AddressRow): boolean {
+  if (!isStickyKey(row.key) || row.owner === undefined) return false;
+  const { nic } = row.owner;
+  return row.key === stickyKey({ ...owner, nic }) && (nic === owner.nic || !alsoOn.includes(nic));
+}
+
 /** Matches by the object's name or by its lease id. A row whose owner has a uid was bound, so it is not pending. */
 function isPendingFor(address: LiveAddress, row: AddressRow): boolean {
   const { owner } = address;
   // An expired lease also matches: binding reclaims the address, unless somebody else has it by now.
   if (row.state === 'active' || row.state === 'reserved' || row.owner?.uid !== undefined) return false;
+  if (isStickyKey(row.key)) return false;
   if (row.owner?.clusterId !== owner.clusterId || row.owner.kind !== owner.kind) return false;
   if (row.owner.namespace !== owner.namespace || row.owner.nic !== owner.nic) return false;
   return row.owner.name === owner.name || isHeldByLease(row.key, address);
@@ -73,6 +96,10 @@ function classifyInNamespace(address: LiveAddress, row: AddressRow): Classificat
  */
 function isInherited(owner: LiveAddress['owner'], { state, owner: holder }: AddressRow): boolean {
   return (
-    state === 'active' && owner.kind === 'VirtualMachine' && holder?.kind === owner.kind && holder.name === owner.name
+    state === 'active' &&
+    holder?.uid !== undefined &&
+    owner.kind === 'VirtualMachine' &&
+    holder.kind === owner.kind &&
+    holder.name === owner.name
   );
 }

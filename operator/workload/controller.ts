@@ -5,13 +5,17 @@ import { type ControllerSpec, GROUPED_CONCURRENCY, watch } from '../controller/c
 import { identityKey, parseIdentityKey } from '../controller/identity-key.ts';
 import type { CachedWorkloads, Sources } from '../controller/operator-sources.ts';
 import type { Workload } from '../live/workload.ts';
+import { type EndedWorkloadDeps, recordStickyEnd } from '../sticky/ended-workload.ts';
 import { reconcileWorkload, type WorkloadDeps } from './reconcile.ts';
 import { releaseUnmirrored, type ReleaseUnmirroredDeps } from './release-unmirrored.ts';
 
 /** Declares the controller of one kind of workload. */
 export function workloadController(
   { kind, cache }: CachedWorkloads,
-  deps: WorkloadDeps & ReleaseUnmirroredDeps & Pick<Sources, 'allocations' | 'workloadChanged' | 'workloadOutOfSync'>,
+  deps: WorkloadDeps &
+    ReleaseUnmirroredDeps &
+    EndedWorkloadDeps &
+    Pick<Sources, 'allocations' | 'workloadChanged' | 'workloadOutOfSync'>,
 ): ControllerSpec {
   const { allocations, workloadChanged, workloadOutOfSync } = deps;
   const { kind: kindName } = kind.resource;
@@ -20,12 +24,12 @@ export function workloadController(
     concurrency: GROUPED_CONCURRENCY,
     watches: [
       watch(cache, (change) => (isOfNoConcern(change) ? [] : [identityKey(change.object.metadata)])),
-      // A deleted mirror is created again while its object exists. Most are deleted after their object, and are done.
+      // A deleted mirror or sticky claim is created again while its object exists. Most are deleted after their object, and are done.
       watch(allocations, ({ type, object: { metadata, spec } }) => {
-        const { consumerRef } = spec;
-        if (type !== 'deleted' || consumerRef?.kind !== kindName) return [];
-        const identity = { ...consumerRef, namespace: metadata.namespace };
-        return cache.get(formatKey(identity))?.metadata.uid === consumerRef.uid ? [identityKey(identity)] : [];
+        const shown = spec.consumerRef ?? spec.stickyFor;
+        if (type !== 'deleted' || shown?.kind !== kindName) return [];
+        const found = cache.get(formatKey({ namespace: metadata.namespace, name: shown.name }))?.metadata;
+        return found === undefined || (spec.consumerRef?.uid ?? found.uid) !== found.uid ? [] : [identityKey(found)];
       }),
       watch(workloadOutOfSync, (live) =>
         live.kind.resource.kind === kindName ? [identityKey(live.workload.metadata)] : [],
@@ -38,6 +42,7 @@ export function workloadController(
       if (workload?.metadata.uid === identity.uid) return await reconcileWorkload(workload, kind, deps);
       const hasMirrorOrClaim = allocations.by('consumer', identity.uid).length > 0;
       if (!hasMirrorOrClaim) await releaseUnmirrored(identity, kind, deps);
+      await recordStickyEnd(identity, kind, deps);
       return undefined;
     },
   };

@@ -2,8 +2,8 @@ import { namespaces } from '../../kube/client/core-resources.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { isStillUsed, type WorkloadAddress } from '../live/live-address.ts';
+import { reportConflict, type ReportConflictDeps } from '../observation/report-conflict.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
-import { reportConflict, type ReportConflictDeps } from './report-conflict.ts';
 
 export type InheritDeps = BindDeps & ReportConflictDeps;
 

@@ -4,18 +4,22 @@ import type { BackoffOptions } from '../../time/backoff.ts';
 import { takeClaim, type TakeClaimDeps } from '../claim/take-claim.ts';
 import { liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
 import type { Workload, WorkloadKind } from '../live/workload.ts';
+import { reportConflict, type ReportConflictDeps } from '../observation/report-conflict.ts';
 import { isSameGuest } from '../observation/same-guest.ts';
+import { keepSticky, type KeepStickyDeps } from '../sticky/keep.ts';
+import { readoptOfWorkload, type ReadoptOfWorkloadDeps } from '../sticky/readopt-of-workload.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
 import { type ForeignAddress, grantOrObserve, type GrantOrObserveDeps } from './grant-or-observe.ts';
 import { inherit, type InheritDeps } from './inherit.ts';
 import { findRelation, type RelationDeps } from './relation.ts';
-import { reportConflict, type ReportConflictDeps } from './report-conflict.ts';
 import { reportNotApplied } from './report-not-applied.ts';
 
 export type WorkloadDeps = TakeClaimDeps &
   BindDeps &
   RelationDeps &
   InheritDeps &
+  KeepStickyDeps &
+  ReadoptOfWorkloadDeps &
   ReportConflictDeps &
   GrantOrObserveDeps;
 
@@ -65,31 +69,35 @@ async function reconcileAddress(
   deps: WorkloadDeps,
 ): Promise<'kept' | 'later' | 'ungranted' | 'set-aside' | 'contested'> {
   const relation = await findRelation(address, row, deps);
+  if (relation === 'ungranted') return (await readoptOfWorkload(address, deps)) ? 'later' : relation;
+  // Every other relation is one to a row.
+  if (row === undefined) return 'kept';
   if (typeof relation === 'object') {
-    if (row !== undefined) await mirrorAndBind(address, { ...row, stockedFor: relation.requester }, deps);
+    await mirrorAndBind(address, { ...row, stockedFor: relation.requester }, deps);
     return 'kept';
   }
   switch (relation) {
     case 'own':
     case 'pending':
-      if (row !== undefined) await mirrorAndBind(address, row, deps);
+      await mirrorAndBind(address, row, deps);
       return 'kept';
     case 'renamed':
       // It stays bound to its first interface, because the uid identifies the owner.
-      if (row?.owner !== undefined) await mirrorAndBind(onInterface(address, row.owner.nic), row, deps);
+      if (row.owner !== undefined) await mirrorAndBind(onInterface(address, row.owner.nic), row, deps);
       return 'kept';
+    case 'sticky':
+      return await keepSticky(address, row, deps);
     case 'later':
     case 'set-aside':
-    case 'ungranted':
       return relation;
     case 'inherited':
-      return row === undefined ? 'kept' : await inherit(address, row, deps);
+      return await inherit(address, row, deps);
     case 'claimed':
-      return row === undefined ? 'kept' : await takeClaim(address, row, deps);
+      return await takeClaim(address, row, deps);
     case 'owned-by-parent':
       return 'kept';
     case 'conflict':
-      if (row !== undefined && !(await isSameGuest(address, row, deps.client))) reportConflict(address, row, deps);
+      if (!(await isSameGuest(address, row, deps.client))) reportConflict(address, row, deps);
       return 'contested';
   }
 }

@@ -109,8 +109,9 @@ describe('the requester of a claim', () => {
     await patch({ stickyFor: { ordinal: 7, retention: { whenScaled: 'Retain', whenDeleted: 'Retain' } } });
     await patch({ stickyFor: null });
     expect((await show('web-0-kept')).spec).toMatchObject({ stickyFor });
-    await kubectl(['label', 'macallocation', 'steady', 'mac.rock-os.io/sticky=true']);
-    expect((await show('steady')).spec).not.toHaveProperty('stickyFor');
+    await create(aClaim('labelled', { pool: 'production' }));
+    await kubectl(['label', 'macallocation', 'labelled', 'mac.rock-os.io/sticky=true']);
+    expect((await show('labelled')).spec).not.toHaveProperty('stickyFor');
   });
 
   test('may have more groups than the CRD allows', async () => {

@@ -1,0 +1,96 @@
+import { RELEASE_FINALIZER } from '../../api/names.ts';
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import { keyOf } from '../../kube/client/objects.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import type { ReconcileResult } from '../../kube/controller/controller.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { LedgerError } from '../../ledger/errors.ts';
+import type { BackoffOptions } from '../../time/backoff.ts';
+import { deleteAllocation } from '../allocation/delete-allocation.ts';
+import { dropFinalizer } from '../allocation/drop-finalizer.ts';
+import { releaseByKey, type ReleaseByKeyDeps } from '../allocation/release-by-key.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import { liveAddresses, liveKey, type WorkloadAddress } from '../live/live-address.ts';
+import { ensureMirror, type EnsureMirrorDeps } from '../mirror/ensure.ts';
+import { isNamespaceTerminating } from '../mirror/terminating-namespace.ts';
+import type { StickyAddress } from './claim.ts';
+
+export type EndStickyDeps = ReleaseByKeyDeps & EnsureMirrorDeps & Pick<OperatorDeps, 'groupedCalls' | 'now'>;
+
+/** Delays between the tries of an end that waits for the ledger, for a guest, or for a node. */
+const WAITING: BackoffOptions = { baseMs: 3_000, maxMs: 30_000 };
+
+/** How long an unavailable ledger delays the deletion of a namespace. */
+const LEDGER_PATIENCE_MS = 60_000;
+
+/**
+ * Ends the stickiness of an address, whose claim is being deleted. An object that uses the address becomes its owner: it has a mirror
+ * from now on, and the next object of its name gets another address. An address that nothing uses is released.
+ *
+ * 1. The ledger gives the address to the object (after its mirror is stored), or releases it. 2. The finalizer is removed. After 1,
+ * the next reconcile finds that the key holds nothing.
+ */
+export async function endSticky(
+  claim: MacAllocation,
+  address: StickyAddress,
+  deps: EndStickyDeps,
+): Promise<ReconcileResult> {
+  if (claim.metadata.finalizers?.includes(RELEASE_FINALIZER) !== true) return undefined;
+  if (!(await isOver(claim, address, deps))) return { poll: WAITING };
+  await dropFinalizer(claim, deps.client);
+  return undefined;
+}
+
+async function isOver(claim: MacAllocation, address: StickyAddress, deps: EndStickyDeps): Promise<boolean> {
+  const { groupedCalls, logger, now } = deps;
+  try {
+    const row = await groupedCalls.findByHolderKey(address.key);
+    // The ledger may hold another address for this name. Then this claim shows nothing any more.
+    return row?.mac !== address.mac || (await giveOrRelease(claim, address, row, deps));
+  } catch (error) {
+    if (!(error instanceof LedgerError)) throw error;
+    const waitedMs = now().getTime() - Date.parse(claim.metadata.deletionTimestamp ?? '');
+    if (waitedMs < LEDGER_PATIENCE_MS || !(await isNamespaceTerminating(address.owner.namespace, deps))) return false;
+    logger.warn(
+      { claim: keyOf(claim), err: error },
+      'the ledger is unavailable: a later resync releases the address of a sticky claim',
+    );
+    return true;
+  }
+}
+
+async function giveOrRelease(
+  claim: MacAllocation,
+  { kind, owner, key, mac }: StickyAddress,
+  row: AddressRow,
+  deps: EndStickyDeps,
+): Promise<boolean> {
+  const { client, clusterId, logger } = deps;
+  const { namespace, name } = owner;
+  const log = { claim: keyOf(claim), mac };
+  const workload = await getOrUndefined(kind.resource, { namespace, name }, client);
+  const own = (workload && liveAddresses(workload, kind, { clusterId })) ?? [];
+  const used =
+    own.find((each) => each.mac === mac && each.owner.nic === owner.nic) ?? own.find((each) => each.mac === mac);
+  if (workload !== undefined && used !== undefined) {
+    const live: WorkloadAddress = { ...used, workload, kind };
+    await giveToObject(live, row, deps);
+    logger.info(log, 'address is not sticky any more: it belongs to the object that uses it');
+    return true;
+  }
+  if (await kind.stillUses({ namespace, name, uid: workload?.metadata.uid ?? '', mac }, client)) return false;
+  const outcome = await releaseByKey(key, { force: false, reason: 'sticky claim deleted' }, deps);
+  logger.info({ ...log, outcome }, 'address of a sticky claim released');
+  return outcome !== 'unreachable' && outcome !== 'used_by_guest';
+}
+
+/** Makes an object the owner of the address of its name. The mirror is first, as for every address of an object. */
+async function giveToObject(address: WorkloadAddress, row: AddressRow, deps: EndStickyDeps): Promise<void> {
+  const { groupedCalls, client, clusterId } = deps;
+  const { workload, kind, mac, owner } = address;
+  const mirror = await ensureMirror({ workload, kind, nic: owner.nic, mac, row, clusterId }, deps);
+  const { outcome } = await groupedCalls.bind({ mac, key: row.key, boundKey: liveKey(address), owner });
+  if (outcome === 'bound') return;
+  if (mirror !== undefined) await deleteAllocation(mirror.metadata, client);
+  throw new Error(`${mac} could not be bound to its object: ${outcome}`);
+}

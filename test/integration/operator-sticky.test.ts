@@ -1,0 +1,419 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
+import { type AddressRow } from '../../ledger/address/address-row.ts';
+import { findByMac } from '../../ledger/address/find.ts';
+import { mac } from '../../mac/mac-address.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { createNode } from './hand-made-node.ts';
+import { aClaim, addressesOf, aPod, auditOf, installedEnvOfThisFile, whileLedgerIsAhead } from './installed-env.ts';
+
+// Addresses that belong to the names of pods. The sets are of the real controller of StatefulSets, and no kubelet runs their pods.
+
+const installed = installedEnvOfThisFile({ env: { ROCK_MAC_RESYNC_SECONDS: '1' } });
+const kubectl = (args: readonly string[], input?: object) =>
+  installed().plane.kubectl(args, input === undefined ? {} : { input: JSON.stringify(input) });
+
+const OPERATOR = 'system:serviceaccount:rock-mac-system:rock-mac-operator';
+const STICKY = { 'mac.rock-os.io/sticky': 'true' };
+const retention = (text: string) => ({ 'mac.rock-os.io/sticky-retention': text });
+const RELEASE_BOTH = retention('whenScaled=Release,whenDeleted=Release');
+const RETAIN_BOTH = retention('whenScaled=Retain,whenDeleted=Retain');
+
+interface SetOptions {
+  readonly replicas?: number;
+  readonly networks?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+function aSet(name: string, { replicas = 1, networks = 'blue', annotations = {} }: SetOptions = {}): object {
+  const pod = JSON.parse(aPod('unused', { networks, annotations: { ...STICKY, ...annotations } })) as {
+    metadata: { annotations: object };
+    spec: object;
+  };
+  const labels = { app: name };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name },
+    spec: {
+      replicas,
+      serviceName: name,
+      podManagementPolicy: 'Parallel',
+      selector: { matchLabels: labels },
+      template: { metadata: { labels, annotations: pod.metadata.annotations }, spec: pod.spec },
+    },
+  };
+}
+
+const claims = z.object({
+  items: z.array(
+    z.object({
+      metadata: z.object({
+        name: z.string(),
+        uid: z.string(),
+        labels: z.record(z.string(), z.string()).optional(),
+        deletionTimestamp: z.string().optional(),
+      }),
+      spec: z.looseObject({
+        mac: z.string().optional(),
+        stickyFor: z.looseObject({ name: z.string(), nic: z.string() }).optional(),
+        consumerRef: z.object({ name: z.string() }).optional(),
+      }),
+      status: z
+        .object({ conditions: z.array(z.object({ type: z.string(), status: z.string(), message: z.string() })) })
+        .optional(),
+    }),
+  ),
+});
+
+async function shown() {
+  return claims.parse(JSON.parse(await kubectl(['get', 'macallocations', '-o', 'json']))).items;
+}
+
+const stickyClaims = async () => (await shown()).filter(({ spec }) => spec.stickyFor !== undefined);
+const claimOf = async (address: string) => (await stickyClaims()).find(({ spec }) => spec.mac === address);
+const uidOf = (pod: string) => kubectl(['get', 'pod', pod, '-o', 'jsonpath={.metadata.uid}', '--ignore-not-found']);
+const macsOf = async (pod: string) => (await addressesOf(installed().plane, pod)).map((each) => each.mac);
+const rowOf = async (address: string): Promise<AddressRow | undefined> =>
+  await findByMac(installed().ledger, mac(address));
+
+function until(what: string, holds: () => Promise<boolean>, within = 25_000): Promise<void> {
+  return eventually(
+    async () => {
+      if (!(await holds())) throw new Error(`not yet: ${what}`);
+    },
+    { within, every: 100 },
+  );
+}
+
+/** Waits until these addresses are active and shown by sticky claims. */
+const untilSticky = (addresses: readonly string[]) =>
+  until('active and shown', async () => {
+    const claimed = new Set((await stickyClaims()).map(({ spec }) => spec.mac));
+    const rows = await Promise.all(addresses.map(rowOf));
+    return addresses.every((each) => claimed.has(each)) && rows.every((row) => row?.state === 'active');
+  });
+
+/** Waits for a pod and returns its addresses. A set makes its pod again with another uid. */
+async function addressesOfPod(name: string, formerUid = ''): Promise<readonly string[]> {
+  await until(`pod ${name}`, async () => !['', formerUid].includes(await uidOf(name)));
+  return await macsOf(name);
+}
+
+/** Creates a set and returns the addresses of its pods, in their order. */
+async function createSet(name: string, options: SetOptions = {}): Promise<readonly (readonly string[])[]> {
+  await kubectl(['create', '-f', '-'], aSet(name, options));
+  const found: (readonly string[])[] = [];
+  for (let ordinal = 0; ordinal < (options.replicas ?? 1); ordinal++) {
+    found.push(await addressesOfPod(`${name}-${String(ordinal)}`));
+  }
+  await untilSticky(found.flat());
+  return found;
+}
+
+async function scale(name: string, replicas: number): Promise<void> {
+  await kubectl(['scale', 'statefulset', name, `--replicas=${String(replicas)}`]);
+  await until(`${String(replicas)} pods`, async () => {
+    const pods = await kubectl(['get', 'pods', '-l', `app=${name}`, '-o', 'name']);
+    return pods.split('\n').filter((line) => line !== '').length === replicas;
+  });
+}
+
+/** Waits until a resync found an address unused, then sets that time back by 25 hours. */
+async function makeUnusedForADay(...addresses: readonly string[]): Promise<void> {
+  await until('unused', async () =>
+    (await Promise.all(addresses.map(rowOf))).every((row) => row?.missingSince !== undefined),
+  );
+  for (const address of addresses) {
+    await installed().ledger.connections.query(
+      `update rock_mac.addresses set missing_since = missing_since - interval '25 hours' where addr = rock_mac.to_addr($1::macaddr)`,
+      [address],
+    );
+  }
+}
+
+const untilReleased = (address: string) =>
+  until('released and not shown', async () => {
+    return (await rowOf(address))?.state === 'released' && (await claimOf(address)) === undefined;
+  });
+
+/** Waits for some resyncs, and expects that they changed nothing. */
+async function expectKept(address: string): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  expect(await rowOf(address)).toMatchObject({ state: 'active' });
+  expect(await claimOf(address)).toBeDefined();
+}
+
+const force = ['--force', '--grace-period=0'];
+
+afterEach(async () => {
+  await kubectl(['delete', 'statefulsets,pods', '--all', '--wait=false', ...force]);
+  await kubectl(['delete', 'nodes', '--all', '--wait=false']);
+  await until('no pods', async () => (await kubectl(['get', 'pods', '-o', 'name'])) === '');
+  await kubectl(['delete', 'macallocations', '--all', '--wait=false']);
+  await until('no allocations', async () => (await shown()).length === 0, 40_000);
+});
+
+describe('a pod of a StatefulSet', () => {
+  test('has its addresses again when it is made again, and nothing is written for that', async () => {
+    const [first = [], second = []] = await createSet('web', { replicas: 2, networks: 'blue,red' });
+    expect(new Set([...first, ...second]).size).toBe(4);
+    const before = (await shown()).map(({ metadata }) => metadata.uid).sort();
+    const uid = await uidOf('web-0');
+    await kubectl(['delete', 'pod', 'web-0', ...force]);
+    expect(await addressesOfPod('web-0', uid)).toEqual(first);
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect((await shown()).map((each) => each.metadata.uid).sort()).toEqual(before);
+    for (const address of first) {
+      expect((await auditOf(installed().ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'bind']);
+    }
+    const claim = await claimOf(first[0] ?? '');
+    expect(claim?.metadata.labels).toEqual({ 'mac.rock-os.io/sticky': 'true' });
+    expect(claim?.spec.stickyFor).toEqual({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      name: 'web-0',
+      nic: 'default/blue#0',
+      controller: { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web' },
+      ordinal: 0,
+    });
+    const wide = await kubectl(['get', 'ma', '-l', 'mac.rock-os.io/sticky', '-o', 'wide']);
+    expect(wide).toMatch(new RegExp(`${first[0] ?? ''}.* web-0 `));
+  });
+
+  test('has them again after the set was scaled to 0 and back, however long that took', async () => {
+    const [first = [], second = []] = await createSet('down', { replicas: 2 });
+    await scale('down', 0);
+    await makeUnusedForADay(...first, ...second);
+    await expectKept(first[0] ?? '');
+    await scale('down', 2);
+    expect(await macsOf('down-0')).toEqual(first);
+    expect(await macsOf('down-1')).toEqual(second);
+    await until('in use again', async () => (await rowOf(first[0] ?? ''))?.missingSince === undefined);
+  });
+
+  test('loses them some time after a scale down if it says so, and the others keep theirs', async () => {
+    const [first = [], second = []] = await createSet('less', { replicas: 2, annotations: RELEASE_BOTH });
+    await scale('less', 1);
+    await makeUnusedForADay(...second);
+    await untilReleased(second[0] ?? '');
+    await expectKept(first[0] ?? '');
+  });
+
+  test('loses them some time after the set was deleted, by default', async () => {
+    const [only = []] = await createSet('gone');
+    await kubectl(['delete', 'statefulset', 'gone']);
+    await until('unused', async () => (await rowOf(only[0] ?? ''))?.missingSince !== undefined);
+    await expectKept(only[0] ?? '');
+    await makeUnusedForADay(...only);
+    await untilReleased(only[0] ?? '');
+  });
+
+  test('keeps them after the set was deleted if it says so, for the next set of this name', async () => {
+    const [only = []] = await createSet('back', { annotations: RETAIN_BOTH });
+    await kubectl(['delete', 'statefulset', 'back']);
+    await until('no pod', async () => (await uidOf('back-0')) === '');
+    await makeUnusedForADay(...only);
+    await expectKept(only[0] ?? '');
+    expect(await createSet('back', { annotations: RELEASE_BOTH })).toEqual([only]);
+    await until('the retention of the new set', async () => {
+      const claim = await claimOf(only[0] ?? '');
+      return JSON.stringify(claim?.spec.stickyFor?.['retention']).includes('"whenDeleted":"Release"');
+    });
+  });
+
+  test('gets one more with a new network, and loses that of a removed network later', async () => {
+    const [[blue = '', red = ''] = []] = await createSet('nets', { networks: 'blue,red' });
+    const uid = await uidOf('nets-0');
+    await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], aSet('nets', { networks: 'blue,green' }));
+    const [same, green = ''] = await addressesOfPod('nets-0', uid);
+    expect(same).toBe(blue);
+    expect([blue, red]).not.toContain(green);
+    await untilSticky([blue, green]);
+    await makeUnusedForADay(red);
+    await untilReleased(red);
+    await expectKept(blue);
+  });
+
+  test('keeps an address whose network somebody cut out of its annotations while it runs', async () => {
+    const [[address = ''] = []] = await createSet('cut');
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    const edited = ['k8s.v1.cni.cncf.io/networks-', 'mac.rock-os.io/addresses-'];
+    await kubectl(['annotate', 'pod', 'cut-0', ...edited]);
+    await until('unused', async () => (await rowOf(address))?.missingSince !== undefined);
+    await whileLedgerIsAhead(installed().ledger, '25 hours', () => expectKept(address));
+  });
+});
+
+describe('the deletion of a sticky claim', () => {
+  test('releases the address of a name that has no pod', async () => {
+    const [[address = ''] = []] = await createSet('free');
+    await scale('free', 0);
+    await kubectl(['delete', 'macallocation', (await claimOf(address))?.metadata.name ?? '', '--timeout=20s']);
+    expect((await rowOf(address))?.state).toBe('released');
+    await scale('free', 1);
+    expect(await macsOf('free-0')).not.toContain(address);
+  });
+
+  test('gives the address to the pod that uses it, and the next pod gets another that stays', async () => {
+    const [[address = ''] = []] = await createSet('own');
+    const uid = await uidOf('own-0');
+    await kubectl(['delete', 'macallocation', (await claimOf(address))?.metadata.name ?? '', '--timeout=20s']);
+    expect(await rowOf(address)).toMatchObject({ state: 'active', owner: { name: 'own-0', uid } });
+    const mirror = (await shown()).find(({ spec }) => spec.mac === address);
+    expect(mirror?.spec.consumerRef?.name).toBe('own-0');
+    await kubectl(['delete', 'pod', 'own-0', ...force]);
+    const [next = ''] = await addressesOfPod('own-0', uid);
+    expect(next).not.toBe(address);
+    await untilSticky([next]);
+    await until('released', async () => (await rowOf(address))?.state === 'released');
+  });
+});
+
+describe('a sticky claim', () => {
+  test('that vanished without the operator is made again while its pod lives', async () => {
+    const [[address = ''] = []] = await createSet('vanish');
+    const former = await claimOf(address);
+    const name = former?.metadata.name ?? '';
+    await Promise.all(installed().installation.operators.map((operator) => operator.kill()));
+    await kubectl(['patch', 'macallocation', name, '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);
+    await kubectl(['delete', 'macallocation', name]);
+    await installed().installation.startOperator();
+    await untilSticky([address]);
+    expect((await claimOf(address))?.metadata.uid).not.toBe(former?.metadata.uid);
+    expect((await auditOf(installed().ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'bind']);
+  });
+
+  test('gets its finalizer back', async () => {
+    const [[address = ''] = []] = await createSet('bolt');
+    const name = (await claimOf(address))?.metadata.name ?? '';
+    await kubectl(['patch', 'macallocation', name, '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);
+    await until('the finalizer', async () => {
+      const path = 'jsonpath={.metadata.finalizers}';
+      return (await kubectl(['get', 'macallocation', name, '-o', path])).includes('mac.rock-os.io/release');
+    });
+  });
+
+  test('that a backup of the cluster brings back is removed, because the ledger ended it later', async () => {
+    const { plane } = installed();
+    const [[address = ''] = []] = await createSet('backup');
+    const stored = JSON.parse(
+      await kubectl(['get', 'macallocation', (await claimOf(address))?.metadata.name ?? '', '-o', 'json']),
+    ) as { metadata: Record<string, unknown>; spec: object };
+    await scale('backup', 0);
+    await kubectl(['delete', 'macallocation', String(stored.metadata['name']), '--timeout=20s']);
+    const { name, namespace, labels, finalizers } = stored.metadata;
+    const kubeconfig = await plane.userKubeconfig(OPERATOR, ['system:masters']);
+    await kubectl(['--kubeconfig', kubeconfig, 'create', '-f', '-'], {
+      ...stored,
+      metadata: { name, namespace, labels, finalizers },
+    });
+    await until('removed', async () => (await claimOf(address)) === undefined);
+    expect((await rowOf(address))?.state).toBe('released');
+  });
+
+  test('cannot be made where somebody else uses its name: an Event says so, and the address stays', async () => {
+    const [[address = ''] = []] = await createSet('taken');
+    const name = (await claimOf(address))?.metadata.name ?? '';
+    await Promise.all(installed().installation.operators.map((operator) => operator.kill()));
+    await kubectl(['patch', 'macallocation', name, '--type=merge', '-p', '{"metadata":{"finalizers":null}}']);
+    await kubectl(['delete', 'macallocation', name]);
+    const label = { labels: { 'mac.rock-os.io/sticky': 'true' } };
+    const stranger = JSON.parse(aClaim(name, { pool: 'development' })) as { metadata: object };
+    await kubectl(['create', '-f', '-'], { ...stranger, metadata: { ...stranger.metadata, ...label } });
+    await installed().installation.startOperator();
+    const events = [
+      'get',
+      'events',
+      '--field-selector=reason=StickyNameTaken,involvedObject.name=taken-0',
+      '-o',
+      'name',
+    ];
+    await until('the Event', async () => (await kubectl(events)) !== '');
+    const uid = await uidOf('taken-0');
+    await kubectl(['delete', 'pod', 'taken-0', ...force]);
+    expect(await addressesOfPod('taken-0', uid)).toEqual([address]);
+    await kubectl(['delete', 'macallocation', name, '--timeout=20s']);
+    await untilSticky([address]);
+  });
+});
+
+describe('a node that is not ready', () => {
+  const setReady = async (node: string, status: string) => {
+    const ready = { type: 'Ready', status, reason: 'Test', message: '', lastHeartbeatTime: null };
+    const body = JSON.stringify({ status: { conditions: [ready] } });
+    await kubectl(['patch', 'node', node, '--subresource=status', '--type=merge', '-p', body]);
+  };
+  const unreachableOf = async (address: string) =>
+    (await claimOf(address))?.status?.conditions.find(({ type }) => type === 'ConsumerUnreachable');
+
+  /** Makes a pod on a node, has the node fall silent, and deletes the pod by force, as a person does. */
+  async function aPodOnASilentNode(name: string) {
+    const node = `node-${name}`;
+    await createNode(installed().plane, node);
+    const pod = () => JSON.parse(aPod(name, { networks: 'blue', annotations: STICKY, nodeName: node })) as object;
+    await kubectl(['create', '-f', '-'], pod());
+    const [address = ''] = await macsOf(name);
+    await untilSticky([address]);
+    await setReady(node, 'Unknown');
+    await until('marked', async () => (await rowOf(address))?.unreachableNode === node);
+    await until('shown', async () => (await unreachableOf(address))?.status === 'True');
+    await kubectl(['delete', 'pod', name, ...force]);
+    const createNext = () =>
+      kubectl(['create', '-f', '-'], JSON.parse(aPod(name, { networks: 'blue', annotations: STICKY })) as object);
+    await expect(createNext()).rejects.toThrow(/may still be in use: the last pod of this name may run on/);
+    return { address, node, createNext };
+  }
+
+  const ways: readonly [string, string, (scene: { address: string; node: string }) => Promise<unknown>][] = [
+    ['the node is ready again', 'ready', ({ node }) => setReady(node, 'True')],
+    ['the node is deleted', 'deleted', ({ node }) => kubectl(['delete', 'node', node])],
+    [
+      'the node is declared off',
+      'off',
+      ({ node }) => kubectl(['taint', 'node', node, 'node.kubernetes.io/out-of-service=nodeshutdown:NoExecute']),
+    ],
+    [
+      'a person knows that the pod has ended',
+      'person',
+      async ({ address, node }) => {
+        const name = (await claimOf(address))?.metadata.name ?? '';
+        await kubectl(['annotate', 'macallocation', name, `mac.rock-os.io/consumer-ended=${node}`]);
+      },
+    ],
+  ];
+
+  test.each(ways)('keeps the address of its pod from the next one, until %s', async (_, name, act) => {
+    const scene = await aPodOnASilentNode(name);
+    await act(scene);
+    await until('not marked', async () => (await rowOf(scene.address))?.unreachableNode === undefined);
+    await scene.createNext();
+    expect(await macsOf(name)).toEqual([scene.address]);
+    await until('not shown', async () => (await unreachableOf(scene.address))?.status === 'False');
+    const left = await kubectl(['get', 'ma', '-o', 'jsonpath={.items[*].metadata.annotations}']);
+    expect(left).not.toContain('consumer-ended');
+  });
+
+  test('is found by the next operator, also when it came back while none ran', async () => {
+    const { address, node } = await aPodOnASilentNode('restart');
+    await Promise.all(installed().installation.operators.map((operator) => operator.kill()));
+    await setReady(node, 'True');
+    await installed().installation.startOperator();
+    await until('not marked', async () => (await rowOf(address))?.unreachableNode === undefined);
+  });
+});
+
+test('a bare pod keeps its address for a while without a pod, and then loses it', async () => {
+  const pod = JSON.parse(aPod('lone', { networks: 'blue', annotations: STICKY })) as object;
+  await kubectl(['create', '-f', '-'], pod);
+  const [address = ''] = await macsOf('lone');
+  await untilSticky([address]);
+  await kubectl(['delete', 'pod', 'lone', ...force]);
+  await until('unused', async () => (await rowOf(address))?.missingSince !== undefined);
+  await kubectl(['create', '-f', '-'], pod);
+  expect(await macsOf('lone')).toEqual([address]);
+  expect((await rowOf(address))?.missingSince).toBeUndefined();
+  await kubectl(['delete', 'pod', 'lone', ...force]);
+  await makeUnusedForADay(address);
+  await untilReleased(address);
+});
