@@ -15,6 +15,8 @@ import type { Target } from './target.ts';
 export interface Backend {
   /** Allocates the next address of a pool. */
   allocate(request: AllocateRequest): Promise<CommandResult<Address>>;
+  /** Allocates several addresses of a pool. With names or a request key, a repeated call returns the same ones. */
+  allocateSet(request: AllocateSetRequest): Promise<CommandResult<AllocatedSet>>;
   /** Reserves an address, or the next one of a pool, until it is released with --force. */
   reserve(request: ReserveRequest): Promise<CommandResult<Address>>;
   /** Gives a held address to another owner, in one change. */
@@ -74,6 +76,21 @@ export interface AllocateRequest {
   readonly requestKey?: string | undefined;
   /** Default: the auto-release period of the pool. */
   readonly expiresAfterSeconds?: number | undefined;
+  /** The labels of the new MacAllocations. A ledger knows no labels. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface AllocateSetRequest extends AllocateRequest {
+  readonly count: number;
+  /** The new MacAllocations are `<prefix>-1` to `<prefix>-<count>`. A ledger knows no names. */
+  readonly namePrefix?: string | undefined;
+}
+
+export interface AllocatedSet {
+  readonly addresses: readonly Address[];
+  readonly refusals: readonly CommandRefusal[];
+  /** How many were not tried, because a refusal concerns them too. */
+  readonly untried: number;
 }
 
 export interface ReserveRequest {

@@ -3,6 +3,11 @@ import { createHash, randomBytes } from 'node:crypto';
 /** Keeps names well below the 63 characters of a label value, with room for the suffix. */
 const MAX_PREFIX_LENGTH = 40;
 
+/** Returns the names of a set of claims: `<prefix>-1` and so on. */
+export function claimNames(count: number, prefix: string): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}-${String(index + 1)}`);
+}
+
 /**
  * Returns the name of a new claim. The client chooses it, so that repeating the create request makes one object. A
  * request key always gives the same name; without one every name is unique.

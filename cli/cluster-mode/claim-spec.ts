@@ -15,6 +15,7 @@ export interface ClaimRequest {
   readonly overridesDelay?: boolean | undefined;
   readonly reserved?: boolean | undefined;
   readonly expiresAfterSeconds?: number | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
 }
 
 /* The limits of `spec.attributes` in the CRD. */

@@ -4,11 +4,12 @@ import { type AddressSource, followAddresses } from '../follow-addresses.ts';
 import { poolForReservation } from '../pool-for-reservation.ts';
 import type { Target } from '../target.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
+import { claimName, claimNames } from './claim-name.ts';
 import { explainKubeError } from './explain-kube-error.ts';
 import { findAllocations } from './find-claims.ts';
 import { createLedgerReader, type LedgerReader, ReadApiUnavailable } from './ledger-reader.ts';
 import { listFromLedger, listFromObjects, namespaceOf } from './list-addresses.ts';
-import { autoReleaseSeconds, makeClaim } from './make-claim.ts';
+import { autoReleaseSeconds, makeClaim, makeClaims } from './make-claim.ts';
 import { auditOfLedger, findInLedger, statsOfLedger } from './read-ledger.ts';
 import { poolsOfCluster, statsOfCluster } from './read-pools.ts';
 import { releaseClaims } from './release-claims.ts';
@@ -29,6 +30,10 @@ export function createClusterBackend(scope: Scope): Backend {
       const expiresAfterSeconds = request.expiresAfterSeconds ?? period;
       return await makeClaim({ ...request, expiresAfterSeconds }, requestKey, scope);
     }),
+    // Workloads take the claims of a set from each other, so none of them may expire meanwhile.
+    allocateSet: explained(async ({ count, namePrefix, requestKey, ...request }) =>
+      makeClaims(claimNames(count, namePrefix ?? claimName(undefined, requestKey)), request, scope),
+    ),
     reserve: explained(async ({ requestKey, mac: requestedMac, ...request }) => {
       const pool = poolForReservation({ pool: request.pool, mac: requestedMac }, await poolsOfCluster(scope));
       return await makeClaim({ ...request, pool, requestedMac, reserved: true }, requestKey, scope);

@@ -1,18 +1,24 @@
 import { parseDuration } from '../../api/duration.ts';
 import { isAlreadyExists, isNotFound, KubeConnectionError } from '../../kube/client/errors.ts';
 import { type MacAllocation, macAllocations, type MacPool, macPools } from '../../kube/client/mac-resources.ts';
-import type { Address, CommandResult } from '../backend.ts';
+import type { NewObject } from '../../kube/client/write.ts';
+import { allocateEach } from '../allocate-each.ts';
+import type { Address, AllocatedSet, CommandResult } from '../backend.ts';
 import { type CommandRefusal, commandRefusal, unknownPool, UserError } from '../errors.ts';
 import { watchInterruption } from '../interruption.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
 import { claimName } from './claim-name.ts';
 import { claimAnnotations, type ClaimRequest, claimSpec } from './claim-spec.ts';
 import { evaluateClaim, NOT_SEEN_YET } from './evaluate-claim.ts';
+import { explainKubeError } from './explain-kube-error.ts';
 import { poll, type Polled } from './poll.ts';
 import type { Scope } from './scope.ts';
 
 /** How often a create request is sent if its responses are lost. */
 const MAX_ATTEMPTS = 4;
+
+/** How many claims of a set are made at a time. */
+const MADE_AT_ONCE = 8;
 
 /** Creates a claim and waits for its address. If that fails or is interrupted, it deletes the claim and says so. */
 export async function makeClaim(
@@ -21,18 +27,61 @@ export async function makeClaim(
   scope: Scope,
 ): Promise<CommandResult<Address>> {
   const name = claimName(request.device.id, requestKey);
-  if (scope.dryRun) return await dryRunClaim(name, request, scope);
+  const mayExist = requestKey === undefined ? undefined : 'by request key';
+  return await interruptible(scope, (signal) => makeNamedClaim({ name, mayExist }, request, signal, scope));
+}
+
+/** Creates the claims of a set that are not there yet, and waits for their addresses. */
+export async function makeClaims(
+  names: readonly string[],
+  request: ClaimRequest,
+  scope: Scope,
+): Promise<CommandResult<AllocatedSet>> {
+  return await interruptible(scope, (signal) =>
+    allocateEach(names, MADE_AT_ONCE, async (name): Promise<CommandResult<Address>> => {
+      try {
+        return await makeNamedClaim({ name, mayExist: 'by name' }, request, signal, scope);
+      } catch (error) {
+        const { message, exit } = asUserError(explainKubeError(error, scope.namespace));
+        return { kind: 'refused', refusal: commandRefusal(message, '', exit) };
+      }
+    }),
+  );
+}
+
+function asUserError(error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  throw error;
+}
+
+async function interruptible<T>({ progress }: Scope, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const interruption = watchInterruption(process);
   try {
-    // Ctrl-C does not abort the create request, because the server might store the claim after that.
-    const { claim, isNew } = await createClaim(name, request, scope);
-    const mismatch = isNew ? undefined : findMismatch(claim, request, requestKey);
-    if (mismatch !== undefined) return { kind: 'refused', refusal: mismatch };
-    return await waitForAddress(claim, { isNew, signal: interruption.signal }, scope);
+    return await work(interruption.signal);
   } finally {
     interruption.stop();
-    scope.progress('');
+    progress('');
   }
+}
+
+/** A claim by its name, and what entitles the caller to one that exists already. */
+interface NamedClaim {
+  readonly name: string;
+  readonly mayExist: 'by name' | 'by request key' | undefined;
+}
+
+async function makeNamedClaim(
+  { name, mayExist }: NamedClaim,
+  request: ClaimRequest,
+  signal: AbortSignal,
+  scope: Scope,
+): Promise<CommandResult<Address>> {
+  if (scope.dryRun) return await dryRunClaim(name, request, scope);
+  // Ctrl-C does not abort the create request, because the server might store the claim after that.
+  const { claim, isNew } = await createClaim(name, request, scope);
+  const mismatch = isNew ? undefined : findMismatch(claim, request, mayExist);
+  if (mismatch !== undefined) return { kind: 'refused', refusal: mismatch };
+  return await waitForAddress(claim, { isNew, signal }, scope);
 }
 
 /** Returns the auto-release period of a pool in seconds. Claims expire after it, so that a forgotten one leaks nothing. */
@@ -59,8 +108,7 @@ async function dryRunClaim(
   request: ClaimRequest,
   { client, namespace }: Scope,
 ): Promise<CommandResult<Address>> {
-  const metadata = { name, namespace, annotations: claimAnnotations(request) };
-  await client.create(macAllocations, { metadata, spec: claimSpec(request) }, { dryRun: true });
+  await client.create(macAllocations, claimObject(name, request, namespace), { dryRun: true });
   const message = `The claim would be created in namespace ${namespace}, from pool ${request.pool} (server dry run).`;
   return { kind: 'dry-run', message };
 }
@@ -70,10 +118,7 @@ async function createClaim(
   request: ClaimRequest,
   { client, namespace }: Scope,
 ): Promise<{ readonly claim: MacAllocation; readonly isNew: boolean }> {
-  const object = {
-    metadata: { name, namespace, annotations: claimAnnotations(request) },
-    spec: claimSpec(request),
-  };
+  const object = claimObject(name, request, namespace);
   for (let attempt = 1; ; attempt++) {
     try {
       return { claim: await client.create(macAllocations, object), isNew: true };
@@ -87,16 +132,33 @@ async function createClaim(
   }
 }
 
-/** Refuses an existing claim that the request key does not entitle the caller to. */
+function claimObject(name: string, request: ClaimRequest, namespace: string): NewObject {
+  const { labels } = request;
+  const annotations = claimAnnotations(request);
+  const metadata = { name, namespace, annotations, ...(labels !== undefined && { labels }) };
+  return { metadata, spec: claimSpec(request) };
+}
+
+/** Refuses an existing claim that its name or the request key does not entitle the caller to. */
 function findMismatch(
   { spec, metadata }: MacAllocation,
   request: ClaimRequest,
-  requestKey: string | undefined,
+  mayExist: NamedClaim['mayExist'],
 ): CommandRefusal | undefined {
-  if (requestKey === undefined) {
+  if (mayExist === undefined) {
     return commandRefusal(`MacAllocation ${metadata.name} already exists.`, 'Try again.', 'conflict');
   }
-  if (isSameRequest(spec, request)) return undefined;
+  if (metadata.deletionTimestamp !== undefined) {
+    return commandRefusal(`MacAllocation ${metadata.name} is being deleted.`, 'Try again when it is gone.', 'conflict');
+  }
+  if (isSameRequest(spec, request) && hasLabels(metadata, request)) return undefined;
+  if (mayExist === 'by name') {
+    return commandRefusal(
+      `MacAllocation ${metadata.name} already exists, for another device, type or pool, or without these labels.`,
+      'Choose another --name-prefix, or change its labels with `kubectl label`.',
+      'conflict',
+    );
+  }
   return commandRefusal(
     `This request key already belongs to MacAllocation ${metadata.name}, for another device, type, pool or address.`,
     'Use a different key for each request.',
@@ -111,6 +173,10 @@ function isSameRequest(
   const isSameDevice = (['id', 'type'] as const).every((part) => (device[part] ?? '') === (request.device[part] ?? ''));
   const isSameAddress = request.requestedMac === undefined || requestedMac === request.requestedMac;
   return isSameDevice && isSameAddress && pool === request.pool && reserved === (request.reserved ?? false);
+}
+
+function hasLabels({ labels: present = {} }: MacAllocation['metadata'], { labels = {} }: ClaimRequest): boolean {
+  return Object.entries(labels).every(([key, value]) => present[key] === value);
 }
 
 async function waitForAddress(

@@ -1,9 +1,20 @@
-import type { Command } from 'commander';
-import type { Address } from '../backend.ts';
+import { type Command, Option } from 'commander';
+import type { Device } from '../../ledger/address/owner.ts';
+import type { Address, AllocatedSet, AllocateRequest, AllocateSetRequest, Backend } from '../backend.ts';
 import { type Cli, isVerbose, valueOf, withBackend } from '../cli.ts';
+import { refusalText, UserError } from '../errors.ts';
+import { addressReport } from '../output/address-list.ts';
 import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
-import { parseDeviceText, parseDurationSeconds, parseMetadata, parseRequestKey } from './parse-values.ts';
+import {
+  parseCount,
+  parseDeviceText,
+  parseDurationSeconds,
+  parseLabels,
+  parseMetadata,
+  parseNamePrefix,
+  parseRequestKey,
+} from './parse-values.ts';
 import { addDryRun, addExamples } from './shared-flags.ts';
 
 interface Options {
@@ -13,6 +24,9 @@ interface Options {
   readonly metadata: string;
   readonly requestKey?: string;
   readonly expiresAfter?: number;
+  readonly count?: number;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly namePrefix?: string;
 }
 
 /** `allocate`: allocates the next address of a pool. Scripts read its one line of stdout. */
@@ -34,25 +48,31 @@ export function addAllocate(program: Command, cli: Cli): void {
       'expire after this time instead of the period of the pool',
       parseDurationSeconds,
     )
-    .addOption(outputOption())
-    .action(async (options: Options, command: Command) => {
-      const metadata = parseMetadata(options.metadata);
-      const { pool, device, type, requestKey, expiresAfter: expiresAfterSeconds } = options;
-      const result = await withBackend(command, cli, (backend) =>
-        backend.allocate({ pool, device: { id: device, type }, metadata, requestKey, expiresAfterSeconds }),
+    .option('--count <number>', COUNT_TEXTS[cli.mode.kind], parseCount)
+    .addOption(outputOption());
+  if (cli.mode.kind === 'cluster') {
+    command
+      .option('-l, --label <labels>', 'labels of the MacAllocation, separated by commas; repeatable', parseLabels)
+      .addOption(
+        new Option('--name-prefix <name>', 'with --count, the MacAllocations are NAME-1, NAME-2 and so on')
+          .argParser(parseNamePrefix)
+          .conflicts('requestKey'),
       );
-      const address = valueOf(result, cli.terminal);
-      if (address === undefined) return;
-      await printReport(cli.terminal, command, {
-        lines: () => [
-          `Allocated MAC: ${address.mac}`,
-          ...(isVerbose(command) ? detailLines(address, { device, type }) : []),
-        ],
-        kind: 'Address',
-        value: address,
-        names: () => [address.mac],
-      });
+  }
+  command.action(async (options: Options, command: Command) => {
+    const metadata = parseMetadata(options.metadata);
+    const { pool, device, requestKey, label: labels, expiresAfter: expiresAfterSeconds, count } = options;
+    // The claims of a set are for pods, which are no devices.
+    const isForPods = cli.mode.kind === 'cluster' && count !== undefined;
+    const type = isForPods && command.getOptionValueSource('type') === 'default' ? '' : options.type;
+    const request = { pool, device: { id: device, type }, metadata, requestKey, expiresAfterSeconds, labels };
+    requireNames(options, cli);
+    await withBackend(command, cli, async (backend) => {
+      await (count === undefined
+        ? allocateOne(request, backend, command, cli)
+        : allocateSet({ ...request, count, namePrefix: options.namePrefix }, backend, command, cli));
     });
+  });
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(
@@ -61,9 +81,61 @@ export function addAllocate(program: Command, cli: Cli): void {
     `trap "${name} release $MAC" EXIT`,
     `${name} allocate -p experiment -d run-17 -m '{"rack": "a7"}' --expires-after 2h`,
     `${name} allocate -d my-vm --request-key my-vm-eth0 -o name`,
+    cli.mode.kind === 'cluster'
+      ? `${name} allocate --count 20 --label app=licensed --name-prefix lic   # 20 claims for pods that select them`
+      : `${name} allocate -d my-host --count 4 --request-key my-host -o name`,
   );
 }
 
-function detailLines({ pool }: Address, { device, type }: { readonly device: string; readonly type: string }) {
-  return [`Pool: ${pool}`, `Device ID: ${device}`, `Device Type: ${type}`];
+const COUNT_TEXTS = {
+  ledger: 'allocate so many addresses; with --request-key, a repeated call returns the same ones',
+  cluster:
+    'create so many MacAllocations, or as many as are missing; needs --name-prefix or --request-key. They expire only with --expires-after',
+} as const;
+
+/** Without names, a repeated command would create other claims. */
+function requireNames({ count, namePrefix, requestKey }: Options, { mode }: Cli): void {
+  if (mode.kind === 'ledger') return;
+  if (count === undefined && namePrefix !== undefined) {
+    throw new UserError('--name-prefix names several MacAllocations.', 'Add --count.', 'usage');
+  }
+  if (count !== undefined && namePrefix === undefined && requestKey === undefined) {
+    throw new UserError('The MacAllocations of --count need names.', 'Add --name-prefix, such as lic.', 'usage');
+  }
+}
+
+async function allocateOne(request: AllocateRequest, backend: Backend, command: Command, { terminal }: Cli) {
+  const address = valueOf(await backend.allocate(request), terminal);
+  if (address === undefined) return;
+  await printReport(terminal, command, {
+    lines: () => [`Allocated MAC: ${address.mac}`, ...(isVerbose(command) ? detailLines(address, request.device) : [])],
+    kind: 'Address',
+    value: address,
+    names: () => [address.mac],
+  });
+}
+
+/** Prints the addresses as `list` does. Prints what was refused to stderr, and fails with the first refusal. */
+async function allocateSet(request: AllocateSetRequest, backend: Backend, command: Command, { terminal }: Cli) {
+  const set = valueOf(await backend.allocateSet(request), terminal);
+  if (set === undefined) return;
+  const { addresses, refusals } = set;
+  if (addresses.length > 0) await printReport(terminal, command, addressReport({ items: addresses }));
+  const [first, ...others] = refusals;
+  if (first === undefined) return;
+  for (const refusal of others.slice(0, SHOWN_REFUSALS)) terminal.notify(`Error: ${refusalText(refusal)}`);
+  terminal.notify(summary(set, request.count));
+  throw UserError.from(first);
+}
+
+/** How many refusals are printed before the last one: they are often alike. */
+const SHOWN_REFUSALS = 5;
+
+function summary({ addresses, refusals, untried }: AllocatedSet, count: number): string {
+  const left = untried === 0 ? '' : `, and ${String(untried)} were not tried`;
+  return `${String(addresses.length)} of ${String(count)} have an address, ${String(refusals.length)} were refused${left}. Repeat the command to get the others.`;
+}
+
+function detailLines({ pool }: Address, { id = '', type = '' }: Device) {
+  return [`Pool: ${pool}`, `Device ID: ${id}`, `Device Type: ${type}`];
 }

@@ -16,6 +16,29 @@ export function parseRowCount(text: string): number {
   throw new InvalidArgumentError('Give a whole number from 1.');
 }
 
+/** Parses how many addresses to allocate. */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (/^[0-9]+$/.test(text) && count >= 1 && count <= MAX_COUNT) return count;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${String(MAX_COUNT)}.`);
+}
+
+/** More is a mistake: each address is a request. */
+const MAX_COUNT = 1_000;
+
+/** Parses the beginning of the names of MacAllocations, to which a number is added. */
+export function parseNamePrefix(text: string): string {
+  if (/^[a-z0-9]([-a-z0-9.]{0,198}[a-z0-9])?$/.test(text)) return text;
+  throw new InvalidArgumentError('Give lower-case letters, digits and dashes, such as lic.');
+}
+
+/** Adds labels in the form of `kubectl label` to those of earlier flags. The API server checks their syntax. */
+export function parseLabels(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const labels = text.split(',').map((label) => /^([^=]+)=([^=]*)$/.exec(label.trim()));
+  if (labels.includes(null)) throw new InvalidArgumentError('Give labels such as app=licensed, separated by commas.');
+  return { ...before, ...Object.fromEntries(labels.map((match) => [match?.[1] ?? '', match?.[2] ?? ''])) };
+}
+
 /** Parses a request key. An unset shell variable gives an empty one, which unrelated callers would then share. */
 export function parseRequestKey(text: string): string {
   if (text !== '') return text;

@@ -24,6 +24,8 @@ interface AddressRequest {
   readonly device: Device;
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly requestKey?: string | undefined;
+  /** The place of the address among those of one request key, from 1. */
+  readonly place?: number | undefined;
   readonly ttlSeconds?: number | undefined;
 }
 
@@ -39,11 +41,11 @@ export async function allocateAddress(
   request: AddressRequest,
   user: string,
 ): Promise<CommandResult<AddressView>> {
-  const { pool, state, mac: requested, device, metadata, ttlSeconds, requestKey } = request;
+  const { pool, state, mac: requested, device, metadata, ttlSeconds, requestKey, place } = request;
   const outcome = await allocateWithClock(
     {
       // A random key makes every call without a request key a new request.
-      key: deviceKey(requestKey ?? randomUUID()),
+      key: deviceKey(requestKey ?? randomUUID(), place),
       pool,
       state,
       requested,

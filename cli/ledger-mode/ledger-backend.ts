@@ -9,6 +9,7 @@ import { observationsOfMac } from '../../ledger/observation/observations.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
+import { allocateEach } from '../allocate-each.ts';
 import type { Address, AuditQuery, Backend, CommandResult, ListQuery } from '../backend.ts';
 import { followAddresses } from '../follow-addresses.ts';
 import { objectNamed } from '../parse-owner.ts';
@@ -58,6 +59,17 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
         allocateAddress(db, { ...request, state: 'active', requestKey, ttlSeconds }, user),
       );
       return dryRun ? describeDryRun('allocate', result, (address) => [address]) : result;
+    },
+    allocateSet: async ({ count, requestKey, expiresAfterSeconds: ttlSeconds, ...request }) => {
+      await beforeAllocation();
+      const places = Array.from({ length: count }, (_, index) => index + 1);
+      const result = await change((db) =>
+        // One after the other: a dry run is one transaction.
+        allocateEach(places, 1, (place) =>
+          allocateAddress(db, { ...request, state: 'active', requestKey, place, ttlSeconds }, user),
+        ),
+      );
+      return dryRun ? describeDryRun('allocate', result, ({ addresses }) => addresses) : result;
     },
     reserve: async (request) => {
       await beforeAllocation();
