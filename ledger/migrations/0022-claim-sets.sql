@@ -20,7 +20,9 @@ begin
   perform be_durable();
   items := array(select r from jsonb_populate_recordset(null::item, p_items) r order by r.ord);
   foreach i in array items loop
-    select a.addr into pick from addresses a where a.consumer_key = i.consumer and a.cluster_id is not distinct from p_cluster for update;
+    select a.addr into pick from addresses a
+    where a.consumer_key = i.consumer and a.cluster_id is not distinct from p_cluster and a.state in ('active', 'reserved') and a.kept_since is null
+    for update;
     if not found then
       select a.addr into pick from addresses a
       where a.holder_key = any (p_candidates) and a.state <> 'released' and a.cluster_id is not distinct from p_cluster and is_unused_claim(a)
@@ -43,7 +45,8 @@ begin
     update addresses a set consumer_key = r.consumer, consumer_kind = r.kind, consumer_name = r.name, consumer_nic = r.nic,
            consumer_expires_at = greatest(a.consumer_expires_at, clock() + p_lease), changed_at = clock(), actor = p_actor, reason = 'consume'
     from unnest(items) with ordinality r
-    where a.addr = picks[r.ordinality] and a.addr = any (picks);
+    where a.addr = picks[r.ordinality] and a.addr = any (picks)
+      and (a.consumer_key is null or a.consumer_expires_at is not null);   -- a seen consumer gets no lease again
   end if;
   return query
   select r.ord, coalesce(refused, 'taken'), case when refused is null then picks[r.ordinality] end, c.held, c.used

@@ -590,6 +590,46 @@ function leaseEnd(model: Model, { consumer }: ModelRow, { key, lease }: Consumer
   return Math.max(consumer?.key === key ? (consumer.until ?? 0) : 0, model.now + lease);
 }
 
+interface SetQuestion {
+  readonly cluster: string;
+  readonly keys: readonly string[];
+  readonly users: readonly string[];
+}
+
+/** Returns for each user the claim that it has, or the unused claim with the lowest address. */
+function pickClaims(model: Model, { cluster, keys, users }: SetQuestion): readonly number[] {
+  const claims = [...model.rows]
+    .filter(([, row]) => row.who.cluster === cluster && !row.kept && ['active', 'reserved'].includes(row.state))
+    .sort(([a], [b]) => a - b);
+  const unused = claims.filter(
+    ([, row]) => keys.includes(row.key) && row.consumer === undefined && (row.expiresAt ?? Infinity) > model.now,
+  );
+  return users.flatMap((user) => {
+    const found = claims.find(([, { consumer }]) => consumer?.key === user) ?? unused.shift();
+    return found?.[0] ?? [];
+  });
+}
+
+export function takeUnusedClaimsInModel(
+  model: Model,
+  question: SetQuestion,
+): { readonly outcome: string; readonly addrs: readonly number[] } {
+  const { users } = question;
+  const closed = closedReason(model);
+  const addrs = pickClaims(model, question);
+  if (closed !== undefined) return { outcome: closed, addrs: [] };
+  if (addrs.length < users.length) return { outcome: 'none_unused', addrs: [] };
+  const others = [...model.rows].filter(([addr]) => !addrs.includes(addr));
+  if (others.some(([, { consumer }]) => users.includes(consumer?.key ?? ''))) return { outcome: 'busy', addrs: [] };
+  for (const [index, key] of users.entries()) {
+    const row = model.rows.get(addrs[index] ?? -1);
+    const isSeen = row?.consumer !== undefined && row.consumer.until === undefined;
+    if (row !== undefined && !isSeen)
+      row.consumer = { key, until: Math.max(row.consumer?.until ?? 0, model.now + LEASE) };
+  }
+  return { outcome: 'taken', addrs };
+}
+
 export function dropConsumerInModel(model: Model, addr: number, key: string): string {
   const row = model.rows.get(addr);
   if (row?.consumer?.key !== key || (row.consumer.until ?? -Infinity) >= model.now) return 'not_consumer';

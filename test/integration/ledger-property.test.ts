@@ -5,6 +5,7 @@ import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { adopt } from '../../ledger/address/adopt.ts';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/address/allocate.ts';
 import { bind } from '../../ledger/address/bind.ts';
+import { takeUnusedClaims } from '../../ledger/address/claim-set.ts';
 import { dropConsumer, takeConsumer, type TakeOutcome } from '../../ledger/address/consumer.ts';
 import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
 import { expiredLeases } from '../../ledger/address/expired-leases.ts';
@@ -437,6 +438,24 @@ const takeStep = fc.tuple(nth, fc.nat(2), fc.boolean(), fc.boolean()).map(([inde
   });
 });
 
+const selectStep = fc
+  .tuple(fc.constantFrom('c1', 'c2'), fc.nat(3), fc.subarray([0, 1, 2], { minLength: 1 }))
+  .map(([clusterId, skipped, numbers]) => {
+    const users = numbers.map((user) => `user-${String(user)}`);
+    return step(`${users.join(' and ')} select claims of ${clusterId}`, async (model, { db }) => {
+      const keys = [...model.rows.values()].filter((_, index) => index % 4 !== skipped).map(({ key }) => key);
+      const wanted = users.map((key) => ({ key, kind: 'Pod', name: key, nic: 'eth0' }));
+      const set = { clusterId, claimKeys: [...keys, 'nobody'] };
+      const got = await takeUnusedClaims(db, wanted, set, { leaseSeconds: LEASE_SECONDS, actor: 'test' });
+      const { outcome } = got;
+      const result = {
+        outcome: outcome === 'not_open' ? got.why : outcome,
+        addrs: outcome === 'taken' ? got.macs.map(macToNumber) : [],
+      };
+      return [inModel.takeUnusedClaimsInModel(model, { cluster: clusterId, keys, users }), result];
+    });
+  });
+
 const dropStep = fc.tuple(nth, fc.nat(2)).map(([index, user]) =>
   step(`consumer ${String(user)} leaves ${String(index)}`, async (model, { db }) => {
     const used = [...model.rows].filter(([, { consumer }]) => consumer !== undefined);
@@ -680,6 +699,7 @@ const HISTORIES = {
     often(leaseStep, 2),
     often(adoptStep, 3),
     often(takeStep, 4),
+    often(selectStep, 2),
     often(dropStep, 2),
     often(pauseStep, 1),
     often(growStep, 1),
