@@ -7,6 +7,7 @@ import { objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
+import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { addressesOf, aPod, installedEnvOfThisFile, untilNoAllocations, whileLedgerIsAhead } from './installed-env.ts';
 import { annotatedPods } from './pod-kind.ts';
@@ -290,6 +291,60 @@ describe('a Deployment that selects claims', () => {
     }
     await warned({}, 4);
   });
+});
+
+const machineSchema = z.looseObject({
+  metadata: objectMeta,
+  spec: z.looseObject({
+    template: z.looseObject({
+      spec: z.looseObject({
+        domain: z.looseObject({
+          devices: z.looseObject({
+            interfaces: z.array(z.looseObject({ name: z.string(), macAddress: z.string().optional() })),
+          }),
+        }),
+      }),
+    }),
+  }),
+});
+const machines: Resource<z.infer<typeof machineSchema>> = {
+  group: 'kubevirt.io',
+  version: 'v1',
+  plural: 'virtualmachines',
+  kind: 'VirtualMachine',
+  namespaced: true,
+  schema: machineSchema,
+};
+
+test('a virtual machine that selects claims gets one for each interface, also for one that is added later', async () => {
+  const { plane } = installed();
+  await installForeignCrds(plane.kubectl);
+  const addresses = (await claims(3)).toSorted();
+  const spec = (...names: readonly string[]) => ({
+    runStrategy: 'Halted',
+    template: {
+      spec: {
+        domain: { devices: { interfaces: names.map((name) => ({ name, bridge: {} })) } },
+        networks: names.map((name) => ({ name, multus: { networkName: name } })),
+      },
+    },
+  });
+  const annotations = { [SELECTOR]: 'app=licensed', 'mac.rock-os.io/inject': 'true' };
+  const key = { namespace, name: 'machine' };
+  const object = { metadata: { ...key, annotations }, spec: spec('blue', 'red') };
+  await eventually(() => client.create(machines, object), { within: 30_000 });
+  const macsOfMachine = async () => {
+    const { interfaces } = (await client.get(machines, key)).spec.template.spec.domain.devices;
+    return interfaces.map(({ macAddress }) => macAddress);
+  };
+  expect(await macsOfMachine()).toEqual(addresses.slice(0, 2));
+  await client.patch(machines, key, { type: 'merge', body: { spec: spec('blue', 'red', 'green') } });
+  expect(await macsOfMachine()).toEqual(addresses);
+  const fourth = client.patch(machines, key, { type: 'merge', body: { spec: spec('blue', 'red', 'green', 'grey') } });
+  await expect(fourth).rejects.toThrow(/1 wanted, 3 there, 3 in use/);
+  await client.delete(machines, key);
+  await eventually(() => createPod('heir', selecting('app=licensed')), { within: 20_000, every: 200 });
+  expect(addresses).toEqual(expect.arrayContaining(await macsOf('heir')));
 });
 
 test('a pod may be applied together with its claim', async () => {

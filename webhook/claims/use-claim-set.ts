@@ -16,7 +16,7 @@ import { refuseByError } from '../refuse/refuse-allocation.ts';
 import type { AdmissionRefusal } from '../review/admission-review.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { timeLeft, within } from '../review/deadline.ts';
-import { refusalOf } from '../review/refusal.ts';
+import { refusalOf, unavailable } from '../review/refusal.ts';
 import type { ClaimSelection, ListClaims } from './list-claims.ts';
 
 export interface UseClaimSetDeps {
@@ -101,6 +101,7 @@ async function takeWhenFree(
     const outcome = await within(timeLeft(deadline), taking);
     if (outcome.outcome !== 'busy') return outcome;
     await sleep(BUSY_MS, clock);
+    if (clock.date().getTime() >= deadline) return outcome;
   }
 }
 
@@ -123,11 +124,12 @@ async function explain(
     case 'invalid':
       return refusalOf(ADMISSION_OUTCOMES.claim_invalid, { claim: selection.selector, problem: outcome.why });
     case 'busy':
+      return unavailable(`Other objects are taking the claims with the labels ${selection.selector} now.\nTry again.`);
     case 'none_unused': {
-      const counts = { held: 0, used: 0, ...outcome };
+      const { held, used } = outcome;
       const total = claimKeys.length;
-      const holder = await namesOfUsers(claimKeys, counts.used, deps, deadline);
-      const claims = { total, used: counts.used, pending: total - counts.held, wanted: wanted.length };
+      const holder = await namesOfUsers(claimKeys, used, deps, deadline);
+      const claims = { total, used, pending: total - held, wanted: wanted.length };
       const facts = { ...selection, holder, claims };
       return refusalOf(ADMISSION_OUTCOMES[total === 0 ? 'no_claim_selected' : 'no_unused_claim'], facts);
     }
