@@ -10,15 +10,21 @@ import { installedEnvOfThisFile } from './installed-env.ts';
 
 const installed = installedEnvOfThisFile({ webhooks: 0 });
 const INJECT = 'mac.rock-os.io/inject';
+const STICKY = 'mac.rock-os.io/sticky';
 
 interface Written {
   readonly annotation?: string;
   readonly label?: string;
+  readonly sticky?: string;
 }
 
-function metadata({ annotation, label }: Written) {
+function metadata({ annotation, label, sticky }: Written) {
+  const annotations = {
+    ...(annotation !== undefined && { [INJECT]: annotation }),
+    ...(sticky !== undefined && { [STICKY]: sticky }),
+  };
   return {
-    ...(annotation !== undefined && { annotations: { [INJECT]: annotation } }),
+    ...(Object.keys(annotations).length > 0 && { annotations }),
     labels: { app: 'a', ...(label !== undefined && { [INJECT]: label }) },
   };
 }
@@ -96,6 +102,12 @@ describe.each(Object.entries(KINDS))('the author of a %s', (_, manifest) => {
     expect(await warningsOf(manifest({ label: 'enabled' }))).toContain('has no effect on this object');
   });
 
+  test('is warned of a word for sticky addresses that nobody understands', async () => {
+    expect(await warningsOf(manifest({ sticky: 'ture' }))).toMatch(
+      /The value "ture" of annotation mac\.rock-os\.io\/sticky is not understood.*Write "true" or "false"/,
+    );
+  });
+
   test('is not warned of a word that opts in or out, nor of nothing', async () => {
     for (const written of [{ annotation: ' Enabled' }, { annotation: 'OFF' }, { annotation: 'no', label: 'x' }, {}]) {
       expect(await warningsOf(manifest(written))).toBe('');
@@ -103,7 +115,24 @@ describe.each(Object.entries(KINDS))('the author of a %s', (_, manifest) => {
   });
 });
 
+test.each(['deployment', 'daemon set', 'job', 'cron job'])(
+  'the author of a %s is warned that its pods have no names for sticky addresses',
+  async (kind) => {
+    expect(await warningsOf(KINDS[kind]?.({ sticky: 'Yes' }) ?? {})).toMatch(/sticky has no effect here.*StatefulSet/);
+    expect(await warningsOf(KINDS[kind]?.({ sticky: 'no' }) ?? {})).toBe('');
+  },
+);
+
+test.each(['pod', 'stateful set', 'virtual machine'])('the author of a %s may write them sticky', async (kind) => {
+  expect(await warningsOf(KINDS[kind]?.({ sticky: 'Yes' }) ?? {})).toBe('');
+});
+
 describe('the author of a namespace', () => {
+  test('is warned of a word for sticky addresses that nobody understands', async () => {
+    expect(await warningsOf(namespace({ sticky: 'ture' }))).toContain('annotation mac.rock-os.io/sticky');
+    expect(await warningsOf(namespace({ sticky: 'true' }))).toBe('');
+  });
+
   test('is warned of a label that nobody understands, and of one that is an annotation', async () => {
     expect(await warningsOf(namespace({ label: 'enable' }))).toMatch(
       /The value "enable" of label.*Write enabled or disabled/,
