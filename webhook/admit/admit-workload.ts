@@ -225,13 +225,13 @@ async function answerFromLedger(
   { allocation, claimSets, schedulingGate, answerFromClaims }: WorkloadAdmissionDeps,
   deadline: number,
 ): Promise<LedgerAnswer> {
+  const { selector, requests } = asked;
   const fromClaims = async (otherwise: AdmissionResponse): Promise<LedgerAnswer> => {
-    const macs = await answerFromClaims({ object: admitted, ...asked });
+    const macs = selector === undefined ? await answerFromClaims({ object: admitted, ...asked }) : undefined;
     return macs === undefined ? { ok: false, response: otherwise } : { ok: true, macs, warnings: [] };
   };
   const waiting = waitWithoutAsking(review, schedulingGate);
   if (waiting !== undefined) return await fromClaims(waiting);
-  const { selector, requests } = asked;
   const result =
     selector === undefined
       ? await allocateForObject(asked, admitted, allocation, deadline)

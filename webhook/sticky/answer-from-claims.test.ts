@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { RELEASE_FINALIZER } from '../../api/names.ts';
+import { stickyClaimName } from '../../api/sticky-claim-name.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { type ClaimCandidate, createClaimAnswers } from './answer-from-claims.ts';
@@ -11,10 +12,12 @@ type Nic = keyof typeof MACS;
 
 const CREATED = '2026-11-30T09:00:00Z';
 
+const nameOf = (nic: string) => stickyClaimName({ kind: 'Pod', name: 'web-0', nic });
+
 function claimOf(nic: Nic): StickyClaim {
   return {
     metadata: {
-      name: nic,
+      name: nameOf(nic),
       uid: 'u',
       resourceVersion: '1',
       creationTimestamp: CREATED,
@@ -24,7 +27,7 @@ function claimOf(nic: Nic): StickyClaim {
   };
 }
 
-/** An API server that stores some claims, each under the name of its interface. */
+/** An API server that answers reads of claims like this. */
 function answersWith(find: (name: string) => Promise<StickyClaim | undefined>) {
   let reads = 0;
   const client = {
@@ -38,7 +41,7 @@ function answersWith(find: (name: string) => Promise<StickyClaim | undefined>) {
 }
 
 function stored(...nics: readonly Nic[]) {
-  return answersWith((name) => Promise.resolve(nics.filter((nic) => nic === name).map(claimOf)[0]));
+  return answersWith((name) => Promise.resolve(nics.filter((nic) => nameOf(nic) === name).map(claimOf)[0]));
 }
 
 function candidate(requests: ClaimCandidate['requests']): ClaimCandidate {
@@ -46,7 +49,7 @@ function candidate(requests: ClaimCandidate['requests']): ClaimCandidate {
   return { object, requests, terms: { since: new Date(CREATED) } };
 }
 
-const byName = (nic: Nic) => ({ nic, sticky: { claim: nic } });
+const byName = (nic: string) => ({ nic, sticky: { claim: nameOf(nic) } });
 
 test('an object gets the addresses of its claims, in the order of its interfaces', async () => {
   const { answer } = stored('eth0', 'eth1');
@@ -64,6 +67,14 @@ test('an object that also needs an address of the usual kind is not answered, an
   expect(reads()).toBe(0);
 });
 
+test('an object that writes the address of its claim has it, and one that writes another is not answered', async () => {
+  const { answer } = stored('eth0', 'eth1');
+  const written = { nic: 'eth0', requested: MACS.eth0 };
+  expect(await answer(candidate([written, byName('eth1')]))).toEqual([MACS.eth0, MACS.eth1]);
+  expect(await answer(candidate([{ ...written, requested: MACS.eth1 }]))).toBeUndefined();
+  expect(await answer(candidate([{ ...written, claim: 'mine' }]))).toBeUndefined();
+});
+
 test('an API server that does not answer leaves the object to wait', async () => {
   const { answer } = answersWith(() => Promise.reject(new Error('timeout')));
   expect(await answer(candidate([byName('eth0')]))).toBeUndefined();
@@ -72,7 +83,7 @@ test('an API server that does not answer leaves the object to wait', async () =>
 test('reads beyond the limit are not sent, so that nobody can flood the API server', async () => {
   const { answer, reads } = stored('eth0');
   const names = Array.from({ length: 1_000 }, (_, index) => `none-${String(index)}`);
-  await Promise.all(names.map((claim) => answer(candidate([{ nic: 'eth0', sticky: { claim } }]))));
+  await Promise.all(names.map((nic) => answer(candidate([byName(nic)]))));
   expect(reads()).toBe(600);
   expect(await answer(candidate([byName('eth0')]))).toBeUndefined();
 });

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { stickyClaimName } from '../../api/sticky-claim-name.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { formatKey, parseKey } from '../../kube/client/objects.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
@@ -46,18 +47,20 @@ export function createClaimAnswers(deps: {
   }
 
   async function findAddress(
-    { nic, sticky }: AddressRequest,
-    { object: { kind, namespace, name }, terms }: ClaimCandidate,
+    request: AddressRequest,
+    { object, terms }: ClaimCandidate,
   ): Promise<MacAddress | undefined> {
-    if (sticky === undefined) return undefined;
-    const claim = await read(formatKey({ namespace, name: sticky.claim }));
+    const { nic, requested } = request;
+    const { kind, namespace, name } = object;
+    const claim = await read(formatKey({ namespace, name: stickyClaimName({ kind, name, nic }) }));
     if (claim === undefined || claim === 'limited') return undefined;
-    return addressOfClaim(claim, { kind, name, nic, clusterId, namespaceSince: terms.since });
+    const mac = addressOfClaim(claim, { kind, name, nic, clusterId, namespaceSince: terms.since });
+    return requested === undefined || requested === mac ? mac : undefined;
   }
 
   return async (candidate) => {
     const { object, requests } = candidate;
-    if (!requests.every(({ sticky }) => sticky !== undefined)) return undefined;
+    if (object.name === '' || !requests.every(mayHaveClaim)) return undefined;
     try {
       const found = await Promise.all(requests.map((request) => findAddress(request, candidate)));
       const macs = found.filter((mac) => mac !== undefined);
@@ -68,4 +71,9 @@ export function createClaimAnswers(deps: {
       return undefined;
     }
   };
+}
+
+/** An object that writes the address of its own name has it, as one that does not write it: a machine made again from its manifest. */
+function mayHaveClaim({ sticky, requested, claim }: AddressRequest): boolean {
+  return sticky !== undefined || (requested !== undefined && claim === undefined);
 }
