@@ -15,7 +15,7 @@ export interface NodeEnv extends InstalledEnv {
 
 /** rock-mac with real nodes and the networks `blue` (a bridge) and `red` (macvlan), for a suite. Called inside `describe`. */
 export function nodeEnvOfThisSuite(
-  options: { readonly nodes?: number; readonly webhooks?: number } = {},
+  options: { readonly nodes?: number; readonly webhooks?: number; readonly env?: NodeJS.ProcessEnv } = {},
 ): () => NodeEnv {
   const installed = installedEnvOfThisFile({ nodes: 1, ...options });
   const get = () => {

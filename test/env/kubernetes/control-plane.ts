@@ -48,6 +48,8 @@ export interface ControlPlane extends Identities {
   readonly controllerManager: ServerProcess;
   /** Copies the data of etcd into a new folder, as they are after a crash at this moment. */
   copyEtcd(folder: string): Promise<void>;
+  /** Kills the control plane, and starts it again with the data of such a copy in place of its own. */
+  restoreEtcd(folder: string): Promise<void>;
   /** Plain data with which another process can create users by `identitiesOf`. */
   readonly access: ControlPlaneAccess;
   /** kubectl as the administrator. */
@@ -137,6 +139,12 @@ async function startServers(
     apiServer,
     controllerManager,
     copyEtcd: (copy) => copyWhilePaused(etcd, etcdData, copy),
+    restoreEtcd: async (copy) => {
+      for (const server of servers) await server.kill();
+      await rm(etcdData, { recursive: true });
+      await cp(copy, etcdData, { recursive: true });
+      for (const server of [etcd, apiServer, controllerManager]) await server.start();
+    },
     access,
     kubectl: kubectlFor(binaries.kubectl, files.adminKubeconfig),
     ...identitiesOf(access),
