@@ -37,6 +37,10 @@ bench-ledger: $(INSTALLED) ## measure the ledger and update docs/benchmarks.md
 bench-webhook: $(INSTALLED) ## measure pod creation with the webhook, with a no-op webhook, and without one
 	@node test/bench/webhook.ts
 
+.PHONY: bench-sticky
+bench-sticky: $(INSTALLED) ## measure how long 1,000 deleted pods of StatefulSets take to be back, with sticky addresses and without
+	@node test/bench/sticky.ts
+
 .PHONY: bench-cli
 bench-cli: build ## measure rock-mac allocate in a shell, compared with an empty Node program
 	@node test/bench/cli.ts
