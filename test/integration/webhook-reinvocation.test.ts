@@ -83,11 +83,15 @@ interface Machine extends Stored {
   readonly macs: readonly (string | undefined)[];
 }
 
-async function createMachine(name: string | undefined, mac?: string): Promise<Machine> {
+async function createMachine(
+  name: string | undefined,
+  mac?: string,
+  extra: Record<string, string> = {},
+): Promise<Machine> {
   const metadata = {
     ...(name === undefined ? { generateName: 'nameless-' } : { name }),
     labels: { [FOLLOWS]: 'on' },
-    annotations: { 'mac.rock-os.io/inject': 'true' },
+    annotations: { 'mac.rock-os.io/inject': 'true', ...extra },
   };
   const devices = { interfaces: [{ name: 'blue', bridge: {}, ...(mac !== undefined && { macAddress: mac }) }] };
   const spec = {
@@ -213,6 +217,22 @@ describe('an object that another plugin changes after the webhook', () => {
     const { used, reported } = macsOf(await createPod({ networks: 'blue' }));
     expect(reported).toEqual(used);
     expect((await held()).filter((mac) => !before.includes(mac))).toEqual(used);
+  });
+
+  test('keeps the one address of its name, also when it is made again', async () => {
+    const annotations = { 'mac.rock-os.io/sticky': 'true' };
+    const before = await held();
+    const { used, reported } = macsOf(await createPod({ name: 'sticky', networks: 'blue', annotations }));
+    expect(reported).toEqual(used);
+    const { macs } = await createMachine('sticky', undefined, annotations);
+    expect(macs).toEqual([expect.stringMatching(/^a4:58:0f:05:/)]);
+    const kept = [...used, ...macs].toSorted();
+    const added = async () => (await held()).filter((mac) => !before.includes(mac)).toSorted();
+    expect(await added()).toEqual(kept);
+    await kubectl(['delete', 'pod/sticky', 'vm/sticky', '--grace-period=0', '--force']);
+    expect(macsOf(await createPod({ name: 'sticky', networks: 'blue', annotations })).used).toEqual(used);
+    expect((await createMachine('sticky', undefined, annotations)).macs).toEqual(macs);
+    expect(await added()).toEqual(kept);
   });
 
   test('keeps its address as a VM, with a name or without', async () => {
