@@ -73,7 +73,7 @@ function reportedNics({ annotations }: AnnotatedPod, prefix: MacPrefix): readonl
   });
 }
 
-/** Returns whether a CNI was told to set the address. Otherwise it is in the addresses annotation only, for software in the pod. */
+/** Returns whether an annotation asks a CNI to set the address. Otherwise it is in the addresses annotation only, for software in the pod. */
 function isRequested(mac: MacAddress, pod: AnnotatedPod): boolean {
   const texts = [
     defaultNetworkMacOf(pod),

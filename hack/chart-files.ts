@@ -3,6 +3,7 @@ import { allocationMetadataPolicy } from '../api/allocation-metadata-policy.ts';
 import { claimRolloutPolicy } from '../api/claim-rollout-policy.ts';
 import { customResourceDefinitions } from '../api/crds.ts';
 import { handoverPolicy } from '../api/handover-policy.ts';
+import { INJECTION_MODES, type InjectionMode, type InjectionModes } from '../api/injection-mode.ts';
 import {
   ADDRESS_RANGES_CONFIG_MAP,
   ALLOCATION_METADATA_POLICY,
@@ -13,9 +14,7 @@ import {
   OPT_IN_POLICY,
   POOL_USE_POLICY,
   SCHEDULING_GATES_POLICY,
-  STRAY_ADDRESSES_POLICIES,
   SYSTEM_NAMESPACE,
-  UNPOOLED_ADDRESSES_POLICIES,
   WEBHOOK_CA_POLICY,
   WEBHOOK_SERVICE,
 } from '../api/names.ts';
@@ -35,8 +34,17 @@ import {
   uninstallNamespaceRules,
 } from '../operator/rbac.ts';
 import { schedulingGatesPolicy } from '../webhook/configuration/scheduling-gates-policy.ts';
-import { strayAddressesPolicy, unpooledAddressesPolicy } from '../webhook/configuration/stray-addresses-policy.ts';
-import { mutatingConfiguration, validatingConfiguration } from '../webhook/configuration/webhook-configuration.ts';
+import {
+  strayAddressesBindings,
+  strayAddressesPolicy,
+  unpooledAddressesPolicy,
+} from '../webhook/configuration/stray-addresses-policy.ts';
+import {
+  machineEntries,
+  mutatingConfiguration,
+  podEntries,
+  validatingConfiguration,
+} from '../webhook/configuration/webhook-configuration.ts';
 import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
 import { chartSchema } from './chart-values.ts';
 import { type GeneratedFile, yamlFile } from './generated-file.ts';
@@ -50,6 +58,8 @@ function nameOf({ metadata }: Manifest): string {
 
 /** The port of the webhook's Service in an installation with default values; a template replaces it. */
 const WEBHOOK_PORT = 10_250;
+
+const ADDRESS = { namespace: SYSTEM_NAMESPACE, service: WEBHOOK_SERVICE, port: WEBHOOK_PORT };
 
 const ADDRESS_RANGES = { namespace: SYSTEM_NAMESPACE, name: ADDRESS_RANGES_CONFIG_MAP };
 
@@ -67,6 +77,9 @@ export function chartFiles(): readonly GeneratedFile[] {
     yamlFile(`${folder}/crds/macpools.yaml`, macPool),
     ...admissionManifests().map((manifest) =>
       yamlFile(`${folder}/admission/${nameOf(manifest)}-${String(manifest['kind']).toLowerCase()}.yaml`, manifest),
+    ),
+    ...(['pods', 'machines'] as const).flatMap((kinds) =>
+      INJECTION_MODES.map((mode) => yamlFile(`${folder}/modes/${kinds}-${mode}.yaml`, modeManifests(kinds, mode))),
     ),
     yamlFile(`${folder}/roles.yaml`, { items: roleManifests() }),
     yamlFile(`${folder}/operator-rules.yaml`, {
@@ -120,11 +133,25 @@ function clusterRole({ name, aggregatesTo, rules }: PeopleRole): Manifest {
   return { apiVersion: RBAC, kind: 'ClusterRole', metadata: { name, labels: { ...partOf(), ...aggregation } }, rules };
 }
 
-function admissionManifests(): readonly Manifest[] {
-  const address = { namespace: SYSTEM_NAMESPACE, service: WEBHOOK_SERVICE, port: WEBHOOK_PORT };
+/** Returns what depends on the mode of pods or of machines: entries of the webhook configuration, and whole objects. */
+function modeManifests(kinds: 'pods' | 'machines', mode: InjectionMode) {
+  const bindings = strayAddressesBindings(kinds, mode, ADDRESS_RANGES);
+  if (kinds === 'machines') return { webhooks: machineEntries(ADDRESS, mode), objects: bindings };
+  const gates = [schedulingGatesPolicy(SYSTEM_NAMESPACE, mode), policyBinding(SCHEDULING_GATES_POLICY)];
+  return { webhooks: podEntries(ADDRESS, mode), objects: [...bindings, ...gates] };
+}
+
+/** Returns everything of an installation that the API server needs for admission. */
+export function installedAdmission({ pods, virtualMachines }: InjectionModes): readonly Manifest[] {
+  const parts = [modeManifests('pods', pods), modeManifests('machines', virtualMachines)];
+  const webhooks = parts.flatMap((part) => part.webhooks);
+  return [...admissionManifests(webhooks), ...parts.flatMap((part) => part.objects)];
+}
+
+function admissionManifests(webhooks: readonly Manifest[] = []): readonly Manifest[] {
   return [
-    mutatingConfiguration(address),
-    validatingConfiguration(address),
+    mutatingConfiguration(ADDRESS, webhooks),
+    validatingConfiguration(ADDRESS),
     poolUsePolicy(SYSTEM_NAMESPACE),
     policyBinding(POOL_USE_POLICY),
     allocationMetadataPolicy(SYSTEM_NAMESPACE),
@@ -133,12 +160,8 @@ function admissionManifests(): readonly Manifest[] {
     policyBinding(HANDOVER_POLICY),
     ...(['opted-in', 'others'] as const).flatMap((namespaces) => [
       strayAddressesPolicy(SYSTEM_NAMESPACE, namespaces),
-      policyBinding(STRAY_ADDRESSES_POLICIES[namespaces], { params: ADDRESS_RANGES }),
       unpooledAddressesPolicy(SYSTEM_NAMESPACE, namespaces),
-      policyBinding(UNPOOLED_ADDRESSES_POLICIES[namespaces], { action: 'Warn', params: ADDRESS_RANGES }),
     ]),
-    schedulingGatesPolicy(SYSTEM_NAMESPACE),
-    policyBinding(SCHEDULING_GATES_POLICY),
     operatorPodsPolicy(SYSTEM_NAMESPACE),
     policyBinding(OPERATOR_PODS_POLICY),
     webhookCaPolicy(SYSTEM_NAMESPACE),

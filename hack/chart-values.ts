@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { INJECTION_MODES } from '../api/injection-mode.ts';
 import { PRIMARY_CNIS } from '../webhook/plan/primary-target.ts';
 
 /*
@@ -107,6 +108,8 @@ export const chartValues = group({
     ...component,
     port: port.min(1_024),
     hostNetwork: z.boolean(),
+    pods: group({ mode: z.enum(INJECTION_MODES) }),
+    virtualMachines: group({ mode: z.enum(INJECTION_MODES) }),
     pool: name.max(63),
     primaryCni: z.enum(PRIMARY_CNIS),
     primaryNetwork: z.string().regex(/^[a-z0-9][-a-z0-9]{0,62}\/[a-z0-9][-a-z0-9]{0,62}$/),

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { z } from 'zod';
 import { DEFAULT_WORKLOAD_POOL } from '../api/default-pools.ts';
 import { port, processEnvironment } from '../api/environment.ts';
+import { INJECTION_MODES } from '../api/injection-mode.ts';
 import { READ_API_SERVICE } from '../api/names.ts';
 
 /** The environment variables of the operator process. */
@@ -25,6 +26,9 @@ export const operatorEnvironment = z.object({
   ROCK_MAC_READ_API_PORT: port.default(9444),
   /** The pool for objects whose namespace names none, as in the webhook. */
   ROCK_MAC_WORKLOAD_POOL: z.string().min(1).default(DEFAULT_WORKLOAD_POOL),
+  /** Which objects get addresses, as in the webhook configurations of the installation. */
+  ROCK_MAC_PODS_MODE: z.enum(INJECTION_MODES).default('opt-in'),
+  ROCK_MAC_VIRTUAL_MACHINES_MODE: z.enum(INJECTION_MODES).default('opt-in'),
   /** Path of a file with a JSON list of the installation's pools; see installed-pools.ts. */
   ROCK_MAC_POOLS_FILE: z.string().min(1).optional(),
 });

@@ -135,6 +135,7 @@ function createDeps(
     systemNamespace: config.ROCK_MAC_NAMESPACE,
     kinds: workloadKinds(config.ROCK_MAC_PREFIX),
     workloadPool: config.ROCK_MAC_WORKLOAD_POOL,
+    modes: { pods: config.ROCK_MAC_PODS_MODE, virtualMachines: config.ROCK_MAC_VIRTUAL_MACHINES_MODE },
     stockTokens: createStockTokens({ client, namespace: config.ROCK_MAC_NAMESPACE, now: () => performance.now() }),
     actor: ACTOR,
     events: createEventRecorder({

@@ -8,6 +8,7 @@ import type { LedgerClient } from '../ledger/connection/connect.ts';
 import { requireWritable } from '../ledger/connection/require-writable.ts';
 import { systemClock } from '../time/clock.ts';
 import type { AdmissionKeys } from './admission-keys/admission-keys.ts';
+import { admitIfPossible } from './admit/admit-if-possible.ts';
 import { admitWorkload, type WorkloadAdmissionDeps } from './admit/admit-workload.ts';
 import { recordRelease, type RecordReleaseDeps } from './admit/record-release.ts';
 import { stampRequester } from './admit/stamp-requester.ts';
@@ -39,6 +40,9 @@ const CLAIM_LEASE_SECONDS = 60;
 
 /** The API server waits 5 s. The ledger has 3 s of them, so a refusal comes from here and gives the reason. */
 const LEDGER_BUDGET_MS = 3_000;
+
+/** The API server waits 2 s for a pod that starts without an address otherwise. */
+const OWN_INTERFACE_BUDGET_MS = 1_000;
 
 export interface AdmissionOptions {
   readonly config: WebhookConfig;
@@ -84,6 +88,8 @@ export function startAdmission(options: AdmissionOptions): Admission {
   return {
     entries: {
       [PATHS.workloads]: (request, receivedAt) => admitWorkload(request, workloads, receivedAt + LEDGER_BUDGET_MS),
+      [PATHS.ownInterfaces]: (request, receivedAt) =>
+        admitIfPossible(request, { ...workloads, logger }, receivedAt + OWN_INTERFACE_BUDGET_MS),
       [PATHS.allocations]: (request) => Promise.resolve(stampRequester(request)),
       [PATHS.releases]: (request) => recordRelease(request, { ledger, clusterId, logger, isRealDeletion }),
     },

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { InjectionModes } from '../../api/injection-mode.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import type { EventRecorder } from '../../kube/controller/events.ts';
 import type { Allocator } from '../../ledger/address/allocator.ts';
@@ -37,6 +38,8 @@ export interface OperatorDeps {
   readonly metrics: OperatorMetrics;
   /** The pool of the workloads of opted-in namespaces that name none. */
   readonly workloadPool: string;
+  /** Which objects get addresses. */
+  readonly modes: InjectionModes;
   /** Interval between resyncs, in milliseconds. */
   readonly resyncEveryMs: number;
   readonly logger: Logger;

@@ -1,5 +1,5 @@
-import { ANNOTATIONS, LABELS } from '../../api/names.ts';
-import { isOptIn } from '../../api/opt-in.ts';
+import { type InjectionMode, isSelectedNamespace } from '../../api/injection-mode.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
 import { namespaces } from '../../kube/client/core-resources.ts';
 import type { KubeObject } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
@@ -10,7 +10,7 @@ import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { WorkloadAddress } from '../live/live-address.ts';
 import type { Evidence, NamespaceEvidence, Occasion } from './grant.ts';
 
-export type EvidenceDeps = Pick<OperatorDeps, 'ledger' | 'client' | 'clusterId' | 'workloadPool' | 'now'>;
+export type EvidenceDeps = Pick<OperatorDeps, 'ledger' | 'client' | 'clusterId' | 'workloadPool' | 'modes' | 'now'>;
 
 /** Collects what `findGrant` needs. Reads each namespace once, and the pools and the cluster once. */
 export interface EvidenceCollector {
@@ -28,21 +28,21 @@ export async function collectEvidence(
   { occasion, isMirrored }: EvidenceOptions,
   deps: EvidenceDeps,
 ): Promise<EvidenceCollector> {
-  const { ledger, client, clusterId, workloadPool, now } = deps;
+  const { ledger, client, clusterId, workloadPool, modes, now } = deps;
   const pools = await listPools(ledger);
   const registered = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
   if (registered === undefined) throw new Error(`The ledger does not have cluster ${clusterId}`);
-  const known = new Map<string, Promise<NamespaceEvidence | undefined>>();
-  const readNamespace = async (name: string) => {
-    const namespace = await getOrUndefined(namespaces, { name }, client);
-    return namespace === undefined ? undefined : namespaceEvidence(namespace, workloadPool);
+  const known = new Map<string, Promise<KubeObject | undefined>>();
+  const namespaceOf = async (name: string, kind: string) => {
+    const read = known.get(name) ?? getOrUndefined(namespaces, { name }, client);
+    known.set(name, read);
+    const namespace = await read;
+    const mode = kind === 'Pod' ? modes.pods : modes.virtualMachines;
+    return namespace === undefined ? undefined : namespaceEvidence(namespace, { workloadPool, mode });
   };
   return {
     evidenceFor: async (address) => {
       const { namespace, creationTimestamp } = address.workload.metadata;
-      const name = namespace ?? '';
-      const read = known.get(name) ?? readNamespace(name);
-      known.set(name, read);
       return {
         occasion,
         registeredAt: registered.registeredAt,
@@ -50,7 +50,7 @@ export async function collectEvidence(
         skippedAdmission: address.workload.skippedAdmission === true,
         isMirrored: isMirrored(address),
         pool: poolOf(address.mac, pools),
-        namespace: await read,
+        namespace: await namespaceOf(namespace ?? '', address.owner.kind),
         now: now(),
       };
     },
@@ -58,9 +58,12 @@ export async function collectEvidence(
 }
 
 /** Returns what a namespace says about the addresses of its objects. Writing these annotations needs `use` of the pools. */
-export function namespaceEvidence({ metadata }: KubeObject, workloadPool: string): NamespaceEvidence {
+export function namespaceEvidence(
+  { metadata }: KubeObject,
+  { workloadPool, mode }: { readonly workloadPool: string; readonly mode: InjectionMode },
+): NamespaceEvidence {
   const { annotations = {}, labels = {}, creationTimestamp } = metadata;
-  const isOptedIn = isOptIn(labels[LABELS.inject]);
+  const isOptedIn = isSelectedNamespace(labels, mode);
   const named = annotations[ANNOTATIONS.pool] ?? '';
   return {
     createdAt: dateOf(creationTimestamp),

@@ -42,7 +42,7 @@ export interface Evidence {
 
 export interface NamespaceEvidence {
   readonly createdAt: Date | undefined;
-  /** Whether the label of the namespace opts its objects in, so admission sees each of them. */
+  /** Whether the objects of the namespace get addresses without an annotation of their own, so admission sees each of them. */
   readonly isOptedIn: boolean;
   /** The pool of its workloads, if the namespace names one or is opted in. */
   readonly pool: string | undefined;

@@ -138,9 +138,9 @@ interface Selecting {
 async function exempt(kubectl: TestEnv['controlPlane']['kubectl']): Promise<void> {
   const key = 'kubernetes.io/metadata.name';
   const namespaceSelector = { matchExpressions: [{ key, operator: 'NotIn', values: [WITHOUT] }] };
-  const patch = JSON.stringify({ spec: { matchResources: { namespaceSelector } } });
+  const patch = JSON.stringify({ spec: { matchConstraints: { namespaceSelector } } });
   for (const policy of [STRAY_ADDRESSES_POLICIES, UNPOOLED_ADDRESSES_POLICIES].flatMap((each) => Object.values(each))) {
-    await kubectl(['patch', 'validatingadmissionpolicybinding', policy, '--type=merge', '-p', patch]);
+    await kubectl(['patch', 'validatingadmissionpolicy', policy, '--type=merge', '-p', patch]);
   }
   const get = ['get', 'mutatingwebhookconfiguration', WEBHOOK_CONFIGURATION, '-o', 'json'];
   const configuration = JSON.parse(await kubectl(get)) as Selecting;

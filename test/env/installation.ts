@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { z } from 'zod';
+import type { InjectionModes } from '../../api/injection-mode.ts';
 import { READ_API_SERVICE, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION, WEBHOOK_SERVICE } from '../../api/names.ts';
+import { installedAdmission } from '../../hack/chart-files.ts';
 import { chartDefaults } from '../../hack/chart-values.ts';
 import { migrate } from '../../ledger/migrate.ts';
 import type { TestEnv } from './env.ts';
@@ -37,6 +39,8 @@ export interface InstallationOptions {
   readonly programs?: keyof typeof programs;
   /** More arguments for Node.js. The programs always have those of the chart. */
   readonly nodeArgs?: readonly string[];
+  /** Which objects get addresses. The default is that of the chart. */
+  readonly modes?: InjectionModes;
   /** Gives each webhook a pod object of its own, so that it has a stock. */
   readonly stock?: boolean;
   /** More environment variables for the processes, such as the ledger URL of a proxy. */
@@ -95,7 +99,7 @@ export interface Installation {
 export async function install(options: InstallationOptions): Promise<Installation> {
   const { testEnv, ledgerUrl } = options;
   const plane = options.controlPlane ?? testEnv.controlPlane;
-  await Promise.all([applyInstallation(plane), migrate(ledgerUrl)]);
+  await Promise.all([applyInstallation(plane, options.modes), migrate(ledgerUrl)]);
   const programUrl =
     options.login === 'owner' ? ledgerUrl : await clusterLogin(ledgerUrl, loginNameOf(plane, ledgerUrl));
   if (options.webhooks === 0) await removeWebhookConfigurations(plane);
@@ -177,12 +181,15 @@ export function loginNameOf({ name }: Pick<ControlPlane, 'name'>, ledgerUrl: str
   return `rock_mac${new URL(ledgerUrl).pathname.replace('/', '_')}_${name}`;
 }
 
-async function applyInstallation({ kubectl }: ControlPlane): Promise<void> {
+async function applyInstallation({ kubectl }: ControlPlane, modes?: InjectionModes): Promise<void> {
   await applyManifests(kubectl, [path.join(repository, 'crds')]);
   const manifests = ['namespace', 'rbac', 'roles', 'admission', 'read-api'].map((name) =>
     path.join(repository, 'deploy', 'manifests', `${name}.yaml`),
   );
   await applyManifests(kubectl, manifests);
+  if (modes === undefined) return;
+  const items = installedAdmission(modes);
+  await kubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
 }
 
 /** A pod object for a webhook that runs as a process of the test. Nothing schedules it. */
@@ -285,6 +292,10 @@ function createStarter(
           ROCK_MAC_WEBHOOK_PORT: String(port),
           ROCK_MAC_READ_API_PORT: String(port),
           ROCK_MAC_IDENTITY: name,
+          ...(options.modes !== undefined && {
+            ROCK_MAC_PODS_MODE: options.modes.pods,
+            ROCK_MAC_VIRTUAL_MACHINES_MODE: options.modes.virtualMachines,
+          }),
           ...env,
           ...own,
         },

@@ -5,7 +5,9 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
+import { INJECTION_MODES } from '../../api/injection-mode.ts';
 import { STRAY_ADDRESSES_POLICIES, UNPOOLED_ADDRESSES_POLICIES } from '../../api/names.ts';
+import { installedAdmission } from '../../hack/chart-files.ts';
 import { WHOLE_VALUES } from '../../hack/chart-readme.ts';
 import { chartValues } from '../../hack/chart-values.ts';
 import { resolveHelm } from '../env/programs/helm.ts';
@@ -33,6 +35,15 @@ const rendered = z.looseObject({
   kind: z.string(),
   metadata: z.looseObject({ name: z.string(), annotations: z.record(z.string(), z.string()).optional() }),
 });
+
+/** Sorts the keys of an object, at every depth. */
+function sorted<T>(value: T): T {
+  const reviver = (_: string, each: unknown) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([one], [other]) => (one < other ? -1 : 1)))
+      : each;
+  return JSON.parse(JSON.stringify(value), reviver) as T;
+}
 
 async function objects(...values: string[]) {
   return parseAllDocuments(await template(values))
@@ -100,6 +111,10 @@ describe('the chart', () => {
     [
       'a primary CNI and a Multus elsewhere',
       ['webhook.primaryCni=cilium', 'webhook.multusNamespace=openshift-multus', 'webhook.exemptNamespaces={ledger}'],
+    ],
+    [
+      'all pods and machines',
+      ['webhook.pods.mode=opt-out', 'webhook.virtualMachines.mode=opt-out', 'webhook.primaryCni=kube-ovn'],
     ],
     ['no policy for stray addresses', ['policy.strayAddresses=off']],
     ['pods that are refused without a ledger', ['webhook.whenLedgerAway=refuse']],
@@ -173,6 +188,8 @@ describe('the chart', () => {
     ['no replica', ['webhook.replicas=0'], /webhook.*replicas|minimum/s],
     ['a prefix that is none', ['prefix=zz'], /prefix/],
     ['a CNI that it does not know', ['webhook.primaryCni=flannel'], /primaryCni/],
+    ['a network without a namespace', ['webhook.primaryNetwork=default'], /primaryNetwork/],
+    ['a mode that does not exist', ['webhook.pods.mode=all'], /mode/],
     ['a log level that does not exist', ['logLevel=loud'], /logLevel/],
     ['a mode of Postgres that does not exist', ['postgres.mode=magic'], /mode/],
     ['a pool without an end', ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00'], /last/],
@@ -239,39 +256,77 @@ describe('the chart', () => {
     expect(await environment('rock-mac-webhook')).not.toHaveProperty('ROCK_MAC_WEBHOOK_CLIENT_CA_FILE');
   });
 
-  test('lists the exempt namespaces in both webhook entries for workloads, and in no other', async () => {
-    const all = await objects('webhook.exemptNamespaces={ledger,calico-system}');
-    const selecting = z.array(
-      z.object({
-        name: z.string(),
-        namespaceSelector: z
-          .object({ matchExpressions: z.array(z.object({ key: z.string(), values: z.array(z.string()) })) })
-          .optional(),
-      }),
-    );
-    const configuration = all.find(({ kind }) => kind === 'MutatingWebhookConfiguration');
-    const exempt = selecting.parse(configuration?.['webhooks']).map(({ name, namespaceSelector }) => {
-      const byName = namespaceSelector?.matchExpressions.find(({ key }) => key === 'kubernetes.io/metadata.name');
-      return [name, byName?.values];
-    });
-    const never = ['kube-system', 'rock-mac-system', 'ledger', 'calico-system'];
-    expect(exempt).toEqual([
-      ['inject-namespaces.mac.rock-os.io', never],
-      ['inject-objects.mac.rock-os.io', never],
-      ['stamp-requester.mac.rock-os.io', undefined],
-    ]);
-  });
+  test.each([
+    [[], ['inject-pods', 'inject-machines']],
+    [['webhook.pods.mode=opt-out'], ['inject-pods', 'inject-machines']],
+    [
+      ['webhook.pods.mode=opt-out', 'webhook.primaryCni=calico'],
+      ['inject-pods', 'inject-own-interfaces', 'inject-machines'],
+    ],
+  ])(
+    'lists the exempt namespaces in all webhook entries for workloads, and in no other: %j',
+    async (values, entries) => {
+      const all = await objects('webhook.exemptNamespaces={ledger,calico-system}', ...values);
+      const selecting = z.array(
+        z.object({
+          name: z.string(),
+          namespaceSelector: z
+            .object({ matchExpressions: z.array(z.object({ key: z.string(), values: z.array(z.string()) })) })
+            .optional(),
+        }),
+      );
+      const configuration = all.find(({ kind }) => kind === 'MutatingWebhookConfiguration');
+      const exempt = selecting.parse(configuration?.['webhooks']).map(({ name, namespaceSelector }) => {
+        const byName = namespaceSelector?.matchExpressions.find(({ key }) => key === 'kubernetes.io/metadata.name');
+        return [name, byName?.values];
+      });
+      const never = ['kube-system', 'rock-mac-system', 'ledger', 'calico-system'];
+      expect(exempt).toEqual([
+        ...entries.map((name) => [`${name}.mac.rock-os.io`, never]),
+        ['inject-objects.mac.rock-os.io', never],
+        ['stamp-requester.mac.rock-os.io', undefined],
+      ]);
+    },
+  );
+
+  test.each(INJECTION_MODES.flatMap((pods) => INJECTION_MODES.map((virtualMachines) => ({ pods, virtualMachines }))))(
+    'installs what the modes ask for: %j',
+    async ({ pods, virtualMachines }) => {
+      const modes = [`webhook.pods.mode=${pods}`, `webhook.virtualMachines.mode=${virtualMachines}`];
+      const all = await objects('webhook.primaryCni=calico', ...modes);
+      const isOfAdmission = ({ kind }: { readonly kind?: unknown }) =>
+        /Webhook|Policy/.test(String(kind)) && kind !== 'NetworkPolicy';
+      const specOf = ({ kind, metadata, spec, webhooks }: Record<string, unknown>) =>
+        JSON.stringify([kind, z.object({ name: z.string() }).parse(metadata).name, spec, webhooks]);
+      const expected = installedAdmission({ pods, virtualMachines });
+      expect(all.filter(isOfAdmission).map(sorted).map(specOf).sort()).toEqual(expected.map(sorted).map(specOf).sort());
+      expect(await environment('rock-mac-operator', ...modes)).toMatchObject({
+        ROCK_MAC_PODS_MODE: { value: pods },
+        ROCK_MAC_VIRTUAL_MACHINES_MODE: { value: virtualMachines },
+      });
+    },
+  );
 
   test.each([
-    ['policy.strayAddresses=deny', ['Deny', 'Deny', 'Warn', 'Warn']],
-    ['policy.strayAddresses=warn', ['Warn', 'Warn', 'Warn', 'Warn']],
+    ['policy.strayAddresses=deny', ['Deny', 'Warn']],
+    ['policy.strayAddresses=warn', ['Warn', 'Warn']],
     ['policy.strayAddresses=off', []],
   ])('with %s, the policies for stray addresses do %j', async (value, actions) => {
-    const named = (await objects(value)).filter(({ metadata }) => STRAY_POLICIES.includes(metadata.name));
-    const bindings = z.array(z.object({ spec: z.object({ validationActions: z.array(z.string()) }) }));
-    const found = bindings.parse(named.filter(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding'));
-    expect(found.flatMap(({ spec }) => spec.validationActions)).toEqual(actions);
-    expect(named).toHaveLength(2 * actions.length);
+    const all = await objects(value);
+    const bindings = z.array(
+      z.object({ spec: z.object({ policyName: z.string(), validationActions: z.array(z.string()) }) }),
+    );
+    const found = bindings
+      .parse(all.filter(({ kind }) => kind === 'ValidatingAdmissionPolicyBinding'))
+      .filter(({ spec }) => STRAY_POLICIES.includes(spec.policyName));
+    // For pods and for machines, in the namespaces that opted in and in all others.
+    expect(found.flatMap(({ spec }) => spec.validationActions).sort()).toEqual(
+      actions.flatMap((each) => [each, each, each, each]),
+    );
+    const policies = all.filter(
+      ({ kind, metadata }) => kind === 'ValidatingAdmissionPolicy' && STRAY_POLICIES.includes(metadata.name),
+    );
+    expect(policies).toHaveLength(2 * actions.length);
   });
 
   test.each([

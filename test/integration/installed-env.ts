@@ -21,7 +21,7 @@ export interface InstalledEnv {
   readonly ledgerProxy: TcpProxy;
 }
 
-type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env' | 'nodeArgs' | 'login' | 'stock'>> & {
+type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env' | 'nodeArgs' | 'login' | 'stock' | 'modes'>> & {
   /** Prepares the ledger before rock-mac is installed. */
   readonly makeLedger?: (url: string) => Promise<void>;
   /** More flags of the API server. */

@@ -502,7 +502,7 @@ describe('while every program of rock-mac is down', () => {
   test('the binding decides whether an address is refused or gets a warning', async () => {
     const patch = (action: string) =>
       kubectl([
-        ...['patch', 'validatingadmissionpolicybinding', 'rock-mac-stray-addresses', '--type=merge'],
+        ...['patch', 'validatingadmissionpolicybinding', 'rock-mac-stray-addresses-pods', '--type=merge'],
         ...['-p', JSON.stringify({ spec: { validationActions: [action] } })],
       ]);
     await patch('Warn');

@@ -106,7 +106,7 @@ describe('in a cluster with OVN-Kubernetes', () => {
     await restartWebhook({ ROCK_MAC_PRIMARY_CNI: 'ovn-kubernetes', ROCK_MAC_PRIMARY_NETWORK: NETWORK });
   });
 
-  test('a pod is not told to use a network that does not exist', async () => {
+  test('no pod names a network that does not exist', async () => {
     expect(await warningsOf('early')).toContain(`network ${NETWORK} of OVN-Kubernetes was not found`);
     expect(await kubectl(['get', 'pod', 'early', '-o', 'jsonpath={.metadata.annotations}'])).not.toContain('a4:58:0f');
   });

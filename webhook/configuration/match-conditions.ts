@@ -1,6 +1,7 @@
 import { DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION } from '../../api/multus-networks.ts';
 import { ANNOTATIONS, operatorUsername } from '../../api/names.ts';
 import { OPT_IN_WORDS, OPT_OUT_WORDS } from '../../api/opt-in.ts';
+import { PRIMARY_MAC_ANNOTATIONS } from '../../api/pod-nics.ts';
 import { isGatedExpression } from '../../api/scheduling-gate.ts';
 import { STAMPED_FIELDS } from '../admit/stamp-requester.ts';
 
@@ -65,20 +66,49 @@ export const instanceConditions: readonly MatchCondition[] = [
   { name: 'not-owned-by-a-vm', expression: `!${hasController('VirtualMachine')}` },
 ];
 
-/** Conditions for pods, virtual machines and their instances. */
-const workloadConditions: readonly MatchCondition[] = [
-  notBeingDeleted,
-  notOptedOut,
-  ...onlyFor('pods', podConditions),
+/** The annotations by which an author asks for an address on a network, or names one. */
+const REQUESTS = [
+  ...WEBHOOK_ANNOTATIONS,
+  ANNOTATIONS.allocation,
+  ANNOTATIONS.allocationSelector,
+  ANNOTATIONS.sticky,
+  ...Object.values(PRIMARY_MAC_ANNOTATIONS),
+];
+
+/**
+ * Every other pod could get an address on its own interface only. Where all pods get addresses, those include the network of the
+ * cluster, its DNS and its storage, which the webhook itself may need.
+ */
+export const namesANetwork: MatchCondition = {
+  name: 'names-a-network-or-an-address',
+  expression: `${hasAny('object', REQUESTS)} || (oldObject != null && ${hasAny('oldObject', REQUESTS)})`,
+};
+
+/** Conditions for virtual machines and their instances. */
+const kubeVirtConditions: readonly MatchCondition[] = [
   ...onlyFor('virtualmachines', machineConditions),
   ...onlyFor('virtualmachineinstances', instanceConditions),
 ];
 
-/** The condition in a namespace that opted in. */
-export const needsAnAddress = allOf('needs-an-address', workloadConditions);
+/** An object without an annotation that opts in. Those with one have an entry of their own, in whatever namespace they are. */
+const unasked: readonly MatchCondition[] = [not(optedInByAnnotation), notBeingDeleted, notOptedOut];
 
-/** The condition in any other namespace. */
-export const asksForAnAddress = allOf('asks-for-an-address', [optedInByAnnotation, ...workloadConditions]);
+/** The condition for pods of a selected namespace, and that for those of them that name a network or not. */
+export const podNeedsAnAddress = allOf('needs-an-address', [...unasked, ...podConditions]);
+export const podNamesANetwork = allOf('names-a-network', [...unasked, namesANetwork, ...podConditions]);
+export const podNamesNoNetwork = allOf('names-no-network', [...unasked, not(namesANetwork), ...podConditions]);
+
+/** The condition for virtual machines and their instances of a selected namespace. */
+export const machineNeedsAnAddress = allOf('needs-an-address', [...unasked, ...kubeVirtConditions]);
+
+/** The condition for every object, in any namespace. */
+export const asksForAnAddress = allOf('asks-for-an-address', [
+  optedInByAnnotation,
+  notBeingDeleted,
+  notOptedOut,
+  ...onlyFor('pods', podConditions),
+  ...kubeVirtConditions,
+]);
 
 /** The operator may write the protected fields, and its mirrors must not depend on the webhook. */
 const notTheOperator = (systemNamespace: string): MatchCondition => ({
@@ -113,6 +143,14 @@ export function releaseConditions(systemNamespace: string): readonly MatchCondit
  */
 function allOf(name: string, conditions: readonly MatchCondition[]): MatchCondition {
   return { name, expression: conditions.map(({ expression }) => `(${expression})`).join(' && ') };
+}
+
+function not({ name, expression }: MatchCondition): MatchCondition {
+  return { name: `not-${name}`, expression: `!(${expression})` };
+}
+
+function hasAny(object: 'object' | 'oldObject', keys: readonly string[]): string {
+  return `(${keys.map((key) => `${annotation(object, key)} != ''`).join(' || ')})`;
 }
 
 /** Restricts conditions to one resource: every other resource passes them. */

@@ -1,36 +1,27 @@
-import { LABELS } from '../../api/names.ts';
-import { OPT_IN_LABEL_VALUES } from '../../api/opt-in.ts';
+import { type InjectionMode, isSelectedNamespaceExpression } from '../../api/injection-mode.ts';
 import {
   instanceConditions,
   type MatchCondition,
+  namesANetwork,
   notBeingDeleted,
   notOptedOut,
   optedInByAnnotation,
   podConditions,
 } from './match-conditions.ts';
 
-/** Where an entry or a policy applies. A condition sees no namespace, so there is one for each. */
+/** The namespaces in which a policy applies. A match condition sees no namespace, so there is a policy for each. */
 export type Namespaces = 'opted-in' | 'others';
 
-/** Returns a selector of the namespaces with the label that opts in, or of all others. */
-export function selectNamespaces(namespaces: Namespaces) {
-  const operator = namespaces === 'opted-in' ? 'In' : 'NotIn';
-  return { matchExpressions: [{ key: LABELS.inject, operator, values: OPT_IN_LABEL_VALUES }] };
-}
-
-/** Returns CEL that is true in a namespace with the label. It cannot be used in a match condition. */
-const namespaceOptedIn = `namespaceObject.metadata.?labels[?'${LABELS.inject}'].orValue('') in [${OPT_IN_LABEL_VALUES.map((value) => `'${value}'`).join(', ')}]`;
-
 /**
- * Returns CEL that repeats when the API server sends an object to the webhook, which has decided about it then. Without
- * `namespaces`, it reads the label of the namespace itself.
+ * Returns CEL that repeats when the API server sends an object to the webhook, which has decided about it then. With a mode
+ * instead of the namespaces it reads the labels of the namespace itself, for pods only.
+ *
+ * In opt-out mode a pod that names neither a network nor an address may pass unseen. Nobody needs to know: it has no address.
  */
-export function isSeenByWebhook(systemNamespace: string, namespaces?: Namespaces): string {
-  const optedIn = {
-    'opted-in': [],
-    others: [`(${optedInByAnnotation.expression})`],
-    unknown: [`(${namespaceOptedIn} || (${optedInByAnnotation.expression}))`],
-  }[namespaces ?? 'unknown'];
+export function isSeenByWebhook(systemNamespace: string, where: Namespaces | { readonly mode: InjectionMode }): string {
+  const asks = `(${optedInByAnnotation.expression})`;
+  const optedIn =
+    typeof where === 'object' ? [`(${asks} || ${isUnaskedPodSent(where.mode)})`] : where === 'others' ? [asks] : [];
   return allOf(
     "request.?subResource.orValue('') == ''",
     // The chart replaces this list.
@@ -48,6 +39,12 @@ export function isSeenByWebhook(systemNamespace: string, namespaces?: Namespaces
       ),
     ),
   );
+}
+
+/** A pod that got our gate names a network: the webhook gates no other pod of a namespace where all pods get addresses. */
+function isUnaskedPodSent(mode: InjectionMode): string {
+  const names = mode === 'opt-out' ? [`(${namesANetwork.expression})`] : [];
+  return `(${allOf(isSelectedNamespaceExpression(mode), ...names)})`;
 }
 
 function expressionOf({ expression }: MatchCondition): string {

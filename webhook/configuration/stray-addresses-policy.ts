@@ -1,3 +1,4 @@
+import { type InjectionMode, otherNamespaces, selectedNamespaces } from '../../api/injection-mode.ts';
 import {
   ANNOTATIONS,
   EXEMPT_USERS,
@@ -5,9 +6,10 @@ import {
   STRAY_ADDRESSES_POLICIES,
   UNPOOLED_ADDRESSES_POLICIES,
 } from '../../api/names.ts';
+import { type PolicyAction, policyBinding } from '../../api/policy-binding.ts';
 import { addressTextOf, otherTextOf, webhookTextOf, withoutSeparators } from './address-text.ts';
 import type { MatchCondition } from './match-conditions.ts';
-import { isSeenByWebhook, type Namespaces, selectNamespaces } from './seen-by-webhook.ts';
+import { isSeenByWebhook, type Namespaces } from './seen-by-webhook.ts';
 
 /*
  * Policies for addresses that a workload uses without the webhook having seen it. The API server evaluates them after all
@@ -27,6 +29,56 @@ const MAX_ADDRESSES = 256;
  * cost, so every check is an expression of its own.
  */
 const MAX_POOLS = 4;
+
+const rule = (apiGroup: string, operations: readonly string[], resources: readonly string[]) => ({
+  apiGroups: [apiGroup],
+  apiVersions: apiGroup === '' ? ['v1'] : ['*'],
+  operations,
+  resources,
+  scope: 'Namespaced',
+});
+
+/** What the policies apply to. Their bindings choose the namespaces, and pods and machines may differ in those. */
+const POD_RULES = [
+  // The other subresources of a pod change no annotation.
+  rule('', ['CREATE', 'UPDATE'], ['pods', 'pods/status']),
+  // A binding can bring annotations along.
+  rule('', ['CREATE'], ['pods/binding', 'bindings']),
+];
+const MACHINE_RULES = [
+  // A replica set or a pool is checked by its template: virt-controller, which is exempt, writes what comes of it.
+  rule(
+    'kubevirt.io',
+    ['CREATE', 'UPDATE'],
+    ['virtualmachines', 'virtualmachineinstances', 'virtualmachineinstancereplicasets'],
+  ),
+  rule('pool.kubevirt.io', ['CREATE', 'UPDATE'], ['virtualmachinepools']),
+];
+
+/**
+ * Returns the bindings of both policies for pods or for machines, in the namespaces that the mode selects and in all others.
+ * `params` is the ConfigMap with the address ranges.
+ */
+export function strayAddressesBindings(
+  kinds: 'pods' | 'machines',
+  mode: InjectionMode,
+  params: { readonly namespace: string; readonly name: string },
+): readonly Record<string, unknown>[] {
+  const resourceRules = kinds === 'pods' ? POD_RULES : MACHINE_RULES;
+  const selectors = { 'opted-in': [selectedNamespaces(mode)], others: otherNamespaces(mode) };
+  return (['opted-in', 'others'] as const).flatMap((namespaces) =>
+    selectors[namespaces].flatMap((matchExpressions, index) => {
+      const matchResources = { namespaceSelector: { matchExpressions }, resourceRules };
+      const suffix = index === 0 ? kinds : `${kinds}-${String(index + 1)}`;
+      const bind = (policy: string, action: PolicyAction) =>
+        policyBinding(policy, { name: `${policy}-${suffix}`, action, params, matchResources });
+      return [
+        bind(STRAY_ADDRESSES_POLICIES[namespaces], 'Deny'),
+        bind(UNPOOLED_ADDRESSES_POLICIES[namespaces], 'Warn'),
+      ];
+    }),
+  );
+}
 
 /** Refuses an object that uses an address of a pool, unless its namespace or its author may use that pool. */
 export function strayAddressesPolicy(systemNamespace: string, namespaces: Namespaces): Record<string, unknown> {
@@ -111,13 +163,6 @@ function policy(
   name: string,
   { systemNamespace, namespaces, variables, validations }: PolicyParts,
 ): Record<string, unknown> {
-  const rule = (apiGroup: string, operations: readonly string[], resources: readonly string[]) => ({
-    apiGroups: [apiGroup],
-    apiVersions: apiGroup === '' ? ['v1'] : ['*'],
-    operations,
-    resources,
-    scope: 'Namespaced',
-  });
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingAdmissionPolicy',
@@ -127,20 +172,7 @@ function policy(
       failurePolicy: 'Fail',
       paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
       matchConstraints: {
-        namespaceSelector: selectNamespaces(namespaces),
-        resourceRules: [
-          // The other subresources of a pod change no annotation.
-          rule('', ['CREATE', 'UPDATE'], ['pods', 'pods/status']),
-          // A binding can bring annotations along.
-          rule('', ['CREATE'], ['pods/binding', 'bindings']),
-          // A replica set or a pool is checked by its template: virt-controller, which is exempt, writes what comes of it.
-          rule(
-            'kubevirt.io',
-            ['CREATE', 'UPDATE'],
-            ['virtualmachines', 'virtualmachineinstances', 'virtualmachineinstancereplicasets'],
-          ),
-          rule('pool.kubevirt.io', ['CREATE', 'UPDATE'], ['virtualmachinepools']),
-        ],
+        resourceRules: [...POD_RULES, ...MACHINE_RULES],
       },
       // Nearly all requests end here. Without these conditions they took a third of the time of a create.
       matchConditions: [notExempt, addsAnUnseenAddress(systemNamespace, namespaces)],

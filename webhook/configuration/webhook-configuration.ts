@@ -1,12 +1,15 @@
+import { type InjectionMode, type LabelRequirement, selectedNamespaces } from '../../api/injection-mode.ts';
 import { GROUP, VERSION, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
 import {
   allocationConditions,
   asksForAnAddress,
+  machineNeedsAnAddress,
   type MatchCondition,
-  needsAnAddress,
+  podNamesANetwork,
+  podNamesNoNetwork,
+  podNeedsAnAddress,
   releaseConditions,
 } from './match-conditions.ts';
-import { type Namespaces, selectNamespaces } from './seen-by-webhook.ts';
 
 /** Where the API server finds the webhook. */
 export interface WebhookAddress {
@@ -18,12 +21,16 @@ export interface WebhookAddress {
 /** The paths of the server, one for each kind of review. */
 export const PATHS = {
   workloads: '/admit/workloads',
+  ownInterfaces: '/admit/own-interfaces',
   allocations: '/admit/allocations',
   releases: '/admit/releases',
 } as const;
 
-const WORKLOAD_RULES = [
+const POD_RULES = [
   { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'], resources: ['pods'], scope: 'Namespaced' },
+];
+
+const MACHINE_RULES = [
   {
     apiGroups: ['kubevirt.io'],
     apiVersions: ['*'],
@@ -41,42 +48,34 @@ const WORKLOAD_RULES = [
   },
 ];
 
+const WORKLOADS = { path: PATHS.workloads, failurePolicy: 'Fail', sideEffects: 'NoneOnDryRun' } as const;
+
+/** The entry for pods that only get an address on their own interface, and must start without it. */
+export const OWN_INTERFACES_ENTRY = `inject-own-interfaces.${GROUP}`;
+
 /**
  * Returns the MutatingWebhookConfiguration without a CA bundle, which the webhook publishes itself. A chart that rendered
  * it would restore an old bundle at every upgrade.
  *
- * The first two entries differ in how an object opted in: by the label of its namespace, or by its own annotation in a
- * namespace without the label. So no object is sent twice.
+ * The entries for pods and machines take the objects of the namespaces that the mode selects, and `inject-objects` those that
+ * opted in by their own annotation, in any namespace. So no object is sent twice.
  *
  * `IfNeeded`: another plugin that runs after us may replace the networks of a pod. Then they have no address, or one that
  * the addresses annotation does not report. `webhook/allocate/earlier-admission.ts` says what a second review gets.
  */
-export function mutatingConfiguration(address: WebhookAddress): Record<string, unknown> {
-  const workloads = {
-    path: PATHS.workloads,
-    rules: WORKLOAD_RULES,
-    failurePolicy: 'Fail',
-    sideEffects: 'NoneOnDryRun',
-  } as const;
+export function mutatingConfiguration(
+  address: WebhookAddress,
+  selected: readonly Record<string, unknown>[],
+): Record<string, unknown> {
   return configuration('MutatingWebhookConfiguration', [
-    {
-      ...entry(address, {
-        ...workloads,
-        name: 'inject-namespaces',
-        namespaceSelector: namespacesWhere('opted-in', address),
-        matchConditions: [needsAnAddress],
-      }),
-      reinvocationPolicy: 'IfNeeded',
-    },
-    {
-      ...entry(address, {
-        ...workloads,
-        name: 'inject-objects',
-        namespaceSelector: namespacesWhere('others', address),
-        matchConditions: [asksForAnAddress],
-      }),
-      reinvocationPolicy: 'IfNeeded',
-    },
+    ...selected,
+    injecting(address, {
+      ...WORKLOADS,
+      name: 'inject-objects',
+      rules: [...POD_RULES, ...MACHINE_RULES],
+      namespaceSelector: notExempt(address, []),
+      matchConditions: [asksForAnAddress],
+    }),
     {
       ...entry(address, {
         name: 'stamp-requester',
@@ -89,6 +88,41 @@ export function mutatingConfiguration(address: WebhookAddress): Record<string, u
       reinvocationPolicy: 'Never',
     },
   ]);
+}
+
+/**
+ * Returns the entries for pods that did not opt in themselves. Where all pods get addresses, only those that name a network or an
+ * address depend on the webhook. The others have the second entry, for clusters with a primary CNI.
+ */
+export function podEntries(address: WebhookAddress, mode: InjectionMode): readonly Record<string, unknown>[] {
+  const pods = { rules: POD_RULES, namespaceSelector: notExempt(address, selectedNamespaces(mode)) };
+  if (mode === 'opt-in') {
+    return [injecting(address, { ...WORKLOADS, ...pods, name: 'inject-pods', matchConditions: [podNeedsAnAddress] })];
+  }
+  const ownInterfaces = { path: PATHS.ownInterfaces, failurePolicy: 'Ignore', timeoutSeconds: 2 } as const;
+  return [
+    injecting(address, { ...WORKLOADS, ...pods, name: 'inject-pods', matchConditions: [podNamesANetwork] }),
+    injecting(address, {
+      ...WORKLOADS,
+      ...pods,
+      ...ownInterfaces,
+      name: 'inject-own-interfaces',
+      matchConditions: [podNamesNoNetwork],
+    }),
+  ];
+}
+
+/** Returns the entry for virtual machines and their instances that did not opt in themselves. */
+export function machineEntries(address: WebhookAddress, mode: InjectionMode): readonly Record<string, unknown>[] {
+  return [
+    injecting(address, {
+      ...WORKLOADS,
+      name: 'inject-machines',
+      rules: MACHINE_RULES,
+      namespaceSelector: notExempt(address, selectedNamespaces(mode)),
+      matchConditions: [machineNeedsAnAddress],
+    }),
+  ];
 }
 
 /** Returns the ValidatingWebhookConfiguration. `Ignore`, because recording a release must not block a deletion. */
@@ -122,6 +156,11 @@ interface Entry {
   readonly matchConditions: readonly MatchCondition[];
   readonly failurePolicy: 'Fail' | 'Ignore';
   readonly sideEffects: 'None' | 'NoneOnDryRun';
+  readonly timeoutSeconds?: number;
+}
+
+function injecting(address: WebhookAddress, options: Entry): Record<string, unknown> {
+  return { ...entry(address, options), reinvocationPolicy: 'IfNeeded' };
 }
 
 function entry(address: WebhookAddress, { name, path, ...rest }: Entry): Record<string, unknown> {
@@ -130,8 +169,8 @@ function entry(address: WebhookAddress, { name, path, ...rest }: Entry): Record<
     admissionReviewVersions: ['v1'],
     clientConfig: { service: { namespace: address.namespace, name: address.service, port: address.port, path } },
     matchPolicy: 'Equivalent',
-    ...rest,
     timeoutSeconds: 5,
+    ...rest,
   };
 }
 
@@ -140,7 +179,7 @@ function entry(address: WebhookAddress, { name, path, ...rest }: Entry): Record<
  * installation adds the namespace of a Postgres in the cluster to the list. Otherwise Postgres and the webhook would wait
  * for each other to start.
  */
-function namespacesWhere(namespaces: Namespaces, { namespace }: WebhookAddress) {
+function notExempt({ namespace }: WebhookAddress, requirements: readonly LabelRequirement[]) {
   return {
     matchExpressions: [
       {
@@ -148,7 +187,7 @@ function namespacesWhere(namespaces: Namespaces, { namespace }: WebhookAddress) 
         operator: 'NotIn',
         values: ['kube-system', namespace],
       },
-      ...selectNamespaces(namespaces).matchExpressions,
+      ...requirements,
     ],
   };
 }
