@@ -39,7 +39,7 @@ const pods = kind('', 'v1', 'pods', 'Pod');
 const machines = kind('kubevirt.io', 'v1', 'virtualmachines', 'VirtualMachine');
 const instances = kind('kubevirt.io', 'v1', 'virtualmachineinstances', 'VirtualMachineInstance');
 const instanceSets = kind('kubevirt.io', 'v1', 'virtualmachineinstancereplicasets', 'VirtualMachineInstanceReplicaSet');
-const machinePools = kind('pool.kubevirt.io', 'v1alpha1', 'virtualmachinepools', 'VirtualMachinePool');
+const machinePools = kind('pool.kubevirt.io', 'v1beta1', 'virtualmachinepools', 'VirtualMachinePool');
 const replicaSets = kind('apps', 'v1', 'replicasets', 'ReplicaSet');
 
 const clients: KubeClient[] = [];
@@ -110,7 +110,7 @@ function use(...pools: string[]) {
 beforeAll(async () => {
   const { plane } = installed();
   await installForeignCrds(plane.kubectl);
-  await kubectl(['apply', '-f', '-'], `${crd(instanceSets)}\n---\n${crd(machinePools)}`);
+  await kubectl(['apply', '-f', '-'], crd(instanceSets));
   admin = open(plane.kubeconfig);
   bobsKubeconfig = await plane.userKubeconfig('bob');
   bob = open(bobsKubeconfig);
