@@ -21,7 +21,9 @@ export interface InstalledEnv {
   readonly ledgerProxy: TcpProxy;
 }
 
-type Options = Partial<Pick<InstallationOptions, 'operators' | 'webhooks' | 'env' | 'nodeArgs' | 'login' | 'stock' | 'modes'>> & {
+type Options = Partial<
+  Pick<InstallationOptions, 'operators' | 'webhooks' | 'env' | 'nodeArgs' | 'login' | 'stock' | 'modes'>
+> & {
   /** Prepares the ledger before rock-mac is installed. */
   readonly makeLedger?: (url: string) => Promise<void>;
   /** More flags of the API server. */

@@ -180,6 +180,8 @@ describe('while no webhook answers', () => {
     await eventually(async () => {
       for (const app of [...parts, 'attached']) expect(await podsOf('plain', app)).toBe(2);
     }, within);
+    // Their author, a controller, has no right to a pool. The policies know that the webhook gave them their addresses.
+    expect(await kubectl(['get', 'pods', '-n', 'plain', '-l', 'app=network', '-o', 'json'])).toMatch(ADDRESS);
     await Promise.all(installed().installation.webhooks.map((webhook) => webhook.stop()));
   });
 
