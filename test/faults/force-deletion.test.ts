@@ -2,15 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { eventually } from '../env/run/eventually.ts';
 import { untilReason } from '../integration/installed-env.ts';
-import { apply, aWiredPod, nodeEnvOfThisSuite, noNodes, skippedBecause } from '../node/node-env.ts';
+import { apply, aWiredPod, nodeEnvOfThisSuite, noNodes, podTemplate, skippedBecause } from '../node/node-env.ts';
 import { linksOf, processesOf, untilOnTheWire, writtenMacs } from '../node/wire.ts';
 
 /*
  * Two nodes on one bridge. The kubelet of the first is away, and somebody deletes its pod by force: the API server forgets the
- * pod, whose containers keep running with the address of a claim.
+ * pod, whose containers keep running with the address of a claim, or with one that belongs to the name of the pod.
  */
 
-describe.skipIf(noNodes !== undefined)(`the claim of a pod that is deleted by force${skippedBecause}`, () => {
+describe.skipIf(noNodes !== undefined)(`the address of a pod that is deleted by force${skippedBecause}`, () => {
   const env = nodeEnvOfThisSuite({ nodes: 2 });
   const kubectl = (...args: string[]) => env().plane.kubectl(args);
   const deleteByForce = (pod: string) => kubectl('delete', 'pod', pod, '--force', '--grace-period=0');
@@ -25,7 +25,7 @@ describe.skipIf(noNodes !== undefined)(`the claim of a pod that is deleted by fo
     return pod;
   };
 
-  test('goes to the next pod only after the kubelet was back and has ended the first', async () => {
+  test('of a claim goes to the next pod only after the kubelet was back and has ended the first', async () => {
     const [node] = env().nodes.all;
     const claim = { apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacAllocation', metadata: { name: 'gate' } };
     await apply(env(), { ...claim, spec: { pool: 'kubernetes' } });
@@ -49,11 +49,45 @@ describe.skipIf(noNodes !== undefined)(`the claim of a pod that is deleted by fo
   }, 400_000);
 
   // By now the second node has been Ready for more than two minutes.
-  test('goes to the next pod after half a minute, if the kubelet is in contact', async () => {
+  test('of a claim goes to the next pod after half a minute, if the kubelet is in contact', async () => {
     const second = await untilRunning('second');
     await deleteByForce('second');
     await eventually(() => createPod('third', 1), { within: 40_000, every: 500 });
     expect(processesOf(second)).toEqual([]);
     await untilRunning('third');
   });
+
+  test('that is sticky goes to the next pod of the name only after the node was back', async () => {
+    const [node] = env().nodes.all;
+    const template = podTemplate({ app: 'db' }, { annotations: { 'mac.rock-os.io/sticky': 'true' } });
+    const spec = { replicas: 1, serviceName: 'db', selector: { matchLabels: { app: 'db' } }, template };
+    await kubectl('cordon', 'node-2');
+    await apply(env(), { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata: { name: 'db' }, spec });
+    const first = await untilRunning('db');
+    await kubectl('uncordon', 'node-2');
+
+    await node?.kubelet.kill();
+    await kubectl('wait', 'node/node-1', '--for=condition=Ready=Unknown', '--timeout=120s');
+    const claims = ['macallocations', '-l', 'mac.rock-os.io/sticky=true'];
+    await kubectl('wait', ...claims, '--for=condition=ConsumerUnreachable', '--timeout=30s');
+    await deleteByForce('db-0');
+    for (let second = 0; second < 20; second++) {
+      expect(await kubectl('get', 'pods', '-l', 'app=db', '-o', 'name')).toBe('');
+      await sleep(1_000);
+    }
+    expect(Object.values(await linksOf(first))).toEqual(expect.arrayContaining(writtenMacs(first)));
+
+    await node?.kubelet.start();
+    await eventually(
+      async () => {
+        // The controller waits longer after each refusal. A change of the set makes it try at once.
+        await kubectl('annotate', 'statefulset', 'db', '--overwrite', `wake=${Date.now()}`);
+        expect(await kubectl('get', 'pods', '-l', 'app=db', '-o', 'name')).not.toBe('');
+      },
+      { within: 60_000, every: 500 },
+    );
+    const next = await untilRunning('db');
+    expect(processesOf(first)).toEqual([]);
+    expect(writtenMacs(next)).toEqual(writtenMacs(first));
+  }, 400_000);
 });
