@@ -15,7 +15,7 @@ import { atMost, goalTable, keep, machine, milliseconds, perSecond, times } from
 import { type Usage, usageOf } from './usage.ts';
 
 const quick = process.argv.includes('--quick');
-const ROUNDS = quick ? 2 : 5;
+const ROUNDS = quick ? 2 : 3;
 const SETS = quick ? 10 : 100;
 const REPLICAS = 10;
 const PODS = SETS * REPLICAS;
