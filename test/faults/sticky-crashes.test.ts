@@ -165,7 +165,7 @@ describe('the operator killed with SIGKILL', () => {
     await startOperator();
     await until('no claim', async () => (await claimOf(address)) === undefined);
     expect((await rowOf(address))?.owner).toMatchObject({ name: 'mirrored', uid: await uidOf('mirrored') });
-    expect(await actionsOf(address)).toEqual(['allocate', 'bind', 'bind']);
+    expect(await actionsOf(address)).toEqual(['allocate', 'bind', 'change']);
   });
 
   test('after the ledger gave the address to the pod, before the response: the claim goes and the mirror stays', async () => {
@@ -176,7 +176,7 @@ describe('the operator killed with SIGKILL', () => {
     await replaceOperator();
     await until('no claim', async () => (await claimOf(address)) === undefined);
     expect(await mirrorOf(address)).toBeDefined();
-    expect(await actionsOf(address)).toEqual(['allocate', 'bind', 'bind']);
+    expect(await actionsOf(address)).toEqual(['allocate', 'bind', 'change']);
   });
 
   test('after the ledger released an unused address, before the response: the claim goes', async () => {
