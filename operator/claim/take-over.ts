@@ -1,5 +1,6 @@
 import { handsOverTo } from '../../api/transfer-target.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
+import { keyOf } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { AllocationOutcome, AllocationRequest } from '../../ledger/address/allocate.ts';
@@ -38,10 +39,7 @@ export async function takeOver(
   const consumer = await currentConsumer(row, from, deps);
   const [result] = consumer.inUse ? [] : await transfer(deps.ledger, [item], deps.actor);
   if (result?.outcome === 'transferred' && row.owner !== undefined) {
-    deps.logger.info(
-      { claim: claim.metadata.name, mac, from: row.owner.name, namespace: row.owner.namespace },
-      'claim handed over',
-    );
+    deps.logger.info({ claim: keyOf(claim), mac }, 'claim took the address of another one over');
     deps.claimChanged.fire(row.owner);
   }
   return result === undefined ? blocked(mac, from) : outcomeOf(result, mac, from, request);

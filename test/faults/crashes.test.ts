@@ -129,6 +129,21 @@ describe('the operator killed with SIGKILL', () => {
     await expectNoDoubleAndNoLeak();
   });
 
+  test('after the ledger handed a claim over, before the response: the other claim has it, handed over once', async () => {
+    const { plane, ledger, ledgerProxy } = installed();
+    await create(aClaim('giver', { pool: 'development' }));
+    const address = (await untilReason(plane, 'giver', 'Allocated')).status?.mac ?? '';
+    ledgerProxy.dropAnswers({ when: (request) => request.includes('rock_mac.transfer') });
+    await plane.kubectl(['annotate', 'macallocation', 'giver', 'mac.rock-os.io/transfer-to=default/taker']);
+    await create(aClaim('taker', { pool: 'development', requestedMac: address }));
+    await waitUntilLedger('the transfer', async () => (await findByMac(ledger, mac(address)))?.owner?.name === 'taker');
+    await replaceOperator();
+    expect((await untilReason(plane, 'taker', 'Allocated')).status?.mac).toBe(address);
+    await plane.kubectl(['wait', '--for=delete', 'macallocation/giver', '--timeout=30s']);
+    expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'transfer']);
+    await expectNoDoubleAndNoLeak();
+  });
+
   test('after the ledger released the address of a pod, before the response: the mirror is deleted, released once', async () => {
     const { plane, ledger, ledgerProxy } = installed();
     await create(aPod('gone', { networks: '[{"name":"blue"}]' }));

@@ -74,6 +74,62 @@ async function refused(kubeconfig: string, ...args: readonly string[]): Promise<
   return ended;
 }
 
+describe('transfer', () => {
+  beforeAll(async () => {
+    const { plane } = installed();
+    await plane.kubectl(['create', 'namespace', 'team-b']);
+  });
+
+  test('hands the address of a claim over to a claim in another namespace, and repeats that without a change', async () => {
+    const address = (await out(admin, 'reserve', '-p', 'reserved', '-d', 'licence', '-o', 'name')).trim();
+    const dry = await shell.rockMac(admin, 'transfer', address, '--to', 'team-b/licence', '--dry-run');
+    expect(dry).toMatchObject({ code: 0, stdout: '' });
+    expect(dry.stderr).toMatch(/^a4:58:0f:ff:\S+ would be handed over from claim default\/\S+ to team-b\/licence/);
+    for (let n = 0; n < 2; n++) {
+      expect(await out(admin, 'transfer', address, '--to', 'team-b/licence')).toBe(
+        `Transferred MAC: ${address} to team-b/licence\n`,
+      );
+    }
+    expect(await findByMac(installed().ledger, mac(address))).toMatchObject({
+      ...{ state: 'reserved', generation: 2, device: { id: 'licence' } },
+      owner: { namespace: 'team-b', name: 'licence' },
+    });
+    await untilNoAllocations(installed().plane);
+    await out(admin, 'release', '-n', 'team-b', '--force', address);
+  });
+
+  test('leaves nothing behind if the user may not create the other claim', async () => {
+    const address = (await out(dev, 'allocate', '-d', 'stays', '-o', 'name')).trim();
+    const tried = await refused(dev, 'transfer', address, '--to', 'team-b/stays');
+    expect(tried.code).toBe(6);
+    const { plane } = installed();
+    const annotations = await plane.kubectl(['get', 'ma', '-o', 'jsonpath={.items[*].metadata.annotations}']);
+    expect(annotations).not.toContain('transfer-to');
+    await out(dev, 'release', address);
+  });
+
+  test('is refused for the address of a pod, for one that is used, and for one that nobody holds', async () => {
+    const { plane } = installed();
+    await plane.kubectl(['create', '-f', '-'], { input: aPod('worker', { networks: '[{"name":"blue"}]' }) });
+    const [nic] = await addressesOf(plane, 'worker');
+    await plane.kubectl([
+      'wait',
+      '--for=create',
+      'macallocations',
+      '-l',
+      'mac.rock-os.io/consumer-uid',
+      '--timeout=20s',
+    ]);
+    const ofPod = await refused(admin, 'transfer', nic?.mac ?? '', '--to', 'team-b/x');
+    expect(ofPod.stderr).toMatch(/is held by Pod default\/worker, and only claims are handed over/);
+    const nobody = await refused(admin, 'transfer', 'a4:58:0f:ff:77:77', '--to', 'team-b/x');
+    expect(nobody).toMatchObject({ code: 3 });
+    expect((await refused(admin, 'transfer', 'a4:58:0f:ff:77:77', '--to', 'x')).stderr).toMatch(/namespace\/name/);
+    await plane.kubectl(['delete', 'pod', 'worker', '--force', '--grace-period=0']);
+    await untilNoAllocations(plane);
+  });
+});
+
 describe('scripts of the predecessor', () => {
   test('awk finds the address, and a trap releases it', async () => {
     const { code, stdout, stderr } = await shell.bash(

@@ -340,6 +340,20 @@ describe('a virtual machine', () => {
     expect((await get('clone')).metadata.annotations).toEqual(restored);
   });
 
+  test('gets the last address of an interface back that it lost, also when it was deleted in between', async () => {
+    const before = await create('unplugged', ['blue', 'red']);
+    await untilState(before['red'], 'active');
+    await setNics('unplugged', ['blue']);
+    await untilState(before['red'], 'released');
+    const other = await create('unplugged-2', ['red']);
+    expect(other['red']).not.toBe(before['red']);
+    expect(await setNics('unplugged', ['blue', 'red'])).toEqual(before);
+    await untilState(before['red'], 'active');
+    await client.delete(machines, { namespace: NAMESPACE, name: 'unplugged' });
+    for (const address of Object.values(before)) await untilState(address, 'released');
+    expect(await create('unplugged', ['red', 'blue'])).toEqual(before);
+  });
+
   test('that is restored gets its addresses again under its name, and under another name only when nobody holds them', async () => {
     const nics = (address: string | undefined) => [{ name: 'blue', bridge: {}, macAddress: address }];
     const before = await create('snap', ['blue']);

@@ -22,6 +22,7 @@ const clusters = 'ledger/migrations/0012-clusters.sql';
 const recovery = 'ledger/migrations/0013-recovery.sql';
 const stock = 'ledger/migrations/0020-stock.sql';
 const sticky = 'ledger/migrations/0021-sticky.sql';
+const transfers = 'ledger/migrations/0023-transfer.sql';
 const claimSets = 'ledger/migrations/0022-claim-sets.sql';
 
 const race = (test: string) => ['ledger-race', test] as const;
@@ -31,6 +32,7 @@ const selecting = (test: string) => ['ledger-claim-sets', test] as const;
 const stocking = (test: string) => ['ledger-stock', test] as const;
 const sticking = (test: string) => ['ledger-sticky', test] as const;
 const stickyRace = (test: string) => ['ledger-sticky-race', test] as const;
+const handingOver = (test: string) => ['ledger-transfer', test] as const;
 const connecting = (test: string) => ['ledger-connect', test] as const;
 
 /** An earlier version as one statement, which sees the ledger as it was before the wait for the lock. */
@@ -614,6 +616,85 @@ export const MUTANTS: readonly Mutant[] = [
     find: " or is_sticky(a.holder_key) then 'not_held'",
     replace: " then 'not_held'",
     caughtBy: sticking('a sticky address is not handed over'),
+  },
+  {
+    name: 'a claim that a pod uses is handed over',
+    file: transfers,
+    find: "when a.consumer_key is not null then 'has_consumer'",
+    replace: '',
+    caughtBy: handingOver('of two changes at the same moment a transfer and the first use'),
+  },
+  {
+    name: 'an address is handed over by its last owner but one',
+    file: transfers,
+    find: 'or a.generation <> r.generation',
+    replace: '',
+    caughtBy: handingOver('an address is not handed over by anyone but its owner'),
+  },
+  {
+    name: 'an address is handed over to another cluster',
+    file: transfers,
+    find: "when a.cluster_id is distinct from r.cluster then 'other_cluster'",
+    replace: '',
+    caughtBy: handingOver('an address is not handed over to another cluster'),
+  },
+  {
+    name: 'an address is handed over while the ledger is closed',
+    file: transfers,
+    find: 'when closed is not null then closed',
+    replace: '',
+    caughtBy: handingOver('an address is not handed over while the ledger recovers'),
+  },
+  {
+    name: 'a transfer does not count in a quota',
+    file: transfers,
+    find: "coalesce(full_quota(r, a), 'transferred')",
+    replace: "'transferred'",
+    caughtBy: handingOver('an address that is handed over counts in the quota'),
+  },
+  {
+    name: 'a reserved address is handed over to a claim that reserves nothing',
+    file: transfers,
+    find: "when a.state is distinct from r.state then 'other_state'",
+    replace: '',
+    caughtBy: handingOver('an address is not handed over while its owner is pending'),
+  },
+  {
+    name: 'a transfer changes nothing in the generation',
+    file: transfers,
+    find: 'generation = x.generation + 1',
+    replace: 'generation = x.generation',
+    caughtBy: handingOver('an address that is handed over stays'),
+  },
+  {
+    name: 'a new namespace of the same name gets a released address',
+    file: allocate,
+    find: '(r.namespace_since <= a.allocated_at',
+    replace: '(r.namespace_since is not null',
+    caughtBy: allocating('an address requested by name goes within the reuse delay to anyone in the namespace'),
+  },
+  {
+    name: 'another namespace gets a released address',
+    file: allocate,
+    find: `(a.cluster_id = excluded.cluster_id and a.owner_namespace = excluded.owner_namespace
+                    and exists`,
+    replace: `(a.cluster_id = excluded.cluster_id
+                    and exists`,
+    caughtBy: allocating('an address requested by name goes within the reuse delay to anyone in the namespace'),
+  },
+  {
+    name: 'an overridden reuse delay is not audited',
+    file: allocate,
+    find: "then 'reuse delay overridden'",
+    replace: 'then excluded.reason',
+    caughtBy: allocating('an address requested by name goes to anyone who overrides the reuse delay'),
+  },
+  {
+    name: 'an interface gets its last address while something uses it',
+    file: allocate,
+    find: 'and not a.blocked and a.allocated_at >=',
+    replace: 'and a.allocated_at >=',
+    caughtBy: allocating('the last address of an interface is not preferred'),
   },
 ];
 

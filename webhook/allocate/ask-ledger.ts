@@ -61,6 +61,8 @@ function allocationFor(
         : stickyKeyOf(object, nic, clusterId),
     pool,
     requested,
+    // An interface that is plugged in again. Pods do not ask: the ledger would have to find the last address of each.
+    prefersLast: kind === 'VirtualMachine' && requested === undefined && sticky === undefined,
     state: 'pending',
     owner: { clusterId, kind, namespace, name, nic },
     namespaceSince,
