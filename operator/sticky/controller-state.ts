@@ -54,7 +54,10 @@ export function createControllerReader({ client, logger }: Pick<OperatorDeps, 'c
       const found = await getOrUndefined(resource, { namespace, name: controller.name }, client);
       return found === undefined ? 'absent' : { first: found.first, count: found.count };
     } catch (error) {
-      logger.warn({ err: error, namespace, ...controller }, 'could not read the controller of sticky addresses');
+      logger.warn(
+        { err: error, namespace, kind: controller.kind, name: controller.name },
+        'could not read the controller of sticky addresses',
+      );
       return 'unknown';
     }
   };

@@ -56,7 +56,7 @@ export function decideRetention(address: UnusedAddress, name: NameState = 'absen
 
 /**
  * Returns whether the controller makes the workload of this ordinal, so that an object of the name is expected. Without an ordinal
- * nobody can tell, and then it counts.
+ * nobody knows, and then it counts.
  */
 export function isCounted({ controller, ordinal }: UnusedAddress): boolean {
   if (typeof controller === 'string') return false;

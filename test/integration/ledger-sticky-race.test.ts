@@ -42,8 +42,8 @@ beforeAll(async () => {
 });
 afterAll(() => db.close());
 
-async function askFor(name: string, asker: Queryable = db, pool: string = POOLS[0]) {
-  const [result] = await allocate(asker, pool, [aStickyRequest(name, { pool })], options);
+async function askFor(name: string, caller: Queryable = db, pool: string = POOLS[0]) {
+  const [result] = await allocate(caller, pool, [aStickyRequest(name, { pool })], options);
   return result;
 }
 

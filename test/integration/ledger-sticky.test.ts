@@ -425,7 +425,7 @@ describe('a sticky address whose last pod may still run', () => {
     expect(await listAudit(ledger.db, { mac: address.mac })).toHaveLength(4);
   });
 
-  test('is told from one of a namespace that no longer exists', async () => {
+  test('is kept apart from one of a namespace that no longer exists', async () => {
     const address = await start('web-0', { namespaceSince: new Date(0) });
     await markUnreachable(ledger.db, WORKER, [address], 'operator');
     await ledger.advance(10);

@@ -368,8 +368,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a recovery keeps a stock',
     file: recovery,
-    find: "reason = 'stock of before the failover'\n  where a.state = 'stocked'",
-    replace: "reason = 'stock of before the failover'\n  where false",
+    find: 'addrs := next_stock(2048);',
+    replace: "addrs := '{}';",
     caughtBy: stocking('a recovery sets all stock aside'),
   },
   {

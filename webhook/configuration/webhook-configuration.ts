@@ -50,9 +50,6 @@ const MACHINE_RULES = [
 
 const WORKLOADS = { path: PATHS.workloads, failurePolicy: 'Fail', sideEffects: 'NoneOnDryRun' } as const;
 
-/** The entry for pods that only get an address on their own interface, and must start without it. */
-export const OWN_INTERFACES_ENTRY = `inject-own-interfaces.${GROUP}`;
-
 /**
  * Returns the MutatingWebhookConfiguration without a CA bundle, which the webhook publishes itself. A chart that rendered
  * it would restore an old bundle at every upgrade.
