@@ -5,11 +5,19 @@ import { createControllerReader } from './controller-state.ts';
 
 const logger = pino({ level: 'silent' });
 const set = { apiVersion: 'apps/v1', kind: 'StatefulSet', name: 'web' };
+const pool = { apiVersion: 'pool.kubevirt.io/v1beta1', kind: 'VirtualMachinePool', name: 'web' };
 
-/** A reader of a cluster with one object, or an error, and the number of its requests. */
-function aReader(spec: object | Error | undefined) {
+function aDefinition(served: string) {
+  if (served === 'none') return undefined;
+  const versions = ['v1alpha1', served].map((name) => ({ name, served: name === served }));
+  return { metadata: { name: 'd', uid: 'd', resourceVersion: '1' }, spec: { versions } };
+}
+
+/** A reader of a cluster with one object, or an error, and its requests. `served` is the version of custom kinds, or `none`. */
+function aReader(spec: object | Error | undefined, served = 'v1beta1') {
   const paths: string[] = [];
   const find = (({ group, version, plural, schema }, { namespace, name }) => {
+    if (plural === 'customresourcedefinitions') return Promise.resolve(aDefinition(served));
     paths.push(`${group}/${version}/${namespace ?? ''}/${plural}/${name}`);
     if (spec instanceof Error) return Promise.reject(spec);
     const metadata = { name, namespace, uid: 'u', resourceVersion: '1' };
@@ -22,23 +30,47 @@ test.each<[string, object | Error | undefined, typeof set | undefined, unknown]>
   ['has the ordinals from 0', { replicas: 3 }, set, { first: 0, count: 3 }],
   ['has the ordinals from its start', { replicas: 3, ordinals: { start: 5 } }, set, { first: 5, count: 3 }],
   ['has one replica if it does not say how many', {}, set, { first: 0, count: 1 }],
-  [
-    'may be a pool of virtual machines',
-    { replicas: 2 },
-    { apiVersion: 'pool.kubevirt.io/v1beta1', kind: 'VirtualMachinePool', name: 'web' },
-    { first: 0, count: 2 },
-  ],
+  ['may be a pool of virtual machines', { replicas: 2 }, pool, { first: 0, count: 2 }],
   ['may be absent', undefined, set, 'absent'],
   ['may be of a kind that is not read', { replicas: 3 }, { ...set, apiVersion: 'apps.kruise.io/v1beta1' }, 'foreign'],
   ['may be of a kind with the group of another', { replicas: 3 }, { ...set, kind: 'ReplicaSet' }, 'foreign'],
+  [
+    'is the same whatever version the workload names',
+    { replicas: 3 },
+    { ...set, apiVersion: 'apps/v9' },
+    { first: 0, count: 3 },
+  ],
+  [
+    'is read by no path that the workload makes up',
+    { replicas: 3 },
+    { ...set, apiVersion: 'apps/v1/../v1' },
+    { first: 0, count: 3 },
+  ],
+  ['may have a name that no object has', { replicas: 3 }, { ...set, name: '../secrets/x' }, 'foreign'],
+  ['may have an empty name', { replicas: 3 }, { ...set, name: '' }, 'foreign'],
   ['is unknown when it cannot be read', new Error('no'), set, 'unknown'],
   ['may not exist', undefined, undefined, 'none'],
 ])('the controller of a workload %s', async (_, spec, controller, wanted) => {
   expect(await aReader(spec).read('default', controller)).toEqual(wanted);
 });
 
+test.each(['v1alpha1', 'v2'])(
+  'a pool of virtual machines is read in the version that is served: %s',
+  async (served) => {
+    const { read, paths } = aReader({ replicas: 2 }, served);
+    expect(await read('a', pool)).toEqual({ first: 0, count: 2 });
+    expect(paths).toEqual([`pool.kubevirt.io/${served}/a/virtualmachinepools/web`]);
+  },
+);
+
+test('a pool of virtual machines is absent where its kind does not exist', async () => {
+  const { read } = aReader({ replicas: 2 }, 'none');
+  expect(await read('a', pool)).toBe('absent');
+});
+
 test('a controller is read once, by its kind and name in the namespace', async () => {
   const { read, paths } = aReader({ replicas: 3 });
   for (const namespace of ['a', 'b', 'a', 'b']) await read(namespace, set);
+  await read('a', { ...set, apiVersion: 'apps/v1beta1' });
   expect(paths).toEqual(['apps/v1/a/statefulsets/web', 'apps/v1/b/statefulsets/web']);
 });

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { StickyFor } from '../../api/mac-allocation.ts';
+import type { KubeClient } from '../../kube/client/client.ts';
+import { customResourceDefinitions } from '../../kube/client/core-resources.ts';
 import { type KubeObject, objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
@@ -28,15 +30,27 @@ const KINDS = [
   { group: 'pool.kubevirt.io', kind: 'VirtualMachinePool', plural: 'virtualmachinepools' },
 ] as const;
 
-/** Returns the kind of a controller, in the version that its workload named. */
-function resourceOf({
-  apiVersion,
-  kind,
-}: NonNullable<StickyFor['controller']>): Resource<NumberedReplicas> | undefined {
-  const [group = '', version = ''] = apiVersion.split('/');
-  const known = KINDS.find((each) => each.group === group && each.kind === kind);
-  return known && { ...known, version, namespaced: true, schema };
+type Controller = NonNullable<StickyFor['controller']>;
+
+function groupOf({ apiVersion }: Controller): string {
+  return apiVersion.split('/', 1)[0] ?? '';
 }
+
+/**
+ * Returns a version of a kind that the server serves, or `undefined` if the kind does not exist. The version that a workload names
+ * may be any text: everybody may write an owner, and nobody could tell that one of an unknown version does not exist.
+ */
+async function servedVersion(
+  { group, plural }: (typeof KINDS)[number],
+  client: KubeClient,
+): Promise<string | undefined> {
+  if (group === 'apps') return 'v1';
+  const definition = await client.find(customResourceDefinitions, { name: `${plural}.${group}` });
+  return definition?.spec.versions.find(({ served }) => served)?.name;
+}
+
+/** Everybody may write an owner, with a name that no object can have: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
+const POSSIBLE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
 /** Reads the controllers of workloads by kind and name, each once: the next one of that name counts as the same. */
 export type ControllerReader = (namespace: string, controller: StickyFor['controller']) => Promise<ControllerState>;
@@ -44,14 +58,15 @@ export type ControllerReader = (namespace: string, controller: StickyFor['contro
 /** Creates the reader of one resync. One that cannot be read keeps its addresses, and does not end the resync. */
 export function createControllerReader({ client, logger }: Pick<OperatorDeps, 'client' | 'logger'>): ControllerReader {
   const known = new Map<string, Promise<ControllerState>>();
-  const read = async (
-    namespace: string,
-    controller: NonNullable<StickyFor['controller']>,
-  ): Promise<ControllerState> => {
-    const resource = resourceOf(controller);
-    if (resource === undefined) return 'foreign';
+  const read = async (namespace: string, controller: Controller): Promise<ControllerState> => {
+    const { kind, name } = controller;
+    const known = KINDS.find((each) => each.kind === kind && each.group === groupOf(controller));
+    if (known === undefined || !POSSIBLE_NAME.test(name)) return 'foreign';
     try {
-      const found = await getOrUndefined(resource, { namespace, name: controller.name }, client);
+      const version = await servedVersion(known, client);
+      if (version === undefined) return 'absent';
+      const resource: Resource<NumberedReplicas> = { ...known, version, namespaced: true, schema };
+      const found = await getOrUndefined(resource, { namespace, name }, client);
       return found === undefined ? 'absent' : { first: found.first, count: found.count };
     } catch (error) {
       logger.warn(
@@ -63,7 +78,7 @@ export function createControllerReader({ client, logger }: Pick<OperatorDeps, 'c
   };
   return (namespace, controller) => {
     if (controller === undefined) return Promise.resolve('none');
-    const key = JSON.stringify([namespace, controller.apiVersion, controller.kind, controller.name]);
+    const key = JSON.stringify([namespace, groupOf(controller), controller.kind, controller.name]);
     const state = known.get(key) ?? read(namespace, controller);
     known.set(key, state);
     return state;

@@ -454,7 +454,7 @@ describe('a pod that cannot keep an address', () => {
 
   test('because too many names of its namespace are unused, gets another one, with a warning', async () => {
     await makeNamespace('builds');
-    const names = Array.from({ length: MAX_UNUSED }, (_, index) => ownerOf('builds', `build-${String(index)}`));
+    const names = Array.from({ length: MAX_UNUSED.bare }, (_, index) => ownerOf('builds', `build-${String(index)}`));
     await markUnused(installed().ledger, await keepForNames(names));
     expect(await warningsOf('build-next', { namespace: 'builds' })).toEqual([
       expect.stringMatching(/not sticky: .*256 sticky addresses/),

@@ -33,11 +33,9 @@ function accepted(each: Case) {
   return decided;
 }
 
-/** Returns the limit of unused names that each request by name has: `none`, or a number. */
+/** Returns the limit of unused names that each request by name has. */
 function byName(each: Case) {
-  return accepted(each).requests.flatMap(({ sticky }) =>
-    sticky === undefined ? [] : [sticky.unusedLimit ?? ('none' as const)],
-  );
+  return accepted(each).requests.flatMap(({ sticky }) => (sticky === undefined ? [] : [sticky.unusedLimit]));
 }
 
 function controlledBy(apiVersion: string, kind: string, extra: Record<string, unknown> = {}) {
@@ -49,14 +47,14 @@ const ofStatefulSet = controlledBy('apps/v1', 'StatefulSet', { generateName: 'we
 const ofReplicaSet = controlledBy('apps/v1', 'ReplicaSet', { generateName: 'web-6f5-' });
 
 describe('the address of an interface belongs to the name of its object', () => {
-  test.each<[string, Case, readonly (number | 'none')[]]>([
-    ['for a bare pod, within a limit', { annotations: YES }, [MAX_UNUSED]],
+  test.each<[string, Case, readonly (number | undefined)[]]>([
+    ['for a bare pod, within a limit', { annotations: YES }, [MAX_UNUSED.bare]],
     [
-      'for a pod of a StatefulSet, which has as many names as replicas',
+      'for a pod of a StatefulSet, within a larger limit: everybody may write such an owner',
       { annotations: YES, ...ofStatefulSet },
-      ['none'],
+      [MAX_UNUSED.replica],
     ],
-    ['for a pod of a StatefulSet whose namespace says so', { namespace: YES, ...ofStatefulSet }, ['none']],
+    ['for a pod of a StatefulSet whose namespace says so', { namespace: YES, ...ofStatefulSet }, [MAX_UNUSED.replica]],
     [
       'for a pod of a set of another group that numbers its pods',
       {
@@ -66,25 +64,29 @@ describe('the address of an interface belongs to the name of its object', () => 
           labels: { 'apps.kubernetes.io/pod-index': '0' },
         }),
       },
-      ['none'],
+      [MAX_UNUSED.replica],
     ],
     [
       'for a named pod of any other controller, within the limit',
       { annotations: YES, ...controlledBy('postgresql.cnpg.io/v1', 'Cluster') },
-      [MAX_UNUSED],
+      [MAX_UNUSED.bare],
     ],
     [
       'within the limit for a made-up owner whose pods have no such names',
       { annotations: YES, name: 'build', ...controlledBy('apps/v1', 'StatefulSet') },
-      [MAX_UNUSED],
+      [MAX_UNUSED.bare],
     ],
-    ['for a virtual machine, within the limit', { kind: 'VirtualMachine', annotations: YES }, [MAX_UNUSED]],
+    ['for a virtual machine, within the limit', { kind: 'VirtualMachine', annotations: YES }, [MAX_UNUSED.bare]],
     [
       'for a virtual machine of a pool',
       { kind: 'VirtualMachine', annotations: YES, ...controlledBy('pool.kubevirt.io/v1beta1', 'VirtualMachinePool') },
-      ['none'],
+      [MAX_UNUSED.replica],
     ],
-    ['for an interface that is added later', { kind: 'VirtualMachine', annotations: YES, isNew: false }, [MAX_UNUSED]],
+    [
+      'for an interface that is added later',
+      { kind: 'VirtualMachine', annotations: YES, isNew: false },
+      [MAX_UNUSED.bare],
+    ],
     ['not without the annotation', {}, []],
     ['not for a bare pod because of its namespace', { namespace: YES }, []],
     ['not for a virtual machine because of its namespace', { kind: 'VirtualMachine', namespace: YES }, []],
@@ -102,7 +104,7 @@ describe('the address of an interface belongs to the name of its object', () => 
   test('with the name of the claim that shows it', () => {
     const claim = stickyClaimName({ kind: 'Pod', name: 'web-0', nic: 'eth0' });
     expect(accepted({ annotations: YES }).requests).toEqual([
-      { nic: 'eth0', sticky: { claim, unusedLimit: MAX_UNUSED } },
+      { nic: 'eth0', sticky: { claim, unusedLimit: MAX_UNUSED.bare } },
     ]);
   });
 

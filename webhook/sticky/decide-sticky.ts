@@ -25,9 +25,10 @@ export type StickyDecision =
 
 /**
  * How many sticky addresses without an object a namespace may have before a new name gets an address of the usual kind. Names of
- * bare objects, such as `build-123`, are often used once. A set has as many names as replicas, so it is not limited.
+ * bare objects, such as `build-123`, are often used once. Replicas may have more, because a set that is scaled to 0 keeps its
+ * addresses. They have a limit too: everybody may write into a pod that a set made it.
  */
-export const MAX_UNUSED = 256;
+export const MAX_UNUSED = { bare: 256, replica: 4_096 } as const;
 
 /** A value of another shape is refused by the API server. */
 const stickyMetadata = z.object({
@@ -61,7 +62,7 @@ export function decideSticky(candidate: StickyCandidate, terms: Pick<NamespaceTe
 }
 
 function askByName({ kind, name, requests }: StickyCandidate, metadata: StickyMetadata): readonly AddressRequest[] {
-  const unusedLimit = isReplica({ kind, name }, metadata) ? undefined : MAX_UNUSED;
+  const unusedLimit = MAX_UNUSED[isReplica({ kind, name }, metadata) ? 'replica' : 'bare'];
   return requests.map((request) => {
     if (!isOpen(request)) return request;
     const { nic } = request;
@@ -83,7 +84,7 @@ function obstacleTo({ kind, name }: Named, metadata: StickyMetadata): string | u
   return isGenerated ? 'the name of this object is generated, so it never comes back.' : undefined;
 }
 
-/** Returns whether a controller made the object as one of its numbered replicas. */
+/** Returns whether the object says that a controller made it as one of its numbered replicas. */
 function isReplica({ kind, name }: Named, metadata: StickyMetadata): boolean {
   const isOfSet = kind === 'Pod' ? isOfStatefulSet(metadata) : isOfMachinePool(metadata);
   return isOfSet && ordinalOf({ name, labels: metadata.labels }) !== undefined;
