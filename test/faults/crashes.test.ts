@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { findByMac, listAddresses } from '../../ledger/address/find.ts';
+import { claimKey } from '../../ledger/address/holder-key.ts';
+import { transfer } from '../../ledger/address/transfer.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import {
@@ -142,6 +144,40 @@ describe('the operator killed with SIGKILL', () => {
     await plane.kubectl(['wait', '--for=delete', 'macallocation/giver', '--timeout=30s']);
     expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'transfer']);
     await expectNoDoubleAndNoLeak();
+  });
+
+  test('before the first claim is deleted: the next operator deletes it, and releases nothing', async () => {
+    const { plane, ledger } = installed();
+    await create(aClaim('giver', { pool: 'development' }));
+    const address = (await untilReason(plane, 'giver', 'Allocated')).status?.mac ?? '';
+    const keep = JSON.stringify({ metadata: { finalizers: ['mac.rock-os.io/release', 'example.com/keep'] } });
+    await plane.kubectl(['patch', 'macallocation', 'giver', '--type=merge', '-p', keep]);
+    await Promise.all(installed().installation.operators.map((operator) => operator.kill()));
+    // What an operator leaves behind that is killed right after the ledger changed the owner.
+    const row = await findByMac(ledger, mac(address));
+    await create(aClaim('taker', { pool: 'development', requestedMac: address }));
+    const uid = await plane.kubectl(['get', 'macallocation', 'taker', '-o', 'jsonpath={.metadata.uid}']);
+    if (row?.owner === undefined) throw new Error('the claim has no address');
+    const owner = { ...row.owner, name: 'taker', uid };
+    const newKey = claimKey({ clusterId: row.owner.clusterId, uid });
+    const item = { ...row, newKey, owner, state: 'active', requester: 'ada', reason: 'handed over' } as const;
+    expect(await transfer(ledger, [item], 'test')).toMatchObject([{ outcome: 'transferred' }]);
+    await installed().installation.startOperator();
+    expect((await untilReason(plane, 'taker', 'Allocated')).status?.mac).toBe(address);
+    await waitUntilLedger('the finalizer of the operator is gone', async () => {
+      const finalizers = await plane.kubectl(['get', 'ma', 'giver', '-o', 'jsonpath={.metadata.finalizers}']);
+      return finalizers === '["example.com/keep"]';
+    });
+    expect((await findByMac(ledger, mac(address)))?.owner?.name).toBe('taker');
+    await plane.kubectl([
+      'patch',
+      'macallocation',
+      'giver',
+      '--type=json',
+      '-p',
+      '[{"op":"remove","path":"/metadata/finalizers"}]',
+    ]);
+    expect((await auditOf(ledger, address)).map(({ action }) => action)).toEqual(['allocate', 'transfer']);
   });
 
   test('after the ledger released the address of a pod, before the response: the mirror is deleted, released once', async () => {

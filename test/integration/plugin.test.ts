@@ -226,6 +226,20 @@ describe('a claim of the plugin', () => {
     expect((await findByMac(installed().ledger, mac(wanted)))?.state).toBe('released');
   });
 
+  test('that was released is taken inside its reuse delay only with --override-delay', async () => {
+    const wanted = 'a4:58:0f:ff:00:43';
+    await out(admin, 'reserve', '-m', wanted, '-d', 'old-gateway');
+    await out(admin, 'release', '--force', wanted);
+    const { plane } = installed();
+    await plane.kubectl(['create', 'namespace', 'hurry']);
+    const late = await refused(admin, 'reserve', '-n', 'hurry', '-m', wanted, '-d', 'gateway');
+    expect(late.stderr).toMatch(/was released, and until .*override-reuse-delay/);
+    expect(await out(admin, 'reserve', '-n', 'hurry', '-m', wanted, '-d', 'gateway', '--override-delay')).toBe(
+      `Reserved MAC: ${wanted}\n`,
+    );
+    await out(admin, 'release', '-n', 'hurry', '--force', wanted);
+  });
+
   test('that is held for a pod which may still run is released only with --force', async () => {
     const { plane } = installed();
     const node = await createNode(plane, 'silent');
