@@ -18,7 +18,7 @@ export interface Sources {
   readonly workloads: ReadonlyMap<string, CachedWorkloads>;
   readonly nodes: Cache<NodeHealth>;
   /** The workloads whose end the watches reported. */
-  readonly ended: Pick<EndedWorkloads, 'has' | 'mayRunOn'>;
+  readonly ended: Pick<EndedWorkloads, 'has' | 'mayRunOn' | 'endedOn'>;
   /** Fired when the ledger has a new consumer for a claim, or when a claim has expired. */
   readonly claimChanged: Trigger<Owner>;
   /** Fired with a workload's uid when the workload is reconciled: its mirrors and claims may be outdated. */

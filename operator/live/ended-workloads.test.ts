@@ -48,3 +48,11 @@ describe('a pod may still run after it has ended', () => {
     expect(workloads.mayRunOn('u-1')).toEqual(expected);
   });
 });
+
+test('a pod was seen to end on its node only if its kubelet reported its last phase', () => {
+  const workloads = createEndedWorkloads(10);
+  workloads.record(pods, aChange({}, { finished: true, ranOn: 'node-1' }));
+  expect(workloads.endedOn('u-1')).toBe('node-1');
+  workloads.record(pods, aChange({ isGone: true }, { runsOn }));
+  expect(workloads.endedOn('u-1')).toBeUndefined();
+});

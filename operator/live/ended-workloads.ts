@@ -10,6 +10,8 @@ export interface EndedWorkloads {
   has(uid: string): boolean;
   /** Returns where an ended pod may still run: it was deleted before its kubelet had reported its last phase. */
   mayRunOn(uid: string): RunsOn | undefined;
+  /** Returns the node on which a pod was seen to end: its kubelet reported its last phase. */
+  endedOn(uid: string): string | undefined;
 }
 
 /**
@@ -23,13 +25,16 @@ export interface EndedWorkloads {
  * by force, and its containers may still run.
  */
 export function createEndedWorkloads(capacity: number): EndedWorkloads {
-  const ended = createLru<string, { readonly mayRunOn?: RunsOn | undefined }>(capacity);
+  const ended = createLru<string, Pick<Workload, 'runsOn' | 'ranOn'>>(capacity);
   return {
     record: ({ endsItsUse }, { type, object, isGone }) => {
       if (type !== 'deleted' || !endsItsUse) return;
-      if (isGone === true || object.finished === true) ended.set(object.metadata.uid, { mayRunOn: object.runsOn });
+      const { metadata, finished, runsOn, ranOn } = object;
+      if (isGone !== true && finished !== true) return;
+      ended.set(metadata.uid, { ...(runsOn !== undefined && { runsOn }), ...(ranOn !== undefined && { ranOn }) });
     },
     has: (uid) => ended.get(uid) !== undefined,
-    mayRunOn: (uid) => ended.get(uid)?.mayRunOn,
+    mayRunOn: (uid) => ended.get(uid)?.runsOn,
+    endedOn: (uid) => ended.get(uid)?.ranOn,
   };
 }

@@ -51,7 +51,7 @@ export function podWorkload(prefix: MacPrefix): WorkloadKind {
         // The instance of a virt-launcher pod, or the instance's VM, owns the addresses of the pod.
         ...addressesOf(metadata, instances, found),
         uses: found.map(({ mac }) => mac),
-        ...(finished ? { finished } : runsOnOf(spec, intern)),
+        ...(finished ? { finished, ...ranOnOf(spec) } : runsOnOf(spec, intern)),
         ...skippedAdmissionOf(metadata, spec, isLauncher),
         ...(finished ? {} : stockTokenOf(metadata, intern)),
         ...leaseOf(metadata),
@@ -105,6 +105,10 @@ const DEFAULT_GRACE_SECONDS = 30;
 
 /** 68 years. The API server accepts any 64-bit number, also a negative one. */
 const MAX_GRACE_SECONDS = 2 ** 31 - 1;
+
+function ranOnOf(spec: { readonly nodeName?: string | undefined } = {}): Pick<Workload, 'ranOn'> {
+  return spec.nodeName === undefined || spec.nodeName === '' ? {} : { ranOn: spec.nodeName };
+}
 
 function runsOnOf(
   spec: {

@@ -36,6 +36,8 @@ export interface Workload extends KubeObject {
   readonly replica?: Replica;
   /** Where a pod runs. Absent before it has a node, and once it has finished. */
   readonly runsOn?: RunsOn;
+  /** The node of a pod that has finished. */
+  readonly ranOn?: string;
 }
 
 /** The token by which a webhook says who got the addresses of a pod. */

@@ -20,28 +20,27 @@ export type EndedWorkloadDeps = Pick<
 
 /**
  * Records the end of an object with sticky addresses. One without a controller may never come back, so its addresses count as unused
- * from now on and not from the next resync: a namespace may have only so many of them. One that was seen to end on a node that does
- * not respond does not run there any more.
+ * from now on and not from the next resync: a namespace may have only so many of them. A pod that was seen to end on a node that does
+ * not respond does not run there any more. One that ended elsewhere, or never had a node, says nothing about it.
  */
 export async function recordStickyEnd(identity: Identity, kind: WorkloadKind, deps: EndedWorkloadDeps): Promise<void> {
   const { allocations, ended, groupedCalls } = deps;
-  const hasEnded = ended.has(identity.uid) && ended.mayRunOn(identity.uid) === undefined;
+  const endedOn = ended.endedOn(identity.uid);
   for (const claim of allocations.by('sticky', stickyIndex({ ...identity, kind: kind.resource.kind }))) {
     const isBare = claim.spec.stickyFor?.controller === undefined;
-    const mayBeMarked = hasEnded && isMarked(claim);
+    const mayBeMarked = endedOn !== undefined && isMarked(claim);
     const address = isBare || mayBeMarked ? stickyAddressOf(claim, deps) : undefined;
     const row = address && (await groupedCalls.findByHolderKey(address.key));
     if (row?.state !== 'active') continue;
-    if (hasEnded) await endMark(row, deps);
+    if (endedOn !== undefined && endedOn === row.unreachableNode) await endMark(row, endedOn, deps);
     if (isBare) await markIfUnused(row, identity, kind, deps);
   }
 }
 
-async function endMark(row: AddressRow, deps: EndedWorkloadDeps): Promise<void> {
+async function endMark(row: AddressRow, node: string, deps: EndedWorkloadDeps): Promise<void> {
   const { ledger, clusterId, actor } = deps;
-  if (row.unreachableNode === undefined) return;
   const reason = 'its pod was seen to end';
-  await clearUnreachable(ledger, { clusterId, node: row.unreachableNode }, { items: [row], actor, reason });
+  await clearUnreachable(ledger, { clusterId, node }, { items: [row], actor, reason });
   notifyClaims([row], deps);
 }
 

@@ -348,7 +348,7 @@ describe('a node that is not ready', () => {
     (await claimOf(address))?.status?.conditions.find(({ type }) => type === 'ConsumerUnreachable');
 
   /** Makes a pod on a node, has the node fall silent, and deletes the pod by force, as a person does. */
-  async function aPodOnASilentNode(name: string) {
+  async function aPodOnASilentNode(name: string, report?: (name: string) => Promise<void>) {
     const node = `node-${name}`;
     await createNode(installed().plane, node);
     const pod = () => JSON.parse(aPod(name, { networks: 'blue', annotations: STICKY, nodeName: node })) as object;
@@ -358,9 +358,11 @@ describe('a node that is not ready', () => {
     await setReady(node, 'Unknown');
     await until('marked', async () => (await rowOf(address))?.unreachableNode === node);
     await until('shown', async () => (await unreachableOf(address))?.status === 'True');
+    await report?.(name);
     await kubectl(['delete', 'pod', name, ...force]);
     const createNext = () =>
       kubectl(['create', '-f', '-'], JSON.parse(aPod(name, { networks: 'blue', annotations: STICKY })) as object);
+    if (report !== undefined) return { address, node, createNext };
     await expect(createNext()).rejects.toThrow(/may still be in use: the last pod of this name may run on/);
     return { address, node, createNext };
   }
@@ -392,6 +394,27 @@ describe('a node that is not ready', () => {
     await until('not shown', async () => (await unreachableOf(scene.address))?.status === 'False');
     const left = await kubectl(['get', 'ma', '-o', 'jsonpath={.items[*].metadata.annotations}']);
     expect(left).not.toContain('consumer-ended');
+  });
+
+  test('keeps the address also when another pod of that name ends elsewhere', async () => {
+    const { address, node, createNext } = await aPodOnASilentNode('other');
+    const annotations = { 'mac.rock-os.io/sticky': 'false' };
+    await kubectl(['create', '-f', '-'], JSON.parse(aPod('other', { networks: 'blue', annotations })) as object);
+    await kubectl(['delete', 'pod', 'other', ...force]);
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    expect((await rowOf(address))?.unreachableNode).toBe(node);
+    await expect(createNext()).rejects.toThrow(/may still be in use/);
+  });
+
+  test('gives the address to the next pod when the kubelet there reports the end of its pod', async () => {
+    const { address, node, createNext } = await aPodOnASilentNode('ended', async (name) => {
+      const failed = JSON.stringify({ status: { phase: 'Failed' } });
+      await kubectl(['patch', 'pod', name, '--subresource=status', '--type=merge', '-p', failed]);
+    });
+    expect(node).toBe('node-ended');
+    await until('not marked', async () => (await rowOf(address))?.unreachableNode === undefined);
+    await createNext();
+    expect(await macsOf('ended')).toEqual([address]);
   });
 
   test('is found by the next operator, also when it came back while none ran', async () => {
