@@ -81,7 +81,9 @@ async function giveOrRelease(
   if (await kind.stillUses({ namespace, name, uid: workload?.metadata.uid ?? '', mac }, client)) return false;
   const outcome = await releaseByKey(key, { force: false, reason: 'sticky claim deleted' }, deps);
   logger.info({ ...log, outcome }, 'address of a sticky claim released');
-  return outcome !== 'unreachable' && outcome !== 'used_by_guest';
+  const isHeld = outcome === 'unreachable' || outcome === 'used_by_guest';
+  // A namespace ends with its last object. The ledger goes on holding the address, and a later resync releases it.
+  return !isHeld || (await isNamespaceTerminating(namespace, deps));
 }
 
 /** Makes an object the owner of the address of its name. The mirror is first, as for every address of an object. */

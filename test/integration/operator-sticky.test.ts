@@ -417,6 +417,27 @@ describe('a node that is not ready', () => {
     expect(await macsOf('ended')).toEqual([address]);
   });
 
+  test('does not keep a namespace from its end, and the address stays held', async () => {
+    const namespace = 'ends';
+    const node = 'node-ends';
+    await createNode(installed().plane, node);
+    await kubectl(['create', 'namespace', namespace]);
+    const pod = JSON.parse(aPod('web-0', { networks: 'blue', annotations: STICKY, nodeName: node })) as {
+      metadata: object;
+    };
+    const created = { ...pod, metadata: { ...pod.metadata, namespace } };
+    await until('accepted', () => kubectl(['create', '-f', '-'], created).then(() => true));
+    await until('shown', async () => (await kubectl(['get', 'ma', '-n', namespace, '-o', 'name'])) !== '');
+    const address = await kubectl(['get', 'ma', '-n', namespace, '-o', 'jsonpath={.items[0].spec.mac}']);
+    const row = () => rowOf(address);
+    await until('active', async () => (await row())?.state === 'active');
+    await setReady(node, 'Unknown');
+    await until('marked', async () => (await row())?.unreachableNode === node);
+    await kubectl(['delete', 'pod', 'web-0', '-n', namespace, ...force]);
+    await kubectl(['delete', 'namespace', namespace, '--timeout=40s']);
+    expect(await row()).toMatchObject({ state: 'active', unreachableNode: node });
+  });
+
   test('is found by the next operator, also when it came back while none ran', async () => {
     const { address, node } = await aPodOnASilentNode('restart');
     await Promise.all(installed().installation.operators.map((operator) => operator.kill()));
