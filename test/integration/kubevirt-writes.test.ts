@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { findByMac } from '../../ledger/address/find.ts';
+import { observationsOfMac } from '../../ledger/observation/observations.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { eventually } from '../env/run/eventually.ts';
@@ -344,11 +345,11 @@ describe('a guest that migrates into another namespace', () => {
     await kubectl(['get', 'events.events.k8s.io', '-n', namespace, '-o', 'jsonpath={.items[*].reason}']);
 
   /** Both sides of a migration: the guest runs at the target with the address of the source. */
-  async function migrate(name: string, origin: string) {
+  async function migrate(name: string, origin: string, annotations: MachineParts['annotations'] = {}) {
     await kubectl(['create', 'namespace', origin]);
     await kubectl(['label', 'namespace', origin, 'mac.rock-os.io/inject=enabled']);
     await eventually(() => kubectl(['get', 'serviceaccount', 'default', '-n', origin]), { within: 20_000 });
-    const source = await create(machine(name, { nics }), origin);
+    const source = await create(machine(name, { nics, annotations }), origin);
     const target = await create(machine(name, { nics, spec: { runStrategy: 'WaitAsReceiver' } }), 'target');
     const [from = ''] = await macsOf(name, origin);
     const [own = ''] = await macsOf(name, 'target');
@@ -382,6 +383,32 @@ describe('a guest that migrates into another namespace', () => {
     await untilState([from], 'released');
     await untilState([own], 'active');
   });
+
+  test.each<[string, Required<MachineParts>['annotations']]>([
+    ['sticky', { 'mac.rock-os.io/sticky': 'true' }],
+    ['own', {}],
+  ])(
+    'keeps its address from a machine of the name of its source, whose %s address it is',
+    async (origin, annotations) => {
+      const { from } = await migrate('twin', origin, annotations);
+      await untilState([from], 'active');
+      await eventually(
+        async () => {
+          expect(await observationsOfMac(installed().ledger, mac(from))).not.toEqual([]);
+        },
+        { within: 30_000, every: 200 },
+      );
+      await kubectl(['delete', 'vm', 'twin', '-n', origin]);
+      const written = [{ name: 'blue', bridge: {}, macAddress: from }];
+      expect(await refusalOf(create(machine('twin', { nics: written, annotations }), origin))).toMatch(
+        /held by another owner/,
+      );
+      await create(machine('twin', { nics, annotations }), origin);
+      expect(await macsOf('twin', origin)).not.toContain(from);
+      await kubectl(['delete', 'vm', 'twin', '-n', 'target']);
+      await kubectl(['wait', '--for=delete', 'vmi/twin', '-n', 'target', '--timeout=30s']);
+    },
+  );
 
   test('an instance that shows the address of a machine without a migration with it causes a conflict', async () => {
     const victim = await create(machine('victim', { nics }));

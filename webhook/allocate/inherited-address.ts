@@ -6,6 +6,7 @@ import type { MacAddress } from '../../mac/mac-address.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { timeLeft, within } from '../review/deadline.ts';
 import type { NamespaceTerms } from '../watch/namespaces.ts';
+import { isUsedElsewhere } from './guest-elsewhere.ts';
 
 interface Candidate {
   readonly object: AdmittedObject;
@@ -15,7 +16,8 @@ interface Candidate {
 
 /**
  * Returns whether a new virtual machine inherits a held address: its namesake holds it, which was deleted and whose guest may
- * still run. GitOps and backups make a machine again like that, and KubeVirt then gives it the running instance.
+ * still run. GitOps and backups make a machine again like that, and KubeVirt then gives it the running instance. A guest that
+ * migrated elsewhere has taken the address along.
  *
  * The ledger changes nothing here. While the first machine exists, the API server refuses a second one of its name. Once
  * the new one is stored, the operator moves the address to it.
@@ -29,7 +31,8 @@ export async function isInherited(
   if (kind !== 'VirtualMachine' || uid !== undefined) return false;
   try {
     const row = await within(timeLeft(candidate.deadline), findByMac(ledger, mac));
-    return row !== undefined && isOfNamesake(row, candidate, clusterId);
+    if (row === undefined || !isOfNamesake(row, candidate, clusterId)) return false;
+    return !(await isUsedElsewhere(mac, candidate, { ledger, clusterId }));
   } catch (error) {
     if (error instanceof LedgerError) return false;
     throw error;

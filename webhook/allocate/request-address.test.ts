@@ -3,6 +3,9 @@ import { stickyClaimName } from '../../api/sticky-claim-name.ts';
 import type { AllocationOutcome, AllocationRequest } from '../../ledger/address/allocate.ts';
 import { admissionKey, stickyKey } from '../../ledger/address/holder-key.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
+import { LedgerError } from '../../ledger/errors.ts';
+import type { Observation } from '../../ledger/observation/observations.ts';
 import { mac } from '../../mac/mac-address.ts';
 import type { AddressRequest } from '../plan/plan.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
@@ -38,6 +41,7 @@ async function ask(
   request: AddressRequest,
   outcomes: readonly AllocationOutcome[],
   object: Partial<AdmittedObject> = {},
+  observed: Observation[] | Error = [],
 ) {
   const asked: AllocationRequest[] = [];
   const allocator = {
@@ -50,7 +54,8 @@ async function ask(
     },
     close: () => Promise.resolve(),
   };
-  const ledger = { query: () => Promise.resolve([]) };
+  const query = () => (observed instanceof Error ? Promise.reject(observed) : Promise.resolve(observed));
+  const ledger = { query } as unknown as Queryable;
   const terms = { pool: 'kubernetes', since: SINCE };
   const context = { terms, object: { ...pod, ...object }, deadline: Date.now() + 3_000 };
   const result = await requestAddress(request, context, { allocator, ledger, clusterId: 'c', ticket: () => undefined });
@@ -157,5 +162,51 @@ describe('an address that an object writes', () => {
     const { result, keys } = await ask(WRITTEN, [heldBy(owner)]);
     expect(result).toMatchObject({ ok: false, result: { outcome: 'in_use' } });
     expect(keys).toHaveLength(1);
+  });
+});
+
+type Place = Partial<Omit<Owner, 'uid'>>;
+
+describe('the address of the name of a machine', () => {
+  const machine = { kind: 'VirtualMachine' } as const;
+  const ofMachine = { ...OWN, ...machine };
+  const seenOn = (object: Place): Observation => ({
+    mac: A,
+    object: { ...OWN, kind: 'VirtualMachineInstance', uid: 'i', ...object },
+    limited: false,
+    since: SINCE,
+  });
+
+  test.each<[string, Place]>([
+    ['another namespace', { namespace: 'db' }],
+    ['another cluster', { clusterId: 'd' }],
+    ['another name', { name: 'web-1' }],
+  ])('goes to nobody while its guest, which migrated to %s, uses it', async (_, place) => {
+    const elsewhere = [seenOn(place)];
+    const { result, keys } = await ask(BY_NAME, [granted('replayed'), granted('allocated', B)], machine, elsewhere);
+    expect(keys).toEqual([stickyKey(ofMachine), admissionKey({ ...ofMachine, pool: 'kubernetes' })]);
+    expect(result).toMatchObject({
+      ok: true,
+      mac: B,
+      warning: expect.stringMatching(/not sticky: the guest .* migrated elsewhere/) as string,
+    });
+    const written = [heldBy(ofMachine), granted('replayed')];
+    expect((await ask({ nic: 'eth0', requested: A }, written, machine, elsewhere)).result).toMatchObject({
+      ok: false,
+      result: { outcome: 'in_use' },
+    });
+  });
+
+  test.each<[string, Place]>([
+    ['its own instance', {}],
+    ['a pod', { kind: 'Pod', namespace: 'db' }],
+  ])('comes back while %s shows it', async (_, place) => {
+    expect((await ask(BY_NAME, [granted('replayed')], machine, [seenOn(place)])).result).toEqual({ ok: true, mac: A });
+  });
+
+  test('is refused where the ledger does not say who uses it', async () => {
+    const error = new LedgerError('LEDGER_TIMEOUT', 'No response');
+    const { result } = await ask(BY_NAME, [granted('replayed')], machine, error);
+    expect(result).toEqual({ ok: false, request: BY_NAME, result: { outcome: 'ledger_error', error } });
   });
 });

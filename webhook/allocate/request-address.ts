@@ -8,11 +8,12 @@ import type { AddressRequest } from '../plan/plan.ts';
 import type { RefusedResult } from '../refuse/refuse-allocation.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { timeLeft, within } from '../review/deadline.ts';
-import { type Answer, askLedger, type AskLedgerDeps, type RequestContext } from './ask-ledger.ts';
+import { askLedger, type AskLedgerDeps, type RequestContext } from './ask-ledger.ts';
 import { isHandedToName } from './earlier-admission.ts';
+import { isUsedElsewhere, mayBeUsedElsewhere } from './guest-elsewhere.ts';
 import { isInherited } from './inherited-address.ts';
 import { stickyRequestFor } from './sticky-request.ts';
-import { otherPoolWarning, whyNotSticky } from './sticky-warnings.ts';
+import { migratedWarning, otherPoolWarning, whyNotSticky } from './sticky-warnings.ts';
 
 /** An address that this admission allocated. A release compares all three fields. */
 export interface NewAddress {
@@ -50,12 +51,40 @@ export async function requestAddress(
   deps: RequestAddressDeps,
 ): Promise<AddressResult> {
   const { key, result } = await askLedger(request, context, deps);
-  if (isAllocated(result)) return granted(key, result, otherPoolWarning(request, result, context.terms));
+  if (isAllocated(result)) return await grantUnlessMigrated(request, key, result, context, deps);
   if (request.sticky === undefined) return await findUsable(request, result, context, deps);
   const warning = whyNotSticky(request, result);
-  if (warning === undefined) return { ok: false, request, result };
-  const usual = await requestAddress({ nic: request.nic }, context, deps);
+  return warning === undefined ? { ok: false, request, result } : await requestUsual(request, warning, context, deps);
+}
+
+/** Requests an address that ends with the object. */
+async function requestUsual(
+  { nic }: AddressRequest,
+  warning: string,
+  context: RequestContext,
+  deps: RequestAddressDeps,
+): Promise<AddressResult> {
+  const usual = await requestAddress({ nic }, context, deps);
   return usual.ok ? { ...usual, warning } : usual;
+}
+
+/** A guest that migrated elsewhere took the address of its name along. The next machine of this name gets another one. */
+async function grantUnlessMigrated(
+  request: AddressRequest,
+  key: string,
+  result: AllocatedOutcome,
+  context: RequestContext,
+  deps: RequestAddressDeps,
+): Promise<AddressResult> {
+  try {
+    if (request.sticky !== undefined && (await isUsedElsewhere(result.mac, context, deps))) {
+      return await requestUsual(request, migratedWarning(request), context, deps);
+    }
+  } catch (error) {
+    if (error instanceof LedgerError) return { ok: false, request, result: { outcome: 'ledger_error', error } };
+    throw error;
+  }
+  return granted(key, result, otherPoolWarning(request, result, context.terms));
 }
 
 function granted(key: string, { outcome, mac, generation }: AllocatedOutcome, warning?: string): GrantedAddress {
@@ -86,7 +115,7 @@ async function findUsable(
   if (isSameObject(holder, request.nic, object, deps.clusterId)) return { ok: true, mac };
   const held = stickyRequestFor(holder, request.nic, object, deps.clusterId);
   const refused = { ok: false, request, result } as const;
-  if (held !== undefined) return await requestHeld(mac, held, refused, (each) => askLedger(each, context, deps));
+  if (held !== undefined) return await requestHeld(mac, held, refused, context, deps);
   return (await isInherited(mac, context, deps)) ? { ok: true, mac } : refused;
 }
 
@@ -122,9 +151,13 @@ async function requestHeld(
   mac: MacAddress,
   request: AddressRequest,
   refused: AddressResult,
-  ask: (request: AddressRequest) => Promise<Answer>,
+  context: RequestContext,
+  deps: RequestAddressDeps,
 ): Promise<AddressResult> {
-  const { key, result } = await ask(request);
-  if (isAllocated(result)) return result.mac === mac ? granted(key, result) : refused;
+  const { key, result } = await askLedger(request, context, deps);
+  if (isAllocated(result)) {
+    const isUsable = result.mac === mac && !(await mayBeUsedElsewhere(mac, context, deps));
+    return isUsable ? granted(key, result) : refused;
+  }
   return result.outcome === 'consumer_unreachable' ? { ok: false, request, result } : refused;
 }

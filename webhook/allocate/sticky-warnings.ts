@@ -15,14 +15,28 @@ export function otherPoolWarning(
 }
 
 /** Returns why an interface gets an address that ends with its object, or `undefined` if it gets none at all. */
-export function whyNotSticky({ nic, sticky }: AddressRequest, { outcome }: RefusedResult): string | undefined {
-  const start = `rock-mac: interface ${nic} got an address that is not sticky`;
+export function whyNotSticky(request: AddressRequest, { outcome }: RefusedResult): string | undefined {
   switch (outcome) {
     case 'other_namespace':
-      return `${start}: that of its name belongs to an earlier namespace of this name, until it is released`;
+      return notSticky(request, 'that of its name belongs to an earlier namespace of this name, until it is released');
     case 'unused_limit':
-      return `${start}: no object uses ${String(sticky?.unusedLimit)} sticky addresses of this namespace, and more are not kept. Delete those that nobody needs: kubectl get macallocations -l ${LABELS.sticky}`;
+      return notSticky(
+        request,
+        `no object uses ${String(request.sticky?.unusedLimit)} sticky addresses of this namespace, and more are not kept. Delete those that nobody needs: kubectl get macallocations -l ${LABELS.sticky}`,
+      );
     default:
       return undefined;
   }
+}
+
+/** Returns what the author should know if the guest of the last machine of this name took its address along. */
+export function migratedWarning(request: AddressRequest): string {
+  return notSticky(
+    request,
+    'the guest of the last machine of this name migrated elsewhere, and still uses that of the name',
+  );
+}
+
+function notSticky({ nic }: AddressRequest, why: string): string {
+  return `rock-mac: interface ${nic} got an address that is not sticky: ${why}`;
 }
