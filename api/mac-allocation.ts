@@ -41,6 +41,24 @@ const claimConsumer = consumerRef
 
 export type ClaimConsumer = z.infer<typeof claimConsumer>;
 
+/** The last pod of the name of a sticky claim, while it may still run although nobody sees it. */
+const unreachableConsumer = z
+  .object({
+    node: text('The node on which the pod may still run.'),
+    uid: text('Uid of the pod.', 64).optional(),
+    terminationGracePeriodSeconds: z
+      .int()
+      .min(0)
+      .optional()
+      .meta({ description: 'How long the pod may take to end.', format: 'int64' }),
+  })
+  .meta({
+    description:
+      'The last pod of the name of a sticky claim, while it may still run on a node that does not respond. The next pod does not get the address.',
+  });
+
+export type UnreachableConsumer = z.infer<typeof unreachableConsumer>;
+
 /** What happens to a sticky address beyond the replicas of its controller, in the words of a StatefulSet's policy for its volumes. */
 const retention = z.enum(['Retain', 'Release']);
 
@@ -200,6 +218,7 @@ export const macAllocationStatus = z
     allocatedAt: timestamp('When the address was allocated.').optional(),
     expiresAt: timestamp('When the address is released if it is not renewed.').optional(),
     consumer: claimConsumer.optional(),
+    unreachableConsumer: unreachableConsumer.optional(),
     conditions: conditions.optional(),
     observedGeneration: z
       .int()

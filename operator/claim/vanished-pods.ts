@@ -1,16 +1,21 @@
 import type { KubeClient } from '../../kube/client/client.ts';
-import { leases, nodes } from '../../kube/client/core-resources.ts';
-import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { createLru } from '../../kube/lru.ts';
 import type { Clock } from '../../time/clock.ts';
-import { isOutOfService, readyCondition } from '../live/node.ts';
 import type { RunsOn } from '../live/workload.ts';
 import { beginContact, type NodeContact, type NodeState, updateContact } from './node-contact.ts';
+import { readNode } from './read-node.ts';
 
-/** Watches the nodes of pods that vanished before they were seen to end. Only a consumer of a claim is watched. */
+/**
+ * Watches the nodes of pods that vanished before they were seen to end. Only a consumer of a claim is watched, and the last pod of a
+ * name whose address is marked.
+ */
 export interface VanishedPods {
-  /** Checks whether the pod with this uid may still run, now. Until `ended`, the caller checks again after `retryMs`. */
-  check(uid: string, runsOn: RunsOn): Promise<'ended' | MayStillRun>;
+  /**
+   * Checks whether the pod with this uid may still run, now. Until `ended`, the caller checks again after `retryMs`.
+   *
+   * @param state is what the caller has just read of the node. Default: it is read
+   */
+  check(uid: string, runsOn: RunsOn, state?: NodeState): Promise<'ended' | MayStillRun>;
 }
 
 export interface MayStillRun {
@@ -29,12 +34,6 @@ const SILENT_AFTER_MS = 30_000;
 /** A node runs 110 pods at most by default. A forgotten pod is watched anew. */
 const CAPACITY = 4_096;
 
-/** The namespace with the Lease of each node, which has the node's name. */
-const NODE_LEASES = 'kube-node-lease';
-
-/** The default of a kubelet: https://kubernetes.io/docs/reference/config-api/kubelet-config.v1beta1/ */
-const DEFAULT_LEASE_SECONDS = 40;
-
 /**
  * Creates the memory of the vanished pods of one leader run. The next leader begins to watch their nodes anew, which makes the
  * wait longer and never shorter.
@@ -48,8 +47,8 @@ export function createVanishedPods({
 }): VanishedPods {
   const watched = createLru<string, { readonly since: number; readonly contact: NodeContact }>(CAPACITY);
   return {
-    check: async (uid, { node, graceSeconds }) => {
-      const state = await readNode(node, client);
+    check: async (uid, { node, graceSeconds }, known) => {
+      const state = known ?? (await readNode(node, client));
       const graceMs = graceSeconds * 1_000;
       const before = watched.get(uid) ?? { since: clock.now(), contact: beginContact(state, graceMs) };
       const contact = updateContact(before.contact, state, graceMs);
@@ -60,24 +59,4 @@ export function createVanishedPods({
       return { forMs, retryMs: isSilent ? SILENT_RETRY_MS : RETRY_MS };
     },
   };
-}
-
-/** Reads what the API server has stored about a node. Returns `undefined` only if the node does not exist. */
-async function readNode(name: string, client: KubeClient): Promise<NodeState | undefined> {
-  const node = await getOrUndefined(nodes, { name }, client);
-  if (node === undefined) return undefined;
-  const lease = await getOrUndefined(leases, { namespace: NODE_LEASES, name }, client);
-  const renewedAt = toMs(lease?.spec.renewTime);
-  const readySince = toMs(readyCondition(node)?.lastTransitionTime);
-  return {
-    isOutOfService: isOutOfService(node),
-    leaseMs: (lease?.spec.leaseDurationSeconds ?? DEFAULT_LEASE_SECONDS) * 1_000,
-    renewedAt,
-    ...(renewedAt !== undefined && readySince !== undefined && { readyForMs: renewedAt - readySince }),
-  };
-}
-
-function toMs(time: string | null | undefined): number | undefined {
-  const ms = Date.parse(time ?? '');
-  return Number.isNaN(ms) ? undefined : ms;
 }

@@ -11,7 +11,7 @@ import { trimmedAllocations } from './trimmed-allocation.ts';
 
 /** Everything that controllers watch. */
 export interface Sources {
-  /** Indexes: `consumer` (uid of the workload that uses the address), `pool` (name) and `sticky` (`stickyIndex` of the workload). */
+  /** Indexes: `consumer` (uid of the workload that uses the address), `pool` (name), `sticky` (`stickyIndex` of the workload) and `unreachableNode` (of a sticky claim). */
   readonly allocations: Cache<MacAllocation>;
   readonly pools: Cache<MacPool>;
   /** By the name of the kind, such as `Pod`. Indexes: `node` (that a pod runs on), and of instances `address` (each that they own). */
@@ -25,6 +25,8 @@ export interface Sources {
   readonly workloadChanged: Trigger<string>;
   /** Fired with the sticky claim of an address whose row in the ledger has changed, or does not match. */
   readonly stickyChanged: Trigger<ObjectKey>;
+  /** Fired with a node when a mark that names it may have to change. */
+  readonly markChanged: Trigger<string>;
   /** Fired when a resync finds a workload whose address the ledger does not hold for it yet. */
   readonly workloadOutOfSync: Trigger<LiveWorkload>;
 }
@@ -64,7 +66,12 @@ export function createSources({ client, kinds, logger, metrics }: SourceDeps): S
     allocations: createCache({
       ...read,
       resource: trimmedAllocations(),
-      indexes: { consumer: consumerUids, pool: ({ spec }) => [spec.pool], sticky: stickyNames },
+      indexes: {
+        consumer: consumerUids,
+        pool: ({ spec }) => [spec.pool],
+        sticky: stickyNames,
+        unreachableNode: unreachableNodes,
+      },
     }),
     pools: createCache({ ...read, resource: macPools }),
     workloads: new Map(kinds.map((kind) => [kind.resource.kind, cacheWorkloads(kind)])),
@@ -73,6 +80,7 @@ export function createSources({ client, kinds, logger, metrics }: SourceDeps): S
     claimChanged: createTrigger(),
     workloadChanged: createTrigger(),
     stickyChanged: createTrigger(),
+    markChanged: createTrigger(),
     workloadOutOfSync: createTrigger(),
   };
 }
@@ -94,6 +102,11 @@ interface NameOfWorkload {
   readonly kind: string;
   readonly namespace?: string | undefined;
   readonly name: string;
+}
+
+function unreachableNodes({ status }: MacAllocation): string[] {
+  const node = status?.unreachableConsumer?.node;
+  return node === undefined ? [] : [node];
 }
 
 function stickyNames({ metadata, spec: { stickyFor } }: MacAllocation): string[] {

@@ -22,6 +22,11 @@ export const nodeHealth: Resource<NodeHealth> = {
   })),
 };
 
+/** Returns whether pods may run on the node without anybody seeing them. */
+export function isSilent({ isReady, isOutOfService: isOff }: Pick<NodeHealth, 'isReady' | 'isOutOfService'>): boolean {
+  return !isReady && !isOff;
+}
+
 /** Returns whether a person or a controller has declared that the node is off, so none of its pods runs. */
 export function isOutOfService({ spec }: Pick<Node, 'spec'>): boolean {
   return spec.taints.some(({ key }) => key === OUT_OF_SERVICE);

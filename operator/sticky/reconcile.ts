@@ -3,17 +3,15 @@ import { addFinalizer, setAnnotations } from '../../kube/client/json-patch.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { keyOf } from '../../kube/client/objects.ts';
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
-import { writeStatus } from '../../kube/controller/write-status.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
-import { clearUnreachable } from '../../ledger/sticky/unreachable.ts';
 import { deleteAllocation } from '../allocation/delete-allocation.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
-import { type StickyAddress, stickyAddressOf } from './claim.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import { stickyAddressOf } from './claim.ts';
 import { endSticky, type EndStickyDeps } from './end.ts';
 import { readoptSticky } from './lost.ts';
-import { stickyStatus } from './status.ts';
 
-export type StickyDeps = EndStickyDeps & Pick<OperatorDeps, 'kinds' | 'now'>;
+export type StickyDeps = EndStickyDeps & Pick<OperatorDeps, 'kinds'> & Pick<Sources, 'markChanged'>;
 
 /**
  * Reconciles one sticky claim, which shows what the ledger holds for a name. It never allocates. If the ledger holds another address
@@ -35,7 +33,8 @@ export async function reconcileStickyClaim(claim: MacAllocation, deps: StickyDep
     return undefined;
   }
   await restoreFinalizer(claim, client);
-  return await publishMark(claim, address, row, deps);
+  await compareMark(claim, row, deps);
+  return undefined;
 }
 
 /** Somebody may have removed the finalizer. Without it a deletion would leave the address in the ledger. */
@@ -46,27 +45,20 @@ async function restoreFinalizer(claim: MacAllocation, client: OperatorDeps['clie
   await client.patch(macAllocations, { namespace, name }, { type: 'json', body });
 }
 
-/** Ends the mark of a node if a person says that the pod there has ended, and shows the mark in the status. */
-async function publishMark(
-  claim: MacAllocation,
-  { owner }: StickyAddress,
-  row: AddressRow,
-  deps: StickyDeps,
-): Promise<ReconcileResult> {
-  const { ledger, client, clusterId, actor, logger } = deps;
-  const { namespace, name, annotations } = claim.metadata;
-  const ended = annotations?.[ANNOTATIONS.consumerEnded];
-  if (ended !== undefined) {
-    if (row.unreachableNode === ended) {
-      const reason = 'a person says that its pod has ended';
-      await clearUnreachable(ledger, { clusterId, node: ended }, { items: [row], actor, reason });
-      logger.info({ claim: keyOf(claim), mac: row.mac, node: ended }, reason);
-    }
-    // It says something about one pod, so it must not end the next mark.
+/**
+ * Has the marks of the nodes reconciled that the ledger or the claim names, if they differ or if a person says that the pod there has
+ * ended. Such a word about another pod is removed, because it must not end the next mark.
+ */
+async function compareMark(claim: MacAllocation, row: AddressRow, deps: StickyDeps): Promise<void> {
+  const { client, markChanged } = deps;
+  const { metadata, status } = claim;
+  const ended = metadata.annotations?.[ANNOTATIONS.consumerEnded];
+  const marks = new Set([row.unreachableNode, status?.unreachableConsumer?.node]);
+  if (marks.size > 1 || (ended !== undefined && marks.has(ended))) {
+    for (const node of marks) if (node !== undefined) markChanged.fire(node);
+  } else if (ended !== undefined) {
     const body = setAnnotations({ [ANNOTATIONS.consumerEnded]: ended }, { [ANNOTATIONS.consumerEnded]: undefined });
+    const { namespace, name } = metadata;
     await client.patch(macAllocations, { namespace, name }, { type: 'json', body });
-    return undefined;
   }
-  await writeStatus(macAllocations, claim, stickyStatus(claim, owner.name, row.unreachableNode, deps.now()), client);
-  return undefined;
 }

@@ -8,10 +8,13 @@ test('a sticky claim has no status while every node of its pods was ready', () =
 });
 
 test('a sticky claim says where its pod may still run and what ends that, and when that is over', () => {
-  const marked = stickyStatus({}, 'web-0', 'node-7', now);
-  expect(marked.conditions).toMatchObject([{ type: 'ConsumerUnreachable', status: 'True', reason: 'NodeNotReady' }]);
-  expect(marked.conditions?.[0]?.message).toMatch(/^Node node-7 is not Ready.*consumer-ended=node-7$/);
+  const consumer = { node: 'node-7', uid: 'u-1', terminationGracePeriodSeconds: 30 };
+  const marked = stickyStatus({}, 'web-0', consumer, now);
+  expect(marked.unreachableConsumer).toEqual(consumer);
+  expect(marked.conditions).toMatchObject([{ type: 'ConsumerUnreachable', status: 'True', reason: 'MayStillRun' }]);
+  expect(marked.conditions?.[0]?.message).toMatch(/^web-0 may still run on Node node-7.*consumer-ended=node-7$/);
   const cleared = stickyStatus({ status: marked }, 'web-0', undefined, now);
+  expect(cleared.unreachableConsumer).toBeUndefined();
   expect(cleared.conditions).toMatchObject([{ type: 'ConsumerUnreachable', status: 'False', reason: 'Reachable' }]);
   expect(stickyStatus({ status: cleared }, 'web-0', undefined, now)).toEqual(cleared);
 });

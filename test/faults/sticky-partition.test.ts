@@ -4,8 +4,10 @@ import { z } from 'zod';
 import { macOf } from '../../api/mac-allocation.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { macAllocations } from '../../kube/client/mac-resources.ts';
+import { findByMac } from '../../ledger/address/find.ts';
+import { mac as parsedMac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { createNode, type HandMadeNode } from '../integration/hand-made-node.ts';
+import { createNode, type HandMadeNode, SLOW_LEASE, stayInContact } from '../integration/hand-made-node.ts';
 import { addressesOf, installedEnvOfThisFile } from '../integration/installed-env.ts';
 
 /*
@@ -17,21 +19,6 @@ const installed = installedEnvOfThisFile();
 const kubectl = (...args: readonly string[]) => installed().plane.kubectl(args);
 const operator = () => installed().installation.operators.at(-1);
 
-/** What a kubelet or the controller of nodes reports. */
-type Ready = 'True' | 'False' | 'Unknown';
-
-async function setReady({ name }: HandMadeNode, status: Ready): Promise<void> {
-  const condition = {
-    type: 'Ready',
-    status,
-    reason: 'Test',
-    message: '',
-    lastTransitionTime: new Date().toISOString(),
-  };
-  const patch = JSON.stringify({ status: { conditions: [condition] } });
-  await kubectl('patch', 'node', name, '--subresource=status', '--type=strategic', '-p', patch);
-}
-
 interface Scene {
   readonly node: HandMadeNode;
   readonly set: string;
@@ -42,7 +29,7 @@ interface Scene {
 
 /** Creates a node, and a StatefulSet with one pod on it. Waits until the sticky claim shows the pod's address. */
 async function aStickyPod(name: string): Promise<Scene> {
-  const node = await createNode(installed().plane, `node-${name}`);
+  const node = await createNode(installed().plane, `node-${name}`, SLOW_LEASE);
   const labels = { app: name };
   const annotations = {
     [ANNOTATIONS.inject]: 'true',
@@ -124,19 +111,21 @@ async function untilBackWithItsAddress({ pod, set, mac }: Scene): Promise<void> 
   expect(await untilAddressOf(pod)).toBe(mac);
 }
 
+const isUnmarked = async (pod: string) => (await stickyClaimOf(pod)).unreachable?.status !== 'True';
+
 /** Waits until the sticky claim does not say any more that the address may be in use. */
 const untilUnmarked = (pod: string) =>
   eventually(
     async () => {
-      expect((await stickyClaimOf(pod)).unreachable?.status).not.toBe('True');
+      expect(await isUnmarked(pod)).toBe(true);
     },
     { within: 30_000, every: 200 },
   );
 
 const ends: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> = {
-  'its node is Ready again': async ({ node, pod }) => {
-    await setReady(node, 'True');
-    await untilUnmarked(pod);
+  'its node was Ready again for a while': async ({ node, pod }) => {
+    await node.setReady('True');
+    await stayInContact(node, () => isUnmarked(pod));
   },
   'its node is said to be out of service': async ({ node, pod }) => {
     await kubectl('taint', 'node', node.name, 'node.kubernetes.io/out-of-service=nodeshutdown:NoExecute');
@@ -155,7 +144,7 @@ const ends: Readonly<Record<string, (scene: Scene) => Promise<unknown>>> = {
 describe('the sticky address of a pod on a node that is not reachable', () => {
   test.each(Object.entries(ends))('is refused to the next pod of the name until %s', async (how, end) => {
     const scene = await aStickyPod(`until-${String(Object.keys(ends).indexOf(how))}`);
-    await setReady(scene.node, 'Unknown');
+    await scene.node.setReady('Unknown');
     expect(await untilMarked(scene.pod)).toContain(`${ANNOTATIONS.consumerEnded}=${scene.node.name}`);
     await deleteByForce(scene);
     await end(scene);
@@ -165,20 +154,21 @@ describe('the sticky address of a pod on a node that is not reachable', () => {
   test('is refused although the operator was killed before the node was lost, once one runs again', async () => {
     const scene = await aStickyPod('without-operator');
     await operator()?.kill();
-    await setReady(scene.node, 'False');
+    await scene.node.setReady('False');
     await installed().installation.startOperator();
     await untilMarked(scene.pod);
     await operator()?.kill();
     // No operator runs from here on: the ledger has the mark.
     await deleteByForce(scene);
     await installed().installation.startOperator();
-    await setReady(scene.node, 'True');
+    await scene.node.setReady('True');
+    await stayInContact(scene.node, () => isUnmarked(scene.pod));
     await untilBackWithItsAddress(scene);
   });
 
   test('is refused only because of its own node', async () => {
     const [lost, well] = [await aStickyPod('lost'), await aStickyPod('well')];
-    await setReady(lost.node, 'Unknown');
+    await lost.node.setReady('Unknown');
     await untilMarked(lost.pod);
     await well.node.renewLease(10); // or its own silence would make it unknown, too
     const before = await uidOf(well.pod);
@@ -194,7 +184,7 @@ describe('the sticky address of a pod on a node that is not reachable', () => {
 
   test('is refused although the ledger is away, because the sticky claim says so', async () => {
     const scene = await aStickyPod('without-ledger');
-    await setReady(scene.node, 'Unknown');
+    await scene.node.setReady('Unknown');
     await untilMarked(scene.pod);
     await installed().ledgerProxy.cut();
     await kubectl('delete', 'pod', scene.pod, '--force', '--grace-period=0');
@@ -204,7 +194,30 @@ describe('the sticky address of a pod on a node that is not reachable', () => {
     await installed().ledgerProxy.heal();
     await sleep(10_000);
     expect(await addressesOrNone(scene.pod)).toEqual([]);
-    await setReady(scene.node, 'True');
+    await scene.node.setReady('True');
+    await stayInContact(scene.node, () => isUnmarked(scene.pod));
+    await untilBackWithItsAddress(scene);
+  });
+
+  test('is refused although the ledger was away before the node was lost, and the ledger learns it when it is back', async () => {
+    const scene = await aStickyPod('after-ledger');
+    await installed().ledgerProxy.cut();
+    await scene.node.setReady('Unknown');
+    await untilMarked(scene.pod);
+    await kubectl('delete', 'pod', scene.pod, '--force', '--grace-period=0');
+    await sleep(10_000);
+    expect(await addressesOrNone(scene.pod)).toEqual([]);
+    await installed().ledgerProxy.heal();
+    await eventually(
+      async () => {
+        const row = await findByMac(installed().ledger, parsedMac(scene.mac));
+        expect(row?.unreachableNode).toBe(scene.node.name);
+      },
+      { within: 40_000, every: 200 },
+    );
+    expect(await addressesOrNone(scene.pod)).toEqual([]);
+    await scene.node.setReady('True');
+    await stayInContact(scene.node, () => isUnmarked(scene.pod));
     await untilBackWithItsAddress(scene);
   });
 });

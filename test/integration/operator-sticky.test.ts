@@ -4,7 +4,7 @@ import { type AddressRow } from '../../ledger/address/address-row.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { createNode } from './hand-made-node.ts';
+import { createNode, SLOW_LEASE, stayInContact } from './hand-made-node.ts';
 import { aClaim, addressesOf, aPod, auditOf, installedEnvOfThisFile, whileLedgerIsAhead } from './installed-env.ts';
 
 // Addresses that belong to the names of pods. The sets are of the real controller of StatefulSets, and no kubelet runs their pods.
@@ -339,36 +339,37 @@ describe('a sticky claim', () => {
 });
 
 describe('a node that is not ready', () => {
-  const setReady = async (node: string, status: string) => {
-    const ready = { type: 'Ready', status, reason: 'Test', message: '', lastHeartbeatTime: null };
-    const body = JSON.stringify({ status: { conditions: [ready] } });
-    await kubectl(['patch', 'node', node, '--subresource=status', '--type=merge', '-p', body]);
-  };
   const unreachableOf = async (address: string) =>
     (await claimOf(address))?.status?.conditions.find(({ type }) => type === 'ConsumerUnreachable');
 
-  /** Makes a pod on a node, has the node fall silent, and deletes the pod by force, as a person does. */
-  async function aPodOnASilentNode(name: string, report?: (name: string) => Promise<void>) {
-    const node = `node-${name}`;
-    await createNode(installed().plane, node);
+  const untilUnmarked = (address: string) =>
+    until('not marked', async () => (await rowOf(address))?.unreachableNode === undefined);
+
+  /** Makes a pod on a node, and has the node fall silent. */
+  async function aPodOnASilentNode(name: string) {
+    const kubelet = await createNode(installed().plane, `node-${name}`, SLOW_LEASE);
+    const node = kubelet.name;
     const pod = () => JSON.parse(aPod(name, { networks: 'blue', annotations: STICKY, nodeName: node })) as object;
     await kubectl(['create', '-f', '-'], pod());
     const [address = ''] = await macsOf(name);
     await untilSticky([address]);
-    await setReady(node, 'Unknown');
+    await kubelet.setReady('Unknown');
     await until('marked', async () => (await rowOf(address))?.unreachableNode === node);
     await until('shown', async () => (await unreachableOf(address))?.status === 'True');
-    await report?.(name);
-    await kubectl(['delete', 'pod', name, ...force]);
     const createNext = () =>
       kubectl(['create', '-f', '-'], JSON.parse(aPod(name, { networks: 'blue', annotations: STICKY })) as object);
-    if (report !== undefined) return { address, node, createNext };
-    await expect(createNext()).rejects.toThrow(/may still be in use: the last pod of this name may run on/);
-    return { address, node, createNext };
+    return { address, node, kubelet, createNext };
+  }
+
+  /** As `aPodOnASilentNode`, and deletes the pod by force, as a person does. */
+  async function aPodThatVanished(name: string) {
+    const scene = await aPodOnASilentNode(name);
+    await kubectl(['delete', 'pod', name, ...force]);
+    await expect(scene.createNext()).rejects.toThrow(/may still be in use: the last pod of this name may run on/);
+    return scene;
   }
 
   const ways: readonly [string, string, (scene: { address: string; node: string }) => Promise<unknown>][] = [
-    ['the node is ready again', 'ready', ({ node }) => setReady(node, 'True')],
     ['the node is deleted', 'deleted', ({ node }) => kubectl(['delete', 'node', node])],
     [
       'the node is declared off',
@@ -386,9 +387,9 @@ describe('a node that is not ready', () => {
   ];
 
   test.each(ways)('keeps the address of its pod from the next one, until %s', async (_, name, act) => {
-    const scene = await aPodOnASilentNode(name);
+    const scene = await aPodThatVanished(name);
     await act(scene);
-    await until('not marked', async () => (await rowOf(scene.address))?.unreachableNode === undefined);
+    await untilUnmarked(scene.address);
     await scene.createNext();
     expect(await macsOf(name)).toEqual([scene.address]);
     await until('not shown', async () => (await unreachableOf(scene.address))?.status === 'False');
@@ -397,7 +398,7 @@ describe('a node that is not ready', () => {
   });
 
   test('keeps the address also when another pod of that name ends elsewhere', async () => {
-    const { address, node, createNext } = await aPodOnASilentNode('other');
+    const { address, node, createNext } = await aPodThatVanished('other');
     const annotations = { 'mac.rock-os.io/sticky': 'false' };
     await kubectl(['create', '-f', '-'], JSON.parse(aPod('other', { networks: 'blue', annotations })) as object);
     await kubectl(['delete', 'pod', 'other', ...force]);
@@ -407,12 +408,11 @@ describe('a node that is not ready', () => {
   });
 
   test('gives the address to the next pod when the kubelet there reports the end of its pod', async () => {
-    const { address, node, createNext } = await aPodOnASilentNode('ended', async (name) => {
-      const failed = JSON.stringify({ status: { phase: 'Failed' } });
-      await kubectl(['patch', 'pod', name, '--subresource=status', '--type=merge', '-p', failed]);
-    });
-    expect(node).toBe('node-ended');
-    await until('not marked', async () => (await rowOf(address))?.unreachableNode === undefined);
+    const { address, createNext } = await aPodOnASilentNode('ended');
+    const failed = JSON.stringify({ status: { phase: 'Failed' } });
+    await kubectl(['patch', 'pod', 'ended', '--subresource=status', '--type=merge', '-p', failed]);
+    await kubectl(['delete', 'pod', 'ended', ...force]);
+    await untilUnmarked(address);
     await createNext();
     expect(await macsOf('ended')).toEqual([address]);
   });
@@ -420,7 +420,7 @@ describe('a node that is not ready', () => {
   test('does not keep a namespace from its end, and the address stays held', async () => {
     const namespace = 'ends';
     const node = 'node-ends';
-    await createNode(installed().plane, node);
+    const kubelet = await createNode(installed().plane, node);
     await kubectl(['create', 'namespace', namespace]);
     const pod = JSON.parse(aPod('web-0', { networks: 'blue', annotations: STICKY, nodeName: node })) as {
       metadata: object;
@@ -431,7 +431,7 @@ describe('a node that is not ready', () => {
     const address = await kubectl(['get', 'ma', '-n', namespace, '-o', 'jsonpath={.items[0].spec.mac}']);
     const row = () => rowOf(address);
     await until('active', async () => (await row())?.state === 'active');
-    await setReady(node, 'Unknown');
+    await kubelet.setReady('Unknown');
     await until('marked', async () => (await row())?.unreachableNode === node);
     await kubectl(['delete', 'pod', 'web-0', '-n', namespace, ...force]);
     await kubectl(['delete', 'namespace', namespace, '--timeout=40s']);
@@ -439,11 +439,44 @@ describe('a node that is not ready', () => {
   });
 
   test('is found by the next operator, also when it came back while none ran', async () => {
-    const { address, node } = await aPodOnASilentNode('restart');
+    const { address, kubelet } = await aPodOnASilentNode('restart');
     await Promise.all(installed().installation.operators.map((operator) => operator.kill()));
-    await setReady(node, 'True');
+    await kubelet.setReady('True');
     await installed().installation.startOperator();
-    await until('not marked', async () => (await rowOf(address))?.unreachableNode === undefined);
+    await untilUnmarked(address);
+  });
+
+  test('marks nothing any more once it is ready, while its pod is still there', async () => {
+    const { address, kubelet } = await aPodOnASilentNode('there');
+    await kubelet.setReady('True');
+    await untilUnmarked(address);
+    await until('not shown', async () => (await unreachableOf(address))?.status === 'False');
+  });
+
+  test('keeps the address of a pod that vanished, until it was ready for long enough to end the pod', async () => {
+    const { address, node, kubelet, createNext } = await aPodThatVanished('back');
+    await kubelet.setReady('True');
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    await kubelet.renewLease(60);
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    expect((await rowOf(address))?.unreachableNode).toBe(node);
+    await expect(createNext()).rejects.toThrow(/may still be in use/);
+    await stayInContact(kubelet, async () => (await rowOf(address))?.unreachableNode === undefined);
+    await createNext();
+    expect(await macsOf('back')).toEqual([address]);
+  });
+
+  test('is believed by the next operator when it was ready for long enough while none ran', async () => {
+    const { address, node, kubelet } = await aPodThatVanished('meanwhile');
+    await Promise.all(installed().installation.operators.map((operator) => operator.kill()));
+    await kubelet.setReady('True');
+    await kubelet.renewLease(60);
+    await kubelet.renewLease(60);
+    await kubelet.renewLease(60);
+    await installed().installation.startOperator();
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    expect((await rowOf(address))?.unreachableNode).toBe(node);
+    await stayInContact(kubelet, async () => (await rowOf(address))?.unreachableNode === undefined);
   });
 });
 

@@ -1,0 +1,76 @@
+import type { UnreachableConsumer } from '../../api/mac-allocation.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
+import type { StoredNode } from '../claim/read-node.ts';
+import type { VanishedPods } from '../claim/vanished-pods.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import type { Workload } from '../live/workload.ts';
+
+export type MarkEndDeps = Pick<OperatorDeps, 'client' | 'kinds'> &
+  Pick<Sources, 'ended'> & { readonly vanishedPods: VanishedPods };
+
+/** An address that the last pod of its name may still use on a node. */
+export interface Mark {
+  readonly node: string;
+  readonly row: Pick<AddressRow, 'mac' | 'key' | 'owner'>;
+  /** The sticky claim of the address, which says more about the pod. Absent if it could not be made. */
+  readonly claim: MacAllocation | undefined;
+}
+
+/** The grace period of a pod that says nothing, and of one that nobody saw, in seconds. */
+const DEFAULT_GRACE_SECONDS = 30;
+
+/** Why a mark may end, or when to check again if no event will tell. */
+export type CheckedMark = { readonly ended: string } | { readonly retryMs?: number };
+
+const SEEN_TO_END: CheckedMark = { ended: 'its pod was seen to end' };
+
+/**
+ * Decides whether a mark may end.
+ *
+ * While the pod is stored, a kubelet that is Ready again runs it or ends it, and reports that. A pod that vanished is not known to
+ * the API server any more: its kubelet must have been in contact for long enough to notice (`node-contact.ts`), as for a claim.
+ *
+ * @param state is what the API server has stored of the node
+ */
+export async function checkMark(mark: Mark, state: StoredNode | undefined, deps: MarkEndDeps): Promise<CheckedMark> {
+  if (state === undefined) return { ended: 'its node is deleted' };
+  if (state.isOutOfService) return { ended: 'its node is out of service' };
+  if (mark.claim?.metadata.annotations?.[ANNOTATIONS.consumerEnded] === mark.node) {
+    return { ended: 'a person says that its pod has ended' };
+  }
+  const consumer = consumerOf(mark);
+  if (consumer.uid !== undefined && deps.ended.endedOn(consumer.uid) === mark.node) return SEEN_TO_END;
+  return state.isReady ? await checkPod(mark, consumer, state, deps) : {};
+}
+
+/** Returns what the claim says about the pod that the mark is about. */
+function consumerOf({ node, claim }: Mark): UnreachableConsumer {
+  const shown = claim?.status?.unreachableConsumer;
+  return shown?.node === node ? shown : { node };
+}
+
+/** Checks whether the pod may still run on a node that is Ready. */
+async function checkPod(
+  { node, row }: Mark,
+  { uid, terminationGracePeriodSeconds: graceSeconds = DEFAULT_GRACE_SECONDS }: UnreachableConsumer,
+  state: StoredNode,
+  deps: MarkEndDeps,
+): Promise<CheckedMark> {
+  const pod = await findPod(row, deps);
+  if (pod !== undefined && (uid ?? pod.metadata.uid) === pod.metadata.uid) {
+    if (pod.ranOn === node && uid !== undefined) return SEEN_TO_END;
+    if (pod.runsOn?.node === node && pod.uses.includes(row.mac)) return { ended: 'its node is ready again' };
+  }
+  const checked = await deps.vanishedPods.check(uid ?? `${row.key} on ${node}`, { node, graceSeconds }, state);
+  return checked === 'ended' ? { ended: 'its node has been in contact since' } : { retryMs: checked.retryMs };
+}
+
+async function findPod({ owner }: Mark['row'], { kinds, client }: MarkEndDeps): Promise<Workload | undefined> {
+  const kind = kinds.find(({ resource }) => resource.kind === owner?.kind);
+  if (kind === undefined || owner === undefined) return undefined;
+  return await getOrUndefined(kind.resource, { namespace: owner.namespace, name: owner.name }, client);
+}
