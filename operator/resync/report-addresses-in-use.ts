@@ -20,6 +20,7 @@ import { findGrant, type Occasion } from '../observation/grant.ts';
 import { provesGrant } from '../observation/mirror-proof.ts';
 import { stickyAddressOf } from '../sticky/claim.ts';
 import { isLost, stickyAdoptItem } from '../sticky/lost.ts';
+import { markAgain } from '../sticky/mark-again.ts';
 import { bindItem } from '../workload/bind.ts';
 import { classify } from '../workload/classify.ts';
 import { findRelation, type Relation } from '../workload/relation.ts';
@@ -32,8 +33,8 @@ export type ReportAddressesDeps = EvidenceDeps & Pick<OperatorDeps, 'kinds' | 'a
  * before the cluster may allocate for the first time, and after the ledger may have lost rows. Works while the ledger is
  * closed for allocations.
  *
- * A claim with an address in its status gets it back, and so does a name with a sticky claim, whether an object of it exists or not. An object gets the address that it uses with a proof, and is
- * otherwise observed, without limits: nothing in use may be handed out afterwards. An address that another owner holds is
+ * A claim with an address in its status gets it back, and so does a name with a sticky claim, whether an object of it exists or not.
+ * The mark that a sticky claim shows is set again. An object gets the address that it uses with a proof, and is otherwise observed, without limits: nothing in use may be handed out afterwards. An address that another owner holds is
  * a duplicate older than the installation, which the resync reports. If a claim holds it and the object may use that
  * claim, the object is recorded as the consumer. Otherwise the claim would look unused, and could be released.
  */
@@ -52,7 +53,10 @@ export async function reportAddressesInUse(
     claims.flatMap((claim) => adoptItemOf(claim, reason, deps) ?? []),
     deps,
   );
-  for (const batch of inBatches(stickyClaims)) await readoptAll(batch, deps);
+  for (const batch of inBatches(stickyClaims)) {
+    await readoptAll(batch, deps);
+    await markAgain(batch, deps);
+  }
   const isMirrored = (address: LiveAddress) =>
     (mirrors.get(address.owner.uid) ?? []).some((mirror) => provesGrant(mirror, address));
   const evidence = await collectEvidence({ occasion, isMirrored }, deps);

@@ -248,6 +248,33 @@ describe('a ledger that has lost a sticky address', () => {
     expect(await createPod('lost')).toBe(address);
   });
 
+  test('has its mark again before it opens, because the sticky claim shows it', async () => {
+    const { ledger, plane } = installed();
+    const node = await createNode(plane, 'gone');
+    const address = await createPod('marked', node.name);
+    await untilSticky(address);
+    await node.setReady('Unknown');
+    await until('marked', async () => (await rowOf(address))?.unreachableNode === node.name);
+    await until('shown', async () => {
+      const { conditions = [] } = (await claimOf(address))?.status ?? {};
+      return conditions.some((each) => each.type === CONSUMER_UNREACHABLE && each.status === 'True');
+    });
+    await kubectl('delete', 'pod', 'marked', ...force);
+    await killOperators();
+    const { epoch } = await ledgerState(ledger);
+    await lose(address);
+    await ledger.connections.query(`update rock_mac.ledger_state set timeline = 'FFFFFFFF'`);
+    await startOperator();
+    await until('open again', async () => {
+      const { mode, epoch: now } = await ledgerState(ledger);
+      return mode === 'open' && now > epoch;
+    });
+    expect((await rowOf(address))?.unreachableNode).toBe(node.name);
+    await expect(createPod('marked')).rejects.toThrow(/may still be in use/);
+    await kubectl('delete', 'node', node.name);
+    await until('not marked', async () => (await rowOf(address))?.unreachableNode === undefined);
+  });
+
   test('gets it again while its pod lives, and it stays sticky', async () => {
     const address = await aStickyPod('alive');
     await killOperators();

@@ -18,6 +18,7 @@ import { isLedgerError, sqlState } from '../../ledger/errors.ts';
 import { definePool, removePool } from '../../ledger/pool/pools.ts';
 import { registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { recover } from '../../ledger/state/recovery.ts';
+import { markUnreachable } from '../../ledger/sticky/unreachable.ts';
 import { mac, type MacAddress, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import {
   aPodRequest,
@@ -308,6 +309,7 @@ test('an acknowledged change is on disk, whatever the settings of the session ar
       allocate(transaction, 'development', [aRequest({ key: 'durable-2' })], { leaseSeconds: LEASE_SECONDS }),
     (transaction) => release(transaction, [held], { actor: 'test', reason: 'test' }),
     (transaction) => registerCluster(transaction, { clusterId: 'c2', name: 'two' }, 'test'),
+    (transaction) => markUnreachable(transaction, { clusterId: 'c2', node: 'node-1' }, [held], 'test'),
   ];
   for (const write of writes) {
     const rows = await db.transaction(async (transaction) => {
