@@ -14,6 +14,7 @@ import { resyncController } from './resync/controller.ts';
 import { schedulingGateController } from './scheduling-gate/controller.ts';
 import { stickyController } from './sticky/controller.ts';
 import { unreachableNodesController } from './sticky/unreachable-nodes.ts';
+import type { UnusedCursor } from './sticky/unused-cursor.ts';
 import type { GoneHolders } from './stock/gone-holders.ts';
 import { workloadController } from './workload/controller.ts';
 
@@ -26,6 +27,7 @@ export function createControllers(
       readonly vanishedPods: VanishedPods;
       readonly heldForGuests: HeldForGuests;
       readonly goneHolders: GoneHolders;
+      readonly unusedCursor: UnusedCursor;
     },
 ): readonly Controller[] {
   const specs: readonly ControllerSpec[] = [

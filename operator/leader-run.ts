@@ -23,6 +23,7 @@ import { registerPools } from './pool/register-pools.ts';
 import { runInitialSync } from './resync/initial-sync.ts';
 import { releaseLeasesOfAbsentObjects } from './resync/release-expired-leases.ts';
 import { countGated } from './scheduling-gate/count-gated.ts';
+import { createUnusedCursor } from './sticky/unused-cursor.ts';
 import { createGoneHolders } from './stock/gone-holders.ts';
 
 /** How often the ledger's counts are published. Each count reads every row of the ledger. */
@@ -105,6 +106,7 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
     vanishedPods: createVanishedPods({ ...deps, clock: systemClock }),
     observationBudget: createObservationBudget(() => performance.now()),
     goneHolders: createGoneHolders(() => performance.now()),
+    unusedCursor: createUnusedCursor(),
   });
   for (const cache of caches) cache.start();
   await Promise.race([Promise.all(caches.map((cache) => cache.hasSynced())), aborted(signal)]);

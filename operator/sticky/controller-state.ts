@@ -52,6 +52,19 @@ async function servedVersion(
 /** Everybody may write an owner, with a name that no object can have: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
 const POSSIBLE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
+/** Returns the kind of a controller that is read. */
+function kindOf(controller: Controller): (typeof KINDS)[number] | undefined {
+  const { kind, name } = controller;
+  if (!POSSIBLE_NAME.test(name)) return undefined;
+  return KINDS.find((each) => each.kind === kind && each.group === groupOf(controller));
+}
+
+/** Returns the state of a controller that does not have to be read, or `undefined`. */
+export function stateWithoutReading(controller: StickyFor['controller']): 'none' | 'foreign' | undefined {
+  if (controller === undefined) return 'none';
+  return kindOf(controller) === undefined ? 'foreign' : undefined;
+}
+
 /** Reads the controllers of workloads by kind and name, each once: the next one of that name counts as the same. */
 export type ControllerReader = (namespace: string, controller: StickyFor['controller']) => Promise<ControllerState>;
 
@@ -59,9 +72,9 @@ export type ControllerReader = (namespace: string, controller: StickyFor['contro
 export function createControllerReader({ client, logger }: Pick<OperatorDeps, 'client' | 'logger'>): ControllerReader {
   const known = new Map<string, Promise<ControllerState>>();
   const read = async (namespace: string, controller: Controller): Promise<ControllerState> => {
-    const { kind, name } = controller;
-    const known = KINDS.find((each) => each.kind === kind && each.group === groupOf(controller));
-    if (known === undefined || !POSSIBLE_NAME.test(name)) return 'foreign';
+    const known = kindOf(controller);
+    if (known === undefined) return 'foreign';
+    const { name } = controller;
     try {
       const version = await servedVersion(known, client);
       if (version === undefined) return 'absent';

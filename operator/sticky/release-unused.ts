@@ -1,22 +1,24 @@
 import { stickyClaimName } from '../../api/sticky-claim-name.ts';
 import { formatKey } from '../../kube/client/objects.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
-import { releaseUnused, unusedAddresses } from '../../ledger/sticky/unused.ts';
+import { releaseUnused } from '../../ledger/sticky/unused.ts';
 import { deleteAllocation } from '../allocation/delete-allocation.ts';
 import { type GuestDeps, isUsedByGuest } from '../allocation/migrated-guest.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
 import { isFor } from './claim.ts';
-import { type ControllerReader, createControllerReader } from './controller-state.ts';
+import { type ControllerReader, createControllerReader, stateWithoutReading } from './controller-state.ts';
 import { readNameState } from './name-state.ts';
+import { readUnused } from './read-unused.ts';
 import { decideRetention, isCounted, type RetentionDecision } from './retention.ts';
+import type { UnusedCursor } from './unused-cursor.ts';
 
 export type ReleaseUnusedDeps = Pick<
   OperatorDeps,
   'ledger' | 'client' | 'kinds' | 'clusterId' | 'actor' | 'metrics' | 'logger' | 'resyncEveryMs'
 > &
   GuestDeps &
-  Pick<Sources, 'allocations'>;
+  Pick<Sources, 'allocations'> & { readonly unusedCursor: UnusedCursor };
 
 /** A sticky address that nothing keeps any more. */
 export interface EndedSticky {
@@ -26,28 +28,47 @@ export interface EndedSticky {
   readonly reason: string;
 }
 
-/** Limits the rows of one ledger call. */
-const PAGE = 1_000;
-
-/** Limits the addresses of one resync. The next resync takes the rest. */
+/** Limits the addresses of one resync. The next resync takes the next ones. */
 const ADDRESSES_PER_RESYNC = 10_000;
 
+/** Limits the addresses for which a resync reads objects. Most stay, so each resync would read all of them again. */
+const READ_PER_RESYNC = 1_000;
+
+/** Limits those that cannot be read. An API server that does not answer must not delay what else the resync does. */
+const MAX_FAILURES = 5;
+
 /**
- * Finds the sticky addresses that were unused for longer than their pool's period and that nothing keeps: neither their controller, nor
- * their retention, nor an object of their name.
+ * Finds the sticky addresses that were unused for longer than their pool's period and that nothing keeps. Returns all for which time
+ * alone decides, because the release guard counts them: whoever releases one reads its name first. Of the others, each resync reads a
+ * part. An address that cannot be read stays.
  */
 export async function findEndedSticky(deps: ReleaseUnusedDeps): Promise<readonly EndedSticky[]> {
-  const { ledger, clusterId } = deps;
+  const { unusedCursor } = deps;
+  const rows = await readUnused({ start: unusedCursor.position(), limit: ADDRESSES_PER_RESYNC }, deps);
+  const timed = rows.flatMap((row) => decideByTime(row, deps) ?? []);
+  const others = rows.filter((row) => decideByTime(row, deps) === undefined).slice(0, READ_PER_RESYNC);
+  unusedCursor.moveTo((others.at(-1) ?? rows.at(-1))?.mac);
+  return [...timed, ...(await readEnded(others, deps))];
+}
+
+/** Returns the end of an address of which the controller says nothing. */
+function decideByTime(row: AddressRow, deps: ReleaseUnusedDeps): EndedSticky | undefined {
+  const controller = stateWithoutReading(claimOf(row, deps)?.spec.stickyFor?.controller);
+  if (controller === undefined) return undefined;
+  const decision = decideRetention({ controller });
+  return decision.keep ? undefined : { row, ...decision };
+}
+
+async function readEnded(rows: readonly AddressRow[], deps: ReleaseUnusedDeps): Promise<readonly EndedSticky[]> {
   const readController = createControllerReader(deps);
   const ended: EndedSticky[] = [];
-  let page: readonly AddressRow[] = [];
-  do {
-    page = await unusedAddresses(ledger, clusterId, { after: page.at(-1)?.mac, limit: PAGE });
-    for (const row of page) {
-      const decision = await decide(row, readController, deps);
-      if (!decision.keep) ended.push({ row, proven: decision.proven, reason: decision.reason });
-    }
-  } while (page.length === PAGE && ended.length < ADDRESSES_PER_RESYNC);
+  let failures = 0;
+  for (const row of rows) {
+    const decision = await orUnknown(row, decide(row, readController, deps), deps);
+    if (decision === 'unknown') failures++;
+    else if (!decision.keep) ended.push({ row, ...decision });
+    if (failures === MAX_FAILURES) break;
+  }
   return ended;
 }
 
@@ -64,10 +85,29 @@ async function decide(
   return decision.keep || (await isUsedByGuest(row, deps)) ? { keep: true } : decision;
 }
 
+/** One address of which the cluster does not say enough must not end the whole resync. */
+async function orUnknown<T>(
+  row: AddressRow,
+  reading: Promise<T>,
+  { logger }: Pick<ReleaseUnusedDeps, 'logger'>,
+): Promise<T | 'unknown'> {
+  try {
+    return await reading;
+  } catch (error) {
+    logger.warn({ err: error, mac: row.mac }, 'could not read whether a sticky address is still needed, so it stays');
+    return 'unknown';
+  }
+}
+
 function claimOf({ owner }: AddressRow, { allocations }: Pick<Sources, 'allocations'>) {
   if (owner === undefined) return undefined;
   const found = allocations.get(formatKey({ namespace: owner.namespace, name: stickyClaimName(owner) }));
   return found !== undefined && isFor(found, owner) ? found : undefined;
+}
+
+/** Returns whether an object of the name, or a guest of it elsewhere, may use the address. */
+async function isNeeded(row: AddressRow, deps: ReleaseUnusedDeps): Promise<boolean> {
+  return (await readNameState(row, deps)) === 'in-use' || (await isUsedByGuest(row, deps));
 }
 
 /**
@@ -77,9 +117,10 @@ function claimOf({ owner }: AddressRow, { allocations }: Pick<Sources, 'allocati
 export async function releaseEndedSticky(ended: readonly EndedSticky[], deps: ReleaseUnusedDeps): Promise<number> {
   const { ledger, client, actor, logger, metrics } = deps;
   let released = 0;
-  for (const { row, reason } of ended) {
+  for (const { row, proven, reason } of ended) {
     const { mac, generation, key, owner, missingSince } = row;
     if (missingSince === undefined) continue;
+    if (!proven && (await orUnknown(row, isNeeded(row, deps), deps)) !== false) continue;
     const item = { mac, generation, key, missingSince };
     const [result] = await releaseUnused(ledger, [item], {
       actor,
