@@ -84,7 +84,7 @@ describe('the claims that pods select', () => {
     expect(await list(licensed, clock.now() - 1_000)).toMatchObject({ ok: true });
   });
 
-  test('are listed fifty times at once at most, and ten times a second', async () => {
+  test('are listed fifty times at once at most for a namespace, and ten times a second', async () => {
     const { list, asked, clock } = aLister();
     const many = (count: number) =>
       Promise.all(Array.from({ length: count }, (_, n) => list({ namespace: 'web', selector: `s${String(n)}` }, 9e9)));
@@ -94,5 +94,11 @@ describe('the claims that pods select', () => {
     await clock.advance(1_000);
     await many(60);
     expect(asked).toHaveLength(60);
+  });
+  test('are listed for a namespace while another one has no lists left', async () => {
+    const { list } = aLister();
+    for (let n = 0; n < 60; n++) await list({ namespace: 'busy', selector: `s${String(n)}` }, 9e9);
+    expect(await list({ namespace: 'busy', selector: 'last' }, 9e9)).toMatchObject({ ok: false });
+    expect(await list(licensed, 9e9)).toMatchObject({ ok: true });
   });
 });

@@ -6,7 +6,7 @@ import type { KubeObject } from '../../kube/client/objects.ts';
 import { metadataOnly } from '../../kube/client/resource.ts';
 import { createLru } from '../../kube/lru.ts';
 import { ADMISSION_OUTCOMES } from '../../ledger/outcomes.ts';
-import { createTokenBucket } from '../../time/token-bucket.ts';
+import { createTokenBucket, type TokenBucket } from '../../time/token-bucket.ts';
 import { refuseSelector } from '../plan/claim-selector.ts';
 import type { AdmissionRefusal } from '../review/admission-review.ts';
 import { refusalOf } from '../review/refusal.ts';
@@ -35,8 +35,11 @@ const LIST_MS = 1_000;
 /** Each list may be large. A Deployment needs one selection, and a list of more is only read again. */
 const MAX_SELECTIONS = 16;
 
-/** Limits the lists of selections that nobody used just before: anybody could select something else each time. */
+/** Limits the lists of one namespace, which nobody used just before: anybody could select something else each time. */
 const LISTS = { capacity: 50, perSecond: 10 };
+
+/** A namespace that is forgotten has a full budget again. Whoever makes that happen needs as many namespaces. */
+const MAX_NAMESPACES = 1_024;
 
 /**
  * Lists claims without the cache of a watch: most clusters have no sets of claims, and mirrors outnumber claims. Many pods of a
@@ -52,7 +55,13 @@ export function createClaimLister({
   const latest = createLru<string, { readonly readAt: number; readonly listing: Promise<ListedClaims> }>(
     MAX_SELECTIONS,
   );
-  const bucket = createTokenBucket(LISTS, now);
+  const buckets = createLru<string, TokenBucket>(MAX_NAMESPACES);
+
+  function bucketOf(namespace: string): TokenBucket {
+    const bucket = buckets.get(namespace) ?? createTokenBucket(LISTS, now);
+    buckets.set(namespace, bucket);
+    return bucket;
+  }
 
   async function list({ namespace, selector }: ClaimSelection, readAt: number): Promise<ListedClaims> {
     try {
@@ -74,7 +83,8 @@ export function createClaimLister({
     const key = `${selection.namespace}/${selection.selector}`;
     const known = latest.get(key);
     if (known !== undefined && known.readAt >= notBefore) return await known.listing;
-    if (!bucket.take(1)) return { ok: false, refusal: refusalOf(ADMISSION_OUTCOMES.too_many_requests, selection) };
+    if (!bucketOf(selection.namespace).take(1))
+      return { ok: false, refusal: refusalOf(ADMISSION_OUTCOMES.too_many_requests, selection) };
     const readAt = now();
     const listing = list(selection, readAt);
     latest.set(key, { readAt, listing });
