@@ -337,6 +337,7 @@ describe('an unused sticky address', () => {
     await bind(ledger.db, [{ mac: plain.mac, key: plain.key, boundKey: plain.key, owner }], 'operator');
     const items = [plain, pending];
     expect(await markUnused(ledger.db, items)).toEqual([{ outcome: 'not_held' }, { outcome: 'not_held' }]);
+    expect((await rowOf(plain)).missingSince).toBeUndefined();
     expect(await markUnreachable(ledger.db, WORKER, items, 'operator')).toEqual([
       ...[{ outcome: 'not_held' }, { outcome: 'not_held' }],
     ]);
@@ -400,6 +401,7 @@ describe('a sticky address whose last pod may still run', () => {
       { outcome: 'not_held' },
     ]);
     expect(await clearUnreachable(ledger.db, { ...WORKER, clusterId: 'c2' }, by)).toEqual([]);
+    expect(await clearUnreachable(ledger.db, other, { ...by, items: [first] })).toEqual([]);
     expect(await clearUnreachable(ledger.db, other, by)).toEqual([second.mac]);
     expect(await listUnreachable(ledger.db, 'c1')).toMatchObject([{ mac: first.mac }]);
   });
