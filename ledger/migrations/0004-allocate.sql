@@ -135,8 +135,9 @@ begin
     into unreachable, other_namespace
     from addresses a join unnest(reqs) r on r.key = a.holder_key
     where a.holder_key = any (replay) and a.state <> 'released' and is_sticky(a.holder_key);
-    -- Whoever is about to release it as unused compares the mark (release_unused).
-    update addresses a set missing_since = null
+    -- Unused from now on, and no longer since before: whoever is about to release it compares that time (release_unused), in
+    -- milliseconds. It ends when the object is seen. Creates that are refused later would otherwise hide unused addresses from the limit.
+    update addresses a set missing_since = greatest(t, a.missing_since + interval '1 millisecond')
     where a.holder_key = any (replay) and a.state = 'active' and is_sticky(a.holder_key) and a.missing_since is not null
       and a.holder_key <> all (unreachable || other_namespace);
   end if;

@@ -1,5 +1,5 @@
 -- Sticky addresses belong to the name of a workload and not to its uid: the next object of that name gets the address again. They stay
--- active while no object uses them. `missing_since` then says since when, and a replay (allocate) ends that.
+-- active while no object uses them. `missing_since` then says since when. A replay (allocate) sets it anew, and an object ends it (bind).
 
 -- Marks addresses as unused from now on: the caller saw the end of the object that used them.
 create function rock_mac.mark_unused(p_items jsonb) returns table (ord int, outcome text)
@@ -21,7 +21,7 @@ begin
 end $$;
 
 -- Releases addresses that are still unused since the time that the caller read. An admission that answers with one at the same
--- moment has ended that time, or waits for the row and then finds that the key holds nothing. Callers have milliseconds. While the
+-- moment has changed that time, or waits for the row and then finds that the key holds nothing. Callers have milliseconds. While the
 -- last pod may still run on a node, nothing is released.
 create function rock_mac.release_unused(p_items jsonb, p_actor text, p_reason text) returns table (ord int, outcome text)
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$

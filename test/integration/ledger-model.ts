@@ -167,12 +167,14 @@ function overUnusedLimit(model: Model, requests: readonly ModelRequest[]): strin
     .map(({ key }) => key);
 }
 
-/** Renews the address that a key holds: the lease of a pending one, the period of a device. A sticky one is used again. */
+/** Renews the address that a key holds: the lease of a pending one, the period of a device. A sticky one is unused anew. */
 function renewHeld(model: Model, pool: ModelPool, { key, ttl }: ModelRequest, lease: number): void {
   const addr = holderOf(model, key);
   const row = model.rows.get(addr ?? -1);
   if (addr === undefined || row === undefined) return;
-  if (row.state === 'active' && isSticky(key)) row.missingSince = undefined;
+  if (row.missingSince !== undefined && row.state === 'active' && isSticky(key)) {
+    row.missingSince = Math.max(model.now, row.missingSince + 1_000);
+  }
   const period = renewalOf(row, ttl ?? pool.autoRelease, lease);
   if (row.expiresAt === undefined || period === undefined) return;
   if (poolOf(model, addr) === pool || isSticky(key)) row.expiresAt = Math.max(row.expiresAt, model.now + period);

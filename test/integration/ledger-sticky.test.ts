@@ -297,12 +297,12 @@ describe('an unused sticky address', () => {
     expect((await rowOf(second)).missingSince).toEqual(since);
   });
 
-  test('is used again when a pod is admitted, is seen, or is found by a resync', async () => {
+  test('is used again when a pod is seen, or is found by a resync, and is unused anew while a pod is only admitted', async () => {
     const address = await start('web-0');
     await markUnused(ledger.db, [address]);
+    const { missingSince } = await unusedItem(address);
     await takeAddress(ledger, aStickyRequest('web-0'));
-    expect((await rowOf(address)).missingSince).toBeUndefined();
-    await markUnused(ledger.db, [address]);
+    expect((await unusedItem(address)).missingSince.getTime()).toBeGreaterThan(missingSince.getTime());
     await see('web-0', address);
     expect((await rowOf(address)).missingSince).toBeUndefined();
     await markUnused(ledger.db, [address]);
@@ -359,6 +359,13 @@ describe('an unused sticky address', () => {
     expect(await ask('a', { owner: elsewhere, key: stickyKey(elsewhere) })).toMatchObject({ outcome: 'allocated' });
     expect(await ask('a')).toMatchObject({ outcome: 'replayed' });
     expect(await ask('b')).toMatchObject({ outcome: 'replayed' });
+    // A create may be refused after its admission. Only an object that is stored uses the address.
+    expect(await ask('g')).toEqual({ outcome: 'unused_limit' });
+    for (const [name, address] of [
+      ['a', addresses[0]],
+      ['b', addresses[1]],
+    ] as const)
+      if (address) await see(name, address);
     expect(await ask('g')).toMatchObject({ outcome: 'allocated' });
   });
 });

@@ -471,7 +471,7 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: sticking('a sticky address keeps the address of its old pool'),
   },
   {
-    name: 'a replay leaves a sticky address unused',
+    name: 'a replay leaves a sticky address unused since before',
     file: allocate,
     find: "where a.holder_key = any (replay) and a.state = 'active' and is_sticky(a.holder_key) and a.missing_since is not null",
     replace: 'where false and a.missing_since is not null',
