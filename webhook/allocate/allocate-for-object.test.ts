@@ -8,6 +8,7 @@ import { allocateForObject, type AllocationDeps } from './allocate-for-object.ts
 import type { NewAddress } from './request-address.ts';
 
 const A = mac('a4:58:0f:05:00:01');
+const B = mac('a4:58:0f:05:00:02');
 const object: AdmittedObject = {
   kind: 'Pod',
   namespace: 'web',
@@ -52,6 +53,33 @@ test('the address of one interface is released when another interface is refused
   );
   expect(await allocateForObject(REQUESTS, object, deps, Date.now() + 3_000)).toMatchObject({ ok: false });
   expect(released.map(({ mac: address }) => address)).toEqual([A]);
+});
+
+test('an address that its name got although another one was written is released', async () => {
+  const released: NewAddress[] = [];
+  const owner = { clusterId: 'c', kind: 'Pod', namespace: 'web', name: 'p', nic: 'eth0' };
+  const outcomes: AllocationOutcome[] = [
+    { outcome: 'in_use', mac: A, holder: { state: 'active', owner } },
+    { outcome: 'allocated', mac: B, generation: 1, state: 'pending', pool: 'kubernetes' },
+  ];
+  const { deps } = ledgerWith(
+    () => never,
+    (addresses) => {
+      released.push(...addresses);
+      return Promise.resolve();
+    },
+  );
+  const allocate = () => Promise.resolve(outcomes.shift() ?? { outcome: 'exhausted' as const });
+  const written = { ...REQUESTS, requests: [{ nic: 'eth0', requested: A }] };
+  const allocator = { ...deps.allocator, allocate };
+  const result = await allocateForObject(
+    written,
+    object,
+    { ...deps, allocator, ledger: { query: () => Promise.resolve([]) } },
+    Date.now() + 3_000,
+  );
+  expect(result).toMatchObject({ ok: false });
+  expect(released.map(({ mac: address }) => address)).toEqual([B]);
 });
 
 test('a ledger that hangs during a release does not delay the refusal', async () => {

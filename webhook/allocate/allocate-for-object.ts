@@ -52,7 +52,7 @@ export async function allocateForObject(
       return await requestAddress(request, { terms, object, deadline }, deps);
     }),
   );
-  const allocated = results.flatMap((result) => (result.ok ? (result.allocated ?? []) : []));
+  const allocated = results.flatMap(({ allocated: each }) => each ?? []);
   const refused = results.find((result) => !result.ok);
   if (refused !== undefined) {
     const { namespace } = object;

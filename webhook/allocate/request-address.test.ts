@@ -151,6 +151,15 @@ describe('an address that an object writes', () => {
     expect(result).toMatchObject({ ok: false, request: WRITTEN, result: { outcome: 'in_use' } });
   });
 
+  test('is refused if its name got another one a moment ago, and that is to be released', async () => {
+    const { result } = await ask(WRITTEN, [heldBy(OWN), granted('allocated', B)]);
+    expect(result).toMatchObject({
+      ok: false,
+      result: { outcome: 'in_use' },
+      allocated: { key: STICKY_KEY, mac: B, generation: 1 },
+    });
+  });
+
   test.each<[string, Owner]>([
     ['another name', { ...OWN, name: 'web-1' }],
     ['another namespace', { ...OWN, namespace: 'db' }],

@@ -33,9 +33,16 @@ interface GrantedAddress {
   readonly warning?: string;
 }
 
+interface RefusedAddress {
+  readonly ok: false;
+  readonly request: AddressRequest;
+  readonly result: RefusedResult;
+  /** Present if an address was allocated all the same, which has to be released. */
+  readonly allocated?: NewAddress | undefined;
+}
+
 /** The result of one address request: an address, or the reason why there is none. */
-export type AddressResult =
-  GrantedAddress | { readonly ok: false; readonly request: AddressRequest; readonly result: RefusedResult };
+export type AddressResult = GrantedAddress | RefusedAddress;
 
 export interface RequestAddressDeps extends AskLedgerDeps {
   readonly ledger: Queryable;
@@ -150,14 +157,16 @@ function isSameObject(holder: Holder, nic: string, object: AdmittedObject, clust
 async function requestHeld(
   mac: MacAddress,
   request: AddressRequest,
-  refused: AddressResult,
+  refused: RefusedAddress,
   context: RequestContext,
   deps: RequestAddressDeps,
 ): Promise<AddressResult> {
   const { key, result } = await askLedger(request, context, deps);
   if (isAllocated(result)) {
+    const grant = granted(key, result);
     const isUsable = result.mac === mac && !(await mayBeUsedElsewhere(mac, context, deps));
-    return isUsable ? granted(key, result) : refused;
+    // Its key was released a moment ago, and then got the next address: nobody uses that.
+    return isUsable ? grant : { ...refused, allocated: grant.allocated };
   }
   return result.outcome === 'consumer_unreachable' ? { ok: false, request, result } : refused;
 }
