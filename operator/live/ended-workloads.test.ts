@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Change } from '../../kube/controller/object-cache.ts';
+import { mac } from '../../mac/mac-address.ts';
 import { createEndedWorkloads } from './ended-workloads.ts';
 import type { Workload } from './workload.ts';
 
 const pods = { endsItsUse: true };
 const machines = { endsItsUse: false };
 
+const MAC = mac('a4:58:0f:00:00:01');
 const runsOn = { node: 'node-1', graceSeconds: 30 };
 
 function aChange(change: Partial<Change<Workload>>, state: Partial<Workload> = {}): Change<Workload> {
@@ -38,7 +40,7 @@ describe('a workload has ended', () => {
 
 describe('a pod may still run after it has ended', () => {
   test.each([
-    ['if it was deleted while it ran', aChange({ isGone: true }, { runsOn }), runsOn],
+    ['if it was deleted while it ran', aChange({ isGone: true }, { runsOn, uses: [MAC] }), { ...runsOn, uses: [MAC] }],
     ['but not if its kubelet reported its last phase', aChange({}, { finished: true }), undefined],
     ['but not if it never had a node', aChange({ isGone: true }), undefined],
   ])('%s', (_, change, expected) => {

@@ -2,6 +2,9 @@ import type { Change } from '../../kube/controller/object-cache.ts';
 import { createLru } from '../../kube/lru.ts';
 import type { RunsOn, Workload, WorkloadKind } from './workload.ts';
 
+/** Where a pod may still run, and the addresses that it may still use. */
+export type UnseenEnd = RunsOn & Pick<Workload, 'uses'>;
+
 /** Remembers which workloads have ended for good, so that their addresses can be released without another read. */
 export interface EndedWorkloads {
   /** Takes a change that the watch of a kind reported. */
@@ -9,7 +12,7 @@ export interface EndedWorkloads {
   /** Returns whether the watch reported the end of the workload with this uid. `false` says nothing: it may be forgotten. */
   has(uid: string): boolean;
   /** Returns where an ended pod may still run: it was deleted before its kubelet had reported its last phase. */
-  mayRunOn(uid: string): RunsOn | undefined;
+  mayRunOn(uid: string): UnseenEnd | undefined;
   /** Returns the node on which a pod was seen to end: its kubelet reported its last phase. */
   endedOn(uid: string): string | undefined;
 }
@@ -25,16 +28,19 @@ export interface EndedWorkloads {
  * by force, and its containers may still run.
  */
 export function createEndedWorkloads(capacity: number): EndedWorkloads {
-  const ended = createLru<string, Pick<Workload, 'runsOn' | 'ranOn'>>(capacity);
+  const ended = createLru<string, { readonly mayRunOn?: UnseenEnd; readonly endedOn?: string }>(capacity);
   return {
     record: ({ endsItsUse }, { type, object, isGone }) => {
       if (type !== 'deleted' || !endsItsUse) return;
-      const { metadata, finished, runsOn, ranOn } = object;
+      const { metadata, finished, runsOn, ranOn, uses } = object;
       if (isGone !== true && finished !== true) return;
-      ended.set(metadata.uid, { ...(runsOn !== undefined && { runsOn }), ...(ranOn !== undefined && { ranOn }) });
+      ended.set(metadata.uid, {
+        ...(runsOn !== undefined && { mayRunOn: { ...runsOn, uses } }),
+        ...(ranOn !== undefined && { endedOn: ranOn }),
+      });
     },
     has: (uid) => ended.get(uid) !== undefined,
-    mayRunOn: (uid) => ended.get(uid)?.runsOn,
-    endedOn: (uid) => ended.get(uid)?.ranOn,
+    mayRunOn: (uid) => ended.get(uid)?.mayRunOn,
+    endedOn: (uid) => ended.get(uid)?.endedOn,
   };
 }

@@ -6,23 +6,29 @@ import type { Identity } from '../controller/identity-key.ts';
 import { type Sources, stickyIndex } from '../controller/operator-sources.ts';
 import type { WorkloadKind } from '../live/workload.ts';
 import { stickyAddressOf } from './claim.ts';
+import { markVanished, type VanishedPodDeps } from './vanished-pod.ts';
 
 export type EndedWorkloadDeps = Pick<
   OperatorDeps,
   'ledger' | 'groupedCalls' | 'client' | 'kinds' | 'clusterId' | 'logger'
 > &
-  Pick<Sources, 'allocations' | 'markChanged'>;
+  VanishedPodDeps &
+  Pick<Sources, 'allocations' | 'ended'>;
 
 /**
  * Records the end of an object with sticky addresses. One without a controller may never come back, so its addresses count as unused
  * from now on and not from the next resync: a namespace may have only so many of them. If the address has a mark, this may be the pod
- * that it waits for.
+ * that it waits for. If the pod was not seen to end, its address gets one.
  */
 export async function recordStickyEnd(identity: Identity, kind: WorkloadKind, deps: EndedWorkloadDeps): Promise<void> {
-  const { allocations, groupedCalls, markChanged } = deps;
+  const { allocations, groupedCalls, markChanged, ended } = deps;
+  const mayRunOn = ended.mayRunOn(identity.uid);
   for (const claim of allocations.by('sticky', stickyIndex({ ...identity, kind: kind.resource.kind }))) {
     const node = claim.status?.unreachableConsumer?.node;
     if (node !== undefined) markChanged.fire(node);
+    else if (mayRunOn !== undefined && mayRunOn.uses.some((mac) => mac === claim.spec.mac)) {
+      await markVanished(identity, mayRunOn, { kind, claim }, deps);
+    }
     if (claim.spec.stickyFor?.controller !== undefined) continue;
     const address = stickyAddressOf(claim, deps);
     const row = address && (await groupedCalls.findByHolderKey(address.key));

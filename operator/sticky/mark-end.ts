@@ -15,7 +15,7 @@ export type MarkEndDeps = Pick<OperatorDeps, 'client' | 'kinds'> &
 /** An address that the last pod of its name may still use on a node. */
 export interface Mark {
   readonly node: string;
-  readonly row: Pick<AddressRow, 'mac' | 'key' | 'owner'>;
+  readonly row: Pick<AddressRow, 'mac' | 'key' | 'owner' | 'unreachableNode'>;
   /** The sticky claim of the address, which says more about the pod. Absent if it could not be made. */
   readonly claim: MacAllocation | undefined;
 }
@@ -61,12 +61,24 @@ async function checkPod(
   deps: MarkEndDeps,
 ): Promise<CheckedMark> {
   const pod = await findPod(row, deps);
-  if (pod !== undefined && (uid ?? pod.metadata.uid) === pod.metadata.uid) {
-    if (pod.ranOn === node && uid !== undefined) return SEEN_TO_END;
-    if (pod.runsOn?.node === node && pod.uses.includes(row.mac)) return { ended: 'its node is ready again' };
-  }
+  const stored = pod === undefined ? undefined : checkStored(pod, { node, row }, uid);
+  if (stored !== undefined) return stored;
   const checked = await deps.vanishedPods.check(uid ?? `${row.key} on ${node}`, { node, graceSeconds }, state);
   return checked === 'ended' ? { ended: 'its node has been in contact since' } : { retryMs: checked.retryMs };
+}
+
+/** Decides by the pod that is stored under the name: it may be the one that the mark is about (`uid`, if known), or the next one. */
+export function checkStored(
+  pod: Pick<Workload, 'metadata' | 'uses' | 'runsOn' | 'ranOn'>,
+  { node, row }: Pick<Mark, 'node' | 'row'>,
+  uid: string | undefined,
+): CheckedMark | undefined {
+  const usesIt = pod.uses.includes(row.mac);
+  if (uid !== undefined && uid !== pod.metadata.uid) {
+    return usesIt && row.unreachableNode === undefined ? { ended: 'the next pod was faster' } : undefined;
+  }
+  if (uid !== undefined && pod.ranOn === node) return SEEN_TO_END;
+  return usesIt && pod.runsOn?.node === node ? { ended: 'its node is ready again' } : undefined;
 }
 
 async function findPod({ owner }: Mark['row'], { kinds, client }: MarkEndDeps): Promise<Workload | undefined> {

@@ -4,7 +4,6 @@ import { type MacAllocation, macAllocations } from '../../kube/client/mac-resour
 import { formatKey } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
-import { writeStatus } from '../../kube/controller/write-status.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByMacs } from '../../ledger/address/find.ts';
 import { isStickyKey } from '../../ledger/address/holder-key.ts';
@@ -17,7 +16,7 @@ import { isSilent } from '../live/node.ts';
 import type { Workload, WorkloadKind } from '../live/workload.ts';
 import { isFor, stickyAddressOf } from './claim.ts';
 import { checkMark, type MarkEndDeps } from './mark-end.ts';
-import { stickyStatus } from './status.ts';
+import { showMark } from './show-mark.ts';
 
 export type ReconcileMarksDeps = MarkEndDeps &
   Pick<OperatorDeps, 'ledger' | 'clusterId' | 'actor' | 'logger' | 'now'> &
@@ -64,7 +63,7 @@ async function showAll(node: string, pods: readonly SilentPod[], deps: Reconcile
       .filter(({ spec, status }) => uses(workload, spec.mac) && status?.unreachableConsumer === undefined)
       .map((claim) => ({ claim, workload })),
   );
-  await Promise.all(unmarked.map(({ claim, workload }) => show(claim, consumerOn(node, workload), deps)));
+  await Promise.all(unmarked.map(({ claim, workload }) => showMark(claim, consumerOn(node, workload), deps)));
 }
 
 function uses({ uses: macs }: Workload, mac: string | undefined): boolean {
@@ -75,16 +74,6 @@ function consumerOn(node: string, workload: Workload | undefined): UnreachableCo
   if (workload?.runsOn?.node !== node) return { node };
   const { graceSeconds } = workload.runsOn;
   return { node, uid: workload.metadata.uid, terminationGracePeriodSeconds: graceSeconds };
-}
-
-/** Writes the mark into the status of a claim, or removes it (`undefined`). */
-async function show(
-  claim: MacAllocation,
-  consumer: UnreachableConsumer | undefined,
-  { client, now }: ReconcileMarksDeps,
-): Promise<void> {
-  const status = stickyStatus(claim, claim.spec.stickyFor?.name ?? '', consumer, now());
-  await writeStatus(macAllocations, claim, status, client);
 }
 
 async function reconcileRows(
@@ -187,7 +176,7 @@ async function mark(node: string, rows: readonly AddressRow[], deps: ReconcileMa
     if (claim === undefined || nodeShownBy(claim) === node || row.owner === undefined) continue;
     const { kind, namespace, name } = row.owner;
     const workload = workloads.get(kind)?.cache.get(formatKey({ namespace, name }));
-    await show(claim, consumerOn(node, workload), deps);
+    await showMark(claim, consumerOn(node, workload), deps);
   }
 }
 
@@ -202,7 +191,7 @@ async function clear(
     if (items.length > 0) await clearUnreachable(ledger, { clusterId, node }, { items, actor, reason });
     for (const { row } of same) {
       const claim = claimOf(row, deps);
-      if (claim !== undefined && nodeShownBy(claim) === node) await show(claim, undefined, deps);
+      if (claim !== undefined && nodeShownBy(claim) === node) await showMark(claim, undefined, deps);
     }
     const macs = items.map(({ mac }) => mac);
     if (macs.length > 0) {

@@ -453,6 +453,19 @@ describe('a node that is not ready', () => {
     await until('not shown', async () => (await unreachableOf(address))?.status === 'False');
   });
 
+  test('keeps the address under which its pod got it, although its interface has another name by now', async () => {
+    const kubelet = await createNode(installed().plane, 'node-renamed', SLOW_LEASE);
+    const pod = aPod('renamed', { networks: 'blue', annotations: STICKY, nodeName: kubelet.name });
+    await kubectl(['create', '-f', '-'], JSON.parse(pod) as object);
+    const [address = ''] = await macsOf('renamed');
+    await untilSticky([address]);
+    const networks = JSON.stringify([{ name: 'green', mac: address }]);
+    await kubectl(['annotate', '--overwrite', 'pod', 'renamed', `k8s.v1.cni.cncf.io/networks=${networks}`]);
+    await kubelet.setReady('Unknown');
+    await until('marked', async () => (await rowOf(address))?.unreachableNode === kubelet.name);
+    await until('shown', async () => (await unreachableOf(address))?.status === 'True');
+  });
+
   test('keeps the address of a pod that vanished, until it was ready for long enough to end the pod', async () => {
     const { address, node, kubelet, createNext } = await aPodThatVanished('back');
     await kubelet.setReady('True');
@@ -477,6 +490,39 @@ describe('a node that is not ready', () => {
     await new Promise((resolve) => setTimeout(resolve, 5_000));
     expect((await rowOf(address))?.unreachableNode).toBe(node);
     await stayInContact(kubelet, async () => (await rowOf(address))?.unreachableNode === undefined);
+  });
+});
+
+describe('a pod that is deleted by force from a node that is not NotReady yet', () => {
+  const onANode = async (name: string) => {
+    const kubelet = await createNode(installed().plane, `node-${name}`, SLOW_LEASE);
+    const pod = JSON.parse(aPod(name, { networks: 'blue', annotations: STICKY, nodeName: kubelet.name })) as object;
+    await kubectl(['create', '-f', '-'], pod);
+    const [address = ''] = await macsOf(name);
+    await untilSticky([address]);
+    return { address, kubelet, pod };
+  };
+
+  test('keeps its address from the next one, until its node was in contact for a while', async () => {
+    const { address, kubelet, pod } = await onANode('quick');
+    await kubectl(['delete', 'pod', 'quick', ...force]);
+    await until('marked', async () => (await rowOf(address))?.unreachableNode === kubelet.name);
+    await expect(kubectl(['create', '-f', '-'], pod)).rejects.toThrow(/may still be in use/);
+    await stayInContact(kubelet, async () => (await rowOf(address))?.unreachableNode === undefined);
+    await kubectl(['create', '-f', '-'], pod);
+    expect(await macsOf('quick')).toEqual([address]);
+  });
+
+  test('says so by an Event at the next one, if that was faster', async () => {
+    const { address, pod } = await onANode('faster');
+    const operator = installed().installation.operators.at(-1);
+    operator?.signal('SIGSTOP');
+    await kubectl(['delete', 'pod', 'faster', ...force]);
+    await kubectl(['create', '-f', '-'], pod);
+    operator?.signal('SIGCONT');
+    const events = ['get', 'events', '--field-selector=reason=AddressMayBeInUse,involvedObject.name=faster'];
+    await until('the Event', async () => (await kubectl([...events, '-o', 'name'])) !== '');
+    expect((await rowOf(address))?.unreachableNode).toBeUndefined();
   });
 });
 
