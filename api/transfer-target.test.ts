@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { handsOverTo, transferTarget } from './transfer-target.ts';
+import { handsOverTo, receiverTarget, transferTarget } from './transfer-target.ts';
 
 const annotated = (value: string) => ({ 'mac.rock-os.io/transfer-to': value });
 
@@ -17,4 +17,22 @@ test('an object hands over to the one that it names, and to no other', () => {
   expect(handsOverTo(annotated('new/web'), { namespace: 'old', name: 'web' })).toBe(false);
   expect(handsOverTo(annotated('new/web'), { namespace: 'new', name: 'web-2' })).toBe(false);
   expect(handsOverTo(undefined, { name: '' })).toBe(false);
+});
+
+test.each([
+  ['new/desk', { namespace: 'new', name: 'desk' }],
+  ['berlin/new/desk', { cluster: 'berlin', namespace: 'new', name: 'desk' }],
+])('%j names one receiver', (asked, target) => {
+  expect(receiverTarget(annotated(asked))).toEqual({ ...target, asked });
+});
+
+test.each(['', 'desk', '/desk', 'new/', '/new/desk', 'a/b/new/desk', `new/${'x'.repeat(600)}`])(
+  '%j names no receiver',
+  (value) => {
+    expect(receiverTarget(annotated(value))).toBeUndefined();
+  },
+);
+
+test('without the annotation there is no receiver', () => {
+  expect(receiverTarget(undefined)).toBeUndefined();
 });

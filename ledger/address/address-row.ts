@@ -15,6 +15,17 @@ export interface Consumer {
   readonly expiresAt?: Date | undefined;
 }
 
+/** The virtual machine to which the owner of an address offers it. */
+export interface Handover {
+  readonly clusterId: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The receiver, as the owner named it. */
+  readonly asked: string;
+  /** Whether the owner has ended and has left the address to the receiver. */
+  readonly left: boolean;
+}
+
 /** What the ledger knows about one address. For a released address, about its last owner. */
 export interface AddressRow extends AddressRef {
   readonly mac: MacAddress;
@@ -43,6 +54,8 @@ export interface AddressRow extends AddressRef {
   readonly missingSince?: Date | undefined;
   /** The node on which the last pod of a sticky address may still run. The next pod of that name does not get the address. */
   readonly unreachableNode?: string | undefined;
+  /** Who may receive it when the machine that holds it ends. */
+  readonly handover?: Handover | undefined;
   /** When the claim of a reserved address was deleted. */
   readonly keptSince?: Date | undefined;
   readonly requester: string;
@@ -56,7 +69,10 @@ export const ADDRESS_COLUMNS = `
   a.owner_uid, a.owner_nic, a.device_id, a.device_type, a.metadata, a.allocated_at, a.changed_at, a.expires_at, a.released_at,
   a.released_at + p.reuse_delay as reusable_at, a.missing_since, a.unreachable_node, a.kept_since, a.consumer_key, a.consumer_kind,
   a.consumer_name, a.consumer_uid, a.consumer_nic, a.consumer_expires_at, a.requester, a.actor, a.reason, a.blocked,
-  (select c.name from rock_mac.clusters c where c.cluster_id = a.cluster_id) as cluster_name`;
+  (select c.name from rock_mac.clusters c where c.cluster_id = a.cluster_id) as cluster_name,
+  case when a.owner_kind = 'VirtualMachine' and a.state = 'active' then
+    (select jsonb_build_object('clusterId', h.cluster_id, 'namespace', h.namespace, 'name', h.name, 'asked', h.asked, 'left', h.left_at is not null)
+     from rock_mac.handovers h where h.addr = a.addr and h.generation = a.generation and h.holder_key = a.holder_key) end as handover`;
 
 const text = optionalColumn(z.string());
 const date = optionalColumn(z.date());
@@ -97,6 +113,15 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
     actor: z.string(),
     reason: z.string(),
     blocked: z.boolean(),
+    handover: optionalColumn(
+      z.object({
+        clusterId: z.string(),
+        namespace: z.string(),
+        name: z.string(),
+        asked: z.string(),
+        left: z.boolean(),
+      }),
+    ),
   })
   .transform((row) => ({
     mac: row.addr,
@@ -126,6 +151,7 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
     reusableAt: row.reusable_at,
     missingSince: row.missing_since,
     unreachableNode: row.unreachable_node,
+    handover: row.handover,
     keptSince: row.kept_since,
     requester: row.requester,
     actor: row.actor,

@@ -23,6 +23,7 @@ export const BACKUP_TABLES = [
   'pools',
   'addresses',
   'observations',
+  'handovers',
   'audit_log',
   'audit_seals',
 ] as const;

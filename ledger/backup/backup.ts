@@ -32,6 +32,7 @@ const ORDER: Readonly<Record<BackupTable, { key: string; below: string | number 
   pools: { key: 'pool_id', below: 0 },
   addresses: { key: 'addr', below: -1 },
   observations: { key: `(jsonb_build_array(addr, cluster_id, uid, nic)::text collate "C")`, below: '' },
+  handovers: { key: 'addr', below: -1 },
   audit_log: { key: 'id', below: 0 },
   audit_seals: { key: 'seq', below: 0 },
 };

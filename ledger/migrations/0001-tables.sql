@@ -199,6 +199,19 @@ create unique index addresses_consumer on rock_mac.addresses (consumer_key) wher
 create index addresses_last           on rock_mac.addresses (cluster_id, owner_namespace, owner_name, owner_nic) where state = 'released' and owner_kind = 'VirtualMachine';
 create unique index addresses_mac     on rock_mac.addresses (rock_mac.to_mac(addr));   -- lets people query by MAC
 
+-- Addresses of virtual machines that another machine may receive when their owner ends, also in another cluster
+-- (0023-transfer.sql). A row counts only while generation and key are those of the address: a new owner offers nothing.
+create table rock_mac.handovers (
+  addr       bigint primary key,
+  generation bigint not null,
+  holder_key text   collate "C" not null check (octet_length(holder_key) between 1 and 600),
+  asked      text   collate "C" not null check (octet_length(asked) between 1 and 600),   -- the receiver, as the owner named it
+  cluster_id text   collate "C" not null,
+  namespace  text   collate "C" not null check (octet_length(namespace) between 1 and 253),
+  name       text   collate "C" not null check (octet_length(name) between 1 and 253),
+  left_at    timestamptz                                -- when the owner had ended and the receiver had the address; null: not yet
+);
+
 insert into rock_mac.pools (name, first, last, next_addr, auto_release, reuse_delay, description, changed_by)
 select s.name, rock_mac.to_addr(s.first), rock_mac.to_addr(s.last), rock_mac.to_addr(s.first), s.auto_release, s.reuse_delay, s.description, 'migration'
 from (values

@@ -2,7 +2,8 @@
 
 -- Binds an address to the uid of its stored object, which replaces the admission key. Also restores an address that was
 -- released after its lease while the object was being stored, unless someone else has it. Also moves an address from a
--- machine to the machine that was made again under its name: it stays held, because the guest may still run. Binds an
+-- machine to the machine that was made again under its name: it stays held, because the guest may still run. It does not if
+-- the first machine offered it to a receiver, where the guest may run by now. Binds an
 -- address of a stock if the caller knows for whom the webhook answered with it: then the item has a requester. Binds nothing of
 -- a retired cluster: its addresses stay orphaned.
 --
@@ -28,7 +29,7 @@ begin
   from (select distinct on (bound_key) * from (
           select distinct on (addr) * from unnest(items) i order by addr, ord) d order by bound_key, ord) r
   where a.addr = r.addr and a.addr = any (addrs) and a.holder_key = r.key
-    and (a.state in ('stocked', 'pending', 'released', 'orphaned') or (a.state = 'active' and a.owner_kind = 'VirtualMachine' and a.owner_name = r.name)
+    and (a.state in ('stocked', 'pending', 'released', 'orphaned') or (a.state = 'active' and a.owner_kind = 'VirtualMachine' and a.owner_name = r.name and (handover_of(a)).addr is null)
          or (a.state = 'active' and is_sticky(a.holder_key) and a.owner_name = r.name and (a.missing_since is not null or r.bound_key <> a.holder_key)))
     and a.cluster_id = r.cluster
     and ((a.owner_namespace is not distinct from r.namespace and a.owner_kind = r.kind) or (a.owner_kind = 'Webhook' and r.requester is not null))

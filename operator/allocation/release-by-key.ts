@@ -6,6 +6,7 @@ import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import { release, type ReleaseOutcome } from '../../ledger/address/release.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { HeldForGuests } from './held-for-guests.ts';
+import { leaveToReceiver } from './leave-to-receiver.ts';
 import { type GuestDeps, isUsedByGuest } from './migrated-guest.ts';
 
 export type ReleaseByKeyDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'metrics'> &
@@ -13,6 +14,9 @@ export type ReleaseByKeyDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'metrics'
 
 /** The outcome for an address that stays held, because a guest still uses it. */
 const USED_BY_GUEST = 'used_by_guest';
+
+/** The outcome for an address that stays held until the machine that has it takes it over. */
+const LEFT = 'left';
 
 /**
  * Releases the address of a holder key, and returns the outcome for the log. The release compares the generation that was
@@ -28,7 +32,8 @@ export async function releaseByKey(
   const { ledger, actor } = deps;
   const row = await findByHolderKey(ledger, key);
   if (row === undefined) return 'nothing_held';
-  if (!force && (await isUsedByGuest(row, deps))) return keepForGuest(key, deps);
+  const needed = force ? undefined : await neededBy(row, deps);
+  if (needed !== undefined) return keep(key, needed, deps);
   const [result] = await release(ledger, [row], { force, actor, reason });
   return await keepIfReserved(row, result, reason, deps);
 }
@@ -41,7 +46,8 @@ export async function releaseGone(
   const { groupedCalls } = deps;
   const row = await groupedCalls.findByHolderKey(key);
   if (row === undefined) return 'nothing_held';
-  if (await isUsedByGuest(row, deps)) return keepForGuest(key, deps);
+  const needed = await neededBy(row, deps);
+  if (needed !== undefined) return keep(key, needed, deps);
   return await keepIfReserved(row, await groupedCalls.releaseGone(row), OBJECT_IS_GONE, deps);
 }
 
@@ -62,12 +68,21 @@ export async function releaseEnded(
 /** Releases what was only held for guests that have ended since. */
 export async function releaseForEndedGuests(deps: ReleaseByKeyDeps): Promise<void> {
   const options = { force: false, reason: 'guest is gone' };
-  await deps.heldForGuests.recheck(async (key) => (await releaseByKey(key, options, deps)) !== USED_BY_GUEST);
+  await deps.heldForGuests.recheck(async (key) => !isKept(await releaseByKey(key, options, deps)));
 }
 
-function keepForGuest(key: string, { heldForGuests }: Pick<ReleaseByKeyDeps, 'heldForGuests'>): string {
+function isKept(outcome: string): boolean {
+  return outcome === USED_BY_GUEST || outcome === LEFT;
+}
+
+async function neededBy(row: AddressRow, deps: GuestDeps): Promise<string | undefined> {
+  if (await leaveToReceiver(row, deps)) return LEFT;
+  return (await isUsedByGuest(row, deps)) ? USED_BY_GUEST : undefined;
+}
+
+function keep(key: string, outcome: string, { heldForGuests }: Pick<ReleaseByKeyDeps, 'heldForGuests'>): string {
   heldForGuests.add(key);
-  return USED_BY_GUEST;
+  return outcome;
 }
 
 async function keepIfReserved(

@@ -1,4 +1,5 @@
 import type { KubeClient } from '../../kube/client/client.ts';
+import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { boundKey, leaseKey } from '../../ledger/address/holder-key.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
@@ -63,6 +64,12 @@ export function isHeldByLease(key: string, { owner, lease }: LiveAddress): boole
  */
 export function isStillUsed({ kind, owner, mac }: WorkloadAddress, client: KubeClient): Promise<boolean> {
   return kind.stillUses({ ...owner, mac }, client);
+}
+
+/** Returns whether the object itself is stored with the address, by an uncached read. What outlived it does not count. */
+export async function isStored({ kind, owner, mac }: WorkloadAddress, client: KubeClient): Promise<boolean> {
+  const live = await getOrUndefined(kind.resource, owner, client);
+  return live?.metadata.uid === owner.uid && live.uses.includes(mac);
 }
 
 /** Returns the log fields of an address. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { receiverTarget } from '../../api/transfer-target.ts';
 import { vmNics } from '../../api/vm-nics.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
@@ -24,11 +25,13 @@ export function virtualMachineWorkload(prefix: MacPrefix): WorkloadKind {
   const schema = z.object({ metadata: objectMeta, spec: z.unknown().optional() }).transform((machine): Workload => {
     const nics = vmNics(machine, prefix);
     const { metadata } = machine;
+    const offersTo = receiverTarget(metadata.annotations);
     return {
       metadata: trimWorkloadMetadata(metadata),
       nics,
       uses: nics.map(({ mac }) => mac),
       ...(skipsAdmission(metadata) && { skippedAdmission: true }),
+      ...(offersTo !== undefined && { offersTo }),
       ...leaseOf(metadata),
       ...replicaOf(metadata, intern),
     };

@@ -1,6 +1,7 @@
 import type { ConsumerRef } from '../../api/mac-allocation.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import type { Nic } from '../../api/nic.ts';
+import type { ReceiverTarget } from '../../api/transfer-target.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import type { KubeObject, ObjectMeta } from '../../kube/client/objects.ts';
 import { apiVersionOf, type Resource } from '../../kube/client/resource.ts';
@@ -30,6 +31,8 @@ export interface Workload extends KubeObject {
   readonly gate?: WorkloadGate | undefined;
   /** The webhook was not asked about it, whatever its namespace says. */
   readonly skippedAdmission?: boolean;
+  /** The machine that may receive its addresses when it ends. Only of a virtual machine. */
+  readonly offersTo?: ReceiverTarget;
   /** The uids of the migrations that an instance of a virtual machine takes part in. */
   readonly migrations?: readonly string[];
   /** Its place among the numbered replicas of its controller. */

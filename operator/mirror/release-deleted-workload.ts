@@ -36,6 +36,10 @@ export async function releaseMirroredAddress(
       logger.info(log, 'address stays held, because a guest that migrated elsewhere uses it');
       return 'done';
     }
+    if (outcome === 'left') {
+      logger.info(log, 'address left to the machine that receives it');
+      return 'done';
+    }
     // Any other outcome means that an earlier reconcile has released it, which the cached mirror does not show yet.
     const level = outcome === 'released' ? 'info' : 'debug';
     logger[level]({ ...log, outcome }, 'address released');

@@ -130,7 +130,7 @@ async function bindAll(
 }
 
 /** The relations of an address that the ledger does not hold for its object. */
-const UNOWNED: ReadonlySet<Relation> = new Set(['ungranted', 'later', 'set-aside', 'conflict']);
+const UNOWNED: ReadonlySet<Relation> = new Set(['ungranted', 'later', 'set-aside', 'offered', 'conflict']);
 
 /** Binds, adopts or observes the addresses that the ledger does not hold for their objects. */
 async function reportBatch(

@@ -137,13 +137,17 @@ async function compareWorkloads(
         const relation = await findRelation(address, row, deps);
         if (isOutOfSync(address, relation, row, deps)) deps.workloadOutOfSync.fire(object);
         if (relation === 'ungranted') foreign.push({ address, row, isHeld: false });
-        if (relation === 'set-aside' || relation === 'conflict') foreign.push({ address, row, isHeld: true });
+        if (isHeldByOthers(relation)) foreign.push({ address, row, isHeld: true });
         if (relation === 'conflict') held.push({ address, row, isHeld: true });
         else uncontested.push(address.mac);
       }
     }
   }
   return { foreign, contested: await withoutMigrated(held, deps), uncontested };
+}
+
+function isHeldByOthers(relation: Relation): boolean {
+  return relation === 'set-aside' || relation === 'offered' || relation === 'conflict';
 }
 
 function isOutOfSync(
@@ -157,7 +161,7 @@ function isOutOfSync(
     return row?.state !== 'active' || allocations.by('sticky', stickyIndex(owner)).length === 0;
   // An address that an admin adopted, or whose mirror could not be created before.
   if (relation === 'own') return allocations.by('consumer', owner.uid).length === 0;
-  return typeof relation === 'object' || ['pending', 'inherited', 'later', 'conflict'].includes(relation);
+  return typeof relation === 'object' || ['pending', 'inherited', 'later', 'offered', 'conflict'].includes(relation);
 }
 
 /** Returns the addresses that another owner holds, without those of guests that migrated from it. */

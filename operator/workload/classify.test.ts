@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { boundKey, claimKey, leaseKey, stickyKey } from '../../ledger/address/holder-key.ts';
 import { mac } from '../../mac/mac-address.ts';
@@ -152,6 +152,34 @@ test.each([
   const machine = { ...POD, kind: 'VirtualMachine', uid: 'v2' };
   const holder = { ...machine, uid: 'v1', ...change };
   expect(classify({ mac: MAC, owner: machine }, aRow({ owner: holder }))).toBe(want);
+});
+
+describe('a machine to which another machine offers an address', () => {
+  const machine = { ...POD, kind: 'VirtualMachine', uid: 'v2' };
+  const handover = { clusterId: 'c1', namespace: 'web', name: 'front', asked: 'web/front', left: false };
+  const source = { ...machine, namespace: 'x', uid: 'v1' };
+
+  test.each<[string, Partial<AddressRow>, string]>([
+    ['it', {}, 'offered'],
+    ['it, from another cluster', { owner: { ...source, clusterId: 'c2' } }, 'offered'],
+    ['it, from its own namespace', { owner: { ...source, namespace: 'web', name: 'back' } }, 'offered'],
+    ['another name', { handover: { ...handover, name: 'back' } }, 'conflict'],
+    ['another namespace', { handover: { ...handover, namespace: 'x' } }, 'conflict'],
+    ['another cluster', { handover: { ...handover, clusterId: 'c2' } }, 'conflict'],
+  ])('is no conflict with it, if that names %s: %o', (_, change, want) => {
+    expect(classify({ mac: MAC, owner: machine }, aRow({ owner: source, handover, ...change }))).toBe(want);
+  });
+
+  test('is a machine: neither a pod nor an instance of its name receives anything', () => {
+    for (const kind of ['Pod', 'VirtualMachineInstance'])
+      expect(classify({ mac: MAC, owner: { ...machine, kind } }, aRow({ owner: source, handover }))).toBe('conflict');
+  });
+
+  test('is no namesake of the source: that inherits nothing, because the guest may run at the receiver', () => {
+    const namesake = { ...source, uid: 'v3' };
+    expect(classify({ mac: MAC, owner: namesake }, aRow({ owner: source, handover }))).toBe('conflict');
+    expect(classify({ mac: MAC, owner: namesake }, aRow({ owner: source }))).toBe('inherited');
+  });
 });
 
 test('an instance whose machine was deleted without it has no conflict with the machine', () => {

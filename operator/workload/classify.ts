@@ -1,4 +1,5 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { isOfferedTo } from '../../ledger/address/handover.ts';
 import { isStickyKey, stickyKey } from '../../ledger/address/holder-key.ts';
 import { mayUseClaim } from '../claim/take-claim.ts';
 import { isHeldByLease, type LiveAddress, liveKey } from '../live/live-address.ts';
@@ -15,6 +16,7 @@ import { isOfStock } from '../stock/requester.ts';
  * - `stocked`: it is set aside for a webhook of this cluster. Or it was, it is no longer, and the object has a token.
  * - `claimed`: a claim of the same namespace holds it, and this object uses the claim or may take it.
  * - `inherited`: a machine of the same name holds it. It was deleted, and this machine was made again in its place.
+ * - `offered`: another machine holds it and offers it to this machine, which waits for the guest of that one.
  * - `ungranted`: the ledger gave it to nobody. It is observed, or adopted with a proof.
  * - `owned-by-parent`: the virtual machine or the instance of this name holds it, which the object ran for. It was deleted
  *   without the object.
@@ -28,6 +30,7 @@ export type Classification =
   | 'stocked'
   | 'claimed'
   | 'inherited'
+  | 'offered'
   | 'ungranted'
   | 'owned-by-parent'
   | 'conflict';
@@ -41,6 +44,11 @@ export function classify(address: LiveAddress, row: AddressRow | undefined): Cla
   if (isPendingFor(address, row)) return 'pending';
   if (isStocked(address, row)) return 'stocked';
   if (row.state === 'released' || row.origin === 'replication-gap') return 'ungranted';
+  return classifyHeld(address, row);
+}
+
+function classifyHeld(address: LiveAddress, row: AddressRow): Classification {
+  if (isOffered(address.owner, row)) return 'offered';
   return isInSameNamespace(address, row) ? classifyInNamespace(address, row) : 'conflict';
 }
 
@@ -74,6 +82,10 @@ function isStocked(address: LiveAddress, row: AddressRow): boolean {
   return isOfStock(row, address) && (row.state === 'stocked' || address.stockToken !== undefined);
 }
 
+function isOffered(owner: LiveAddress['owner'], row: AddressRow): boolean {
+  return owner.kind === 'VirtualMachine' && isOfferedTo(row, owner);
+}
+
 function isInSameNamespace({ owner }: LiveAddress, row: AddressRow): boolean {
   return row.owner?.clusterId === owner.clusterId && row.owner.namespace === owner.namespace;
 }
@@ -92,11 +104,13 @@ function classifyInNamespace(address: LiveAddress, row: AddressRow): Classificat
 
 /**
  * Returns whether a machine of the same name holds the address. Only one object of a name exists, so that machine was
- * deleted. Its guest may still run, and KubeVirt adopts it by name. A pod is never adopted.
+ * deleted. Its guest may still run, and KubeVirt adopts it by name. A pod is never adopted. If that machine offered the address to
+ * a receiver, the guest may run there.
  */
-function isInherited(owner: LiveAddress['owner'], { state, owner: holder }: AddressRow): boolean {
+function isInherited(owner: LiveAddress['owner'], { state, owner: holder, handover }: AddressRow): boolean {
   return (
     state === 'active' &&
+    handover === undefined &&
     holder?.uid !== undefined &&
     owner.kind === 'VirtualMachine' &&
     holder.kind === owner.kind &&

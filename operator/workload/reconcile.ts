@@ -11,6 +11,8 @@ import { readoptOfWorkload, type ReadoptOfWorkloadDeps } from '../sticky/readopt
 import { type BindDeps, mirrorAndBind } from './bind.ts';
 import { type ForeignAddress, grantOrObserve, type GrantOrObserveDeps } from './grant-or-observe.ts';
 import { inherit, type InheritDeps } from './inherit.ts';
+import { receiveAddress, type ReceiveAddressDeps } from './receive-address.ts';
+import { recordOffer, type RecordOfferDeps } from './record-offer.ts';
 import { findRelation, type RelationDeps } from './relation.ts';
 import { reportNotApplied } from './report-not-applied.ts';
 
@@ -18,6 +20,8 @@ export type WorkloadDeps = TakeClaimDeps &
   BindDeps &
   RelationDeps &
   InheritDeps &
+  RecordOfferDeps &
+  ReceiveAddressDeps &
   KeepStickyDeps &
   ReadoptOfWorkloadDeps &
   ReportConflictDeps &
@@ -80,10 +84,12 @@ async function reconcileAddress(
     case 'own':
     case 'pending':
       await mirrorAndBind(address, row, deps);
+      await recordOffer(address, row, deps);
       return 'kept';
     case 'renamed':
       // It stays bound to its first interface, because the uid identifies the owner.
       if (row.owner !== undefined) await mirrorAndBind(onInterface(address, row.owner.nic), row, deps);
+      await recordOffer(address, row, deps);
       return 'kept';
     case 'sticky':
       return await keepSticky(address, row, deps);
@@ -92,6 +98,8 @@ async function reconcileAddress(
       return relation;
     case 'inherited':
       return await inherit(address, row, deps);
+    case 'offered':
+      return await receiveAddress(address, row, deps);
     case 'claimed':
       return await takeClaim(address, row, deps);
     case 'owned-by-parent':

@@ -344,14 +344,27 @@ describe('a guest that migrates into another namespace', () => {
   const eventsOf = async (namespace: string) =>
     await kubectl(['get', 'events.events.k8s.io', '-n', namespace, '-o', 'jsonpath={.items[*].reason}']);
 
+  interface Migration {
+    readonly annotations?: Required<MachineParts>['annotations'];
+    /** Whether the target has the address of the source, with its consent. */
+    readonly isSame?: boolean;
+  }
+
   /** Both sides of a migration: the guest runs at the target with the address of the source. */
-  async function migrate(name: string, origin: string, annotations: MachineParts['annotations'] = {}) {
+  async function migrate(name: string, origin: string, { annotations = {}, isSame = false }: Migration = {}) {
     await kubectl(['create', 'namespace', origin]);
     await kubectl(['label', 'namespace', origin, 'mac.rock-os.io/inject=enabled']);
     await eventually(() => kubectl(['get', 'serviceaccount', 'default', '-n', origin]), { within: 20_000 });
     const source = await create(machine(name, { nics, annotations }), origin);
-    const target = await create(machine(name, { nics, spec: { runStrategy: 'WaitAsReceiver' } }), 'target');
     const [from = ''] = await macsOf(name, origin);
+    if (isSame) {
+      await kubectl(['annotate', 'vm', name, '-n', origin, `mac.rock-os.io/transfer-to=target/${name}`]);
+      await eventually(async () => {
+        expect((await rowOf(from))?.handover).toMatchObject({ namespace: 'target', name });
+      });
+    }
+    const written = isSame ? nics.map((nic) => ({ ...nic, macAddress: from })) : nics;
+    const target = await create(machine(name, { nics: written, spec: { runStrategy: 'WaitAsReceiver' } }), 'target');
     const [own = ''] = await macsOf(name, 'target');
     const migrationState = { migrationUid: name, sourceState: { migrationUID: name } };
     for (const [owner, namespace, spec] of [
@@ -361,7 +374,7 @@ describe('a guest that migrates into another namespace', () => {
       const { status, ...vmi } = instance(owner, name, [{ name: 'blue', bridge: {}, macAddress: spec }], [from]);
       await create({ ...vmi, status: { ...status, migrationState } } as Manifest, namespace);
     }
-    return { from, own };
+    return { from, own, target };
   }
 
   test('keeps its address from release and from others after its source and the namespace of that are gone', async () => {
@@ -390,7 +403,7 @@ describe('a guest that migrates into another namespace', () => {
   ])(
     'keeps its address from a machine of the name of its source, whose %s address it is',
     async (origin, annotations) => {
-      const { from } = await migrate('twin', origin, annotations);
+      const { from } = await migrate('twin', origin, { annotations });
       await untilState([from], 'active');
       await eventually(
         async () => {
@@ -409,6 +422,25 @@ describe('a guest that migrates into another namespace', () => {
       await kubectl(['wait', '--for=delete', 'vmi/twin', '-n', 'target', '--timeout=30s']);
     },
   );
+
+  test('to a receiver with the addresses of its source: they are its own when the source and its namespace are gone', async () => {
+    const { from, own, target } = await migrate('same', 'leaving', { isSame: true });
+    expect(own).toBe(from);
+    await expectStayHeld([from]);
+    expect((await rowOf(from))?.owner?.namespace).toBe('leaving');
+    await kubectl(['delete', 'namespace', 'leaving', '--wait=false']);
+    await kubectl(['wait', '--for=delete', 'namespace/leaving', '--timeout=40s']);
+    await eventually(
+      async () => {
+        expect(await rowOf(from)).toMatchObject({ state: 'active', owner: { uid: target.uid }, generation: 2 });
+      },
+      { within: 40_000, every: 200 },
+    );
+    expect(await actionsOn(from)).toEqual(['allocate', 'bind', 'transfer']);
+    expect(await eventsOf('target')).not.toContain('AddressConflict');
+    await kubectl(['delete', 'vm/same', 'vmi/same', '-n', 'target', '--ignore-not-found']);
+    await untilState([from], 'released');
+  });
 
   test('an instance that shows the address of a machine without a migration with it causes a conflict', async () => {
     const victim = await create(machine('victim', { nics }));

@@ -104,6 +104,7 @@ describe('a restored backup', () => {
       pools: 8,
       addresses: 1_204,
       observations: 600,
+      handovers: 0,
       audit_log: 1_206,
       audit_seals: 0,
     });

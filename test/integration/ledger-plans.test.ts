@@ -8,6 +8,7 @@ import { takeUnusedClaims, usersOfClaims } from '../../ledger/address/claim-set.
 import { dropConsumer, takeConsumer } from '../../ledger/address/consumer.ts';
 import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
 import { type AddressFilter, findByOwnerUids, listAddresses } from '../../ledger/address/find.ts';
+import { leave, offer, receive } from '../../ledger/address/handover.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
@@ -109,6 +110,17 @@ const CALLS: Readonly<
     const to = { newKey: `to-${String(n)}`, state: 'active', owner, requester: 'ada', reason: 'test' } as const;
     const outcomes = await transfer(ledger.db, [{ ...from, ...to }], 'test');
     expect(outcomes).toMatchObject([{ outcome: 'transferred' }]);
+    return outcomes;
+  },
+  receive: async (ledger, _, n) => {
+    const machine = { ...owner, kind: 'VirtualMachine', name: `from-${String(n)}` };
+    const from = await takeAddress(ledger, aRequest({ key: `machine-${String(n)}`, owner: machine }));
+    const to = { cluster: 'c1', namespace: 'team', name: `to-${String(n)}`, asked: 'x' };
+    expect(await offer(ledger.db, [{ ...from, to }])).toEqual([{ outcome: 'offered' }]);
+    expect(await leave(ledger.db, [{ ...from, inUse: true }])).toEqual([{ outcome: 'left' }]);
+    const receiver = { newKey: `received-${String(n)}`, owner: { ...machine, name: to.name } };
+    const outcomes = await receive(ledger.db, [{ ...from, ...receiver, requester: 'ada', reason: 'test' }], 'test');
+    expect(outcomes).toMatchObject([{ outcome: 'received' }]);
     return outcomes;
   },
   release: ({ db }, item) => release(db, [item], { ...by, force: true }),

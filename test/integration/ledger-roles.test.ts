@@ -7,6 +7,7 @@ import { bind } from '../../ledger/address/bind.ts';
 import { takeUnusedClaims } from '../../ledger/address/claim-set.ts';
 import { dropConsumer, takeConsumer } from '../../ledger/address/consumer.ts';
 import { releaseExpiredDevices } from '../../ledger/address/expired-devices.ts';
+import { leave, offer, receive } from '../../ledger/address/handover.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import { markMissing } from '../../ledger/address/mark-missing.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
@@ -61,6 +62,8 @@ let theirs: Login;
 const theirHolder = aStockHolder({ clusterId: 'b' });
 /** What it has in stock. */
 let theirStock: readonly AddressRef[];
+/** An address that a machine of the other cluster has left to another one there. */
+let theirMachine: AddressRef;
 let device: Login;
 let admin: Login;
 /** Addresses of another cluster and of devices, in every state in which a function could change them. */
@@ -76,6 +79,7 @@ async function contents() {
     'audit_log',
     'cluster_logins',
     'observations',
+    'handovers',
     'pool_limits',
     'release_requests',
     'stock_holders',
@@ -128,6 +132,13 @@ beforeAll(async () => {
     await takeAddress(ledger.current, aRequest({ key: 'device', device: { id: 'vm-1' } })),
     await takeAddress(ledger.current, aRequest({ key: 'kept device', state: 'reserved', device: { id: 'vm-2' } })),
   );
+  theirMachine = await takeAddress(
+    ledger.current,
+    aRequest({ key: 'their machine', owner: ownerOf('b', 'VirtualMachine', 'desk') }),
+  );
+  const desk = { cluster: 'b', namespace: 'team', name: 'receiver', asked: 'team/receiver' };
+  expect(await offer(theirs.db, [{ ...theirMachine, to: desk }])).toEqual([{ outcome: 'offered' }]);
+  expect(await leave(theirs.db, [{ ...theirMachine, inUse: true }])).toEqual([{ outcome: 'left' }]);
   theirStock = await fillAStock(theirs, { holder: theirHolder, count: 2 });
   const observed = { mac: OBSERVED, object: ownerOf('b', 'Pod', 'observed'), limited: true };
   expect(await observe(theirs.db, [observed], 'test')).toEqual([{ outcome: 'observed' }]);
@@ -194,6 +205,34 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
         ),
       );
       return transfer(db, items, 'test');
+    },
+  },
+  offer_address: {
+    wanted: ['unknown'],
+    call: (db) => {
+      const to = { cluster: 'a', namespace: 'team', name: 'mine', asked: 'a/team/mine' };
+      return offer(db, [theirMachine, { ...theirMachine, to }, ...victims.map((item) => ({ ...item, to }))]);
+    },
+  },
+  leave_address: {
+    wanted: ['unknown'],
+    call: (db) =>
+      leave(
+        db,
+        [theirMachine, ...victims].map((item) => ({ ...item, inUse: true })),
+      ),
+  },
+  receive_address: {
+    // In their cluster the receiver is not its own, and to its own cluster nobody has offered anything.
+    wanted: ['unknown', 'not_offered'],
+    call: (db) => {
+      const items = ['b', 'a'].flatMap((cluster) =>
+        [theirMachine, ...victims].map((item) => ({
+          ...{ ...item, newKey: `mine ${item.key}`, owner: ownerOf(cluster, 'VirtualMachine', 'receiver') },
+          ...{ requester: 'mallory', reason: 'test' },
+        })),
+      );
+      return receive(db, items, 'test');
     },
   },
   release: { wanted: ['unknown'], call: (db) => release(db, victims, { ...by, force: true }) },

@@ -10,7 +10,7 @@ import { networkNames, readNetworks } from '../plan/multus-target.ts';
 import type { AddressRequest, Plan, Planned } from '../plan/plan.ts';
 import { planPod } from '../plan/plan-pod.ts';
 import { planPodUpdate } from '../plan/plan-pod-update.ts';
-import { planVm, planVmi } from '../plan/plan-vm.ts';
+import { planVm, planVmi, waitsAsReceiver } from '../plan/plan-vm.ts';
 import type { PrimaryCni } from '../plan/primary-target.ts';
 import type { AdmissionRefusal, AdmissionRequest, AdmissionResponse } from '../review/admission-review.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
@@ -258,6 +258,7 @@ function admittedObject(
     leaseId,
     // The lease id of a stored object is its own.
     broughtLease: uid === undefined ? object.metadata?.annotations?.[ANNOTATIONS.lease] : undefined,
+    ...(kind === 'VirtualMachine' && waitsAsReceiver(object) && { waitsAsReceiver: true }),
     requester,
     waitedSince,
   };

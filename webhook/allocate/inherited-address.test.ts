@@ -24,6 +24,12 @@ test.each([
   ['a machine of its name in another namespace', { ...held, owner: { ...owner, namespace: 'x' } }, since, false],
   ['a machine of its name in another cluster', { ...held, owner: { ...owner, clusterId: 'd' } }, since, false],
   ['a device', { ...held, owner: undefined }, since, false],
+  [
+    'a machine of its name that offered it to a receiver',
+    { ...held, handover: { clusterId: 'c', namespace: 'new', name: 'back', asked: 'new/back', left: false } },
+    since,
+    false,
+  ],
   ['nobody any more', { ...held, state: 'released' }, since, false],
 ] as const)('a machine that is made again inherits an address held by %s: %o, %o: %s', (_, row, created, inherits) => {
   expect(isOfNamesake(row, { object: machine, terms: { since: created } }, 'c')).toBe(inherits);

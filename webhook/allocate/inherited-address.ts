@@ -39,13 +39,16 @@ export async function isInherited(
   }
 }
 
-/** A namespace that was deleted and created again belongs to other people, so its machines inherit nothing. */
+/**
+ * A namespace that was deleted and created again belongs to other people, so its machines inherit nothing. Neither does a
+ * machine whose namesake offered the address to a receiver: the guest may run there.
+ */
 export function isOfNamesake(
-  { state, owner, allocatedAt }: Pick<AddressRow, 'state' | 'owner' | 'allocatedAt'>,
+  { state, owner, allocatedAt, handover }: Pick<AddressRow, 'state' | 'owner' | 'allocatedAt' | 'handover'>,
   { object: { kind, namespace, name }, terms: { since } }: Pick<Candidate, 'object' | 'terms'>,
   clusterId: string,
 ): boolean {
-  if (state !== 'active' || since === undefined || since > allocatedAt) return false;
+  if (state !== 'active' || handover !== undefined || since === undefined || since > allocatedAt) return false;
   if (owner?.clusterId !== clusterId || owner.kind !== kind) return false;
   return owner.namespace === namespace && owner.name === name;
 }

@@ -41,7 +41,7 @@ async function ask(
   request: AddressRequest,
   outcomes: readonly AllocationOutcome[],
   object: Partial<AdmittedObject> = {},
-  observed: Observation[] | Error = [],
+  found: readonly unknown[] | Error = [],
 ) {
   const asked: AllocationRequest[] = [];
   const allocator = {
@@ -54,7 +54,7 @@ async function ask(
     },
     close: () => Promise.resolve(),
   };
-  const query = () => (observed instanceof Error ? Promise.reject(observed) : Promise.resolve(observed));
+  const query = () => (found instanceof Error ? Promise.reject(found) : Promise.resolve(found));
   const ledger = { query } as unknown as Queryable;
   const terms = { pool: 'kubernetes', since: SINCE };
   const context = { terms, object: { ...pod, ...object }, deadline: Date.now() + 3_000 };
@@ -217,5 +217,27 @@ describe('the address of the name of a machine', () => {
     const error = new LedgerError('LEDGER_TIMEOUT', 'No response');
     const { result } = await ask(BY_NAME, [granted('replayed')], machine, error);
     expect(result).toEqual({ ok: false, request: BY_NAME, result: { outcome: 'ledger_error', error } });
+  });
+});
+
+describe('a written address that another machine holds', () => {
+  const receiver = { kind: 'VirtualMachine', name: 'desk', waitsAsReceiver: true } as const;
+  const source: Owner = { ...OWN, kind: 'VirtualMachine', namespace: 'old', name: 'desk', uid: 'u1' };
+  const row = (name: string) => ({ handover: { clusterId: 'c', namespace: 'web', name, asked: 'x', left: false } });
+
+  test('stays with it, and the receiver to which it is offered has it too, with a warning', async () => {
+    const { result } = await ask({ nic: 'blue', requested: A }, [heldBy(source)], receiver, [row('desk')]);
+    expect(result).toEqual({
+      ok: true,
+      mac: A,
+      warning: `rock-mac: ${A} on blue still belongs to the machine whose guest this one waits for. This machine gets it when that one is deleted`,
+    });
+  });
+
+  test('is refused to every other machine as if it were offered to nobody', async () => {
+    const offered = await ask({ nic: 'blue', requested: A }, [heldBy(source)], receiver, [row('other')]);
+    const usual = await ask({ nic: 'blue', requested: A }, [heldBy(source)], receiver);
+    expect(offered.result).toEqual(usual.result);
+    expect(usual.result).toMatchObject({ ok: false, result: { outcome: 'in_use' } });
   });
 });

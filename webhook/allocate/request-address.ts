@@ -12,6 +12,7 @@ import { askLedger, type AskLedgerDeps, type RequestContext } from './ask-ledger
 import { isHandedToName } from './earlier-admission.ts';
 import { isUsedElsewhere, mayBeUsedElsewhere } from './guest-elsewhere.ts';
 import { isInherited } from './inherited-address.ts';
+import { isOffered } from './offered-address.ts';
 import { stickyRequestFor } from './sticky-request.ts';
 import { migratedWarning, otherPoolWarning, whyNotSticky } from './sticky-warnings.ts';
 
@@ -106,7 +107,8 @@ function granted(key: string, { outcome, mac, generation }: AllocatedOutcome, wa
 
 /**
  * Returns the result for a refused request. A requested address that is not free is still usable if it is the address of a claim in
- * the same namespace, if the object or its name holds it already, or if a machine that is made again inherits it.
+ * the same namespace, if the object or its name holds it already, if it is offered
+ * to a machine that waits for its guest, or if a machine that is made again inherits it.
  */
 async function findUsable(
   request: AddressRequest,
@@ -123,7 +125,12 @@ async function findUsable(
   const held = stickyRequestFor(holder, request.nic, object, deps.clusterId);
   const refused = { ok: false, request, result } as const;
   if (held !== undefined) return await requestHeld(mac, held, refused, context, deps);
+  if (await isOffered(mac, context, deps)) return { ok: true, mac, warning: notYetOwn(mac, request.nic) };
   return (await isInherited(mac, context, deps)) ? { ok: true, mac } : refused;
+}
+
+function notYetOwn(mac: MacAddress, nic: string): string {
+  return `rock-mac: ${mac} on ${nic} still belongs to the machine whose guest this one waits for. This machine gets it when that one is deleted`;
 }
 
 /** Returns the claim of this namespace that holds the requested address. Who writes that address means the claim. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { mac } from '../../mac/mac-address.ts';
 import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
 import type { Plan, Planned } from './plan.ts';
-import { type IncomingMachine, planVm, planVmi } from './plan-vm.ts';
+import { type IncomingMachine, planVm, planVmi, waitsAsReceiver } from './plan-vm.ts';
 
 const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
 const A = mac('a4:58:0f:05:00:01');
@@ -293,4 +293,12 @@ test.each([
   const { interfaces } = copy.spec.template.spec.domain.devices;
   if (Array.isArray(interfaces)) Reflect.deleteProperty(interfaces[0] ?? {}, 'name');
   expect(planOf(planVm(copy, undefined, PREFIX)).addressRequests).toHaveLength(good);
+});
+
+test.each([
+  ['WaitAsReceiver', true],
+  ['Always', false],
+  [undefined, false],
+])('a machine with the run strategy %s waits for a guest: %s', (runStrategy, want) => {
+  expect(waitsAsReceiver({ spec: { runStrategy } })).toBe(want);
 });

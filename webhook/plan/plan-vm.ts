@@ -158,6 +158,14 @@ function templateSpec({ spec }: IncomingMachine): unknown {
   return templateSchema.safeParse(spec).data?.template.spec;
 }
 
+/**
+ * Returns whether the machine waits for a guest that migrates from another machine, also of another namespace or cluster
+ * (https://kubevirt.io/user-guide/compute/decentralized_live_migration/).
+ */
+export function waitsAsReceiver({ spec }: IncomingMachine): boolean {
+  return runSchema.safeParse(spec).data?.runStrategy === 'WaitAsReceiver';
+}
+
 const runSchema = z.object({ running: z.boolean().nullish(), runStrategy: z.string().nullish() });
 
 /** KubeVirt treats a machine with neither field as halted. */

@@ -17,6 +17,8 @@ export interface AdmittedObject {
   readonly leaseId: string | undefined;
   /** A lease id that the object brings along: of an earlier admission, or of the object that it was copied from. */
   readonly broughtLease?: string | undefined;
+  /** It is a virtual machine that waits for a guest, which keeps the addresses of its machine. */
+  readonly waitsAsReceiver?: boolean;
   readonly requester: AdmissionUser;
   /**
    * When its author created it, as an ISO date, if it has waited for the ledger since. Then the requester is known by name only,

@@ -1,0 +1,46 @@
+import type { ReceiverTarget } from '../../api/transfer-target.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { offer } from '../../ledger/address/handover.ts';
+import { boundKey } from '../../ledger/address/holder-key.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import { describeAddress, isStored, type WorkloadAddress } from '../live/live-address.ts';
+import { consumerRefOf } from '../live/workload.ts';
+
+export type RecordOfferDeps = Pick<OperatorDeps, 'ledger' | 'client' | 'clusterId' | 'events' | 'logger'>;
+
+/**
+ * Records in the ledger to whom a machine offers an address of its own, as its annotation says. The ledger remembers that when
+ * the machine and its annotation are gone. A machine that uses an address again that it has left offers it anew, or no longer.
+ */
+export async function recordOffer(address: WorkloadAddress, row: AddressRow, deps: RecordOfferDeps): Promise<void> {
+  const { ledger, client, clusterId, logger } = deps;
+  const { mac, owner, workload } = address;
+  const { offersTo } = workload;
+  if (isRecorded(offersTo, row)) return;
+  // The cache may still have a machine that has just ended and has left the address.
+  if (row.handover?.left === true && !(await isStored(address, client))) return;
+  const key = boundKey({ ...owner, nic: row.owner?.nic ?? owner.nic, mac });
+  const to = offersTo && { cluster: clusterId, ...offersTo };
+  const [result] = await offer(ledger, [{ mac, generation: row.generation, key, to }]);
+  logger.info(
+    { ...describeAddress(address), receiver: to?.asked, outcome: result?.outcome },
+    'offer of an address recorded',
+  );
+  if (result?.outcome === 'unknown_cluster') reportUnknownCluster(address, deps);
+}
+
+function isRecorded(offersTo: ReceiverTarget | undefined, { handover }: Pick<AddressRow, 'handover'>): boolean {
+  return handover?.asked === offersTo?.asked && handover?.left !== true;
+}
+
+function reportUnknownCluster(
+  { workload, kind, mac, owner: { nic } }: WorkloadAddress,
+  { events }: Pick<OperatorDeps, 'events'>,
+): void {
+  const { apiVersion, kind: kindName } = consumerRefOf(workload, nic, kind);
+  const note = `${mac} on interface ${nic} is offered to cluster ${workload.offersTo?.cluster ?? ''}, which the ledger does not know, or not as one. Name the cluster by its id`;
+  events.record(
+    { apiVersion, kind: kindName, metadata: workload.metadata },
+    { type: 'Warning', reason: 'AddressNotOffered', action: 'Offer', note },
+  );
+}

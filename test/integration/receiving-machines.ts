@@ -1,0 +1,88 @@
+import { expect } from 'vitest';
+import { findByMac } from '../../ledger/address/find.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
+import { mac } from '../../mac/mac-address.ts';
+import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
+import { installForeignCrds } from '../env/kubernetes/manifests.ts';
+import { eventually } from '../env/run/eventually.ts';
+
+/* Virtual machines whose guest migrates to another machine, in a namespace or cluster of its own. */
+
+/** A machine with one interface on the network `blue`, with this address or none. */
+export function machine(name: string, macAddress?: string, run = 'Always'): object {
+  return {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachine',
+    metadata: { name },
+    spec: { runStrategy: run, template: { spec: specOf(macAddress) } },
+  };
+}
+
+/** The running instance of a machine. Its guest has this address, and both sides of a migration name it. */
+export function instance(name: string, uid: string, macAddress: string): object {
+  const owner = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name, uid, controller: true };
+  const migrationState = { migrationUid: name, sourceState: { migrationUID: name } };
+  return {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachineInstance',
+    metadata: { name, ownerReferences: [owner] },
+    spec: specOf(macAddress),
+    status: { phase: 'Running', interfaces: [{ name: 'blue', mac: macAddress }], migrationState },
+  };
+}
+
+function specOf(macAddress: string | undefined) {
+  const interfaces = [{ name: 'blue', bridge: {}, ...(macAddress !== undefined && { macAddress }) }];
+  return { domain: { devices: { interfaces } }, networks: [{ name: 'blue', multus: { networkName: 'blue' } }] };
+}
+
+/** Installs the kinds of KubeVirt, and waits until a machine gets an address. */
+export async function prepareMachines({ kubectl }: ControlPlane, namespaces: readonly string[]): Promise<void> {
+  await installForeignCrds(kubectl);
+  for (const namespace of namespaces) {
+    await kubectl(['create', 'namespace', namespace]);
+    await kubectl(['label', 'namespace', namespace, 'mac.rock-os.io/inject=enabled']);
+    const input = JSON.stringify(machine('early'));
+    await eventually(() => kubectl(['create', '--dry-run=server', '-n', namespace, '-f', '-'], { input }));
+  }
+}
+
+/** The machines of one namespace. */
+export function machinesIn(plane: ControlPlane, namespace: string) {
+  const { kubectl } = plane;
+  const create = (object: object) =>
+    kubectl(['create', '-n', namespace, '-f', '-', '-o', 'jsonpath={.metadata.uid}'], {
+      input: JSON.stringify(object),
+    });
+  return {
+    create,
+    /** Returns the address of a machine. */
+    addressOf: (name: string) =>
+      kubectl(['get', 'vm', name, '-n', namespace, '-o', 'jsonpath={..interfaces[0].macAddress}']),
+    /** Creates a machine with an address. Resolves to why it was refused, or to `admitted`. */
+    tryReceive: (name: string, address: string, run = 'WaitAsReceiver') =>
+      create(machine(name, address, run)).then(
+        () => 'admitted',
+        (error: unknown) => String(error),
+      ),
+    offer: (name: string, to: string) =>
+      kubectl(['annotate', '--overwrite', 'vm', name, '-n', namespace, `mac.rock-os.io/transfer-to=${to}`]),
+    withdraw: (name: string) => kubectl(['annotate', 'vm', name, '-n', namespace, 'mac.rock-os.io/transfer-to-']),
+    remove: (...names: readonly string[]) => kubectl(['delete', '-n', namespace, ...names]),
+    mirrorsOf: async (address: string) => {
+      const path = `{.items[?(@.spec.mac=="${address}")].spec.consumerRef.name}`;
+      return await kubectl(['get', 'macallocations', '-n', namespace, '-o', `jsonpath=${path}`]);
+    },
+    events: () => kubectl(['get', 'events.events.k8s.io', '-n', namespace, '-o', 'jsonpath={.items[*].reason}']),
+  };
+}
+
+/** Waits until the row of an address looks like this. */
+export async function untilRow(ledger: LedgerClient, address: string, row: object): Promise<void> {
+  await eventually(
+    async () => {
+      expect(await findByMac(ledger, mac(address))).toMatchObject(row);
+    },
+    { within: 60_000, every: 100 },
+  );
+}
