@@ -33,6 +33,7 @@ const stocking = (test: string) => ['ledger-stock', test] as const;
 const sticking = (test: string) => ['ledger-sticky', test] as const;
 const stickyRace = (test: string) => ['ledger-sticky-race', test] as const;
 const handingOver = (test: string) => ['ledger-transfer', test] as const;
+const receiving = (test: string) => ['ledger-handover', test] as const;
 const connecting = (test: string) => ['ledger-connect', test] as const;
 
 /** An earlier version as one statement, which sees the ledger as it was before the wait for the lock. */
@@ -616,6 +617,51 @@ export const MUTANTS: readonly Mutant[] = [
     find: " or is_sticky(a.holder_key) then 'not_held'",
     replace: " then 'not_held'",
     caughtBy: sticking('a sticky address is not handed over'),
+  },
+  {
+    name: 'an address is received while its owner uses it',
+    file: transfers,
+    find: "when h.left_at is null then 'not_left'",
+    replace: '',
+    caughtBy: receiving('an address that a machine offers to another one moves into the other cluster'),
+  },
+  {
+    name: 'an address is received by a machine to which it was not offered',
+    file: transfers,
+    find: 'or (h.cluster_id, h.namespace, h.name) is distinct from (r.cluster, r.namespace, r.name)',
+    replace: '',
+    caughtBy: receiving('an address that a machine offers to another one is received by no other machine'),
+  },
+  {
+    name: 'an address is left to a machine that does not have it',
+    file: transfers,
+    find: "else 'no_receiver' end",
+    replace: "else 'left' end",
+    caughtBy: receiving('an address that a machine offers to another one is left to a machine of the own cluster'),
+  },
+  {
+    name: 'an address that is received does not count in a quota',
+    file: transfers,
+    find: "coalesce(full_quota(r, a), 'received')",
+    replace: "'received'",
+    caughtBy: receiving('an address that a machine offers to another one counts in the quota'),
+  },
+  {
+    name: 'a cluster receives addresses for another one',
+    file: transfers,
+    find: ' or (me.everything or r.cluster = me.cluster) is not true',
+    replace: '',
+    caughtBy: [
+      'ledger-roles',
+      'a login of a cluster changes nothing of other clusters and of devices with receive_address',
+    ],
+  },
+  {
+    name: 'the next machine of a name inherits what the last one offered to a receiver',
+    file: 'ledger/migrations/0005-bind.sql',
+    find: ' and (handover_of(a)).addr is null',
+    replace: '',
+    caughtBy: receiving('an address that a machine offers to another one does not go to the machine'),
   },
   {
     name: 'a claim that a pod uses is handed over',
