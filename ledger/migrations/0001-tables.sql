@@ -15,8 +15,8 @@ create function rock_mac.to_addr(mac macaddr) returns bigint language sql immuta
   return ('x0000' || replace(mac::text, ':', ''))::bit(64)::bigint;
 
 -- Whether a holder key is of a sticky address: it belongs to the name of a workload (0021-sticky.sql). The key of a name that is too
--- long for it is hashed.
-create function rock_mac.is_sticky(holder_key text) returns boolean language sql immutable strict parallel safe
+-- long for it is hashed. Not `strict`: Postgres would not inline it then, and each allocation calls it several times.
+create function rock_mac.is_sticky(holder_key text) returns boolean language sql immutable parallel safe
   return left(holder_key, 7) in ('sticky/', 'sticky#');
 
 -- Identifies one history of the database. Read from the name of the current WAL file, because the control file still
