@@ -38,7 +38,7 @@ function groupOf({ apiVersion }: Controller): string {
 
 /**
  * Returns a version of a kind that the server serves, or `undefined` if the kind does not exist. The version that a workload names
- * may be any text: everybody may write an owner, and nobody could tell that one of an unknown version does not exist.
+ * may be any text: everybody may write an owner, and nobody could know that one of an unknown version does not exist.
  */
 async function servedVersion(
   { group, plural }: (typeof KINDS)[number],

@@ -23,7 +23,7 @@ export interface Mark {
 /** The grace period of a pod that says nothing, and of one that nobody saw, in seconds. */
 const DEFAULT_GRACE_SECONDS = 30;
 
-/** Why a mark may end, or when to check again if no event will tell. */
+/** Why a mark may end, or when to check again if no event will report it. */
 export type CheckedMark = { readonly ended: string } | { readonly retryMs?: number };
 
 const SEEN_TO_END: CheckedMark = { ended: 'its pod was seen to end' };

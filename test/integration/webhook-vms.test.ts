@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
-import { objectMeta } from '../../kube/client/objects.ts';
+import { type ObjectMeta, objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import type { NewObject } from '../../kube/client/write.ts';
 import { findByMac, listAddresses } from '../../ledger/address/find.ts';
@@ -527,7 +527,7 @@ describe('every example', () => {
         const macs = Object.values(macsOf(machineSchema.parse(object)));
         expect(macs).toEqual([expect.stringMatching(OURS), expect.stringMatching(OURS)]);
       }
-      if (object.kind === 'Deployment') await expectPodsOf(object.metadata.namespace ?? '');
+      if (object.kind === 'Deployment') await expectPodsOf(object.metadata);
       if (object.kind === 'StatefulSet') await expectPodWithAddress(`${object.metadata.name}-0`);
     }
   });
@@ -543,15 +543,16 @@ describe('every example', () => {
     );
   }
 
-  async function expectPodsOf(namespace: string): Promise<void> {
+  async function expectPodsOf({ namespace = '', name }: ObjectMeta): Promise<void> {
     await eventually(
       async () => {
         const { items } = shown.parse(
           JSON.parse(await installed().plane.kubectl(['get', 'pods', '-n', namespace, '-o', 'json'])),
         );
-        expect(items).toHaveLength(2);
-        for (const { metadata } of items)
-          expect(metadata.annotations?.['mac.rock-os.io/addresses']).toMatch(/a4:58:0f:02:/);
+        const pods = items.filter(({ metadata }) => metadata.name.startsWith(`${name}-`));
+        expect(pods).toHaveLength(2);
+        for (const { metadata } of pods)
+          expect(metadata.annotations?.['mac.rock-os.io/addresses']).toMatch(/a4:58:0f:0[02]:/);
       },
       { within: 20_000, every: 200 },
     );
