@@ -22,6 +22,8 @@ export interface Handover {
   readonly name: string;
   /** The receiver, as the owner named it. */
   readonly asked: string;
+  /** Whether the owner was known to have ended, when its operator last said anything about it. */
+  readonly ended: boolean;
   /** Whether the owner has ended and has left the address to the receiver. */
   readonly left: boolean;
 }
@@ -71,7 +73,8 @@ export const ADDRESS_COLUMNS = `
   a.consumer_name, a.consumer_uid, a.consumer_nic, a.consumer_expires_at, a.requester, a.actor, a.reason, a.blocked,
   (select c.name from rock_mac.clusters c where c.cluster_id = a.cluster_id) as cluster_name,
   case when a.owner_kind = 'VirtualMachine' and a.state = 'active' then
-    (select jsonb_build_object('clusterId', h.cluster_id, 'namespace', h.namespace, 'name', h.name, 'asked', h.asked, 'left', h.left_at is not null)
+    (select jsonb_build_object('clusterId', h.cluster_id, 'namespace', h.namespace, 'name', h.name, 'asked', h.asked,
+                                'ended', h.ended_at is not null, 'left', h.left_at is not null)
      from rock_mac.handovers h where h.addr = a.addr and h.generation = a.generation and h.holder_key = a.holder_key) end as handover`;
 
 const text = optionalColumn(z.string());
@@ -119,6 +122,7 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
         namespace: z.string(),
         name: z.string(),
         asked: z.string(),
+        ended: z.boolean(),
         left: z.boolean(),
       }),
     ),

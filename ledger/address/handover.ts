@@ -67,10 +67,11 @@ export function offer(db: Queryable, items: readonly OfferItem[]): Promise<Offer
   });
 }
 
-const LEFT = ['left', 'no_receiver', 'not_offered', 'unknown'] as const;
+const LEFT = ['left', 'waits', 'no_receiver', 'not_offered', 'unknown'] as const;
 
 /**
- * `left`: now or before, the receiver may take it. `no_receiver`: the receiver does not have it. `not_offered`: to nobody.
+ * `left`: now or before, the receiver may take it. `waits`: the other cluster of the receiver has not completed a resync
+ * since the first call, so it may not have observed the receiver yet. `no_receiver`: the receiver does not have it. `not_offered`: to nobody.
  * `unknown`: the caller's cluster does not hold it, or no longer.
  */
 export type LeaveOutcome = { readonly outcome: (typeof LEFT)[number] } | Invalid;

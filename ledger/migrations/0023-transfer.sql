@@ -104,7 +104,7 @@ begin
       insert into handovers (addr, generation, holder_key, asked, cluster_id, namespace, name)
       values (r.addr, r.generation, r.key, r.reason, ids[1], r.namespace, r.name)
       on conflict (addr) do update set generation = excluded.generation, holder_key = excluded.holder_key, asked = excluded.asked,
-        cluster_id = excluded.cluster_id, namespace = excluded.namespace, name = excluded.name, left_at = null;
+        cluster_id = excluded.cluster_id, namespace = excluded.namespace, name = excluded.name, ended_at = null, left_at = null;
     end if;
     return next;
   end loop;
@@ -112,6 +112,7 @@ end $$;
 
 -- Leaves addresses to their receivers: the machines that offered them have ended. An address is left only if its receiver has
 -- it already: its cluster observed that, or the caller saw it in its own cluster. Nobody would take any other address over.
+-- A cluster whose operator is away has observed nothing yet. Until it has completed a resync after the end, the address waits.
 create function rock_mac.leave_address(p_items jsonb) returns table (ord int, outcome text)
 language plpgsql volatile security definer
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
@@ -128,11 +129,18 @@ begin
     outcome := case
       when a.addr is null then 'unknown'
       when h.addr is null then 'not_offered'
+      when not exists (select from clusters c where c.cluster_id = h.cluster_id and c.retired_at is null) then 'no_receiver'
       when (r.in_use and h.cluster_id = a.cluster_id)
         or exists (select from observations o where o.addr = a.addr and o.kind = 'VirtualMachine'
                      and (o.cluster_id, o.namespace, o.name) = (h.cluster_id, h.namespace, h.name)) then 'left'
+      when h.cluster_id <> a.cluster_id
+        and not exists (select from clusters c where c.cluster_id = h.cluster_id and c.last_resync_at > h.ended_at) then 'waits'
       else 'no_receiver' end;
-    if outcome = 'left' then update handovers x set left_at = coalesce(x.left_at, clock()) where x.addr = r.addr; end if;
+    if outcome in ('left', 'waits') then
+      update handovers x set ended_at = coalesce(x.ended_at, clock()),
+             left_at = case outcome when 'left' then coalesce(x.left_at, clock()) else x.left_at end
+      where x.addr = r.addr and (x.ended_at is null or (outcome = 'left' and x.left_at is null));
+    end if;
     return next;
   end loop;
 end $$;

@@ -8,16 +8,17 @@ import { machines } from '../live/kubevirt-kinds.ts';
 export type LeaveDeps = Pick<OperatorDeps, 'ledger' | 'client' | 'clusterId'> & Pick<Sources, 'workloads'>;
 
 /**
- * Leaves the address of a machine that has ended to the machine that it was offered to, and returns whether that one has it. The
+ * Leaves the address of a machine that has ended to the machine that it was offered to, and returns `left` if that one has it. The
  * operator of that machine, maybe in another cluster, then takes it. Repeating the call changes nothing while the address
- * waits to be taken. An address that the receiver does not have is released as any other.
+ * waits to be taken. `waits`: the other cluster has not compared itself with the ledger since the end, so the receiver may exist there.
+ * An address that the receiver does not have is released as any other.
  */
-export async function leaveToReceiver(row: AddressRow, deps: LeaveDeps): Promise<boolean> {
+export async function leaveToReceiver(row: AddressRow, deps: LeaveDeps): Promise<'left' | 'waits' | undefined> {
   const { handover } = row;
-  if (handover === undefined) return false;
+  if (handover === undefined) return undefined;
   const inUse = handover.clusterId === deps.clusterId && (await hasAddress(handover, row, deps));
   const [result] = await leave(deps.ledger, [{ ...row, inUse }]);
-  return result?.outcome === 'left';
+  return result?.outcome === 'left' || result?.outcome === 'waits' ? result.outcome : undefined;
 }
 
 async function hasAddress(

@@ -1,5 +1,6 @@
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { isOfferedTo } from '../../ledger/address/handover.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import { observationsOfMac } from '../../ledger/observation/observations.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
@@ -9,8 +10,13 @@ import type { Workload } from '../live/workload.ts';
 
 export type GuestDeps = Pick<OperatorDeps, 'ledger' | 'client' | 'clusterId'> & Pick<Sources, 'workloads'>;
 
+/** Returns whether a running instance shows the address, wherever it is. */
+export async function isUsedByGuest(row: Used, deps: GuestDeps): Promise<boolean> {
+  return (await findGuest(row, deps)) !== undefined;
+}
+
 /**
- * Returns whether a running instance shows the address, wherever it is. A guest that migrates into another namespace or
+ * Returns where running instances show the address: only at the machine to which it is offered, or elsewhere too. A guest that migrates into another namespace or
  * cluster keeps its addresses, and their owner is deleted at the end of the migration. So an address whose owner is gone may
  * still be in use there. A pod does not migrate, and a guest that migrates names its migration: what else shows the address of
  * an object that is gone is only observed.
@@ -18,27 +24,39 @@ export type GuestDeps = Pick<OperatorDeps, 'ledger' | 'client' | 'clusterId'> & 
  * The instances of this cluster come from the cache, and each is read again without it. Those of other clusters come from
  * the ledger, where their operator records what they show.
  */
-export async function isUsedByGuest(row: Used, deps: GuestDeps): Promise<boolean> {
-  const { mac, observed, owner } = row;
-  if (deps.workloads.get(owner?.kind ?? '')?.kind.endsItsUse === true) return false;
-  if (await isUsedInThisCluster(row, deps)) return true;
-  if (!observed) return false;
-  const observations = await observationsOfMac(deps.ledger, mac);
-  return observations.some(({ object }) => object.kind === instances.kind && object.clusterId !== deps.clusterId);
+export async function findGuest(row: Used, deps: GuestDeps): Promise<'at-receiver' | 'elsewhere' | undefined> {
+  if (deps.workloads.get(row.owner?.kind ?? '')?.kind.endsItsUse === true) return undefined;
+  const users = [...(await usersInThisCluster(row, deps)), ...(await usersInOtherClusters(row, deps))];
+  if (users.length === 0) return undefined;
+  return users.every((user) => isOfferedTo(row, user)) ? 'at-receiver' : 'elsewhere';
 }
 
-type Used = Pick<AddressRow, 'mac' | 'observed' | 'owner'>;
+type Used = Pick<AddressRow, 'mac' | 'observed' | 'owner' | 'handover'>;
 
-async function isUsedInThisCluster(
+/** An instance, which has the name of its machine. */
+type User = Pick<Owner, 'clusterId' | 'namespace' | 'name'>;
+
+async function usersInThisCluster(
   { mac, owner }: Used,
-  { client, workloads }: Pick<GuestDeps, 'client' | 'workloads'>,
-): Promise<boolean> {
+  { client, clusterId, workloads }: Pick<GuestDeps, 'client' | 'clusterId' | 'workloads'>,
+): Promise<readonly User[]> {
   const known = workloads.get(instances.kind);
+  const users: User[] = [];
   for (const { metadata } of known?.cache.by('address', mac) ?? []) {
     const live = known && (await getOrUndefined(known.kind.resource, metadata, client));
-    if (live?.metadata.uid === metadata.uid && live.uses.includes(mac) && isGuestOf(live, owner)) return true;
+    if (live?.metadata.uid !== metadata.uid || !live.uses.includes(mac) || !isGuestOf(live, owner)) continue;
+    users.push({ clusterId, namespace: metadata.namespace ?? '', name: metadata.name });
   }
-  return false;
+  return users;
+}
+
+async function usersInOtherClusters(
+  { mac, observed }: Used,
+  { ledger, clusterId }: Pick<GuestDeps, 'ledger' | 'clusterId'>,
+): Promise<readonly User[]> {
+  if (!observed) return [];
+  const objects = (await observationsOfMac(ledger, mac)).map(({ object }) => object);
+  return objects.filter((object) => object.kind === instances.kind && object.clusterId !== clusterId);
 }
 
 /** An instance has the name of its machine. The owner of a claim's address says nothing about the guest that uses it. */

@@ -5,18 +5,12 @@ import { OBJECT_IS_GONE } from '../../ledger/address/grouped-calls.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
 import { release, type ReleaseOutcome } from '../../ledger/address/release.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
+import { findNeed, isNeed } from './find-need.ts';
 import type { HeldForGuests } from './held-for-guests.ts';
-import { leaveToReceiver } from './leave-to-receiver.ts';
-import { type GuestDeps, isUsedByGuest } from './migrated-guest.ts';
+import type { GuestDeps } from './migrated-guest.ts';
 
 export type ReleaseByKeyDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'metrics'> &
   GuestDeps & { readonly heldForGuests: HeldForGuests };
-
-/** The outcome for an address that stays held, because a guest still uses it. */
-const USED_BY_GUEST = 'used_by_guest';
-
-/** The outcome for an address that stays held until the machine that has it takes it over. */
-const LEFT = 'left';
 
 /**
  * Releases the address of a holder key, and returns the outcome for the log. The release compares the generation that was
@@ -32,7 +26,7 @@ export async function releaseByKey(
   const { ledger, actor } = deps;
   const row = await findByHolderKey(ledger, key);
   if (row === undefined) return 'nothing_held';
-  const needed = force ? undefined : await neededBy(row, deps);
+  const needed = force ? undefined : await findNeed(row, deps);
   if (needed !== undefined) return keep(key, needed, deps);
   const [result] = await release(ledger, [row], { force, actor, reason });
   return await keepIfReserved(row, result, reason, deps);
@@ -46,7 +40,7 @@ export async function releaseGone(
   const { groupedCalls } = deps;
   const row = await groupedCalls.findByHolderKey(key);
   if (row === undefined) return 'nothing_held';
-  const needed = await neededBy(row, deps);
+  const needed = await findNeed(row, deps);
   if (needed !== undefined) return keep(key, needed, deps);
   return await keepIfReserved(row, await groupedCalls.releaseGone(row), OBJECT_IS_GONE, deps);
 }
@@ -68,16 +62,7 @@ export async function releaseEnded(
 /** Releases what was only held for guests that have ended since. */
 export async function releaseForEndedGuests(deps: ReleaseByKeyDeps): Promise<void> {
   const options = { force: false, reason: 'guest is gone' };
-  await deps.heldForGuests.recheck(async (key) => !isKept(await releaseByKey(key, options, deps)));
-}
-
-function isKept(outcome: string): boolean {
-  return outcome === USED_BY_GUEST || outcome === LEFT;
-}
-
-async function neededBy(row: AddressRow, deps: GuestDeps): Promise<string | undefined> {
-  if (await leaveToReceiver(row, deps)) return LEFT;
-  return (await isUsedByGuest(row, deps)) ? USED_BY_GUEST : undefined;
+  await deps.heldForGuests.recheck(async (key) => !isNeed(await releaseByKey(key, options, deps)));
 }
 
 function keep(key: string, outcome: string, { heldForGuests }: Pick<ReleaseByKeyDeps, 'heldForGuests'>): string {

@@ -1,6 +1,7 @@
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { LedgerError } from '../../ledger/errors.ts';
+import { isNeed, type Need } from '../allocation/find-need.ts';
 import { type ReleaseByKeyDeps, releaseEnded, releaseGone } from '../allocation/release-by-key.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { MirroredAddress } from './mirror.ts';
@@ -11,6 +12,12 @@ export type ReleaseMirroredDeps = ReleaseByKeyDeps &
 
 /** How long an unavailable ledger delays the deletion of a namespace. */
 const LEDGER_PATIENCE_MS = 60_000;
+
+const STAYS_HELD: Readonly<Record<Need, string>> = {
+  used_by_guest: 'address stays held, because a guest that migrated elsewhere uses it',
+  left: 'address left to the machine that receives it',
+  waits: 'address stays held until the cluster of its receiver has compared itself with the ledger',
+};
 
 /**
  * Releases the address of a deleted pod, VM or VMI by its mirror, which is being deleted.
@@ -32,12 +39,8 @@ export async function releaseMirroredAddress(
     const outcome = await (generation === undefined
       ? releaseGone(key, deps)
       : releaseEnded({ mac, generation, key }, deps));
-    if (outcome === 'used_by_guest') {
-      logger.info(log, 'address stays held, because a guest that migrated elsewhere uses it');
-      return 'done';
-    }
-    if (outcome === 'left') {
-      logger.info(log, 'address left to the machine that receives it');
+    if (isNeed(outcome)) {
+      logger.info(log, STAYS_HELD[outcome]);
       return 'done';
     }
     // Any other outcome means that an earlier reconcile has released it, which the cached mirror does not show yet.

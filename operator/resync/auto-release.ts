@@ -7,8 +7,8 @@ import { expiredClaimsByPool } from '../../ledger/address/expired-claims.ts';
 import { missingAddresses } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
-import { leaveToReceiver } from '../allocation/leave-to-receiver.ts';
-import { type GuestDeps, isUsedByGuest } from '../allocation/migrated-guest.ts';
+import { findNeed } from '../allocation/find-need.ts';
+import type { GuestDeps } from '../allocation/migrated-guest.ts';
 import type { ExpiryGuard } from '../claim/expiry-guard.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { setPoolCondition } from '../pool/conditions.ts';
@@ -97,7 +97,7 @@ async function releaseMissing(rows: readonly AddressRow[], deps: AutoReleaseDeps
   let released = 0;
   for (const row of rows) {
     const { mac, owner, missingSince } = row;
-    if (!(await isOwnerGone(row, deps)) || (await leaveToReceiver(row, deps)) || (await isUsedByGuest(row, deps))) {
+    if (!(await isOwnerGone(row, deps)) || (await findNeed(row, deps)) !== undefined) {
       logger.warn({ mac, ...owner }, 'an address that a resync did not see is still in use');
       continue;
     }

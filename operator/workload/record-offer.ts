@@ -18,7 +18,7 @@ export async function recordOffer(address: WorkloadAddress, row: AddressRow, dep
   const { offersTo } = workload;
   if (isRecorded(offersTo, row)) return;
   // The cache may still have a machine that has just ended and has left the address.
-  if (row.handover?.left === true && !(await isStored(address, client))) return;
+  if (row.handover?.ended === true && !(await isStored(address, client))) return;
   const key = boundKey({ ...owner, nic: row.owner?.nic ?? owner.nic, mac });
   const to = offersTo && { cluster: clusterId, ...offersTo };
   const [result] = await offer(ledger, [{ mac, generation: row.generation, key, to }]);
@@ -30,7 +30,7 @@ export async function recordOffer(address: WorkloadAddress, row: AddressRow, dep
 }
 
 function isRecorded(offersTo: ReceiverTarget | undefined, { handover }: Pick<AddressRow, 'handover'>): boolean {
-  return handover?.asked === offersTo?.asked && handover?.left !== true;
+  return handover?.asked === offersTo?.asked && handover?.ended !== true;
 }
 
 function reportUnknownCluster(

@@ -4,6 +4,7 @@ import { adopt } from '../../ledger/address/adopt.ts';
 import { bind } from '../../ledger/address/bind.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { leave, offer, type OfferItem, receive, type ReceiveItem } from '../../ledger/address/handover.ts';
+import { markMissing } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
@@ -60,6 +61,11 @@ async function observeAt(ref: AddressRef, name: string, clusterId = 'c2'): Promi
   expect(await observe(ledger.current.db, [seen], 'test')).toEqual([{ outcome: 'observed' }]);
 }
 
+/** A cluster completes a resync that finds nothing new. */
+async function resyncOf(clusterId: string): Promise<void> {
+  await markMissing(ledger.current.db, { clusterId, startedAt: new Date(0), seen: [] });
+}
+
 /** Returns an address that its machine has left to the one of this name in cluster `c2`. */
 async function leftTo(name: string): Promise<AddressRef> {
   const ref = await hold(name);
@@ -79,12 +85,12 @@ describe('an address that a machine offers to another one', () => {
     const ref = await hold('moves');
     expect(await offerOne({ ...ref, to: to('c2', 'moves') })).toBe('offered');
     const offered = { clusterId: 'c2', namespace: 'new', name: 'moves', asked: 'c2/new/moves' };
-    expect((await findByMac(db, ref.mac))?.handover).toEqual({ ...offered, left: false });
+    expect((await findByMac(db, ref.mac))?.handover).toEqual({ ...offered, ended: false, left: false });
     await observeAt(ref, 'moves');
     const item = receiverOf(ref, 'moves');
     expect(await receiveOne(item)).toEqual({ outcome: 'not_left' });
     expect(await leaveOne(ref)).toBe('left');
-    expect((await findByMac(db, ref.mac))?.handover).toEqual({ ...offered, left: true });
+    expect((await findByMac(db, ref.mac))?.handover).toEqual({ ...offered, ended: true, left: true });
     expect(await receiveOne(item)).toEqual({ outcome: 'received', generation: ref.generation + 1 });
     expect(await findByMac(db, ref.mac)).toMatchObject({
       ...{ state: 'active', key: item.newKey, owner: item.owner, origin: 'transfer', observed: false },
@@ -111,7 +117,42 @@ describe('an address that a machine offers to another one', () => {
     expect(await receiveOne(receiverOf(ref, 'own-cluster', 'c1'))).toMatchObject({ outcome: 'received' });
     const abroad = await hold('abroad');
     await offerOne({ ...abroad, to: to('c2', 'abroad') });
-    expect(await leaveOne(abroad, true), 'nobody sees into another cluster').toBe('no_receiver');
+    expect(await leaveOne(abroad, true), 'nobody sees into another cluster').toBe('waits');
+  });
+
+  test('waits until the other cluster has completed a resync after its owner ended', async () => {
+    const ref = await hold('away');
+    await offerOne({ ...ref, to: to('c2', 'away') });
+    await resyncOf('c2');
+    expect(await leaveOne(ref)).toBe('waits');
+    expect((await findByMac(ledger.current.db, ref.mac))?.handover).toMatchObject({ ended: true, left: false });
+    expect(await receiveOne(receiverOf(ref, 'away'))).toEqual({ outcome: 'not_left' });
+    await resyncOf('c1');
+    await resyncOf('c3');
+    expect(await leaveOne(ref)).toBe('waits');
+    await resyncOf('c2');
+    expect(await leaveOne(ref)).toBe('no_receiver');
+    // Its owner uses it again, and ends a second time.
+    expect(await offerOne({ ...ref, to: to('c2', 'away') })).toBe('offered');
+    expect((await findByMac(ledger.current.db, ref.mac))?.handover).toMatchObject({ ended: false });
+    expect(await leaveOne(ref)).toBe('waits');
+    await observeAt(ref, 'away');
+    await resyncOf('c2');
+    expect(await leaveOne(ref)).toBe('left');
+    expect(await receiveOne(receiverOf(ref, 'away'))).toMatchObject({ outcome: 'received' });
+  });
+
+  test('is left to no machine of a retired cluster', async () => {
+    const { db } = ledger.current;
+    const [seen, unseen] = [await hold('retired-seen'), await hold('retired-unseen')];
+    for (const cluster of ['c6', 'c7']) await joinCluster(db, cluster);
+    await offerOne({ ...seen, to: to('c6', 'retired-seen') });
+    await offerOne({ ...unseen, to: to('c7', 'retired-unseen') });
+    await observeAt(seen, 'retired-seen', 'c6');
+    expect([await leaveOne(seen), await leaveOne(unseen)]).toEqual(['left', 'waits']);
+    await retireCluster(db, 'c6', 'test');
+    await retireCluster(db, 'c7', 'test');
+    expect([await leaveOne(seen), await leaveOne(unseen)]).toEqual(['no_receiver', 'no_receiver']);
   });
 
   test('is not received after the offer was withdrawn, and the machine uses it again', async () => {

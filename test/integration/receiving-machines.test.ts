@@ -108,6 +108,19 @@ describe('the receiver of a guest', () => {
     expect(await actionsOn(address)).toEqual(['allocate', 'bind', 'transfer']);
   });
 
+  test('does not get the address while a guest uses it at a third machine', async () => {
+    const { address } = await anOffer('third-party');
+    const third = await target().create(machine('third'));
+    await target().create(instance('third', third, address, await target().addressOf('third')));
+    await untilObserved(address, 2);
+    await source().remove('vm/third-party');
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    expect(await rowOf(address)).toMatchObject({ owner: { namespace: 'old' }, handover: { ended: false } });
+    await target().remove('vmi/third');
+    await until(address, { state: 'active', owner: { namespace: 'new', name: 'third-party' } });
+    await target().remove('vm/third');
+  });
+
   test('gets the address when the quota of its namespace has room, and until then nobody does', async () => {
     const { ledger } = installed();
     const { address } = await anOffer('quota');

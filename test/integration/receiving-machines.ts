@@ -18,15 +18,18 @@ export function machine(name: string, macAddress?: string, run = 'Always'): obje
   };
 }
 
-/** The running instance of a machine. Its guest has this address, and both sides of a migration name it. */
-export function instance(name: string, uid: string, macAddress: string): object {
+/**
+ * The running instance of a machine. Its guest has this address, and both sides of a migration name it. The machine may have another
+ * address.
+ */
+export function instance(name: string, uid: string, macAddress: string, ofMachine = macAddress): object {
   const owner = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name, uid, controller: true };
   const migrationState = { migrationUid: name, sourceState: { migrationUID: name } };
   return {
     apiVersion: 'kubevirt.io/v1',
     kind: 'VirtualMachineInstance',
     metadata: { name, ownerReferences: [owner] },
-    spec: specOf(macAddress),
+    spec: specOf(ofMachine),
     status: { phase: 'Running', interfaces: [{ name: 'blue', mac: macAddress }], migrationState },
   };
 }

@@ -640,6 +640,20 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: receiving('an address that a machine offers to another one is left to a machine of the own cluster'),
   },
   {
+    name: 'an address is released whose receiver another cluster has not reported yet',
+    file: transfers,
+    find: 'c.last_resync_at > h.ended_at',
+    replace: 'true',
+    caughtBy: receiving('an address that a machine offers to another one waits until the other cluster'),
+  },
+  {
+    name: 'an address is left to a machine of a retired cluster',
+    file: transfers,
+    find: 'c.cluster_id = h.cluster_id and c.retired_at is null',
+    replace: 'c.cluster_id = h.cluster_id',
+    caughtBy: receiving('an address that a machine offers to another one is left to no machine of a retired cluster'),
+  },
+  {
     name: 'an address that is received does not count in a quota',
     file: transfers,
     find: "coalesce(full_quota(r, a), 'received')",

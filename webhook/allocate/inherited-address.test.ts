@@ -26,7 +26,10 @@ test.each([
   ['a device', { ...held, owner: undefined }, since, false],
   [
     'a machine of its name that offered it to a receiver',
-    { ...held, handover: { clusterId: 'c', namespace: 'new', name: 'back', asked: 'new/back', left: false } },
+    {
+      ...held,
+      handover: { clusterId: 'c', namespace: 'new', name: 'back', asked: 'new/back', ended: false, left: false },
+    },
     since,
     false,
   ],

@@ -9,7 +9,9 @@ const receiver: AdmittedObject = {
   ...{ kind: 'VirtualMachine', namespace: 'new', name: 'desk', leaseId: undefined, waitsAsReceiver: true },
   requester: { username: 'ann' },
 };
-const row = { handover: { clusterId: 'c', namespace: 'new', name: 'desk', asked: 'new/desk', left: false } };
+const row = {
+  handover: { clusterId: 'c', namespace: 'new', name: 'desk', asked: 'new/desk', ended: false, left: false },
+};
 
 /** Asks a ledger that has this row of the address. */
 function ask(object: Partial<AdmittedObject>, find = () => Promise.resolve<unknown[]>([row])) {

@@ -223,7 +223,9 @@ describe('the address of the name of a machine', () => {
 describe('a written address that another machine holds', () => {
   const receiver = { kind: 'VirtualMachine', name: 'desk', waitsAsReceiver: true } as const;
   const source: Owner = { ...OWN, kind: 'VirtualMachine', namespace: 'old', name: 'desk', uid: 'u1' };
-  const row = (name: string) => ({ handover: { clusterId: 'c', namespace: 'web', name, asked: 'x', left: false } });
+  const row = (name: string) => ({
+    handover: { clusterId: 'c', namespace: 'web', name, asked: 'x', ended: false, left: false },
+  });
 
   test('stays with it, and the receiver to which it is offered has it too, with a warning', async () => {
     const { result } = await ask({ nic: 'blue', requested: A }, [heldBy(source)], receiver, [row('desk')]);
