@@ -176,8 +176,13 @@ async function mark(node: string, rows: readonly AddressRow[], deps: ReconcileMa
     if (claim === undefined || nodeShownBy(claim) === node || row.owner === undefined) continue;
     const { kind, namespace, name } = row.owner;
     const workload = workloads.get(kind)?.cache.get(formatKey({ namespace, name }));
-    await showMark(claim, consumerOn(node, workload), deps);
+    await showMark(claim, consumerOn(node, ifItUses(workload, row)), deps);
   }
+}
+
+/** Returns the object of the name if it uses the address. The next one may run on the same node with another address. */
+function ifItUses(workload: Workload | undefined, { mac }: Pick<AddressRow, 'mac'>): Workload | undefined {
+  return workload !== undefined && uses(workload, mac) ? workload : undefined;
 }
 
 async function clear(
