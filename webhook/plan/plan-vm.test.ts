@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ANNOTATIONS } from '../../api/names.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
 import type { Plan, Planned } from './plan.ts';
@@ -144,6 +145,21 @@ describe('a new virtual machine', () => {
     expect(created([{ name: 'blue', mac: A }], { annotations }).addressRequests).toEqual([
       { nic: 'blue', requested: A },
     ]);
+  });
+
+  test('that is a clone of a machine that offers its addresses offers none, with a warning', () => {
+    const offer = { [ANNOTATIONS.transferTo]: 'new/desk' };
+    const plan = created([{ name: 'blue' }], {
+      annotations: { 'restore.kubevirt.io/lastRestoreUID': 'clone-1', ...offer },
+    });
+    expect(plan.warnings).toEqual([expect.stringMatching(/annotation mac.rock-os.io\/transfer-to was removed/)]);
+    expect(plan.patch([A], undefined)).toEqual([
+      nowhere,
+      { op: 'remove', path: '/metadata/annotations/mac.rock-os.io~1transfer-to' },
+    ]);
+    const own = created([{ name: 'blue' }], { annotations: offer });
+    expect(own.warnings).toEqual([]);
+    expect(own.patch([A], undefined)).toEqual([nowhere]);
   });
 
   test('that was restored in its place may name a claim later', () => {

@@ -44,35 +44,53 @@ export function planVmi(instance: IncomingMachine, prefix: MacPrefix): Planned {
 
 /**
  * KubeVirt writes it into a machine that it makes from another one (a clone, a restore), together with the annotations of
- * that machine. So the author of this machine did not name the claim, which its source uses.
+ * that machine. So the author of this machine did not name the claim, which its source uses, or the receiver of the source's addresses.
  */
 const RESTORED = 'restore.kubevirt.io/lastRestoreUID';
 
 function planNew(machine: IncomingMachine, spec: unknown, path: readonly string[], prefix: MacPrefix): Planned {
   const annotations = machine.metadata?.annotations ?? {};
-  const { [ANNOTATIONS.allocation]: claim, [RESTORED]: restored } = annotations;
-  const copiesClaim = claim !== undefined && restored !== undefined;
+  const copied = copiedInto(annotations);
+  const claim = copied.some(({ annotation }) => annotation === ANNOTATIONS.allocation)
+    ? undefined
+    : annotations[ANNOTATIONS.allocation];
   const interfaces = machineInterfaces(spec);
-  const claimed = withClaims(interfaces.map(newRequest), copiesClaim ? undefined : claim);
+  const claimed = withClaims(interfaces.map(newRequest), claim);
   if (!claimed.ok) return claimed;
   return plan(interfaces, claimed.requests, path, {
     prefix,
     warnings: [
       ...(interfaces.length === 0 && attachesInterface(spec) ? [NO_INTERFACE] : []),
-      ...(copiesClaim ? [COPIED_CLAIM] : []),
+      ...copied.map(({ warning }) => warning),
     ],
     // An incoming lease id belongs to the object that this one was copied from, so it is replaced.
     annotate: (leaseId) =>
       setAnnotations(machine.metadata?.annotations, {
         [ANNOTATIONS.lease]: leaseId,
-        ...(copiesClaim && { [ANNOTATIONS.allocation]: undefined }),
+        ...Object.fromEntries(copied.map(({ annotation }) => [annotation, undefined])),
       }),
   });
 }
 
 const NO_INTERFACE =
   'rock-mac: this machine names no interface; the interface that KubeVirt adds gets no address of rock-mac';
-const COPIED_CLAIM = `rock-mac: annotation ${ANNOTATIONS.allocation} was removed: KubeVirt copied it from the machine that uses the claim. This machine gets an address of its own`;
+
+/** What only concerns the machine that was copied. */
+const COPIED = [
+  {
+    annotation: ANNOTATIONS.allocation,
+    warning: `rock-mac: annotation ${ANNOTATIONS.allocation} was removed: KubeVirt copied it from the machine that uses the claim. This machine gets an address of its own`,
+  },
+  {
+    annotation: ANNOTATIONS.transferTo,
+    warning: `rock-mac: annotation ${ANNOTATIONS.transferTo} was removed: KubeVirt copied it from the machine that offers its addresses. Annotate this machine to offer its own`,
+  },
+];
+
+function copiedInto(annotations: Annotations) {
+  if (annotations[RESTORED] === undefined) return [];
+  return COPIED.filter(({ annotation }) => annotations[annotation] !== undefined);
+}
 
 const attachSchema = z.object({ domain: z.object({ devices: z.object({ autoattachPodInterface: z.boolean() }) }) });
 
