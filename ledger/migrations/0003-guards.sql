@@ -54,7 +54,8 @@ create type rock_mac.item as (
   limited boolean,                                                  -- observe: counts toward the limits
   unused_limit int,                                                 -- a new sticky address: of unused ones in its namespace; null: no limit
   missing_since timestamptz,                                        -- release_unused: since when the caller saw it unused
-  in_use boolean);                                                  -- leave_address: the caller saw the receiver with the address
+  in_use boolean,                                                   -- leave_address: the caller saw the receiver with the address
+  migrates boolean);                                                -- observe: it is an instance that names a migration
 
 -- What a caller may change: everything, or the addresses of one cluster, or those of devices (null).
 create type rock_mac.reach as (everything boolean, cluster text collate "C");

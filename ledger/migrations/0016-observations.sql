@@ -12,6 +12,7 @@ create table rock_mac.observations (
   namespace      text collate "C" not null check (octet_length(namespace) <= 253),
   name           text collate "C" not null check (octet_length(name) between 1 and 253),
   limited        boolean not null,              -- nobody in its namespace may use the pool, so it counts toward the limits
+  migrates       boolean not null,              -- an instance that names a migration: it may be the guest of another machine
   observed_since timestamptz not null,
   primary key (addr, cluster_id, uid, nic)
 );
@@ -61,8 +62,9 @@ begin
     if not exists (select 1 from clusters c where c.cluster_id = i.cluster and c.retired_at is null and (me.everything or c.cluster_id = me.cluster)) then
       outcome := 'not_registered';
     elsif exists (select 1 from observations o where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic) then
-      update observations o set limited = false
-      where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic and o.limited and not i.limited;
+      update observations o set limited = o.limited and i.limited, migrates = coalesce(i.migrates, false)
+      where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic
+        and ((o.limited and not i.limited) or o.migrates <> coalesce(i.migrates, false));
       outcome := 'known';
     elsif i.limited and (
          per_object <= (select count(*) from observations o where o.cluster_id = i.cluster and o.uid = i.uid)
@@ -70,8 +72,8 @@ begin
       or coalesce((used->>i.pool_id::text)::bigint >= i.share, false)) then
       outcome := 'over_limit';
     else
-      insert into observations (addr, cluster_id, uid, nic, kind, namespace, name, limited, observed_since)
-      values (i.addr, i.cluster, i.uid, i.nic, i.kind, i.namespace, i.name, i.limited, clock());
+      insert into observations (addr, cluster_id, uid, nic, kind, namespace, name, limited, migrates, observed_since)
+      values (i.addr, i.cluster, i.uid, i.nic, i.kind, i.namespace, i.name, i.limited, coalesce(i.migrates, false), clock());
       if i.limited and i.pool_id is not null then
         used := used || jsonb_build_object(i.pool_id, (used->>i.pool_id::text)::bigint + 1);
       end if;

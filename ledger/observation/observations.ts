@@ -10,6 +10,8 @@ export interface Observation {
   readonly object: Owner & { readonly uid: string };
   /** Whether it counts toward the limits of its namespace and of the pool. */
   readonly limited: boolean;
+  /** Whether it is an instance that names a migration, so that it may be the guest of another machine. */
+  readonly migrates: boolean;
   /** When it was seen first. */
   readonly since: Date;
 }
@@ -24,18 +26,20 @@ const observationSchema: z.ZodType<Observation> = z
     uid: z.string(),
     nic: z.string(),
     limited: z.boolean(),
+    migrates: z.boolean(),
     observed_since: z.date(),
   })
-  .transform(({ addr, cluster_id, kind, namespace, name, uid, nic, limited, observed_since }) => ({
+  .transform(({ addr, cluster_id, kind, namespace, name, uid, nic, limited, migrates, observed_since }) => ({
     mac: addr,
     object: { clusterId: cluster_id, kind, namespace, name, uid, nic },
     limited,
+    migrates,
     since: observed_since,
   }));
 
 function selectObservations(where: string, values: readonly unknown[]): Statement<Observation> {
   return {
-    text: `select addr, cluster_id, kind, namespace, name, uid, nic, limited, observed_since
+    text: `select addr, cluster_id, kind, namespace, name, uid, nic, limited, migrates, observed_since
            from rock_mac.observations where ${where} order by addr, cluster_id, uid, nic`,
     values,
     row: observationSchema,

@@ -13,6 +13,8 @@ export interface ObserveItem {
   readonly object: Owner & { readonly uid: string };
   /** Whether it counts toward the limits: nobody in the object's namespace may use the pool of the address. */
   readonly limited: boolean;
+  /** Whether it is an instance that names a migration, so that it may be the guest of another machine. */
+  readonly migrates?: boolean;
 }
 
 export type ObserveOutcome =
@@ -23,7 +25,12 @@ export type ObserveOutcome =
    */
   { readonly outcome: 'observed' | 'known' | 'over_limit' | 'not_registered' } | Invalid;
 
-const itemSchema = z.object({ mac: macSchema, object: ownerSchema.required({ uid: true }), limited: z.boolean() });
+const itemSchema = z.object({
+  mac: macSchema,
+  object: ownerSchema.required({ uid: true }),
+  limited: z.boolean(),
+  migrates: z.boolean().optional(),
+});
 
 const rowSchema = z.object({ outcome: z.enum(['observed', 'known', 'over_limit', 'not_registered']) });
 
@@ -41,7 +48,7 @@ export async function observe(db: Queryable, items: readonly ObserveItem[], acto
   );
 }
 
-function columns({ object, limited }: ObserveItem): Record<string, unknown> {
+function columns({ object, limited, migrates = false }: ObserveItem): Record<string, unknown> {
   const { clusterId, kind, namespace, name, uid, nic } = object;
-  return { cluster: clusterId, kind, namespace, name, uid, nic, limited };
+  return { cluster: clusterId, kind, namespace, name, uid, nic, limited, migrates };
 }

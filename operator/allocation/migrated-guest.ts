@@ -51,16 +51,23 @@ async function usersInThisCluster(
 }
 
 async function usersInOtherClusters(
-  { mac, observed }: Used,
+  { mac, observed, owner }: Used,
   { ledger, clusterId }: Pick<GuestDeps, 'ledger' | 'clusterId'>,
 ): Promise<readonly User[]> {
   if (!observed) return [];
-  const objects = (await observationsOfMac(ledger, mac)).map(({ object }) => object);
-  return objects.filter((object) => object.kind === instances.kind && object.clusterId !== clusterId);
+  const observations = await observationsOfMac(ledger, mac);
+  return observations
+    .filter(({ object, migrates }) => object.kind === instances.kind && (migrates || !isOfMachine(owner)))
+    .map(({ object }) => object)
+    .filter((object) => object.clusterId !== clusterId);
 }
 
 /** An instance has the name of its machine. The owner of a claim's address says nothing about the guest that uses it. */
 function isGuestOf({ metadata, migrations }: Workload, owner: Owner | undefined): boolean {
-  if (owner?.kind !== instances.kind && owner?.kind !== machines.kind) return true;
+  if (!isOfMachine(owner)) return true;
   return migrations !== undefined || (metadata.namespace === owner.namespace && metadata.name === owner.name);
+}
+
+function isOfMachine(owner: Owner | undefined): owner is Owner {
+  return owner?.kind === instances.kind || owner?.kind === machines.kind;
 }

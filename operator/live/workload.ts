@@ -43,6 +43,11 @@ export interface Workload extends KubeObject {
   readonly ranOn?: string;
 }
 
+/** Returns whether it is an instance that takes part in a migration, so that its guest may be that of another machine. */
+export function isMigrating({ migrations }: Pick<Workload, 'migrations'>): boolean {
+  return migrations !== undefined;
+}
+
 /** The token by which a webhook says who got the addresses of a pod. */
 export interface StockToken {
   readonly text: string;

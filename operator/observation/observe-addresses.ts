@@ -1,7 +1,7 @@
 import { observe } from '../../ledger/observation/observe.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { describeAddress, type WorkloadAddress } from '../live/live-address.ts';
-import { consumerRefOf } from '../live/workload.ts';
+import { consumerRefOf, isMigrating } from '../live/workload.ts';
 import type { ObservationBudget } from './observation-budget.ts';
 
 export type ObserveAddressesDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'events' | 'metrics' | 'logger'> & {
@@ -22,7 +22,9 @@ export interface SeenAddress {
 export async function observeAddresses(seen: readonly SeenAddress[], deps: ObserveAddressesDeps): Promise<void> {
   const { ledger, actor, logger, observationBudget } = deps;
   const affordable = seen.filter(({ address, limited }) => !limited || observationBudget.take(address.owner.namespace));
-  const items = affordable.map(({ address, limited }) => ({ mac: address.mac, object: address.owner, limited }));
+  const items = affordable.map(({ address: { mac, owner, workload }, limited }) => {
+    return { mac, object: owner, limited, migrates: isMigrating(workload) };
+  });
   const outcomes = items.length === 0 ? [] : await observe(ledger, items, actor);
   const unprotected = seen.filter((each) => !affordable.includes(each)).map(({ address }) => address);
   const observed: WorkloadAddress[] = [];

@@ -15,6 +15,7 @@ import {
   liveKey,
   type WorkloadAddress,
 } from '../live/live-address.ts';
+import { isMigrating } from '../live/workload.ts';
 import { collectEvidence, type EvidenceCollector, type EvidenceDeps } from '../observation/evidence.ts';
 import { findGrant, type Occasion } from '../observation/grant.ts';
 import { provesGrant } from '../observation/mirror-proof.ts';
@@ -158,7 +159,7 @@ async function reportBatch(
     const grant = relation === 'ungranted' ? findGrant(address, row, await evidence.evidenceFor(address)) : undefined;
     if (grant !== undefined) granted.push({ mac, key: liveKey(address), owner, requester: actor, reason: grant });
     else {
-      observed.push({ mac, object: owner, limited: false });
+      observed.push({ mac, object: owner, limited: false, migrates: isMigrating(address.workload) });
       logger.info({ ...describeAddress(address), classification: relation }, 'address in use is only observed');
     }
   }

@@ -200,6 +200,15 @@ describe('the limits of observations', () => {
   });
 });
 
+test('an observation says whether the guest of its instance migrates, also if that begins later', async () => {
+  const { db } = ledger.current;
+  const item = stray(addressAt('a4:58:0f:03:06:00', 0), { namespace: 'moves', name: 'vm', limited: false });
+  expect(await observeOne(item)).toBe('observed');
+  expect(await observationsOfMac(db, item.mac)).toMatchObject([{ migrates: false }]);
+  expect(await observeOne({ ...item, limited: true, migrates: true })).toBe('known');
+  expect(await observationsOfMac(db, item.mac)).toMatchObject([{ migrates: true, limited: false }]);
+});
+
 test('an adoption ends the observation of its object, and no other', async () => {
   const { db } = ledger.current;
   const address = mac('a4:58:0f:04:00:01');

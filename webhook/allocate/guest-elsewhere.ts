@@ -31,12 +31,12 @@ export async function mayBeUsedElsewhere(...parameters: Parameters<typeof isUsed
   }
 }
 
-/** An instance has the name of its machine. */
+/** An instance has the name of its machine. Everybody may write an address into one, but only KubeVirt says that its guest migrates. */
 function isGuestElsewhere(
-  { object }: Observation,
+  { object, migrates }: Observation,
   { namespace, name }: Pick<AdmittedObject, 'namespace' | 'name'>,
   clusterId: string,
 ): boolean {
   const isHere = object.clusterId === clusterId && object.namespace === namespace && object.name === name;
-  return object.kind === 'VirtualMachineInstance' && !isHere;
+  return object.kind === 'VirtualMachineInstance' && migrates && !isHere;
 }

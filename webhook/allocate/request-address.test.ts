@@ -183,6 +183,7 @@ describe('the address of the name of a machine', () => {
     mac: A,
     object: { ...OWN, kind: 'VirtualMachineInstance', uid: 'i', ...object },
     limited: false,
+    migrates: true,
     since: SINCE,
   });
 
@@ -204,6 +205,11 @@ describe('the address of the name of a machine', () => {
       ok: false,
       result: { outcome: 'in_use' },
     });
+  });
+
+  test('comes back though an instance shows it whose guest never migrated', async () => {
+    const bare = [{ ...seenOn({ namespace: 'mallory' }), migrates: false }];
+    expect((await ask(BY_NAME, [granted('replayed')], machine, bare)).result).toEqual({ ok: true, mac: A });
   });
 
   test.each<[string, Place]>([
