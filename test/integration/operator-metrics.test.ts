@@ -88,7 +88,9 @@ test('every controller has metrics, including those of pods and of virtual machi
     async () => {
       const { text } = await scrape({ port: operator?.metricsPort ?? 0, token: installation.metricsToken });
       const counted = [...text.matchAll(/^rockmac_reconcile_duration_seconds_count{controller="(\w+)"/gm)];
-      expect(new Set(counted.map(([, name]) => name))).toEqual(new Set(['claim', 'mirror', 'pod', 'pool', 'resync']));
+      expect(new Set(counted.map(([, name]) => name))).toEqual(
+        new Set(['claim', 'mirror', 'node', 'pod', 'pool', 'resync']),
+      );
       expect(text).toContain('rockmac_queue_depth{controller="virtualmachine"}');
     },
     { within: 20_000, every: 200 },
