@@ -158,7 +158,7 @@ export function chartLife(major: HelmMajor): void {
             ],
           );
         const before = await stored();
-        expect(before.match(/"caBundle":"[A-Za-z0-9+/=]{100,}"/g)).toHaveLength(4);
+        expect(before.match(/"caBundle":"[A-Za-z0-9+/=]{100,}"/g)).toHaveLength(5);
         await upgrade('webhook.replicas=2', 'logLevel=debug', 'readApi.enabled=false');
         await upgrade('webhook.replicas=2', 'logLevel=debug', 'readApi.enabled=false');
         expect(await stored()).toBe(before);

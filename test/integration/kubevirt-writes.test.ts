@@ -341,8 +341,11 @@ test('an address that lingers for long costs the API server next to nothing', as
 
 describe('a guest that migrates into another namespace', () => {
   const nics = [{ name: 'blue', bridge: {} }];
-  const eventsOf = async (namespace: string) =>
-    await kubectl(['get', 'events.events.k8s.io', '-n', namespace, '-o', 'jsonpath={.items[*].reason}']);
+  /** Returns the reasons of the Events of the objects of this name at the target. */
+  const eventsAt = async (name: string) => {
+    const reasons = `jsonpath={.items[?(@.regarding.name=="${name}")].reason}`;
+    return await kubectl(['get', 'events.events.k8s.io', '-n', 'target', '-o', reasons]);
+  };
 
   interface Migration {
     readonly annotations?: Required<MachineParts>['annotations'];
@@ -388,7 +391,7 @@ describe('a guest that migrates into another namespace', () => {
       const wanted = [{ name: 'blue', bridge: {}, macAddress: from }];
       expect(await refusalOf(create(machine('late', { nics: wanted })))).toMatch(/held by another owner/);
     });
-    expect(await eventsOf('target')).not.toContain('AddressConflict');
+    expect(await eventsAt('moved')).not.toContain('AddressConflict');
     expect((await rowOf(from))?.missingSince).toBeUndefined();
 
     // Once the guest is gone too, the next resync releases the address.
@@ -437,7 +440,7 @@ describe('a guest that migrates into another namespace', () => {
       { within: 40_000, every: 200 },
     );
     expect(await actionsOn(from)).toEqual(['allocate', 'bind', 'transfer']);
-    expect(await eventsOf('target')).not.toContain('AddressConflict');
+    expect(await eventsAt('same')).not.toContain('AddressConflict');
     await kubectl(['delete', 'vm/same', 'vmi/same', '-n', 'target', '--ignore-not-found']);
     await untilState([from], 'released');
   });
@@ -449,7 +452,7 @@ describe('a guest that migrates into another namespace', () => {
     await create(instance(undefined, 'strange', shown, [address]), 'target');
     await eventually(
       async () => {
-        expect(await eventsOf('target')).toContain('AddressConflict');
+        expect(await eventsAt('strange')).toContain('AddressConflict');
       },
       { within: 30_000, every: 200 },
     );
