@@ -3,7 +3,7 @@ import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { macSchema, storableText } from '../column-schemas.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { isLedgerError } from '../errors.ts';
-import type { NotOpen } from './allocate.ts';
+import { NOT_OPEN, type NotOpen } from './allocate.ts';
 import { addrSchema } from './owner.ts';
 import { type Invalid, problemOf } from './validate.ts';
 
@@ -26,14 +26,6 @@ export interface WantedClaim {
   /** Only the claim with this address will do. */
   readonly requested?: MacAddress | undefined;
 }
-
-const REFUSALS = [
-  'recovering',
-  'paused',
-  'timeline_changed',
-  'system_changed',
-  'not_durable',
-] as const satisfies NotOpen[];
 
 export type ClaimSetOutcome =
   /** The addresses, in the order of the interfaces. */
@@ -63,7 +55,7 @@ const requestSchema = z.object({
 });
 
 const takenRow = z.object({
-  outcome: z.enum(['taken', 'busy', 'none_unused', 'identity_shared', ...REFUSALS]),
+  outcome: z.enum(['taken', 'busy', 'none_unused', 'identity_shared', ...NOT_OPEN]),
   addr: addrSchema.nullable(),
   held: z.int(),
   used: z.int(),

@@ -5,6 +5,7 @@ import type { ReceiverTarget } from '../../api/transfer-target.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import type { KubeObject, ObjectMeta } from '../../kube/client/objects.ts';
 import { apiVersionOf, type Resource } from '../../kube/client/resource.ts';
+import type { EventTarget } from '../../kube/controller/events.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Replica } from './replica.ts';
 
@@ -140,6 +141,11 @@ export function controllerOf({ ownerReferences = [] }: ObjectMeta, { group, kind
 export interface LiveWorkload {
   readonly kind: WorkloadKind;
   readonly workload: Workload;
+}
+
+/** Returns what an Event about a workload names. */
+export function eventSubjectOf({ workload: { metadata }, kind: { resource } }: LiveWorkload): EventTarget {
+  return { apiVersion: apiVersionOf(resource), kind: resource.kind, metadata };
 }
 
 /** Returns the reference to a workload and one of its interfaces. */

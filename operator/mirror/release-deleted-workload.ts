@@ -5,13 +5,10 @@ import { isNeed, type Need } from '../allocation/find-need.ts';
 import { type ReleaseByKeyDeps, releaseEnded, releaseGone } from '../allocation/release-by-key.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { MirroredAddress } from './mirror.ts';
-import { isNamespaceTerminating } from './terminating-namespace.ts';
+import { mayGoWithoutLedger } from './terminating-namespace.ts';
 
 export type ReleaseMirroredDeps = ReleaseByKeyDeps &
   Pick<OperatorDeps, 'groupedCalls' | 'clusterId' | 'logger' | 'now'>;
-
-/** How long an unavailable ledger delays the deletion of a namespace. */
-const LEDGER_PATIENCE_MS = 60_000;
 
 const STAYS_HELD: Readonly<Record<Need, string>> = {
   used_by_guest: 'address stays held, because a guest that migrated elsewhere uses it',
@@ -31,7 +28,7 @@ export async function releaseMirroredAddress(
   { kind, consumer: { uid, nic }, namespace, mac }: MirroredAddress,
   deps: ReleaseMirroredDeps,
 ): Promise<'done' | 'later'> {
-  const { clusterId, logger, now } = deps;
+  const { clusterId, logger } = deps;
   const log = { namespace, mirror: mirror.metadata.name, mac };
   try {
     const key = boundKey({ clusterId, uid, nic, mac });
@@ -49,8 +46,7 @@ export async function releaseMirroredAddress(
     return 'done';
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
-    const waitedMs = now().getTime() - Date.parse(mirror.metadata.deletionTimestamp ?? '');
-    if (waitedMs < LEDGER_PATIENCE_MS || !(await isNamespaceTerminating(namespace, deps))) return 'later';
+    if (!(await mayGoWithoutLedger(mirror.metadata, deps))) return 'later';
     logger.warn(
       { ...log, err: error },
       'the ledger is unavailable: the mirror is removed, and a later resync releases its address',

@@ -1,7 +1,7 @@
 import { observe } from '../../ledger/observation/observe.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { describeAddress, type WorkloadAddress } from '../live/live-address.ts';
-import { consumerRefOf, isMigrating } from '../live/workload.ts';
+import { eventSubjectOf, isMigrating } from '../live/workload.ts';
 import type { ObservationBudget } from './observation-budget.ts';
 
 export type ObserveAddressesDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'events' | 'metrics' | 'logger'> & {
@@ -66,14 +66,10 @@ function byObject(addresses: readonly WorkloadAddress[]): readonly (readonly [Wo
 }
 
 function record(
-  { workload, kind, owner }: WorkloadAddress,
+  { workload, kind }: WorkloadAddress,
   reason: string,
   note: string,
   { events }: Pick<OperatorDeps, 'events'>,
 ): void {
-  const { apiVersion, kind: kindName } = consumerRefOf(workload, owner.nic, kind);
-  events.record(
-    { apiVersion, kind: kindName, metadata: workload.metadata },
-    { type: 'Warning', reason, action: 'Compare', note },
-  );
+  events.record(eventSubjectOf({ workload, kind }), { type: 'Warning', reason, action: 'Compare', note });
 }

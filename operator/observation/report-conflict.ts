@@ -1,7 +1,7 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { WorkloadAddress } from '../live/live-address.ts';
-import { consumerRefOf } from '../live/workload.ts';
+import { eventSubjectOf } from '../live/workload.ts';
 
 export type ReportConflictDeps = Pick<OperatorDeps, 'events' | 'clusterId'>;
 
@@ -11,12 +11,13 @@ export function reportConflict(
   row: AddressRow,
   { events, clusterId }: ReportConflictDeps,
 ): void {
-  const { apiVersion, kind: kindName } = consumerRefOf(workload, owner.nic, kind);
   const note = `${mac} on interface ${owner.nic} is held by ${describeHolder(row, clusterId)}, so two may use it at once. Give one of them another address`;
-  events.record(
-    { apiVersion, kind: kindName, metadata: workload.metadata },
-    { type: 'Warning', reason: 'AddressConflict', action: 'Compare', note },
-  );
+  events.record(eventSubjectOf({ workload, kind }), {
+    type: 'Warning',
+    reason: 'AddressConflict',
+    action: 'Compare',
+    note,
+  });
 }
 
 /** Describes the holder without the names of other tenants. Only users who may read the ledger see those. */

@@ -2,6 +2,7 @@ import type { MacAllocationSpec, StickyFor } from '../../api/mac-allocation.ts';
 import { LABELS, RELEASE_FINALIZER } from '../../api/names.ts';
 import { stickyClaimName } from '../../api/sticky-claim-name.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import { formatKey } from '../../kube/client/objects.ts';
 import { apiVersionOf } from '../../kube/client/resource.ts';
 import type { NewObject } from '../../kube/client/write.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
@@ -9,6 +10,7 @@ import { stickyKey } from '../../ledger/address/holder-key.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import { type MacAddress, parseMac } from '../../mac/mac-address.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
 import type { Workload, WorkloadKind } from '../live/workload.ts';
 
 /** The content of a sticky claim: the address of an interface of a workload that exists. */
@@ -66,6 +68,15 @@ export function newStickyClaim(subject: StickySubject): NewObject {
 export function isFor({ spec }: MacAllocation, { kind, name, nic }: Pick<StickyFor, 'kind' | 'name' | 'nic'>): boolean {
   const { stickyFor } = spec;
   return stickyFor?.kind === kind && stickyFor.name === name && stickyFor.nic === nic;
+}
+
+/** Returns the cached sticky claim that shows the address of an interface of a name. */
+export function stickyClaimOf(
+  owner: Pick<Owner, 'namespace' | 'kind' | 'name' | 'nic'>,
+  { allocations }: Pick<Sources, 'allocations'>,
+): MacAllocation | undefined {
+  const claim = allocations.get(formatKey({ namespace: owner.namespace, name: stickyClaimName(owner) }));
+  return claim !== undefined && isFor(claim, owner) ? claim : undefined;
 }
 
 /** Returns the address of a sticky claim; `undefined` for a kind that this version of the operator does not know. */

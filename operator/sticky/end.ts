@@ -12,16 +12,13 @@ import { releaseByKey, type ReleaseByKeyDeps } from '../allocation/release-by-ke
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { liveAddresses, liveKey, type WorkloadAddress } from '../live/live-address.ts';
 import { ensureMirror, type EnsureMirrorDeps } from '../mirror/ensure.ts';
-import { isNamespaceTerminating } from '../mirror/terminating-namespace.ts';
+import { isNamespaceTerminating, mayGoWithoutLedger } from '../mirror/terminating-namespace.ts';
 import type { StickyAddress } from './claim.ts';
 
 export type EndStickyDeps = ReleaseByKeyDeps & EnsureMirrorDeps & Pick<OperatorDeps, 'groupedCalls' | 'now'>;
 
 /** Delays between the tries of an end that waits for the ledger, for a guest, or for a node. */
 const WAITING: BackoffOptions = { baseMs: 3_000, maxMs: 30_000 };
-
-/** How long an unavailable ledger delays the deletion of a namespace. */
-const LEDGER_PATIENCE_MS = 60_000;
 
 /**
  * Ends the stickiness of an address, whose claim is being deleted. An object that uses the address becomes its owner: it has a mirror
@@ -42,15 +39,14 @@ export async function endSticky(
 }
 
 async function isOver(claim: MacAllocation, address: StickyAddress, deps: EndStickyDeps): Promise<boolean> {
-  const { groupedCalls, logger, now } = deps;
+  const { groupedCalls, logger } = deps;
   try {
     const row = await groupedCalls.findByHolderKey(address.key);
     // The ledger may hold another address for this name. Then this claim shows nothing any more.
     return row?.mac !== address.mac || (await giveOrRelease(claim, address, row, deps));
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
-    const waitedMs = now().getTime() - Date.parse(claim.metadata.deletionTimestamp ?? '');
-    if (waitedMs < LEDGER_PATIENCE_MS || !(await isNamespaceTerminating(address.owner.namespace, deps))) return false;
+    if (!(await mayGoWithoutLedger(claim.metadata, deps))) return false;
     logger.warn(
       { claim: keyOf(claim), err: error },
       'the ledger is unavailable: a later resync releases the address of a sticky claim',

@@ -7,7 +7,7 @@ import { mergePatch } from '../../kube/controller/merge-patch.ts';
 import { deleteAllocation } from '../allocation/delete-allocation.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
-import { consumerRefOf } from '../live/workload.ts';
+import { eventSubjectOf } from '../live/workload.ts';
 import { isNamespaceTerminatingError } from '../mirror/ensure.ts';
 import { isFor, newStickyClaim, stickyForOf, type StickySubject } from './claim.ts';
 
@@ -68,10 +68,11 @@ function reportStranger(
   { metadata }: MacAllocation,
   { events }: Pick<OperatorDeps, 'events'>,
 ): void {
-  const { apiVersion, kind: kindName } = consumerRefOf(workload, nic, kind);
   const note = `${row.mac} on interface ${nic} belongs to this name, but MacAllocation ${metadata.name} cannot show that: somebody else created it. The address stays. Delete that MacAllocation, or give it another name`;
-  events.record(
-    { apiVersion, kind: kindName, metadata: workload.metadata },
-    { type: 'Warning', reason: 'StickyNameTaken', action: 'Show', note },
-  );
+  events.record(eventSubjectOf({ workload, kind }), {
+    type: 'Warning',
+    reason: 'StickyNameTaken',
+    action: 'Show',
+    note,
+  });
 }

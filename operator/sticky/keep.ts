@@ -1,16 +1,14 @@
 import { stickyClaimName } from '../../api/sticky-claim-name.ts';
-import { namespaces } from '../../kube/client/core-resources.ts';
 import { macAllocations } from '../../kube/client/mac-resources.ts';
-import { formatKey } from '../../kube/client/objects.ts';
-import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
 import { describeAddress, isStillUsed, type WorkloadAddress } from '../live/live-address.ts';
+import { isOfSameNamespace } from '../live/same-namespace.ts';
 import { mirrorStatus } from '../mirror/status.ts';
 import { reportConflict, type ReportConflictDeps } from '../observation/report-conflict.ts';
-import { isFor, stickyForOf } from './claim.ts';
+import { stickyClaimOf, stickyForOf } from './claim.ts';
 import { ensureStickyClaim, type EnsureStickyDeps } from './ensure.ts';
 
 export type KeepStickyDeps = EnsureStickyDeps &
@@ -34,7 +32,8 @@ export async function keepSticky(
   const subject = { workload, kind, nic, row, clusterId };
   const isInUse = row.state === 'active' && row.missingSince === undefined;
   if (!isInUse && !(await isStillUsed(address, deps.client))) return 'kept';
-  if (row.state !== 'pending' && !hasClaim(address, nic, deps) && !(await isOfThisNamespace(address, row, deps))) {
+  const isShown = stickyClaimOf({ ...address.owner, nic }, deps) !== undefined;
+  if (row.state !== 'pending' && !isShown && !(await isOfSameNamespace(address, row, deps))) {
     reportConflict(address, row, deps);
     return 'contested';
   }
@@ -61,25 +60,4 @@ async function bindToName(
   const result = await groupedCalls.bind({ mac, key, boundKey: key, owner });
   if (result.outcome !== 'bound') throw new Error(`${mac} could not be bound to its name: ${result.outcome}`);
   logger.info({ ...describeAddress(address), pool }, 'address bound to its name');
-}
-
-function hasClaim(
-  { workload, kind }: WorkloadAddress,
-  nic: string,
-  { allocations }: Pick<KeepStickyDeps, 'allocations'>,
-): boolean {
-  const wanted = stickyForOf({ workload, kind, nic });
-  const { namespace } = workload.metadata;
-  const found = allocations.get(formatKey({ namespace, name: stickyClaimName(wanted) }));
-  return found !== undefined && isFor(found, wanted);
-}
-
-/** A namespace that was deleted and created again belongs to other people, so its objects inherit nothing. */
-async function isOfThisNamespace(
-  { owner }: WorkloadAddress,
-  { allocatedAt }: AddressRow,
-  { client }: Pick<OperatorDeps, 'client'>,
-): Promise<boolean> {
-  const namespace = await getOrUndefined(namespaces, { name: owner.namespace }, client);
-  return Date.parse(namespace?.metadata.creationTimestamp ?? '') <= allocatedAt.getTime();
 }

@@ -1,5 +1,4 @@
 import type { UnreachableConsumer } from '../../api/mac-allocation.ts';
-import { stickyClaimName } from '../../api/sticky-claim-name.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { formatKey } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
@@ -14,7 +13,7 @@ import type { OperatorDeps } from '../controller/dependencies.ts';
 import { type Sources, stickyIndex } from '../controller/operator-sources.ts';
 import { isSilent } from '../live/node.ts';
 import type { Workload, WorkloadKind } from '../live/workload.ts';
-import { isFor, stickyAddressOf } from './claim.ts';
+import { stickyAddressOf, stickyClaimOf } from './claim.ts';
 import { checkMark, type MarkEndDeps } from './mark-end.ts';
 import { showMark } from './show-mark.ts';
 
@@ -154,13 +153,8 @@ function nodeShownBy({ status }: MacAllocation): string | undefined {
   return status?.unreachableConsumer?.node;
 }
 
-function claimOf(
-  { owner }: Pick<AddressRow, 'owner'>,
-  { allocations }: Pick<Sources, 'allocations'>,
-): MacAllocation | undefined {
-  if (owner === undefined) return undefined;
-  const claim = allocations.get(formatKey({ namespace: owner.namespace, name: stickyClaimName(owner) }));
-  return claim !== undefined && isFor(claim, owner) ? claim : undefined;
+function claimOf({ owner }: Pick<AddressRow, 'owner'>, deps: Pick<Sources, 'allocations'>) {
+  return owner && stickyClaimOf(owner, deps);
 }
 
 async function mark(node: string, rows: readonly AddressRow[], deps: ReconcileMarksDeps): Promise<void> {

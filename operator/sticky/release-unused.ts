@@ -1,12 +1,10 @@
-import { stickyClaimName } from '../../api/sticky-claim-name.ts';
-import { formatKey } from '../../kube/client/objects.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { releaseUnused } from '../../ledger/sticky/unused.ts';
 import { deleteAllocation } from '../allocation/delete-allocation.ts';
 import { type GuestDeps, isUsedByGuest } from '../allocation/migrated-guest.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
-import { isFor } from './claim.ts';
+import { stickyClaimOf } from './claim.ts';
 import { type ControllerReader, createControllerReader, stateWithoutReading } from './controller-state.ts';
 import { readNameState } from './name-state.ts';
 import { readUnused } from './read-unused.ts';
@@ -99,10 +97,8 @@ async function orUnknown<T>(
   }
 }
 
-function claimOf({ owner }: AddressRow, { allocations }: Pick<Sources, 'allocations'>) {
-  if (owner === undefined) return undefined;
-  const found = allocations.get(formatKey({ namespace: owner.namespace, name: stickyClaimName(owner) }));
-  return found !== undefined && isFor(found, owner) ? found : undefined;
+function claimOf({ owner }: Pick<AddressRow, 'owner'>, deps: Pick<Sources, 'allocations'>) {
+  return owner && stickyClaimOf(owner, deps);
 }
 
 /** Returns whether an object of the name, or a guest of it elsewhere, may use the address. */

@@ -3,7 +3,7 @@ import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Identity } from '../controller/identity-key.ts';
 import type { Sources } from '../controller/operator-sources.ts';
-import { consumerRefOf, type RunsOn, type Workload, type WorkloadKind } from '../live/workload.ts';
+import { eventSubjectOf, type RunsOn, type Workload, type WorkloadKind } from '../live/workload.ts';
 import { showMark } from './show-mark.ts';
 
 export type VanishedPodDeps = Pick<OperatorDeps, 'client' | 'events' | 'now'> & Pick<Sources, 'markChanged'>;
@@ -34,11 +34,12 @@ function reportOverlap(
   { kind, claim }: { readonly kind: WorkloadKind; readonly claim: MacAllocation },
   { events }: Pick<OperatorDeps, 'events'>,
 ): void {
-  const { mac = '', stickyFor } = claim.spec;
-  const { apiVersion, kind: kindName } = consumerRefOf(next, stickyFor?.nic ?? '', kind);
+  const { mac = '' } = claim.spec;
   const note = `The last ${next.metadata.name} was deleted by force, and may still use ${mac} on node ${node}. If that node does not respond, make sure that it is off`;
-  events.record(
-    { apiVersion, kind: kindName, metadata: next.metadata },
-    { type: 'Warning', reason: 'AddressMayBeInUse', action: 'Observe', note },
-  );
+  events.record(eventSubjectOf({ workload: next, kind }), {
+    type: 'Warning',
+    reason: 'AddressMayBeInUse',
+    action: 'Observe',
+    note,
+  });
 }

@@ -1,7 +1,6 @@
-import { namespaces } from '../../kube/client/core-resources.ts';
-import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { isStillUsed, type WorkloadAddress } from '../live/live-address.ts';
+import { isOfSameNamespace } from '../live/same-namespace.ts';
 import { reportConflict, type ReportConflictDeps } from '../observation/report-conflict.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
 
@@ -17,9 +16,7 @@ export async function inherit(
   deps: InheritDeps,
 ): Promise<'kept' | 'contested'> {
   if (!(await isStillUsed(address, deps.client))) return 'kept';
-  const namespace = await getOrUndefined(namespaces, { name: address.owner.namespace }, deps.client);
-  const since = Date.parse(namespace?.metadata.creationTimestamp ?? '');
-  if (since <= row.allocatedAt.getTime()) {
+  if (await isOfSameNamespace(address, row, deps)) {
     await mirrorAndBind(address, row, deps);
     return 'kept';
   }

@@ -3,7 +3,7 @@ import { receive } from '../../ledger/address/handover.ts';
 import { deleteAllocation } from '../allocation/delete-allocation.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { describeAddress, isStored, liveKey, type WorkloadAddress } from '../live/live-address.ts';
-import { consumerRefOf } from '../live/workload.ts';
+import { eventSubjectOf } from '../live/workload.ts';
 import { ensureMirror } from '../mirror/ensure.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
 
@@ -49,10 +49,11 @@ function reportQuota(
   { workload, kind, mac, owner: { nic } }: WorkloadAddress,
   { events }: Pick<OperatorDeps, 'events'>,
 ): void {
-  const { apiVersion, kind: kindName } = consumerRefOf(workload, nic, kind);
   const note = `${mac} on interface ${nic} was left to this machine, but its namespace has as many addresses as it may have. Release one, or have the quota of the pool raised`;
-  events.record(
-    { apiVersion, kind: kindName, metadata: workload.metadata },
-    { type: 'Warning', reason: 'AddressNotReceived', action: 'Receive', note },
-  );
+  events.record(eventSubjectOf({ workload, kind }), {
+    type: 'Warning',
+    reason: 'AddressNotReceived',
+    action: 'Receive',
+    note,
+  });
 }

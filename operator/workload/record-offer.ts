@@ -4,7 +4,7 @@ import { offer } from '../../ledger/address/handover.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { describeAddress, isStored, type WorkloadAddress } from '../live/live-address.ts';
-import { consumerRefOf } from '../live/workload.ts';
+import { eventSubjectOf } from '../live/workload.ts';
 
 export type RecordOfferDeps = Pick<OperatorDeps, 'ledger' | 'client' | 'clusterId' | 'events' | 'logger'>;
 
@@ -37,10 +37,11 @@ function reportUnknownCluster(
   { workload, kind, mac, owner: { nic } }: WorkloadAddress,
   { events }: Pick<OperatorDeps, 'events'>,
 ): void {
-  const { apiVersion, kind: kindName } = consumerRefOf(workload, nic, kind);
   const note = `${mac} on interface ${nic} is offered to cluster ${workload.offersTo?.cluster ?? ''}, which the ledger does not know, or not as one. Name the cluster by its id`;
-  events.record(
-    { apiVersion, kind: kindName, metadata: workload.metadata },
-    { type: 'Warning', reason: 'AddressNotOffered', action: 'Offer', note },
-  );
+  events.record(eventSubjectOf({ workload, kind }), {
+    type: 'Warning',
+    reason: 'AddressNotOffered',
+    action: 'Offer',
+    note,
+  });
 }

@@ -2,7 +2,7 @@ import { NETWORKS_ANNOTATION } from '../../api/multus-networks.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { LiveAddress, WorkloadAddress } from '../live/live-address.ts';
-import { consumerRefOf } from '../live/workload.ts';
+import { eventSubjectOf } from '../live/workload.ts';
 
 /**
  * Records an Event on a pod that was given an address which its interface may not have, or does not have. Does nothing for any
@@ -11,12 +11,13 @@ import { consumerRefOf } from '../live/workload.ts';
 export function reportNotApplied(address: WorkloadAddress, { events }: Pick<OperatorDeps, 'events'>): void {
   const note = problemOf(address);
   if (note === undefined) return;
-  const { workload, kind, owner } = address;
-  const { apiVersion, kind: kindName } = consumerRefOf(workload, owner.nic, kind);
-  events.record(
-    { apiVersion, kind: kindName, metadata: workload.metadata },
-    { type: 'Warning', reason: 'AddressNotApplied', action: 'Compare', note },
-  );
+  const { workload, kind } = address;
+  events.record(eventSubjectOf({ workload, kind }), {
+    type: 'Warning',
+    reason: 'AddressNotApplied',
+    action: 'Compare',
+    note,
+  });
 }
 
 function problemOf({ mac, owner: { nic }, isOnlyReported, actualMac }: LiveAddress): string | undefined {
