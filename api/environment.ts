@@ -26,7 +26,7 @@ export const processEnvironment = {
     .default(DEFAULT_PREFIX)
     .transform((text, context) => {
       const prefix = parsePrefix(text);
-      if (prefix === undefined) context.addIssue('must be one to five octets, such as a4:58:0f');
+      if (prefix === undefined) context.addIssue('must be 2 to 10 hex digits, such as a4:58:0f');
       return prefix ?? z.NEVER;
     }),
   /** The address of /healthz and /readyz; /metrics has its own port. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { type MacPrefix, parsePrefix } from '../mac/mac-range.ts';
+import { macPrefix } from '../mac/mac-range.ts';
 import { networkInfoNics } from './network-info.ts';
 
-const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
+const PREFIXES = [macPrefix('a4:58:0f')];
 
 test('the annotation of KubeVirt has the addresses of SR-IOV interfaces, by interface name', () => {
   const text = JSON.stringify({
@@ -12,12 +12,12 @@ test('the annotation of KubeVirt has the addresses of SR-IOV interfaces, by inte
       { network: 'none' },
     ],
   });
-  expect(networkInfoNics(text, PREFIX)).toEqual([{ nic: 'fast', mac: 'a4:58:0f:05:00:01' }]);
+  expect(networkInfoNics(text, PREFIXES)).toEqual([{ nic: 'fast', mac: 'a4:58:0f:05:00:01' }]);
 });
 
 test.each([undefined, '', '{', '[]', '{"interfaces":{}}', '{"interfaces":[{"mac":"a4:58:0f:05:00:01"}]}'])(
   'the text %s has no address',
   (text) => {
-    expect(networkInfoNics(text, PREFIX)).toEqual([]);
+    expect(networkInfoNics(text, PREFIXES)).toEqual([]);
   },
 );

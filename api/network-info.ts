@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { MacPrefix } from '../mac/mac-range.ts';
+import type { Prefixes } from '../mac/mac-range.ts';
 import { type Nic, ourMac } from './nic.ts';
 import { parseJson } from './parse-json.ts';
 
@@ -11,11 +11,11 @@ export const NETWORK_INFO_ANNOTATION = 'kubevirt.io/network-info';
 
 const schema = z.object({ interfaces: z.array(z.object({ network: z.string(), mac: z.string().optional() })) });
 
-/** Returns the addresses under the prefix in the network-info annotation. A text of another shape has none. */
-export function networkInfoNics(annotation: string | undefined, prefix: MacPrefix): readonly Nic[] {
+/** Returns the addresses under one of the prefixes in the network-info annotation. A text of another shape has none. */
+export function networkInfoNics(annotation: string | undefined, prefixes: Prefixes): readonly Nic[] {
   const { interfaces = [] } = schema.safeParse(parseJson(annotation ?? '')).data ?? {};
   return interfaces.flatMap(({ network, mac }): Nic[] => {
-    const ours = ourMac(mac, prefix);
+    const ours = ourMac(mac, prefixes);
     return ours === undefined ? [] : [{ nic: network, mac: ours }];
   });
 }

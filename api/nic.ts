@@ -1,7 +1,7 @@
 import { type MacAddress, parseMac } from '../mac/mac-address.ts';
-import { hasPrefix, type MacPrefix } from '../mac/mac-range.ts';
+import { type Prefixes, underAny } from '../mac/mac-range.ts';
 
-/** An address under the prefix on an interface of a stored object. */
+/** An address under one of the prefixes on an interface of a stored object. */
 export interface Nic {
   readonly nic: string;
   readonly mac: MacAddress;
@@ -11,9 +11,9 @@ export interface Nic {
   readonly actualMac?: MacAddress;
 }
 
-/** Returns the canonical address if the text is a unicast MAC under the prefix; otherwise undefined. */
-export function ourMac(text: string | undefined, prefix: MacPrefix): MacAddress | undefined {
+/** Returns the canonical address if the text is a unicast MAC under one of the prefixes; otherwise undefined. */
+export function ourMac(text: string | undefined, prefixes: Prefixes): MacAddress | undefined {
   if (text === undefined) return undefined;
   const parsed = parseMac(text);
-  return parsed.ok && hasPrefix(parsed.mac, prefix) ? parsed.mac : undefined;
+  return parsed.ok && underAny(parsed.mac, prefixes) ? parsed.mac : undefined;
 }

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { type MacPrefix, parsePrefix } from '../mac/mac-range.ts';
+import { macPrefix } from '../mac/mac-range.ts';
 import { podNics } from './pod-nics.ts';
 
-const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
+const PREFIXES = [macPrefix('a4:58:0f')];
 
 function nicsOf(annotations: Record<string, string>) {
-  return podNics({ namespace: 'web', annotations }, PREFIX);
+  return podNics({ namespace: 'web', annotations }, PREFIXES);
 }
 
 test('a pod uses the addresses of its networks annotation, and those that only our own annotation reports', () => {

@@ -1,5 +1,5 @@
 import { type MacAddress, parseAnyMac } from '../mac/mac-address.ts';
-import type { MacPrefix } from '../mac/mac-range.ts';
+import type { Prefixes } from '../mac/mac-range.ts';
 import { readAddresses } from './addresses-annotation.ts';
 import { KUBE_OVN_MAC_ANNOTATION, providerMacAnnotations } from './kube-ovn.ts';
 import {
@@ -29,18 +29,18 @@ interface AnnotatedPod {
 }
 
 /**
- * Returns the addresses under the prefix that a stored pod uses. They come from the annotation that Multus reads, because
+ * Returns the addresses under one of the prefixes that a stored pod uses. They come from the annotation that Multus reads, because
  * that is applied to the interfaces. The primary interface comes from the default-network annotation, else from the
  * addresses annotation, else from that of Kube-OVN. What the addresses annotation reports beyond that counts as used too: the
  * ledger gave it to the pod.
  */
-export function podNics(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
-  const nics = [...attachedNics(pod, prefix), ...primaryNic(pod, prefix)];
+export function podNics(pod: AnnotatedPod, prefixes: Prefixes): readonly Nic[] {
+  const nics = [...attachedNics(pod, prefixes), ...primaryNic(pod, prefixes)];
   const used = new Set(nics.map(({ mac }) => mac));
-  return [...nics, ...reportedNics(pod, prefix).filter(({ mac }) => !used.has(mac))];
+  return [...nics, ...reportedNics(pod, prefixes).filter(({ mac }) => !used.has(mac))];
 }
 
-function attachedNics({ namespace, annotations }: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
+function attachedNics({ namespace, annotations }: AnnotatedPod, prefixes: Prefixes): readonly Nic[] {
   const parsed = parseNetworks(annotations[NETWORKS_ANNOTATION] ?? '[]', namespace);
   if (!parsed.ok) return [];
   const { attachments } = parsed.networks;
@@ -48,13 +48,13 @@ function attachedNics({ namespace, annotations }: AnnotatedPod, prefix: MacPrefi
   const keys = providerMacAnnotations(attachments);
   return attachments.flatMap(({ mac, cniArgsMac }, index): Nic[] => {
     const nic = names[index];
-    const ours = ourMac(mac ?? cniArgsMac ?? annotations[keys[index] ?? ''], prefix);
+    const ours = ourMac(mac ?? cniArgsMac ?? annotations[keys[index] ?? ''], prefixes);
     return nic === undefined || ours === undefined ? [] : [{ nic, mac: ours }];
   });
 }
 
-function primaryNic(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
-  const mac = ourMac(primaryMacOf(pod), prefix);
+function primaryNic(pod: AnnotatedPod, prefixes: Prefixes): readonly Nic[] {
+  const mac = ourMac(primaryMacOf(pod), prefixes);
   if (mac === undefined) return [];
   const actualMac = isRequested(mac, pod) ? ownMacInNetworkStatus(pod.annotations) : undefined;
   const isOther = actualMac !== undefined && actualMac !== mac;
@@ -62,13 +62,13 @@ function primaryNic(pod: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
 }
 
 /** Returns the addresses on networks that the webhook reported, with the names that it gave to their interfaces. */
-function reportedNics({ annotations }: AnnotatedPod, prefix: MacPrefix): readonly Nic[] {
+function reportedNics({ annotations }: AnnotatedPod, prefixes: Prefixes): readonly Nic[] {
   const reported = readAddresses(annotations[ANNOTATIONS.addresses]).flatMap(({ network, interface: name, mac }) =>
     network === undefined ? [] : [{ network, mac, ...(name !== undefined && { interfaceName: name }) }],
   );
   const names = nicNames(reported);
   return reported.flatMap(({ mac }, index): Nic[] => {
-    const [nic, ours] = [names[index], ourMac(mac, prefix)];
+    const [nic, ours] = [names[index], ourMac(mac, prefixes)];
     return nic === undefined || ours === undefined ? [] : [{ nic, mac: ours, isOnlyReported: true }];
   });
 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { type MacPrefix, parsePrefix } from '../mac/mac-range.ts';
+import { macPrefix } from '../mac/mac-range.ts';
 import { vmiNics, vmiStatusNics, vmNics } from './vm-nics.ts';
 
-const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
+const PREFIXES = [macPrefix('a4:58:0f')];
 
 function devices(...interfaces: unknown[]) {
   return { domain: { devices: { interfaces } } };
@@ -10,7 +10,7 @@ function devices(...interfaces: unknown[]) {
 
 test('a virtual machine uses the addresses of its template, in any notation, by interface name', () => {
   const vm = { spec: { template: { spec: devices({ name: 'blue', macAddress: 'A4-58-0F-05-00-01', bridge: {} }) } } };
-  expect(vmNics(vm, PREFIX)).toEqual([{ nic: 'blue', mac: 'a4:58:0f:05:00:01' }]);
+  expect(vmNics(vm, PREFIXES)).toEqual([{ nic: 'blue', mac: 'a4:58:0f:05:00:01' }]);
 });
 
 test('an instance uses the addresses of its spec, and its status has the observed ones', () => {
@@ -18,8 +18,8 @@ test('an instance uses the addresses of its spec, and its status has the observe
     spec: devices({ name: 'blue', macAddress: 'a4:58:0f:05:00:01' }, { name: 'red' }),
     status: { interfaces: [{ name: 'red', mac: 'a4:58:0f:05:00:02' }, { mac: 'a4:58:0f:05:00:03' }] },
   };
-  expect(vmiNics(instance, PREFIX)).toEqual([{ nic: 'blue', mac: 'a4:58:0f:05:00:01' }]);
-  expect(vmiStatusNics(instance, PREFIX)).toEqual([
+  expect(vmiNics(instance, PREFIXES)).toEqual([{ nic: 'blue', mac: 'a4:58:0f:05:00:01' }]);
+  expect(vmiStatusNics(instance, PREFIXES)).toEqual([
     { nic: 'red', mac: 'a4:58:0f:05:00:02' },
     { nic: '', mac: 'a4:58:0f:05:00:03' },
   ]);
@@ -37,5 +37,5 @@ test.each([
   ['a name of the prototype', { spec: { template: { spec: { domain: Object.create({ devices: {} }) as object } } } }],
   ['nothing at all', undefined],
 ])('with %s a virtual machine uses no address of ours', (_, vm) => {
-  expect(vmNics(vm, PREFIX)).toEqual([]);
+  expect(vmNics(vm, PREFIXES)).toEqual([]);
 });

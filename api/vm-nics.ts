@@ -1,4 +1,4 @@
-import type { MacPrefix } from '../mac/mac-range.ts';
+import type { Prefixes } from '../mac/mac-range.ts';
 import { type Nic, ourMac } from './nic.ts';
 
 /** The paths of the interfaces in a VirtualMachine and a VirtualMachineInstance. */
@@ -7,32 +7,32 @@ const VMI_INTERFACES = ['spec', 'domain', 'devices', 'interfaces'];
 /** The path of the reported interfaces of a running instance, whose address field is `mac`. */
 const VMI_STATUS_INTERFACES = ['status', 'interfaces'];
 
-/** Returns the addresses under the prefix in the template of a VirtualMachine. */
-export function vmNics(virtualMachine: unknown, prefix: MacPrefix): readonly Nic[] {
-  return nicsAt(virtualMachine, VM_INTERFACES, 'macAddress', prefix);
+/** Returns the addresses under one of the prefixes in the template of a VirtualMachine. */
+export function vmNics(virtualMachine: unknown, prefixes: Prefixes): readonly Nic[] {
+  return nicsAt(virtualMachine, VM_INTERFACES, 'macAddress', prefixes);
 }
 
-/** Returns the addresses under the prefix in the spec of a VirtualMachineInstance. */
-export function vmiNics(instance: unknown, prefix: MacPrefix): readonly Nic[] {
-  return nicsAt(instance, VMI_INTERFACES, 'macAddress', prefix);
+/** Returns the addresses under one of the prefixes in the spec of a VirtualMachineInstance. */
+export function vmiNics(instance: unknown, prefixes: Prefixes): readonly Nic[] {
+  return nicsAt(instance, VMI_INTERFACES, 'macAddress', prefixes);
 }
 
-/** Returns the addresses under the prefix in the status of a VirtualMachineInstance, even those being unplugged. */
-export function vmiStatusNics(instance: unknown, prefix: MacPrefix): readonly Nic[] {
-  return nicsAt(instance, VMI_STATUS_INTERFACES, 'mac', prefix);
+/** Returns the addresses under one of the prefixes in the status of a VirtualMachineInstance, even those being unplugged. */
+export function vmiStatusNics(instance: unknown, prefixes: Prefixes): readonly Nic[] {
+  return nicsAt(instance, VMI_STATUS_INTERFACES, 'mac', prefixes);
 }
 
 /**
  * Collects the addresses at a path. KubeVirt's schema is large and changes, so only the path to the interfaces is assumed.
  * A value of another shape on that path has no addresses.
  */
-function nicsAt(object: unknown, path: readonly string[], field: string, prefix: MacPrefix): readonly Nic[] {
+function nicsAt(object: unknown, path: readonly string[], field: string, prefixes: Prefixes): readonly Nic[] {
   let value = object;
   for (const step of path) value = member(value, step);
   if (!Array.isArray(value)) return [];
   return value.flatMap((entry: unknown): Nic[] => {
     const [nic, mac] = [member(entry, 'name'), member(entry, field)];
-    const ours = typeof mac === 'string' ? ourMac(mac, prefix) : undefined;
+    const ours = typeof mac === 'string' ? ourMac(mac, prefixes) : undefined;
     // An interface that only the guest agent reports has no name, but its address is in use.
     return ours === undefined ? [] : [{ nic: typeof nic === 'string' ? nic : '', mac: ours }];
   });

@@ -12,28 +12,49 @@ export function rangeContains(range: MacRange, address: MacAddress): boolean {
 }
 
 /**
- * Returns whether an address is under a prefix of whole octets, such as `a4:58:0f`.
- * rock-mac ignores addresses outside its prefix.
+ * The beginning that addresses share: 2 to 10 hex digits (8 to 40 bits) in lower case, with a colon after every second one,
+ * such as `a4:58:0f` or `8c:1f:64:12:3`. IEEE assigns blocks of 24, 28 and 36 bits
+ * (https://standards.ieee.org/products-programs/regauth/).
  */
-export function hasPrefix(address: MacAddress, prefix: MacPrefix): boolean {
-  return address.startsWith(`${prefix}:`);
-}
-
-/** One to five octets in lower-case colon form. */
 export type MacPrefix = string & { readonly __brand: 'MacPrefix' };
 
-/** Parses one to five octets with colons or dashes, in any case; returns undefined if the text is not a prefix. */
+/** The prefixes of a ledger. rock-mac leaves addresses under other prefixes alone. They never overlap. */
+export type Prefixes = readonly MacPrefix[];
+
+/** Returns whether an address is under one of the prefixes. */
+export function underAny(address: MacAddress, prefixes: Prefixes): boolean {
+  return prefixes.some((prefix) => address.startsWith(prefix));
+}
+
+/** With colons, with dashes, or without either, as addresses are written. A mixture is probably a typing error. */
+const NOTATIONS: readonly RegExp[] = [
+  /^[0-9a-f]{2}(?::[0-9a-f]{2}){0,4}$/,
+  /^[0-9a-f]{2}(?::[0-9a-f]{2}){0,3}:[0-9a-f]$/,
+  /^[0-9a-f]{2}(?:-[0-9a-f]{2}){0,4}$/,
+  /^[0-9a-f]{2}(?:-[0-9a-f]{2}){0,3}-[0-9a-f]$/,
+  /^[0-9a-f]{2,10}$/,
+];
+
+/** Parses a prefix in any case; returns undefined if the text is not one. */
 export function parsePrefix(text: string): MacPrefix | undefined {
-  const lower = text.trim().toLowerCase().replaceAll('-', ':');
-  if (!/^[0-9a-f]{2}(?::[0-9a-f]{2}){0,4}$/.test(lower)) return undefined;
-  return lower as MacPrefix;
+  const lower = text.trim().toLowerCase();
+  if (!NOTATIONS.some((notation) => notation.test(lower))) return undefined;
+  const digits = lower.replaceAll(/[^0-9a-f]/g, '');
+  return (digits.match(/..?/g) ?? []).join(':') as MacPrefix;
+}
+
+/** Parses text that must be a prefix, such as constants. Throws a RangeError otherwise. */
+export function macPrefix(text: string): MacPrefix {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) throw new RangeError(`${JSON.stringify(text)} is not a MAC prefix`);
+  return prefix;
 }
 
 /** Returns the range of all addresses under a prefix. */
 export function prefixRange(prefix: MacPrefix): MacRange {
-  const missing = 6 - prefix.split(':').length;
-  const first = parseAnyMac(prefix + ':00'.repeat(missing));
-  const last = parseAnyMac(prefix + ':ff'.repeat(missing));
+  const digits = prefix.replaceAll(':', '');
+  const first = parseAnyMac(digits.padEnd(12, '0'));
+  const last = parseAnyMac(digits.padEnd(12, 'f'));
   if (first === undefined || last === undefined) throw new RangeError(`${prefix} is not a MAC prefix`);
   return { first, last };
 }

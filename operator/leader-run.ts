@@ -127,7 +127,7 @@ async function prepareLedger(options: WorkOptions): Promise<void> {
   const { deps, ledgerHeads, clusterName, installedPools, identity, signal } = options;
   const retry = { logger: deps.logger, clock: systemClock, signal };
   const ledgerDeps = { ...deps, ledgerHeads };
-  await retryForever('compare the prefix', () => requirePrefix(deps.ledger, deps.prefix), retry);
+  await retryForever('compare the prefixes', () => requirePrefix(deps.ledger, deps.prefixes()), retry);
   // A ledger that has lost rows may have lost the last ticket.
   await retryForever('compare the ledger with its stored head', () => recoverAndRead(ledgerDeps), retry);
   // Before anything is allocated or released in the name of this cluster.

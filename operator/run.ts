@@ -127,13 +127,14 @@ function createDeps(
   },
 ): OperatorDeps {
   const { client, ledger, metrics, logger } = shared;
+  const prefixes = () => [config.ROCK_MAC_PREFIX];
   return {
     ...shared,
     allocator: createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS }),
     groupedCalls: createGroupedCalls(ledger, { clusterId: shared.clusterId, actor: ACTOR }),
-    prefix: config.ROCK_MAC_PREFIX,
+    prefixes,
     systemNamespace: config.ROCK_MAC_NAMESPACE,
-    kinds: workloadKinds(config.ROCK_MAC_PREFIX),
+    kinds: workloadKinds(prefixes),
     workloadPool: config.ROCK_MAC_WORKLOAD_POOL,
     modes: { pods: config.ROCK_MAC_PODS_MODE, virtualMachines: config.ROCK_MAC_VIRTUAL_MACHINES_MODE },
     stockTokens: createStockTokens({ client, namespace: config.ROCK_MAC_NAMESPACE, now: () => performance.now() }),

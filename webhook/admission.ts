@@ -115,7 +115,7 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
   const waits = config.ROCK_MAC_WHEN_LEDGER_AWAY === 'gate';
   return {
     gate,
-    prefix: config.ROCK_MAC_PREFIX,
+    prefixes: () => [config.ROCK_MAC_PREFIX],
     primaryCni: config.ROCK_MAC_PRIMARY_CNI,
     primaryNetwork: config.ROCK_MAC_PRIMARY_NETWORK,
     multusNamespace: config.ROCK_MAC_MULTUS_NAMESPACE,

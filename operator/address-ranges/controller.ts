@@ -7,7 +7,7 @@ import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
 import { formatAddressRanges } from './format.ts';
 
-export type AddressRangesDeps = Pick<OperatorDeps, 'client' | 'ledger' | 'logger' | 'prefix' | 'systemNamespace'>;
+export type AddressRangesDeps = Pick<OperatorDeps, 'client' | 'ledger' | 'logger' | 'prefixes' | 'systemNamespace'>;
 
 /** How soon a pool that another cluster defined, or a ConfigMap that somebody changed, is noticed. */
 const CHECK_EVERY_MS = 30_000;
@@ -35,10 +35,10 @@ async function publishAddressRanges({
   client,
   ledger,
   logger,
-  prefix,
+  prefixes,
   systemNamespace: namespace,
 }: AddressRangesDeps): Promise<void> {
-  const data = formatAddressRanges([prefix], await listPools(ledger));
+  const data = formatAddressRanges(prefixes(), await listPools(ledger));
   const name = ADDRESS_RANGES_CONFIG_MAP;
   const stored = await getOrUndefined(configMaps, { namespace, name }, client);
   if (stored === undefined) {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { mac } from '../../mac/mac-address.ts';
-import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import { formatAddressRanges } from './format.ts';
 
 test('the address ranges are lines that a policy can split', () => {
@@ -8,7 +8,7 @@ test('the address ranges are lines that a policy can split', () => {
     { name: 'production', first: mac('a4:58:0f:00:00:01'), last: mac('a4:58:0f:00:ff:ff') },
     { name: 'docker', first: mac('a4:58:0f:04:00:00'), last: mac('a4:58:0f:04:ff:ff') },
   ];
-  expect(formatAddressRanges([parsePrefix('A4-58-0F') as MacPrefix], pools)).toEqual({
+  expect(formatAddressRanges([macPrefix('A4-58-0F')], pools)).toEqual({
     prefixes: 'a4:58:0f',
     pools: 'production a4:58:0f:00:00:01 a4:58:0f:00:ff:ff\ndocker a4:58:0f:04:00:00 a4:58:0f:04:ff:ff',
   });

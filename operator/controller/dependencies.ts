@@ -5,7 +5,7 @@ import type { EventRecorder } from '../../kube/controller/events.ts';
 import type { Allocator } from '../../ledger/address/allocator.ts';
 import type { GroupedCalls } from '../../ledger/address/grouped-calls.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import type { WorkloadKind } from '../live/workload.ts';
 import type { OperatorMetrics } from '../metrics/operator-metrics.ts';
 import type { StockTokens } from '../stock/stock-tokens.ts';
@@ -24,8 +24,8 @@ export interface OperatorDeps {
   readonly clusterId: string;
   /** The uid of the kube-system namespace. */
   readonly kubeSystemUid: string;
-  /** The prefix of this installation, which must be that of the ledger. */
-  readonly prefix: MacPrefix;
+  /** The prefixes of the ledger. */
+  readonly prefixes: () => Prefixes;
   /** The namespace of the installation. */
   readonly systemNamespace: string;
   /** Every kind of object that can use an address of ours. */

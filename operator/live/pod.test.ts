@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import { podWorkload } from './pod.ts';
 
-const { schema } = podWorkload(parsePrefix('a4:58:0f') as MacPrefix).resource;
+const { schema } = podWorkload(() => [macPrefix('a4:58:0f')]).resource;
 const MAC = 'a4:58:0f:05:00:01';
 const OURS = { name: 'mac.rock-os.io/address' };
 const OTHER = { name: 'kueue.x-k8s.io/admission' };

@@ -6,7 +6,7 @@ import { gatedSpec, gateIndex } from '../../api/scheduling-gate.ts';
 import { type ObjectMeta, objectMeta } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { createStringInterner, type InternString } from '../../kube/controller/string-interning.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import { instances } from './kubevirt-kinds.ts';
 import { replicaOf } from './replica.ts';
 import { skipsAdmission } from './skips-admission.ts';
@@ -24,7 +24,7 @@ import {
  * Returns the Pod kind. A finished pod never runs again, so it no longer uses its addresses. A pod with our gate has never run:
  * its annotations have what it asks for, or what the pod had that it was copied from.
  */
-export function podWorkload(prefix: MacPrefix): WorkloadKind {
+export function podWorkload(prefixes: () => Prefixes): WorkloadKind {
   const intern = createStringInterner();
   const schema = z
     .object({
@@ -41,9 +41,9 @@ export function podWorkload(prefix: MacPrefix): WorkloadKind {
       if (gate !== undefined) return { metadata: trimWorkloadMetadata(metadata), nics: [], uses: [], gate };
       const { namespace = '', annotations = {} } = metadata;
       const finished = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-      const inNetworks = finished ? [] : podNics({ namespace, annotations }, prefix);
+      const inNetworks = finished ? [] : podNics({ namespace, annotations }, prefixes());
       const isLauncher = controllerOf(metadata, instances) !== undefined;
-      const inInfo = isLauncher && !finished ? networkInfoNics(annotations[NETWORK_INFO_ANNOTATION], prefix) : [];
+      const inInfo = isLauncher && !finished ? networkInfoNics(annotations[NETWORK_INFO_ANNOTATION], prefixes()) : [];
       const known = new Set(inNetworks.map(({ mac }) => mac));
       const found = [...inNetworks, ...inInfo.filter(({ mac }) => !known.has(mac))];
       return {

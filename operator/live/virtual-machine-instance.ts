@@ -6,7 +6,7 @@ import type { KubeClient } from '../../kube/client/client.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { getOrUndefined, listOrEmpty } from '../../kube/client/uncached-read.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import { instances, machines } from './kubevirt-kinds.ts';
 import { podWorkload } from './pod.ts';
 import { skipsAdmission } from './skips-admission.ts';
@@ -23,8 +23,8 @@ import {
 const LAUNCHER_LABEL = 'kubevirt.io=virt-launcher';
 
 /** Returns the VirtualMachineInstance kind. The VirtualMachine of an instance owns the addresses in the spec of the instance. */
-export function virtualMachineInstanceWorkload(prefix: MacPrefix): WorkloadKind {
-  const resource = vmiResource(prefix);
+export function virtualMachineInstanceWorkload(prefixes: () => Prefixes): WorkloadKind {
+  const resource = vmiResource(prefixes);
   return {
     resource,
     parent: machines,
@@ -35,12 +35,12 @@ export function virtualMachineInstanceWorkload(prefix: MacPrefix): WorkloadKind 
       const { namespace, name, uid } = address;
       const instance = await getOrUndefined(resource, { namespace, name }, client);
       if (instance?.metadata.uid === uid && instance.uses.includes(address.mac)) return true;
-      return await launcherUses(address, instance, prefix, client);
+      return await launcherUses(address, instance, prefixes, client);
     },
   };
 }
 
-export function vmiResource(prefix: MacPrefix): Resource<Workload> {
+export function vmiResource(prefixes: () => Prefixes): Resource<Workload> {
   const schema = z
     .object({
       metadata: objectMeta,
@@ -56,8 +56,8 @@ export function vmiResource(prefix: MacPrefix): Resource<Workload> {
     .transform((instance): Workload => {
       const { metadata, status } = instance;
       const finished = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-      const nics = finished ? [] : vmiNics(instance, prefix);
-      const reported = finished ? [] : vmiStatusNics(instance, prefix);
+      const nics = finished ? [] : vmiNics(instance, prefixes());
+      const reported = finished ? [] : vmiStatusNics(instance, prefixes());
       const owned = addressesOf(metadata, machines, nics);
       const migrations = vmiMigrations(instance);
       return {
@@ -91,10 +91,10 @@ function broughtAlong(reported: readonly Nic[], nics: readonly Nic[]): readonly 
 export async function launcherUses(
   { namespace, name, mac }: UsedAddress,
   instance: Workload | undefined,
-  prefix: MacPrefix,
+  prefixes: () => Prefixes,
   client: KubeClient,
 ): Promise<boolean> {
-  const pods = await listOrEmpty(podWorkload(prefix).resource, client, { namespace, labelSelector: LAUNCHER_LABEL });
+  const pods = await listOrEmpty(podWorkload(prefixes).resource, client, { namespace, labelSelector: LAUNCHER_LABEL });
   return pods.some(({ finished, uses, runsFor }) => {
     if (finished === true) return false;
     return uses.includes(mac) || (runsFor?.name === name && runsFor.uid !== instance?.metadata.uid);

@@ -4,7 +4,7 @@ import { vmNics } from '../../api/vm-nics.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { createStringInterner } from '../../kube/controller/string-interning.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import { machines } from './kubevirt-kinds.ts';
 import { replicaOf } from './replica.ts';
 import { skipsAdmission } from './skips-admission.ts';
@@ -19,11 +19,11 @@ import { leaseOf, trimWorkloadMetadata, type Workload, type WorkloadKind } from 
  * The instance is found by its name, whoever owns it now: KubeVirt gives a running instance to the next machine of that
  * name, and the guest keeps the addresses that it was started with.
  */
-export function virtualMachineWorkload(prefix: MacPrefix): WorkloadKind {
-  const instances = vmiResource(prefix);
+export function virtualMachineWorkload(prefixes: () => Prefixes): WorkloadKind {
+  const instances = vmiResource(prefixes);
   const intern = createStringInterner();
   const schema = z.object({ metadata: objectMeta, spec: z.unknown().optional() }).transform((machine): Workload => {
-    const nics = vmNics(machine, prefix);
+    const nics = vmNics(machine, prefixes());
     const { metadata } = machine;
     const offersTo = receiverTarget(metadata.annotations);
     return {
@@ -48,7 +48,7 @@ export function virtualMachineWorkload(prefix: MacPrefix): WorkloadKind {
       if (machine?.metadata.uid === uid && machine.uses.includes(mac)) return true;
       const instance = await getOrUndefined(instances, { namespace, name }, client);
       if (instance?.uses.includes(mac) === true) return true;
-      return await launcherUses(address, instance, prefix, client);
+      return await launcherUses(address, instance, prefixes, client);
     },
   };
 }

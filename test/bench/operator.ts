@@ -12,7 +12,7 @@ import { type KubeObject, objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import type { NewObject } from '../../kube/client/write.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
-import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import { workloadKinds } from '../../operator/live/workload-kinds.ts';
 import { startTestEnv } from '../env/env.ts';
 import { install, type Program } from '../env/installation.ts';
@@ -31,16 +31,10 @@ const FIRST = macToNumber(mac('a4:58:0f:05:00:00'));
 
 /** Every kind that the operator caches. */
 const KINDS: readonly Resource<KubeObject>[] = [
-  ...workloadKinds(requirePrefix(DEFAULT_PREFIX)).map(({ resource }) => resource),
+  ...workloadKinds(() => [macPrefix(DEFAULT_PREFIX)]).map(({ resource }) => resource),
   macAllocations,
   macPools,
 ];
-
-function requirePrefix(text: string): MacPrefix {
-  const prefix = parsePrefix(text);
-  if (prefix === undefined) throw new Error(`${text} is not a prefix`);
-  return prefix;
-}
 
 function addressOf(index: number): string {
   return numberToMac(FIRST + index);

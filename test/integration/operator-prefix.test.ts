@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { parsePrefix } from '../../mac/mac-range.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import { requirePrefix } from '../../operator/ledger-state/require-prefix.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { addressesOf, aPod, installedEnvOfThisFile } from './installed-env.ts';
@@ -19,12 +19,6 @@ const installed = installedEnvOfThisFile({
     if (code !== 0) throw new Error(stderr);
   },
 });
-
-function prefix(text: string) {
-  const parsed = parsePrefix(text);
-  if (parsed === undefined) throw new Error(`${text} is not a prefix`);
-  return parsed;
-}
 
 test('pods and claims get addresses under the prefix, and the ledger ignores an address under the default prefix', async () => {
   const { plane, ledger } = installed();
@@ -47,8 +41,8 @@ test('pods and claims get addresses under the prefix, and the ledger ignores an 
 
 test('an operator refuses a ledger with another prefix', async () => {
   const { ledger } = installed();
-  await requirePrefix(ledger, prefix('a6:58:0f'));
-  await expect(requirePrefix(ledger, prefix('a4:58:0f'))).rejects.toThrow(
+  await requirePrefix(ledger, [macPrefix('a6:58:0f')]);
+  await expect(requirePrefix(ledger, [macPrefix('a4:58:0f')])).rejects.toThrow(
     /has the prefix a4:58:0f, but its ledger has a6:58:0f\. Set ROCK_MAC_PREFIX .* to a6:58:0f/,
   );
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { LedgerError } from '../../ledger/errors.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import { systemClock } from '../../time/clock.ts';
 import type { AdmissionRequest } from '../review/admission-review.ts';
 import { unavailable } from '../review/refusal.ts';
@@ -12,7 +12,7 @@ const never = () => new Promise<never>(() => undefined);
 /** No dependency ever responds: a review that gets a response here used none of them. */
 const unresponsive: WorkloadAdmissionDeps = {
   gate: { enter: () => Promise.resolve({ ok: true, terms: { pool: 'kubernetes' } }), take: () => undefined },
-  prefix: parsePrefix('a4:58:0f') as MacPrefix,
+  prefixes: () => [macPrefix('a4:58:0f')],
   primaryCni: 'none',
   primaryNetwork: 'ovn-kubernetes/default',
   multusNamespace: 'kube-system',

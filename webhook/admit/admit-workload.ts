@@ -1,6 +1,6 @@
 import { ANNOTATIONS } from '../../api/names.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import { allocateForObject, type AllocationDeps } from '../allocate/allocate-for-object.ts';
 import type { ReviewGate } from '../callers/review-gate.ts';
 import { useClaimSet, type UseClaimSetDeps } from '../claims/use-claim-set.ts';
@@ -33,7 +33,8 @@ import type { NamespaceTerms } from '../watch/namespaces.ts';
 
 export interface WorkloadAdmissionDeps {
   readonly gate: ReviewGate;
-  readonly prefix: MacPrefix;
+  /** The prefixes of the ledger. Written addresses of other prefixes are left alone. */
+  readonly prefixes: () => Prefixes;
   readonly primaryCni: PrimaryCni;
   /** For OVN-Kubernetes: `namespace/name` of the definition of its own network. */
   readonly primaryNetwork: string;
@@ -117,14 +118,14 @@ async function planFor(
   { request, object, namespace, kind }: WorkloadReview,
   deps: WorkloadAdmissionDeps,
 ): Promise<Planned> {
-  const { prefix } = deps;
+  const prefixes = deps.prefixes();
   const { annotations } = object.metadata ?? {};
   const stored = request.oldObject ?? undefined;
   switch (kind) {
     case 'VirtualMachine':
-      return withClaimSelector(planVm(object, stored, prefix), annotations, { isNew: stored === undefined });
+      return withClaimSelector(planVm(object, stored, prefixes), annotations, { isNew: stored === undefined });
     case 'VirtualMachineInstance':
-      return withClaimSelector(planVmi(object, prefix), annotations, { isNew: true });
+      return withClaimSelector(planVmi(object, prefixes), annotations, { isNew: true });
     case 'Pod':
       return await planForPod({ request, object, namespace, kind }, deps);
   }
@@ -132,12 +133,12 @@ async function planFor(
 
 async function planForPod(
   { request, object, namespace }: WorkloadReview,
-  { prefix, primaryCni, primaryNetwork, multusNamespace, supportOf }: WorkloadAdmissionDeps,
+  { prefixes, primaryCni, primaryNetwork, multusNamespace, supportOf }: WorkloadAdmissionDeps,
 ): Promise<Planned> {
   const annotations = object.metadata?.annotations;
   if (request.oldObject !== null && request.oldObject !== undefined && !isLift(request)) {
     const stored = request.oldObject.metadata?.annotations ?? {};
-    return planPodUpdate(annotations, stored, { namespace, multusNamespace, prefix });
+    return planPodUpdate(annotations, stored, { namespace, multusNamespace, prefixes: prefixes() });
   }
   const read = readNetworks(annotations ?? {}, { namespace, multusNamespace });
   if (!read.ok) {
@@ -147,7 +148,7 @@ async function planForPod(
   if (names.length > MAX_INTERFACES) return { ok: false, refusal: tooManyInterfaces(names.length) };
   const support = await supportOf(primaryCni === 'ovn-kubernetes' ? [...names, primaryNetwork] : names);
   const planned = planPod(annotations, read.networks, {
-    prefix,
+    prefixes: prefixes(),
     primaryCni,
     primaryNetwork,
     support,

@@ -1,6 +1,6 @@
 import { PRIMARY_NIC } from '../../api/pod-nics.ts';
 import { type MacAddress, type MacRefusal, parseAnyMac, parseMac } from '../../mac/mac-address.ts';
-import { hasPrefix, type MacPrefix } from '../../mac/mac-range.ts';
+import { type Prefixes, underAny } from '../../mac/mac-range.ts';
 import type { AdmissionRefusal } from '../review/admission-review.ts';
 import { malformed } from '../review/refusal.ts';
 
@@ -54,7 +54,7 @@ const PROBLEMS: Readonly<Record<MacRefusal, string>> = {
  */
 export function decideInterfaces(
   interfaces: readonly InterfaceRequest[],
-  { prefix, copied = new Set() }: { readonly prefix: MacPrefix; readonly copied?: ReadonlySet<MacAddress> },
+  { prefixes, copied = new Set() }: { readonly prefixes: Prefixes; readonly copied?: ReadonlySet<MacAddress> },
 ): Decisions {
   const repeatedNic = firstRepeated(interfaces.map(({ nic }) => nic));
   if (repeatedNic !== undefined) {
@@ -66,7 +66,7 @@ export function decideInterfaces(
   }
   const decisions: Decision[] = [];
   for (const each of interfaces) {
-    const decision = decide(each, copied, prefix);
+    const decision = decide(each, copied, prefixes);
     if ('why' in decision) {
       const text = JSON.stringify(each.writtenMac?.slice(0, 32));
       return refuseDecisions(
@@ -75,7 +75,7 @@ export function decideInterfaces(
     }
     decisions.push(decision);
   }
-  const shared = firstRepeated(decisions.flatMap((decision, index) => usedMacs(decision, interfaces[index], prefix)));
+  const shared = firstRepeated(decisions.flatMap((decision, index) => usedMacs(decision, interfaces[index], prefixes)));
   if (shared !== undefined) {
     return refuseDecisions(
       `MAC ${shared} is on two interfaces of this object.\nLeave it out of one of them to get another.`,
@@ -87,7 +87,7 @@ export function decideInterfaces(
 function decide(
   request: InterfaceRequest,
   copied: ReadonlySet<MacAddress>,
-  prefix: MacPrefix,
+  prefixes: Prefixes,
 ): Decision | { readonly why: MacRefusal } {
   const { writtenMac, storedMac, claim } = request;
   if (writtenMac === undefined || writtenMac === '') return decideWithoutMac(request);
@@ -99,7 +99,7 @@ function decide(
   // Also on a network that ignores addresses: the author wants one in the annotation, and two pods must not name the same.
   if (copied.has(mac)) return claim === undefined ? { kind: 'copied', mac } : { kind: 'claim', claim };
   if (claim !== undefined) return { kind: 'claim', claim, requested: mac };
-  return hasPrefix(mac, prefix) ? { kind: 'requested', mac } : { kind: 'none' };
+  return underAny(mac, prefixes) ? { kind: 'requested', mac } : { kind: 'none' };
 }
 
 function decideWithoutMac({ storedMac, wantsAddress, claim }: InterfaceRequest): Decision {
@@ -115,12 +115,16 @@ function decideWithoutMac({ storedMac, wantsAddress, claim }: InterfaceRequest):
 const LONGER_ADDRESS =
   /^(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){6}(?:[0-9a-f]{2}\1){0,12}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){3}(?:(?:[0-9a-f]{4}\.){6})?[0-9a-f]{4})$/i;
 
-/** Returns the address under our prefix that the interface will use, as far as it is known before the ledger responds. */
-function usedMacs(decision: Decision, request: InterfaceRequest | undefined, prefix: MacPrefix): readonly MacAddress[] {
+/** Returns the address under one of our prefixes that the interface will use, as far as it is known before the ledger responds. */
+function usedMacs(
+  decision: Decision,
+  request: InterfaceRequest | undefined,
+  prefixes: Prefixes,
+): readonly MacAddress[] {
   if (decision.kind === 'requested' || decision.kind === 'restore') return [decision.mac];
   if (decision.kind !== 'none') return [];
   const mac = parseAnyMac(request?.writtenMac ?? '');
-  return mac !== undefined && hasPrefix(mac, prefix) ? [mac] : [];
+  return mac !== undefined && underAny(mac, prefixes) ? [mac] : [];
 }
 
 function firstRepeated<T>(values: readonly T[]): T | undefined {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import type { Annotations } from '../../kube/client/json-patch.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
-import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import type { Plan } from './plan.ts';
 import { planPodUpdate } from './plan-pod-update.ts';
 
-const context = { namespace: 'web', multusNamespace: 'kube-system', prefix: parsePrefix('a4:58:0f') as MacPrefix };
+const context = { namespace: 'web', multusNamespace: 'kube-system', prefixes: [macPrefix('a4:58:0f')] };
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
 const ADDRESSES = 'mac.rock-os.io/addresses';
 const PATH = '/metadata/annotations/k8s.v1.cni.cncf.io~1networks';

@@ -4,7 +4,7 @@ import { ANNOTATIONS } from '../../api/names.ts';
 import { ourMac } from '../../api/nic.ts';
 import { type Annotations, setAnnotations } from '../../kube/client/json-patch.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import { malformed } from '../review/refusal.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
 import {
@@ -18,7 +18,7 @@ import { type Planned, toAddressRequests } from './plan.ts';
 import { networkAnnotations } from './plan-pod.ts';
 import type { PodTarget } from './primary-target.ts';
 
-type Options = NetworkNamespaces & { readonly prefix: MacPrefix };
+type Options = NetworkNamespaces & { readonly prefixes: Prefixes };
 
 const KEYS = [DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION] as const;
 
@@ -28,7 +28,7 @@ const KEYS = [DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION] as const;
  * manifest drops them. A new interface without an address gets none.
  */
 export function planPodUpdate(annotations: Annotations | undefined, stored: Annotations, options: Options): Planned {
-  const { prefix } = options;
+  const { prefixes } = options;
   const now = annotations ?? {};
   const changed = readNetworks(
     only(now, (key) => now[key] !== stored[key]),
@@ -36,8 +36,8 @@ export function planPodUpdate(annotations: Annotations | undefined, stored: Anno
   );
   if (!changed.ok) return { ok: false, refusal: malformed(`${changed.problem}.\nCorrect the annotation.`) };
   const targets = targetsOf(now, options);
-  const requests = requestsOfUpdate(requestsOf(targets), requestsOf(targetsOf(stored, options)), prefix);
-  const decided = decideInterfaces(requests, { prefix });
+  const requests = requestsOfUpdate(requestsOf(targets), requestsOf(targetsOf(stored, options)), prefixes);
+  const decided = decideInterfaces(requests, { prefixes });
   if (!decided.ok) return decided;
   const { addressRequests, macsByInterface } = toAddressRequests(requests, decided.decisions);
   return {
@@ -52,7 +52,7 @@ export function planPodUpdate(annotations: Annotations | undefined, stored: Anno
         const reports = reported !== undefined || addressRequests.length > 0;
         return setAnnotations(annotations, {
           ...networkAnnotations(targets, byRequest),
-          [ANNOTATIONS.addresses]: reports ? addressesAfter(reported, requests, byRequest, prefix) : undefined,
+          [ANNOTATIONS.addresses]: reports ? addressesAfter(reported, requests, byRequest, prefixes) : undefined,
           [ANNOTATIONS.lease]: stored[ANNOTATIONS.lease],
           [ANNOTATIONS.stockToken]: stored[ANNOTATIONS.stockToken],
         });
@@ -66,10 +66,10 @@ function addressesAfter(
   reported: string | undefined,
   requests: readonly InterfaceRequest[],
   macs: readonly (MacAddress | undefined)[],
-  prefix: MacPrefix,
+  prefixes: Prefixes,
 ): string | undefined {
   const used = requests.flatMap(({ network, interfaceName, writtenMac }, index) => {
-    const mac = macs[index] ?? ourMac(writtenMac, prefix);
+    const mac = macs[index] ?? ourMac(writtenMac, prefixes);
     return mac === undefined ? [] : [{ network, interface: interfaceName, mac }];
   });
   // The pod's own interface keeps its address for the pod's lifetime: no annotation can change it.
@@ -110,16 +110,16 @@ function only(annotations: Annotations, keep: (key: (typeof KEYS)[number]) => bo
 function requestsOfUpdate(
   requests: readonly InterfaceRequest[],
   storedRequests: readonly InterfaceRequest[],
-  prefix: MacPrefix,
+  prefixes: Prefixes,
 ): readonly InterfaceRequest[] {
   const before = new Map(storedRequests.map(({ nic, writtenMac }) => [nic, writtenMac]));
-  const macsOfPod = new Set(storedRequests.flatMap(({ writtenMac }) => ourMac(writtenMac, prefix) ?? []));
+  const macsOfPod = new Set(storedRequests.flatMap(({ writtenMac }) => ourMac(writtenMac, prefixes) ?? []));
   return requests.map(({ nic, network, interfaceName, writtenMac }) => {
     const stored = before.get(nic);
     const common = { nic, network, interfaceName, wantsAddress: false };
     // An update is not refused for a text that was stored before, even if it is no valid address.
-    if (writtenMac !== undefined && writtenMac === stored && ourMac(stored, prefix) === undefined) return common;
-    return { ...common, writtenMac, storedMac: storedMacFor(writtenMac, stored, macsOfPod, prefix) };
+    if (writtenMac !== undefined && writtenMac === stored && ourMac(stored, prefixes) === undefined) return common;
+    return { ...common, writtenMac, storedMac: storedMacFor(writtenMac, stored, macsOfPod, prefixes) };
   });
 }
 
@@ -128,8 +128,8 @@ function storedMacFor(
   writtenMac: string | undefined,
   stored: string | undefined,
   macsOfPod: ReadonlySet<MacAddress>,
-  prefix: MacPrefix,
+  prefixes: Prefixes,
 ): MacAddress | undefined {
-  const written = ourMac(writtenMac, prefix);
-  return written !== undefined && macsOfPod.has(written) ? written : ourMac(stored, prefix);
+  const written = ourMac(writtenMac, prefixes);
+  return written !== undefined && macsOfPod.has(written) ? written : ourMac(stored, prefixes);
 }

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import type { NetworkSupport } from './cni-plugins.ts';
 import { networkNames, readNetworks } from './multus-target.ts';
 import type { Plan, Planned } from './plan.ts';
 import { planPod } from './plan-pod.ts';
 import type { PrimaryCni } from './primary-target.ts';
 
-const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
+const PREFIXES = [macPrefix('a4:58:0f')];
 const NETWORKS = 'k8s.v1.cni.cncf.io/networks';
 const DEFAULT_NETWORK = 'v1.multus-cni.io/default-network';
 const OVN_NETWORK = 'ovn-kubernetes/default';
@@ -35,7 +35,7 @@ function planned(annotations: Record<string, string> | undefined, options: Optio
   const names = [...networkNames(read.networks), OVN_NETWORK];
   const known = new Map(names.map((name) => [name, support[name] ?? 'honoured'] as const));
   const primary = { primaryCni, primaryNetwork: OVN_NETWORK };
-  return planPod(annotations, read.networks, { prefix: PREFIX, ...primary, support: known, isStored });
+  return planPod(annotations, read.networks, { prefixes: PREFIXES, ...primary, support: known, isStored });
 }
 
 function plan(annotations: Record<string, string> | undefined, options: Options = {}): Plan {

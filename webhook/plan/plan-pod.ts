@@ -4,7 +4,7 @@ import { isOptIn } from '../../api/opt-in.ts';
 import { PRIMARY_NIC } from '../../api/pod-nics.ts';
 import { type Annotations, setAnnotations } from '../../kube/client/json-patch.ts';
 import { type MacAddress, parseAnyMac } from '../../mac/mac-address.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import { withClaims } from './claims-annotation.ts';
 import type { NetworkSupport } from './cni-plugins.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
@@ -14,7 +14,7 @@ import { annotationOnly, type PodTarget, type PrimaryCni, primaryTarget } from '
 
 /** The facts besides the pod that decide. */
 export interface PodPlanOptions {
-  readonly prefix: MacPrefix;
+  readonly prefixes: Prefixes;
   /** OVN-Kubernetes refuses every change of a stored pod's default network, and so of the address of its own interface. */
   readonly primaryCni: PrimaryCni;
   /** For OVN-Kubernetes: `namespace/name` of the definition of its own network. */
@@ -29,7 +29,7 @@ export interface PodPlanOptions {
 export function planPod(
   annotations: Annotations | undefined,
   networks: PodNetworks,
-  { prefix, ...options }: PodPlanOptions,
+  { prefixes, ...options }: PodPlanOptions,
 ): Planned {
   const present = annotations ?? {};
   const targets = targetsOf(present, networks, options);
@@ -39,7 +39,7 @@ export function planPod(
   );
   if (!claimed.ok) return claimed;
   const { requests } = claimed;
-  const decided = decideInterfaces(requests, { prefix, copied: copiedMacs(present) });
+  const decided = decideInterfaces(requests, { prefixes, copied: copiedMacs(present) });
   if (!decided.ok) return decided;
   const { addressRequests, macsByInterface } = toAddressRequests(requests, decided.decisions);
   return {
@@ -65,7 +65,7 @@ export function planPod(
 function targetsOf(
   annotations: Annotations,
   { attached, replaced }: PodNetworks,
-  options: Omit<PodPlanOptions, 'prefix'>,
+  options: Omit<PodPlanOptions, 'prefixes'>,
 ): readonly PodTarget[] {
   const targets: PodTarget[] = [];
   const own = replaced === undefined ? ownTarget(annotations, options) : replacedTarget(replaced, options.support);
@@ -80,7 +80,7 @@ function targetsOf(
 /** Returns the pod's own interface on the cluster's network, if the CNI takes an address for it. */
 function ownTarget(
   annotations: Annotations,
-  { primaryCni, primaryNetwork, support }: Omit<PodPlanOptions, 'prefix'>,
+  { primaryCni, primaryNetwork, support }: Omit<PodPlanOptions, 'prefixes'>,
 ): PodTarget | undefined {
   if (primaryCni === 'none') return undefined;
   return primaryCni === 'ovn-kubernetes' ? ovnTarget(primaryNetwork, support) : primaryTarget(annotations, primaryCni);

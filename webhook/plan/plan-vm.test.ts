@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import type { Plan, Planned } from './plan.ts';
 import { type IncomingMachine, planVm, planVmi, waitsAsReceiver } from './plan-vm.ts';
 
-const PREFIX = parsePrefix('a4:58:0f') as MacPrefix;
+const PREFIXES = [macPrefix('a4:58:0f')];
 const A = mac('a4:58:0f:05:00:01');
 const B = mac('a4:58:0f:05:00:02');
 const FOREIGN = '02:00:00:00:00:01';
@@ -56,11 +56,11 @@ function planOf(planned: Planned): Plan {
 }
 
 function created(nics: readonly Nic[], options: Options = {}): Plan {
-  return planOf(planVm(vm(nics, options), undefined, PREFIX));
+  return planOf(planVm(vm(nics, options), undefined, PREFIXES));
 }
 
 function updated(before: readonly Nic[], after: readonly Nic[], now: Options = {}, then: Options = {}): Plan {
-  return planOf(planVm(vm(after, now), vm(before, then), PREFIX));
+  return planOf(planVm(vm(after, now), vm(before, then), PREFIXES));
 }
 
 function path(index: number): string {
@@ -103,7 +103,7 @@ describe('a new virtual machine', () => {
 
   test('without interfaces gets only a warning', () => {
     expect(created([])).toMatchObject({ addressRequests: [], warnings: [expect.stringMatching(/names no interface/)] });
-    expect(planOf(planVm({ spec: {} }, undefined, PREFIX)).addressRequests).toEqual([]);
+    expect(planOf(planVm({ spec: {} }, undefined, PREFIXES)).addressRequests).toEqual([]);
   });
 
   test.each([
@@ -111,7 +111,7 @@ describe('a new virtual machine', () => {
     [true, 1],
   ])('without interfaces, to which KubeVirt adds one: %s, causes %i warnings', (autoattachPodInterface, count) => {
     const spec = { template: { spec: { domain: { devices: { autoattachPodInterface } } } } };
-    expect(planOf(planVm({ spec }, undefined, PREFIX)).warnings).toHaveLength(count);
+    expect(planOf(planVm({ spec }, undefined, PREFIXES)).warnings).toHaveLength(count);
   });
 
   test('keeps the written addresses in their notation, and requests those of our prefix', () => {
@@ -193,7 +193,7 @@ describe('a new virtual machine', () => {
       /on two interfaces/,
     ],
   ])('is refused with %s', (_, nics, message) => {
-    const planned = planVm(vm(nics), undefined, PREFIX);
+    const planned = planVm(vm(nics), undefined, PREFIXES);
     expect(planned).toMatchObject({
       ok: false,
       refusal: { code: 422, message: expect.stringMatching(message) as string },
@@ -292,7 +292,7 @@ describe('an update of a virtual machine', () => {
 
 describe('an instance without a machine', () => {
   test('gets its addresses in its own spec, and a lease id if it has no name yet', () => {
-    const plan = planOf(planVmi({ spec: instanceSpec([{ name: 'blue' }]) }, PREFIX));
+    const plan = planOf(planVmi({ spec: instanceSpec([{ name: 'blue' }]) }, PREFIXES));
     expect(plan.addressRequests).toEqual([{ nic: 'blue' }]);
     expect(plan.patch([A], 'fresh')).toEqual([
       { op: 'add', path: '/spec/domain/devices/interfaces/0/macAddress', value: A },
@@ -308,7 +308,7 @@ test.each([
   const copy = structuredClone(machine) as { spec: { template: { spec: ReturnType<typeof instanceSpec> } } };
   const { interfaces } = copy.spec.template.spec.domain.devices;
   if (Array.isArray(interfaces)) Reflect.deleteProperty(interfaces[0] ?? {}, 'name');
-  expect(planOf(planVm(copy, undefined, PREFIX)).addressRequests).toHaveLength(good);
+  expect(planOf(planVm(copy, undefined, PREFIXES)).addressRequests).toHaveLength(good);
 });
 
 test.each([

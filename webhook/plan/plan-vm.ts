@@ -3,7 +3,7 @@ import { ANNOTATIONS } from '../../api/names.ts';
 import { ourMac } from '../../api/nic.ts';
 import { type Annotations, type JsonPatchOperation, pointer, setAnnotations } from '../../kube/client/json-patch.ts';
 import { type MacAddress, parseAnyMac } from '../../mac/mac-address.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import { withClaims, withClaimsOfUpdate } from './claims-annotation.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
 import { type Planned, toAddressRequests, warningsOf } from './plan.ts';
@@ -26,20 +26,20 @@ const INSTANCE_INTERFACES = ['spec', 'domain', 'devices', 'interfaces'];
  * drops it. A stored interface without an address gets one only when the machine is started: on a running machine,
  * KubeVirt would require a restart.
  */
-export function planVm(vm: IncomingMachine, stored: IncomingMachine | undefined, prefix: MacPrefix): Planned {
+export function planVm(vm: IncomingMachine, stored: IncomingMachine | undefined, prefixes: Prefixes): Planned {
   const spec = templateSpec(vm);
-  if (stored === undefined) return planNew(vm, spec, MACHINE_INTERFACES, prefix);
+  if (stored === undefined) return planNew(vm, spec, MACHINE_INTERFACES, prefixes);
   const interfaces = machineInterfaces(spec);
   const before = new Map(machineInterfaces(templateSpec(stored)).map((each) => [each.name, each]));
   const starts = isHalted(stored) && !isHalted(vm);
-  const requests = interfaces.map((each) => requestOfUpdate(each, before.get(each.name), { starts, prefix }));
+  const requests = interfaces.map((each) => requestOfUpdate(each, before.get(each.name), { starts, prefixes }));
   const annotation = vm.metadata?.annotations?.[ANNOTATIONS.allocation];
-  return plan(interfaces, withClaimsOfUpdate(requests, annotation), MACHINE_INTERFACES, { prefix });
+  return plan(interfaces, withClaimsOfUpdate(requests, annotation), MACHINE_INTERFACES, { prefixes });
 }
 
 /** Decides the same for a VirtualMachineInstance that no machine owns. Its interfaces never change. */
-export function planVmi(instance: IncomingMachine, prefix: MacPrefix): Planned {
-  return planNew(instance, instance.spec, INSTANCE_INTERFACES, prefix);
+export function planVmi(instance: IncomingMachine, prefixes: Prefixes): Planned {
+  return planNew(instance, instance.spec, INSTANCE_INTERFACES, prefixes);
 }
 
 /**
@@ -48,7 +48,7 @@ export function planVmi(instance: IncomingMachine, prefix: MacPrefix): Planned {
  */
 const RESTORED = 'restore.kubevirt.io/lastRestoreUID';
 
-function planNew(machine: IncomingMachine, spec: unknown, path: readonly string[], prefix: MacPrefix): Planned {
+function planNew(machine: IncomingMachine, spec: unknown, path: readonly string[], prefixes: Prefixes): Planned {
   const annotations = machine.metadata?.annotations ?? {};
   const copied = copiedInto(annotations);
   const claim = copied.some(({ annotation }) => annotation === ANNOTATIONS.allocation)
@@ -58,7 +58,7 @@ function planNew(machine: IncomingMachine, spec: unknown, path: readonly string[
   const claimed = withClaims(interfaces.map(newRequest), claim);
   if (!claimed.ok) return claimed;
   return plan(interfaces, claimed.requests, path, {
-    prefix,
+    prefixes,
     warnings: [
       ...(interfaces.length === 0 && attachesInterface(spec) ? [NO_INTERFACE] : []),
       ...copied.map(({ warning }) => warning),
@@ -112,11 +112,11 @@ function newRequest({ name, mac, passedOn }: MachineInterface): InterfaceRequest
 function requestOfUpdate(
   now: MachineInterface,
   before: MachineInterface | undefined,
-  { starts, prefix }: { readonly starts: boolean; readonly prefix: MacPrefix },
+  { starts, prefixes }: { readonly starts: boolean; readonly prefixes: Prefixes },
 ): InterfaceRequest {
   if (before === undefined) return newRequest(now);
   const { name, mac, passedOn } = now;
-  const storedMac = ourMac(before.mac, prefix);
+  const storedMac = ourMac(before.mac, prefixes);
   const isUntouched = mac !== undefined && mac === before.mac;
   // An update is not refused for a text that was stored before, even if it is no valid address.
   if (isUntouched && storedMac === undefined) return { nic: name, wantsAddress: false };
@@ -131,7 +131,7 @@ function requestOfUpdate(
 }
 
 interface PlanOptions {
-  readonly prefix: MacPrefix;
+  readonly prefixes: Prefixes;
   readonly warnings?: readonly string[];
   /** Returns the operations on the annotations of a new machine. */
   readonly annotate?: (leaseId: string | undefined) => readonly JsonPatchOperation[];
@@ -141,9 +141,9 @@ function plan(
   interfaces: readonly MachineInterface[],
   requests: readonly InterfaceRequest[],
   path: readonly string[],
-  { prefix, warnings = [], annotate = () => [] }: PlanOptions,
+  { prefixes, warnings = [], annotate = () => [] }: PlanOptions,
 ): Planned {
-  const decided = decideInterfaces(requests, { prefix });
+  const decided = decideInterfaces(requests, { prefixes });
   if (!decided.ok) return decided;
   const { addressRequests, macsByInterface } = toAddressRequests(requests, decided.decisions);
   return {
