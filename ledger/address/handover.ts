@@ -4,7 +4,7 @@ import type { Queryable } from '../connection/statement.ts';
 import { type AddressRef, addressRefSchema, itemsJson, outcomeStatement } from './address-ref.ts';
 import type { AddressRow } from './address-row.ts';
 import { NOT_OPEN, type NotOpen, ownerColumns } from './allocate.ts';
-import { type Owner, ownerSchema } from './owner.ts';
+import { maxAddressesSchema, type Owner, ownerSchema } from './owner.ts';
 import { type Invalid, runEach } from './validate.ts';
 
 /*
@@ -95,6 +95,8 @@ export function leave(db: Queryable, items: readonly LeaveItem[]): Promise<Leave
 export interface ReceiveItem extends AddressRef {
   readonly newKey: string;
   readonly owner: Owner & { readonly uid: string };
+  /** As in a TransferItem. */
+  readonly maxAddresses?: number | undefined;
   readonly requester: string;
   readonly reason: string;
 }
@@ -118,6 +120,7 @@ export type ReceiveOutcome =
 const receiveSchema = addressRefSchema.extend({
   newKey: storableText(600).refine((key) => key !== '', 'is empty'),
   owner: ownerSchema.required({ uid: true }),
+  maxAddresses: maxAddressesSchema.optional(),
   requester: storableText(1024),
   reason: storableText(1024),
 });
@@ -130,8 +133,8 @@ const receivedSchema = z.object({
 /** Gives addresses to the machines to which they were left, in one change each. Returns outcomes in the order of the items. */
 export function receive(db: Queryable, items: readonly ReceiveItem[], actor: string): Promise<ReceiveOutcome[]> {
   return runEach(items, receiveSchema, async (group): Promise<ReceiveOutcome[]> => {
-    const json = itemsJson(group, ({ generation, key, newKey, owner, requester, reason }) => {
-      return { generation, key, bound_key: newKey, ...ownerColumns(owner), requester, reason };
+    const json = itemsJson(group, ({ generation, key, newKey, owner, maxAddresses, requester, reason }) => {
+      return { generation, key, bound_key: newKey, ...ownerColumns(owner), max_addresses: maxAddresses, requester, reason };
     });
     const rows = await db.query({
       text: 'select outcome, generation from rock_mac.receive_address($1::jsonb, $2) order by ord',

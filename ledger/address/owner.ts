@@ -45,6 +45,9 @@ export const ownerSchema = z.object({
 
 export const deviceSchema = z.object({ id: storableText(512).optional(), type: storableText(128).optional() });
 
+/** How many addresses a namespace may hold. The ledger's type for it is `int`. */
+export const maxAddressesSchema = z.int().min(0).max(2_147_483_647);
+
 export const stateSchema = z.enum(ADDRESS_STATES);
 
 /** Parses an address from its number in the ledger. */

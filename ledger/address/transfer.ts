@@ -3,7 +3,7 @@ import { storableMetadata, storableText } from '../column-schemas.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { type AddressRef, addressRefSchema, itemsJson } from './address-ref.ts';
 import { NOT_OPEN, type NotOpen, ownerColumns } from './allocate.ts';
-import { type Device, deviceSchema, type Owner, ownerSchema } from './owner.ts';
+import { type Device, deviceSchema, maxAddressesSchema, type Owner, ownerSchema } from './owner.ts';
 import { type Invalid, runEach } from './validate.ts';
 
 /** An address, as its owner holds it, and the owner that gets it. Both are in one cluster, or are devices outside clusters. */
@@ -46,7 +46,7 @@ const itemSchema = addressRefSchema.extend({
   newKey: storableText(600).refine((key) => key !== '', 'is empty'),
   state: z.enum(['active', 'reserved']),
   owner: ownerSchema.required({ uid: true }).optional(),
-  maxAddresses: z.int().min(0).max(2_147_483_647).optional(),
+  maxAddresses: maxAddressesSchema.optional(),
   device: deviceSchema.optional(),
   metadata: storableMetadata.optional(),
   ttlSeconds: z.int().min(1).max(3_155_760_000).optional(),

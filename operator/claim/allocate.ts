@@ -1,13 +1,11 @@
-import { parseMaxAddresses } from '../../api/max-addresses.ts';
-import { namespaces } from '../../kube/client/core-resources.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { keyOf } from '../../kube/client/objects.ts';
-import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import { toTime } from '../../kube/controller/timestamps.ts';
 import type { AllocationOutcome, AllocationRequest } from '../../ledger/address/allocate.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
+import { namespaceTerms } from '../live/namespace-terms.ts';
 import { allocationRequestOf } from './ledger-items.ts';
 import { publishStatus, type PublishStatusDeps } from './publish-status.ts';
 import { decideByError, decideByOutcome, type HeldStatus, type ReadyDecision } from './status.ts';
@@ -36,7 +34,8 @@ export async function allocateClaim(claim: MacAllocation, deps: AllocateClaimDep
   }
   let result: AllocationOutcome | ReadyDecision;
   try {
-    result = await allocateOrTakeOver(claim, { ...request, ...(await namespaceTerms(claim, deps)) }, deps);
+    const terms = await namespaceTerms(claim.metadata.namespace ?? '', deps);
+    result = await allocateOrTakeOver(claim, { ...request, ...terms }, deps);
   } catch (error) {
     if (!(error instanceof LedgerError)) throw error;
     const decision = decideByError(error);
@@ -59,22 +58,6 @@ async function allocateOrTakeOver(
   const outcome = await deps.allocator.allocate(request, { deadlineMs: ALLOCATE_DEADLINE_MS });
   if (outcome.outcome !== 'in_use') return outcome;
   return (await takeOver(claim, request, outcome.mac, deps)) ?? outcome;
-}
-
-/**
- * Returns what the namespace of a claim says about its addresses: how many it may hold, and when it was created. A reserved
- * address is not kept for a later namespace of that name.
- */
-async function namespaceTerms(
-  { metadata }: MacAllocation,
-  { client }: Pick<OperatorDeps, 'client'>,
-): Promise<Pick<AllocationRequest, 'namespaceSince' | 'maxAddresses'>> {
-  const namespace = await getOrUndefined(namespaces, { name: metadata.namespace ?? '' }, client);
-  const created = namespace?.metadata.creationTimestamp;
-  return {
-    maxAddresses: parseMaxAddresses(namespace?.metadata.annotations),
-    ...(created !== undefined && { namespaceSince: new Date(created) }),
-  };
 }
 
 function heldBy(outcome: AllocationOutcome, { clusterId, now }: Pick<OperatorDeps, 'clusterId' | 'now'>): HeldStatus {

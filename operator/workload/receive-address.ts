@@ -3,6 +3,7 @@ import { receive } from '../../ledger/address/handover.ts';
 import { deleteAllocation } from '../allocation/delete-allocation.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { describeAddress, isStored, liveKey, type WorkloadAddress } from '../live/live-address.ts';
+import { namespaceTerms } from '../live/namespace-terms.ts';
 import { eventSubjectOf } from '../live/workload.ts';
 import { ensureMirror } from '../mirror/ensure.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
@@ -27,8 +28,9 @@ export async function receiveAddress(
   if (!(await isStored(address, client))) return 'kept';
   const next = { ...row, generation: row.generation + 1 };
   const mirror = await ensureMirror({ workload, kind, nic: owner.nic, mac, row: next, clusterId }, deps);
+  const { maxAddresses } = await namespaceTerms(owner.namespace, deps);
   const why = { requester: row.requester, reason: `left by ${describeOwner(row)}` };
-  const [result] = await receive(ledger, [{ ...row, newKey: liveKey(address), owner, ...why }], actor);
+  const [result] = await receive(ledger, [{ ...row, newKey: liveKey(address), owner, maxAddresses, ...why }], actor);
   logger.info({ ...describeAddress(address), outcome: result?.outcome }, 'address received from another machine');
   if (result?.outcome === 'received') {
     await mirrorAndBind(address, { ...next, key: liveKey(address) }, deps);
@@ -49,7 +51,7 @@ function reportQuota(
   { workload, kind, mac, owner: { nic } }: WorkloadAddress,
   { events }: Pick<OperatorDeps, 'events'>,
 ): void {
-  const note = `${mac} on interface ${nic} was left to this machine, but its namespace has as many addresses as it may have. Release one, or have the quota of the pool raised`;
+  const note = `${mac} on interface ${nic} was left to this machine, but its namespace has as many addresses as it may have. Release one, or have the quota of the pool or of the namespace raised`;
   events.record(eventSubjectOf({ workload, kind }), {
     type: 'Warning',
     reason: 'AddressNotReceived',

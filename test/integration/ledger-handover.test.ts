@@ -212,6 +212,12 @@ describe('an address that a machine offers to another one', () => {
     await limitPool(db, { clusterId: 'c2', pool: 'development' }, 1);
     expect(await receiveOne(receiverOf(ref, 'quota'))).toEqual({ outcome: 'pool_quota' });
     await limitPool(db, { clusterId: 'c2', pool: 'development' }, undefined);
+    const [used] = await ledger.current.sql(
+      `select count(*)::int as held from rock_mac.addresses where cluster_id = 'c2' and owner_namespace = 'new' and state <> 'released'`,
+    );
+    const limited = (maxAddresses: number) => receiveOne({ ...receiverOf(ref, 'quota'), maxAddresses });
+    expect(await limited(Number(used?.held))).toEqual({ outcome: 'namespace_quota' });
+    expect(await limited(Number(used?.held) + 1)).toMatchObject({ outcome: 'received' });
     expect(await receiveOne(receiverOf(ref, 'quota'))).toMatchObject({ outcome: 'received' });
   });
 });

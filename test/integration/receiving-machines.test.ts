@@ -138,6 +138,18 @@ describe('the receiver of a guest', () => {
     await limitPool(ledger, { clusterId, pool: 'kubernetes' }, undefined);
     await until(address, { state: 'active', owner: { namespace: 'new' } });
   });
+
+  test('does not get the address while its namespace has as many as its annotation allows', async () => {
+    const { plane } = installed();
+    const { address } = await anOffer('full');
+    await plane.kubectl(['annotate', 'namespace', 'new', 'mac.rock-os.io/max-addresses=1']);
+    await source().remove('vm/full');
+    await until(address, { handover: { left: true } });
+    await new Promise((resolve) => setTimeout(resolve, 5_000));
+    expect(await rowOf(address)).toMatchObject({ state: 'active', owner: { namespace: 'old' } });
+    await plane.kubectl(['annotate', 'namespace', 'new', 'mac.rock-os.io/max-addresses-']);
+    await until(address, { state: 'active', owner: { namespace: 'new' } });
+  });
 });
 
 describe('no machine has the address of another one', () => {
