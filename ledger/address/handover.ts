@@ -35,12 +35,15 @@ export interface OfferItem extends AddressRef {
   readonly to?: Receiver | undefined;
 }
 
-const OFFERED = ['offered', 'withdrawn', 'unknown', 'not_owner', 'not_held', 'unknown_cluster'] as const;
+const OFFERED = [
+  ...(['offered', 'withdrawn', 'unknown', 'not_owner', 'not_held'] as const),
+  ...(['unknown_cluster', 'ambiguous_cluster'] as const),
+] as const;
 
 /**
  * `withdrawn`: also an offer to the owner itself. `unknown`: the caller's cluster does not hold it. `not_owner`: the owner,
  * generation or key has changed. `not_held`: no stored machine holds it by its uid. `unknown_cluster`: the ledger has no cluster
- * of this id or name, or several.
+ * of this id or name. `ambiguous_cluster`: it has several of this name.
  */
 export type OfferOutcome = { readonly outcome: (typeof OFFERED)[number] } | Invalid;
 
@@ -134,7 +137,15 @@ const receivedSchema = z.object({
 export function receive(db: Queryable, items: readonly ReceiveItem[], actor: string): Promise<ReceiveOutcome[]> {
   return runEach(items, receiveSchema, async (group): Promise<ReceiveOutcome[]> => {
     const json = itemsJson(group, ({ generation, key, newKey, owner, maxAddresses, requester, reason }) => {
-      return { generation, key, bound_key: newKey, ...ownerColumns(owner), max_addresses: maxAddresses, requester, reason };
+      return {
+        generation,
+        key,
+        bound_key: newKey,
+        ...ownerColumns(owner),
+        max_addresses: maxAddresses,
+        requester,
+        reason,
+      };
     });
     const rows = await db.query({
       text: 'select outcome, generation from rock_mac.receive_address($1::jsonb, $2) order by ord',

@@ -73,6 +73,15 @@ begin atomic
     and a.state = 'active' and a.owner_kind = 'VirtualMachine' and a.owner_uid is not null and not is_sticky(a.holder_key);
 end;
 
+-- Returns the clusters that a text may mean: the one of this id, else those of this name. A cluster may choose the id of another one
+-- as its name, so the id comes first, also that of a retired cluster, which receives nothing.
+create function rock_mac.clusters_called(p_text text) returns text[] language sql stable set search_path = rock_mac, pg_temp
+begin atomic
+  select coalesce(array_agg(c.cluster_id), '{}') from clusters c
+  where c.retired_at is null
+    and (c.cluster_id = p_text or (c.name = p_text and not exists (select from clusters i where i.cluster_id = p_text)));
+end;
+
 -- Records to whom machines offer their addresses, and that they still use them. `cluster`, `namespace`, `name` and `reason` are of
 -- the receiver: the cluster by its id or its name, and the text that names all three. Without a name the offer is withdrawn,
 -- and so is one to the owner itself.
@@ -87,18 +96,18 @@ begin
   addrs := lock_addresses(addrs);
   foreach r in array coalesce(items, '{}') loop
     select * into a from addresses x where x.addr = r.addr and x.addr = any (addrs);
-    -- Two clusters may have one name, and one cluster the id of another one as its name. Neither is guessed.
-    ids := array(select c.cluster_id from clusters c where c.retired_at is null and (c.cluster_id = r.cluster or c.name = r.cluster));
+    ids := clusters_called(r.cluster);
     ord := r.ord;
     outcome := case
       when a.addr is null then 'unknown'
       when a.generation <> r.generation or a.holder_key <> r.key or a.state <> 'active' then 'not_owner'
       when a.owner_kind is distinct from 'VirtualMachine' or a.owner_uid is null or is_sticky(a.holder_key) then 'not_held'
       when r.name is null then 'withdrawn'
-      when cardinality(ids) <> 1 then 'unknown_cluster'
+      when cardinality(ids) = 0 then 'unknown_cluster'
+      when cardinality(ids) > 1 then 'ambiguous_cluster'
       when (ids[1], r.namespace, r.name) = (a.cluster_id, a.owner_namespace, a.owner_name) then 'withdrawn'
       else 'offered' end;
-    if outcome in ('withdrawn', 'unknown_cluster') then
+    if outcome in ('withdrawn', 'unknown_cluster', 'ambiguous_cluster') then
       delete from handovers h where h.addr = r.addr;
     elsif outcome = 'offered' then
       insert into handovers (addr, generation, holder_key, asked, cluster_id, namespace, name)

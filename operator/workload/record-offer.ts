@@ -26,18 +26,27 @@ export async function recordOffer(address: WorkloadAddress, row: AddressRow, dep
     { ...describeAddress(address), receiver: to?.asked, outcome: result?.outcome },
     'offer of an address recorded',
   );
-  if (result?.outcome === 'unknown_cluster') reportUnknownCluster(address, deps);
+  const problem = CLUSTER_PROBLEMS.get(result?.outcome);
+  if (problem !== undefined) reportNotOffered(address, problem, deps);
 }
 
-function isRecorded(offersTo: ReceiverTarget | undefined, { handover }: Pick<AddressRow, 'handover'>): boolean {
+/** What is wrong with the cluster that the annotation names. */
+const CLUSTER_PROBLEMS: ReadonlyMap<string | undefined, string> = new Map([
+  ['unknown_cluster', 'which the ledger does not know. Write the name or the id of a cluster of this ledger'],
+  ['ambiguous_cluster', 'which is the name of several clusters of this ledger. Write the id of the cluster'],
+]);
+
+/** Returns whether the ledger has what the annotation of a machine says about its address. */
+export function isRecorded(offersTo: ReceiverTarget | undefined, { handover }: Pick<AddressRow, 'handover'>): boolean {
   return handover?.asked === offersTo?.asked && handover?.ended !== true;
 }
 
-function reportUnknownCluster(
+function reportNotOffered(
   { workload, kind, mac, owner: { nic } }: WorkloadAddress,
+  problem: string,
   { events }: Pick<OperatorDeps, 'events'>,
 ): void {
-  const note = `${mac} on interface ${nic} is offered to cluster ${workload.offersTo?.cluster ?? ''}, which the ledger does not know, or not as one. Name the cluster by its id`;
+  const note = `${mac} on interface ${nic} is offered to cluster ${workload.offersTo?.cluster ?? ''}, ${problem}`;
   events.record(eventSubjectOf({ workload, kind }), {
     type: 'Warning',
     reason: 'AddressNotOffered',

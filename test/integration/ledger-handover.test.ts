@@ -232,10 +232,24 @@ describe('no address is offered', () => {
     await joinCluster(db, 'c8');
     await joinCluster(db, 'c9');
     await sql(`update rock_mac.clusters set name = 'twice' where cluster_id in ('c8', 'c9')`);
-    expect(await offerOne({ ...ref, to: to('twice', 'whereto') })).toBe('unknown_cluster');
+    expect(await offerOne({ ...ref, to: to('twice', 'whereto') })).toBe('ambiguous_cluster');
+    expect((await findByMac(db, ref.mac))?.handover).toBeUndefined();
     await retireCluster(db, 'c9', 'test');
     expect(await offerOne({ ...ref, to: to('twice', 'whereto') })).toBe('offered');
     expect((await findByMac(db, ref.mac))?.handover?.clusterId).toBe('c8');
+  });
+
+  test('to a cluster that has the id of another one as its name', async () => {
+    const { db, sql } = ledger.current;
+    const ref = await hold('called');
+    await joinCluster(db, 'c10');
+    await sql(`update rock_mac.clusters set name = 'c2' where cluster_id = 'c10'`);
+    expect(await offerOne({ ...ref, to: to('c2', 'called') })).toBe('offered');
+    expect((await findByMac(db, ref.mac))?.handover?.clusterId).toBe('c2');
+    await joinCluster(db, 'c11');
+    await sql(`update rock_mac.clusters set name = 'c11' where cluster_id = 'c10'`);
+    await retireCluster(db, 'c11', 'test');
+    expect(await offerOne({ ...ref, to: to('c11', 'called') })).toBe('unknown_cluster');
   });
 
   test('to its own machine, by a former owner, of a pod, or of a name', async () => {
