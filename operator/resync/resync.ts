@@ -13,10 +13,11 @@ import { statusMac } from '../claim/ledger-items.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { type Sources, stickyIndex } from '../controller/operator-sources.ts';
 import { listLiveWorkloads } from '../live/list-live.ts';
-import { type LiveAddress, liveAddresses } from '../live/live-address.ts';
+import { type LiveAddress, liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
 import type { LiveWorkload } from '../live/workload.ts';
 import { isSameGuest } from '../observation/same-guest.ts';
 import type { ForeignAddress } from '../workload/grant-or-observe.ts';
+import { isRecorded } from '../workload/record-offer.ts';
 import { findRelation, type Relation, type RelationDeps } from '../workload/relation.ts';
 import { addressesSeen, type AddressUse } from './addresses-seen.ts';
 import { autoRelease, type AutoReleaseDeps } from './auto-release.ts';
@@ -135,7 +136,8 @@ async function compareWorkloads(
         const address = { ...live, ...object };
         const row = rows.get(address.mac);
         const relation = await findRelation(address, row, deps);
-        if (isOutOfSync(address, relation, row, deps)) deps.workloadOutOfSync.fire(object);
+        if (isOutOfSync(address, relation, row, deps) || isOfferOutOfSync(address, relation, row))
+          deps.workloadOutOfSync.fire(object);
         if (relation === 'ungranted') foreign.push({ address, row, isHeld: false });
         if (isHeldByOthers(relation)) foreign.push({ address, row, isHeld: true });
         if (relation === 'conflict') held.push({ address, row, isHeld: true });
@@ -162,6 +164,11 @@ function isOutOfSync(
   // An address that an admin adopted, or whose mirror could not be created before.
   if (relation === 'own') return allocations.by('consumer', owner.uid).length === 0;
   return typeof relation === 'object' || ['pending', 'inherited', 'later', 'offered', 'conflict'].includes(relation);
+}
+
+/** An offer that the ledger refused may be possible by now, and a failover may have lost a recorded one. */
+function isOfferOutOfSync({ workload }: WorkloadAddress, relation: Relation, row: AddressRow | undefined): boolean {
+  return row !== undefined && (relation === 'own' || relation === 'renamed') && !isRecorded(workload.offersTo, row);
 }
 
 /** Returns the addresses that another owner holds, without those of guests that migrated from it. */
