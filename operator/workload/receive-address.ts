@@ -1,14 +1,16 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { receive } from '../../ledger/address/handover.ts';
 import { deleteAllocation } from '../allocation/delete-allocation.ts';
+import type { GuestDeps } from '../allocation/migrated-guest.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { describeAddress, isStored, liveKey, type WorkloadAddress } from '../live/live-address.ts';
 import { namespaceTerms } from '../live/namespace-terms.ts';
 import { eventSubjectOf } from '../live/workload.ts';
 import { ensureMirror } from '../mirror/ensure.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
+import { leaveUnseen } from './leave-unseen.ts';
 
-export type ReceiveAddressDeps = BindDeps & Pick<OperatorDeps, 'ledger' | 'actor' | 'events'>;
+export type ReceiveAddressDeps = BindDeps & GuestDeps & Pick<OperatorDeps, 'ledger' | 'actor' | 'events'>;
 
 /**
  * Gives a machine the address that another machine offered to it and has left. Until that one ends, the address stays with it, and
@@ -22,9 +24,9 @@ export async function receiveAddress(
   row: AddressRow,
   deps: ReceiveAddressDeps,
 ): Promise<'kept' | 'contested'> {
-  if (row.handover?.left !== true) return 'contested';
   const { ledger, client, clusterId, actor, logger } = deps;
   const { mac, owner, kind, workload } = address;
+  if (row.handover?.left !== true && !(await leaveUnseen(row, kind, deps))) return 'contested';
   if (!(await isStored(address, client))) return 'kept';
   const next = { ...row, generation: row.generation + 1 };
   const mirror = await ensureMirror({ workload, kind, nic: owner.nic, mac, row: next, clusterId }, deps);
