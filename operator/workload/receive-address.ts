@@ -8,6 +8,7 @@ import { namespaceTerms } from '../live/namespace-terms.ts';
 import { eventSubjectOf } from '../live/workload.ts';
 import { ensureMirror } from '../mirror/ensure.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
+import { endUnearnedMirror } from './end-unearned-mirror.ts';
 import { leaveUnseen } from './leave-unseen.ts';
 
 export type ReceiveAddressDeps = BindDeps & GuestDeps & Pick<OperatorDeps, 'ledger' | 'actor' | 'events'>;
@@ -26,7 +27,10 @@ export async function receiveAddress(
 ): Promise<'kept' | 'contested'> {
   const { ledger, client, clusterId, actor, logger } = deps;
   const { mac, owner, kind, workload } = address;
-  if (row.handover?.left !== true && !(await leaveUnseen(row, kind, deps))) return 'contested';
+  if (row.handover?.left !== true && !(await leaveUnseen(row, kind, deps))) {
+    await endUnearnedMirror(address, row, deps);
+    return 'contested';
+  }
   if (!(await isStored(address, client))) return 'kept';
   const next = { ...row, generation: row.generation + 1 };
   const mirror = await ensureMirror({ workload, kind, nic: owner.nic, mac, row: next, clusterId }, deps);

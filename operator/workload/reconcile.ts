@@ -9,6 +9,7 @@ import { isSameGuest } from '../observation/same-guest.ts';
 import { keepSticky, type KeepStickyDeps } from '../sticky/keep.ts';
 import { readoptOfWorkload, type ReadoptOfWorkloadDeps } from '../sticky/readopt-of-workload.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
+import { endUnearnedMirror, type EndUnearnedDeps } from './end-unearned-mirror.ts';
 import { type ForeignAddress, grantOrObserve, type GrantOrObserveDeps } from './grant-or-observe.ts';
 import { inherit, type InheritDeps } from './inherit.ts';
 import { receiveAddress, type ReceiveAddressDeps } from './receive-address.ts';
@@ -22,6 +23,7 @@ export type WorkloadDeps = TakeClaimDeps &
   InheritDeps &
   RecordOfferDeps &
   ReceiveAddressDeps &
+  EndUnearnedDeps &
   KeepStickyDeps &
   ReadoptOfWorkloadDeps &
   ReportConflictDeps &
@@ -105,6 +107,7 @@ async function reconcileAddress(
     case 'owned-by-parent':
       return 'kept';
     case 'conflict':
+      await endUnearnedMirror(address, row, deps);
       if (!(await isSameGuest(address, row, deps.client))) reportConflict(address, row, deps);
       return 'contested';
   }
