@@ -66,6 +66,7 @@ export function vmiResource(prefixes: () => Prefixes): Resource<Workload> {
         nics: [...owned.nics, ...broughtAlong(reported, nics)],
         uses: [...nics, ...reported].map(({ mac }) => mac),
         ...(finished && { finished }),
+        ...(status?.phase === 'Running' && { guestRuns: true }),
         // Not of a machine's instance either: the machine was admitted.
         ...((owned.runsFor !== undefined || skipsAdmission(metadata)) && { skippedAdmission: true }),
         ...(migrations.length > 0 && { migrations }),

@@ -34,6 +34,8 @@ export interface Workload extends KubeObject {
   readonly skippedAdmission?: boolean;
   /** The machine that may receive its addresses when it ends. Only of a virtual machine. */
   readonly offersTo?: ReceiverTarget;
+  /** Whether the guest of an instance runs, as KubeVirt says. An instance that waits for a guest has its addresses already. */
+  readonly guestRuns?: boolean;
   /** The uids of the migrations that an instance of a virtual machine takes part in. */
   readonly migrations?: readonly string[];
   /** Its place among the numbered replicas of its controller. */

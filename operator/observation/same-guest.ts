@@ -3,6 +3,7 @@ import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { instances, machines } from '../live/kubevirt-kinds.ts';
 import type { WorkloadAddress } from '../live/live-address.ts';
+import type { Workload } from '../live/workload.ts';
 
 /**
  * Returns whether an instance and the machine that holds its address are one guest, so there is no conflict. During a
@@ -20,7 +21,15 @@ export async function isSameGuest(
   const { namespace, name } = holder;
   const own = await getOrUndefined(kind.resource, owner, client);
   const other = await getOrUndefined(kind.resource, { namespace, name }, client);
-  if (other?.migrations?.some((uid) => own?.migrations?.includes(uid)) === true) return true;
+  if (nameOneMigration(own, other)) return true;
   if (other?.uses.includes(mac) === true) return false;
   return (await getOrUndefined(machines, { namespace, name }, client)) === undefined;
+}
+
+/** Returns whether two instances take part in one migration. */
+export function nameOneMigration(
+  one: Pick<Workload, 'migrations'> | undefined,
+  other: Pick<Workload, 'migrations'> | undefined,
+): boolean {
+  return other?.migrations?.some((uid) => one?.migrations?.includes(uid)) === true;
 }

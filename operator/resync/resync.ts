@@ -15,7 +15,7 @@ import { type Sources, stickyIndex } from '../controller/operator-sources.ts';
 import { listLiveWorkloads } from '../live/list-live.ts';
 import { type LiveAddress, liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
 import type { LiveWorkload } from '../live/workload.ts';
-import { isSameGuest } from '../observation/same-guest.ts';
+import { type ContestedDeps, isContested } from '../observation/contested.ts';
 import type { ForeignAddress } from '../workload/grant-or-observe.ts';
 import { isRecorded } from '../workload/record-offer.ts';
 import { findRelation, type Relation, type RelationDeps } from '../workload/relation.ts';
@@ -123,7 +123,9 @@ interface ComparedWorkloads {
 /** Compares workloads with the ledger. Has each reconciled whose address is not bound to it yet, has no mirror, or is another's. */
 async function compareWorkloads(
   objects: readonly LiveWorkload[],
-  deps: Pick<ResyncDeps, 'ledger' | 'client' | 'clusterId' | 'allocations' | 'workloadOutOfSync'> & RelationDeps,
+  deps: Pick<ResyncDeps, 'ledger' | 'client' | 'clusterId' | 'allocations' | 'workloadOutOfSync'> &
+    RelationDeps &
+    ContestedDeps,
 ): Promise<ComparedWorkloads> {
   const foreign: ForeignAddress[] = [];
   const held: ForeignAddress[] = [];
@@ -140,12 +142,12 @@ async function compareWorkloads(
           deps.workloadOutOfSync.fire(object);
         if (relation === 'ungranted') foreign.push({ address, row, isHeld: false });
         if (isHeldByOthers(relation)) foreign.push({ address, row, isHeld: true });
-        if (relation === 'conflict') held.push({ address, row, isHeld: true });
+        if (relation === 'conflict' || relation === 'offered') held.push({ address, row, isHeld: true });
         else uncontested.push(address.mac);
       }
     }
   }
-  return { foreign, contested: await withoutMigrated(held, deps), uncontested };
+  return { foreign, contested: await onlyContested(held, deps), uncontested };
 }
 
 function isHeldByOthers(relation: Relation): boolean {
@@ -171,15 +173,12 @@ function isOfferOutOfSync({ workload }: WorkloadAddress, relation: Relation, row
   return row !== undefined && (relation === 'own' || relation === 'renamed') && !isRecorded(workload.offersTo, row);
 }
 
-/** Returns the addresses that another owner holds, without those of guests that migrated from it. */
-async function withoutMigrated(
-  held: readonly ForeignAddress[],
-  { client }: Pick<ResyncDeps, 'client'>,
-): Promise<readonly ForeignAddress[]> {
+/** Returns the addresses that two may use at once, of those that another owner holds. A guest that migrates has one address at both sides. */
+async function onlyContested(held: readonly ForeignAddress[], deps: ContestedDeps): Promise<readonly ForeignAddress[]> {
   const contested: ForeignAddress[] = [];
   for (const each of held) {
     const { address, row } = each;
-    if (!(row !== undefined && (await isSameGuest(address, row, client)))) contested.push(each);
+    if (row === undefined || (await isContested(address, row, deps))) contested.push(each);
   }
   return contested;
 }

@@ -7,6 +7,8 @@ import { describeAddress, isStored, liveKey, type WorkloadAddress } from '../liv
 import { namespaceTerms } from '../live/namespace-terms.ts';
 import { eventSubjectOf } from '../live/workload.ts';
 import { ensureMirror } from '../mirror/ensure.ts';
+import { isContested } from '../observation/contested.ts';
+import { reportConflict } from '../observation/report-conflict.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
 import { endUnearnedMirror } from './end-unearned-mirror.ts';
 import { leaveUnseen } from './leave-unseen.ts';
@@ -15,7 +17,7 @@ export type ReceiveAddressDeps = BindDeps & GuestDeps & Pick<OperatorDeps, 'ledg
 
 /**
  * Gives a machine the address that another machine offered to it and has left. Until that one ends, the address stays with it, and
- * two machines that both agree are no conflict.
+ * two machines that both agree are no conflict, unless the receiver runs a guest of its own beside that of the source.
  *
  * The mirror is first, as for every address. After a crash behind it, the next reconcile goes on; if the machine has ended by
  * then, its mirror finds that it holds nothing, and the address is released for the owner that left it.
@@ -27,10 +29,7 @@ export async function receiveAddress(
 ): Promise<'kept' | 'contested'> {
   const { ledger, client, clusterId, actor, logger } = deps;
   const { mac, owner, kind, workload } = address;
-  if (row.handover?.left !== true && !(await leaveUnseen(row, kind, deps))) {
-    await endUnearnedMirror(address, row, deps);
-    return 'contested';
-  }
+  if (!(await isLeft(address, row, deps))) return 'contested';
   if (!(await isStored(address, client))) return 'kept';
   const next = { ...row, generation: row.generation + 1 };
   const mirror = await ensureMirror({ workload, kind, nic: owner.nic, mac, row: next, clusterId }, deps);
@@ -46,6 +45,14 @@ export async function receiveAddress(
   if (mirror !== undefined) await deleteAllocation(mirror.metadata, client);
   if (result?.outcome === 'pool_quota' || result?.outcome === 'namespace_quota') reportQuota(address, deps);
   return 'contested';
+}
+
+/** Returns whether the machine may take the address. If not, it must not look as if it had a right, and may not use it yet. */
+async function isLeft(address: WorkloadAddress, row: AddressRow, deps: ReceiveAddressDeps): Promise<boolean> {
+  if (row.handover?.left === true || (await leaveUnseen(row, address.kind, deps))) return true;
+  await endUnearnedMirror(address, row, deps);
+  if (await isContested(address, row, deps)) reportConflict(address, row, deps);
+  return false;
 }
 
 function describeOwner({ owner, clusterName }: AddressRow): string {

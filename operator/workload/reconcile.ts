@@ -4,12 +4,12 @@ import type { BackoffOptions } from '../../time/backoff.ts';
 import { takeClaim, type TakeClaimDeps } from '../claim/take-claim.ts';
 import { liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
 import type { Workload, WorkloadKind } from '../live/workload.ts';
+import { type ContestedDeps, isContested } from '../observation/contested.ts';
 import { reportConflict, type ReportConflictDeps } from '../observation/report-conflict.ts';
-import { isSameGuest } from '../observation/same-guest.ts';
 import { keepSticky, type KeepStickyDeps } from '../sticky/keep.ts';
 import { readoptOfWorkload, type ReadoptOfWorkloadDeps } from '../sticky/readopt-of-workload.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
-import { endUnearnedMirror, type EndUnearnedDeps } from './end-unearned-mirror.ts';
+import { type EndUnearnedDeps, endUnearnedMirror } from './end-unearned-mirror.ts';
 import { type ForeignAddress, grantOrObserve, type GrantOrObserveDeps } from './grant-or-observe.ts';
 import { inherit, type InheritDeps } from './inherit.ts';
 import { receiveAddress, type ReceiveAddressDeps } from './receive-address.ts';
@@ -27,6 +27,7 @@ export type WorkloadDeps = TakeClaimDeps &
   KeepStickyDeps &
   ReadoptOfWorkloadDeps &
   ReportConflictDeps &
+  ContestedDeps &
   GrantOrObserveDeps;
 
 /** Delays between the checks of an address that another owner holds. Its release may be in progress, or weeks away. */
@@ -108,7 +109,7 @@ async function reconcileAddress(
       return 'kept';
     case 'conflict':
       await endUnearnedMirror(address, row, deps);
-      if (!(await isSameGuest(address, row, deps.client))) reportConflict(address, row, deps);
+      if (await isContested(address, row, deps)) reportConflict(address, row, deps);
       return 'contested';
   }
 }
