@@ -1,4 +1,5 @@
-import { ALLOCATION_METADATA_POLICY, GROUP, operatorUsername, VERSION } from './names.ts';
+import { allocationWrites, notTheOperator } from './allocation-writes.ts';
+import { ALLOCATION_METADATA_POLICY } from './names.ts';
 
 /**
  * Characters of all labels and annotations of one MacAllocation. The operator keeps every MacAllocation in memory, and the
@@ -27,23 +28,8 @@ export function allocationMetadataPolicy(systemNamespace: string): Record<string
     metadata: { name: ALLOCATION_METADATA_POLICY },
     spec: {
       failurePolicy: 'Fail',
-      matchConstraints: {
-        resourceRules: [
-          {
-            apiGroups: [GROUP],
-            apiVersions: [VERSION],
-            operations: ['CREATE', 'UPDATE'],
-            resources: ['macallocations'],
-            scope: 'Namespaced',
-          },
-        ],
-      },
-      matchConditions: [
-        {
-          name: 'not-the-operator',
-          expression: `request.userInfo.username != '${operatorUsername(systemNamespace)}'`,
-        },
-      ],
+      matchConstraints: { resourceRules: [allocationWrites('CREATE', 'UPDATE')] },
+      matchConditions: [notTheOperator(systemNamespace)],
       variables,
       validations: [
         {

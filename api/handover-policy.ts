@@ -1,4 +1,5 @@
-import { ANNOTATIONS, GROUP, HANDOVER_POLICY, operatorUsername, VERSION } from './names.ts';
+import { allocationWrites, notTheOperator } from './allocation-writes.ts';
+import { ANNOTATIONS, GROUP, HANDOVER_POLICY } from './names.ts';
 
 /**
  * Returns the policy for two annotations of claims. The API server evaluates it by RBAC, in the namespace of the claim, whoever
@@ -18,23 +19,8 @@ export function handoverPolicy(systemNamespace: string): Record<string, unknown>
     metadata: { name: HANDOVER_POLICY },
     spec: {
       failurePolicy: 'Fail',
-      matchConstraints: {
-        resourceRules: [
-          {
-            apiGroups: [GROUP],
-            apiVersions: [VERSION],
-            operations: ['CREATE', 'UPDATE'],
-            resources: ['macallocations'],
-            scope: 'Namespaced',
-          },
-        ],
-      },
-      matchConditions: [
-        {
-          name: 'not-the-operator',
-          expression: `request.userInfo.username != '${operatorUsername(systemNamespace)}'`,
-        },
-      ],
+      matchConstraints: { resourceRules: [allocationWrites('CREATE', 'UPDATE')] },
+      matchConditions: [notTheOperator(systemNamespace)],
       variables: [ANNOTATIONS.transferTo, ANNOTATIONS.overrideReuseDelay].map((annotation, index) => ({
         name: ['newTarget', 'newOverride'][index],
         expression: `${valueOf('object', annotation)} != '' && (oldObject == null || ${valueOf('object', annotation)} != ${valueOf('oldObject', annotation)})`,

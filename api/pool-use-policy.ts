@@ -1,4 +1,5 @@
-import { GROUP, operatorUsername, POOL_USE_POLICY, VERSION } from './names.ts';
+import { allocationWrites, notTheOperator } from './allocation-writes.ts';
+import { GROUP, POOL_USE_POLICY } from './names.ts';
 
 const API_VERSION = 'admissionregistration.k8s.io/v1';
 
@@ -27,23 +28,8 @@ export function poolUsePolicy(systemNamespace: string): Record<string, unknown> 
     metadata: { name: POOL_USE_POLICY },
     spec: {
       failurePolicy: 'Fail',
-      matchConstraints: {
-        resourceRules: [
-          {
-            apiGroups: [GROUP],
-            apiVersions: [VERSION],
-            operations: ['CREATE'],
-            resources: ['macallocations'],
-            scope: 'Namespaced',
-          },
-        ],
-      },
-      matchConditions: [
-        {
-          name: 'not-the-operator',
-          expression: `request.userInfo.username != '${operatorUsername(systemNamespace)}'`,
-        },
-      ],
+      matchConstraints: { resourceRules: [allocationWrites('CREATE')] },
+      matchConditions: [notTheOperator(systemNamespace)],
       validations: [
         {
           expression: `authorizer.group('${GROUP}').resource('macpools').namespace(${namespace}).name(${pool}).check('use').allowed()`,

@@ -1,5 +1,6 @@
+import { notTheOperator } from '../../api/allocation-writes.ts';
 import { DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION } from '../../api/multus-networks.ts';
-import { ANNOTATIONS, operatorUsername } from '../../api/names.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
 import { OPT_IN_WORDS, OPT_OUT_WORDS } from '../../api/opt-in.ts';
 import { PRIMARY_MAC_ANNOTATIONS } from '../../api/pod-nics.ts';
 import { isGatedExpression } from '../../api/scheduling-gate.ts';
@@ -109,12 +110,6 @@ export const asksForAnAddress = allOf('asks-for-an-address', [
   ...onlyFor('pods', podConditions),
   ...kubeVirtConditions,
 ]);
-
-/** The operator may write the protected fields, and its mirrors must not depend on the webhook. */
-const notTheOperator = (systemNamespace: string): MatchCondition => ({
-  name: 'not-the-operator',
-  expression: `request.userInfo.username != '${operatorUsername(systemNamespace)}'`,
-});
 
 /** Conditions for a claim that is created, or whose stamped fields change. */
 export function allocationConditions(systemNamespace: string): readonly MatchCondition[] {

@@ -1,5 +1,6 @@
+import { allocationWrites } from '../../api/allocation-writes.ts';
 import { type InjectionMode, type LabelRequirement, selectedNamespaces } from '../../api/injection-mode.ts';
-import { GROUP, VERSION, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
+import { GROUP, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
 import {
   allocationConditions,
   asksForAnAddress,
@@ -77,7 +78,8 @@ export function mutatingConfiguration(
       ...entry(address, {
         name: 'stamp-requester',
         path: PATHS.allocations,
-        rules: allocationRules('CREATE', 'UPDATE'),
+        // Of every namespace, also of ours and kube-system: no process needs a claim in order to start.
+        rules: [allocationWrites('CREATE', 'UPDATE')],
         matchConditions: allocationConditions(address.namespace),
         failurePolicy: 'Fail',
         sideEffects: 'None',
@@ -128,7 +130,7 @@ export function validatingConfiguration(address: WebhookAddress): Record<string,
     entry(address, {
       name: 'record-release',
       path: PATHS.releases,
-      rules: allocationRules('DELETE'),
+      rules: [allocationWrites('DELETE')],
       matchConditions: releaseConditions(address.namespace),
       failurePolicy: 'Ignore',
       sideEffects: 'NoneOnDryRun',
@@ -187,11 +189,4 @@ function notExempt({ namespace }: WebhookAddress, requirements: readonly LabelRe
       ...requirements,
     ],
   };
-}
-
-/** Applies to every namespace, also to ours and kube-system: no process needs a claim in order to start. */
-function allocationRules(...operations: readonly string[]): readonly unknown[] {
-  return [
-    { apiGroups: [GROUP], apiVersions: [VERSION], operations, resources: ['macallocations'], scope: 'Namespaced' },
-  ];
 }
