@@ -15,6 +15,7 @@ import {
   parseNamePrefix,
   parseRequestKey,
 } from './parse-values.ts';
+import { printAddress } from './print-address.ts';
 import { addDryRun, addExamples } from './shared-flags.ts';
 
 interface Options {
@@ -104,15 +105,12 @@ function requireNames({ count, namePrefix, requestKey }: Options, { mode }: Cli)
   }
 }
 
-async function allocateOne(request: AllocateRequest, backend: Backend, command: Command, { terminal }: Cli) {
-  const address = valueOf(await backend.allocate(request), terminal);
-  if (address === undefined) return;
-  await printReport(terminal, command, {
-    lines: () => [`Allocated MAC: ${address.mac}`, ...(isVerbose(command) ? detailLines(address, request.device) : [])],
-    kind: 'Address',
-    value: address,
-    names: () => [address.mac],
-  });
+async function allocateOne(request: AllocateRequest, backend: Backend, command: Command, cli: Cli) {
+  const lines = (address: Address) => [
+    `Allocated MAC: ${address.mac}`,
+    ...(isVerbose(command) ? detailLines(address, request.device) : []),
+  ];
+  await printAddress(await backend.allocate(request), lines, command, cli);
 }
 
 /** Prints the addresses as `list` does. Prints what was refused to stderr, and fails with the first refusal. */

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { type Cli, valueOf, withBackend } from '../cli.ts';
+import { type Cli, withBackend } from '../cli.ts';
 import { UserError } from '../errors.ts';
-import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
 import { requireMac } from '../target.ts';
 import { parseDeviceText, parseMetadata, parseRequestKey } from './parse-values.ts';
+import { printAddress } from './print-address.ts';
 import { addDryRun, addExamples } from './shared-flags.ts';
 
 interface Options {
@@ -44,14 +44,7 @@ export function addReserve(program: Command, cli: Cli): void {
       const result = await withBackend(command, cli, (backend) =>
         backend.reserve({ pool, mac, overridesDelay, device: { id: device, type }, metadata, requestKey }),
       );
-      const address = valueOf(result, cli.terminal);
-      if (address === undefined) return;
-      await printReport(cli.terminal, command, {
-        lines: () => [`Reserved MAC: ${address.mac}`],
-        kind: 'Address',
-        value: address,
-        names: () => [address.mac],
-      });
+      await printAddress(result, (address) => [`Reserved MAC: ${address.mac}`], command, cli);
     });
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;

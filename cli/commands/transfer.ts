@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { type Cli, valueOf, withBackend } from '../cli.ts';
-import { printReport } from '../output/format.ts';
+import { type Cli, withBackend } from '../cli.ts';
 import { outputOption } from '../output/output-flag.ts';
 import { requireMac } from '../target.ts';
 import { parseDeviceText } from './parse-values.ts';
+import { printAddress } from './print-address.ts';
 import { addDryRun, addExamples } from './shared-flags.ts';
 
 interface Options {
@@ -35,14 +35,7 @@ export function addTransfer(program: Command, cli: Cli): void {
   command.addOption(outputOption()).action(async (text: string, { to, type }: Options, command: Command) => {
     const mac = requireMac(text);
     const result = await withBackend(command, cli, (backend) => backend.transfer({ mac, to, type }));
-    const address = valueOf(result, cli.terminal);
-    if (address === undefined) return;
-    await printReport(cli.terminal, command, {
-      lines: () => [`Transferred MAC: ${address.mac} to ${to}`],
-      kind: 'Address',
-      value: address,
-      names: () => [address.mac],
-    });
+    await printAddress(result, (address) => [`Transferred MAC: ${address.mac} to ${to}`], command, cli);
   });
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
