@@ -1,11 +1,22 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { findByMac } from '../../ledger/address/find.ts';
+import { offer } from '../../ledger/address/handover.ts';
 import { observationsOfMac } from '../../ledger/observation/observations.ts';
 import { limitPool } from '../../ledger/pool/pools.ts';
+import { registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { auditOf, installedEnvOfThisFile } from './installed-env.ts';
-import { instance, machine, machinesIn, prepareMachines, untilRow } from './receiving-machines.ts';
+import {
+  instance,
+  interfacesPatch,
+  machine,
+  machinesIn,
+  prepareMachines,
+  untilRow,
+  withoutMigration,
+} from './receiving-machines.ts';
 
 /*
  * A guest that migrates to a machine of another namespace, which has its addresses: a real API server, webhook, operator and
@@ -13,6 +24,8 @@ import { instance, machine, machinesIn, prepareMachines, untilRow } from './rece
  */
 
 const installed = installedEnvOfThisFile({ env: { ROCK_MAC_RESYNC_SECONDS: '2' } });
+
+const WITHOUT_FINALIZERS = '{"metadata":{"finalizers":null}}';
 
 const source = () => machinesIn(installed().plane, 'old');
 const target = () => machinesIn(installed().plane, 'new');
@@ -61,15 +74,7 @@ async function replaceOperator(): Promise<void> {
 describe('the receiver of a guest', () => {
   test('has the address of the source while both exist, and owns it when the source ends', async () => {
     const { address, uid } = await anOffer('desk');
-    const receiver = await installed().plane.kubectl([
-      'get',
-      'vm',
-      'desk',
-      '-n',
-      'new',
-      '-o',
-      'jsonpath={.metadata.uid}',
-    ]);
+    const receiver = await target().uidOf('desk');
     await source().create(instance('desk', uid, address));
     await target().create(instance('desk', receiver, address));
     await untilObserved(address, 1);
@@ -177,6 +182,25 @@ describe('no machine has the address of another one', () => {
   });
 });
 
+test('an offer that the ledger refused is recorded by a resync once it is possible, and one that was lost too', async () => {
+  const { ledger } = installed();
+  const { address } = await aSource('later');
+  await source().offer('later', 'west/new/later');
+  await eventually(
+    async () => {
+      expect(await source().events()).toContain('AddressNotOffered');
+    },
+    { within: 20_000, every: 100 },
+  );
+  await registerCluster(ledger, { clusterId: 'west-id', name: 'west' }, 'test');
+  await until(address, { handover: { clusterId: 'west-id', namespace: 'new', name: 'later' } });
+  await ledger.query({ text: 'delete from rock_mac.handovers', values: [], row: z.object({}) });
+  await until(address, { handover: { clusterId: 'west-id' } });
+  await retireCluster(ledger, 'west-id', 'test');
+  await source().remove('vm/later');
+  await until(address, { state: 'released' });
+});
+
 describe('an address is released as usual when its machine ends', () => {
   test('if the consent was withdrawn before, also though the receiver exists', async () => {
     const { address } = await anOffer('regret');
@@ -200,6 +224,45 @@ describe('an address is released as usual when its machine ends', () => {
     await source().remove('vm/no-longer');
     await until(address, { state: 'released' });
   });
+});
+
+test('a receiver that runs a guest of its own beside that of the source is a conflict, which no longer counts when it ends', async () => {
+  const { address, uid } = await anOffer('beside');
+  const receiver = await target().uidOf('beside');
+  const conflicts = () => installed().installation.operators[0]?.metric('rockmac_conflicts');
+  await source().create(instance('beside', uid, address));
+  await target().create(withoutMigration(instance('beside', receiver, address)));
+  await eventually(
+    async () => {
+      expect(await target().events()).toContain('AddressConflict');
+      expect(await conflicts()).toBe(1);
+    },
+    { within: 30_000, every: 200 },
+  );
+  expect(await rowOf(address)).toMatchObject({ state: 'active', owner: { uid } });
+  await target().remove('vmi/beside');
+  await eventually(
+    async () => {
+      expect(await conflicts()).toBe(0);
+    },
+    { within: 30_000, every: 200 },
+  );
+  await target().remove('vm/beside');
+  await source().remove('vmi/beside', 'vm/beside');
+});
+
+test('an address that nobody left goes to the receiver, after the source was deleted together with its mirror', async () => {
+  const { plane, installation } = installed();
+  const { address } = await anOffer('unseen');
+  await untilObserved(address, 1);
+  await Promise.all(installation.operators.map((operator) => operator.kill()));
+  await source().remove('vm/unseen');
+  const mirror = await source().mirrorNames(address);
+  await plane.kubectl(['patch', 'macallocation', mirror, '-n', 'old', '--type=merge', '-p', WITHOUT_FINALIZERS]);
+  await source().remove(`macallocation/${mirror}`);
+  await installation.startOperator();
+  await until(address, { state: 'active', owner: { namespace: 'new', name: 'unseen' } });
+  expect(await actionsOn(address)).toEqual(['allocate', 'bind', 'transfer']);
 });
 
 test('a machine that is made again under the name of the source does not get what it left', async () => {
@@ -243,6 +306,39 @@ describe('an operator that is killed', () => {
     await target().remove('vm/crash-moved');
     await until(address, { state: 'released' });
     expect(await actionsOn(address)).toEqual(['allocate', 'bind', 'transfer', 'release']);
+  });
+
+  test('after the mirror of the receiver was stored, and the source uses the address again: the next one ends the mirror', async () => {
+    const { ledger, installation, plane } = installed();
+    const { address, uid } = await anOffer('crash-mirror');
+    await untilObserved(address, 1);
+    await ledger.transaction(async (db) => {
+      // No address changes its owner while somebody has the pool.
+      const text = `select 1 as one from rock_mac.pools for no key update`;
+      await db.query({ text, values: [], row: z.object({ one: z.int() }) });
+      await plane.kubectl(['patch', 'vm', 'crash-mirror', '-n', 'old', '--type=merge', '-p', interfacesPatch()]);
+      await eventually(
+        async () => {
+          expect(await target().mirrorsOf(address)).toBe('crash-mirror');
+        },
+        { within: 60_000, every: 100 },
+      );
+      await Promise.all(installation.operators.map((operator) => operator.kill()));
+      const row = await findByMac(db, mac(address));
+      expect(row).toMatchObject({ handover: { left: true }, generation: 1 });
+      if (row !== undefined) expect(await offer(db, [row])).toEqual([{ outcome: 'withdrawn' }]);
+    });
+    await source().withdraw('crash-mirror');
+    await plane.kubectl(['patch', 'vm', 'crash-mirror', '-n', 'old', '--type=merge', '-p', interfacesPatch(address)]);
+    await installation.startOperator();
+    await eventually(
+      async () => {
+        expect(await target().mirrorsOf(address)).toBe('');
+      },
+      { within: 60_000, every: 200 },
+    );
+    expect(await rowOf(address)).toMatchObject({ state: 'active', owner: { uid }, generation: 1 });
+    await target().remove('vm/crash-mirror');
   });
 
   test('after the source ended, and the receiver with it: the next one releases the address', async () => {

@@ -22,7 +22,7 @@ export function machine(name: string, macAddress?: string, run = 'Always'): obje
  * The running instance of a machine. Its guest has this address, and both sides of a migration name it. The machine may have another
  * address.
  */
-export function instance(name: string, uid: string, macAddress: string, ofMachine = macAddress): object {
+export function instance(name: string, uid: string, macAddress: string, ofMachine = macAddress) {
   const owner = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name, uid, controller: true };
   const migrationState = { migrationUid: name, sourceState: { migrationUID: name } };
   return {
@@ -32,6 +32,17 @@ export function instance(name: string, uid: string, macAddress: string, ofMachin
     spec: specOf(ofMachine),
     status: { phase: 'Running', interfaces: [{ name: 'blue', mac: macAddress }], migrationState },
   };
+}
+
+/** The patch that gives a machine one interface with this address, or takes all of them away. */
+export function interfacesPatch(macAddress?: string): string {
+  const none = { domain: { devices: { interfaces: [] } }, networks: [] };
+  return JSON.stringify({ spec: { template: { spec: macAddress === undefined ? none : specOf(macAddress) } } });
+}
+
+/** An instance whose guest was started here, and did not migrate. */
+export function withoutMigration({ status: { migrationState: _, ...status }, ...rest }: ReturnType<typeof instance>) {
+  return { ...rest, status };
 }
 
 function specOf(macAddress: string | undefined) {
@@ -57,11 +68,16 @@ export function machinesIn(plane: ControlPlane, namespace: string) {
     kubectl(['create', '-n', namespace, '-f', '-', '-o', 'jsonpath={.metadata.uid}'], {
       input: JSON.stringify(object),
     });
+  const mirrorField = (address: string, field: string) => {
+    const path = `{.items[?(@.spec.mac=="${address}")]${field}}`;
+    return kubectl(['get', 'macallocations', '-n', namespace, '-o', `jsonpath=${path}`]);
+  };
   return {
     create,
     /** Returns the address of a machine. */
     addressOf: (name: string) =>
       kubectl(['get', 'vm', name, '-n', namespace, '-o', 'jsonpath={..interfaces[0].macAddress}']),
+    uidOf: (name: string) => kubectl(['get', 'vm', name, '-n', namespace, '-o', 'jsonpath={.metadata.uid}']),
     /** Creates a machine with an address. Resolves to why it was refused, or to `admitted`. */
     tryReceive: (name: string, address: string, run = 'WaitAsReceiver') =>
       create(machine(name, address, run)).then(
@@ -72,10 +88,9 @@ export function machinesIn(plane: ControlPlane, namespace: string) {
       kubectl(['annotate', '--overwrite', 'vm', name, '-n', namespace, `mac.rock-os.io/transfer-to=${to}`]),
     withdraw: (name: string) => kubectl(['annotate', 'vm', name, '-n', namespace, 'mac.rock-os.io/transfer-to-']),
     remove: (...names: readonly string[]) => kubectl(['delete', '-n', namespace, ...names]),
-    mirrorsOf: async (address: string) => {
-      const path = `{.items[?(@.spec.mac=="${address}")].spec.consumerRef.name}`;
-      return await kubectl(['get', 'macallocations', '-n', namespace, '-o', `jsonpath=${path}`]);
-    },
+    /** Returns the names of the machines that have a mirror of an address. */
+    mirrorsOf: (address: string) => mirrorField(address, '.spec.consumerRef.name'),
+    mirrorNames: (address: string) => mirrorField(address, '.metadata.name'),
     events: () => kubectl(['get', 'events.events.k8s.io', '-n', namespace, '-o', 'jsonpath={.items[*].reason}']),
   };
 }
