@@ -65,7 +65,7 @@ test.each([
   const status = (mac: string) => ({ 'k8s.v1.cni.cncf.io/network-status': `[{"mac":"${mac}","default":true}]` });
   const nic = { nic: 'primary', mac: A };
   expect(nicsOf(annotations)).toEqual([nic]);
-  expect(nicsOf({ ...annotations, ...status('A4:58:0F:05:00:01') })).toEqual([nic]);
+  expect(nicsOf({ ...annotations, ...status('A4:58:0F:05:00:01') })).toEqual([{ ...nic, isSeen: true }]);
   const other = '0a:58:0a:f4:00:07';
   expect(nicsOf({ ...annotations, ...status(other) })).toEqual([{ ...nic, actualMac: other }]);
 });
@@ -74,4 +74,15 @@ test('an address that only software in the pod reads is compared with no interfa
   const status = '[{"mac":"0a:58:0a:f4:00:07","default":true}]';
   const annotations = { 'mac.rock-os.io/addresses': `[{"mac":"${A}"}]`, 'k8s.v1.cni.cncf.io/network-status': status };
   expect(nicsOf(annotations)).toEqual([{ nic: 'primary', mac: A }]);
+});
+
+test('an attached interface may really have another address, and then its network is named', () => {
+  const annotations = {
+    'k8s.v1.cni.cncf.io/networks': `[{"name":"blue","mac":"${A}"},{"name":"red","namespace":"lan","mac":"a4:58:0f:05:00:02"}]`,
+    'k8s.v1.cni.cncf.io/network-status': `[{"name":"web/blue","mac":"${A}"},{"name":"lan/red","mac":"02:00:00:00:00:09"}]`,
+  };
+  expect(nicsOf(annotations)).toEqual([
+    { nic: 'web/blue#0', mac: A, isSeen: true },
+    { nic: 'lan/red#0', mac: 'a4:58:0f:05:00:02', actualMac: '02:00:00:00:00:09', network: 'lan/red' },
+  ]);
 });

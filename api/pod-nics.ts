@@ -10,8 +10,8 @@ import {
   parseNetworks,
 } from './multus-networks.ts';
 import { ANNOTATIONS } from './names.ts';
-import { ownMacInNetworkStatus } from './network-status.ts';
-import { type Nic, ourMac } from './nic.ts';
+import { attachedMacsInNetworkStatus, ownMacInNetworkStatus } from './network-status.ts';
+import { compareReported, type Nic, ourMac } from './nic.ts';
 
 /** The name of a pod's primary interface, which the networks annotation does not contain. */
 export const PRIMARY_NIC = 'primary';
@@ -46,19 +46,21 @@ function attachedNics({ namespace, annotations }: AnnotatedPod, prefixes: Prefix
   const { attachments } = parsed.networks;
   const names = nicNames(attachments);
   const keys = providerMacAnnotations(attachments);
-  return attachments.flatMap(({ mac, cniArgsMac }, index): Nic[] => {
+  const reported = attachedMacsInNetworkStatus(annotations, attachments);
+  return attachments.flatMap(({ network, mac, cniArgsMac }, index): Nic[] => {
     const nic = names[index];
     const ours = ourMac(mac ?? cniArgsMac ?? annotations[keys[index] ?? ''], prefixes);
-    return nic === undefined || ours === undefined ? [] : [{ nic, mac: ours }];
+    if (nic === undefined || ours === undefined) return [];
+    const compared = compareReported(ours, reported[index] ?? []);
+    return [{ nic, mac: ours, ...compared, ...(compared.actualMac !== undefined && { network }) }];
   });
 }
 
 function primaryNic(pod: AnnotatedPod, prefixes: Prefixes): readonly Nic[] {
   const mac = ourMac(primaryMacOf(pod), prefixes);
   if (mac === undefined) return [];
-  const actualMac = isRequested(mac, pod) ? ownMacInNetworkStatus(pod.annotations) : undefined;
-  const isOther = actualMac !== undefined && actualMac !== mac;
-  return [{ nic: PRIMARY_NIC, mac, ...(isOther && { actualMac }) }];
+  const reported = isRequested(mac, pod) ? ownMacInNetworkStatus(pod.annotations) : undefined;
+  return [{ nic: PRIMARY_NIC, mac, ...compareReported(mac, reported === undefined ? [] : [reported]) }];
 }
 
 /** Returns the addresses on networks that the webhook reported, with the names that it gave to their interfaces. */

@@ -25,6 +25,26 @@ test('an instance uses the addresses of its spec, and its status has the observe
   ]);
 });
 
+test('an instance shows which of its interfaces have the address of its spec, and which have another', () => {
+  const [A, B, C] = ['a4:58:0f:05:00:01', 'a4:58:0f:05:00:02', 'a4:58:0f:05:00:03'];
+  const names = { right: A, wrong: B, silent: C };
+  const instance = {
+    spec: devices(...Object.entries(names).map(([name, macAddress]) => ({ name, macAddress }))),
+    status: {
+      interfaces: [
+        { name: 'wrong', mac: '02:00:00:00:00:09' },
+        { name: 'right', mac: A.toUpperCase() },
+        { name: 'silent' },
+      ],
+    },
+  };
+  expect(vmiNics(instance, PREFIXES)).toEqual([
+    { nic: 'right', mac: A, isSeen: true },
+    { nic: 'wrong', mac: B, actualMac: '02:00:00:00:00:09' },
+    { nic: 'silent', mac: C },
+  ]);
+});
+
 test.each([
   ['no template', { spec: {} }],
   ['null on the way', { spec: { template: null } }],

@@ -2,6 +2,7 @@ import type { TicketOutcome } from '../ledger/state/identity.ts';
 import { systemClock } from '../time/clock.ts';
 import { retryForever } from '../time/retry-forever.ts';
 import { sleep } from '../time/sleep.ts';
+import { countNotApplied } from './allocation/count-not-applied.ts';
 import { createHeldForGuests } from './allocation/held-for-guests.ts';
 import { enqueueExpiredClaims } from './claim/expire.ts';
 import { createExpiryGuard, type ExpiryGuard } from './claim/expiry-guard.ts';
@@ -31,6 +32,9 @@ const COUNT_EVERY_MS = 5_000;
 
 /** How often the pods that wait for the ledger are counted. Each count looks at every cached workload. */
 const GATED_EVERY_MS = 15_000;
+
+/** How often the addresses that are not applied are counted. Each count looks at every cached MacAllocation. */
+const NOT_APPLIED_EVERY_MS = 15_000;
 
 /** How often expired leases are released, if there are any. Each round lists all workloads. */
 const LEASES_EVERY_MS = 15_000;
@@ -117,6 +121,7 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
   await Promise.all(tasks.map((task) => runPeriodically(task, { logger, signal })));
   deps.metrics.auditSealed(undefined);
   deps.metrics.gatedPods(0, 0);
+  deps.metrics.notApplied(new Map());
   await Promise.all(controllers.map((controller) => controller.stop()));
   await Promise.all(caches.map((cache) => cache.stop()));
   logger.info('no longer leading');
@@ -185,6 +190,14 @@ function periodicTasks(
       run: () => {
         const { count, oldestSeconds } = countGated(deps, deps.now());
         deps.metrics.gatedPods(count, oldestSeconds);
+        return Promise.resolve();
+      },
+    },
+    {
+      name: 'count the addresses that are not applied',
+      everyMs: NOT_APPLIED_EVERY_MS,
+      run: () => {
+        deps.metrics.notApplied(countNotApplied(deps));
         return Promise.resolve();
       },
     },

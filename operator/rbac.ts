@@ -25,6 +25,8 @@ export const operatorClusterRules: readonly PolicyRule[] = [
     resources: ['virtualmachines', 'virtualmachineinstances'],
     verbs: ['get', 'list', 'watch'],
   },
+  // A network that takes no addresses is not to blame for an interface that has another one.
+  { apiGroups: ['k8s.cni.cncf.io'], resources: ['network-attachment-definitions'], verbs: ['get'] },
   // The uid of kube-system identifies the cluster. In a terminating namespace, no mirror can be created.
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
   // A pod that was deleted by force may run on until its node responds, is gone or is declared off.

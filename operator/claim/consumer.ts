@@ -3,6 +3,7 @@ import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { apiVersionOf } from '../../kube/client/resource.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { dropConsumer } from '../../ledger/address/consumer.ts';
+import { reportedNic, type ReportedNicDeps } from '../allocation/reported-nic.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { checkConsumer, type CheckConsumerDeps } from './check-consumer.ts';
 import type { ClaimUser } from './status.ts';
@@ -13,7 +14,9 @@ import type { ClaimUser } from './status.ts';
  */
 export const BLOCKED_RETRY_MS = 10_000;
 
-export type ConsumerDeps = CheckConsumerDeps & Pick<OperatorDeps, 'ledger' | 'actor' | 'kinds' | 'logger'>;
+export type ConsumerDeps = CheckConsumerDeps &
+  ReportedNicDeps &
+  Pick<OperatorDeps, 'ledger' | 'actor' | 'kinds' | 'logger'>;
 
 /** Whether a claim is in use, and by which object. */
 export type ConsumerState =
@@ -50,7 +53,8 @@ export async function currentConsumer(
     const { runsOn, ...rest } = found;
     const place = runsOn && { node: runsOn.node, terminationGracePeriodSeconds: runsOn.graceSeconds };
     const ref: ClaimConsumer = { apiVersion: apiVersionOf(kind.resource), kind: kindName, name, uid, nic, ...place };
-    return { inUse: true, name: label, ref, ...rest };
+    const reported = await reportedNic({ kind: kindName, namespace, name, uid, mac }, deps);
+    return { inUse: true, name: label, ref, reported, ...rest };
   }
   await dropConsumer(ledger, [{ mac, consumerKey: consumer.key }], { actor, reason: 'consumer is gone' });
   logger.info({ mac, claim: row.owner?.name, namespace, consumer: label }, 'claim is free for another consumer');

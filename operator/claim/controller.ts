@@ -1,10 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import { isClaim } from '../../api/mac-allocation.ts';
 import { transferTarget } from '../../api/transfer-target.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { formatKey } from '../../kube/client/objects.ts';
+import type { Change } from '../../kube/controller/object-cache.ts';
 import { type ControllerSpec, watch } from '../controller/controller-spec.ts';
 import { identityKey, parseIdentityKey } from '../controller/identity-key.ts';
 import type { Sources } from '../controller/operator-sources.ts';
+import type { Workload } from '../live/workload.ts';
 import { type ClaimDeps, reconcileClaim } from './reconcile.ts';
 import { releaseDeletedClaim } from './release.ts';
 
@@ -34,11 +37,10 @@ export function claimController(
           .map(({ metadata }) => identityKey(metadata)),
       ),
       watch(workloadChanged, keysOfConsumer),
-      // The status names the node of a pod. Mirrors do not, so the controller of pods skips this change.
+      // The status names the node of a pod, and says that its interface has the address. Mirrors do not, so the controller of
+      // pods skips these changes.
       ...[...workloads.values()].map(({ cache }) =>
-        watch(cache, ({ object, before }) =>
-          object.runsOn?.node === before?.runsOn?.node ? [] : keysOfConsumer(object.metadata.uid),
-        ),
+        watch(cache, (change) => (isSameForClaims(change) ? [] : consumersIn(change.object).flatMap(keysOfConsumer))),
       ),
       watch(claimChanged, ({ namespace, name, uid }) =>
         uid === undefined ? [] : [identityKey({ namespace, name, uid })],
@@ -51,4 +53,15 @@ export function claimController(
       return await reconcileClaim(claim, deps);
     },
   };
+}
+
+/** Returns the uids of the workload and of the virtual machine for which it reports. */
+function consumersIn({ metadata, runsFor }: Workload): readonly string[] {
+  return runsFor === undefined ? [metadata.uid] : [metadata.uid, runsFor.uid];
+}
+
+/** Returns whether the status of a claim says the same about its consumer as before. */
+function isSameForClaims({ type, object, before }: Change<Workload>): boolean {
+  const shownOf = ({ runsOn, nics, nicsOfOwner }: Workload) => [runsOn?.node, nics, nicsOfOwner];
+  return type === 'updated' && before !== undefined && isDeepStrictEqual(shownOf(object), shownOf(before));
 }

@@ -3,7 +3,14 @@ import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { decideAllocated, decideBlocked, decideByError, decideByOutcome, statusAfter } from './status.ts';
+import {
+  type ClaimUser,
+  decideAllocated,
+  decideBlocked,
+  decideByError,
+  decideByOutcome,
+  statusAfter,
+} from './status.ts';
 
 const A = mac('a4:58:0f:00:00:01');
 const LATER = new Date('2030-01-01T00:00:00Z');
@@ -79,5 +86,41 @@ describe('a claim whose pod vanished and may still run', () => {
     expect(reason).toBe('ReleaseBlocked');
     expect(message).toMatch(/^The claim is deleted, but Pod web-0 .* may still run on node node-1/);
     expect(message).not.toContain('Delete Pod');
+  });
+});
+
+describe('a claim whose consumer has an interface', () => {
+  const claim: MacAllocation = {
+    metadata: { namespace: 'default', name: 'gate', uid: 'c-1', resourceVersion: '7' },
+    spec: { pool: 'production' },
+  };
+  const ref = { apiVersion: 'v1', kind: 'Pod', name: 'web-0', uid: 'u-1', nic: 'net1' };
+  const applied = (status: MacAllocation['status'], user?: Omit<ClaimUser, 'name'>) => {
+    const after = statusAfter(
+      { ...claim, status },
+      decideAllocated(A, undefined),
+      { held: {}, user: user && { name: 'Pod web-0', ...user } },
+      LATER,
+    );
+    return { after, found: after.conditions?.find(({ type }) => type === 'Applied') };
+  };
+
+  test('says nothing about its address before the network reports one', () => {
+    const { after, found } = applied(undefined, { ref });
+    expect(found).toBeUndefined();
+    expect(after.conditions).toMatchObject([
+      { type: 'Ready' },
+      { type: 'Bound', message: 'The address is given to Pod web-0' },
+    ]);
+  });
+
+  test('says that the interface has it, or which one it has, until nothing uses the claim', () => {
+    const right = applied(undefined, { ref, reported: { isSeen: true } });
+    expect(right.found).toMatchObject({ status: 'True', reason: 'Applied' });
+    const wrong = applied(right.after, { ref, reported: { actualMac: mac('02:00:00:00:00:01') } });
+    expect(wrong.found).toMatchObject({ status: 'False', reason: 'PluginIgnoredAddress' });
+    const silent = applied(wrong.after, { ref });
+    expect(silent.found).toMatchObject({ status: 'Unknown', reason: 'NotReported' });
+    expect(applied(silent.after).found).toBeUndefined();
   });
 });

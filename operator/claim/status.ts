@@ -5,9 +5,10 @@ import {
   type ReadyReason,
 } from '../../api/mac-allocation.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
+import { isReported, type ReportedNic } from '../../api/nic.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { Condition } from '../../kube/client/objects.ts';
-import { setCondition } from '../../kube/controller/conditions.ts';
+import { findCondition, setCondition } from '../../kube/controller/conditions.ts';
 import { toTime } from '../../kube/controller/timestamps.ts';
 import type { AllocationOutcome } from '../../ledger/address/allocate.ts';
 import { LEDGER_ERRORS } from '../../ledger/error-codes.ts';
@@ -20,6 +21,7 @@ import {
   isAllocated,
   type OutcomeFacts,
 } from '../../ledger/outcomes.ts';
+import { APPLIED, appliedReport } from '../allocation/applied.ts';
 
 /** The Ready condition of a claim, and when to reconcile the claim again. */
 export interface ReadyDecision {
@@ -90,6 +92,8 @@ export interface ClaimUser {
   readonly name: string;
   readonly ref?: ClaimConsumer | undefined;
   readonly mayRunOn?: string | undefined;
+  /** What is reported about its interface. */
+  readonly reported?: ReportedNic | undefined;
 }
 
 /** Decides the Ready condition of a claim that ends, but whose address is still in use. */
@@ -133,7 +137,7 @@ export function statusAfter(
     ...held,
     ...(observedGeneration !== undefined && { observedGeneration }),
     ...(user?.ref !== undefined && { consumer: user.ref }),
-    conditions: [...withBound(conditions, user, usedBefore !== undefined, now)],
+    conditions: [...withApplied(withBound(conditions, user, usedBefore !== undefined, now), user, now)],
   };
 }
 
@@ -149,10 +153,18 @@ function withBound(
     return setCondition(conditions, { type: 'Bound', status: 'Unknown', reason: CONSUMER_UNREACHABLE, message }, now);
   }
   if (user?.ref !== undefined) {
-    const message = `${user.name} uses the address`;
+    const message = `The address is given to ${user.name}`;
     return setCondition(conditions, { type: 'Bound', status: 'True', reason: 'InUse', message }, now);
   }
   if (!wasUsed) return conditions;
   const message = 'No object uses the address';
   return setCondition(conditions, { type: 'Bound', status: 'False', reason: 'NotInUse', message }, now);
+}
+
+/** Sets the Applied condition, which a claim has from the first report about its interface until nothing uses it. */
+function withApplied(conditions: readonly Condition[], user: ClaimUser | undefined, now: Date): readonly Condition[] {
+  const { ref, reported = {} } = user ?? {};
+  if (ref === undefined) return conditions.filter(({ type }) => type !== APPLIED);
+  if (!isReported(reported) && findCondition(conditions, APPLIED) === undefined) return conditions;
+  return setCondition(conditions, { type: APPLIED, ...appliedReport(reported) }, now);
 }

@@ -1,3 +1,4 @@
+import { isReported } from '../../api/nic.ts';
 import { type MacAllocation, type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import type { ObjectKey } from '../../kube/client/objects.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
@@ -48,7 +49,8 @@ export function createSources({ client, kinds, logger, metrics }: SourceDeps): S
       ...read,
       resource: kind.resource,
       optional: kind.optional,
-      keep: ({ nics, gate }) => nics.length > 0 || gate?.hasToken === true,
+      keep: (workload) =>
+        workload.nics.length > 0 || workload.gate?.hasToken === true || reportsForMachine(workload, kind),
       indexes: {
         node: ({ runsOn }: Workload) => (runsOn === undefined ? [] : [runsOn.node]),
         ...(kind.resource.kind === instances.kind && {
@@ -83,6 +85,11 @@ export function createSources({ client, kinds, logger, metrics }: SourceDeps): S
     markChanged: createTrigger(),
     workloadOutOfSync: createTrigger(),
   };
+}
+
+/** The instance of a virtual machine shows which addresses the machine's interfaces have. It owns none itself. */
+function reportsForMachine({ nicsOfOwner = [] }: Workload, { resource }: WorkloadKind): boolean {
+  return resource.kind === instances.kind && nicsOfOwner.some(isReported);
 }
 
 type SourceDeps = Pick<OperatorDeps, 'client' | 'kinds' | 'logger' | 'metrics'>;

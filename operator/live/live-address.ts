@@ -1,3 +1,4 @@
+import type { ReportedNic } from '../../api/nic.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { boundKey, leaseKey } from '../../ledger/address/holder-key.ts';
@@ -17,14 +18,13 @@ export interface LiveAddress {
   readonly runsFor?: string | undefined;
   /** The object's networks do not have it, although the webhook wrote it into them. */
   readonly isOnlyReported?: boolean | undefined;
-  /** The address that the interface really has, if it is another one. */
-  readonly actualMac?: MacAddress | undefined;
   /** Other interfaces of the object that have the same address, by a mistake of its author. */
   readonly alsoOn?: readonly string[] | undefined;
 }
 
-/** A live address with the object that uses it. */
+/** A live address with the object that uses it, and what is reported about its interface. */
 export interface WorkloadAddress extends LiveAddress {
+  readonly reported?: ReportedNic | undefined;
   readonly workload: Workload;
   readonly kind: WorkloadKind;
 }
@@ -35,10 +35,9 @@ export function liveAddresses(
   { resource }: WorkloadKind,
   { clusterId }: Pick<Owner, 'clusterId'>,
 ): readonly LiveAddress[] {
-  return nics.map(({ nic, mac, isOnlyReported, actualMac }) => ({
+  return nics.map(({ nic, mac, isOnlyReported }) => ({
     mac,
     isOnlyReported,
-    actualMac,
     owner: { clusterId, kind: resource.kind, namespace, name, uid, nic },
     lease,
     stockToken,

@@ -7,6 +7,7 @@ const metadata = { name: 'web-1a2b3c4d', namespace: 'default', uid: 'u-1', resou
 
 test('a mirror has no status while its object has the address in its networks', () => {
   expect(mirrorStatus({ metadata }, {}, { now })).toEqual({});
+  expect(mirrorStatus({ metadata }, { reported: { isSeen: true } }, { now })).toEqual({});
 });
 
 test('a mirror says that its object does not have the address in its networks, and when it has it again', () => {
@@ -17,13 +18,15 @@ test('a mirror says that its object does not have the address in its networks, a
 });
 
 test('a mirror says which address the interface really has, and when it has the right one', () => {
-  const wrong = mirrorStatus({ metadata }, { actualMac: mac('02:00:00:00:00:01') }, { now });
+  const wrong = mirrorStatus({ metadata }, { reported: { actualMac: mac('02:00:00:00:00:01') } }, { now });
   const message = expect.stringContaining('The interface has 02:00:00:00:00:01') as string;
   expect(wrong.conditions).toMatchObject([
     { type: 'Applied', status: 'False', reason: 'PluginIgnoredAddress', message, observedGeneration: 1 },
   ]);
-  const right = mirrorStatus({ metadata, status: wrong }, {}, { now });
+  const right = mirrorStatus({ metadata, status: wrong }, { reported: { isSeen: true } }, { now });
   expect(right.conditions).toMatchObject([{ type: 'Applied', status: 'True', reason: 'Applied' }]);
+  const silent = mirrorStatus({ metadata, status: wrong }, {}, { now });
+  expect(silent.conditions).toMatchObject([{ type: 'Applied', status: 'Unknown', reason: 'NotReported' }]);
 });
 
 test('a mirror keeps what else was reported on it', () => {

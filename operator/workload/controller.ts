@@ -4,6 +4,7 @@ import type { Change } from '../../kube/controller/object-cache.ts';
 import { type ControllerSpec, GROUPED_CONCURRENCY, watch } from '../controller/controller-spec.ts';
 import { identityKey, parseIdentityKey } from '../controller/identity-key.ts';
 import type { CachedWorkloads, Sources } from '../controller/operator-sources.ts';
+import { instances, machines } from '../live/kubevirt-kinds.ts';
 import type { Workload } from '../live/workload.ts';
 import { type EndedWorkloadDeps, recordStickyEnd } from '../sticky/ended-workload.ts';
 import { reconcileWorkload, type WorkloadDeps } from './reconcile.ts';
@@ -15,15 +16,16 @@ export function workloadController(
   deps: WorkloadDeps &
     ReleaseUnmirroredDeps &
     EndedWorkloadDeps &
-    Pick<Sources, 'allocations' | 'workloadChanged' | 'workloadOutOfSync'>,
+    Pick<Sources, 'allocations' | 'workloads' | 'workloadChanged' | 'workloadOutOfSync'>,
 ): ControllerSpec {
-  const { allocations, workloadChanged, workloadOutOfSync } = deps;
+  const { allocations, workloads, workloadChanged, workloadOutOfSync } = deps;
   const { kind: kindName } = kind.resource;
   return {
     name: kindName.toLowerCase(),
     concurrency: GROUPED_CONCURRENCY,
     watches: [
       watch(cache, (change) => (isOfNoConcern(change) ? [] : [identityKey(change.object.metadata)])),
+      ...(kindName === machines.kind ? instancesOfMachines(workloads) : []),
       // A deleted mirror or sticky claim is created again while its object exists. Most are deleted after their object, and are done.
       watch(allocations, ({ type, object: { metadata, spec } }) => {
         const shown = spec.consumerRef ?? spec.stickyFor;
@@ -48,14 +50,37 @@ export function workloadController(
   };
 }
 
+/** Watches the instances of machines, which report that an interface of their machine has another address. */
+function instancesOfMachines(workloads: Sources['workloads']) {
+  return [...workloads.values()]
+    .filter(({ kind }) => kind.resource.kind === instances.kind)
+    .map(({ cache }) =>
+      watch(cache, ({ type, object, before }) => {
+        const runsFor = object.runsFor ?? before?.runsFor;
+        const isKnown = isDeepStrictEqual(actualMacs(type === 'deleted' ? undefined : object), actualMacs(before));
+        return runsFor === undefined || isKnown ? [] : [identityKey({ ...object.metadata, ...runsFor })];
+      }),
+    );
+}
+
+function actualMacs({ nicsOfOwner = [] }: Pick<Workload, 'nicsOfOwner'> = {}): readonly unknown[] {
+  return nicsOfOwner.flatMap(({ mac, actualMac }) => (actualMac === undefined ? [] : [[mac, actualMac]]));
+}
+
 /** A pod is updated many times in its life, mostly by status reports that do not concern its addresses. */
 function isOfNoConcern({ type, object, before }: Change<Workload>): boolean {
+  // The instance of a machine is cached for what it reports.
+  if ([object, before ?? object].every(({ nics, gate }) => nics.length === 0 && gate === undefined)) return true;
   return type === 'updated' && isDeepStrictEqual(withoutVersion(object), withoutVersion(before));
 }
 
-/** Leaves out the node too: only the claim that a pod uses shows it. */
+/** Leaves out the node too, and that an interface has the right address: only the claim that a pod uses shows these. */
 function withoutVersion(workload: Workload | undefined): unknown {
   if (workload === undefined) return undefined;
-  const { runsOn, ...rest } = workload;
-  return { ...rest, metadata: { ...workload.metadata, resourceVersion: '' } };
+  const { runsOn, nics, ...rest } = workload;
+  return {
+    ...rest,
+    nics: nics.map(({ isSeen, ...nic }) => nic),
+    metadata: { ...workload.metadata, resourceVersion: '' },
+  };
 }

@@ -1,6 +1,7 @@
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { BackoffOptions } from '../../time/backoff.ts';
+import { reportedNic, type ReportedNicDeps } from '../allocation/reported-nic.ts';
 import { takeClaim, type TakeClaimDeps } from '../claim/take-claim.ts';
 import { liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
 import type { Workload, WorkloadKind } from '../live/workload.ts';
@@ -28,6 +29,7 @@ export type WorkloadDeps = TakeClaimDeps &
   ReadoptOfWorkloadDeps &
   ReportConflictDeps &
   ContestedDeps &
+  ReportedNicDeps &
   GrantOrObserveDeps;
 
 /** Delays between the checks of an address that another owner holds. Its release may be in progress, or weeks away. */
@@ -52,10 +54,11 @@ export async function reconcileWorkload(
   let contested = false;
   let later = false;
   for (const live of liveAddresses(workload, kind, deps)) {
-    const address = { ...live, workload, kind };
-    reportNotApplied(address, deps);
+    const reported = await reportedNic({ ...live.owner, mac: live.mac }, deps);
+    const address = { ...live, reported, workload, kind };
     const row = await deps.groupedCalls.findByMac(address.mac);
     const result = await reconcileAddress(address, row, deps);
+    if (result === 'kept') reportNotApplied(address, deps);
     contested ||= result === 'contested';
     later ||= result === 'later';
     if (result === 'kept' || result === 'later') continue;

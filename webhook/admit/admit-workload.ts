@@ -1,3 +1,4 @@
+import type { NetworkSupport } from '../../api/cni-plugins.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Prefixes } from '../../mac/mac-range.ts';
@@ -5,7 +6,6 @@ import { allocateForObject, type AllocationDeps } from '../allocate/allocate-for
 import type { ReviewGate } from '../callers/review-gate.ts';
 import { useClaimSet, type UseClaimSetDeps } from '../claims/use-claim-set.ts';
 import { withClaimSelector } from '../plan/claim-selector.ts';
-import type { NetworkSupport } from '../plan/cni-plugins.ts';
 import { networkNames, readNetworks } from '../plan/multus-target.ts';
 import type { AddressRequest, Plan, Planned } from '../plan/plan.ts';
 import { planPod } from '../plan/plan-pod.ts';

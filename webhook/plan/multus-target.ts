@@ -1,3 +1,4 @@
+import type { NetworkSupport } from '../../api/cni-plugins.ts';
 import { providerMacAnnotations } from '../../api/kube-ovn.ts';
 import {
   type Attachment,
@@ -10,7 +11,6 @@ import {
 import { PRIMARY_NIC } from '../../api/pod-nics.ts';
 import type { Annotations } from '../../kube/client/json-patch.ts';
 import { parseAnyMac } from '../../mac/mac-address.ts';
-import type { NetworkSupport } from './cni-plugins.ts';
 import type { InterfaceRequest } from './decide-interfaces.ts';
 import type { PodTarget } from './primary-target.ts';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { NetworkSupport } from '../../api/cni-plugins.ts';
 import type { JsonPatchOperation } from '../../kube/client/json-patch.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { macPrefix } from '../../mac/mac-range.ts';
-import type { NetworkSupport } from './cni-plugins.ts';
 import { networkNames, readNetworks } from './multus-target.ts';
 import type { Plan, Planned } from './plan.ts';
 import { planPod } from './plan-pod.ts';

@@ -1,4 +1,5 @@
 import { formatAddresses, readAddresses, type ReportedAddress } from '../../api/addresses-annotation.ts';
+import type { NetworkSupport } from '../../api/cni-plugins.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { isOptIn } from '../../api/opt-in.ts';
 import { PRIMARY_NIC } from '../../api/pod-nics.ts';
@@ -6,7 +7,6 @@ import { type Annotations, setAnnotations } from '../../kube/client/json-patch.t
 import { type MacAddress, parseAnyMac } from '../../mac/mac-address.ts';
 import type { Prefixes } from '../../mac/mac-range.ts';
 import { withClaims } from './claims-annotation.ts';
-import type { NetworkSupport } from './cni-plugins.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
 import { attachedTarget, ovnTarget, type PodNetworks, replacedTarget } from './multus-target.ts';
 import { type Planned, toAddressRequests, warningsOf } from './plan.ts';

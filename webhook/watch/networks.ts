@@ -1,11 +1,10 @@
 import type { Logger } from 'pino';
-import { z } from 'zod';
+import { macSupport, type NetworkSupport } from '../../api/cni-plugins.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { isNotFound } from '../../kube/client/errors.ts';
-import { objectMeta, parseKey } from '../../kube/client/objects.ts';
-import type { Resource } from '../../kube/client/resource.ts';
+import { networkDefinitions } from '../../kube/client/network-definitions.ts';
+import { parseKey } from '../../kube/client/objects.ts';
 import { createReflector } from '../../kube/controller/reflector.ts';
-import { macSupport, type NetworkSupport } from '../plan/cni-plugins.ts';
 import { cachedGet } from './cached-get.ts';
 
 /** Returns what the networks of a cluster do with a MAC address. */
@@ -15,25 +14,11 @@ export interface Networks {
   stop(): Promise<void>;
 }
 
-const definition = z.object({
-  metadata: objectMeta,
-  spec: z.object({ config: z.string().optional() }).optional(),
-});
-
-const definitions: Resource<z.infer<typeof definition>> = {
-  group: 'k8s.cni.cncf.io',
-  version: 'v1',
-  plural: 'network-attachment-definitions',
-  kind: 'NetworkAttachmentDefinition',
-  namespaced: true,
-  schema: definition,
-};
-
 /** Watches all NetworkAttachmentDefinitions. Their CRD may be missing, and be installed later. */
 export function watchNetworks({ client, logger }: { readonly client: KubeClient; readonly logger: Logger }): Networks {
   const cache = createReflector({
     client,
-    resource: definitions,
+    resource: networkDefinitions,
     optional: true,
     logger,
     onChange: () => undefined,
@@ -42,7 +27,7 @@ export function watchNetworks({ client, logger }: { readonly client: KubeClient;
 
   async function support(name: string): Promise<NetworkSupport> {
     try {
-      const found = await cachedGet(cache, client, definitions, parseKey(name));
+      const found = await cachedGet(cache, client, networkDefinitions, parseKey(name));
       return found === undefined ? 'missing' : macSupport(found.spec?.config);
     } catch (error) {
       // Without the CRD there is no network at all.

@@ -26,6 +26,8 @@ export interface Node {
   readonly address: string;
   /** The folder that the node sees as /var/lib. */
   readonly varLib: string;
+  /** The folder where Multus looks for a network whose definition has no configuration. */
+  readonly networksFolder: string;
   /** `kill()` is a node that is not reachable: its pods keep running. */
   readonly kubelet: ServerProcess;
   /** Makes the images of an archive known to containerd. */
@@ -89,6 +91,7 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     name,
     address: nodeAddress(number),
     varLib: path.join(folder, 'disk/lib'),
+    networksFolder: path.join(folder, 'disk/cni'),
     get kubelet() {
       return servers.kubelet;
     },

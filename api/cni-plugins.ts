@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseJson } from '../../api/parse-json.ts';
+import { parseJson } from './parse-json.ts';
 
 /**
  * How a network treats a given MAC address. `honoured`: its plugin sets it on the interface. `ignored`: its plugin ignores it
