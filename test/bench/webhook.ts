@@ -40,7 +40,7 @@ const WARM_UP_PODS = quick ? 64 : 320;
 
 /**
  * After this pause the limit of a namespace, for a webhook that does not know its callers, has room for every way: 1,600 pods of
- * the 2,048 that it lets pass at once, and 200 in each second.
+ * the 2,048 that it lets pass at once, and 100 in each second.
  */
 const LIMIT_REFILLS_MS = quick ? 0 : 9_000;
 

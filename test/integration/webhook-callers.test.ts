@@ -96,7 +96,7 @@ describe('a stranger who takes addresses', () => {
 
   test('gets no more of a namespace than its limit', async () => {
     const macs = Array.from({ length: 64 }, () => undefined);
-    const reviews = Array.from({ length: 60 }, (_, index) =>
+    const reviews = Array.from({ length: 80 }, (_, index) =>
       stranger.review(WORKLOADS, podReview('crowd', { name: `x${String(index)}`, macs })),
     );
     const answers = await Promise.all(reviews);

@@ -7,14 +7,14 @@ import { createTokenBucket, type TokenBucket, type TokenBucketOptions } from '..
  */
 
 /**
- * Limits one namespace. A ReplicaSet that creates 500 pods with three interfaces each takes 2,000 tokens at once. The
- * ledger, too, holds at most 2,048 addresses of a namespace for objects that are not stored yet. Kubernetes' own
- * scalability tests create at most 100 pods a second in a whole cluster, each a review and an address.
+ * Limits one namespace. A pod with one interface takes two tokens, so 2,048 such pods can be created at once. The ledger, too,
+ * holds at most 2,048 addresses of a namespace for objects that are not stored yet. Kubernetes' own scalability tests create
+ * at most 100 pods a second in a whole cluster, each a review and an address.
  */
-export const NAMESPACE_LIMIT: TokenBucketOptions = { capacity: 2_048, perSecond: 200 };
+export const NAMESPACE_LIMIT: TokenBucketOptions = { capacity: 4_096, perSecond: 200 };
 
 /** Limits all namespaces together to four such namespaces. */
-export const TOTAL_LIMIT: TokenBucketOptions = { capacity: 8_192, perSecond: 800 };
+export const TOTAL_LIMIT: TokenBucketOptions = { capacity: 16_384, perSecond: 800 };
 
 /** Limits the memory of the namespaces' buckets to a few megabytes. Kubernetes is tested with 10,000 namespaces. */
 export const MAX_NAMESPACES = 10_000;
