@@ -1,4 +1,5 @@
 import { ANNOTATIONS, RELEASE_FINALIZER } from '../../api/names.ts';
+import { isNotFound } from '../../kube/client/errors.ts';
 import { addFinalizer, setAnnotations } from '../../kube/client/json-patch.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { keyOf } from '../../kube/client/objects.ts';
@@ -37,12 +38,19 @@ export async function reconcileStickyClaim(claim: MacAllocation, deps: StickyDep
   return undefined;
 }
 
-/** Somebody may have removed the finalizer. Without it a deletion would leave the address in the ledger. */
+/**
+ * Somebody may have removed the finalizer. Without it a deletion would leave the address in the ledger. An auto-release removes it and
+ * then the claim, which may be gone by now.
+ */
 async function restoreFinalizer(claim: MacAllocation, client: OperatorDeps['client']): Promise<void> {
   const { namespace, name, finalizers } = claim.metadata;
   if (finalizers?.includes(RELEASE_FINALIZER) === true) return;
   const body = addFinalizer(claim, RELEASE_FINALIZER);
-  await client.patch(macAllocations, { namespace, name }, { type: 'json', body });
+  try {
+    await client.patch(macAllocations, { namespace, name }, { type: 'json', body });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
 }
 
 /**

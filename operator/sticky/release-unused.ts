@@ -1,6 +1,8 @@
+import { isConflict } from '../../kube/client/errors.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { releaseUnused } from '../../ledger/sticky/unused.ts';
 import { deleteAllocation } from '../allocation/delete-allocation.ts';
+import { dropFinalizer } from '../allocation/drop-finalizer.ts';
 import { type GuestDeps, isUsedByGuest } from '../allocation/migrated-guest.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
@@ -107,16 +109,17 @@ async function isNeeded(row: AddressRow, deps: ReleaseUnusedDeps): Promise<boole
 }
 
 /**
- * Releases sticky addresses that have ended, and deletes their claims. The ledger compares since when they are unused, so an address
- * stays that an admission answered with meanwhile. Returns how many were released.
+ * Releases sticky addresses that have ended, after their claims are deleted. The ledger compares since when they are unused, so an
+ * address stays that an admission answered with meanwhile, and its object gets a new claim. Returns how many were released.
  */
 export async function releaseEndedSticky(ended: readonly EndedSticky[], deps: ReleaseUnusedDeps): Promise<number> {
-  const { ledger, client, actor, logger, metrics } = deps;
+  const { ledger, actor, logger, metrics } = deps;
   let released = 0;
   for (const { row, proven, reason } of ended) {
     const { mac, generation, key, owner, missingSince } = row;
     if (missingSince === undefined) continue;
     if (!proven && (await orUnknown(row, isNeeded(row, deps), deps)) !== false) continue;
+    if (!(await withdrawClaim(row, deps))) continue;
     const item = { mac, generation, key, missingSince };
     const [result] = await releaseUnused(ledger, [item], {
       actor,
@@ -126,8 +129,27 @@ export async function releaseEndedSticky(ended: readonly EndedSticky[], deps: Re
     if (result?.outcome !== 'released') continue;
     metrics.released('unused');
     released++;
-    const claim = claimOf(row, deps);
-    if (claim !== undefined) await deleteAllocation(claim.metadata, client);
   }
   return released;
+}
+
+/**
+ * Deletes the claim of an address before the ledger releases that. While the ledger is away, a claim that was left behind would answer
+ * with an address that anybody may have. A crash in between leaves an address without a claim: the next resync releases it, or the next
+ * object of the name has the claim made again.
+ *
+ * @returns `false` if the claim has changed since the cache saw it, so that the next resync decides
+ */
+async function withdrawClaim(row: AddressRow, deps: ReleaseUnusedDeps): Promise<boolean> {
+  const claim = claimOf(row, deps);
+  // One that is being deleted does not answer any more.
+  if (claim === undefined || claim.metadata.deletionTimestamp !== undefined) return true;
+  try {
+    await dropFinalizer(claim, deps.client);
+  } catch (error) {
+    if (!isConflict(error)) throw error;
+    return false;
+  }
+  await deleteAllocation(claim.metadata, deps.client);
+  return true;
 }

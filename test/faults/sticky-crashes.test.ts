@@ -179,21 +179,60 @@ describe('the operator killed with SIGKILL', () => {
     expect(await actionsOf(address)).toEqual(['allocate', 'bind', 'change']);
   });
 
-  test('after the ledger released an unused address, before the response: the claim goes', async () => {
-    const address = await aStickyPod('unused');
-    await kubectl('delete', 'pod', 'unused', ...force);
+  /** Creates a pod, ends it, kills the operator, and has the address be unused for longer than its pool waits. */
+  async function anUnusedAddress(name: string): Promise<string> {
+    const address = await aStickyPod(name);
+    await kubectl('delete', 'pod', name, ...force);
     // No resync runs here: the end of a bare pod is recorded at once.
     await until('unused', async () => (await rowOf(address))?.missingSince !== undefined);
     await killOperators();
     await installed().ledger.connections.query(
       `update rock_mac.addresses set missing_since = missing_since - interval '25 hours' where missing_since is not null`,
     );
+    return address;
+  }
+
+  test('after the claim of an unused address was deleted, before the ledger released it: the next one releases it', async () => {
+    const address = await anUnusedAddress('withdrawn');
+    await whileLocked(async () => {
+      const operator = await startOperator();
+      await until('no claim', async () => (await claimOf(address)) === undefined);
+      await operator.kill();
+    });
+    expect((await rowOf(address))?.state).toBe('active');
+    await startOperator();
+    await until('released', async () => (await rowOf(address))?.state === 'released');
+    expect(await actionsOf(address)).toEqual(['allocate', 'bind', 'release']);
+  });
+
+  test('after the claim of an unused address was deleted, before the ledger released it: the next pod has it, and a claim', async () => {
+    const address = await anUnusedAddress('shown');
+    await whileLocked(async () => {
+      const operator = await startOperator();
+      await until('no claim', async () => (await claimOf(address)) === undefined);
+      await operator.kill();
+    });
+    expect(await createPod('shown')).toBe(address);
+    await startOperator();
+    await untilSticky(address);
+    expect(await actionsOf(address)).toEqual(['allocate', 'bind']);
+  });
+
+  test('after the ledger released an unused address, before the response: no claim answers with it', async () => {
+    const address = await anUnusedAddress('unused');
     dropAnswersOf('rock_mac.release_unused');
     await startOperator();
     await until('released', async () => (await rowOf(address))?.state === 'released');
-    expect(await claimOf(address)).toBeDefined();
-    await replaceOperator();
-    await until('no claim', async () => (await claimOf(address)) === undefined);
+    await killOperators();
+    await installed().ledgerProxy.heal();
+    await installed().ledgerProxy.cut();
+    const input = aPod('unused', { networks: 'blue', annotations: { 'mac.rock-os.io/sticky': 'true' } });
+    await installed().plane.kubectl(['create', '-f', '-'], { input });
+    expect(await addressesOf(installed().plane, 'unused')).toEqual([]);
+    await installed().ledgerProxy.heal();
+    await startOperator();
+    await until('an address', async () => (await addressesOf(installed().plane, 'unused')).length === 1);
+    expect((await addressesOf(installed().plane, 'unused'))[0]?.mac).not.toBe(address);
     expect(await actionsOf(address)).toEqual(['allocate', 'bind', 'release']);
   });
 
