@@ -14,14 +14,17 @@ function aDefinition(served: string) {
 }
 
 /** A reader of a cluster with one object, or an error, and its requests. `served` is the version of custom kinds, or `none`. */
-function aReader(spec: object | Error | undefined, served = 'v1beta1') {
+function aReader(
+  spec: object | Error | undefined,
+  { served = 'v1beta1', status }: { served?: string; status?: object } = {},
+) {
   const paths: string[] = [];
   const find = (({ group, version, plural, schema }, { namespace, name }) => {
     if (plural === 'customresourcedefinitions') return Promise.resolve(aDefinition(served));
     paths.push(`${group}/${version}/${namespace ?? ''}/${plural}/${name}`);
     if (spec instanceof Error) return Promise.reject(spec);
     const metadata = { name, namespace, uid: 'u', resourceVersion: '1' };
-    return Promise.resolve(spec === undefined ? undefined : schema.parse({ metadata, spec }));
+    return Promise.resolve(spec === undefined ? undefined : schema.parse({ metadata, spec, status }));
   }) as KubeClient['find'];
   return { read: createControllerReader({ client: { find } as KubeClient, logger }), paths };
 }
@@ -30,7 +33,6 @@ test.each<[string, object | Error | undefined, typeof set | undefined, unknown]>
   ['has the ordinals from 0', { replicas: 3 }, set, { first: 0, count: 3 }],
   ['has the ordinals from its start', { replicas: 3, ordinals: { start: 5 } }, set, { first: 5, count: 3 }],
   ['has one replica if it does not say how many', {}, set, { first: 0, count: 1 }],
-  ['may be a pool of virtual machines', { replicas: 2 }, pool, { first: 0, count: 2 }],
   ['may be absent', undefined, set, 'absent'],
   ['may be of a kind that is not read', { replicas: 3 }, { ...set, apiVersion: 'apps.kruise.io/v1beta1' }, 'foreign'],
   ['may be of a kind with the group of another', { replicas: 3 }, { ...set, kind: 'ReplicaSet' }, 'foreign'],
@@ -54,17 +56,28 @@ test.each<[string, object | Error | undefined, typeof set | undefined, unknown]>
   expect(await aReader(spec).read('default', controller)).toEqual(wanted);
 });
 
+test.each<[string, object, object | undefined, string]>([
+  ['lacks machines before it has made any', { replicas: 2 }, undefined, 'incomplete'],
+  ['lacks machines while one is missing', { replicas: 2 }, { replicas: 1 }, 'incomplete'],
+  ['is complete with as many machines as it wants', { replicas: 2 }, { replicas: 2 }, 'complete'],
+  ['is complete while it still has too many', { replicas: 1 }, { replicas: 2 }, 'complete'],
+  ['is complete without machines if it wants none', { replicas: 0 }, {}, 'complete'],
+  ['wants one machine if it does not say how many', {}, {}, 'incomplete'],
+])('a pool of virtual machines %s', async (_, spec, status, wanted) => {
+  expect(await aReader(spec, { ...(status !== undefined && { status }) }).read('a', pool)).toBe(wanted);
+});
+
 test.each(['v1alpha1', 'v2'])(
   'a pool of virtual machines is read in the version that is served: %s',
   async (served) => {
-    const { read, paths } = aReader({ replicas: 2 }, served);
-    expect(await read('a', pool)).toEqual({ first: 0, count: 2 });
+    const { read, paths } = aReader({ replicas: 2 }, { served });
+    expect(await read('a', pool)).toBe('incomplete');
     expect(paths).toEqual([`pool.kubevirt.io/${served}/a/virtualmachinepools/web`]);
   },
 );
 
 test('a pool of virtual machines is absent where its kind does not exist', async () => {
-  const { read } = aReader({ replicas: 2 }, 'none');
+  const { read } = aReader({ replicas: 2 }, { served: 'none' });
   expect(await read('a', pool)).toBe('absent');
 });
 

@@ -8,13 +8,12 @@ import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { ControllerState } from './retention.ts';
 
-interface NumberedReplicas extends KubeObject {
-  readonly first: number;
-  readonly count: number;
+interface StoredController extends KubeObject {
+  readonly state: ControllerState;
 }
 
-/** Both kinds have one replica where none is written: https://kubernetes.io/docs/reference/kubernetes-api/apps/stateful-set-v1/ */
-const schema: z.ZodType<NumberedReplicas> = z
+/** One replica where none is written: https://kubernetes.io/docs/reference/kubernetes-api/apps/stateful-set-v1/ */
+const statefulSet: z.ZodType<StoredController> = z
   .object({
     metadata: objectMeta,
     spec: z.object({
@@ -22,12 +21,30 @@ const schema: z.ZodType<NumberedReplicas> = z
       ordinals: z.object({ start: z.number().optional() }).nullish(),
     }),
   })
-  .transform(({ metadata, spec }) => ({ metadata, first: spec.ordinals?.start ?? 0, count: spec.replicas ?? 1 }));
+  .transform(({ metadata, spec }) => ({
+    metadata,
+    state: { first: spec.ordinals?.start ?? 0, count: spec.replicas ?? 1 },
+  }));
+
+/**
+ * A pool deletes any of its machines when it is scaled down, and makes the lowest number that is missing when it is scaled up
+ * (https://kubevirt.io/user-guide/virtual_machines/pool/#scaling-down). So its numbers say nothing, only whether it has all its machines.
+ */
+const machinePool: z.ZodType<StoredController> = z
+  .object({
+    metadata: objectMeta,
+    spec: z.object({ replicas: z.number().nullish() }),
+    status: z.object({ replicas: z.number().nullish() }).nullish(),
+  })
+  .transform(({ metadata, spec, status }) => ({
+    metadata,
+    state: (status?.replicas ?? 0) >= (spec.replicas ?? 1) ? 'complete' : 'incomplete',
+  }));
 
 /** The kinds that are read. The operator has no right to read others, and their replicas may mean something else. */
 const KINDS = [
-  { group: 'apps', kind: 'StatefulSet', plural: 'statefulsets' },
-  { group: 'pool.kubevirt.io', kind: 'VirtualMachinePool', plural: 'virtualmachinepools' },
+  { group: 'apps', kind: 'StatefulSet', plural: 'statefulsets', schema: statefulSet },
+  { group: 'pool.kubevirt.io', kind: 'VirtualMachinePool', plural: 'virtualmachinepools', schema: machinePool },
 ] as const;
 
 type Controller = NonNullable<StickyFor['controller']>;
@@ -78,9 +95,9 @@ export function createControllerReader({ client, logger }: Pick<OperatorDeps, 'c
     try {
       const version = await servedVersion(known, client);
       if (version === undefined) return 'absent';
-      const resource: Resource<NumberedReplicas> = { ...known, version, namespaced: true, schema };
+      const resource: Resource<StoredController> = { ...known, version, namespaced: true };
       const found = await getOrUndefined(resource, { namespace, name }, client);
-      return found === undefined ? 'absent' : { first: found.first, count: found.count };
+      return found?.state ?? 'absent';
     } catch (error) {
       logger.warn(
         { err: error, namespace, kind: controller.kind, name: controller.name },

@@ -10,7 +10,7 @@ import { stickyClaimOf } from './claim.ts';
 import { type ControllerReader, createControllerReader, stateWithoutReading } from './controller-state.ts';
 import { readNameState } from './name-state.ts';
 import { readUnused } from './read-unused.ts';
-import { decideRetention, isCounted, type RetentionDecision } from './retention.ts';
+import { decideRetention, mayHaveObject, type RetentionDecision } from './retention.ts';
 import type { UnusedCursor } from './unused-cursor.ts';
 
 export type ReleaseUnusedDeps = Pick<
@@ -80,7 +80,7 @@ async function decide(
   const { controller, ordinal, retention } = claimOf(row, deps)?.spec.stickyFor ?? {};
   const facts = { controller: await readController(row.owner?.namespace ?? '', controller), ordinal, retention };
   // Where no object of the name is expected, most addresses stay, and reading each object would cost a request for each.
-  if (decideRetention(facts).keep && !isCounted(facts)) return { keep: true };
+  if (decideRetention(facts).keep && !mayHaveObject(facts)) return { keep: true };
   const decision = decideRetention(facts, await readNameState(row, deps));
   return decision.keep || (await isUsedByGuest(row, deps)) ? { keep: true } : decision;
 }

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { decideRetention, isCounted, type NameState, type RetentionDecision, type UnusedAddress } from './retention.ts';
+import {
+  decideRetention,
+  mayHaveObject,
+  type NameState,
+  type RetentionDecision,
+  type UnusedAddress,
+} from './retention.ts';
 
 const three = { first: 0, count: 3 };
 const keeps = { keep: true } as const;
@@ -36,6 +42,25 @@ describe('an unused sticky address', () => {
       'absent',
       keeps,
     ],
+    [
+      'stays while its pool lacks machines, whatever its ordinal',
+      { controller: 'incomplete', ordinal: 7, retention: release },
+      'absent',
+      keeps,
+    ],
+    [
+      'ends when its pool has all its machines, if its machine said so',
+      { controller: 'complete', ordinal: 0, retention: release },
+      'absent',
+      releases(true),
+    ],
+    ['stays when its pool has all its machines by default', { controller: 'complete', ordinal: 0 }, 'absent', keeps],
+    [
+      'ends when the machine of its name has no such interface',
+      { controller: 'complete', ordinal: 0 },
+      'without',
+      releases(true),
+    ],
     ['ends with its controller by default', { controller: 'absent', ordinal: 0 }, 'absent', releases(true)],
     [
       'stays without its controller if its workload said so',
@@ -68,9 +93,11 @@ describe('an unused sticky address', () => {
   });
 });
 
-test('an object of a name is expected only while its controller counts it', () => {
-  expect(isCounted({ controller: three, ordinal: 2 })).toBe(true);
-  expect(isCounted({ controller: three, ordinal: 3 })).toBe(false);
-  expect(isCounted({ controller: three })).toBe(true);
-  expect(isCounted({ controller: 'absent', ordinal: 0 })).toBe(false);
+test('an object of a name may exist only while its controller counts it, or in a pool of machines', () => {
+  expect(mayHaveObject({ controller: three, ordinal: 2 })).toBe(true);
+  expect(mayHaveObject({ controller: three, ordinal: 3 })).toBe(false);
+  expect(mayHaveObject({ controller: three })).toBe(true);
+  expect(mayHaveObject({ controller: 'absent', ordinal: 0 })).toBe(false);
+  expect(mayHaveObject({ controller: 'complete', ordinal: 9 })).toBe(true);
+  expect(mayHaveObject({ controller: 'incomplete', ordinal: 9 })).toBe(true);
 });

@@ -5,13 +5,21 @@ import { DEFAULT_RETENTION } from '../../api/sticky.ts';
  * What is known about the controller of a workload.
  *
  * - replicas: it exists, and makes the workloads with the ordinals from `first` to `first + count - 1`.
+ * - `complete`: it exists and has all its workloads, whatever their ordinals. It expects no other one.
+ * - `incomplete`: it exists and lacks workloads. It may make one of any ordinal.
  * - `absent`: the API server says that it does not exist.
  * - `foreign`: it is of a kind that the operator does not read.
  * - `unknown`: it could not be read.
  * - `none`: the workload has none, or nobody has written down which.
  */
 export type ControllerState =
-  { readonly first: number; readonly count: number } | 'absent' | 'foreign' | 'unknown' | 'none';
+  | { readonly first: number; readonly count: number }
+  | 'complete'
+  | 'incomplete'
+  | 'absent'
+  | 'foreign'
+  | 'unknown'
+  | 'none';
 
 /**
  * Whether an object of the workload's name exists.
@@ -54,11 +62,17 @@ export function decideRetention(address: UnusedAddress, name: NameState = 'absen
   }
 }
 
+/** Returns whether an object of the name may exist, although it does not use the address. Others are not worth a read. */
+export function mayHaveObject(address: UnusedAddress): boolean {
+  return address.controller === 'complete' || isCounted(address);
+}
+
 /**
  * Returns whether the controller makes the workload of this ordinal, so that an object of the name is expected. Without an ordinal
  * nobody knows, and then it counts.
  */
-export function isCounted({ controller, ordinal }: UnusedAddress): boolean {
+function isCounted({ controller, ordinal }: UnusedAddress): boolean {
+  if (controller === 'incomplete') return true;
   if (typeof controller === 'string') return false;
   const { first, count } = controller;
   return ordinal === undefined || (ordinal >= first && ordinal < first + count);

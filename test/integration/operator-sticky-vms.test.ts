@@ -25,6 +25,12 @@ async function createPool(name: string, replicas: number): Promise<void> {
   });
 }
 
+/** Has the pool say how many machines it has, as KubeVirt does. */
+async function report(pool: string, replicas: number): Promise<void> {
+  const body = JSON.stringify({ status: { replicas } });
+  await kubectl(['patch', 'virtualmachinepool', pool, '--subresource=status', '--type=merge', '-p', body]);
+}
+
 /** Returns a machine of a pool, which the garbage collector must find by its uid. */
 async function machineOf(pool: string, ordinal: number, interfaces: readonly object[]): Promise<object> {
   const uid = await kubectl(['get', 'virtualmachinepool', pool, '-o', 'jsonpath={.metadata.uid}']);
@@ -95,7 +101,7 @@ async function expectKept(address: string): Promise<void> {
 }
 
 describe('a machine of a VirtualMachinePool', () => {
-  test('has its address again when it is made again, while its pool counts it, and loses it after a scale down', async () => {
+  test('has its address again when it is made again, while its pool lacks machines, and loses it once that has all', async () => {
     await createPool('desktop', 2);
     const [first = ''] = await createMachine('desktop', 0);
     const [second = ''] = await createMachine('desktop', 1);
@@ -104,10 +110,24 @@ describe('a machine of a VirtualMachinePool', () => {
     await makeUnusedForADay(second);
     await expectKept(first);
     expect(await createMachine('desktop', 0)).toEqual([first]);
+    await report('desktop', 1);
+    await expectKept(second);
     await kubectl(['patch', 'virtualmachinepool', 'desktop', '--type=merge', '-p', '{"spec":{"replicas":1}}']);
     await until('released', async () => (await rowOf(second))?.state === 'released');
     await until('not shown', async () => !(await shownMacs()).includes(second));
     await expectKept(first);
+  });
+
+  test('loses its address although it has the lowest number, because the pool chose it when it was scaled down', async () => {
+    await createPool('chosen', 2);
+    const [first = ''] = await createMachine('chosen', 0);
+    const [second = ''] = await createMachine('chosen', 1);
+    await kubectl(['patch', 'virtualmachinepool', 'chosen', '--type=merge', '-p', '{"spec":{"replicas":1}}']);
+    await kubectl(['delete', 'vm', 'chosen-0']);
+    await report('chosen', 1);
+    await makeUnusedForADay(first);
+    await until('released', async () => (await rowOf(first))?.state === 'released');
+    await expectKept(second);
   });
 
   test('keeps the address of an interface that gets another name, under the first one', async () => {
