@@ -2,11 +2,10 @@ import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { groupCalls } from '../group-calls.ts';
 import { type Observation, observationsOfObjects } from '../observation/observations.ts';
-import type { AddressRef } from './address-ref.ts';
 import type { AddressRow } from './address-row.ts';
 import { bind, type BindItem, type BindOutcome } from './bind.ts';
 import { findByHolderKeys, findByMacs, findByOwnerUids } from './find.ts';
-import { release, type ReleaseOutcome } from './release.ts';
+import { release, type ReleaseItem, type ReleaseOutcome } from './release.ts';
 
 /** Calls for one address, sent to the ledger together with others of the same time. */
 export interface GroupedCalls {
@@ -20,7 +19,7 @@ export interface GroupedCalls {
   readonly observationsOfObject: (uid: string) => Promise<readonly Observation[]>;
   readonly bind: (item: BindItem) => Promise<BindOutcome>;
   /** Releases the address of an object that is gone. */
-  readonly releaseGone: (address: AddressRef) => Promise<ReleaseOutcome>;
+  readonly releaseGone: (address: ReleaseItem) => Promise<ReleaseOutcome>;
 }
 
 /** The reason in the audit of a release after the object's end. */
@@ -52,7 +51,7 @@ export function createGroupedCalls(
     }, LIMIT),
     bind: groupCalls((items: readonly BindItem[]) => bind(db, items, actor), LIMIT),
     releaseGone: groupCalls(
-      (addresses: readonly AddressRef[]) => release(db, addresses, { actor, reason: OBJECT_IS_GONE }),
+      (addresses: readonly ReleaseItem[]) => release(db, addresses, { actor, reason: OBJECT_IS_GONE }),
       LIMIT,
     ),
   };

@@ -1,5 +1,6 @@
+import { z } from 'zod';
 import type { Queryable } from '../connection/statement.ts';
-import { type AddressRef, addressRefSchema, addressRefsJson, outcomeStatement } from './address-ref.ts';
+import { type AddressRef, addressRefSchema, addressRefsJson, itemsJson, outcomeStatement } from './address-ref.ts';
 import { type Invalid, runEach } from './validate.ts';
 
 const OUTCOMES = [
@@ -19,6 +20,14 @@ const OUTCOMES = [
  */
 export type ReleaseOutcome = { readonly outcome: (typeof OUTCOMES)[number] } | Invalid;
 
+/** An address to release. */
+export interface ReleaseItem extends AddressRef {
+  /** Whether nobody saw the end of its pod, which may still run. Then nobody gets the address before the end of its reuse delay. */
+  readonly endUnseen?: boolean | undefined;
+}
+
+const releaseItemSchema = addressRefSchema.extend({ endUnseen: z.boolean().optional() });
+
 export interface ReleaseOptions {
   /** Also releases reserved, orphaned and unreachable addresses, and claims used by a consumer of a retired cluster. */
   readonly force?: boolean;
@@ -27,16 +36,17 @@ export interface ReleaseOptions {
 }
 
 /**
- * Releases addresses for their owners. Other owners get them after the pool's reuse delay. Returns outcomes in order.
+ * Releases addresses for their owners. Owners of other namespaces get them after the pool's reuse delay. Returns outcomes in order.
  */
 export async function release(
   db: Queryable,
-  items: readonly AddressRef[],
+  items: readonly ReleaseItem[],
   { force = false, actor, reason }: ReleaseOptions,
 ): Promise<ReleaseOutcome[]> {
   const text = `select outcome from rock_mac.release($1::jsonb, $2, $3, $4) order by ord`;
-  return runEach(items, addressRefSchema, (group) =>
-    db.query(outcomeStatement(text, [addressRefsJson(group), force, actor, reason], OUTCOMES)),
+  const columns = ({ generation, key, endUnseen }: ReleaseItem) => ({ generation, key, end_unseen: endUnseen });
+  return runEach(items, releaseItemSchema, (group) =>
+    db.query(outcomeStatement(text, [itemsJson(group, columns), force, actor, reason], OUTCOMES)),
   );
 }
 

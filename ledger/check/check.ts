@@ -108,6 +108,7 @@ export const RULES: readonly Rule[] = [
          or (state in ('stocked', 'reserved', 'released', 'orphaned') and expires_at is not null)
          or (missing_since is not null and cluster_id is null)
          or (kept_since is not null and state <> 'reserved')
+         or (end_unseen and state <> 'released')
          or (generation < 1 and not (state = 'released' and origin = 'observe'))`,
   },
   {

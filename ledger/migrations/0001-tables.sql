@@ -160,6 +160,7 @@ create table rock_mac.addresses (
   unreachable_node text  collate "C" check (octet_length(unreachable_node) between 1 and 253),   -- sticky: where its last pod may still run
   kept_since      timestamptz,                           -- reserved, and its claim was deleted: the next matching claim reuses it
   released_at     timestamptz,
+  end_unseen      boolean not null default false,        -- released, but its last pod may still run: nobody gets it inside the reuse delay
   -- The pod or VM that uses a claim now. Its lease is null once the object was seen.
   consumer_key        text collate "C" check (octet_length(consumer_key) between 1 and 600),
   consumer_kind       text collate "C",
@@ -178,6 +179,7 @@ create table rock_mac.addresses (
   check (unreachable_node is null or (rock_mac.is_sticky(holder_key) and cluster_id is not null and state = 'active')),
   check (generation > 0 or state = 'released'),
   check (kept_since is null or state = 'reserved'),
+  check (not end_unseen or state = 'released'),
   check (consumer_key is null or (cluster_id is not null and state in ('active', 'reserved', 'orphaned'))),
   check (consumer_expires_at is null or consumer_key is not null)
 ) with (fillfactor = 85);

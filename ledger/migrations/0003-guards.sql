@@ -53,6 +53,7 @@ create type rock_mac.item as (
   ticket text collate "C",                                          -- of the caller's cluster, as its webhook read it; null: not checked
   limited boolean,                                                  -- observe: counts toward the limits
   unused_limit int,                                                 -- a new sticky address: of unused ones in its namespace; null: no limit
+  end_unseen boolean,                                               -- release: nobody saw the end of the pod, which may still run
   missing_since timestamptz,                                        -- release_unused: since when the caller saw it unused
   in_use boolean,                                                   -- leave_address: the caller saw the receiver with the address
   migrates boolean);                                                -- observe: it is an instance that names a migration

@@ -1,8 +1,8 @@
 -- Allocation of addresses.
 
 -- Writes requests to addresses: picks[i] goes to reqs[i]. An existing row must be free for this owner. It is free if it
--- was released and its pool's delay has passed, or if this owner or another one of its namespace had it last, or if the
--- request overrides the delay. It is also free if it is reserved, its claim was deleted, and a claim of the same namespace
+-- was released and its pool's delay has passed, or if this owner or another one of its namespace had it last and was seen to
+-- end, or if the request overrides the delay. It is also free if it is reserved, its claim was deleted, and a claim of the same namespace
 -- requests it by name. A namespace that was created later is not the same, although it has the name. A request that does not
 -- say since when its namespace exists may only be of the owner itself. An observation does not keep a requested address: its
 -- user may use the pool. A sticky address is never older than its namespace: the clock of the ledger may be behind that of the
@@ -29,11 +29,11 @@ begin atomic
       changed_at = excluded.changed_at, requester = excluded.requester, actor = excluded.actor,
       reason = case when a.released_at > p_ready and exists (select from unnest(reqs) r where r.key = excluded.holder_key and r.override_delay)
                     then 'reuse delay overridden' else excluded.reason end,
-      released_at = null, missing_since = null, kept_since = null, generation = a.generation + 1
+      released_at = null, end_unseen = false, missing_since = null, kept_since = null, generation = a.generation + 1
     where (a.state = 'released'
            and (a.released_at <= p_ready
                 or exists (select from unnest(reqs) r where r.key = excluded.holder_key and r.override_delay)
-                or (a.cluster_id = excluded.cluster_id and a.owner_namespace = excluded.owner_namespace
+                or (not a.end_unseen and a.cluster_id = excluded.cluster_id and a.owner_namespace = excluded.owner_namespace
                     and exists (select from unnest(reqs) r where r.key = excluded.holder_key
                                   and (r.namespace_since <= a.allocated_at
                                        or (r.namespace_since is null and a.owner_kind = excluded.owner_kind and a.owner_name = excluded.owner_name))))

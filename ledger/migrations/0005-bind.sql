@@ -25,7 +25,7 @@ begin
          requester = case when a.owner_kind = 'Webhook' then r.requester else a.requester end,
          allocated_at = case when a.owner_kind = 'Webhook' then clock() else a.allocated_at end,
          unreachable_node = case when r.bound_key = a.holder_key then a.unreachable_node end,
-         expires_at = null, missing_since = null, released_at = null, changed_at = clock(), actor = p_actor, reason = 'bind'
+         expires_at = null, missing_since = null, released_at = null, end_unseen = false, changed_at = clock(), actor = p_actor, reason = 'bind'
   from (select distinct on (bound_key) * from (
           select distinct on (addr) * from unnest(items) i order by addr, ord) d order by bound_key, ord) r
   where a.addr = r.addr and a.addr = any (addrs) and a.holder_key = r.key

@@ -11,7 +11,8 @@ create function rock_mac.unseen_release_time(p rock_mac.pools, p_wait interval) 
 
 -- Force overrides the state, but not a consumer of a living cluster. A pod or VM may have taken the claim since the
 -- caller read it. Without force, a sticky address is not released while its last pod may still run. A cluster may force the
--- release of its own addresses; of those of devices, the owner and admins may.
+-- release of its own addresses; of those of devices, the owner and admins may. `end_unseen`: a pod may still run with the address, and
+-- then its own namespace waits for the reuse delay as all others do (0004-allocate.sql).
 create function rock_mac.release(p_items jsonb, p_force boolean, p_actor text, p_reason text)
 returns table (ord int, outcome text) language plpgsql volatile security definer
 set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
@@ -23,7 +24,7 @@ begin
   addrs := lock_addresses(addrs);
   p_force := p_force and (me.everything or me.cluster is not null);
   with u as (
-    update addresses a set state = 'released', released_at = release_time(p), changed_at = clock(), expires_at = null, missing_since = null,
+    update addresses a set state = 'released', released_at = release_time(p), end_unseen = coalesce(r.end_unseen, false), changed_at = clock(), expires_at = null, missing_since = null,
            unreachable_node = null, kept_since = null, consumer_key = null, consumer_kind = null, consumer_name = null, consumer_uid = null,
            consumer_nic = null, consumer_expires_at = null, actor = p_actor, reason = p_reason
     from unnest(items) r, pools p

@@ -29,7 +29,7 @@ begin
       owner_name = excluded.owner_name, owner_uid = excluded.owner_uid, owner_nic = excluded.owner_nic, device_id = excluded.device_id,
       device_type = excluded.device_type, metadata = excluded.metadata, allocated_at = excluded.allocated_at,
       changed_at = excluded.changed_at, expires_at = excluded.expires_at, requester = excluded.requester, actor = excluded.actor,
-      reason = excluded.reason, released_at = null, missing_since = null, generation = a.generation + 1
+      reason = excluded.reason, released_at = null, end_unseen = false, missing_since = null, generation = a.generation + 1
     where a.state = 'released'
        or (a.state = 'orphaned' and (a.origin = 'replication-gap' or (a.cluster_id = excluded.cluster_id and a.owner_uid = excluded.owner_uid)));
   perform end_observations_of_owners(array(select r from unnest(items) r where r.cluster = any (living)));

@@ -43,7 +43,7 @@ begin
     if n > 0 then update pools set next_addr = got[n] + 1 where pool_id = p.pool_id; end if;
     if n < gap then
       -- Only those that were reusable by then. The margin covers a clock behind the old primary's.
-      update addresses a set state = 'orphaned', origin = 'replication-gap', released_at = null, generation = a.generation + 1, holder_key = key || a.addr,
+      update addresses a set state = 'orphaned', origin = 'replication-gap', released_at = null, end_unseen = false, generation = a.generation + 1, holder_key = key || a.addr,
              cluster_id = null, owner_kind = null, owner_namespace = null, owner_name = null, owner_uid = null, owner_nic = null,
              device_id = null, device_type = null, metadata = '{}', allocated_at = clock(), changed_at = clock(),
              requester = p_actor, actor = p_actor, reason = 'may have been handed out before the failover'

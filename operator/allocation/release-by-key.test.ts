@@ -29,7 +29,7 @@ test('the address of a pod that ended is released by its mirror, without a look-
 
 test('an address of which the mirror has another generation is looked up and released', async () => {
   const { deps, releaseGone, released } = ledgerThat('not_owner', 'released');
-  expect(await releaseEnded(address, deps)).toBe('released');
-  expect(releaseGone).toHaveBeenLastCalledWith(expect.objectContaining({ generation: 4 }));
+  expect(await releaseEnded({ ...address, endUnseen: true }, deps)).toBe('released');
+  expect(releaseGone).toHaveBeenLastCalledWith(expect.objectContaining({ generation: 4, endUnseen: true }));
   expect(released).toHaveBeenCalledOnce();
 });

@@ -1,9 +1,8 @@
-import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByHolderKey } from '../../ledger/address/find.ts';
 import { OBJECT_IS_GONE } from '../../ledger/address/grouped-calls.ts';
 import { keepReserved } from '../../ledger/address/keep-reserved.ts';
-import { release, type ReleaseOutcome } from '../../ledger/address/release.ts';
+import { release, type ReleaseItem, type ReleaseOutcome } from '../../ledger/address/release.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { findNeed, isNeed } from './find-need.ts';
 import type { HeldForGuests } from './held-for-guests.ts';
@@ -34,7 +33,7 @@ export async function releaseByKey(
 
 /** As `releaseByKey`, for an object that is gone: in one statement with others, since many objects end at once. */
 export async function releaseGone(
-  key: string,
+  { key, endUnseen }: Pick<ReleaseItem, 'key' | 'endUnseen'>,
   deps: ReleaseByKeyDeps & Pick<OperatorDeps, 'groupedCalls'>,
 ): Promise<string> {
   const { groupedCalls } = deps;
@@ -42,7 +41,7 @@ export async function releaseGone(
   if (row === undefined) return 'nothing_held';
   const needed = await findNeed(row, deps);
   if (needed !== undefined) return keep(key, needed, deps);
-  return await keepIfReserved(row, await groupedCalls.releaseGone(row), OBJECT_IS_GONE, deps);
+  return await keepIfReserved(row, await groupedCalls.releaseGone({ ...row, endUnseen }), OBJECT_IS_GONE, deps);
 }
 
 /**
@@ -50,11 +49,11 @@ export async function releaseGone(
  * look-up. What the ledger does not release like this is looked up.
  */
 export async function releaseEnded(
-  address: AddressRef,
+  address: ReleaseItem,
   deps: ReleaseByKeyDeps & Pick<OperatorDeps, 'groupedCalls'>,
 ): Promise<string> {
   const { outcome } = await deps.groupedCalls.releaseGone(address);
-  if (outcome !== 'released') return await releaseGone(address.key, deps);
+  if (outcome !== 'released') return await releaseGone(address, deps);
   deps.metrics.released(OBJECT_IS_GONE);
   return outcome;
 }

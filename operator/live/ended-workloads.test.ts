@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Change } from '../../kube/controller/object-cache.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { createEndedWorkloads } from './ended-workloads.ts';
+import { createEndedWorkloads, isEndUnseen } from './ended-workloads.ts';
 import type { Workload } from './workload.ts';
 
 const pods = { endsItsUse: true };
@@ -57,4 +57,16 @@ test('a pod was seen to end on its node only if its kubelet reported its last ph
   expect(workloads.endedOn('u-1')).toBe('node-1');
   workloads.record(pods, aChange({ isGone: true }, { runsOn }));
   expect(workloads.endedOn('u-1')).toBeUndefined();
+});
+
+test.each([
+  ['of a pod that was deleted while it ran is not seen', pods, aChange({ isGone: true }, { runsOn }), true],
+  ['of a pod that never had a node is seen', pods, aChange({ isGone: true }), false],
+  ['of a pod whose kubelet reported its last phase is seen', pods, aChange({}, { finished: true }), false],
+  ['of a pod of which nothing is known is not seen', pods, aChange({ type: 'updated' }), true],
+  ['of a machine is read', machines, aChange({ isGone: true }), false],
+])('the end %s', (_, kind, change, unseen) => {
+  const ended = createEndedWorkloads(10);
+  ended.record(kind, change);
+  expect(isEndUnseen('u-1', kind, { ended })).toBe(unseen);
 });

@@ -44,3 +44,15 @@ export function createEndedWorkloads(capacity: number): EndedWorkloads {
     endedOn: (uid) => ended.get(uid)?.endedOn,
   };
 }
+
+/**
+ * Returns whether an object that is gone may still use its addresses somewhere: a pod that was deleted before its kubelet had reported
+ * its end, or of whose end nothing is known. The other kinds are released only when nothing that runs shows the address.
+ */
+export function isEndUnseen(
+  uid: string,
+  { endsItsUse }: Pick<WorkloadKind, 'endsItsUse'>,
+  { ended }: { readonly ended: Pick<EndedWorkloads, 'has' | 'mayRunOn'> },
+): boolean {
+  return endsItsUse && (!ended.has(uid) || ended.mayRunOn(uid) !== undefined);
+}

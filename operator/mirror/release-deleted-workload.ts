@@ -4,11 +4,14 @@ import { LedgerError } from '../../ledger/errors.ts';
 import { isNeed, type Need } from '../allocation/find-need.ts';
 import { type ReleaseByKeyDeps, releaseEnded, releaseGone } from '../allocation/release-by-key.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import { isEndUnseen } from '../live/ended-workloads.ts';
 import type { MirroredAddress } from './mirror.ts';
 import { mayGoWithoutLedger } from './terminating-namespace.ts';
 
 export type ReleaseMirroredDeps = ReleaseByKeyDeps &
-  Pick<OperatorDeps, 'groupedCalls' | 'clusterId' | 'logger' | 'now'>;
+  Pick<OperatorDeps, 'groupedCalls' | 'clusterId' | 'logger' | 'now'> &
+  Pick<Sources, 'ended'>;
 
 const STAYS_HELD: Readonly<Record<Need, string>> = {
   used_by_guest: 'address stays held, because a guest that migrated elsewhere uses it',
@@ -33,9 +36,10 @@ export async function releaseMirroredAddress(
   try {
     const key = boundKey({ clusterId, uid, nic, mac });
     const generation = kind.endsItsUse ? mirror.spec.ledger?.generation : undefined;
+    const endUnseen = isEndUnseen(uid, kind, deps);
     const outcome = await (generation === undefined
-      ? releaseGone(key, deps)
-      : releaseEnded({ mac, generation, key }, deps));
+      ? releaseGone({ key, endUnseen }, deps)
+      : releaseEnded({ mac, generation, key, endUnseen }, deps));
     if (isNeed(outcome)) {
       logger.info(log, STAYS_HELD[outcome]);
       return 'done';

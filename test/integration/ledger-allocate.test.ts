@@ -205,6 +205,26 @@ describe('an address requested by name', () => {
     expect(await ask({ namespaceSince: new Date(0) })).toMatchObject({ outcome: 'allocated', mac: held.mac });
   });
 
+  test('goes within the reuse delay to nobody if the end of its pod was not seen, except to who overrides the delay', async () => {
+    const { db } = ledger.current;
+    const held = await takeAddress(ledger.current, aPodRequest('unseen'));
+    await release(db, [{ ...held, endUnseen: true }], by);
+    const ask = (changes: Partial<AllocationRequest>) =>
+      requestAddress(ledger.current, aPodRequest('unseen', { requested: held.mac, ...changes }));
+    for (const namespaceSince of [undefined, new Date(0)]) {
+      expect(await ask({ namespaceSince })).toMatchObject({
+        outcome: 'in_use',
+        holder: { state: 'released', until: expect.any(Date) as Date },
+      });
+    }
+    const next = await takeAddress(
+      ledger.current,
+      aPodRequest('unseen', { requested: held.mac, overridesDelay: true, namespaceSince: new Date(0) }),
+    );
+    await release(db, [next], by);
+    expect(await ask({ namespaceSince: new Date(0) })).toMatchObject({ outcome: 'allocated', mac: held.mac });
+  });
+
   test('goes to anyone who overrides the reuse delay, which the audit shows', async () => {
     const { db } = ledger.current;
     const held = await takeAddress(ledger.current, aPodRequest('spare'));

@@ -55,6 +55,8 @@ export interface ModelRow {
   missingSince?: number | undefined;
   /** Where the last pod of a sticky address may still run. */
   node?: string | undefined;
+  /** Whether it was released although its pod may still run. */
+  endUnseen?: boolean | undefined;
 }
 
 export interface ModelRequest {
@@ -211,7 +213,7 @@ function mayTake(model: Model, pool: ModelPool, row: ModelRow, who: ModelOwner):
   if (row.kept) return same('cluster', 'kind', 'namespace');
   if (row.state !== 'released') return false;
   if ((row.releasedAt ?? 0) <= model.now - pool.reuseDelay) return true;
-  if (same('cluster', 'kind', 'namespace', 'name')) return true;
+  if (row.endUnseen !== true && same('cluster', 'kind', 'namespace', 'name')) return true;
   return who.cluster === undefined && row.who.cluster === undefined && same('device');
 }
 
@@ -278,7 +280,11 @@ function nextReuse(model: Model, pool: ModelPool): number | undefined {
   return head && head[1] + pool.reuseDelay;
 }
 
-export function releaseInModel(model: Model, { addr, generation, key }: ModelAddressRef, force: boolean): string {
+export function releaseInModel(
+  model: Model,
+  { addr, generation, key }: ModelAddressRef,
+  { force, endUnseen }: { readonly force: boolean; readonly endUnseen: boolean },
+): string {
   const row = model.rows.get(addr);
   if (row === undefined) return 'unknown';
   if (row.generation !== generation || row.key !== key) return 'not_owner';
@@ -287,6 +293,7 @@ export function releaseInModel(model: Model, { addr, generation, key }: ModelAdd
   if (refusal !== undefined) return refusal;
   if (row.consumer !== undefined && (!force || model.clusters.has(row.who.cluster ?? ''))) return 'has_consumer';
   free(model, addr, row);
+  row.endUnseen = endUnseen;
   return 'released';
 }
 
@@ -298,7 +305,7 @@ function needsForce({ state, node }: ModelRow): string | undefined {
 function free(model: Model, addr: number, row: ModelRow): void {
   const releasedAt = Math.max(model.now, poolOf(model, addr).lastReuse + 1);
   const ended = { expiresAt: undefined, kept: false, consumer: undefined, missingSince: undefined, node: undefined };
-  Object.assign(row, { state: 'released', releasedAt, ...ended });
+  Object.assign(row, { state: 'released', releasedAt, ...ended, endUnseen: false });
 }
 
 /** Whether a caller knows the owner of a sticky address that is held. */

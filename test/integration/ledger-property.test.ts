@@ -326,12 +326,15 @@ const allocateStep = fc.tuple(poolIndex, fc.array(decision, { minLength: 1, maxL
   }),
 );
 
-const releaseStep = fc.tuple(nth, stale, fc.boolean()).map(([index, how, force]) =>
-  step(`release ${String(index)}, ${how} stale${force ? ', by force' : ''}`, async (model, { db }) => {
-    const item = addressRef(model, index, how);
-    const got = await release(db, [toItem(item)], { ...by, force });
-    return [inModel.releaseInModel(model, item, force), outcomeOf(got)];
-  }),
+const releaseStep = fc.tuple(nth, stale, fc.boolean(), fc.boolean()).map(([index, how, force, endUnseen]) =>
+  step(
+    `release ${String(index)}, ${how} stale${force ? ', by force' : ''}${endUnseen ? ', unseen' : ''}`,
+    async (model, { db }) => {
+      const item = addressRef(model, index, how);
+      const got = await release(db, [{ ...toItem(item), endUnseen }], { ...by, force });
+      return [inModel.releaseInModel(model, item, { force, endUnseen }), outcomeOf(got)];
+    },
+  ),
 );
 
 const bindStep = fc

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { ANNOTATIONS } from '../../api/names.ts';
+import { findByMac } from '../../ledger/address/find.ts';
+import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { createNode, type HandMadeNode } from './hand-made-node.ts';
 import { aClaim, aPod, installedEnvOfThisFile, shownAllocations, untilReason } from './installed-env.ts';
@@ -176,5 +178,36 @@ describe('a claim is free within two seconds', () => {
     await untilBound(claim, 'InUse');
     await kubectl(['delete', 'pod', `${claim}-next`]);
     await untilBound(claim, 'NotInUse', 2_000);
+  });
+});
+
+describe('an address that the template of its pods writes', () => {
+  const written = async (name: string, address: string, nodeName?: string) => {
+    const networks = JSON.stringify([{ name: 'blue', mac: address }]);
+    await kubectl(['create', '-f', '-'], aPod(name, { networks, nodeName }));
+  };
+  const untilRow = (address: string, wanted: object) =>
+    eventually(
+      async () => {
+        expect(await findByMac(installed().ledger, mac(address))).toMatchObject(wanted);
+      },
+      { within: 15_000, every: 100 },
+    );
+
+  test('goes to the next pod at once if the end of the last one was seen, and else after the reuse delay', async () => {
+    const address = 'a4:58:0f:05:77:01';
+    const node = await createNode(installed().plane, 'node-written');
+    await written('written-1', address, node.name);
+    await untilRow(address, { state: 'active' });
+    const failed = JSON.stringify({ status: { phase: 'Failed' } });
+    await kubectl(['patch', 'pod', 'written-1', '--subresource=status', '--type=merge', '-p', failed]);
+    await deleteByForce('written-1');
+    await untilRow(address, { state: 'released' });
+    await written('written-2', address, node.name);
+    await untilRow(address, { state: 'active', owner: { name: 'written-2' } });
+    await deleteByForce('written-2');
+    await untilRow(address, { state: 'released' });
+    await expect(written('written-3', address)).rejects.toThrow(/was released, and until .* only its last owner/);
+    await expect(written('written-2', address)).rejects.toThrow(/was released, and until .* only its last owner/);
   });
 });

@@ -733,11 +733,25 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'another namespace gets a released address',
     file: allocate,
-    find: `(a.cluster_id = excluded.cluster_id and a.owner_namespace = excluded.owner_namespace
+    find: `a.cluster_id = excluded.cluster_id and a.owner_namespace = excluded.owner_namespace
                     and exists`,
-    replace: `(a.cluster_id = excluded.cluster_id
+    replace: `a.cluster_id = excluded.cluster_id
                     and exists`,
     caughtBy: allocating('an address requested by name goes within the reuse delay to anyone in the namespace'),
+  },
+  {
+    name: 'its own namespace gets an address whose pod was not seen to end',
+    file: allocate,
+    find: '(not a.end_unseen and ',
+    replace: '(',
+    caughtBy: allocating('an address requested by name goes within the reuse delay to nobody'),
+  },
+  {
+    name: 'the next owner of an address whose pod was not seen to end counts as unseen too',
+    file: allocate,
+    find: 'end_unseen = false, ',
+    replace: '',
+    caughtBy: allocating('an address requested by name goes within the reuse delay to nobody'),
   },
   {
     name: 'an overridden reuse delay is not audited',
