@@ -224,6 +224,12 @@ describe('the address of the name of a machine', () => {
     const { result } = await ask(BY_NAME, [granted('replayed')], machine, error);
     expect(result).toEqual({ ok: false, request: BY_NAME, result: { outcome: 'ledger_error', error } });
   });
+
+  test('is rolled back then if it is new', async () => {
+    const error = new LedgerError('LEDGER_TIMEOUT', 'No response');
+    const { result } = await ask(BY_NAME, [granted('allocated')], machine, error);
+    expect(result).toMatchObject({ ok: false, allocated: { key: stickyKey(ofMachine), mac: A, generation: 1 } });
+  });
 });
 
 describe('a written address that another machine holds', () => {

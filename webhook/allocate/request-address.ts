@@ -84,15 +84,16 @@ async function grantUnlessMigrated(
   context: RequestContext,
   deps: RequestAddressDeps,
 ): Promise<AddressResult> {
+  const grant = granted(key, result, otherPoolWarning(request, result, context.terms));
   try {
     if (request.sticky !== undefined && (await isUsedElsewhere(result.mac, context, deps))) {
       return await requestUsual(request, migratedWarning(request), context, deps);
     }
   } catch (error) {
-    if (error instanceof LedgerError) return { ok: false, request, result: { outcome: 'ledger_error', error } };
-    throw error;
+    if (!(error instanceof LedgerError)) throw error;
+    return { ok: false, request, result: { outcome: 'ledger_error', error }, allocated: grant.allocated };
   }
-  return granted(key, result, otherPoolWarning(request, result, context.terms));
+  return grant;
 }
 
 function granted(key: string, { outcome, mac, generation }: AllocatedOutcome, warning?: string): GrantedAddress {
