@@ -56,6 +56,13 @@ test('an object gets the addresses of its claims, in the order of its interfaces
   expect(await answer(candidate([byName('eth1'), byName('eth0')]))).toEqual([MACS.eth1, MACS.eth0]);
 });
 
+test('a virtual machine gets none, because its guest may have migrated elsewhere, and nothing is read', async () => {
+  const { answer, reads } = stored('eth0');
+  const object = { kind: 'VirtualMachine', namespace: 'web', name: 'web-0' } as const;
+  expect(await answer({ ...candidate([byName('eth0')]), object })).toBeUndefined();
+  expect(reads()).toBe(0);
+});
+
 test('an object with an interface that has no claim yet gets none', async () => {
   const { answer } = stored('eth0');
   expect(await answer(candidate([byName('eth0'), byName('eth1')]))).toBeUndefined();

@@ -18,8 +18,8 @@ export interface ClaimCandidate {
 }
 
 /**
- * Answers without the ledger, from the sticky claims of an object. Returns its addresses, or `undefined` unless every request has
- * one. Never throws.
+ * Answers without the ledger, from the sticky claims of a pod. Returns its addresses, or `undefined` unless every request has one, and
+ * for every other kind. Never throws.
  *
  * A claim may show an address that was released a moment ago. The reuse delay covers that: nobody else gets the address before the
  * operator sees this object.
@@ -60,7 +60,8 @@ export function createClaimAnswers(deps: {
 
   return async (candidate) => {
     const { object, requests } = candidate;
-    if (object.name === '' || !requests.every(mayHaveClaim)) return undefined;
+    // The guest of a machine may have migrated elsewhere with its address, which only the ledger knows.
+    if (object.kind !== 'Pod' || object.name === '' || !requests.every(mayHaveClaim)) return undefined;
     try {
       const found = await Promise.all(requests.map((request) => findAddress(request, candidate)));
       const macs = found.filter((mac) => mac !== undefined);
@@ -73,7 +74,7 @@ export function createClaimAnswers(deps: {
   };
 }
 
-/** An object that writes the address of its own name has it, as one that does not write it: a machine made again from its manifest. */
+/** A pod that writes the address of its own name has it, as one that does not write it. */
 function mayHaveClaim({ sticky, requested, claim }: AddressRequest): boolean {
   return sticky !== undefined || (requested !== undefined && claim === undefined);
 }
