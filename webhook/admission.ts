@@ -18,6 +18,7 @@ import { isPlausibleDeletion } from './claims/check-deletion.ts';
 import { findClaimByName } from './claims/find-claim.ts';
 import { createClaimLister } from './claims/list-claims.ts';
 import { waitForServedClaim } from './claims/wait-for-claim.ts';
+import { createServedWaits } from './claims/wait-while-served.ts';
 import type { WebhookConfig } from './config.ts';
 import { PATHS } from './configuration/webhook-configuration.ts';
 import { createReviewLimits, unlimited } from './limits/review-limits.ts';
@@ -113,6 +114,7 @@ interface WorkloadOptions extends AdmissionOptions {
 function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
   const { config, client, ledger, allocator, clusterId, ticket, gate, networks, knowsCallers, logger } = options;
   const waits = config.ROCK_MAC_WHEN_LEDGER_AWAY === 'gate';
+  const waitWhileServed = createServedWaits(systemClock);
   return {
     gate,
     prefixes: () => [config.ROCK_MAC_PREFIX],
@@ -145,7 +147,7 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
       knowsCallers,
       findClaim: waitForServedClaim({
         find: (claim) => findClaimByName(claim, { client, clusterId }),
-        clock: systemClock,
+        waitWhileServed,
       }),
       releaseAddresses: (addresses) => releaseAddresses(addresses, ledger, logger),
       explainRefusal: createRefusalExplainer({ client, ledger, clusterId, knowsCallers }),
@@ -157,6 +159,7 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
       claimLeaseSeconds: CLAIM_LEASE_SECONDS,
       knowsCallers,
       listClaims: createClaimLister({ client, now: () => systemClock.now() }),
+      waitWhileServed,
       clock: systemClock,
     },
   };

@@ -348,6 +348,26 @@ test('a virtual machine that selects claims gets one for each interface, also fo
   expect(addresses).toEqual(expect.arrayContaining(await macsOf('heir')));
 }, 150_000);
 
+test('a pod may be applied together with the claims that it selects', async () => {
+  let refused = 0;
+  for (let n = 0; n < 8; n++) {
+    const name = `set-${String(n)}`;
+    const claim = {
+      apiVersion: 'mac.rock-os.io/v1alpha1',
+      kind: 'MacAllocation',
+      metadata: { name, labels: { set: name } },
+      spec: { pool: 'production' },
+    };
+    const pod: unknown = JSON.parse(aPod(name, selecting(`set=${name}`)));
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [claim, pod] });
+    await kubectl(['apply', '-f', '-'], list).catch((error: unknown) => {
+      refused++;
+      expect(String(error)).toMatch(/1 without an address/);
+    });
+  }
+  expect(refused).toBe(0);
+});
+
 test('a pod may be applied together with its claim', async () => {
   let refused = 0;
   for (let n = 0; n < 8; n++) {

@@ -51,6 +51,7 @@ const unresponsive: WorkloadAdmissionDeps = {
     claimLeaseSeconds: 60,
     knowsCallers: true,
     listClaims: never,
+    waitWhileServed: ({ first }) => Promise.resolve(first),
     clock: systemClock,
   },
 };

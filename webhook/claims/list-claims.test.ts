@@ -16,9 +16,11 @@ function aLister() {
     list: (resource, options = {}) => {
       asked.push(options);
       if (error !== undefined) return Promise.reject(error);
-      const items = uids.map((uid) => {
+      const items = uids.map((uid, index) => {
         const deletionTimestamp = uid.startsWith('deleted') ? { deletionTimestamp: '2030-01-01T00:00:00Z' } : {};
-        return resource.schema.parse({ metadata: { name: uid, uid, resourceVersion: '1', ...deletionTimestamp } });
+        const creationTimestamp = `2026-11-30T09:00:0${String(index)}Z`;
+        const metadata = { name: uid, uid, resourceVersion: '1', creationTimestamp, ...deletionTimestamp };
+        return resource.schema.parse({ metadata });
       });
       return Promise.resolve({ items, resourceVersion: '1' });
     },
@@ -36,7 +38,12 @@ describe('the claims that pods select', () => {
   test('are those of the namespace with these labels, but no mirrors and none that is being deleted', async () => {
     const { list, asked, set } = aLister();
     set('a', 'deleted-b', 'c');
-    expect(await list(licensed, 0)).toEqual({ ok: true, uids: ['a', 'c'], readAt: 0 });
+    expect(await list(licensed, 0)).toEqual({
+      ok: true,
+      uids: ['a', 'c'],
+      readAt: 0,
+      newest: Date.parse('2026-11-30T09:00:02Z'),
+    });
     expect(asked).toMatchObject([
       { namespace: 'web', labelSelector: 'app=licensed,!mac.rock-os.io/consumer-uid,!mac.rock-os.io/sticky' },
     ]);

@@ -1,8 +1,6 @@
 import { LABELS } from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { KubeError } from '../../kube/client/errors.ts';
-import type { List } from '../../kube/client/list.ts';
-import type { KubeObject } from '../../kube/client/objects.ts';
 import { metadataOnly } from '../../kube/client/resource.ts';
 import { createLru } from '../../kube/lru.ts';
 import { ADMISSION_OUTCOMES } from '../../ledger/outcomes.ts';
@@ -19,8 +17,11 @@ export interface ClaimSelection {
 }
 
 export type ListedClaims =
-  /** Their uids, without those of claims that are being deleted. `readAt` is when the list was requested. */
-  | { readonly ok: true; readonly uids: readonly string[]; readonly readAt: number }
+  /**
+   * Their uids, without those of claims that are being deleted. `readAt` is when the list was requested, and `newest` when the newest of
+   * them was created, in milliseconds since 1970 by the clock of the API server.
+   */
+  | { readonly ok: true; readonly uids: readonly string[]; readonly readAt: number; readonly newest: number }
   | { readonly ok: false; readonly refusal: AdmissionRefusal };
 
 /** Returns the claims as they were at `notBefore` or later, in milliseconds of the clock `now`. */
@@ -72,7 +73,9 @@ export function createClaimLister({
         attempts: 1,
         signal: AbortSignal.timeout(LIST_MS),
       });
-      return { ok: true, uids: usable(items), readAt };
+      const usable = items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+      const created = usable.map(({ metadata }) => Date.parse(metadata.creationTimestamp ?? '') || 0);
+      return { ok: true, uids: usable.map(({ metadata }) => metadata.uid), readAt, newest: Math.max(0, ...created) };
     } catch (error) {
       if (!(error instanceof KubeError) || error.status !== 400) throw error;
       return { ok: false, refusal: refuseSelector(selector, error.message) };
@@ -96,8 +99,4 @@ export function createClaimLister({
       throw error;
     }
   };
-}
-
-function usable(items: List<KubeObject>['items']): readonly string[] {
-  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined).map(({ metadata }) => metadata.uid);
 }

@@ -5,6 +5,7 @@ import { mac, macToNumber } from '../../mac/mac-address.ts';
 import { systemClock } from '../../time/clock.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { useClaimSet } from './use-claim-set.ts';
+import { createServedWaits } from './wait-while-served.ts';
 
 const MAC = mac('a4:58:0f:00:00:01');
 const taken = { outcome: 'taken', addr: macToNumber(MAC), held: 0, used: 0 };
@@ -40,7 +41,8 @@ async function use(
     age = 500,
     knowsCallers = true,
     forMs = 3_000,
-  }: { object?: AdmittedObject; age?: number; knowsCallers?: boolean; forMs?: number } = {},
+    newestAge = 60_000,
+  }: { object?: AdmittedObject; age?: number; knowsCallers?: boolean; forMs?: number; newestAge?: number } = {},
 ) {
   const { ledger, keys } = aLedger(...answers);
   const lists: number[] = [];
@@ -55,10 +57,11 @@ async function use(
       knowsCallers,
       ticket: () => undefined,
       clock: systemClock,
+      waitWhileServed: createServedWaits(systemClock),
       listClaims: (_, notBefore) => {
         lists.push(notBefore - asked);
         const readAt = Math.max(notBefore, asked - age);
-        return Promise.resolve({ ok: true, uids: ['one', 'two', 'three'], readAt });
+        return Promise.resolve({ ok: true, uids: ['one', 'two', 'three'], readAt, newest: Date.now() - newestAge });
       },
     },
     Date.now() + forMs,
@@ -89,6 +92,18 @@ describe('a pod that selects claims', () => {
       refusal: { code: 503, message: expect.stringMatching(/taking the claims.*app=licensed/) as string },
     });
     expect(Date.now() - started).toBeLessThan(250);
+  });
+
+  test('waits for a new claim that has no address yet, for two seconds, and not for an old one nor if all have one', async () => {
+    const served = await use([noneUnused, noneUnused, noneUnused, taken], { newestAge: 1_000, age: -5 });
+    expect(served.result).toMatchObject({ ok: true });
+    expect(served.keys).toHaveLength(4);
+    const started = Date.now();
+    expect((await use([noneUnused], { newestAge: 1_000 })).result).toMatchObject({ ok: false });
+    expect(Date.now() - started).toBeGreaterThan(1_800);
+    expect((await use([noneUnused], { newestAge: 11_000, age: -5 })).keys).toHaveLength(1);
+    const all = { ...noneUnused, held: 3, used: 3 };
+    expect((await use([all], { newestAge: 1_000, age: -5 })).keys).toHaveLength(1);
   });
 
   test('learns how many claims there are and who uses them, if the review is certainly of the API server', async () => {

@@ -18,6 +18,7 @@ import type { AdmittedObject } from '../review/admitted-object.ts';
 import { timeLeft, within } from '../review/deadline.ts';
 import { refusalOf, unavailable } from '../review/refusal.ts';
 import type { ClaimSelection, ListClaims } from './list-claims.ts';
+import type { WaitWhileServed } from './wait-while-served.ts';
 
 export interface UseClaimSetDeps {
   readonly ledger: Queryable;
@@ -28,6 +29,7 @@ export interface UseClaimSetDeps {
   /** Returns the ticket of this cluster. */
   readonly ticket: () => string | undefined;
   readonly listClaims: ListClaims;
+  readonly waitWhileServed: WaitWhileServed;
   readonly clock: Clock;
 }
 
@@ -41,12 +43,19 @@ const RECENT_MS = 1_000;
 /** How long to wait if all unused claims are locked: other workloads are taking them, which takes milliseconds. */
 const BUSY_MS = 15;
 
+/**
+ * How long ago a claim was created that may be served at this moment. Older ones without an address cannot get one, or wait for the
+ * operator. The clock of the API server may differ by some of it.
+ */
+const NEW_MS = 10_000;
+
 /** How many users of claims a refusal names. */
 const NAMED_USERS = 5;
 
 /**
  * Gives the object the address of an unused claim for each of its requests, in their order. On refusal it uses none of them. The claims
- * have the labels that the object selects; the ledger decides which of them are unused. A repeated admission gets the same ones.
+ * have the labels that the object selects; the ledger decides which of them are unused. A repeated admission gets the same ones. If
+ * none is unused, it waits for those that are being served.
  */
 export async function useClaimSet(
   { requests, selector }: { readonly requests: readonly AddressRequest[]; readonly selector: string },
@@ -54,7 +63,7 @@ export async function useClaimSet(
   deps: UseClaimSetDeps,
   deadline: number,
 ): Promise<ClaimSetResult> {
-  const { listClaims, clock, clusterId } = deps;
+  const { listClaims, waitWhileServed, clock, clusterId } = deps;
   const selection = { namespace: object.namespace, selector };
   const wanted = requests.map((request) => wantedClaim(request, selector, object, clusterId));
   const asked = clock.now();
@@ -63,9 +72,14 @@ export async function useClaimSet(
       const listed = await listClaims(selection, notBefore);
       if (!listed.ok) return listed;
       const claimKeys = listed.uids.map((uid) => claimKey({ clusterId, uid }));
-      const outcome = await takeWhenFree(wanted, claimKeys, deps, deadline);
+      const take = () => takeWhenFree(wanted, claimKeys, deps, deadline);
+      const first = await take();
+      if (first.outcome === 'none_unused' && listed.readAt < asked) continue;
+      const isNew = clock.date().getTime() - listed.newest < NEW_MS;
+      const isBeingServed = (each: ClaimSetOutcome) =>
+        isNew && each.outcome === 'none_unused' && each.held < claimKeys.length;
+      const outcome = await waitWhileServed({ first, again: take, isBeingServed, deadline });
       if (outcome.outcome === 'taken') return { ok: true, macs: outcome.macs, warnings: [] };
-      if (outcome.outcome === 'none_unused' && listed.readAt < asked) continue;
       return { ok: false, refusal: await explain(outcome, { selection, claimKeys, wanted }, deps, deadline) };
     }
     throw new Error('a list of claims was older than requested');

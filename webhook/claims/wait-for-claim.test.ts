@@ -3,7 +3,8 @@ import { mac } from '../../mac/mac-address.ts';
 import { createManualClock } from '../../test/doubles/manual-clock.ts';
 import { unavailable } from '../review/refusal.ts';
 import type { FoundClaim } from './find-claim.ts';
-import { MAX_WAITS, waitForServedClaim } from './wait-for-claim.ts';
+import { waitForServedClaim } from './wait-for-claim.ts';
+import { createServedWaits, MAX_WAITS } from './wait-while-served.ts';
 
 const claim = { namespace: 'web', name: 'gateway' };
 const ready: FoundClaim = {
@@ -18,7 +19,7 @@ function aClaim(first: FoundClaim) {
   const clock = createManualClock();
   const state = { now: first, reads: 0 };
   const findClaim = waitForServedClaim({
-    clock,
+    waitWhileServed: createServedWaits(clock),
     find: () => {
       state.reads++;
       return Promise.resolve(state.now);
@@ -89,7 +90,7 @@ describe('a claim that is being served', () => {
     const clock = createManualClock();
     let broken = false;
     const find = waitForServedClaim({
-      clock,
+      waitWhileServed: createServedWaits(clock),
       find: () => (broken ? Promise.reject(new Error('no API server')) : Promise.resolve(served)),
     });
     const deadline = () => clock.date().getTime() + 3_000;

@@ -1,54 +1,19 @@
-import type { Clock } from '../../time/clock.ts';
-import { sleep } from '../../time/sleep.ts';
 import type { FoundClaim } from './find-claim.ts';
-
-/** The operator serves a new claim within a few tenths of a second. */
-const WAIT_MS = 2_000;
-
-/** Sixteen waits are at most 160 small reads a second. */
-const POLL_MS = 100;
-
-/** What the ledger needs after a wait. */
-const LEDGER_MS = 500;
-
-/** Each wait holds a review in memory, and a read of the API server in flight. */
-export const MAX_WAITS = 16;
+import type { WaitWhileServed } from './wait-while-served.ts';
 
 /** Returns a claim by its name. `deadline`, in milliseconds since 1970, ends a wait for it. */
 export type FindClaim = (claim: { namespace: string; name: string }, deadline: number) => Promise<FoundClaim>;
 
-/**
- * Waits for a claim that is being served, at most two seconds: one manifest may hold a claim and the pod that uses it. The wait ends when
- * the claim has its address, is refused one or is deleted. Beyond `MAX_WAITS` waits at once, such a claim is refused without one.
- */
+/** Waits for a claim that is being served, until it has its address, is refused one or is deleted. */
 export function waitForServedClaim({
   find,
-  clock,
+  waitWhileServed,
 }: {
   readonly find: (claim: { namespace: string; name: string }) => Promise<FoundClaim>;
-  readonly clock: Clock;
+  readonly waitWhileServed: WaitWhileServed;
 }): FindClaim {
-  let waits = 0;
-
-  async function poll(claim: { namespace: string; name: string }, untilMs: number): Promise<FoundClaim> {
-    for (;;) {
-      await sleep(POLL_MS, clock);
-      const found = await find(claim);
-      if (!isBeingServed(found) || clock.now() + POLL_MS > untilMs) return found;
-    }
-  }
-
-  return async (claim, deadline) => {
-    const found = await find(claim);
-    const left = Math.min(WAIT_MS, deadline - LEDGER_MS - clock.date().getTime());
-    if (!isBeingServed(found) || waits >= MAX_WAITS || left < POLL_MS) return found;
-    waits++;
-    try {
-      return await poll(claim, clock.now() + left);
-    } finally {
-      waits--;
-    }
-  };
+  return async (claim, deadline) =>
+    await waitWhileServed({ first: await find(claim), again: () => find(claim), isBeingServed, deadline });
 }
 
 function isBeingServed(found: FoundClaim): boolean {
