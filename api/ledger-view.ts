@@ -129,19 +129,108 @@ export const poolObject = z
     utilisation: z.number().meta({ description: 'Percentage of the capacity that is held.' }),
     totalAllocated: number('Number of allocations in total.'),
     totalReleased: number('Number of releases in total.'),
+    waiting: number('Released addresses that cannot be allocated yet, because of the reuse delay.').optional(),
+    cursor: text('The next address that was never used.').optional(),
     paused: z.boolean().meta({ description: 'Whether the pool is paused. A paused pool allocates no addresses.' }),
   })
   .meta({ description: 'A pool of the ledger, with counts over all clusters and devices.' });
 
+export const poolHourObject = z
+  .object({
+    ...envelope,
+    pool: text('The pool.'),
+    hour: moment('The beginning of the hour.'),
+    held: number('Addresses that are held at the end of the hour, those that are set aside for webhooks included.'),
+    handedOut: number('Addresses that got a new owner.'),
+    released: number('Addresses that were released.'),
+  })
+  .meta({ description: 'What happened in a pool in one hour. An hour without a change has no object.' });
+
+export const stateMapObject = z
+  .object({
+    ...envelope,
+    count: number('Number of addresses, from the one that the map is named after.'),
+    states: text(
+      'One byte for each address, in base64. 0 never used, 1 free again, 2 waiting for reuse, 3 pending, 4 active, 5 reserved, 6 stocked, 7 orphaned, 8 observed, 9 sticky and unused.',
+    ),
+  })
+  .meta({ description: 'The states of consecutive addresses.' });
+
+export const clusterObject = z
+  .object({
+    ...envelope,
+    clusterName: text('The name of the cluster, for people.'),
+    registeredAt: moment('When it registered.'),
+    adoptedAt: moment('When its initial sync ended. Before that it may not allocate.').optional(),
+    lastResyncAt: moment('When it last compared its objects with the ledger.').optional(),
+    retiredAt: moment('When it was retired.').optional(),
+    sharedSince: moment('Since when another control plane with its identity waits for a decision.').optional(),
+    reportedEpoch: number('The last epoch of the ledger in which it reported its addresses in use.'),
+    addresses: number('Addresses that it holds.'),
+    orphaned: number('How many of them are orphaned.'),
+    objects: number('Objects that hold them.'),
+    observed: number('Addresses that its objects use without owning them.'),
+  })
+  .meta({ description: 'A cluster that uses the ledger, or did.' });
+
+export const sealObject = z
+  .object({
+    ...envelope,
+    epoch: number('The epoch of the ledger.'),
+    isFork: z.boolean().meta({ description: 'Whether it is the first after a recovery, which may have lost seals.' }),
+    rows: number('How many rows of the audit it seals.'),
+    reached: number('The id of the last audit row that was committed when it was made.'),
+    sealedAt: moment('When it was made.'),
+    hash: text('Its hash, in hexadecimal digits.'),
+  })
+  .meta({ description: 'A seal over rows of the audit. Its name is its number.' });
+
+export const ledgerObject = z
+  .object({
+    ...envelope,
+    prefix: text('The prefix of all pools.'),
+    epoch: number('Increases by one at every recovery.'),
+    mode: text('open, recovering or paused.'),
+    durability: text('single or quorum.'),
+    closed: text('Why it hands out no addresses, with the next step. Absent while it does.').optional(),
+    expiryHeld: text('Why nothing is released by time, with the next step. Absent while time counts.').optional(),
+    waitsFor: z.array(z.string()).meta({ description: 'The names of the clusters that a recovery waits for.' }),
+    needsApproval: z.boolean().meta({ description: 'Whether an admin must approve a recovery.' }),
+    auditHead: number('The id of the last row of the audit.'),
+    unsealed: number('Rows of the audit that are in no seal.'),
+    forks: number('Recoveries that may have lost seals.'),
+    lastSeal: z
+      .object({
+        seq: number('Its number.'),
+        sealedAt: moment('When it was made.'),
+        hash: text('Its hash, in hexadecimal digits.'),
+      })
+      .meta({ description: 'The last seal over the audit.' })
+      .optional(),
+    schemaVersion: number('The version of its schema.'),
+    postgresVersion: text('The version of its Postgres.'),
+  })
+  .meta({ description: 'The ledger. There is one, and its name is its id.' });
+
 export type AddressObject = z.infer<typeof addressObject>;
 export type AuditEntryObject = z.infer<typeof auditEntryObject>;
 export type PoolObject = z.infer<typeof poolObject>;
+export type PoolHourObject = z.infer<typeof poolHourObject>;
+export type StateMapObject = z.infer<typeof stateMapObject>;
+export type ClusterObject = z.infer<typeof clusterObject>;
+export type SealObject = z.infer<typeof sealObject>;
+export type LedgerObject = z.infer<typeof ledgerObject>;
 
 /** The kinds of the read API. They show the whole ledger, so they are cluster-scoped. */
 export const LEDGER_KINDS = [
   { plural: 'addresses', singular: 'address', kind: 'Address', schema: addressObject },
   { plural: 'auditentries', singular: 'auditentry', kind: 'AuditEntry', schema: auditEntryObject },
+  { plural: 'clusters', singular: 'cluster', kind: 'Cluster', schema: clusterObject },
+  { plural: 'ledgers', singular: 'ledger', kind: 'Ledger', schema: ledgerObject },
+  { plural: 'poolhours', singular: 'poolhour', kind: 'PoolHour', schema: poolHourObject },
   { plural: 'pools', singular: 'pool', kind: 'Pool', schema: poolObject },
+  { plural: 'seals', singular: 'seal', kind: 'Seal', schema: sealObject },
+  { plural: 'statemaps', singular: 'statemap', kind: 'StateMap', schema: stateMapObject },
 ] as const;
 
 export type LedgerPlural = (typeof LEDGER_KINDS)[number]['plural'];

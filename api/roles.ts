@@ -1,3 +1,4 @@
+import { LEDGER_KINDS } from './ledger-view.ts';
 import { GROUP, LEDGER_GROUP } from './names.ts';
 
 /** A rule of a Role or ClusterRole. */
@@ -59,7 +60,7 @@ export const peopleRoles: readonly PeopleRole[] = [
     name: 'rock-mac-auditor',
     rules: [
       { apiGroups: [GROUP], resources: ['macallocations', 'macpools'], verbs: READ },
-      { apiGroups: [LEDGER_GROUP], resources: ['addresses', 'auditentries', 'pools'], verbs: ['get', 'list'] },
+      { apiGroups: [LEDGER_GROUP], resources: LEDGER_KINDS.map(({ plural }) => plural), verbs: ['get', 'list'] },
     ],
   },
   { name: 'rock-mac-metrics-reader', rules: [{ nonResourceURLs: ['/metrics'], verbs: ['get'] }] },

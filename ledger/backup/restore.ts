@@ -50,6 +50,7 @@ export async function restore(db: LedgerClient, source: Readable, options: Resto
     await clearNewLedger(transaction);
     const read = await restoreLines(transaction, linesOf(source), options.onRows);
     await finishRows(transaction);
+    await countHours(transaction);
     const expected = await restoreState(transaction, read.state);
     const { actor, above = 0 } = options;
     await recover(transaction, { expected, lossy: true, needsApproval: true, above, actor });
@@ -113,6 +114,12 @@ async function finishRows(db: Queryable): Promise<void> {
       `select setval(pg_get_serial_sequence('rock_mac.${table}', '${column}'), coalesce((${highest}), 1), (${highest}) is not null)`,
     );
   }
+}
+
+/** Counts the sealed rows of the audit. The next seal counts the others. */
+function countHours(db: Queryable): Promise<unknown> {
+  const sealed = 'select i.id from rock_mac.audit_seals s, unnest(s.ids) i(id)';
+  return run(db, `select rock_mac.count_hours(array(${sealed}))`);
 }
 
 async function restoreLines(db: Queryable, lines: AsyncGenerator<string>, onRows?: OnRows): Promise<BackupHeader> {

@@ -252,6 +252,20 @@ export const RULES: readonly Rule[] = [
         and not exists (select from rock_mac.audit_seals s, unnest(s.ids) u(id) where u.id = l.id)
       order by l.id`,
   },
+  {
+    rule: 'hours-add-up',
+    explanation:
+      'The counts by hour are those of the sealed rows of the audit. Otherwise the history of a pool is wrong, and nothing else.',
+    broken: `
+      select pool, hour, h.handed_out, h.released, h.held_change, c.handed_out as audit_handed_out, c.released as audit_released,
+             c.held_change as audit_held_change
+      from rock_mac.audit_hours h full join (
+        select c.pool, c.hour, sum(c.handed_out) as handed_out, sum(c.released) as released, sum(c.held_change) as held_change
+        from rock_mac.audit_seals s cross join unnest(s.ids) i(id) join rock_mac.audit_changes c on c.id = i.id
+        group by c.pool, c.hour) c using (pool, hour)
+      where (h.handed_out, h.released, h.held_change) is distinct from (c.handed_out, c.released, c.held_change)
+      order by hour, pool`,
+  },
 ];
 
 /**

@@ -19,6 +19,12 @@ create function rock_mac.to_addr(mac macaddr) returns bigint language sql immuta
 create function rock_mac.is_sticky(holder_key text) returns boolean language sql immutable parallel safe
   return left(holder_key, 7) in ('sticky/', 'sticky#');
 
+-- The texts and numbers anywhere in metadata, in lower case, for searches by their beginning. A lexeme has at most 2 KiB.
+create function rock_mac.metadata_terms(metadata jsonb) returns tsvector language sql immutable parallel safe
+  return array_to_tsvector(array(
+    select left(lower(v #>> '{}'), 200) from jsonb_path_query(metadata, 'strict $.**') v
+    where jsonb_typeof(v) in ('string', 'number') and v #>> '{}' <> ''));
+
 -- Identifies one history of the database. Read from the name of the current WAL file, because the control file still
 -- has the old timeline for seconds after a promotion.
 create function rock_mac.current_timeline() returns text language sql volatile
@@ -197,6 +203,10 @@ create index addresses_gap            on rock_mac.addresses (pool_id) where stat
 create index addresses_owner          on rock_mac.addresses (owner_uid) where owner_uid is not null and state <> 'released';
 create index addresses_device         on rock_mac.addresses (device_id) where device_id is not null and state <> 'released';
 create unique index addresses_consumer on rock_mac.addresses (consumer_key) where consumer_key is not null;
+-- For people who search. A name of an object or a claim, and the values of metadata, which pods do not have.
+create index addresses_name           on rock_mac.addresses (owner_name) where owner_name is not null and state <> 'released';
+create index addresses_consumer_name  on rock_mac.addresses (consumer_name) where consumer_name is not null;
+create index addresses_metadata       on rock_mac.addresses using gin (rock_mac.metadata_terms(metadata)) where metadata <> '{}' and state <> 'released';
 -- The last address of an interface that a machine lost. Pods have none: they would write it at every end.
 create index addresses_last           on rock_mac.addresses (cluster_id, owner_namespace, owner_name, owner_nic) where state = 'released' and owner_kind = 'VirtualMachine';
 create unique index addresses_mac     on rock_mac.addresses (rock_mac.to_mac(addr));   -- lets people query by MAC

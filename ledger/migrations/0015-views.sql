@@ -23,7 +23,9 @@ select p.name as pool, p.description,
        rock_mac.to_mac(p.first) as first, rock_mac.to_mac(p.last) as last, p.last - p.first + 1 as capacity,
        p.last - p.first + 1 - coalesce(c.rows, 0) + coalesce(c.reusable, 0) as free_count,   -- what can be handed out now
        round(100.0 * coalesce(c.rows - c.reusable, 0) / (p.last - p.first + 1), 2) as utilisation_percent,
-       p.auto_release, p.reuse_delay, p.paused
+       p.auto_release, p.reuse_delay, p.paused,
+       coalesce(c.released - c.reusable, 0) as waiting_count,                                   -- released, and not to be handed out yet
+       case when p.next_addr <= p.last then rock_mac.to_mac(p.next_addr) end as cursor          -- the next one that was never used
 from rock_mac.pools p left join (
   select a.pool_id, count(*) as rows, sum(a.generation) as owners,
          count(*) filter (where a.state = 'active') as active, count(*) filter (where a.state = 'pending') as pending,

@@ -20,6 +20,7 @@ create table rock_mac.audit_seals (
   hash           bytea       not null
 );
 create index audit_seals_reached on rock_mac.audit_seals (reached);
+create index audit_seals_forks on rock_mac.audit_seals (epoch, seq) where is_fork;
 create trigger seals_append_only before update or delete or truncate on rock_mac.audit_seals for each statement execute function rock_mac.refuse();
 
 -- Names every column, so that a later one does not change the hashes. Depends on no setting of the session.
@@ -31,6 +32,35 @@ create function rock_mac.seal_hash(previous bytea, s rock_mac.audit_seals) retur
   return sha256(previous || convert_to(json_build_array(s.seq, s.epoch, s.is_fork, s.covered_losses, s.ids, s.reached, s.horizon::text, s.next_xid::text,
     s.settled, extract(epoch from s.sealed_at))::text, 'UTF8')
     || coalesce((select string_agg(r.hash, ''::bytea order by r.n) from unnest(s.row_hashes) with ordinality r(hash, n)), ''));
+
+-- What each row of the audit adds to the counts of its pool and hour. Rows that were imported as history have no state. An address that
+-- is set aside for a webhook is held, and is handed out when a pod gets it.
+create view rock_mac.audit_changes as
+select l.id, l.pool, date_trunc('hour', l."timestamp", 'UTC') as hour,
+       (l.action in ('allocate', 'reserve', 'adopt', 'import', 'transfer') and l.state <> 'released')::int as handed_out,
+       (l.action = 'release' and l.details->>'kind' is distinct from 'Webhook')::int as released,
+       (l.state <> 'released')::int - (coalesce(l.state_before, 'released') <> 'released')::int as held_change
+from rock_mac.audit_log l where l.state is not null;
+
+-- The sums of these by pool and hour, so that a month of a pool is some hundred rows. Every sealed row of the audit counts exactly once.
+create table rock_mac.audit_hours (
+  pool        text   collate "C" not null,
+  hour        timestamptz not null,              -- its beginning, in UTC
+  handed_out  bigint not null,                   -- addresses that got a new owner
+  released    bigint not null,
+  held_change bigint not null,                   -- addresses that are held at its end and were not at its beginning, less the others
+  primary key (pool, hour)
+);
+
+-- Counts rows of the audit. Each may be counted only once: with its seal, or when a backup with its seal is restored.
+create function rock_mac.count_hours(p_ids bigint[]) returns void language sql volatile set search_path = rock_mac, pg_temp
+begin atomic
+  insert into audit_hours as h (pool, hour, handed_out, released, held_change)
+  select c.pool, c.hour, sum(c.handed_out), sum(c.released), sum(c.held_change)
+  from unnest(p_ids) i(id) join audit_changes c on c.id = i.id group by c.pool, c.hour
+  on conflict (pool, hour) do update
+  set handed_out = h.handed_out + excluded.handed_out, released = h.released + excluded.released, held_change = h.held_change + excluded.held_change;
+end;
 
 -- Appends a seal to the last one. The caller holds the lock of the table: two seals at once would seal the same rows.
 create function rock_mac.append_seal(s rock_mac.audit_seals) returns void language plpgsql volatile set search_path = rock_mac, pg_temp as $$
@@ -75,6 +105,7 @@ begin
   s.settled := (select max(a.reached) from audit_seals a
                 where a.reached > floor and a.reached <= s.reached and a.epoch = s.epoch and a.next_xid <= s.horizon);
   perform append_seal(s);
+  perform count_hours(s.ids);
   return cardinality(s.ids);
 end $$;
 

@@ -7,7 +7,7 @@ create function rock_mac.grant_roles() returns void language plpgsql volatile se
 declare
   role text;
   -- What programs read: the read API and `rock-mac show` report every address and its history, in any cluster.
-  reads constant text := 'clock, to_mac, to_addr, is_sticky, not_open, expiry_held, is_set_aside, audit_row_hash, seal_hash';
+  reads constant text := 'clock, to_mac, to_addr, is_sticky, metadata_terms, not_open, expiry_held, is_set_aside, audit_row_hash, seal_hash';
   -- Of the operator and the webhook of a cluster.
   app constant text := 'allocate, bind, transfer, offer_address, leave_address, receive_address, release, roll_back, release_expired, keep_reserved, take_consumer, take_unused_claims, drop_consumer, renew, mark_missing, '
     'adopt, define_pool, limit_pool, grow_pool, pause_pool, remove_pool, register_cluster, mark_adopted, mark_reported, recover, set_stock_aside, free_gap, request_release, observe, end_observations, fill_stock, check_stock, drop_stock, assign_stock, return_stock, mark_unused, release_unused, mark_unreachable, clear_unreachable, seal, report_clock, show_ticket';
@@ -25,7 +25,7 @@ begin
       end;
     end if;
     execute format('grant usage on schema rock_mac to %I', role);
-    execute 'grant select on addresses, pools, clusters, ledger_state, clock_trust, caller_clocks, audit_log, audit_seals, observations, handovers, stock_holders, schema_version, pool_stats to ' || role;
+    execute 'grant select on addresses, pools, clusters, ledger_state, clock_trust, caller_clocks, audit_log, audit_seals, audit_hours, observations, handovers, stock_holders, schema_version, pool_stats to ' || role;
     execute format('grant execute on routine %s to %I', reads, role);
   end loop;
   if to_regrole('rock_mac_app') is not null then execute format('grant execute on routine %s to rock_mac_app', app); end if;

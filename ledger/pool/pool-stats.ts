@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { addrSchema } from '../address/owner.ts';
+import { optionalColumn } from '../column-schemas.ts';
 import type { Queryable } from '../connection/statement.ts';
 
 /** Utilisation of one pool. */
@@ -26,6 +27,10 @@ export interface PoolStats {
   /** Number of owners that addresses of this pool ever had, and how many of them released theirs. */
   readonly totalAllocated: number;
   readonly totalReleased: number;
+  /** Released addresses that cannot be handed out yet: their reuse delay has not passed, or the clock is not believed. */
+  readonly waiting: number;
+  /** The next address that was never used. Absent if there is none. */
+  readonly cursor?: MacAddress | undefined;
   readonly paused: boolean;
 }
 
@@ -47,6 +52,8 @@ const statsRow: z.ZodType<PoolStats> = z
     utilisation: z.number(),
     total_allocated: z.int(),
     total_released: z.int(),
+    waiting_count: z.int(),
+    cursor: optionalColumn(addrSchema),
     paused: z.boolean(),
   })
   .transform((row) => ({
@@ -66,6 +73,8 @@ const statsRow: z.ZodType<PoolStats> = z
     utilisation: row.utilisation,
     totalAllocated: row.total_allocated,
     totalReleased: row.total_released,
+    waiting: row.waiting_count,
+    cursor: row.cursor,
     paused: row.paused,
   }));
 
@@ -77,7 +86,7 @@ export function poolStats(db: Queryable): Promise<PoolStats[]> {
   return db.query({
     text: `select pool, description, rock_mac.to_addr(first) as first, rock_mac.to_addr(last) as last, capacity, active_count,
              pending_count, stocked_count, reserved_count, released_count, orphaned_count, observed_count, free_count,
-             utilisation_percent::float8 as utilisation, total_allocated, total_released, paused
+             utilisation_percent::float8 as utilisation, total_allocated, total_released, waiting_count, rock_mac.to_addr(cursor) as cursor, paused
            from rock_mac.pool_stats`,
     values: [],
     row: statsRow,

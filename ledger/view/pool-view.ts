@@ -27,6 +27,8 @@ export function decodePool(object: PoolObject): PoolStats {
     utilisation: object.utilisation,
     totalAllocated: object.totalAllocated,
     totalReleased: object.totalReleased,
+    waiting: object.waiting ?? 0,
+    cursor: object.cursor === undefined ? undefined : mac(object.cursor),
     paused: object.paused,
   };
 }

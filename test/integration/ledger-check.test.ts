@@ -124,6 +124,7 @@ const BREAKS: Readonly<Record<string, string>> = {
   'seals-follow': `update rock_mac.audit_seals set sealed_at = sealed_at - interval '1 day' where seq = 1`,
   'sealed-rows-unchanged': `update rock_mac.audit_log set "timestamp" = now() - interval '1 day' where holder_key = 'gone'`,
   'audit-is-sealed': `insert into rock_mac.audit_log (id, action, pool, "user", actor) overriding system value values (-1, 'note', 'x', 'x', 'x')`,
+  'hours-add-up': `update rock_mac.audit_hours set released = released + 1`,
 };
 
 test('the list of guarding objects matches the migrations', async () => {

@@ -441,7 +441,7 @@ describe('a login of a cluster', () => {
     },
   );
 
-  test('may run these functions and nine that only read', async () => {
+  test('may run these functions and ten that only read', async () => {
     const rows = await ledger.current.sql(`${FUNCTIONS} and has_function_privilege('rock_mac_app', p.oid, 'execute')`);
     const reads = [
       'audit_row_hash',
@@ -449,6 +449,7 @@ describe('a login of a cluster', () => {
       'expiry_held',
       'is_set_aside',
       'is_sticky',
+      'metadata_terms',
       'not_open',
       'seal_hash',
       'to_addr',

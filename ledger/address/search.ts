@@ -1,0 +1,119 @@
+import { z } from 'zod';
+import { macToNumber } from '../../mac/mac-address.ts';
+import { hasPartialMac, parsePartialMac } from '../../mac/partial-mac.ts';
+import { storableText } from '../column-schemas.ts';
+import type { Queryable } from '../connection/statement.ts';
+import { ADDRESS_COLUMNS, type AddressRow, addressRowSchema } from './address-row.ts';
+import { requireValid } from './validate.ts';
+
+/** In what a text was found, in the order of results. */
+export const FOUND_IN = ['address', 'device', 'owner', 'consumer', 'namespace', 'cluster', 'metadata'] as const;
+export type FoundIn = (typeof FOUND_IN)[number];
+
+/** Where a text was found, and the value that contains it. */
+export interface Match {
+  readonly found: FoundIn;
+  readonly value: string;
+}
+
+/** The parts of an address that a search reads. */
+export type Searched = Pick<AddressRow, 'mac' | 'state' | 'owner' | 'device' | 'clusterName' | 'metadata'> & {
+  readonly consumer?: Pick<NonNullable<AddressRow['consumer']>, 'name'> | undefined;
+};
+
+/**
+ * Returns where a text is found in an address: consecutive digits anywhere in the MAC, or the beginning of a device, of the
+ * name or namespace of its owner, of the pod or VM that uses the claim, of the cluster's name or id, or of a value of
+ * metadata. Of a released address, only the MAC counts. Case does not matter, except for devices.
+ */
+export function matchText(address: Searched, text: string): Match | undefined {
+  const { mac, state } = address;
+  const wanted = text.trim();
+  const partial = parsePartialMac(wanted);
+  if (partial !== undefined && hasPartialMac(macToNumber(mac), partial)) return { found: 'address', value: mac };
+  if (state === 'released') return undefined;
+  const lower = wanted.toLowerCase();
+  return textsOf(address).find(({ found, value }) =>
+    found === 'device' ? value.startsWith(wanted) : value.toLowerCase().startsWith(lower),
+  );
+}
+
+/** Returns the texts that a search compares, in the order of FOUND_IN. */
+function textsOf({ owner, device, consumer, clusterName, metadata }: Searched): Match[] {
+  const texts: readonly (readonly [FoundIn, string | undefined])[] = [
+    ['device', device?.id],
+    ['owner', owner?.name],
+    ['consumer', consumer?.name],
+    ['namespace', owner?.namespace],
+    ['cluster', clusterName],
+    ['cluster', owner?.clusterId],
+    ...valuesOf(metadata).map((value) => ['metadata', value] as const),
+  ];
+  return texts.flatMap(([found, value]) => (value === undefined ? [] : [{ found, value }]));
+}
+
+/** Returns the texts and numbers anywhere in metadata. */
+function valuesOf(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (typeof value === 'number') return [String(value)];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(valuesOf) : [];
+}
+
+/** More places of digits than these are searched in no pool. A pool of 16 million addresses has 4,096 for three digits. */
+const MOST_RANGES = 20_000;
+
+const searchSchema = z.object({
+  text: storableText(200).refine((text) => text.trim() !== '', 'is empty'),
+  limit: z.int().min(1).max(1_000),
+});
+
+/** Each reads no more than the limit through an index of its own. Names are stored in lower case. */
+const PLACES: readonly string[] = [
+  `select a.addr from rock_mac.addresses a where a.device_id ^@ $1 and a.state <> 'released' order by a.device_id limit $2`,
+  `select a.addr from rock_mac.addresses a
+   where a.owner_name ^@ lower($1) and a.owner_name is not null and a.state <> 'released' order by a.owner_name limit $2`,
+  `select a.addr from rock_mac.addresses a
+   where a.consumer_name ^@ lower($1) and a.consumer_name is not null and a.state <> 'released' order by a.consumer_name limit $2`,
+  `select a.addr from rock_mac.clusters c, lateral (
+     select s.addr from rock_mac.addresses s
+     where s.cluster_id = c.cluster_id and s.state in ('active', 'pending', 'reserved', 'stocked', 'orphaned') and s.state <> 'released'
+       and s.owner_namespace ^@ lower($1) limit $2) a`,
+  `select a.addr from rock_mac.clusters c, lateral (
+     select s.addr from rock_mac.addresses s where s.cluster_id = c.cluster_id and s.state <> 'released' limit $2) a
+   where lower(c.name) ^@ lower($1) or c.cluster_id ^@ lower($1)`,
+  `select a.addr from rock_mac.addresses a
+   where rock_mac.metadata_terms(a.metadata) @@ lower($3)::tsquery and a.metadata <> '{}' and a.state <> 'released' limit $2`,
+];
+
+/** Digits of $4 bits, with the value $5, at each of the places $6. A place in a pool is a few ranges of addresses. */
+const DIGITS = `
+  select a.addr from (
+    select r.low, r.high from rock_mac.pools p, unnest($6::int[]) with ordinality as s(shift, n),
+      generate_series(p.first >> (s.shift + $4::int), p.last >> (s.shift + $4::int)) as upper,
+      lateral (select ((upper << $4::int) | $5::bigint) << s.shift as low, (((upper << $4::int) | $5::bigint) << s.shift) + (1::bigint << s.shift) - 1 as high) r
+    where r.low <= p.last and r.high >= p.first limit ${String(MOST_RANGES)}) r,
+    lateral (select s.addr from rock_mac.addresses s where s.addr between r.low and r.high order by s.addr limit $2) a`;
+
+/**
+ * Returns at most `limit` addresses (1 to 1,000) in which `matchText` finds a text, in the order of FOUND_IN. Every place is
+ * searched through an index. Throws BAD_REQUEST for an empty text, and for one of more than 200 octets.
+ */
+export async function searchAddresses(db: Queryable, text: string, limit: number): Promise<AddressRow[]> {
+  requireValid(searchSchema, { text, limit }, 'The search');
+  const wanted = text.trim();
+  const partial = parsePartialMac(wanted);
+  const places = partial === undefined ? PLACES : [DIGITS, ...PLACES];
+  const found = places.map((place, rank) => `(select ${String(rank)} as rank, f.addr from (${place}) f limit $2)`);
+  return await db.query({
+    text: `with found as (select f.addr, min(f.rank) as rank from (${found.join(' union all ')}) f group by f.addr order by 2, 1 limit $2)
+           select ${ADDRESS_COLUMNS} from rock_mac.addresses a join rock_mac.pools p using (pool_id) join found f using (addr)
+           order by f.rank, a.addr`,
+    values: [
+      wanted,
+      limit,
+      `'${wanted.replaceAll(/['\\]/g, '$&$&')}':*`,
+      ...(partial === undefined ? [] : [4 * partial.digits, partial.value, [...partial.shifts]]),
+    ],
+    row: addressRowSchema,
+  });
+}
