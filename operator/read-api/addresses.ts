@@ -3,13 +3,16 @@ import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
 import { ADDRESS_ORDERS, pageMark } from '../../ledger/address/page-mark.ts';
+import { searchAddresses } from '../../ledger/address/search.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import { addressView, encodeAddress } from '../../ledger/view/address-view.ts';
 import { type MacAddress, macToNumber, numberToMac, parseAnyMac } from '../../mac/mac-address.ts';
 import type { FieldTerm } from './field-selector.ts';
+import type { ListParameters } from './list-parameters.ts';
 import { type ReadApiResource, toPage } from './read-api-resource.ts';
 import { allowedValues, exactValue, macValue, timeValue } from './selector-values.ts';
+import { badRequest } from './status-error.ts';
 import { formatAge, type TableColumn } from './table.ts';
 
 /** Every address that was allocated at least once, named by its MAC. */
@@ -25,10 +28,13 @@ export const addresses: ReadApiResource<AddressObject> = {
     'owner.name',
     'allocatedSince',
     'changedSince',
+    'search',
   ],
   orders: ADDRESS_ORDERS,
   columns,
   list: async (db, { terms, limit, after, ...parameters }) => {
+    const searched = exactValue(terms, 'search');
+    if (searched !== undefined) return { items: await search(db, searched, { terms, limit }) };
     const pool = await poolFilter(db, terms);
     const order = ADDRESS_ORDERS.find((each) => each === parameters.order) ?? 'address';
     const named = macValue(terms, 'metadata.name');
@@ -57,6 +63,19 @@ export const addresses: ReadApiResource<AddressObject> = {
     return row === undefined ? undefined : encodeRow(row);
   },
 };
+
+/** The most addresses that a search finds. People read no more, and type more of the text. */
+const MAX_FOUND = 1_000;
+
+/** Returns the addresses that a text is found in, the best first. There is one page of them. */
+async function search(
+  db: Queryable,
+  text: string,
+  { terms, limit }: Pick<ListParameters, 'terms' | 'limit'>,
+): Promise<AddressObject[]> {
+  if (terms.some(({ field }) => field !== 'search')) throw badRequest('search cannot be used with other fields');
+  return (await searchAddresses(db, text, Math.min(limit, MAX_FOUND))).map(encodeRow);
+}
 
 /** Returns the pool of `pool=`, or all pools that no `pool!=` excludes. */
 async function poolFilter(db: Queryable, terms: readonly FieldTerm[]): Promise<string | readonly string[] | undefined> {

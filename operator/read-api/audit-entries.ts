@@ -2,17 +2,18 @@ import type { AuditEntryObject } from '../../api/ledger-view.ts';
 import { type AuditEntry, listAudit } from '../../ledger/audit.ts';
 import { auditEntryView, encodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
 import { invalidContinueToken } from './continue-token.ts';
-import { type ReadApiResource, toPage } from './read-api-resource.ts';
+import { parseId, type ReadApiResource, toPage } from './read-api-resource.ts';
 import { countValue, exactValue, macValue, timeValue } from './selector-values.ts';
 import type { TableColumn } from './table.ts';
 
 /**
  * The audit, named by entry id. The newest entries come first. With the field `afterId`, only later entries are listed,
- * oldest first, so that clients can follow the audit.
+ * oldest first, so that clients can follow the audit. The parameter `waitSeconds` waits for the next one.
  */
 export const auditEntries: ReadApiResource<AuditEntryObject> = {
   fields: ['mac', 'pool', 'action', 'deviceId', 'clusterId', 'actor', 'since', 'afterId'],
   orders: ['newest'],
+  canWait: true,
   columns,
   list: async (db, { terms, limit, after }) => {
     const position = after === undefined ? undefined : requireId(after);
@@ -46,11 +47,6 @@ function requireId(after: string): number {
   const id = parseId(after);
   if (id === undefined) throw invalidContinueToken();
   return id;
-}
-
-/** Parses an id: a positive number that a double represents exactly. */
-function parseId(name: string): number | undefined {
-  return /^[1-9]\d{0,14}$/.test(name) ? Number(name) : undefined;
 }
 
 function columns(): readonly TableColumn<AuditEntryObject>[] {

@@ -5,13 +5,19 @@ import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { AccessCheck } from './access.ts';
 import { addresses } from './addresses.ts';
 import { auditEntries } from './audit-entries.ts';
+import { clusters } from './clusters.ts';
 import { encodeContinueToken } from './continue-token.ts';
 import { apiGroup, apiGroupList, apiResourceList } from './discovery.ts';
+import { ledgers } from './ledgers.ts';
 import { parseListParameters } from './list-parameters.ts';
+import type { LongPoll } from './long-poll.ts';
 import { openApiDocument, openApiIndex } from './open-api.ts';
 import type { Route } from './parse-route.ts';
+import { poolHours } from './pool-hours.ts';
 import { pools } from './pools.ts';
 import type { ReadApiResource } from './read-api-resource.ts';
+import { seals } from './seals.ts';
+import { stateMaps } from './state-maps.ts';
 import { methodNotAllowed, pathNotFound, StatusError } from './status-error.ts';
 import { toTable, wantsTable } from './table.ts';
 
@@ -19,6 +25,7 @@ export interface RouteDeps {
   readonly ledger: Queryable;
   readonly checkAccess: AccessCheck;
   readonly now: () => Date;
+  readonly longPoll: LongPoll;
 }
 
 /** The parts of a request that its response depends on. */
@@ -57,8 +64,18 @@ async function readResource(route: ResourceRoute, request: ReadRequest, deps: Ro
       return await authorizeAndRead(addresses, route, request, deps);
     case 'auditentries':
       return await authorizeAndRead(auditEntries, route, request, deps);
+    case 'clusters':
+      return await authorizeAndRead(clusters, route, request, deps);
+    case 'ledgers':
+      return await authorizeAndRead(ledgers, route, request, deps);
+    case 'poolhours':
+      return await authorizeAndRead(poolHours, route, request, deps);
     case 'pools':
       return await authorizeAndRead(pools, route, request, deps);
+    case 'seals':
+      return await authorizeAndRead(seals, route, request, deps);
+    case 'statemaps':
+      return await authorizeAndRead(stateMaps, route, request, deps);
   }
 }
 
@@ -85,9 +102,14 @@ async function listObjects<T extends NamedObject>(
   resource: ReadApiResource<T>,
   plural: string,
   { query, accept }: ReadRequest,
-  { ledger, now }: RouteDeps,
+  { ledger, now, longPoll }: RouteDeps,
 ): Promise<unknown> {
-  const { items, end } = await resource.list(ledger, parseListParameters(query, resource));
+  const parameters = parseListParameters(query, resource);
+  const { items, end } = await longPoll.until(
+    () => resource.list(ledger, parameters),
+    (page) => page.items.length > 0,
+    parameters.waitSeconds,
+  );
   const metadata = end === undefined ? {} : { continue: encodeContinueToken(end) };
   if (wantsTable(accept)) {
     return toTable(items, resource.columns(now()), metadata, query.get('includeObject') ?? '');
@@ -101,7 +123,7 @@ async function getObject<T extends NamedObject>(
   { query, accept }: ReadRequest,
   { ledger, now }: RouteDeps,
 ): Promise<unknown> {
-  const object = await resource.get(ledger, name);
+  const object = await resource.get(ledger, name, query);
   if (object === undefined) {
     throw new StatusError(404, 'NotFound', `${plural}.${LEDGER_GROUP} ${JSON.stringify(name)} not found`, {
       group: LEDGER_GROUP,

@@ -9,17 +9,41 @@ export const openApiDocument = {
   info: { title: 'rock-mac ledger', version: LEDGER_VERSION },
   paths: Object.fromEntries(LEDGER_KINDS.flatMap(({ plural, kind }) => pathsOf(plural, kind))),
   components: {
-    schemas: Object.fromEntries(
-      LEDGER_KINDS.map(({ kind, schema }) => [
-        modelOf(kind),
-        {
-          ...toStructuralSchema(schema),
-          'x-kubernetes-group-version-kind': [{ group: LEDGER_GROUP, version: LEDGER_VERSION, kind }],
-        },
+    schemas: Object.fromEntries<object>(
+      LEDGER_KINDS.flatMap(({ kind, schema }): (readonly [string, object])[] => [
+        [modelOf(kind), { ...toStructuralSchema(schema), ...groupVersionKind(kind) }],
+        [modelOf(`${kind}List`), { ...listSchema(kind), ...groupVersionKind(`${kind}List`) }],
       ]),
     ),
   },
 };
+
+function groupVersionKind(kind: string) {
+  return { 'x-kubernetes-group-version-kind': [{ group: LEDGER_GROUP, version: LEDGER_VERSION, kind }] };
+}
+
+function listSchema(kind: string) {
+  return {
+    description: `A page of objects of the kind ${kind}.`,
+    type: 'object',
+    required: ['items'],
+    properties: {
+      apiVersion: { type: 'string' },
+      kind: { type: 'string' },
+      metadata: {
+        type: 'object',
+        properties: {
+          continue: { type: 'string', description: 'The token of the next page. Absent on the last page.' },
+        },
+      },
+      items: { type: 'array', items: reference(kind) },
+    },
+  };
+}
+
+function reference(kind: string) {
+  return { $ref: `#/components/schemas/${modelOf(kind)}` };
+}
 
 const hash = createHash('sha256').update(JSON.stringify(openApiDocument)).digest('hex').toUpperCase();
 
@@ -39,8 +63,8 @@ function modelOf(kind: string): string {
 function pathsOf(plural: string, kind: string): readonly (readonly [string, unknown])[] {
   const base = `/apis/${LEDGER_GROUP}/${LEDGER_VERSION}/${plural}`;
   return [
-    [base, { get: operation('list', kind, { type: 'object' }) }],
-    [`${base}/{name}`, { get: operation('get', kind, { $ref: `#/components/schemas/${modelOf(kind)}` }) }],
+    [base, { get: operation('list', kind, reference(`${kind}List`)) }],
+    [`${base}/{name}`, { get: operation('get', kind, reference(kind)) }],
   ];
 }
 

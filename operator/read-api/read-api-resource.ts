@@ -13,7 +13,7 @@ export interface ReadApiResource<T> extends ListSupport {
   readonly columns: (now: Date) => readonly TableColumn<T>[];
   readonly list: (db: Queryable, parameters: ListParameters) => Promise<ResourcePage<T>>;
   /** Returns `undefined` if there is no object with this name. */
-  readonly get: (db: Queryable, name: string) => Promise<T | undefined>;
+  readonly get: (db: Queryable, name: string, query: URLSearchParams) => Promise<T | undefined>;
 }
 
 /** Returns a page of at most `limit` objects. Expects up to one row more, which shows whether another page follows. */
@@ -25,4 +25,9 @@ export function toPage<Row, T>(
   const onPage = rows.slice(0, limit);
   const last = onPage.at(-1);
   return { items: onPage.map(encode), end: rows.length > limit && last !== undefined ? endAt(last) : undefined };
+}
+
+/** Parses a name that is a number: positive, and exact as a double. */
+export function parseId(name: string): number | undefined {
+  return /^[1-9]\d{0,14}$/.test(name) ? Number(name) : undefined;
 }

@@ -27,7 +27,13 @@ export function createRequestListener(deps: ListenerDeps): RequestHandler {
     const route = url === undefined ? undefined : parseRoute(url.pathname);
     if (deps.draining()) response.setHeader('Connection', 'close');
     const code = await sendResponse(request, response, { url, route }, deps);
-    deps.metrics.requestHandled({ route: route?.route ?? 'none', code, durationMs: performance.now() - started });
+    // A client that waits says nothing about the speed of lists.
+    const waits = url?.searchParams.has('waitSeconds') === true;
+    deps.metrics.requestHandled({
+      route: waits ? 'wait' : (route?.route ?? 'none'),
+      code,
+      durationMs: performance.now() - started,
+    });
   };
 }
 

@@ -10,6 +10,7 @@ import { systemClock } from '../../time/clock.ts';
 import { retryForever } from '../../time/retry-forever.ts';
 import { createAccessCheck } from './access.ts';
 import { createApiServiceRegistration, type ServicePort } from './api-service-registration.ts';
+import { createLongPoll } from './long-poll.ts';
 import type { ReadApiMetrics } from './metrics.ts';
 import { createReadApiServer, type ListenAddress } from './server.ts';
 
@@ -51,6 +52,7 @@ export function startReadApi(options: ReadApiOptions): ReadApi {
     ledger,
     checkAccess: createAccessCheck(client, Date.now),
     now: () => new Date(),
+    longPoll: createLongPoll({ clock: systemClock, signal: stopping.signal }),
     metrics,
     logger,
     draining: () => stopping.signal.aborted,

@@ -4,7 +4,14 @@ import { request } from 'node:https';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { addressObject, auditEntryObject } from '../../api/ledger-view.ts';
+import {
+  addressObject,
+  auditEntryObject,
+  LEDGER_KINDS,
+  ledgerObject,
+  poolHourObject,
+  stateMapObject,
+} from '../../api/ledger-view.ts';
 import { createAllocator } from '../../ledger/address/allocator.ts';
 import { deviceKey } from '../../ledger/address/holder-key.ts';
 import { createCa, type KeyPair, loadCa } from '../env/kubernetes/certificates.ts';
@@ -48,7 +55,7 @@ beforeAll(async () => {
 
 const list = z.object({
   metadata: z.object({ continue: z.string().optional() }),
-  items: z.array(z.object({ metadata: z.object({ name: z.string() }) })),
+  items: z.array(z.looseObject({ metadata: z.object({ name: z.string() }) })),
 });
 
 async function raw(kubectl: Kubectl, query: string): Promise<z.infer<typeof list>> {
@@ -198,12 +205,92 @@ describe('an auditor with kubectl', () => {
   });
 });
 
+describe('what a console shows', () => {
+  const read = async (path: string): Promise<unknown> =>
+    JSON.parse(await auditor(['get', '--raw', `${BASE}/${path}`])) as unknown;
+
+  test('an auditor finds addresses by a part of the MAC and by the beginning of a device', async () => {
+    const found = (text: string, limit = 5_000) =>
+      auditor([
+        ...['get', `addresses.${GROUP}`, '-o', 'name', `--chunk-size=${String(limit)}`],
+        ...['--field-selector', `search=${text}`],
+      ]);
+    expect(namesIn(await found('box-000'))).toHaveLength(10);
+    expect(namesIn(await found('04:00:1'))).toHaveLength(16);
+    expect(namesIn(await found('box', 7))).toHaveLength(7);
+    await expect(auditor(['get', `addresses.${GROUP}`, '--field-selector', 'search=box,pool=docker'])).rejects.toThrow(
+      /search cannot be used with other fields/,
+    );
+  });
+
+  test('a map has one byte for each address, and a list has the maps of all pools', async () => {
+    const map = stateMapObject.parse(await read('statemaps/a4-58-0f-04-00-00?count=1000'));
+    const states = Buffer.from(map.states, 'base64');
+    expect(map).toMatchObject({ metadata: { name: 'a4:58:0f:04:00:00' }, count: 1_000 });
+    expect(states.filter((state) => state === 4)).toHaveLength(DEVICES);
+    const names = namesIn(await auditor(['get', `statemaps.${GROUP}`, '-o', 'name']));
+    expect(names).toHaveLength(7);
+    expect(names).toEqual([...new Set(names)].sort());
+    expect(await auditor(['get', `statemaps.${GROUP}`, '--field-selector', 'pool=docker'])).toMatch(
+      /^NAME +COUNT +ACTIVE +PENDING +RESERVED +WAITING +FREE\na4:58:0f:04:00:00 +65536 +700 /,
+    );
+    for (const count of ['0', '65537', 'x']) {
+      await expect(read(`statemaps/a4:58:0f:04:00:00?count=${count}`)).rejects.toThrow(/count must be a whole number/);
+    }
+  });
+
+  test('the hours of a pool count what is sealed, and page without gaps', async () => {
+    await eventually(
+      async () => {
+        const { items } = await raw(auditor, 'poolhours?fieldSelector=pool%3Ddocker');
+        const hours = items.map((item) => poolHourObject.parse(item));
+        expect(hours.reduce((sum, { handedOut }) => sum + handedOut, 0)).toBeGreaterThanOrEqual(DEVICES);
+        expect(hours.at(-1)?.held).toBe(DEVICES);
+      },
+      { within: 60_000 },
+    );
+    const all = namesIn(await auditor(['get', `poolhours.${GROUP}`, '-o', 'name', '--chunk-size=1']));
+    expect(all.length).toBeGreaterThan(0);
+    expect(all).toEqual([...new Set(all)]);
+    const hour = poolHourObject.parse(
+      JSON.parse(await auditor(['get', `poolhours.${GROUP}`, all[0] ?? '', '-o', 'json'])),
+    );
+    expect(hour.metadata.name).toBe(all[0]);
+  });
+
+  test('clusters, the ledger and its seals have tables and single objects', async () => {
+    const clusters = await auditor(['get', `clusters.${GROUP}`]);
+    expect(clusters).toMatch(/^NAME +CLUSTER +ADDRESSES +ORPHANED +RESYNC +AGE\n\S+ +\S+ +\d+ +0 /);
+    const [name = ''] = namesIn(await auditor(['get', `ledgers.${GROUP}`, '-o', 'name']));
+    const ledger = ledgerObject.parse(JSON.parse(await auditor(['get', `ledgers.${GROUP}`, name, '-o', 'json'])));
+    expect(ledger).toMatchObject({ mode: 'open', waitsFor: [], needsApproval: false });
+    expect(await auditor(['get', `seals.${GROUP}`])).toMatch(/^NAME +EPOCH +ROWS +AGE +HASH\n\d+ +1 +\d+ /);
+    expect(await auditor(['get', `seals.${GROUP}`, '1'])).toMatch(/\n1 +1 /);
+  });
+
+  test('a client that follows the audit gets the next change without asking again', async () => {
+    const { plane } = installed();
+    const [newest] = (await raw(auditor, 'auditentries?limit=1')).items;
+    const following = raw(
+      auditor,
+      `auditentries?fieldSelector=afterId%3D${newest?.metadata.name ?? ''}&waitSeconds=20`,
+    );
+    await plane.kubectl(['create', '-f', '-'], { input: aClaim('followed', { pool: 'production' }) });
+    expect((await following).items.length).toBeGreaterThan(0);
+    await plane.kubectl(['delete', 'macallocation', 'followed']);
+  });
+
+  test('every list has a schema that kubectl explain can show', async () => {
+    expect(await auditor(['explain', `statemaps.${GROUP}.states`])).toContain('One byte for each address');
+  });
+});
+
 function token(after: string): string {
   return Buffer.from(JSON.stringify({ v: 1, after })).toString('base64url');
 }
 
 describe('a user without permission', () => {
-  test.each(['addresses', 'auditentries', 'pools'])('cannot list %s', async (plural) => {
+  test.each(LEDGER_KINDS.map(({ plural }) => plural))('cannot list %s', async (plural) => {
     await expect(stranger(['get', `${plural}.${GROUP}`])).rejects.toThrow(
       new RegExp(`${plural}.*is forbidden: User "eve" cannot list resource`),
     );
