@@ -1,5 +1,6 @@
 import type { AddressState, Device } from '../ledger/address/owner.ts';
 import type { Observation } from '../ledger/observation/observations.ts';
+import type { PoolHour } from '../ledger/pool/history.ts';
 import type { PoolStats } from '../ledger/pool/pool-stats.ts';
 import type { Pool } from '../ledger/pool/pools.ts';
 import type { AddressView } from '../ledger/view/address-view.ts';
@@ -30,7 +31,13 @@ export interface Backend {
   list(query: ListQuery): Promise<Page<Address>>;
   /** Reports the addresses of `list`, then every change, until the process ends. */
   watch(query: ListQuery, listener: WatchListener): Promise<never>;
+  /** Returns the addresses in which a text is found, the best first. */
+  search(text: string, limit: number): Promise<Address[]>;
   stats(): Promise<PoolCounts[]>;
+  /** Returns what happened in each hour since a moment, by pool and time. For each pool, the last hour before it comes first. */
+  history(since: Date): Promise<PoolHour[]>;
+  /** Returns the states of consecutive addresses, one byte each: MAP_STATES. */
+  map(first: MacAddress, count: number): Promise<Uint8Array>;
   /** Returns a page of changes. `isCut`: the limit left out older ones. */
   audit(query: AuditQuery): Promise<AuditPage>;
   pools(): Promise<Pool[]>;

@@ -14,6 +14,7 @@ import { addInit } from './commands/init.ts';
 import { addLedger } from './commands/ledger.ts';
 import { addLedgerOnly } from './commands/ledger-only.ts';
 import { addList } from './commands/list.ts';
+import { addMap } from './commands/map.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addPools } from './commands/pools.ts';
 import { addRecover } from './commands/recover.ts';
@@ -25,6 +26,7 @@ import { addShow } from './commands/show.ts';
 import { addSql } from './commands/sql.ts';
 import { addStats } from './commands/stats.ts';
 import { addStock } from './commands/stock.ts';
+import { addTop } from './commands/top.ts';
 import { addTransfer } from './commands/transfer.ts';
 import { EXIT_CODES, EXIT_MEANINGS, EXITS } from './errors.ts';
 
@@ -40,6 +42,8 @@ const COMMANDS: readonly AddCommand[] = [
   addList,
   addShow,
   addStats,
+  addTop,
+  addMap,
   addPools,
   addAudit,
   addCompletion,

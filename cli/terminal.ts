@@ -13,7 +13,7 @@ export interface Terminal {
   /** Whether stdout is a terminal: then bars are shown, and colours unless NO_COLOR is set. */
   readonly interactive: boolean;
   readonly colours: boolean;
-  /** Width of the help in characters. */
+  /** The width in characters now. */
   readonly columns: number;
 }
 
@@ -31,7 +31,9 @@ export function createTerminal(stdout: Output, stderr: Output, env: NodeJS.Proce
   const interactive = stdout.isTTY === true && env['TERM'] !== 'dumb';
   return {
     interactive,
-    columns: stdout.columns ?? 80,
+    get columns() {
+      return stdout.columns ?? 80;
+    },
     // https://no-color.org: any non-empty value disables colours.
     colours: interactive && (env['NO_COLOR'] ?? '') === '',
     print: (line) => {

@@ -5,12 +5,13 @@ import { poolForReservation } from '../pool-for-reservation.ts';
 import type { Target } from '../target.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
 import { claimName, claimNames } from './claim-name.ts';
-import { explainKubeError } from './explain-kube-error.ts';
+import { explainErrors } from './explain-kube-error.ts';
 import { findAllocations } from './find-claims.ts';
 import { createLedgerReader, type LedgerReader, ReadApiUnavailable } from './ledger-reader.ts';
 import { listFromLedger, listFromObjects, namespaceOf } from './list-addresses.ts';
 import { autoReleaseSeconds, makeClaim, makeClaims } from './make-claim.ts';
-import { auditOfLedger, findInLedger, statsOfLedger } from './read-ledger.ts';
+import { auditOfLedger, findInLedger, hoursOfLedger, mapOfLedger, searchLedger, statsOfLedger } from './read-ledger.ts';
+import { mapOfObjects, searchObjects } from './read-objects.ts';
 import { poolsOfCluster, statsOfCluster } from './read-pools.ts';
 import { releaseClaims } from './release-claims.ts';
 import { renewClaims } from './renew-claims.ts';
@@ -18,6 +19,7 @@ import type { Scope } from './scope.ts';
 import { suggest } from './suggest.ts';
 import { transferClaim } from './transfer-claim.ts';
 import { watchAddresses } from './watch-addresses.ts';
+import { withoutReadApi } from './without-read-api.ts';
 
 /** Runs the commands through the Kubernetes API, with the permissions of the user. */
 export function createClusterBackend(scope: Scope): Backend {
@@ -73,23 +75,32 @@ export function createClusterBackend(scope: Scope): Backend {
         scope,
       ),
     ),
+    search: explained((text, limit) =>
+      readOrFallBack<Address[]>(
+        () => searchLedger(reader, text, limit),
+        () => searchObjects(scope, text, limit),
+        scope,
+      ),
+    ),
+    history: explained(async (since) => {
+      try {
+        return await hoursOfLedger(reader, since);
+      } catch (error) {
+        throw error instanceof ReadApiUnavailable ? UserError.from(withoutReadApi('The history', error)) : error;
+      }
+    }),
+    map: explained((first, count) =>
+      readOrFallBack<Uint8Array>(
+        () => mapOfLedger(reader, first, count),
+        () => mapOfObjects(scope, first, count),
+        scope,
+      ),
+    ),
     audit: explained((query) => readAudit(query, reader)),
     pools: explained(() => poolsOfCluster(scope)),
     suggest: (prefix, limit) => suggest(prefix, limit, scope),
     close: () => scope.client.close(),
   };
-}
-
-/** Returns a function that wraps a method: errors of the Kubernetes client become errors for the user. */
-function explainErrors({ namespace }: Scope) {
-  return <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      try {
-        return await work(...args);
-      } catch (error) {
-        throw explainKubeError(error, namespace);
-      }
-    };
 }
 
 async function findAddresses(target: Target, reader: LedgerReader, scope: Scope): Promise<FoundAddresses> {
@@ -133,18 +144,8 @@ async function readAudit(query: AuditQuery, reader: LedgerReader): ReturnType<Ba
   try {
     return await auditOfLedger(query, reader);
   } catch (error) {
-    throw error instanceof ReadApiUnavailable ? auditUnavailable(error) : error;
+    throw error instanceof ReadApiUnavailable ? UserError.from(withoutReadApi('The audit', error)) : error;
   }
-}
-
-function auditUnavailable({ message, forbidden }: ReadApiUnavailable): UserError {
-  return new UserError(
-    `The audit needs the ledger's read API, which cannot be used (${message}).`,
-    forbidden
-      ? 'Ask for the ClusterRole rock-mac-auditor.'
-      : 'See `kubectl get apiservice v1alpha1.ledger.mac.rock-os.io` and the log of the operator.',
-    forbidden ? 'forbidden' : 'unavailable',
-  );
 }
 
 /** Refuses to release addresses that no MacAllocation of the namespace holds. */

@@ -27,6 +27,18 @@ export function explainKubeError(error: unknown, namespace: string): unknown {
   return error instanceof KubeError ? explainStatus(error, namespace) : error;
 }
 
+/** Returns a function that wraps a method: errors of the Kubernetes client become errors for the user. */
+export function explainErrors({ namespace }: { readonly namespace: string }) {
+  return <A extends readonly unknown[], R>(work: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      try {
+        return await work(...args);
+      } catch (error) {
+        throw explainKubeError(error, namespace);
+      }
+    };
+}
+
 function explainStatus(error: KubeError, namespace: string): UserError {
   const { status, message, details } = error;
   const cause = sentence(message);

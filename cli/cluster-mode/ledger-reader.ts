@@ -1,5 +1,17 @@
 import { z } from 'zod';
-import { addressObject, auditEntryObject, poolObject } from '../../api/ledger-view.ts';
+import {
+  addressObject,
+  auditEntryObject,
+  type ClusterObject,
+  clusterObject,
+  type LedgerObject,
+  ledgerObject,
+  type PoolHourObject,
+  poolHourObject,
+  poolObject,
+  type StateMapObject,
+  stateMapObject,
+} from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { isNotFound, KubeConnectionError, KubeDecodeError, KubeError } from '../../kube/client/errors.ts';
@@ -25,6 +37,10 @@ export interface ListRequest {
   readonly after?: string | undefined;
   /** More terms of the field selector, such as `state!=released`. */
   readonly terms?: readonly string[];
+  /** How long the read API waits for the first object, if there is none. */
+  readonly waitSeconds?: number | undefined;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A kind of the read API. */
@@ -39,13 +55,19 @@ export const AUDIT_ENTRIES: ReadApiKind<z.infer<typeof auditEntryObject>> = {
   schema: auditEntryObject,
 };
 export const POOLS: ReadApiKind<z.infer<typeof poolObject>> = { plural: 'pools', schema: poolObject };
+export const CLUSTERS: ReadApiKind<ClusterObject> = { plural: 'clusters', schema: clusterObject };
+export const LEDGERS: ReadApiKind<LedgerObject> = { plural: 'ledgers', schema: ledgerObject };
+export const POOL_HOURS: ReadApiKind<PoolHourObject> = { plural: 'poolhours', schema: poolHourObject };
+export const STATE_MAPS: ReadApiKind<StateMapObject> = { plural: 'statemaps', schema: stateMapObject };
 
 /** Reads the operator's read API through the API server. Throws ReadApiUnavailable if it cannot be used. */
 export interface LedgerReader {
   list<T>(kind: ReadApiKind<T>, request: ListRequest): Promise<Page<T>>;
   /** Returns `undefined` if there is no object with this name. */
-  get<T>(kind: ReadApiKind<T>, name: string): Promise<T | undefined>;
+  get<T>(kind: ReadApiKind<T>, name: string, parameters?: Readonly<Record<string, string>>): Promise<T | undefined>;
 }
+
+type WaitOptions = Pick<ListRequest, 'waitSeconds' | 'signal'>;
 
 const listObject = z.object({
   metadata: z.object({ continue: z.string().optional() }),
@@ -64,9 +86,10 @@ export function createLedgerReader({ client, requestTimeoutMs }: ReaderOptions):
   const timeoutMs = Math.min(requestTimeoutMs, MAX_TIMEOUT_MS);
   const base = `/apis/${LEDGER_GROUP}/${LEDGER_VERSION}`;
 
-  async function request(path: string): Promise<unknown> {
+  async function request(path: string, { waitSeconds = 0, signal }: WaitOptions = {}): Promise<unknown> {
+    const options = { timeoutMs: timeoutMs + waitSeconds * 1_000, signal, attempts: 1 };
     try {
-      return await client.raw('GET', path, undefined, { timeoutMs, attempts: 1 });
+      return await client.raw('GET', path, undefined, options);
     } catch (error) {
       // Perhaps only the operator hangs. If the whole cluster does, the fallback's own requests will report that.
       if (error instanceof KubeConnectionError && error.sent) {
@@ -77,7 +100,7 @@ export function createLedgerReader({ client, requestTimeoutMs }: ReaderOptions):
   }
 
   return {
-    list: async ({ plural, schema }, { fields, terms = [], order, limit, after }) => {
+    list: async ({ plural, schema }, { fields, terms = [], order, limit, after, waitSeconds, signal }) => {
       const selected = Object.entries(fields).flatMap(([name, value]) =>
         value === undefined ? [] : [fieldTerm(name, value)],
       );
@@ -86,13 +109,19 @@ export function createLedgerReader({ client, requestTimeoutMs }: ReaderOptions):
         ...(order !== undefined && { order }),
         ...(limit !== undefined && { limit: String(limit) }),
         ...(after !== undefined && { continue: after }),
+        ...(waitSeconds !== undefined && { waitSeconds: String(waitSeconds) }),
       });
-      const { items, metadata } = parse(listObject, await request(`${base}/${plural}?${query.toString()}`));
+      const { items, metadata } = parse(
+        listObject,
+        await request(`${base}/${plural}?${query.toString()}`, { waitSeconds, signal }),
+      );
       return { items: parse(z.array(schema), items), next: metadata.continue };
     },
-    get: async ({ plural, schema }, name) => {
+    get: async ({ plural, schema }, name, parameters = {}) => {
+      const query = new URLSearchParams(parameters).toString();
+      const path = `${base}/${plural}/${encodeURIComponent(name)}`;
       try {
-        return parse(schema, await request(`${base}/${plural}/${encodeURIComponent(name)}`));
+        return parse(schema, await request(query === '' ? path : `${path}?${query}`));
       } catch (error) {
         if (isNotFound(error)) return undefined;
         throw error;

@@ -1,11 +1,14 @@
+import { Buffer } from 'node:buffer';
+import type { PoolHour } from '../../ledger/pool/history.ts';
 import type { PoolStats } from '../../ledger/pool/pool-stats.ts';
 import { decodeAddress } from '../../ledger/view/address-view.ts';
 import { decodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
 import { decodePool } from '../../ledger/view/pool-view.ts';
+import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Address, AuditLine, AuditPage, AuditQuery } from '../backend.ts';
 import { objectNamed } from '../parse-owner.ts';
 import type { Target } from '../target.ts';
-import { ADDRESSES, AUDIT_ENTRIES, type LedgerReader, POOLS } from './ledger-reader.ts';
+import { ADDRESSES, AUDIT_ENTRIES, type LedgerReader, POOL_HOURS, POOLS, STATE_MAPS } from './ledger-reader.ts';
 import type { Scope } from './scope.ts';
 
 /** Returns an address of the ledger, or all addresses that a device holds. */
@@ -32,17 +35,8 @@ export async function findInLedger(
   return found === undefined ? [] : [decodeAddress(found)];
 }
 
-export async function auditOfLedger(
-  { target, afterId, limit, since, ...query }: AuditQuery,
-  reader: LedgerReader,
-): Promise<AuditPage> {
-  const fields = {
-    ...query,
-    mac: target?.kind === 'device' ? undefined : target?.mac,
-    deviceId: target?.kind === 'device' ? target.text : undefined,
-    since: since?.toISOString(),
-    afterId: afterId === undefined ? undefined : String(afterId),
-  };
+export async function auditOfLedger({ limit, ...query }: AuditQuery, reader: LedgerReader): Promise<AuditPage> {
+  const fields = auditFields(query);
   const lines: AuditLine[] = [];
   let after: string | undefined;
   // A limit above the page size needs several requests.
@@ -54,8 +48,53 @@ export async function auditOfLedger(
   return { lines, isCut: after !== undefined };
 }
 
+/** Returns the fields of audit entries that a query selects. */
+export function auditFields({ target, afterId, since, ...query }: Omit<AuditQuery, 'limit'>) {
+  return {
+    ...query,
+    mac: target?.kind === 'device' ? undefined : target?.mac,
+    deviceId: target?.kind === 'device' ? target.text : undefined,
+    since: since?.toISOString(),
+    afterId: afterId === undefined ? undefined : String(afterId),
+  };
+}
+
 /** Returns the counts of the pools, in the order of their ranges. */
 export async function statsOfLedger(reader: LedgerReader): Promise<PoolStats[]> {
   const { items } = await reader.list(POOLS, { fields: {} });
   return items.map(decodePool).sort((a, b) => (a.first < b.first ? -1 : 1));
+}
+
+/** Returns the addresses in which the ledger finds a text. */
+export async function searchLedger(reader: LedgerReader, text: string, limit: number): Promise<Address[]> {
+  return (await reader.list(ADDRESSES, { fields: { search: text }, limit })).items.map(decodeAddress);
+}
+
+/** The largest page that the read API returns. */
+const PAGE_OF_HOURS = 5_000;
+
+/** Returns the hours of one pool or of all pools. */
+export async function hoursOfLedger(reader: LedgerReader, since: Date, pool?: string): Promise<PoolHour[]> {
+  const hours: PoolHour[] = [];
+  let after: string | undefined;
+  do {
+    const page = await reader.list(POOL_HOURS, {
+      fields: { pool, since: since.toISOString() },
+      limit: PAGE_OF_HOURS,
+      after,
+    });
+    hours.push(
+      ...page.items.map((object) => {
+        const { hour, held, handedOut, released } = object;
+        return { pool: object.pool, hour: new Date(hour), held, handedOut, released };
+      }),
+    );
+    after = page.next;
+  } while (after !== undefined);
+  return hours;
+}
+
+export async function mapOfLedger(reader: LedgerReader, first: MacAddress, count: number): Promise<Uint8Array> {
+  const map = await reader.get(STATE_MAPS, first, { count: String(count) });
+  return map === undefined ? new Uint8Array(count) : Buffer.from(map.states, 'base64');
 }

@@ -6,7 +6,17 @@ import { formatPlain } from '../output/table.ts';
 import { formatMinutes } from '../output/time.ts';
 import { addExamples } from './shared-flags.ts';
 
-const HEADERS = ['Name', 'Cluster ID', 'Registered', 'Adopted', 'Last Resync', 'Retired', 'Shared'];
+const HEADERS = [
+  'Name',
+  'Cluster ID',
+  'Registered',
+  'Adopted',
+  'Last Resync',
+  'Retired',
+  'Shared',
+  'Addresses',
+  'Orphaned',
+];
 
 /**
  * `cluster list|retire|bind|continue`: shows the clusters of the ledger, retires one, gives one a database login, and decides
@@ -27,16 +37,16 @@ export function addCluster(program: Command, { terminal }: Cli): void {
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
       const { withLedger } = await import('../ledger-mode/open.ts');
-      const { listClusters } = await import('../../ledger/state/clusters.ts');
-      const clusters = await withLedger(command.optsWithGlobals(), listClusters);
+      const { clusterViews } = await import('../../ledger/view/cluster-view.ts');
+      const clusters = await withLedger(command.optsWithGlobals(), clusterViews);
       const time = (date: Date | undefined) => (date === undefined ? '' : formatMinutes(date));
       await printReport(terminal, command, {
         lines: () => {
           if (clusters.length === 0) return ['No cluster has registered'];
           const rows = clusters.map(
-            ({ name, clusterId, registeredAt, adoptedAt, lastResyncAt, retiredAt, sharedSince }) => {
+            ({ name, clusterId, registeredAt, adoptedAt, lastResyncAt, retiredAt, sharedSince, ...counts }) => {
               const times = [registeredAt, adoptedAt, lastResyncAt, retiredAt, sharedSince].map(time);
-              return [name, clusterId, ...times];
+              return [name, clusterId, ...times, String(counts.addresses), String(counts.orphaned)];
             },
           );
           return formatPlain(HEADERS, rows);

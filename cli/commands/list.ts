@@ -20,6 +20,7 @@ interface Options {
   readonly after?: string;
   readonly watch: boolean;
   readonly selector?: string;
+  readonly search?: string;
   readonly output: Output;
 }
 
@@ -37,6 +38,12 @@ export function addList(program: Command, cli: Cli): void {
     .option('--owner-namespace <name>', 'only addresses of objects in this namespace')
     .option('--since <moment>', 'only addresses allocated since an age (2h, 7d) or a date', (text) => parseMoment(text))
     .addOption(new Option('--sort-by <key>', 'sort order').choices([...SORT_KEYS]).default('newest'))
+    .addOption(
+      new Option(
+        '--search <text>',
+        'only addresses with this part of a MAC, or beginning of a name or value',
+      ).conflicts(NOT_WITH_SEARCH),
+    )
     .option('--after <token>', 'next page, from the token of the previous page')
     .option('-w, --watch', 'keep printing changes until Ctrl-C', false)
     .addOption(outputOption({ csv: true }));
@@ -49,6 +56,10 @@ export function addList(program: Command, cli: Cli): void {
     const query = { ...filter, labels: options.selector, sortBy, limit, after };
     if (options.watch) {
       await watchList(query, options.output, command, cli);
+      return;
+    }
+    if (options.search !== undefined) {
+      await listFound(options.search, limit, command, cli);
       return;
     }
     const page = await withBackend(command, cli, async (backend) => {
@@ -66,11 +77,42 @@ export function addList(program: Command, cli: Cli): void {
     `${name} list`,
     `${name} list -p development,docker -s active,reserved --limit 20`,
     `${name} list --status all --since 2h -o wide`,
+    `${name} list --search 05:1f`,
     ...(cli.mode.kind === 'cluster' ? [`${name} list -A -l app=web -o csv`] : []),
     `${name} list -o jsonpath='{range .items[*]}{.mac} {.pool}{"\\n"}{end}'`,
     `${name} list -o custom-columns=MAC:.mac,DEVICE:.device.id`,
     `${name} list --watch -p docker`,
   );
+}
+
+/** A search has its own order, and finds held addresses of all pools. */
+const NOT_WITH_SEARCH = [
+  ...([
+    'pool',
+    'status',
+    'device',
+    'owner',
+    'ownerNamespace',
+    'since',
+    'sortBy',
+    'after',
+    'watch',
+    'selector',
+  ] as const),
+];
+
+/** More results of a search are read by nobody. */
+const MAX_FOUND = 1_000;
+
+/** Prints the addresses in which a text is found. One more than the limit shows that there are others. */
+async function listFound(text: string, limit: number, command: Command, cli: Cli): Promise<void> {
+  const most = Math.min(limit, MAX_FOUND - 1);
+  const found = await withBackend(command, cli, (backend) => backend.search(text, most + 1));
+  const items = found.slice(0, most);
+  await printReport(cli.terminal, command, addressReport({ items }, shownWith(command)));
+  if (found.length > most) {
+    cli.terminal.notify(`Only the first ${String(most)} are shown: give more of the text, or raise --limit.`);
+  }
 }
 
 /** Prints the table header once, then one line per reported address, in the format of `-o`. */

@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { isCalendarDay } from '../../api/calendar.ts';
 import { parseDuration } from '../../api/duration.ts';
 import { inexactNumber, parseJson } from '../../api/parse-json.ts';
+import { MAX_MAP_COUNT } from '../../api/state-map.ts';
 import { isVisible, isVisibleJson } from '../../api/visible-text.ts';
 import { ADDRESS_STATES, type AddressState } from '../../ledger/address/owner.ts';
 import { didYouMean } from '../did-you-mean.ts';
@@ -25,6 +26,20 @@ export function parseCount(text: string): number {
 
 /** More is a mistake: each address is a request. */
 const MAX_COUNT = 1_000;
+
+/** Parses how many addresses a map has. */
+export function parseMapCount(text: string): number {
+  const count = Number(text);
+  if (/^[0-9]+$/.test(text) && count >= 1 && count <= MAX_MAP_COUNT) return count;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${String(MAX_MAP_COUNT)}.`);
+}
+
+/** Parses the seconds between two refreshes. */
+export function parseInterval(text: string): number {
+  const seconds = Number(text);
+  if (/^[0-9]+$/.test(text) && seconds >= 1 && seconds <= 3_600) return seconds;
+  throw new InvalidArgumentError('Give a whole number of seconds from 1 to 3600.');
+}
 
 /** Parses the beginning of the names of MacAllocations, to which a number is added. */
 export function parseNamePrefix(text: string): string {

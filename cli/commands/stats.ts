@@ -1,11 +1,15 @@
 import type { Command } from 'commander';
+import type { PoolHour } from '../../ledger/pool/history.ts';
 import type { PoolCounts } from '../backend.ts';
 import { type Cli, withBackend } from '../cli.ts';
 import { csvOf } from '../output/csv.ts';
 import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
-import { bar } from '../output/style.ts';
-import { type Column, formatTable } from '../output/table.ts';
+import { countText, shortened, usageTable } from '../output/pool-usage.ts';
+import { type Column, formatPlain, formatTable } from '../output/table.ts';
+import { formatMinutes } from '../output/time.ts';
+import type { Terminal } from '../terminal.ts';
+import { parseMoment } from './parse-values.ts';
 import { addExamples } from './shared-flags.ts';
 
 const COLUMNS: readonly Column[] = [
@@ -45,28 +49,36 @@ const CSV_FIELDS = [
   'paused',
 ] as const;
 
-/** `stats`: shows how full each pool is. A terminal shows a bar after the columns of the predecessor. */
+/** Returns the columns of the predecessor in a pipe. A terminal gets a table of its width, with bars. */
+function tableOf(pools: readonly PoolCounts[], format: 'table' | 'wide', terminal: Terminal): string[] {
+  if (format === 'wide') return formatTable(WIDE_COLUMNS, pools.map(wideCells));
+  return terminal.interactive ? usageTable(pools, terminal) : formatTable(COLUMNS, pools.map(cells));
+}
+
+/** `stats`: shows how full each pool is, and on request what happened. */
 export function addStats(program: Command, cli: Cli): void {
   const command = program
     .command('stats')
     .summary('show how full each pool is')
-    .description('Shows how many addresses of each pool are in use, with a bar on a terminal.')
+    .description(
+      'Shows how many addresses of each pool are in use, with a bar on a terminal. With --since also how many were handed out and ' +
+        'released, by whole hours. The JSON output then has each hour with a change, and for each pool the last one before.',
+    )
+    .option('--since <moment>', 'also what happened since an age (24h, 7d) or a date', (text) => parseMoment(text))
     .addOption(outputOption({ csv: true }))
-    .action(async (_options: unknown, command: Command) => {
-      const pools = await withBackend(command, cli, (backend) => backend.stats());
+    .action(async ({ since }: { readonly since?: Date }, command: Command) => {
+      const { pools, hours } = await withBackend(command, cli, async (backend) => ({
+        pools: await backend.stats(),
+        hours: since === undefined ? undefined : await backend.history(since),
+      }));
       const { terminal } = cli;
       await printReport(terminal, command, {
-        lines: (format) => {
-          if (format === 'wide') return formatTable(WIDE_COLUMNS, pools.map(wideCells));
-          if (!terminal.interactive) return formatTable(COLUMNS, pools.map(cells));
-          const rows = pools.map((pool) => [
-            ...cells(pool),
-            pool.utilisation === undefined ? '' : bar(terminal, pool.utilisation),
-          ]);
-          return formatTable([...COLUMNS, { head: 'Use', width: 0, painted: true }], rows);
-        },
+        lines: (format) => [
+          ...tableOf(pools, format, terminal),
+          ...(since === undefined || hours === undefined ? [] : historyLines(pools, hours, since)),
+        ],
         kind: 'PoolUsageList',
-        value: { items: pools },
+        value: { items: withHistory(pools, hours) },
         csv: () => csvOf(pools, CSV_FIELDS),
         names: () => pools.map(({ pool }) => pool),
       });
@@ -76,25 +88,43 @@ export function addStats(program: Command, cli: Cli): void {
     command,
     `${name} stats`,
     `${name} stats -o wide`,
+    `${name} stats --since 7d`,
     `${name} stats -o json | jq '.items[] | select(.utilisation > 75) | .pool'`,
   );
 }
 
 /** Truncates the description to keep the counts in the columns that scripts read. The JSON output has all of it. */
 function cells({ pool, description, active, released, reserved }: PoolCounts): string[] {
-  const short = description.length > 30 ? `${description.slice(0, 29)}…` : description;
-  return [pool, short, countText(active), countText(released), countText(reserved)];
+  return [pool, shortened(description, 30), countText(active), countText(released), countText(reserved)];
 }
 
 function wideCells(pool: PoolCounts): string[] {
   const counts = [pool.pending, pool.stocked, pool.orphaned, pool.free, pool.capacity].map(countText);
-  const use = pool.utilisation === undefined ? UNKNOWN : `${pool.utilisation.toFixed(2)}%`;
+  const use = pool.utilisation === undefined ? countText(undefined) : `${pool.utilisation.toFixed(2)}%`;
   return [...cells(pool), ...counts, use, `${pool.first}-${pool.last}`];
 }
 
-/** Shown for a count that the operator has not published. */
-const UNKNOWN = '-';
-
-function countText(count: number | undefined): string {
-  return count === undefined ? UNKNOWN : String(count);
+/** Adds its hours to each pool, without those before the moment. */
+function withHistory(pools: readonly PoolCounts[], hours: readonly PoolHour[] | undefined) {
+  if (hours === undefined) return pools;
+  return pools.map((pool) => ({
+    ...pool,
+    history: hours.filter((hour) => hour.pool === pool.pool).map(({ pool: _, ...hour }) => hour),
+  }));
 }
+
+/** Returns the table of what happened since a moment. The hour before it only has the number of held addresses. */
+function historyLines(pools: readonly PoolCounts[], hours: readonly PoolHour[], since: Date): string[] {
+  const rows = pools.map(({ pool }) => {
+    const all = hours.filter((hour) => hour.pool === pool);
+    const within = all.filter(({ hour }) => hour.getTime() > since.getTime() - HOUR_MS);
+    const sum = (count: (hour: PoolHour) => number) => String(within.reduce((total, hour) => total + count(hour), 0));
+    const held = all.map((hour) => hour.held);
+    const most = Math.max(0, ...held);
+    return [pool, sum((hour) => hour.handedOut), sum((hour) => hour.released), String(most), String(held.at(-1) ?? 0)];
+  });
+  const heads = ['Pool', 'Handed Out', 'Released', 'Most Held', 'Held Now'];
+  return ['', `Since ${formatMinutes(since)}, by whole hours:`, ...formatPlain(heads, rows)];
+}
+
+const HOUR_MS = 3_600_000;

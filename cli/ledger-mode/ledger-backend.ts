@@ -1,13 +1,16 @@
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByDevice, findByMac, listAddresses } from '../../ledger/address/find.ts';
 import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
+import { searchAddresses } from '../../ledger/address/search.ts';
 import { suggestTargets } from '../../ledger/address/suggest.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { rollingBack } from '../../ledger/connection/rolling-back.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { observationsOfMac } from '../../ledger/observation/observations.ts';
+import { poolHistory } from '../../ledger/pool/history.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
+import { stateMap } from '../../ledger/pool/state-map.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
 import { allocateEach } from '../allocate-each.ts';
 import type { Address, AuditQuery, Backend, CommandResult, ListQuery } from '../backend.ts';
@@ -20,10 +23,14 @@ import { currentUser } from './current-user.ts';
 import { listPage } from './list-page.ts';
 import { releaseRows } from './release.ts';
 import { renewRows } from './renew.ts';
+import { sealOnTheSide } from './seal.ts';
 import { transferToDevice } from './transfer.ts';
 
 /** More addresses than one object ever holds. */
 const MAX_PER_OBJECT = 1_000;
+
+/** Some months of all pools. */
+const MOST_HOURS = 100_000;
 
 interface BackendOptions {
   readonly dryRun: boolean;
@@ -93,7 +100,13 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
       const findOne = (mac: Address['mac']) => find({ kind: 'mac', text: mac, mac });
       return followAddresses({ list, audit, findByMac: findOne }, query, listener);
     },
+    search: async (text, limit) => (await searchAddresses(ledger, text, limit)).map(addressView),
     stats: () => poolStats(ledger),
+    history: async (since) => {
+      await sealOnTheSide(ledger); // changes count once they are sealed, and perhaps no operator does that
+      return await poolHistory(ledger, { since, limit: MOST_HOURS });
+    },
+    map: (first, count) => stateMap(ledger, first, count),
     audit,
     pools: () => listPools(ledger),
     suggest: async (prefix, limit) => {

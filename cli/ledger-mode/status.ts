@@ -1,6 +1,7 @@
 import { openLedger } from '../../ledger/connection/connect.ts';
 import { PROGRAM_VERSION, schemaVersion } from '../../ledger/migrate.ts';
-import { ledgerState } from '../../ledger/state/state.ts';
+import type { SealState } from '../../ledger/seal/seal-list.ts';
+import { readLedgerView } from '../../ledger/view/ledger-view.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { findFolder } from './embedded/folder.ts';
@@ -34,11 +35,22 @@ async function readState({ url, passwordFile }: LedgerLocation): Promise<Record<
     const { version } = await schemaVersion(ledger);
     const schema = `version ${String(version)}; this program has ${String(PROGRAM_VERSION)}`;
     if (version < PROGRAM_VERSION) return { schema };
-    const state = await ledgerState(ledger);
-    return { schema, durability: state.durability, state: stateLine(state) };
+    const { state, seals, postgresVersion } = await readLedgerView(ledger);
+    return {
+      schema,
+      postgres: postgresVersion,
+      durability: state.durability,
+      state: stateLine(state),
+      audit: sealsText(seals),
+    };
   } finally {
     await ledger.close();
   }
+}
+
+function sealsText({ last, unsealed }: SealState): string {
+  const open = `${String(unsealed)} row(s) not sealed yet`;
+  return last === undefined ? open : `seal ${String(last.seq)} of ${last.sealedAt.toISOString()}, ${open}`;
 }
 
 /** Stops the embedded ledger of this user. Returns false if it was not running. */

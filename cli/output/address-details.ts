@@ -61,7 +61,7 @@ function observedText({ kind, namespace, name, nic, clusterId, since }: Observed
 }
 
 /** Returns what happens to the address next, or what the user can do to change its state. */
-function nextEvent(address: Address, now: Date): string {
+export function nextEvent(address: Address, now: Date): string {
   const { state, expiresAt, reusableAt, owner } = address;
   switch (state) {
     case 'stocked':

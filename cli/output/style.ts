@@ -14,10 +14,10 @@ export function paint({ colours }: Pick<Terminal, 'colours'>, colour: Colour, te
 
 const BAR_WIDTH = 20;
 
-/** Returns a bar with its percentage. Anything above zero shows at least one cell. */
-export function bar(terminal: Pick<Terminal, 'colours'>, percent: number): string {
-  const cells = percent <= 0 ? 0 : Math.min(BAR_WIDTH, Math.max(1, Math.round((percent / 100) * BAR_WIDTH)));
+/** Returns a bar of `width` cells with its percentage. Anything above zero shows at least one cell. */
+export function bar(terminal: Pick<Terminal, 'colours'>, percent: number, width = BAR_WIDTH): string {
+  const cells = percent <= 0 ? 0 : Math.min(width, Math.max(1, Math.round((percent / 100) * width)));
   const colour = percent >= DANGER_PERCENT ? 'red' : percent >= WARNING_PERCENT ? 'yellow' : 'green';
-  const rest = paint(terminal, 'dim', '░'.repeat(BAR_WIDTH - cells));
+  const rest = paint(terminal, 'dim', '░'.repeat(width - cells));
   return `${paint(terminal, colour, '█'.repeat(cells))}${rest} ${percent.toFixed(percent < 10 ? 1 : 0)}%`;
 }

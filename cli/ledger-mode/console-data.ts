@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AuditFilter, Neighbour } from '../../api/console.ts';
+import { findByMac, findByMacs } from '../../ledger/address/find.ts';
+import { searchAddresses } from '../../ledger/address/search.ts';
+import type { LedgerClient } from '../../ledger/connection/connect.ts';
+import { observationsOfMac } from '../../ledger/observation/observations.ts';
+import { poolHistory } from '../../ledger/pool/history.ts';
+import { poolStats } from '../../ledger/pool/pool-stats.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
+import { stateMap } from '../../ledger/pool/state-map.ts';
+import { addressView } from '../../ledger/view/address-view.ts';
+import { encodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
+import { clusterViews, encodeCluster } from '../../ledger/view/cluster-view.ts';
+import { encodeLedger, readLedgerView } from '../../ledger/view/ledger-view.ts';
+import type { MacAddress } from '../../mac/mac-address.ts';
+import packageJson from '../../package.json' with { type: 'json' };
+import { auditQuery } from '../console/audit-query.ts';
+import { neighbourRange, statesOfMap } from '../console/neighbours.ts';
+import type { ConsoleData } from '../console/source.ts';
+import {
+  addressDetails,
+  clusterView,
+  daysBefore,
+  historyPoint,
+  holderText,
+  ledgerView,
+  poolView,
+  sealView,
+  searchHit,
+} from '../console/views.ts';
+import { auditPage } from './audit-page.ts';
+import { currentUser } from './current-user.ts';
+import { sealOnTheSide } from './seal.ts';
+
+interface ConsoleDataOptions {
+  /** The ledger without its password, for people. */
+  readonly place: string;
+  readonly now: () => Date;
+}
+
+/** How long a request for later entries of the audit waits, and how often it looks. */
+const WAIT_MS = 20_000;
+const POLL_MS = 500;
+
+/** Reads what the console shows from a ledger. */
+export function createLedgerConsoleData(ledger: LedgerClient, { place, now }: ConsoleDataOptions): ConsoleData {
+  return {
+    about: () =>
+      Promise.resolve({
+        mode: 'ledger',
+        program: 'rock-mac',
+        user: currentUser(),
+        place,
+        programVersion: packageJson.version,
+        missing: [],
+      }),
+    pools: async () => {
+      const pools = await listPools(ledger);
+      return (await poolStats(ledger)).map((counts) => poolView(counts, pools));
+    },
+    history: async (pool, sinceDays) => {
+      await sealOnTheSide(ledger); // changes count once they are sealed, and perhaps no operator does that
+      return (await poolHistory(ledger, { pool, since: daysBefore(now(), sinceDays) })).map(historyPoint);
+    },
+    map: (first, count) => stateMap(ledger, first, count),
+    search: async (text, limit) =>
+      (await searchAddresses(ledger, text, limit)).map((row) => searchHit(addressView(row), text.trim())),
+    address: async (mac) => {
+      const row = await findByMac(ledger, mac);
+      if (row === undefined) return undefined;
+      const observedOn = (await observationsOfMac(ledger, mac)).map(({ object, since }) => ({ ...object, since }));
+      return addressDetails({ ...addressView(row), ...(observedOn.length > 0 && { observedOn }) }, now());
+    },
+    neighbours: (mac) => neighboursOf(ledger, mac),
+    audit: (filter, signal) => followAudit(ledger, filter, signal),
+    clusters: async () => (await clusterViews(ledger)).map((view) => clusterView(encodeCluster(view))),
+    ledgerState: async () => ledgerView(encodeLedger(await readLedgerView(ledger))),
+    seals: async () => sealView(encodeLedger(await readLedgerView(ledger))),
+  };
+}
+
+async function neighboursOf(ledger: LedgerClient, mac: MacAddress): Promise<Neighbour[]> {
+  const range = neighbourRange(mac, await listPools(ledger));
+  if (range === undefined) return [];
+  const around = statesOfMap(range.first, await stateMap(ledger, range.first, range.count));
+  const rows = await findByMacs(
+    ledger,
+    around.map((each) => each.mac),
+  );
+  const holders = new Map(rows.map((row) => [row.mac, holderText(row)]));
+  return around.map((each) => ({ ...each, holder: holders.get(each.mac) ?? '' }));
+}
+
+async function followAudit(ledger: LedgerClient, filter: AuditFilter, signal?: AbortSignal) {
+  const endAt = performance.now() + WAIT_MS;
+  for (;;) {
+    const { lines, isCut } = await auditPage(ledger, auditQuery(filter));
+    const waits = filter.afterId !== undefined && lines.length === 0 && performance.now() < endAt;
+    if (!waits || signal?.aborted === true) return { entries: lines.map(encodeAuditEntry), isCut };
+    await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
+  }
+}
