@@ -41,6 +41,10 @@ bench-webhook: $(INSTALLED) ## measure pod creation with the webhook, with a no-
 bench-sticky: $(INSTALLED) ## measure how long 1,000 deleted pods of StatefulSets take to be back, with sticky addresses and without
 	@node test/bench/sticky.ts
 
+.PHONY: bench-console
+bench-console: $(INSTALLED) ## measure searches, maps and histories of 460,000 addresses and 1,000,000 audit rows
+	@node test/bench/console.ts
+
 .PHONY: bench-cli
 bench-cli: build ## measure rock-mac allocate in a shell, compared with an empty Node program
 	@node test/bench/cli.ts
