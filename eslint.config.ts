@@ -54,6 +54,7 @@ const folders: Record<string, readonly string[]> = {
     'limits',
     'watch',
     'callers',
+    'pools',
     'refuse',
     'claims',
     'sticky',

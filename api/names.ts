@@ -24,7 +24,7 @@ export const POOL_FINALIZER = `${GROUP}/pool-in-use`;
 export const ANNOTATIONS = {
   /** `"true"` requests addresses; `"false"` opts an object out of the injection of its namespace (opt-in.ts). */
   inject: `${GROUP}/inject`,
-  /** On a Namespace: the pool of its workloads. */
+  /** On a pod or VM, a NetworkAttachmentDefinition, or a Namespace: the pool of its addresses. */
   pool: `${GROUP}/pool`,
   /** On a Namespace: the pool whose addresses its objects keep although rock-mac did not give them, such as older VMs. */
   adopt: `${GROUP}/adopt`,
@@ -118,6 +118,9 @@ export const POOL_USE_POLICY = 'rock-mac-pool-use';
 
 /** The policy that requires the verb `use` on a pool that a Namespace names, and its binding. */
 export const NAMESPACE_POOLS_POLICY = 'rock-mac-namespace-pools';
+
+/** The policy that requires it for a pool that a NetworkAttachmentDefinition names, and its binding. */
+export const NETWORK_POOLS_POLICY = 'rock-mac-network-pools';
 
 /** The policy that warns of a Deployment whose rollouts wait for its own claim, and its binding. */
 export const CLAIM_ROLLOUT_POLICY = 'rock-mac-claim-rollout';

@@ -1,7 +1,11 @@
 import { ANNOTATIONS, GROUP, NAMESPACE_POOLS_POLICY } from './names.ts';
+import { isUnchanged, mayUse, poolAnnotationRule, valueOf } from './pool-annotation-rules.ts';
 
 /** The annotations of a Namespace that name a pool, and so give it to the objects of the namespace. */
 const ANNOTATIONS_WITH_A_POOL = [ANNOTATIONS.pool, ANNOTATIONS.adopt] as const;
+
+/** In CEL: a Namespace is its own namespace. */
+const NAMESPACE = 'object.metadata.name';
 
 /**
  * Returns the policy for what a Namespace says about the addresses of its objects. It holds for users who may write the
@@ -24,24 +28,21 @@ export function namespacePoolsPolicy(): Record<string, unknown> {
           { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'], resources: ['namespaces'] },
         ],
       },
-      validations: [...ANNOTATIONS_WITH_A_POOL.map(poolRule), limitRule(), limitFormatRule()],
+      validations: [
+        ...ANNOTATIONS_WITH_A_POOL.map((annotation) =>
+          poolAnnotationRule({ annotation, namespace: NAMESPACE, to: 'the objects of this namespace' }),
+        ),
+        limitRule(),
+        limitFormatRule(),
+      ],
     },
-  };
-}
-
-function poolRule(annotation: string): Record<string, unknown> {
-  const pool = valueOf('object', annotation);
-  return {
-    expression: `${pool} == '' || ${isUnchanged(annotation)} || ${mayUse(pool)}`,
-    reason: 'Forbidden',
-    messageExpression: `'User "' + request.userInfo.username + '" may not use MacPool "' + ${pool} + '", which annotation ${annotation} gives to the objects of this namespace. Name another pool, or ask for the verb "use" on macpools.${GROUP}/' + ${pool} + '.'`,
   };
 }
 
 function limitRule(): Record<string, unknown> {
   const annotation = ANNOTATIONS.maxAddresses;
   return {
-    expression: `${isUnchanged(annotation)} || ${mayUse()}`,
+    expression: `${isUnchanged(annotation)} || ${mayUse(NAMESPACE)}`,
     reason: 'Forbidden',
     messageExpression: `'User "' + request.userInfo.username + '" may not change annotation ${annotation} of a Namespace. Ask for the verb "use" on all macpools.${GROUP}, as rock-mac-pool-admin has it.'`,
   };
@@ -54,18 +55,4 @@ function limitFormatRule(): Record<string, unknown> {
     reason: 'Invalid',
     message: `Annotation ${ANNOTATIONS.maxAddresses} is not a number of addresses. Write it like "100", or remove it for no limit.`,
   };
-}
-
-/** Returns the check of the verb `use` on one pool, or on all of them. A RoleBinding in the namespace is enough. */
-function mayUse(pool?: string): string {
-  const named = pool === undefined ? '' : `.name(${pool})`;
-  return `authorizer.group('${GROUP}').resource('macpools').namespace(object.metadata.name)${named}.check('use').allowed()`;
-}
-
-function isUnchanged(annotation: string): string {
-  return `${valueOf('object', annotation)} == (oldObject == null ? '' : ${valueOf('oldObject', annotation)})`;
-}
-
-function valueOf(object: string, annotation: string): string {
-  return `${object}.metadata.?annotations[?'${annotation}'].orValue('')`;
 }

@@ -10,6 +10,7 @@ import {
   CLAIM_ROLLOUT_POLICY,
   HANDOVER_POLICY,
   NAMESPACE_POOLS_POLICY,
+  NETWORK_POOLS_POLICY,
   OPERATOR_PODS_POLICY,
   OPT_IN_POLICY,
   POOL_USE_POLICY,
@@ -19,6 +20,7 @@ import {
   WEBHOOK_SERVICE,
 } from '../api/names.ts';
 import { namespacePoolsPolicy } from '../api/namespace-pools-policy.ts';
+import { networkPoolsPolicy } from '../api/network-pools-policy.ts';
 import { operatorPodsPolicy } from '../api/operator-pods-policy.ts';
 import { optInPolicy } from '../api/opt-in-policy.ts';
 import { policyBinding } from '../api/policy-binding.ts';
@@ -168,6 +170,8 @@ function admissionManifests(webhooks: readonly Manifest[] = []): readonly Manife
     policyBinding(WEBHOOK_CA_POLICY),
     namespacePoolsPolicy(),
     policyBinding(NAMESPACE_POOLS_POLICY),
+    networkPoolsPolicy(),
+    policyBinding(NETWORK_POOLS_POLICY),
     claimRolloutPolicy(),
     policyBinding(CLAIM_ROLLOUT_POLICY, { action: 'Warn' }),
     optInPolicy(),

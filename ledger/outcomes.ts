@@ -11,6 +11,8 @@ import type { AdmissionStatus, FailureExit } from './error-codes.ts';
 /** The facts that a text may name. A caller passes only those that its reader may know. */
 export interface OutcomeFacts {
   readonly pool?: string | undefined;
+  /** The annotation that named the pool, and what has it. */
+  readonly poolNamedBy?: string | undefined;
   readonly mac?: string | undefined;
   /** The interface that requested the address. */
   readonly nic?: string | undefined;
@@ -86,6 +88,7 @@ export type AdmissionCode =
   | 'no_unused_claim'
   | 'in_other_pool'
   | 'in_no_pool'
+  | 'pool_not_granted'
   | 'namespace_not_found'
   | 'too_many_requests';
 
@@ -180,7 +183,7 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
     cli: { exit: 'unavailable', next: 'See `rock-mac ledger status`, then try again' },
   },
   pool_not_found: {
-    cause: (facts) => `Pool ${poolOf(facts)} does not exist in the ledger`,
+    cause: (facts) => `Pool ${namedPool(facts)} does not exist in the ledger`,
     retryable: true,
     ready: {
       reason: 'PoolNotFound',
@@ -190,7 +193,7 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
     cli: { exit: 'error', next: 'List the pools with `rock-mac pools`' },
   },
   pool_paused: {
-    cause: (facts) => `Pool ${poolOf(facts)} is paused`,
+    cause: (facts) => `Pool ${namedPool(facts)} is paused`,
     retryable: true,
     ready: { reason: 'PoolPaused', next: (facts) => `Set spec.paused of MacPool ${poolOf(facts)} to false` },
     admission: { status: 503, next: 'Ask the platform team to resume it, then try again' },
@@ -313,7 +316,7 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
 export const ADMISSION_OUTCOMES: Readonly<Record<AdmissionCode, AdmissionEntry>> = {
   in_other_pool: {
     cause: ({ otherPool = '', namespace = '', ...facts }) =>
-      `${addressOf(facts)} is in pool ${otherPool}, but namespace ${namespace} uses pool ${poolOf(facts)}`,
+      `${addressOf(facts)} is in pool ${otherPool}, but ${facts.poolNamedBy === undefined ? `namespace ${namespace} uses` : `${facts.poolNamedBy} names`} pool ${poolOf(facts)}`,
     retryable: false,
     admission: {
       status: 403,
@@ -326,6 +329,16 @@ export const ADMISSION_OUTCOMES: Readonly<Record<AdmissionCode, AdmissionEntry>>
     admission: {
       status: 422,
       next: (facts) => `Request an address of pool ${poolOf(facts)}, or leave it out to get the next free one`,
+    },
+  },
+  pool_not_granted: {
+    cause: (facts) =>
+      `Pool ${namedPool(facts)} may be used neither by the author of this object nor by the ServiceAccount of the pod`,
+    retryable: true,
+    admission: {
+      status: 403,
+      next: ({ namespace = '', ...facts }) =>
+        `Name another pool, or ask for the verb "use" on macpools.mac.rock-os.io/${poolOf(facts)} in namespace ${namespace}`,
     },
   },
   claim_in_use: {
@@ -425,6 +438,11 @@ export function textOf(text: Text, facts: OutcomeFacts): string {
 
 function addressOf({ mac, nic }: OutcomeFacts): string {
   return (mac === undefined ? 'The requested address' : `MAC ${mac}`) + (nic === undefined ? '' : ` on ${nic}`);
+}
+
+function namedPool(facts: OutcomeFacts): string {
+  const { poolNamedBy } = facts;
+  return poolNamedBy === undefined ? poolOf(facts) : `${poolOf(facts)}, which ${poolNamedBy} names,`;
 }
 
 function poolOf({ pool = '' }: OutcomeFacts): string {

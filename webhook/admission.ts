@@ -22,6 +22,7 @@ import { createServedWaits } from './claims/wait-while-served.ts';
 import type { WebhookConfig } from './config.ts';
 import { PATHS } from './configuration/webhook-configuration.ts';
 import { createReviewLimits, unlimited } from './limits/review-limits.ts';
+import { createPoolUseCheck } from './pools/check-pool-use.ts';
 import { createRefusalExplainer } from './refuse/explain-refusal.ts';
 import { createLedgerBreaker, type LedgerBreaker } from './scheduling-gate/ledger-breaker.ts';
 import type { Admit } from './server/server.ts';
@@ -121,7 +122,8 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
     primaryCni: config.ROCK_MAC_PRIMARY_CNI,
     primaryNetwork: config.ROCK_MAC_PRIMARY_NETWORK,
     multusNamespace: config.ROCK_MAC_MULTUS_NAMESPACE,
-    supportOf: (names) => networks.supportOf(names),
+    findNetworks: (names) => networks.find(names),
+    mayUsePool: createPoolUseCheck(client),
     newLeaseId: randomUUID,
     schedulingGate: {
       breaker: waits ? options.breaker : undefined,

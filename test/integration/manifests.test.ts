@@ -37,6 +37,7 @@ describe('the files that users apply', () => {
     file('deploy', 'manifests'),
     ...[
       'pod',
+      'pod-of-two-pools',
       'pod-with-claim',
       'deployment-with-claims',
       'claim',

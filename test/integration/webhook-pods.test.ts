@@ -73,7 +73,9 @@ describe('a namespace that opted in', () => {
 
   test('uses the pool of the installation if it names none, and its pods are refused if it names an unknown one', async () => {
     expect((await create('office', aPlainPod('quiet')))[HARDWARE]).toMatch(/^a4:58:0f:05:/);
-    await expect(create('typo', aPlainPod('quiet'))).rejects.toThrow(/Pool experimental does not exist in the ledger/);
+    await expect(create('typo', aPlainPod('quiet'))).rejects.toThrow(
+      /Pool experimental, which annotation mac.rock-os.io\/pool of namespace typo names, does not exist in the ledger/,
+    );
   });
 
   test('may change its pool, and the next pod gets its address from the new one', async () => {
@@ -117,7 +119,7 @@ describe('a namespace that opted in', () => {
   test('does not let its pods use an address of another pool, and the refusal names that pool', async () => {
     const networks = { [NETWORKS]: '[{"name":"blue","mac":"a4:58:0f:00:00:07"}]' };
     await expect(create('lab', aPlainPod('thief', networks))).rejects.toThrow(
-      /\(Forbidden\).*is in pool production, but namespace lab uses pool experiment/s,
+      /\(Forbidden\).*is in pool production, but annotation mac.rock-os.io\/pool of namespace lab names pool experiment/s,
     );
     const nowhere = { [NETWORKS]: '[{"name":"blue","mac":"a4:58:0f:77:00:07"}]' };
     await expect(create('lab', aPlainPod('thief', nowhere))).rejects.toThrow(/nor in any other/);

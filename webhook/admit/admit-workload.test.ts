@@ -16,7 +16,8 @@ const unresponsive: WorkloadAdmissionDeps = {
   primaryCni: 'none',
   primaryNetwork: 'ovn-kubernetes/default',
   multusNamespace: 'kube-system',
-  supportOf: never,
+  findNetworks: never,
+  mayUsePool: never,
   newLeaseId: () => 'lease',
   schedulingGate: {
     breaker: undefined,
@@ -101,7 +102,7 @@ describe('while the ledger is away', () => {
     const { allocation, schedulingGate } = unresponsive;
     return {
       ...unresponsive,
-      supportOf: () => Promise.resolve(new Map()),
+      findNetworks: () => Promise.resolve(new Map()),
       // A ledger that is known to be away is not asked at all.
       ...(!isKnown && {
         allocation: {

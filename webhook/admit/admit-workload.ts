@@ -1,4 +1,3 @@
-import type { NetworkSupport } from '../../api/cni-plugins.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Prefixes } from '../../mac/mac-range.ts';
@@ -10,8 +9,10 @@ import { networkNames, readNetworks } from '../plan/multus-target.ts';
 import type { AddressRequest, Plan, Planned } from '../plan/plan.ts';
 import { planPod } from '../plan/plan-pod.ts';
 import { planPodUpdate } from '../plan/plan-pod-update.ts';
-import { planVm, planVmi, waitsAsReceiver } from '../plan/plan-vm.ts';
+import { planVm, planVmi, poolOfMachine, waitsAsReceiver } from '../plan/plan-vm.ts';
 import type { PrimaryCni } from '../plan/primary-target.ts';
+import { grantedByUse, type MayUsePool, refusePools, usersOf } from '../pools/check-pool-use.ts';
+import { choosePools, networkKey } from '../pools/choose-pools.ts';
 import type { AdmissionRefusal, AdmissionRequest, AdmissionResponse } from '../review/admission-review.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { leaseOfThisRequest } from '../review/lease-of-this-request.ts';
@@ -30,6 +31,7 @@ import type { AnswerFromClaims } from '../sticky/answer-from-claims.ts';
 import { decideSticky, type StickyCandidate } from '../sticky/decide-sticky.ts';
 import { answerFromStock, type AnswerFromStockDeps } from '../stock/answer-from-stock.ts';
 import type { NamespaceTerms } from '../watch/namespaces.ts';
+import { type Network, type Networks, readOnce } from '../watch/networks.ts';
 
 export interface WorkloadAdmissionDeps {
   readonly gate: ReviewGate;
@@ -46,7 +48,8 @@ export interface WorkloadAdmissionDeps {
   readonly stock: AnswerFromStockDeps;
   /** Answers while the ledger is away. */
   readonly answerFromClaims: AnswerFromClaims;
-  readonly supportOf: (networks: readonly string[]) => Promise<ReadonlyMap<string, NetworkSupport>>;
+  readonly findNetworks: Networks['find'];
+  readonly mayUsePool: MayUsePool;
   readonly newLeaseId: () => string;
 }
 
@@ -56,6 +59,8 @@ interface WorkloadReview {
   readonly object: NonNullable<AdmissionRequest['object']>;
   readonly namespace: string;
   readonly kind: AdmittedObject['kind'];
+  /** The pools that its annotations name and that it may use. */
+  readonly pools?: readonly string[] | undefined;
 }
 
 /**
@@ -65,9 +70,10 @@ interface WorkloadReview {
  */
 export async function admitWorkload(
   request: AdmissionRequest,
-  deps: WorkloadAdmissionDeps,
+  allDeps: WorkloadAdmissionDeps,
   deadline: number,
 ): Promise<AdmissionResponse> {
+  const deps = { ...allDeps, findNetworks: readOnce(allDeps.findNetworks) };
   const review = readReview(request);
   if (review === undefined) {
     return { allowed: false, refusal: malformed('The review holds no pod or virtual machine in a namespace.') };
@@ -86,7 +92,8 @@ export async function admitWorkload(
       : plan;
   const refusal = refuseTooMany(asked, review, deps.gate);
   if (refusal !== undefined) return { allowed: false, refusal };
-  return await allocateFor({ plan: asked, terms: entry.terms }, review, deps, deadline);
+  const addressRequests = await withPools(asked, entry.terms, review, deps);
+  return await allocateFor({ plan: { ...asked, addressRequests }, terms: entry.terms }, review, deps, deadline);
 }
 
 function readReview(request: AdmissionRequest): WorkloadReview | undefined {
@@ -133,7 +140,7 @@ async function planFor(
 
 async function planForPod(
   { request, object, namespace }: WorkloadReview,
-  { prefixes, primaryCni, primaryNetwork, multusNamespace, supportOf }: WorkloadAdmissionDeps,
+  { prefixes, primaryCni, primaryNetwork, multusNamespace, findNetworks }: WorkloadAdmissionDeps,
 ): Promise<Planned> {
   const annotations = object.metadata?.annotations;
   if (request.oldObject !== null && request.oldObject !== undefined && !isLift(request)) {
@@ -146,7 +153,8 @@ async function planForPod(
   }
   const names = networkNames(read.networks);
   if (names.length > MAX_INTERFACES) return { ok: false, refusal: tooManyInterfaces(names.length) };
-  const support = await supportOf(primaryCni === 'ovn-kubernetes' ? [...names, primaryNetwork] : names);
+  const found = await findNetworks(primaryCni === 'ovn-kubernetes' ? [...names, primaryNetwork] : names);
+  const support = new Map([...found].map(([name, network]) => [name, network.support]));
   const planned = planPod(annotations, read.networks, {
     prefixes: prefixes(),
     primaryCni,
@@ -155,6 +163,26 @@ async function planForPod(
     isStored: isLift(request),
   });
   return withClaimSelector(planned, annotations, { isNew: true });
+}
+
+/** Adds the pools that annotations name to the requests of a plan. */
+async function withPools(
+  { addressRequests, networks, selector }: Plan,
+  terms: NamespaceTerms,
+  { request, object, namespace, kind }: WorkloadReview,
+  { findNetworks }: WorkloadAdmissionDeps,
+): Promise<readonly AddressRequest[]> {
+  if (selector !== undefined) return addressRequests;
+  const isNew = request.oldObject === null || request.oldObject === undefined;
+  const ofObject = kind === 'Pod' ? object.metadata?.annotations?.[ANNOTATIONS.pool] : poolOfMachine(object, { isNew });
+  const names = addressRequests
+    .flatMap(({ nic }) => networks.get(nic) ?? [])
+    .map((each) => networkKey(each, namespace));
+  const found = (ofObject ?? '') === '' ? await findNetworks(names) : new Map<string, Network>();
+  const ofNetworks = new Map(
+    [...found].flatMap(([name, { pool }]) => (pool === undefined ? [] : [[name, pool] as const])),
+  );
+  return choosePools(addressRequests, networks, { kind, namespace, ofObject, ofNetworks, terms });
 }
 
 function tooManyInterfaces(count: number): AdmissionRefusal {
@@ -176,21 +204,24 @@ function refuseTooMany(
 
 async function allocateFor(
   { plan, terms }: { readonly plan: Plan; readonly terms: NamespaceTerms },
-  review: WorkloadReview,
+  asking: WorkloadReview,
   deps: WorkloadAdmissionDeps,
   deadline: number,
 ): Promise<AdmissionResponse> {
   const { addressRequests, selector, warnings } = plan;
-  const { request, object, kind } = review;
+  const { request, object, kind } = asking;
   const patch: Plan['patch'] = (...args) => [...plan.patch(...args), ...(kind === 'Pod' ? ungatePatch(object) : [])];
+  if (addressRequests.length === 0) return { allowed: true, patch: patch([], undefined), warnings };
+  const author = requesterOf(asking, deps.schedulingGate);
+  if (!author.ok) return { allowed: false, refusal: author.refusal };
+  const users = { ...asking, users: usersOf(author.requester, asking, object), allowedBefore: author.pools ?? [] };
+  const refusal = await refusePools(addressRequests, users, deps.mayUsePool);
+  if (refusal !== undefined) return { allowed: false, refusal };
   if (request.dryRun === true) {
-    const withNote =
-      addressRequests.length === 0 ? warnings : [...warnings, 'rock-mac: a dry run allocates no addresses'];
+    const withNote = [...warnings, 'rock-mac: a dry run allocates no addresses'];
     return { allowed: true, patch: patch([], undefined), warnings: withNote };
   }
-  if (addressRequests.length === 0) return { allowed: true, patch: patch([], undefined), warnings };
-  const author = requesterOf(review, deps.schedulingGate);
-  if (!author.ok) return { allowed: false, refusal: author.refusal };
+  const review = { ...asking, pools: grantedByUse(addressRequests) };
   const admitted = admittedObject(review, author, deps.newLeaseId);
   const stocked =
     selector === undefined

@@ -4,6 +4,7 @@ import type { FoundClaim } from '../claims/find-claim.ts';
 import { useClaims, type UseClaimsDeps } from '../claims/use-claims.ts';
 import type { FindClaim } from '../claims/wait-for-claim.ts';
 import type { AddressRequest } from '../plan/plan.ts';
+import { namerOfPool, poolOf } from '../pools/choose-pools.ts';
 import type { ExplainRefusal } from '../refuse/explain-refusal.ts';
 import type { AdmissionRefusal } from '../review/admission-review.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
@@ -57,8 +58,10 @@ export async function allocateForObject(
   if (refused !== undefined) {
     const { namespace } = object;
     const requester = object.waitedSince === undefined ? object.requester : undefined;
-    const { pool } = terms;
-    const explaining = deps.explainRefusal(refused.result, { request: refused.request, pool, namespace, requester });
+    const { request } = refused;
+    const pool = poolOf(request, terms);
+    const poolNamedBy = namerOfPool(request, namespace, terms);
+    const explaining = deps.explainRefusal(refused.result, { request, pool, poolNamedBy, namespace, requester });
     const [refusal] = await Promise.all([explaining, releaseSoon(allocated, deps)]);
     return { ok: false, refusal };
   }

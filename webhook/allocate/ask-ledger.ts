@@ -2,6 +2,7 @@ import type { AllocationRequest } from '../../ledger/address/allocate.ts';
 import type { Allocator } from '../../ledger/address/allocator.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import type { AddressRequest } from '../plan/plan.ts';
+import { poolOf } from '../pools/choose-pools.ts';
 import type { LedgerResult } from '../refuse/refuse-allocation.ts';
 import { type AdmittedObject, holderKeyOf, stickyKeyOf } from '../review/admitted-object.ts';
 import { timeLeft } from '../review/deadline.ts';
@@ -48,11 +49,14 @@ export async function askLedger(
 }
 
 function allocationFor(
-  { nic, requested, sticky }: AddressRequest,
-  { pool, since: namespaceSince, maxAddresses }: NamespaceTerms,
+  request: AddressRequest,
+  terms: NamespaceTerms,
   object: AdmittedObject,
   { clusterId, ticket }: AskLedgerDeps,
 ): AllocationRequest {
+  const { nic, requested, sticky } = request;
+  const { since: namespaceSince, maxAddresses } = terms;
+  const pool = poolOf(request, terms);
   const { kind, namespace, name, requester, waitedSince } = object;
   return {
     key:

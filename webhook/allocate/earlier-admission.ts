@@ -4,7 +4,7 @@ import { leaseKey } from '../../ledger/address/holder-key.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { AddressRequest } from '../plan/plan.ts';
+import { type AddressRequest, sameInterface } from '../plan/plan.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { timeLeft, within } from '../review/deadline.ts';
 
@@ -43,11 +43,11 @@ async function resolveEarlierAddress(
   if (copied !== undefined) {
     const row = object.name === '' ? undefined : await findRow(copied, deps, deadline);
     const isOwn = row !== undefined && isHandedToName(row, nic, object, deps.clusterId);
-    return isOwn ? { nic, requested: copied } : request;
+    return isOwn ? { ...sameInterface(request), requested: copied } : request;
   }
   if (requested === undefined || object.broughtLease === undefined) return request;
   const row = await findRow(requested, deps, deadline);
-  return row !== undefined && isHandedToLease(row, nic, object, deps.clusterId) ? { nic } : request;
+  return row !== undefined && isHandedToLease(row, nic, object, deps.clusterId) ? sameInterface(request) : request;
 }
 
 async function findRow(

@@ -4,7 +4,7 @@ import { LedgerError } from '../../ledger/errors.ts';
 import { type AllocatedOutcome, isAllocated } from '../../ledger/outcomes.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { findClaimByAddress, type UsableClaim } from '../claims/find-claim.ts';
-import type { AddressRequest } from '../plan/plan.ts';
+import { type AddressRequest, sameInterface } from '../plan/plan.ts';
 import type { RefusedResult } from '../refuse/refuse-allocation.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { timeLeft, within } from '../review/deadline.ts';
@@ -67,12 +67,12 @@ export async function requestAddress(
 
 /** Requests an address that ends with the object. */
 async function requestUsual(
-  { nic }: AddressRequest,
+  request: AddressRequest,
   warning: string,
   context: RequestContext,
   deps: RequestAddressDeps,
 ): Promise<AddressResult> {
-  const usual = await requestAddress({ nic }, context, deps);
+  const usual = await requestAddress(sameInterface(request), context, deps);
   return usual.ok ? { ...usual, warning } : usual;
 }
 
@@ -125,7 +125,7 @@ async function findUsable(
   if (isSameObject(holder, request.nic, object, deps.clusterId)) return { ok: true, mac };
   const held = stickyRequestFor(holder, request.nic, object, deps.clusterId);
   const refused = { ok: false, request, result } as const;
-  if (held !== undefined) return await requestHeld(mac, held, refused, context, deps);
+  if (held !== undefined) return await requestHeld(mac, { ...sameInterface(request), ...held }, refused, context, deps);
   if (await isOffered(mac, context, deps)) return { ok: true, mac, warning: notYetOwn(mac, request.nic) };
   return (await isInherited(mac, context, deps)) ? { ok: true, mac } : refused;
 }

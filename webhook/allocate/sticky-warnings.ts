@@ -1,17 +1,21 @@
 import { LABELS } from '../../api/names.ts';
 import type { AllocatedOutcome } from '../../ledger/outcomes.ts';
 import type { AddressRequest } from '../plan/plan.ts';
+import { poolOf } from '../pools/choose-pools.ts';
 import type { RefusedResult } from '../refuse/refuse-allocation.ts';
 import type { NamespaceTerms } from '../watch/namespaces.ts';
 
-/** Returns what the author should know if a name has its address from another pool than its namespace uses now. */
+/** Returns what the author should know if a name has its address from another pool than is named for it now. */
 export function otherPoolWarning(
-  { nic, sticky }: AddressRequest,
+  request: AddressRequest,
   { pool }: Pick<AllocatedOutcome, 'pool'>,
   terms: Pick<NamespaceTerms, 'pool'>,
 ): string | undefined {
-  if (sticky === undefined || pool === terms.pool) return undefined;
-  return `rock-mac: interface ${nic} keeps the sticky address of its name, of pool ${pool}, although this namespace uses pool ${terms.pool}. To get another one, delete MacAllocation ${sticky.claim}, and then create the object again`;
+  const { nic, sticky, pool: chosen } = request;
+  const current = poolOf(request, terms);
+  if (sticky === undefined || pool === current) return undefined;
+  const names = chosen === undefined ? 'this namespace uses' : `${chosen.namedBy} names`;
+  return `rock-mac: interface ${nic} keeps the sticky address of its name, of pool ${pool}, although ${names} pool ${current}. To get another one, delete MacAllocation ${sticky.claim}, and then create the object again`;
 }
 
 /** Returns why an interface gets an address that ends with its object, or `undefined` if it gets none at all. */

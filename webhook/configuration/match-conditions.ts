@@ -73,6 +73,7 @@ const REQUESTS = [
   ANNOTATIONS.allocation,
   ANNOTATIONS.allocationSelector,
   ANNOTATIONS.sticky,
+  ANNOTATIONS.pool,
   ...Object.values(PRIMARY_MAC_ANNOTATIONS),
 ];
 

@@ -6,7 +6,10 @@ const SELECTOR = 'mac.rock-os.io/allocation-selector';
 const ALLOCATION = 'mac.rock-os.io/allocation';
 
 function aPlan(...nics: readonly string[]): Planned {
-  return { ok: true, plan: { addressRequests: nics.map((nic) => ({ nic })), warnings: [], patch: () => [] } };
+  return {
+    ok: true,
+    plan: { addressRequests: nics.map((nic) => ({ nic })), networks: new Map(), warnings: [], patch: () => [] },
+  };
 }
 
 describe('a plan', () => {

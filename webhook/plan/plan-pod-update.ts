@@ -39,11 +39,12 @@ export function planPodUpdate(annotations: Annotations | undefined, stored: Anno
   const requests = requestsOfUpdate(requestsOf(targets), requestsOf(targetsOf(stored, options)), prefixes);
   const decided = decideInterfaces(requests, { prefixes });
   if (!decided.ok) return decided;
-  const { addressRequests, macsByInterface } = toAddressRequests(requests, decided.decisions);
+  const { addressRequests, networks, macsByInterface } = toAddressRequests(requests, decided.decisions);
   return {
     ok: true,
     plan: {
       addressRequests,
+      networks,
       warnings: [],
       patch: (macs) => {
         const byRequest = macsByInterface(macs);

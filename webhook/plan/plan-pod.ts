@@ -28,11 +28,11 @@ export interface PodPlanOptions {
 /** Decides which interfaces of a new pod get an address. */
 export function planPod(
   annotations: Annotations | undefined,
-  networks: PodNetworks,
+  podNetworks: PodNetworks,
   { prefixes, ...options }: PodPlanOptions,
 ): Planned {
   const present = annotations ?? {};
-  const targets = targetsOf(present, networks, options);
+  const targets = targetsOf(present, podNetworks, options);
   const claimed = withClaims(
     targets.flatMap((target) => target.requests),
     present[ANNOTATIONS.allocation],
@@ -41,11 +41,12 @@ export function planPod(
   const { requests } = claimed;
   const decided = decideInterfaces(requests, { prefixes, copied: copiedMacs(present) });
   if (!decided.ok) return decided;
-  const { addressRequests, macsByInterface } = toAddressRequests(requests, decided.decisions);
+  const { addressRequests, networks, macsByInterface } = toAddressRequests(requests, decided.decisions);
   return {
     ok: true,
     plan: {
       addressRequests,
+      networks,
       warnings: warningsOf(requests, decided.decisions),
       cannotWait: options.primaryCni === 'ovn-kubernetes' && addressRequests.some(({ nic }) => nic === PRIMARY_NIC),
       patch: (macs, leaseId, stockToken) => {

@@ -3,7 +3,7 @@ import { ANNOTATIONS } from '../../api/names.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { macPrefix } from '../../mac/mac-range.ts';
 import type { Plan, Planned } from './plan.ts';
-import { type IncomingMachine, planVm, planVmi, waitsAsReceiver } from './plan-vm.ts';
+import { type IncomingMachine, planVm, planVmi, poolOfMachine, waitsAsReceiver } from './plan-vm.ts';
 
 const PREFIXES = [macPrefix('a4:58:0f')];
 const A = mac('a4:58:0f:05:00:01');
@@ -160,6 +160,18 @@ describe('a new virtual machine', () => {
     const own = created([{ name: 'blue' }], { annotations: offer });
     expect(own.warnings).toEqual([]);
     expect(own.patch([A], undefined)).toEqual([nowhere]);
+  });
+
+  test('that is a clone of a machine with a pool of its own does not name that pool', () => {
+    const annotations = { 'restore.kubevirt.io/lastRestoreUID': 'clone-1', [ANNOTATIONS.pool]: 'fast' };
+    const plan = created([{ name: 'blue' }], { annotations });
+    expect(plan.warnings).toEqual([expect.stringMatching(/annotation mac.rock-os.io\/pool was removed/)]);
+    expect(plan.patch([A], undefined)).toEqual([
+      nowhere,
+      { op: 'remove', path: '/metadata/annotations/mac.rock-os.io~1pool' },
+    ]);
+    expect(poolOfMachine({ metadata: { annotations } }, { isNew: true })).toBeUndefined();
+    expect(poolOfMachine({ metadata: { annotations } }, { isNew: false })).toBe('fast');
   });
 
   test('that was restored in its place may name a claim later', () => {

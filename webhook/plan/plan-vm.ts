@@ -85,7 +85,20 @@ const COPIED = [
     annotation: ANNOTATIONS.transferTo,
     warning: `rock-mac: annotation ${ANNOTATIONS.transferTo} was removed: KubeVirt copied it from the machine that offers its addresses. Annotate this machine to offer its own`,
   },
+  {
+    annotation: ANNOTATIONS.pool,
+    warning: `rock-mac: annotation ${ANNOTATIONS.pool} was removed: KubeVirt copied it from another machine, and has no right to use the pool. Annotate this machine to have the next addresses from it`,
+  },
 ];
+
+/** Returns the pool that the author of a machine named. KubeVirt names none when it copies a machine. */
+export function poolOfMachine(
+  { metadata }: IncomingMachine,
+  { isNew }: { readonly isNew: boolean },
+): string | undefined {
+  const { annotations = {} } = metadata ?? {};
+  return isNew && annotations[RESTORED] !== undefined ? undefined : annotations[ANNOTATIONS.pool];
+}
 
 function copiedInto(annotations: Annotations) {
   if (annotations[RESTORED] === undefined) return [];
@@ -99,10 +112,11 @@ function attachesInterface(spec: unknown): boolean {
   return attachSchema.safeParse(spec).data?.domain.devices.autoattachPodInterface ?? true;
 }
 
-function newRequest({ name, mac, passedOn }: MachineInterface): InterfaceRequest {
+function newRequest({ name, network, mac, passedOn }: MachineInterface): InterfaceRequest {
   const effect = (mac ?? '') === '' ? 'got no address' : 'has an address that is not used';
   return {
     nic: name,
+    network,
     writtenMac: mac,
     wantsAddress: passedOn,
     ...(!passedOn && { warning: `interface ${name} ${effect}: KubeVirt passes no address on there` }),
@@ -115,7 +129,7 @@ function requestOfUpdate(
   { starts, prefixes }: { readonly starts: boolean; readonly prefixes: Prefixes },
 ): InterfaceRequest {
   if (before === undefined) return newRequest(now);
-  const { name, mac, passedOn } = now;
+  const { name, network, mac, passedOn } = now;
   const storedMac = ourMac(before.mac, prefixes);
   const isUntouched = mac !== undefined && mac === before.mac;
   // An update is not refused for a text that was stored before, even if it is no valid address.
@@ -123,6 +137,7 @@ function requestOfUpdate(
   const waits = passedOn && !starts && (mac ?? '') === '' && storedMac === undefined;
   return {
     nic: name,
+    network,
     writtenMac: mac,
     storedMac,
     wantsAddress: passedOn && starts,
@@ -145,11 +160,12 @@ function plan(
 ): Planned {
   const decided = decideInterfaces(requests, { prefixes });
   if (!decided.ok) return decided;
-  const { addressRequests, macsByInterface } = toAddressRequests(requests, decided.decisions);
+  const { addressRequests, networks, macsByInterface } = toAddressRequests(requests, decided.decisions);
   return {
     ok: true,
     plan: {
       addressRequests,
+      networks,
       warnings: [...warnings, ...warningsOf(requests, decided.decisions)],
       patch: (macs, leaseId) => {
         const byRequest = macsByInterface(macs);

@@ -14,6 +14,22 @@ export interface AddressRequest {
   readonly claim?: string;
   /** Present if the address belongs to the name of the object: then it may get the one that the name already has. */
   readonly sticky?: ByName;
+  /** The pool that the object or its network names. Absent: that of the namespace. */
+  readonly pool?: ChosenPool;
+}
+
+/** Returns the same interface and pool, for a request of another kind. */
+export function sameInterface({ nic, pool }: AddressRequest): Pick<AddressRequest, 'nic' | 'pool'> {
+  return pool === undefined ? { nic } : { nic, pool };
+}
+
+/** A pool that is named closer to the workload than by its namespace. */
+export interface ChosenPool {
+  readonly name: string;
+  /** For people: the annotation, and what has it. */
+  readonly namedBy: string;
+  /** Whether the namespace has it, or somebody with the right to use it there has given it to the namespace. */
+  readonly isGranted: boolean;
 }
 
 /** A request for the address that belongs to the name of an object. */
@@ -27,6 +43,8 @@ export interface ByName {
 /** What an incoming object needs from the ledger, and how it is patched afterwards. */
 export interface Plan {
   readonly addressRequests: readonly AddressRequest[];
+  /** The networks of interfaces by their names: `namespace/name`, or a name in the namespace of the object. */
+  readonly networks: ReadonlyMap<string, string>;
   /** The labels of the claims whose addresses all requests get. */
   readonly selector?: string;
   readonly warnings: readonly string[];
@@ -46,6 +64,7 @@ export type Planned =
 /** The requests to the ledger, and the way back from their addresses to all interfaces. */
 export interface AddressRequests {
   readonly addressRequests: readonly AddressRequest[];
+  readonly networks: Plan['networks'];
   /** Returns the address for each interface, or `undefined` where the text of the author stays. */
   readonly macsByInterface: (macs: readonly (MacAddress | undefined)[]) => readonly (MacAddress | undefined)[];
 }
@@ -65,6 +84,9 @@ export function toAddressRequests(
   });
   return {
     addressRequests,
+    networks: new Map(
+      interfaces.flatMap(({ nic, network }) => (network === undefined ? [] : [[nic, network] as const])),
+    ),
     macsByInterface: (macs) => sources.map((source) => (typeof source === 'number' ? macs[source] : source)),
   };
 }

@@ -6,6 +6,8 @@ export interface MachineInterface {
   readonly index: number;
   readonly name: string;
   readonly mac?: string | undefined;
+  /** Its NetworkAttachmentDefinition: `namespace/name`, or a name in the namespace of the machine. */
+  readonly network?: string | undefined;
   /** Whether the address in the spec is the one on the wire. */
   readonly passedOn: boolean;
 }
@@ -20,7 +22,7 @@ const interfaceSchema = z.object({
 
 const networkSchema = z.object({
   name: z.string(),
-  multus: z.object({ default: z.boolean().nullish() }).nullish(),
+  multus: z.object({ networkName: z.string().nullish(), default: z.boolean().nullish() }).nullish(),
 });
 
 const instanceSpec = z.object({
@@ -42,7 +44,8 @@ export function machineInterfaces(spec: unknown): readonly MachineInterface[] {
     const { name, macAddress, state } = read.data;
     const network = networks.find((candidate) => candidate.name === name);
     const passedOn = state !== 'absent' && network !== undefined && isPassedOn(read.data, network);
-    return [{ index, name, mac: macAddress ?? undefined, passedOn }];
+    const networkName = network?.multus?.networkName ?? undefined;
+    return [{ index, name, mac: macAddress ?? undefined, network: networkName, passedOn }];
   });
 }
 

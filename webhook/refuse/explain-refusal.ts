@@ -17,6 +17,8 @@ const LOOKUP_MS = 300;
 export interface RefusedRequest {
   readonly request: AddressRequest;
   readonly pool: string;
+  /** What named the pool. Absent: the installation did. */
+  readonly poolNamedBy?: string | undefined;
   readonly namespace: string;
   /** Who reads the refusal. Absent if others read it too. */
   readonly requester: AdmissionUser | undefined;
@@ -58,8 +60,8 @@ export function createRefusalExplainer(deps: {
     return (await listPools(ledger)).find((pool) => rangeContains(pool, mac))?.name ?? null;
   }
 
-  return async (result, { request, pool, namespace, requester }) => {
-    const context = { request, namespace, pool };
+  return async (result, { requester, ...context }) => {
+    const { request, namespace } = context;
     if (result.outcome === 'in_use') {
       const holder = await orUndefined(nameOfHolder(result.holder, requester));
       return refuseAllocation(result, { ...context, holder });

@@ -25,6 +25,8 @@ export interface AllocationFacts {
   readonly request: AddressRequest;
   readonly namespace: string;
   readonly pool: string;
+  /** What named the pool. Absent: the installation did. */
+  readonly poolNamedBy?: string | undefined;
   /** Who holds the address, if the requester may know. */
   readonly holder?: string | undefined;
   /** The pool that contains the requested address, or `null` if no pool does. Absent if it is unknown. */

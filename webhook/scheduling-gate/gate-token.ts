@@ -7,12 +7,14 @@ const claimsSchema = z.object({
   requester: z.string(),
   /** When, as an ISO date. */
   at: z.string(),
+  /** The pools that its annotations name and that its author, or its ServiceAccount, may use. */
+  pools: z.array(z.string()).optional(),
 });
 export type GateClaims = z.infer<typeof claimsSchema>;
 
 /** Returns the token of a pod that the webhook gates. */
-export function signGateToken(subject: TokenSubject, { requester, at }: GateClaims, key: Buffer): string {
-  return signToken('gate', subject, { requester, at }, key);
+export function signGateToken(subject: TokenSubject, { requester, at, pools }: GateClaims, key: Buffer): string {
+  return signToken('gate', subject, { requester, at, ...(pools !== undefined && { pools }) }, key);
 }
 
 /** Returns what a token says, or `undefined` if it is not the token of this stored pod under one of the keys. */

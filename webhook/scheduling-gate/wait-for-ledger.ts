@@ -31,6 +31,8 @@ export interface GateReview {
   readonly request: AdmissionRequest;
   readonly object: NonNullable<AdmissionRequest['object']>;
   readonly namespace: string;
+  /** The pools that its annotations name and that it may use. */
+  readonly pools?: readonly string[] | undefined;
 }
 
 /** Who wants the addresses of a pod. */
@@ -40,6 +42,8 @@ export type Requester =
       readonly requester: AdmissionUser;
       /** When the pod was created, as an ISO date, if the operator lifts its gate. */
       readonly waitedSince?: string | undefined;
+      /** The pools that it was allowed to use then. */
+      readonly pools?: readonly string[] | undefined;
     }
   | { readonly ok: false; readonly refusal: AdmissionRefusal };
 
@@ -57,7 +61,9 @@ export function requesterOf(review: GateReview, { keys, operator, clusterId }: S
   if (!isLift(request) || request.userInfo.username !== operator) return { ok: true, requester: request.userInfo };
   const token = request.oldObject?.metadata?.annotations?.[ANNOTATIONS.gateToken] ?? '';
   const claims = readGateToken(token, tokenSubjectOf(review, clusterId), keys.all());
-  if (claims !== undefined) return { ok: true, requester: { username: claims.requester }, waitedSince: claims.at };
+  if (claims !== undefined) {
+    return { ok: true, requester: { username: claims.requester }, waitedSince: claims.at, pools: claims.pools };
+  }
   const cause = `The annotation ${ANNOTATIONS.gateToken} is not the one that rock-mac wrote into this pod, so the pod gets no address.`;
   return { ok: false, refusal: forbidden(`${cause}\nDelete the pod, and create it again.`) };
 }
@@ -89,7 +95,11 @@ function waitForLedger(review: GateReview, deps: SchedulingGateDeps): AdmissionR
   if (isLift(request)) return { allowed: false, refusal: unavailable(LEDGER_IS_AWAY) };
   const isNewPod = review.kind === 'Pod' && (request.oldObject === null || request.oldObject === undefined);
   if (deps.breaker === undefined || !isNewPod || !canBeGated(object)) return undefined;
-  const claims = { requester: request.userInfo.username, at: deps.now().toISOString() };
+  const claims = { requester: request.userInfo.username, at: deps.now().toISOString(), ...poolsOf(review) };
   const token = signGateToken(tokenSubjectOf(review, deps.clusterId), claims, deps.keys.current());
   return { allowed: true, patch: gatePatch(object, token), warnings: [`rock-mac: ${LEDGER_IS_AWAY}`] };
+}
+
+function poolsOf({ pools = [] }: GateReview): { readonly pools?: string[] } {
+  return pools.length === 0 ? {} : { pools: [...pools] };
 }

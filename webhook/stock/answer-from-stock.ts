@@ -3,6 +3,7 @@ import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { AdmissionKeys } from '../admission-keys/admission-keys.ts';
 import type { AddressRequest } from '../plan/plan.ts';
+import { poolOf } from '../pools/choose-pools.ts';
 import type { AdmissionRequest } from '../review/admission-review.ts';
 import { type AdmittedObject, holderKeyOf } from '../review/admitted-object.ts';
 import { tokenSubjectOf } from '../review/token-subject.ts';
@@ -36,11 +37,14 @@ export interface AnswerFromStock {
 /** Answers a new pod from memory, or returns `undefined`: then the ledger is to be asked. */
 export function answerFromStock(candidate: StockCandidate, deps: AnswerFromStockDeps): AnswerFromStock | undefined {
   if (deps.stock === undefined || !mayUseStock(candidate)) return undefined;
+  const [pool, ...others] = new Set(candidate.requests.map((request) => poolOf(request, candidate.terms)));
+  // The ledger answers for several pools at once.
+  if (pool === undefined || others.length > 0) return undefined;
   const at = deps.now().toISOString();
-  const wanted = stockRequestOf(candidate, at, deps);
+  const wanted = stockRequestOf({ ...candidate, pool }, at, deps);
   const taken = isRepeated(candidate) ? deps.stock.repeated(wanted) : deps.stock.take(wanted);
   if (taken === undefined) return undefined;
-  deps.answered(candidate.terms.pool);
+  deps.answered(wanted.pool);
   return { macs: taken.map(({ mac }) => mac), token: sign(candidate, taken, at, deps) };
 }
 
@@ -65,7 +69,7 @@ function isRepeated({ object: { leaseId, broughtLease }, requests }: StockCandid
 }
 
 function stockRequestOf(
-  { object, requests, terms: { pool } }: StockCandidate,
+  { object, requests, pool }: StockCandidate & { readonly pool: string },
   at: string,
   { clusterId }: Pick<AnswerFromStockDeps, 'clusterId'>,
 ): StockRequest {
