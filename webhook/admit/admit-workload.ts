@@ -9,10 +9,10 @@ import { networkNames, readNetworks } from '../plan/multus-target.ts';
 import type { AddressRequest, Plan, Planned } from '../plan/plan.ts';
 import { planPod } from '../plan/plan-pod.ts';
 import { planPodUpdate } from '../plan/plan-pod-update.ts';
-import { planVm, planVmi, poolOfMachine, waitsAsReceiver } from '../plan/plan-vm.ts';
+import { planVm, planVmi, waitsAsReceiver } from '../plan/plan-vm.ts';
 import type { PrimaryCni } from '../plan/primary-target.ts';
 import { grantedByUse, type MayUsePool, refusePools, usersOf } from '../pools/check-pool-use.ts';
-import { choosePools, networkKey } from '../pools/choose-pools.ts';
+import { findPools } from '../pools/find-pools.ts';
 import type { AdmissionRefusal, AdmissionRequest, AdmissionResponse } from '../review/admission-review.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { leaseOfThisRequest } from '../review/lease-of-this-request.ts';
@@ -31,7 +31,7 @@ import type { AnswerFromClaims } from '../sticky/answer-from-claims.ts';
 import { decideSticky, type StickyCandidate } from '../sticky/decide-sticky.ts';
 import { answerFromStock, type AnswerFromStockDeps } from '../stock/answer-from-stock.ts';
 import type { NamespaceTerms } from '../watch/namespaces.ts';
-import { type Network, type Networks, readOnce } from '../watch/networks.ts';
+import { type Networks, readOnce } from '../watch/networks.ts';
 
 export interface WorkloadAdmissionDeps {
   readonly gate: ReviewGate;
@@ -92,7 +92,7 @@ export async function admitWorkload(
       : plan;
   const refusal = refuseTooMany(asked, review, deps.gate);
   if (refusal !== undefined) return { allowed: false, refusal };
-  const addressRequests = await withPools(asked, entry.terms, review, deps);
+  const addressRequests = await findPools(asked, entry.terms, review, deps.findNetworks);
   return await allocateFor({ plan: { ...asked, addressRequests }, terms: entry.terms }, review, deps, deadline);
 }
 
@@ -163,26 +163,6 @@ async function planForPod(
     isStored: isLift(request),
   });
   return withClaimSelector(planned, annotations, { isNew: true });
-}
-
-/** Adds the pools that annotations name to the requests of a plan. */
-async function withPools(
-  { addressRequests, networks, selector }: Plan,
-  terms: NamespaceTerms,
-  { request, object, namespace, kind }: WorkloadReview,
-  { findNetworks }: WorkloadAdmissionDeps,
-): Promise<readonly AddressRequest[]> {
-  if (selector !== undefined) return addressRequests;
-  const isNew = request.oldObject === null || request.oldObject === undefined;
-  const ofObject = kind === 'Pod' ? object.metadata?.annotations?.[ANNOTATIONS.pool] : poolOfMachine(object, { isNew });
-  const names = addressRequests
-    .flatMap(({ nic }) => networks.get(nic) ?? [])
-    .map((each) => networkKey(each, namespace));
-  const found = (ofObject ?? '') === '' ? await findNetworks(names) : new Map<string, Network>();
-  const ofNetworks = new Map(
-    [...found].flatMap(([name, { pool }]) => (pool === undefined ? [] : [[name, pool] as const])),
-  );
-  return choosePools(addressRequests, networks, { kind, namespace, ofObject, ofNetworks, terms });
 }
 
 function tooManyInterfaces(count: number): AdmissionRefusal {

@@ -4,7 +4,7 @@ import { choosePools, namerOfPool, type PoolSources } from './choose-pools.ts';
 const sources: PoolSources = {
   kind: 'Pod',
   namespace: 'web',
-  ofObject: undefined,
+  ofObject: '',
   ofNetworks: new Map([
     ['web/blue', 'fast'],
     ['lan/red', 'shared'],
@@ -41,7 +41,7 @@ test('the pool of the namespace needs no other right, whatever names it', () => 
 });
 
 test('an empty annotation names no pool', () => {
-  expect(chosen({ ofObject: '', ofNetworks: new Map([['web/blue', '']]) })).toEqual(Array(4).fill(undefined));
+  expect(chosen({ ofNetworks: new Map([['web/blue', '']]) })).toEqual(Array(4).fill(undefined));
 });
 
 test('an interface that uses a claim has no pool', () => {

@@ -6,8 +6,8 @@ import type { NamespaceTerms } from '../watch/namespaces.ts';
 export interface PoolSources {
   readonly kind: string;
   readonly namespace: string;
-  /** The pool that the annotation of the object names. */
-  readonly ofObject: string | undefined;
+  /** The pool that the annotation of the object names; empty without one. */
+  readonly ofObject: string;
   /** The pools that NetworkAttachmentDefinitions name, by `namespace/name`. */
   readonly ofNetworks: ReadonlyMap<string, string>;
   /** Its pool is that of every interface for which nothing else names one. */
@@ -31,7 +31,7 @@ export function choosePools(
 
 function choosePool(
   network: string | undefined,
-  { kind, namespace, ofObject = '', ofNetworks, terms }: PoolSources,
+  { kind, namespace, ofObject, ofNetworks, terms }: PoolSources,
 ): ChosenPool | undefined {
   if (ofObject !== '') {
     const namedBy = `annotation ${ANNOTATIONS.pool} of this ${kind}`;
