@@ -6,6 +6,7 @@ import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByMacs } from '../../ledger/address/find.ts';
 import { isStickyKey } from '../../ledger/address/holder-key.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import { clearUnreachable, listUnreachable, markUnreachable } from '../../ledger/sticky/unreachable.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { readNode, type StoredNode } from '../claim/read-node.ts';
@@ -19,7 +20,7 @@ import { showMark } from './show-mark.ts';
 
 export type ReconcileMarksDeps = MarkEndDeps &
   Pick<OperatorDeps, 'ledger' | 'clusterId' | 'actor' | 'logger' | 'now'> &
-  Pick<Sources, 'allocations' | 'workloads'>;
+  Pick<Sources, 'allocations' | 'workloads' | 'markChanged'>;
 
 /** How soon a pod is looked at again whose address the ledger has not bound yet. */
 const UNBOUND_MS = 1_000;
@@ -54,12 +55,15 @@ function podsOn(node: string, { workloads }: ReconcileMarksDeps): readonly Silen
   );
 }
 
-/** Shows the mark on the claims of these pods. A claim that has the mark of another node keeps it, as the ledger does. */
+/**
+ * Shows the mark on the claims of these pods. A claim that has the mark of another node gets that of its last pod, while the ledger keeps
+ * the first. When the first ends, the ledger goes on with what the claim shows: a pod may still run on both nodes.
+ */
 async function showAll(node: string, pods: readonly SilentPod[], deps: ReconcileMarksDeps): Promise<void> {
   const unmarked = pods.flatMap(({ kind, workload }) =>
     deps.allocations
       .by('sticky', stickyIndex({ ...workload.metadata, kind: kind.resource.kind }))
-      .filter(({ spec, status }) => uses(workload, spec.mac) && status?.unreachableConsumer === undefined)
+      .filter((claim) => uses(workload, claim.spec.mac) && nodeShownBy(claim) !== node)
       .map((claim) => ({ claim, workload })),
   );
   await Promise.all(unmarked.map(({ claim, workload }) => showMark(claim, consumerOn(node, workload), deps)));
@@ -149,8 +153,8 @@ function userOf(
 }
 
 /** Returns the node whose mark the claim shows. */
-function nodeShownBy({ status }: MacAllocation): string | undefined {
-  return status?.unreachableConsumer?.node;
+function nodeShownBy(claim: MacAllocation | undefined): string | undefined {
+  return claim?.status?.unreachableConsumer?.node;
 }
 
 function claimOf({ owner }: Pick<AddressRow, 'owner'>, deps: Pick<Sources, 'allocations'>) {
@@ -167,10 +171,26 @@ async function mark(node: string, rows: readonly AddressRow[], deps: ReconcileMa
   }
   for (const row of rows) {
     const claim = claimOf(row, deps);
-    if (claim === undefined || nodeShownBy(claim) === node || row.owner === undefined) continue;
+    if (claim === undefined || nodeShownBy(claim) !== undefined || row.owner === undefined) continue;
     const { kind, namespace, name } = row.owner;
     const workload = workloads.get(kind)?.cache.get(formatKey({ namespace, name }));
     await showMark(claim, consumerOn(node, ifItUses(workload, row)), deps);
+  }
+}
+
+/** Marks addresses for the other nodes that their claims show. In one transaction with the end of the first mark: nobody gets one between. */
+async function markNext(
+  rows: readonly AddressRow[],
+  node: string,
+  db: Queryable,
+  deps: ReconcileMarksDeps,
+): Promise<void> {
+  const next = Map.groupBy(rows, (row) => nodeShownBy(claimOf(row, deps)));
+  for (const [other, same] of next) {
+    if (other !== undefined && other !== node) {
+      await markUnreachable(db, { clusterId: deps.clusterId, node: other }, same, deps.actor);
+      deps.markChanged.fire(other);
+    }
   }
 }
 
@@ -187,7 +207,12 @@ async function clear(
   const { ledger, clusterId, actor, logger } = deps;
   for (const [reason, same] of Map.groupBy(marks, (each) => each.reason)) {
     const items = same.map(({ row }) => row).filter(({ unreachableNode }) => unreachableNode === node);
-    if (items.length > 0) await clearUnreachable(ledger, { clusterId, node }, { items, actor, reason });
+    if (items.length > 0) {
+      await ledger.transaction(async (db) => {
+        await clearUnreachable(db, { clusterId, node }, { items, actor, reason });
+        await markNext(items, node, db, deps);
+      });
+    }
     for (const { row } of same) {
       const claim = claimOf(row, deps);
       if (claim !== undefined && nodeShownBy(claim) === node) await showMark(claim, undefined, deps);

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type AddressRow } from '../../ledger/address/address-row.ts';
 import { findByMac } from '../../ledger/address/find.ts';
+import { markUnreachable } from '../../ledger/sticky/unreachable.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { createNode, SLOW_LEASE, stayInContact } from './hand-made-node.ts';
@@ -60,7 +61,10 @@ const claims = z.object({
         consumerRef: z.object({ name: z.string() }).optional(),
       }),
       status: z
-        .object({ conditions: z.array(z.object({ type: z.string(), status: z.string(), message: z.string() })) })
+        .object({
+          conditions: z.array(z.object({ type: z.string(), status: z.string(), message: z.string() })),
+          unreachableConsumer: z.object({ node: z.string() }).optional(),
+        })
         .optional(),
     }),
   ),
@@ -405,6 +409,40 @@ describe('a node that is not ready', () => {
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     expect((await rowOf(address))?.unreachableNode).toBe(node);
     await expect(createNext()).rejects.toThrow(/may still be in use/);
+  });
+
+  test('and a second such node keep the address until the pods of both have ended', async () => {
+    const { ledger, plane } = installed();
+    const first = await createNode(plane, 'node-first', SLOW_LEASE);
+    await first.setReady('Unknown');
+    const second = await createNode(plane, 'node-second', SLOW_LEASE);
+    const create = (nodeName?: string) =>
+      kubectl(
+        ['create', '-f', '-'],
+        JSON.parse(aPod('both', { networks: 'blue', annotations: STICKY, ...(nodeName && { nodeName }) })) as object,
+      );
+    await create(second.name);
+    const [address = ''] = await macsOf('both');
+    await untilSticky([address]);
+    // A pod on the first node was deleted by force, and admission was faster than the mark.
+    const row = await rowOf(address);
+    if (row?.owner === undefined) throw new Error('nobody holds the address');
+    const clusterId = row.owner.clusterId;
+    await markUnreachable(ledger, { clusterId, node: first.name }, [row], 'test');
+    const shownNode = async () => (await claimOf(address))?.status?.unreachableConsumer?.node;
+    await kubectl(['label', 'node', first.name, 'looked=at']);
+    await until('shown', async () => (await shownNode()) === first.name);
+    await second.setReady('Unknown');
+    await until('the last one is shown', async () => (await shownNode()) === second.name);
+    expect((await rowOf(address))?.unreachableNode).toBe(first.name);
+    await kubectl(['delete', 'pod', 'both', ...force]);
+    await kubectl(['delete', 'node', first.name]);
+    await until('moved', async () => (await rowOf(address))?.unreachableNode === second.name);
+    await expect(create()).rejects.toThrow(/may still be in use/);
+    await kubectl(['delete', 'node', second.name]);
+    await untilUnmarked(address);
+    await create();
+    expect(await macsOf('both')).toEqual([address]);
   });
 
   test('gives the address to the next pod when the kubelet there reports the end of its pod', async () => {
