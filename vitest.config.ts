@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Four projects. `unit` needs no services. `integration` needs a real control plane and a real Postgres, which test/env
+ * Five projects. `unit` needs no services. `integration` needs a real control plane and a real Postgres, which test/env
  * starts once per run. `fault` needs the same and longer timeouts, because it breaks them on purpose.
  * `node` starts real nodes, for which it needs root, and skips its tests elsewhere.
  */
@@ -11,8 +11,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{mac,api,ledger,kube,time,process,operator,webhook,cli,hack,test}/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/e2e/**', 'test/faults/**', 'test/node/**', 'node_modules/**'],
+          include: ['{mac,api,ledger,kube,time,process,operator,webhook,cli,console,hack,test}/**/*.test.ts'],
+          exclude: ['test/{integration,e2e,faults,node,console}/**', 'node_modules/**'],
         },
       },
       {
@@ -23,6 +23,16 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'console',
+          include: ['test/console/**/*.test.ts'],
+          globalSetup: ['test/env/vitest-setup.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 180_000,
+          maxWorkers: 1,
         },
       },
       {

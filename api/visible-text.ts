@@ -30,3 +30,22 @@ export function isVisibleJson(value: unknown): boolean {
 export function visibleText(description: string, max = 253) {
   return z.string().max(max).regex(VISIBLE).meta({ description });
 }
+
+/** A part of a text: characters that people see, or one that they do not. */
+export interface TextPart {
+  readonly text: string;
+  readonly hidden: boolean;
+}
+
+/** Splits a text at the characters that nobody sees, each of which is named by its code point, such as `U+202E`. */
+export function visibleParts(text: string): TextPart[] {
+  return text
+    .toWellFormed()
+    .split(new RegExp(`([${HIDDEN}])`, 'u'))
+    .flatMap((part, index): TextPart[] => {
+      if (part === '') return [];
+      if (index % 2 === 0) return [{ text: part, hidden: false }];
+      const code = (part.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+      return [{ text: `U+${code}`, hidden: true }];
+    });
+}

@@ -1,4 +1,4 @@
-import { cp, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { build, type BuildOptions } from 'esbuild';
 
@@ -37,7 +37,34 @@ export async function bundleCommandLine(outdir: string): Promise<string[]> {
   const { metafile } = await build({ ...SHARED, outdir, entryPoints, splitting: true });
   await cp(path.join(ROOT, 'ledger', 'migrations'), path.join(outdir, 'migrations'), { recursive: true });
   await writeFile(path.join(outdir, 'package.json'), '{ "type": "module" }\n');
-  return Object.keys(metafile.inputs);
+  return [...Object.keys(metafile.inputs), ...(await bundleConsole(path.join(outdir, 'console')))];
+}
+
+/** Files of the console that are served as they are. */
+const CONSOLE_FILES = ['index.html', 'icon.svg'] as const;
+
+/**
+ * Bundles the page of the console: one script and one style sheet, for browsers of the last years. Returns the source files.
+ */
+export async function bundleConsole(outdir: string): Promise<string[]> {
+  const source = path.join(ROOT, 'console');
+  await mkdir(outdir, { recursive: true });
+  for (const name of CONSOLE_FILES) await cp(path.join(source, name), path.join(outdir, name));
+  const { metafile } = await build({
+    outdir,
+    entryPoints: [path.join(source, 'main.tsx'), path.join(source, 'style.css')],
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: ['chrome115', 'firefox115', 'safari16.4'],
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    define: { 'process.env.NODE_ENV': '"production"' },
+    legalComments: 'none', // the licences are in THIRD-PARTY-LICENSES.txt
+    metafile: true,
+    logLevel: 'warning',
+  });
+  return [...Object.keys(metafile.inputs), ...CONSOLE_FILES.map((name) => path.join('console', name))];
 }
 
 /**
