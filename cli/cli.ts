@@ -1,5 +1,6 @@
 import type { Command, Option } from 'commander';
 import type { Backend, CommandResult } from './backend.ts';
+import type { ConsoleSource } from './console/source.ts';
 import { UserError } from './errors.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -19,6 +20,8 @@ export interface Mode {
   globalOptions(): Option[];
   /** Opens the backend that the flags name. `notify` prints a line for the user to stderr. */
   open(options: GlobalOptions, notify: (line: string) => void): Promise<Backend>;
+  /** Opens what the console shows and changes. */
+  openConsole(options: GlobalOptions, notify: (line: string) => void): Promise<ConsoleSource>;
 }
 
 /** The flags of the program and of the command, as commander parsed them. Each mode validates its own. */

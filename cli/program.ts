@@ -9,6 +9,7 @@ import { addCheck } from './commands/check.ts';
 import { addCleanup } from './commands/cleanup.ts';
 import { addCluster } from './commands/cluster.ts';
 import { addCompletion } from './commands/completion.ts';
+import { addDashboard } from './commands/dashboard.ts';
 import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addLedger } from './commands/ledger.ts';
@@ -46,6 +47,7 @@ const COMMANDS: readonly AddCommand[] = [
   addMap,
   addPools,
   addAudit,
+  addDashboard,
   addCompletion,
 ];
 

@@ -14,11 +14,15 @@ export function claimNames(count: number, prefix: string): readonly string[] {
  */
 export function claimName(device: string | undefined, requestKey: string | undefined): string {
   if (requestKey !== undefined) return `key-${createHash('sha256').update(requestKey).digest('hex').slice(0, 24)}`;
-  const suffix = randomBytes(5).toString('hex');
+  return `${claimPrefix(device)}${randomBytes(5).toString('hex')}`;
+}
+
+/** Returns the beginning of the name of a new claim for a device, with the dash after it. */
+export function claimPrefix(device: string | undefined): string {
   const prefix = (device ?? '')
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .slice(0, MAX_PREFIX_LENGTH)
     .replaceAll(/^-+|-+$/g, '');
-  return `${prefix === '' ? 'mac' : prefix}-${suffix}`;
+  return `${prefix === '' ? 'mac' : prefix}-`;
 }

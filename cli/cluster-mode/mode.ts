@@ -27,4 +27,8 @@ export const clusterMode: Mode = {
     const { openCluster } = await import('./open.ts');
     return await openCluster(options, notify);
   },
+  openConsole: async (options, notify) => {
+    const { openConsole } = await import('./open.ts');
+    return await openConsole(options, notify);
+  },
 };

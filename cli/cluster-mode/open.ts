@@ -1,12 +1,19 @@
 import { z } from 'zod';
 import { createKubeClient } from '../../kube/client/client.ts';
+import { loadKubeConfig } from '../../kube/client/kubeconfig.ts';
+import { reviewSelf } from '../../kube/client/reviews.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Backend } from '../backend.ts';
 import type { GlobalOptions } from '../cli.ts';
+import type { ConsoleSource } from '../console/source.ts';
 import { UserError } from '../errors.ts';
 import { createTerminal } from '../terminal.ts';
 import { createClusterBackend } from './cluster-backend.ts';
+import { createClusterActions } from './console-actions.ts';
+import { createClusterConsoleData } from './console-data.ts';
 import { explainKubeError } from './explain-kube-error.ts';
+import { createLedgerReader } from './ledger-reader.ts';
+import type { Scope } from './scope.ts';
 
 const flags = z.object({
   kubeconfig: z.string().optional(),
@@ -23,6 +30,32 @@ const flags = z.object({
 
 /** Opens the backend for the cluster that the flags name. Connects with the first request. */
 export async function openCluster(options: GlobalOptions, notify: (line: string) => void): Promise<Backend> {
+  return createClusterBackend(await openScope(options, notify));
+}
+
+/** Opens what the console shows of the cluster that the flags name. Asks the API server who the user is. */
+export async function openConsole(options: GlobalOptions, notify: (line: string) => void): Promise<ConsoleSource> {
+  const scope = await openScope(options, notify);
+  try {
+    const { kubeconfig, context } = flags.parse(options);
+    const place = loadKubeConfig({ kubeconfig, context }).getCurrentContext();
+    const { username: user } = await reviewSelf(scope.client);
+    const data = createClusterConsoleData({
+      scope,
+      reader: createLedgerReader(scope),
+      user,
+      place,
+      now: () => new Date(),
+    });
+    const actions = createClusterActions(scope, createClusterBackend, data);
+    return { ...data, actions, close: () => scope.client.close() };
+  } catch (error) {
+    await scope.client.close();
+    throw explainKubeError(error, scope.namespace);
+  }
+}
+
+async function openScope(options: GlobalOptions, notify: (line: string) => void): Promise<Scope> {
   const { as: user, asGroup: groups, namespace: named, ...given } = flags.parse(options);
   const requestTimeoutMs = parseTimeout('--request-timeout', given.requestTimeout);
   const client = createKubeClient({
@@ -35,7 +68,7 @@ export async function openCluster(options: GlobalOptions, notify: (line: string)
     retry: { attempts: 3, backoff: { baseMs: 100, maxMs: 1_000 }, maxRetryAfterMs: 2_000 },
   });
   try {
-    return createClusterBackend({
+    return {
       client,
       requestTimeoutMs,
       namespace: named ?? (await client.contextNamespace()) ?? 'default',
@@ -44,7 +77,7 @@ export async function openCluster(options: GlobalOptions, notify: (line: string)
       waitMs: parseTimeout('--timeout', given.timeout),
       notify,
       progress: createTerminal(process.stdout, process.stderr, process.env).progress,
-    });
+    };
   } catch (error) {
     await client.close();
     throw explainKubeError(error, named ?? 'default');

@@ -7,7 +7,6 @@ import type {
   AuditEntries,
   AuditFilter,
   ClusterView,
-  ConsoleAction,
   HistoryPoint,
   LedgerView,
   Neighbour,
@@ -17,6 +16,7 @@ import type {
   StateBytes,
 } from '../../api/console.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
+import type { ParsedAction } from './parameters.ts';
 
 /**
  * What the console shows, with the rights of its user: of a ledger, or of the API of a cluster. Throws like the methods of
@@ -49,8 +49,8 @@ export interface ConsoleActions {
   /** Returns the kinds of actions that the user may do with a pool or an address. */
   allowed(subject: { readonly pool: string; readonly mac?: MacAddress | undefined }): Promise<ActionKind[]>;
   /** Returns what an action is and what it will do, without doing it. */
-  plan(action: ConsoleAction): Promise<ActionPlan>;
-  act(action: ConsoleAction): Promise<ActionResult>;
+  plan(action: ParsedAction): Promise<ActionPlan>;
+  act(action: ParsedAction): Promise<ActionResult>;
 }
 
 export interface ConsoleSource extends ConsoleData {

@@ -14,4 +14,8 @@ export const ledgerMode: Mode = {
     const { openBackend } = await import('./open.ts');
     return openBackend(options);
   },
+  openConsole: async (options) => {
+    const { openConsole } = await import('./open.ts');
+    return await openConsole(options);
+  },
 };

@@ -4,10 +4,13 @@ import { isLedgerError } from '../../ledger/errors.ts';
 import { requireSchema } from '../../ledger/migrate.ts';
 import type { Backend } from '../backend.ts';
 import type { GlobalOptions } from '../cli.ts';
+import type { ConsoleSource } from '../console/source.ts';
+import { createLedgerActions } from './console-actions.ts';
+import { createLedgerConsoleData } from './console-data.ts';
 import type { EmbeddedFolder } from './embedded/folder.ts';
 import { serverUser } from './embedded/server-user.ts';
 import { requireOwnSocketFolder } from './embedded/socket-folder.ts';
-import { configuredLedger, findLedger, type LedgerLocation } from './find-ledger.ts';
+import { configuredLedger, describeLocation, findLedger, type LedgerLocation } from './find-ledger.ts';
 import { createLedgerBackend } from './ledger-backend.ts';
 import { requireDecision } from './predecessor-file.ts';
 
@@ -45,10 +48,25 @@ export async function openBackend(options: GlobalOptions): Promise<Backend> {
   return createLedgerBackend(ledger, { dryRun, beforeAllocation });
 }
 
+/** How many calls of the console run in the ledger at once. */
+const CONSOLE_CONNECTIONS = 4;
+
+/** Opens what the console shows of the ledger that the options name. */
+export async function openConsole(options: GlobalOptions): Promise<ConsoleSource> {
+  const location = await findLedger(options, process.env);
+  const ledger = await openLocation(location, { max: CONSOLE_CONNECTIONS });
+  const data = createLedgerConsoleData(ledger, { place: describeLocation(location), now: () => new Date() });
+  const beforeAllocation = async () => {
+    await requireDecision(ledger, (await configuredLedger(options, process.env)).config);
+  };
+  const backend = createLedgerBackend(ledger, { dryRun: false, beforeAllocation });
+  return { ...data, actions: createLedgerActions(ledger, backend, data), close: () => ledger.close() };
+}
+
 /** Opens a ledger. Starts the embedded one on demand. Throws a LedgerError for a schema that does not fit. */
 export async function openLocation(
   location: LedgerLocation,
-  { statementTimeoutMs = STATEMENT_MS }: { readonly statementTimeoutMs?: number } = {},
+  { statementTimeoutMs = STATEMENT_MS, max = 1 }: { readonly statementTimeoutMs?: number; readonly max?: number } = {},
 ): Promise<LedgerClient> {
   const { url, passwordFile, embedded } = location;
   if (embedded !== undefined) await requireOwnSocketFolder(embedded.folder.run, await serverUser());
@@ -57,7 +75,7 @@ export async function openLocation(
     passwordFile,
     statementTimeoutMs,
     applicationName: 'rock-mac',
-    max: 1,
+    max,
     connectTimeoutMs: CONNECT_MS,
   });
   const ledger = embedded === undefined ? client : startOnDemand(client, embedded.folder);

@@ -100,6 +100,41 @@ export async function reviewAccess(
   return { allowed: status.allowed && !status.denied, reason: status.reason };
 }
 
+const selfReview = z.object({
+  status: z.object({
+    userInfo: z.object({ username: z.string().default(''), groups: z.array(z.string()).default([]) }).default({
+      username: '',
+      groups: [],
+    }),
+  }),
+});
+
+/** Returns the user of the client, as the API server authenticates it (SelfSubjectReview, Kubernetes 1.28). */
+export async function reviewSelf(
+  client: Pick<KubeClient, 'raw'>,
+  options: CallOptions = {},
+): Promise<{ readonly username: string; readonly groups: readonly string[] }> {
+  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
+  const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+  return (await postReview(client, path, body, selfReview, options)).status.userInfo;
+}
+
+/** Checks whether the user of the client has an access (SelfSubjectAccessReview). Every user may ask that. */
+export async function reviewOwnAccess(
+  client: Pick<KubeClient, 'raw'>,
+  access: Access,
+  options: CallOptions = {},
+): Promise<boolean> {
+  const body = {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SelfSubjectAccessReview',
+    spec: { ...('path' in access ? { nonResourceAttributes: access } : { resourceAttributes: access }) },
+  };
+  const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+  const { status } = await postReview(client, path, body, accessReview, options);
+  return status.allowed && !status.denied;
+}
+
 async function postReview<T>(
   client: Pick<KubeClient, 'raw'>,
   path: string,

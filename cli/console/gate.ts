@@ -1,0 +1,34 @@
+import type { IncomingMessage } from 'node:http';
+import type { ConsoleSource } from './source.ts';
+
+/** Whether a call may proceed, and whose rights it has. */
+export type Admission =
+  | { readonly ok: true; readonly source: ConsoleSource }
+  | { readonly ok: false; readonly status: 401 | 403; readonly message: string };
+
+/** Decides who may call. There is one for a person on the same machine, and one for a proxy that knows its users. */
+export interface Gate {
+  /** Returns the headers to add to the page. `target` may have a token, which becomes a cookie. */
+  enter(target: URL): Readonly<Record<string, string>>;
+  /** Returns whether a call of the API may proceed. Static files need no admission: they are the same for everybody. */
+  admit(request: IncomingMessage, path: string): Promise<Admission>;
+  /** Returns why the request did not come from the page, such as a foreign Host. It holds for static files too. */
+  refuseOrigin(request: IncomingMessage): string | undefined;
+}
+
+export function refused(status: 401 | 403, message: string): Admission {
+  return { ok: false, status, message };
+}
+
+/**
+ * Returns why a request comes from another site: browsers send `Origin` with every POST, and `Sec-Fetch-Site` with every
+ * request. A typed address and a program other than a browser have neither.
+ */
+export function foreignOrigin(
+  { headers }: Pick<IncomingMessage, 'headers'>,
+  origins: readonly string[],
+): string | undefined {
+  const { origin } = headers;
+  if (origin !== undefined && !origins.includes(origin)) return 'The request comes from another site.';
+  return undefined;
+}

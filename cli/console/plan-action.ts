@@ -1,0 +1,176 @@
+import type { ActionPlan, AddressDetails, PoolView } from '../../api/console.ts';
+import { formatDuration } from '../../api/duration.ts';
+import { ANNOTATIONS, GROUP, VERSION } from '../../api/names.ts';
+import { macToNumber, parseAnyMac } from '../../mac/mac-address.ts';
+import { claimPrefix } from '../cluster-mode/claim-name.ts';
+import { toYaml } from '../output/yaml.ts';
+import type { ParsedAction } from './parameters.ts';
+
+/** What an action is about, as the source knows it. */
+export interface PlanContext {
+  readonly mode: 'ledger' | 'cluster';
+  /** The namespace of new claims, in cluster mode. */
+  readonly namespace?: string | undefined;
+  readonly address?: AddressDetails | undefined;
+  readonly pool?: PoolView | undefined;
+}
+
+/** Returns the command, the manifest and the effects of an action. Pure. */
+export function planAction(action: ParsedAction, context: PlanContext): ActionPlan {
+  switch (action.kind) {
+    case 'release':
+      return planRelease(action, context);
+    case 'renew':
+      return planRenewal(action, context);
+    case 'reserve':
+      return planReservation(action, context);
+    case 'approve':
+      return patchOfPool(
+        action.pool,
+        { metadata: { annotations: { [ANNOTATIONS.approveRelease]: String(action.count) } } },
+        [
+          `The next resync releases up to ${count(action.count)} of pool ${action.pool} that have lost their owners.`,
+          'Check before that these owners are really gone: another owner may get the addresses when the reuse delay has passed.',
+        ],
+      );
+    case 'pause':
+      return patchOfPool(action.pool, { spec: { paused: action.paused } }, [
+        action.paused
+          ? `Pool ${action.pool} hands out no address until it is resumed: new pods that need one wait or are refused.`
+          : `Pool ${action.pool} hands out addresses again.`,
+        'Addresses that are held stay held, and can be released.',
+      ]);
+    case 'grow':
+      return planGrowth(action, context);
+  }
+}
+
+type Of<K extends ParsedAction['kind']> = Extract<ParsedAction, { kind: K }>;
+
+function planRelease({ mac, force }: Of<'release'>, { address, pool, mode }: PlanContext): ActionPlan {
+  const claim = mode === 'cluster' ? address?.owner : undefined;
+  const delay = pool?.reuseDelaySeconds;
+  const period =
+    delay === undefined ? 'the reuse delay of its pool' : `the reuse delay of its pool, ${formatDuration(delay)}`;
+  const effects = [
+    `${mac} is taken from ${holderOf(address)}. Nothing may use it any more.`,
+    `Another owner may get it after ${period}.`,
+    ...(force
+      ? [`It is ${address?.state ?? 'held'}, so the release is forced: check first that nothing uses it.`]
+      : []),
+  ];
+  const flags = [...(claim === undefined ? [] : ['-n', claim.namespace]), ...(force ? ['--force'] : [])];
+  const command = commandLine(mode, ['release', mac, ...flags]);
+  if (claim === undefined) return { command, effects };
+  const { name, namespace } = claim;
+  const yaml = toYaml({ apiVersion: apiVersion(), kind: 'MacAllocation', metadata: { name, namespace } });
+  return { command, yaml: `# kubectl delete -f -\n${yaml}`, effects };
+}
+
+function planRenewal({ mac, seconds }: Of<'renew'>, { address, mode }: PlanContext): ActionPlan {
+  const owner = mode === 'cluster' ? address?.owner : undefined;
+  const period = seconds === undefined ? 'its own period' : formatDuration(seconds);
+  return {
+    command: commandLine(mode, [
+      'renew',
+      mac,
+      ...(seconds === undefined ? [] : ['--for', formatDuration(seconds)]),
+      ...(owner === undefined ? [] : ['-n', owner.namespace]),
+    ]),
+    ...(owner !== undefined && {
+      yaml: toYaml({
+        apiVersion: apiVersion(),
+        kind: 'MacAllocation',
+        metadata: { name: owner.name, namespace: owner.namespace },
+        spec: { renewedAt: 'the current time' },
+      }),
+    }),
+    effects: [
+      `${holderOf(address)} keeps ${mac} for ${period} from now on.`,
+      ...(address?.expiresAt === undefined ? ['It has no expiry, so nothing changes.'] : []),
+    ],
+  };
+}
+
+function planReservation(
+  { pool, mac, device }: Of<'reserve'>,
+  { mode, namespace = 'default' }: PlanContext,
+): ActionPlan {
+  const which = mac ?? `the next free address of pool ${pool}`;
+  return {
+    command: commandLine(mode, [
+      'reserve',
+      '-p',
+      pool,
+      ...(mac === undefined ? [] : ['-m', mac]),
+      '-d',
+      device,
+      ...(mode === 'cluster' ? ['-n', namespace] : []),
+    ]),
+    ...(mode === 'cluster' && {
+      yaml: toYaml({
+        apiVersion: apiVersion(),
+        kind: 'MacAllocation',
+        metadata: { generateName: claimPrefix(device), namespace },
+        spec: {
+          pool,
+          reserved: true,
+          ...(mac !== undefined && { requestedMac: mac }),
+          device: { id: device, type: 'reserved' },
+        },
+      }),
+    }),
+    effects: [`${upperFirst(which)} is held for ${device}, and never expires.`, 'Only a release with --force ends it.'],
+  };
+}
+
+function planGrowth({ pool: name, last }: Of<'grow'>, { pool }: PlanContext): ActionPlan {
+  const before = pool === undefined ? undefined : parseAnyMac(pool.last);
+  const more = before === undefined ? undefined : macToNumber(last) - macToNumber(before);
+  const effects =
+    more === undefined || more > 0
+      ? [
+          `Pool ${name} ends at ${last}${pool === undefined ? '' : ` instead of ${pool.last}`}${more === undefined ? '' : `: ${count(more)} more`}.`,
+          'A pool cannot shrink again.',
+        ]
+      : [`Pool ${name} ends at ${pool?.last ?? ''} already. A pool cannot shrink.`];
+  return patchOfPool(name, { spec: { last } }, effects);
+}
+
+/** Returns the plan of a merge patch of a MacPool. */
+function patchOfPool(name: string, patch: Record<string, object>, effects: readonly string[]): ActionPlan {
+  const { metadata = {}, ...rest } = patch;
+  return {
+    command: `kubectl patch macpool ${name} --type=merge -p '${JSON.stringify(patch)}'`,
+    yaml: toYaml({ apiVersion: apiVersion(), kind: 'MacPool', metadata: { name, ...metadata }, ...rest }),
+    effects,
+  };
+}
+
+function apiVersion(): string {
+  return `${GROUP}/${VERSION}`;
+}
+
+function commandLine(mode: PlanContext['mode'], words: readonly string[]): string {
+  return [mode === 'ledger' ? 'rock-mac' : 'kubectl rock-mac', ...words.map(shellWord)].join(' ');
+}
+
+/** Quotes a word for a POSIX shell, so that no name of an object can run a command when it is pasted. */
+export function shellWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+function holderOf(address: AddressDetails | undefined): string {
+  const { device, owner } = address ?? {};
+  if (device?.id !== undefined && device.id !== '') return `device ${device.id}`;
+  if (owner === undefined) return 'its holder';
+  return `${owner.kind} ${owner.namespace === '' ? '' : `${owner.namespace}/`}${owner.name}`;
+}
+
+function count(addresses: number): string {
+  return `${addresses.toLocaleString('en')} address${addresses === 1 ? '' : 'es'}`;
+}
+
+function upperFirst(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
