@@ -3,7 +3,7 @@ import type { ReadStream } from 'node:tty';
 /** Waits for a key while a command fills the screen. */
 export interface QuitKey {
   readonly signal: AbortSignal;
-  /** Gives the keyboard back. */
+  /** Restores the keyboard. */
   stop(): void;
 }
 

@@ -60,7 +60,7 @@ async function refresh(backend: Backend, { terminal }: Cli, intervalMs: number):
     let before: Sample | undefined;
     while (!signal.aborted) {
       const after = await sampleOf(backend);
-      terminal.write(`${CLEAR}${[...topLines(before, after, terminal), '', 'q quits'].join('\r\n')}\r\n`);
+      terminal.write(`${CLEAR}${[...topLines(before, after, terminal), '', 'q quits'].join('\n')}\n`);
       before = after;
       await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
     }

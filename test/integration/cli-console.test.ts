@@ -90,11 +90,11 @@ test('cluster list counts addresses, and ledger status names the seals', async (
 test('top prints one table in a pipe', async () => {
   const lines = (await out('top', '--once')).split('\n');
   expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d UTC: 3 of 458751 addresses held, 0\.0 handed out\/s, 0\.0 released\/s$/);
-  expect(lines).toContainEqual(expect.stringMatching(/^docker +1 +65534 +1 +0\.0 +0\.0 +█░+ 0\.0%$/));
+  expect(lines).toContainEqual(expect.stringMatching(/^docker +1 +65534 +1 +0\.0 +0\.0 +░+ 0\.0%$/));
   expect(await out('top')).toMatch(/^docker +1 +65534/m);
 });
 
-test('top fills the screen of a terminal until q, and gives it back', async () => {
+test('top fills the screen of a terminal until q, then leaves it', async () => {
   const { code, stdout } = await shell.bash(
     `(sleep 3; printf q) | script -qec 'stty cols 80 rows 24; rock-mac top --interval 1' /dev/null`,
   );

@@ -268,7 +268,7 @@ describe('what a console shows', () => {
     expect(await auditor(['get', `seals.${GROUP}`, '1'])).toMatch(/\n1 +1 /);
   });
 
-  test('a client that follows the audit gets the next change without asking again', async () => {
+  test('a client that follows the audit gets the next change in one request', async () => {
     const { plane } = installed();
     const [newest] = (await raw(auditor, 'auditentries?limit=1')).items;
     const following = raw(
