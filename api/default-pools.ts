@@ -1,4 +1,5 @@
 import { mac, type MacAddress } from '../mac/mac-address.ts';
+import { prefixBits, type Prefixes, prefixRange } from '../mac/mac-range.ts';
 
 /** The prefix of a new ledger unless another one is configured. */
 export const DEFAULT_PREFIX = 'a4:58:0f';
@@ -48,6 +49,15 @@ export function defaultPools(prefix: string): PoolDefinition[] {
     first: mac(`${prefix}:${first}`),
     last: mac(`${prefix}:${last}`),
   }));
+}
+
+/**
+ * Returns the default pools of a new ledger. They lie under its first prefix of three octets, or else at the beginning of its
+ * first shorter one. Under longer prefixes they do not fit, so there are none.
+ */
+export function defaultPoolsUnder(prefixes: Prefixes): PoolDefinition[] {
+  const home = prefixes.find((each) => prefixBits(each) === 24) ?? prefixes.find((each) => prefixBits(each) < 24);
+  return home === undefined ? [] : defaultPools(prefixRange(home).first.slice(0, 8));
 }
 
 export const DEFAULT_POOLS: readonly PoolDefinition[] = defaultPools(DEFAULT_PREFIX);

@@ -50,6 +50,11 @@ export function macPrefix(text: string): MacPrefix {
   return prefix;
 }
 
+/** Returns the length of a prefix in bits. */
+export function prefixBits(prefix: MacPrefix): number {
+  return prefix.replaceAll(':', '').length * 4;
+}
+
 /** Returns the range of all addresses under a prefix. */
 export function prefixRange(prefix: MacPrefix): MacRange {
   const digits = prefix.replaceAll(':', '');

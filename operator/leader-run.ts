@@ -15,7 +15,6 @@ import { keepLedgerOpen, recoverAndRead } from './ledger-state/keep-ledger-open.
 import type { LedgerHeadStore } from './ledger-state/ledger-head-store.ts';
 import { publishLedgerState } from './ledger-state/publish.ts';
 import { isConfirmed, isTicketRefused, publishIdentity } from './ledger-state/publish-identity.ts';
-import { requirePrefix } from './ledger-state/require-prefix.ts';
 import { sealAndAnchor } from './ledger-state/seal-audit.ts';
 import { createObservationBudget } from './observation/observation-budget.ts';
 import { applyInstalledPools, type InstalledPool } from './pool/installed-pools.ts';
@@ -132,7 +131,7 @@ async function prepareLedger(options: WorkOptions): Promise<void> {
   const { deps, ledgerHeads, clusterName, installedPools, identity, signal } = options;
   const retry = { logger: deps.logger, clock: systemClock, signal };
   const ledgerDeps = { ...deps, ledgerHeads };
-  await retryForever('compare the prefixes', () => requirePrefix(deps.ledger, deps.prefixes()), retry);
+  await retryForever('read the prefixes of the ledger', deps.readPrefixes, retry);
   // A ledger that has lost rows may have lost the last ticket.
   await retryForever('compare the ledger with its stored head', () => recoverAndRead(ledgerDeps), retry);
   // Before anything is allocated or released in the name of this cluster.

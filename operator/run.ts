@@ -16,6 +16,7 @@ import { systemClock } from '../time/clock.ts';
 import { retryForever } from '../time/retry-forever.ts';
 import type { OperatorConfig } from './config.ts';
 import type { OperatorDeps } from './controller/dependencies.ts';
+import { createKnownPrefixes } from './controller/known-prefixes.ts';
 import { runLeader } from './leader-run.ts';
 import { createLedgerHeadStore } from './ledger-state/ledger-head-store.ts';
 import { waitForInitialSync } from './ledger-state/wait-for-initial-sync.ts';
@@ -127,14 +128,14 @@ function createDeps(
   },
 ): OperatorDeps {
   const { client, ledger, metrics, logger } = shared;
-  const prefixes = () => [config.ROCK_MAC_PREFIX];
+  const knownPrefixes = createKnownPrefixes(ledger);
   return {
     ...shared,
     allocator: createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS }),
     groupedCalls: createGroupedCalls(ledger, { clusterId: shared.clusterId, actor: ACTOR }),
-    prefixes,
+    ...knownPrefixes,
     systemNamespace: config.ROCK_MAC_NAMESPACE,
-    kinds: workloadKinds(prefixes),
+    kinds: workloadKinds(knownPrefixes.prefixes),
     workloadPool: config.ROCK_MAC_WORKLOAD_POOL,
     modes: { pods: config.ROCK_MAC_PODS_MODE, virtualMachines: config.ROCK_MAC_VIRTUAL_MACHINES_MODE },
     stockTokens: createStockTokens({ client, namespace: config.ROCK_MAC_NAMESPACE, now: () => performance.now() }),

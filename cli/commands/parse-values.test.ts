@@ -8,6 +8,7 @@ import {
   parseRequestKey,
   parseRowCount,
   parseStates,
+  parseUnicastPrefix,
 } from './parse-values.ts';
 
 test.each(['0', '-1', '1.5', 'ten', '1e3', '9007199254740993', ''])('%j is refused as a number of rows', (text) => {
@@ -119,4 +120,23 @@ test('metadata with a character that nobody sees is refused, in a name and in a 
 test('pools are a list of names', () => {
   expect(parsePools('docker, vultr')).toEqual(['docker', 'vultr']);
   expect(() => parsePools('docker,')).toThrow(/name of a pool is missing/);
+});
+
+test.each([
+  ['A6-58-0F', 'a6:58:0f'],
+  ['02', '02'],
+  ['8c1f64123', '8c:1f:64:12:3'],
+])('%s is parsed as the prefix %s', (text, expected) => {
+  expect(parseUnicastPrefix(text)).toBe(expected);
+});
+
+test.each([
+  ['', /hex digits/],
+  ['x6:58:0f', /hex digits/],
+  ['a6:58:0f:01:02:03', /hex digits/],
+  ['a7:58:0f', /multicast/],
+  ['01:00:5e', /multicast/],
+  ['ff', /multicast/],
+])('%j is refused as a prefix', (text, message) => {
+  expect(() => parseUnicastPrefix(text)).toThrow(message);
 });

@@ -5,6 +5,8 @@ import { inexactNumber, parseJson } from '../../api/parse-json.ts';
 import { MAX_MAP_COUNT } from '../../api/state-map.ts';
 import { isVisible, isVisibleJson } from '../../api/visible-text.ts';
 import { ADDRESS_STATES, type AddressState } from '../../ledger/address/owner.ts';
+import { parseMac } from '../../mac/mac-address.ts';
+import { type MacPrefix, parsePrefix, type Prefixes, prefixRange } from '../../mac/mac-range.ts';
 import { didYouMean } from '../did-you-mean.ts';
 import { UserError } from '../errors.ts';
 
@@ -45,6 +47,22 @@ export function parseInterval(text: string): number {
 export function parseNamePrefix(text: string): string {
   if (/^[a-z0-9]([-a-z0-9.]{0,198}[a-z0-9])?$/.test(text)) return text;
   throw new InvalidArgumentError('Give lower-case letters, digits and dashes, such as lic.');
+}
+
+/** Parses a prefix of unicast addresses. */
+export function parseUnicastPrefix(text: string): MacPrefix {
+  const prefix = parsePrefix(text);
+  if (prefix === undefined) {
+    throw new InvalidArgumentError('Give 2 to 10 hex digits with which addresses begin, such as a6:58:0f or 02.');
+  }
+  const { last } = prefixRange(prefix);
+  if (parseMac(last).ok) return prefix;
+  throw new InvalidArgumentError(`Addresses under ${prefix} are multicast, so no device owns them.`);
+}
+
+/** Adds a prefix to those of earlier flags. */
+export function parsePrefixes(text: string, before: Prefixes = []): Prefixes {
+  return [...new Set([...before, parseUnicastPrefix(text)])];
 }
 
 /** Adds labels in the form of `kubectl label` to those of earlier flags. The API server checks their syntax. */

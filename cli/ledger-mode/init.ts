@@ -1,8 +1,11 @@
 import { writeFile } from 'node:fs/promises';
+import { defaultPoolsUnder } from '../../api/default-pools.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
+import type { Queryable } from '../../ledger/connection/statement.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
+import { listPrefixes } from '../../ledger/pool/prefixes.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
+import { type MacPrefix, prefixBits, type Prefixes } from '../../mac/mac-range.ts';
 import type { GlobalOptions } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { watchInterruption } from '../interruption.ts';
@@ -18,7 +21,7 @@ import { configuredLedger, describeLocation, type LedgerLocation } from './find-
 import { importInto } from './import.ts';
 import { recordDecision } from './import-decisions.ts';
 import { migrateLocation } from './migrate.ts';
-import { configureLedger, movePrefix, type Slice, sliceLedger } from './new-ledger.ts';
+import { configureLedger, type Slice, sliceLedger, startUnder } from './new-ledger.ts';
 import { LONG_STATEMENT_MS, openLocation } from './open.ts';
 import { describeUndecided, findPredecessorFile, predecessorPath, undecidedFile } from './predecessor-file.ts';
 
@@ -27,7 +30,7 @@ const LOCK_MS = 120_000;
 
 /** What a new ledger manages. Default: the default pools under the default prefix. */
 interface InitOptions {
-  readonly prefix?: MacPrefix | undefined;
+  readonly prefixes?: Prefixes | undefined;
   readonly slice?: Slice | undefined;
   /** Whether the predecessor's file is imported (true) or declined (false). Without it, the file is only mentioned. */
   readonly imports?: boolean | undefined;
@@ -36,12 +39,13 @@ interface InitOptions {
 /** Creates a ledger in the configured database, else the embedded one in the user's home. Can be repeated. */
 export async function initLedger(
   options: GlobalOptions,
-  { prefix: named, slice, imports }: InitOptions,
+  init: InitOptions,
   terminal: Pick<Terminal, 'notify' | 'progress'>,
 ): Promise<void> {
+  const { slice } = init;
   const { location: configured, config } = await configuredLedger(options, process.env);
   const work = async (location: LedgerLocation) => {
-    await fillLedger(location, config, { prefix: named, slice, imports }, terminal);
+    await fillLedger(location, config, init, terminal);
   };
   if (configured !== undefined) return work(configured);
   const known = await findEmbedded();
@@ -76,29 +80,48 @@ async function orLeaveNothingRunning(folder: EmbeddedFolder, create: () => Promi
 async function fillLedger(
   location: LedgerLocation,
   config: ConfigFile | undefined,
-  { prefix: named, slice, imports }: InitOptions,
+  init: InitOptions,
   terminal: Pick<Terminal, 'notify' | 'progress'>,
 ): Promise<void> {
   await migrateLocation(location, terminal);
   const ledger = await openLocation(location, { statementTimeoutMs: LONG_STATEMENT_MS }); // an import may be large
   try {
     const actor = currentUser();
-    const prefix = named ?? config?.legacy?.prefix;
-    if (prefix !== undefined) await movePrefix(ledger, prefix, actor);
-    if (slice !== undefined) await sliceOnce(ledger, slice, actor);
-    else if (config?.legacy !== undefined) {
-      terminal.notify(`Configuration file ${config.file}:`);
-      for (const line of await configureLedger(ledger, config.legacy, actor)) terminal.notify(`  ${line}`);
-    }
+    const lines = await ledger.transaction((transaction) => defineAll(transaction, config, init, actor));
+    for (const line of lines) terminal.notify(line);
     if (location.embedded !== undefined) {
       await ensureReader(ledger);
       await writeMarker(location.embedded.folder, location.embedded.marker);
     }
     terminal.notify(await describeRanges(ledger, location));
-    await decideImport(ledger, config, imports, terminal);
+    await decideImport(ledger, config, init.imports, terminal);
   } finally {
     await ledger.close();
   }
+}
+
+/** Defines prefixes and pools as the options and the configuration file say: all or nothing. Returns lines to print. */
+async function defineAll(
+  transaction: Queryable,
+  config: ConfigFile | undefined,
+  { prefixes, slice }: InitOptions,
+  actor: string,
+): Promise<string[]> {
+  const legacy = config?.legacy;
+  if (prefixes !== undefined) await startUnder(transaction, prefixes, defaultPoolsUnder(prefixes), actor);
+  else if (legacy !== undefined) {
+    // A file with a prefix of another length defines its own pools.
+    const pools = prefixBits(legacy.prefix) === 24 ? defaultPoolsUnder([legacy.prefix]) : [];
+    if (!(await hasPrefix(transaction, legacy.prefix))) await startUnder(transaction, [legacy.prefix], pools, actor);
+  }
+  if (slice !== undefined) await sliceOnce(transaction, slice, actor);
+  if (config === undefined || legacy === undefined || slice !== undefined) return [];
+  const lines = await configureLedger(transaction, legacy, actor);
+  return [`Configuration file ${config.file}:`, ...lines.map((line) => `  ${line}`)];
+}
+
+async function hasPrefix(db: Queryable, prefix: MacPrefix): Promise<boolean> {
+  return (await listPrefixes(db)).some((each) => each.prefix === prefix);
 }
 
 /** Imports or declines the predecessor's file, or says what is in it and how to decide. */
@@ -126,11 +149,11 @@ async function decideImport(
 }
 
 /** Restricts the ledger to a slice unless a previous run has done so. */
-async function sliceOnce(ledger: LedgerClient, slice: Slice, actor: string): Promise<void> {
-  const pools = await listPools(ledger);
+async function sliceOnce(transaction: Queryable, slice: Slice, actor: string): Promise<void> {
+  const pools = await listPools(transaction);
   const [pool] = pools;
   const same = pool?.name === slice.pool && pool.first === slice.first && pool.last === slice.last;
-  if (pools.length !== 1 || !same) await sliceLedger(ledger, slice, actor);
+  if (pools.length !== 1 || !same) await sliceLedger(transaction, slice, actor);
 }
 
 /** Creates the data directory unless it exists, and starts the server. */
@@ -168,5 +191,6 @@ async function writeMarker({ marker: file }: EmbeddedFolder, marker: Marker): Pr
 /** Returns a line with the location of the ledger and the ranges that no other ledger may use. */
 async function describeRanges(ledger: LedgerClient, location: LedgerLocation): Promise<string> {
   const ranges = (await listPools(ledger)).map(({ name, first, last }) => `${name} (${first} to ${last})`);
+  if (ranges.length === 0) return `The ledger is in ${describeLocation(location)}, and has no pools yet.`;
   return `The ledger is in ${describeLocation(location)}, and is the only authority for its ranges: ${ranges.join(', ')}.`;
 }

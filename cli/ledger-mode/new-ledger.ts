@@ -1,14 +1,14 @@
-import { DEFAULT_POOLS, defaultPools, type PoolDefinition } from '../../api/default-pools.ts';
+import { DEFAULT_POOLS, defaultPoolsUnder, type PoolDefinition } from '../../api/default-pools.ts';
 import { allocate } from '../../ledger/address/allocate.ts';
 import { deviceKey } from '../../ledger/address/holder-key.ts';
-import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import type { LegacyConfig } from '../../ledger/import/predecessor-config.ts';
 import { definePool, listPools, removePool } from '../../ledger/pool/pools.ts';
-import { changePrefix } from '../../ledger/pool/prefix.ts';
-import { ledgerState } from '../../ledger/state/state.ts';
-import { type MacPrefix, rangeContains } from '../../mac/mac-range.ts';
+import { listPrefixes, removePrefix } from '../../ledger/pool/prefixes.ts';
+import { isUsed } from '../../ledger/state/is-used.ts';
+import { type Prefixes, rangeContains } from '../../mac/mac-range.ts';
 import { UserError } from '../errors.ts';
+import { addOrRefuse } from './prefixes.ts';
 
 const DAY_SECONDS = 86_400;
 
@@ -22,8 +22,8 @@ export interface Slice {
   readonly last: PoolDefinition['last'];
 }
 
-/** Replaces all pools of a ledger by the slice, in one transaction. Throws a UserError if a pool has allocations. */
-export async function sliceLedger(ledger: LedgerClient, slice: Slice, actor: string): Promise<void> {
+/** Replaces all pools of a ledger by the slice. Throws a UserError if a pool has allocations. */
+export async function sliceLedger(transaction: Queryable, slice: Slice, actor: string): Promise<void> {
   const defaults = DEFAULT_POOLS.find(({ name }) => name === slice.pool);
   const definition = {
     name: slice.pool,
@@ -33,26 +33,36 @@ export async function sliceLedger(ledger: LedgerClient, slice: Slice, actor: str
     autoReleaseSeconds: defaults === undefined ? DAY_SECONDS : defaults.autoReleaseSeconds,
     reuseDelaySeconds: defaults?.reuseDelaySeconds ?? DAY_SECONDS,
   };
-  await ledger.transaction(async (transaction) => {
-    const used = await removePools(transaction, actor);
-    if (used !== undefined) throw poolInUse(used);
-    await defineOrRefuse(transaction, definition, actor);
-  });
+  const used = await removePools(transaction, actor);
+  if (used !== undefined) throw poolInUse(used);
+  await defineOrRefuse(transaction, definition, actor);
 }
 
 /**
- * Moves a ledger to another prefix, in one transaction. A prefix of three octets gets the default pools, any other gets
- * none. Throws a UserError if the ledger has allocations or clusters.
+ * Gives a new ledger other prefixes and pools. Throws a UserError if it is not new: it has allocations, clusters, or pools that
+ * somebody defined.
  */
-export async function movePrefix(ledger: LedgerClient, prefix: MacPrefix, actor: string): Promise<void> {
-  const { prefix: known } = await ledgerState(ledger);
-  if (known === prefix) return;
-  await ledger.transaction(async (transaction) => {
-    const used = await removePools(transaction, actor);
-    if (used !== undefined || !(await changePrefix(transaction, prefix))) throw prefixInUse(known);
-    const pools = prefix.split(':').length === 3 ? defaultPools(prefix) : [];
-    for (const pool of pools) await defineOrRefuse(transaction, pool, actor);
-  });
+export async function startUnder(
+  transaction: Queryable,
+  prefixes: Prefixes,
+  pools: readonly PoolDefinition[],
+  actor: string,
+): Promise<void> {
+  const known = (await listPrefixes(transaction)).map(({ prefix }) => prefix);
+  if (sameSet(known, prefixes)) return;
+  const defaults = defaultPoolsUnder(known);
+  const own = (await listPools(transaction)).filter((pool) => !defaults.some((each) => sameDefinition(each, pool)));
+  if (own.length > 0) throw prefixesKept(known, `pools of its own: ${own.map(({ name }) => name).join(', ')}`);
+  // The first statement locks the pools, so no address is handed out before the end of the transaction.
+  const used = await removePools(transaction, actor);
+  if (used !== undefined || (await isUsed(transaction))) throw prefixesKept(known, 'allocations or clusters');
+  for (const prefix of known) await removePrefix(transaction, prefix);
+  for (const prefix of prefixes) await addOrRefuse(transaction, { prefix }, actor);
+  for (const pool of pools) await defineOrRefuse(transaction, pool, actor);
+}
+
+function sameSet(known: Prefixes, wanted: Prefixes): boolean {
+  return known.length === new Set(wanted).size && wanted.every((prefix) => known.includes(prefix));
 }
 
 /** Removes all pools. Stops at the first pool with allocations and returns its name. */
@@ -64,19 +74,19 @@ async function removePools(transaction: Queryable, actor: string): Promise<strin
 }
 
 /** Applies a configuration file of the predecessor: its pools and its manually assigned addresses. Returns lines to print. */
-export async function configureLedger(ledger: LedgerClient, config: LegacyConfig, actor: string): Promise<string[]> {
-  const { prefix } = await ledgerState(ledger);
-  if (prefix !== config.prefix) {
+export async function configureLedger(transaction: Queryable, config: LegacyConfig, actor: string): Promise<string[]> {
+  const prefixes = (await listPrefixes(transaction)).map(({ prefix }) => prefix);
+  if (!prefixes.includes(config.prefix)) {
     throw new UserError(
-      `The configuration file has the prefix ${config.prefix}, the ledger ${prefix}.`,
+      `The configuration file has the prefix ${config.prefix}, the ledger ${prefixes.join(', ')}.`,
       'Remove the prefix from the file, or name another file with --config.',
     );
   }
   const defined: string[] = [];
   for (const pool of config.pools) {
-    if (await redefineUnused(ledger, pool, actor)) defined.push(pool.name);
+    if (await redefineUnused(transaction, pool, actor)) defined.push(pool.name);
   }
-  const reserved = await reserveFirst(ledger, config, actor);
+  const reserved = await reserveFirst(transaction, config, actor);
   return [
     ...(defined.length === 0 ? [] : [`Pools as in the configuration file: ${defined.join(', ')}`]),
     ...(reserved === 0
@@ -87,18 +97,17 @@ export async function configureLedger(ledger: LedgerClient, config: LegacyConfig
 }
 
 /** Defines a pool as in the file. Returns false for an unchanged pool and for one that has allocations. */
-async function redefineUnused(ledger: LedgerClient, pool: PoolDefinition, actor: string): Promise<boolean> {
-  return ledger.transaction(async (transaction) => {
-    const known = (await listPools(transaction)).find(({ name }) => name === pool.name);
-    if (known?.used === true || (known !== undefined && sameDefinition(known, pool))) return false;
-    if (known !== undefined) await removePool(transaction, pool.name, actor);
-    await defineOrRefuse(transaction, pool, actor);
-    return true;
-  });
+async function redefineUnused(transaction: Queryable, pool: PoolDefinition, actor: string): Promise<boolean> {
+  const known = (await listPools(transaction)).find(({ name }) => name === pool.name);
+  if (known?.used === true || (known !== undefined && sameDefinition(known, pool))) return false;
+  if (known !== undefined) await removePool(transaction, pool.name, actor);
+  await defineOrRefuse(transaction, pool, actor);
+  return true;
 }
 
 function sameDefinition(a: PoolDefinition, b: PoolDefinition): boolean {
   return (
+    a.name === b.name &&
     a.first === b.first &&
     a.last === b.last &&
     a.autoReleaseSeconds === b.autoReleaseSeconds &&
@@ -109,12 +118,12 @@ function sameDefinition(a: PoolDefinition, b: PoolDefinition): boolean {
 async function defineOrRefuse(db: Queryable, pool: PoolDefinition, actor: string): Promise<void> {
   const outcome = await definePool(db, pool, actor);
   if (outcome === 'defined' || outcome === 'unchanged') return;
-  const why = outcome === 'outside_prefix' ? 'is outside the prefix of the ledger' : 'overlaps another pool';
+  const why = outcome === 'outside_prefix' ? 'is under no prefix of the ledger' : 'overlaps another pool';
   throw new UserError(`Pool ${pool.name} (${pool.first} to ${pool.last}) ${why}.`, 'Choose another range.');
 }
 
 /** Reserves the first addresses of each pool (`reserve_first`). Each has its own key, so a second run changes nothing. */
-async function reserveFirst(ledger: LedgerClient, { pools, keptBack }: LegacyConfig, actor: string): Promise<number> {
+async function reserveFirst(transaction: Queryable, { pools, keptBack }: LegacyConfig, actor: string): Promise<number> {
   let count = 0;
   for (const pool of pools) {
     const requests = keptBack
@@ -130,7 +139,7 @@ async function reserveFirst(ledger: LedgerClient, { pools, keptBack }: LegacyCon
         reason: 'reserved by the configuration file',
       }));
     const outcomes =
-      requests.length === 0 ? [] : await allocate(ledger, pool.name, requests, { leaseSeconds: LEASE_SECONDS });
+      requests.length === 0 ? [] : await allocate(transaction, pool.name, requests, { leaseSeconds: LEASE_SECONDS });
     count += outcomes.filter(({ outcome }) => outcome === 'allocated').length;
   }
   return count;
@@ -144,10 +153,10 @@ function poolInUse(pool: string): UserError {
   );
 }
 
-function prefixInUse(known: string): UserError {
+function prefixesKept(known: Prefixes, why: string): UserError {
   return new UserError(
-    `The ledger has the prefix ${known} and keeps it, because it has allocations or clusters.`,
-    'Create a new ledger for another prefix.',
+    `The ledger has the prefix ${known.join(', ')} and keeps it, because it has ${why}.`,
+    'Add another one with `rock-mac prefix add`, or create a new ledger.',
     'conflict',
   );
 }

@@ -20,6 +20,7 @@ export const BACKUP_TABLES = [
   'clusters',
   'cluster_logins',
   'stock_holders',
+  'prefixes',
   'pools',
   'addresses',
   'observations',

@@ -29,6 +29,7 @@ const ORDER: Readonly<Record<BackupTable, { key: string; below: string | number 
   clusters: { key: 'cluster_id', below: '' },
   cluster_logins: { key: 'login', below: '' },
   stock_holders: { key: 'holder', below: '' },
+  prefixes: { key: 'prefix', below: '' },
   pools: { key: 'pool_id', below: 0 },
   addresses: { key: 'addr', below: -1 },
   observations: { key: `(jsonb_build_array(addr, cluster_id, uid, nic)::text collate "C")`, below: '' },

@@ -7,6 +7,7 @@ import type { LedgerClient } from '../connection/connect.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
 import { LedgerError } from '../errors.ts';
 import { PROGRAM_VERSION, requireSchema } from '../migrate.ts';
+import { isUsed } from '../state/is-used.ts';
 import { recover } from '../state/recovery.ts';
 import { type LedgerState, ledgerState } from '../state/state.ts';
 import type { OnRows } from './backup.ts';
@@ -79,20 +80,15 @@ function run(db: Queryable, text: string, values: readonly unknown[] = []): Prom
 
 /** Throws LEDGER_NOT_EMPTY if the ledger has addresses or clusters, so nothing can be restored. */
 export async function requireUnused(db: Queryable): Promise<void> {
-  const { used } = await queryOne(db, {
-    text: `select exists (select from rock_mac.addresses) or exists (select from rock_mac.audit_log)
-             or exists (select from rock_mac.clusters) as used`,
-    values: [],
-    row: z.object({ used: z.boolean() }),
-  });
-  if (used) throw new LedgerError('LEDGER_NOT_EMPTY', 'This ledger has addresses or clusters');
+  if (await isUsed(db)) throw new LedgerError('LEDGER_NOT_EMPTY', 'This ledger has addresses or clusters');
 }
 
-/** Removes the default pools of a new ledger, from which no address was ever handed out. */
+/** Removes the default prefix and pools of a new ledger, from which no address was ever handed out. */
 async function clearNewLedger(db: Queryable): Promise<void> {
   await run(db, `lock table ${BACKUP_TABLES.map((table) => `rock_mac.${table}`).join(', ')} in exclusive mode`);
   await requireUnused(db);
   await run(db, 'delete from rock_mac.pools');
+  await run(db, 'delete from rock_mac.prefixes');
   // Without rows of the audit, they are only the forks of earlier recoveries.
   await run(db, 'alter table rock_mac.audit_seals disable trigger seals_append_only');
   await run(db, 'delete from rock_mac.audit_seals');
@@ -173,7 +169,7 @@ async function insertRows(db: Queryable, table: BackupTable, rows: readonly Reco
 /** Restores the identity and settings of the ledger, but not the columns that identify the database. */
 async function restoreState(db: Queryable, state: BackupHeader['state']): Promise<number> {
   const { epoch } = await queryOne(db, {
-    text: `update rock_mac.ledger_state s set ledger_id = b.ledger_id, prefix = b.prefix, epoch = b.epoch,
+    text: `update rock_mac.ledger_state s set ledger_id = b.ledger_id, epoch = b.epoch,
              durability = b.durability, replication_gap = b.replication_gap, pending_cap = b.pending_cap
            from jsonb_populate_record(null::rock_mac.ledger_state, $1::jsonb) b returning s.epoch`,
     values: [JSON.stringify(state)],

@@ -61,10 +61,16 @@ export const RULES: readonly Rule[] = [
              where a.first <= b.last and b.first <= a.last`,
   },
   {
+    rule: 'prefixes-apart',
+    explanation: 'Prefixes share no address. A pool under a shared one would be under two.',
+    broken: `select a.prefix, b.prefix as other from rock_mac.prefixes a join rock_mac.prefixes b on a.prefix < b.prefix
+             where a.first <= b.last and b.first <= a.last`,
+  },
+  {
     rule: 'pools-under-prefix',
-    explanation: 'All pools are under the prefix of the ledger. Other addresses belong to someone else.',
-    broken: `select p.name, rock_mac.to_mac(p.first) as first, rock_mac.to_mac(p.last) as last, s.prefix from rock_mac.pools p, rock_mac.ledger_state s
-             where p.first < rock_mac.to_addr(rpad(s.prefix, 17, ':00')::macaddr) or p.last > rock_mac.to_addr(rpad(s.prefix, 17, ':ff')::macaddr)`,
+    explanation: 'Every pool is under one prefix of the ledger. Other addresses belong to someone else.',
+    broken: `select p.name, rock_mac.to_mac(p.first) as first, rock_mac.to_mac(p.last) as last from rock_mac.pools p
+             where not exists (select from rock_mac.prefixes x where x.first <= p.first and x.last >= p.last)`,
   },
   {
     rule: 'address-in-its-pool',

@@ -1,15 +1,17 @@
 import { z } from 'zod';
 import { type MacAddress, macToNumber, parseAnyMac, parseMac } from '../../mac/mac-address.ts';
+import type { MacPrefix, Prefixes } from '../../mac/mac-range.ts';
 import { ledgerTime } from '../address/mark-missing.ts';
 import { addrSchema, stateSchema } from '../address/owner.ts';
 import type { OnRows } from '../backup/backup.ts';
 import { optionalColumn } from '../column-schemas.ts';
 import type { LedgerClient } from '../connection/connect.ts';
 import { rollingBack } from '../connection/rolling-back.ts';
-import { type Queryable, queryOne } from '../connection/statement.ts';
+import type { Queryable } from '../connection/statement.ts';
 import { isLedgerError, LedgerError } from '../errors.ts';
 import { requireSchema } from '../migrate.ts';
-import { definePool } from '../pool/pools.ts';
+import { definePool, listPools } from '../pool/pools.ts';
+import { listPrefixes } from '../pool/prefixes.ts';
 import {
   type ImportPlan,
   planAudit,
@@ -72,7 +74,7 @@ export async function importSqlite(db: LedgerClient, file: string, options: Impo
   if (dryRun) return report;
   if (plan.problems.length > 0) throw importRefused(plan.problems);
   await options.beforeChange?.();
-  await db.transaction((transaction) => writeAll(transaction, legacy.pools, whole, options)).catch(explainChange);
+  await db.transaction((transaction) => writeAll(transaction, legacy, whole, options)).catch(explainChange);
   return report;
 }
 
@@ -95,7 +97,7 @@ async function planAll(db: LedgerClient, legacy: LegacyFile, actor: string): Pro
   // Defines the pools of the file and rolls back, to learn which of them the ledger accepts.
   const { poolsDefined, poolNotes, pools, now } = await rollingBack(db).transaction(async (transaction) => {
     await requireSchema(transaction);
-    const defined = await definePools(transaction, legacy.pools, actor);
+    const defined = await definePools(transaction, legacy, actor);
     return { ...defined, pools: await readPools(transaction), now: await ledgerTime(transaction) };
   });
   const known = await knownAddresses(db, legacy.allocations);
@@ -107,7 +109,7 @@ async function planAll(db: LedgerClient, legacy: LegacyFile, actor: string): Pro
 
 async function writeAll(
   db: Queryable,
-  legacyPools: readonly LegacyPool[],
+  legacy: LegacyFile,
   { plan: { addresses }, audit, pools }: WholePlan,
   { actor, onRows }: ImportOptions,
 ): Promise<void> {
@@ -117,7 +119,7 @@ async function writeAll(
   const onBatch = (rows: number) => onRows?.((done += rows), total);
   // Before the pools are locked: history needs no lock.
   await writeAudit(db, audit, actor, onBatch);
-  await definePools(db, legacyPools, actor);
+  await definePools(db, legacy, actor);
   const ids = await lockPools(db, pools);
   await writeAddresses(db, addresses, ids, actor, onBatch);
 }
@@ -145,30 +147,40 @@ function countStates(addresses: readonly PlannedAddress[]): ImportReport['import
  * Defines the pools that users had added to the file. If one overlaps a pool of the ledger, the ledger's pool stays. A
  * pool that cannot be defined is reported, and its addresses are left out.
  */
-async function definePools(db: Queryable, legacy: readonly LegacyPool[], actor: string) {
+async function definePools(db: Queryable, { pools: legacy, allocations }: LegacyFile, actor: string) {
   const poolsDefined: string[] = [];
   const poolNotes: string[] = [];
-  const { prefix, names } = await queryOne(db, {
-    text: `select prefix, array(select name from rock_mac.pools) as names from rock_mac.ledger_state`,
-    values: [],
-    row: z.object({ prefix: z.string(), names: z.array(z.string()) }),
-  });
+  const names = (await listPools(db)).map(({ name }) => name);
+  const prefixes = (await listPrefixes(db)).map(({ prefix }) => prefix);
+  const sample = parseAnyMac(allocations[0]?.mac_address ?? '');
   for (const pool of legacy.filter(({ name }) => !names.includes(name.toLowerCase()))) {
     const name = pool.name.toLowerCase();
-    const outcome = await defineLegacyPool(db, name, pool, prefix, actor);
+    const outcome = await defineLegacyPool(db, name, { pool, prefix: prefixOf(pool, prefixes, sample) }, actor);
     if (outcome === 'defined') poolsDefined.push(name);
     else poolNotes.push(`pool ${name} (${pool.range_start}-${pool.range_end}) was not defined: ${outcome}`);
   }
   return { poolsDefined, poolNotes };
 }
 
+/**
+ * Returns the prefix that the file means. It has only the octets after it: the addresses show which prefix is before them.
+ */
+function prefixOf(
+  { range_start: start }: LegacyPool,
+  prefixes: Prefixes,
+  sample: MacAddress | undefined,
+): MacPrefix | undefined {
+  const possible = prefixes.filter((prefix) => parseAnyMac(`${prefix}:${start}`) !== undefined);
+  return possible.find((prefix) => sample?.startsWith(prefix)) ?? possible[0];
+}
+
 async function defineLegacyPool(
   db: Queryable,
   name: string,
-  pool: LegacyPool,
-  prefix: string,
+  { pool, prefix }: { readonly pool: LegacyPool; readonly prefix: MacPrefix | undefined },
   actor: string,
 ): Promise<string> {
+  if (prefix === undefined) return 'no prefix of the ledger fits its range';
   const first = parseAnyMac(`${prefix}:${pool.range_start}`);
   const last = parseAnyMac(`${prefix}:${pool.range_end}`);
   if (first === undefined || last === undefined) return 'its range is invalid';

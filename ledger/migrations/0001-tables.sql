@@ -42,7 +42,6 @@ end $$;
 create table rock_mac.ledger_state (
   one               boolean primary key default true check (one),
   ledger_id         uuid    not null default gen_random_uuid(),
-  prefix            text    not null default 'a4:58:0f' check (prefix ~ '^[0-9a-f]{2}(:[0-9a-f]{2}){0,4}$'),
   epoch             bigint  not null default 1,        -- increases at every recovery; callers pass the one they know
   began_at_audit_id bigint  not null default 0,        -- id of the last audit row when this epoch began
   covered_losses    bigint           default 0,        -- lost allocations that its recovery covers; null: an admin decides
@@ -121,6 +120,19 @@ create table rock_mac.stock_holders (
   sequence   bigint not null generated always as identity   -- in the order of their starts: a clock may go back at a failover
 );
 create index stock_holders_cluster on rock_mac.stock_holders (cluster_id);
+
+-- The beginnings of the addresses that this ledger manages. Every pool lies under one of them.
+create table rock_mac.prefixes (
+  prefix   text   collate "C" primary key check (prefix ~ '^[0-9a-f]{2}(:[0-9a-f]{2}){0,3}(:[0-9a-f]{1,2})?$'),
+  first    bigint not null check (first = rock_mac.to_addr(rpad(replace(prefix, ':', ''), 12, '0')::macaddr)),
+  last     bigint not null check (last = rock_mac.to_addr(rpad(replace(prefix, ':', ''), 12, 'f')::macaddr)),
+  kind     text   not null check (kind in ('ieee', 'local', 'vendor')),   -- assigned to us; locally administered; assigned to somebody else
+  note     text   not null default '' check (octet_length(note) <= 1024),
+  added_at timestamptz not null default rock_mac.clock(),
+  added_by text   not null,
+  check (first >> 40 & 1 = 0),                            -- the bit of group addresses, which no device owns
+  constraint prefixes_never_overlap exclude using gist (int8range(first, last, '[]') with &&)
+);
 
 create table rock_mac.pools (
   pool_id      int    generated always as identity primary key,
@@ -224,6 +236,9 @@ create table rock_mac.handovers (
   ended_at   timestamptz,                               -- when the owner was first known to have ended; null: it uses the address
   left_at    timestamptz                                -- when the owner had ended and the receiver had the address; null: not yet
 );
+
+insert into rock_mac.prefixes (prefix, first, last, kind, added_by)
+values ('a4:58:0f', rock_mac.to_addr('a4:58:0f:00:00:00'), rock_mac.to_addr('a4:58:0f:ff:ff:ff'), 'ieee', 'migration');
 
 insert into rock_mac.pools (name, first, last, next_addr, auto_release, reuse_delay, description, changed_by)
 select s.name, rock_mac.to_addr(s.first), rock_mac.to_addr(s.last), rock_mac.to_addr(s.first), s.auto_release, s.reuse_delay, s.description, 'migration'

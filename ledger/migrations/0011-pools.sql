@@ -1,3 +1,52 @@
+-- Prefixes and pools.
+
+-- A prefix decides which addresses every cluster of the ledger takes for its own, so only the owner and the admins change one.
+-- Changes come one after the other: the prefix that an addition overlaps could be gone before it is named. Null keeps the kind and
+-- the note of a prefix that exists.
+create function rock_mac.add_prefix(p_prefix text, p_kind text, p_note text, p_actor text) returns table (outcome text, other text)
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+declare
+  me reach := reach();
+  low bigint := to_addr(rpad(replace(p_prefix, ':', ''), 12, '0')::macaddr);
+  high bigint := to_addr(rpad(replace(p_prefix, ':', ''), 12, 'f')::macaddr);
+begin
+  perform be_durable();
+  if not me.everything then return query select 'not_allowed', null; return; end if;
+  lock table prefixes in share row exclusive mode;
+  update prefixes x set kind = coalesce(p_kind, x.kind), note = coalesce(p_note, x.note)
+  where x.prefix = p_prefix and (coalesce(p_kind, x.kind), coalesce(p_note, x.note)) <> (x.kind, x.note);
+  if found then return query select 'changed', null; return; end if;
+  return query select case when x.prefix = p_prefix then 'unchanged' else 'overlaps' end, x.prefix
+               from prefixes x where x.first <= high and x.last >= low order by x.first limit 1;
+  if found then return; end if;
+  insert into prefixes (prefix, first, last, kind, note, added_by)
+  values (p_prefix, low, high, coalesce(p_kind, case when low >> 41 & 1 = 1 then 'local' else 'ieee' end), coalesce(p_note, ''), p_actor);
+  return query select 'added', null;
+end $$;
+
+-- 'in_use' names the first pool under the prefix.
+create function rock_mac.remove_prefix(p_prefix text) returns table (outcome text, pool text)
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+declare me reach := reach(); x prefixes;
+begin
+  perform be_durable();
+  if not me.everything then return query select 'not_allowed', null; return; end if;
+  select * into x from prefixes q where q.prefix = p_prefix for update;   -- waits for pools that are being defined under it
+  if not found then return query select 'prefix_not_found', null; return; end if;
+  return query select 'in_use', p.name from pools p where p.first <= x.last and p.last >= x.first order by p.first limit 1;
+  if found then return; end if;
+  delete from prefixes q where q.prefix = p_prefix;
+  return query select 'removed', null;
+end $$;
+
+-- Whether a range is under one prefix. The lock keeps the prefix from being removed before the pool is stored.
+create function rock_mac.is_under_prefix(p_first bigint, p_last bigint) returns boolean
+language plpgsql volatile set search_path = rock_mac, pg_temp as $$
+begin
+  perform 1 from prefixes x where x.first <= p_first and x.last >= p_last for key share;
+  return found;
+end $$;
+
 -- The ledger owns the definition of pools, so two clusters cannot define one pool differently. A cluster's login may define
 -- pools, and change those that it defined. All others belong to the owner and the admins, because every cluster uses them.
 
@@ -14,13 +63,11 @@ language plpgsql volatile security definer set search_path = rock_mac, pg_temp s
 declare
   p pools;
   me reach := reach();
-  low bigint := (select to_addr(rpad(prefix, 17, ':00')::macaddr) from ledger_state);
-  high bigint := (select to_addr(rpad(prefix, 17, ':ff')::macaddr) from ledger_state);
 begin
   perform be_durable();
   select * into p from pools where name = p_name;
   if not found then
-    if p_first < low or p_last > high then return 'outside_prefix'; end if;
+    if not is_under_prefix(p_first, p_last) then return 'outside_prefix'; end if;
     if not me.everything and coalesce(me.cluster, '') = '' then return 'not_allowed'; end if;
     begin
       insert into pools (name, first, last, next_addr, auto_release, reuse_delay, description, cluster_id, changed_by)
@@ -69,16 +116,14 @@ end $$;
 -- A pool grows only at its end, beyond which it never handed out anything.
 create function rock_mac.grow_pool(p_name text, p_last bigint, p_actor text) returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
-declare
-  p pools;
-  high bigint := (select to_addr(rpad(prefix, 17, ':ff')::macaddr) from ledger_state);
+declare p pools;
 begin
   perform be_durable();
   select * into p from pools where name = p_name for update;
   if not found then return 'pool_not_found'; end if;
   if p_last = p.last then return 'unchanged'; end if;
   if p_last < p.last then return 'would_shrink'; end if;
-  if p_last > high then return 'outside_prefix'; end if;
+  if not is_under_prefix(p.first, p_last) then return 'outside_prefix'; end if;
   if may_change(p) is not true then return 'not_allowed'; end if;
   update pools set last = p_last, changed_by = p_actor where pool_id = p.pool_id returning * into p;
   perform block_observed(p, array(select o.addr from observations o where o.addr between p.first and p.last), p_actor);

@@ -31,7 +31,7 @@ begin
   return 'bound';
 end $$;
 
--- Ends the initial sync: every MAC of the ledger's prefix on live objects is recorded. `p_epoch` is the epoch in which
+-- Ends the initial sync: every MAC of the ledger's prefixes on live objects is recorded. `p_epoch` is the epoch in which
 -- the cluster began to list them. Records from before a failover may be lost.
 create function rock_mac.mark_adopted(p_cluster text, p_epoch bigint, p_actor text) returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$

@@ -13,7 +13,7 @@ declare
     'adopt, define_pool, limit_pool, grow_pool, pause_pool, remove_pool, register_cluster, mark_adopted, mark_reported, recover, set_stock_aside, free_gap, request_release, observe, end_observations, fill_stock, check_stock, drop_stock, assign_stock, return_stock, mark_unused, release_unused, mark_unreachable, clear_unreachable, seal, report_clock, show_ticket';
   -- Of people and scripts that request addresses for devices outside clusters.
   device constant text := 'allocate, transfer, release, release_expired_devices, renew, report_clock';
-  admin constant text := 'release_expired_devices, retire_cluster, bind_login, recover_without, approve_recovery, trust_clock, continue_cluster';
+  admin constant text := 'add_prefix, remove_prefix, release_expired_devices, retire_cluster, bind_login, recover_without, approve_recovery, trust_clock, continue_cluster';
 begin
   foreach role in array array['rock_mac_app', 'rock_mac_device', 'rock_mac_admin', 'rock_mac_auditor'] loop
     if to_regrole(role) is null then
@@ -25,7 +25,7 @@ begin
       end;
     end if;
     execute format('grant usage on schema rock_mac to %I', role);
-    execute 'grant select on addresses, pools, clusters, ledger_state, clock_trust, caller_clocks, audit_log, audit_seals, audit_hours, observations, handovers, stock_holders, schema_version, pool_stats to ' || role;
+    execute 'grant select on addresses, prefixes, pools, clusters, ledger_state, clock_trust, caller_clocks, audit_log, audit_seals, audit_hours, observations, handovers, stock_holders, schema_version, pool_stats to ' || role;
     execute format('grant execute on routine %s to %I', reads, role);
   end loop;
   if to_regrole('rock_mac_app') is not null then execute format('grant execute on routine %s to rock_mac_app', app); end if;

@@ -7,7 +7,6 @@ const LEDGER = 'b7a8f4f6-3a0c-4a51-9f04-6a4a1e0f7c11';
 function aState(changes: Partial<LedgerState> = {}): LedgerState {
   return {
     ledgerId: LEDGER,
-    prefix: 'a4:58:0f',
     epoch: 3,
     mode: 'open',
     durability: 'single',

@@ -15,8 +15,6 @@ export type Closed = (typeof CLOSED)[number];
 
 export interface LedgerState {
   readonly ledgerId: string;
-  /** The prefix of all its pools. */
-  readonly prefix: string;
   /** Increases by one at every recovery. */
   readonly epoch: number;
   readonly mode: 'open' | 'recovering' | 'paused';
@@ -43,7 +41,6 @@ export interface LedgerState {
 
 const stateRow = z.object({
   ledger_id: z.string(),
-  prefix: z.string(),
   epoch: z.int(),
   mode: z.enum(['open', 'recovering', 'paused']),
   durability: z.enum(['single', 'quorum']),
@@ -62,7 +59,7 @@ const stateRow = z.object({
 /** Returns the state of the ledger. If it is closed, includes the reason and the next step. */
 export async function ledgerState(db: Queryable): Promise<LedgerState> {
   const row = await queryOne(db, {
-    text: `select s.ledger_id, s.prefix, s.epoch, s.mode, s.durability, s.needs_approval, s.replication_gap, s.began_at_audit_id,
+    text: `select s.ledger_id, s.epoch, s.mode, s.durability, s.needs_approval, s.replication_gap, s.began_at_audit_id,
              s.covered_losses,
              case when pg_is_in_recovery() then 'read_only' else rock_mac.not_open() end as closed,
              rock_mac.expiry_held(), t.held_since as clock_held_since, extract(epoch from t.held_skew)::float8 as clock_ahead_seconds,
@@ -76,7 +73,6 @@ export async function ledgerState(db: Queryable): Promise<LedgerState> {
   });
   const state = {
     ledgerId: row.ledger_id,
-    prefix: row.prefix,
     epoch: row.epoch,
     mode: row.mode,
     durability: row.durability,

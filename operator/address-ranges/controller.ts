@@ -7,10 +7,10 @@ import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
 import { formatAddressRanges } from './format.ts';
 
-export type AddressRangesDeps = Pick<OperatorDeps, 'client' | 'ledger' | 'logger' | 'prefixes' | 'systemNamespace'>;
+export type AddressRangesDeps = Pick<OperatorDeps, 'client' | 'ledger' | 'logger' | 'readPrefixes' | 'systemNamespace'>;
 
-/** How soon a pool that another cluster defined, or a ConfigMap that somebody changed, is noticed. */
-const CHECK_EVERY_MS = 30_000;
+/** How soon a new prefix, a pool that another cluster defined, or a ConfigMap that somebody changed, is noticed. */
+const CHECK_EVERY_MS = 15_000;
 
 /** There is one ConfigMap, so there is one key. */
 const KEY = ADDRESS_RANGES_CONFIG_MAP;
@@ -35,10 +35,10 @@ async function publishAddressRanges({
   client,
   ledger,
   logger,
-  prefixes,
+  readPrefixes,
   systemNamespace: namespace,
 }: AddressRangesDeps): Promise<void> {
-  const data = formatAddressRanges(prefixes(), await listPools(ledger));
+  const data = formatAddressRanges(await readPrefixes(), await listPools(ledger));
   const name = ADDRESS_RANGES_CONFIG_MAP;
   const stored = await getOrUndefined(configMaps, { namespace, name }, client);
   if (stored === undefined) {

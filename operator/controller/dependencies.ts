@@ -5,10 +5,10 @@ import type { EventRecorder } from '../../kube/controller/events.ts';
 import type { Allocator } from '../../ledger/address/allocator.ts';
 import type { GroupedCalls } from '../../ledger/address/grouped-calls.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
-import type { Prefixes } from '../../mac/mac-range.ts';
 import type { WorkloadKind } from '../live/workload.ts';
 import type { OperatorMetrics } from '../metrics/operator-metrics.ts';
 import type { StockTokens } from '../stock/stock-tokens.ts';
+import type { KnownPrefixes } from './known-prefixes.ts';
 
 /**
  * Everything that an operator process shares between its parts. Each function takes only the members that it uses, with
@@ -24,8 +24,9 @@ export interface OperatorDeps {
   readonly clusterId: string;
   /** The uid of the kube-system namespace. */
   readonly kubeSystemUid: string;
-  /** The prefixes of the ledger. */
-  readonly prefixes: () => Prefixes;
+  /** The prefixes of the ledger, as they were read last. A leader reads them before anything else, and before each resync. */
+  readonly prefixes: KnownPrefixes['prefixes'];
+  readonly readPrefixes: KnownPrefixes['readPrefixes'];
   /** The namespace of the installation. */
   readonly systemNamespace: string;
   /** Every kind of object that can use an address of ours. */

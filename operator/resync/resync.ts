@@ -27,7 +27,7 @@ import { type Conflict, publishConflicts, type PublishConflictsDeps } from './pu
 import { findGoneHolders, reclaimStock, type ReclaimStockDeps } from './reclaim-stock.ts';
 import { syncObservations, type SyncObservationsDeps } from './sync-observations.ts';
 
-export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid'> &
+export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid' | 'readPrefixes'> &
   AutoReleaseDeps &
   ReleaseByKeyDeps &
   PublishConflictsDeps &
@@ -54,6 +54,7 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
   // The ledger's time before the lists: this resync ignores rows that change later.
   const startedAt = await ledgerTime(ledger);
   const listedAt = deps.goneHolders.now();
+  await deps.readPrefixes();
   const objects = await listLiveWorkloads(deps, ({ kind, workload }) =>
     workloads.get(kind.resource.kind)?.cache.get(keyOf(workload)),
   );

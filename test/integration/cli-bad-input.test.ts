@@ -205,8 +205,8 @@ const TABLE: Readonly<Record<string, Bad>> = {
   'a file of the server': { line: `sql "select pg_read_file('PG_VERSION')"`, code: 6, stderr: /only reads/ },
   'a statement that is not SQL': { line: `sql 'select from where'`, code: 1, stderr: /syntax error/ },
   'a range without a pool': { line: 'init --range 01:00:00-01:00:ff', code: 1, stderr: /needs both/ },
-  'an invalid prefix': { line: 'init --prefix a4:58', code: 2, stderr: /first three octets/ },
-  'a multicast prefix': { line: 'init --prefix 01:00:5e', code: 2, stderr: /first three octets/ },
+  'an invalid prefix': { line: 'init --prefix a4:58-0f', code: 2, stderr: /2 to 10 hex digits/ },
+  'a multicast prefix': { line: 'init --prefix 01:00:5e', code: 2, stderr: /multicast/ },
   'another prefix for a ledger in use': {
     line: 'init --prefix a6:58:0f',
     code: 4,

@@ -188,7 +188,7 @@ test('a ledger under another prefix has the same pools and keeps the prefix', as
     const moved = await other.rockMac('init', '--prefix', '02:00:00');
     expect(moved.code).toBe(4);
     expect(moved.stderr).toMatch(
-      /has the prefix a6:58:0f and keeps it, because it has allocations or clusters\. Create a new/,
+      /has the prefix a6:58:0f and keeps it, because it has allocations or clusters\. Add another one with `rock-mac prefix add`/,
     );
     expect((await other.rockMac('allocate')).stdout).toBe('Allocated MAC: a6:58:0f:01:00:01\n');
   } finally {

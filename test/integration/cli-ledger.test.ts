@@ -4,9 +4,11 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { definePool } from '../../ledger/pool/pools.ts';
 import { registerCluster } from '../../ledger/state/clusters.ts';
 import { markReported, recover } from '../../ledger/state/recovery.ts';
 import { checkStock, fillStock } from '../../ledger/stock/stock.ts';
+import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { aRequest, freshLedger, joinCluster, ledgerOfThisFile, readingUrl, takeAddress } from './ledger-fixture.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
@@ -475,6 +477,53 @@ test('import imports the file of the predecessor once, after a dry run and a bac
 });
 
 describe('the prefix of a ledger', () => {
+  test.each([
+    ['with a range that is under none of them', ['--pool', 'lab', '--range', 'a4:58:0f:01:00:00-a4:58:0f:01:00:ff']],
+    ['that overlap', ['--prefix', '02:00']],
+  ])('is kept with its pools if it cannot be replaced: by prefixes %s', async (_, more) => {
+    const other = await freshLedger();
+    try {
+      const before = await shell.rockMac('pools', '--ledger', other.url);
+      const { code } = await shell.rockMac('init', '--prefix', '02', ...more, '--ledger', other.url);
+      expect(code).not.toBe(0);
+      expect((await shell.rockMac('pools', '--ledger', other.url)).stdout).toBe(before.stdout);
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('is kept if somebody defined a pool under it', async () => {
+    const other = await freshLedger();
+    const lab = { name: 'lab', first: mac('a4:58:0f:10:00:00'), last: mac('a4:58:0f:10:00:ff'), description: '' };
+    try {
+      await definePool(other.db, { ...lab, autoReleaseSeconds: null, reuseDelaySeconds: 60 }, 'test');
+      const { code, stderr } = await shell.rockMac('init', '--prefix', '02', '--ledger', other.url);
+      expect(code).toBe(4);
+      expect(stderr).toMatch(/has the prefix a4:58:0f and keeps it, because it has pools of its own: lab\./);
+      expect((await shell.rockMac('pools', '-o', 'name', '--ledger', other.url)).stdout).toContain('lab\n');
+    } finally {
+      await other.close();
+    }
+  });
+
+  test.each([
+    [['8c:1f:64:12:3', '06:00:00'], /ranges: production \(06:00:00:00:00:01 to 06:00:00:00:ff:ff\), dev/],
+    [['8c:1f:64:12:3', '06'], /ranges: production \(06:00:00:00:00:01 to 06:00:00:00:ff:ff\), dev/],
+    [['8c:1f:64:12:3'], /has no pools yet/],
+  ])('may be several, and the first that has room has the default pools: %j', async (named, ranges) => {
+    const other = await freshLedger();
+    try {
+      const flags = named.flatMap((prefix) => ['--prefix', prefix]);
+      for (let run = 0; run < 2; run++) {
+        const { code, stderr } = await shell.rockMac('init', ...flags, '--ledger', other.url);
+        expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(ranges) as string });
+      }
+      expect((await shell.rockMac('check', '--ledger', other.url)).code).toBe(0);
+    } finally {
+      await other.close();
+    }
+  });
+
   test('is taken from the configuration file of the predecessor for a new ledger', async () => {
     const other = await freshLedger();
     const machine = await openShell({ ROCK_MAC_LEDGER_URL: other.url });

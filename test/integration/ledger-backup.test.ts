@@ -102,6 +102,7 @@ describe('a restored backup', () => {
       cluster_logins: 1,
       stock_holders: 0,
       pools: 8,
+      prefixes: 1,
       addresses: 1_204,
       observations: 600,
       handovers: 0,

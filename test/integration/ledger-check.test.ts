@@ -103,7 +103,9 @@ const BREAKS: Readonly<Record<string, string>> = {
   'one-claim-per-consumer': `drop index rock_mac.addresses_consumer; update ${a} set consumer_key = 'pod-key' where owner_name = 'web'`,
   'one-state': `delete from rock_mac.ledger_state`,
   'pools-apart': `alter table ${p} drop constraint pools_never_overlap; update ${p} set last = last + 1 where name = 'development'`,
-  'pools-under-prefix': `update rock_mac.ledger_state set prefix = 'a4:58:0f:01'`,
+  'prefixes-apart': `alter table rock_mac.prefixes drop constraint prefixes_never_overlap; insert into rock_mac.prefixes (prefix, first, last, kind, added_by)
+    select 'a4', rock_mac.to_addr('a4:00:00:00:00:00'), rock_mac.to_addr('a4:ff:ff:ff:ff:ff'), 'ieee', 'x'`,
+  'pools-under-prefix': `delete from rock_mac.prefixes`,
   'address-in-its-pool': `update ${a} set pool_id = (select pool_id from ${p} where name = 'docker') where holder_key = 'stays'`,
   'cursor-in-its-pool': `alter table ${p} drop constraint pools_check1; update ${p} set next_addr = last + 7 where name = 'docker'`,
   'no-hole-below-cursor': `delete from ${a} where holder_key = 'stays'`,

@@ -23,6 +23,7 @@ import { endObservations } from '../../ledger/observation/observations.ts';
 import { observe } from '../../ledger/observation/observe.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { definePool, growPool, limitPool, pausePool, removePool } from '../../ledger/pool/pools.ts';
+import { addPrefix, removePrefix } from '../../ledger/pool/prefixes.ts';
 import { sealAudit } from '../../ledger/seal/seal.ts';
 import { reportClock } from '../../ledger/state/clock.ts';
 import { bindLogin, markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
@@ -34,6 +35,7 @@ import { markUnused, releaseUnused } from '../../ledger/sticky/unused.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
 import { checkStock, dropStock, fillStock, setStockAside } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import {
   aRequest,
   aStickyRequest,
@@ -73,6 +75,7 @@ const victims: AddressRef[] = [];
 async function contents() {
   const tables = [
     'addresses',
+    'prefixes',
     'pools',
     'clusters',
     'ledger_state',
@@ -638,6 +641,12 @@ test('only owner and admins run what concerns all clusters', async () => {
   expect(await resultOf(recoverWithout(ours.db, 'b', 'test'))).toBe('LEDGER_NOT_ALLOWED');
   expect(await resultOf(approveRecovery(ours.db))).toBe('LEDGER_NOT_ALLOWED');
   expect(await resultOf(bindLogin(ours.db, { login: ours.name, clusterId: 'b' }))).toBe('LEDGER_NOT_ALLOWED');
+  for (const login of [ours, device]) {
+    expect(await resultOf(addPrefix(login.db, { prefix: macPrefix('02') }, 'test'))).toBe('LEDGER_NOT_ALLOWED');
+    expect(await resultOf(removePrefix(login.db, macPrefix('a4:58:0f')))).toBe('LEDGER_NOT_ALLOWED');
+  }
+  expect(await addPrefix(admin.db, { prefix: macPrefix('02') }, 'test')).toEqual({ outcome: 'added' });
+  expect(await removePrefix(admin.db, macPrefix('02'))).toEqual({ outcome: 'removed' });
   expect(await pausePool(admin.db, 'experiment', true, 'test')).toBe('paused');
   expect(await release(admin.db, victims.slice(-1), { ...by, force: true })).toEqual([{ outcome: 'released' }]);
 });

@@ -1,8 +1,6 @@
 import { expect, test } from 'vitest';
 import { findByMac } from '../../ledger/address/find.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { macPrefix } from '../../mac/mac-range.ts';
-import { requirePrefix } from '../../operator/ledger-state/require-prefix.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { addressesOf, aPod, installedEnvOfThisFile } from './installed-env.ts';
 import { openPluginShell } from './plugin-shell.ts';
@@ -37,12 +35,4 @@ test('pods and claims get addresses under the prefix, and the ledger ignores an 
   } finally {
     await plugin.close();
   }
-});
-
-test('an operator refuses a ledger with another prefix', async () => {
-  const { ledger } = installed();
-  await requirePrefix(ledger, [macPrefix('a6:58:0f')]);
-  await expect(requirePrefix(ledger, [macPrefix('a4:58:0f')])).rejects.toThrow(
-    /has the prefix a4:58:0f, but its ledger has a6:58:0f\. Set ROCK_MAC_PREFIX .* to a6:58:0f/,
-  );
 });

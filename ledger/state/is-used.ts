@@ -1,0 +1,13 @@
+import { z } from 'zod';
+import { type Queryable, queryOne } from '../connection/statement.ts';
+
+/** Returns whether the ledger ever handed out an address or knows a cluster. */
+export async function isUsed(db: Queryable): Promise<boolean> {
+  const { used } = await queryOne(db, {
+    text: `select exists (select from rock_mac.addresses) or exists (select from rock_mac.audit_log)
+             or exists (select from rock_mac.clusters) as used`,
+    values: [],
+    row: z.object({ used: z.boolean() }),
+  });
+  return used;
+}
