@@ -151,7 +151,8 @@ export interface ClusterView {
 
 export interface LedgerView {
   readonly ledgerId: string;
-  readonly prefix: string;
+  /** What its addresses begin with. */
+  readonly prefixes: readonly string[];
   readonly epoch: number;
   readonly mode: string;
   readonly durability: string;

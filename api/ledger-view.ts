@@ -185,10 +185,20 @@ export const sealObject = z
   })
   .meta({ description: 'A seal over rows of the audit. Its name is its number.' });
 
+const prefixObject = z
+  .object({
+    prefix: text('2 to 10 hex digits, with colons.'),
+    kind: text('ieee (assigned to us), local (locally administered) or vendor (assigned to a vendor).'),
+    note: text('What it is for.'),
+    addedAt: moment('When it was added.'),
+    addedBy: text('Who added it.'),
+  })
+  .meta({ description: 'A prefix of the ledger. Every pool lies under one of them.' });
+
 export const ledgerObject = z
   .object({
     ...envelope,
-    prefix: text('The prefix of all pools.'),
+    prefixes: z.array(prefixObject).meta({ description: 'What its addresses begin with.' }),
     epoch: number('Increases by one at every recovery.'),
     mode: text('open, recovering or paused.'),
     durability: text('single or quorum.'),

@@ -99,10 +99,17 @@ export function clusterView({ metadata, clusterName, apiVersion: _, kind: __, ..
 
 /** Returns the state of the ledger from its object in the read API. */
 export function ledgerView(object: LedgerObject): LedgerView {
-  const { metadata, prefix, epoch, mode, durability, closed, expiryHeld, waitsFor, needsApproval, ...rest } = object;
+  const { metadata, prefixes, epoch, mode, durability, closed, expiryHeld, waitsFor, needsApproval, ...rest } = object;
   const { auditHead, schemaVersion, postgresVersion } = rest;
-  const state = { prefix, epoch, mode, durability, closed, expiryHeld, waitsFor, needsApproval };
-  return { ledgerId: metadata.name, ...state, auditHead, schemaVersion, postgresVersion };
+  const state = { epoch, mode, durability, closed, expiryHeld, waitsFor, needsApproval };
+  return {
+    ledgerId: metadata.name,
+    prefixes: prefixes.map(({ prefix }) => prefix),
+    ...state,
+    auditHead,
+    schemaVersion,
+    postgresVersion,
+  };
 }
 
 /** Returns the state of the seals from the object of the ledger in the read API. */

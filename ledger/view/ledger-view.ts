@@ -3,6 +3,7 @@ import type { LedgerObject, SealObject } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
 import { schemaVersion } from '../migrate.ts';
+import { type LedgerPrefix, listPrefixes } from '../pool/prefixes.ts';
 import { type Seal, type SealState, sealState } from '../seal/seal-list.ts';
 import { type LedgerState, ledgerState } from '../state/state.ts';
 import { wholeSeconds } from './address-view.ts';
@@ -10,6 +11,7 @@ import { wholeSeconds } from './address-view.ts';
 /** The state of a ledger, of its seals and of its Postgres. */
 export interface LedgerView {
   readonly state: LedgerState;
+  readonly prefixes: readonly LedgerPrefix[];
   readonly seals: SealState;
   readonly schemaVersion: number;
   /** As Postgres writes it, such as `18.1`. */
@@ -26,6 +28,7 @@ export async function readLedgerView(db: Queryable): Promise<LedgerView> {
   });
   return {
     state: await ledgerState(db),
+    prefixes: await listPrefixes(db),
     seals: await sealState(db),
     schemaVersion: version,
     postgresVersion: postgres,
@@ -35,13 +38,13 @@ export async function readLedgerView(db: Queryable): Promise<LedgerView> {
 const API_VERSION = `${LEDGER_GROUP}/${LEDGER_VERSION}`;
 
 /** Returns the object of the read API for the ledger. Its name is the id of the ledger. */
-export function encodeLedger({ state, seals, schemaVersion, postgresVersion }: LedgerView): LedgerObject {
+export function encodeLedger({ state, prefixes, seals, schemaVersion, postgresVersion }: LedgerView): LedgerObject {
   const { last } = seals;
   return {
     apiVersion: API_VERSION,
     kind: 'Ledger',
     metadata: { name: state.ledgerId },
-    prefix: state.prefix,
+    prefixes: prefixes.map(({ addedAt, ...prefix }) => ({ ...prefix, addedAt: addedAt.toISOString() })),
     epoch: state.epoch,
     mode: state.mode,
     durability: state.durability,

@@ -263,7 +263,10 @@ describe('what a console shows', () => {
     expect(clusters).toMatch(/^NAME +CLUSTER +ADDRESSES +ORPHANED +RESYNC +AGE\n\S+ +\S+ +\d+ +0 /);
     const [name = ''] = namesIn(await auditor(['get', `ledgers.${GROUP}`, '-o', 'name']));
     const ledger = ledgerObject.parse(JSON.parse(await auditor(['get', `ledgers.${GROUP}`, name, '-o', 'json'])));
-    expect(ledger).toMatchObject({ mode: 'open', waitsFor: [], needsApproval: false });
+    expect(ledger).toMatchObject({
+      ...{ mode: 'open', waitsFor: [], needsApproval: false },
+      prefixes: [{ prefix: 'a4:58:0f', kind: 'ieee' }],
+    });
     expect(await auditor(['get', `seals.${GROUP}`])).toMatch(/^NAME +EPOCH +ROWS +AGE +HASH\n\d+ +1 +\d+ /);
     expect(await auditor(['get', `seals.${GROUP}`, '1'])).toMatch(/\n1 +1 /);
   });
