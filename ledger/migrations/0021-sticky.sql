@@ -74,23 +74,18 @@ begin
   from unnest(items) r left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
--- Ends the marks of a node, of all its addresses (null) or of some, and returns those. The caller knows that their pods have ended.
+-- Ends the marks of a node and returns the addresses that had one. The caller knows that their pods have ended.
 create function rock_mac.clear_unreachable(p_cluster text, p_node text, p_items jsonb, p_actor text, p_reason text) returns setof bigint
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off as $$
 declare
   addrs bigint[];
 begin
   perform require_reach(p_cluster);
-  if p_items is null then
-    addrs := array(select a.addr from addresses a where a.cluster_id = p_cluster and a.unreachable_node = p_node);
-  else
-    addrs := array(select r.addr from jsonb_populate_recordset(null::item, p_items) r);
-  end if;
-  addrs := lock_addresses(addrs);
+  addrs := lock_addresses(array(select r.addr from jsonb_populate_recordset(null::item, p_items) r));
   return query
   update addresses a set unreachable_node = null, changed_at = clock(), actor = p_actor, reason = p_reason
   where a.addr = any (addrs) and a.cluster_id = p_cluster and a.unreachable_node = p_node
-    and (p_items is null or exists (select from jsonb_populate_recordset(null::item, p_items) r
-                                    where r.addr = a.addr and r.generation = a.generation and r.key = a.holder_key))
+    and exists (select from jsonb_populate_recordset(null::item, p_items) r
+                where r.addr = a.addr and r.generation = a.generation and r.key = a.holder_key)
   returning a.addr;
 end $$;

@@ -46,35 +46,40 @@ export async function markUnreachable(
   );
 }
 
-export interface ClearOptions {
-  /** Only these addresses. Default: all that have the mark of the node. */
-  readonly items?: readonly AddressRef[] | undefined;
-  readonly actor: string;
-  readonly reason: string;
-}
-
 /** Ends the marks of a node, and returns the addresses that had one. The caller knows that their pods have ended. */
 export async function clearUnreachable(
   db: Queryable,
   node: NodeOf,
-  { items, actor, reason }: ClearOptions,
+  items: readonly AddressRef[],
+  { actor, reason }: { readonly actor: string; readonly reason: string },
 ): Promise<MacAddress[]> {
   requireValid(nodeSchema, node, 'The mark of a node');
-  requireValid(z.array(addressRefSchema).optional(), items, 'The end of marks');
+  requireValid(z.array(addressRefSchema), items, 'The end of marks');
   const rows = await db.query({
     text: `select addr from rock_mac.clear_unreachable($1, $2, $3::jsonb, $4, $5) addr order by addr`,
-    values: [node.clusterId, node.node, items && addressRefsJson(items), actor, reason],
+    values: [node.clusterId, node.node, addressRefsJson(items), actor, reason],
     row: z.object({ addr: addrSchema }),
   });
   return rows.map(({ addr }) => addr);
 }
 
-/** Returns the addresses of a cluster that have the mark of any node (`unreachableNode`), in numeric order. */
-export function listUnreachable(db: Queryable, clusterId: string): Promise<AddressRow[]> {
+/** Returns the addresses that have the mark of a node, in numeric order. */
+export function listUnreachable(db: Queryable, { clusterId, node }: NodeOf): Promise<AddressRow[]> {
   return db.query({
     text: `select ${ADDRESS_COLUMNS} from rock_mac.addresses a join rock_mac.pools p using (pool_id)
-           where a.cluster_id = $1 and a.unreachable_node is not null order by a.addr`,
-    values: [clusterId],
+           where a.cluster_id = $1 and a.unreachable_node = $2 order by a.addr`,
+    values: [clusterId, node],
     row: addressRowSchema,
   });
+}
+
+/** Returns the nodes of a cluster whose mark some address has. */
+export async function listUnreachableNodes(db: Queryable, clusterId: string): Promise<readonly string[]> {
+  const rows = await db.query({
+    text: `select distinct unreachable_node as node from rock_mac.addresses
+           where cluster_id = $1 and unreachable_node is not null order by node`,
+    values: [clusterId],
+    row: z.object({ node: z.string() }),
+  });
+  return rows.map(({ node }) => node);
 }

@@ -86,7 +86,7 @@ async function reconcileRows(
   deps: ReconcileMarksDeps,
 ): Promise<ReconcileResult> {
   const { ledger, clusterId } = deps;
-  const marked = (await listUnreachable(ledger, clusterId)).filter(({ unreachableNode }) => unreachableNode === node);
+  const marked = await listUnreachable(ledger, { clusterId, node });
   const unmarked = await findUnmarked(node, pods, deps);
   const going: AddressRow[] = [];
   const over: { readonly row: AddressRow; readonly reason: string }[] = [];
@@ -209,7 +209,7 @@ async function clear(
     const items = same.map(({ row }) => row).filter(({ unreachableNode }) => unreachableNode === node);
     if (items.length > 0) {
       await ledger.transaction(async (db) => {
-        await clearUnreachable(db, { clusterId, node }, { items, actor, reason });
+        await clearUnreachable(db, { clusterId, node }, items, { actor, reason });
         await markNext(items, node, db, deps);
       });
     }

@@ -1,5 +1,5 @@
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
-import { listUnreachable } from '../../ledger/sticky/unreachable.ts';
+import { listUnreachableNodes } from '../../ledger/sticky/unreachable.ts';
 import { type ControllerSpec, watch } from '../controller/controller-spec.ts';
 import type { Sources } from '../controller/operator-sources.ts';
 import { isSilent } from '../live/node.ts';
@@ -53,7 +53,6 @@ async function reconcileAll({
   const silent = nodes.list().filter(isSilent);
   const shown = allocations.list().flatMap(({ status }) => status?.unreachableConsumer?.node ?? []);
   for (const node of new Set([...silent.map(({ metadata }) => metadata.name), ...shown])) markChanged.fire(node);
-  const marked = await listUnreachable(ledger, clusterId);
-  for (const node of new Set(marked.flatMap(({ unreachableNode }) => unreachableNode ?? []))) markChanged.fire(node);
+  for (const node of await listUnreachableNodes(ledger, clusterId)) markChanged.fire(node);
   return { requeueAfterMs: COMPARE_MS };
 }

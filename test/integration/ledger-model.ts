@@ -338,15 +338,12 @@ export function markUnreachableInModel(model: Model, item: ModelAddressRef, node
   return row.node === node ? 'marked' : 'other_node';
 }
 
-/** Ends the marks of a node, of all its addresses or of one, and returns those. */
-export function clearUnreachableInModel(model: Model, node: string, item: ModelAddressRef | undefined): number[] {
-  const cleared = [...model.rows]
-    .filter(
-      ([addr, row]) => row.node === node && (item === undefined || (addr === item.addr && holdsSticky(row, item))),
-    )
-    .map(([addr]) => addr);
-  for (const row of cleared.map((addr) => model.rows.get(addr))) if (row !== undefined) row.node = undefined;
-  return cleared.sort((a, b) => a - b);
+/** Ends the mark of a node on an address, and returns that if it had one. */
+export function clearUnreachableInModel(model: Model, node: string, item: ModelAddressRef): number[] {
+  const row = model.rows.get(item.addr);
+  if (!holdsSticky(row, item) || row.node !== node) return [];
+  row.node = undefined;
+  return [item.addr];
 }
 
 /** Releases a pending address or a claim whose time is over. */

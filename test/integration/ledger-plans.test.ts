@@ -17,7 +17,12 @@ import { renew } from '../../ledger/address/renew.ts';
 import { transfer } from '../../ledger/address/transfer.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { registerCluster } from '../../ledger/state/clusters.ts';
-import { clearUnreachable, listUnreachable, markUnreachable } from '../../ledger/sticky/unreachable.ts';
+import {
+  clearUnreachable,
+  listUnreachable,
+  listUnreachableNodes,
+  markUnreachable,
+} from '../../ledger/sticky/unreachable.ts';
 import { markUnused, releaseUnused, unusedAddresses } from '../../ledger/sticky/unused.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
 import { checkStock, dropStock, fillStock } from '../../ledger/stock/stock.ts';
@@ -127,9 +132,9 @@ const CALLS: Readonly<
   markUnused: ({ db }, item) => markUnused(db, [item]),
   releaseUnused: ({ db }, item) => releaseUnused(db, [{ ...item, missingSince: new Date() }], by),
   markUnreachable: ({ db }, item) => markUnreachable(db, WORKER, [item], 'test'),
-  clearUnreachable: ({ db }, item) => clearUnreachable(db, WORKER, { ...by, items: [item] }),
-  'clearUnreachable of a node': ({ db }) => clearUnreachable(db, WORKER, by),
-  listUnreachable: ({ db }) => listUnreachable(db, 'c1'),
+  clearUnreachable: ({ db }, item) => clearUnreachable(db, WORKER, [item], by),
+  listUnreachable: ({ db }) => listUnreachable(db, WORKER),
+  listUnreachableNodes: ({ db }) => listUnreachableNodes(db, 'c1'),
   'allocate again': ({ db }, { key }) => allocate(db, 'development', [aRequest({ key, owner })], { leaseSeconds: 60 }),
   'allocate sticky addresses': ({ db }, _, n) => {
     const request = aStickyRequest(`web-${String(n)}`, { unusedLimit: 256 });

@@ -621,11 +621,10 @@ const markUnreachableStep = node.chain((name) =>
   }),
 );
 
-const clearUnreachableStep = fc.tuple(node, fc.boolean()).chain(([name, isAll]) =>
-  stickyStep(`node ${name} is back, ${isAll ? 'with all, not only' : 'with'}`, async (model, { db }, item) => {
-    const items = isAll ? undefined : [toItem(item)];
-    const got = await clearUnreachable(db, { clusterId: 'c1', node: name }, { ...by, items });
-    return [inModel.clearUnreachableInModel(model, name, isAll ? undefined : item), got.map(macToNumber)];
+const clearUnreachableStep = node.chain((name) =>
+  stickyStep(`node ${name} is back, with`, async (model, { db }, item) => {
+    const got = await clearUnreachable(db, { clusterId: 'c1', node: name }, [toItem(item)], by);
+    return [inModel.clearUnreachableInModel(model, name, item), got.map(macToNumber)];
   }),
 );
 

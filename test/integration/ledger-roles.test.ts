@@ -300,10 +300,8 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   clear_unreachable: {
     wanted: ['LEDGER_NOT_ALLOWED', 0],
     call: async (db) => {
-      const clear = (clusterId: string, items?: readonly AddressRef[]) =>
-        clearUnreachable(db, { clusterId, node: 'worker' }, { ...by, items });
-      const asOurs = [await clear('a'), await clear('a', victims)].map(({ length }) => length);
-      return [await resultOf(clear('b')), await resultOf(clear('b', victims)), ...asOurs];
+      const clear = (clusterId: string) => clearUnreachable(db, { clusterId, node: 'worker' }, victims, by);
+      return [await resultOf(clear('b')), (await clear('a')).length];
     },
   },
   adopt: {

@@ -110,7 +110,7 @@ test('a name does not get an address whose node stops responding at this moment'
     () => askFor('cut off'),
   );
   expect(result).toEqual({ outcome: 'consumer_unreachable', mac: address.mac, node: WORKER.node });
-  await clearUnreachable(db, WORKER, by);
+  await clearUnreachable(db, WORKER, [address], by);
 });
 
 test('of two admissions of a new name that ask two pools at once, both get the same address', async () => {

@@ -16,7 +16,12 @@ import { isLedgerError } from '../../ledger/errors.ts';
 import { pausePool, removePool } from '../../ledger/pool/pools.ts';
 import { retireCluster } from '../../ledger/state/clusters.ts';
 import { markReported, recover } from '../../ledger/state/recovery.ts';
-import { clearUnreachable, listUnreachable, markUnreachable } from '../../ledger/sticky/unreachable.ts';
+import {
+  clearUnreachable,
+  listUnreachable,
+  listUnreachableNodes,
+  markUnreachable,
+} from '../../ledger/sticky/unreachable.ts';
 import { markUnused, releaseUnused, unusedAddresses } from '../../ledger/sticky/unused.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { auditAndTable, replay } from './ledger-audit-replay.ts';
@@ -380,9 +385,9 @@ describe('a sticky address whose last pod may still run', () => {
     expect(await requestAddress(ledger, aStickyRequest('web-0'))).toEqual(refused);
     expect(await requestAddress(ledger, aStickyRequest('web-0', { pool: 'development' }))).toEqual(refused);
     expect(await rowOf(address)).toEqual(before);
-    expect(await listUnreachable(ledger.db, 'c1')).toMatchObject([{ mac: address.mac, unreachableNode: 'worker-1' }]);
-    expect(await clearUnreachable(ledger.db, WORKER, by)).toEqual([address.mac]);
-    expect(await listUnreachable(ledger.db, 'c1')).toEqual([]);
+    expect(await listUnreachable(ledger.db, WORKER)).toMatchObject([{ mac: address.mac, unreachableNode: 'worker-1' }]);
+    expect(await clearUnreachable(ledger.db, WORKER, [address], by)).toEqual([address.mac]);
+    expect(await listUnreachable(ledger.db, WORKER)).toEqual([]);
     expect(await requestAddress(ledger, aStickyRequest('web-0'))).toMatchObject({ outcome: 'replayed' });
   });
 
@@ -407,17 +412,20 @@ describe('a sticky address whose last pod may still run', () => {
     expect(await markUnreachable(ledger.db, { ...WORKER, clusterId: 'c2' }, [second], 'operator')).toEqual([
       { outcome: 'not_held' },
     ]);
-    expect(await clearUnreachable(ledger.db, { ...WORKER, clusterId: 'c2' }, by)).toEqual([]);
-    expect(await clearUnreachable(ledger.db, other, { ...by, items: [first] })).toEqual([]);
-    expect(await clearUnreachable(ledger.db, other, by)).toEqual([second.mac]);
-    expect(await listUnreachable(ledger.db, 'c1')).toMatchObject([{ mac: first.mac }]);
+    expect(await clearUnreachable(ledger.db, { ...WORKER, clusterId: 'c2' }, [first, second], by)).toEqual([]);
+    expect(await listUnreachableNodes(ledger.db, 'c1')).toEqual(['worker-1', 'worker-2']);
+    expect(await listUnreachableNodes(ledger.db, 'c2')).toEqual([]);
+    expect(await listUnreachable(ledger.db, other)).toMatchObject([{ mac: second.mac }]);
+    expect(await clearUnreachable(ledger.db, other, [first, second], by)).toEqual([second.mac]);
+    expect(await listUnreachableNodes(ledger.db, 'c1')).toEqual(['worker-1']);
+    expect(await listUnreachable(ledger.db, WORKER)).toMatchObject([{ mac: first.mac }]);
   });
 
   test('is answered with once a person says that this pod has ended, and the other pods of the node stay marked', async () => {
     const [first, second] = [await start('web-0'), await start('web-1')];
     await markUnreachable(ledger.db, WORKER, [first, second], 'operator');
     const items = [first, { ...second, generation: 7 }];
-    expect(await clearUnreachable(ledger.db, WORKER, { ...by, items })).toEqual([first.mac]);
+    expect(await clearUnreachable(ledger.db, WORKER, items, by)).toEqual([first.mac]);
     expect(await requestAddress(ledger, aStickyRequest('web-1'))).toMatchObject({ outcome: 'consumer_unreachable' });
   });
 
@@ -425,8 +433,9 @@ describe('a sticky address whose last pod may still run', () => {
     const address = await start('web-0');
     await markUnreachable(ledger.db, WORKER, [address], 'operator');
     await markUnreachable(ledger.db, WORKER, [address], 'operator');
-    await clearUnreachable(ledger.db, WORKER, { actor: 'ada', reason: 'a person says that the pod has ended' });
-    await clearUnreachable(ledger.db, WORKER, by);
+    const byAda = { actor: 'ada', reason: 'a person says that the pod has ended' };
+    await clearUnreachable(ledger.db, WORKER, [address], byAda);
+    await clearUnreachable(ledger.db, WORKER, [address], by);
     const [end, mark] = await listAudit(ledger.db, { mac: address.mac, limit: 2 });
     expect(mark).toMatchObject({ action: 'unreachable', details: { unreachableNode: 'worker-1' } });
     expect(end).toMatchObject({ action: 'reachable', actor: 'ada', reason: 'a person says that the pod has ended' });

@@ -422,7 +422,7 @@ describe('a pod with a name', () => {
     const refused = create('cut-off');
     await expect(refused).rejects.toThrow(new RegExp(`may still .*MacAllocation ${claim}`, 's'));
     await expect(refused).rejects.not.toThrow(/node-7/);
-    await clearUnreachable(ledger, node, { actor: 'test', reason: 'the node is back' });
+    await clearUnreachable(ledger, node, [row], { actor: 'test', reason: 'the node is back' });
     expect(macsOf(await create('cut-off'))).toEqual([address]);
   });
 });

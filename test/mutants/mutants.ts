@@ -600,8 +600,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a node that is back ends the marks of all',
     file: sticky,
-    find: ' and a.unreachable_node = p_node\n    and (p_items',
-    replace: '\n    and (p_items',
+    find: ' and a.unreachable_node = p_node\n    and exists',
+    replace: '\n    and exists',
     caughtBy: sticking('a sticky address whose last pod may still run keeps the mark of the first node'),
   },
   {
