@@ -22,7 +22,7 @@ export interface Backend {
   reserve(request: ReserveRequest): Promise<CommandResult<Address>>;
   /** Gives a held address to another owner, in one change. */
   transfer(request: TransferRequest): Promise<CommandResult<Address>>;
-  /** Releases an address, or all addresses of a device. Both lists are empty if nothing was held. */
+  /** Releases an address, or all addresses of a device. All lists are empty if nothing was held. */
   release(target: Target, options: { readonly force: boolean }): Promise<Releases>;
   /** Moves the expiry of an address, or of all addresses of a device. The list is empty if nothing was held. */
   renew(target: Target, options: { readonly seconds?: number | undefined }): Promise<CommandResult<readonly Address[]>>;
@@ -121,6 +121,11 @@ export interface TransferRequest {
 
 export interface Releases {
   readonly released: readonly Address[];
+  /**
+   * The addresses that are not sticky any more, but stay with the object that uses them until it ends. In a dry run those of all names,
+   * because only the operator knows which are in use.
+   */
+  readonly left: readonly Address[];
   /** The addresses that are still held, each with the reason. */
   readonly kept: readonly { readonly address: Address; readonly refusal: CommandRefusal }[];
 }

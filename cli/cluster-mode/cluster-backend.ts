@@ -151,7 +151,7 @@ async function readAudit(query: AuditQuery, reader: LedgerReader): ReturnType<Ba
 /** Refuses to release addresses that no MacAllocation of the namespace holds. */
 function refuseElsewhere(addresses: readonly Address[]): Releases {
   const held = addresses.filter(({ state }) => state !== 'released');
-  return { released: [], kept: held.map((address) => ({ address, refusal: heldElsewhere(address) })) };
+  return { released: [], left: [], kept: held.map((address) => ({ address, refusal: heldElsewhere(address) })) };
 }
 
 /** Names the holder of an address that no claim of the namespace holds, and who can release it. */

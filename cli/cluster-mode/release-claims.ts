@@ -1,4 +1,4 @@
-import { type ConsumerRef, isHeldForPod, isMirror } from '../../api/mac-allocation.ts';
+import { type ConsumerRef, isHeldForPod, isMirror, isStickyClaim, macOf } from '../../api/mac-allocation.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { isNotFound } from '../../kube/client/errors.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
@@ -24,12 +24,10 @@ export async function releaseClaims(
   const kept = evaluated.flatMap(({ address, refusal }) => (address && refusal ? [{ address, refusal }] : []));
   // Includes claims without an address: they would get one later. They are not counted.
   const deletable = evaluated.filter(({ refusal }) => refusal === undefined);
-  const released = deletable.flatMap(({ address }): Address[] =>
-    address === undefined ? [] : [{ ...address, state: 'released', expiresAt: undefined }],
-  );
   if (scope.dryRun) {
     for (const { claim } of deletable) await deleteClaim(claim, { dryRun: true }, scope);
-    return { released, kept };
+    const sticky = deletable.filter(({ claim }) => isStickyClaim(claim));
+    return { ...splitUp(deletable, new Set(sticky.map(({ claim }) => claim))), kept };
   }
   const interruption = watchInterruption(process);
   const failures = await Promise.all(
@@ -40,7 +38,37 @@ export async function releaseClaims(
   });
   const failure = failures.find((each) => each !== undefined);
   if (failure !== undefined) throw UserError.from(failure);
-  return { released, kept };
+  return { ...splitUp(deletable, await findLeft(deletable, scope)), kept };
+}
+
+interface DeletedClaim {
+  readonly claim: MacAllocation;
+  readonly address: Address | undefined;
+}
+
+function splitUp(deleted: readonly DeletedClaim[], left: ReadonlySet<MacAllocation>): Omit<Releases, 'kept'> {
+  return {
+    released: deleted.flatMap(({ claim, address }): Address[] =>
+      address === undefined || left.has(claim) ? [] : [{ ...address, state: 'released', expiresAt: undefined }],
+    ),
+    left: deleted.flatMap(({ claim, address }) => (address !== undefined && left.has(claim) ? [address] : [])),
+  };
+}
+
+/**
+ * Returns the sticky claims whose addresses belong to the object of the name now. The operator has stored its mirror before it lets such a
+ * claim go.
+ */
+async function findLeft(deleted: readonly DeletedClaim[], { client }: Scope): Promise<ReadonlySet<MacAllocation>> {
+  const sticky = deleted.map(({ claim }) => claim).filter(isStickyClaim);
+  const byNamespace = Map.groupBy(sticky, ({ metadata }) => metadata.namespace ?? '');
+  const left = new Set<MacAllocation>();
+  for (const [namespace, claims] of byNamespace) {
+    const mirrors = (await client.list(macAllocations, { namespace })).items.filter(isMirror);
+    const mirrored = new Set(mirrors.map(macOf));
+    for (const claim of claims) if (mirrored.has(macOf(claim))) left.add(claim);
+  }
+  return left;
 }
 
 /** Returns why a MacAllocation must not be deleted, or `undefined`. */

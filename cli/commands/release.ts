@@ -1,10 +1,23 @@
 import type { Command } from 'commander';
+import type { Address } from '../backend.ts';
 import { type Cli, withBackend } from '../cli.ts';
 import { refusalText, UserError } from '../errors.ts';
 import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
 import { parseTarget } from '../target.ts';
 import { addDryRun, addExamples, isDryRun, OBJECT_NAMES } from './shared-flags.ts';
+
+function stays({ mac, owner }: Address): string {
+  return `${mac} is not sticky any more. It stays with ${userOf(owner)}, which uses it, and is released when that ends.`;
+}
+
+function wouldStay({ mac, owner }: Address): string {
+  return `${mac} would not be sticky any more. If ${userOf(owner)} uses it, it stays with that until it ends, and else it is released.`;
+}
+
+function userOf(owner: Address['owner']): string {
+  return owner === undefined ? 'the object' : `${owner.kind.toLowerCase()} ${owner.namespace}/${owner.name}`;
+}
 
 /** `release`: releases an address, or all addresses of a device. */
 export function addRelease(program: Command, cli: Cli): void {
@@ -25,15 +38,17 @@ export function addRelease(program: Command, cli: Cli): void {
     .addOption(outputOption())
     .action(async (text: string, { force }: { readonly force: boolean }, command: Command) => {
       const target = parseTarget(text);
-      const { released, kept } = await withBackend(command, cli, (backend) => backend.release(target, { force }));
+      const { released, left, kept } = await withBackend(command, cli, (backend) => backend.release(target, { force }));
       const nothing = `No active allocations found for: ${text}`;
       const done = `${isDryRun(command) ? 'Would release' : 'Released'} ${String(released.length)} MAC address(es)`;
-      if (released.length > 0 || kept.length === 0) {
+      const changed = [...released, ...left];
+      if (changed.length > 0 || kept.length === 0) {
+        const stay = left.map((address) => (isDryRun(command) ? wouldStay(address) : stays(address)));
         await printReport(cli.terminal, command, {
-          lines: () => [released.length > 0 ? done : nothing],
+          lines: () => [...(released.length > 0 ? [done] : []), ...stay, ...(changed.length === 0 ? [nothing] : [])],
           kind: 'AddressList',
-          value: { items: released },
-          names: () => released.map(({ mac }) => mac),
+          value: { items: changed },
+          names: () => changed.map(({ mac }) => mac),
         });
       }
       const [first, ...others] = kept;

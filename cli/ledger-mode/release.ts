@@ -40,7 +40,7 @@ export async function releaseRows(
     return []; // somebody else has released it meanwhile
   });
   const inCluster = rows.filter(isInCluster).map((row) => ({ address: addressView(row), refusal: heldInCluster(row) }));
-  return { released, kept: [...refused, ...inCluster] };
+  return { released, left: [], kept: [...refused, ...inCluster] };
 }
 
 async function retiredClusters(ledger: Queryable, rows: readonly AddressRow[]): Promise<ReadonlySet<string>> {
@@ -67,7 +67,7 @@ function heldInCluster({ mac, state, owner, key }: AddressRow): CommandRefusal {
   if (isStickyKey(key)) {
     return commandRefusal(
       `${mac} stays with ${kind} ${namespace}/${name} in a cluster, so it was not released.`,
-      `Delete its sticky MacAllocation there. If the cluster no longer exists, run \`rock-mac cluster retire\`.`,
+      `Delete its sticky MacAllocation there: that releases the address, or leaves it to a ${kind} that uses it, until that ends. If the cluster no longer exists, run \`rock-mac cluster retire\`.`,
       'conflict',
     );
   }

@@ -17,7 +17,9 @@ const lines = (changes: Partial<Address>) => addressDetails({ ...STICKY, ...chan
 
 test('a sticky address names whose it stays and how it ends', () => {
   expect(lines({})).toContain('Sticky:       stays with Pod shop/web-0');
-  expect(lines({})).toContain('Next:         stays with its name: deleting its sticky MacAllocation releases it');
+  expect(lines({})).toContain(
+    'Next:         stays with its name: deleting its sticky MacAllocation releases it, or leaves it to the object that uses it',
+  );
   expect(lines({ sticky: undefined }).join('\n')).not.toContain('Sticky');
 });
 

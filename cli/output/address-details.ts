@@ -80,7 +80,8 @@ export function nextEvent(address: Address, now: Date): string {
     case 'active':
       if (expiresAt !== undefined && expiresAt <= now) return 'has expired: the next cleanup releases it';
       if (expiresAt !== undefined) return `expires ${inAndAt(expiresAt, now)}, unless it is renewed`;
-      if (address.sticky === true) return 'stays with its name: deleting its sticky MacAllocation releases it';
+      if (address.sticky === true)
+        return 'stays with its name: deleting its sticky MacAllocation releases it, or leaves it to the object that uses it';
       return owner === undefined
         ? 'stays active until it is released'
         : `stays active as long as its ${owner.kind} exists: deleting that releases the address`;

@@ -342,12 +342,20 @@ test('release never releases addresses of a cluster, even with --force, until th
       expect((await shell.rockMac(verb, name)).stderr).toMatch(/is held by MacAllocation shop\/web in a cluster/);
     }
   }
+  await sql(
+    `select rock_mac.allocate('kubernetes', '[{"ord": 0, "key": "sticky/uid-of-staging/shop/Pod/web-0/eth0", "state": "active",
+       "cluster": "uid-of-staging", "kind": "Pod", "namespace": "shop", "name": "web-0", "nic": "eth0", "requester": "ada", "actor": "test"}]',
+       '1 minute')`,
+  );
+  expect((await shell.rockMac('release', 'shop/web-0')).stderr).toMatch(
+    /stays with Pod shop\/web-0 in a cluster.*Delete its sticky MacAllocation there: that releases the address, or leaves it to a Pod that uses it/s,
+  );
   expect(await out('release', 'shop/nothing')).toBe('No active allocations found for: shop/nothing\n');
   expect(await out('show', 'web-1')).toMatch(/Held By: +MacAllocation shop\/web, claim in cluster staging\n/);
   expect(await out('audit', 'web-1')).toContain(' MacAllocation/shop/web/claim\n');
   expect(await out('list', '-d', 'web-1', '-o', 'wide')).toContain(' MacAllocation/shop/web/claim ');
   expect(await out('cluster', 'list')).toMatch(/^staging +uid-of-staging /m);
-  expect(await out('cluster', 'retire', 'staging')).toMatch(/^Retired: cluster staging .*1 address\(es\) are orphaned/);
+  expect(await out('cluster', 'retire', 'staging')).toMatch(/^Retired: cluster staging .*2 address\(es\) are orphaned/);
   expect((await shell.rockMac('release', 'web-1')).stderr).toMatch(/is orphaned.*--force/);
   expect(await out('release', '-f', 'web-1')).toBe('Released 1 MAC address(es)\n');
 });

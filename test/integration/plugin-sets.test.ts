@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { installedEnvOfThisFile, untilNoAllocations } from './installed-env.ts';
+import { findByMac } from '../../ledger/address/find.ts';
+import { mac as parseMac } from '../../mac/mac-address.ts';
+import { eventually } from '../env/run/eventually.ts';
+import { addressesOf, aPod, installedEnvOfThisFile, untilNoAllocations } from './installed-env.ts';
 import { openPluginShell, type PluginShell } from './plugin-shell.ts';
 
 /* Sets of claims by `kubectl rock-mac`. */
@@ -157,4 +160,43 @@ test('allocate --label labels a single claim, and its output is that of always',
   const [claim] = await claims();
   expect(claim?.metadata.labels).toEqual({ app: 'web' });
   expect(claim?.spec.expiresAfter).toBeDefined();
+});
+
+describe('release of a sticky address', () => {
+  const annotations = { 'mac.rock-os.io/sticky': 'true' };
+  const aStickyPod = async (name: string): Promise<string> => {
+    const { plane } = installed();
+    await plane.kubectl(['create', '-f', '-'], { input: aPod(name, { networks: 'blue', annotations }) });
+    const [{ mac } = { mac: '' }] = await addressesOf(plane, name);
+    await eventually(
+      async () => {
+        expect(await plane.kubectl(['get', 'ma', '-l', 'mac.rock-os.io/sticky', '-o', 'name'])).toContain(name);
+      },
+      { within: 20_000, every: 100 },
+    );
+    return mac;
+  };
+  const deletePod = (name: string) => installed().plane.kubectl(['delete', 'pod', name, '--force', '--grace-period=0']);
+
+  test('that a pod uses says that it stays with the pod, and goes when that ends', async () => {
+    const mac = await aStickyPod('used-0');
+    expect(await out('release', mac, '--dry-run')).toBe(
+      `${mac} would not be sticky any more. If pod default/used-0 uses it, it stays with that until it ends, and else it is released.\n`,
+    );
+    expect(await out('release', mac)).toBe(
+      `${mac} is not sticky any more. It stays with pod default/used-0, which uses it, and is released when that ends.\n`,
+    );
+    expect(await findByMac(installed().ledger, parseMac(mac))).toMatchObject({
+      state: 'active',
+      owner: { name: 'used-0', uid: expect.any(String) as string },
+    });
+    await deletePod('used-0');
+  });
+
+  test('that no pod uses says that it is released', async () => {
+    const mac = await aStickyPod('unused-0');
+    await deletePod('unused-0');
+    expect(await out('release', mac)).toBe('Released 1 MAC address(es)\n');
+    expect((await findByMac(installed().ledger, parseMac(mac)))?.state).toBe('released');
+  });
 });
