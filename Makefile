@@ -18,8 +18,8 @@ quickstart: build ## demonstrate the main use case on a real API server and Post
 	@node hack/quickstart.ts
 
 .PHONY: test
-test: $(INSTALLED) ## run lint, types, generated files, unit, integration and node tests (FAULTS=1 adds all fault tests, FAULTS=crashes some; AGAIN=1 repeats failed files once)
-	@node hack/test.ts $(if $(AGAIN),--again) lint types verify unit integration node $(if $(FAULTS),fault$(if $(filter-out 1,$(FAULTS)),=$(FAULTS)))
+test: $(INSTALLED) ## run lint, types, generated files, unit, integration, console and node tests (FAULTS=1 adds all fault tests, FAULTS=crashes some; AGAIN=1 repeats failed files once)
+	@node hack/test.ts $(if $(AGAIN),--again) lint types verify unit integration console node $(if $(FAULTS),fault$(if $(filter-out 1,$(FAULTS)),=$(FAULTS)))
 
 .PHONY: test-faults
 test-faults: $(INSTALLED) ## run the fault tests, which break things on purpose (takes minutes)

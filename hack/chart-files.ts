@@ -50,6 +50,7 @@ import {
 import { webhookClusterRules, webhookNamespaceRules } from '../webhook/rbac.ts';
 import { chartSchema } from './chart-values.ts';
 import { type GeneratedFile, yamlFile } from './generated-file.ts';
+import { grafanaDashboard } from './grafana-dashboard.ts';
 import { chartPage } from './pages.ts';
 
 type Manifest = Record<string, unknown>;
@@ -98,6 +99,10 @@ export function chartFiles(): readonly GeneratedFile[] {
       clusterRules: uninstallClusterRules,
       namespaceRules: uninstallNamespaceRules,
     }),
+    ...['charts/rock-mac/files/grafana.json', 'deploy/grafana/rock-mac.json'].map((path) => ({
+      path,
+      text: `${JSON.stringify(grafanaDashboard(), null, 2)}\n`,
+    })),
     { path: 'charts/rock-mac/values.schema.json', text: `${JSON.stringify(chartSchema(), null, 2)}\n` },
     { path: 'charts/rock-mac/README.md', text: chartPage() },
   ];

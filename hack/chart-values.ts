@@ -19,6 +19,8 @@ const period = z.string().regex(/^([0-9]{1,6}[smhd]){1,4}$/);
 /** IPv4 or IPv6, with the length of the prefix. The API server checks the rest. */
 const cidr = z.string().regex(/^[0-9a-f.:]+\/[0-9]{1,3}$/i);
 const port = z.int().min(1).max(65_535);
+/** The name of an HTTP header (RFC 9110, section 5.1). */
+const header = z.string().regex(/^[A-Za-z0-9-]+$/);
 const strings = z.record(z.string(), z.string());
 /** A part of the Kubernetes API that the chart passes on unchanged. The API server checks it. */
 const anyObject = z.record(z.string(), z.unknown());
@@ -131,6 +133,16 @@ export const chartValues = group({
     exemptUsers: z.array(nonEmpty),
   }),
   readApi: group({ enabled: z.boolean(), port: port.min(1_024) }),
+  dashboard: group({
+    enabled: z.boolean(),
+    replicas,
+    proxySecret: group({ existingSecret: name, key: nonEmpty }),
+    userHeader: header,
+    groupsHeader: header,
+    port: port.min(1_024),
+    resources: anyObject,
+    proxyPodLabels: strings,
+  }),
   uninstall: group({ hook: z.boolean() }),
   podDisruptionBudget: group({ enabled: z.boolean() }),
   networkPolicy: group({
@@ -144,6 +156,7 @@ export const chartValues = group({
   monitoring: group({
     renderMode: z.enum(['skipIfMissing', 'failIfMissing', 'alwaysRender']),
     audience: text,
+    grafana: group({ enabled: z.boolean(), labels: strings }),
     serviceMonitor: group({ enabled: z.boolean(), interval: nonEmpty, labels: strings, tokenFile: nonEmpty }),
     rules: group({ enabled: z.boolean(), labels: strings, runbookUrl: text }),
   }),

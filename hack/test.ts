@@ -21,7 +21,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   verify: ['node', 'hack/generate.ts', '--check'],
 };
 
-const VITEST_PROJECTS = ['unit', 'integration', 'node', 'fault'];
+const VITEST_PROJECTS = ['unit', 'integration', 'console', 'node', 'fault'];
 
 /**
  * More failed files than this are no accident, and running them again would only hide it. Unit tests never run again: nothing

@@ -55,7 +55,8 @@ export async function openConsole(options: GlobalOptions, notify: (line: string)
   }
 }
 
-async function openScope(options: GlobalOptions, notify: (line: string) => void): Promise<Scope> {
+/** Opens the cluster for a program that closes its client. */
+export async function openScope(options: GlobalOptions, notify: (line: string) => void): Promise<Scope> {
   const { as: user, asGroup: groups, namespace: named, ...given } = flags.parse(options);
   const requestTimeoutMs = parseTimeout('--request-timeout', given.requestTimeout);
   const client = createKubeClient({

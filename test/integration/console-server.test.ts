@@ -1,0 +1,176 @@
+import { request } from 'node:http';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type RunningConsole, startConsole } from '../console/console-server.ts';
+import { ledgerOfThisFile } from './ledger-fixture.ts';
+import { sendRaw } from './odd-requests.ts';
+
+const ledger = ledgerOfThisFile();
+let served: RunningConsole;
+let cookie: string;
+
+beforeAll(async () => {
+  served = await startConsole(ledger.current.url);
+  const opened = await call('/', { path: served.url().slice(served.origin.length) });
+  cookie = opened.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+});
+
+afterAll(() => served.close());
+
+interface Sent {
+  readonly path?: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: string;
+}
+
+/** Sends a request with any headers, which `fetch` does not let one choose. */
+function call(path: string, sent: Sent = {}): Promise<Answer> {
+  const { hostname, port, host } = new URL(served.origin);
+  return new Promise((resolve, reject) => {
+    const outgoing = request(
+      {
+        hostname,
+        port,
+        path: sent.path ?? path,
+        method: sent.method ?? 'GET',
+        headers: { Host: host, ...sent.headers },
+      },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (text: string) => (body += text));
+        response.on('end', () => {
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body });
+        });
+      },
+    );
+    outgoing.on('error', reject);
+    outgoing.end(sent.body);
+  });
+}
+
+const asUser = (headers: Readonly<Record<string, string>> = {}): Sent => ({ headers: { Cookie: cookie, ...headers } });
+
+describe('the session', () => {
+  test('is a cookie that no script and no other site gets', async () => {
+    const { headers, body } = await call('/', { path: served.url().slice(served.origin.length) });
+    expect(headers['set-cookie']?.[0]).toMatch(/^rock-mac-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
+    expect(body).toContain('<div id="app">');
+  });
+
+  test('is needed for every call', async () => {
+    for (const path of ['/api/about', '/api/pools', '/api/search?q=a', '/api/audit.csv', '/api/unknown']) {
+      expect((await call(path)).status).toBe(path === '/api/unknown' ? 404 : 401);
+    }
+    expect((await call('/api/about', asUser())).status).toBe(200);
+  });
+
+  test('begins with a token that works once, and with no other', async () => {
+    const path = served.url().slice(served.origin.length);
+    expect((await call(path)).headers['set-cookie']).toBeDefined();
+    expect((await call(path)).headers['set-cookie']).toBeUndefined();
+    expect((await call('/?token=x')).headers['set-cookie']).toBeUndefined();
+  });
+});
+
+describe('another site', () => {
+  test.each([
+    ['a name that leads here', { Host: 'evil.example' }],
+    ['another Origin', { Origin: 'https://evil.example' }],
+    ['the origin null', { Origin: 'null' }],
+    ['a cross-site request', { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'cors' }],
+    ['another port', { 'Sec-Fetch-Site': 'same-site', 'Sec-Fetch-Mode': 'no-cors' }],
+  ])('gets nothing with %s, even with the cookie', async (_way, headers) => {
+    const { status, body } = await call('/api/about', asUser(headers));
+    expect(status).toBe(403);
+    expect(body).not.toContain('programVersion');
+  });
+
+  test('cannot make a change with a form', async () => {
+    const body = JSON.stringify({ kind: 'reserve', pool: 'docker', device: 'x' });
+    const form = { method: 'POST', body, headers: { Cookie: cookie, 'Content-Type': 'text/plain' } };
+    expect((await call('/api/act', form)).status).toBe(403);
+    expect((await call('/api/act?kind=reserve&pool=docker&device=x', asUser())).status).toBe(405);
+    expect(await ledger.current.sql(`select from rock_mac.addresses where state = 'reserved'`)).toEqual([]);
+  });
+});
+
+test('every response forbids inline scripts, frames and other hosts', async () => {
+  for (const path of ['/', '/main.js', '/api/about', '/nothing']) {
+    const { headers } = await call(path, asUser());
+    expect(headers['content-security-policy']).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/);
+    expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
+    expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(headers['referrer-policy']).toBe('no-referrer');
+  }
+});
+
+describe('a value beyond its limit is refused with the field', () => {
+  test.each([
+    ['/api/map?first=a4:58:0f:05:00:00&count=65537', 'count'],
+    ['/api/map?first=ff:ff:ff:ff:ff:ff&count=1', 'first'],
+    [`/api/search?q=${'a'.repeat(201)}`, 'q'],
+    ['/api/search?q=a&limit=201', 'limit'],
+    ['/api/audit?limit=1001', 'limit'],
+    ['/api/history?pool=docker&days=100000', 'days'],
+    ["/api/history?pool=docker'--", 'pool'],
+    ['/api/about?more=1', 'more'],
+  ])('%s', async (path, field) => {
+    const { status, body } = await call(path, asUser());
+    expect(status).toBe(400);
+    expect(body).toContain(field);
+  });
+
+  test('a body', async () => {
+    const headers = { Cookie: cookie, 'X-Rock-Mac': '1' };
+    const long = await call('/api/act', {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ kind: 'x'.repeat(20_000) }),
+    });
+    expect(long).toMatchObject({ status: 400 });
+    const hidden = JSON.stringify({ kind: 'reserve', pool: 'docker', device: 'a\u202Eb' });
+    expect(await call('/api/plan', { method: 'POST', headers, body: hidden })).toMatchObject({ status: 400 });
+  });
+});
+
+test('an action is done only as it was shown', async () => {
+  const headers = { Cookie: cookie, 'X-Rock-Mac': '1', Origin: served.origin };
+  const action = { kind: 'reserve', pool: 'docker', mac: 'A458.0F04.0007', device: "it's; rm -rf /" };
+  const send = (path: string) => call(path, { method: 'POST', headers, body: JSON.stringify(action) });
+  const plan = JSON.parse((await send('/api/plan')).body) as { command: string };
+  expect(plan.command).toBe(String.raw`rock-mac reserve -p docker -m a4:58:0f:04:00:07 -d 'it'\''s; rm -rf /'`);
+  const done = JSON.parse((await send('/api/act')).body) as { kind: string };
+  expect(done.kind).toBe('done');
+  const again = JSON.parse((await send('/api/act')).body) as { kind: string; message: string };
+  expect(again).toMatchObject({ kind: 'refused' });
+});
+
+test('no request ends the server', async () => {
+  const { port } = new URL(served.origin);
+  const lines = [
+    'GET // HTTP/1.1',
+    'GET http://x/ HTTP/1.1',
+    'OPTIONS * HTTP/1.1',
+    'BREW /api/about HTTP/9.9',
+    '\0\0\0',
+  ];
+  for (const line of lines) {
+    await sendRaw({ port: Number(port), tls: false }, `${line}\r\nHost: x\r\nConnection: close\r\n\r\n`);
+  }
+  expect((await call('/api/about', asUser())).status).toBe(200);
+  expect(served.logged).toEqual([]);
+});
+
+test('calls that wait for changes leave room for others', async () => {
+  const waiting = Array.from({ length: 40 }, () => call('/api/audit?afterId=999999999', asUser()));
+  const refused = await Promise.all(waiting.slice(20));
+  expect(refused.map(({ status }) => status)).toContain(429);
+  expect((await call('/api/pools', asUser())).status).toBe(200);
+  await Promise.allSettled(waiting);
+}, 60_000);
