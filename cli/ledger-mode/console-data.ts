@@ -42,6 +42,9 @@ interface ConsoleDataOptions {
 const WAIT_MS = 20_000;
 const POLL_MS = 500;
 
+/** How long a call for the history seals at most. */
+const SEAL_MS = 500;
+
 /** Reads what the console shows from a ledger. */
 export function createLedgerConsoleData(ledger: LedgerClient, { place, now }: ConsoleDataOptions): ConsoleData {
   return {
@@ -59,7 +62,8 @@ export function createLedgerConsoleData(ledger: LedgerClient, { place, now }: Co
       return (await poolStats(ledger)).map((counts) => poolView(counts, pools));
     },
     history: async (pool, sinceDays) => {
-      await sealOnTheSide(ledger); // changes count once they are sealed, and perhaps no operator does that
+      // Changes count once they are sealed, and perhaps no operator does that. A long history is sealed over several calls.
+      await sealOnTheSide(ledger, AbortSignal.timeout(SEAL_MS));
       return (await poolHistory(ledger, { pool, since: daysBefore(now(), sinceDays) })).map(historyPoint);
     },
     map: (first, count) => stateMap(ledger, first, count),

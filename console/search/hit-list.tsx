@@ -20,7 +20,7 @@ export function Hit({ hit }: { readonly hit: SearchHit }) {
       <span class="mac">{mac}</span>
       <span class="hit-holder">{holder === '' ? <span class="muted">no holder</span> : <Name text={holder} />}</span>
       <span class="hit-where">
-        {found === 'address' || value === holder ? null : (
+        {found === 'address' || holder.includes(value) ? null : (
           <span class="muted">
             {FOUND_IN[found]} <Name text={value} />
           </span>
