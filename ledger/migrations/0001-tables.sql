@@ -51,6 +51,7 @@ create table rock_mac.ledger_state (
   why               text    not null default '',       -- why it is not open, for people
   needs_approval    boolean not null default false,    -- it opens only after an admin approves (restored from a backup)
   gap_due           boolean not null default false,    -- the approval also sets the replication gap aside
+  renewed_to        bigint,                            -- the recovery has renewed the addresses up to this one; null: all of them
   durability        text    not null default 'single' check (durability in ('single', 'quorum')),
   replication_gap   int     not null default 1024 check (replication_gap between 0 and 65536),
   pending_cap       int     not null default 2048 check (pending_cap > 0),   -- maximum of pending rows per namespace

@@ -14,7 +14,7 @@ end;
 create function rock_mac.open_if_ready() returns text language plpgsql volatile set search_path = rock_mac, pg_temp as $$
 begin
   update ledger_state s set mode = 'open', why = '', changed_at = clock()
-  where s.mode = 'recovering' and not s.needs_approval and not exists (
+  where s.mode = 'recovering' and not s.needs_approval and s.renewed_to is null and not exists (
     select 1 from clusters c where c.adopted_at is not null and c.retired_at is null and c.reported_epoch < s.epoch)
     and next_stock(1) = '{}';
   return (select s.mode from ledger_state s);
@@ -75,6 +75,32 @@ begin
   return cardinality(addrs);
 end $$;
 
+-- Renews what could end during a recovery only because its last renewal is lost: the expiry of devices, and since when an address
+-- is missing. Returns the number of addresses that it went through: 0 at the end.
+--
+-- A part in each call, in the order of the addresses, for the reason of set_stock_aside(). Until the end, the ledger stays closed, so
+-- no device expires.
+create function rock_mac.renew_in_recovery() returns bigint
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '5s' set enable_seqscan = off as $$
+declare s ledger_state; stop bigint; n bigint;
+begin
+  perform be_durable();
+  select * into s from ledger_state for update;              -- one caller waits for the other, as in set_stock_aside()
+  if s.mode <> 'recovering' or s.renewed_to is null then return 0; end if;
+  select max(x.addr), count(*) into stop, n from (select a.addr from addresses a where a.addr > s.renewed_to order by a.addr limit 4096) x;
+  with due as materialized (
+    select a.addr, clock() + coalesce(p.auto_release, a.expires_at - a.allocated_at) as until
+    from addresses a join pools p using (pool_id)
+    where a.addr > s.renewed_to and a.addr <= stop
+      and (a.missing_since is not null or (a.cluster_id is null and a.state = 'active' and a.expires_at is not null))
+    order by a.addr for update of a)
+  update addresses a set missing_since = null, expires_at = case when a.cluster_id is null then greatest(a.expires_at, d.until) else a.expires_at end
+  from due d where a.addr = d.addr;
+  update ledger_state set renewed_to = stop;
+  if stop is null then perform open_if_ready(); end if;
+  return n;
+end $$;
+
 -- Starts a new epoch. `p_expected` is the epoch that the caller saw; of many callers, one starts the recovery.
 -- `p_lossy`: acknowledged allocations may be missing whatever the durability is (a restored backup). `p_approval`: it
 -- opens only after an admin approves, because more may be missing than the replication gap. `p_above`: the highest
@@ -109,19 +135,12 @@ begin
 
   p_approval := p_approval or only_reported;
   update ledger_state set mode = 'recovering', needs_approval = needs_approval or p_approval, gap_due = gap_due or only_reported,
-         covered_losses = case when needs_approval or p_approval then null else s.replication_gap end,
+         covered_losses = case when needs_approval or p_approval then null else s.replication_gap end, renewed_to = -1,
          why = case when p_approval then 'restored from a backup' else 'the database failed over or was restored' end;
   perform fork_seals();
   if not only_reported then perform set_gap_aside(next_epoch, p_actor); end if;
   -- The last tickets may be lost too. The chain of a cluster begins anew.
   update clusters set tickets = '{}' where tickets <> '{}';
-  -- A renewal may be lost too: a device must not expire because of that.
-  update addresses a set expires_at = clock() + coalesce(p2.auto_release, a.expires_at - a.allocated_at)
-  from pools p2
-  where p2.pool_id = a.pool_id and a.cluster_id is null and a.state = 'active'
-    and a.expires_at < clock() + coalesce(p2.auto_release, a.expires_at - a.allocated_at);
-  update addresses a set missing_since = null where a.missing_since is not null;
-  perform open_if_ready();
   return next_epoch;
 end $$;
 

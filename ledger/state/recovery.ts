@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { requireValid } from '../address/validate.ts';
+import { inSteps } from '../connection/in-steps.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
 import { setStockAside } from '../stock/stock.ts';
 import { type LedgerHead, ledgerHeadSchema, lossOf } from './ledger-head.ts';
@@ -31,8 +32,17 @@ export async function recover(db: Queryable, options: RecoverOptions): Promise<n
     values: [expected, lossy, needsApproval, above, actor],
     row: z.object({ epoch: z.int() }),
   });
-  await setStockAside(db, actor);
+  await finishRecovery(db, actor);
   return epoch;
+}
+
+/**
+ * Does what a recovery does in steps. Another caller goes on if this one dies. The ledger opens at the end if it waits for nothing
+ * else. Does nothing in any other state.
+ */
+export async function finishRecovery(db: Queryable, actor: string): Promise<void> {
+  await inSteps(db, { text: `select rock_mac.renew_in_recovery() as count`, values: [] });
+  await setStockAside(db, actor);
 }
 
 /** Returns the state of the ledger. Starts a recovery if the database has changed, or goes on with one whose caller has died. */
@@ -44,7 +54,7 @@ export async function recoverIfNeeded(db: Queryable, actor: string): Promise<Led
       await recover(db, { expected: state.epoch, actor });
       return ledgerState(db);
     case 'recovering':
-      await setStockAside(db, actor);
+      await finishRecovery(db, actor);
       return ledgerState(db);
     default:
       return state;
@@ -113,7 +123,7 @@ export async function approveRecovery(db: Queryable): Promise<(typeof MODES)[num
     row: z.object({ mode: z.enum(MODES), login: z.string() }),
   });
   if (mode !== 'recovering') return mode;
-  await setStockAside(db, login);
+  await finishRecovery(db, login);
   const row = z.object({ mode: z.enum(MODES) });
   return (await queryOne(db, { text: `select mode from rock_mac.ledger_state`, values: [], row })).mode;
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { AddressRef } from '../address/address-ref.ts';
 import { addrSchema } from '../address/owner.ts';
 import { storableText } from '../column-schemas.ts';
+import { inSteps } from '../connection/in-steps.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
 
 /** A process of a webhook that has a stock, and the pod that it runs in. */
@@ -90,7 +91,7 @@ export async function stockEpoch(db: Queryable): Promise<number> {
  * aside can then come back. Changes nothing if the ledger has recovered again since.
  */
 export async function dropStock(db: Queryable, { clusterId, id, podName }: StockHolder, epoch: number): Promise<void> {
-  await untilNoneIsLeft(db, {
+  await inSteps(db, {
     text: `select rock_mac.drop_stock($1, $2, $3, $4) as count`,
     values: [clusterId, id, epoch, podName],
   });
@@ -101,12 +102,7 @@ export async function dropStock(db: Queryable, { clusterId, id, podName }: Stock
  * nothing in any other state.
  */
 export async function setStockAside(db: Queryable, actor: string): Promise<void> {
-  await untilNoneIsLeft(db, { text: `select rock_mac.set_stock_aside($1) as count`, values: [actor] });
-}
-
-/** Repeats a statement that changes a part in each call, because all at once would take longer than callers wait. */
-async function untilNoneIsLeft(db: Queryable, statement: { text: string; values: unknown[] }): Promise<void> {
-  while ((await queryOne(db, { ...statement, row: z.object({ count: z.int() }) })).count > 0);
+  await inSteps(db, { text: `select rock_mac.set_stock_aside($1) as count`, values: [actor] });
 }
 
 /** The stock of one process in one pool. */

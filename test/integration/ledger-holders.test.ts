@@ -425,6 +425,31 @@ describe('after a failover', () => {
     await own.close();
   });
 
+  test('devices are renewed in steps, the ledger is closed meanwhile, and another caller goes on if one dies', async () => {
+    const own = await freshLedger();
+    await own.sql(`update rock_mac.ledger_state set replication_gap = 0`);
+    await joinCluster(own.db, 'c1');
+    await own.sql(`insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, device_id, allocated_at, changed_at, expires_at, requester, actor)
+      select first + n, pool_id, 'active', 'import', 'import/' || n, 'd' || n, now(), now(), now() + '1 s', 'test', 'test'
+      from rock_mac.pools, generate_series(0, 9999) n where name = 'development'`);
+    await own.sql(`update rock_mac.pools set next_addr = first + 10000 where name = 'development'`);
+    const pod = await takeAddress(own, aPodRequest('web'));
+    await own.sql(`update rock_mac.addresses set missing_since = now() where addr = ${String(macToNumber(pod.mac))}`);
+    const count = async (condition: string) =>
+      (await own.sql(`select count(*)::int as n from rock_mac.addresses where ${condition}`))[0]?.['n'];
+    const due = `expires_at < now() + '1 day' and cluster_id is null`;
+    await own.sql(failOver);
+    await own.sql(`select rock_mac.recover(1, false, false, 0, 'operator')`);
+    await own.sql(`select rock_mac.renew_in_recovery()`); // and then the operator is killed
+    expect(await count(due)).toBe(10_000 - 4_096);
+    expect(await markReported(own.db, { clusterId: 'c1', epoch: 2 }, 'operator')).toBe('recovering');
+    expect(await requestAddress(own, aPodRequest('early'))).toEqual({ outcome: 'not_open', why: 'recovering' });
+    expect((await recoverIfNeeded(own.db, 'operator')).closed).toBeUndefined();
+    expect(await count(due)).toBe(0);
+    expect((await findByMac(own.db, pod.mac))?.missingSince).toBeUndefined();
+    await own.close();
+  });
+
   test('the replication gap is found behind any number of used addresses', async () => {
     const own = await freshLedger();
     await own.sql(`update rock_mac.ledger_state set replication_gap = 3`);

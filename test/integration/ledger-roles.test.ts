@@ -28,7 +28,14 @@ import { sealAudit } from '../../ledger/seal/seal.ts';
 import { reportClock } from '../../ledger/state/clock.ts';
 import { bindLogin, markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { showTicket } from '../../ledger/state/identity.ts';
-import { approveRecovery, freeGap, markReported, recover, recoverWithout } from '../../ledger/state/recovery.ts';
+import {
+  approveRecovery,
+  finishRecovery,
+  freeGap,
+  markReported,
+  recover,
+  recoverWithout,
+} from '../../ledger/state/recovery.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
 import { clearUnreachable, markUnreachable } from '../../ledger/sticky/unreachable.ts';
 import { markUnused, releaseUnused } from '../../ledger/sticky/unused.ts';
@@ -385,7 +392,8 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
       return [await resultOf(checkStock(db, theirHolder, undefined)), asOurs.length];
     },
   },
-  // The ledger is open, so nothing is set aside.
+  // The ledger is open, so nothing is renewed, and nothing is set aside.
+  renew_in_recovery: { wanted: [undefined], call: (db) => finishRecovery(db, 'test') },
   set_stock_aside: { wanted: [undefined], call: (db) => setStockAside(db, 'test') },
   drop_stock: {
     wanted: ['LEDGER_NOT_ALLOWED', undefined],
