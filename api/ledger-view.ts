@@ -42,6 +42,17 @@ const consumer = z
   })
   .meta({ description: 'The pod or virtual machine that uses the claim now.' });
 
+const receiver = z
+  .object({
+    clusterId: text('The uid of the kube-system namespace of its cluster.'),
+    clusterName: text('The name of its cluster.').optional(),
+    namespace: text('Namespace of the virtual machine.'),
+    name: text('Name of the virtual machine.'),
+    since: moment('When the ledger recorded the offer.'),
+    left: z.boolean().meta({ description: 'Whether the owner has ended, so that the receiver may take the address.' }),
+  })
+  .meta({ description: 'The virtual machine that receives the address when the one that holds it ends.' });
+
 const envelope = { apiVersion: z.string(), kind: z.string(), metadata };
 
 export const addressObject = z
@@ -64,6 +75,7 @@ export const addressObject = z
     clusterName: text("The name of the owner's cluster.").optional(),
     device: device.optional(),
     consumer: consumer.optional(),
+    offeredTo: receiver.optional(),
     attributes: z
       .record(z.string(), z.unknown())
       .optional()

@@ -11,6 +11,7 @@ import type { ClusterObject, LedgerObject } from '../../api/ledger-view.ts';
 import { matchText } from '../../ledger/address/search.ts';
 import type { PoolHour } from '../../ledger/pool/history.ts';
 import type { Pool } from '../../ledger/pool/pools.ts';
+import { encodeReceiver } from '../../ledger/view/address-view.ts';
 import type { Address, ObservedOn, PoolCounts } from '../backend.ts';
 import { nextEvent } from '../output/address-details.ts';
 import { qualifiedName, shownState } from '../output/address-list.ts';
@@ -35,7 +36,7 @@ export function searchHit(address: Address, text: string): SearchHit {
 /** Returns everything that is known about an address, with the moments as texts. */
 export function addressDetails(address: Address, now: Date): AddressDetails {
   const { metadata, observedOn, allocatedAt, changedAt, expiresAt, releasedAt, reusableAt, ...rest } = address;
-  const { missingSince, keptSince, ...shown } = rest;
+  const { missingSince, keptSince, offeredTo, ...shown } = rest;
   return {
     ...shown,
     attributes: Object.keys(metadata).length === 0 ? undefined : { ...metadata },
@@ -46,6 +47,7 @@ export function addressDetails(address: Address, now: Date): AddressDetails {
     reusableAt: reusableAt?.toISOString(),
     missingSince: missingSince?.toISOString(),
     keptSince: keptSince?.toISOString(),
+    offeredTo: encodeReceiver(offeredTo),
     observedOn: observedOn?.map(({ since, ...object }) => ({ ...object, since: since.toISOString() })),
     conflicts: conflictsOf(address),
     next: nextEvent(address, now),

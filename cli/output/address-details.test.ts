@@ -30,6 +30,20 @@ test('an unused sticky address says since when, and is not missing', () => {
   expect(lines({ sticky: undefined, missingSince: NOW }).join('\n')).toContain('Missing Since');
 });
 
+test('an address that is offered names the receiver, since when, and what happens next', () => {
+  const offeredTo = { clusterId: 'c2', clusterName: 'south', namespace: 'new', name: 'desk', since: NOW, left: false };
+  const offered = lines({ sticky: undefined, offeredTo });
+  expect(offered.join('\n')).toMatch(
+    /^Offered To: {3}VirtualMachine new\/desk in cluster south, recorded 2026-05-01 \d\d:\d\d$/m,
+  );
+  expect(offered).toContain(
+    'Next:         goes to the machine that it is offered to, if that one has it when its owner ends; otherwise it is released',
+  );
+  const left = lines({ sticky: undefined, offeredTo: { ...offeredTo, clusterName: undefined, left: true } }).join('\n');
+  expect(left).toMatch(/in cluster c2, recorded .*; its owner has ended and has left it$/m);
+  expect(left).toContain('takes it, when the quotas');
+});
+
 test('an address that waits for a node names the node', () => {
   expect(lines({ unreachableNode: 'worker-1' })).toContain(
     'Unreachable:  node worker-1 does not respond, and its last pod may still run there',

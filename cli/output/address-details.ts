@@ -20,12 +20,24 @@ export function addressDetails(address: Address, history: readonly AuditLine[], 
 }
 
 function facts(address: Address): [string, string][] {
-  const { device, consumer, metadata, requester, reason, releasedAt, missingSince, sticky, unreachableNode } = address;
+  const {
+    device,
+    consumer,
+    metadata,
+    requester,
+    reason,
+    releasedAt,
+    missingSince,
+    sticky,
+    unreachableNode,
+    offeredTo,
+  } = address;
   const hadOwner = address.generation !== 0;
   const rows: [string, string | undefined][] = [
     ['Device Type', device?.type],
     ['Held By', heldBy(address)],
     ['Used By', consumer && `${consumer.kind} ${consumer.name}, ${consumer.nic}`],
+    ['Offered To', receiverText(offeredTo)],
     ['Requested By', hadOwner ? requester : undefined],
     ['Reason', reason],
     ['Metadata', Object.keys(metadata).length === 0 ? undefined : JSON.stringify(metadata)],
@@ -47,6 +59,14 @@ function heldBy({ owner, clusterName }: Address): string | undefined {
   const { kind, nic, clusterId } = owner;
   const cluster = clusterName ?? clusterId;
   return `${kind} ${qualifiedName(owner)}${nic && `, ${nic}`}${cluster && ` in cluster ${cluster}`}`;
+}
+
+/** Names the machine that receives the address. What the ledger has not recorded is not offered. */
+function receiverText(receiver: Address['offeredTo']): string | undefined {
+  if (receiver === undefined) return undefined;
+  const { namespace, name, clusterId, clusterName, since, left } = receiver;
+  const next = left ? '; its owner has ended and has left it' : '';
+  return `VirtualMachine ${namespace}/${name} in cluster ${clusterName ?? clusterId}, recorded ${formatMinutes(since)}${next}`;
 }
 
 /** Says whose address it stays, and since when nothing uses it. */
@@ -80,12 +100,19 @@ export function nextEvent(address: Address, now: Date): string {
     case 'active':
       if (expiresAt !== undefined && expiresAt <= now) return 'has expired: the next cleanup releases it';
       if (expiresAt !== undefined) return `expires ${inAndAt(expiresAt, now)}, unless it is renewed`;
+      if (address.offeredTo !== undefined) return receptionText(address.offeredTo);
       if (address.sticky === true)
         return 'stays with its name: deleting its sticky MacAllocation releases it, or leaves it to the object that uses it';
       return owner === undefined
         ? 'stays active until it is released'
         : `stays active as long as its ${owner.kind} exists: deleting that releases the address`;
   }
+}
+
+function receptionText({ left }: Pick<NonNullable<Address['offeredTo']>, 'left'>): string {
+  return left
+    ? 'the machine that it is offered to takes it, when the quotas of its namespace have room'
+    : 'goes to the machine that it is offered to, if that one has it when its owner ends; otherwise it is released';
 }
 
 function inAndAt(moment: Date, now: Date): string {

@@ -20,8 +20,12 @@ export interface Handover {
   readonly clusterId: string;
   readonly namespace: string;
   readonly name: string;
+  /** The name of its cluster, if it has registered. */
+  readonly clusterName?: string | undefined;
   /** The receiver, as the owner named it. */
   readonly asked: string;
+  /** When the receiver was recorded. */
+  readonly since: Date;
   /** Whether the owner was known to have ended, when its operator last said anything about it. */
   readonly ended: boolean;
   /** Whether the owner has ended and has left the address to the receiver. */
@@ -74,6 +78,7 @@ export const ADDRESS_COLUMNS = `
   (select c.name from rock_mac.clusters c where c.cluster_id = a.cluster_id) as cluster_name,
   case when a.owner_kind = 'VirtualMachine' and a.state = 'active' then
     (select jsonb_build_object('clusterId', h.cluster_id, 'namespace', h.namespace, 'name', h.name, 'asked', h.asked,
+                                'clusterName', (select c.name from rock_mac.clusters c where c.cluster_id = h.cluster_id), 'since', h.offered_at,
                                 'ended', h.ended_at is not null, 'left', h.left_at is not null)
      from rock_mac.handovers h where h.addr = a.addr and h.generation = a.generation and h.holder_key = a.holder_key) end as handover`;
 
@@ -121,7 +126,9 @@ export const addressRowSchema: z.ZodType<AddressRow> = z
         clusterId: z.string(),
         namespace: z.string(),
         name: z.string(),
+        clusterName: optionalColumn(z.string()),
         asked: z.string(),
+        since: z.iso.datetime({ offset: true }).transform((text) => new Date(text)),
         ended: z.boolean(),
         left: z.boolean(),
       }),

@@ -234,6 +234,7 @@ create table rock_mac.handovers (
   cluster_id text   collate "C" not null,
   namespace  text   collate "C" not null check (octet_length(namespace) between 1 and 253),
   name       text   collate "C" not null check (octet_length(name) between 1 and 253),
+  offered_at timestamptz not null default rock_mac.clock(),   -- when this receiver was recorded
   ended_at   timestamptz,                               -- when the owner was first known to have ended; null: it uses the address
   left_at    timestamptz                                -- when the owner had ended and the receiver had the address; null: not yet
 );

@@ -112,7 +112,10 @@ begin
     elsif outcome = 'offered' then
       insert into handovers (addr, generation, holder_key, asked, cluster_id, namespace, name)
       values (r.addr, r.generation, r.key, r.reason, ids[1], r.namespace, r.name)
-      on conflict (addr) do update set generation = excluded.generation, holder_key = excluded.holder_key, asked = excluded.asked,
+      on conflict (addr) do update set
+        offered_at = case when (handovers.generation, handovers.holder_key, handovers.asked, handovers.cluster_id)
+                             = (excluded.generation, excluded.holder_key, excluded.asked, excluded.cluster_id) then handovers.offered_at else excluded.offered_at end,
+        generation = excluded.generation, holder_key = excluded.holder_key, asked = excluded.asked,
         cluster_id = excluded.cluster_id, namespace = excluded.namespace, name = excluded.name, ended_at = null, left_at = null;
     end if;
     return next;

@@ -45,6 +45,16 @@ test('an address of a name is sticky while it is held', () => {
   expect(encodeAddress(addressView(ROW)).sticky).toBeUndefined();
 });
 
+test('the receiver of an address is shown as it is recorded', () => {
+  const receiver = { clusterId: 'c2', clusterName: 'south', namespace: 'new', name: 'desk' };
+  const handover = { ...receiver, since: new Date(1_000), asked: 'south/new/desk', ended: false, left: false };
+  const view = addressView({ ...ROW, handover });
+  expect(view.offeredTo).toEqual({ ...receiver, since: new Date(1_000), left: false });
+  const object = addressObject.parse(JSON.parse(JSON.stringify(encodeAddress(view))));
+  expect(decodeAddress(object)).toEqual(view);
+  expect(encodeAddress(addressView(ROW)).offeredTo).toBeUndefined();
+});
+
 test('a state of a newer version counts as orphaned', () => {
   const object = { ...encodeAddress(addressView(ROW)), state: 'quarantined' };
   expect(decodeAddress(object).state).toBe('orphaned');

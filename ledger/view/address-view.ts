@@ -1,31 +1,40 @@
 import type { AddressObject } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
 import { mac } from '../../mac/mac-address.ts';
-import type { AddressRow, Consumer } from '../address/address-row.ts';
+import type { AddressRow, Consumer, Handover } from '../address/address-row.ts';
 import { isStickyKey } from '../address/holder-key.ts';
 import { ADDRESS_STATES, type AddressState } from '../address/owner.ts';
 
 type ShownConsumer = Pick<Consumer, 'kind' | 'name' | 'nic'>;
 
+type ShownReceiver = Pick<Handover, 'clusterId' | 'clusterName' | 'namespace' | 'name' | 'since' | 'left'>;
+
 /**
  * An address as the CLI and the read API show it: a row of the ledger without its holder key and the key and leases of
  * its consumer. The holder key authorizes a release, so it is never shown.
  */
-export interface AddressView extends Omit<AddressRow, 'key' | 'origin' | 'consumer'> {
+export interface AddressView extends Omit<AddressRow, 'key' | 'origin' | 'consumer' | 'handover'> {
   /** A newer ledger may know more origins. */
   readonly origin: string;
   readonly consumer?: ShownConsumer | undefined;
+  /** The machine that receives it when the one that holds it ends. */
+  readonly offeredTo?: ShownReceiver | undefined;
   /** Whether it belongs to the name of its object, and stays when the object is made again. */
   readonly sticky?: boolean | undefined;
 }
 
 /** Returns the part of a row that may be shown. */
-export function addressView({ key, consumer, ...shown }: AddressRow): AddressView {
+export function addressView({ key, consumer, handover, ...shown }: AddressRow): AddressView {
   return {
     ...shown,
     sticky: shown.state !== 'released' && isStickyKey(key) ? true : undefined,
+    offeredTo: handover && shownReceiver(handover),
     consumer: consumer && { kind: consumer.kind, name: consumer.name, nic: consumer.nic },
   };
+}
+
+function shownReceiver({ clusterId, clusterName, namespace, name, since, left }: Handover): ShownReceiver {
+  return { clusterId, clusterName, namespace, name, since, left };
 }
 
 /** Returns the object of the read API for an address. */
@@ -44,7 +53,13 @@ export function encodeAddress(view: AddressView): AddressObject {
     reusableAt: view.reusableAt?.toISOString(),
     missingSince: view.missingSince?.toISOString(),
     keptSince: view.keptSince?.toISOString(),
+    offeredTo: encodeReceiver(view.offeredTo),
   };
+}
+
+/** Returns the receiver of an address with its moment as a text. */
+export function encodeReceiver(receiver: AddressView['offeredTo']): AddressObject['offeredTo'] {
+  return receiver && { ...receiver, since: receiver.since.toISOString() };
 }
 
 /** Returns the address of an object of the read API. A state that this version does not know counts as orphaned. */
@@ -63,6 +78,7 @@ export function decodeAddress(object: AddressObject): AddressView {
     reusableAt: dateOf(rest.reusableAt),
     missingSince: dateOf(rest.missingSince),
     keptSince: dateOf(rest.keptSince),
+    offeredTo: rest.offeredTo && { ...rest.offeredTo, since: new Date(rest.offeredTo.since) },
   };
 }
 

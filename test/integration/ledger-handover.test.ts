@@ -84,7 +84,15 @@ describe('an address that a machine offers to another one', () => {
     const { db } = ledger.current;
     const ref = await hold('moves');
     expect(await offerOne({ ...ref, to: to('c2', 'moves') })).toBe('offered');
-    const offered = { clusterId: 'c2', namespace: 'new', name: 'moves', asked: 'c2/new/moves' };
+    const since = expect.any(Date) as Date;
+    const offered = {
+      clusterId: 'c2',
+      clusterName: 'c2',
+      namespace: 'new',
+      name: 'moves',
+      asked: 'c2/new/moves',
+      since,
+    };
     expect((await findByMac(db, ref.mac))?.handover).toEqual({ ...offered, ended: false, left: false });
     await observeAt(ref, 'moves');
     const item = receiverOf(ref, 'moves');
@@ -227,6 +235,11 @@ describe('no address is offered', () => {
     const { db, sql } = ledger.current;
     const ref = await hold('whereto');
     expect(await offerOne({ ...ref, to: to('c2', 'whereto') })).toBe('offered');
+    const since = (await findByMac(db, ref.mac))?.handover?.since;
+    expect(await offerOne({ ...ref, to: to('c2', 'whereto') })).toBe('offered');
+    expect((await findByMac(db, ref.mac))?.handover?.since, 'a repeated offer is no new one').toEqual(since);
+    expect(await offerOne({ ...ref, to: to('c3', 'whereto') })).toBe('offered');
+    expect((await findByMac(db, ref.mac))?.handover?.since).not.toEqual(since);
     expect(await offerOne({ ...ref, to: to('nowhere', 'whereto') })).toBe('unknown_cluster');
     expect((await findByMac(db, ref.mac))?.handover, 'the last offer is no longer wanted').toBeUndefined();
     await joinCluster(db, 'c8');
