@@ -156,7 +156,15 @@ test.each([
 
 describe('a machine to which another machine offers an address', () => {
   const machine = { ...POD, kind: 'VirtualMachine', uid: 'v2' };
-  const handover = { clusterId: 'c1', namespace: 'web', name: 'front', asked: 'web/front', since: new Date(0), ended: false, left: false };
+  const handover = {
+    clusterId: 'c1',
+    namespace: 'web',
+    name: 'front',
+    asked: 'web/front',
+    since: new Date(0),
+    ended: false,
+    left: false,
+  };
   const source = { ...machine, namespace: 'x', uid: 'v1' };
 
   test.each<[string, Partial<AddressRow>, string]>([

@@ -28,7 +28,15 @@ test.each([
     'a machine of its name that offered it to a receiver',
     {
       ...held,
-      handover: { clusterId: 'c', namespace: 'new', name: 'back', asked: 'new/back', since: new Date(0), ended: false, left: false },
+      handover: {
+        clusterId: 'c',
+        namespace: 'new',
+        name: 'back',
+        asked: 'new/back',
+        since: new Date(0),
+        ended: false,
+        left: false,
+      },
     },
     since,
     false,

@@ -10,7 +10,15 @@ const receiver: AdmittedObject = {
   requester: { username: 'ann' },
 };
 const row = {
-  handover: { clusterId: 'c', namespace: 'new', name: 'desk', asked: 'new/desk', since: new Date(0), ended: false, left: false },
+  handover: {
+    clusterId: 'c',
+    namespace: 'new',
+    name: 'desk',
+    asked: 'new/desk',
+    since: new Date(0),
+    ended: false,
+    left: false,
+  },
 };
 
 /** Asks a ledger that has this row of the address. */
