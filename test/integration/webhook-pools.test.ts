@@ -205,7 +205,7 @@ describe('a pool that the annotation of an object names', () => {
     await expect(createPod('elsewhere', { ...options, pool: 'production' })).rejects.toThrow(/may be used neither/);
   });
 
-  test('is named in the refusal if it does not exist or is paused', async () => {
+  test('is named in the refusal if it does not exist', async () => {
     await expect(createPod('typo', { pool: 'no-such-pool', networks: 'plain' })).rejects.toThrow(
       /Pool no-such-pool, which annotation mac.rock-os.io\/pool of this Pod names, does not exist in the ledger/,
     );

@@ -131,3 +131,12 @@ test('an address whose last pod may still run names the claim that says what to 
   expect(message).not.toMatch(/n7|a4:58/);
   expect(refuseAllocation(result, { ...asked, node: 'n7' }).message).toMatch(/may run on node n7,/);
 });
+
+test.each(['pool_not_found', 'pool_paused'] as const)(
+  'the annotation that named the pool is in the refusal: %s',
+  (outcome) => {
+    const poolNamedBy = 'annotation mac.rock-os.io/pool of network web/blue';
+    const { message } = refuseAllocation({ outcome }, { ...context, poolNamedBy });
+    expect(message).toContain(`Pool kubernetes, which ${poolNamedBy} names, `);
+  },
+);
