@@ -14,8 +14,10 @@ import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
 import { releaseExpired } from '../../ledger/address/release-expired.ts';
 import { renew } from '../../ledger/address/renew.ts';
+import { searchAddresses } from '../../ledger/address/search.ts';
 import { transfer } from '../../ledger/address/transfer.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
+import { stateMap } from '../../ledger/pool/state-map.ts';
 import { registerCluster } from '../../ledger/state/clusters.ts';
 import {
   clearUnreachable,
@@ -227,6 +229,18 @@ test('a connection that planned its statements on a small ledger reads no more r
       FILL / 5,
     );
   }
+
+  const texts = ['nothing', 'abc:12', '01:0f:ff', 'fill'];
+  for (const text of texts) {
+    const start = await rowsRead(ledger.current, READ_AT_ALL);
+    await searchAddresses(db, text, 10);
+    expect((await rowsRead(ledger.current, READ_AT_ALL)) - start, `rows that a search for ${text} reads`).toBeLessThan(
+      200,
+    );
+  }
+  const beforeMap = await rowsRead(ledger.current, READ_AT_ALL);
+  await stateMap(db, numberToMac(0xa4_58_0f_03_00_00), 256);
+  expect((await rowsRead(ledger.current, READ_AT_ALL)) - beforeMap).toBe(256);
 
   // It reads the whole cluster once. Comparing each address with every other would exceed its time limit.
   const everything = Array.from({ length: FILL }, (_, i) => numberToMac(0xa4_58_0f_03_00_00 + i));
