@@ -48,7 +48,7 @@ const HISTORY = `
   select now() - make_interval(secs => 2592000 * (1 - i::float8 / ${String(AUDIT_ROWS)})), case i % 2 when 0 then 'allocate' else 'release' end, rock_mac.to_mac(a.addr), p.name, a.device_id,
     'ada', '{"requester": "ada"}', 1, case i % 2 when 0 then 'released' else 'active' end, case i % 2 when 0 then 'active' else 'released' end, a.holder_key, 'bench'
   from generate_series(1, ${String(AUDIT_ROWS)}::int - (select count(*) from rock_mac.audit_log)::int) i
-  join rock_mac.pools p on p.name = (array['production', 'development', 'experiment', 'vultr', 'docker', 'kubernetes', 'reserved'])[1 + i % 7]
+  join rock_mac.pools p on p.name = (array['production', 'development', 'experiment', 'vultr', 'docker', 'kubernetes', 'rest'])[1 + i % 7]
   join rock_mac.addresses a on a.addr = p.first + i % 60000`;
 
 async function fill(db: LedgerClient): Promise<void> {
