@@ -3,7 +3,7 @@ import { ledgerMode } from '../cli/ledger-mode/mode.ts';
 import { exitCodeTable, programReference } from './cli-reference.ts';
 import { table } from './markdown.ts';
 
-/** The ten most usual tasks, with the command of each mode. */
+/** The most usual tasks, with the command of each mode. */
 const TASKS: readonly { readonly task: string; readonly ledger: string; readonly cluster: string }[] = [
   {
     task: 'Allocate an address for a device',
@@ -49,6 +49,11 @@ const TASKS: readonly { readonly task: string; readonly ledger: string; readonly
     task: 'See how full the pools are',
     ledger: 'rock-mac stats -o wide',
     cluster: 'kubectl rock-mac stats -o wide',
+  },
+  {
+    task: 'Look at all of it in the browser',
+    ledger: 'rock-mac dashboard',
+    cluster: 'kubectl rock-mac dashboard',
   },
   {
     task: 'See what changed in the last hour',
