@@ -12,7 +12,7 @@ import { MapCanvas } from './map-canvas.tsx';
 import { gridOf } from './map-view.ts';
 import { PointedAddress } from './pointed-address.tsx';
 
-const REFRESH_MS = 5_000;
+const REFRESH_MS = 10_000;
 
 interface Props {
   readonly pool: string | undefined;

@@ -6,7 +6,7 @@ import { useData } from '../shared/use-data.ts';
 import { PoolCard } from './pool-card.tsx';
 import { levelOf } from './segments.ts';
 
-const REFRESH_MS = 5_000;
+const REFRESH_MS = 10_000;
 
 /** The first page: all pools. */
 export function PoolsPage() {
