@@ -184,6 +184,8 @@ async function poolViews(reader: LedgerReader, scope: Scope): Promise<PoolView[]
   );
   return counts.map((each) => ({
     ...poolView(each, pools),
+    // What a person asked for. A condition says if the ledger does not follow.
+    paused: pools.find(({ name }) => name === each.pool)?.paused ?? each.paused,
     conditions: conditions.get(each.pool)?.map(conditionView),
   }));
 }

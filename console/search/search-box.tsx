@@ -48,6 +48,8 @@ export function SearchBox({ shown }: { readonly shown: string | undefined }) {
     location.hash = hash;
   };
   const onKeyDown = (event: KeyboardEvent) => {
+    // The habit of pressing it first must not become a part of the text.
+    if (event.key === '/' && text === '') event.preventDefault();
     const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
     if (step !== 0 && items.length > 0) {
       event.preventDefault();
