@@ -43,7 +43,7 @@ export function ClustersPage() {
 }
 
 function Ledger({ ledger }: { readonly ledger: LedgerView }) {
-  const { mode, epoch, durability, prefix, auditHead, schemaVersion, postgresVersion, closed, expiryHeld, waitsFor } =
+  const { mode, epoch, durability, prefixes, auditHead, schemaVersion, postgresVersion, closed, expiryHeld, waitsFor } =
     ledger;
   return (
     <section class="panel" aria-labelledby="ledger">
@@ -74,8 +74,8 @@ function Ledger({ ledger }: { readonly ledger: LedgerView }) {
         </Fact>
         <Fact name="Epoch">{formatNumber(epoch)}</Fact>
         <Fact name="Durability">{durability}</Fact>
-        <Fact name="Prefix">
-          <span class="mac">{prefix}</span>
+        <Fact name={prefixes.length === 1 ? 'Prefix' : 'Prefixes'}>
+          <span class="mac">{prefixes.join(', ')}</span>
         </Fact>
         <Fact name="Audit">{formatCount(auditHead, 'change')}</Fact>
         {schemaVersion === undefined ? null : <Fact name="Schema">version {schemaVersion}</Fact>}
