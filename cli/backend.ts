@@ -1,3 +1,4 @@
+import type { PoolDefinition } from '../api/default-pools.ts';
 import type { AddressState, Device } from '../ledger/address/owner.ts';
 import type { Observation } from '../ledger/observation/observations.ts';
 import type { PoolHour } from '../ledger/pool/history.ts';
@@ -41,6 +42,8 @@ export interface Backend {
   /** Returns a page of changes. `isCut`: the limit left out older ones. */
   audit(query: AuditQuery): Promise<AuditPage>;
   pools(): Promise<Pool[]>;
+  /** Changes the definition of a pool. Returns a line that says what changed. */
+  changePool(change: PoolChange): Promise<CommandResult<string>>;
   /** Returns addresses and device ids that begin with `prefix`, for completion. */
   suggest(prefix: string, limit: number): Promise<{ readonly text: string; readonly description: string }[]>;
   close(): Promise<void>;
@@ -135,6 +138,12 @@ export interface FoundAddresses {
   /** Whether the ledger was read, so that the audit can be read too. MacAllocations have no history. */
   readonly fromLedger: boolean;
 }
+
+export type PoolChange =
+  | { readonly kind: 'add'; readonly definition: PoolDefinition }
+  /** Pools only grow at their end. */
+  | { readonly kind: 'grow'; readonly pool: string; readonly last: MacAddress }
+  | { readonly kind: 'pause' | 'resume' | 'delete'; readonly pool: string };
 
 export const SORT_KEYS = ['newest', 'mac', 'pool', 'device'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];

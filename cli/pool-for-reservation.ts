@@ -19,7 +19,7 @@ export function poolForReservation(
   const containing = pools.find((pool) => rangeContains(pool, mac));
   if (named !== undefined && !names.includes(named)) throw UserError.from(unknownPool(named, names));
   if (containing === undefined) {
-    throw new UserError(`${mac} is in no pool of this ledger.`, 'Run `rock-mac pools` to see their ranges.');
+    throw new UserError(`${mac} is in no pool of this ledger.`, 'Run `rock-mac pool list` to see their ranges.');
   }
   if (named !== undefined && named !== containing.name) {
     throw new UserError(

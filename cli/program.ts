@@ -17,7 +17,7 @@ import { addLedgerOnly } from './commands/ledger-only.ts';
 import { addList } from './commands/list.ts';
 import { addMap } from './commands/map.ts';
 import { addMigrate } from './commands/migrate.ts';
-import { addPools } from './commands/pools.ts';
+import { addPool } from './commands/pool.ts';
 import { addRecover } from './commands/recover.ts';
 import { addRelease } from './commands/release.ts';
 import { addRenew } from './commands/renew.ts';
@@ -45,7 +45,7 @@ const COMMANDS: readonly AddCommand[] = [
   addStats,
   addTop,
   addMap,
-  addPools,
+  addPool,
   addAudit,
   addDashboard,
   addCompletion,

@@ -56,6 +56,11 @@ const TASKS: readonly { readonly task: string; readonly ledger: string; readonly
     cluster: 'kubectl rock-mac dashboard',
   },
   {
+    task: 'Add a pool of 256 addresses',
+    ledger: 'rock-mac pool add lab --first a4:58:0f:10:00:00 --size 256',
+    cluster: 'kubectl rock-mac pool add lab --first a4:58:0f:10:00:00 --size 256',
+  },
+  {
     task: 'See what changed in the last hour',
     ledger: 'rock-mac audit --since 1h',
     cluster: 'kubectl rock-mac audit --since 1h',
@@ -107,7 +112,7 @@ ${table(
     ['`wide`', 'the same with more columns'],
     ['`json`, `yaml`', 'all fields; times in ISO 8601'],
     ['`name`', 'only the addresses, pools or ids, one per line'],
-    ['`csv`', 'a header and one line for each item (`list`, `stats`, `pools`, `audit`, `sql`)'],
+    ['`csv`', 'a header and one line for each item (`list`, `stats`, `pool list`, `audit`, `sql`)'],
     ['`jsonpath=TEMPLATE`', 'what the template chooses from the JSON output, as in kubectl'],
     ['`custom-columns=HEAD:PATH,…`', 'a table with these columns, as in kubectl'],
   ],

@@ -190,7 +190,7 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
       next: 'Create that MacPool, or create a new MacAllocation with a pool that `kubectl get macpools` lists',
     },
     admission: { status: 503, next: 'Create that MacPool, or ask the platform team which pool to use' },
-    cli: { exit: 'error', next: 'List the pools with `rock-mac pools`' },
+    cli: { exit: 'error', next: 'List the pools with `rock-mac pool list`' },
   },
   pool_paused: {
     cause: (facts) => `Pool ${namedPool(facts)} is paused`,

@@ -1,4 +1,4 @@
-import { type MacAddress, macToNumber, parseAnyMac } from './mac-address.ts';
+import { type MacAddress, macToNumber, numberToMac, parseAnyMac } from './mac-address.ts';
 
 /** A contiguous range of addresses, including both ends. */
 export interface MacRange {
@@ -10,6 +10,23 @@ export function rangeContains(range: MacRange, address: MacAddress): boolean {
   const addr = macToNumber(address);
   return addr >= macToNumber(range.first) && addr <= macToNumber(range.last);
 }
+
+export function rangesOverlap(one: MacRange, other: MacRange): boolean {
+  return macToNumber(one.first) <= macToNumber(other.last) && macToNumber(other.first) <= macToNumber(one.last);
+}
+
+/** Returns the number of addresses in a range. */
+export function rangeSize({ first, last }: MacRange): number {
+  return macToNumber(last) - macToNumber(first) + 1;
+}
+
+/** Returns the range of `size` addresses from `first` on, or `undefined` if there are not that many. */
+export function rangeOfSize(first: MacAddress, size: number): MacRange | undefined {
+  const last = macToNumber(first) + size - 1;
+  return last > HIGHEST ? undefined : { first, last: numberToMac(last) };
+}
+
+const HIGHEST = 2 ** 48 - 1;
 
 /**
  * The beginning that addresses share: 2 to 10 hex digits (8 to 40 bits) in lower case, with a colon after every second one,

@@ -4,6 +4,7 @@ import { type AddressSource, followAddresses } from '../follow-addresses.ts';
 import { poolForReservation } from '../pool-for-reservation.ts';
 import type { Target } from '../target.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
+import { changeMacPool } from './change-mac-pool.ts';
 import { claimName, claimNames } from './claim-name.ts';
 import { explainErrors } from './explain-kube-error.ts';
 import { findAllocations } from './find-claims.ts';
@@ -98,6 +99,7 @@ export function createClusterBackend(scope: Scope): Backend {
     ),
     audit: explained((query) => readAudit(query, reader)),
     pools: explained(() => poolsOfCluster(scope)),
+    changePool: explained((change) => changeMacPool(change, scope)),
     suggest: (prefix, limit) => suggest(prefix, limit, scope),
     close: () => scope.client.close(),
   };

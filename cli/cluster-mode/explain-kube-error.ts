@@ -99,6 +99,9 @@ function forbiddenNextStep({ message }: KubeError, namespace: string): string {
   if (message.includes('being terminated')) return 'Name another namespace with -n.';
   const verb = / cannot (\w+) resource /.exec(message)?.[1];
   if (verb === undefined) return 'A policy of this cluster forbids it: ask the administrator of the cluster.';
+  if (/resource "macpools"/.test(message)) {
+    return `Pools belong to the whole cluster: ask its administrator, or for \`${verb}\` on macpools.`;
+  }
   const role = ['get', 'list', 'watch'].includes(verb) ? 'view' : 'edit';
   return (
     `Ask for the role \`${role}\` in namespace ${namespace}, or name another one with -n ` +

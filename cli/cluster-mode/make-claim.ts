@@ -1,10 +1,10 @@
 import { parseDuration } from '../../api/duration.ts';
 import { isAlreadyExists, isNotFound, KubeConnectionError } from '../../kube/client/errors.ts';
-import { type MacAllocation, macAllocations, type MacPool, macPools } from '../../kube/client/mac-resources.ts';
+import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import type { NewObject } from '../../kube/client/write.ts';
 import { allocateEach } from '../allocate-each.ts';
 import type { Address, AllocatedSet, CommandResult } from '../backend.ts';
-import { type CommandRefusal, commandRefusal, unknownPool, UserError } from '../errors.ts';
+import { type CommandRefusal, commandRefusal, UserError } from '../errors.ts';
 import { watchInterruption } from '../interruption.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
 import { claimName } from './claim-name.ts';
@@ -12,6 +12,7 @@ import { claimAnnotations, type ClaimRequest, claimSpec } from './claim-spec.ts'
 import { evaluateClaim, NOT_SEEN_YET } from './evaluate-claim.ts';
 import { explainKubeError } from './explain-kube-error.ts';
 import { poll, type Polled } from './poll.ts';
+import { getMacPool } from './read-pools.ts';
 import type { Scope } from './scope.ts';
 
 /** How often a create request is sent if its responses are lost. */
@@ -86,21 +87,8 @@ async function makeNamedClaim(
 
 /** Returns the auto-release period of a pool in seconds. Claims expire after it, so that a forgotten one leaks nothing. */
 export async function autoReleaseSeconds(pool: string, scope: Scope): Promise<number | undefined> {
-  const { spec } = await getPool(pool, scope);
+  const { spec } = await getMacPool(pool, scope);
   return spec.autoReleaseAfter === undefined ? undefined : parseDuration(spec.autoReleaseAfter);
-}
-
-async function getPool(name: string, { client }: Scope): Promise<MacPool> {
-  const pool = await client.find(macPools, { name }).catch(undefinedForInvalidName);
-  if (pool !== undefined) return pool;
-  const { items } = await client.list(macPools);
-  const names = items.map(({ metadata }) => metadata.name);
-  throw UserError.from(unknownPool(name, names));
-}
-
-/** The client throws a RangeError for a text that cannot be the name of an object. */
-function undefinedForInvalidName(error: unknown): undefined {
-  if (!(error instanceof RangeError)) throw error;
 }
 
 async function dryRunClaim(

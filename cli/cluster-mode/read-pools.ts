@@ -3,6 +3,7 @@ import { readPoolDefinition } from '../../api/pool-definition.ts';
 import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import type { Pool } from '../../ledger/pool/pools.ts';
 import type { PoolCounts } from '../backend.ts';
+import { unknownPool, UserError } from '../errors.ts';
 import type { Scope } from './scope.ts';
 
 /** Returns the pools as the MacPools define them, in the order of their ranges. */
@@ -28,6 +29,19 @@ export function toCounts(macPool: MacPool): PoolCounts | undefined {
 function percentHeld({ capacity, free }: Pick<MacPoolStatus, 'capacity' | 'free'>): number | undefined {
   if (capacity === undefined || free === undefined) return undefined;
   return Number(((100 * (capacity - free)) / capacity).toFixed(2));
+}
+
+/** Returns a MacPool. Throws a UserError if there is none of this name. */
+export async function getMacPool(name: string, scope: Scope): Promise<MacPool> {
+  const pool = await scope.client.find(macPools, { name }).catch(undefinedForInvalidName);
+  if (pool !== undefined) return pool;
+  const names = (await listMacPools(scope)).map(({ metadata }) => metadata.name);
+  throw UserError.from(unknownPool(name, names));
+}
+
+/** The client throws a RangeError for a text that cannot be the name of an object. */
+function undefinedForInvalidName(error: unknown): undefined {
+  if (!(error instanceof RangeError)) throw error;
 }
 
 function toPool({ metadata, spec, status }: MacPool): Pool | undefined {

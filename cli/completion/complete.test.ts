@@ -31,6 +31,8 @@ test.each([
 test.each([
   ['allocate -p ', 'pools'],
   ['allocate --pool dev', 'pools'],
+  ['pool pause ', 'pools'],
+  ['pool add ', undefined],
   ['release ', 'holders'],
   ['show a4:58', 'holders'],
   ['release --force vm', 'holders'],

@@ -49,8 +49,14 @@ export function complete(program: Command, words: readonly string[]): Completion
   return {
     ...shared,
     candidates: withPrefix(typed, choices),
-    live: argument.name().startsWith('mac') ? 'holders' : undefined,
+    live: liveArgument(command, argument.name()),
   };
+}
+
+/** Returns where the values of an argument are read. The name of a new pool is nowhere. */
+function liveArgument(command: Command, argument: string): LiveSource | undefined {
+  if (argument.startsWith('mac')) return 'holders';
+  return argument === 'pool' && command.name() !== 'add' ? 'pools' : undefined;
 }
 
 /** Returns the command typed so far, the flag that still needs a value, and the number of positional arguments. */

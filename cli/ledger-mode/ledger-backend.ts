@@ -19,6 +19,7 @@ import { objectNamed } from '../parse-owner.ts';
 import type { Target } from '../target.ts';
 import { allocateAddress, reserveAddress } from './allocate-address.ts';
 import { auditPage } from './audit-page.ts';
+import { changePool } from './change-pool.ts';
 import { currentUser } from './current-user.ts';
 import { listPage } from './list-page.ts';
 import { releaseRows } from './release.ts';
@@ -109,6 +110,12 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
     map: (first, count) => stateMap(ledger, first, count),
     audit,
     pools: () => listPools(ledger),
+    changePool: async (poolChange) => {
+      const line = await change((db) => changePool(db, poolChange, user));
+      return dryRun
+        ? { kind: 'dry-run', message: `Dry run, nothing was changed. ${line}` }
+        : { kind: 'done', value: line };
+    },
     suggest: async (prefix, limit) => {
       const { macs, devices } = await suggestTargets(ledger, prefix, limit);
       return [

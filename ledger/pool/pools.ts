@@ -3,7 +3,7 @@ import type { PoolDefinition } from '../../api/default-pools.ts';
 import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { addrSchema } from '../address/owner.ts';
 import { requireValid } from '../address/validate.ts';
-import { storableText } from '../column-schemas.ts';
+import { optionalColumn, storableText } from '../column-schemas.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
 
 /** A pool as stored in the ledger. */
@@ -11,6 +11,8 @@ export interface Pool extends PoolDefinition {
   readonly paused: boolean;
   /** Whether it ever handed out an address. Then only its end may move, and it is never removed. */
   readonly used: boolean;
+  /** The cluster whose login defined it. Absent: the pool belongs to the owner of the ledger. */
+  readonly clusterId?: string | undefined;
 }
 
 const poolRow: z.ZodType<Pool> = z
@@ -23,11 +25,13 @@ const poolRow: z.ZodType<Pool> = z
     reuse_delay_seconds: z.int(),
     paused: z.boolean(),
     used: z.boolean(),
+    cluster_id: optionalColumn(z.string()),
   })
-  .transform(({ auto_release_seconds: autoReleaseSeconds, reuse_delay_seconds: reuseDelaySeconds, ...pool }) => ({
+  .transform(({ auto_release_seconds, reuse_delay_seconds, cluster_id, ...pool }) => ({
     ...pool,
-    autoReleaseSeconds,
-    reuseDelaySeconds,
+    autoReleaseSeconds: auto_release_seconds,
+    reuseDelaySeconds: reuse_delay_seconds,
+    clusterId: cluster_id,
   }));
 
 /** Returns all pools, in the order of their ranges. */
@@ -35,7 +39,7 @@ export function listPools(db: Queryable): Promise<Pool[]> {
   return db.query({
     text: `select name, first, last, description, paused, extract(epoch from auto_release)::bigint as auto_release_seconds,
              extract(epoch from reuse_delay)::bigint as reuse_delay_seconds,
-             exists (select 1 from rock_mac.addresses a where a.addr between p.first and p.last) as used
+             exists (select 1 from rock_mac.addresses a where a.addr between p.first and p.last) as used, nullif(cluster_id, '') as cluster_id
            from rock_mac.pools p order by first`,
     values: [],
     row: poolRow,

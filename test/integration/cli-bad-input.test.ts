@@ -50,7 +50,7 @@ const TABLE: Readonly<Record<string, Bad>> = {
     code: 1,
     stderr: /is in pool production, not in docker\. Leave --pool out/,
   },
-  'an address in no pool': { line: 'reserve -m a6:58:0f:00:12:34', code: 1, stderr: /in no pool.*rock-mac pools/ },
+  'an address in no pool': { line: 'reserve -m a6:58:0f:00:12:34', code: 1, stderr: /in no pool.*rock-mac pool list/ },
   'an address that another device holds': {
     line: 'reserve -m a4:58:0f:00:00:01',
     code: 4,

@@ -491,10 +491,10 @@ describe('the prefix of a ledger', () => {
   ])('is kept with its pools if it cannot be replaced: by prefixes %s', async (_, more) => {
     const other = await freshLedger();
     try {
-      const before = await shell.rockMac('pools', '--ledger', other.url);
+      const before = await shell.rockMac('pool', 'list', '--ledger', other.url);
       const { code } = await shell.rockMac('init', '--prefix', '02', ...more, '--ledger', other.url);
       expect(code).not.toBe(0);
-      expect((await shell.rockMac('pools', '--ledger', other.url)).stdout).toBe(before.stdout);
+      expect((await shell.rockMac('pool', 'list', '--ledger', other.url)).stdout).toBe(before.stdout);
     } finally {
       await other.close();
     }
@@ -508,7 +508,7 @@ describe('the prefix of a ledger', () => {
       const { code, stderr } = await shell.rockMac('init', '--prefix', '02', '--ledger', other.url);
       expect(code).toBe(4);
       expect(stderr).toMatch(/has the prefix a4:58:0f and keeps it, because it has pools of its own: lab\./);
-      expect((await shell.rockMac('pools', '-o', 'name', '--ledger', other.url)).stdout).toContain('lab\n');
+      expect((await shell.rockMac('pool', 'list', '-o', 'name', '--ledger', other.url)).stdout).toContain('lab\n');
     } finally {
       await other.close();
     }
@@ -560,7 +560,9 @@ END`);
       const { code, stderr } = await shell.rockMac('init', '--prefix', 'a6:58:0f', '--ledger', other.url);
       expect(code).toBe(4);
       expect(stderr).toMatch(/has the prefix a4:58:0f and keeps it, because it has allocations or clusters/);
-      expect((await shell.rockMac('pools', '-o', 'name', '--ledger', other.url)).stdout).toContain('development\n');
+      expect((await shell.rockMac('pool', 'list', '-o', 'name', '--ledger', other.url)).stdout).toContain(
+        'development\n',
+      );
     } finally {
       await other.close();
     }
@@ -656,7 +658,7 @@ test('the configuration file names the ledger and its password file', async () =
     mkdir -p ~/.rock && printf '%s' '${password}' > ~/.rock/password
     printf 'ledger: {url: "%s", passwordFile: ~/.rock/password}\\n' '${url.href}' > ~/.rock/mac-dispenser.yaml
     unset ROCK_MAC_LEDGER_URL
-    rock-mac pools -o name`);
+    rock-mac pool list -o name`);
   expect({ code, first: stdout.split('\n')[0] }).toEqual({ code: 0, first: 'production' });
 });
 

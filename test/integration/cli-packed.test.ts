@@ -76,7 +76,7 @@ test('a user without an account and a home, as in containers, reaches the config
   const user = process.getuid?.() === 0 ? { uid: 54_321, gid: 54_321 } : undefined;
   const shell = await openShell({ PATH: packed.path }, { bin: packed.bin, ...(user === undefined ? {} : { user }) });
   try {
-    const { code, stderr } = await shell.bash('unset HOME; rock-mac pools --ledger postgresql://127.0.0.1:1/none');
+    const { code, stderr } = await shell.bash('unset HOME; rock-mac pool list --ledger postgresql://127.0.0.1:1/none');
     expect({ code, stderr }).toEqual({ code: 7, stderr: expect.stringContaining('could not be reached') as string });
   } finally {
     await shell.close();

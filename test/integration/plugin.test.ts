@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allocate } from '../../ledger/address/allocate.ts';
 import { findByMac } from '../../ledger/address/find.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { createNode } from './hand-made-node.ts';
@@ -413,9 +414,41 @@ describe('reading commands', () => {
     await out(dev, 'release', 'second');
   });
 
-  test('pools needs no permissions', async () => {
-    expect(await out(eve, 'pools', '-o', 'name')).toContain('development\n');
-    expect(await out(eve, 'pools')).toMatch(/development +a4:58:0f:01:00:00 +a4:58:0f:01:ff:ff +7d +1d +no/);
+  test('pool list needs no permissions', async () => {
+    expect(await out(eve, 'pool', 'list', '-o', 'name')).toContain('development\n');
+    expect(await out(eve, 'pool', 'list')).toMatch(/development +a4:58:0f:01:00:00 +a4:58:0f:01:ff:ff +7d +1d +no/);
+  });
+});
+
+describe('pool', () => {
+  const patient = (...args: readonly string[]) => out(admin, 'pool', ...args, '--timeout', '60s');
+
+  test('is added, grown, paused and deleted through its MacPool, and the ledger has it when the command ends', async () => {
+    const { ledger } = installed();
+    const inLedger = async () => (await listPools(ledger)).find(({ name }) => name === 'lab');
+    await patient('add', 'lab', '--first', 'a4:58:0f:20:00:00', '--size', '4', '--auto-release', '1d');
+    expect(await inLedger()).toMatchObject({ last: 'a4:58:0f:20:00:03', autoReleaseSeconds: 86_400 });
+    await patient('grow', 'lab', '--last', 'a4:58:0f:20:00:0f');
+    expect(await inLedger()).toMatchObject({ last: 'a4:58:0f:20:00:0f' });
+    await patient('pause', 'lab');
+    expect(await inLedger()).toMatchObject({ paused: true });
+    expect(await out(admin, 'pool', 'describe', 'lab')).toMatch(/^Paused: +yes/m);
+    await patient('resume', 'lab');
+    await patient('delete', 'lab');
+    expect(await inLedger()).toBeUndefined();
+  });
+
+  test('is refused as the ledger refuses it', async () => {
+    const args = ['pool', 'add', 'clash', '--first', 'a4:58:0f:01:00:00', '--size', '4', '--timeout', '60s'];
+    expect((await refused(admin, ...args)).stderr).toMatch(/the ledger refuses it \(RangeOverlaps\)/);
+    await patient('delete', 'clash');
+    expect(await refused(admin, 'pool', 'pause', 'developmnt')).toMatchObject({ code: 1 });
+  });
+
+  test('is changed only by those who may change MacPools', async () => {
+    const { code, stderr } = await refused(dev, 'pool', 'pause', 'development');
+    expect(code).toBe(6);
+    expect(stderr).toMatch(/Pools belong to the whole cluster/);
   });
 });
 

@@ -1,0 +1,158 @@
+import type { Queryable } from '../../ledger/connection/statement.ts';
+import { definePool, growPool, listPools, pausePool, type Pool, removePool } from '../../ledger/pool/pools.ts';
+import { listPrefixes } from '../../ledger/pool/prefixes.ts';
+import { listClusters } from '../../ledger/state/clusters.ts';
+import { type MacRange, rangesOverlap } from '../../mac/mac-range.ts';
+import type { PoolChange } from '../backend.ts';
+import { unknownPool, UserError } from '../errors.ts';
+
+/** Changes a pool of the ledger. Returns a line that says what changed. Throws a UserError if the ledger refuses it. */
+export async function changePool(db: Queryable, change: PoolChange, actor: string): Promise<string> {
+  if (change.kind === 'add') return await addPool(db, change.definition, actor);
+  const pools = await listPools(db);
+  const pool = pools.find(({ name }) => name === change.pool);
+  if (pool === undefined) throw notFound(change.pool, pools);
+  await requireNoMacPool(db, pool, change.kind);
+  switch (change.kind) {
+    case 'grow':
+      return await grow(db, pool, change.last, actor);
+    case 'pause':
+    case 'resume':
+      return await pause(db, pool, change.kind === 'pause', actor);
+    case 'delete':
+      return await remove(db, pool, actor);
+  }
+}
+
+type Definition = Extract<PoolChange, { readonly kind: 'add' }>['definition'];
+
+async function addPool(db: Queryable, definition: Definition, actor: string): Promise<string> {
+  const { name, first, last } = definition;
+  const outcome = await definePool(db, definition, actor);
+  switch (outcome) {
+    case 'defined':
+      return `Added: pool ${name}, ${first} to ${last}`;
+    case 'unchanged':
+      return `Unchanged: the ledger has pool ${name}, ${first} to ${last}`;
+    case 'conflict':
+      throw new UserError(
+        `The ledger has a pool ${name} with another range or other periods.`,
+        `\`rock-mac pool describe ${name}\` shows them. Choose another name.`,
+        'conflict',
+      );
+    case 'overlaps':
+      throw await overlap(db, definition);
+    case 'outside_prefix':
+      throw await outsidePrefix(db, definition);
+    case 'not_allowed':
+      throw notAllowed();
+  }
+}
+
+async function grow(db: Queryable, pool: Pool, last: Pool['last'], actor: string): Promise<string> {
+  const { name, first } = pool;
+  const outcome = await growPool(db, name, last, actor);
+  switch (outcome) {
+    case 'grown':
+      return `Grown: pool ${name}, ${first} to ${last}`;
+    case 'unchanged':
+      return `Unchanged: pool ${name} ends at ${last}`;
+    case 'would_shrink':
+      throw new UserError(
+        `Pool ${name} ends at ${pool.last}, which is after ${last}.`,
+        'A pool never shrinks, because its addresses may be in use. Name a later address.',
+      );
+    case 'overlaps':
+      throw await overlap(db, { ...pool, last });
+    case 'outside_prefix':
+      throw await outsidePrefix(db, { first, last });
+    case 'pool_not_found':
+      throw notFound(name, []);
+    case 'not_allowed':
+      throw notAllowed();
+  }
+}
+
+async function pause(db: Queryable, { name }: Pool, paused: boolean, actor: string): Promise<string> {
+  const outcome = await pausePool(db, name, paused, actor);
+  switch (outcome) {
+    case 'paused':
+      return `Paused: pool ${name} hands out nothing. Its addresses stay valid`;
+    case 'resumed':
+      return `Resumed: pool ${name} hands out addresses`;
+    case 'unchanged':
+      return `Unchanged: pool ${name} is ${paused ? 'paused already' : 'not paused'}`;
+    case 'pool_not_found':
+      throw notFound(name, []);
+    case 'not_allowed':
+      throw notAllowed();
+  }
+}
+
+async function remove(db: Queryable, { name }: Pool, actor: string): Promise<string> {
+  const outcome = await removePool(db, name, actor);
+  switch (outcome) {
+    case 'removed':
+      return `Deleted: pool ${name}`;
+    case 'paused':
+      return `Paused: pool ${name} handed out addresses, so it stays with their history and hands out nothing any more`;
+    case 'in_use':
+      throw new UserError(
+        `Addresses of pool ${name} are held, so it was not deleted.`,
+        `\`rock-mac list --pool ${name}\` shows them. Release them, or pause the pool: \`rock-mac pool pause ${name}\`.`,
+        'conflict',
+      );
+    case 'pool_not_found':
+      throw notFound(name, []);
+    case 'not_allowed':
+      throw notAllowed();
+  }
+}
+
+/** Refuses a change of a pool that a living cluster defined: its operator would undo it, or report a conflict. */
+async function requireNoMacPool(db: Queryable, { name, clusterId }: Pool, verb: string): Promise<void> {
+  if (clusterId === undefined) return;
+  const cluster = (await listClusters(db)).find((each) => each.clusterId === clusterId);
+  if (cluster === undefined || cluster.retiredAt !== undefined) return;
+  throw new UserError(
+    `Pool ${name} is defined by a MacPool of cluster ${cluster.name}, whose operator would undo the change.`,
+    `Change the MacPool: \`kubectl rock-mac pool ${verb} ${name}\` in that cluster. If it no longer exists, retire it first: ` +
+      `\`rock-mac cluster retire ${clusterId}\`.`,
+    'conflict',
+  );
+}
+
+async function overlap(db: Queryable, range: Pick<Pool, 'name' | 'first' | 'last'>): Promise<UserError> {
+  const others = (await listPools(db)).filter((pool) => pool.name !== range.name && rangesOverlap(pool, range));
+  const named = others.map(({ name, first, last }) => `${name} (${first} to ${last})`).join(', ');
+  return new UserError(
+    `The range ${range.first} to ${range.last} overlaps pool ${named}.`,
+    'Pools never share an address. Choose another range.',
+    'conflict',
+  );
+}
+
+async function outsidePrefix(db: Queryable, { first, last }: MacRange): Promise<UserError> {
+  const prefixes = (await listPrefixes(db)).map(({ prefix }) => prefix);
+  return new UserError(
+    `The range ${first} to ${last} is not under one prefix of the ledger.`,
+    prefixes.length === 0 ? 'It has no prefixes.' : `Its prefixes are ${prefixes.join(', ')}.`,
+  );
+}
+
+function notFound(name: string, pools: readonly Pool[]): UserError {
+  return UserError.from(
+    unknownPool(
+      name,
+      pools.map((pool) => pool.name),
+    ),
+  );
+}
+
+function notAllowed(): UserError {
+  return new UserError(
+    'This database login may not change the pool.',
+    'Use the login of the owner of the ledger, or one with the role rock_mac_admin.',
+    'forbidden',
+  );
+}
