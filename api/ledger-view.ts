@@ -234,8 +234,22 @@ export const ledgerObject = z
   })
   .meta({ description: 'The ledger. There is one, and its name is its id.' });
 
+export const observationObject = z
+  .object({
+    ...envelope,
+    mac: text('The address.'),
+    pool: text('The pool whose range has the address. Absent if it is in none.').optional(),
+    clusterName: text('The name of the cluster of the object.').optional(),
+    object: owner.meta({ description: 'The object that uses the address without owning it.' }),
+    running: z.boolean().meta({ description: 'Whether the object runs, as of the last report of its cluster.' }),
+    segment: text('The segment that its network names, if any.').optional(),
+    since: moment('When it was seen first.'),
+  })
+  .meta({ description: 'An address that a live object uses and that the ledger did not give to it.' });
+
 export type AddressObject = z.infer<typeof addressObject>;
 export type AuditEntryObject = z.infer<typeof auditEntryObject>;
+export type ObservationObject = z.infer<typeof observationObject>;
 export type PoolObject = z.infer<typeof poolObject>;
 export type PoolHourObject = z.infer<typeof poolHourObject>;
 export type StateMapObject = z.infer<typeof stateMapObject>;
@@ -250,6 +264,7 @@ export const LEDGER_KINDS = [
   { plural: 'clusters', singular: 'cluster', kind: 'Cluster', schema: clusterObject },
   { plural: 'ledgers', singular: 'ledger', kind: 'Ledger', schema: ledgerObject },
   { plural: 'poolhours', singular: 'poolhour', kind: 'PoolHour', schema: poolHourObject },
+  { plural: 'observations', singular: 'observation', kind: 'Observation', schema: observationObject },
   { plural: 'pools', singular: 'pool', kind: 'Pool', schema: poolObject },
   { plural: 'seals', singular: 'seal', kind: 'Seal', schema: sealObject },
   { plural: 'statemaps', singular: 'statemap', kind: 'StateMap', schema: stateMapObject },

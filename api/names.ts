@@ -55,6 +55,8 @@ export const ANNOTATIONS = {
    * claim whose last pod may still run on a node that is not Ready: the name of this node.
    */
   consumerEnded: `${GROUP}/consumer-ended`,
+  /** On a NetworkAttachmentDefinition: the name of its segment. Equal addresses in two segments never meet. */
+  segment: `${GROUP}/segment`,
   /** On a claim or a VirtualMachine: `namespace/name` of the one of its kind that may take its addresses (transfer-target.ts). */
   transferTo: `${GROUP}/transfer-to`,
   /** `"true"` on a new claim with `requestedMac`: takes a released address also before its reuse delay is over. */

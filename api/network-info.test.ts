@@ -1,8 +1,5 @@
 import { expect, test } from 'vitest';
-import { macPrefix } from '../mac/mac-range.ts';
 import { networkInfoNics } from './network-info.ts';
-
-const PREFIXES = [macPrefix('a4:58:0f')];
 
 test('the annotation of KubeVirt has the addresses of SR-IOV interfaces, by interface name', () => {
   const text = JSON.stringify({
@@ -12,12 +9,15 @@ test('the annotation of KubeVirt has the addresses of SR-IOV interfaces, by inte
       { network: 'none' },
     ],
   });
-  expect(networkInfoNics(text, PREFIXES)).toEqual([{ nic: 'fast', mac: 'a4:58:0f:05:00:01' }]);
+  expect(networkInfoNics(text)).toEqual([
+    { nic: 'fast', mac: 'a4:58:0f:05:00:01' },
+    { nic: 'other', mac: '02:00:00:00:00:01' },
+  ]);
 });
 
 test.each([undefined, '', '{', '[]', '{"interfaces":{}}', '{"interfaces":[{"mac":"a4:58:0f:05:00:01"}]}'])(
   'the text %s has no address',
   (text) => {
-    expect(networkInfoNics(text, PREFIXES)).toEqual([]);
+    expect(networkInfoNics(text)).toEqual([]);
   },
 );

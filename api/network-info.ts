@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import type { Prefixes } from '../mac/mac-range.ts';
-import { type Nic, ourMac } from './nic.ts';
+import { type Nic, unicastMac } from './nic.ts';
 import { parseJson } from './parse-json.ts';
 
 /**
@@ -11,11 +10,11 @@ export const NETWORK_INFO_ANNOTATION = 'kubevirt.io/network-info';
 
 const schema = z.object({ interfaces: z.array(z.object({ network: z.string(), mac: z.string().optional() })) });
 
-/** Returns the addresses under one of the prefixes in the network-info annotation. A text of another shape has none. */
-export function networkInfoNics(annotation: string | undefined, prefixes: Prefixes): readonly Nic[] {
+/** Returns the addresses in the network-info annotation. A text of another shape has none. */
+export function networkInfoNics(annotation: string | undefined): readonly Nic[] {
   const { interfaces = [] } = schema.safeParse(parseJson(annotation ?? '')).data ?? {};
   return interfaces.flatMap(({ network, mac }): Nic[] => {
-    const ours = ourMac(mac, prefixes);
-    return ours === undefined ? [] : [{ nic: network, mac: ours }];
+    const used = unicastMac(mac);
+    return used === undefined ? [] : [{ nic: network, mac: used }];
   });
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type MacAddress, parseAnyMac } from '../mac/mac-address.ts';
 import { type Attachment, NETWORK_STATUS_ANNOTATION } from './multus-networks.ts';
+import { unicastMac } from './nic.ts';
 import { parseJson } from './parse-json.ts';
 
 const entry = z.object({
@@ -12,6 +13,31 @@ const entry = z.object({
 type Entry = z.infer<typeof entry>;
 
 type Annotations = Readonly<Record<string, string>>;
+
+/** An interface of a running pod or instance, with the address that it has. */
+export interface ReportedInterface {
+  /** The name of the interface inside the pod, or in the spec of the instance. */
+  readonly name: string;
+  readonly mac: MacAddress;
+  /** `namespace/name` of its NetworkAttachmentDefinition. Absent on the cluster's own network. */
+  readonly network?: string | undefined;
+  /** Whether it is the pod's own interface, on the cluster's network or on one that replaces it. */
+  readonly isOwn?: boolean;
+}
+
+/**
+ * Returns the interfaces that Multus reports, in the order of the report: first the pod's own, then one for each attachment
+ * (Network Plumbing Working Group, "Kubernetes Network Custom Resource Definition De-facto Standard", section 5). A text of
+ * another shape has none.
+ */
+export function reportedInterfaces(annotations: Annotations): readonly ReportedInterface[] {
+  return entriesOf(annotations).flatMap(({ name = '', interface: device = '', mac: text, default: isOwn }) => {
+    const mac = unicastMac(text);
+    if (mac === undefined) return [];
+    const network = name.includes('/') ? name : undefined;
+    return [{ name: device, mac, network, ...(isOwn === true && { isOwn }) }];
+  });
+}
 
 /**
  * Returns the address that Multus reports for a pod's own interface: the one with the default route (Network Plumbing Working

@@ -1,25 +1,30 @@
 import { type MacAddress, parseMac } from '../mac/mac-address.ts';
 import { type Prefixes, underAny } from '../mac/mac-range.ts';
 
-/** An address under one of the prefixes on an interface of a stored object. */
+/** An address on an interface of a stored object. */
 export interface Nic {
   readonly nic: string;
   readonly mac: MacAddress;
+  /** `namespace/name` of the NetworkAttachmentDefinition, if the interface has one. */
+  readonly network?: string | undefined;
   /** The annotation that reports addresses names it, and the networks do not: another admission plugin changed them. */
   readonly isOnlyReported?: boolean;
   /** The address that the interface really has, if it is another one. */
   readonly actualMac?: MacAddress;
   /** Whether the network reports that the interface has this address. */
   readonly isSeen?: boolean;
-  /** `namespace/name` of its NetworkAttachmentDefinition. Only with `actualMac`, to look up what its plugin does. */
-  readonly network?: string;
+}
+
+/** Returns the canonical address if the text is a unicast MAC; otherwise undefined. */
+export function unicastMac(text: string | undefined): MacAddress | undefined {
+  const parsed = text === undefined ? undefined : parseMac(text);
+  return parsed?.ok === true ? parsed.mac : undefined;
 }
 
 /** Returns the canonical address if the text is a unicast MAC under one of the prefixes; otherwise undefined. */
 export function ourMac(text: string | undefined, prefixes: Prefixes): MacAddress | undefined {
-  if (text === undefined) return undefined;
-  const parsed = parseMac(text);
-  return parsed.ok && underAny(parsed.mac, prefixes) ? parsed.mac : undefined;
+  const mac = unicastMac(text);
+  return mac !== undefined && underAny(mac, prefixes) ? mac : undefined;
 }
 
 /** What is reported about the address that an interface really has. */

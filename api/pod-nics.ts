@@ -1,5 +1,4 @@
 import { type MacAddress, parseAnyMac } from '../mac/mac-address.ts';
-import type { Prefixes } from '../mac/mac-range.ts';
 import { readAddresses } from './addresses-annotation.ts';
 import { KUBE_OVN_MAC_ANNOTATION, providerMacAnnotations } from './kube-ovn.ts';
 import {
@@ -10,8 +9,8 @@ import {
   parseNetworks,
 } from './multus-networks.ts';
 import { ANNOTATIONS } from './names.ts';
-import { attachedMacsInNetworkStatus, ownMacInNetworkStatus } from './network-status.ts';
-import { compareReported, type Nic, ourMac } from './nic.ts';
+import { attachedMacsInNetworkStatus, ownMacInNetworkStatus, reportedInterfaces } from './network-status.ts';
+import { compareReported, type Nic, unicastMac } from './nic.ts';
 
 /** The name of a pod's primary interface, which the networks annotation does not contain. */
 export const PRIMARY_NIC = 'primary';
@@ -29,18 +28,37 @@ interface AnnotatedPod {
 }
 
 /**
- * Returns the addresses under one of the prefixes that a stored pod uses. They come from the annotation that Multus reads, because
+ * Returns the addresses that a stored pod uses, of any prefix. They come from the annotation that Multus reads, because
  * that is applied to the interfaces. The primary interface comes from the default-network annotation, else from the
  * addresses annotation, else from that of Kube-OVN. What the addresses annotation reports beyond that counts as used too: the
- * ledger gave it to the pod.
+ * ledger gave it to the pod. So does every other address that Multus reports in the network status: a plugin chose it.
  */
-export function podNics(pod: AnnotatedPod, prefixes: Prefixes): readonly Nic[] {
-  const nics = [...attachedNics(pod, prefixes), ...primaryNic(pod, prefixes)];
-  const used = new Set(nics.map(({ mac }) => mac));
-  return [...nics, ...reportedNics(pod, prefixes).filter(({ mac }) => !used.has(mac))];
+export function podNics(pod: AnnotatedPod): readonly Nic[] {
+  const sources = [[...attachedNics(pod), ...primaryNic(pod)], reportedNics(pod), nicsInStatus(pod)];
+  const nics: Nic[] = [];
+  for (const source of sources) {
+    const used = new Set(nics.map(({ mac }) => mac));
+    nics.push(...source.filter(({ mac }) => !used.has(mac)));
+  }
+  return nics;
 }
 
-function attachedNics({ namespace, annotations }: AnnotatedPod, prefixes: Prefixes): readonly Nic[] {
+/** Returns the addresses in the network status, with the names that the ledger has for their interfaces. */
+function nicsInStatus({ namespace, annotations }: AnnotatedPod): readonly Nic[] {
+  const interfaces = reportedInterfaces(annotations);
+  if (interfaces.length === 0) return [];
+  const parsed = parseNetworks(annotations[NETWORKS_ANNOTATION] ?? '[]', namespace);
+  const attachments = parsed.ok ? parsed.networks.attachments : [];
+  const names = nicNames(attachments);
+  const unseen = Map.groupBy(names.keys(), (index) => attachments[index]?.network);
+  return interfaces.map(({ name, mac, network, isOwn }): Nic => {
+    if (isOwn === true) return { nic: PRIMARY_NIC, mac };
+    const index = unseen.get(network)?.shift();
+    return { nic: (index === undefined ? undefined : names[index]) ?? name, mac, network };
+  });
+}
+
+function attachedNics({ namespace, annotations }: AnnotatedPod): readonly Nic[] {
   const parsed = parseNetworks(annotations[NETWORKS_ANNOTATION] ?? '[]', namespace);
   if (!parsed.ok) return [];
   const { attachments } = parsed.networks;
@@ -49,29 +67,28 @@ function attachedNics({ namespace, annotations }: AnnotatedPod, prefixes: Prefix
   const reported = attachedMacsInNetworkStatus(annotations, attachments);
   return attachments.flatMap(({ network, mac, cniArgsMac }, index): Nic[] => {
     const nic = names[index];
-    const ours = ourMac(mac ?? cniArgsMac ?? annotations[keys[index] ?? ''], prefixes);
-    if (nic === undefined || ours === undefined) return [];
-    const compared = compareReported(ours, reported[index] ?? []);
-    return [{ nic, mac: ours, ...compared, ...(compared.actualMac !== undefined && { network }) }];
+    const used = unicastMac(mac ?? cniArgsMac ?? annotations[keys[index] ?? '']);
+    if (nic === undefined || used === undefined) return [];
+    return [{ nic, mac: used, network, ...compareReported(used, reported[index] ?? []) }];
   });
 }
 
-function primaryNic(pod: AnnotatedPod, prefixes: Prefixes): readonly Nic[] {
-  const mac = ourMac(primaryMacOf(pod), prefixes);
+function primaryNic(pod: AnnotatedPod): readonly Nic[] {
+  const mac = unicastMac(primaryMacOf(pod));
   if (mac === undefined) return [];
   const reported = isRequested(mac, pod) ? ownMacInNetworkStatus(pod.annotations) : undefined;
   return [{ nic: PRIMARY_NIC, mac, ...compareReported(mac, reported === undefined ? [] : [reported]) }];
 }
 
 /** Returns the addresses on networks that the webhook reported, with the names that it gave to their interfaces. */
-function reportedNics({ annotations }: AnnotatedPod, prefixes: Prefixes): readonly Nic[] {
+function reportedNics({ annotations }: AnnotatedPod): readonly Nic[] {
   const reported = readAddresses(annotations[ANNOTATIONS.addresses]).flatMap(({ network, interface: name, mac }) =>
     network === undefined ? [] : [{ network, mac, ...(name !== undefined && { interfaceName: name }) }],
   );
   const names = nicNames(reported);
-  return reported.flatMap(({ mac }, index): Nic[] => {
-    const [nic, ours] = [names[index], ourMac(mac, prefixes)];
-    return nic === undefined || ours === undefined ? [] : [{ nic, mac: ours, isOnlyReported: true }];
+  return reported.flatMap(({ mac, network }, index): Nic[] => {
+    const [nic, used] = [names[index], unicastMac(mac)];
+    return nic === undefined || used === undefined ? [] : [{ nic, mac: used, network, isOnlyReported: true }];
   });
 }
 

@@ -30,6 +30,8 @@ export interface Backend {
   /** Returns an address, also a released one, or all addresses that a device holds. */
   find(target: Target): Promise<FoundAddresses>;
   list(query: ListQuery): Promise<Page<Address>>;
+  /** Lists the addresses that live objects use without owning them, of any prefix. Has the order of addresses. */
+  listObserved(query: ListQuery): Promise<Page<Address>>;
   /** Reports the addresses of `list`, then every change, until the process ends. */
   watch(query: ListQuery, listener: WatchListener): Promise<never>;
   /** Returns the addresses in which a text is found, the best first. */
@@ -59,8 +61,10 @@ export type CommandResult<T> =
 type OptionalFields<T> = { readonly [K in keyof T]?: T[K] | undefined };
 
 /** An address. A MacAllocation shows only some of what the ledger knows, so most fields may be absent. */
-export type Address = Pick<AddressView, 'mac' | 'pool' | 'state' | 'metadata'> &
-  OptionalFields<AddressView> & {
+export type Address = Pick<AddressView, 'mac' | 'pool' | 'metadata'> &
+  OptionalFields<Omit<AddressView, 'state'>> & {
+    /** `observed`: an object uses it that does not own it, in a list of such addresses. */
+    readonly state: AddressState | 'observed';
     /** The live objects that use it without owning it. Only `find` on a ledger returns them. */
     readonly observedOn?: readonly ObservedOn[];
   };

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { INJECTION_MODES } from '../api/injection-mode.ts';
+import { OBSERVE_MODES } from '../api/observe-mode.ts';
+import { DUPLICATES_MODES } from '../webhook/admit/check-duplicates.ts';
 import { PRIMARY_CNIS } from '../webhook/plan/primary-target.ts';
 
 /*
@@ -105,6 +107,7 @@ export const chartValues = group({
     ...component,
     resyncSeconds: z.int().min(1).max(3_000),
     leaderLeaseSeconds: z.int().min(3).max(300),
+    observe: z.enum(OBSERVE_MODES),
   }),
   webhook: group({
     ...component,
@@ -117,6 +120,7 @@ export const chartValues = group({
     primaryNetwork: z.string().regex(/^[a-z0-9][-a-z0-9]{0,62}\/[a-z0-9][-a-z0-9]{0,62}$/),
     multusNamespace: name.max(63),
     whenLedgerAway: z.enum(['gate', 'refuse']),
+    duplicates: z.enum(DUPLICATES_MODES),
     stock: group({ cover: period }),
     exemptNamespaces: z.array(name.max(63)),
     clientCA: group({

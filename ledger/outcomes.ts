@@ -84,6 +84,7 @@ export type AllocationCode = AllocationRefusal['outcome'] | 'in_reuse_delay' | '
 export type AdmissionCode =
   | `claim_${Exclude<ConsumerRefusal['outcome'], 'not_open' | 'identity_shared'>}`
   | 'claim_held'
+  | 'duplicate'
   | 'no_claim_selected'
   | 'no_unused_claim'
   | 'in_other_pool'
@@ -339,6 +340,14 @@ export const ADMISSION_OUTCOMES: Readonly<Record<AdmissionCode, AdmissionEntry>>
       status: 403,
       next: ({ namespace = '', ...facts }) =>
         `Name another pool, or ask for the verb "use" on macpools.mac.rock-os.io/${poolOf(facts)} in namespace ${namespace}`,
+    },
+  },
+  duplicate: {
+    cause: ({ holder = 'another object', ...facts }) => `${addressOf(facts)} is in use by ${holder}`,
+    retryable: true,
+    admission: {
+      status: 409,
+      next: 'Give this object another address, or leave it out to get one. If the other object was deleted just now, try again in some seconds',
     },
   },
   claim_in_use: {

@@ -4,6 +4,7 @@ import { DEFAULT_WORKLOAD_POOL } from '../api/default-pools.ts';
 import { port, processEnvironment } from '../api/environment.ts';
 import { INJECTION_MODES } from '../api/injection-mode.ts';
 import { READ_API_SERVICE } from '../api/names.ts';
+import { OBSERVE_MODES } from '../api/observe-mode.ts';
 
 /** The environment variables of the operator process. */
 export const operatorEnvironment = z.object({
@@ -29,6 +30,10 @@ export const operatorEnvironment = z.object({
   /** Which objects get addresses, as in the webhook configurations of the installation. */
   ROCK_MAC_PODS_MODE: z.enum(INJECTION_MODES).default('opt-in'),
   ROCK_MAC_VIRTUAL_MACHINES_MODE: z.enum(INJECTION_MODES).default('opt-in'),
+  /** Which addresses of other prefixes are observed. */
+  ROCK_MAC_OBSERVE: z.enum(OBSERVE_MODES).default('managed'),
+  /** The CNI of the pods' own interfaces, as in the webhook. Only then are the addresses of these interfaces observed. */
+  ROCK_MAC_PRIMARY_CNI: z.string().default('none'),
   /** Path of a file with a JSON list of the installation's pools; see installed-pools.ts. */
   ROCK_MAC_POOLS_FILE: z.string().min(1).optional(),
 });

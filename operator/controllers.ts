@@ -4,9 +4,15 @@ import type { HeldForGuests } from './allocation/held-for-guests.ts';
 import { claimController } from './claim/controller.ts';
 import type { ExpiryGuard } from './claim/expiry-guard.ts';
 import type { VanishedPods } from './claim/vanished-pods.ts';
+import type { ContestedAddresses } from './collision/contested.ts';
+import { collisionController } from './collision/controller.ts';
+import type { ReportedCollisions } from './collision/reported-collisions.ts';
 import { type ControllerSpec, wireController } from './controller/controller-spec.ts';
 import type { OperatorDeps } from './controller/dependencies.ts';
 import type { Sources } from './controller/operator-sources.ts';
+import type { Elsewhere } from './link/elsewhere.ts';
+import type { OnLink } from './link/on-link.ts';
+import type { Scope } from './live/scope.ts';
 import { mirrorController } from './mirror/controller.ts';
 import type { ObservationBudget } from './observation/observation-budget.ts';
 import { poolController } from './pool/controller.ts';
@@ -23,6 +29,11 @@ export function createControllers(
   deps: OperatorDeps &
     Sources & {
       readonly observationBudget: ObservationBudget;
+      readonly scope: Scope;
+      readonly onLink: OnLink;
+      readonly elsewhere: Elsewhere;
+      readonly contested: ContestedAddresses;
+      readonly reported: ReportedCollisions;
       readonly expiryGuard: ExpiryGuard;
       readonly vanishedPods: VanishedPods;
       readonly heldForGuests: HeldForGuests;
@@ -37,6 +48,7 @@ export function createControllers(
     unreachableNodesController(deps),
     poolController(deps),
     addressRangesController(deps),
+    collisionController(deps),
     resyncController(deps),
     ...[...deps.workloads.values()].map((cached) => workloadController(cached, deps)),
     ...[...deps.workloads.values()]

@@ -7,6 +7,8 @@ import { createHeldForGuests } from './allocation/held-for-guests.ts';
 import { enqueueExpiredClaims } from './claim/expire.ts';
 import { createExpiryGuard, type ExpiryGuard } from './claim/expiry-guard.ts';
 import { createVanishedPods } from './claim/vanished-pods.ts';
+import { createContestedAddresses } from './collision/contested.ts';
+import { createReportedCollisions } from './collision/reported-collisions.ts';
 import type { OperatorDeps } from './controller/dependencies.ts';
 import { createSources, type Sources } from './controller/operator-sources.ts';
 import { createControllers } from './controllers.ts';
@@ -16,6 +18,9 @@ import type { LedgerHeadStore } from './ledger-state/ledger-head-store.ts';
 import { publishLedgerState } from './ledger-state/publish.ts';
 import { isConfirmed, isTicketRefused, publishIdentity } from './ledger-state/publish-identity.ts';
 import { sealAndAnchor } from './ledger-state/seal-audit.ts';
+import { createElsewhere } from './link/elsewhere.ts';
+import { createOnLink } from './link/on-link.ts';
+import { createScope } from './live/scope.ts';
 import { createObservationBudget } from './observation/observation-budget.ts';
 import { applyInstalledPools, type InstalledPool } from './pool/installed-pools.ts';
 import { publishCounts } from './pool/publish-counts.ts';
@@ -98,13 +103,26 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
   }
 
   const sources = createSources(deps);
-  const { allocations, pools, nodes, workloads } = sources;
-  const caches = [allocations, pools, nodes, ...[...workloads.values()].map(({ cache }) => cache)];
+  const { allocations, pools, nodes, namespaces, networks, workloads } = sources;
+  const caches = [
+    allocations,
+    pools,
+    nodes,
+    namespaces,
+    networks,
+    ...[...workloads.values()].map(({ cache }) => cache),
+  ];
+  const scope = createScope(deps, (name) => namespaces.get(name));
   const expiryGuard = createExpiryGuard({ ...deps, pools });
   const controllers = createControllers({
     ...deps,
     ...sources,
     expiryGuard,
+    scope,
+    onLink: createOnLink({ ...sources, scope }),
+    elsewhere: createElsewhere(deps),
+    contested: createContestedAddresses(),
+    reported: createReportedCollisions(),
     heldForGuests: createHeldForGuests(HELD_FOR_GUESTS),
     vanishedPods: createVanishedPods({ ...deps, clock: systemClock }),
     observationBudget: createObservationBudget(() => performance.now()),
@@ -122,6 +140,7 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
   deps.metrics.gatedPods(0, 0);
   deps.metrics.notApplied(new Map());
   await Promise.all(controllers.map((controller) => controller.stop()));
+  deps.metrics.conflictsForgotten();
   await Promise.all(caches.map((cache) => cache.stop()));
   logger.info('no longer leading');
 }

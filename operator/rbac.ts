@@ -25,10 +25,12 @@ export const operatorClusterRules: readonly PolicyRule[] = [
     resources: ['virtualmachines', 'virtualmachineinstances'],
     verbs: ['get', 'list', 'watch'],
   },
-  // A network that takes no addresses is not to blame for an interface that has another one.
-  { apiGroups: ['k8s.cni.cncf.io'], resources: ['network-attachment-definitions'], verbs: ['get'] },
-  // The uid of kube-system identifies the cluster. In a terminating namespace, no mirror can be created.
-  { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
+  // The uid of kube-system identifies the cluster. In a terminating namespace, no mirror can be created. The labels say whose
+  // addresses of other prefixes are observed.
+  { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
+  // A network that takes no addresses is not to blame for an interface that has another one. Equal addresses in two segments, or on
+  // interfaces of one parent, are no collision.
+  { apiGroups: ['k8s.cni.cncf.io'], resources: ['network-attachment-definitions'], verbs: ['get', 'list', 'watch'] },
   // A pod that was deleted by force may run on until its node responds, is gone or is declared off.
   { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
   // A sticky address stays while its controller counts the ordinal of its pod or machine.

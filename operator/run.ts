@@ -11,6 +11,7 @@ import { createGroupedCalls } from '../ledger/address/grouped-calls.ts';
 import type { LedgerClient } from '../ledger/connection/connect.ts';
 import { openServiceLedger } from '../ledger/connection/service-ledger.ts';
 import { keepReportingClock } from '../ledger/state/clock.ts';
+import { underAny } from '../mac/mac-range.ts';
 import type { Stoppable } from '../process/run-process.ts';
 import { systemClock } from '../time/clock.ts';
 import { retryForever } from '../time/retry-forever.ts';
@@ -134,8 +135,9 @@ function createDeps(
     allocator: createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS }),
     groupedCalls: createGroupedCalls(ledger, { clusterId: shared.clusterId, actor: ACTOR }),
     ...knownPrefixes,
+    observe: config.ROCK_MAC_OBSERVE,
     systemNamespace: config.ROCK_MAC_NAMESPACE,
-    kinds: workloadKinds(knownPrefixes.prefixes),
+    kinds: workloadKinds((mac) => config.ROCK_MAC_PRIMARY_CNI !== 'none' || underAny(mac, knownPrefixes.prefixes())),
     workloadPool: config.ROCK_MAC_WORKLOAD_POOL,
     modes: { pods: config.ROCK_MAC_PODS_MODE, virtualMachines: config.ROCK_MAC_VIRTUAL_MACHINES_MODE },
     stockTokens: createStockTokens({ client, namespace: config.ROCK_MAC_NAMESPACE, now: () => performance.now() }),

@@ -139,6 +139,13 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
       now: () => systemClock.date(),
       answered: options.answeredFromStock,
     },
+    duplicates: {
+      mode: config.ROCK_MAC_DUPLICATES,
+      ledger,
+      clusterId,
+      segmentOf: (network) => networks.segmentOf(network),
+      isLedgerAway: () => waits && options.breaker.isOpen(),
+    },
     answerFromClaims: createClaimAnswers({ client, clusterId, now: () => systemClock.now(), logger }),
     allocation: {
       allocator,

@@ -3,6 +3,7 @@ import { DEFAULT_WORKLOAD_POOL } from '../api/default-pools.ts';
 import { port, processEnvironment } from '../api/environment.ts';
 import { MULTUS_NAMESPACE } from '../api/multus-networks.ts';
 import { WEBHOOK_SERVICE } from '../api/names.ts';
+import { DUPLICATES_MODES } from './admit/check-duplicates.ts';
 import { PRIMARY_CNIS } from './plan/primary-target.ts';
 
 /** The environment of the webhook process. */
@@ -26,6 +27,8 @@ export const webhookEnvironment = z.object({
     .default('ovn-kubernetes/default'),
   /** The namespace in which Multus looks for networks that `v1.multus-cni.io/default-network` names without one. */
   ROCK_MAC_MULTUS_NAMESPACE: z.string().min(1).default(MULTUS_NAMESPACE),
+  /** What happens to an object with an address of another prefix that another object uses. */
+  ROCK_MAC_DUPLICATES: z.enum(DUPLICATES_MODES).default('refuse'),
   /** The Service in front of the replicas. The certificate is issued for its name. */
   ROCK_MAC_WEBHOOK_SERVICE: z.string().min(1).default(WEBHOOK_SERVICE),
   ROCK_MAC_WEBHOOK_HOST: z.string().default('::'),

@@ -1,4 +1,4 @@
-import type { Address, AuditQuery, Backend, FoundAddresses, Releases } from '../backend.ts';
+import type { Address, Backend, FoundAddresses, Releases } from '../backend.ts';
 import { type CommandRefusal, commandRefusal, UserError } from '../errors.ts';
 import { type AddressSource, followAddresses } from '../follow-addresses.ts';
 import { poolForReservation } from '../pool-for-reservation.ts';
@@ -10,6 +10,7 @@ import { explainErrors } from './explain-kube-error.ts';
 import { findAllocations } from './find-claims.ts';
 import { createLedgerReader, type LedgerReader, ReadApiUnavailable } from './ledger-reader.ts';
 import { listFromLedger, listFromObjects, namespaceOf } from './list-addresses.ts';
+import { listObserved } from './list-observed.ts';
 import { autoReleaseSeconds, makeClaim, makeClaims } from './make-claim.ts';
 import { auditOfLedger, findInLedger, hoursOfLedger, mapOfLedger, searchLedger, statsOfLedger } from './read-ledger.ts';
 import { mapOfObjects, searchObjects } from './read-objects.ts';
@@ -60,6 +61,9 @@ export function createClusterBackend(scope: Scope): Backend {
             scope,
           ),
     ),
+    listObserved: explained((query) =>
+      fromLedgerOnly('The list of observed addresses', () => listObserved(query, reader, scope)),
+    ),
     watch: explained((query, listener) => {
       if (query.labels !== undefined) return watchAddresses(query, listener, scope);
       const namespace = namespaceOf(query, scope);
@@ -97,7 +101,7 @@ export function createClusterBackend(scope: Scope): Backend {
         scope,
       ),
     ),
-    audit: explained((query) => readAudit(query, reader)),
+    audit: explained((query) => fromLedgerOnly('The audit', () => auditOfLedger(query, reader))),
     pools: explained(() => poolsOfCluster(scope)),
     changePool: explained((change) => changeMacPool(change, scope)),
     suggest: (prefix, limit) => suggest(prefix, limit, scope),
@@ -142,11 +146,12 @@ async function readOrFallBack<T>(
   }
 }
 
-async function readAudit(query: AuditQuery, reader: LedgerReader): ReturnType<Backend['audit']> {
+/** Reads what no object of the cluster shows. */
+async function fromLedgerOnly<T>(what: string, read: () => Promise<T>): Promise<T> {
   try {
-    return await auditOfLedger(query, reader);
+    return await read();
   } catch (error) {
-    throw error instanceof ReadApiUnavailable ? UserError.from(withoutReadApi('The audit', error)) : error;
+    throw error instanceof ReadApiUnavailable ? UserError.from(withoutReadApi(what, error)) : error;
   }
 }
 

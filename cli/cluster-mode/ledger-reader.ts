@@ -6,6 +6,7 @@ import {
   clusterObject,
   type LedgerObject,
   ledgerObject,
+  observationObject,
   type PoolHourObject,
   poolHourObject,
   poolObject,
@@ -53,6 +54,10 @@ export const ADDRESSES: ReadApiKind<z.infer<typeof addressObject>> = { plural: '
 export const AUDIT_ENTRIES: ReadApiKind<z.infer<typeof auditEntryObject>> = {
   plural: 'auditentries',
   schema: auditEntryObject,
+};
+export const OBSERVATIONS: ReadApiKind<z.infer<typeof observationObject>> = {
+  plural: 'observations',
+  schema: observationObject,
 };
 export const POOLS: ReadApiKind<z.infer<typeof poolObject>> = { plural: 'pools', schema: poolObject };
 export const CLUSTERS: ReadApiKind<ClusterObject> = { plural: 'clusters', schema: clusterObject };

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { type ListQuery, SORT_KEYS, type SortKey } from '../backend.ts';
 import { type Cli, withBackend } from '../cli.ts';
+import { UserError } from '../errors.ts';
 import { addressReport } from '../output/address-list.ts';
 import { printItem, printReport } from '../output/format.ts';
 import { type Output, outputOption } from '../output/output-flag.ts';
@@ -31,7 +32,11 @@ export function addList(program: Command, cli: Cli): void {
     .summary('list addresses, newest first')
     .description('Lists addresses with their holders, newest first.')
     .option('-p, --pool <name>', 'only addresses of these pools, separated by commas', parsePools)
-    .option('-s, --status <states>', 'only these states, separated by commas, or all', 'active')
+    .option(
+      '-s, --status <states>',
+      'only these states, separated by commas, or all; or observed: addresses in use that were not given out, of any prefix',
+      'active',
+    )
     .option(`${limitFlag(cli.mode)} <count>`, 'maximum number of rows', parseRowCount, 100)
     .option('-d, --device <id>', 'only addresses of this device', parseDeviceText)
     .option('--owner <object>', 'only addresses of this object: name, namespace/name or kind/namespace/name')
@@ -52,7 +57,10 @@ export function addList(program: Command, cli: Cli): void {
   }
   command.action(async (options: Options, command: Command) => {
     const { pool: pools, device, owner, ownerNamespace: namespace, since, sortBy, limit, after } = options;
-    const filter = { pools, states: parseStates(options.status), device, owner, namespace, since };
+    const isObserved = options.status === OBSERVED;
+    const states = isObserved ? undefined : parseStates(options.status);
+    if (isObserved) refuseWithObserved(options);
+    const filter = { pools, states, device, owner, namespace, since };
     const query = { ...filter, labels: options.selector, sortBy, limit, after };
     if (options.watch) {
       await watchList(query, options.output, command, cli);
@@ -64,7 +72,7 @@ export function addList(program: Command, cli: Cli): void {
     }
     const page = await withBackend(command, cli, async (backend) => {
       await requirePools(backend, pools ?? []);
-      return await backend.list(query);
+      return isObserved ? await backend.listObserved(query) : await backend.list(query);
     });
     await printReport(cli.terminal, command, addressReport(page, shownWith(command)));
     if (page.next !== undefined) {
@@ -82,6 +90,7 @@ export function addList(program: Command, cli: Cli): void {
     `${name} list -o jsonpath='{range .items[*]}{.mac} {.pool}{"\\n"}{end}'`,
     `${name} list -o custom-columns=MAC:.mac,DEVICE:.device.id`,
     `${name} list --watch -p docker`,
+    `${name} list --status observed -o wide`,
   );
 }
 
@@ -113,6 +122,21 @@ async function listFound(text: string, limit: number, command: Command, cli: Cli
   if (found.length > most) {
     cli.terminal.notify(`Only the first ${String(most)} are shown: give more of the text, or raise --limit.`);
   }
+}
+
+/** The status of addresses that are in use and were given to nobody. They have a list of their own. */
+const OBSERVED = 'observed';
+
+function refuseWithObserved({ watch, device, selector }: Options): void {
+  const flag = watch
+    ? '--watch'
+    : device !== undefined
+      ? '--device'
+      : selector !== undefined
+        ? '--selector'
+        : undefined;
+  if (flag === undefined) return;
+  throw new UserError(`Observed addresses cannot be listed with ${flag}.`, `Leave out ${flag}.`);
 }
 
 /** Prints the table header once, then one line per reported address, in the format of `-o`. */

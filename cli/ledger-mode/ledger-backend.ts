@@ -21,6 +21,7 @@ import { allocateAddress, reserveAddress } from './allocate-address.ts';
 import { auditPage } from './audit-page.ts';
 import { changePool } from './change-pool.ts';
 import { currentUser } from './current-user.ts';
+import { listObserved } from './list-observed.ts';
 import { listPage } from './list-page.ts';
 import { releaseRows } from './release.ts';
 import { renewRows } from './renew.ts';
@@ -97,6 +98,7 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
     },
     find: async (target) => ({ addresses: await find(target), fromLedger: true }),
     list,
+    listObserved: (query) => listObserved(ledger, query),
     watch: (query, listener) => {
       const findOne = (mac: Address['mac']) => find({ kind: 'mac', text: mac, mac });
       return followAddresses({ list, audit, findByMac: findOne }, query, listener);

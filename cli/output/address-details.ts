@@ -92,6 +92,8 @@ export function nextEvent(address: Address, now: Date): string {
       return 'stays reserved until it is released with --force';
     case 'orphaned':
       return 'may still be in use: check that, then release it with --force';
+    case 'observed':
+      return 'is used by an object that does not own it';
     case 'released':
       if (address.observed === true)
         return `is kept while it is in use; \`rock-mac adopt ${address.mac}\` gives it to its user`;

@@ -17,7 +17,8 @@ export interface Match {
 }
 
 /** The parts of an address that a search reads. */
-export type Searched = Pick<AddressRow, 'mac' | 'state' | 'owner' | 'device' | 'clusterName' | 'metadata'> & {
+export type Searched = Pick<AddressRow, 'mac' | 'owner' | 'device' | 'clusterName' | 'metadata'> & {
+  readonly state: string;
   readonly consumer?: Pick<NonNullable<AddressRow['consumer']>, 'name'> | undefined;
 };
 

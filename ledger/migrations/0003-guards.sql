@@ -56,7 +56,8 @@ create type rock_mac.item as (
   end_unseen boolean,                                               -- release: nobody saw the end of the pod, which may still run
   missing_since timestamptz,                                        -- release_unused: since when the caller saw it unused
   in_use boolean,                                                   -- leave_address: the caller saw the receiver with the address
-  migrates boolean);                                                -- observe: it is an instance that names a migration
+  migrates boolean,                                                 -- observe: it is an instance that names a migration
+  running boolean, segment text collate "C");                       -- observe: the object runs; where its network lies
 
 -- What a caller may change: everything, or the addresses of one cluster, or those of devices (null).
 create type rock_mac.reach as (everything boolean, cluster text collate "C");

@@ -1,5 +1,6 @@
 -- Seen is not granted: addresses that live objects use and that the ledger did not give to them. An observation keeps an
 -- address from being handed out while it is seen. It gives no rights: no owner, no mirror, no place before an owner.
+-- Addresses of other prefixes are never handed out. Their observations show who uses an address that another object uses too.
 
 -- One row per interface that uses such an address. An address can be owned and observed, observed on several objects,
 -- and observed outside every pool. That is why it is no state of the address.
@@ -12,12 +13,15 @@ create table rock_mac.observations (
   namespace      text collate "C" not null check (octet_length(namespace) <= 253),
   name           text collate "C" not null check (octet_length(name) between 1 and 253),
   limited        boolean not null,              -- nobody in its namespace may use the pool, so it counts toward the limits
+  outside        boolean not null,              -- under no prefix when it was recorded, so it counts toward a limit of its own
   migrates       boolean not null,              -- an instance that names a migration: it may be the guest of another machine
+  running        boolean not null,              -- the object runs, as of the last report
+  segment        text collate "C" not null check (octet_length(segment) <= 253),   -- only addresses of one segment can meet
   observed_since timestamptz not null,
   primary key (addr, cluster_id, uid, nic)
 );
 create index observations_object  on rock_mac.observations (cluster_id, uid);
-create index observations_limited on rock_mac.observations (cluster_id, namespace) where limited;
+create index observations_limited on rock_mac.observations (cluster_id, namespace, outside) where limited;
 create index observations_in_pool on rock_mac.observations (addr) where limited;
 
 -- Keeps the observed addresses of a pool from being handed out: `blocked` takes them out of the queue of released ones. An
@@ -37,7 +41,8 @@ end;
 -- Records observations. Repeating one changes nothing.
 --
 -- The limits keep a user without rights from blocking a pool: 64 addresses per object and per namespace, and an eighth of
--- a pool over all namespaces. They hold for items that are `limited`. An address beyond a limit is not protected.
+-- a pool over all namespaces. They hold for items that are `limited`. An address beyond a limit is not protected. An address
+-- under no prefix needs no protection, so a namespace may have 8,192 of them: the number bounds what one tenant makes others store.
 --
 -- The pool locks keep a group of allocations from choosing the same address between its own choice and its write.
 create function rock_mac.observe(p_items jsonb, p_actor text) returns table (ord int, outcome text)
@@ -46,36 +51,47 @@ language plpgsql volatile security definer set search_path = rock_mac, pg_temp s
 declare
   per_object constant int := 64;
   per_namespace constant int := 64;
+  per_namespace_outside constant int := 8192;
   pool_share constant int := 8;
   items item[]; i record; p pools; used jsonb; me reach := reach();
+  in_namespaces jsonb;                                    -- how many limited ones a namespace has: in pools ('{cluster,namespace,f}'), and outside
 begin
   perform be_durable();
   select array_agg(r) into items from jsonb_populate_recordset(null::item, p_items) r;
   perform 1 from pools q where exists (select 1 from unnest(items) r where r.addr between q.first and q.last) order by q.pool_id for no key update;
   used := (select coalesce(jsonb_object_agg(q.pool_id, (select count(*) from observations o where o.limited and o.addr between q.first and q.last)), '{}')
            from pools q where exists (select 1 from unnest(items) r where r.addr between q.first and q.last));
-  for i in select r.*, q.pool_id, greatest(1, (q.last - q.first + 1) / pool_share) as share
+  in_namespaces := (select coalesce(jsonb_object_agg(n.place, (
+                      select count(*) from observations o
+                      where o.limited and o.cluster_id = n.cluster and o.namespace = n.namespace and o.outside = n.outside)), '{}')
+                    from (select distinct r.cluster, r.namespace, x.outside, array[r.cluster, r.namespace, x.outside::text]::text as place
+                          from unnest(items) r cross join (values (true), (false)) x (outside)) n);
+  for i in select r.*, q.pool_id, greatest(1, (q.last - q.first + 1) / pool_share) as share,
+                  x.outside, array[r.cluster, r.namespace, x.outside::text]::text as place
            from unnest(items) r left join pools q on r.addr between q.first and q.last
+           cross join lateral (select not exists (select from prefixes f where r.addr between f.first and f.last) as outside) x
            order by r.ord
   loop
     ord := i.ord;
     if not exists (select 1 from clusters c where c.cluster_id = i.cluster and c.retired_at is null and (me.everything or c.cluster_id = me.cluster)) then
       outcome := 'not_registered';
     elsif exists (select 1 from observations o where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic) then
-      update observations o set limited = o.limited and i.limited, migrates = coalesce(i.migrates, false)
+      update observations o set limited = o.limited and i.limited, migrates = coalesce(i.migrates, false),
+        running = coalesce(i.running, false), segment = coalesce(i.segment, '')
       where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic
-        and ((o.limited and not i.limited) or o.migrates <> coalesce(i.migrates, false));
+        and ((o.limited and not i.limited) or (o.migrates, o.running, o.segment) <> (coalesce(i.migrates, false), coalesce(i.running, false), coalesce(i.segment, '')));
       outcome := 'known';
     elsif i.limited and (
          per_object <= (select count(*) from observations o where o.cluster_id = i.cluster and o.uid = i.uid)
-      or per_namespace <= (select count(*) from observations o where o.cluster_id = i.cluster and o.namespace = i.namespace and o.limited)
+      or case when i.outside then per_namespace_outside else per_namespace end <= (in_namespaces->>i.place)::bigint
       or coalesce((used->>i.pool_id::text)::bigint >= i.share, false)) then
       outcome := 'over_limit';
     else
-      insert into observations (addr, cluster_id, uid, nic, kind, namespace, name, limited, migrates, observed_since)
-      values (i.addr, i.cluster, i.uid, i.nic, i.kind, i.namespace, i.name, i.limited, coalesce(i.migrates, false), clock());
-      if i.limited and i.pool_id is not null then
-        used := used || jsonb_build_object(i.pool_id, (used->>i.pool_id::text)::bigint + 1);
+      insert into observations (addr, cluster_id, uid, nic, kind, namespace, name, limited, outside, migrates, running, segment, observed_since)
+      values (i.addr, i.cluster, i.uid, i.nic, i.kind, i.namespace, i.name, i.limited, i.outside, coalesce(i.migrates, false), coalesce(i.running, false), coalesce(i.segment, ''), clock());
+      if i.limited then
+        in_namespaces := in_namespaces || jsonb_build_object(i.place, (in_namespaces->>i.place)::bigint + 1);
+        if i.pool_id is not null then used := used || jsonb_build_object(i.pool_id, (used->>i.pool_id::text)::bigint + 1); end if;
       end if;
       outcome := 'observed';
     end if;

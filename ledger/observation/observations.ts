@@ -12,11 +12,15 @@ export interface Observation {
   readonly limited: boolean;
   /** Whether it is an instance that names a migration, so that it may be the guest of another machine. */
   readonly migrates: boolean;
+  /** Whether the object runs, as of the last report of its cluster. */
+  readonly running: boolean;
+  /** Where the network of the interface lies. Only addresses of one segment can meet. */
+  readonly segment: string;
   /** When it was seen first. */
   readonly since: Date;
 }
 
-const observationSchema: z.ZodType<Observation> = z
+export const observationSchema: z.ZodType<Observation> = z
   .object({
     addr: addrSchema,
     cluster_id: z.string(),
@@ -27,19 +31,29 @@ const observationSchema: z.ZodType<Observation> = z
     nic: z.string(),
     limited: z.boolean(),
     migrates: z.boolean(),
+    running: z.boolean(),
+    segment: z.string(),
     observed_since: z.date(),
   })
-  .transform(({ addr, cluster_id, kind, namespace, name, uid, nic, limited, migrates, observed_since }) => ({
-    mac: addr,
-    object: { clusterId: cluster_id, kind, namespace, name, uid, nic },
-    limited,
-    migrates,
-    since: observed_since,
-  }));
+  .transform(
+    ({ addr, cluster_id, kind, namespace, name, uid, nic, limited, migrates, running, segment, observed_since }) => ({
+      mac: addr,
+      object: { clusterId: cluster_id, kind, namespace, name, uid, nic },
+      limited,
+      migrates,
+      running,
+      segment,
+      since: observed_since,
+    }),
+  );
+
+/** The columns that `observationSchema` reads. */
+export const observationColumns =
+  'addr, cluster_id, kind, namespace, name, uid, nic, limited, migrates, running, segment, observed_since';
 
 function selectObservations(where: string, values: readonly unknown[]): Statement<Observation> {
   return {
-    text: `select addr, cluster_id, kind, namespace, name, uid, nic, limited, migrates, observed_since
+    text: `select ${observationColumns}
            from rock_mac.observations where ${where} order by addr, cluster_id, uid, nic`,
     values,
     row: observationSchema,
@@ -62,6 +76,11 @@ export function observationsOfObjects(
 /** Returns the observations of one address, in all clusters. */
 export function observationsOfMac(db: Queryable, mac: MacAddress): Promise<Observation[]> {
   return db.query(selectObservations('addr = $1', [macToNumber(mac)]));
+}
+
+/** Returns the observations of these addresses, in all clusters. */
+export function observationsOfMacs(db: Queryable, macs: readonly MacAddress[]): Promise<Observation[]> {
+  return db.query(selectObservations('addr = any ($1::bigint[])', [macs.map(macToNumber)]));
 }
 
 /**

@@ -3,7 +3,7 @@ import type { MacAddress } from '../../mac/mac-address.ts';
 import { itemsJson } from '../address/address-ref.ts';
 import { type Owner, ownerSchema } from '../address/owner.ts';
 import { type Invalid, runEach } from '../address/validate.ts';
-import { macSchema } from '../column-schemas.ts';
+import { macSchema, storableText } from '../column-schemas.ts';
 import type { Queryable } from '../connection/statement.ts';
 
 /** An address on an interface of a live object, which the ledger did not give to that object. */
@@ -15,12 +15,16 @@ export interface ObserveItem {
   readonly limited: boolean;
   /** Whether it is an instance that names a migration, so that it may be the guest of another machine. */
   readonly migrates?: boolean;
+  /** Whether the object runs. Only those of running objects can meet. */
+  readonly running?: boolean;
+  /** Where the network of the interface lies. Only addresses of one segment can meet. Default: the one without a name. */
+  readonly segment?: string;
 }
 
 export type ObserveOutcome =
   /**
    * - `observed`: the address is kept from being handed out from now on. `known`: it was before.
-   * - `over_limit`: the object or its namespace has too many observed addresses, or the pool has. It is not protected.
+   * - `over_limit`: the object or its namespace has too many observed addresses, or the pool has. It is not recorded.
    * - `not_registered`: the cluster is not registered, or is retired.
    */
   { readonly outcome: 'observed' | 'known' | 'over_limit' | 'not_registered' } | Invalid;
@@ -30,12 +34,14 @@ const itemSchema = z.object({
   object: ownerSchema.required({ uid: true }),
   limited: z.boolean(),
   migrates: z.boolean().optional(),
+  running: z.boolean().optional(),
+  segment: storableText(253).optional(),
 });
 
 const rowSchema = z.object({ outcome: z.enum(['observed', 'known', 'over_limit', 'not_registered']) });
 
 /**
- * Records addresses that are in use and granted to nobody. They are not handed out while they are observed. An observation
+ * Records addresses that are in use and granted to nobody, of any prefix. They are not handed out while they are observed. An observation
  * gives its object no right to the address. A few hundred items per call are a good size.
  */
 export async function observe(db: Queryable, items: readonly ObserveItem[], actor: string): Promise<ObserveOutcome[]> {
@@ -48,7 +54,13 @@ export async function observe(db: Queryable, items: readonly ObserveItem[], acto
   );
 }
 
-function columns({ object, limited, migrates = false }: ObserveItem): Record<string, unknown> {
+function columns({
+  object,
+  limited,
+  migrates = false,
+  running = false,
+  segment = '',
+}: ObserveItem): Record<string, unknown> {
   const { clusterId, kind, namespace, name, uid, nic } = object;
-  return { cluster: clusterId, kind, namespace, name, uid, nic, limited, migrates };
+  return { cluster: clusterId, kind, namespace, name, uid, nic, limited, migrates, running, segment };
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { InjectionModes } from '../../api/injection-mode.ts';
+import type { ObserveMode } from '../../api/observe-mode.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import type { EventRecorder } from '../../kube/controller/events.ts';
 import type { Allocator } from '../../ledger/address/allocator.ts';
@@ -27,9 +28,11 @@ export interface OperatorDeps {
   /** The prefixes of the ledger, as they were read last. A leader reads them before anything else, and before each resync. */
   readonly prefixes: KnownPrefixes['prefixes'];
   readonly readPrefixes: KnownPrefixes['readPrefixes'];
+  /** Which addresses of other prefixes are observed. */
+  readonly observe: ObserveMode;
   /** The namespace of the installation. */
   readonly systemNamespace: string;
-  /** Every kind of object that can use an address of ours. */
+  /** Every kind of object that can use an address. */
   readonly kinds: readonly WorkloadKind[];
   /** Reads who got addresses of the webhooks' stocks. */
   readonly stockTokens: StockTokens;

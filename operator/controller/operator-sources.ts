@@ -1,9 +1,12 @@
+import { macOf } from '../../api/mac-allocation.ts';
 import { isReported } from '../../api/nic.ts';
 import { type MacAllocation, type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import type { ObjectKey } from '../../kube/client/objects.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import { createEndedWorkloads, type EndedWorkloads } from '../live/ended-workloads.ts';
 import { instances } from '../live/kubevirt-kinds.ts';
+import { type ManagedNamespace, managedNamespaces } from '../live/managed-namespace.ts';
+import { type NetworkSegment, networkSegments } from '../live/network-segment.ts';
 import { type NodeHealth, nodeHealth } from '../live/node.ts';
 import type { LiveWorkload, Workload, WorkloadKind } from '../live/workload.ts';
 import type { OperatorDeps } from './dependencies.ts';
@@ -12,12 +15,15 @@ import { trimmedAllocations } from './trimmed-allocation.ts';
 
 /** Everything that controllers watch. */
 export interface Sources {
-  /** Indexes: `consumer` (uid of the workload that uses the address), `pool` (name), `sticky` (`stickyIndex` of the workload) and `unreachableNode` (of a sticky claim). */
+  /** Indexes: `consumer` (uid of the workload that uses the address), `mac`, `pool` (name), `sticky` (`stickyIndex` of the workload) and `unreachableNode` (of a sticky claim). */
   readonly allocations: Cache<MacAllocation>;
   readonly pools: Cache<MacPool>;
-  /** By the name of the kind, such as `Pod`. Indexes: `node` (that a pod runs on), and of instances `address` (each that they own). */
+  /** By the name of the kind, such as `Pod`. Indexes: `node` (that a pod runs on), `onWire` (each address that a running object reports), and of instances `address` (each that they own). */
   readonly workloads: ReadonlyMap<string, CachedWorkloads>;
   readonly nodes: Cache<NodeHealth>;
+  readonly namespaces: Cache<ManagedNamespace>;
+  /** The NetworkAttachmentDefinitions. */
+  readonly networks: Cache<NetworkSegment>;
   /** The workloads whose end the watches reported. */
   readonly ended: Pick<EndedWorkloads, 'has' | 'mayRunOn' | 'endedOn'>;
   /** Fired when the ledger has a new consumer for a claim, or when a claim has expired. */
@@ -41,7 +47,8 @@ export interface CachedWorkloads {
 const ENDED_WORKLOADS = 16_384;
 
 /** Creates the caches and triggers of one leader run. No cache is started. */
-export function createSources({ client, kinds, logger, metrics }: SourceDeps): Sources {
+export function createSources(deps: SourceDeps): Sources {
+  const { client, kinds, logger, metrics } = deps;
   const read = { client, logger, metrics: metrics.reflector };
   const ended = createEndedWorkloads(ENDED_WORKLOADS);
   const cacheWorkloads = (kind: WorkloadKind): CachedWorkloads => {
@@ -50,9 +57,13 @@ export function createSources({ client, kinds, logger, metrics }: SourceDeps): S
       resource: kind.resource,
       optional: kind.optional,
       keep: (workload) =>
-        workload.nics.length > 0 || workload.gate?.hasToken === true || reportsForMachine(workload, kind),
+        workload.nics.length > 0 ||
+        workload.onWire !== undefined ||
+        workload.gate?.hasToken === true ||
+        reportsForMachine(workload, kind),
       indexes: {
         node: ({ runsOn }: Workload) => (runsOn === undefined ? [] : [runsOn.node]),
+        onWire: ({ onWire = [] }: Workload) => onWire.map(({ mac }) => mac),
         ...(kind.resource.kind === instances.kind && {
           address: ({ nics }: Workload) => nics.map(({ mac }) => mac),
         }),
@@ -70,6 +81,7 @@ export function createSources({ client, kinds, logger, metrics }: SourceDeps): S
       resource: trimmedAllocations(),
       indexes: {
         consumer: consumerUids,
+        mac: (allocation) => [macOf(allocation) ?? ''].filter((mac) => mac !== ''),
         pool: ({ spec }) => [spec.pool],
         sticky: stickyNames,
         unreachableNode: unreachableNodes,
@@ -79,6 +91,8 @@ export function createSources({ client, kinds, logger, metrics }: SourceDeps): S
     workloads: new Map(kinds.map((kind) => [kind.resource.kind, cacheWorkloads(kind)])),
     ended,
     nodes: createCache({ ...read, resource: nodeHealth }),
+    namespaces: createCache({ ...read, resource: managedNamespaces(deps) }),
+    networks: createCache({ ...read, resource: networkSegments, optional: true }),
     claimChanged: createTrigger(),
     workloadChanged: createTrigger(),
     stickyChanged: createTrigger(),
@@ -92,7 +106,7 @@ function reportsForMachine({ nicsOfOwner = [] }: Workload, { resource }: Workloa
   return resource.kind === instances.kind && nicsOfOwner.some(isReported);
 }
 
-type SourceDeps = Pick<OperatorDeps, 'client' | 'kinds' | 'logger' | 'metrics'>;
+type SourceDeps = Pick<OperatorDeps, 'client' | 'kinds' | 'logger' | 'metrics' | 'modes' | 'systemNamespace'>;
 
 /** Returns the uid of the workload that uses this allocation: the mirrored object or the claim's consumer. */
 function consumerUids({ spec, status }: MacAllocation): string[] {

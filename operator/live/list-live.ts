@@ -4,7 +4,7 @@ import { believeOwners } from './believe-owners.ts';
 import type { LiveWorkload, Workload, WorkloadKind } from './workload.ts';
 
 /**
- * Lists every object of the cluster that has an address of ours or a lease id. Reads each kind page by page from the API
+ * Lists every object of the cluster that uses an address or has a lease id. Reads each kind page by page from the API
  * server's store. Returns all objects or throws: callers treat an object that is not listed as deleted.
  *
  * `cachedCopy` saves memory: an object that is cached in the same version is not stored twice.

@@ -10,6 +10,8 @@ import type { StockToken, Workload, WorkloadKind } from './workload.ts';
 export interface LiveAddress {
   readonly mac: MacAddress;
   readonly owner: Owner & { readonly uid: string };
+  /** `namespace/name` of the NetworkAttachmentDefinition, if the interface has one. */
+  readonly network?: string | undefined;
   /** The lease id in the object's annotations. */
   readonly lease?: string | undefined;
   /** The token in the object's annotations, not verified. */
@@ -35,8 +37,9 @@ export function liveAddresses(
   { resource }: WorkloadKind,
   { clusterId }: Pick<Owner, 'clusterId'>,
 ): readonly LiveAddress[] {
-  return nics.map(({ nic, mac, isOnlyReported }) => ({
+  return nics.map(({ nic, mac, network, isOnlyReported }) => ({
     mac,
+    network,
     isOnlyReported,
     owner: { clusterId, kind: resource.kind, namespace, name, uid, nic },
     lease,

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
-import { macPrefix } from '../../mac/mac-range.ts';
 import { podWorkload } from './pod.ts';
 
-const { schema } = podWorkload(() => [macPrefix('a4:58:0f')]).resource;
+const { schema } = podWorkload().resource;
 const MAC = 'a4:58:0f:05:00:01';
 const OURS = { name: 'mac.rock-os.io/address' };
 const OTHER = { name: 'kueue.x-k8s.io/admission' };

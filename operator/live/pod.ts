@@ -1,31 +1,51 @@
 import { z } from 'zod';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { NETWORK_INFO_ANNOTATION, networkInfoNics } from '../../api/network-info.ts';
-import { podNics } from '../../api/pod-nics.ts';
+import { reportedInterfaces } from '../../api/network-status.ts';
+import type { Nic } from '../../api/nic.ts';
+import { podNics, PRIMARY_NIC } from '../../api/pod-nics.ts';
 import { gatedSpec, gateIndex } from '../../api/scheduling-gate.ts';
 import { type ObjectMeta, objectMeta } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { createStringInterner, type InternString } from '../../kube/controller/string-interning.ts';
-import type { Prefixes } from '../../mac/mac-range.ts';
+import type { MacAddress } from '../../mac/mac-address.ts';
 import { instances } from './kubevirt-kinds.ts';
 import { replicaOf } from './replica.ts';
 import { skipsAdmission } from './skips-admission.ts';
 import {
   addressesOf,
   controllerOf,
+  internNetworks,
   leaseOf,
+  onWireOf,
   trimWorkloadMetadata,
   type Workload,
   type WorkloadGate,
   type WorkloadKind,
 } from './workload.ts';
 
+type Annotations = Readonly<Record<string, string>>;
+
 /**
  * Returns the Pod kind. A finished pod never runs again, so it no longer uses its addresses. A pod with our gate has never run:
  * its annotations have what it asks for, or what the pod had that it was copied from.
+ *
+ * `readsOwn` decides about the address of a pod's own interface. Where no CNI is named that takes one, each pod has such an
+ * address, and it is of no concern.
  */
-export function podWorkload(prefixes: () => Prefixes): WorkloadKind {
+export function podWorkload(readsOwn: (mac: MacAddress) => boolean = () => true): WorkloadKind {
   const intern = createStringInterner();
+  const nicsOf = (namespace: string, annotations: Annotations, isLauncher: boolean): readonly Nic[] => {
+    const inNetworks = internNetworks(podNics({ namespace, annotations }), intern);
+    const inInfo = isLauncher ? networkInfoNics(annotations[NETWORK_INFO_ANNOTATION]) : [];
+    const known = new Set(inNetworks.map(({ mac }) => mac));
+    const found = [...inNetworks, ...inInfo.filter(({ mac }) => !known.has(mac))];
+    return found.filter(({ nic, mac }) => nic !== PRIMARY_NIC || readsOwn(mac));
+  };
+  const interfacesOf = (annotations: Annotations, phase: string | undefined) =>
+    (phase === 'Running' ? reportedInterfaces(annotations) : []).filter(
+      ({ mac, isOwn }) => isOwn !== true || readsOwn(mac),
+    );
   const schema = z
     .object({
       metadata: objectMeta.extend({ generateName: z.string().optional() }),
@@ -41,16 +61,14 @@ export function podWorkload(prefixes: () => Prefixes): WorkloadKind {
       if (gate !== undefined) return { metadata: trimWorkloadMetadata(metadata), nics: [], uses: [], gate };
       const { namespace = '', annotations = {} } = metadata;
       const finished = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-      const inNetworks = finished ? [] : podNics({ namespace, annotations }, prefixes());
       const isLauncher = controllerOf(metadata, instances) !== undefined;
-      const inInfo = isLauncher && !finished ? networkInfoNics(annotations[NETWORK_INFO_ANNOTATION], prefixes()) : [];
-      const known = new Set(inNetworks.map(({ mac }) => mac));
-      const found = [...inNetworks, ...inInfo.filter(({ mac }) => !known.has(mac))];
+      const found = finished ? [] : nicsOf(namespace, annotations, isLauncher);
       return {
         metadata: trimWorkloadMetadata(metadata),
         // The instance of a virt-launcher pod, or the instance's VM, owns the addresses of the pod.
         ...addressesOf(metadata, instances, found),
         uses: found.map(({ mac }) => mac),
+        ...onWireOf(isLauncher ? [] : interfacesOf(annotations, status?.phase), intern),
         ...(finished ? { finished, ...ranOnOf(spec) } : runsOnOf(spec, intern)),
         ...skippedAdmissionOf(metadata, spec, isLauncher),
         ...(finished ? {} : stockTokenOf(metadata, intern)),

@@ -1,18 +1,20 @@
 import { z } from 'zod';
 import type { Nic } from '../../api/nic.ts';
-import { vmiNics, vmiStatusNics } from '../../api/vm-nics.ts';
+import { vmiNics, vmiOnWire, vmiStatusNics } from '../../api/vm-nics.ts';
 import { vmiMigrations } from '../../api/vmi-migrations.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { getOrUndefined, listOrEmpty } from '../../kube/client/uncached-read.ts';
-import type { Prefixes } from '../../mac/mac-range.ts';
+import { createStringInterner } from '../../kube/controller/string-interning.ts';
 import { instances, machines } from './kubevirt-kinds.ts';
 import { podWorkload } from './pod.ts';
 import { skipsAdmission } from './skips-admission.ts';
 import {
   addressesOf,
+  internNetworks,
   leaseOf,
+  onWireOf,
   trimWorkloadMetadata,
   type UsedAddress,
   type Workload,
@@ -23,8 +25,8 @@ import {
 const LAUNCHER_LABEL = 'kubevirt.io=virt-launcher';
 
 /** Returns the VirtualMachineInstance kind. The VirtualMachine of an instance owns the addresses in the spec of the instance. */
-export function virtualMachineInstanceWorkload(prefixes: () => Prefixes): WorkloadKind {
-  const resource = vmiResource(prefixes);
+export function virtualMachineInstanceWorkload(): WorkloadKind {
+  const resource = vmiResource();
   return {
     resource,
     parent: machines,
@@ -35,12 +37,13 @@ export function virtualMachineInstanceWorkload(prefixes: () => Prefixes): Worklo
       const { namespace, name, uid } = address;
       const instance = await getOrUndefined(resource, { namespace, name }, client);
       if (instance?.metadata.uid === uid && instance.uses.includes(address.mac)) return true;
-      return await launcherUses(address, instance, prefixes, client);
+      return await launcherUses(address, instance, client);
     },
   };
 }
 
-export function vmiResource(prefixes: () => Prefixes): Resource<Workload> {
+export function vmiResource(): Resource<Workload> {
+  const intern = createStringInterner();
   const schema = z
     .object({
       metadata: objectMeta,
@@ -55,9 +58,11 @@ export function vmiResource(prefixes: () => Prefixes): Resource<Workload> {
     })
     .transform((instance): Workload => {
       const { metadata, status } = instance;
-      const finished = status?.phase === 'Succeeded' || status?.phase === 'Failed';
-      const nics = finished ? [] : vmiNics(instance, prefixes());
-      const reported = finished ? [] : vmiStatusNics(instance, prefixes());
+      const phase = status?.phase;
+      const finished = phase === 'Succeeded' || phase === 'Failed';
+      const read = (from: (object: unknown) => readonly Nic[]) =>
+        finished ? [] : internNetworks(from(instance), intern);
+      const [nics, reported] = [read(vmiNics), read(vmiStatusNics)];
       const owned = addressesOf(metadata, machines, nics);
       const migrations = vmiMigrations(instance);
       return {
@@ -66,7 +71,7 @@ export function vmiResource(prefixes: () => Prefixes): Resource<Workload> {
         nics: [...owned.nics, ...broughtAlong(reported, nics)],
         uses: [...nics, ...reported].map(({ mac }) => mac),
         ...(finished && { finished }),
-        ...(status?.phase === 'Running' && { guestRuns: true }),
+        ...(phase === 'Running' && { guestRuns: true, ...onWireOf(vmiOnWire(instance), intern) }),
         // Not of a machine's instance either: the machine was admitted.
         ...((owned.runsFor !== undefined || skipsAdmission(metadata)) && { skippedAdmission: true }),
         ...(migrations.length > 0 && { migrations }),
@@ -92,10 +97,9 @@ function broughtAlong(reported: readonly Nic[], nics: readonly Nic[]): readonly 
 export async function launcherUses(
   { namespace, name, mac }: UsedAddress,
   instance: Workload | undefined,
-  prefixes: () => Prefixes,
   client: KubeClient,
 ): Promise<boolean> {
-  const pods = await listOrEmpty(podWorkload(prefixes).resource, client, { namespace, labelSelector: LAUNCHER_LABEL });
+  const pods = await listOrEmpty(podWorkload().resource, client, { namespace, labelSelector: LAUNCHER_LABEL });
   return pods.some(({ finished, uses, runsFor }) => {
     if (finished === true) return false;
     return uses.includes(mac) || (runsFor?.name === name && runsFor.uid !== instance?.metadata.uid);

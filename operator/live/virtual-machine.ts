@@ -4,12 +4,11 @@ import { vmNics } from '../../api/vm-nics.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { createStringInterner } from '../../kube/controller/string-interning.ts';
-import type { Prefixes } from '../../mac/mac-range.ts';
 import { machines } from './kubevirt-kinds.ts';
 import { replicaOf } from './replica.ts';
 import { skipsAdmission } from './skips-admission.ts';
 import { launcherUses, vmiResource } from './virtual-machine-instance.ts';
-import { leaseOf, trimWorkloadMetadata, type Workload, type WorkloadKind } from './workload.ts';
+import { internNetworks, leaseOf, trimWorkloadMetadata, type Workload, type WorkloadKind } from './workload.ts';
 
 /**
  * Returns the VirtualMachine kind. A machine owns its addresses whether it runs or not. An address is released only when it
@@ -19,11 +18,11 @@ import { leaseOf, trimWorkloadMetadata, type Workload, type WorkloadKind } from 
  * The instance is found by its name, whoever owns it now: KubeVirt gives a running instance to the next machine of that
  * name, and the guest keeps the addresses that it was started with.
  */
-export function virtualMachineWorkload(prefixes: () => Prefixes): WorkloadKind {
-  const instances = vmiResource(prefixes);
+export function virtualMachineWorkload(): WorkloadKind {
+  const instances = vmiResource();
   const intern = createStringInterner();
   const schema = z.object({ metadata: objectMeta, spec: z.unknown().optional() }).transform((machine): Workload => {
-    const nics = vmNics(machine, prefixes());
+    const nics = internNetworks(vmNics(machine), intern);
     const { metadata } = machine;
     const offersTo = receiverTarget(metadata.annotations);
     return {
@@ -48,7 +47,7 @@ export function virtualMachineWorkload(prefixes: () => Prefixes): WorkloadKind {
       if (machine?.metadata.uid === uid && machine.uses.includes(mac)) return true;
       const instance = await getOrUndefined(instances, { namespace, name }, client);
       if (instance?.uses.includes(mac) === true) return true;
-      return await launcherUses(address, instance, prefixes, client);
+      return await launcherUses(address, instance, client);
     },
   };
 }

@@ -1,11 +1,13 @@
 import type { ConsumerRef } from '../../api/mac-allocation.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
+import type { ReportedInterface } from '../../api/network-status.ts';
 import type { Nic } from '../../api/nic.ts';
 import type { ReceiverTarget } from '../../api/transfer-target.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import type { KubeObject, ObjectMeta } from '../../kube/client/objects.ts';
 import { apiVersionOf, type Resource } from '../../kube/client/resource.ts';
 import type { EventTarget } from '../../kube/controller/events.ts';
+import type { InternString } from '../../kube/controller/string-interning.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Replica } from './replica.ts';
 
@@ -14,10 +16,12 @@ import type { Replica } from './replica.ts';
  * are cached in place of the pods and VMs themselves.
  */
 export interface Workload extends KubeObject {
-  /** The addresses of ours that it uses and owns. */
+  /** The addresses that it uses and owns, of any prefix. */
   readonly nics: readonly Nic[];
-  /** Every address of ours that it uses, whoever owns it. */
+  /** Every address that it uses, whoever owns it. */
   readonly uses: readonly MacAddress[];
+  /** The interfaces of a running object, with the addresses that they have. Not of a launcher pod, whose instance has them. */
+  readonly onWire?: readonly ReportedInterface[];
   /** It has ended for good and no longer uses any address. */
   readonly finished?: boolean;
   /** The lease id that the webhook wrote into it while it had no name. */
@@ -157,4 +161,24 @@ export function consumerRefOf(
   { resource }: WorkloadKind,
 ): ConsumerRef {
   return { apiVersion: apiVersionOf(resource), kind: resource.kind, name, uid, nic };
+}
+
+/** Returns the interfaces for a cached copy: one text for each network. */
+export function internNetworks(nics: readonly Nic[], intern: InternString): readonly Nic[] {
+  return nics.map((each) => (each.network === undefined ? each : { ...each, network: intern(each.network) }));
+}
+
+/** More interfaces than an object gets addresses for. Everybody can write a report, and each interface is kept in memory. */
+const MOST_ON_WIRE = 64;
+
+/** Returns the interfaces of a running object for its cached copy. */
+export function onWireOf(reported: readonly ReportedInterface[], intern: InternString): Pick<Workload, 'onWire'> {
+  if (reported.length === 0) return {};
+  const onWire = reported.slice(0, MOST_ON_WIRE).map(({ name, mac, network, isOwn }) => ({
+    name: intern(name),
+    mac,
+    ...(network !== undefined && { network: intern(network) }),
+    ...(isOwn === true && { isOwn }),
+  }));
+  return { onWire };
 }

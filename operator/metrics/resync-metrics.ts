@@ -4,7 +4,7 @@ import { DURATION_BUCKETS } from './kube-metrics.ts';
 /** Metrics of resyncs, and of the automatic release at their end. */
 export interface ResyncMetrics {
   /** Records a resync that counts. */
-  resyncEnded(resync: { readonly conflicts: number; readonly durationMs: number }): void;
+  resyncEnded(resync: { readonly durationMs: number }): void;
   /** Counts addresses in use that are not protected, because a limit of observed addresses is reached. */
   unprotected(addresses: number): void;
   /** Records how many addresses of each pool wait for an approval. */
@@ -13,11 +13,6 @@ export interface ResyncMetrics {
 
 export function registerResyncMetrics(registry: Registry): ResyncMetrics {
   const registers = [registry];
-  const conflicts = new Gauge({
-    name: 'rockmac_conflicts',
-    help: 'Addresses in use by an object that does not own them, as of the last resync.',
-    registers,
-  });
   const durations = new Histogram({
     name: 'rockmac_resync_duration_seconds',
     help: 'Duration of the resyncs that compared the whole cluster with the ledger.',
@@ -44,8 +39,7 @@ export function registerResyncMetrics(registry: Registry): ResyncMetrics {
     unprotected: (addresses) => {
       unprotected.inc(addresses);
     },
-    resyncEnded: ({ conflicts: found, durationMs }) => {
-      conflicts.set(found);
+    resyncEnded: ({ durationMs }) => {
       durations.observe(durationMs / 1_000);
       lastResync.setToCurrentTime();
     },

@@ -1,4 +1,6 @@
 import type { Observation } from '../../ledger/observation/observations.ts';
+import type { OnLink } from '../link/on-link.ts';
+import type { WorkloadAddress } from '../live/live-address.ts';
 import { isMigrating } from '../live/workload.ts';
 import type { SeenAddress } from './observe-addresses.ts';
 
@@ -14,10 +16,24 @@ export function byKey(observations: readonly Observation[]): KnownObservations {
 }
 
 /**
- * Returns whether the ledger lacks this observation. One that counts toward the limits may not count any more, and a
- * guest may have migrated since.
+ * Returns whether the ledger lacks this observation, or has an older state of it: it may not count toward the limits any more,
+ * its guest may have migrated, its object may have been started or stopped, and its network may have got another segment.
  */
-export function isNew({ address, limited }: SeenAddress, known: KnownObservations): boolean {
+export function isNew({ address, limited }: SeenAddress, known: KnownObservations, onLink: OnLink): boolean {
   const before = known.get(keyOfObservation({ mac: address.mac, object: address.owner }));
-  return before === undefined || (before.limited && !limited) || before.migrates !== isMigrating(address.workload);
+  if (before === undefined || (before.limited && !limited)) return true;
+  const { migrates, running, segment } = stateOf(address, onLink);
+  return before.migrates !== migrates || before.running !== running || before.segment !== segment;
+}
+
+/** Returns what an observation says about its object, which may change. */
+export function stateOf(
+  address: WorkloadAddress,
+  onLink: OnLink,
+): Pick<Observation, 'migrates' | 'running' | 'segment'> {
+  return {
+    migrates: isMigrating(address.workload),
+    running: onLink.isRunning(address),
+    segment: onLink.segmentOf(address.network),
+  };
 }

@@ -5,7 +5,7 @@ import { createObservationBudget } from './observation-budget.ts';
 function budget() {
   let ms = 0;
   const bucket = createObservationBudget(() => ms);
-  const take = (namespace: string) => bucket.take(namespace);
+  const take = (namespace: string, kind: 'ours' | 'outside' = 'ours') => bucket.take(namespace, kind);
   const takeMany = (namespace: string, count: number) =>
     Array.from({ length: count }, () => take(namespace)).filter(Boolean).length;
   return { take, takeMany, pass: (passed: number) => (ms += passed) };
@@ -18,6 +18,14 @@ test('a namespace gets its budget, and then what an hour refills', () => {
   expect(takeMany('bob', 2_000)).toBe(512);
   pass(36_000_000);
   expect(takeMany('bob', 2_000)).toBe(1_024);
+});
+
+test('addresses of other prefixes have a budget of their own', () => {
+  const { take, takeMany } = budget();
+  takeMany('bob', 2_000);
+  const taken = Array.from({ length: 10_000 }, () => take('bob', 'outside')).filter(Boolean);
+  expect(taken).toHaveLength(8_192);
+  expect(take('bob')).toBe(false);
 });
 
 test('one namespace takes nothing from another', () => {

@@ -3,12 +3,15 @@ import { createTokenBucket, type TokenBucket } from '../../time/token-bucket.ts'
 
 /** Limits how fast one namespace makes the ledger write new observations. */
 export interface ObservationBudget {
-  /** Takes one from the budget of a namespace. Returns whether it had one. */
-  take(namespace: string): boolean;
+  /** Takes one from the budget of a namespace for addresses of ours, or for those of other prefixes. Returns whether it had one. */
+  take(namespace: string, kind: 'ours' | 'outside'): boolean;
 }
 
-/** New observations of a namespace per hour. It may have 64 at a time, so honest users come nowhere near. */
-const PER_HOUR = 1_024;
+/**
+ * New observations of a namespace per hour. It may have 64 of our addresses at a time, so honest users come nowhere near. It may
+ * have 8,192 of other prefixes: all machines of a large namespace at once.
+ */
+const PER_HOUR = { ours: 1_024, outside: 8_192 } as const;
 
 /** Namespaces that are remembered. A forgotten one has its whole budget again. */
 const NAMESPACES = 10_000;
@@ -17,10 +20,11 @@ const NAMESPACES = 10_000;
 export function createObservationBudget(now: () => number): ObservationBudget {
   const buckets = createLru<string, TokenBucket>(NAMESPACES);
   return {
-    take: (namespace) => {
-      const bucket =
-        buckets.get(namespace) ?? createTokenBucket({ capacity: PER_HOUR, perSecond: PER_HOUR / 3_600 }, now);
-      buckets.set(namespace, bucket);
+    take: (namespace, kind) => {
+      const key = `${kind}/${namespace}`;
+      const capacity = PER_HOUR[kind];
+      const bucket = buckets.get(key) ?? createTokenBucket({ capacity, perSecond: capacity / 3_600 }, now);
+      buckets.set(key, bucket);
       return bucket.take(1);
     },
   };

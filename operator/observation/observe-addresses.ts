@@ -1,11 +1,18 @@
 import { observe } from '../../ledger/observation/observe.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Elsewhere } from '../link/elsewhere.ts';
+import type { OnLink } from '../link/on-link.ts';
 import { describeAddress, type WorkloadAddress } from '../live/live-address.ts';
-import { eventSubjectOf, isMigrating } from '../live/workload.ts';
+import type { Scope } from '../live/scope.ts';
+import { eventSubjectOf } from '../live/workload.ts';
+import { stateOf } from './known-observations.ts';
 import type { ObservationBudget } from './observation-budget.ts';
 
 export type ObserveAddressesDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'events' | 'metrics' | 'logger'> & {
   readonly observationBudget: ObservationBudget;
+  readonly scope: Scope;
+  readonly onLink: OnLink;
+  readonly elsewhere: Elsewhere;
 };
 
 /** An address to observe. */
@@ -17,13 +24,16 @@ export interface SeenAddress {
 
 /**
  * Records addresses that live objects use and that the ledger did not give them, so nobody else gets them meanwhile. Beyond
- * the limits an address stays unprotected: the object gets an Event, and a metric counts it.
+ * the limits an address of ours stays unprotected: the object gets an Event, and a metric counts it. An address of another prefix
+ * needs no protection. Beyond the limits it is only not shown, and not compared with other clusters.
  */
 export async function observeAddresses(seen: readonly SeenAddress[], deps: ObserveAddressesDeps): Promise<void> {
-  const { ledger, actor, logger, observationBudget } = deps;
-  const affordable = seen.filter(({ address, limited }) => !limited || observationBudget.take(address.owner.namespace));
-  const items = affordable.map(({ address: { mac, owner, workload }, limited }) => {
-    return { mac, object: owner, limited, migrates: isMigrating(workload) };
+  const { ledger, actor, logger, observationBudget, scope, onLink } = deps;
+  const affordable = seen.filter(({ address: { mac, owner }, limited }) => {
+    return !limited || observationBudget.take(owner.namespace, scope.isOurs(mac) ? 'ours' : 'outside');
+  });
+  const items = affordable.map(({ address, limited }) => {
+    return { mac: address.mac, object: address.owner, limited, ...stateOf(address, onLink) };
   });
   const outcomes = items.length === 0 ? [] : await observe(ledger, items, actor);
   const unprotected = seen.filter((each) => !affordable.includes(each)).map(({ address }) => address);
@@ -35,8 +45,15 @@ export async function observeAddresses(seen: readonly SeenAddress[], deps: Obser
     else unprotected.push(address);
     logger.info({ ...describeAddress(address), outcome }, 'address of a live object observed');
   }
-  reportUnprotected(unprotected, deps);
-  reportObserved(observed, deps);
+  // An object that starts may meet one of another cluster. That one is noticed there by the next resync.
+  await deps.elsewhere.refresh(affordable.flatMap(({ address }) => (onLink.isRunning(address) ? [address.mac] : [])));
+  const ours = ({ mac }: WorkloadAddress) => scope.isOurs(mac);
+  reportUnprotected(unprotected.filter(ours), deps);
+  reportUnrecorded(
+    unprotected.filter((each) => !ours(each)),
+    deps,
+  );
+  reportObserved(observed.filter(ours), deps);
 }
 
 /** Records one Event per object, whatever the number of its addresses. */
@@ -55,6 +72,13 @@ function reportUnprotected(
   for (const [first, more] of byObject(addresses)) {
     const note = `${first.mac} on interface ${first.owner.nic}${more} is not protected: rock-mac did not give it to this object, and a limit of observed addresses is reached. Another object may get it. Request addresses from rock-mac instead`;
     record(first, 'AddressNotProtected', note, deps);
+  }
+}
+
+function reportUnrecorded(addresses: readonly WorkloadAddress[], deps: Pick<OperatorDeps, 'events'>): void {
+  for (const [first, more] of byObject(addresses)) {
+    const note = `${first.mac} on interface ${first.owner.nic}${more} is not in the ledger, because this object or its namespace has too many addresses of other prefixes. Another cluster that uses it is not noticed`;
+    record(first, 'AddressNotRecorded', note, deps);
   }
 }
 

@@ -11,6 +11,7 @@ import { apiGroup, apiGroupList, apiResourceList } from './discovery.ts';
 import { ledgers } from './ledgers.ts';
 import { parseListParameters } from './list-parameters.ts';
 import type { LongPoll } from './long-poll.ts';
+import { observations } from './observations.ts';
 import { openApiDocument, openApiIndex } from './open-api.ts';
 import type { Route } from './parse-route.ts';
 import { poolHours } from './pool-hours.ts';
@@ -70,6 +71,8 @@ async function readResource(route: ResourceRoute, request: ReadRequest, deps: Ro
       return await authorizeAndRead(ledgers, route, request, deps);
     case 'poolhours':
       return await authorizeAndRead(poolHours, route, request, deps);
+    case 'observations':
+      return await authorizeAndRead(observations, route, request, deps);
     case 'pools':
       return await authorizeAndRead(pools, route, request, deps);
     case 'seals':

@@ -15,6 +15,7 @@ import {
   liveKey,
   type WorkloadAddress,
 } from '../live/live-address.ts';
+import { readScope, type ReadScopeDeps } from '../live/read-scope.ts';
 import { isMigrating } from '../live/workload.ts';
 import { collectEvidence, type EvidenceCollector, type EvidenceDeps } from '../observation/evidence.ts';
 import { findGrant, type Occasion } from '../observation/grant.ts';
@@ -27,7 +28,9 @@ import { classify } from '../workload/classify.ts';
 import { findRelation, type Relation } from '../workload/relation.ts';
 import { findRowsByMac, inBatches } from './batches.ts';
 
-export type ReportAddressesDeps = EvidenceDeps & Pick<OperatorDeps, 'kinds' | 'actor' | 'logger' | 'stockTokens'>;
+export type ReportAddressesDeps = EvidenceDeps &
+  ReadScopeDeps &
+  Pick<OperatorDeps, 'kinds' | 'actor' | 'logger' | 'stockTokens'>;
 
 /**
  * Writes into the ledger the addresses of all live objects and claims of this cluster, and returns their number. Runs
@@ -45,8 +48,11 @@ export async function reportAddressesInUse(
 ): Promise<number> {
   const { claims, stickyClaims, mirrors } = await listAllocations(deps);
   const objects = await listLiveWorkloads(deps);
+  const scope = await readScope(deps);
   const addresses = objects.flatMap(({ workload, kind }) =>
-    liveAddresses(workload, kind, deps).map((address): WorkloadAddress => ({ ...address, workload, kind })),
+    liveAddresses(workload, kind, deps)
+      .filter((address) => scope.includes(address))
+      .map((address): WorkloadAddress => ({ ...address, workload, kind })),
   );
   // Claims come first: a pod must not become the owner of a claim's address.
   const reason = 'its claim is still there';

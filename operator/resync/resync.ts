@@ -10,6 +10,8 @@ import { freeGap } from '../../ledger/state/recovery.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { type ReleaseByKeyDeps, releaseForEndedGuests } from '../allocation/release-by-key.ts';
 import { statusMac } from '../claim/ledger-items.ts';
+import type { Contested, ContestedAddresses } from '../collision/contested.ts';
+import type { CollisionScope } from '../collision/find-collision.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { type Sources, stickyIndex } from '../controller/operator-sources.ts';
 import { listLiveWorkloads } from '../live/list-live.ts';
@@ -23,18 +25,18 @@ import { addressesSeen, type AddressUse } from './addresses-seen.ts';
 import { autoRelease, type AutoReleaseDeps } from './auto-release.ts';
 import { findRowsByMac, inBatches } from './batches.ts';
 import { compareStickyClaims } from './compare-sticky-claims.ts';
-import { type Conflict, publishConflicts, type PublishConflictsDeps } from './publish-conflicts.ts';
 import { findGoneHolders, reclaimStock, type ReclaimStockDeps } from './reclaim-stock.ts';
 import { syncObservations, type SyncObservationsDeps } from './sync-observations.ts';
 
 export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid' | 'readPrefixes'> &
   AutoReleaseDeps &
   ReleaseByKeyDeps &
-  PublishConflictsDeps &
   SyncObservationsDeps &
   RelationDeps &
   ReclaimStockDeps &
-  Pick<Sources, 'allocations' | 'pools' | 'workloads' | 'workloadOutOfSync' | 'stickyChanged'>;
+  Pick<Sources, 'allocations' | 'pools' | 'workloads' | 'workloadOutOfSync' | 'stickyChanged'> & {
+    readonly contested: ContestedAddresses;
+  };
 
 /**
  * Compares everything that lives in the cluster with everything that the ledger holds for it:
@@ -48,7 +50,7 @@ export type ResyncDeps = Pick<OperatorDeps, 'kubeSystemUid' | 'readPrefixes'> &
  * before anything is marked or released.
  */
 export async function runResync(deps: ResyncDeps): Promise<void> {
-  const { ledger, client, clusterId, logger, metrics, workloads } = deps;
+  const { ledger, client, clusterId, logger, metrics, workloads, scope } = deps;
   const started = performance.now();
   const lastResyncAt = await requireOwnCluster(deps);
   // The ledger's time before the lists: this resync ignores rows that change later.
@@ -66,7 +68,7 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
 
   const { foreign, contested, uncontested } = await compareWorkloads(objects, deps);
   const ofClaims = await compareClaims(claims, deps);
-  const conflicts = [...contested.map(conflictOf), ...ofClaims];
+  const conflicts = [...contested.map((each) => contestedOf(each, deps)), ...ofClaims];
   const seen = addressesSeen([
     ...usesOfWorkloads(objects, contested),
     // An object may have an address on two interfaces, and own it on one of them.
@@ -74,8 +76,13 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
     ...usesOfClaims(claims, ofClaims),
   ]);
   const { observed, ended } = await syncObservations(foreign, startedAt, deps);
-  const { marked, cleared } = await markMissing(ledger, { clusterId, startedAt, seen: [...seen] });
-  await publishConflicts(conflicts, deps);
+  const { marked, cleared } = await markMissing(ledger, {
+    clusterId,
+    startedAt,
+    seen: [...seen].filter((mac) => scope.isOurs(mac)),
+  });
+  deps.contested.replace(conflicts);
+  await deps.elsewhere.replace(deps.onLink.macs());
   const sinceLastResyncMs = lastResyncAt === undefined ? 0 : startedAt.getTime() - lastResyncAt.getTime();
   await releaseForEndedGuests(deps);
   await compareStickyClaims(deps);
@@ -84,7 +91,7 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
   const freed = await freeGap(ledger, { actor: deps.actor });
   if (freed > 0) logger.info({ count: freed }, 'addresses that a failover had set aside are free again');
   const durationMs = Math.round(performance.now() - started);
-  metrics.resyncEnded({ conflicts: conflicts.length, durationMs });
+  metrics.resyncEnded({ durationMs });
   const level = marked + cleared + released + ended + conflicts.length > 0 ? 'info' : 'debug';
   logger[level](
     { seen: seen.size, marked, cleared, observed, ended, released, conflicts: conflicts.length, durationMs },
@@ -124,7 +131,7 @@ interface ComparedWorkloads {
 /** Compares workloads with the ledger. Has each reconciled whose address is not bound to it yet, has no mirror, or is another's. */
 async function compareWorkloads(
   objects: readonly LiveWorkload[],
-  deps: Pick<ResyncDeps, 'ledger' | 'client' | 'clusterId' | 'allocations' | 'workloadOutOfSync'> &
+  deps: Pick<ResyncDeps, 'ledger' | 'client' | 'clusterId' | 'allocations' | 'workloadOutOfSync' | 'scope'> &
     RelationDeps &
     ContestedDeps,
 ): Promise<ComparedWorkloads> {
@@ -132,10 +139,13 @@ async function compareWorkloads(
   const held: ForeignAddress[] = [];
   const uncontested: MacAddress[] = [];
   for (const batch of inBatches(objects)) {
-    const macs = batch.flatMap(({ workload }) => workload.nics.map(({ mac }) => mac));
+    const macs = batch
+      .flatMap(({ workload }) => workload.nics.map(({ mac }) => mac))
+      .filter((mac) => deps.scope.isOurs(mac));
     const rows = await findRowsByMac(macs, deps);
     for (const object of batch) {
       for (const live of liveAddresses(object.workload, object.kind, deps)) {
+        if (!deps.scope.includes(live)) continue;
         const address = { ...live, ...object };
         const row = rows.get(address.mac);
         const relation = await findRelation(address, row, deps);
@@ -184,9 +194,19 @@ async function onlyContested(held: readonly ForeignAddress[], deps: ContestedDep
   return contested;
 }
 
-function conflictOf({ address: { mac, owner } }: ForeignAddress): Conflict {
+function contestedOf({ address: { mac, owner }, row }: ForeignAddress, deps: Pick<ResyncDeps, 'clusterId'>): Contested {
   const { kind, namespace, name } = owner;
-  return { mac, user: { kind, namespace, name } };
+  return { mac, user: { kind, namespace, name }, scope: distanceTo(row, namespace, deps) };
+}
+
+/** Returns how far the holder of an address is from an object of this cluster. */
+function distanceTo(
+  row: Pick<AddressRow, 'owner'> | undefined,
+  namespace: string,
+  { clusterId }: Pick<ResyncDeps, 'clusterId'>,
+): CollisionScope {
+  if (row?.owner?.clusterId !== clusterId) return 'ledger';
+  return row.owner.namespace === namespace ? 'namespace' : 'cluster';
 }
 
 function usesOfWorkloads(
@@ -200,7 +220,7 @@ function usesOfWorkloads(
   }));
 }
 
-function usesOfClaims(claims: readonly MacAllocation[], conflicts: readonly Conflict[]): readonly AddressUse[] {
+function usesOfClaims(claims: readonly MacAllocation[], conflicts: readonly Contested[]): readonly AddressUse[] {
   const contested = new Map(conflicts.map(({ mac, user }) => [formatKey(user), mac]));
   return claims.map((claim) => {
     const mac = statusMac(claim);
@@ -213,8 +233,8 @@ function usesOfClaims(claims: readonly MacAllocation[], conflicts: readonly Conf
 async function compareClaims(
   claims: readonly MacAllocation[],
   deps: Pick<ResyncDeps, 'ledger' | 'clusterId'>,
-): Promise<readonly Conflict[]> {
-  const conflicts: Conflict[] = [];
+): Promise<readonly Contested[]> {
+  const conflicts: Contested[] = [];
   for (const batch of inBatches(claims)) {
     const addresses = batch.flatMap((claim) => {
       const mac = statusMac(claim);
@@ -229,7 +249,10 @@ async function compareClaims(
       const row = rows.get(mac);
       if (row === undefined || row.state === 'released') continue;
       const isOwner = row.key === claimKey({ clusterId: deps.clusterId, uid });
-      if (!isOwner) conflicts.push({ mac, user: { kind: 'MacAllocation', namespace, name } });
+      if (!isOwner) {
+        const scope = distanceTo(row, namespace, deps);
+        conflicts.push({ mac, user: { kind: 'MacAllocation', namespace, name }, scope });
+      }
     }
   }
   return conflicts;

@@ -3,7 +3,6 @@ import type { TokenSubject } from '../../api/admission-token.ts';
 import { readStockToken, signStockToken, type StockClaims } from '../../api/stock-token.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { macPrefix } from '../../mac/mac-range.ts';
 import type { WorkloadAddress } from '../live/live-address.ts';
 import { podWorkload } from '../live/pod.ts';
 import { findRequester, isOfStock } from './requester.ts';
@@ -41,7 +40,7 @@ function aPodWith(text: string | undefined, generateName = ''): WorkloadAddress 
   const metadata = { namespace: 'web', name: 'web-x', uid: 'u1', resourceVersion: '1' };
   const stockToken = text === undefined ? undefined : { text, generateName };
   const workload = { metadata, nics: [{ nic: owner.nic, mac: MAC }], uses: [MAC], stockToken };
-  return { mac: MAC, owner, stockToken, workload, kind: podWorkload(() => [macPrefix('a4:58:0f')]) };
+  return { mac: MAC, owner, stockToken, workload, kind: podWorkload() };
 }
 
 function find(address: WorkloadAddress, changes: Partial<AddressRow> = {}) {

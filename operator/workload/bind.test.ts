@@ -4,7 +4,6 @@ import { createKubeClient } from '../../kube/client/client.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { BindItem } from '../../ledger/address/bind.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { macPrefix } from '../../mac/mac-range.ts';
 import { json, startTestServer } from '../../test/doubles/http-server.ts';
 import { podWorkload } from '../live/pod.ts';
 import { type BindableRow, mirrorAndBind } from './bind.ts';
@@ -12,7 +11,7 @@ import { type BindableRow, mirrorAndBind } from './bind.ts';
 const MAC = mac('a4:58:0f:05:00:01');
 const owner = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: 'web', uid: 'u1', nic: 'team/blue#0' };
 const metadata = { namespace: 'team', name: 'web', uid: 'u1', resourceVersion: '1' };
-const kind = podWorkload(() => [macPrefix('a4:58:0f')]);
+const kind = podWorkload();
 const address = { mac: MAC, owner, kind, workload: { metadata, nics: [{ nic: owner.nic, mac: MAC }], uses: [MAC] } };
 const row: AddressRow = {
   mac: MAC,

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { formatKey } from '../../kube/client/objects.ts';
+import { formatKey, keyOf } from '../../kube/client/objects.ts';
 import type { Change } from '../../kube/controller/object-cache.ts';
 import { type ControllerSpec, GROUPED_CONCURRENCY, watch } from '../controller/controller-spec.ts';
 import { identityKey, parseIdentityKey } from '../controller/identity-key.ts';
@@ -16,10 +16,15 @@ export function workloadController(
   deps: WorkloadDeps &
     ReleaseUnmirroredDeps &
     EndedWorkloadDeps &
-    Pick<Sources, 'allocations' | 'workloads' | 'workloadChanged' | 'workloadOutOfSync'>,
+    Pick<Sources, 'allocations' | 'networks' | 'workloads' | 'workloadChanged' | 'workloadOutOfSync'>,
 ): ControllerSpec {
-  const { allocations, workloads, workloadChanged, workloadOutOfSync } = deps;
+  const { allocations, networks, scope, workloads, workloadChanged, workloadOutOfSync } = deps;
   const { kind: kindName } = kind.resource;
+  const onNetwork = (network: string) =>
+    cache
+      .list()
+      .filter(({ nics }) => nics.some((nic) => nic.network === network && !scope.isOurs(nic.mac)))
+      .map(({ metadata }) => identityKey(metadata));
   return {
     name: kindName.toLowerCase(),
     concurrency: GROUPED_CONCURRENCY,
@@ -33,6 +38,10 @@ export function workloadController(
         const found = cache.get(formatKey({ namespace: metadata.namespace, name: shown.name }))?.metadata;
         return found === undefined || (spec.consumerRef?.uid ?? found.uid) !== found.uid ? [] : [identityKey(found)];
       }),
+      // Observations record the segments of their networks.
+      watch(networks, ({ type, object, before }) =>
+        type === 'resync' || object.segment === before?.segment ? [] : onNetwork(keyOf(object)),
+      ),
       watch(workloadOutOfSync, (live) =>
         live.kind.resource.kind === kindName ? [identityKey(live.workload.metadata)] : [],
       ),
@@ -41,7 +50,8 @@ export function workloadController(
       const identity = parseIdentityKey(key);
       workloadChanged.fire(identity.uid);
       const workload = cache.get(formatKey(identity));
-      if (workload?.metadata.uid === identity.uid) return await reconcileWorkload(workload, kind, deps);
+      const isLive = workload?.metadata.uid === identity.uid && hasAddresses(workload);
+      if (isLive) return await reconcileWorkload(workload, kind, deps);
       const hasMirrorOrClaim = allocations.by('consumer', identity.uid).length > 0;
       if (!hasMirrorOrClaim) await releaseUnmirrored(identity, kind, deps);
       await recordStickyEnd(identity, kind, deps);
@@ -50,27 +60,32 @@ export function workloadController(
   };
 }
 
-/** Watches the instances of machines, which report that an interface of their machine has another address. */
+/** Watches the instances of machines, which report whether their machine runs, and that an interface of it has another address. */
 function instancesOfMachines(workloads: Sources['workloads']) {
   return [...workloads.values()]
     .filter(({ kind }) => kind.resource.kind === instances.kind)
     .map(({ cache }) =>
       watch(cache, ({ type, object, before }) => {
         const runsFor = object.runsFor ?? before?.runsFor;
-        const isKnown = isDeepStrictEqual(actualMacs(type === 'deleted' ? undefined : object), actualMacs(before));
+        const isKnown = isDeepStrictEqual(reportOf(type === 'deleted' ? undefined : object), reportOf(before));
         return runsFor === undefined || isKnown ? [] : [identityKey({ ...object.metadata, ...runsFor })];
       }),
     );
 }
 
-function actualMacs({ nicsOfOwner = [] }: Pick<Workload, 'nicsOfOwner'> = {}): readonly unknown[] {
-  return nicsOfOwner.flatMap(({ mac, actualMac }) => (actualMac === undefined ? [] : [[mac, actualMac]]));
+function reportOf({ nicsOfOwner = [], onWire }: Pick<Workload, 'nicsOfOwner' | 'onWire'> = {}): unknown {
+  const actualMacs = nicsOfOwner.flatMap(({ mac, actualMac }) => (actualMac === undefined ? [] : [[mac, actualMac]]));
+  return { actualMacs, onWire };
+}
+
+/** An object that is cached only for what it reports, such as the instance of a machine, has nothing to reconcile. */
+function hasAddresses({ nics, gate }: Workload): boolean {
+  return nics.length > 0 || gate !== undefined;
 }
 
 /** A pod is updated many times in its life, mostly by status reports that do not concern its addresses. */
 function isOfNoConcern({ type, object, before }: Change<Workload>): boolean {
-  // The instance of a machine is cached for what it reports.
-  if ([object, before ?? object].every(({ nics, gate }) => nics.length === 0 && gate === undefined)) return true;
+  if (!hasAddresses(object) && (before === undefined || !hasAddresses(before))) return true;
   return type === 'updated' && isDeepStrictEqual(withoutVersion(object), withoutVersion(before));
 }
 

@@ -6,6 +6,7 @@ import { takeClaim, type TakeClaimDeps } from '../claim/take-claim.ts';
 import { liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
 import type { Workload, WorkloadKind } from '../live/workload.ts';
 import { type ContestedDeps, isContested } from '../observation/contested.ts';
+import { observeOutside, type ObserveOutsideDeps } from '../observation/observe-outside.ts';
 import { reportConflict, type ReportConflictDeps } from '../observation/report-conflict.ts';
 import { keepSticky, type KeepStickyDeps } from '../sticky/keep.ts';
 import { readoptOfWorkload, type ReadoptOfWorkloadDeps } from '../sticky/readopt-of-workload.ts';
@@ -30,6 +31,7 @@ export type WorkloadDeps = TakeClaimDeps &
   ReportConflictDeps &
   ContestedDeps &
   ReportedNicDeps &
+  ObserveOutsideDeps &
   GrantOrObserveDeps;
 
 /** Delays between the checks of an address that another owner holds. Its release may be in progress, or weeks away. */
@@ -40,7 +42,7 @@ const LATER_MS = 3_000;
 
 /**
  * Reconciles a live object: the ledger and the mirrors follow the addresses that it uses. Writes mirrors, binds addresses,
- * takes claims for their consumers, and observes addresses that were never given to the object.
+ * takes claims for their consumers, and observes addresses that were never given to the object, of other prefixes too.
  *
  * For each address: 1. the mirror is stored with its finalizer; 2. the ledger binds the address to the object's uid. After a
  * crash behind 1, the next reconcile binds, or the mirror releases whatever the address became.
@@ -50,12 +52,14 @@ export async function reconcileWorkload(
   kind: WorkloadKind,
   deps: WorkloadDeps,
 ): Promise<ReconcileResult> {
+  const { scope } = deps;
+  const all = liveAddresses(workload, kind, deps).map((live) => ({ ...live, workload, kind }));
   const foreign: ForeignAddress[] = [];
   let contested = false;
   let later = false;
-  for (const live of liveAddresses(workload, kind, deps)) {
+  for (const live of all.filter(({ mac }) => scope.isOurs(mac))) {
     const reported = await reportedNic({ ...live.owner, mac: live.mac }, deps);
-    const address = { ...live, reported, workload, kind };
+    const address = { ...live, reported };
     const row = await deps.groupedCalls.findByMac(address.mac);
     const result = await reconcileAddress(address, row, deps);
     if (result === 'kept') reportNotApplied(address, deps);
@@ -64,6 +68,10 @@ export async function reconcileWorkload(
     if (result === 'kept' || result === 'later') continue;
     foreign.push({ address, row, isHeld: result !== 'ungranted' });
   }
+  await observeOutside(
+    all.filter((live) => !scope.isOurs(live.mac) && scope.includes(live)),
+    deps,
+  );
   if (foreign.length > 0) contested = (await grantOrObserve(foreign, deps)) === 'contested' || contested;
   if (later) return { requeueAfterMs: LATER_MS };
   return contested ? { poll: CONFLICT } : undefined;

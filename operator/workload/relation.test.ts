@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { macPrefix } from '../../mac/mac-range.ts';
 import type { WorkloadAddress } from '../live/live-address.ts';
 import { podWorkload } from '../live/pod.ts';
 import { findRelation } from './relation.ts';
@@ -32,7 +31,7 @@ function aPodWith(text: string | undefined): WorkloadAddress {
   const metadata = { namespace: 'web', name: 'front', uid: 'u1', resourceVersion: '1', creationTimestamp };
   const stockToken = text === undefined ? undefined : { text, generateName: '' };
   const workload = { metadata, nics: [{ nic: owner.nic, mac: MAC }], uses: [MAC], stockToken };
-  return { mac: MAC, owner, stockToken, workload, kind: podWorkload(() => [macPrefix('a4:58:0f')]) };
+  return { mac: MAC, owner, stockToken, workload, kind: podWorkload() };
 }
 
 /** Finds the relation of a pod with a valid token, a made-up one, or none. */

@@ -4,7 +4,6 @@
  */
 import { pino } from 'pino';
 import { z } from 'zod';
-import { DEFAULT_PREFIX } from '../../api/default-pools.ts';
 import { table } from '../../hack/markdown.ts';
 import { createKubeClient, type KubeClient } from '../../kube/client/client.ts';
 import { macAllocations, macPools } from '../../kube/client/mac-resources.ts';
@@ -12,7 +11,6 @@ import { type KubeObject, objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import type { NewObject } from '../../kube/client/write.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
-import { macPrefix } from '../../mac/mac-range.ts';
 import { workloadKinds } from '../../operator/live/workload-kinds.ts';
 import { startTestEnv } from '../env/env.ts';
 import { install, type Program } from '../env/installation.ts';
@@ -31,7 +29,7 @@ const FIRST = macToNumber(mac('a4:58:0f:05:00:00'));
 
 /** Every kind that the operator caches. */
 const KINDS: readonly Resource<KubeObject>[] = [
-  ...workloadKinds(() => [macPrefix(DEFAULT_PREFIX)]).map(({ resource }) => resource),
+  ...workloadKinds().map(({ resource }) => resource),
   macAllocations,
   macPools,
 ];

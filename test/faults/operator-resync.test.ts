@@ -147,7 +147,7 @@ describe('an address that two pods use', () => {
     expect(mirror?.spec.consumerRef?.name).toBe('one');
     expect(await findByMac(ledger, mac(address))).toMatchObject({ generation: 1, owner: { name: 'one' } });
     const conflicts = () => installation.operators[0]?.metric('rockmac_conflicts');
-    await waitUntil('counted', async () => (await conflicts()) === 1);
+    await waitUntil('counted', async () => (await conflicts()) === 2);
     await waitUntil('an Event about the second pod', async () => {
       const args = [
         'get',

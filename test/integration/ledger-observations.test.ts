@@ -4,6 +4,7 @@ import { adopt } from '../../ledger/address/adopt.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { release } from '../../ledger/address/release.ts';
+import { listObservations, observationMark } from '../../ledger/observation/list-observations.ts';
 import {
   endObservations,
   observationsOfCluster,
@@ -11,6 +12,7 @@ import {
   observationsOfObjects,
 } from '../../ledger/observation/observations.ts';
 import { observe, type ObserveItem } from '../../ledger/observation/observe.ts';
+import { usersElsewhere } from '../../ledger/observation/users-elsewhere.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { definePool, growPool, removePool } from '../../ledger/pool/pools.ts';
 import { recover } from '../../ledger/state/recovery.ts';
@@ -277,4 +279,87 @@ test('an address is never handed out after it was observed, whatever runs at onc
     }),
     { numRuns: 8 },
   );
+});
+
+describe('an address of another prefix', () => {
+  const range = '02:00:00:00:00:00';
+
+  test('is recorded without a row, counts toward a limit of its own, and not toward that of any pool', async () => {
+    const own = await freshLedger();
+    await joinCluster(own.db, 'c1');
+    const items = Array.from({ length: 9_000 }, (_, index) =>
+      stray(addressAt(range, index), { name: `vm-${String(index)}`, namespace: 'kmp' }),
+    );
+    const outcomes: (string | undefined)[] = [];
+    for (let start = 0; start < items.length; start += 500) {
+      outcomes.push(
+        ...(await observe(own.db, items.slice(start, start + 500), 'operator')).map(({ outcome }) => outcome),
+      );
+    }
+    expect(outcomes.filter((outcome) => outcome === 'observed')).toHaveLength(8_192);
+    expect(outcomes.filter((outcome) => outcome === 'over_limit')).toHaveLength(808);
+    expect(await findByMac(own.db, addressAt(range, 0))).toBeUndefined();
+    const inPool = stray(mac('a4:58:0f:05:00:00'), { namespace: 'kmp' });
+    expect((await observe(own.db, [inPool], 'operator'))[0]?.outcome).toBe('observed');
+    expect((await poolStats(own.db)).map(({ observed }) => observed).reduce((sum, each) => sum + each)).toBe(1);
+    expect(await findingsExceptClock(own.db)).toEqual([]);
+    await own.close();
+  });
+
+  test('is recorded up to 64 times for one object', async () => {
+    const items = Array.from({ length: 80 }, (_, index) =>
+      stray(addressAt('02:00:00:01:00:00', index), { name: 'many' }),
+    );
+    const outcomes = await observe(ledger.current.db, items, 'operator');
+    expect(outcomes.filter(({ outcome }) => outcome === 'observed')).toHaveLength(64);
+  });
+
+  test('is shown with its object, page by page, and by pool, namespace, object and time', async () => {
+    const own = await freshLedger();
+    const { db } = own;
+    await joinCluster(db, 'c1');
+    const items = Array.from({ length: 5 }, (_, index) =>
+      stray(addressAt(range, index), { name: `p${String(index)}` }),
+    );
+    await observe(db, [...items, stray(mac('a4:58:0f:05:00:07'), { namespace: 'web' })], 'operator');
+    const names: string[] = [];
+    let after: string | undefined;
+    do {
+      const page = await listObservations(db, { after, limit: 2 });
+      names.push(...page.map(({ mac: address }) => address));
+      const last = page.at(-1);
+      after = page.length < 2 || last === undefined ? undefined : observationMark(last);
+    } while (after !== undefined);
+    expect(names).toEqual([...items.map((item) => item.mac), 'a4:58:0f:05:00:07']);
+    const shown = async (filter: Parameters<typeof listObservations>[1]) =>
+      (await listObservations(db, filter)).map(({ mac: address }) => address);
+    expect(await shown({ namespace: 'web' })).toEqual(['a4:58:0f:05:00:07']);
+    expect(await shown({ pools: ['kubernetes'] })).toEqual(['a4:58:0f:05:00:07']);
+    expect(await shown({ kind: 'Pod', name: 'p3' })).toEqual([addressAt(range, 3)]);
+    expect(await shown({ since: new Date('2100-01-01') })).toEqual([]);
+    expect(await listObservations(db, { mac: addressAt(range, 1) })).toMatchObject([
+      { object: { namespace: 'bob', name: 'p1' }, pool: undefined, running: false, segment: '' },
+    ]);
+    await expect(async () => await listObservations(db, { after: 'no mark' })).rejects.toThrow(/page mark/);
+    await own.close();
+  });
+});
+
+describe('who uses an address outside of a cluster', () => {
+  test('are running objects of others, and owners; with the segment, if it is known', async () => {
+    const own = await freshLedger();
+    const { db } = own;
+    await joinCluster(db, 'c1');
+    await joinCluster(db, 'c2');
+    const foreign = mac('02:00:00:00:00:01');
+    const there = { ...stray(foreign, { clusterId: 'c2', name: 'there' }), segment: 'lab' };
+    await observe(db, [there, stray(foreign, { name: 'here' })], 'operator');
+    expect(await usersElsewhere(db, { clusterId: 'c1', macs: [foreign] })).toEqual([]);
+    expect((await observe(db, [{ ...there, running: true }], 'operator'))[0]?.outcome).toBe('known');
+    expect(await usersElsewhere(db, { clusterId: 'c1', macs: [foreign] })).toMatchObject([
+      { mac: foreign, kind: 'Pod', namespace: 'bob', name: 'there', segment: 'lab', migrates: false },
+    ]);
+    expect(await usersElsewhere(db, { clusterId: 'c2', macs: [foreign] })).toEqual([]);
+    await own.close();
+  });
 });

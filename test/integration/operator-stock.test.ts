@@ -19,7 +19,6 @@ import { ledgerState } from '../../ledger/state/state.ts';
 import { type AssignOutcome, assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
 import { checkStock, fillStock, type StockHolder, stockOf } from '../../ledger/stock/stock.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
-import { macPrefix } from '../../mac/mac-range.ts';
 import { listLiveWorkloads } from '../../operator/live/list-live.ts';
 import { workloadKinds } from '../../operator/live/workload-kinds.ts';
 import { findGoneHolders, reclaimStock } from '../../operator/resync/reclaim-stock.ts';
@@ -304,7 +303,7 @@ describe('a pod with an address of a stock', () => {
 
 describe('the stock of a webhook', () => {
   let now = 0;
-  const kinds = workloadKinds(() => [macPrefix('a4:58:0f')]);
+  const kinds = workloadKinds();
   const minutes = (count: number) => count * 60_000;
 
   /** Creates the memory of one leader run, and runs that part of its resyncs which concerns stock. */

@@ -33,6 +33,13 @@ const unresponsive: WorkloadAdmissionDeps = {
     now: () => new Date(),
     answered: () => undefined,
   },
+  duplicates: {
+    mode: 'refuse',
+    ledger: { query: never },
+    clusterId: 'c',
+    segmentOf: () => '',
+    isLedgerAway: () => false,
+  },
   answerFromClaims: never,
   allocation: {
     allocator: { allocate: never, close: never },

@@ -32,6 +32,7 @@ import { decideSticky, type StickyCandidate } from '../sticky/decide-sticky.ts';
 import { answerFromStock, type AnswerFromStockDeps } from '../stock/answer-from-stock.ts';
 import type { NamespaceTerms } from '../watch/namespaces.ts';
 import { type Networks, readOnce } from '../watch/networks.ts';
+import { checkDuplicates, type CheckDuplicatesDeps } from './check-duplicates.ts';
 
 export interface WorkloadAdmissionDeps {
   readonly gate: ReviewGate;
@@ -46,6 +47,7 @@ export interface WorkloadAdmissionDeps {
   readonly claimSets: UseClaimSetDeps;
   readonly schedulingGate: SchedulingGateDeps;
   readonly stock: AnswerFromStockDeps;
+  readonly duplicates: CheckDuplicatesDeps;
   /** Answers while the ledger is away. */
   readonly answerFromClaims: AnswerFromClaims;
   readonly findNetworks: Networks['find'];
@@ -92,8 +94,21 @@ export async function admitWorkload(
       : plan;
   const refusal = refuseTooMany(asked, review, deps.gate);
   if (refusal !== undefined) return { allowed: false, refusal };
+  const checked = await checkDuplicates(
+    plan.outside ?? [],
+    { ...review, name: nameOf(request) },
+    deps.duplicates,
+    deadline,
+  );
+  if (!checked.ok) return { allowed: false, refusal: checked.refusal };
   const addressRequests = await findPools(asked, entry.terms, review, deps.findNetworks);
-  return await allocateFor({ plan: { ...asked, addressRequests }, terms: entry.terms }, review, deps, deadline);
+  const warnings = [...asked.warnings, ...checked.warnings];
+  return await allocateFor(
+    { plan: { ...asked, addressRequests, warnings }, terms: entry.terms },
+    review,
+    deps,
+    deadline,
+  );
 }
 
 function readReview(request: AdmissionRequest): WorkloadReview | undefined {

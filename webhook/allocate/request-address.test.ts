@@ -184,6 +184,8 @@ describe('the address of the name of a machine', () => {
     object: { ...OWN, kind: 'VirtualMachineInstance', uid: 'i', ...object },
     limited: false,
     migrates: true,
+    running: true,
+    segment: '',
     since: SINCE,
   });
 

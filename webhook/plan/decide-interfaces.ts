@@ -15,6 +15,8 @@ export interface InterfaceRequest {
   readonly writtenMac?: string | undefined;
   /** In an update: the address of the stored object. It is restored where the update dropped it. */
   readonly storedMac?: MacAddress | undefined;
+  /** In an update: an address under no prefix of the ledger that the stored object has here too. */
+  readonly keptMac?: MacAddress | undefined;
   /** Whether the interface gets an address if the author wrote none. */
   readonly wantsAddress: boolean;
   /** What the author should know about that. */
@@ -34,8 +36,8 @@ export type Decision =
   | { readonly kind: 'claim'; readonly claim: string; readonly requested?: MacAddress }
   /** It gets the address of the stored object back, without a request to the ledger. */
   | { readonly kind: 'restore'; readonly mac: MacAddress }
-  /** It stays as it is. */
-  | { readonly kind: 'none' };
+  /** It stays as it is. Its author may have written an address under no prefix of the ledger. */
+  | { readonly kind: 'none'; readonly outside?: MacAddress };
 
 export type Decisions =
   | { readonly ok: true; readonly decisions: readonly Decision[] }
@@ -75,7 +77,10 @@ export function decideInterfaces(
     }
     decisions.push(decision);
   }
-  const shared = firstRepeated(decisions.flatMap((decision, index) => usedMacs(decision, interfaces[index], prefixes)));
+  const used = decisions.flatMap((decision, index) => usedMacs(decision, interfaces[index]));
+  const kept = interfaces.flatMap(({ keptMac }) => keptMac ?? []);
+  // An update is not refused for addresses that were stored before.
+  const shared = firstRepeated(used) ?? used.find((mac) => kept.includes(mac));
   if (shared !== undefined) {
     return refuseDecisions(
       `MAC ${shared} is on two interfaces of this object.\nLeave it out of one of them to get another.`,
@@ -99,7 +104,7 @@ function decide(
   // Also on a network that ignores addresses: the author wants one in the annotation, and two pods must not name the same.
   if (copied.has(mac)) return claim === undefined ? { kind: 'copied', mac } : { kind: 'claim', claim };
   if (claim !== undefined) return { kind: 'claim', claim, requested: mac };
-  return underAny(mac, prefixes) ? { kind: 'requested', mac } : { kind: 'none' };
+  return underAny(mac, prefixes) ? { kind: 'requested', mac } : { kind: 'none', outside: mac };
 }
 
 function decideWithoutMac({ storedMac, wantsAddress, claim }: InterfaceRequest): Decision {
@@ -115,16 +120,12 @@ function decideWithoutMac({ storedMac, wantsAddress, claim }: InterfaceRequest):
 const LONGER_ADDRESS =
   /^(?:[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){6}(?:[0-9a-f]{2}\1){0,12}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){3}(?:(?:[0-9a-f]{4}\.){6})?[0-9a-f]{4})$/i;
 
-/** Returns the address under one of our prefixes that the interface will use, as far as it is known before the ledger responds. */
-function usedMacs(
-  decision: Decision,
-  request: InterfaceRequest | undefined,
-  prefixes: Prefixes,
-): readonly MacAddress[] {
+/** Returns the address that the interface will use, as far as it is known before the ledger responds. */
+function usedMacs(decision: Decision, request: InterfaceRequest | undefined): readonly MacAddress[] {
   if (decision.kind === 'requested' || decision.kind === 'restore') return [decision.mac];
   if (decision.kind !== 'none') return [];
   const mac = parseAnyMac(request?.writtenMac ?? '');
-  return mac !== undefined && underAny(mac, prefixes) ? [mac] : [];
+  return mac === undefined ? [] : [mac];
 }
 
 function firstRepeated<T>(values: readonly T[]): T | undefined {

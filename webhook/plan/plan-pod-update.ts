@@ -1,7 +1,7 @@
 import { formatAddresses, readAddresses } from '../../api/addresses-annotation.ts';
 import { DEFAULT_NETWORK_ANNOTATION, NETWORKS_ANNOTATION } from '../../api/multus-networks.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
-import { ourMac } from '../../api/nic.ts';
+import { ourMac, unicastMac } from '../../api/nic.ts';
 import { type Annotations, setAnnotations } from '../../kube/client/json-patch.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Prefixes } from '../../mac/mac-range.ts';
@@ -14,7 +14,7 @@ import {
   readNetworks,
   replacedTarget,
 } from './multus-target.ts';
-import { type Planned, toAddressRequests } from './plan.ts';
+import { outsideAddresses, type Planned, toAddressRequests } from './plan.ts';
 import { networkAnnotations } from './plan-pod.ts';
 import type { PodTarget } from './primary-target.ts';
 
@@ -46,6 +46,7 @@ export function planPodUpdate(annotations: Annotations | undefined, stored: Anno
       addressRequests,
       networks,
       warnings: [],
+      outside: outsideAddresses(requests, decided.decisions),
       patch: (macs) => {
         const byRequest = macsByInterface(macs);
         const reported = stored[ANNOTATIONS.addresses];
@@ -119,7 +120,9 @@ function requestsOfUpdate(
     const stored = before.get(nic);
     const common = { nic, network, interfaceName, wantsAddress: false };
     // An update is not refused for a text that was stored before, even if it is no valid address.
-    if (writtenMac !== undefined && writtenMac === stored && ourMac(stored, prefixes) === undefined) return common;
+    if (writtenMac !== undefined && writtenMac === stored && ourMac(stored, prefixes) === undefined) {
+      return { ...common, keptMac: unicastMac(stored) };
+    }
     return { ...common, writtenMac, storedMac: storedMacFor(writtenMac, stored, macsOfPod, prefixes) };
   });
 }

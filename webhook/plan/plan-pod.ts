@@ -9,7 +9,7 @@ import type { Prefixes } from '../../mac/mac-range.ts';
 import { withClaims } from './claims-annotation.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
 import { attachedTarget, ovnTarget, type PodNetworks, replacedTarget } from './multus-target.ts';
-import { type Planned, toAddressRequests, warningsOf } from './plan.ts';
+import { outsideAddresses, type Planned, toAddressRequests, warningsOf } from './plan.ts';
 import { annotationOnly, type PodTarget, type PrimaryCni, primaryTarget } from './primary-target.ts';
 
 /** The facts besides the pod that decide. */
@@ -48,6 +48,7 @@ export function planPod(
       addressRequests,
       networks,
       warnings: warningsOf(requests, decided.decisions),
+      outside: outsideAddresses(requests, decided.decisions),
       cannotWait: options.primaryCni === 'ovn-kubernetes' && addressRequests.some(({ nic }) => nic === PRIMARY_NIC),
       patch: (macs, leaseId, stockToken) => {
         const byRequest = macsByInterface(macs);

@@ -231,8 +231,10 @@ describe('an update of a virtual machine', () => {
   });
 
   test('gets an address only for a new interface', () => {
-    const plan = updated(stored, [...stored, { name: 'green' }, { name: 'own', mac: FOREIGN }]);
+    const other = '02:00:00:00:00:02';
+    const plan = updated(stored, [...stored, { name: 'green' }, { name: 'own', mac: other }]);
     expect(plan.addressRequests).toEqual([{ nic: 'green' }]);
+    expect(plan.outside).toMatchObject([{ nic: 'own', mac: other }]);
     expect(plan.patch([B], undefined)).toEqual([{ op: 'add', path: path(2), value: B }]);
   });
 

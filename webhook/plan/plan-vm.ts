@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { ANNOTATIONS } from '../../api/names.ts';
-import { ourMac } from '../../api/nic.ts';
+import { ourMac, unicastMac } from '../../api/nic.ts';
 import { type Annotations, type JsonPatchOperation, pointer, setAnnotations } from '../../kube/client/json-patch.ts';
 import { type MacAddress, parseAnyMac } from '../../mac/mac-address.ts';
 import type { Prefixes } from '../../mac/mac-range.ts';
 import { withClaims, withClaimsOfUpdate } from './claims-annotation.ts';
 import { decideInterfaces, type InterfaceRequest } from './decide-interfaces.ts';
-import { type Planned, toAddressRequests, warningsOf } from './plan.ts';
+import { outsideAddresses, type Planned, toAddressRequests, warningsOf } from './plan.ts';
 import { type MachineInterface, machineInterfaces } from './vm-interfaces.ts';
 
 /** A VirtualMachine or VirtualMachineInstance as it comes in. It stays raw, because a patch must lose nothing. */
@@ -133,7 +133,7 @@ function requestOfUpdate(
   const storedMac = ourMac(before.mac, prefixes);
   const isUntouched = mac !== undefined && mac === before.mac;
   // An update is not refused for a text that was stored before, even if it is no valid address.
-  if (isUntouched && storedMac === undefined) return { nic: name, wantsAddress: false };
+  if (isUntouched && storedMac === undefined) return { nic: name, wantsAddress: false, keptMac: unicastMac(mac) };
   const waits = passedOn && !starts && (mac ?? '') === '' && storedMac === undefined;
   return {
     nic: name,
@@ -167,6 +167,7 @@ function plan(
       addressRequests,
       networks,
       warnings: [...warnings, ...warningsOf(requests, decided.decisions)],
+      outside: outsideAddresses(requests, decided.decisions),
       patch: (macs, leaseId) => {
         const byRequest = macsByInterface(macs);
         const written = interfaces.flatMap((each, index) => macOperation(each, byRequest[index], path));

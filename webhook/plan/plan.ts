@@ -40,6 +40,25 @@ export interface ByName {
   readonly unusedLimit?: number | undefined;
 }
 
+/** An address under no prefix of the ledger that the author of an interface wrote. */
+export interface OutsideAddress {
+  readonly nic: string;
+  readonly mac: MacAddress;
+  /** `namespace/name` of the network, as far as the plan knows it. */
+  readonly network?: string | undefined;
+}
+
+/** Returns the addresses under no prefix of the ledger. */
+export function outsideAddresses(
+  interfaces: readonly InterfaceRequest[],
+  decisions: readonly Decision[],
+): readonly OutsideAddress[] {
+  return interfaces.flatMap(({ nic, network }, index) => {
+    const decision = decisions[index];
+    return decision?.kind === 'none' && decision.outside !== undefined ? [{ nic, mac: decision.outside, network }] : [];
+  });
+}
+
 /** What an incoming object needs from the ledger, and how it is patched afterwards. */
 export interface Plan {
   readonly addressRequests: readonly AddressRequest[];
@@ -48,6 +67,8 @@ export interface Plan {
   /** The labels of the claims whose addresses all requests get. */
   readonly selector?: string;
   readonly warnings: readonly string[];
+  /** The addresses under no prefix of the ledger that the author wrote. They stay as they are. */
+  readonly outside?: readonly OutsideAddress[];
   /** The object cannot get its addresses after it was stored, so it is refused while the ledger is away. */
   readonly cannotWait?: boolean;
   /** Returns the patch. `macs[i]` is the address for `addressRequests[i]`, or `undefined` if none was allocated. */

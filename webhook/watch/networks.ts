@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { macSupport, type NetworkSupport } from '../../api/cni-plugins.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
+import { segmentOf } from '../../api/segment.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { isNotFound } from '../../kube/client/errors.ts';
 import { networkDefinitions } from '../../kube/client/network-definitions.ts';
@@ -19,6 +20,8 @@ export interface Network {
 export interface Networks {
   /** Names and keys are `namespace/name` of NetworkAttachmentDefinitions. */
   find(names: readonly string[]): Promise<ReadonlyMap<string, Network>>;
+  /** Returns the segment of a network. One that is not cached has none. */
+  segmentOf(name: string | undefined): string;
   stop(): Promise<void>;
 }
 
@@ -61,6 +64,7 @@ export function watchNetworks({ client, logger }: { readonly client: KubeClient;
       const unique = [...new Set(names)];
       return new Map(await Promise.all(unique.map(async (name) => [name, await read(name)] as const)));
     },
+    segmentOf: (name) => segmentOf(name === undefined ? undefined : cache.get(name)?.metadata),
     stop: () => cache.stop(),
   };
 }

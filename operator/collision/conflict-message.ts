@@ -5,6 +5,12 @@ export interface AddressUser {
   readonly name: string;
 }
 
+/** Other users of an address, of which a message only says how many there are. */
+export interface Unnamed {
+  /** Users outside of the cluster. */
+  readonly elsewhere: number;
+}
+
 /** Limits the objects that a message names. Many objects can share an address, and a name may have 253 characters. */
 const MAX_NAMED = 3;
 
@@ -12,10 +18,14 @@ const MAX_NAMED = 3;
 const MAX_CHARACTERS = 1_024;
 
 /**
- * Returns the message of the Conflict condition of an allocation in `namespace`. It names only objects of that namespace.
- * Users who may view the namespace can read the condition, and may not be allowed to view other namespaces.
+ * Returns who else uses an address, for a condition or an Event in `namespace`. It names only objects of that namespace.
+ * Users who may view the namespace can read the text, and may not be allowed to view other namespaces.
  */
-export function conflictMessage(users: readonly AddressUser[], namespace: string | undefined): string {
+export function conflictMessage(
+  users: readonly AddressUser[],
+  namespace: string | undefined,
+  { elsewhere: outside }: Unnamed = { elsewhere: 0 },
+): string {
   const distinct = [...new Map(users.map((user) => [describeUser(user), user])).values()];
   const own = distinct.filter((user) => user.namespace === namespace).map(describeUser);
   const elsewhere = distinct.length - own.length;
@@ -24,8 +34,9 @@ export function conflictMessage(users: readonly AddressUser[], namespace: string
     ...own.slice(0, MAX_NAMED),
     ...(unnamed > 0 ? [`${formatCount(unnamed, 'other object')} of this namespace`] : []),
     ...(elsewhere > 0 ? [`${formatCount(elsewhere, 'object')} of other namespaces`] : []),
+    ...(outside > 0 ? [`${formatCount(outside, 'user')} outside of this cluster`] : []),
   ];
-  const verb = distinct.length === 1 ? 'also uses' : 'also use';
+  const verb = distinct.length + outside === 1 ? 'also uses' : 'also use';
   const text = `${parts.join(', ')} ${verb} this address. Give one of them another address`;
   return text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS - 1)}…` : text;
 }

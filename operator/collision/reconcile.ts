@@ -1,0 +1,135 @@
+import type { MacAllocation } from '../../kube/client/mac-resources.ts';
+import { formatKey } from '../../kube/client/objects.ts';
+import type { ReconcileResult } from '../../kube/controller/controller.ts';
+import type { MacAddress } from '../../mac/mac-address.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import type { Elsewhere } from '../link/elsewhere.ts';
+import type { LinkUser, OnLink } from '../link/on-link.ts';
+import { instances, machines } from '../live/kubevirt-kinds.ts';
+import { eventSubjectOf } from '../live/workload.ts';
+import { type AddressUser, conflictMessage } from './conflict-message.ts';
+import type { Contested, ContestedAddresses } from './contested.ts';
+import { type Collision, COLLISION_SCOPES, findCollision, type LocalUser } from './find-collision.ts';
+import { publishCondition, type PublishConditionDeps, saysConflict } from './publish-condition.ts';
+import type { ReportedCollisions } from './reported-collisions.ts';
+
+export type CollisionDeps = PublishConditionDeps &
+  Pick<OperatorDeps, 'metrics'> &
+  Pick<Sources, 'allocations' | 'workloads'> & {
+    readonly onLink: OnLink;
+    readonly elsewhere: Elsewhere;
+    readonly contested: ContestedAddresses;
+    readonly reported: ReportedCollisions;
+  };
+
+/** How soon a condition is written again that could not be written. */
+const AGAIN_MS = 2_000;
+
+/** How many objects the log names. */
+const MOST_LOGGED = 10;
+
+/**
+ * Reports who shares an address, and that nobody does any more: by Events on the running objects that have it, by the Conflict
+ * condition of its mirrors and claims, by a metric and in the log. Changes no address. It knows the running objects of this
+ * cluster from the caches, and everybody else from the ledger, as of the last resync or observation.
+ */
+export async function reconcileCollision(mac: MacAddress, deps: CollisionDeps): Promise<ReconcileResult> {
+  const { onLink, elsewhere, metrics } = deps;
+  const users = onLink.usersOf(mac);
+  const collision = findCollision(users.map(localUser), users.length === 0 ? [] : elsewhere.of(mac));
+  const contested = deps.contested.of(mac).filter((each) => isLive(each, deps));
+  metrics.conflict(mac, gaugeOf(collision, contested));
+  report(mac, users, collision, deps);
+  return (await publishConditions(mac, collision, contested, deps)) ? undefined : { requeueAfterMs: AGAIN_MS };
+}
+
+function localUser({ kind, workload: { metadata, migrations }, nic, segment }: LinkUser): LocalUser {
+  const { namespace = '', name, uid } = metadata;
+  return { kind: kind.resource.kind, namespace, name, uid, nic, segment, migrations };
+}
+
+/** Returns whether the object still exists. It may have ended since the last resync. */
+function isLive({ mac, user }: Contested, { workloads, allocations }: CollisionDeps): boolean {
+  const key = formatKey(user);
+  const cached = workloads.get(user.kind);
+  if (cached === undefined) return allocations.get(key) !== undefined;
+  return cached.cache.get(key)?.nics.some((nic) => nic.mac === mac) === true;
+}
+
+function gaugeOf(collision: Collision | undefined, contested: readonly Contested[]) {
+  const scopes = [...(collision === undefined ? [] : [collision]), ...contested].map(({ scope }) =>
+    COLLISION_SCOPES.indexOf(scope),
+  );
+  const scope = COLLISION_SCOPES[Math.max(...scopes)];
+  if (scope === undefined) return undefined;
+  const sharing = new Set(collision?.users.map(({ kind, namespace, name }) => `${kind}/${namespace}/${name}`));
+  const objects = sharing.size + (collision?.elsewhere.length ?? 0);
+  // An owner and those who use its address.
+  return { scope, objects: Math.max(objects, contested.length === 0 ? 0 : contested.length + 1) };
+}
+
+/** Records one Event on each object that shares the address since the last report, and one line in the log. */
+function report(
+  mac: MacAddress,
+  users: readonly LinkUser[],
+  collision: Collision | undefined,
+  { events, logger, reported }: CollisionDeps,
+): void {
+  const sharing = collision?.users ?? [];
+  const fresh = reported.replace(
+    mac,
+    sharing.map(({ uid }) => uid),
+  );
+  if (fresh.size === 0 || collision === undefined) return;
+  const { scope, elsewhere } = collision;
+  const objects = [
+    ...sharing.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`),
+    ...elsewhere.map(({ cluster = 'no cluster', kind = 'device', namespace = '', name }) => {
+      return `${kind} ${namespace}/${name} of ${cluster}`;
+    }),
+  ];
+  logger.warn({ mac, scope, objects: objects.slice(0, MOST_LOGGED), count: objects.length }, 'an address is shared');
+  for (const user of users) {
+    const { metadata } = user.workload;
+    if (!fresh.delete(metadata.uid)) continue;
+    const others = sharing.filter(({ uid }) => uid !== metadata.uid);
+    const note =
+      others.length + elsewhere.length === 0
+        ? `${mac} is on several interfaces of this object. Give each its own address`
+        : `${mac} on interface ${user.nic}: ${conflictMessage(others, metadata.namespace, { elsewhere: elsewhere.length })}`;
+    events.record(eventSubjectOf(user), { type: 'Warning', reason: 'AddressCollision', action: 'Compare', note });
+  }
+}
+
+/** Publishes on all mirrors and claims of the address. Returns whether all could be written. */
+async function publishConditions(
+  mac: MacAddress,
+  collision: Collision | undefined,
+  contested: readonly Contested[],
+  deps: CollisionDeps,
+): Promise<boolean> {
+  let isDone = true;
+  for (const allocation of deps.allocations.by('mac', mac)) {
+    const others: readonly AddressUser[] = [
+      ...(collision?.users ?? []).filter((user) => !isOwnUser(user, allocation)),
+      ...contested.map(({ user }) => user),
+    ];
+    const elsewhere = collision?.elsewhere.length ?? 0;
+    const { namespace } = allocation.metadata;
+    const message = others.length + elsewhere > 0 ? conflictMessage(others, namespace, { elsewhere }) : undefined;
+    if (message === undefined && (!saysConflict(allocation) || !deps.contested.isKnown)) continue;
+    isDone = (await publishCondition(allocation, message, deps)) && isDone;
+  }
+  return isDone;
+}
+
+/** Returns whether the running object is the one that has the address of this mirror or claim. */
+function isOwnUser(user: LocalUser, { metadata, spec, status }: MacAllocation): boolean {
+  const own = spec.consumerRef ?? spec.stickyFor ?? status?.consumer;
+  if (own === undefined || user.namespace !== metadata.namespace) return false;
+  if ('uid' in own && own.uid === user.uid) return true;
+  // An instance has the name of its machine, and a sticky address belongs to a name.
+  const isOfMachine = user.kind === instances.kind && own.kind === machines.kind;
+  return user.name === own.name && (isOfMachine || (!('uid' in own) && user.kind === own.kind));
+}
