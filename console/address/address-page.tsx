@@ -3,7 +3,6 @@ import { parseAnyMac } from '../../mac/mac-address.ts';
 import { ActionButtons } from '../actions/action-buttons.tsx';
 import { useConsole } from '../shared/context.ts';
 import { CommandLine, CopyButton } from '../shared/copy.tsx';
-import { Moment } from '../shared/moment.tsx';
 import { Name } from '../shared/name.tsx';
 import { Failure, Loading, Missing, Notice } from '../shared/notice.tsx';
 import { hashOf } from '../shared/route.ts';
@@ -135,12 +134,6 @@ function Holder({ details }: { readonly details: AddressDetails }) {
         <h2 id="next">What happens next</h2>
         <p>
           <Name text={details.next} />
-          {details.nextAt === undefined ? null : (
-            <>
-              {' '}
-              <Moment at={details.nextAt} exact />
-            </>
-          )}
         </p>
       </section>
       <section class="panel" aria-labelledby="facts">

@@ -114,7 +114,6 @@ function Entries({ entries, isNew }: EntriesProps) {
             <th scope="col">Change</th>
             <th scope="col">Holder</th>
             <th scope="col">By</th>
-            <th scope="col">Reason</th>
           </tr>
         </thead>
         <tbody>
@@ -151,9 +150,11 @@ function Row({ entry, isNew }: { readonly entry: AuditEntryObject; readonly isNe
             through <Name text={actor} />
           </span>
         )}
-      </td>
-      <td data-head="Reason">
-        <Name text={reason} />
+        {reason === '' ? null : (
+          <div class="muted">
+            <Name text={reason} />
+          </div>
+        )}
       </td>
     </tr>
   );

@@ -3,7 +3,6 @@ import type { AddressDetails, PoolView } from '../../api/console.ts';
 import { ActionButtons } from '../actions/action-buttons.tsx';
 import { useConsole } from '../shared/context.ts';
 import { MacLink } from '../shared/link.tsx';
-import { Moment } from '../shared/moment.tsx';
 import { Name } from '../shared/name.tsx';
 import { StateBadge, stateOfAddress } from '../shared/state.tsx';
 import { useData } from '../shared/use-data.ts';
@@ -57,12 +56,6 @@ export function PointedAddress({ address, pool, cursor, onChange }: Props) {
           {details === undefined ? null : (
             <p class="muted">
               <Name text={details.next} />
-              {details.nextAt === undefined ? null : (
-                <>
-                  {' '}
-                  <Moment at={details.nextAt} />
-                </>
-              )}
             </p>
           )}
           {address === cursor ? <p>The next new address that the pool hands out.</p> : null}
