@@ -200,7 +200,9 @@ export const sealObject = z
 const prefixObject = z
   .object({
     prefix: text('2 to 10 hex digits, with colons.'),
-    kind: text('ieee (assigned to us), local (locally administered) or vendor (assigned to a vendor).'),
+    kind: z.enum(['ieee', 'local', 'vendor']).meta({
+      description: 'ieee (assigned to us), local (locally administered) or vendor (assigned to a vendor).',
+    }),
     note: text('What it is for.'),
     addedAt: moment('When it was added.'),
     addedBy: text('Who added it.'),

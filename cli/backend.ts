@@ -4,6 +4,7 @@ import type { Observation } from '../ledger/observation/observations.ts';
 import type { PoolHour } from '../ledger/pool/history.ts';
 import type { PoolStats } from '../ledger/pool/pool-stats.ts';
 import type { Pool } from '../ledger/pool/pools.ts';
+import type { LedgerPrefix } from '../ledger/pool/prefixes.ts';
 import type { AddressView } from '../ledger/view/address-view.ts';
 import type { AuditEntryView } from '../ledger/view/audit-entry-view.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
@@ -46,6 +47,8 @@ export interface Backend {
   pools(): Promise<Pool[]>;
   /** Changes the definition of a pool. Returns a line that says what changed. */
   changePool(change: PoolChange): Promise<CommandResult<string>>;
+  /** Returns the prefixes of the ledger, in the order of their addresses. */
+  prefixes(): Promise<LedgerPrefix[]>;
   /** Returns addresses and device ids that begin with `prefix`, for completion. */
   suggest(prefix: string, limit: number): Promise<{ readonly text: string; readonly description: string }[]>;
   close(): Promise<void>;

@@ -28,7 +28,8 @@ export const EXIT_MEANINGS: Readonly<Record<Exit, string>> = {
   ok: 'success, or there was nothing to show, list or release',
   error: 'refused or failed: an invalid value, an unknown pool, a failed check',
   usage: 'invalid command line: an unknown command or flag, a missing argument',
-  notFound: 'the address, device, cluster or holder is not in the ledger (renew, cluster retire, stock return)',
+  notFound:
+    'the address, device, cluster, holder or prefix is not in the ledger (renew, cluster retire, stock return, prefix remove)',
   conflict: 'held by another owner, or needs --force or --approve',
   exhausted: 'the pool has no free address',
   forbidden: 'permission denied, or wrong password',

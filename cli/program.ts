@@ -18,6 +18,7 @@ import { addList } from './commands/list.ts';
 import { addMap } from './commands/map.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addPool } from './commands/pool.ts';
+import { addPrefixCommands } from './commands/prefix.ts';
 import { addRecover } from './commands/recover.ts';
 import { addRelease } from './commands/release.ts';
 import { addRenew } from './commands/renew.ts';
@@ -46,6 +47,7 @@ const COMMANDS: readonly AddCommand[] = [
   addTop,
   addMap,
   addPool,
+  addPrefixCommands,
   addAudit,
   addDashboard,
   addCompletion,

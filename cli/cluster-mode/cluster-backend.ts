@@ -12,7 +12,15 @@ import { createLedgerReader, type LedgerReader, ReadApiUnavailable } from './led
 import { listFromLedger, listFromObjects, namespaceOf } from './list-addresses.ts';
 import { listObserved } from './list-observed.ts';
 import { autoReleaseSeconds, makeClaim, makeClaims } from './make-claim.ts';
-import { auditOfLedger, findInLedger, hoursOfLedger, mapOfLedger, searchLedger, statsOfLedger } from './read-ledger.ts';
+import {
+  auditOfLedger,
+  findInLedger,
+  hoursOfLedger,
+  mapOfLedger,
+  prefixesOfLedger,
+  searchLedger,
+  statsOfLedger,
+} from './read-ledger.ts';
 import { mapOfObjects, searchObjects } from './read-objects.ts';
 import { poolsOfCluster, statsOfCluster } from './read-pools.ts';
 import { releaseClaims } from './release-claims.ts';
@@ -104,6 +112,7 @@ export function createClusterBackend(scope: Scope): Backend {
     audit: explained((query) => fromLedgerOnly('The audit', () => auditOfLedger(query, reader))),
     pools: explained(() => poolsOfCluster(scope)),
     changePool: explained((change) => changeMacPool(change, scope)),
+    prefixes: explained(() => fromLedgerOnly('The list of prefixes', () => prefixesOfLedger(reader))),
     suggest: (prefix, limit) => suggest(prefix, limit, scope),
     close: () => scope.client.close(),
   };

@@ -1,14 +1,24 @@
 import { Buffer } from 'node:buffer';
 import type { PoolHour } from '../../ledger/pool/history.ts';
 import type { PoolStats } from '../../ledger/pool/pool-stats.ts';
+import type { LedgerPrefix } from '../../ledger/pool/prefixes.ts';
 import { decodeAddress } from '../../ledger/view/address-view.ts';
 import { decodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
+import { decodePrefixes } from '../../ledger/view/ledger-view.ts';
 import { decodePool } from '../../ledger/view/pool-view.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Address, AuditLine, AuditPage, AuditQuery } from '../backend.ts';
 import { objectNamed } from '../parse-owner.ts';
 import type { Target } from '../target.ts';
-import { ADDRESSES, AUDIT_ENTRIES, type LedgerReader, POOL_HOURS, POOLS, STATE_MAPS } from './ledger-reader.ts';
+import {
+  ADDRESSES,
+  AUDIT_ENTRIES,
+  type LedgerReader,
+  LEDGERS,
+  POOL_HOURS,
+  POOLS,
+  STATE_MAPS,
+} from './ledger-reader.ts';
 import type { Scope } from './scope.ts';
 
 /** Returns an address of the ledger, or all addresses that a device holds. */
@@ -33,6 +43,10 @@ export async function findInLedger(
   }
   const found = target.mac === undefined ? undefined : await reader.get(ADDRESSES, target.mac);
   return found === undefined ? [] : [decodeAddress(found)];
+}
+
+export async function prefixesOfLedger(reader: LedgerReader): Promise<LedgerPrefix[]> {
+  return (await reader.list(LEDGERS, { fields: {} })).items.flatMap(decodePrefixes);
 }
 
 export async function auditOfLedger({ limit, ...query }: AuditQuery, reader: LedgerReader): Promise<AuditPage> {

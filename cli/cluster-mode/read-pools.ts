@@ -8,12 +8,12 @@ import type { Scope } from './scope.ts';
 
 /** Returns the pools as the MacPools define them, in the order of their ranges. */
 export async function poolsOfCluster(scope: Scope): Promise<Pool[]> {
-  return (await listMacPools(scope)).flatMap((macPool) => toPool(macPool) ?? []);
+  return (await listMacPools(scope)).flatMap((macPool) => toPool(macPool) ?? []).sort(byRange);
 }
 
 /** Returns the counts that the operator last wrote into the MacPools. */
 export async function statsOfCluster(scope: Scope): Promise<PoolCounts[]> {
-  return (await listMacPools(scope)).flatMap((macPool) => toCounts(macPool) ?? []);
+  return (await listMacPools(scope)).flatMap((macPool) => toCounts(macPool) ?? []).sort(byRange);
 }
 
 /** Returns the counts in a MacPool; `undefined` for one whose range no ledger can have. */
@@ -51,7 +51,10 @@ function toPool({ metadata, spec, status }: MacPool): Pool | undefined {
   return { ...read.definition, paused: spec.paused === true, used };
 }
 
+function byRange(a: Pick<Pool, 'first'>, b: Pick<Pool, 'first'>): number {
+  return a.first < b.first ? -1 : 1;
+}
+
 async function listMacPools({ client }: Scope): Promise<MacPool[]> {
-  const { items } = await client.list(macPools);
-  return items.sort((a, b) => (a.spec.first < b.spec.first ? -1 : 1));
+  return (await client.list(macPools)).items;
 }

@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 import { UserError } from '../errors.ts';
 
-/** Adds hidden commands to the plugin that only explain that `rock-mac` has them: they need access to the ledger. */
-export function addLedgerOnly(program: Command, names: readonly string[]): void {
+/**
+ * Adds hidden commands to the plugin that only explain that `rock-mac` has them: they need access to the ledger. `parents` are
+ * the commands before them, each with a space.
+ */
+export function addLedgerOnly(program: Command, names: readonly string[], parents = ''): void {
   for (const name of names) {
     program
       .command(name, { hidden: true })
@@ -10,8 +13,8 @@ export function addLedgerOnly(program: Command, names: readonly string[]): void 
       .allowExcessArguments()
       .action(() => {
         throw new UserError(
-          `\`${name}\` works on the ledger itself, not through a cluster.`,
-          `Run \`rock-mac ${name} --ledger URL\` on a machine that can reach the ledger.`,
+          `\`${parents}${name}\` works on the ledger itself, not through a cluster.`,
+          `Run \`rock-mac ${parents}${name} --ledger URL\` on a machine that can reach the ledger.`,
         );
       });
   }

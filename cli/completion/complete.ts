@@ -7,7 +7,7 @@ export interface Candidate {
 }
 
 /** Values that are read from the ledger or the cluster. */
-export type LiveSource = 'pools' | 'macs' | 'holders';
+export type LiveSource = 'pools' | 'prefixes' | 'macs' | 'holders';
 
 export interface Completion {
   readonly candidates: readonly Candidate[];
@@ -56,6 +56,7 @@ export function complete(program: Command, words: readonly string[]): Completion
 /** Returns where the values of an argument are read. The name of a new pool is nowhere. */
 function liveArgument(command: Command, argument: string): LiveSource | undefined {
   if (argument.startsWith('mac')) return 'holders';
+  if (argument === 'prefix') return 'prefixes';
   return argument === 'pool' && command.name() !== 'add' ? 'pools' : undefined;
 }
 

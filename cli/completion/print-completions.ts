@@ -39,6 +39,13 @@ async function readLive(
   );
   const backend = await mode.open({ ...fromEnvironment, ...options }, () => undefined);
   try {
+    if (live === 'prefixes') {
+      const prefixes = await backend.prefixes();
+      return withPrefix(
+        typed,
+        prefixes.map(({ prefix, note }) => ({ text: prefix, description: note })),
+      );
+    }
     if (live !== 'pools') return await backend.suggest(typed, MAX_SUGGESTIONS);
     const pools = await backend.pools();
     return withPrefix(

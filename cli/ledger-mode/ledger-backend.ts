@@ -10,6 +10,7 @@ import { observationsOfMac } from '../../ledger/observation/observations.ts';
 import { poolHistory } from '../../ledger/pool/history.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
+import { listPrefixes } from '../../ledger/pool/prefixes.ts';
 import { stateMap } from '../../ledger/pool/state-map.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
 import { allocateEach } from '../allocate-each.ts';
@@ -118,6 +119,7 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
         ? { kind: 'dry-run', message: `Dry run, nothing was changed. ${line}` }
         : { kind: 'done', value: line };
     },
+    prefixes: () => listPrefixes(ledger),
     suggest: async (prefix, limit) => {
       const { macs, devices } = await suggestTargets(ledger, prefix, limit);
       return [

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { LedgerObject, SealObject } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
 import { schemaVersion } from '../migrate.ts';
 import { type LedgerPrefix, listPrefixes } from '../pool/prefixes.ts';
@@ -59,6 +60,15 @@ export function encodeLedger({ state, prefixes, seals, schemaVersion, postgresVe
     schemaVersion,
     postgresVersion,
   };
+}
+
+/** Returns the prefixes of a ledger from its object in the read API. */
+export function decodePrefixes({ prefixes }: LedgerObject): LedgerPrefix[] {
+  return prefixes.map(({ prefix, addedAt, ...rest }) => ({
+    ...rest,
+    prefix: macPrefix(prefix),
+    addedAt: new Date(addedAt),
+  }));
 }
 
 /** Returns the object of the read API for a seal. Its name is its number. */

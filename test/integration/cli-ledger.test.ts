@@ -484,6 +484,47 @@ test('import imports the file of the predecessor once, after a dry run and a bac
   expect((await shell.rockMac('import', file)).stdout).toMatch(/^Imported 0 address\(es\)/);
 });
 
+test('prefix adds, lists and removes prefixes', async () => {
+  const other = await freshLedger();
+  const prefix = async (...args: readonly string[]) => shell.rockMac('prefix', ...args, '--ledger', other.url);
+  try {
+    expect((await prefix('add', '02', '--note', "kubemacpool's range")).stdout).toBe('Added: prefix 02\n');
+    expect((await prefix('add', '02')).stdout).toBe('Unchanged: the ledger has the prefix 02\n');
+    expect((await prefix('add', '8C-1F-64-12-3', '--kind', 'vendor')).stdout).toBe('Added: prefix 8c:1f:64:12:3\n');
+    expect((await prefix('list')).stdout).toBe(
+      `Prefix          Kind     Note
+02              local    kubemacpool's range
+8c:1f:64:12:3   vendor
+a4:58:0f        ieee
+`,
+    );
+    expect((await prefix('list', '-o', 'name')).stdout).toBe('02\n8c:1f:64:12:3\na4:58:0f\n');
+    expect((await prefix('list', '-o', 'wide')).stdout).toMatch(/^Prefix +Kind +Note +Added +Added By\n02 /);
+    expect((await prefix('list', '-o', 'csv')).stdout).toMatch(/^prefix,kind,note,addedAt,addedBy\n02,local,/);
+    expect(JSON.parse((await prefix('list', '-o', 'json')).stdout)).toMatchObject({
+      kind: 'PrefixList',
+      items: [{ prefix: '02' }, { kind: 'vendor' }, { note: '' }],
+    });
+    for (const [args, code, stderr] of [
+      [['add', '02:00'], 4, /The prefix 02:00 overlaps 02, which the ledger has already/],
+      [['add', '03'], 2, /multicast/],
+      [['add', '04', '--kind', 'mine'], 2, /Allowed choices are ieee, local, vendor/],
+      [['remove', 'a4:58:0f'], 4, /The pool production lies under the prefix a4:58:0f/],
+      [['remove', '06'], 3, /The ledger has no prefix 06\. Its prefixes are 02, 8c:1f:64:12:3, a4:58:0f/],
+    ] as const) {
+      const result = await prefix(...args);
+      expect({ args, code: result.code }).toEqual({ args, code });
+      expect(result.stderr).toMatch(stderr);
+    }
+    expect(
+      (await shell.rockMac('__complete', 'rock-mac', '--ledger', other.url, 'prefix', 'remove', '8')).stdout,
+    ).toContain('8c:1f:64:12:3');
+    expect((await prefix('remove', '02')).stdout).toBe('Removed: prefix 02\n');
+  } finally {
+    await other.close();
+  }
+});
+
 describe('the prefix of a ledger', () => {
   test.each([
     ['with a range that is under none of them', ['--pool', 'lab', '--range', 'a4:58:0f:01:00:00-a4:58:0f:01:00:ff']],

@@ -153,8 +153,8 @@ describe('scripts of the predecessor', () => {
   });
 
   test('commands that need a ledger explain how to run them', async () => {
-    for (const command of ['init', 'backup', 'sql', 'stock']) {
-      const { code, stderr } = await refused(dev, command);
+    for (const command of ['init', 'backup', 'sql', 'stock', 'prefix add']) {
+      const { code, stderr } = await refused(dev, ...command.split(' '));
       expect(code).toBe(1);
       expect(stderr).toMatch(/works on the ledger itself, not through a cluster\. Run `rock-mac/);
     }
@@ -449,6 +449,16 @@ describe('pool', () => {
     const { code, stderr } = await refused(dev, 'pool', 'pause', 'development');
     expect(code).toBe(6);
     expect(stderr).toMatch(/Pools belong to the whole cluster/);
+  });
+});
+
+test('prefix list reads the ledger', async () => {
+  expect(await out(admin, 'prefix', 'list')).toMatch(/^Prefix +Kind +Note\na4:58:0f +ieee/);
+  expect(await out(admin, 'prefix', 'list', '-o', 'name')).toBe('a4:58:0f\n');
+  const { code, stderr } = await shell.rockMac(eve, 'prefix', 'list');
+  expect({ code, stderr }).toEqual({
+    code: 6,
+    stderr: expect.stringMatching(/^Error: The list of prefixes needs /) as string,
   });
 });
 
