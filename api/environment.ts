@@ -1,11 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { parsePrefix } from '../mac/mac-range.ts';
-import { DEFAULT_PREFIX } from './default-pools.ts';
+import { parsePrefixList } from '../mac/mac-range.ts';
 import { SYSTEM_NAMESPACE } from './names.ts';
 import { systemReason } from './system-reason.ts';
 
 export const port = z.coerce.number().int().min(0).max(65_535);
+
+/** The prefixes of ROCK_MAC_PREFIXES, with spaces between them. */
+export const prefixList = z.string().transform((text, context) => {
+  const prefixes = parsePrefixList(text);
+  if (prefixes === undefined) context.addIssue('must be prefixes of 2 to 10 hex digits, such as a4:58:0f');
+  return prefixes ?? z.NEVER;
+});
 
 /** The environment variables that the operator and the webhook share. */
 export const processEnvironment = {
@@ -21,14 +27,6 @@ export const processEnvironment = {
     .max(64)
     .optional()
     .transform((text) => (text === '' ? undefined : text)),
-  ROCK_MAC_PREFIX: z
-    .string()
-    .default(DEFAULT_PREFIX)
-    .transform((text, context) => {
-      const prefix = parsePrefix(text);
-      if (prefix === undefined) context.addIssue('must be 2 to 10 hex digits, such as a4:58:0f');
-      return prefix ?? z.NEVER;
-    }),
   /** The address of /healthz and /readyz; /metrics has its own port. */
   ROCK_MAC_HEALTH_HOST: z.string().default('::'),
   ROCK_MAC_HEALTH_PORT: port.default(8081),

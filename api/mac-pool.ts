@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { canonicalMac, conditions, count, duration, text } from './fields.ts';
+import { anyMac, conditions, count, duration, text } from './fields.ts';
 import { visibleText } from './visible-text.ts';
 
 /** The reuse delay of a pool that sets none. */
@@ -16,10 +16,15 @@ function minimum(field: string, pattern: string): string {
   return `!has(self.${field}) || !self.${field}.matches('${pattern}')`;
 }
 
+/** Returns CEL for the digits of an address, which have the order of the addresses. */
+function digitsOf(field: string): string {
+  return `${field}.lowerAscii().replace(':', '').replace('-', '').replace('.', '')`;
+}
+
 export const macPoolSpec = z
   .object({
-    first: canonicalMac('First address of the range. Immutable.'),
-    last: canonicalMac('Last address of the range. It may only grow.'),
+    first: anyMac('First address of the range, in any usual notation. Immutable.'),
+    last: anyMac('Last address of the range. It may only grow.'),
     description: visibleText('Purpose of the pool.', 256).optional(),
     autoReleaseAfter: duration(
       'An address is released after this time without use: at least 1h. Without it, never.',
@@ -39,11 +44,17 @@ export const macPoolSpec = z
   .meta({
     description: 'The address range and its rules.',
     'x-kubernetes-validations': [
-      { rule: 'self.first <= self.last', message: 'first must not be greater than last' },
-      { rule: 'self.first == oldSelf.first', message: 'first is immutable: add another pool instead' },
+      { rule: `${digitsOf('self.first')} <= ${digitsOf('self.last')}`, message: 'first must not be greater than last' },
+      {
+        rule: `${digitsOf('self.first')} == ${digitsOf('oldSelf.first')}`,
+        message: 'first is immutable: add another pool instead',
+      },
       { rule: minimum('reuseDelay', UNDER_A_MINUTE), message: 'reuseDelay must be at least 1m' },
       { rule: minimum('autoReleaseAfter', UNDER_AN_HOUR), message: 'autoReleaseAfter must be at least 1h' },
-      { rule: 'self.last >= oldSelf.last', message: 'a pool may grow at its end, but not shrink' },
+      {
+        rule: `${digitsOf('self.last')} >= ${digitsOf('oldSelf.last')}`,
+        message: 'a pool may grow at its end, but not shrink',
+      },
     ],
   });
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { anyMac } from '../api/fields.ts';
 import { INJECTION_MODES } from '../api/injection-mode.ts';
 import { OBSERVE_MODES } from '../api/observe-mode.ts';
 import { DUPLICATES_MODES } from '../webhook/admit/check-duplicates.ts';
@@ -14,7 +15,7 @@ import { PRIMARY_CNIS } from '../webhook/plan/primary-target.ts';
 const text = z.string();
 const nonEmpty = z.string().min(1);
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);
-const mac = z.string().regex(/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/);
+const mac = anyMac('');
 const duration = z.string().regex(/^[1-9][0-9]*[smhd]([0-9]+[smhd])*$/);
 /** A duration that may be zero. */
 const period = z.string().regex(/^([0-9]{1,6}[smhd]){1,4}$/);
@@ -64,7 +65,7 @@ export const chartValues = group({
   podSecurityContext: anyObject,
   containerSecurityContext: anyObject,
   priorityClassName: text,
-  prefix: z.string().regex(/^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){0,4}$/),
+  prefixes: z.array(z.string().regex(/^[0-9a-fA-F]{2}([:-]?[0-9a-fA-F]{2}){0,3}([:-]?[0-9a-fA-F]{1,2})?$/)),
   clusterName: nonEmpty.max(253),
   clusterId: text.max(64),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { mac } from './mac-address.ts';
-import { macPrefix, parsePrefix, prefixRange, rangeContains, underAny } from './mac-range.ts';
+import { macPrefix, parsePrefix, parsePrefixList, prefixRange, rangeContains, underAny } from './mac-range.ts';
 
 describe('a range of addresses', () => {
   test('holds both its ends', () => {
@@ -55,6 +55,15 @@ describe('prefixes', () => {
     ['8c:1f:64:12:40:00', false],
   ])('hold %s: %s', (address, expected) => {
     expect(underAny(mac(address), prefixes)).toBe(expected);
+  });
+
+  test.each([
+    ['a4:58:0f 8c:1f:64:12:3', prefixes],
+    ['A4-58-0F, 8c1f64123', prefixes],
+    ['', []],
+    ['a4:58:0f zz', undefined],
+  ])('are read from the list %j', (text, expected) => {
+    expect(parsePrefixList(text)).toEqual(expected);
   });
 
   test('that are none hold nothing', () => {

@@ -35,7 +35,7 @@ const HIGHEST = 2 ** 48 - 1;
  */
 export type MacPrefix = string & { readonly __brand: 'MacPrefix' };
 
-/** The prefixes of a ledger. rock-mac leaves addresses under other prefixes alone. They never overlap. */
+/** The prefixes of a ledger. It grants no others. They never overlap. */
 export type Prefixes = readonly MacPrefix[];
 
 /** Returns whether an address is under one of the prefixes. */
@@ -58,6 +58,13 @@ export function parsePrefix(text: string): MacPrefix | undefined {
   if (!NOTATIONS.some((notation) => notation.test(lower))) return undefined;
   const digits = lower.replaceAll(/[^0-9a-f]/g, '');
   return (digits.match(/..?/g) ?? []).join(':') as MacPrefix;
+}
+
+/** Parses prefixes with spaces or commas between them; returns undefined if one of them is not a prefix. */
+export function parsePrefixList(text: string): Prefixes | undefined {
+  const parsed = text.split(/[\s,]+/).flatMap((part) => (part === '' ? [] : [parsePrefix(part)]));
+  const prefixes = parsed.filter((prefix) => prefix !== undefined);
+  return prefixes.length === parsed.length ? prefixes : undefined;
 }
 
 /** Parses text that must be a prefix, such as constants. Throws a RangeError otherwise. */

@@ -30,6 +30,7 @@ import { createClaimAnswers } from './sticky/answer-from-claims.ts';
 import type { Stock } from './stock/stock.ts';
 import { watchNamespaces } from './watch/namespaces.ts';
 import { type Networks, watchNetworks } from './watch/networks.ts';
+import { type PublishedPrefixes, watchPrefixes } from './watch/prefixes.ts';
 
 /**
  * How long an allocated address waits for its object to be stored. The API server ends a request after 34 s at most, so
@@ -74,6 +75,12 @@ export function startAdmission(options: AdmissionOptions): Admission {
   const allocator = createAllocator({ db: ledger, leaseSeconds: LEASE_SECONDS, maxGroup: 128, maxQueue: 2_048 });
   const namespaces = watchNamespaces({ client, defaultPool: config.ROCK_MAC_WORKLOAD_POOL, logger });
   const networks = watchNetworks({ client, logger });
+  const prefixes = watchPrefixes({
+    client,
+    namespace: config.ROCK_MAC_NAMESPACE,
+    configured: config.ROCK_MAC_PREFIXES,
+    logger,
+  });
   const knowsCallers = config.ROCK_MAC_WEBHOOK_CLIENT_CA_FILE !== undefined;
   const limits = knowsCallers ? unlimited : createReviewLimits(() => systemClock.now());
   const gate = createReviewGate({ namespaces, limits });
@@ -84,7 +91,7 @@ export function startAdmission(options: AdmissionOptions): Admission {
     signal: stopping.signal,
     logger,
   });
-  const workloads = workloadAdmission({ ...options, allocator, gate, networks, knowsCallers, breaker });
+  const workloads = workloadAdmission({ ...options, allocator, gate, networks, prefixes, knowsCallers, breaker });
   const isRealDeletion: RecordReleaseDeps['isRealDeletion'] = async (claim) =>
     knowsCallers || (await isPlausibleDeletion(claim, { client, gate }));
   return {
@@ -97,7 +104,7 @@ export function startAdmission(options: AdmissionOptions): Admission {
     },
     stop: async () => {
       stopping.abort();
-      await Promise.all([namespaces.stop(), networks.stop(), breaker.ended()]);
+      await Promise.all([namespaces.stop(), networks.stop(), prefixes.stop(), breaker.ended()]);
       await allocator.close();
     },
   };
@@ -107,18 +114,20 @@ interface WorkloadOptions extends AdmissionOptions {
   readonly allocator: Allocator;
   readonly gate: ReviewGate;
   readonly networks: Networks;
+  readonly prefixes: PublishedPrefixes;
   readonly breaker: LedgerBreaker;
   /** Whether a review certainly comes from the API server. */
   readonly knowsCallers: boolean;
 }
 
 function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
-  const { config, client, ledger, allocator, clusterId, ticket, gate, networks, knowsCallers, logger } = options;
+  const { config, client, ledger, allocator, clusterId, ticket, gate, networks, prefixes, knowsCallers, logger } =
+    options;
   const waits = config.ROCK_MAC_WHEN_LEDGER_AWAY === 'gate';
   const waitWhileServed = createServedWaits(systemClock);
   return {
     gate,
-    prefixes: () => [config.ROCK_MAC_PREFIX],
+    prefixes: () => prefixes.current(),
     primaryCni: config.ROCK_MAC_PRIMARY_CNI,
     primaryNetwork: config.ROCK_MAC_PRIMARY_NETWORK,
     multusNamespace: config.ROCK_MAC_MULTUS_NAMESPACE,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DEFAULT_WORKLOAD_POOL } from '../api/default-pools.ts';
-import { port, processEnvironment } from '../api/environment.ts';
+import { DEFAULT_PREFIX, DEFAULT_WORKLOAD_POOL } from '../api/default-pools.ts';
+import { port, prefixList, processEnvironment } from '../api/environment.ts';
 import { MULTUS_NAMESPACE } from '../api/multus-networks.ts';
 import { WEBHOOK_SERVICE } from '../api/names.ts';
 import { DUPLICATES_MODES } from './admit/check-duplicates.ts';
@@ -9,6 +9,8 @@ import { PRIMARY_CNIS } from './plan/primary-target.ts';
 /** The environment of the webhook process. */
 export const webhookEnvironment = z.object({
   ...processEnvironment,
+  /** The prefixes until the operator has published those of the ledger. */
+  ROCK_MAC_PREFIXES: prefixList.prefault(DEFAULT_PREFIX),
   /** The pool for objects whose namespace names none. */
   ROCK_MAC_WORKLOAD_POOL: z.string().min(1).default(DEFAULT_WORKLOAD_POOL),
   /** What happens to a new pod while the ledger cannot be reached: it waits with a scheduling gate, or it is refused. */

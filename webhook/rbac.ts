@@ -1,4 +1,5 @@
 import {
+  ADDRESS_RANGES_CONFIG_MAP,
   ADMISSION_KEYS_SECRET,
   GROUP,
   LEDGER_API_SERVICE,
@@ -34,7 +35,10 @@ export const webhookClusterRules = [
   },
 ] as const;
 
-/** The rights of the webhook in its own namespace: store its certificates and keys, and read the ticket of its cluster and its own pod. */
+/**
+ * The rights of the webhook in its own namespace: store its certificates and keys, and read the ticket of its cluster, the
+ * prefixes of the ledger and its own pod.
+ */
 export const webhookNamespaceRules = [
   { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
   {
@@ -44,6 +48,12 @@ export const webhookNamespaceRules = [
     verbs: ['get', 'update'],
   },
   { apiGroups: [''], resources: ['configmaps'], resourceNames: [LEDGER_HEAD_CONFIG_MAP], verbs: ['get'] },
+  {
+    apiGroups: [''],
+    resources: ['configmaps'],
+    resourceNames: [ADDRESS_RANGES_CONFIG_MAP],
+    verbs: ['get', 'list', 'watch'],
+  },
   // While the ledger is away, the existence of its own pod allows a process to go on with its stock.
   { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
 ] as const;

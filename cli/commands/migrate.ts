@@ -10,7 +10,8 @@ export function addMigrate(program: Command, { terminal }: Cli): void {
     .description(
       'Upgrades the schema of the ledger to the version of this program, after a backup under ~/.rock/backups if the ' +
         'ledger has an older schema. Does nothing if the schema is up to date. Uses ROCK_MAC_MIGRATION_URL, if it is set: the ' +
-        'login of the owner, where programs have a login of their own.',
+        'login of the owner, where programs have a login of their own. Adds the prefixes of ROCK_MAC_PREFIXES that the ledger lacks; ' +
+        'a new ledger gets only those.',
     )
     .option('--no-backup', 'skip the backup, for databases that are backed up otherwise')
     .action(async ({ backup }: { readonly backup: boolean }, command: Command) => {

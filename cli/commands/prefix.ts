@@ -27,8 +27,8 @@ export function addPrefixCommands(program: Command, cli: Cli): void {
     .helpCommand(false)
     .summary('list, add or remove the prefixes of the ledger')
     .description(
-      'Lists, adds or removes the prefixes of the ledger. Every pool lies under one of them. rock-mac leaves addresses under ' +
-        'other prefixes alone.',
+      'Lists, adds or removes the prefixes of the ledger. Every pool lies under one of them, so addresses under other prefixes are ' +
+        'never handed out.',
     );
   const list = group
     .command('list')

@@ -1,12 +1,20 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { defaultPoolsUnder } from '../../api/default-pools.ts';
+import { prefixList } from '../../api/environment.ts';
 import { openLedger } from '../../ledger/connection/connect.ts';
+import { isLedgerError } from '../../ledger/errors.ts';
 import { migrate, type Migrated, PROGRAM_VERSION, schemaVersion } from '../../ledger/migrate.ts';
+import { listPrefixes } from '../../ledger/pool/prefixes.ts';
+import type { MacPrefix } from '../../mac/mac-range.ts';
 import type { GlobalOptions } from '../cli.ts';
 import type { Terminal } from '../terminal.ts';
+import { currentUser } from './current-user.ts';
 import { ensureStarted } from './embedded/server.ts';
 import { findLedger, type LedgerLocation } from './find-ledger.ts';
-import { CONNECT_MS, LONG_STATEMENT_MS } from './open.ts';
+import { startUnder } from './new-ledger.ts';
+import { CONNECT_MS, LONG_STATEMENT_MS, openLocation } from './open.ts';
+import { addNamed } from './prefixes.ts';
 import { saveBackup } from './write-backup.ts';
 
 type Notifier = Pick<Terminal, 'notify' | 'progress'>;
@@ -18,7 +26,43 @@ export async function migrateLedger(
   terminal: Notifier,
 ): Promise<Migrated> {
   const location = (isNamed ? undefined : await ownerLocation(process.env)) ?? (await findLedger(options, process.env));
-  return migrateLocation(location, terminal, { backup });
+  const migrated = await migrateLocation(location, terminal, { backup });
+  await addInstalledPrefixes(location, migrated, terminal);
+  return migrated;
+}
+
+/**
+ * Adds the prefixes of ROCK_MAC_PREFIXES that the ledger lacks. A ledger that this call created gets only these. The ledger is the
+ * authority, so a login that may not add one goes on without it.
+ */
+async function addInstalledPrefixes(
+  location: LedgerLocation,
+  { applied }: Migrated,
+  terminal: Notifier,
+): Promise<void> {
+  const wanted = prefixList.parse(process.env['ROCK_MAC_PREFIXES'] ?? '');
+  if (wanted.length === 0) return;
+  const ledger = await openLocation(location);
+  try {
+    // Of several programs that migrate a new ledger at once, one applies the first file.
+    if (applied[0]?.startsWith('0001-') === true) {
+      const pools = defaultPoolsUnder(wanted);
+      await ledger.transaction((transaction) => startUnder(transaction, wanted, pools, currentUser()));
+    }
+    const known = (await listPrefixes(ledger)).map(({ prefix }) => prefix);
+    for (const prefix of wanted.filter((each) => !known.includes(each))) {
+      terminal.notify(await addNamed(ledger, { prefix }).catch(orSayWhoMay(prefix)));
+    }
+  } finally {
+    await ledger.close();
+  }
+}
+
+function orSayWhoMay(prefix: MacPrefix): (error: unknown) => string {
+  return (error) => {
+    if (!isLedgerError(error) || error.code !== 'LEDGER_NOT_ALLOWED') throw error;
+    return `The ledger does not have the prefix ${prefix}, and this login may not add it. Run \`rock-mac prefix add ${prefix}\` with the login of its owner.`;
+  };
 }
 
 /**

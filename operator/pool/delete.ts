@@ -5,6 +5,7 @@ import type { NewCondition } from '../../kube/controller/conditions.ts';
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import { type PoolStats, poolStats } from '../../ledger/pool/pool-stats.ts';
 import { pausePool, removePool } from '../../ledger/pool/pools.ts';
+import { parseAnyMac } from '../../mac/mac-address.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { publishReady } from './conditions.ts';
 
@@ -24,7 +25,7 @@ export async function deletePool(pool: MacPool, deps: DeletePoolDeps): Promise<R
   const body = removeFinalizer(pool, POOL_FINALIZER);
   if (body.length === 0) return undefined;
   const stats = (await poolStats(ledger)).find((each) => each.pool === name);
-  const isDefinedInLedger = stats?.first === pool.spec.first;
+  const isDefinedInLedger = stats !== undefined && stats.first === parseAnyMac(pool.spec.first);
   if (isDefinedInLedger) {
     const outcome = await removePool(ledger, name, actor);
     if (outcome === 'in_use') {

@@ -101,7 +101,8 @@ const REFUSALS = {
   },
   outside_prefix: {
     reason: 'OutsidePrefix',
-    message: "The range from spec.first to spec.last is outside the ledger's prefix. Choose another range",
+    message:
+      'The range from spec.first to spec.last is under no prefix of the ledger. Choose another range, or let an admin of the ledger add the prefix with `rock-mac prefix add`',
   },
 } as const;
 

@@ -128,7 +128,7 @@ describe('the chart', () => {
     ['CRDs that come from elsewhere', ['crds.enabled=false']],
     ['no read API', ['readApi.enabled=false']],
     ['CRDs that go with it', ['crds.keep=false']],
-    ['a quiet log and the local twin of the prefix', ['logLevel=warn', 'prefix=a6:58:0f']],
+    ['a quiet log and prefixes of any length', ['logLevel=warn', 'prefixes={a6:58:0f,8c:1f:64:12:3,AA}']],
     ['pools of its own', A_POOL],
     ['network policies', ['networkPolicy.enabled=true', 'networkPolicy.apiServerPorts={6443}']],
     [
@@ -186,7 +186,7 @@ describe('the chart', () => {
     ['a key that does not exist', ['webhok.replicas=3'], /webhok/],
     ['a key that does not exist, deep inside', ['postgres.external.hots=db'], /hots/],
     ['no replica', ['webhook.replicas=0'], /webhook.*replicas|minimum/s],
-    ['a prefix that is none', ['prefix=zz'], /prefix/],
+    ['a prefix that is none', ['prefixes={zz}'], /prefixes/],
     ['a CNI that it does not know', ['webhook.primaryCni=flannel'], /primaryCni/],
     ['a network without a namespace', ['webhook.primaryNetwork=default'], /primaryNetwork/],
     ['a mode that does not exist', ['webhook.pods.mode=all'], /mode/],

@@ -322,6 +322,12 @@ describe('a MacPool', () => {
     await patch('mp', name, { spec: { paused: false } });
   });
 
+  test('has its addresses in any notation, which may change', async () => {
+    const name = await createPool({ first: 'A4-58-0F-A0-00-00', last: 'a458.0fa0.000f' });
+    await patch('mp', name, { spec: { first: range.first, last: 'A4580FA000FF' } });
+    await expect(patch('mp', name, { spec: { last: 'A4580FA000FE' } })).rejects.toThrow(/not shrink/);
+  });
+
   test.each<[string, Spec, RegExp]>([
     ['another first address', { first: 'a4:58:0f:a0:00:01' }, /first is immutable: add another pool instead/],
     ['no first address', { first: null }, /spec.first: Required value/],
@@ -333,7 +339,8 @@ describe('a MacPool', () => {
 
   test.each<[string, Spec, RegExp]>([
     ['an end before its beginning', { ...range, last: 'a4:58:0f:9f:ff:ff' }, /first must not be greater than last/],
-    ['addresses in another notation', { ...range, first: 'A4-58-0F-A0-00-00' }, /spec.first/],
+    ['an address of mixed notation', { ...range, first: 'A4-58-0F-A0:00:00' }, /spec.first/],
+    ['an end before its beginning in another notation', { ...range, last: 'A458.0F9F.FFFF' }, /first must not be/],
     ['no end', { first: range.first }, /spec.last: Required value/],
     ['an invalid period', { ...range, autoReleaseAfter: 'never' }, /spec.autoReleaseAfter/],
     ['an empty delay', { ...range, reuseDelay: '' }, /spec.reuseDelay/],

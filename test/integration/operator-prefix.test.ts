@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { findByMac } from '../../ledger/address/find.ts';
+import { addPrefix } from '../../ledger/pool/prefixes.ts';
 import { mac } from '../../mac/mac-address.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { addressesOf, aPod, installedEnvOfThisFile } from './installed-env.ts';
 import { openPluginShell } from './plugin-shell.ts';
@@ -9,7 +11,6 @@ import { openShell } from './rock-mac-shell.ts';
 /* A ledger that `rock-mac init --prefix` created, and an installation for it, as docs/security.md describes. */
 
 const installed = installedEnvOfThisFile({
-  env: { ROCK_MAC_PREFIX: 'a6:58:0f' },
   makeLedger: async (url) => {
     const shell = await openShell({ ROCK_MAC_LEDGER_URL: url });
     const { code, stderr } = await shell.rockMac('init', '--prefix', 'a6:58:0f');
@@ -35,4 +36,41 @@ test('pods and claims get addresses under the prefix, and the ledger ignores an 
   } finally {
     await plugin.close();
   }
+});
+
+test('a prefix that is added later counts within 30 seconds, without a restart', async () => {
+  const { plane, ledger } = installed();
+  const { kubectl } = plane;
+  const written = (name: string, address: string) => {
+    const networks = `[{"name":"red","mac":"${address}"}]`;
+    const input = aPod(name, { networks, annotations: { 'mac.rock-os.io/pool': 'old' } });
+    return kubectl(['apply', '-f', '-'], { input });
+  };
+  await written('before', '02-00-00-00-00-07');
+  expect(await findByMac(ledger, mac('02:00:00:00:00:07'))).toBeUndefined();
+
+  expect(await addPrefix(ledger, { prefix: macPrefix('02') }, 'test')).toEqual({ outcome: 'added' });
+  const pool = { first: '0200.0000.0000', last: '02-FF-FF-FF-FF-FF' };
+  const spec = { ...pool, reuseDelay: '1m' };
+  const manifest = { apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacPool', metadata: { name: 'old' }, spec };
+  await kubectl(['apply', '-f', '-'], { input: JSON.stringify(manifest) });
+  await kubectl(['wait', '--for=condition=Ready', 'macpool/old', '--timeout=30s']);
+  // The webhook asks the ledger for an address under it.
+  let tries = 0;
+  await eventually(
+    async () => {
+      const address = `02:00:00:00:01:0${String(++tries)}`;
+      await written(`after-${String(tries)}`, address);
+      await eventually(
+        async () => {
+          expect(await findByMac(ledger, mac(address))).toMatchObject({ state: 'active', pool: 'old' });
+        },
+        { within: 3_000, every: 200 },
+      );
+    },
+    { within: 30_000, every: 3_000 },
+  );
+  // The policies read it.
+  const ranges = await kubectl(['get', 'configmap', 'rock-mac-address-ranges', '-n', 'rock-mac-system', '-o', 'json']);
+  expect(ranges).toContain('"prefixes": "02 a6:58:0f"');
 });

@@ -86,6 +86,8 @@ spec:
           args: [rock-mac.js, migrate, --no-backup]
           env:
             {{- include "rock-mac.ledgerEnvironment" $root | nindent 12 }}
+            - name: ROCK_MAC_PREFIXES
+              value: {{ join " " $root.Values.prefixes | quote }}
             {{- if include "rock-mac.hasOwnerUrl" $root }}
             - name: ROCK_MAC_MIGRATION_URL_FILE
               value: /etc/rock-mac/ledger-owner/url

@@ -153,8 +153,6 @@ items: [{ key: {{ $external.urlKey }}, path: url }]
 {{- define "rock-mac.environment" -}}
 - name: ROCK_MAC_NAMESPACE
   value: {{ .Release.Namespace }}
-- name: ROCK_MAC_PREFIX
-  value: {{ .Values.prefix | quote }}
 - name: ROCK_MAC_LOG_LEVEL
   value: {{ .Values.logLevel }}
 {{- with .Values.monitoring.audience }}
