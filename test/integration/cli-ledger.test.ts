@@ -516,9 +516,9 @@ a4:58:0f        ieee
       expect({ args, code: result.code }).toEqual({ args, code });
       expect(result.stderr).toMatch(stderr);
     }
-    expect(
-      (await shell.rockMac('__complete', 'rock-mac', '--ledger', other.url, 'prefix', 'remove', '8')).stdout,
-    ).toContain('8c:1f:64:12:3');
+    expect((await shell.rockMac('__complete', '--ledger', other.url, 'prefix', 'remove', '8')).stdout).toContain(
+      '8c:1f:64:12:3',
+    );
     expect((await prefix('remove', '02')).stdout).toBe('Removed: prefix 02\n');
   } finally {
     await other.close();
