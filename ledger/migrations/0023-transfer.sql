@@ -73,13 +73,16 @@ begin atomic
     and a.state = 'active' and a.owner_kind = 'VirtualMachine' and a.owner_uid is not null and not is_sticky(a.holder_key);
 end;
 
--- Returns the clusters that a text may mean: the one of this id, else those of this name. A cluster may choose the id of another one
--- as its name, so the id comes first, also that of a retired cluster, which receives nothing.
+-- Returns the clusters that a text may mean: by id or by name. A cluster may choose the id of another one as its name, so a uid means
+-- the cluster of that id, also a retired one, which receives nothing. A new login may choose any other text as its id, also the name of
+-- another cluster, so there no id comes first: two clusters are ambiguous.
 create function rock_mac.clusters_called(p_text text) returns text[] language sql stable set search_path = rock_mac, pg_temp
 begin atomic
   select coalesce(array_agg(c.cluster_id), '{}') from clusters c
   where c.retired_at is null
-    and (c.cluster_id = p_text or (c.name = p_text and not exists (select from clusters i where i.cluster_id = p_text)));
+    and (c.cluster_id = p_text
+         or (c.name = p_text and not (p_text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+                                      and exists (select from clusters i where i.cluster_id = p_text))));
 end;
 
 -- Records to whom machines offer their addresses, and that they still use them. `cluster`, `namespace`, `name` and `reason` are of

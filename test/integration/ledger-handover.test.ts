@@ -252,17 +252,31 @@ describe('no address is offered', () => {
     expect((await findByMac(db, ref.mac))?.handover?.clusterId).toBe('c8');
   });
 
-  test('to a cluster that has the id of another one as its name', async () => {
+  test('to a cluster that has the uid of another one as its name', async () => {
     const { db, sql } = ledger.current;
     const ref = await hold('called');
+    const [uid, retired] = ['0b5e7a10-9a3c-4d0e-8f11-2c3d4e5f6a70', '0b5e7a10-9a3c-4d0e-8f11-2c3d4e5f6a71'];
+    await joinCluster(db, uid);
     await joinCluster(db, 'c10');
-    await sql(`update rock_mac.clusters set name = 'c2' where cluster_id = 'c10'`);
-    expect(await offerOne({ ...ref, to: to('c2', 'called') })).toBe('offered');
-    expect((await findByMac(db, ref.mac))?.handover?.clusterId).toBe('c2');
-    await joinCluster(db, 'c11');
-    await sql(`update rock_mac.clusters set name = 'c11' where cluster_id = 'c10'`);
-    await retireCluster(db, 'c11', 'test');
-    expect(await offerOne({ ...ref, to: to('c11', 'called') })).toBe('unknown_cluster');
+    await sql(`update rock_mac.clusters set name = '${uid}' where cluster_id = 'c10'`);
+    expect(await offerOne({ ...ref, to: to(uid, 'called') })).toBe('offered');
+    expect((await findByMac(db, ref.mac))?.handover?.clusterId).toBe(uid);
+    await joinCluster(db, retired);
+    await sql(`update rock_mac.clusters set name = '${retired}' where cluster_id = 'c10'`);
+    await retireCluster(db, retired, 'test');
+    expect(await offerOne({ ...ref, to: to(retired, 'called') })).toBe('unknown_cluster');
+  });
+
+  test('to a cluster that has the name of another one as its id, which a new login may choose', async () => {
+    const { db, sql } = ledger.current;
+    const ref = await hold('berlin');
+    await joinCluster(db, 'c12');
+    await sql(`update rock_mac.clusters set name = 'berlin' where cluster_id = 'c12'`);
+    expect(await offerOne({ ...ref, to: to('berlin', 'x') })).toBe('offered');
+    await joinCluster(db, 'berlin');
+    expect(await offerOne({ ...ref, to: to('berlin', 'x') })).toBe('ambiguous_cluster');
+    expect((await findByMac(db, ref.mac))?.handover).toBeUndefined();
+    expect(await offerOne({ ...ref, to: to('c12', 'x') })).toBe('offered');
   });
 
   test('to its own machine, by a former owner, of a pod, or of a name', async () => {
