@@ -13,9 +13,10 @@ export interface InjectionModes {
 /**
  * OpenShift labels the projects of its control plane and its network with the run-levels 0 and 1, and says that nothing which
  * relies on admission works there (OpenShift Container Platform, "Working with projects"). Their pods start before all others, so
- * they never wait for a webhook.
+ * they never wait for a webhook. The short label is that of the example in the Kubernetes API ("MutatingWebhook",
+ * `namespaceSelector`), which kubemacpool and others use too.
  */
-const RUN_LEVEL = 'openshift.io/run-level';
+const RUN_LEVELS = ['openshift.io/run-level', 'runlevel'] as const;
 const FIRST_RUN_LEVELS = ['0', '1'] as const;
 
 /** A requirement of a label selector, as Kubernetes writes it. */
@@ -30,7 +31,7 @@ export function selectedNamespaces(mode: InjectionMode): readonly LabelRequireme
   if (mode === 'opt-in') return [{ key: LABELS.inject, operator: 'In', values: OPT_IN_LABEL_VALUES }];
   return [
     { key: LABELS.inject, operator: 'NotIn', values: OPT_OUT_LABEL_VALUES },
-    { key: RUN_LEVEL, operator: 'NotIn', values: FIRST_RUN_LEVELS },
+    ...RUN_LEVELS.map((key) => ({ key, operator: 'NotIn' as const, values: FIRST_RUN_LEVELS })),
   ];
 }
 

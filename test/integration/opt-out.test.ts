@@ -83,6 +83,7 @@ beforeAll(async () => {
   await makeNamespace('spelled', `${INJECT}=No`);
   await makeNamespace('level0', 'openshift.io/run-level=0');
   await makeNamespace('level1', 'openshift.io/run-level=1');
+  await makeNamespace('short-level', 'runlevel=0');
   await eventually(async () => {
     expect(await createPod('plain', BLUE)).toMatch(ADDRESS);
     expect(await createPod('plain')).toContain(OWN);
@@ -90,7 +91,7 @@ beforeAll(async () => {
 });
 
 /** Namespaces whose pods depend on nothing. */
-const OTHERS = ['disabled', 'spelled', 'level0', 'level1', 'kube-system', 'rock-mac-system'];
+const OTHERS = ['disabled', 'spelled', 'level0', 'level1', 'short-level', 'kube-system', 'rock-mac-system'];
 
 describe('with a webhook', () => {
   test.each(['plain', 'enabled'])('every pod and machine of namespace %s gets addresses', async (namespace) => {
