@@ -10,11 +10,14 @@ import { markReported, recover } from '../../ledger/state/recovery.ts';
 import { checkStock, fillStock } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
+import { freshDatabase } from '../env/testing.ts';
 import { aRequest, freshLedger, joinCluster, ledgerOfThisFile, readingUrl, takeAddress } from './ledger-fixture.ts';
+import { loginsOfThisFile } from './ledger-logins.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
 /* What the predecessor did not have: filters, pages, renewals, the audit, and the life cycle of a ledger. */
 
+const createLogin = loginsOfThisFile();
 const ledger = ledgerOfThisFile();
 let shell: RockMacShell;
 
@@ -521,6 +524,44 @@ a4:58:0f        ieee
     );
     expect((await prefix('remove', '02')).stdout).toBe('Removed: prefix 02\n');
   } finally {
+    await other.close();
+  }
+});
+
+test('migrate gives a new ledger the prefixes of the installation, and adds to an existing one what it lacks', async () => {
+  const database = await freshDatabase();
+  const migrated = async (prefixes: string) => {
+    const machine = await openShell({ ROCK_MAC_PREFIXES: prefixes });
+    try {
+      return await machine.rockMac('migrate', '--no-backup', '--ledger', database.url);
+    } finally {
+      await machine.close();
+    }
+  };
+  const listed = async () => (await shell.rockMac('prefix', 'list', '-o', 'name', '--ledger', database.url)).stdout;
+  try {
+    expect((await migrated('06:00 A6-58-0F')).code).toBe(0);
+    expect(await listed()).toBe('06:00\na6:58:0f\n');
+    const stats = await shell.rockMac('stats', '-o', 'json', '--ledger', database.url);
+    expect(stats.stdout).toContain('"a6:58:0f:05:00:00"');
+    const { code, stderr } = await migrated('a6:58:0f,8c:1f:64:12:3');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'Added: prefix 8c:1f:64:12:3\n' });
+    expect(await listed()).toBe('06:00\n8c:1f:64:12:3\na6:58:0f\n');
+    expect((await migrated('06:00:01')).stderr).toMatch(/The prefix 06:00:01 overlaps 06:00/);
+  } finally {
+    await database.remove();
+  }
+});
+
+test('migrate with the login of a cluster goes on without a prefix that it may not add', async () => {
+  const other = await freshLedger();
+  const login = await createLogin(other.url, 'rock_mac_app');
+  const machine = await openShell({ ROCK_MAC_PREFIXES: '02' });
+  try {
+    const { code, stderr } = await machine.rockMac('migrate', '--no-backup', '--ledger', login.url);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringMatching(/this login may not add it/) as string });
+  } finally {
+    await machine.close();
     await other.close();
   }
 });
