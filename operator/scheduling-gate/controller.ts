@@ -1,9 +1,9 @@
 import { formatKey } from '../../kube/client/objects.ts';
 import { createTokenBucket, type TokenBucketOptions } from '../../time/token-bucket.ts';
 import { type ControllerSpec, watch } from '../controller/controller-spec.ts';
-import type { OperatorDeps } from '../controller/dependencies.ts';
 import { identityKey, parseIdentityKey } from '../controller/identity-key.ts';
 import type { CachedWorkloads } from '../controller/operator-sources.ts';
+import { lacksMark, type LacksMarkDeps } from '../sticky/lacks-mark.ts';
 import { createLedgerProbe } from './ledger-probe.ts';
 import { liftGate, type LiftGateDeps } from './lift-gate.ts';
 
@@ -19,13 +19,16 @@ const LIFTS: TokenBucketOptions = { capacity: 500, perSecond: 80 };
 /** How soon a pod is checked again that is over the limit. */
 const LIMITED_MS = 1_000;
 
+/** How soon a pod is checked again whose last one may still run, which the ledger learns at this moment. */
+const UNMARKED_MS = 1_000;
+
 /** How soon a pod is checked again that waits for the ledger. Meanwhile the check costs no request. */
 const LEDGER_CHECK_MS = 5_000;
 
 /** Declares the controller of pods that the webhook gated because the ledger was away. It lifts their gates. */
 export function schedulingGateController(
   { kind, cache }: CachedWorkloads,
-  deps: Omit<LiftGateDeps, 'kind'> & Pick<OperatorDeps, 'ledger'>,
+  deps: Omit<LiftGateDeps, 'kind'> & LacksMarkDeps,
 ): ControllerSpec {
   const isLedgerBack = createLedgerProbe(deps.ledger);
   const lifts = createTokenBucket(LIFTS, () => performance.now());
@@ -43,6 +46,7 @@ export function schedulingGateController(
       if (pod?.gate === undefined || pod.metadata.uid !== identity.uid) return undefined;
       if (pod.metadata.deletionTimestamp !== undefined) return undefined;
       if (!(await isLedgerBack())) return { requeueAfterMs: LEDGER_CHECK_MS };
+      if (await lacksMark(pod, kind, deps)) return { requeueAfterMs: UNMARKED_MS };
       if (!lifts.take(1)) return { requeueAfterMs: LIMITED_MS };
       return await liftGate(pod, pod.gate, { ...deps, kind });
     },

@@ -1,5 +1,6 @@
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import { listUnreachableNodes } from '../../ledger/sticky/unreachable.ts';
+import type { BackoffOptions } from '../../time/backoff.ts';
 import { type ControllerSpec, watch } from '../controller/controller-spec.ts';
 import type { Sources } from '../controller/operator-sources.ts';
 import { isSilent } from '../live/node.ts';
@@ -9,6 +10,12 @@ export type NodeDeps = ReconcileMarksDeps & Pick<Sources, 'nodes' | 'markChanged
 
 /** The key that has all nodes reconciled that may have marks. No node has an empty name. */
 const ALL = '';
+
+/**
+ * Delays between the tries while the ledger is away. When it is back, it must get the marks before the next pods of those names ask it
+ * for their addresses.
+ */
+const BACKOFF: BackoffOptions = { baseMs: 50, maxMs: 500 };
 
 /** How often all nodes are reconciled, in case that a change was missed, or that the ledger has lost a mark. */
 const COMPARE_MS = 300_000;
@@ -23,6 +30,7 @@ export function unreachableNodesController(deps: NodeDeps): ControllerSpec {
   return {
     name: 'node',
     concurrency: 1,
+    backoff: BACKOFF,
     initialKeys: [ALL],
     watches: [
       watch(nodes, ({ type, object, before }) =>
