@@ -85,6 +85,17 @@ function dropAnswersOf(call: string): void {
   installed().ledgerProxy.dropAnswers({ when: (request) => request.includes(call) });
 }
 
+/** Has the ledger commit the next transaction with such a call, and never answer that. */
+function dropCommitOf(call: string): void {
+  let isCalled = false;
+  installed().ledgerProxy.dropAnswers({
+    when: (request) => {
+      isCalled ||= request.includes(call);
+      return isCalled && request.includes('commit');
+    },
+  });
+}
+
 /** Locks every address while `work` runs. Then waits until Postgres has ended the statements of a killed operator. */
 async function whileLocked(work: () => Promise<void>): Promise<void> {
   const { ledger } = installed();
@@ -254,7 +265,7 @@ describe('the operator killed with SIGKILL', () => {
     await until('marked', async () => (await rowOf(address))?.unreachableNode === 'silent');
     await replaceOperator();
     await untilShown('True');
-    dropAnswersOf('rock_mac.clear_unreachable');
+    dropCommitOf('rock_mac.clear_unreachable');
     await setReady('True');
     await until('cleared', async () => (await rowOf(address))?.unreachableNode === undefined);
     await replaceOperator();

@@ -84,6 +84,16 @@ const untilMarked = (pod: string) =>
     { within: 30_000, every: 200 },
   );
 
+/** Waits until the ledger has the mark, which the sticky claim shows first. */
+const untilInLedger = (scene: Scene) =>
+  eventually(
+    async () => {
+      const row = await findByMac(installed().ledger, parsedMac(scene.mac));
+      expect(row?.unreachableNode).toBe(scene.node.name);
+    },
+    { within: 40_000, every: 200 },
+  );
+
 const uidOf = (pod: string) => kubectl('get', 'pod', pod, '--ignore-not-found', '-o', 'jsonpath={.metadata.uid}');
 
 /** Deletes the pod by force, and expects that the controller cannot make the next one. */
@@ -157,6 +167,7 @@ describe('the sticky address of a pod on a node that is not reachable', () => {
     await scene.node.setReady('False');
     await installed().installation.startOperator();
     await untilMarked(scene.pod);
+    await untilInLedger(scene);
     await operator()?.kill();
     // No operator runs from here on: the ledger has the mark.
     await deleteByForce(scene);
@@ -209,13 +220,7 @@ describe('the sticky address of a pod on a node that is not reachable', () => {
     await sleep(10_000);
     expect(await addressesOrNone(scene.pod)).toEqual([]);
     await installed().ledgerProxy.heal();
-    await eventually(
-      async () => {
-        const row = await findByMac(installed().ledger, parsedMac(scene.mac));
-        expect(row?.unreachableNode).toBe(scene.node.name);
-      },
-      { within: 40_000, every: 200 },
-    );
+    await untilInLedger(scene);
     expect(await addressesOrNone(scene.pod)).toEqual([]);
     await scene.node.setReady('True');
     await stayInContact(scene.node, () => isUnmarked(scene.pod));
