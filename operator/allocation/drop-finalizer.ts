@@ -11,16 +11,20 @@ import { type MacAllocation, macAllocations } from '../../kube/client/mac-resour
  */
 const CLEAR_MANAGERS: JsonPatchOperation = { op: 'add', path: '/metadata/managedFields', value: [{}] };
 
-/** Removes the finalizer of a MacAllocation, which may no longer exist if somebody else removed the finalizer first. */
-export async function dropFinalizer(allocation: MacAllocation, client: KubeClient): Promise<void> {
+/**
+ * Removes the finalizer of a MacAllocation, and returns what is stored afterwards: nothing if it no longer exists, because somebody else
+ * removed the finalizer first.
+ */
+export async function dropFinalizer(allocation: MacAllocation, client: KubeClient): Promise<MacAllocation | undefined> {
   const { namespace, name, deletionTimestamp, finalizers } = allocation.metadata;
   const operations = removeFinalizer(allocation, RELEASE_FINALIZER);
-  if (operations.length === 0) return;
+  if (operations.length === 0) return allocation;
   const isLast = deletionTimestamp !== undefined && finalizers?.length === 1;
   const body = isLast ? [...operations, CLEAR_MANAGERS] : operations;
   try {
-    await client.patch(macAllocations, { namespace, name }, { type: 'json', body });
+    return await client.patch(macAllocations, { namespace, name }, { type: 'json', body });
   } catch (error) {
     if (!isNotFound(error)) throw error;
+    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { stickyClaimName } from '../../api/sticky-claim-name.ts';
+import { KubeError } from '../../kube/client/errors.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import type { Statement } from '../../ledger/connection/statement.ts';
@@ -94,4 +95,49 @@ test('an address that ends by time is not released while its name cannot be read
   const { deps, read } = resyncsOf({ pods: 1, unreadable: 'all' });
   expect(await releaseEndedSticky(await findEndedSticky(deps), deps)).toBe(0);
   expect(read).toEqual(['0']);
+});
+
+/** Releases the address of a bare pod whose claim is still there. The ledger answers with `now` when the row is read again. */
+async function withdraw(now: { readonly missingSince?: Date | undefined }, deletion: () => Promise<unknown>) {
+  const { deps } = resyncsOf({ pods: 1 });
+  const [ended] = await findEndedSticky(deps);
+  if (ended === undefined) throw new Error('nothing has ended');
+  const calls: string[] = [];
+  const metadata = { namespace: 'web', name: 'claim', uid: 'u', finalizers: ['mac.rock-os.io/release'] };
+  const stored = (resourceVersion: string) => ({ metadata: { ...metadata, resourceVersion } });
+  const client = {
+    ...deps.client,
+    patch: () => Promise.resolve(stored('2')),
+    delete: (_: unknown, __: unknown, preconditions: object) => {
+      calls.push(`delete ${JSON.stringify(preconditions)}`);
+      return deletion();
+    },
+  };
+  const query = ({ text }: Statement<unknown>) => {
+    if (!text.includes('release_unused')) return Promise.resolve([{ ...ended.row, ...now }]);
+    calls.push('release');
+    return Promise.resolve([{ outcome: 'released' }]);
+  };
+  const claims = new Map(
+    [...(deps.allocations as unknown as Map<string, object>)].map(([key, claim]) => [
+      key,
+      { ...claim, ...stored('1') },
+    ]),
+  );
+  const metrics = { released: () => undefined };
+  const all = { ...deps, client, ledger: { query }, allocations: claims, metrics } as unknown as ReleaseUnusedDeps;
+  await releaseEndedSticky([{ ...ended, row: { ...ended.row, key: 'sticky/c/web/Pod/0/eth0', generation: 1 } }], all);
+  return calls;
+}
+
+const DELETE = 'delete {"uid":"u","resourceVersion":"2"}';
+
+test('a claim is deleted only as it was left without its finalizer, and then the address is released', async () => {
+  expect(await withdraw({}, () => Promise.resolve(undefined))).toEqual([DELETE, 'release']);
+  const conflict = new KubeError({ status: 409, message: 'it has changed' });
+  expect(await withdraw({}, () => Promise.reject(conflict))).toEqual([DELETE]);
+});
+
+test('nothing is deleted of a name that is used again', async () => {
+  expect(await withdraw({ missingSince: undefined }, () => Promise.resolve(undefined))).toEqual([]);
 });

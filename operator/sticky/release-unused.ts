@@ -1,7 +1,8 @@
-import { isConflict } from '../../kube/client/errors.ts';
+import { isConflict, isNotFound } from '../../kube/client/errors.ts';
+import { macAllocations } from '../../kube/client/mac-resources.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
+import { findByHolderKey } from '../../ledger/address/find.ts';
 import { releaseUnused } from '../../ledger/sticky/unused.ts';
-import { deleteAllocation } from '../allocation/delete-allocation.ts';
 import { dropFinalizer } from '../allocation/drop-finalizer.ts';
 import { type GuestDeps, isUsedByGuest } from '../allocation/migrated-guest.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
@@ -138,18 +139,27 @@ export async function releaseEndedSticky(ended: readonly EndedSticky[], deps: Re
  * with an address that anybody may have. A crash in between leaves an address without a claim: the next resync releases it, or the next
  * object of the name has the claim made again.
  *
- * @returns `false` if the claim has changed since the cache saw it, so that the next resync decides
+ * The deletion of a claim with its finalizer would end the stickiness of its name. So the claim is deleted only as the patch left it:
+ * its own reconcile may have restored the finalizer, and its name may be in use again.
+ *
+ * @returns `false` if the address is used again, or the claim has changed since the cache saw it, so that the next resync decides
  */
 async function withdrawClaim(row: AddressRow, deps: ReleaseUnusedDeps): Promise<boolean> {
+  const { client, ledger } = deps;
   const claim = claimOf(row, deps);
   // One that is being deleted does not answer any more.
   if (claim === undefined || claim.metadata.deletionTimestamp !== undefined) return true;
+  const now = await findByHolderKey(ledger, row.key);
+  if (now?.mac !== row.mac || now.missingSince?.getTime() !== row.missingSince?.getTime()) return false;
   try {
-    await dropFinalizer(claim, deps.client);
+    const left = await dropFinalizer(claim, client);
+    if (left === undefined) return true;
+    const { namespace, name, uid, resourceVersion } = left.metadata;
+    await client.delete(macAllocations, { namespace, name }, { uid, resourceVersion });
   } catch (error) {
+    if (isNotFound(error)) return true;
     if (!isConflict(error)) throw error;
     return false;
   }
-  await deleteAllocation(claim.metadata, deps.client);
   return true;
 }
