@@ -60,7 +60,10 @@ export function workloadController(
   };
 }
 
-/** Watches the instances of machines, which report whether their machine runs, and that an interface of it has another address. */
+/**
+ * Watches the instances of machines, which report whether their machine runs, and that an interface of it has another address. Everybody
+ * can write an owner reference, so only a machine that exists is looked at. One that appears later is looked at then.
+ */
 function instancesOfMachines(workloads: Sources['workloads']) {
   return [...workloads.values()]
     .filter(({ kind }) => kind.resource.kind === instances.kind)
@@ -68,7 +71,10 @@ function instancesOfMachines(workloads: Sources['workloads']) {
       watch(cache, ({ type, object, before }) => {
         const runsFor = object.runsFor ?? before?.runsFor;
         const isKnown = isDeepStrictEqual(reportOf(type === 'deleted' ? undefined : object), reportOf(before));
-        return runsFor === undefined || isKnown ? [] : [identityKey({ ...object.metadata, ...runsFor })];
+        if (runsFor === undefined || isKnown) return [];
+        const identity = { ...object.metadata, ...runsFor };
+        const machine = workloads.get(machines.kind)?.cache.get(formatKey(identity));
+        return machine?.metadata.uid === runsFor.uid ? [identityKey(identity)] : [];
       }),
     );
 }

@@ -14,23 +14,29 @@ export type ReleaseUnmirroredDeps = ReleaseByKeyDeps &
  * Releases the addresses of a deleted object that has no mirror, because it appeared in a terminating namespace, and ends
  * the observations of the object. The addresses of all other objects are released with their mirrors, in
  * mirror/release-deleted-workload.ts, and their observations end with the next resync.
+ *
+ * Whether the object is gone is asked under the name that the ledger recorded: the author of another object may have named this uid
+ * as its owner's, with a made-up name.
  */
 export async function releaseUnmirrored(
-  { namespace, name, uid }: Identity,
+  { uid }: Pick<Identity, 'uid'>,
   kind: WorkloadKind,
   deps: ReleaseUnmirroredDeps,
 ): Promise<void> {
   const { ledger, groupedCalls, client, logger } = deps;
   for (const row of await groupedCalls.findByOwnerUid(uid)) {
-    if (row.state !== 'active' || row.owner?.kind !== kind.resource.kind) continue;
-    if (await kind.stillUses({ namespace, name, uid, mac: row.mac }, client)) continue;
+    const { owner, mac } = row;
+    if (row.state !== 'active' || owner?.kind !== kind.resource.kind) continue;
+    if (await kind.stillUses({ ...owner, uid, mac }, client)) continue;
     const outcome = await releaseGone({ ...row, endUnseen: isEndUnseen(uid, kind, deps) }, deps);
-    logger.info({ kind: row.owner.kind, namespace, name, mac: row.mac, outcome }, 'address without a mirror released');
+    const { namespace, name } = owner;
+    logger.info({ kind: owner.kind, namespace, name, mac, outcome }, 'address without a mirror released');
   }
   const unused: Observation[] = [];
   for (const observation of await groupedCalls.observationsOfObject(uid)) {
-    if (observation.object.kind !== kind.resource.kind) continue;
-    if (!(await kind.stillUses({ namespace, name, uid, mac: observation.mac }, client))) unused.push(observation);
+    const { object, mac } = observation;
+    if (object.kind !== kind.resource.kind) continue;
+    if (!(await kind.stillUses({ ...object, mac }, client))) unused.push(observation);
   }
   if (unused.length > 0) await endObservations(ledger, unused);
 }

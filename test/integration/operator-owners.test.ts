@@ -157,6 +157,47 @@ test('an address that only the annotation of rock-mac reports stays the pod’s,
   expect(await findByMac(ledger, mac(address))).toMatchObject(owned);
 });
 
+test('an instance that names the machine of another namespace as its owner does not end what was observed of it', async () => {
+  await kubectl(['create', 'namespace', 'carol']);
+  await kubectl(['label', 'namespace', 'bob', 'mac.rock-os.io/inject-']);
+  const address = 'a4:58:0f:01:88:05';
+  const spec = (macAddress: string) => ({
+    domain: { devices: { interfaces: [{ name: 'blue', bridge: {}, macAddress }] } },
+    networks: [{ name: 'blue', multus: { networkName: 'n' } }],
+  });
+  const virtualMachine = {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachine',
+    metadata: { name: 'observed', namespace: 'carol' },
+    spec: { runStrategy: 'Halted', template: { spec: spec(address) } },
+  };
+  const uid = await kubectl(['create', '-o', 'jsonpath={.metadata.uid}', '-f', '-'], JSON.stringify(virtualMachine));
+  await eventuallyExpect(async () => {
+    expect(await observersOf(address)).toEqual(['observed']);
+  });
+  const [before] = await observationsOfMac(installed().ledger, mac(address));
+  const owner = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name: 'made-up', uid, controller: true };
+  const forged = {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachineInstance',
+    metadata: { name: 'forged', namespace: 'bob', ownerReferences: [owner] },
+    spec: spec('a4:58:0f:01:88:06'),
+    status: { interfaces: [{ name: 'blue', mac: 'a4:58:0f:01:88:07' }] },
+  };
+  await kubectl(['create', '-f', '-'], JSON.stringify(forged));
+  // The garbage collector may delete it at once, which is looked at in the same way.
+  // By the next resync the instance has been looked at. An observation that had ended would have begun again.
+  await createLauncher('later-still', 'a4:58:0f:01:88:08', {
+    apiVersion: 'made.up/v1',
+    uid: MADE_UP,
+    controller: true,
+  });
+  await eventuallyExpect(async () => {
+    expect(await observersOf('a4:58:0f:01:88:08')).toEqual(['later-still']);
+  });
+  expect(await observationsOfMac(installed().ledger, mac(address))).toEqual([before]);
+});
+
 test('a pod with a made-up owner does not keep the address of a refused create, which is released when its lease ends', async () => {
   await kubectl(['label', 'namespace', 'bob', 'mac.rock-os.io/inject-']);
   await kubectl(['create', 'namespace', 'alice']);
