@@ -124,6 +124,9 @@ export const NAMESPACE_POOLS_POLICY = 'rock-mac-namespace-pools';
 /** The policy that requires it for a pool that a NetworkAttachmentDefinition names, and its binding. */
 export const NETWORK_POOLS_POLICY = 'rock-mac-network-pools';
 
+/** The policy that requires it for a pool that a stored machine or a waiting pod names, and its binding. */
+export const WORKLOAD_POOLS_POLICY = 'rock-mac-workload-pools';
+
 /** The policy that warns of a Deployment whose rollouts wait for its own claim, and its binding. */
 export const CLAIM_ROLLOUT_POLICY = 'rock-mac-claim-rollout';
 

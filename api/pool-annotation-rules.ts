@@ -12,22 +12,30 @@ export interface PoolAnnotation {
   readonly namespace: string;
   /** Completes "which annotation … gives to …". */
   readonly to: string;
+  /** In CEL: what is as good as the right of the author. */
+  readonly orElse?: string;
 }
 
 /** Returns the rule that requires the verb `use` on a pool from whoever names it in an annotation. */
-export function poolAnnotationRule({ annotation, namespace, to }: PoolAnnotation): Record<string, unknown> {
+export function poolAnnotationRule({ annotation, namespace, to, orElse }: PoolAnnotation): Record<string, unknown> {
   const pool = valueOf('object', annotation);
+  const allowed = [
+    `${pool} == ''`,
+    isUnchanged(annotation),
+    mayUse(namespace, pool),
+    ...(orElse === undefined ? [] : [orElse]),
+  ];
   return {
-    expression: `${pool} == '' || ${isUnchanged(annotation)} || ${mayUse(namespace, pool)}`,
+    expression: allowed.join(' || '),
     reason: 'Forbidden',
     messageExpression: `'User "' + request.userInfo.username + '" may not use MacPool "' + ${pool} + '", which annotation ${annotation} gives to ${to}. Name another pool, or ask for the verb "use" on macpools.${GROUP}/' + ${pool} + '.'`,
   };
 }
 
-/** Returns the CEL check of the verb `use` on one pool in a namespace, or on all of them. */
-export function mayUse(namespace: string, pool?: string): string {
+/** Returns the CEL check of the verb `use` on one pool in a namespace, or on all of them: of the author, or of `who`. */
+export function mayUse(namespace: string, pool?: string, who?: string): string {
   const named = pool === undefined ? '' : `.name(${pool})`;
-  return `authorizer.group('${GROUP}').resource('macpools').namespace(${namespace})${named}.check('use').allowed()`;
+  return `authorizer${who === undefined ? '' : `.${who}`}.group('${GROUP}').resource('macpools').namespace(${namespace})${named}.check('use').allowed()`;
 }
 
 export function isUnchanged(annotation: string): string {

@@ -18,6 +18,7 @@ import {
   SYSTEM_NAMESPACE,
   WEBHOOK_CA_POLICY,
   WEBHOOK_SERVICE,
+  WORKLOAD_POOLS_POLICY,
 } from '../api/names.ts';
 import { namespacePoolsPolicy } from '../api/namespace-pools-policy.ts';
 import { networkPoolsPolicy } from '../api/network-pools-policy.ts';
@@ -27,6 +28,7 @@ import { policyBinding } from '../api/policy-binding.ts';
 import { poolUsePolicy } from '../api/pool-use-policy.ts';
 import { type PeopleRole, peopleRoles, POOL_READER } from '../api/roles.ts';
 import { webhookCaPolicy } from '../api/webhook-ca-policy.ts';
+import { workloadPoolsPolicy } from '../api/workload-pools-policy.ts';
 import {
   operatorClusterRules,
   operatorNamespaceRules,
@@ -177,6 +179,8 @@ function admissionManifests(webhooks: readonly Manifest[] = []): readonly Manife
     policyBinding(NAMESPACE_POOLS_POLICY),
     networkPoolsPolicy(),
     policyBinding(NETWORK_POOLS_POLICY),
+    workloadPoolsPolicy(),
+    policyBinding(WORKLOAD_POOLS_POLICY),
     claimRolloutPolicy(),
     policyBinding(CLAIM_ROLLOUT_POLICY, { action: 'Warn' }),
     optInPolicy(),

@@ -105,7 +105,7 @@ beforeAll(async () => {
     'clusterrole',
     'author',
     '--verb=get,create,patch',
-    '--resource=pods,virtualmachines.kubevirt.io,network-attachment-definitions.k8s.cni.cncf.io',
+    '--resource=pods,pods/status,virtualmachines.kubevirt.io,network-attachment-definitions.k8s.cni.cncf.io',
   ]);
   await kubectl(['create', 'clusterrolebinding', 'authors', '--clusterrole=author', '--user=ann', '--user=bob']);
   await kubectl(['create', 'serviceaccount', 'runner']);
@@ -214,24 +214,65 @@ describe('a pool that the annotation of an object names', () => {
   test('is still that of a pod that waited for the ledger, and nobody can change it meanwhile', async () => {
     const { ledgerProxy } = installed();
     await ledgerProxy.cut();
-    const names = ['waits', 'cheats'];
     try {
-      for (const name of names) {
-        await eventually(async () => {
-          await createPod(name, { pool: 'production', networks: 'plain', user: 'ann' });
-        }, within);
+      await eventually(async () => {
+        await createPod('waits', { pool: 'production', networks: 'plain', user: 'ann' });
+      }, within);
+      for (const subresource of [[], ['--subresource=status']]) {
+        const body = JSON.stringify({ metadata: { annotations: { [POOL]: 'experiment' } } });
+        const cheat = kubectl(['patch', 'pod', 'waits', ...subresource, '--type=merge', '-p', body], undefined, 'bob');
+        await expect(cheat).rejects.toThrow('User "bob" may not use MacPool "experiment"');
       }
-      await kubectl(['annotate', 'pod', 'cheats', '--overwrite', `${POOL}=experiment`], undefined, 'bob');
+      await kubectl(['annotate', 'pod', 'waits', 'note=1'], undefined, 'bob');
     } finally {
       await ledgerProxy.heal();
     }
     const get = async (name: string) => await kubectl(['get', 'pod', name, '-o', 'json']);
     await eventually(async () => {
       expect(macsIn(await get('waits'))).toEqual(from('production'));
-      expect(await get('cheats')).toMatch(/Pool experiment, which annotation.*may be used neither/);
     }, within);
-    expect(macsIn(await get('cheats'))).toEqual([]);
     expect(await get('waits')).not.toContain(GATED);
+  });
+});
+
+describe('a stored virtual machine', () => {
+  const macsOf = async (name: string) => {
+    const path = 'jsonpath={.spec.template.spec.domain.devices.interfaces[*].macAddress}';
+    return (await kubectl(['get', 'virtualmachine', name, '-o', path])).split(' ').filter((each) => each !== '');
+  };
+  const start = (name: string, user?: string) =>
+    kubectl(
+      ['patch', 'virtualmachine', name, '--type=merge', '-p', '{"spec":{"runStrategy":"Always"}}'],
+      undefined,
+      user,
+    );
+  const annotate = (name: string, user: string) =>
+    kubectl(['annotate', 'virtualmachine', name, '--overwrite', `${POOL}=production`], undefined, user);
+  /** Stores a machine without addresses: the webhook was not asked when it was created. */
+  const createUnseen = async (name: string) => {
+    const { metadata, ...rest } = machine(name) as { metadata: { annotations: object } };
+    await kubectl(['create', '-f', '-'], { ...rest, metadata: { ...metadata, annotations: {} } }, 'bob');
+    await kubectl(['annotate', 'virtualmachine', name, 'mac.rock-os.io/inject=true']);
+    expect(await macsOf(name)).toEqual([]);
+  };
+
+  test('gets no address of a pool that its author may not use, whoever starts it', async () => {
+    await createUnseen('stored');
+    await expect(annotate('stored', 'bob')).rejects.toThrow(
+      'User "bob" may not use MacPool "production", which annotation mac.rock-os.io/pool gives to this object',
+    );
+    const { metadata, ...rest } = machine('unseen', 'production') as { metadata: { annotations: object } };
+    const unseen = { ...rest, metadata: { ...metadata, annotations: { [POOL]: 'production' } } };
+    await expect(kubectl(['create', '-f', '-'], unseen, 'bob')).rejects.toThrow('may not use MacPool "production"');
+    await start('stored');
+    expect(await macsOf('stored')).toEqual(from('development', 'kubernetes'));
+  });
+
+  test('gets the addresses of the pool that its author named, also if nobody who may use it starts it', async () => {
+    await createUnseen('annotated');
+    await annotate('annotated', 'ann');
+    await start('annotated', 'bob');
+    expect(await macsOf('annotated')).toEqual(from('production', 'production'));
   });
 });
 

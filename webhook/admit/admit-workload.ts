@@ -11,7 +11,7 @@ import { planPod } from '../plan/plan-pod.ts';
 import { planPodUpdate } from '../plan/plan-pod-update.ts';
 import { planVm, planVmi, waitsAsReceiver } from '../plan/plan-vm.ts';
 import type { PrimaryCni } from '../plan/primary-target.ts';
-import { grantedByUse, type MayUsePool, refusePools, usersOf } from '../pools/check-pool-use.ts';
+import { allowedPools, type MayUsePool, refusePools, usersOf } from '../pools/check-pool-use.ts';
 import { findPools } from '../pools/find-pools.ts';
 import type { AdmissionRefusal, AdmissionRequest, AdmissionResponse } from '../review/admission-review.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
@@ -101,14 +101,11 @@ export async function admitWorkload(
     deadline,
   );
   if (!checked.ok) return { allowed: false, refusal: checked.refusal };
-  const addressRequests = await findPools(asked, entry.terms, review, deps.findNetworks);
-  const warnings = [...asked.warnings, ...checked.warnings];
-  return await allocateFor(
-    { plan: { ...asked, addressRequests, warnings }, terms: entry.terms },
-    review,
-    deps,
-    deadline,
-  );
+  const found = await findPools(asked, entry.terms, review, deps.findNetworks);
+  if (!found.ok) return { allowed: false, refusal: found.refusal };
+  const warnings = [...asked.warnings, ...checked.warnings, ...found.warnings];
+  const pooled = { ...asked, addressRequests: found.requests, warnings };
+  return await allocateFor({ plan: pooled, terms: entry.terms }, review, deps, deadline);
 }
 
 function readReview(request: AdmissionRequest): WorkloadReview | undefined {
@@ -216,7 +213,7 @@ async function allocateFor(
     const withNote = [...warnings, 'rock-mac: a dry run allocates no addresses'];
     return { allowed: true, patch: patch([], undefined), warnings: withNote };
   }
-  const review = { ...asking, pools: grantedByUse(addressRequests) };
+  const review = { ...asking, pools: allowedPools(addressRequests) };
   const admitted = admittedObject(review, author, deps.newLeaseId);
   const stocked =
     selector === undefined

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AdmissionUser } from '../review/admission-review.ts';
-import { grantedByUse, refusePools, usersOf } from './check-pool-use.ts';
+import { allowedPools, refusePools, usersOf } from './check-pool-use.ts';
 
 const ann = { username: 'ann', groups: ['team'] };
 const object = { metadata: { annotations: undefined }, spec: {} };
@@ -59,6 +59,6 @@ test('a pod may have the rights of its ServiceAccount, and a machine only those 
   expect(usersOf(ann, { kind: 'VirtualMachine', namespace: 'web' }, named)).toEqual([ann]);
 });
 
-test('only the pools that needed a right are remembered', () => {
-  expect(grantedByUse(requests)).toEqual(['fast']);
+test('every pool that was named for the object is remembered, whoever granted it', () => {
+  expect(allowedPools(requests)).toEqual(['fast', 'own']);
 });

@@ -74,7 +74,10 @@ function needsUse(pool: ChosenPool | undefined, { allowedBefore }: PoolUsers): p
   return pool !== undefined && !pool.isGranted && !allowedBefore.includes(pool.name);
 }
 
-/** Returns the pools for which an object has shown a right. */
-export function grantedByUse(requests: readonly AddressRequest[]): readonly string[] {
-  return [...new Set(requests.flatMap(({ pool }) => (pool === undefined || pool.isGranted ? [] : [pool.name])))];
+/**
+ * Returns the pools that were named for an object and that it may use. Also those that somebody else granted: while it waits, the
+ * annotation of the namespace may change.
+ */
+export function allowedPools(requests: readonly AddressRequest[]): readonly string[] {
+  return [...new Set(requests.flatMap(({ pool }) => (pool === undefined ? [] : [pool.name])))];
 }

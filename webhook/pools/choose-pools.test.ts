@@ -40,6 +40,10 @@ test('the pool of the namespace needs no other right, whatever names it', () => 
   expect(chosen({ terms: { pool: 'shared' } })[1]).toMatchObject({ name: 'shared', isGranted: true });
 });
 
+test('the pool that a machine names already was granted to whoever wrote it', () => {
+  expect(chosen({ ofObject: 'own', isOfObjectGranted: true })[0]).toMatchObject({ name: 'own', isGranted: true });
+});
+
 test('an empty annotation names no pool', () => {
   expect(chosen({ ofNetworks: new Map([['web/blue', '']]) })).toEqual(Array(4).fill(undefined));
 });

@@ -8,6 +8,8 @@ export interface PoolSources {
   readonly namespace: string;
   /** The pool that the annotation of the object names; empty without one. */
   readonly ofObject: string;
+  /** Whether a policy of the API server has asked whoever wrote it for the right to use that pool. */
+  readonly isOfObjectGranted?: boolean;
   /** The pools that NetworkAttachmentDefinitions name, by `namespace/name`. */
   readonly ofNetworks: ReadonlyMap<string, string>;
   /** Its pool is that of every interface for which nothing else names one. */
@@ -31,11 +33,11 @@ export function choosePools(
 
 function choosePool(
   network: string | undefined,
-  { kind, namespace, ofObject, ofNetworks, terms }: PoolSources,
+  { kind, namespace, ofObject, isOfObjectGranted = false, ofNetworks, terms }: PoolSources,
 ): ChosenPool | undefined {
   if (ofObject !== '') {
     const namedBy = `annotation ${ANNOTATIONS.pool} of this ${kind}`;
-    return { name: ofObject, namedBy, isGranted: ofObject === terms.pool };
+    return { name: ofObject, namedBy, isGranted: isOfObjectGranted || ofObject === terms.pool };
   }
   const key = networkKey(network ?? '', namespace);
   const name = ofNetworks.get(key) ?? '';

@@ -14,6 +14,8 @@ export interface Network {
   readonly support: NetworkSupport;
   /** The pool that its annotation names. */
   readonly pool?: string | undefined;
+  /** It could not be read, so it may name a pool. */
+  readonly isPoolUnknown?: boolean;
 }
 
 /** Returns what the networks of a cluster do with a MAC address, and the pools that they name. */
@@ -55,7 +57,7 @@ export function watchNetworks({ client, logger }: { readonly client: KubeClient;
       if (isNotFound(error)) return { support: 'missing' };
       // An address that the network may ignore is better than a pod that is refused because of a slow read.
       logger.warn({ err: error, network: name }, 'could not read a network');
-      return { support: 'unknown' };
+      return { support: 'unknown', isPoolUnknown: true };
     }
   }
 
