@@ -104,8 +104,8 @@ const ROWS: readonly { readonly title: string; readonly panels: readonly Panel[]
       stat('Ledger', 'Whether it hands out addresses: 1 or 0.', 'max(rockmac_ledger_open)', 'bool_yes_no'),
       stat(
         'Conflicts',
-        'Addresses that an object uses without owning them.',
-        'max(rockmac_conflicts)',
+        'Addresses that several objects use.',
+        'count(max by (mac, scope) (rockmac_conflicts)) or vector(0)',
         'short',
         [1, 1],
       ),
