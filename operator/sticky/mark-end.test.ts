@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { mac } from '../../mac/mac-address.ts';
-import { checkStored } from './mark-end.ts';
+import { checkStored, consumerOf } from './mark-end.ts';
 
 const MAC = mac('a4:58:0f:00:00:01');
 const node = 'node-1';
@@ -23,4 +23,12 @@ test.each([
   ['is not set if the next pod has the address already', next, unmarked, 'first', 'the next pod was faster'],
 ])('a mark %s', (_, pod, row, uid, ended) => {
   expect(checkStored(pod, { node, row }, uid)).toEqual(ended === undefined ? undefined : { ended });
+});
+
+test('a pod has its grace period also when the claim shows the next one, on another node', () => {
+  const shown = { node: 'node-2', uid: 'next', terminationGracePeriodSeconds: 300 };
+  const claim = { metadata, spec: { pool: 'p' }, status: { conditions: [], unreachableConsumer: shown } };
+  expect(consumerOf({ node: 'node-2', claim })).toEqual(shown);
+  expect(consumerOf({ node, claim })).toEqual({ node, terminationGracePeriodSeconds: 300 });
+  expect(consumerOf({ node, claim: undefined })).toEqual({ node });
 });

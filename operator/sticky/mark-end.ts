@@ -8,6 +8,7 @@ import type { VanishedPods } from '../claim/vanished-pods.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
 import type { Workload } from '../live/workload.ts';
+import { DEFAULT_GRACE_SECONDS, longestGrace } from './longest-grace.ts';
 
 export type MarkEndDeps = Pick<OperatorDeps, 'client' | 'kinds'> &
   Pick<Sources, 'ended'> & { readonly vanishedPods: VanishedPods };
@@ -19,9 +20,6 @@ export interface Mark {
   /** The sticky claim of the address, which says more about the pod. Absent if it could not be made. */
   readonly claim: MacAllocation | undefined;
 }
-
-/** The grace period of a pod that says nothing, and of one that nobody saw, in seconds. */
-const DEFAULT_GRACE_SECONDS = 30;
 
 /** Why a mark may end, or when to check again if no event will report it. */
 export type CheckedMark = { readonly ended: string } | { readonly retryMs?: number };
@@ -47,10 +45,14 @@ export async function checkMark(mark: Mark, state: StoredNode | undefined, deps:
   return state.isReady ? await checkPod(mark, consumer, state, deps) : {};
 }
 
-/** Returns what the claim says about the pod that the mark is about. */
-function consumerOf({ node, claim }: Mark): UnreachableConsumer {
+/**
+ * Returns what the claim says about the pod that the mark is about. A claim that shows another node has forgotten the uid of this pod,
+ * but not how long it may take to end.
+ */
+export function consumerOf({ node, claim }: Pick<Mark, 'node' | 'claim'>): UnreachableConsumer {
   const shown = claim?.status?.unreachableConsumer;
-  return shown?.node === node ? shown : { node };
+  if (shown === undefined || shown.node === node) return shown ?? { node };
+  return longestGrace({ node }, shown);
 }
 
 /** Checks whether the pod may still run on a node that is Ready. */

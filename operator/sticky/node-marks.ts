@@ -105,7 +105,11 @@ async function reconcileRows(
   return retries.length === 0 ? undefined : { requeueAfterMs: Math.min(...retries) };
 }
 
-/** Returns the rows that have no mark, and that a pod on the silent node uses, or whose claim shows the mark of this node. */
+/**
+ * Returns the rows that do not have the mark of this node, and that a pod on the silent node uses, or whose claim shows that mark. The
+ * ledger may have the mark of another node, and keeps that. When the mark of this node ends, the claim shows the other one again
+ * (`compareMark` in reconcile.ts).
+ */
 async function findUnmarked(
   node: string,
   pods: readonly SilentPod[],
@@ -123,7 +127,7 @@ async function findUnmarked(
   const rows = macs.size === 0 ? [] : await findByMacs(ledger, [...macs]);
   const unmarked = rows.filter(
     ({ key, owner, state, unreachableNode }) =>
-      unreachableNode === undefined && state !== 'released' && isStickyKey(key) && owner?.clusterId === clusterId,
+      unreachableNode !== node && state !== 'released' && isStickyKey(key) && owner?.clusterId === clusterId,
   );
   const found = unmarked.map(async (row) => {
     // The interface of the row may be an earlier one, whose name has changed.

@@ -445,6 +445,34 @@ describe('a node that is not ready', () => {
     expect(await macsOf('both')).toEqual([address]);
   });
 
+  test('is shown again after a person said that the pod on the second one has ended', async () => {
+    const { ledger, plane } = installed();
+    const first = await createNode(plane, 'node-kept', SLOW_LEASE);
+    await first.setReady('Unknown');
+    const second = await createNode(plane, 'node-quick', SLOW_LEASE);
+    const changes = { networks: 'blue', annotations: STICKY, nodeName: second.name };
+    await kubectl(['create', '-f', '-'], JSON.parse(aPod('again', changes)) as object);
+    const [address = ''] = await macsOf('again');
+    await untilSticky([address]);
+    // A pod on the first node was deleted by force, and admission was faster than the mark.
+    const row = await rowOf(address);
+    if (row?.owner === undefined) throw new Error('nobody holds the address');
+    await markUnreachable(ledger, { clusterId: row.owner.clusterId, node: first.name }, [row], 'test');
+    const shown = async () => (await claimOf(address))?.status?.unreachableConsumer;
+    await kubectl(['label', 'node', first.name, 'looked=at']);
+    await until('shown', async () => (await shown())?.node === first.name);
+    // The second node does not respond either, and is not NotReady yet.
+    await kubectl(['delete', 'pod', 'again', ...force]);
+    await until('the last one is shown', async () => (await shown())?.node === second.name);
+    expect((await rowOf(address))?.unreachableNode).toBe(first.name);
+    const name = (await claimOf(address))?.metadata.name ?? '';
+    await kubectl(['annotate', 'macallocation', name, `mac.rock-os.io/consumer-ended=${second.name}`]);
+    await until('the first one is shown', async () => (await shown())?.node === first.name);
+    await kubectl(['annotate', '--overwrite', 'macallocation', name, `mac.rock-os.io/consumer-ended=${first.name}`]);
+    await untilUnmarked(address);
+    await until('no mark is shown', async () => (await shown()) === undefined);
+  });
+
   test('gives the address to the next pod when the kubelet there reports the end of its pod', async () => {
     const { address, createNext } = await aPodOnASilentNode('ended');
     const failed = JSON.stringify({ status: { phase: 'Failed' } });
