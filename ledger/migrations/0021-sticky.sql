@@ -22,7 +22,7 @@ end $$;
 
 -- Releases addresses that are still unused since the time that the caller read. An admission that answers with one at the same
 -- moment has changed that time, or waits for the row and then finds that the key holds nothing. Callers have milliseconds. While the
--- last pod may still run on a node, nothing is released.
+-- last pod may still run on a node, nothing is released. `end_unseen` is as in release().
 create function rock_mac.release_unused(p_items jsonb, p_actor text, p_reason text) returns table (ord int, outcome text)
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
@@ -33,7 +33,8 @@ begin
   addrs := lock_addresses(addrs);
   held := expiry_held();
   with u as (
-    update addresses a set state = 'released', released_at = release_time(p), changed_at = clock(), missing_since = null, actor = p_actor, reason = p_reason
+    update addresses a set state = 'released', released_at = release_time(p), end_unseen = coalesce(r.end_unseen, false), changed_at = clock(),
+           missing_since = null, actor = p_actor, reason = p_reason
     from unnest(items) r, pools p
     where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and p.pool_id = a.pool_id
       and a.state = 'active' and is_sticky(a.holder_key) and a.consumer_key is null and a.unreachable_node is null and held is null

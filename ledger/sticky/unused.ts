@@ -69,9 +69,11 @@ export type ReleaseUnusedOutcome = { readonly outcome: (typeof RELEASE_OUTCOMES)
 export interface UnusedItem extends AddressRef {
   /** `missingSince` of the row that the caller read. */
   readonly missingSince: Date;
+  /** As in `ReleaseItem`. */
+  readonly endUnseen?: boolean | undefined;
 }
 
-const unusedItemSchema = addressRefSchema.extend({ missingSince: z.date() });
+const unusedItemSchema = addressRefSchema.extend({ missingSince: z.date(), endUnseen: z.boolean().optional() });
 
 /** Releases sticky addresses that are still unused since the time that the caller read. */
 export async function releaseUnused(
@@ -80,7 +82,9 @@ export async function releaseUnused(
   { actor, reason }: { readonly actor: string; readonly reason: string },
 ): Promise<ReleaseUnusedOutcome[]> {
   const text = `select outcome from rock_mac.release_unused($1::jsonb, $2, $3) order by ord`;
-  const columns = ({ generation, key, missingSince }: UnusedItem) => ({ generation, key, missing_since: missingSince });
+  const columns = ({ generation, key, missingSince, endUnseen }: UnusedItem) => {
+    return { generation, key, missing_since: missingSince, end_unseen: endUnseen };
+  };
   return runEach(items, unusedItemSchema, (group) =>
     db.query(outcomeStatement(text, [itemsJson(group, columns), actor, reason], RELEASE_OUTCOMES)),
   );

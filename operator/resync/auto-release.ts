@@ -11,6 +11,8 @@ import { findNeed } from '../allocation/find-need.ts';
 import type { GuestDeps } from '../allocation/migrated-guest.ts';
 import type { ExpiryGuard } from '../claim/expiry-guard.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
+import type { Sources } from '../controller/operator-sources.ts';
+import { isEndUnseen } from '../live/ended-workloads.ts';
 import { setPoolCondition } from '../pool/conditions.ts';
 import { approvedReleases, AUTO_RELEASE_HELD, isReleaseHeld } from '../pool/held-release.ts';
 import { type AutoReleaseDecision, decideAutoRelease } from '../pool/release-guard.ts';
@@ -21,7 +23,8 @@ export type AutoReleaseDeps = Pick<
   'ledger' | 'client' | 'kinds' | 'clusterId' | 'actor' | 'metrics' | 'logger' | 'now'
 > &
   GuestDeps &
-  ReleaseUnusedDeps & { readonly expiryGuard: Pick<ExpiryGuard, 'approve'> };
+  ReleaseUnusedDeps &
+  Pick<Sources, 'ended'> & { readonly expiryGuard: Pick<ExpiryGuard, 'approve'> };
 
 /** Limits the addresses of one resync. The next resync takes the rest. */
 const ADDRESSES_PER_RESYNC = 10_000;
@@ -93,7 +96,7 @@ async function publishDecision(
 }
 
 async function releaseMissing(rows: readonly AddressRow[], deps: AutoReleaseDeps): Promise<number> {
-  const { ledger, actor, logger, metrics } = deps;
+  const { ledger, kinds, actor, logger, metrics } = deps;
   let released = 0;
   for (const row of rows) {
     const { mac, owner, missingSince } = row;
@@ -102,7 +105,9 @@ async function releaseMissing(rows: readonly AddressRow[], deps: AutoReleaseDeps
       continue;
     }
     const reason = `no live owner since ${missingSince?.toISOString() ?? 'long'}`;
-    const [result] = await release(ledger, [row], { actor, reason });
+    const kind = kinds.find(({ resource }) => resource.kind === owner?.kind);
+    const endUnseen = kind !== undefined && isEndUnseen(owner?.uid ?? '', kind, deps);
+    const [result] = await release(ledger, [{ ...row, endUnseen }], { actor, reason });
     logger.info({ mac, ...owner, outcome: result?.outcome }, 'address without a live owner released');
     if (result?.outcome !== 'released') continue;
     metrics.released('missing');

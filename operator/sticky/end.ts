@@ -13,6 +13,7 @@ import { findNeed } from '../allocation/find-need.ts';
 import type { ReleaseByKeyDeps } from '../allocation/release-by-key.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { liveAddresses, liveKey, type WorkloadAddress } from '../live/live-address.ts';
+import type { Workload } from '../live/workload.ts';
 import { ensureMirror, type EnsureMirrorDeps } from '../mirror/ensure.ts';
 import { isNamespaceTerminating, mayGoWithoutLedger } from '../mirror/terminating-namespace.ts';
 import type { StickyAddress } from './claim.ts';
@@ -77,16 +78,26 @@ async function giveOrRelease(
   const used =
     own.find((each) => each.mac === mac && each.owner.nic === owner.nic) ?? own.find((each) => each.mac === mac);
   if (workload !== undefined && used !== undefined) {
+    if (mayEarlierPodRun(claim, row, workload)) return false;
     await giveToObject({ ...used, workload, kind }, row, deps);
     logger.info({ claim: keyOf(claim), mac }, 'address is not sticky any more: it belongs to the object that uses it');
     return true;
   }
   if (await kind.stillUses({ namespace, name, uid: workload?.metadata.uid ?? '', mac }, client)) return false;
-  return await releaseSinceMark(claim, row, deps);
+  return await releaseSinceMark(claim, { ...row, endUnseen: kind.endsItsUse }, deps);
 }
 
+/** Returns whether the mark of the address is about another pod than the one that uses it. No pod may become its owner meanwhile. */
+function mayEarlierPodRun({ status }: MacAllocation, { unreachableNode }: AddressRow, { metadata }: Workload): boolean {
+  const shown = status?.unreachableConsumer;
+  return unreachableNode !== undefined && (shown?.node !== unreachableNode || shown.uid !== metadata.uid);
+}
+
+/** A row, and whether its last pod may still run: nobody remembers whether the pod of a name was seen to end. */
+type EndingRow = AddressRow & Pick<UnusedItem, 'endUnseen'>;
+
 /** Marks the address, or releases it if it has been unused since an earlier mark. Returns whether this ends the claim. */
-async function releaseSinceMark(claim: MacAllocation, row: AddressRow, deps: EndStickyDeps): Promise<boolean> {
+async function releaseSinceMark(claim: MacAllocation, row: EndingRow, deps: EndStickyDeps): Promise<boolean> {
   // The end of its lease releases a pending one.
   if (row.state !== 'active') return true;
   if (row.missingSince === undefined) {

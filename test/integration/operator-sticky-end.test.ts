@@ -6,8 +6,9 @@ import { allocate } from '../../ledger/address/allocate.ts';
 import { bind } from '../../ledger/address/bind.ts';
 import { findByHolderKey, findByMac } from '../../ledger/address/find.ts';
 import { createGroupedCalls } from '../../ledger/address/grouped-calls.ts';
+import { markUnreachable } from '../../ledger/sticky/unreachable.ts';
 import { markUnused } from '../../ledger/sticky/unused.ts';
-import type { WorkloadKind } from '../../operator/live/workload.ts';
+import type { Workload, WorkloadKind } from '../../operator/live/workload.ts';
 import { endSticky, type EndStickyDeps } from '../../operator/sticky/end.ts';
 import {
   aStickyRequest,
@@ -46,16 +47,25 @@ async function admit() {
 async function reconcile({
   later = 0,
   meanwhile = () => Promise.resolve(),
-}: { later?: number; meanwhile?: () => Promise<unknown> } = {}): Promise<boolean> {
+  pod,
+  status,
+}: {
+  later?: number;
+  meanwhile?: () => Promise<unknown>;
+  pod?: Workload;
+  status?: MacAllocation['status'];
+} = {}): Promise<boolean> {
   const metadata = { namespace: 'web', name: 'web-0-1a2b', uid: 'u', finalizers: ['mac.rock-os.io/release'] };
-  const claim = { metadata: { ...metadata, deletionTimestamp: '2026-01-01T00:00:00Z' }, spec: {} } as MacAllocation;
+  const deletionTimestamp = '2026-01-01T00:00:00Z';
+  const claim = { metadata: { ...metadata, deletionTimestamp }, spec: {}, status } as MacAllocation;
   const pods = { resource: { kind: 'Pod' }, endsItsUse: true, stillUses: () => Promise.resolve(false) };
   const kind = pods as unknown as WorkloadKind;
   let isGone = false;
   const client = {
     find: async ({ kind: read }: { kind: string }) => {
-      if (read === 'Pod') await meanwhile();
-      return undefined;
+      if (read !== 'Pod') return undefined;
+      await meanwhile();
+      return pod;
     },
     patch: () => {
       isGone = true;
@@ -84,6 +94,27 @@ test('an address that nothing uses is marked first, and released by a later reco
   expect(await rowNow()).toMatchObject({ state: 'active', missingSince: expect.any(Date) as Date });
   expect(await reconcile({ later: 5_000 })).toBe(true);
   expect(await rowNow()).toMatchObject({ state: 'released', reason: 'sticky claim deleted' });
+  expect(await ledger.sql(`select end_unseen from rock_mac.addresses`), 'its pod may still run').toEqual([
+    { end_unseen: true },
+  ]);
+});
+
+test('an address does not become that of its next pod while an earlier one may still run', async () => {
+  const metadata = { namespace: 'web', name: 'web-0', uid: 'next', resourceVersion: '1' };
+  const nics = [{ nic: stickyPod('web-0').nic, mac: address.mac }];
+  const pod = { metadata, nics, uses: [address.mac] } as unknown as Workload;
+  await markUnreachable(ledger.db, { clusterId: 'c1', node: 'worker-1' }, [address], 'operator');
+  const shown = [
+    undefined,
+    { node: 'worker-1' },
+    { node: 'worker-1', uid: 'first' },
+    { node: 'worker-2', uid: 'next' },
+  ];
+  for (const unreachableConsumer of shown) {
+    const status = { conditions: [], ...(unreachableConsumer && { unreachableConsumer }) };
+    expect(await reconcile({ pod, status })).toBe(false);
+    expect(await rowNow()).toMatchObject({ state: 'active', key, unreachableNode: 'worker-1' });
+  }
 });
 
 test('an address stays that an admission answers with while the operator reads that there is no pod', async () => {
