@@ -101,7 +101,8 @@ export type AllocationOutcome =
   /**
    * `key_conflict`: the key holds another address, or one of another pool. `retry`: the cursor is skipping a long run
    * of used addresses; retry at once. `not_adopted`: the cluster is not registered, is retired, or has not finished its
-   * initial sync. `not_allowed`: the database login may not act for this cluster or for devices. `pending_cap`: this namespace has too many unbound addresses.
+   * initial sync. `not_allowed`: the database login may not act for this cluster or for devices, or another
+   * cluster holds the key. `pending_cap`: this namespace has too many unbound addresses.
    * `identity_shared`: the ticket is of a copy of the cluster, or of a restored backup.
    * `expiry_held`: only released addresses are left, and the clock of the database is not believed.
    * `other_namespace`: the key is sticky, and its address belongs to an older namespace of that name. `unused_limit`: the

@@ -45,12 +45,14 @@ end;
 
 -- Returns the requests with the address that each interface released last, for those that prefer it to the next one. The
 -- caller holds the pool lock, without which nobody gives a released address to a new owner. A namespace that was created
--- later is not the same, and an address that a live object uses goes only to those who ask for it.
+-- later is not the same, and an address that a live object uses goes only to those who ask for it. `prefer_last` is true afterwards for
+-- those with an address from here.
 create function rock_mac.prefer_last(p rock_mac.pools, reqs rock_mac.item[], skip text[]) returns rock_mac.item[]
 language plpgsql stable set search_path = rock_mac, pg_temp as $$
 begin
   for i in 1..cardinality(reqs) loop
-    continue when reqs[i].prefer_last is not true or reqs[i].addr is not null or reqs[i].key = any (skip);
+    reqs[i].prefer_last := coalesce(reqs[i].prefer_last, false) and reqs[i].addr is null and reqs[i].key <> all (skip);
+    continue when not reqs[i].prefer_last;
     reqs[i].addr := (
       select a.addr from addresses a
       where a.state = 'released' and a.owner_kind = 'VirtualMachine' and a.cluster_id = reqs[i].cluster and a.owner_kind = reqs[i].kind
@@ -79,11 +81,11 @@ as $$
 declare
   p pools; closed text; held text; t timestamptz; ready timestamptz; next_reuse timestamptz; q record; me reach := reach();
   reqs item[]; keys text[]; denied text[] := '{}'; from_copy text[] := '{}'; taken text[]; not_adopted text[]; replay text[]; capped text[]; over_pool text[] := '{}'; over_namespace text[] := '{}'; skip text[];
-  sticky boolean; unreachable text[] := '{}'; other_namespace text[] := '{}'; over_unused text[] := '{}';
+  sticky boolean; prefers boolean; again text[] := '{}'; unreachable text[] := '{}'; other_namespace text[] := '{}'; over_unused text[] := '{}';
   todo item[]; picks bigint[] := '{}'; more bigint[];
   want int; cur bigint; stop bigint; win bigint;
 begin
-  select array_agg(r), array_agg(r.key), bool_or(is_sticky(r.key)) into reqs, keys, sticky from jsonb_populate_recordset(null::item, p_requests) r;
+  select array_agg(r), array_agg(r.key), bool_or(is_sticky(r.key)), bool_or(r.prefer_last) into reqs, keys, sticky, prefers from jsonb_populate_recordset(null::item, p_requests) r;
   -- 1. The pool lock keeps two groups from taking the same next address. NO KEY: it must not block reports.
   select * into p from pools where name = p_pool for no key update;
   if not found then closed := 'pool_not_found';
@@ -121,9 +123,10 @@ begin
   replay := array(select a.holder_key from addresses a
                   where a.holder_key = any (keys) and a.holder_key <> all (not_adopted) and a.state <> 'released'
                   order by a.addr + 0 for update);   -- + 0: sort the result instead of reading in primary-key order
-  if cardinality(replay) > 0 and not me.everything then   -- the key of another owner, which a caller may have read
-    taken := array(select a.holder_key from addresses a
-                   where a.holder_key = any (replay) and a.state <> 'released' and a.cluster_id is distinct from me.cluster);
+  -- The key of another owner, which a caller may have read. Or another cluster took the key of this one: then that cluster uses the address.
+  if cardinality(replay) > 0 then
+    taken := array(select a.holder_key from addresses a join unnest(reqs) r on r.key = a.holder_key
+                   where a.holder_key = any (replay) and a.state <> 'released' and a.cluster_id is distinct from r.cluster);
     denied := denied || taken; not_adopted := not_adopted || taken;
     replay := array(select k from unnest(replay) k where k <> all (taken));
   end if;
@@ -201,7 +204,7 @@ begin
   skip := not_adopted || replay || capped || over_pool || over_namespace || over_unused;
 
   -- 5d. Only machines prefer the last address of an interface, and only their released rows are in its index.
-  if exists (select 1 from unnest(reqs) r where r.prefer_last) then reqs := prefer_last(p, reqs, skip); end if;
+  if prefers then reqs := prefer_last(p, reqs, skip); end if;
 
   -- 6. Requests for a specific address go first, so the cursor skips them. A key or an address that occurs twice in a
   -- group counts once.
@@ -218,6 +221,17 @@ begin
     todo := array(select row(u.*)::item from unnest(todo) u
                   where (select a.state <> 'released' and a.kept_since is null from addresses a where a.addr = u.addr) is not true);
     perform place(p, todo, array(select u.addr from unnest(todo) with ordinality u order by u.ordinality), t, p_lease, ready);
+  end if;
+
+  -- 6b. Another request of the group may have got the address that a machine prefers. It may have any, so it gets the next one.
+  if prefers then
+    for i in 1..cardinality(reqs) loop
+      continue when not reqs[i].prefer_last or reqs[i].addr is null
+        or exists (select 1 from addresses a where a.holder_key = reqs[i].key and a.state <> 'released');
+      reqs[i].addr := null;
+      again := again || reqs[i].key;
+    end loop;
+    skip := array(select k from unnest(skip) k where k <> all (again));
   end if;
 
   -- 7. The other requests want the next address. New sticky keys come in their order: a group of another pool may write some of

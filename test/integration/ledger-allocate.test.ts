@@ -318,6 +318,29 @@ describe('the last address of an interface', () => {
     await observe(db, [{ mac: lost.mac, object, limited: false }], 'test');
     expect((await ask(nic({ name: 'busy' }))).mac).not.toBe(lost.mac);
   });
+
+  test('is no reason for a refusal: a machine whose last address goes to another request gets the next one', async () => {
+    const { db } = ledger.current;
+    const owner = nic({ name: 'outrun' });
+    const lost = await ask(owner);
+    await release(db, [lost], by);
+    const changes = { owner, namespaceSince: new Date(0) };
+    const results = await allocate(
+      db,
+      'kubernetes',
+      [
+        aPodRequest('', { ...changes, key: 'outrun by name', requested: lost.mac }),
+        aPodRequest('', { ...changes, key: 'outrun', prefersLast: true }),
+        aPodRequest('', { ...changes, key: 'outrun again', prefersLast: true }),
+      ],
+      { leaseSeconds: LEASE_SECONDS },
+    );
+    expect(results).toMatchObject([
+      { outcome: 'allocated', mac: lost.mac },
+      { outcome: 'allocated', generation: 1 },
+      { outcome: 'allocated', generation: 1 },
+    ]);
+  });
 });
 
 describe('a request is refused, and its neighbours are not,', () => {

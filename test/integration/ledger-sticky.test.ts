@@ -116,6 +116,16 @@ describe('a sticky address', () => {
     expect(new Set(keys).size).toBe(6);
   });
 
+  test('is not answered with if another cluster has taken its key', async () => {
+    await joinCluster(ledger.db, 'c2');
+    const { mac, key } = await takeAddress(
+      ledger,
+      aStickyRequest('web-0', { owner: { ...stickyPod('web-0'), clusterId: 'c2' } }),
+    );
+    expect(await requestAddress(ledger, aStickyRequest('web-0'))).toEqual({ outcome: 'not_allowed' });
+    expect(await rowOf({ mac })).toMatchObject({ state: 'pending', key, owner: { clusterId: 'c2' } });
+  });
+
   test('keeps the address of its old pool when its namespace changes the pool, and says which pool that is', async () => {
     const { mac } = await start('web-0', { pool: 'development' });
     expect(await requestAddress(ledger, aStickyRequest('web-0'))).toMatchObject({

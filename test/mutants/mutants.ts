@@ -210,8 +210,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a cluster renews the lease of others by their key',
     file: allocate,
-    find: 'if cardinality(replay) > 0 and not me.everything then',
-    replace: 'if false then',
+    find: 'a.cluster_id is distinct from r.cluster);',
+    replace: 'false);',
     caughtBy: ['ledger-roles', 'a login of a cluster changes nothing of other clusters and of devices with'],
   },
   {
