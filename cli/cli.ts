@@ -1,6 +1,7 @@
 import type { Command, Option } from 'commander';
 import type { Backend, CommandResult } from './backend.ts';
 import type { ConsoleSource } from './console/source.ts';
+import type { Finding } from './doctor/finding.ts';
 import { UserError } from './errors.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -20,6 +21,8 @@ export interface Mode {
   globalOptions(): Option[];
   /** Opens the backend that the flags name. `notify` prints a line for the user to stderr. */
   open(options: GlobalOptions, notify: (line: string) => void): Promise<Backend>;
+  /** Examines everything that must work. Failures are findings. */
+  diagnose(options: GlobalOptions, notify: (line: string) => void): Promise<readonly Finding[]>;
   /** Opens what the console shows and changes. */
   openConsole(options: GlobalOptions, notify: (line: string) => void): Promise<ConsoleSource>;
 }

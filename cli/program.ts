@@ -10,6 +10,7 @@ import { addCleanup } from './commands/cleanup.ts';
 import { addCluster } from './commands/cluster.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDashboard } from './commands/dashboard.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addLedger } from './commands/ledger.ts';
@@ -49,6 +50,7 @@ const COMMANDS: readonly AddCommand[] = [
   addPool,
   addPrefixCommands,
   addAudit,
+  addDoctor,
   addDashboard,
   addCompletion,
 ];

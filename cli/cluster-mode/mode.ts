@@ -27,6 +27,10 @@ export const clusterMode: Mode = {
     const { openCluster } = await import('./open.ts');
     return await openCluster(options, notify);
   },
+  diagnose: async (options, notify) => {
+    const { diagnose } = await import('./open.ts');
+    return await diagnose(options, notify);
+  },
   openConsole: async (options, notify) => {
     const { openConsole } = await import('./open.ts');
     return await openConsole(options, notify);

@@ -6,11 +6,13 @@ import packageJson from '../../package.json' with { type: 'json' };
 import type { Backend } from '../backend.ts';
 import type { GlobalOptions } from '../cli.ts';
 import type { ConsoleSource } from '../console/source.ts';
+import type { Finding } from '../doctor/finding.ts';
 import { UserError } from '../errors.ts';
 import { createTerminal } from '../terminal.ts';
 import { createClusterBackend } from './cluster-backend.ts';
 import { createClusterActions } from './console-actions.ts';
 import { createClusterConsoleData } from './console-data.ts';
+import { diagnoseCluster } from './doctor.ts';
 import { explainKubeError } from './explain-kube-error.ts';
 import { createLedgerReader } from './ledger-reader.ts';
 import type { Scope } from './scope.ts';
@@ -52,6 +54,16 @@ export async function openConsole(options: GlobalOptions, notify: (line: string)
   } catch (error) {
     await scope.client.close();
     throw explainKubeError(error, scope.namespace);
+  }
+}
+
+/** Examines the installation in the cluster that the flags name. */
+export async function diagnose(options: GlobalOptions, notify: (line: string) => void): Promise<readonly Finding[]> {
+  const scope = await openScope(options, notify);
+  try {
+    return await diagnoseCluster(scope, createLedgerReader(scope));
+  } finally {
+    await scope.client.close();
   }
 }
 

@@ -14,6 +14,10 @@ export const ledgerMode: Mode = {
     const { openBackend } = await import('./open.ts');
     return openBackend(options);
   },
+  diagnose: async (options) => {
+    const { diagnoseLedger } = await import('./doctor.ts');
+    return await diagnoseLedger(options);
+  },
   openConsole: async (options) => {
     const { openConsole } = await import('./open.ts');
     return await openConsole(options);

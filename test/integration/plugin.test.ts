@@ -462,6 +462,38 @@ test('prefix list reads the ledger', async () => {
   });
 });
 
+describe('doctor', () => {
+  const examine = async (kubeconfig: string) => {
+    const { code, stdout, stderr } = await shell.rockMac(kubeconfig, 'doctor');
+    const lines = stdout.split('\n').filter((line) => /^(ok|warning|error) /.test(line));
+    return { code, stderr, stdout, lines: lines.map((line) => line.split(/ +/).slice(0, 2).join(' ')) };
+  };
+
+  test('finds nothing wrong with an installation, and says what it examined', async () => {
+    const { code, stderr, stdout, lines } = await examine(admin);
+    expect({ code, stderr, wrong: stdout.match(/^error.*$/gm) }).toEqual({ code: 0, stderr: '', wrong: null });
+    const subjects = ['cluster', 'webhook', 'certificate', 'policies', 'state', 'durability', 'clusters'];
+    for (const subject of subjects) expect(lines).toContain(`ok ${subject}`);
+  });
+
+  test('warns a user about what that user may not see', async () => {
+    const { code, lines } = await examine(dev);
+    expect(code).toBe(0);
+    expect(lines).toEqual(
+      expect.arrayContaining(['ok webhook', 'warning certificate', 'warning policies', 'warning read-api']),
+    );
+    expect((await examine(eve)).lines).toContain('warning webhook');
+  });
+
+  test('ends with exit code 1 where no cluster answers', async () => {
+    const ended = await shell.bash(
+      admin,
+      'kubectl config view --raw | sed "s#server: .*#server: https://127.0.0.1:1#" > away; KUBECONFIG=away kubectl rock-mac doctor',
+    );
+    expect(ended).toMatchObject({ code: 1, stdout: expect.stringMatching(/^error +cluster +/) as string });
+  });
+});
+
 describe('completion by kubectl', () => {
   let address = '';
   beforeAll(async () => {
