@@ -25,7 +25,7 @@ export interface Backend {
   /** Gives a held address to another owner, in one change. */
   transfer(request: TransferRequest): Promise<CommandResult<Address>>;
   /** Releases an address, or all addresses of a device. All lists are empty if nothing was held. */
-  release(target: Target, options: { readonly force: boolean }): Promise<Releases>;
+  release(target: Target, options: ReleaseOptions): Promise<Releases>;
   /** Moves the expiry of an address, or of all addresses of a device. The list is empty if nothing was held. */
   renew(target: Target, options: { readonly seconds?: number | undefined }): Promise<CommandResult<readonly Address[]>>;
   /** Returns an address, also a released one, or all addresses that a device holds. */
@@ -85,7 +85,16 @@ export interface AuditPage {
   readonly isCut: boolean;
 }
 
-export interface AllocateRequest {
+/** Why a person makes a change, for the audit. In a cluster, the operator writes the reasons. */
+interface WithReason {
+  readonly reason?: string | undefined;
+}
+
+export interface ReleaseOptions extends WithReason {
+  readonly force: boolean;
+}
+
+export interface AllocateRequest extends WithReason {
   readonly pool: string;
   readonly device: Device;
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -110,7 +119,7 @@ export interface AllocatedSet {
   readonly untried: number;
 }
 
-export interface ReserveRequest {
+export interface ReserveRequest extends WithReason {
   /** Default: the pool whose range contains `mac`, or `reserved` without `mac`. */
   readonly pool?: string | undefined;
   readonly mac?: MacAddress | undefined;
@@ -121,7 +130,7 @@ export interface ReserveRequest {
   readonly requestKey?: string | undefined;
 }
 
-export interface TransferRequest {
+export interface TransferRequest extends WithReason {
   readonly mac: MacAddress;
   /** `namespace/name` of a claim, or the id of a device. */
   readonly to: string;

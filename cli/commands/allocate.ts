@@ -16,7 +16,7 @@ import {
   parseRequestKey,
 } from './parse-values.ts';
 import { printAddress } from './print-address.ts';
-import { addDryRun, addExamples } from './shared-flags.ts';
+import { addDryRun, addExamples, addReason } from './shared-flags.ts';
 
 interface Options {
   readonly pool: string;
@@ -25,6 +25,7 @@ interface Options {
   readonly metadata: string;
   readonly requestKey?: string;
   readonly expiresAfter?: number;
+  readonly reason?: string;
   readonly count?: number;
   readonly label?: Readonly<Record<string, string>>;
   readonly namePrefix?: string;
@@ -62,11 +63,11 @@ export function addAllocate(program: Command, cli: Cli): void {
   }
   command.action(async (options: Options, command: Command) => {
     const metadata = parseMetadata(options.metadata);
-    const { pool, device, requestKey, label: labels, expiresAfter: expiresAfterSeconds, count } = options;
+    const { pool, device, requestKey, label: labels, expiresAfter: expiresAfterSeconds, count, reason } = options;
     // The claims of a set are for pods, which are no devices.
     const isForPods = cli.mode.kind === 'cluster' && count !== undefined;
     const type = isForPods && command.getOptionValueSource('type') === 'default' ? '' : options.type;
-    const request = { pool, device: { id: device, type }, metadata, requestKey, expiresAfterSeconds, labels };
+    const request = { pool, device: { id: device, type }, metadata, requestKey, expiresAfterSeconds, labels, reason };
     requireNames(options, cli);
     await withBackend(command, cli, async (backend) => {
       await (count === undefined
@@ -74,6 +75,7 @@ export function addAllocate(program: Command, cli: Cli): void {
         : allocateSet({ ...request, count, namePrefix: options.namePrefix }, backend, command, cli));
     });
   });
+  addReason(command, cli.mode);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(

@@ -132,6 +132,16 @@ export function parseDeviceText(text: string): string {
   );
 }
 
+/** The limit of the ledger for the reason of a change, in bytes. */
+const MAX_REASON = 1_024;
+
+/** Parses the reason of a change. */
+export function parseReason(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed !== '' && isVisible(trimmed) && Buffer.byteLength(trimmed) <= MAX_REASON) return trimmed;
+  throw new InvalidArgumentError(`Give one line of at most ${String(MAX_REASON)} bytes, such as "rack 7 was retired".`);
+}
+
 /** Parses names of pools separated by commas. */
 export function parsePools(text: string): readonly string[] {
   const names = text.split(',').map((name) => name.trim());

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import type { Address } from '../backend.ts';
+import type { Address, ReleaseOptions } from '../backend.ts';
 import { type Cli, withBackend } from '../cli.ts';
 import { refusalText, UserError } from '../errors.ts';
 import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
 import { parseTarget } from '../target.ts';
-import { addDryRun, addExamples, isDryRun, OBJECT_NAMES } from './shared-flags.ts';
+import { addDryRun, addExamples, addReason, isDryRun, OBJECT_NAMES } from './shared-flags.ts';
 
 function stays({ mac, owner }: Address): string {
   return `${mac} is not sticky any more. It stays with ${userOf(owner)}, which uses it, and is released when that ends.`;
@@ -36,9 +36,9 @@ export function addRelease(program: Command, cli: Cli): void {
       false,
     )
     .addOption(outputOption())
-    .action(async (text: string, { force }: { readonly force: boolean }, command: Command) => {
+    .action(async (text: string, options: ReleaseOptions, command: Command) => {
       const target = parseTarget(text);
-      const { released, left, kept } = await withBackend(command, cli, (backend) => backend.release(target, { force }));
+      const { released, left, kept } = await withBackend(command, cli, (backend) => backend.release(target, options));
       const nothing = `No active allocations found for: ${text}`;
       const done = `${isDryRun(command) ? 'Would release' : 'Released'} ${String(released.length)} MAC address(es)`;
       const changed = [...released, ...left];
@@ -55,6 +55,7 @@ export function addRelease(program: Command, cli: Cli): void {
       for (const { refusal } of others) cli.terminal.notify(`Error: ${refusalText(refusal)}`);
       if (first !== undefined) throw UserError.from(first.refusal);
     });
+  addReason(command, cli.mode);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(

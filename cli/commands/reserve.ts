@@ -5,7 +5,7 @@ import { outputOption } from '../output/output-flag.ts';
 import { requireMac } from '../target.ts';
 import { parseDeviceText, parseMetadata, parseRequestKey } from './parse-values.ts';
 import { printAddress } from './print-address.ts';
-import { addDryRun, addExamples } from './shared-flags.ts';
+import { addDryRun, addExamples, addReason } from './shared-flags.ts';
 
 interface Options {
   readonly pool?: string;
@@ -15,6 +15,7 @@ interface Options {
   readonly type: string;
   readonly metadata: string;
   readonly requestKey?: string;
+  readonly reason?: string;
 }
 
 /** `reserve`: holds an address until somebody releases it with --force. */
@@ -35,17 +36,18 @@ export function addReserve(program: Command, cli: Cli): void {
     .option('--request-key <key>', 'return the same address for every call with the same key', parseRequestKey)
     .addOption(outputOption())
     .action(async (options: Options, command: Command) => {
-      const { pool, device, type, requestKey, overrideDelay: overridesDelay } = options;
+      const { pool, device, type, requestKey, reason, overrideDelay: overridesDelay } = options;
       const mac = options.mac === undefined || options.mac === '' ? undefined : requireMac(options.mac);
       if (overridesDelay && mac === undefined) {
         throw new UserError('--override-delay is about one released address.', 'Add --mac with that address.');
       }
       const metadata = parseMetadata(options.metadata);
       const result = await withBackend(command, cli, (backend) =>
-        backend.reserve({ pool, mac, overridesDelay, device: { id: device, type }, metadata, requestKey }),
+        backend.reserve({ pool, mac, overridesDelay, device: { id: device, type }, metadata, requestKey, reason }),
       );
       await printAddress(result, (address) => [`Reserved MAC: ${address.mac}`], command, cli);
     });
+  addReason(command, cli.mode);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Mode } from '../cli.ts';
+import { parseReason } from './parse-values.ts';
 
 /** Adds `--dry-run` to a command that changes the ledger. In cluster mode it is a global flag. */
 export function addDryRun(command: Command, { kind }: Mode): void {
@@ -25,6 +26,11 @@ export function normalizeDryRun(args: readonly string[]): string[] {
 /** Returns the flag for the number of rows. Its letter is free for labels in the plugin, as in kubectl. */
 export function limitFlag({ kind }: Mode): string {
   return kind === 'ledger' ? '-l, --limit' : '--limit';
+}
+
+/** Adds `--reason` to a command whose changes the audit records. In a cluster, the operator makes and explains them. */
+export function addReason(command: Command, { kind }: Mode): void {
+  if (kind === 'ledger') command.option('--reason <text>', 'why, for the audit (`audit -o wide`)', parseReason);
 }
 
 /** Adds examples below the help of a command. */

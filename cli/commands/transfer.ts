@@ -4,11 +4,12 @@ import { outputOption } from '../output/output-flag.ts';
 import { requireMac } from '../target.ts';
 import { parseDeviceText } from './parse-values.ts';
 import { printAddress } from './print-address.ts';
-import { addDryRun, addExamples } from './shared-flags.ts';
+import { addDryRun, addExamples, addReason } from './shared-flags.ts';
 
 interface Options {
   readonly to: string;
   readonly type?: string;
+  readonly reason?: string;
 }
 
 /** `transfer`: gives a held address to another owner. */
@@ -32,11 +33,12 @@ export function addTransfer(program: Command, cli: Cli): void {
       parseReceiver,
     );
   if (!isCluster) command.option('-t, --type <type>', 'kind of the device (default: as before)', parseDeviceText);
-  command.addOption(outputOption()).action(async (text: string, { to, type }: Options, command: Command) => {
+  command.addOption(outputOption()).action(async (text: string, { to, type, reason }: Options, command: Command) => {
     const mac = requireMac(text);
-    const result = await withBackend(command, cli, (backend) => backend.transfer({ mac, to, type }));
+    const result = await withBackend(command, cli, (backend) => backend.transfer({ mac, to, type, reason }));
     await printAddress(result, (address) => [`Transferred MAC: ${address.mac} to ${to}`], command, cli);
   });
+  addReason(command, cli.mode);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(

@@ -27,6 +27,7 @@ interface AddressRequest {
   /** The place of the address among those of one request key, from 1. */
   readonly place?: number | undefined;
   readonly ttlSeconds?: number | undefined;
+  readonly reason?: string | undefined;
 }
 
 /** How long one allocation may take, retries included. */
@@ -55,7 +56,7 @@ export async function allocateAddress(
       ttlSeconds,
       requester: user,
       actor: user,
-      reason: state === 'reserved' ? 'reserved with rock-mac' : 'allocated with rock-mac',
+      reason: request.reason ?? (state === 'reserved' ? 'reserved with rock-mac' : 'allocated with rock-mac'),
     },
     ledger,
   );

@@ -91,8 +91,8 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
       const result = await change((db) => transferToDevice(db, request, user));
       return dryRun ? describeDryRun('hand over', result, (address) => [address]) : result;
     },
-    release: (target, { force }) =>
-      change(async (db) => releaseRows(db, await heldRows(db, target), { force, actor: user })),
+    release: (target, { force, reason }) =>
+      change(async (db) => releaseRows(db, await heldRows(db, target), { force, actor: user, reason })),
     renew: async (target, { seconds }) => {
       const result = await change(async (db) => renewRows(db, await heldRows(db, target), seconds));
       return dryRun ? describeDryRun('renew', result, (addresses) => addresses) : result;

@@ -35,14 +35,14 @@ export async function transferToDevice(
 
 function itemOf(
   { mac, generation, key, state, device, metadata }: AddressRow,
-  { to, type }: TransferRequest,
+  { to, type, reason }: TransferRequest,
   user: string,
 ) {
   return {
     ...{ mac, generation, key, newKey: deviceKey(randomUUID()), metadata, requester: user },
     device: { id: to, type: type ?? device?.type },
     state: state === 'reserved' ? ('reserved' as const) : ('active' as const),
-    reason: `handed over by ${device?.id ?? 'a device without a name'}`,
+    reason: reason ?? `handed over by ${device?.id ?? 'a device without a name'}`,
   };
 }
 
