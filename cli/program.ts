@@ -15,7 +15,7 @@ import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addLedger } from './commands/ledger.ts';
 import { addLedgerOnly } from './commands/ledger-only.ts';
-import { addList } from './commands/list.ts';
+import { addList, addWatch } from './commands/list.ts';
 import { addMap } from './commands/map.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addPool } from './commands/pool.ts';
@@ -35,41 +35,24 @@ import { EXIT_CODES, EXIT_MEANINGS, EXITS } from './errors.ts';
 
 type AddCommand = (program: Command, cli: Cli) => void;
 
+/** Commands that belong together, with their heading in the help. */
+type Group = readonly [heading: string, commands: readonly AddCommand[]];
+
+const HELP = 'Help yourself:';
+
 /** The commands of both modes. */
-const COMMANDS: readonly AddCommand[] = [
-  addAllocate,
-  addReserve,
-  addTransfer,
-  addRelease,
-  addRenew,
-  addList,
-  addShow,
-  addStats,
-  addTop,
-  addMap,
-  addPool,
-  addPrefixCommands,
-  addAudit,
-  addDoctor,
-  addDashboard,
-  addCompletion,
+const GROUPS: readonly Group[] = [
+  ['Change addresses:', [addAllocate, addReserve, addTransfer, addRelease, addRenew]],
+  ['Find addresses:', [addList, addWatch, addShow, addAudit]],
+  ['Pools:', [addPool, addPrefixCommands, addStats, addTop, addMap]],
+  [HELP, [addDoctor, addDashboard, addCompletion]],
 ];
 
 /** The commands that need a ledger. The plugin refuses them with an explanation. */
-const LEDGER_COMMANDS: readonly AddCommand[] = [
-  addInit,
-  addCleanup,
-  addCheck,
-  addSql,
-  addBackup,
-  addRestore,
-  addImport,
-  addAdopt,
-  addMigrate,
-  addRecover,
-  addCluster,
-  addStock,
-  addLedger,
+const LEDGER_GROUPS: readonly Group[] = [
+  ['The ledger:', [addInit, addLedger, addMigrate, addCheck, addCleanup, addSql]],
+  ['Move and recover:', [addBackup, addRestore, addImport, addRecover]],
+  ['Clusters of the ledger:', [addCluster, addAdopt, addStock]],
 ];
 
 /**
@@ -97,11 +80,19 @@ export function createProgram(cli: Cli): Command {
     .addHelpText('after', `\nExit codes:\n${exitCodeLines().join('\n')}`)
     .exitOverride();
   for (const option of mode.globalOptions()) program.addOption(option);
-  for (const add of COMMANDS) add(program, cli);
-  if (mode.kind === 'ledger') for (const add of LEDGER_COMMANDS) add(program, cli);
+  addGroups(GROUPS, program, cli);
+  if (mode.kind === 'ledger') addGroups(LEDGER_GROUPS, program, cli);
   else addLedgerOnly(program, ledgerOnlyNames(cli));
+  program.commandsGroup(HELP).helpCommand('help [command]', 'print the help of a command');
   pointToOwnHelp(program, mode.program);
   return program;
+}
+
+function addGroups(groups: readonly Group[], program: Command, cli: Cli): void {
+  for (const [heading, commands] of groups) {
+    program.commandsGroup(heading);
+    for (const add of commands) add(program, cli);
+  }
 }
 
 /** Lets usage errors end with the help of the command in which they were made. */
@@ -122,7 +113,7 @@ function pointToOwnHelp(command: Command, path: string): void {
 /** Returns the names of the commands that need a ledger. */
 function ledgerOnlyNames(cli: Cli): string[] {
   const scratch = new Command();
-  for (const add of LEDGER_COMMANDS) add(scratch, cli);
+  addGroups(LEDGER_GROUPS, scratch, cli);
   return scratch.commands.map((command) => command.name());
 }
 

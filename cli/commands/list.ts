@@ -9,7 +9,7 @@ import { requirePools } from '../require-known.ts';
 import { parseDeviceText, parseMoment, parsePools, parseRowCount, parseSelector, parseStates } from './parse-values.ts';
 import { addExamples, limitFlag } from './shared-flags.ts';
 
-interface Options {
+interface FilterOptions {
   readonly pool?: readonly string[];
   readonly status: string;
   readonly limit: number;
@@ -18,9 +18,12 @@ interface Options {
   readonly ownerNamespace?: string;
   readonly since?: Date;
   readonly sortBy: SortKey;
+  readonly selector?: string;
+}
+
+interface Options extends FilterOptions {
   readonly after?: string;
   readonly watch: boolean;
-  readonly selector?: string;
   readonly search?: string;
   readonly output: Output;
 }
@@ -30,19 +33,9 @@ export function addList(program: Command, cli: Cli): void {
   const command = program
     .command('list')
     .summary('list addresses, newest first')
-    .description('Lists addresses with their holders, newest first.')
-    .option('-p, --pool <name>', 'only addresses of these pools, separated by commas', parsePools)
-    .option(
-      '-s, --status <states>',
-      'only these states, separated by commas, or all; or observed: addresses in use that were not given out, of any prefix',
-      'active',
-    )
-    .option(`${limitFlag(cli.mode)} <count>`, 'maximum number of rows', parseRowCount, 100)
-    .option('-d, --device <id>', 'only addresses of this device', parseDeviceText)
-    .option('--owner <object>', 'only addresses of this object: name, namespace/name or kind/namespace/name')
-    .option('--owner-namespace <name>', 'only addresses of objects in this namespace')
-    .option('--since <moment>', 'only addresses allocated since an age (2h, 7d) or a date', (text) => parseMoment(text))
-    .addOption(new Option('--sort-by <key>', 'sort order').choices([...SORT_KEYS]).default('newest'))
+    .description('Lists addresses with their holders, newest first.');
+  addFilters(command, cli);
+  command
     .addOption(
       new Option(
         '--search <text>',
@@ -52,16 +45,11 @@ export function addList(program: Command, cli: Cli): void {
     .option('--after <token>', 'next page, from the token of the previous page')
     .option('-w, --watch', 'keep printing changes until Ctrl-C', false)
     .addOption(outputOption({ csv: true }));
-  if (cli.mode.kind === 'cluster') {
-    command.option('-l, --selector <labels>', 'only addresses whose MacAllocation has these labels', parseSelector);
-  }
   command.action(async (options: Options, command: Command) => {
-    const { pool: pools, device, owner, ownerNamespace: namespace, since, sortBy, limit, after } = options;
     const isObserved = options.status === OBSERVED;
-    const states = isObserved ? undefined : parseStates(options.status);
     if (isObserved) refuseWithObserved(options);
-    const filter = { pools, states, device, owner, namespace, since };
-    const query = { ...filter, labels: options.selector, sortBy, limit, after };
+    const query = { ...queryOf(options), after: options.after };
+    const { pools = [], limit } = query;
     if (options.watch) {
       await watchList(query, options.output, command, cli);
       return;
@@ -71,7 +59,7 @@ export function addList(program: Command, cli: Cli): void {
       return;
     }
     const page = await withBackend(command, cli, async (backend) => {
-      await requirePools(backend, pools ?? []);
+      await requirePools(backend, pools);
       return isObserved ? await backend.listObserved(query) : await backend.list(query);
     });
     await printReport(cli.terminal, command, addressReport(page, shownWith(command)));
@@ -92,6 +80,49 @@ export function addList(program: Command, cli: Cli): void {
     `${name} list --watch -p docker`,
     `${name} list --status observed -o wide`,
   );
+}
+
+function queryOf(options: FilterOptions): ListQuery {
+  const { pool: pools, device, owner, ownerNamespace: namespace, since, sortBy, limit, selector: labels } = options;
+  const states = options.status === OBSERVED ? undefined : parseStates(options.status);
+  return { pools, states, device, owner, namespace, since, labels, sortBy, limit };
+}
+
+const STATUS_TEXTS = {
+  list: 'only these states, separated by commas, or all; or observed: addresses in use that were not given out, of any prefix',
+  watch: 'only these states, separated by commas, or all',
+} as const;
+
+/** Adds the flags that select addresses. */
+function addFilters(command: Command, cli: Cli): void {
+  command
+    .option('-p, --pool <name>', 'only addresses of these pools, separated by commas', parsePools)
+    .option('-s, --status <states>', STATUS_TEXTS[command.name() === 'watch' ? 'watch' : 'list'], 'active')
+    .option(`${limitFlag(cli.mode)} <count>`, 'maximum number of rows', parseRowCount, 100)
+    .option('-d, --device <id>', 'only addresses of this device', parseDeviceText)
+    .option('--owner <object>', 'only addresses of this object: name, namespace/name or kind/namespace/name')
+    .option('--owner-namespace <name>', 'only addresses of objects in this namespace')
+    .option('--since <moment>', 'only addresses allocated since an age (2h, 7d) or a date', (text) => parseMoment(text))
+    .addOption(new Option('--sort-by <key>', 'sort order').choices([...SORT_KEYS]).default('newest'));
+  if (cli.mode.kind === 'cluster') {
+    command.option('-l, --selector <labels>', 'only addresses whose MacAllocation has these labels', parseSelector);
+  }
+}
+
+/** `watch`: `list --watch` under a name of its own. */
+export function addWatch(program: Command, cli: Cli): void {
+  const command = program
+    .command('watch')
+    .summary('list addresses, then print every change')
+    .description('Lists addresses, then prints every change until Ctrl-C. The same as `list --watch`.');
+  addFilters(command, cli);
+  command
+    .addOption(outputOption({ csv: true }))
+    .action(async (options: FilterOptions & Pick<Options, 'output'>, command: Command) => {
+      await watchList({ ...queryOf(options), states: parseStates(options.status) }, options.output, command, cli);
+    });
+  const { program: name } = cli.mode;
+  addExamples(command, `${name} watch -p docker`, `${name} watch -s all -o json`);
 }
 
 /** A search has its own order, and finds held addresses of all pools. */

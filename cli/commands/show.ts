@@ -13,6 +13,7 @@ const HISTORY_LENGTH = 20;
 export function addShow(program: Command, cli: Cli): void {
   const command = program
     .command('show')
+    .alias('whois')
     .summary('show an address, or all addresses of a device, with details')
     .description(
       'Shows an address, or all addresses of a device: the holder, since when, what happens next, and the history.',

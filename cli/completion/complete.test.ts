@@ -35,6 +35,7 @@ test.each([
   ['pool add ', undefined],
   ['release ', 'holders'],
   ['show a4:58', 'holders'],
+  ['whois a4:58', 'holders'],
   ['release --force vm', 'holders'],
   ['list --device ', 'holders'],
   ['reserve --mac a4', 'macs'],

@@ -78,7 +78,7 @@ function parseWords(program: Command, words: readonly string[]) {
       else if (value === undefined) pending = flag;
       else options[flag.attributeName()] = value;
     } else {
-      const child = command.commands.find((each) => each.name() === word);
+      const child = command.commands.find((each) => each.name() === word || each.aliases().includes(word));
       if (child === undefined) positions++;
       else command = child;
     }

@@ -206,9 +206,12 @@ describe('list', () => {
     expect((await list('-p', 'vultr', '-s', 'all', '--owner', 'Pod/shop/web-1')).items).toEqual([]);
   });
 
-  test('--watch prints the current addresses, then allocations and releases of the same device', async () => {
-    const [existing = ''] = await names('allocate', '-p', 'docker', '-d', 'watched');
-    const child = start('list', '--watch', '-p', 'docker', '-d', 'watched', '-o', 'json');
+  test.each([
+    ['list --watch', 'watched'],
+    ['watch', 'watched too'],
+  ])('%s prints the current addresses, then allocations and releases of the same device', async (line, device) => {
+    const [existing = ''] = await names('allocate', '-p', 'docker', '-d', device);
+    const child = start(...line.split(' '), '-p', 'docker', '-d', device, '-o', 'json');
     try {
       const states = () => child.stdout().map((line) => watched.parse(JSON.parse(line)));
       const seen = (wanted: readonly [string, string][]) =>
@@ -220,7 +223,7 @@ describe('list', () => {
         );
       await seen([[existing, 'active']]);
       await out('allocate', '-p', 'docker', '-d', 'another');
-      const [added = ''] = await names('allocate', '-p', 'docker', '-d', 'watched');
+      const [added = ''] = await names('allocate', '-p', 'docker', '-d', device);
       await seen([
         [existing, 'active'],
         [added, 'active'],
