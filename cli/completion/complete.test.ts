@@ -22,7 +22,8 @@ test.each([
   ['allocate --led', '--ledger'],
   ['list -o ', 'table', 'wide', 'json', 'yaml', 'name', 'csv', 'jsonpath=', 'custom-columns='],
   ['list --output y', 'yaml'],
-  ['completion ', 'bash', 'zsh', 'fish'],
+  ['completion ', 'install', 'bash', 'zsh', 'fish'],
+  ['completion install ', 'bash', 'zsh', 'fish'],
   ['-v --ledger postgresql://db/x sho', 'show'],
 ])('%j is completed to %s', (line, ...wanted) => {
   expect(at(line).texts.toSorted()).toEqual(wanted.toSorted());

@@ -35,17 +35,17 @@ export function complete(program: Command, words: readonly string[]): Completion
     return { ...shared, candidates: withPrefix(typed, flags) };
   }
   const children = command.createHelp().visibleCommands(command);
+  const argument = command.registeredArguments[positions];
+  const choices = (argument?.argChoices ?? []).map((text) => ({ text, description: '' }));
   if (children.length > 0 && positions === 0) {
     const names = children.map((child) => ({
       text: child.name(),
       description: child.summary() || child.description(),
     }));
-    return { ...shared, candidates: withPrefix(typed, names) };
+    return { ...shared, candidates: withPrefix(typed, [...names, ...choices]) };
   }
-  const argument = command.registeredArguments[positions];
   if (argument === undefined) return { ...shared, candidates: [] };
   if (argument.name() === 'file') return { ...shared, candidates: [], files: true };
-  const choices = (argument.argChoices ?? []).map((text) => ({ text, description: '' }));
   return {
     ...shared,
     candidates: withPrefix(typed, choices),
