@@ -61,6 +61,11 @@ const TASKS: readonly { readonly task: string; readonly ledger: string; readonly
     cluster: 'kubectl rock-mac pool add lab --first a4:58:0f:10:00:00 --size 256',
   },
   {
+    task: 'Find out what does not work',
+    ledger: 'rock-mac doctor',
+    cluster: 'kubectl rock-mac doctor',
+  },
+  {
     task: 'See what changed in the last hour',
     ledger: 'rock-mac audit --since 1h',
     cluster: 'kubectl rock-mac audit --since 1h',
