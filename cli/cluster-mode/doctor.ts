@@ -69,6 +69,10 @@ async function components({ client }: Scope): Promise<Finding[]> {
     client.list(componentPods, { labelSelector: 'app.kubernetes.io/part-of=rock-mac' }),
   );
   if ('level' in listed) return [listed];
+  // They may run elsewhere. The webhook and the read API are examined in any case.
+  if (listed.items.length === 0) {
+    return [warning('components', 'this cluster has no pods of rock-mac', 'Install it here, or see where it runs.')];
+  }
   const found = ['rock-mac-operator', 'rock-mac-webhook'].map((component) => {
     const pods = listed.items.filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === component);
     const ready = pods.filter(({ status }) => findReady(status.conditions));
