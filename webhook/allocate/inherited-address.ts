@@ -44,11 +44,20 @@ export async function isInherited(
  * machine whose namesake offered the address to a receiver: the guest may run there.
  */
 export function isOfNamesake(
-  { state, owner, allocatedAt, handover }: Pick<AddressRow, 'state' | 'owner' | 'allocatedAt' | 'handover'>,
+  { state, handover, ...row }: Pick<AddressRow, 'state' | 'owner' | 'allocatedAt' | 'handover'>,
+  candidate: Pick<Candidate, 'object' | 'terms'>,
+  clusterId: string,
+): boolean {
+  return state === 'active' && handover === undefined && isOfName(row, candidate, clusterId);
+}
+
+/** Returns whether the owner of an address, or the last one of a released address, has the name of this object, in the same namespace. */
+export function isOfName(
+  { owner, allocatedAt }: Pick<AddressRow, 'owner' | 'allocatedAt'>,
   { object: { kind, namespace, name }, terms: { since } }: Pick<Candidate, 'object' | 'terms'>,
   clusterId: string,
 ): boolean {
-  if (state !== 'active' || handover !== undefined || since === undefined || since > allocatedAt) return false;
+  if (since === undefined || since > allocatedAt) return false;
   if (owner?.clusterId !== clusterId || owner.kind !== kind) return false;
   return owner.namespace === namespace && owner.name === name;
 }

@@ -257,3 +257,43 @@ describe('a written address that another machine holds', () => {
     expect(usual.result).toMatchObject({ ok: false, result: { outcome: 'in_use' } });
   });
 });
+
+describe('an address outside of the pool', () => {
+  const owner: Owner = { clusterId: 'c', kind: 'VirtualMachine', namespace: 'web', name: 'db', nic: 'blue' };
+  const machine = { kind: 'VirtualMachine', name: 'db' } as const;
+  const request: AddressRequest = { nic: 'blue', requested: A };
+  const rowOf = (last: Owner, allocatedAt = SINCE) => ({
+    mac: A,
+    pool: 'production',
+    state: 'released',
+    owner: last,
+    allocatedAt,
+  });
+  const asks = async (row: unknown, object: Partial<AdmittedObject> = machine) => {
+    const { asked, result } = await ask(
+      request,
+      [{ outcome: 'out_of_range' }, granted('allocated', A, 'production')],
+      object,
+      [row],
+    );
+    return { pools: asked.map(({ pool }) => pool), ok: result.ok };
+  };
+
+  test('is asked of its own pool if the machine that is made again had it last', async () => {
+    expect(await asks(rowOf(owner))).toEqual({ pools: ['kubernetes', 'production'], ok: true });
+  });
+
+  test.each([
+    ['on another interface', rowOf({ ...owner, nic: 'red' })],
+    ['in another namespace', rowOf({ ...owner, namespace: 'lab' })],
+    ['in an earlier namespace of that name', rowOf(owner, new Date(SINCE.getTime() - 1))],
+    ['in another cluster', rowOf({ ...owner, clusterId: 'd' })],
+  ])('is refused if a machine had it %s', async (_, row) => {
+    expect(await asks(row)).toEqual({ pools: ['kubernetes'], ok: false });
+  });
+
+  test('is refused to a stored machine, and to a pod', async () => {
+    expect(await asks(rowOf(owner), { ...machine, uid: 'u' })).toMatchObject({ ok: false });
+    expect(await asks(rowOf({ ...owner, kind: 'Pod', name: 'web-0' }), {})).toMatchObject({ ok: false });
+  });
+});

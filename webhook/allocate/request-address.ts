@@ -1,17 +1,19 @@
 import type { Holder } from '../../ledger/address/owner.ts';
+import { findByMac } from '../../ledger/address/find.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { type AllocatedOutcome, isAllocated } from '../../ledger/outcomes.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { findClaimByAddress, type UsableClaim } from '../claims/find-claim.ts';
-import { type AddressRequest, sameInterface } from '../plan/plan.ts';
+import { type AddressRequest, type ChosenPool, sameInterface } from '../plan/plan.ts';
+import { poolOf } from '../pools/choose-pools.ts';
 import type { RefusedResult } from '../refuse/refuse-allocation.ts';
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { timeLeft, within } from '../review/deadline.ts';
 import { askLedger, type AskLedgerDeps, type RequestContext } from './ask-ledger.ts';
 import { isHandedToName } from './earlier-admission.ts';
 import { isUsedElsewhere, mayBeUsedElsewhere } from './guest-elsewhere.ts';
-import { isInherited } from './inherited-address.ts';
+import { isInherited, isOfName } from './inherited-address.ts';
 import { isOffered } from './offered-address.ts';
 import { stickyRequestFor } from './sticky-request.ts';
 import { migratedWarning, otherPoolWarning, whyNotSticky } from './sticky-warnings.ts';
@@ -120,6 +122,10 @@ async function findUsable(
   const { object, deadline } = context;
   const claim = await findClaimFor(request, result, object, deps, deadline);
   if (claim !== undefined) return { ok: true, mac: claim.mac, claim };
+  if (result.outcome === 'out_of_range') {
+    const ownPool = await findOwnPool(request, context, deps);
+    if (ownPool !== undefined) return await requestAddress({ ...request, pool: ownPool }, context, deps);
+  }
   if (result.outcome !== 'in_use') return { ok: false, request, result };
   const { mac, holder } = result;
   if (isSameObject(holder, request.nic, object, deps.clusterId)) return { ok: true, mac };
@@ -132,6 +138,28 @@ async function findUsable(
 
 function notYetOwn(mac: MacAddress, nic: string): string {
   return `rock-mac: ${mac} on ${nic} still belongs to the machine whose guest this one waits for. This machine gets it when that one is deleted`;
+}
+
+/**
+ * Returns the pool of an address that a machine which is made again had last on this interface. A restore keeps the addresses and loses
+ * the annotation that named their pool.
+ */
+async function findOwnPool(
+  request: AddressRequest,
+  { object, terms, deadline }: RequestContext,
+  { clusterId, ledger }: Pick<RequestAddressDeps, 'clusterId' | 'ledger'>,
+): Promise<ChosenPool | undefined> {
+  const { nic, requested } = request;
+  if (object.kind !== 'VirtualMachine' || object.uid !== undefined || requested === undefined) return undefined;
+  try {
+    const row = await within(timeLeft(deadline), findByMac(ledger, requested));
+    const isLast = row !== undefined && row.owner?.nic === nic && isOfName(row, { object, terms }, clusterId);
+    if (!isLast || row.pool === poolOf(request, terms)) return undefined;
+    return { name: row.pool, namedBy: `the machine that had ${requested} last`, isGranted: true };
+  } catch (error) {
+    if (error instanceof LedgerError) return undefined;
+    throw error;
+  }
 }
 
 /** Returns the claim of this namespace that holds the requested address. Who writes that address means the claim. */
