@@ -4,12 +4,16 @@ import type { Nic, ReportedNic } from '../../api/nic.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { networkDefinitions } from '../../kube/client/network-definitions.ts';
 import { formatKey, parseKey } from '../../kube/client/objects.ts';
-import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { Sources } from '../controller/operator-sources.ts';
 import { instances, machines } from '../live/kubevirt-kinds.ts';
-import type { UsedAddress } from '../live/workload.ts';
+import type { Scope } from '../live/scope.ts';
+import { isMigrating, type UsedAddress } from '../live/workload.ts';
 
-export type ReportedNicDeps = Pick<Sources, 'workloads'> & { readonly client: KubeClient; readonly logger: Logger };
+export type ReportedNicDeps = Pick<Sources, 'workloads'> & {
+  readonly client: KubeClient;
+  readonly logger: Logger;
+  readonly scope: Pick<Scope, 'isOurs'>;
+};
 
 /** An address on a live object of the kind with this name. */
 export interface AddressOfKind extends UsedAddress {
@@ -27,7 +31,10 @@ export async function reportedNic(address: AddressOfKind, deps: ReportedNicDeps)
   return network !== undefined && (await ignoresAddresses(network, deps)) ? {} : { actualMac };
 }
 
-function cachedNic({ mac, ...address }: AddressOfKind, deps: Pick<ReportedNicDeps, 'workloads'>): Nic | undefined {
+function cachedNic(
+  { mac, ...address }: AddressOfKind,
+  deps: Pick<ReportedNicDeps, 'workloads' | 'scope'>,
+): Nic | undefined {
   const nics = address.kind === machines.kind ? nicsOfInstance(address, deps) : nicsOf(address, deps);
   return nics?.find((each) => each.mac === mac);
 }
@@ -39,16 +46,29 @@ function nicsOf({ kind, uid, ...key }: Identity, { workloads }: Pick<ReportedNic
   return workload?.metadata.uid === uid ? workload.nics : undefined;
 }
 
-/** An instance has the name of its machine. */
-function nicsOfInstance({ kind: _, uid, ...key }: Identity, { workloads }: Pick<ReportedNicDeps, 'workloads'>) {
+/**
+ * An instance has the name of its machine. A guest that migrates in from another machine has the addresses of that one: no plugin is to
+ * blame for an address of ours there.
+ */
+function nicsOfInstance(
+  { kind: _, uid, ...key }: Identity,
+  { workloads, scope }: Pick<ReportedNicDeps, 'workloads' | 'scope'>,
+): readonly Nic[] | undefined {
   const instance = workloads.get(instances.kind)?.cache.get(formatKey(key));
-  return instance?.runsFor?.uid === uid ? instance.nicsOfOwner : undefined;
+  if (instance?.runsFor?.uid !== uid) return undefined;
+  if (!isMigrating(instance)) return instance.nicsOfOwner;
+  return instance.nicsOfOwner?.map(({ actualMac, ...nic }) =>
+    actualMac === undefined || scope.isOurs(actualMac) ? nic : { ...nic, actualMac },
+  );
 }
 
-/** One that cannot be read may take addresses, as at admission. Nothing else waits for the answer. */
+/** How long a read of a network may take. It happens before an address is bound, so a slow API server must not hold that up. */
+const READ_MS = 1_000;
+
+/** One that cannot be read may take addresses, as at admission. Without the CRD there is no network at all. */
 async function ignoresAddresses(network: string, { client, logger }: ReportedNicDeps): Promise<boolean> {
   try {
-    const found = await getOrUndefined(networkDefinitions, parseKey(network), client);
+    const found = await client.find(networkDefinitions, parseKey(network), { timeoutMs: READ_MS, attempts: 1 });
     return found !== undefined && macSupport(found.spec?.config) === 'ignored';
   } catch (error) {
     logger.warn({ err: error, network }, 'could not read a network');
