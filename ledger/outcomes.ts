@@ -200,6 +200,20 @@ export const ALLOCATION_OUTCOMES: Readonly<Record<AllocationCode, AllocationEntr
     admission: { status: 503, next: 'Ask the platform team to resume it, then try again' },
     cli: { exit: 'unavailable', next: 'Use another pool, or ask the administrator of the ledger to resume this one' },
   },
+  prefix_not_seen: {
+    cause: (facts) =>
+      `The prefix of pool ${namedPool(facts)} is new, and not every cluster has recorded which of its addresses are in use`,
+    retryable: true,
+    ready: {
+      reason: 'LedgerRecovering',
+      next: 'Wait for the next resync of every cluster. A cluster that is gone for good is retired with `rock-mac cluster retire`',
+    },
+    admission: { status: 503, next: 'Try again after the next resync of every cluster, in some minutes' },
+    cli: {
+      exit: 'unavailable',
+      next: 'Try again after the next resync of every cluster (`rock-mac cluster list`), or retire a cluster that is gone for good',
+    },
+  },
   not_adopted: {
     cause: 'This cluster may not allocate yet: its operator has not recorded the addresses already in use',
     retryable: true,

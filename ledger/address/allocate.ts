@@ -66,6 +66,7 @@ const PLAIN_REFUSALS = [
   'out_of_range',
   'pool_not_found',
   'pool_paused',
+  'prefix_not_seen',
   'key_conflict',
   'retry',
   'not_adopted',
@@ -101,7 +102,8 @@ export type AllocationOutcome =
   /**
    * `key_conflict`: the key holds another address, or one of another pool. `retry`: the cursor is skipping a long run
    * of used addresses; retry at once. `not_adopted`: the cluster is not registered, is retired, or has not finished its
-   * initial sync. `not_allowed`: the database login may not act for this cluster or for devices, or another
+   * initial sync. `prefix_not_seen`: the prefix of the pool is new, and not every cluster has looked for its addresses.
+   * `not_allowed`: the database login may not act for this cluster or for devices, or another
    * cluster holds the key. `pending_cap`: this namespace has too many unbound addresses.
    * `identity_shared`: the ticket is of a copy of the cluster, or of a restored backup.
    * `expiry_held`: only released addresses are left, and the clock of the database is not believed.

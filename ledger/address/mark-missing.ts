@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
 import { ADDRESS_COLUMNS, type AddressRow, addressRowSchema } from './address-row.ts';
 import { requireValid } from './validate.ts';
@@ -18,6 +19,8 @@ export interface ResyncReport {
   readonly clusterId: string;
   /** `ledgerTime` before the first list. */
   readonly startedAt: Date;
+  /** The prefixes of the ledger, read before the first list. Without one of these, `allocate` gives nothing from a pool under a new one. */
+  readonly prefixes?: Prefixes;
   /** Every address of the ledger's prefix on any live object of the cluster, including claims. */
   readonly seen: readonly MacAddress[];
 }
@@ -38,8 +41,8 @@ export interface MissingMarked {
 export async function markMissing(db: Queryable, resync: ResyncReport): Promise<MissingMarked> {
   requireValid(z.date(), resync.startedAt, 'The start of the resync');
   return queryOne(db, {
-    text: `select marked, cleared from rock_mac.mark_missing($1, $2, $3::bigint[])`,
-    values: [resync.clusterId, resync.startedAt, resync.seen.map(macToNumber)],
+    text: `select marked, cleared from rock_mac.mark_missing($1, $2, $3::bigint[], $4::text[])`,
+    values: [resync.clusterId, resync.startedAt, resync.seen.map(macToNumber), [...(resync.prefixes ?? [])]],
     row: z.object({ marked: z.int(), cleared: z.int() }),
   });
 }

@@ -89,6 +89,7 @@ create table rock_mac.clusters (
   adopted_at        timestamptz,                       -- end of its initial sync; null: may not allocate
   reported_epoch    bigint not null default 0,         -- last epoch in which it reported its addresses in use
   last_resync_at    timestamptz,
+  looked_under      text[] not null default '{}',      -- the prefixes that its last resync knew
   retired_at        timestamptz,
   -- Its identity (0019-identity.sql): the last tickets of its chain, the newest first, and who showed an old one.
   tickets           text[] not null default '{}',

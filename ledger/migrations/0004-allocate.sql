@@ -63,6 +63,12 @@ begin
   return reqs;
 end $$;
 
+-- Whether a cluster may use addresses of a pool that nobody has looked for: its prefix was added after the cluster was registered, and
+-- no resync has compared the cluster under it since. Then the ledger knows of no use, and would hand out what a device has.
+create function rock_mac.is_unseen(p rock_mac.pools) returns boolean language sql stable set search_path = rock_mac, pg_temp
+return exists (select from prefixes f join clusters c on c.registered_at < f.added_at
+               where p.first between f.first and f.last and c.adopted_at is not null and c.retired_at is null and f.prefix <> all (c.looked_under));
+
 -- Allocates for N requests of one pool in one transaction and one round trip.
 --
 -- PL/pgSQL instead of one WITH statement: in READ COMMITTED each inner statement gets a new snapshot. So everything
@@ -92,6 +98,7 @@ begin
   else
     closed := not_open();                                 -- 2. The guard, after the wait.
     if closed is null and p.paused then closed := 'pool_paused'; end if;
+    if closed is null and is_unseen(p) then closed := 'prefix_not_seen'; end if;
   end if;
   if closed is not null then
     return query select r.ord, closed, null::bigint, null::bigint, null::text, null::timestamptz, null::jsonb, null::timestamptz, null::text, null::text

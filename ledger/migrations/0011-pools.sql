@@ -36,6 +36,7 @@ begin
   return query select 'in_use', p.name from pools p where p.first <= x.last and p.last >= x.first order by p.first limit 1;
   if found then return; end if;
   delete from prefixes q where q.prefix = p_prefix;
+  update clusters c set looked_under = array_remove(c.looked_under, p_prefix) where p_prefix = any (c.looked_under);   -- it may be added again
   return query select 'removed', null;
 end $$;
 

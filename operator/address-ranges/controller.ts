@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ADDRESS_RANGES_CONFIG_MAP } from '../../api/names.ts';
 import { configMaps } from '../../kube/client/core-resources.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import { type ControllerSpec, watch } from '../controller/controller-spec.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
@@ -19,26 +21,29 @@ const KEY = ADDRESS_RANGES_CONFIG_MAP;
  * Declares the controller of the ConfigMap with the address ranges. The policies for stray addresses read it. It follows the
  * ledger and not the MacPools, because a MacPool may have another definition than the pool.
  */
-export function addressRangesController(deps: AddressRangesDeps & Pick<Sources, 'pools'>): ControllerSpec {
+export function addressRangesController(
+  deps: AddressRangesDeps & Pick<Sources, 'pools' | 'prefixesChanged'>,
+): ControllerSpec {
+  let before: Prefixes | undefined;
   return {
     name: 'address-ranges',
     watches: [watch(deps.pools, () => [KEY])],
     initialKeys: [KEY],
     reconcile: async () => {
-      await publishAddressRanges(deps);
+      const prefixes = await deps.readPrefixes();
+      if (before !== undefined && !isDeepStrictEqual(prefixes, before)) deps.prefixesChanged.fire(prefixes);
+      before = prefixes;
+      await publishAddressRanges(prefixes, deps);
       return { requeueAfterMs: CHECK_EVERY_MS };
     },
   };
 }
 
-async function publishAddressRanges({
-  client,
-  ledger,
-  logger,
-  readPrefixes,
-  systemNamespace: namespace,
-}: AddressRangesDeps): Promise<void> {
-  const data = formatAddressRanges(await readPrefixes(), await listPools(ledger));
+async function publishAddressRanges(
+  prefixes: Prefixes,
+  { client, ledger, logger, systemNamespace: namespace }: AddressRangesDeps,
+): Promise<void> {
+  const data = formatAddressRanges(prefixes, await listPools(ledger));
   const name = ADDRESS_RANGES_CONFIG_MAP;
   const stored = await getOrUndefined(configMaps, { namespace, name }, client);
   if (stored === undefined) {

@@ -3,6 +3,7 @@ import { isReported } from '../../api/nic.ts';
 import { type MacAllocation, type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import type { ObjectKey } from '../../kube/client/objects.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
+import type { Prefixes } from '../../mac/mac-range.ts';
 import { createEndedWorkloads, type EndedWorkloads } from '../live/ended-workloads.ts';
 import { instances } from '../live/kubevirt-kinds.ts';
 import { type ManagedNamespace, managedNamespaces } from '../live/managed-namespace.ts';
@@ -34,6 +35,8 @@ export interface Sources {
   readonly stickyChanged: Trigger<ObjectKey>;
   /** Fired with a node when a mark that names it may have to change. */
   readonly markChanged: Trigger<string>;
+  /** Fired when the ledger has other prefixes than before. Their pools give no address until every cluster has compared itself under them. */
+  readonly prefixesChanged: Trigger<Prefixes>;
   /** Fired when a resync finds a workload whose address the ledger does not hold for it yet. */
   readonly workloadOutOfSync: Trigger<LiveWorkload>;
 }
@@ -97,6 +100,7 @@ export function createSources(deps: SourceDeps): Sources {
     workloadChanged: createTrigger(),
     stickyChanged: createTrigger(),
     markChanged: createTrigger(),
+    prefixesChanged: createTrigger(),
     workloadOutOfSync: createTrigger(),
   };
 }

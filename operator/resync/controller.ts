@@ -8,9 +8,9 @@ import { type ResyncDeps, runResync } from './resync.ts';
 /** The only key of this controller: a resync compares everything. */
 const RESYNC_KEY = 'resync';
 
-/** Declares the controller of resyncs. It runs at the start, at every interval, and after an approval on a MacPool. */
+/** Declares the controller of resyncs. It runs at the start, at every interval, after an approval on a MacPool, and for a new prefix. */
 export function resyncController(
-  deps: ResyncDeps & Pick<OperatorDeps, 'resyncEveryMs'> & Pick<Sources, 'pools'>,
+  deps: ResyncDeps & Pick<OperatorDeps, 'resyncEveryMs'> & Pick<Sources, 'pools' | 'prefixesChanged'>,
 ): ControllerSpec {
   return {
     name: 'resync',
@@ -18,6 +18,7 @@ export function resyncController(
       watch(deps.pools, ({ object, before }) =>
         approvedRelease(object) === approvedRelease(before) ? [] : [RESYNC_KEY],
       ),
+      watch(deps.prefixesChanged, () => [RESYNC_KEY]),
     ],
     initialKeys: [RESYNC_KEY],
     concurrency: 1,

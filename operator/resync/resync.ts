@@ -56,7 +56,7 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
   // The ledger's time before the lists: this resync ignores rows that change later.
   const startedAt = await ledgerTime(ledger);
   const listedAt = deps.goneHolders.now();
-  await deps.readPrefixes();
+  const prefixes = await deps.readPrefixes();
   const objects = await listLiveWorkloads(deps, ({ kind, workload }) =>
     workloads.get(kind.resource.kind)?.cache.get(keyOf(workload)),
   );
@@ -79,6 +79,7 @@ export async function runResync(deps: ResyncDeps): Promise<void> {
   const { marked, cleared } = await markMissing(ledger, {
     clusterId,
     startedAt,
+    prefixes,
     seen: [...seen].filter((mac) => scope.isOurs(mac)),
   });
   deps.contested.replace(conflicts);

@@ -1,11 +1,20 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
 import { openLedger } from '../../ledger/connection/connect.ts';
 import { definePool, growPool, removePool } from '../../ledger/pool/pools.ts';
 import { addPrefix, listPrefixes, removePrefix } from '../../ledger/pool/prefixes.ts';
+import { retireCluster } from '../../ledger/state/clusters.ts';
 import { mac } from '../../mac/mac-address.ts';
-import { macPrefix } from '../../mac/mac-range.ts';
-import { aRequest, ledgerOfThisFile, takeAddress, untilLockWait } from './ledger-fixture.ts';
+import { macPrefix, type Prefixes } from '../../mac/mac-range.ts';
+import {
+  aRequest,
+  joinCluster,
+  ledgerOfThisFile,
+  requestAddress,
+  takeAddress,
+  untilLockWait,
+} from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
 const periods = { description: '', autoReleaseSeconds: null, reuseDelaySeconds: 60 };
@@ -122,5 +131,30 @@ describe('a prefix that is removed while a pool is defined under it', () => {
     } finally {
       await second.close();
     }
+  });
+});
+
+describe('a prefix that is added while clusters live', () => {
+  const added = macPrefix('06:00');
+  const take = (key: string) => requestAddress(ledger.current, aRequest({ key, pool: 'late' }));
+  const look = async (clusterId: string, prefixes: Prefixes) =>
+    markMissing(ledger.current.db, { clusterId, startedAt: await ledgerTime(ledger.current.db), prefixes, seen: [] });
+
+  test('gives no address before every cluster has looked for its addresses', async () => {
+    for (const clusterId of ['looks', 'is-gone']) await joinCluster(ledger.current.db, clusterId);
+    await add('06:00');
+    await definePool(ledger.current.db, aPool('late', '06:00:00:00:00:00', '06:00:00:00:00:ff'), 'ada');
+    expect(await take('first')).toEqual({ outcome: 'prefix_not_seen' });
+    await look('looks', [macPrefix('a4:58:0f')]);
+    expect(await take('first')).toEqual({ outcome: 'prefix_not_seen' });
+    await look('looks', [macPrefix('a4:58:0f'), added]);
+    expect(await take('first')).toEqual({ outcome: 'prefix_not_seen' });
+    await retireCluster(ledger.current.db, 'is-gone', 'ada');
+    expect(await take('first')).toMatchObject({ outcome: 'allocated', mac: '06:00:00:00:00:00' });
+  });
+
+  test('does not wait for a cluster that registers later: that one records its addresses first', async () => {
+    await joinCluster(ledger.current.db, 'later');
+    expect(await take('second')).toMatchObject({ outcome: 'allocated' });
   });
 });
