@@ -1,5 +1,5 @@
-import type { Holder } from '../../ledger/address/owner.ts';
 import { findByMac } from '../../ledger/address/find.ts';
+import type { Holder } from '../../ledger/address/owner.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { type AllocatedOutcome, isAllocated } from '../../ledger/outcomes.ts';
