@@ -17,7 +17,7 @@ import { type Sources, stickyIndex } from '../controller/operator-sources.ts';
 import { listLiveWorkloads } from '../live/list-live.ts';
 import { type LiveAddress, liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
 import type { LiveWorkload } from '../live/workload.ts';
-import { type ContestedDeps, isContested } from '../observation/contested.ts';
+import { type ContestedDeps, isContested } from '../observation/is-contested.ts';
 import type { ForeignAddress } from '../workload/grant-or-observe.ts';
 import { isRecorded } from '../workload/record-offer.ts';
 import { findRelation, type Relation, type RelationDeps } from '../workload/relation.ts';

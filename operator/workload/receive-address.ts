@@ -7,7 +7,7 @@ import { describeAddress, isStored, liveKey, type WorkloadAddress } from '../liv
 import { namespaceTerms } from '../live/namespace-terms.ts';
 import { eventSubjectOf } from '../live/workload.ts';
 import { ensureMirror } from '../mirror/ensure.ts';
-import { isContested } from '../observation/contested.ts';
+import { isContested } from '../observation/is-contested.ts';
 import { reportConflict } from '../observation/report-conflict.ts';
 import { type BindDeps, mirrorAndBind } from './bind.ts';
 import { endUnearnedMirror } from './end-unearned-mirror.ts';

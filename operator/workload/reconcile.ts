@@ -5,7 +5,7 @@ import { reportedNic, type ReportedNicDeps } from '../allocation/reported-nic.ts
 import { takeClaim, type TakeClaimDeps } from '../claim/take-claim.ts';
 import { liveAddresses, type WorkloadAddress } from '../live/live-address.ts';
 import type { Workload, WorkloadKind } from '../live/workload.ts';
-import { type ContestedDeps, isContested } from '../observation/contested.ts';
+import { type ContestedDeps, isContested } from '../observation/is-contested.ts';
 import { observeOutside, type ObserveOutsideDeps } from '../observation/observe-outside.ts';
 import { reportConflict, type ReportConflictDeps } from '../observation/report-conflict.ts';
 import { keepSticky, type KeepStickyDeps } from '../sticky/keep.ts';
