@@ -86,6 +86,10 @@ export interface SearchHit {
 export type AddressDetails = Pick<AddressObject, 'pool' | 'state'> &
   Optional<Omit<AddressObject, 'apiVersion' | 'kind' | 'metadata' | 'pool' | 'state'>> & {
     readonly mac: string;
+    /** By its U/L bit. */
+    readonly administration?: 'universal' | 'local' | undefined;
+    /** The holder of its block in IEEE's registry. */
+    readonly vendor?: string | undefined;
     /** The live objects that use it without owning it. */
     readonly observedOn?: readonly ObservedObject[] | undefined;
     /** Sentences about two objects that use it. */

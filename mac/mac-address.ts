@@ -23,6 +23,8 @@ const LAST_ADDRESS = 0xffff_ffff_ffff;
 /** The I/G bit (IEEE 802, bit 0 of the first octet): if set, it is a group address, which no device may own. */
 const GROUP_BIT = 0x0100_0000_0000;
 
+const LOCAL_BIT = 0x0200_0000_0000;
+
 /**
  * Parses a unicast MAC address in any usual notation and case.
  *
@@ -67,7 +69,16 @@ export function numberToMac(addr: number): MacAddress {
   return (digits.match(/../g) ?? []).join(':') as MacAddress;
 }
 
-/** Tests the bit by division, because JavaScript's bit operators work on 32 bits. */
+/** Whether the U/L bit (IEEE 802, bit 1 of the first octet) says that a network assigned the address, and not IEEE to a vendor. */
+export function isLocallyAdministered(address: MacAddress): boolean {
+  return hasBit(macToNumber(address), LOCAL_BIT);
+}
+
 function isGroupAddress(addr: number): boolean {
-  return Math.floor(addr / GROUP_BIT) % 2 === 1;
+  return hasBit(addr, GROUP_BIT);
+}
+
+/** Tests a bit by division, because JavaScript's bit operators work on 32 bits. */
+function hasBit(addr: number, bit: number): boolean {
+  return Math.floor(addr / bit) % 2 === 1;
 }

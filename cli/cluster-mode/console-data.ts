@@ -13,6 +13,7 @@ import { macPools } from '../../kube/client/mac-resources.ts';
 import { decodeAddress } from '../../ledger/view/address-view.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { assignmentOf } from '../assignment.ts';
 import type { Address } from '../backend.ts';
 import { auditQuery } from '../console/audit-query.ts';
 import { neighbourRange, statesOfMap } from '../console/neighbours.ts';
@@ -102,7 +103,7 @@ export function createClusterConsoleData(deps: ConsoleDataDeps): ConsoleData {
         async () => decoded(await reader.get(ADDRESSES, mac)),
         async () => (await objectAddresses(scope)).find((each) => each.mac === mac),
       );
-      return address === undefined ? undefined : addressDetails(address, now());
+      return address === undefined ? undefined : addressDetails(address, await assignmentOf(mac), now());
     }),
     neighbours: explained((mac) => neighboursOf(reader, scope, mac)),
     audit: explained((filter, signal) => readAudit(reader, filter, signal)),

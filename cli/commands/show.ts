@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { assignmentOf } from '../assignment.ts';
 import { type Cli, withBackend } from '../cli.ts';
 import { addressDetails } from '../output/address-details.ts';
 import { printReport } from '../output/format.ts';
@@ -30,7 +31,7 @@ export function addShow(program: Command, cli: Cli): void {
           const { lines: history, isCut } = fromLedger
             ? await backend.audit({ target, limit: HISTORY_LENGTH })
             : { lines: [], isCut: false };
-          withHistory.push({ address, history, isCut });
+          withHistory.push({ address, assignment: await assignmentOf(address.mac), history, isCut });
         }
         return withHistory;
       });
@@ -38,13 +39,13 @@ export function addShow(program: Command, cli: Cli): void {
       await printReport(cli.terminal, command, {
         lines: () => {
           if (found.length === 0) return [`MAC address not found: ${text}`];
-          return found.flatMap(({ address, history }, index) => [
+          return found.flatMap(({ address, assignment, history }, index) => [
             ...(index === 0 ? [] : ['']),
-            ...addressDetails(address, history, now),
+            ...addressDetails(address, { assignment, history, now }),
           ]);
         },
         kind: 'AddressList',
-        value: { items: found.map(({ address, history }) => ({ ...address, history })) },
+        value: { items: found.map(({ address, assignment, history }) => ({ ...address, ...assignment, history })) },
         names: () => found.map(({ address }) => address.mac),
       });
       for (const { address } of found.filter(({ isCut }) => isCut)) {

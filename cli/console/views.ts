@@ -12,6 +12,7 @@ import { matchText } from '../../ledger/address/search.ts';
 import type { PoolHour } from '../../ledger/pool/history.ts';
 import type { Pool } from '../../ledger/pool/pools.ts';
 import { encodeReceiver } from '../../ledger/view/address-view.ts';
+import type { Assignment } from '../assignment.ts';
 import type { Address, ObservedOn, PoolCounts } from '../backend.ts';
 import { nextEvent } from '../output/address-details.ts';
 import { qualifiedName, shownState } from '../output/address-list.ts';
@@ -34,11 +35,12 @@ export function searchHit(address: Address, text: string): SearchHit {
 }
 
 /** Returns everything that is known about an address, with the moments as texts. */
-export function addressDetails(address: Address, now: Date): AddressDetails {
+export function addressDetails(address: Address, assignment: Assignment, now: Date): AddressDetails {
   const { metadata, observedOn, allocatedAt, changedAt, expiresAt, releasedAt, reusableAt, ...rest } = address;
   const { missingSince, keptSince, offeredTo, ...shown } = rest;
   return {
     ...shown,
+    ...assignment,
     attributes: Object.keys(metadata).length === 0 ? undefined : { ...metadata },
     allocatedAt: allocatedAt?.toISOString(),
     changedAt: changedAt?.toISOString(),

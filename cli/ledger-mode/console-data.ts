@@ -14,6 +14,7 @@ import { clusterViews, encodeCluster } from '../../ledger/view/cluster-view.ts';
 import { encodeLedger, readLedgerView } from '../../ledger/view/ledger-view.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { assignmentOf } from '../assignment.ts';
 import { auditQuery } from '../console/audit-query.ts';
 import { neighbourRange, statesOfMap } from '../console/neighbours.ts';
 import type { ConsoleData } from '../console/source.ts';
@@ -73,7 +74,8 @@ export function createLedgerConsoleData(ledger: LedgerClient, { place, now }: Co
       const row = await findByMac(ledger, mac);
       if (row === undefined) return undefined;
       const observedOn = (await observationsOfMac(ledger, mac)).map(({ object, since }) => ({ ...object, since }));
-      return addressDetails({ ...addressView(row), ...(observedOn.length > 0 && { observedOn }) }, now());
+      const address = { ...addressView(row), ...(observedOn.length > 0 && { observedOn }) };
+      return addressDetails(address, await assignmentOf(mac), now());
     },
     neighbours: (mac) => neighboursOf(ledger, mac),
     audit: (filter, signal) => followAudit(ledger, filter, signal),

@@ -13,7 +13,13 @@ const STICKY: Address = {
   owner: { clusterId: 'c1', kind: 'Pod', namespace: 'shop', name: 'web-0', nic: 'eth0' },
 };
 
-const lines = (changes: Partial<Address>) => addressDetails({ ...STICKY, ...changes }, [], NOW);
+const assignment = { administration: 'universal', vendor: 'Example' } as const;
+const lines = (changes: Partial<Address>) =>
+  addressDetails({ ...STICKY, ...changes }, { assignment, history: [], now: NOW });
+
+test('the vendor follows the lines of the predecessor', () => {
+  expect(lines({})[5]).toBe('Vendor:       Example, universally administered');
+});
 
 test('a sticky address names whose it stays and how it ends', () => {
   expect(lines({})).toContain('Sticky:       stays with Pod shop/web-0');

@@ -1,11 +1,18 @@
+import { type Assignment, assignmentText } from '../assignment.ts';
 import type { Address, AuditLine, ObservedOn } from '../backend.ts';
 import { holderName, qualifiedName, shownState } from './address-list.ts';
 import { auditTable } from './audit.ts';
 import { printable } from './table.ts';
 import { formatDistance, formatMinutes } from './time.ts';
 
+interface AddressContext {
+  readonly assignment: Assignment;
+  readonly history: readonly AuditLine[];
+  readonly now: Date;
+}
+
 /** Returns the output of `show` for one address: the five lines of the predecessor, then everything else. */
-export function addressDetails(address: Address, history: readonly AuditLine[], now: Date): string[] {
+export function addressDetails(address: Address, { assignment, history, now }: AddressContext): string[] {
   const { allocatedAt } = address;
   return [
     `MAC Address:  ${address.mac}`,
@@ -13,6 +20,7 @@ export function addressDetails(address: Address, history: readonly AuditLine[], 
     `Status:       ${shownState(address)}`,
     `Device ID:    ${printable(holderName(address))}`,
     `Allocated At: ${allocatedAt === undefined || address.generation === 0 ? '' : formatMinutes(allocatedAt)}`,
+    `Vendor:       ${printable(assignmentText(assignment))}`,
     ...facts(address).map(([name, value]) => `${`${name}:`.padEnd(13)} ${printable(value)}`),
     `Next:         ${nextEvent(address, now)}`,
     ...(history.length === 0 ? [] : ['', 'History, newest first:', ...auditTable(history).slice(2)]),

@@ -15,7 +15,8 @@ export function factsOf(address: AddressDetails): Fact[] {
   return rows.filter((row) => row !== undefined);
 }
 
-function holderFacts({ device, owner, consumer, clusterName, pool, state }: AddressDetails): (Fact | undefined)[] {
+function holderFacts(address: AddressDetails): (Fact | undefined)[] {
+  const { device, owner, consumer, clusterName, pool, state, vendor, administration } = address;
   const isReleased = state === 'released';
   return [
     text(isReleased ? 'Last device' : 'Device', device?.id),
@@ -39,8 +40,12 @@ function holderFacts({ device, owner, consumer, clusterName, pool, state }: Addr
       ),
     },
     { name: 'Pool', value: <a href={hashOf({ page: 'map', pool })}>{pool}</a> },
+    text('Vendor', vendor),
+    text('Administered', administration === undefined ? undefined : ADMINISTERED[administration]),
   ];
 }
+
+const ADMINISTERED = { local: 'locally', universal: 'universally' } as const;
 
 function timeFacts(address: AddressDetails): (Fact | undefined)[] {
   const since = address.state === 'released' ? 'Was held since' : 'Held since';
