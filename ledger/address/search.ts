@@ -60,8 +60,11 @@ function valuesOf(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(valuesOf) : [];
 }
 
-/** More places of digits than these are searched in no pool. A pool of 16 million addresses has 4,096 for three digits. */
-const MOST_RANGES = 20_000;
+/**
+ * A pool that has more places of digits than these has its rows compared instead. A pool of 16 million addresses has 4,096 for three
+ * digits that end anywhere.
+ */
+const MOST_RANGES = 5_000;
 
 const searchSchema = z.object({
   text: storableText(200).refine((text) => text.trim() !== '', 'is empty'),
@@ -86,24 +89,42 @@ const PLACES: readonly string[] = [
    where rock_mac.metadata_terms(a.metadata) @@ lower($3)::tsquery and a.metadata <> '{}' and a.state <> 'released' limit $2`,
 ];
 
-/** Digits of $4 bits, with the value $5, at each of the places $6. A place in a pool is a few ranges of addresses. */
-const DIGITS = `
-  select a.addr from (
-    select r.low, r.high from rock_mac.pools p, unnest($6::int[]) with ordinality as s(shift, n),
-      generate_series(p.first >> (s.shift + $4::int), p.last >> (s.shift + $4::int)) as upper,
-      lateral (select ((upper << $4::int) | $5::bigint) << s.shift as low, (((upper << $4::int) | $5::bigint) << s.shift) + (1::bigint << s.shift) - 1 as high) r
-    where r.low <= p.last and r.high >= p.first limit ${String(MOST_RANGES)}) r,
-    lateral (select s.addr from rock_mac.addresses s where s.addr between r.low and r.high order by s.addr limit $2) a`;
+/**
+ * Digits of $4 bits, with the value $5, at each of the places $6. A place in a pool is a few ranges of addresses, which an index
+ * finds. The series is bounded by its arguments: Postgres makes the whole of it before the first row is read.
+ */
+const DIGITS_IN_RANGES = `
+  select a.addr from rock_mac.pools p, unnest($6::int[]) as shift,
+    generate_series(p.first >> (shift + $4::int), least(p.last >> (shift + $4::int), (p.first >> (shift + $4::int)) + ${String(MOST_RANGES)})) as upper,
+    lateral (select ((upper << $4::int) | $5::bigint) << shift as low) r,
+    lateral (
+      select s.addr from rock_mac.addresses s where s.addr between r.low and r.low + (1::bigint << shift) - 1 order by s.addr limit $2) a
+  where (p.last - p.first) >> ($7::int + $4::int) < ${String(MOST_RANGES)} and r.low <= p.last and r.low + (1::bigint << shift) > p.first`;
+
+/** The same in pools with more ranges. Only addresses that were used once have rows, so there are far fewer of them. */
+function digitsInRows(places: number): string {
+  const mask = '((1::bigint << $4::int) - 1)';
+  const matches = Array.from(
+    { length: places },
+    (_, place) => `(s.addr >> ($6::int[])[${String(place + 1)}]) & ${mask} = $5::bigint`,
+  );
+  return `
+  select a.addr from rock_mac.pools p, lateral (
+    select s.addr from rock_mac.addresses s
+    where s.addr between p.first and p.last and (${matches.join(' or ')}) order by s.addr limit $2) a
+  where (p.last - p.first) >> ($7::int + $4::int) >= ${String(MOST_RANGES)}`;
+}
 
 /**
  * Returns at most `limit` addresses (1 to 1,000) in which `matchText` finds a text, in the order of FOUND_IN. Every place is
- * searched through an index. Throws BAD_REQUEST for an empty text, and for one of more than 200 octets.
+ * searched through an index, but for digits in a pool that has too many places for them. Throws BAD_REQUEST for an empty text, and for one of more than 200 octets.
  */
 export async function searchAddresses(db: Queryable, text: string, limit: number): Promise<AddressRow[]> {
   requireValid(searchSchema, { text, limit }, 'The search');
   const wanted = text.trim();
   const partial = parsePartialMac(wanted);
-  const places = partial === undefined ? PLACES : [DIGITS, ...PLACES];
+  const digits = partial === undefined ? [] : [`${DIGITS_IN_RANGES} union all ${digitsInRows(partial.shifts.length)}`];
+  const places = [...digits, ...PLACES];
   const found = places.map((place, rank) => `(select ${String(rank)} as rank, f.addr from (${place}) f limit $2)`);
   return await db.query({
     text: `with found as (select f.addr, min(f.rank) as rank from (${found.join(' union all ')}) f group by f.addr order by 2, 1 limit $2)
@@ -113,7 +134,9 @@ export async function searchAddresses(db: Queryable, text: string, limit: number
       wanted,
       limit,
       `'${wanted.replaceAll(/['\\]/g, '$&$&')}':*`,
-      ...(partial === undefined ? [] : [4 * partial.digits, partial.value, [...partial.shifts]]),
+      ...(partial === undefined
+        ? []
+        : [4 * partial.digits, partial.value, [...partial.shifts], Math.min(...partial.shifts)]),
     ],
     row: addressRowSchema,
   });

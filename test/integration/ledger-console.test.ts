@@ -6,6 +6,7 @@ import { adopt } from '../../ledger/address/adopt.ts';
 import { bind } from '../../ledger/address/bind.ts';
 import { takeConsumer } from '../../ledger/address/consumer.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
+import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
 import { matchText, searchAddresses } from '../../ledger/address/search.ts';
 import { backup } from '../../ledger/backup/backup.ts';
@@ -14,6 +15,8 @@ import { checkLedger } from '../../ledger/check/check.ts';
 import { observe } from '../../ledger/observation/observe.ts';
 import { poolHistory } from '../../ledger/pool/history.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
+import { definePool } from '../../ledger/pool/pools.ts';
+import { addPrefix } from '../../ledger/pool/prefixes.ts';
 import { stateMap } from '../../ledger/pool/state-map.ts';
 import { sealAudit } from '../../ledger/seal/seal.ts';
 import { listSeals, sealState } from '../../ledger/seal/seal-list.ts';
@@ -21,6 +24,7 @@ import { clusterCounts } from '../../ledger/state/cluster-counts.ts';
 import { markUnused } from '../../ledger/sticky/unused.ts';
 import { assignStock, returnStock } from '../../ledger/stock/leave-stock.ts';
 import { mac, macToNumber, numberToMac } from '../../mac/mac-address.ts';
+import { macPrefix } from '../../mac/mac-range.ts';
 import {
   aPodRequest,
   aRequest,
@@ -146,8 +150,33 @@ test('a search finds addresses by a part of the MAC and by the beginnings of nam
   }
 });
 
+/** Gives addresses in a pool of 2^40, which has more places for a few digits than a search can visit. */
+async function addLargePool(ledger: TestLedger): Promise<void> {
+  await addPrefix(ledger.db, { prefix: macPrefix('02') }, 'test');
+  const startedAt = await ledgerTime(ledger.db);
+  await markMissing(ledger.db, { clusterId: 'c1', startedAt, prefixes: [macPrefix('02')], seen: [] });
+  const range = { first: mac('02:00:00:00:00:00'), last: mac('02:ff:ff:ff:ff:ff') };
+  const periods = { description: '', autoReleaseSeconds: null, reuseDelaySeconds: 60 };
+  await definePool(ledger.db, { name: 'large', ...range, ...periods }, 'test');
+  for (const requested of ['02:00:00:00:0a:bc', '02:5a:bc:12:34:56', '02:a4:58:0f:01:00', '02:ff:ff:ff:fa:bc']) {
+    await takeAddress(ledger, aRequest({ key: requested, pool: 'large', requested: mac(requested) }));
+  }
+}
+
+test('a search finds three digits in a pool of 2^40 addresses, without visiting each place for them', async () => {
+  const ledger = await ledgerOfThisTest();
+  await addLargePool(ledger);
+  const found = async (text: string) => (await searchAddresses(ledger.db, text, 20)).map((row) => row.mac);
+  await ledger.sql(`set statement_timeout = '1s'`);
+  expect(await found('abc.')).toEqual(['02:00:00:00:0a:bc', '02:ff:ff:ff:fa:bc']);
+  expect(await found('abc')).toEqual(['02:00:00:00:0a:bc', '02:5a:bc:12:34:56', '02:ff:ff:ff:fa:bc']);
+  expect(await found('a4:58:0f')).toContain('02:a4:58:0f:01:00');
+});
+
 test('a search finds exactly the addresses in which the text is', async () => {
-  const { db } = await searchableLedger();
+  const ledger = await searchableLedger();
+  await addLargePool(ledger);
+  const { db } = ledger;
   const rows = await listAddresses(db, { limit: 1_000 });
   const values = rows.flatMap(({ mac, device, owner, consumer, clusterName }) =>
     [
