@@ -8,8 +8,9 @@ interface Row {
   readonly comment: string;
 }
 
-/** Objects of the Kubernetes API count as one value. */
+/** Objects of the Kubernetes API, and labels, count as one value. */
 export const WHOLE_VALUES: ReadonlySet<string> = new Set([
+  'labels',
   'resources',
   'podSecurityContext',
   'containerSecurityContext',
