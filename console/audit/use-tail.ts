@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { AuditEntries } from '../../api/console.ts';
 import type { AuditEntryObject } from '../../api/ledger-view.ts';
-import { CallError, type Client, type Query } from '../shared/client.ts';
+import type { Client, Query } from '../shared/client.ts';
+import { entryId, followAudit } from './follow.ts';
 
 /** More entries are not kept, so that a page that is open for days stays small. */
 const MAX_ENTRIES = 1_000;
@@ -23,7 +24,7 @@ export function useTail(
   isLive: boolean,
 ): Tail {
   const [later, setLater] = useState<readonly AuditEntryObject[]>([]);
-  const newest = idOf(page?.entries[0]);
+  const newest = entryId(page?.entries[0]);
 
   useEffect(() => {
     setLater([]);
@@ -32,34 +33,24 @@ export function useTail(
   useEffect(() => {
     if (page === undefined || !isLive) return;
     const controller = new AbortController();
-    const { signal } = controller;
-    const follow = async () => {
-      let afterId = newest;
-      while (!signal.aborted) {
-        try {
-          const { entries } = await client.get<AuditEntries>('/api/audit', { ...query, afterId, limit: 100 }, signal);
-          if (entries.length === 0) continue;
-          afterId = idOf(entries.at(-1));
-          setLater((before) => [...entries.toReversed(), ...before].slice(0, MAX_ENTRIES));
-        } catch (error) {
-          if (!(error instanceof CallError)) return;
-          await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-        }
-      }
-    };
-    void follow();
+    void followAudit({
+      afterId: newest,
+      read: (afterId, signal) => client.get('/api/audit', { ...query, afterId, limit: 100 }, signal),
+      onEntries: (entries) => {
+        setLater((before) => [...entries.toReversed(), ...before].slice(0, MAX_ENTRIES));
+      },
+      pause: () => new Promise((resolve) => setTimeout(resolve, RETRY_MS)),
+      now: () => performance.now(),
+      signal: controller.signal,
+    });
     return () => {
       controller.abort();
     };
   }, [key, page, isLive]);
 
-  const ids = new Set(later.map(idOf));
+  const ids = new Set(later.map(entryId));
   return {
-    entries: [...later, ...(page?.entries ?? []).filter((entry) => !ids.has(idOf(entry)))].slice(0, MAX_ENTRIES),
-    isNew: (entry) => ids.has(idOf(entry)),
+    entries: [...later, ...(page?.entries ?? []).filter((entry) => !ids.has(entryId(entry)))].slice(0, MAX_ENTRIES),
+    isNew: (entry) => ids.has(entryId(entry)),
   };
-}
-
-function idOf(entry: AuditEntryObject | undefined): number {
-  return Number(entry?.metadata.name ?? 0);
 }

@@ -35,6 +35,8 @@ export interface ReadRequest {
   readonly query: URLSearchParams;
   /** The Accept header. */
   readonly accept: string;
+  /** Fires when the client has gone. */
+  readonly signal: AbortSignal;
 }
 
 type ResourceRoute = Extract<Route, { plural: string }>;
@@ -104,14 +106,14 @@ async function authorizeAndRead<T extends NamedObject>(
 async function listObjects<T extends NamedObject>(
   resource: ReadApiResource<T>,
   plural: string,
-  { query, accept }: ReadRequest,
+  { query, accept, signal }: ReadRequest,
   { ledger, now, longPoll }: RouteDeps,
 ): Promise<unknown> {
   const parameters = parseListParameters(query, resource);
   const { items, end } = await longPoll.until(
     () => resource.list(ledger, parameters),
     (page) => page.items.length > 0,
-    parameters.waitSeconds,
+    { seconds: parameters.waitSeconds, signal },
   );
   const metadata = end === undefined ? {} : { continue: encodeContinueToken(end) };
   if (wantsTable(accept)) {

@@ -5,7 +5,7 @@ import { parseRequestTarget, type RequestHandler } from '../../kube/server/guard
 import { LedgerError } from '../../ledger/errors.ts';
 import { authenticateCaller } from './authenticate-caller.ts';
 import type { FrontProxy } from './front-proxy.ts';
-import { handleRoute, type RouteDeps } from './handle-route.ts';
+import { handleRoute, type ReadRequest, type RouteDeps } from './handle-route.ts';
 import type { ReadApiMetrics } from './metrics.ts';
 import { parseRoute, type Route } from './parse-route.ts';
 import { badRequest, methodNotAllowed, pathNotFound, StatusError, toStatus } from './status-error.ts';
@@ -50,8 +50,12 @@ async function sendResponse(
   target: RequestTarget,
   deps: ListenerDeps,
 ): Promise<number> {
+  const closed = new AbortController();
+  response.once('close', () => {
+    closed.abort();
+  });
   try {
-    sendJson(response, 200, await handleRequest(request, target, deps));
+    sendJson(response, 200, await handleRequest(request, { ...target, signal: closed.signal }, deps));
     return 200;
   } catch (error) {
     const statusError = toStatusError(error, target.url?.pathname, deps.logger);
@@ -62,7 +66,7 @@ async function sendResponse(
 
 async function handleRequest(
   request: IncomingMessage,
-  { url, route }: RequestTarget,
+  { url, route, signal }: RequestTarget & Pick<ReadRequest, 'signal'>,
   deps: ListenerDeps,
 ): Promise<unknown> {
   const proxy = deps.frontProxy();
@@ -71,7 +75,8 @@ async function handleRequest(
   if (url === undefined) throw badRequest('the target of a request must be a path');
   if (route === undefined) throw pathNotFound();
   if (request.method !== 'GET') throw methodNotAllowed('this API is read-only: write MacAllocations instead');
-  return await handleRoute(route, { caller, query: url.searchParams, accept: request.headers.accept ?? '' }, deps);
+  const accept = request.headers.accept ?? '';
+  return await handleRoute(route, { caller, query: url.searchParams, accept, signal }, deps);
 }
 
 /** Returns the error for the client. Unexpected errors are logged, and the client gets no details of them. */

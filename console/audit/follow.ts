@@ -1,0 +1,43 @@
+import type { AuditEntries } from '../../api/console.ts';
+import type { AuditEntryObject } from '../../api/ledger-view.ts';
+import { CallError } from '../shared/client.ts';
+
+/** An empty page that comes sooner was not waited for: the server has too many waiters. */
+const WAITED_MS = 1_000;
+
+export interface FollowOptions {
+  /** Only entries with a higher id. */
+  readonly afterId: number;
+  /** Waits on the server until there is an entry, if the server has room for one more that waits. */
+  readonly read: (afterId: number, signal: AbortSignal) => Promise<AuditEntries>;
+  /** Gets the entries of a page, the oldest first. */
+  readonly onEntries: (entries: readonly AuditEntryObject[]) => void;
+  /** Waits before another attempt. */
+  readonly pause: () => Promise<void>;
+  /** Returns milliseconds of a clock that never goes back. */
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+/** Reads new entries of the audit until the signal fires. Pauses after a failure, and after an empty page that came at once. */
+export async function followAudit({ read, onEntries, pause, now, signal, ...from }: FollowOptions): Promise<void> {
+  let { afterId } = from;
+  while (!signal.aborted) {
+    const startedAt = now();
+    try {
+      const { entries } = await read(afterId, signal);
+      if (entries.length > 0) {
+        afterId = entryId(entries.at(-1));
+        onEntries(entries);
+      } else if (now() - startedAt < WAITED_MS) await pause();
+    } catch (error) {
+      if (!(error instanceof CallError)) return;
+      await pause();
+    }
+  }
+}
+
+/** Returns the id of an entry, or 0, which is before the first one. */
+export function entryId(entry: AuditEntryObject | undefined): number {
+  return Number(entry?.metadata.name ?? 0);
+}
