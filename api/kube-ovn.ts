@@ -10,8 +10,9 @@ export const KUBE_OVN_MAC_ANNOTATION = 'ovn.kubernetes.io/mac_address';
  * it into this annotation. A pod that attaches a network twice has none for it, because it could not say which one is meant.
  */
 export function providerMacAnnotations(attachments: readonly { readonly network: string }[]): readonly string[] {
+  const byNetwork = Map.groupBy(attachments, ({ network }) => network);
   return attachments.map(({ network }) => {
-    if (attachments.filter((each) => each.network === network).length > 1) return '';
+    if ((byNetwork.get(network)?.length ?? 0) > 1) return '';
     const [namespace = '', name = ''] = network.split('/');
     return `${name}.${namespace}.${KUBE_OVN_MAC_ANNOTATION}`;
   });

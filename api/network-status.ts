@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type MacAddress, parseAnyMac } from '../mac/mac-address.ts';
 import { type Attachment, NETWORK_STATUS_ANNOTATION } from './multus-networks.ts';
-import { unicastMac } from './nic.ts';
+import { MOST_INTERFACES_READ, unicastMac } from './nic.ts';
 import { parseJson } from './parse-json.ts';
 
 const entry = z.object({
@@ -28,7 +28,7 @@ export interface ReportedInterface {
 /**
  * Returns the interfaces that Multus reports, in the order of the report: first the pod's own, then one for each attachment
  * (Network Plumbing Working Group, "Kubernetes Network Custom Resource Definition De-facto Standard", section 5). A text of
- * another shape has none.
+ * another shape has none, and what comes after `MOST_INTERFACES_READ` is not read.
  */
 export function reportedInterfaces(annotations: Annotations): readonly ReportedInterface[] {
   return entriesOf(annotations).flatMap(({ name = '', interface: device = '', mac: text, default: isOwn }) => {
@@ -72,7 +72,8 @@ export function attachedMacsInNetworkStatus(
 }
 
 function entriesOf(annotations: Annotations): readonly Entry[] {
-  return z.array(entry).safeParse(parseJson(annotations[NETWORK_STATUS_ANNOTATION] ?? '')).data ?? [];
+  const { data = [] } = z.array(entry).safeParse(parseJson(annotations[NETWORK_STATUS_ANNOTATION] ?? ''));
+  return data.slice(0, MOST_INTERFACES_READ);
 }
 
 function macsOf(entries: readonly Entry[]): readonly MacAddress[] {

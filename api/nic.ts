@@ -15,6 +15,12 @@ export interface Nic {
   readonly isSeen?: boolean;
 }
 
+/**
+ * How many interfaces of an object are read in each place that lists them, and kept of all places. The webhook allows 64, and up to three
+ * places list each. Everybody can write thousands into an annotation, and each costs time and memory.
+ */
+export const MOST_INTERFACES_READ = 256;
+
 /** Returns the canonical address if the text is a unicast MAC; otherwise undefined. */
 export function unicastMac(text: string | undefined): MacAddress | undefined {
   const parsed = text === undefined ? undefined : parseMac(text);

@@ -2,6 +2,7 @@ import { type MacAddress, parseAnyMac } from '../mac/mac-address.ts';
 import { readAddresses } from './addresses-annotation.ts';
 import { KUBE_OVN_MAC_ANNOTATION, providerMacAnnotations } from './kube-ovn.ts';
 import {
+  type Attachment,
   DEFAULT_NETWORK_ANNOTATION,
   MULTUS_NAMESPACE,
   NETWORKS_ANNOTATION,
@@ -10,7 +11,7 @@ import {
 } from './multus-networks.ts';
 import { ANNOTATIONS } from './names.ts';
 import { attachedMacsInNetworkStatus, ownMacInNetworkStatus, reportedInterfaces } from './network-status.ts';
-import { compareReported, type Nic, unicastMac } from './nic.ts';
+import { compareReported, MOST_INTERFACES_READ, type Nic, unicastMac } from './nic.ts';
 
 /** The name of a pod's primary interface, which the networks annotation does not contain. */
 export const PRIMARY_NIC = 'primary';
@@ -31,14 +32,15 @@ interface AnnotatedPod {
  * Returns the addresses that a stored pod uses, of any prefix. They come from the annotation that Multus reads, because
  * that is applied to the interfaces. The primary interface comes from the default-network annotation, else from the
  * addresses annotation, else from that of Kube-OVN. What the addresses annotation reports beyond that counts as used too: the
- * ledger gave it to the pod. So does every other address that Multus reports in the network status: a plugin chose it.
+ * ledger gave it to the pod. So does every other address that Multus reports in the network status: a plugin chose it. Of more than
+ * `MOST_INTERFACES_READ`, the first in this order.
  */
 export function podNics(pod: AnnotatedPod): readonly Nic[] {
   const sources = [[...attachedNics(pod), ...primaryNic(pod)], reportedNics(pod), nicsInStatus(pod)];
   const nics: Nic[] = [];
   for (const source of sources) {
     const used = new Set(nics.map(({ mac }) => mac));
-    nics.push(...source.filter(({ mac }) => !used.has(mac)));
+    nics.push(...source.filter(({ mac }) => !used.has(mac)).slice(0, MOST_INTERFACES_READ - nics.length));
   }
   return nics;
 }
@@ -47,8 +49,7 @@ export function podNics(pod: AnnotatedPod): readonly Nic[] {
 function nicsInStatus({ namespace, annotations }: AnnotatedPod): readonly Nic[] {
   const interfaces = reportedInterfaces(annotations);
   if (interfaces.length === 0) return [];
-  const parsed = parseNetworks(annotations[NETWORKS_ANNOTATION] ?? '[]', namespace);
-  const attachments = parsed.ok ? parsed.networks.attachments : [];
+  const attachments = attachmentsOf({ namespace, annotations });
   const names = nicNames(attachments);
   const unseen = Map.groupBy(names.keys(), (index) => attachments[index]?.network);
   return interfaces.map(({ name, mac, network, isOwn }): Nic => {
@@ -58,10 +59,13 @@ function nicsInStatus({ namespace, annotations }: AnnotatedPod): readonly Nic[] 
   });
 }
 
-function attachedNics({ namespace, annotations }: AnnotatedPod): readonly Nic[] {
+function attachmentsOf({ namespace, annotations }: AnnotatedPod): readonly Attachment[] {
   const parsed = parseNetworks(annotations[NETWORKS_ANNOTATION] ?? '[]', namespace);
-  if (!parsed.ok) return [];
-  const { attachments } = parsed.networks;
+  return parsed.ok ? parsed.networks.attachments.slice(0, MOST_INTERFACES_READ) : [];
+}
+
+function attachedNics({ namespace, annotations }: AnnotatedPod): readonly Nic[] {
+  const attachments = attachmentsOf({ namespace, annotations });
   const names = nicNames(attachments);
   const keys = providerMacAnnotations(attachments);
   const reported = attachedMacsInNetworkStatus(annotations, attachments);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type MacAddress, parseAnyMac } from '../mac/mac-address.ts';
 import type { ReportedInterface } from './network-status.ts';
-import { compareReported, type Nic, unicastMac } from './nic.ts';
+import { compareReported, MOST_INTERFACES_READ, type Nic, unicastMac } from './nic.ts';
 
 /** The paths of the interfaces in a VirtualMachine and a VirtualMachineInstance. */
 const VM_INTERFACES = ['spec', 'template', 'spec', 'domain', 'devices', 'interfaces'];
@@ -66,20 +66,23 @@ function parsedAt<T>(object: unknown, path: readonly string[], schema: z.ZodType
 
 /**
  * Collects the addresses at a path. KubeVirt's schema is large and changes, so only the path to the interfaces is assumed.
- * A value of another shape on that path has no addresses.
+ * A value of another shape on that path has no addresses. Of more than
+ * `MOST_INTERFACES_READ`, the first.
  */
 function nicsAt(object: unknown, path: readonly string[], field: string): readonly Nic[] {
-  return listAt(object, path).flatMap((entry): Nic[] => {
+  const nics = listAt(object, path).flatMap((entry): Nic[] => {
     const [nic, mac] = [member(entry, 'name'), member(entry, field)];
     const used = typeof mac === 'string' ? unicastMac(mac) : undefined;
     // An interface that only the guest agent reports has no name, but its address is in use.
     return used === undefined ? [] : [{ nic: typeof nic === 'string' ? nic : '', mac: used }];
   });
+  return nics.slice(0, MOST_INTERFACES_READ);
 }
 
 /** Returns the addresses that an instance reports for one interface. That of a passed-through device may be missing. */
 function reportedMacs(instance: unknown, nic: string): readonly MacAddress[] {
-  return listAt(instance, VMI_STATUS_INTERFACES).flatMap((entry) => {
+  const entries = listAt(instance, VMI_STATUS_INTERFACES).slice(0, MOST_INTERFACES_READ);
+  return entries.flatMap((entry) => {
     const mac = member(entry, 'mac');
     return member(entry, 'name') === nic && typeof mac === 'string' ? (parseAnyMac(mac) ?? []) : [];
   });

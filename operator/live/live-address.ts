@@ -37,6 +37,7 @@ export function liveAddresses(
   { resource }: WorkloadKind,
   { clusterId }: Pick<Owner, 'clusterId'>,
 ): readonly LiveAddress[] {
+  const byMac = Map.groupBy(nics, ({ mac }) => mac);
   return nics.map(({ nic, mac, network, isOnlyReported }) => ({
     mac,
     network,
@@ -45,7 +46,7 @@ export function liveAddresses(
     lease,
     stockToken,
     runsFor: runsFor?.name,
-    alsoOn: nics.flatMap((other) => (other.mac === mac && other.nic !== nic ? other.nic : [])),
+    alsoOn: (byMac.get(mac) ?? []).flatMap((other) => (other.nic === nic ? [] : other.nic)),
   }));
 }
 

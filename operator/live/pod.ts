@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { NETWORK_INFO_ANNOTATION, networkInfoNics } from '../../api/network-info.ts';
 import { reportedInterfaces } from '../../api/network-status.ts';
-import type { Nic } from '../../api/nic.ts';
+import { MOST_INTERFACES_READ, type Nic } from '../../api/nic.ts';
 import { podNics, PRIMARY_NIC } from '../../api/pod-nics.ts';
 import { gatedSpec, gateIndex } from '../../api/scheduling-gate.ts';
 import { type ObjectMeta, objectMeta } from '../../kube/client/objects.ts';
@@ -40,7 +40,7 @@ export function podWorkload(readsOwn: (mac: MacAddress) => boolean = () => true)
     const inInfo = isLauncher ? networkInfoNics(annotations[NETWORK_INFO_ANNOTATION]) : [];
     const known = new Set(inNetworks.map(({ mac }) => mac));
     const found = [...inNetworks, ...inInfo.filter(({ mac }) => !known.has(mac))];
-    return found.filter(({ nic, mac }) => nic !== PRIMARY_NIC || readsOwn(mac));
+    return found.filter(({ nic, mac }) => nic !== PRIMARY_NIC || readsOwn(mac)).slice(0, MOST_INTERFACES_READ);
   };
   const interfacesOf = (annotations: Annotations, phase: string | undefined) =>
     (phase === 'Running' ? reportedInterfaces(annotations) : []).filter(

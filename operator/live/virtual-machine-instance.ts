@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Nic } from '../../api/nic.ts';
+import { MOST_INTERFACES_READ, type Nic } from '../../api/nic.ts';
 import { vmiNics, vmiOnWire, vmiStatusNics } from '../../api/vm-nics.ts';
 import { vmiMigrations } from '../../api/vmi-migrations.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
@@ -68,8 +68,8 @@ export function vmiResource(): Resource<Workload> {
       return {
         metadata: trimWorkloadMetadata(metadata),
         ...owned,
-        nics: [...owned.nics, ...broughtAlong(reported, nics)],
-        uses: [...nics, ...reported].map(({ mac }) => mac),
+        nics: [...owned.nics, ...broughtAlong(reported, nics)].slice(0, MOST_INTERFACES_READ),
+        uses: [...nics, ...reported].map(({ mac }) => mac).slice(0, MOST_INTERFACES_READ),
         ...(finished && { finished }),
         ...(phase === 'Running' && { guestRuns: true, ...onWireOf(vmiOnWire(instance), intern) }),
         // Not of a machine's instance either: the machine was admitted.
