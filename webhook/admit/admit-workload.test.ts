@@ -88,6 +88,29 @@ test('a pod that names thousands of networks is refused before any of them is lo
   });
 });
 
+test.each([true, false])(
+  'a machine with too many addresses of other prefixes is refused before any is looked up (dry run: %j)',
+  async (dryRun) => {
+    const interfaces = Array.from({ length: 65 }, (_, index) => ({
+      name: `n${String(index)}`,
+      macAddress: `02:00:00:00:00:${index.toString(16).padStart(2, '0')}`,
+      bridge: {},
+    }));
+    const instance = {
+      metadata: { name: 'vm', annotations: undefined },
+      spec: { domain: { devices: { interfaces } } },
+    };
+    const review = aReview(instance, {
+      dryRun,
+      kind: { group: 'kubevirt.io', version: 'v1', kind: 'VirtualMachineInstance' },
+    });
+    expect(await admitWorkload(review, unresponsive, Date.now() + 3_000)).toMatchObject({
+      allowed: false,
+      refusal: { code: 422, message: expect.stringMatching(/^65 interfaces.*64 is the limit/) as string },
+    });
+  },
+);
+
 test.each([
   ['of another kind', { kind: { group: 'apps', version: 'v1', kind: 'Deployment' } }],
   ['without a namespace', { namespace: undefined }],

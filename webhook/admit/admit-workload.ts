@@ -182,13 +182,17 @@ function tooManyInterfaces(count: number): AdmissionRefusal {
   return malformed(`${cause}\nUse fewer interfaces.`);
 }
 
-/** Refuses an object with too many interfaces, and one that is over the limit of its namespace. */
+/**
+ * Refuses an object with too many interfaces, and one that is over the limit of its namespace. Addresses under no prefix of the ledger
+ * count as interfaces: other users of each are looked up.
+ */
 function refuseTooMany(
-  { addressRequests, selector }: Plan,
+  { addressRequests, selector, outside = [] }: Plan,
   { request, namespace }: WorkloadReview,
   gate: ReviewGate,
 ): AdmissionRefusal | undefined {
-  if (addressRequests.length > MAX_INTERFACES) return tooManyInterfaces(addressRequests.length);
+  const interfaces = Math.max(addressRequests.length, outside.length);
+  if (interfaces > MAX_INTERFACES) return tooManyInterfaces(interfaces);
   if (request.dryRun === true) return undefined;
   const claims = addressRequests.filter(({ claim }) => claim !== undefined || selector !== undefined).length;
   return gate.take(namespace, { addresses: addressRequests.length, claims });

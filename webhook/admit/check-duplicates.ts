@@ -62,7 +62,8 @@ export async function checkDuplicates(
     if (isLedgerError(error)) return { ok: true, warnings: [NOT_CHECKED] };
     throw error;
   }
-  const duplicates = outside.flatMap((address) => findDuplicate(address, found, checked, deps) ?? []);
+  if (found.length === 0) return { ok: true, warnings: [] };
+  const duplicates = findDuplicates(outside, found, checked, deps);
   const [first] = duplicates;
   if (first === undefined) return { ok: true, warnings: [] };
   const { duplicate } = ADMISSION_OUTCOMES;
@@ -71,25 +72,28 @@ export async function checkDuplicates(
   return { ok: true, warnings: texts.map((text) => `rock-mac: ${text}`) };
 }
 
-function findDuplicate(
-  { nic, mac, network }: OutsideAddress,
+function findDuplicates(
+  outside: readonly OutsideAddress[],
   found: readonly Observation[],
   checked: CheckedObject,
   deps: CheckDuplicatesDeps,
 ) {
-  const segment = deps.segmentOf(checked.kind === 'Pod' ? network : networkOfMachine(nic, checked));
-  const other = found.find(
-    (each) =>
-      each.mac === mac && each.segment === segment && !each.migrates && !isSameObject(each, checked, deps.clusterId),
-  );
-  return other && { mac, nic, holder: describe(other, checked, deps.clusterId) };
+  const networkOf = checked.kind === 'Pod' ? undefined : networksOfMachine(checked);
+  const byMac = Map.groupBy(found, ({ mac }) => mac);
+  return outside.flatMap(({ nic, mac, network }) => {
+    const segment = deps.segmentOf(networkOf === undefined ? network : networkOf.get(nic));
+    const other = byMac
+      .get(mac)
+      ?.find((each) => each.segment === segment && !each.migrates && !isSameObject(each, checked, deps.clusterId));
+    return other === undefined ? [] : [{ mac, nic, holder: describe(other, checked, deps.clusterId) }];
+  });
 }
 
-/** An incoming machine may not name its namespace yet, and a network without one is in it. */
-function networkOfMachine(nic: string, { kind, namespace, object }: CheckedObject): string | undefined {
+/** Returns the networks by interface. An incoming machine may not name its namespace yet, and a network without one is in it. */
+function networksOfMachine({ kind, namespace, object }: CheckedObject): ReadonlyMap<string, string | undefined> {
   const placed = { ...object, metadata: { ...object.metadata, namespace } };
   const nics = kind === 'VirtualMachine' ? vmNics(placed) : vmiNics(placed);
-  return nics.find((each) => each.nic === nic)?.network;
+  return new Map(nics.map(({ nic, network }) => [nic, network]));
 }
 
 /** An instance has the name of its machine. An object that is made again has the name of the one before. */

@@ -53,8 +53,9 @@ function byMap(requests: readonly InterfaceRequest[], text: string): RequestsWit
   const parsed = claimMap.safeParse(parseJson(text));
   if (!parsed.success) return refuseAnnotation('is not a JSON map from interfaces to claims', 'Correct it');
   const claims = new Map(Object.entries(parsed.data));
+  const nics = new Set(requests.map(({ nic }) => nic));
   for (const nic of claims.keys()) {
-    if (requests.some((request) => request.nic === nic)) continue;
+    if (nics.has(nic)) continue;
     return refuseAnnotation(
       `names ${JSON.stringify(nic)}, which is not an interface of this object`,
       `Its interfaces are ${nicsOf(requests)}`,

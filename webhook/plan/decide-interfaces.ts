@@ -78,9 +78,9 @@ export function decideInterfaces(
     decisions.push(decision);
   }
   const used = decisions.flatMap((decision, index) => usedMacs(decision, interfaces[index]));
-  const kept = interfaces.flatMap(({ keptMac }) => keptMac ?? []);
+  const kept = new Set(interfaces.flatMap(({ keptMac }) => keptMac ?? []));
   // An update is not refused for addresses that were stored before.
-  const shared = firstRepeated(used) ?? used.find((mac) => kept.includes(mac));
+  const shared = firstRepeated(used) ?? used.find((mac) => kept.has(mac));
   if (shared !== undefined) {
     return refuseDecisions(
       `MAC ${shared} is on two interfaces of this object.\nLeave it out of one of them to get another.`,
@@ -129,7 +129,8 @@ function usedMacs(decision: Decision, request: InterfaceRequest | undefined): re
 }
 
 function firstRepeated<T>(values: readonly T[]): T | undefined {
-  return values.find((value, index) => values.indexOf(value) !== index);
+  const seen = new Set<T>();
+  return values.find((value) => seen.size === seen.add(value).size);
 }
 
 function refuseDecisions(message: string): Decisions {
