@@ -11,8 +11,15 @@ export interface Unnamed {
   readonly elsewhere: number;
 }
 
+/** How many objects use an address: of the namespace, of others, and how many users there are outside of the cluster. */
+export interface UserCounts {
+  readonly own: number;
+  readonly elsewhere: number;
+  readonly outside: number;
+}
+
 /** Limits the objects that a message names. Many objects can share an address, and a name may have 253 characters. */
-const MAX_NAMED = 3;
+export const MAX_NAMED = 3;
 
 /** The API server refuses a longer note of an Event. A condition may be longer, but has the same text. */
 const MAX_CHARACTERS = 1_024;
@@ -27,16 +34,21 @@ export function conflictMessage(
   { elsewhere: outside }: Unnamed = { elsewhere: 0 },
 ): string {
   const distinct = [...new Map(users.map((user) => [describeUser(user), user])).values()];
-  const own = distinct.filter((user) => user.namespace === namespace).map(describeUser);
-  const elsewhere = distinct.length - own.length;
-  const unnamed = own.length - MAX_NAMED;
+  const own = distinct.filter((user) => user.namespace === namespace);
+  return countedMessage(own, { own: own.length, elsewhere: distinct.length - own.length, outside });
+}
+
+/** Returns the same where the users are counted already: `first` are at least the first three of the namespace, each once. */
+export function countedMessage(first: readonly AddressUser[], { own, elsewhere, outside }: UserCounts): string {
+  const named = first.slice(0, MAX_NAMED).map(describeUser);
+  const unnamed = own - named.length;
   const parts = [
-    ...own.slice(0, MAX_NAMED),
+    ...named,
     ...(unnamed > 0 ? [`${formatCount(unnamed, 'other object')} of this namespace`] : []),
     ...(elsewhere > 0 ? [`${formatCount(elsewhere, 'object')} of other namespaces`] : []),
     ...(outside > 0 ? [`${formatCount(outside, 'user')} outside of this cluster`] : []),
   ];
-  const verb = distinct.length + outside === 1 ? 'also uses' : 'also use';
+  const verb = own + elsewhere + outside === 1 ? 'also uses' : 'also use';
   const text = `${parts.join(', ')} ${verb} this address. Give one of them another address`;
   return text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS - 1)}…` : text;
 }

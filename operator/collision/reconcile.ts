@@ -8,7 +8,7 @@ import type { Elsewhere } from '../link/elsewhere.ts';
 import type { LinkUser, OnLink } from '../link/on-link.ts';
 import { instances, machines } from '../live/kubevirt-kinds.ts';
 import { eventSubjectOf } from '../live/workload.ts';
-import { type AddressUser, conflictMessage } from './conflict-message.ts';
+import { type AddressUser, conflictMessage, countedMessage, MAX_NAMED } from './conflict-message.ts';
 import type { Contested, ContestedAddresses } from './contested.ts';
 import { type Collision, COLLISION_SCOPES, findCollision, type LocalUser } from './find-collision.ts';
 import { publishCondition, type PublishConditionDeps, saysConflict } from './publish-condition.ts';
@@ -23,8 +23,11 @@ export type CollisionDeps = PublishConditionDeps &
     readonly reported: ReportedCollisions;
   };
 
-/** How soon a condition is written again that could not be written. */
+/** How soon a condition is written again that could not be written, and how soon more Events are recorded. */
 const AGAIN_MS = 2_000;
+
+/** How many objects get their Event in one turn. Thousands may share an address, and the others come two seconds later. */
+const MOST_EVENTS = 20;
 
 /** How many objects the log names. */
 const MOST_LOGGED = 10;
@@ -40,8 +43,9 @@ export async function reconcileCollision(mac: MacAddress, deps: CollisionDeps): 
   const collision = findCollision(users.map(localUser), users.length === 0 ? [] : elsewhere.of(mac));
   const contested = deps.contested.of(mac).filter((each) => isLive(each, deps));
   metrics.conflict(mac, gaugeOf(collision, contested));
-  report(mac, users, collision, deps);
-  return (await publishConditions(mac, collision, contested, deps)) ? undefined : { requeueAfterMs: AGAIN_MS };
+  const unreported = report(mac, users, collision, deps);
+  const isDone = await publishConditions(mac, collision, contested, deps);
+  return isDone && unreported === 0 ? undefined : { requeueAfterMs: AGAIN_MS };
 }
 
 function localUser({ kind, workload: { metadata, migrations }, nic, segment }: LinkUser): LocalUser {
@@ -69,19 +73,23 @@ function gaugeOf(collision: Collision | undefined, contested: readonly Contested
   return { scope, objects: Math.max(objects, contested.length === 0 ? 0 : contested.length + 1) };
 }
 
-/** Records one Event on each object that shares the address since the last report, and one line in the log. */
+/**
+ * Records one Event on each object that shares the address since the last report, and one line in the log. Returns how many objects
+ * are left for the next turn.
+ */
 function report(
   mac: MacAddress,
   users: readonly LinkUser[],
   collision: Collision | undefined,
   { events, logger, reported }: CollisionDeps,
-): void {
-  const sharing = collision?.users ?? [];
-  const fresh = reported.replace(
+): number {
+  const sharing = onePerObject(collision?.users ?? []);
+  const { fresh, left } = reported.replace(
     mac,
     sharing.map(({ uid }) => uid),
+    MOST_EVENTS,
   );
-  if (fresh.size === 0 || collision === undefined) return;
+  if (fresh.size === 0 || collision === undefined) return left;
   const { scope, elsewhere } = collision;
   const objects = [
     ...sharing.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`),
@@ -90,16 +98,30 @@ function report(
     }),
   ];
   logger.warn({ mac, scope, objects: objects.slice(0, MOST_LOGGED), count: objects.length }, 'an address is shared');
-  for (const user of users) {
-    const { metadata } = user.workload;
-    if (!fresh.delete(metadata.uid)) continue;
-    const others = sharing.filter(({ uid }) => uid !== metadata.uid);
+  const byNamespace = Map.groupBy(sharing, ({ namespace }) => namespace);
+  const byUid = new Map(users.map((user) => [user.workload.metadata.uid, user]));
+  for (const shared of sharing.filter(({ uid }) => fresh.has(uid))) {
+    const user = byUid.get(shared.uid);
+    if (user === undefined) continue;
+    const inNamespace = byNamespace.get(shared.namespace) ?? [];
+    const first = inNamespace.slice(0, MAX_NAMED + 1).filter((each) => each !== shared);
+    const counts = {
+      own: inNamespace.length - 1,
+      elsewhere: sharing.length - inNamespace.length,
+      outside: elsewhere.length,
+    };
     const note =
-      others.length + elsewhere.length === 0
+      sharing.length - 1 + elsewhere.length === 0
         ? `${mac} is on several interfaces of this object. Give each its own address`
-        : `${mac} on interface ${user.nic}: ${conflictMessage(others, metadata.namespace, { elsewhere: elsewhere.length })}`;
+        : `${mac} on interface ${shared.nic}: ${countedMessage(first, counts)}`;
     events.record(eventSubjectOf(user), { type: 'Warning', reason: 'AddressCollision', action: 'Compare', note });
   }
+  return left;
+}
+
+/** Returns the first interface of each object. */
+function onePerObject(users: readonly LocalUser[]): readonly LocalUser[] {
+  return [...Map.groupBy(users, ({ uid }) => uid).values()].flatMap(([first]) => first ?? []);
 }
 
 /** Publishes on all mirrors and claims of the address. Returns whether all could be written. */
