@@ -50,15 +50,18 @@ begin
 end $$;
 
 -- Retires a cluster. The addresses that it holds become orphaned: visible, and released only by force, because nobody
--- can check their objects any more. So does what a recovery has set aside of its stocks: no more part of a replication gap. Works in
--- slices; `left_over` is the number of rows for the next calls.
+-- can check their objects any more. So does what a recovery has set aside of its stocks: no more part of a replication gap. What it
+-- has observed ends: it will never report the end of an object. Works in slices; `left_over` is the number of rows for the next calls.
 create function rock_mac.retire_cluster(p_cluster text, p_slice int, p_actor text) returns table (outcome text, orphaned bigint, left_over bigint)
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
 #variable_conflict use_column
+declare held bigint[]; seen bigint[];
 begin
   perform be_durable();
-  -- With the pool locks, every allocation or adoption that found the cluster alive is visible afterwards.
-  if exists (select 1 from clusters c where c.cluster_id = p_cluster and c.retired_at is null) then
+  -- With the pool locks, every allocation or adoption that found the cluster alive is visible afterwards. They also keep another
+  -- cluster from observing the same address between the end of an observation and the unblocking.
+  if exists (select 1 from clusters c where c.cluster_id = p_cluster and c.retired_at is null)
+     or exists (select 1 from observations o where o.cluster_id = p_cluster) then
     perform 1 from pools order by pool_id for no key update;
   end if;
   perform 1 from ledger_state for update;                    -- the lock order of a recovery, which may wait for this cluster
@@ -66,15 +69,20 @@ begin
   if not found then return query select 'not_registered', 0::bigint, 0::bigint; return; end if;
   update clusters set retired_at = clock(), changed_by = p_actor where cluster_id = p_cluster and retired_at is null;
   outcome := case when found then 'retired' else 'unchanged' end;
-  with slice as (
+  held := array(
     select a.addr from addresses a where a.cluster_id = p_cluster and (a.state in ('stocked', 'pending', 'active') or is_set_aside(a))
-    order by a.addr limit p_slice for update),
-  u as (
+    order by a.addr limit p_slice);
+  seen := array(select o.addr from observations o where o.cluster_id = p_cluster order by o.uid limit p_slice);
+  perform 1 from addresses a where a.addr = any (held || seen) order by a.addr for update;   -- in the order of lock_addresses()
+  with u as (
     update addresses a set state = 'orphaned', origin = case a.origin when 'replication-gap' then 'allocate' else a.origin end,
            expires_at = null, missing_since = null, unreachable_node = null, changed_at = clock(), actor = p_actor, reason = 'cluster retired'
-    from slice where a.addr = slice.addr returning 1)
+    where a.addr = any (held) and a.cluster_id = p_cluster and (a.state in ('stocked', 'pending', 'active') or is_set_aside(a)) returning 1)
   select count(*) into orphaned from u;
-  select count(*) into left_over from addresses a where a.cluster_id = p_cluster and (a.state in ('stocked', 'pending', 'active') or is_set_aside(a));
+  delete from observations o where o.cluster_id = p_cluster and o.addr = any (seen);
+  perform unblock(seen);
+  select (select count(*) from addresses a where a.cluster_id = p_cluster and (a.state in ('stocked', 'pending', 'active') or is_set_aside(a)))
+       + (select count(*) from observations o where o.cluster_id = p_cluster) into left_over;
   perform open_if_ready();
   return next;
 end $$;

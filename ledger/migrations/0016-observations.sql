@@ -59,6 +59,8 @@ begin
   perform be_durable();
   select array_agg(r) into items from jsonb_populate_recordset(null::item, p_items) r;
   perform 1 from pools q where exists (select 1 from unnest(items) r where r.addr between q.first and q.last) order by q.pool_id for no key update;
+  -- Addresses under no pool have no pool lock: a retirement that ends the observations of a cluster would miss those written meanwhile.
+  perform 1 from clusters c where c.cluster_id in (select r.cluster from unnest(items) r) order by c.cluster_id for key share;
   used := (select coalesce(jsonb_object_agg(q.pool_id, (select count(*) from observations o where o.limited and o.addr between q.first and q.last)), '{}')
            from pools q where exists (select 1 from unnest(items) r where r.addr between q.first and q.last));
   in_namespaces := (select coalesce(jsonb_object_agg(n.place, (

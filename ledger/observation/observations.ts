@@ -78,9 +78,10 @@ export function observationsOfMac(db: Queryable, mac: MacAddress): Promise<Obser
   return db.query(selectObservations('addr = $1', [macToNumber(mac)]));
 }
 
-/** Returns the observations of these addresses, in all clusters. */
+/** Returns the observations of these addresses, in all clusters but retired ones, whose objects nobody reports any more. */
 export function observationsOfMacs(db: Queryable, macs: readonly MacAddress[]): Promise<Observation[]> {
-  return db.query(selectObservations('addr = any ($1::bigint[])', [macs.map(macToNumber)]));
+  const ofLiving = 'cluster_id not in (select c.cluster_id from rock_mac.clusters c where c.retired_at is not null)';
+  return db.query(selectObservations(`addr = any ($1::bigint[]) and ${ofLiving}`, [macs.map(macToNumber)]));
 }
 
 /**

@@ -46,7 +46,7 @@ export function usersElsewhere(
   return db.query({
     text: `select o.addr, coalesce(c.name, o.cluster_id) as cluster, o.kind, o.namespace, o.name, o.segment, o.migrates
            from rock_mac.observations o left join rock_mac.clusters c using (cluster_id)
-           where o.addr = any ($1::bigint[]) and o.cluster_id <> $2 and o.running
+           where o.addr = any ($1::bigint[]) and o.cluster_id <> $2 and o.running and c.retired_at is null
            union all
            select a.addr, coalesce(c.name, a.cluster_id), a.owner_kind, a.owner_namespace, coalesce(a.owner_name, a.device_id), null, false
            from rock_mac.addresses a left join rock_mac.clusters c using (cluster_id)

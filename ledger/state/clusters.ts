@@ -124,10 +124,10 @@ export interface Retired {
   readonly orphaned: number;
 }
 
-/** Rows that one call orphans, which takes a few hundred milliseconds. */
+/** Rows of each kind that one call orphans or ends, which takes a few hundred milliseconds. */
 const SLICE = 5_000;
 
-/** Retires a cluster: it may not allocate any more, and the addresses that it still holds become orphaned. */
+/** Retires a cluster: it may not allocate any more, the addresses that it still holds become orphaned, and what it has observed ends. */
 export async function retireCluster(db: Queryable, clusterId: string, actor: string): Promise<Retired> {
   requireValidCluster(clusterId);
   const retireSlice = () =>

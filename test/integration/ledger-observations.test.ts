@@ -9,12 +9,14 @@ import {
   endObservations,
   observationsOfCluster,
   observationsOfMac,
+  observationsOfMacs,
   observationsOfObjects,
 } from '../../ledger/observation/observations.ts';
 import { observe, type ObserveItem } from '../../ledger/observation/observe.ts';
 import { usersElsewhere } from '../../ledger/observation/users-elsewhere.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { definePool, growPool, removePool } from '../../ledger/pool/pools.ts';
+import { retireCluster } from '../../ledger/state/clusters.ts';
 import { recover } from '../../ledger/state/recovery.ts';
 import { mac, type MacAddress, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import {
@@ -360,6 +362,51 @@ describe('who uses an address outside of a cluster', () => {
       { mac: foreign, kind: 'Pod', namespace: 'bob', name: 'there', segment: 'lab', migrates: false },
     ]);
     expect(await usersElsewhere(db, { clusterId: 'c2', macs: [foreign] })).toEqual([]);
+    await own.close();
+  });
+});
+
+describe('what a cluster has observed when it is retired', () => {
+  const foreign = mac('02:00:00:00:00:07');
+  const ours = mac('a4:58:0f:05:00:00');
+  const there = (address: MacAddress) => ({ ...stray(address, { clusterId: 'c2' }), running: true });
+
+  test('ends: nobody shares its addresses any more, and they wait out the reuse delay', async () => {
+    const own = await freshLedger();
+    const { db } = own;
+    await joinCluster(db, 'c1');
+    await joinCluster(db, 'c2');
+    await observe(db, [there(foreign), there(ours), { ...stray(ours), running: true }], 'operator');
+    await observe(db, [there(addressAt(ours, 1))], 'operator');
+    await retireCluster(db, 'c2', 'ada');
+    expect(await observationsOfCluster(db, 'c2')).toEqual([]);
+    expect(await observationsOfMacs(db, [foreign])).toEqual([]);
+    expect(await usersElsewhere(db, { clusterId: 'c1', macs: [foreign, ours] })).toEqual([]);
+    // Another cluster observes the first one still.
+    expect(await findByMac(db, ours)).toMatchObject({ observed: true });
+    expect(await findByMac(db, addressAt(ours, 1))).toMatchObject({ observed: false, state: 'released' });
+    expect((await takeAddress(own, aPodRequest('next'))).mac).toBe(addressAt(ours, 2));
+    expect((await observe(db, [there(foreign)], 'operator'))[0]?.outcome).toBe('not_registered');
+    expect(await findingsExceptClock(db)).toEqual([]);
+    await own.close();
+  });
+
+  test('ends in slices, and counts for nobody from the first on', async () => {
+    const own = await freshLedger();
+    const { db } = own;
+    await joinCluster(db, 'c1');
+    await joinCluster(db, 'c2');
+    const macs = Array.from({ length: 5 }, (_, index) => addressAt(foreign, index));
+    await observe(db, macs.map(there), 'operator');
+    const slice = async () =>
+      (await own.sql("select left_over::int as left_over from rock_mac.retire_cluster('c2', 2, 'ada')"))[0]?.[
+        'left_over'
+      ];
+    expect(await slice()).toBe(3);
+    expect(await observationsOfMacs(db, macs)).toEqual([]);
+    expect(await usersElsewhere(db, { clusterId: 'c1', macs })).toEqual([]);
+    expect(await slice()).toBe(1);
+    expect(await slice()).toBe(0);
     await own.close();
   });
 });
