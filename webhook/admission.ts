@@ -154,6 +154,7 @@ function workloadAdmission(options: WorkloadOptions): WorkloadAdmissionDeps {
       clusterId,
       segmentOf: (network) => networks.segmentOf(network),
       isLedgerAway: () => waits && options.breaker.isOpen(),
+      now: () => systemClock.date(),
     },
     answerFromClaims: createClaimAnswers({ client, clusterId, now: () => systemClock.now(), logger }),
     allocation: {

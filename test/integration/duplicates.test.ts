@@ -1,5 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { observationsOfMac } from '../../ledger/observation/observations.ts';
+import { observe, type ObserveItem } from '../../ledger/observation/observe.ts';
+import { registerCluster } from '../../ledger/state/clusters.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { untilEqual } from './collisions.ts';
@@ -14,21 +17,26 @@ interface Written {
   readonly namespace?: string;
   readonly macs: readonly string[];
   readonly networks?: readonly string[];
+  /** More flags of kubectl. */
+  readonly flags?: readonly string[];
 }
 
-/** Creates a pod, and returns why it was refused, or the warnings. */
-async function create(object: object, namespace: string): Promise<string> {
+/** Only asks, and returns the warnings like a refusal. */
+const ASK = ['--dry-run=server', '--warnings-as-errors'];
+
+/** Creates an object, and returns its name, or why it was refused. */
+async function create(object: object, namespace: string, flags: readonly string[] = []): Promise<string> {
   const input = JSON.stringify(object);
   return await installed()
-    .plane.kubectl(['create', '-n', namespace, '-f', '-', '-o', 'name'], { input })
+    .plane.kubectl(['create', '-n', namespace, '-f', '-', '-o', 'name', ...flags], { input })
     .catch((error: unknown) => String(error));
 }
 
-function pod(name: string, { namespace = 'team', macs, networks = ['net'] }: Written): Promise<string> {
+function pod(name: string, { namespace = 'team', macs, networks = ['net'], flags }: Written): Promise<string> {
   const value = JSON.stringify(macs.map((each, index) => ({ name: networks[index] ?? networks[0], mac: each })));
   const metadata = { name, annotations: { [NET]: value } };
   const spec = { containers: [{ name: 'main', image: 'example.invalid/none' }] };
-  return create({ apiVersion: 'v1', kind: 'Pod', metadata, spec }, namespace);
+  return create({ apiVersion: 'v1', kind: 'Pod', metadata, spec }, namespace, flags);
 }
 
 function machine(name: string, macs: readonly string[], runStrategy = 'Halted', namespace = 'team'): Promise<string> {
@@ -38,11 +46,18 @@ function machine(name: string, macs: readonly string[], runStrategy = 'Halted', 
   return create({ apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', metadata: { name }, spec }, namespace);
 }
 
+/** A pod of another cluster of the ledger. */
+function squatterOf(clusterId: string, address: string, running: boolean): ObserveItem {
+  const object = { clusterId, kind: 'Pod', namespace: 'elsewhere', name: 'squatter', uid: address, nic: 'net#0' };
+  return { mac: mac(address), object, limited: true, running };
+}
+
 const observedOn = (address: string) => async () =>
   (await observationsOfMac(installed().ledger, mac(address))).map(({ object }) => object.name);
 
 beforeAll(async () => {
-  const { plane } = installed();
+  const { plane, ledger } = installed();
+  await registerCluster(ledger, { clusterId: 'south', name: 'south' }, 'test');
   await installForeignCrds(plane.kubectl);
   for (const namespace of ['team', 'other']) {
     await plane.kubectl(['create', 'namespace', namespace]);
@@ -59,15 +74,45 @@ beforeAll(async () => {
 });
 
 describe('an address of another prefix that another object uses', () => {
-  test('is refused, with the name of an object of the same namespace only', async () => {
+  test('is refused if that is of the same namespace, with its name', async () => {
     const address = '02:00:00:01:00:01';
     expect(await pod('first', { macs: [address] })).toMatch(/pod\/first/);
     await untilEqual(observedOn(address), ['first']);
     expect(await pod('second', { macs: [address] })).toMatch(/02:00:00:01:00:01 .*is in use by Pod first/);
-    const elsewhere = await pod('third', { macs: ['02-00-00-01-00-01'], namespace: 'other' });
-    expect(elsewhere).toMatch(/is in use by an object of another namespace/);
-    expect(elsewhere).not.toMatch(/first|team/);
     expect(await machine('vm', [address])).toMatch(/is in use by Pod first/);
+  });
+
+  test('is admitted with one warning for another namespace and another cluster, which nobody can block by it', async () => {
+    const { ledger } = installed();
+    const here = '02:00:00:01:00:11';
+    const there = '02:00:00:01:00:12';
+    await pod('squatter', { macs: [here] });
+    await untilEqual(observedOn(here), ['squatter']);
+    await observe(ledger, [squatterOf('south', there, true)], 'operator');
+    const warningOf = async (address: string) => {
+      const warning = await pod('asked', { macs: [address], namespace: 'other', flags: ASK });
+      return warning.replaceAll(address, 'MAC');
+    };
+    expect(await warningOf(here)).toMatch(/MAC on \S+ is in use by an object outside of this namespace/);
+    expect(await warningOf(here)).not.toMatch(/squatter|team/);
+    expect(await warningOf(there)).toBe(await warningOf(here));
+    expect(await pod('third', { macs: [here.replaceAll(':', '-')], namespace: 'other' })).toMatch(/pod\/third/);
+  });
+
+  test('is refused because of an object elsewhere that has run with it for an hour, which is not named', async () => {
+    const { ledger } = installed();
+    const address = '02:00:00:01:00:13';
+    await observe(ledger, [squatterOf('south', address, true)], 'operator');
+    await ledger.query({
+      text: `update rock_mac.observations set observed_since = observed_since - interval '61 minutes' where cluster_id = 'south'`,
+      values: [],
+      row: z.unknown(),
+    });
+    const refusal = await pod('late', { macs: [address] });
+    expect(refusal).toMatch(/denied.*is in use by an object outside of this namespace/s);
+    expect(refusal).not.toMatch(/squatter|elsewhere|south/);
+    await observe(ledger, [squatterOf('south', address, false)], 'operator');
+    expect(await pod('late', { macs: [address] })).toMatch(/pod\/late/);
   });
 
   test('is free again some seconds after its object is deleted, and at once for an object of the same name', async () => {

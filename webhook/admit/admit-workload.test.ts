@@ -39,6 +39,7 @@ const unresponsive: WorkloadAdmissionDeps = {
     clusterId: 'c',
     segmentOf: () => '',
     isLedgerAway: () => false,
+    now: () => new Date(),
   },
   answerFromClaims: never,
   allocation: {

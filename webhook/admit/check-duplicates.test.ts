@@ -29,6 +29,7 @@ async function check(found: readonly Observation[]) {
       clusterId: 'c',
       segmentOf: (network) => network ?? '',
       isLedgerAway: () => false,
+      now: () => new Date(),
     },
     Date.now() + 3_000,
   );

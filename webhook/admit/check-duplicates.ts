@@ -9,8 +9,9 @@ import type { AdmissionRefusal, AdmissionRequest } from '../review/admission-rev
 import type { AdmittedObject } from '../review/admitted-object.ts';
 import { timeLeft, within } from '../review/deadline.ts';
 import { refusalOf } from '../review/refusal.ts';
+import { decideDuplicate } from './decide-duplicate.ts';
 
-/** What happens to an object with an address of another prefix that another object uses. */
+/** Whether an object with an address of another prefix that another object uses can be refused. */
 export const DUPLICATES_MODES = ['refuse', 'warn'] as const;
 export type DuplicatesMode = (typeof DUPLICATES_MODES)[number];
 
@@ -22,6 +23,7 @@ export interface CheckDuplicatesDeps {
   readonly segmentOf: (network: string | undefined) => string;
   /** Whether the ledger is known to be away. */
   readonly isLedgerAway: () => boolean;
+  readonly now: () => Date;
 }
 
 /** An incoming object in a namespace. */
@@ -64,11 +66,10 @@ export async function checkDuplicates(
   }
   if (found.length === 0) return { ok: true, warnings: [] };
   const duplicates = findDuplicates(outside, found, checked, deps);
-  const [first] = duplicates;
-  if (first === undefined) return { ok: true, warnings: [] };
   const { duplicate } = ADMISSION_OUTCOMES;
-  if (deps.mode === 'refuse') return { ok: false, refusal: refusalOf(duplicate, first) };
-  const texts = duplicates.map((facts) => describeRefusal(duplicate, duplicate.admission, facts).cause);
+  const refused = deps.mode === 'refuse' ? duplicates.find(({ isRefused }) => isRefused) : undefined;
+  if (refused !== undefined) return { ok: false, refusal: refusalOf(duplicate, refused.facts) };
+  const texts = duplicates.map(({ facts }) => describeRefusal(duplicate, duplicate.admission, facts).cause);
   return { ok: true, warnings: texts.map((text) => `rock-mac: ${text}`) };
 }
 
@@ -76,16 +77,18 @@ function findDuplicates(
   outside: readonly OutsideAddress[],
   found: readonly Observation[],
   checked: CheckedObject,
-  deps: CheckDuplicatesDeps,
+  { clusterId, segmentOf, now }: CheckDuplicatesDeps,
 ) {
   const networkOf = checked.kind === 'Pod' ? undefined : networksOfMachine(checked);
   const byMac = Map.groupBy(found, ({ mac }) => mac);
+  const incoming = { ...checked, clusterId };
   return outside.flatMap(({ nic, mac, network }) => {
-    const segment = deps.segmentOf(networkOf === undefined ? network : networkOf.get(nic));
-    const other = byMac
-      .get(mac)
-      ?.find((each) => each.segment === segment && !each.migrates && !isSameObject(each, checked, deps.clusterId));
-    return other === undefined ? [] : [{ mac, nic, holder: describe(other, checked, deps.clusterId) }];
+    const segment = segmentOf(networkOf === undefined ? network : networkOf.get(nic));
+    const inSegment = byMac.get(mac)?.filter((each) => each.segment === segment) ?? [];
+    const duplicate = decideDuplicate(inSegment, incoming, now());
+    return duplicate === undefined
+      ? []
+      : [{ isRefused: duplicate.isRefused, facts: { mac, nic, holder: duplicate.holder } }];
   });
 }
 
@@ -94,16 +97,4 @@ function networksOfMachine({ kind, namespace, object }: CheckedObject): Readonly
   const placed = { ...object, metadata: { ...object.metadata, namespace } };
   const nics = kind === 'VirtualMachine' ? vmNics(placed) : vmiNics(placed);
   return new Map(nics.map(({ nic, network }) => [nic, network]));
-}
-
-/** An instance has the name of its machine. An object that is made again has the name of the one before. */
-function isSameObject({ object }: Observation, { kind, namespace, name }: CheckedObject, clusterId: string): boolean {
-  const isSameKind = (object.kind === 'Pod') === (kind === 'Pod');
-  return object.clusterId === clusterId && object.namespace === namespace && object.name === name && isSameKind;
-}
-
-/** Names only objects of the same namespace: the author may not be allowed to see others. */
-function describe({ object }: Observation, { namespace }: CheckedObject, clusterId: string): string {
-  if (object.clusterId !== clusterId) return 'an object of another cluster';
-  return object.namespace === namespace ? `${object.kind} ${object.name}` : 'an object of another namespace';
 }
