@@ -184,8 +184,19 @@ export interface SealView {
 
 /** A change that a person can make in the console. */
 export type ConsoleAction =
-  | { readonly kind: 'release'; readonly mac: string; readonly force: boolean }
-  | { readonly kind: 'renew'; readonly mac: string; readonly seconds?: number | undefined }
+  | {
+      readonly kind: 'release';
+      readonly mac: string;
+      /** The owner that the person saw. If another one has the address by then, nothing is done. */
+      readonly generation: number;
+      readonly force: boolean;
+    }
+  | {
+      readonly kind: 'renew';
+      readonly mac: string;
+      readonly generation: number;
+      readonly seconds?: number | undefined;
+    }
   | { readonly kind: 'reserve'; readonly pool: string; readonly mac?: string | undefined; readonly device: string }
   | { readonly kind: 'approve'; readonly pool: string; readonly count: number }
   | { readonly kind: 'pause'; readonly pool: string; readonly paused: boolean }

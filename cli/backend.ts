@@ -27,7 +27,7 @@ export interface Backend {
   /** Releases an address, or all addresses of a device. All lists are empty if nothing was held. */
   release(target: Target, options: ReleaseOptions): Promise<Releases>;
   /** Moves the expiry of an address, or of all addresses of a device. The list is empty if nothing was held. */
-  renew(target: Target, options: { readonly seconds?: number | undefined }): Promise<CommandResult<readonly Address[]>>;
+  renew(target: Target, options: RenewOptions): Promise<CommandResult<readonly Address[]>>;
   /** Returns an address, also a released one, or all addresses that a device holds. */
   find(target: Target): Promise<FoundAddresses>;
   list(query: ListQuery): Promise<Page<Address>>;
@@ -90,8 +90,17 @@ interface WithReason {
   readonly reason?: string | undefined;
 }
 
-export interface ReleaseOptions extends WithReason {
+/** Limits a change to the owner that the user saw. Another one is refused. */
+interface OfGeneration {
+  readonly generation?: number | undefined;
+}
+
+export interface ReleaseOptions extends WithReason, OfGeneration {
   readonly force: boolean;
+}
+
+export interface RenewOptions extends OfGeneration {
+  readonly seconds?: number | undefined;
 }
 
 export interface AllocateRequest extends WithReason {

@@ -57,7 +57,7 @@ export function createClusterBackend(scope: Scope): Backend {
       const { addresses } = await find(target);
       return refuseElsewhere(addresses);
     }),
-    renew: explained(async (target, { seconds }) => renewClaims(await findAllocations(target, scope), seconds, scope)),
+    renew: explained(async (target, options) => renewClaims(await findAllocations(target, scope), options, scope)),
     find: explained(find),
     // Only MacAllocations have labels.
     list: explained((query) =>

@@ -97,13 +97,13 @@ async function act(
   switch (action.kind) {
     case 'release':
     case 'renew': {
-      const { mac } = action;
+      const { mac, generation } = action;
       const target = { kind: 'mac', text: mac, mac } as const;
       const namespace = address?.owner?.namespace ?? scope.namespace;
       const backend = backendIn({ ...scope, namespace, allNamespaces: false });
       if (action.kind === 'release')
-        return resultOfRelease(mac, await backend.release(target, { force: action.force }));
-      return resultOf(await backend.renew(target, { seconds: action.seconds }), ([renewed]) =>
+        return resultOfRelease(mac, await backend.release(target, { force: action.force, generation }));
+      return resultOf(await backend.renew(target, { seconds: action.seconds, generation }), ([renewed]) =>
         renewed === undefined
           ? `${mac} is not held any more.`
           : `${mac} is held until ${renewed.expiresAt?.toISOString() ?? 'it is released'}.`,

@@ -3,7 +3,8 @@ import { ANNOTATIONS } from '../../api/names.ts';
 import { isNotFound } from '../../kube/client/errors.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { findCondition } from '../../kube/controller/conditions.ts';
-import type { Address, Releases } from '../backend.ts';
+import type { Address, ReleaseOptions, Releases } from '../backend.ts';
+import { refuseChangedHolder } from '../changed-holder.ts';
 import { type CommandRefusal, commandRefusal, UserError } from '../errors.ts';
 import { watchInterruption } from '../interruption.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
@@ -14,12 +15,13 @@ import type { Scope } from './scope.ts';
 /** Deletes claims and waits until the ledger has released their addresses. */
 export async function releaseClaims(
   claims: readonly MacAllocation[],
-  { force }: { readonly force: boolean },
+  { force, generation }: ReleaseOptions,
   scope: Scope,
 ): Promise<Releases> {
   const evaluated = claims.map((claim) => {
     const address = addressOfAllocation(claim);
-    return { claim, address, refusal: refuseDeletion(claim, address, force) };
+    const changed = address && refuseChangedHolder(address, generation);
+    return { claim, address, refusal: changed ?? refuseDeletion(claim, address, force) };
   });
   const kept = evaluated.flatMap(({ address, refusal }) => (address && refusal ? [{ address, refusal }] : []));
   // Includes claims without an address: they would get one later. They are not counted.

@@ -1,5 +1,6 @@
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
-import type { Address, CommandResult } from '../backend.ts';
+import type { Address, CommandResult, RenewOptions } from '../backend.ts';
+import { refuseChangedHolder } from '../changed-holder.ts';
 import { UserError } from '../errors.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
 import { poll } from './poll.ts';
@@ -8,7 +9,7 @@ import type { Scope } from './scope.ts';
 /** Moves the expiry of claims by one of their periods. Addresses that never expire are returned unchanged. */
 export async function renewClaims(
   claims: readonly MacAllocation[],
-  seconds: number | undefined,
+  { seconds, generation }: RenewOptions,
   scope: Scope,
 ): Promise<CommandResult<readonly Address[]>> {
   if (seconds !== undefined && claims.length > 0) {
@@ -16,6 +17,11 @@ export async function renewClaims(
       'The period of a claim cannot be changed in a cluster.',
       'Leave --for out to renew the claim by its own period, or allocate a new one with --expires-after.',
     );
+  }
+  for (const claim of claims) {
+    const address = addressOfAllocation(claim);
+    const refusal = address && refuseChangedHolder(address, generation);
+    if (refusal !== undefined) return { kind: 'refused', refusal };
   }
   if (scope.dryRun && claims.length > 0) {
     for (const claim of claims) await patchRenewal(claim, { dryRun: true }, scope);

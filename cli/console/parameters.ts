@@ -57,11 +57,15 @@ export const downloadQuery = z.strictObject({ ...auditFields });
 
 const DURATION_MAX_SECONDS = 3_155_760_000;
 
+/** The owner that the page showed. */
+const generation = z.int().min(1);
+
 export const actionBody = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('release'), mac: macAddress, force: z.boolean() }),
+  z.strictObject({ kind: z.literal('release'), mac: macAddress, generation, force: z.boolean() }),
   z.strictObject({
     kind: z.literal('renew'),
     mac: macAddress,
+    generation,
     seconds: z.int().min(1).max(DURATION_MAX_SECONDS).optional(),
   }),
   z.strictObject({

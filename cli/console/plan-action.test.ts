@@ -17,7 +17,7 @@ const CLAIM: AddressDetails = {
 describe('the plan of an action on a ledger', () => {
   test('names the holder, the reuse delay and the reason for force', () => {
     const plan = planAction(
-      { kind: 'release', mac: MAC, force: true },
+      { kind: 'release', mac: MAC, generation: 1, force: true },
       { mode: 'ledger', address: DEVICE, pool: POOL },
     );
     expect(plan).toEqual({
@@ -41,7 +41,7 @@ describe('the plan of an action in a cluster', () => {
   const context = { mode: 'cluster', namespace: 'default', address: CLAIM, pool: POOL } as const;
 
   test('deletes the claim in its namespace', () => {
-    const { command, yaml } = planAction({ kind: 'release', mac: MAC, force: false }, context);
+    const { command, yaml } = planAction({ kind: 'release', mac: MAC, generation: 1, force: false }, context);
     expect(command).toBe(`kubectl rock-mac release ${MAC} -n shop`);
     expect(yaml).toContain('kind: MacAllocation\nmetadata:\n  name: web\n  namespace: shop');
   });

@@ -47,12 +47,12 @@ export function createLedgerActions(
 async function act(action: ParsedAction, backend: Actor): Promise<ActionResult> {
   switch (action.kind) {
     case 'release': {
-      const { mac, force } = action;
-      return resultOfRelease(mac, await backend.release({ kind: 'mac', text: mac, mac }, { force }));
+      const { mac, force, generation } = action;
+      return resultOfRelease(mac, await backend.release({ kind: 'mac', text: mac, mac }, { force, generation }));
     }
     case 'renew': {
-      const { mac, seconds } = action;
-      const result = await backend.renew({ kind: 'mac', text: mac, mac }, { seconds });
+      const { mac, seconds, generation } = action;
+      const result = await backend.renew({ kind: 'mac', text: mac, mac }, { seconds, generation });
       return resultOf(result, ([address]) =>
         address === undefined
           ? `${mac} is not held any more.`

@@ -91,10 +91,10 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
       const result = await change((db) => transferToDevice(db, request, user));
       return dryRun ? describeDryRun('hand over', result, (address) => [address]) : result;
     },
-    release: (target, { force, reason }) =>
-      change(async (db) => releaseRows(db, await heldRows(db, target), { force, actor: user, reason })),
-    renew: async (target, { seconds }) => {
-      const result = await change(async (db) => renewRows(db, await heldRows(db, target), seconds));
+    release: (target, options) =>
+      change(async (db) => releaseRows(db, await heldRows(db, target), { ...options, actor: user })),
+    renew: async (target, options) => {
+      const result = await change(async (db) => renewRows(db, await heldRows(db, target), options));
       return dryRun ? describeDryRun('renew', result, (addresses) => addresses) : result;
     },
     find: async (target) => ({ addresses: await find(target), fromLedger: true }),

@@ -8,18 +8,24 @@ import { listClusters } from '../../ledger/state/clusters.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { ReleaseOptions, Releases } from '../backend.ts';
+import { refuseChangedHolder } from '../changed-holder.ts';
 import { type CommandRefusal, commandRefusal } from '../errors.ts';
 
 /** Releases addresses. Those that objects of active clusters hold are always kept, even with `force`. */
 export async function releaseRows(
   ledger: Queryable,
   rows: readonly AddressRow[],
-  { force, actor, reason = 'released with rock-mac' }: ReleaseOptions & { readonly actor: string },
+  { force, actor, reason = 'released with rock-mac', generation }: ReleaseOptions & { readonly actor: string },
 ): Promise<Releases> {
   const retired = await retiredClusters(ledger, rows);
   // The claim of a kept address is deleted, so nothing in its cluster could release it.
   const isInCluster = ({ owner, keptSince }: AddressRow) =>
     owner !== undefined && keptSince === undefined && !retired.has(owner.clusterId);
+  const changedHolder = rows.flatMap((row) => {
+    const refusal = refuseChangedHolder(row, generation);
+    return refusal === undefined ? [] : [{ address: addressView(row), refusal }];
+  });
+  if (changedHolder.length > 0) return { released: [], left: [], kept: changedHolder };
   const releasable = rows.filter((row) => !isInCluster(row));
   const outcomes = await release(ledger, releasable, { force, actor, reason });
   const changed = releasable.filter((_, index) => outcomes[index]?.outcome === 'released');

@@ -2,7 +2,8 @@ import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { type AddressView, addressView } from '../../ledger/view/address-view.ts';
-import type { CommandResult } from '../backend.ts';
+import type { CommandResult, RenewOptions } from '../backend.ts';
+import { refuseChangedHolder } from '../changed-holder.ts';
 import { commandRefusal } from '../errors.ts';
 import { qualifiedName } from '../output/address-list.ts';
 
@@ -13,8 +14,10 @@ import { qualifiedName } from '../output/address-list.ts';
 export async function renewRows(
   ledger: Queryable,
   rows: readonly AddressRow[],
-  seconds: number | undefined,
+  { seconds, generation }: RenewOptions,
 ): Promise<CommandResult<readonly AddressView[]>> {
+  const changed = rows.map((row) => refuseChangedHolder(row, generation)).find((refusal) => refusal !== undefined);
+  if (changed !== undefined) return { kind: 'refused', refusal: changed };
   const inCluster = rows.find(({ owner }) => owner !== undefined);
   if (inCluster?.owner !== undefined) {
     const { mac, state, owner } = inCluster;

@@ -14,8 +14,9 @@ test.each([
   ['reserved', true],
   ['orphaned', true],
 ])('the release of an address that is %s has force: %s', (state, force) => {
-  const address = { mac: MAC, pool: 'docker', state, next: '' };
-  expect(actionOf(subject('release', { mac: MAC, address }), NOTHING)).toEqual({ kind: 'release', mac: MAC, force });
+  const address = { mac: MAC, pool: 'docker', state, next: '', generation: 7 };
+  const action = { kind: 'release', mac: MAC, generation: 7, force };
+  expect(actionOf(subject('release', { mac: MAC, address }), NOTHING)).toEqual(action);
 });
 
 test('a reservation needs a device', () => {

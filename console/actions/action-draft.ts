@@ -30,15 +30,24 @@ export function heldReleases(pool: PoolView): number | undefined {
   return number === undefined ? undefined : Number(number);
 }
 
+/** Returns an address with the owner that the page shows, or `undefined` if it shows none. */
+function shownHolder({ mac, address }: Subject) {
+  const generation = address?.generation;
+  return mac === undefined || generation === undefined ? undefined : { mac, generation };
+}
+
 /** Returns the action that a draft is, or `undefined` while a field is not complete. Pure. */
-export function actionOf({ kind, pool, mac, address }: Subject, draft: Draft): ConsoleAction | undefined {
+export function actionOf(subject: Subject, draft: Draft): ConsoleAction | undefined {
+  const { kind, pool, mac, address } = subject;
   switch (kind) {
-    case 'release':
-      return mac === undefined
-        ? undefined
-        : { kind, mac, force: address?.state === 'reserved' || address?.state === 'orphaned' };
-    case 'renew':
-      return mac === undefined ? undefined : { kind, mac };
+    case 'release': {
+      const shown = shownHolder(subject);
+      return shown && { kind, ...shown, force: ['reserved', 'orphaned'].includes(address?.state ?? '') };
+    }
+    case 'renew': {
+      const shown = shownHolder(subject);
+      return shown && { kind, ...shown };
+    }
     case 'reserve':
       return draft.device.trim() === '' ? undefined : { kind, pool: pool.pool, mac, device: draft.device.trim() };
     case 'approve': {

@@ -1,7 +1,9 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ActionResult } from '../../api/console.ts';
+import { release } from '../../ledger/address/release.ts';
 import { type RunningConsole, startConsole } from '../console/console-server.ts';
-import { ledgerOfThisFile } from './ledger-fixture.ts';
+import { aRequest, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
 import { sendRaw } from './odd-requests.ts';
 
 const ledger = ledgerOfThisFile();
@@ -149,6 +151,26 @@ test('an action is done only as it was shown', async () => {
   expect(done.kind).toBe('done');
   const again = JSON.parse((await send('/api/act')).body) as { kind: string; message: string };
   expect(again).toMatchObject({ kind: 'refused' });
+});
+
+test('an action is refused if somebody else holds the address by then', async () => {
+  const first = await takeAddress(ledger.current, aRequest({ key: 'first', pool: 'docker', device: { id: 'first' } }));
+  await release(ledger.current.db, [first], { actor: 'test', reason: 'test' });
+  await ledger.current.advance(2 * 3_600);
+  const next = aRequest({ key: 'next', pool: 'docker', requested: first.mac, device: { id: 'next' } });
+  const second = await takeAddress(ledger.current, next);
+  const act = async (kind: string, generation: number) => {
+    const body = JSON.stringify({ kind, mac: first.mac, generation, ...(kind === 'release' && { force: false }) });
+    const headers = { Cookie: cookie, 'X-Rock-Mac': '1' };
+    return JSON.parse((await call('/api/act', { method: 'POST', headers, body })).body) as ActionResult;
+  };
+  for (const kind of ['renew', 'release']) {
+    expect(await act(kind, first.generation)).toMatchObject({
+      kind: 'refused',
+      message: expect.stringContaining('has changed') as string,
+    });
+    expect(await act(kind, second.generation)).toMatchObject({ kind: 'done' });
+  }
 });
 
 test('no request ends the server', async () => {
