@@ -11,6 +11,7 @@ import type { AddressObject, LedgerObject } from '../../api/ledger-view.ts';
 import type { MacPoolStatus } from '../../api/mac-pool.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
 import { decodeAddress } from '../../ledger/view/address-view.ts';
+import { decodeObservation } from '../../ledger/view/observation-view.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { assignmentOf } from '../assignment.ts';
@@ -38,11 +39,12 @@ import {
   CLUSTERS,
   type LedgerReader,
   LEDGERS,
+  OBSERVATIONS,
   POOL_HOURS,
   type ReadApiKind,
   ReadApiUnavailable,
 } from './ledger-reader.ts';
-import { auditFields, hoursOfLedger, mapOfLedger, searchLedger, statsOfLedger } from './read-ledger.ts';
+import { auditEntriesOfLedger, hoursOfLedger, mapOfLedger, searchLedger, statsOfLedger } from './read-ledger.ts';
 import { mapOfObjects, objectAddresses, searchObjects } from './read-objects.ts';
 import { poolsOfCluster, statsOfCluster } from './read-pools.ts';
 import type { Scope } from './scope.ts';
@@ -100,7 +102,7 @@ export function createClusterConsoleData(deps: ConsoleDataDeps): ConsoleData {
     }),
     address: explained(async (mac) => {
       const address = await optional(
-        async () => decoded(await reader.get(ADDRESSES, mac)),
+        () => addressOfLedger(reader, mac),
         async () => (await objectAddresses(scope)).find((each) => each.mac === mac),
       );
       return address === undefined ? undefined : addressDetails(address, await assignmentOf(mac), now());
@@ -134,6 +136,18 @@ function mapped<T, R>(value: T | undefined, map: (value: T) => R): R | undefined
 
 function decoded(object: AddressObject | undefined): Address | undefined {
   return mapped(object, decodeAddress);
+}
+
+/** Returns an address with the live objects that use it without owning it, as far as this user may see them. */
+async function addressOfLedger(reader: LedgerReader, mac: MacAddress): Promise<Address | undefined> {
+  const address = decoded(await reader.get(ADDRESSES, mac));
+  if (address === undefined) return undefined;
+  const observations = await optional(
+    async () => (await reader.list(OBSERVATIONS, { fields: { mac } })).items.map(decodeObservation),
+    () => Promise.resolve([]),
+  );
+  const observedOn = observations.map(({ object, since }) => ({ ...object, since }));
+  return observedOn.length === 0 ? address : { ...address, observedOn };
 }
 
 async function onlyLedger(reader: LedgerReader): Promise<LedgerObject | undefined> {
@@ -214,16 +228,9 @@ async function neighboursOf(reader: LedgerReader, scope: Scope, mac: MacAddress)
 }
 
 async function readAudit(reader: LedgerReader, filter: AuditFilter, signal?: AbortSignal): Promise<AuditEntries> {
-  const { limit, ...query } = auditQuery(filter);
-  const waitSeconds = query.afterId === undefined ? undefined : WAIT_SECONDS;
+  const waitSeconds = filter.afterId === undefined ? undefined : WAIT_SECONDS;
   try {
-    const { items, next } = await reader.list(AUDIT_ENTRIES, {
-      fields: auditFields(query),
-      limit,
-      waitSeconds,
-      signal,
-    });
-    return { entries: items, isCut: next !== undefined };
+    return await auditEntriesOfLedger(auditQuery(filter), reader, { waitSeconds, signal });
   } catch (error) {
     throw error instanceof ReadApiUnavailable ? UserError.from(withoutReadApi('The audit', error)) : error;
   }

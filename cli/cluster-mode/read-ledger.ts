@@ -1,4 +1,6 @@
 import { Buffer } from 'node:buffer';
+import type { AuditEntries } from '../../api/console.ts';
+import type { AuditEntryObject } from '../../api/ledger-view.ts';
 import type { PoolHour } from '../../ledger/pool/history.ts';
 import type { PoolStats } from '../../ledger/pool/pool-stats.ts';
 import type { LedgerPrefix } from '../../ledger/pool/prefixes.ts';
@@ -7,7 +9,7 @@ import { decodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
 import { decodePrefixes } from '../../ledger/view/ledger-view.ts';
 import { decodePool } from '../../ledger/view/pool-view.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { Address, AuditLine, AuditPage, AuditQuery } from '../backend.ts';
+import type { Address, AuditPage, AuditQuery } from '../backend.ts';
 import { objectNamed } from '../parse-owner.ts';
 import type { Target } from '../target.ts';
 import {
@@ -15,6 +17,7 @@ import {
   AUDIT_ENTRIES,
   type LedgerReader,
   LEDGERS,
+  type ListRequest,
   POOL_HOURS,
   POOLS,
   STATE_MAPS,
@@ -49,21 +52,30 @@ export async function prefixesOfLedger(reader: LedgerReader): Promise<LedgerPref
   return (await reader.list(LEDGERS, { fields: {} })).items.flatMap(decodePrefixes);
 }
 
-export async function auditOfLedger({ limit, ...query }: AuditQuery, reader: LedgerReader): Promise<AuditPage> {
+export async function auditOfLedger(query: AuditQuery, reader: LedgerReader): Promise<AuditPage> {
+  const { entries, isCut } = await auditEntriesOfLedger(query, reader);
+  return { lines: entries.map(decodeAuditEntry), isCut };
+}
+
+/** Returns entries of the audit. A limit above the largest page of the read API needs several requests. */
+export async function auditEntriesOfLedger(
+  { limit, ...query }: AuditQuery,
+  reader: LedgerReader,
+  options: Pick<ListRequest, 'waitSeconds' | 'signal'> = {},
+): Promise<AuditEntries> {
   const fields = auditFields(query);
-  const lines: AuditLine[] = [];
+  const entries: AuditEntryObject[] = [];
   let after: string | undefined;
-  // A limit above the page size needs several requests.
   do {
-    const page = await reader.list(AUDIT_ENTRIES, { fields, limit: limit - lines.length, after });
-    lines.push(...page.items.map(decodeAuditEntry));
+    const page = await reader.list(AUDIT_ENTRIES, { ...options, fields, limit: limit - entries.length, after });
+    entries.push(...page.items);
     after = page.next;
-  } while (after !== undefined && lines.length < limit);
-  return { lines, isCut: after !== undefined };
+  } while (after !== undefined && entries.length < limit);
+  return { entries, isCut: after !== undefined };
 }
 
 /** Returns the fields of audit entries that a query selects. */
-export function auditFields({ target, afterId, since, ...query }: Omit<AuditQuery, 'limit'>) {
+function auditFields({ target, afterId, since, ...query }: Omit<AuditQuery, 'limit'>) {
   return {
     ...query,
     mac: target?.kind === 'device' ? undefined : target?.mac,

@@ -85,8 +85,9 @@ function download(format: keyof typeof TYPES, print: (page: AuditEntries) => str
     method: 'GET',
     run: async (source, input, signal) => {
       const filter: AuditFilter = { ...parseWith(downloadQuery, input), limit: LIMITS.downloadRows };
-      const text = `${print(await source.audit(filter, signal))}\n`;
-      return { kind: 'file', name: `rock-mac-audit.${format}`, type: TYPES[format], text };
+      const page = await source.audit(filter, signal);
+      const part = page.isCut ? `-newest-${String(page.entries.length)}` : '';
+      return { kind: 'file', name: `rock-mac-audit${part}.${format}`, type: TYPES[format], text: `${print(page)}\n` };
     },
   };
 }

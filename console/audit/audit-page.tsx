@@ -62,10 +62,10 @@ export function AuditPage({ filter }: { readonly filter: Readonly<Record<string,
               />
               Follow new changes
             </label>
-            <a class="button" href={urlOf('/api/audit.csv', query)} download="rock-mac-audit.csv">
+            <a class="button" href={urlOf('/api/audit.csv', query)} download>
               Download CSV
             </a>
-            <a class="button" href={urlOf('/api/audit.json', query)} download="rock-mac-audit.json">
+            <a class="button" href={urlOf('/api/audit.json', query)} download>
               Download JSON
             </a>
           </div>

@@ -1,6 +1,7 @@
 import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openConsole } from '../../cli/cluster-mode/open.ts';
 import type { ConsoleSource } from '../../cli/console/source.ts';
+import { observe } from '../../ledger/observation/observe.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { aClaim, installedEnvOfThisFile, untilReason } from './installed-env.ts';
@@ -33,6 +34,20 @@ test('an auditor sees the whole ledger', async () => {
   );
   expect(await source.search('show', 10)).toMatchObject([{ mac: claimed, found: 'owner', value: 'shown' }]);
   expect(await source.address(mac(claimed))).toMatchObject({ state: 'active', pool: 'production' });
+  const { ledger } = installed();
+  const [cluster] = await source.clusters();
+  const pod = {
+    clusterId: cluster?.clusterId ?? '',
+    kind: 'Pod',
+    namespace: 'default',
+    name: 'stray',
+    uid: 'u',
+    nic: 'eth0',
+  };
+  await observe(ledger, [{ mac: mac(claimed), object: pod, limited: false }], 'test');
+  expect(await source.address(mac(claimed))).toMatchObject({
+    conflicts: ['Pod default/stray (eth0) uses the address of MacAllocation default/shown.'],
+  });
   expect(await source.neighbours(mac(claimed))).toContainEqual({
     mac: claimed,
     state: 'active',
