@@ -27,6 +27,8 @@ function requestWith(headers: Readonly<Record<string, string | readonly string[]
   return request;
 }
 
+const ADA = { 'x-rock-mac-proxy-secret': SECRET, 'x-forwarded-user': 'ada' };
+
 const fromProxy = (user: string, groups = '') =>
   requestWith({ 'x-rock-mac-proxy-secret': SECRET, 'x-forwarded-user': user, 'x-forwarded-groups': groups });
 
@@ -43,6 +45,9 @@ describe('behind a proxy', () => {
     ['without a user', requestWith({ 'x-rock-mac-proxy-secret': SECRET })],
     ['with an empty user', fromProxy('')],
     ['with two users', requestWith({ 'x-rock-mac-proxy-secret': SECRET, 'x-forwarded-user': ['ada', 'root'] })],
+    ['with two lists of groups', requestWith({ ...ADA, 'x-forwarded-groups': ['dev', 'auditors'] })],
+    ['with a group of the cluster', requestWith({ ...ADA, 'x-forwarded-groups': 'dev, system:masters' })],
+    ['with a user of the cluster', fromProxy('system:serviceaccount:kube-system:admin')],
   ])('a request %s is refused', async (_case, request) => {
     expect(await gate.admit(request, '/api/pools')).toMatchObject({ ok: false, status: 401 });
   });

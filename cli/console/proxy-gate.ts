@@ -25,22 +25,22 @@ export interface ProxyGateOptions {
   readonly group: string;
 }
 
-/** The resource of the read API that each call reads. A call without one is refused. */
-const RESOURCES: Readonly<Partial<Record<string, string>>> = {
-  '/api/about': 'pools',
-  '/api/pools': 'pools',
-  '/api/history': 'poolhours',
-  '/api/map': 'statemaps',
-  '/api/search': 'addresses',
-  '/api/address': 'addresses',
-  '/api/neighbours': 'addresses',
-  '/api/audit': 'auditentries',
-  '/api/audit.csv': 'auditentries',
-  '/api/audit.json': 'auditentries',
-  '/api/clusters': 'clusters',
-  '/api/ledger': 'ledgers',
-  '/api/seals': 'ledgers',
-  '/api/allowed': 'pools',
+/** The resources of the read API that each call reads. A call without one is refused. */
+const RESOURCES: Readonly<Partial<Record<string, readonly string[]>>> = {
+  '/api/about': ['pools'],
+  '/api/pools': ['pools'],
+  '/api/history': ['poolhours'],
+  '/api/map': ['statemaps'],
+  '/api/search': ['addresses'],
+  '/api/address': ['addresses', 'observations'],
+  '/api/neighbours': ['addresses'],
+  '/api/audit': ['auditentries'],
+  '/api/audit.csv': ['auditentries'],
+  '/api/audit.json': ['auditentries'],
+  '/api/clusters': ['clusters'],
+  '/api/ledger': ['ledgers'],
+  '/api/seals': ['ledgers'],
+  '/api/allowed': ['pools'],
 };
 
 /**
@@ -59,13 +59,13 @@ export function createProxyGate({ secret, data, mayRead, group, ...headers }: Pr
       if (given === undefined || !areEqual(given, secret)) {
         return refused(401, 'The request did not come through the proxy of this console.');
       }
-      const username = single(request, headers.userHeader);
-      if (username === undefined || username === '') return refused(401, 'The proxy named no user.');
-      const groups = (single(request, headers.groupsHeader) ?? '').split(',').filter((name) => name !== '');
-      const resource = RESOURCES[path];
-      if (resource === undefined) return refused(403, 'This console changes nothing.');
-      const user = { username, groups: [...groups, 'system:authenticated'] };
-      if (!(await mayRead(user, { verb: 'list', group, resource }))) {
+      const user = namedUser(request, headers);
+      if (typeof user === 'string') return refused(401, user);
+      const { username } = user;
+      const resources = RESOURCES[path];
+      if (resources === undefined) return refused(403, 'This console changes nothing.');
+      for (const resource of resources) {
+        if (await mayRead(user, { verb: 'list', group, resource })) continue;
         return refused(403, `${username} may not list ${resource}.${group}. Ask for the ClusterRole rock-mac-auditor.`);
       }
       return { ok: true, source: readOnly(data, username) };
@@ -77,6 +77,26 @@ export function createProxyGate({ secret, data, mayRead, group, ...headers }: Pr
 function single({ headersDistinct }: IncomingMessage, name: string): string | undefined {
   const values = headersDistinct[name] ?? [];
   return values.length === 1 ? values[0] : undefined;
+}
+
+/** Returns the user whom the proxy names, with the group that every user has, or why the request names none. */
+function namedUser(
+  request: IncomingMessage,
+  { userHeader, groupsHeader }: Pick<ProxyGateOptions, 'userHeader' | 'groupsHeader'>,
+): ProxyUser | string {
+  const username = single(request, userHeader);
+  if (username === undefined || username === '') return 'The proxy named no user.';
+  const [groupList = '', ...more] = request.headersDistinct[groupsHeader] ?? [];
+  if (more.length > 0) return 'The groups of the user were sent more than once.';
+  const names = groupList.split(',').map((name) => name.trim());
+  const groups = names.filter((name) => name !== '');
+  if ([username, ...groups].some(isOfCluster)) return 'Names that begin with system: belong to the cluster itself.';
+  return { username, groups: [...groups, 'system:authenticated'] };
+}
+
+/** Returns whether a name is one of Kubernetes' own, such as `system:masters`. No identity provider may give it to a user. */
+function isOfCluster(name: string): boolean {
+  return name.trim().startsWith('system:');
 }
 
 function readOnly(data: ConsoleData, user: string): ConsoleSource {
