@@ -65,6 +65,8 @@ export interface AdmissionOptions {
 export interface Admission {
   /** The handler for each path of the webhook configuration. */
   readonly entries: Readonly<Record<string, Admit>>;
+  /** Resolves when the prefixes of the ledger are known. Before, an address under one would be left alone as one of others. */
+  knowsPrefixes(): Promise<void>;
   /** Ends the watches and the allocations in progress. */
   stop(): Promise<void>;
 }
@@ -102,6 +104,7 @@ export function startAdmission(options: AdmissionOptions): Admission {
       [PATHS.allocations]: (request) => Promise.resolve(stampRequester(request)),
       [PATHS.releases]: (request) => recordRelease(request, { ledger, clusterId, logger, isRealDeletion }),
     },
+    knowsPrefixes: () => prefixes.hasRead(),
     stop: async () => {
       stopping.abort();
       await Promise.all([namespaces.stop(), networks.stop(), prefixes.stop(), breaker.ended()]);

@@ -32,6 +32,7 @@ import { createTicketReader, TICKET_EVERY_MS } from './watch/ticket.ts';
 /** What a starting webhook waits for, as `/readyz` reports it. */
 const CERTIFICATE = 'the certificate';
 const CLUSTER = 'the cluster';
+const PREFIXES = 'the prefixes of the ledger';
 
 export interface WebhookService extends Stoppable {
   /** The port in use, for callers that configured port 0. */
@@ -46,7 +47,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const callers = await readTrustedCallers(config);
   const metrics = createWebhookMetrics();
   const ledger = openLedger(config, logger);
-  const waitingFor = new Set([CERTIFICATE, CLUSTER]);
+  const waitingFor = new Set([CERTIFICATE, CLUSTER, PREFIXES]);
   const client = createKubeClient({ userAgent: 'rock-mac-webhook', kubeconfig: config.KUBECONFIG, logger });
   const management = await startManagementServers({
     host: config.ROCK_MAC_HEALTH_HOST,
@@ -84,6 +85,8 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     answeredFromStock: metrics.answeredFromStock,
     logger,
   });
+  await admission.knowsPrefixes();
+  waitingFor.delete(PREFIXES);
   const server = createWebhookServer(
     { entries: admission.entries, logger, metrics, draining: () => stopping.signal.aborted },
     servingPair,

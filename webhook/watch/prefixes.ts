@@ -9,6 +9,8 @@ import { parsePrefixList, type Prefixes } from '../../mac/mac-range.ts';
 export interface PublishedPrefixes {
   /** Those of the configuration until the ConfigMap was read. Keeps the last ones if somebody deletes it. */
   current(): Prefixes;
+  /** Resolves when the ConfigMap was read, or is known to be absent. Rejects on `stop`. */
+  hasRead(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -22,7 +24,7 @@ export function watchPrefixes({
   configured,
   logger,
 }: {
-  readonly client: KubeClient;
+  readonly client: Pick<KubeClient, 'list' | 'watch'>;
   readonly namespace: string;
   readonly configured: Prefixes;
   readonly logger: Logger;
@@ -43,5 +45,5 @@ export function watchPrefixes({
     },
   });
   cache.start();
-  return { current: () => known, stop: () => cache.stop() };
+  return { current: () => known, hasRead: () => cache.hasSynced(), stop: () => cache.stop() };
 }
