@@ -1,5 +1,6 @@
 import { listClusters, markAdopted, registerCluster } from '../../ledger/state/clusters.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
+import type { OperatorDeps } from '../controller/dependencies.ts';
 import { type ReportAddressesDeps, reportAddressesInUse } from './report-addresses-in-use.ts';
 
 /**
@@ -7,7 +8,10 @@ import { type ReportAddressesDeps, reportAddressesInUse } from './report-address
  * once per cluster, because the ledger stores that it was done. An address that another cluster holds already is a
  * duplicate older than the installation. It is reported, and people resolve it.
  */
-export async function runInitialSync(name: string, deps: ReportAddressesDeps): Promise<void> {
+export async function runInitialSync(
+  name: string,
+  deps: ReportAddressesDeps & Pick<OperatorDeps, 'readPrefixes'>,
+): Promise<void> {
   const { ledger, clusterId, actor, logger } = deps;
   const registered = await registerCluster(ledger, { clusterId, name }, actor);
   if (registered === 'not_bound')
@@ -17,6 +21,8 @@ export async function runInitialSync(name: string, deps: ReportAddressesDeps): P
   const known = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
   if (known?.adoptedAt !== undefined) return;
 
+  // A prefix that was added before the registration does not wait for this cluster to look. A later one waits for its resync.
+  await deps.readPrefixes();
   const { epoch } = await ledgerState(ledger);
   const addresses = await reportAddressesInUse('initial-sync', deps);
   const outcome = await markAdopted(ledger, { clusterId, epoch }, actor);
