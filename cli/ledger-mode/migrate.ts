@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { defaultPoolsUnder } from '../../api/default-pools.ts';
+import { DEFAULT_PREFIX, defaultPoolsUnder } from '../../api/default-pools.ts';
 import { prefixList } from '../../api/environment.ts';
-import { openLedger } from '../../ledger/connection/connect.ts';
+import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { migrate, type Migrated, PROGRAM_VERSION, schemaVersion } from '../../ledger/migrate.ts';
 import { listPrefixes } from '../../ledger/pool/prefixes.ts';
-import type { MacPrefix } from '../../mac/mac-range.ts';
+import { isUsed } from '../../ledger/state/is-used.ts';
+import type { MacPrefix, Prefixes } from '../../mac/mac-range.ts';
 import type { GlobalOptions } from '../cli.ts';
+import { UserError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { currentUser } from './current-user.ts';
 import { ensureStarted } from './embedded/server.ts';
@@ -27,42 +29,60 @@ export async function migrateLedger(
 ): Promise<Migrated> {
   const location = (isNamed ? undefined : await ownerLocation(process.env)) ?? (await findLedger(options, process.env));
   const migrated = await migrateLocation(location, terminal, { backup });
-  await addInstalledPrefixes(location, migrated, terminal);
+  await addInstalledPrefixes(location, terminal);
   return migrated;
 }
 
 /**
- * Adds the prefixes of ROCK_MAC_PREFIXES that the ledger lacks. A ledger that this call created gets only these. The ledger is the
- * authority, so a login that may not add one goes on without it.
+ * Adds the prefixes of ROCK_MAC_PREFIXES that the ledger lacks. A new ledger gets only these. The ledger is the authority, so programs
+ * start without a prefix that it refuses: one that overlaps another, or that this login may not add.
  */
-async function addInstalledPrefixes(
-  location: LedgerLocation,
-  { applied }: Migrated,
-  terminal: Notifier,
-): Promise<void> {
+async function addInstalledPrefixes(location: LedgerLocation, terminal: Notifier): Promise<void> {
   const wanted = prefixList.parse(process.env['ROCK_MAC_PREFIXES'] ?? '');
   if (wanted.length === 0) return;
   const ledger = await openLocation(location);
   try {
-    // Of several programs that migrate a new ledger at once, one applies the first file.
-    if (applied[0]?.startsWith('0001-') === true) {
-      const pools = defaultPoolsUnder(wanted);
-      await ledger.transaction((transaction) => startUnder(transaction, wanted, pools, currentUser()));
-    }
-    const known = (await listPrefixes(ledger)).map(({ prefix }) => prefix);
+    await startIfNew(ledger, wanted);
+    const known = await prefixesOf(ledger);
     for (const prefix of wanted.filter((each) => !known.includes(each))) {
-      terminal.notify(await addNamed(ledger, { prefix }).catch(orSayWhoMay(prefix)));
+      terminal.notify(await addNamed(ledger, { prefix }).catch(orSayWhy(prefix)));
     }
   } finally {
     await ledger.close();
   }
 }
 
-function orSayWhoMay(prefix: MacPrefix): (error: unknown) => string {
+/**
+ * Gives the prefixes to a ledger that nobody has used, and whose prefix is still the one that it was created with. Also to one that an
+ * earlier call created before it ended too soon.
+ */
+async function startIfNew(ledger: LedgerClient, wanted: Prefixes): Promise<void> {
+  const known = await prefixesOf(ledger);
+  if (known.some((prefix) => prefix !== DEFAULT_PREFIX) || (await isUsed(ledger))) return;
+  try {
+    const pools = defaultPoolsUnder(wanted);
+    await ledger.transaction((transaction) => startUnder(transaction, wanted, pools, currentUser()));
+  } catch (error) {
+    // Another program has just done it, or somebody has used the ledger or defined a pool.
+    if (!isRefused(error)) throw error;
+  }
+}
+
+async function prefixesOf(ledger: LedgerClient): Promise<Prefixes> {
+  return (await listPrefixes(ledger)).map(({ prefix }) => prefix);
+}
+
+function orSayWhy(prefix: MacPrefix): (error: unknown) => string {
   return (error) => {
-    if (!isLedgerError(error) || error.code !== 'LEDGER_NOT_ALLOWED') throw error;
+    if (!isRefused(error)) throw error;
+    if (error instanceof UserError && error.exit === 'conflict') return error.message;
     return `The ledger does not have the prefix ${prefix}, and this login may not add it. Run \`rock-mac prefix add ${prefix}\` with the login of its owner.`;
   };
+}
+
+function isRefused(error: unknown): boolean {
+  if (error instanceof UserError) return error.exit === 'conflict' || error.exit === 'forbidden';
+  return isLedgerError(error) && error.code === 'LEDGER_NOT_ALLOWED';
 }
 
 /**

@@ -550,9 +550,31 @@ test('migrate gives a new ledger the prefixes of the installation, and adds to a
     const { code, stderr } = await migrated('a6:58:0f,8c:1f:64:12:3');
     expect({ code, stderr }).toEqual({ code: 0, stderr: 'Added: prefix 8c:1f:64:12:3\n' });
     expect(await listed()).toBe('06:00\n8c:1f:64:12:3\na6:58:0f\n');
-    expect((await migrated('06:00:01')).stderr).toMatch(/The prefix 06:00:01 overlaps 06:00/);
+    const overlapping = await migrated('06:00:01');
+    expect(overlapping).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/The prefix 06:00:01 overlaps 06:00/) as string,
+    });
+    expect(await listed()).toBe('06:00\n8c:1f:64:12:3\na6:58:0f\n');
   } finally {
     await database.remove();
+  }
+});
+
+test.each([
+  ['nobody has used yet gets only the prefixes of the installation', false, 'a4:58:0f:05\n', ''],
+  ['is in use keeps its prefix', true, 'a4:58:0f\n', 'The prefix a4:58:0f:05 overlaps a4:58:0f'],
+])('migrate goes on if a prefix overlaps the default one: a ledger that %s', async (_, isInUse, prefixes, notice) => {
+  const other = await freshLedger();
+  const machine = await openShell({ ROCK_MAC_PREFIXES: 'a4:58:0f:05' });
+  try {
+    if (isInUse) expect((await shell.rockMac('allocate', '--ledger', other.url)).code).toBe(0);
+    const { code, stderr } = await machine.rockMac('migrate', '--no-backup', '--ledger', other.url);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining(notice) as string });
+    expect((await shell.rockMac('prefix', 'list', '-o', 'name', '--ledger', other.url)).stdout).toBe(prefixes);
+  } finally {
+    await machine.close();
+    await other.close();
   }
 });
 
