@@ -63,12 +63,14 @@ function actionsOfPool(name: string, scope: Scope): Fitting[] {
 
 function actionsOfAddress(pool: string, address: AddressDetails | undefined, scope: Scope): Fitting[] {
   if (address === undefined || address.state === 'released') return [reservation(pool, scope)];
-  const { owner, expiresAt } = address;
+  const { owner, expiresAt, state } = address;
   if (owner?.kind !== 'MacAllocation') return [];
   const { namespace, name } = owner;
-  const release: Fitting = { kind: 'release', needs: [claimAccess('delete', namespace, name)] };
-  if (expiresAt === undefined) return [release];
-  return [release, { kind: 'renew', needs: [claimAccess('patch', namespace, name)] }];
+  const patch = claimAccess('patch', namespace, name);
+  // An annotation forces the release of a reserved address.
+  const needs = [claimAccess('delete', namespace, name), ...(state === 'reserved' ? [patch] : [])];
+  const release: Fitting = { kind: 'release', needs };
+  return expiresAt === undefined ? [release] : [release, { kind: 'renew', needs: [patch] }];
 }
 
 function reservation(pool: string, { namespace }: Scope): Fitting {

@@ -46,6 +46,16 @@ describe('the plan of an action in a cluster', () => {
     expect(yaml).toContain('kind: MacAllocation\nmetadata:\n  name: web\n  namespace: shop');
   });
 
+  test('annotates a reserved claim before it deletes it', () => {
+    const reserved = { ...context, address: { ...CLAIM, state: 'reserved' } };
+    const { command, yaml } = planAction({ kind: 'release', mac: MAC, generation: 1, force: true }, reserved);
+    expect(command).toBe(`kubectl rock-mac release ${MAC} -n shop --force`);
+    expect(yaml).toMatch(
+      /^# kubectl annotate macallocation web -n shop mac.rock-os.io\/force-release=true\n# kubectl delete -f -\n/,
+    );
+    expect(yaml).toContain('annotations:\n    mac.rock-os.io/force-release: "true"');
+  });
+
   test('creates a reserved claim', () => {
     const { command, yaml } = planAction({ kind: 'reserve', pool: 'docker', mac: MAC, device: 'Gate 1' }, context);
     expect(command).toBe(`kubectl rock-mac reserve -p docker -m ${MAC} -d 'Gate 1' -n default`);

@@ -47,24 +47,44 @@ export function planAction(action: ParsedAction, context: PlanContext): ActionPl
 
 type Of<K extends ParsedAction['kind']> = Extract<ParsedAction, { kind: K }>;
 
-function planRelease({ mac, force }: Of<'release'>, { address, pool, mode }: PlanContext): ActionPlan {
+function planRelease(action: Of<'release'>, context: PlanContext): ActionPlan {
+  const { mac, force } = action;
+  const { address, mode } = context;
   const claim = mode === 'cluster' ? address?.owner : undefined;
+  const flags = [...(claim === undefined ? [] : ['-n', claim.namespace]), ...(force ? ['--force'] : [])];
+  const command = commandLine(mode, ['release', mac, ...flags]);
+  const effects = effectsOfRelease(action, context);
+  if (claim === undefined) return { command, effects };
+  return { command, yaml: deletionYaml(claim, force && address?.state === 'reserved'), effects };
+}
+
+function effectsOfRelease({ mac, force }: Of<'release'>, { address, pool }: PlanContext): string[] {
   const delay = pool?.reuseDelaySeconds;
   const period =
     delay === undefined ? 'the reuse delay of its pool' : `the reuse delay of its pool, ${formatDuration(delay)}`;
-  const effects = [
+  return [
     `${mac} is taken from ${holderOf(address)}. Nothing may use it any more.`,
     `Another owner may get it after ${period}.`,
     ...(force
       ? [`It is ${address?.state ?? 'held'}, so the release is forced: check first that nothing uses it.`]
       : []),
   ];
-  const flags = [...(claim === undefined ? [] : ['-n', claim.namespace]), ...(force ? ['--force'] : [])];
-  const command = commandLine(mode, ['release', mac, ...flags]);
-  if (claim === undefined) return { command, effects };
-  const { name, namespace } = claim;
-  const yaml = toYaml({ apiVersion: apiVersion(), kind: 'MacAllocation', metadata: { name, namespace } });
-  return { command, yaml: `# kubectl delete -f -\n${yaml}`, effects };
+}
+
+/** Returns the claim to delete. A reserved one needs an annotation before. */
+function deletionYaml(
+  { name, namespace }: { readonly name: string; readonly namespace: string },
+  isForced: boolean,
+): string {
+  if (!isForced) return `# kubectl delete -f -\n${claimYaml({ name, namespace })}`;
+  const annotations = { [ANNOTATIONS.forceRelease]: 'true' };
+  const annotate = ['annotate', 'macallocation', name, '-n', namespace, `${ANNOTATIONS.forceRelease}=true`];
+  const yaml = claimYaml({ name, namespace, annotations });
+  return `# kubectl ${annotate.map(shellWord).join(' ')}\n# kubectl delete -f -\n${yaml}`;
+}
+
+function claimYaml(metadata: Readonly<Record<string, unknown>>): string {
+  return toYaml({ apiVersion: apiVersion(), kind: 'MacAllocation', metadata });
 }
 
 function planRenewal({ mac, seconds }: Of<'renew'>, { address, mode }: PlanContext): ActionPlan {
