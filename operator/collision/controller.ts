@@ -55,8 +55,8 @@ function macsThatChanged({ type, object, before }: Change<Workload>): readonly M
   if (type === 'deleted') return macsOnWire(before ?? object);
   if (type === 'resync') return [];
   const isSame = isDeepStrictEqual(
-    [object.onWire, object.migrations, object.metadata.uid],
-    [before?.onWire, before?.migrations, before?.metadata.uid],
+    [object.onWire, object.migrations, object.migratesAcross, object.metadata.uid],
+    [before?.onWire, before?.migrations, before?.migratesAcross, before?.metadata.uid],
   );
   return isSame ? [] : [...new Set([...macsOnWire(object), ...(before === undefined ? [] : macsOnWire(before))])];
 }

@@ -8,7 +8,7 @@ function pod(name: string, more: Partial<LocalUser> = {}): LocalUser {
 }
 
 function instance(name: string, migrations?: readonly string[]): LocalUser {
-  return pod(name, { kind: 'VirtualMachineInstance', migrations });
+  return pod(name, { kind: 'VirtualMachineInstance', migrations, migratesAcross: migrations !== undefined });
 }
 
 function elsewhere(more: Partial<UserElsewhere> = {}): UserElsewhere {
@@ -57,6 +57,10 @@ describe('the users of one address', () => {
     expect(namesOf([instance('a', ['m'])], [elsewhere(there)])).toBeUndefined();
     expect(namesOf([instance('a', ['m'])], [elsewhere({ kind: 'VirtualMachine' })])).toBeUndefined();
     expect(namesOf([instance('a')], [elsewhere(there)])).toEqual(['ledger', 'a']);
+    // After a migration from node to node the guest is still its own.
+    const moved = { ...instance('a', ['m']), migratesAcross: false };
+    expect(namesOf([moved], [elsewhere(there)])).toEqual(['ledger', 'a']);
+    expect(namesOf([moved], [elsewhere({ kind: 'VirtualMachine' })])).toEqual(['ledger', 'a']);
     expect(namesOf([instance('a', ['m']), pod('b')], [elsewhere(there)])).toEqual(['ledger', 'a', 'b']);
     expect(namesOf([instance('a', ['m'])], [elsewhere()])).toEqual(['ledger', 'a']);
   });

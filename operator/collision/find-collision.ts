@@ -10,6 +10,8 @@ export interface LocalUser {
   readonly segment: string;
   /** The uids of the migrations of an instance. */
   readonly migrations?: readonly string[] | undefined;
+  /** Whether an instance and another one have one guest, of which the other may be in another cluster. */
+  readonly migratesAcross?: boolean | undefined;
 }
 
 /** How far apart those are that share an address: interfaces of one object, objects of one namespace, of one cluster, of one ledger. */
@@ -42,7 +44,9 @@ export function findCollision(users: readonly LocalUser[], elsewhere: readonly U
 }
 
 function collisionIn(users: readonly LocalUser[], others: readonly UserElsewhere[]): Collision | undefined {
-  const elsewhere = users.every(isMigrating) ? others.filter((each) => !isPartOfMigration(each)) : others;
+  const elsewhere = users.every(({ migratesAcross }) => migratesAcross === true)
+    ? others.filter((each) => !isPartOfMigration(each))
+    : others;
   if (elsewhere.length > 0) return { scope: 'ledger', users, elsewhere };
   const byObject = Map.groupBy(users, ({ uid }) => uid);
   if (countGuests([...byObject.values()].flatMap(([first]) => first ?? [])) > 1) {
@@ -62,10 +66,6 @@ function countGuests(objects: readonly LocalUser[]): number {
     for (const uid of migrations) counted.add(uid);
   }
   return guests;
-}
-
-function isMigrating({ migrations }: LocalUser): boolean {
-  return migrations !== undefined;
 }
 
 /** The ledger does not know which migration an instance of another cluster names, nor that of a machine which owns the address. */

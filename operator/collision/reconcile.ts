@@ -48,9 +48,9 @@ export async function reconcileCollision(mac: MacAddress, deps: CollisionDeps): 
   return isDone && unreported === 0 ? undefined : { requeueAfterMs: AGAIN_MS };
 }
 
-function localUser({ kind, workload: { metadata, migrations }, nic, segment }: LinkUser): LocalUser {
+function localUser({ kind, workload: { metadata, migrations, migratesAcross }, nic, segment }: LinkUser): LocalUser {
   const { namespace = '', name, uid } = metadata;
-  return { kind: kind.resource.kind, namespace, name, uid, nic, segment, migrations };
+  return { kind: kind.resource.kind, namespace, name, uid, nic, segment, migrations, migratesAcross };
 }
 
 /** Returns whether the object still exists. It may have ended since the last resync. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { MOST_INTERFACES_READ, type Nic } from '../../api/nic.ts';
 import { vmiNics, vmiOnWire, vmiStatusNics } from '../../api/vm-nics.ts';
-import { vmiMigrations } from '../../api/vmi-migrations.ts';
+import { vmiMigratesAcross, vmiMigrations } from '../../api/vmi-migrations.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
@@ -75,6 +75,7 @@ export function vmiResource(): Resource<Workload> {
         // Not of a machine's instance either: the machine was admitted.
         ...((owned.runsFor !== undefined || skipsAdmission(metadata)) && { skippedAdmission: true }),
         ...(migrations.length > 0 && { migrations }),
+        ...(vmiMigratesAcross(instance) && { migratesAcross: true }),
         ...leaseOf(metadata),
       };
     });

@@ -42,6 +42,8 @@ export interface Workload extends KubeObject {
   readonly guestRuns?: boolean;
   /** The uids of the migrations that an instance of a virtual machine takes part in. */
   readonly migrations?: readonly string[];
+  /** The last of them is between this instance and another one, so that both have one guest. */
+  readonly migratesAcross?: boolean;
   /** Its place among the numbered replicas of its controller. */
   readonly replica?: Replica;
   /** Where a pod runs. Absent before it has a node, and once it has finished. */

@@ -33,7 +33,7 @@ export async function observeAddresses(seen: readonly SeenAddress[], deps: Obser
     return !limited || observationBudget.take(owner.namespace, scope.isOurs(mac) ? 'ours' : 'outside');
   });
   const items = affordable.map(({ address, limited }) => {
-    return { mac: address.mac, object: address.owner, limited, ...stateOf(address, onLink) };
+    return { mac: address.mac, object: address.owner, limited, ...stateOf(address, deps) };
   });
   const outcomes = items.length === 0 ? [] : await observe(ledger, items, actor);
   const unprotected = seen.filter((each) => !affordable.includes(each)).map(({ address }) => address);

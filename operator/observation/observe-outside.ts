@@ -11,11 +11,11 @@ export type ObserveOutsideDeps = ObserveAddressesDeps & Pick<OperatorDeps, 'grou
  * looked for. An object whose addresses are known costs one read, shared with other objects.
  */
 export async function observeOutside(found: readonly WorkloadAddress[], deps: ObserveOutsideDeps): Promise<void> {
-  const { groupedCalls, client, onLink } = deps;
+  const { groupedCalls, client } = deps;
   const [first] = found;
   if (first === undefined) return;
   const known = byKey(await groupedCalls.observationsOfObject(first.owner.uid));
-  const seen = found.map((address) => ({ address, limited: true })).filter((each) => isNew(each, known, onLink));
+  const seen = found.map((address) => ({ address, limited: true })).filter((each) => isNew(each, known, deps));
   if (seen.length === 0) return;
   // The cache may still have an object that was just deleted.
   const live = await getOrUndefined(first.kind.resource, first.owner, client);

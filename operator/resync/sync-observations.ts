@@ -24,7 +24,7 @@ export async function syncObservations(
   startedAt: Date,
   deps: SyncObservationsDeps,
 ): Promise<{ readonly observed: number; readonly ended: number }> {
-  const { ledger, clusterId, allocations, workloadOutOfSync, onLink } = deps;
+  const { ledger, clusterId, allocations, workloadOutOfSync } = deps;
   const known = byKey(await observationsOfCluster(ledger, clusterId));
   if (foreign.length === 0 && known.size === 0) return { observed: 0, ended: 0 };
   const evidence = await collectEvidence({ occasion: 'usual', isMirrored: hasMirrorIn(allocations) }, deps);
@@ -35,7 +35,7 @@ export async function syncObservations(
     const facts = await evidence.evidenceFor(address);
     const item = { address, limited: isLimited(facts) };
     if (!isHeld && findGrant(address, row, facts) !== undefined) workloadOutOfSync.fire(address);
-    else if (isNew(item, known, onLink)) seen.push(item);
+    else if (isNew(item, known, deps)) seen.push(item);
   }
   for (const batch of inBatches(seen)) await observeAddresses(batch, deps);
   const unused = [...known].flatMap(([key, each]) => (used.has(key) || each.since >= startedAt ? [] : [each]));

@@ -27,7 +27,7 @@ export async function grantOrObserve(
   found: readonly ForeignAddress[],
   deps: GrantOrObserveDeps,
 ): Promise<'kept' | 'contested'> {
-  const { groupedCalls, allocations, client, onLink } = deps;
+  const { groupedCalls, allocations, client } = deps;
   const evidence = await collectEvidence({ occasion: 'usual', isMirrored: hasMirrorIn(allocations) }, deps);
   const uid = found[0]?.address.owner.uid ?? '';
   const known = byKey(await groupedCalls.observationsOfObject(uid));
@@ -38,7 +38,7 @@ export async function grantOrObserve(
     const grant = isHeld ? undefined : findGrant(address, row, facts);
     if (grant !== undefined) contested = (await adoptAddress(address, grant, deps)) === 'contested' || contested;
     const item = { address, limited: isLimited(facts) };
-    if (grant !== undefined || !isNew(item, known, onLink)) continue;
+    if (grant !== undefined || !isNew(item, known, deps)) continue;
     // Each kind has its own watch, so the release of an address may arrive before the deletion of its object.
     if (await isStillUsed(address, client)) seen.push(item);
   }

@@ -73,3 +73,12 @@ test('the two instances of a migration between the clusters are no collision', a
   expect(await north.team.collisionsOf('traveller')).toEqual([]);
   expect(await south.team.collisionsOf('traveller')).toEqual([]);
 });
+
+test('two instances that have migrated from node to node in their clusters are reported', async () => {
+  const mac = '02:00:00:00:20:04';
+  await north.team.instance('polar-machine', [{ mac }], 'polar-migration', false);
+  await south.team.instance('tropic-machine', [{ mac }], 'tropic-migration', false);
+  const reported = async ({ team }: Member, name: string) => (await team.collisionsOf(name)).length;
+  await untilEqual(() => reported(south, 'tropic-machine'), 1, 30_000);
+  await untilEqual(() => reported(north, 'polar-machine'), 1, 30_000);
+});

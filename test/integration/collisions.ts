@@ -36,8 +36,8 @@ export function objectsIn({ kubectl }: ControlPlane, namespace: string) {
       const patch = JSON.stringify({ status: { phase: 'Running' } });
       await kubectl(['patch', 'pod', name, ...inNamespace, '--subresource=status', '-p', patch]);
     },
-    /** Creates a running instance that reports these addresses. */
-    instance: (name: string, reported: readonly Reported[], migration?: string) =>
+    /** Creates a running instance that reports these addresses, and is a side of a migration or has migrated from node to node. */
+    instance: (name: string, reported: readonly Reported[], migration?: string, isAcross = true) =>
       create({
         apiVersion: 'kubevirt.io/v1',
         kind: 'VirtualMachineInstance',
@@ -54,7 +54,15 @@ export function objectsIn({ kubectl }: ControlPlane, namespace: string) {
         status: {
           phase: 'Running',
           interfaces: reported.map(({ mac }, index) => ({ name: `nic${String(index)}`, mac })),
-          ...(migration !== undefined && { migrationState: { migrationUid: migration } }),
+          ...(migration !== undefined && {
+            migrationState: {
+              migrationUid: migration,
+              ...(isAcross && {
+                sourceState: { migrationUID: migration },
+                targetState: { migrationUID: `${migration}-of-target` },
+              }),
+            },
+          }),
         },
       }),
     removePod: (name: string) =>
