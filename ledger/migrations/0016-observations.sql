@@ -38,7 +38,8 @@ begin atomic
   on conflict (addr) do update set blocked = true where not a.blocked;
 end;
 
--- Records observations. Repeating one changes nothing.
+-- Records observations. Repeating one changes nothing. An item that does not say whether its object runs is of a recovery, which knows
+-- less than the last resync: it leaves the rest of an observation as it is. Otherwise it would end the limits of all that it reports.
 --
 -- The limits keep a user without rights from blocking a pool: 64 addresses per object and per namespace, and an eighth of
 -- a pool over all namespaces. They hold for items that are `limited`. An address beyond a limit is not protected. An address
@@ -78,10 +79,11 @@ begin
     if not exists (select 1 from clusters c where c.cluster_id = i.cluster and c.retired_at is null and (me.everything or c.cluster_id = me.cluster)) then
       outcome := 'not_registered';
     elsif exists (select 1 from observations o where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic) then
-      update observations o set limited = o.limited and i.limited, migrates = coalesce(i.migrates, false),
-        running = coalesce(i.running, false), segment = coalesce(i.segment, '')
+      update observations o set limited = case when i.running is null then o.limited else i.limited end, migrates = coalesce(i.migrates, false),
+        running = coalesce(i.running, o.running), segment = coalesce(i.segment, o.segment)
       where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic
-        and ((o.limited and not i.limited) or (o.migrates, o.running, o.segment) <> (coalesce(i.migrates, false), coalesce(i.running, false), coalesce(i.segment, '')));
+        and (o.limited, o.migrates, o.running, o.segment) <>
+          (case when i.running is null then o.limited else i.limited end, coalesce(i.migrates, false), coalesce(i.running, o.running), coalesce(i.segment, o.segment));
       outcome := 'known';
     elsif i.limited and (
          per_object <= (select count(*) from observations o where o.cluster_id = i.cluster and o.uid = i.uid)

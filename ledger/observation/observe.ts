@@ -15,9 +15,9 @@ export interface ObserveItem {
   readonly limited: boolean;
   /** Whether it is an instance that names a migration, so that it may be the guest of another machine. */
   readonly migrates?: boolean;
-  /** Whether the object runs. Only those of running objects can meet. */
+  /** Whether the object runs. Only those of running objects can meet. Absent in a recovery, which leaves the limits of a known observation as they are. */
   readonly running?: boolean;
-  /** Where the network of the interface lies. Only addresses of one segment can meet. Default: the one without a name. */
+  /** Where the network of the interface lies. Only addresses of one segment can meet. Default: that of a known observation, or the one without a name. */
   readonly segment?: string;
 }
 
@@ -54,13 +54,7 @@ export async function observe(db: Queryable, items: readonly ObserveItem[], acto
   );
 }
 
-function columns({
-  object,
-  limited,
-  migrates = false,
-  running = false,
-  segment = '',
-}: ObserveItem): Record<string, unknown> {
+function columns({ object, limited, migrates = false, running, segment }: ObserveItem): Record<string, unknown> {
   const { clusterId, kind, namespace, name, uid, nic } = object;
   return { cluster: clusterId, kind, namespace, name, uid, nic, limited, migrates, running, segment };
 }

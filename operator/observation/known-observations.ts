@@ -22,7 +22,7 @@ export function byKey(observations: readonly Observation[]): KnownObservations {
  */
 export function isNew({ address, limited }: SeenAddress, known: KnownObservations, deps: StateDeps): boolean {
   const before = known.get(keyOfObservation({ mac: address.mac, object: address.owner }));
-  if (before === undefined || (before.limited && !limited)) return true;
+  if (before === undefined || before.limited !== limited) return true;
   const { migrates, running, segment } = stateOf(address, deps);
   return before.migrates !== migrates || before.running !== running || before.segment !== segment;
 }

@@ -199,7 +199,7 @@ describe('the limits of observations', () => {
     const [item] = many('a4:58:0f:03:05:00', 1, { namespace: 'grows', name: 'vm' });
     if (item === undefined) throw new Error('no item');
     expect(await observeOne(item)).toBe('observed');
-    expect(await observeOne({ ...item, limited: false })).toBe('known');
+    expect(await observeOne({ ...item, limited: false, running: false })).toBe('known');
     expect(await observationsOfMac(ledger.current.db, item.mac)).toMatchObject([{ limited: false }]);
   });
 });
@@ -364,6 +364,19 @@ describe('who uses an address outside of a cluster', () => {
     expect(await usersElsewhere(db, { clusterId: 'c2', macs: [foreign] })).toEqual([]);
     await own.close();
   });
+});
+
+test('a recovery leaves a known observation as it is, and a resync says whether it counts toward the limits', async () => {
+  const { db } = ledger.current;
+  const item = { ...stray(mac('02:00:00:00:00:21'), { name: 'counted' }), running: true, segment: 'lab' };
+  const seen = async () => (await observationsOfMac(db, item.mac))[0];
+  await observeOne(item);
+  expect(await observeOne(stray(item.mac, { name: 'counted', limited: false }))).toBe('known');
+  expect(await seen()).toMatchObject({ limited: true, running: true, segment: 'lab' });
+  await observeOne({ ...item, limited: false, running: false });
+  expect(await seen()).toMatchObject({ limited: false, running: false });
+  await observeOne(item);
+  expect(await seen()).toMatchObject({ limited: true, running: true });
 });
 
 describe('what a cluster has observed when it is retired', () => {
