@@ -7,6 +7,8 @@ import type { CollisionScope } from './find-collision.ts';
 export interface Contested {
   readonly mac: MacAddress;
   readonly user: AddressUser;
+  /** Whether a cache had it, so that its end is noticed at once. The pods of instances are not cached: the next resync decides. */
+  readonly isCached: boolean;
   /** How far its owner is. */
   readonly scope: CollisionScope;
 }

@@ -53,12 +53,13 @@ function localUser({ kind, workload: { metadata, migrations, migratesAcross }, n
   return { kind: kind.resource.kind, namespace, name, uid, nic, segment, migrations, migratesAcross };
 }
 
-/** Returns whether the object still exists. It may have ended since the last resync. */
-function isLive({ mac, user }: Contested, { workloads, allocations }: CollisionDeps): boolean {
+/** Returns whether the object still exists, as far as the caches can say. It may have ended since the last resync. */
+function isLive({ mac, user, isCached }: Contested, { workloads, allocations }: CollisionDeps): boolean {
+  if (!isCached) return true;
   const key = formatKey(user);
   const cached = workloads.get(user.kind);
   if (cached === undefined) return allocations.get(key) !== undefined;
-  return cached.cache.get(key)?.nics.some((nic) => nic.mac === mac) === true;
+  return cached.cache.get(key)?.uses.includes(mac) === true;
 }
 
 function gaugeOf(collision: Collision | undefined, contested: readonly Contested[]) {

@@ -195,9 +195,13 @@ async function onlyContested(held: readonly ForeignAddress[], deps: ContestedDep
   return contested;
 }
 
-function contestedOf({ address: { mac, owner }, row }: ForeignAddress, deps: Pick<ResyncDeps, 'clusterId'>): Contested {
+function contestedOf(
+  { address: { mac, owner }, row }: ForeignAddress,
+  deps: Pick<ResyncDeps, 'clusterId' | 'workloads'>,
+): Contested {
   const { kind, namespace, name } = owner;
-  return { mac, user: { kind, namespace, name }, scope: distanceTo(row, namespace, deps) };
+  const isCached = deps.workloads.get(kind)?.cache.get(formatKey({ namespace, name })) !== undefined;
+  return { mac, user: { kind, namespace, name }, isCached, scope: distanceTo(row, namespace, deps) };
 }
 
 /** Returns how far the holder of an address is from an object of this cluster. */
@@ -252,7 +256,7 @@ async function compareClaims(
       const isOwner = row.key === claimKey({ clusterId: deps.clusterId, uid });
       if (!isOwner) {
         const scope = distanceTo(row, namespace, deps);
-        conflicts.push({ mac, user: { kind: 'MacAllocation', namespace, name }, scope });
+        conflicts.push({ mac, user: { kind: 'MacAllocation', namespace, name }, isCached: true, scope });
       }
     }
   }

@@ -202,8 +202,8 @@ describe('the API server refuses', () => {
   test.each([
     ['a pool that ends before it begins', { first: 'a4:58:0f:20:00:0f', last: 'a4:58:0f:20:00:00' }, /first must not/],
     [
-      'a pool with addresses in another notation',
-      { first: 'A4-58-0F-20-00-00', last: 'a4:58:0f:20:00:0f' },
+      'a pool with a mixture of two notations',
+      { first: 'A4-58-0F:20:00:00', last: 'a4:58:0f:20:00:0f' },
       /spec\.first/,
     ],
   ])('%s', async (_, spec, message) => {

@@ -461,8 +461,8 @@ describe('a guest that migrates into another namespace', () => {
 });
 
 describe('an instance that only shows an address does not keep it from release when its owner ends:', () => {
-  async function showInstance(name: string, address: string): Promise<void> {
-    const shown = [{ name: 'blue', bridge: {}, macAddress: '02:00:00:00:00:02' }];
+  async function showInstance(name: string, address: string, macAddress: string): Promise<void> {
+    const shown = [{ name: 'blue', bridge: {}, macAddress }];
     await create(instance(undefined, name, shown, [address]), 'target');
     await eventually(
       async () => {
@@ -480,7 +480,7 @@ describe('an instance that only shows an address does not keep it from release w
     const annotation = await kubectl(['get', 'pod', 'shown', '-n', TEAM, '-o', 'jsonpath={.metadata.annotations}']);
     const [address = ''] = /a4:58:0f:05:..:../.exec(annotation) ?? [];
     await untilState([address], 'active');
-    await showInstance('stranger', address);
+    await showInstance('stranger', address, '02:00:00:00:00:02');
     await kubectl(['delete', 'pod', 'shown', '-n', TEAM, '--wait=false']);
     await untilState([address], 'released');
   });
@@ -489,7 +489,7 @@ describe('an instance that only shows an address does not keep it from release w
     await create(machine('ending', { nics: [{ name: 'blue', bridge: {} }] }));
     const [address = ''] = await macsOf('ending');
     await untilState([address], 'active');
-    await showInstance('another-stranger', address);
+    await showInstance('another-stranger', address, '02:00:00:00:00:03');
     await kubectl(['delete', 'vm', 'ending', '-n', TEAM]);
     await untilState([address], 'released');
   });

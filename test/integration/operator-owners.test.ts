@@ -31,6 +31,8 @@ async function createLauncher(name: string, address: string, { name: owner = 'x'
     name,
     namespace: 'bob',
     labels: { 'kubevirt.io': 'virt-launcher' },
+    // The garbage collector deletes a pod without its owner as soon as it knows the owner's kind. The pod stays, terminating.
+    finalizers: ['tests.mac.rock-os.io/keep'],
     ownerReferences: [{ kind: 'VirtualMachineInstance', name: owner, ...rest }],
     annotations: { [NETWORKS]: `[{"name":"n","mac":"${address}"}]` },
   };
