@@ -99,7 +99,12 @@ describe('the receiver of a guest', () => {
     await untilObserved(address, 0);
     expect(await actionsOn(address)).toEqual(['allocate', 'bind', 'transfer']);
     expect(await target().mirrorsOf(address)).toBe('desk');
-    expect(await source().mirrorsOf(address)).toBe('');
+    await eventually(
+      async () => {
+        expect(await source().mirrorsOf(address)).toBe('');
+      },
+      { within: 20_000, every: 200 },
+    );
     expect(`${await source().events()} ${await target().events()}`).not.toContain('AddressConflict');
     await target().remove('vm/desk', 'vmi/desk', '--ignore-not-found');
     await until(address, { state: 'released' });
