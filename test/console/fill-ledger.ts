@@ -60,8 +60,9 @@ export async function fillLedger({ sql }: Pick<TestLedger, 'sql'>, { fills, audi
              from (select rock_mac.to_addr('a4:58:0f:10:00:00') as f) x on conflict do nothing`);
   for (const [index, { id, name }] of CLUSTERS.entries()) {
     await sql(
-      `insert into rock_mac.clusters (cluster_id, name, registered_at, adopted_at, reported_epoch, last_resync_at, changed_by)
-       values ($1, $2, now() - interval '200 days', now() - interval '200 days', 1, now() - make_interval(mins => $3), 'test')`,
+      `insert into rock_mac.clusters (cluster_id, name, registered_at, adopted_at, reported_epoch, last_resync_at, looked_under, changed_by)
+       values ($1, $2, now() - interval '200 days', now() - interval '200 days', 1, now() - make_interval(mins => $3),
+               array(select prefix from rock_mac.prefixes), 'test')`,
       [id, name, 1 + index * 19],
     );
   }
