@@ -200,7 +200,7 @@ test('a connection that planned its statements on a small ledger reads no more r
   reads['allocate'] = (await rowsRead(ledger.current)) - before;
   // A fill counts what the cluster has in stock and pending, and an admission what its namespace has pending.
   const limitOf = (name: string) =>
-    (name.startsWith('fillStock') || name === 'allocate sticky addresses' ? 100 : 20) * LATE;
+    (name.startsWith('fillStock') || name === 'allocate sticky addresses' ? 150 : 20) * LATE;
   expect(Object.entries(reads).filter(([name, rows]) => rows > limitOf(name))).toEqual([]);
 
   const looks = {
