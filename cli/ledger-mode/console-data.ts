@@ -3,7 +3,6 @@ import type { AuditFilter, Neighbour } from '../../api/console.ts';
 import { findByMac, findByMacs } from '../../ledger/address/find.ts';
 import { searchAddresses } from '../../ledger/address/search.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
-import { observationsOfMac } from '../../ledger/observation/observations.ts';
 import { poolHistory } from '../../ledger/pool/history.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
@@ -32,6 +31,7 @@ import {
 import { auditPage } from './audit-page.ts';
 import { currentUser } from './current-user.ts';
 import { sealOnTheSide } from './seal.ts';
+import { withObservers } from './with-observers.ts';
 
 interface ConsoleDataOptions {
   /** The ledger without its password, for people. */
@@ -73,9 +73,7 @@ export function createLedgerConsoleData(ledger: LedgerClient, { place, now }: Co
     address: async (mac) => {
       const row = await findByMac(ledger, mac);
       if (row === undefined) return undefined;
-      const observedOn = (await observationsOfMac(ledger, mac)).map(({ object, since }) => ({ ...object, since }));
-      const address = { ...addressView(row), ...(observedOn.length > 0 && { observedOn }) };
-      return addressDetails(address, await assignmentOf(mac), now());
+      return addressDetails(await withObservers(ledger, row), await assignmentOf(mac), now());
     },
     neighbours: (mac) => neighboursOf(ledger, mac),
     audit: (filter, signal) => followAudit(ledger, filter, signal),

@@ -6,7 +6,6 @@ import { suggestTargets } from '../../ledger/address/suggest.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { rollingBack } from '../../ledger/connection/rolling-back.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
-import { observationsOfMac } from '../../ledger/observation/observations.ts';
 import { poolHistory } from '../../ledger/pool/history.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
@@ -28,6 +27,7 @@ import { releaseRows } from './release.ts';
 import { renewRows } from './renew.ts';
 import { sealOnTheSide } from './seal.ts';
 import { transferToDevice } from './transfer.ts';
+import { withObservers } from './with-observers.ts';
 
 /** More addresses than one object ever holds. */
 const MAX_PER_OBJECT = 1_000;
@@ -54,11 +54,7 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
   const audit = (query: AuditQuery) => auditPage(ledger, query);
   const find = async (target: Target): Promise<Address[]> => {
     const found: Address[] = [];
-    for (const row of await findRows(ledger, target)) {
-      const observations = row.observed ? await observationsOfMac(ledger, row.mac) : [];
-      const observedOn = observations.map(({ object, since }) => ({ ...object, since }));
-      found.push({ ...addressView(row), ...(observedOn.length > 0 && { observedOn }) });
-    }
+    for (const row of await findRows(ledger, target)) found.push(await withObservers(ledger, row));
     return found;
   };
 
