@@ -22,7 +22,6 @@ import { runLeader } from './leader-run.ts';
 import { createLedgerHeadStore } from './ledger-state/ledger-head-store.ts';
 import { waitForInitialSync } from './ledger-state/wait-for-initial-sync.ts';
 import { workloadKinds } from './live/workload-kinds.ts';
-import { instrumentLedger } from './metrics/instrumented-ledger.ts';
 import { createOperatorMetrics, type OperatorMetrics } from './metrics/operator-metrics.ts';
 import { readInstalledPools } from './pool/installed-pools.ts';
 import { createReadApiMetrics } from './read-api/metrics.ts';
@@ -51,7 +50,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
   const metrics = createOperatorMetrics();
   const readApiMetrics = createReadApiMetrics(metrics.registry);
   const connections = openOperatorLedger(config, logger);
-  const ledger = instrumentLedger(connections, metrics);
+  const ledger = metrics.measureLedger(connections);
   const waitingFor = new Set([CLUSTER, INITIAL_SYNC]);
   const client = createKubeClient({
     userAgent: 'rock-mac-operator',

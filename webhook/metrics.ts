@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from '@prometheus-io/client';
 import { measureCertificate } from '../kube/server/certificate-expiry.ts';
+import { measureStatements } from '../ledger/connection/measure-statements.ts';
 import { measureMemory } from '../process/memory-metric.ts';
 import type { ReviewMetrics } from './server/server.ts';
 import type { StockLevel } from './stock/stock.ts';
@@ -9,6 +10,8 @@ export interface WebhookMetrics extends ReviewMetrics {
   readonly registry: Registry;
   /** Records the expiry of the certificate that is served from now on. */
   readonly serves: ReturnType<typeof measureCertificate>;
+  /** Wraps the ledger client, whose statements are measured then. */
+  readonly measureLedger: ReturnType<typeof measureStatements>;
   /** Counts a pod that was answered from the stock of a pool. */
   readonly answeredFromStock: (pool: string) => void;
   /** Reports the stock of this process at each scrape. */
@@ -41,6 +44,7 @@ export function createWebhookMetrics(): WebhookMetrics {
   return {
     registry,
     serves,
+    measureLedger: measureStatements(registry),
     answeredFromStock: (pool) => {
       answers.inc({ pool });
     },

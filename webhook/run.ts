@@ -46,7 +46,8 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
   const background = { logger, clock: systemClock, signal: stopping.signal };
   const callers = await readTrustedCallers(config);
   const metrics = createWebhookMetrics();
-  const ledger = openLedger(config, logger);
+  const connections = openLedger(config, logger);
+  const ledger = metrics.measureLedger(connections);
   const waitingFor = new Set([CERTIFICATE, CLUSTER, PREFIXES]);
   const client = createKubeClient({ userAgent: 'rock-mac-webhook', kubeconfig: config.KUBECONFIG, logger });
   const management = await startManagementServers({
@@ -56,7 +57,7 @@ export async function runWebhook(config: WebhookConfig, logger: Logger): Promise
     metricsAudience: config.ROCK_MAC_METRICS_AUDIENCE,
     // An unreachable Postgres does not count: it would take all replicas out of service, and a refusal with a reason is
     // better. A ledger that another version migrated does count: the replicas of that version serve then.
-    notReady: () => [...waitingFor, ...ledger.notReadyReasons(), ...(stopping.signal.aborted ? ['its end'] : [])],
+    notReady: () => [...waitingFor, ...connections.notReadyReasons(), ...(stopping.signal.aborted ? ['its end'] : [])],
     registry: metrics.registry,
     client,
     logger,

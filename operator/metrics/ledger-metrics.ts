@@ -1,5 +1,5 @@
-import { Gauge, Histogram, type Registry } from '@prometheus-io/client';
-import { DURATION_BUCKETS } from './kube-metrics.ts';
+import { Gauge, type Registry } from '@prometheus-io/client';
+import { measureStatements } from '../../ledger/connection/measure-statements.ts';
 
 /** Metrics of the ledger as the operator sees it. */
 export interface LedgerMetrics {
@@ -15,8 +15,8 @@ export interface LedgerMetrics {
   auditSealed(at: Date | undefined): void;
   /** Records whether the ledger has all seals whose anchors this cluster keeps. */
   anchorsPresent(present: boolean): void;
-  /** Records one statement or one transaction. The outcome is `ok`, or the code of the error. */
-  statementEnded(statement: { readonly outcome: string; readonly durationMs: number }): void;
+  /** Wraps a ledger client, whose statements are measured then. */
+  readonly measureLedger: ReturnType<typeof measureStatements>;
 }
 
 export function registerLedgerMetrics(registry: Registry, now: () => number = Date.now): LedgerMetrics {
@@ -50,13 +50,6 @@ export function registerLedgerMetrics(registry: Registry, now: () => number = Da
     help: 'Whether the ledger lacks a seal of the audit that this cluster has seen, without a recovery that explains it: 1 or 0.',
     registers,
   });
-  const statements = new Histogram({
-    name: 'rockmac_ledger_statement_duration_seconds',
-    help: 'Duration of statements on the ledger, by outcome: ok, or the code of the error.',
-    labelNames: ['outcome'],
-    buckets: DURATION_BUCKETS,
-    registers,
-  });
   return {
     ledgerOpen: (isOpen) => {
       open.set(isOpen ? 1 : 0);
@@ -73,8 +66,6 @@ export function registerLedgerMetrics(registry: Registry, now: () => number = Da
     anchorsPresent: (present) => {
       anchorsMissing.set(present ? 0 : 1);
     },
-    statementEnded: ({ outcome, durationMs }) => {
-      statements.observe({ outcome }, durationMs / 1_000);
-    },
+    measureLedger: measureStatements(registry),
   };
 }
