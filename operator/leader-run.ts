@@ -21,6 +21,7 @@ import { sealAndAnchor } from './ledger-state/seal-audit.ts';
 import { createElsewhere } from './link/elsewhere.ts';
 import { createOnLink } from './link/on-link.ts';
 import { createScope } from './live/scope.ts';
+import { forgetLeading } from './metrics/forget-leading.ts';
 import { createObservationBudget } from './observation/observation-budget.ts';
 import { applyInstalledPools, type InstalledPool } from './pool/installed-pools.ts';
 import { publishCounts } from './pool/publish-counts.ts';
@@ -83,6 +84,7 @@ export async function runLeader(options: LeaderRunOptions): Promise<void> {
     await work({ ...options, identity, signal }, () => {
       refused.abort();
     });
+    forgetLeading(options.deps.metrics);
   }
 }
 
@@ -136,11 +138,7 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
   deps.metrics.auditSealed(deps.now());
   const tasks = periodicTasks({ ...deps, ...sources, expiryGuard, ledgerHeads, identity, onRefused, signal });
   await Promise.all(tasks.map((task) => runPeriodically(task, { logger, signal })));
-  deps.metrics.auditSealed(undefined);
-  deps.metrics.gatedPods(0, 0);
-  deps.metrics.notApplied(new Map());
   await Promise.all(controllers.map((controller) => controller.stop()));
-  deps.metrics.conflictsForgotten();
   await Promise.all(caches.map((cache) => cache.stop()));
   logger.info('no longer leading');
 }
