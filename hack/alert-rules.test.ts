@@ -4,10 +4,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { z } from 'zod';
+import { ALERT_CASES } from './alert-cases.ts';
 
 /* The alerts as Prometheus evaluates them: promtool is the program of Prometheus that tests rules. */
 
 const alertsFile = path.join(import.meta.dirname, '..', 'charts', 'rock-mac', 'files', 'alerts.yaml');
+const { alerts } = z
+  .object({ alerts: z.array(z.looseObject({ alert: z.string() })) })
+  .parse(parse(readFileSync(alertsFile, 'utf8')));
+const names = alerts.map(({ alert }) => alert);
 const isInstalled = spawnSync('promtool', ['--version']).error === undefined;
 const title = isInstalled
   ? 'the alerts'
@@ -18,7 +24,6 @@ describe.skipIf(!isInstalled)(title, () => {
 
   beforeAll(() => {
     folder = mkdtempSync(path.join(tmpdir(), 'rock-mac-alerts-'));
-    const { alerts } = parse(readFileSync(alertsFile, 'utf8')) as { readonly alerts: readonly object[] };
     write('rules.yaml', { groups: [{ name: 'rock-mac', rules: alerts }] });
   });
 
@@ -50,6 +55,34 @@ describe.skipIf(!isInstalled)(title, () => {
   test('are valid', () => {
     expect(promtool('check', 'rules', 'rules.yaml')).toMatchObject({ status: 0 });
   });
+
+  test('all have a case', () => {
+    expect(ALERT_CASES.map(({ alert }) => alert)).toEqual(names);
+  });
+
+  test.each(ALERT_CASES.map((each) => [each.alert, each] as const))(
+    '%s fires when it should, not before, and clears',
+    (alertname, { series, interval = '1m', silentAt, firesAt, clearsAt, labels, summary }) => {
+      const firing = [{ exp_labels: labels, exp_annotations: { summary } }];
+      write('tests.yaml', {
+        rule_files: ['rules.yaml'],
+        evaluation_interval: interval,
+        tests: [
+          {
+            interval,
+            input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+            alert_rule_test: [
+              { alertname, eval_time: silentAt, exp_alerts: [] },
+              { alertname, eval_time: firesAt, exp_alerts: firing },
+              { alertname, eval_time: clearsAt, exp_alerts: [] },
+            ],
+          },
+        ],
+      });
+      const { status, output } = promtool('test', 'rules', 'tests.yaml');
+      expect(status, output).toBe(0);
+    },
+  );
 
   test('50: the one of shared addresses fires for two of them, stays for one, and clears at none', () => {
     const [one, two] = ['02:00:00:00:00:01', '02:00:00:00:00:02'];

@@ -18,10 +18,12 @@ test('every alert has its section in docs/alerts.md, and every section its alert
 });
 
 test('alerts use only metrics that the programs have', async () => {
-  const registries = [createOperatorMetrics().registry, createWebhookMetrics().registry];
+  const webhook = createWebhookMetrics();
+  webhook.measureStock(() => []);
+  const registries = [createOperatorMetrics().registry, webhook.registry];
   const metrics = await Promise.all(registries.map((registry) => registry.getMetricsAsJSON()));
   const known = metrics.flat().map(({ name }) => name);
   const asked = alerts.flatMap(({ expr }) => expr.match(/rockmac_\w+/g) ?? []);
   expect(asked.length).toBeGreaterThanOrEqual(alerts.length);
-  for (const name of asked) expect(known).toContain(name);
+  for (const name of asked) expect(known).toContain(name.replace(/_bucket$/, ''));
 });

@@ -9,7 +9,7 @@ const OF_THE_PROCESS = ['process_resident_memory_bytes', 'rockmac_last_resync_ti
 
 async function gauges({ registry }: OperatorMetrics) {
   const all = await registry.getMetricsAsJSON();
-  return all.filter(({ name, type }) => String(type) === 'gauge' && !OF_THE_PROCESS.includes(name));
+  return all.filter(({ name, type }) => type === 'gauge' && !OF_THE_PROCESS.includes(name));
 }
 
 test('a replica that no longer leads shows what one shows that never led', async () => {
