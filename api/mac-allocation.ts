@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { anyMac, canonicalMac, conditions, duration, text, timestamp } from './fields.ts';
 import { VISIBLE_IN_CEL, visibleText } from './visible-text.ts';
+import { WELL_KNOWN_IN_CEL } from './well-known-metadata.ts';
 
 /** The requester, as authenticated by the API server. */
 const requester = z
@@ -166,13 +167,15 @@ export const macAllocationSpec = z
       .record(z.string().max(63), visibleText('The value of the attribute.', 1024))
       .optional()
       .meta({
-        description: 'Free-form attributes of the device, stored with the address.',
+        description:
+          'Free-form attributes of the device, stored with the address. `ip` is one or more IP addresses with commas, `hostname` a host name.',
         maxProperties: 64,
         'x-kubernetes-validations': [
           {
             rule: `self.all(key, key.matches(${VISIBLE_IN_CEL}))`,
             message: 'the name of an attribute contains a character that nobody sees',
           },
+          ...WELL_KNOWN_IN_CEL,
         ],
       }),
     expiresAfter: duration(

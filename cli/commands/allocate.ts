@@ -6,23 +6,22 @@ import { refusalText, UserError } from '../errors.ts';
 import { addressReport } from '../output/address-list.ts';
 import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
+import { addMetadataFlags, metadataOf, type MetadataOptions } from './metadata-flags.ts';
 import {
   parseCount,
   parseDeviceText,
   parseDurationSeconds,
   parseLabels,
-  parseMetadata,
   parseNamePrefix,
   parseRequestKey,
 } from './parse-values.ts';
 import { printAddress } from './print-address.ts';
 import { addDryRun, addExamples, addReason } from './shared-flags.ts';
 
-interface Options {
+interface Options extends MetadataOptions {
   readonly pool: string;
   readonly device: string;
   readonly type: string;
-  readonly metadata: string;
   readonly requestKey?: string;
   readonly expiresAfter?: number;
   readonly reason?: string;
@@ -52,6 +51,7 @@ export function addAllocate(program: Command, cli: Cli): void {
     )
     .option('--count <number>', COUNT_TEXTS[cli.mode.kind], parseCount)
     .addOption(outputOption());
+  addMetadataFlags(command);
   if (cli.mode.kind === 'cluster') {
     command
       .option('-l, --label <labels>', 'labels of the MacAllocation, separated by commas; repeatable', parseLabels)
@@ -62,13 +62,14 @@ export function addAllocate(program: Command, cli: Cli): void {
       );
   }
   command.action(async (options: Options, command: Command) => {
-    const metadata = parseMetadata(options.metadata);
+    const metadata = metadataOf(options);
     const { pool, device, requestKey, label: labels, expiresAfter: expiresAfterSeconds, count, reason } = options;
     // The claims of a set are for pods, which are no devices.
     const isForPods = cli.mode.kind === 'cluster' && count !== undefined;
     const type = isForPods && command.getOptionValueSource('type') === 'default' ? '' : options.type;
     const request = { pool, device: { id: device, type }, metadata, requestKey, expiresAfterSeconds, labels, reason };
     requireNames(options, cli);
+    refuseShared(options);
     await withBackend(command, cli, async (backend) => {
       await (count === undefined
         ? allocateOne(request, backend, command, cli)
@@ -84,6 +85,7 @@ export function addAllocate(program: Command, cli: Cli): void {
     `trap "${name} release $MAC" EXIT`,
     `${name} allocate -p experiment -d run-17 -m '{"rack": "a7"}' --expires-after 2h`,
     `${name} allocate -d my-vm --request-key my-vm-eth0 -o name`,
+    `${name} allocate -d my-vm --ip 192.0.2.7 --hostname my-vm   # for \`export\``,
     cli.mode.kind === 'cluster'
       ? `${name} allocate --count 20 --label app=licensed --name-prefix lic   # 20 claims for pods that select them`
       : `${name} allocate -d my-host --count 4 --request-key my-host -o name`,
@@ -105,6 +107,17 @@ function requireNames({ count, namePrefix, requestKey }: Options, { mode }: Cli)
   if (count !== undefined && namePrefix === undefined && requestKey === undefined) {
     throw new UserError('The MacAllocations of --count need names.', 'Add --name-prefix, such as lic.', 'usage');
   }
+}
+
+/** Several devices with one IP address or one name are a mistake. */
+function refuseShared({ count, ip, hostname }: Options): void {
+  const flag = ip !== undefined ? '--ip' : hostname !== undefined ? '--hostname' : undefined;
+  if (count === undefined || flag === undefined) return;
+  throw new UserError(
+    `${flag} is about one device, and --count about several addresses.`,
+    `Leave out ${flag}.`,
+    'usage',
+  );
 }
 
 async function allocateOne(request: AllocateRequest, backend: Backend, command: Command, cli: Cli) {

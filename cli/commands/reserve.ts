@@ -3,17 +3,17 @@ import { type Cli, withBackend } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { outputOption } from '../output/output-flag.ts';
 import { requireMac } from '../target.ts';
-import { parseDeviceText, parseMetadata, parseRequestKey } from './parse-values.ts';
+import { addMetadataFlags, metadataOf, type MetadataOptions } from './metadata-flags.ts';
+import { parseDeviceText, parseRequestKey } from './parse-values.ts';
 import { printAddress } from './print-address.ts';
 import { addDryRun, addExamples, addReason } from './shared-flags.ts';
 
-interface Options {
+interface Options extends MetadataOptions {
   readonly pool?: string;
   readonly mac?: string;
   readonly overrideDelay: boolean;
   readonly device: string;
   readonly type: string;
-  readonly metadata: string;
   readonly requestKey?: string;
   readonly reason?: string;
 }
@@ -41,12 +41,13 @@ export function addReserve(program: Command, cli: Cli): void {
       if (overridesDelay && mac === undefined) {
         throw new UserError('--override-delay is about one released address.', 'Add --mac with that address.');
       }
-      const metadata = parseMetadata(options.metadata);
+      const metadata = metadataOf(options);
       const result = await withBackend(command, cli, (backend) =>
         backend.reserve({ pool, mac, overridesDelay, device: { id: device, type }, metadata, requestKey, reason }),
       );
       await printAddress(result, (address) => [`Reserved MAC: ${address.mac}`], command, cli);
     });
+  addMetadataFlags(command);
   addReason(command, cli.mode);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;

@@ -55,3 +55,12 @@ test('an address that waits for a node names the node', () => {
     'Unreachable:  node worker-1 does not respond, and its last pod may still run there',
   );
 });
+
+test('IP addresses and the host name have lines of their own, and metadata shows the rest', () => {
+  const metadata = { ip: '192.0.2.7,2001:db8::7', hostname: 'web-1', rack: 'a7' };
+  const shown = lines({ metadata });
+  expect(shown).toContain('IP Address:   192.0.2.7, 2001:db8::7');
+  expect(shown).toContain('Hostname:     web-1');
+  expect(shown).toContain('Metadata:     {"rack":"a7"}');
+  expect(lines({ metadata: { ip: 'none' } })).toContain('Metadata:     {"ip":"none"}');
+});

@@ -1,3 +1,4 @@
+import { hostnameOf, ipsOf, otherMetadata } from '../../api/well-known-metadata.ts';
 import { type Assignment, assignmentText } from '../assignment.ts';
 import type { Address, AuditLine, ObservedOn } from '../backend.ts';
 import { holderName, qualifiedName, shownState } from './address-list.ts';
@@ -41,14 +42,17 @@ function facts(address: Address): [string, string][] {
     offeredTo,
   } = address;
   const hadOwner = address.generation !== 0;
+  const others = otherMetadata(metadata);
   const rows: [string, string | undefined][] = [
     ['Device Type', device?.type],
+    ['IP Address', ipsOf(metadata).join(', ')],
+    ['Hostname', hostnameOf(metadata)],
     ['Held By', heldBy(address)],
     ['Used By', consumer && `${consumer.kind} ${consumer.name}, ${consumer.nic}`],
     ['Offered To', receiverText(offeredTo)],
     ['Requested By', hadOwner ? requester : undefined],
     ['Reason', reason],
-    ['Metadata', Object.keys(metadata).length === 0 ? undefined : JSON.stringify(metadata)],
+    ['Metadata', Object.keys(others).length === 0 ? undefined : JSON.stringify(others)],
     ['Sticky', sticky === true ? stickyText(address) : undefined],
     ['Missing Since', sticky === true ? undefined : missingSince && formatMinutes(missingSince)],
     [

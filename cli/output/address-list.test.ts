@@ -36,3 +36,18 @@ test.each([
 ])('the wide owner column shows %s', (_, holder, wanted) => {
   expect(line({ owner: { ...holder, name: 'web-1' } }, 'wide')).toMatch(wanted);
 });
+
+test('IP addresses and the host name are the last columns of the wide table and of CSV', () => {
+  const address = {
+    mac: mac('a4:58:0f:01:00:00'),
+    pool: 'development',
+    state: 'active',
+    metadata: { ip: '192.0.2.7,2001:db8::7', hostname: 'web-1' },
+  } as const;
+  const report = addressReport({ items: [address] });
+  expect(report.lines('wide')[0]).toMatch(/Requester +IP Address +Hostname$/);
+  expect(report.lines('wide')[2]).toMatch(/ 192\.0\.2\.7,2001:db8::7 web-1$/);
+  const csv = report.csv?.();
+  expect(csv?.heads.slice(-2)).toEqual(['ip', 'hostname']);
+  expect(csv?.rows[0]?.slice(-2)).toEqual(['192.0.2.7,2001:db8::7', 'web-1']);
+});

@@ -1,3 +1,4 @@
+import { hostnameOf, ipsOf } from '../../api/well-known-metadata.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import type { Address, Page } from '../backend.ts';
 import { type Csv, csvOf } from './csv.ts';
@@ -32,6 +33,8 @@ const WIDE_COLUMNS: readonly Column[] = [
   { head: 'Type', width: 12 },
   { head: 'Owner', width: 40 },
   { head: 'Requester', width: 12 },
+  { head: 'IP Address', width: 15 },
+  { head: 'Hostname', width: 12 },
 ];
 
 const NAMESPACE_COLUMN: Column = { head: 'NAMESPACE', width: 20 };
@@ -74,10 +77,12 @@ function addressCsv(items: readonly Address[]): Csv {
     name: owner?.name,
     nic: owner?.nic,
     metadata: Object.keys(item.metadata).length === 0 ? undefined : item.metadata,
+    ip: ipsOf(item.metadata).join(','),
+    hostname: hostnameOf(item.metadata),
   }));
   return csvOf(rows, [
     ...(['mac', 'pool', 'state', 'device', 'type', 'cluster', 'namespace', 'kind', 'name', 'nic'] as const),
-    ...(['allocatedAt', 'expiresAt', 'requester', 'metadata'] as const),
+    ...(['allocatedAt', 'expiresAt', 'requester', 'metadata', 'ip', 'hostname'] as const),
   ]);
 }
 
@@ -98,8 +103,11 @@ function deviceCell(item: Address): string {
   return `…${name.slice(1 - DEVICE_WIDTH)}`;
 }
 
-function moreCells({ expiresAt, device, owner, requester }: Address): string[] {
-  return [minutesOf(expiresAt), device?.type ?? '', owner === undefined ? '' : objectText(owner), requester ?? ''];
+function moreCells({ expiresAt, device, owner, requester, metadata }: Address): string[] {
+  return [
+    ...[minutesOf(expiresAt), device?.type ?? '', owner === undefined ? '' : objectText(owner), requester ?? ''],
+    ...[ipsOf(metadata).join(','), hostnameOf(metadata) ?? ''],
+  ];
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { canonicalMetadata } from '../../api/well-known-metadata.ts';
 import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { macSchema, storableMetadata, storableText } from '../column-schemas.ts';
 import type { Queryable } from '../connection/statement.ts';
@@ -124,6 +125,13 @@ export interface AllocateOptions {
   readonly leaseSeconds: number;
 }
 
+/** Refuses an `ip` or `hostname` that nobody could use. What is recorded later (`adopt`, a recovery, an import) may have older values. */
+const newMetadata = storableMetadata.superRefine((value, context) => {
+  const canonical = canonicalMetadata(value);
+  if (!canonical.ok)
+    context.addIssue({ code: 'custom', message: `${canonical.problem.cause} ${canonical.problem.next}` });
+});
+
 const requestSchema = z.object({
   key: storableText(600).refine((key) => key !== '', 'is empty'),
   pool: storableText(63),
@@ -137,7 +145,7 @@ const requestSchema = z.object({
   maxAddresses: maxAddressesSchema.optional(),
   unusedLimit: z.int().min(1).max(2_147_483_647).optional(),
   device: deviceSchema.optional(),
-  metadata: storableMetadata.optional(),
+  metadata: newMetadata.optional(),
   ttlSeconds: z.int().min(1).max(3_155_760_000).optional(), // a hundred years
   requester: storableText(1024),
   actor: storableText(256),

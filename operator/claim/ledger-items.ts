@@ -1,5 +1,6 @@
 import { parseDuration } from '../../api/duration.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
+import { canonicalMetadata, type Metadata } from '../../api/well-known-metadata.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import type { AdoptItem } from '../../ledger/address/adopt.ts';
@@ -29,7 +30,7 @@ export function allocationRequestOf(
     state: reserved ? 'reserved' : 'active',
     owner: ownerOfClaim(claim, clusterId),
     device,
-    metadata: attributes,
+    metadata: metadataOf(attributes),
     ttlSeconds: ttlSecondsOf(claim),
     requester: requester?.username ?? `MacAllocation ${namespace}/${name}`,
     actor,
@@ -52,11 +53,17 @@ export function adoptItemOf(
     owner: ownerOfClaim(claim, clusterId),
     state: reserved ? 'reserved' : 'active',
     device,
-    metadata: attributes,
+    metadata: metadataOf(attributes),
     ttlSeconds: ttlSecondsOf(claim),
     requester: actor,
     reason,
   };
+}
+
+/** Returns attributes in the notation of the ledger. It refuses wrong ones of a new claim, and keeps those of an older one. */
+function metadataOf(attributes: Metadata | undefined): Metadata | undefined {
+  const canonical = attributes && canonicalMetadata(attributes);
+  return canonical?.ok === true ? canonical.metadata : attributes;
 }
 
 /** Returns `spec.expiresAfter` in seconds. A reserved address never expires. */

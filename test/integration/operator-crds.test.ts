@@ -99,6 +99,12 @@ describe('a MacAllocation', () => {
     }
   });
 
+  test('may have addresses and a host name among its attributes, in any notation', async () => {
+    const attributes = { ip: '192.0.2.7,2001:DB8:0::7', hostname: 'Web-1.example.org' };
+    await createClaim('attributes', { pool: 'production', attributes });
+    expect(await specOf('ma', 'attributes')).toEqual({ pool: 'production', reserved: false, attributes });
+  });
+
   test('is not reserved by default', async () => {
     expect(await specOf('ma', 'bare')).toEqual({ pool: 'production', reserved: false });
   });
@@ -205,6 +211,15 @@ describe('a MacAllocation', () => {
     ['a device with a line end', { pool: 'p', device: { id: 'a\nb' } }, /spec.device.id/],
     ['a type with an escape sequence', { pool: 'p', device: { type: '\u001b[2J' } }, /spec.device.type/],
     ['an attribute with a zero-width space', { pool: 'p', attributes: { rack: 'a\u200b7' } }, /spec.attributes.rack/],
+    ['an ip that is none', { pool: 'p', attributes: { ip: '192.0.2.7,192.0.2.700' } }, /attribute ip is up to 16/],
+    ['an ip that is multicast', { pool: 'p', attributes: { ip: 'ff02::1' } }, /attribute ip is up to 16/],
+    ['too many of ip', { pool: 'p', attributes: { ip: Array(17).fill('192.0.2.7').join(',') } }, /ip is up to 16/],
+    [
+      'a hostname with an underscore',
+      { pool: 'p', attributes: { hostname: 'web_1' } },
+      /attribute hostname has letters/,
+    ],
+    ['a hostname like an address', { pool: 'p', attributes: { hostname: '192.0.2.7' } }, /attribute hostname has/],
     ['the name of an attribute with a tag', { pool: 'p', attributes: { 'a\u{e0041}': '7' } }, /that nobody sees/],
     [
       'too many attributes',
