@@ -9,6 +9,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { customResourceDefinitions } from '../api/crds.ts';
 import { resolveHelm } from '../test/env/programs/helm.ts';
+import { argoCdPatch } from './argo-cd.ts';
 import { chartFiles, namespaceManifest } from './chart-files.ts';
 import { cliPage } from './cli-page.ts';
 import { errorsPage } from './errors-page.ts';
@@ -25,6 +26,7 @@ function generatedFiles(): readonly GeneratedFile[] {
     yamlFile('crds/macpools.yaml', macPool),
     ...chartFiles(),
     yamlFile('deploy/manifests/namespace.yaml', namespaceManifest()),
+    argoCdPatch(),
     { path: 'docs/api.md', text: apiPage() },
     { path: 'docs/metrics.md', text: metricsPage() },
     { path: 'docs/rbac.md', text: rbacPage() },
