@@ -120,6 +120,7 @@ ${table(
     ['`csv`', 'a header and one line for each item (`list`, `stats`, `pool list`, `audit`, `sql`)'],
     ['`jsonpath=TEMPLATE`', 'what the template chooses from the JSON output, as in kubectl'],
     ['`custom-columns=HEAD:PATH,…`', 'a table with these columns, as in kubectl'],
+    ['`terraform`', 'one address as a flat object of texts (`allocate`, `reserve`, `show`)'],
   ],
 )}
 

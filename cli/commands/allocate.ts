@@ -50,7 +50,7 @@ export function addAllocate(program: Command, cli: Cli): void {
       parseDurationSeconds,
     )
     .option('--count <number>', COUNT_TEXTS[cli.mode.kind], parseCount)
-    .addOption(outputOption());
+    .addOption(outputOption({ terraform: true }));
   addMetadataFlags(command);
   if (cli.mode.kind === 'cluster') {
     command

@@ -34,7 +34,7 @@ export function addReserve(program: Command, cli: Cli): void {
     .option('-t, --type <type>', 'kind of the device', parseDeviceText, 'reserved')
     .option('--metadata <json>', 'more information about the device, as a JSON object', '{}')
     .option('--request-key <key>', 'return the same address for every call with the same key', parseRequestKey)
-    .addOption(outputOption())
+    .addOption(outputOption({ terraform: true }))
     .action(async (options: Options, command: Command) => {
       const { pool, device, type, requestKey, reason, overrideDelay: overridesDelay } = options;
       const mac = options.mac === undefined || options.mac === '' ? undefined : requireMac(options.mac);

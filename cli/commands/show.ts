@@ -20,7 +20,7 @@ export function addShow(program: Command, cli: Cli): void {
       'Shows an address, or all addresses of a device: the holder, since when, what happens next, and the history.',
     )
     .argument('<mac|device>', OBJECT_NAMES)
-    .addOption(outputOption())
+    .addOption(outputOption({ terraform: true }))
     .action(async (text: string, _options: unknown, command: Command) => {
       const target = parseTarget(text);
       const found = await withBackend(command, cli, async (backend) => {

@@ -24,7 +24,7 @@ async function printedReport(report: Report, ...args: string[]): Promise<string>
     return true;
   };
   const terminal = createTerminal({ write }, { write }, {});
-  const command = new Command('show').exitOverride().addOption(outputOption({ csv: true }));
+  const command = new Command('show').exitOverride().addOption(outputOption({ csv: true, terraform: true }));
   command.action(() => printReport(terminal, command, report));
   await command.parseAsync(args, { from: 'user' });
   return out;
@@ -45,6 +45,17 @@ test.each([
   expect(await printed(...args)).toBe(wanted);
 });
 
+test('terraform output of one item is flat, and a list of several is refused', async () => {
+  expect(JSON.parse(await printed('-o', 'terraform'))).toEqual({
+    mac: 'a4:58:0f:01:00:00',
+    at: '1970-01-01T00:00:00.000Z',
+  });
+  const several = { ...report, value: { items: [{}, {}] } };
+  await expect(printedReport(several, '-o', 'terraform')).rejects.toThrow(
+    '-o terraform prints one address, but there are 2.',
+  );
+});
+
 test('json output can be parsed', async () => {
   expect(JSON.parse(await printed('-o', 'json'))).toEqual({
     apiVersion: 'cli.mac.rock-os.io/v1alpha1',
@@ -54,7 +65,8 @@ test('json output can be parsed', async () => {
 });
 
 test('an unknown format is refused with the list of formats', async () => {
-  const formats = /Allowed choices are table, wide, json, yaml, name, csv, jsonpath=TEMPLATE, custom-columns=/;
+  const formats =
+    /Allowed choices are table, wide, json, yaml, name, csv, terraform, jsonpath=TEMPLATE, custom-columns=/;
   await expect(printed('-o', 'xml')).rejects.toThrow(formats);
   await expect(printed('-o', 'jsonpath=')).rejects.toThrow(formats);
 });

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { UserError } from '../errors.ts';
 import type { Terminal } from '../terminal.ts';
 import { type Csv, csvLines } from './csv.ts';
+import { flatTexts } from './flat-texts.ts';
 import { escapeJson } from './invisible.ts';
 import { customTable } from './json-path/custom-columns.ts';
 import { renderTemplate } from './json-path/evaluate.ts';
@@ -54,6 +55,8 @@ async function linesOf(
       return rendered(() => customTable(output.columns, itemsOf(valueOf(report))));
     case 'json':
       return [escapeJson(JSON.stringify(valueOf(report), null, 2))];
+    case 'terraform':
+      return [escapeJson(JSON.stringify(flatTexts(onlyItemOf(report))))];
     case 'yaml': {
       const { toYaml } = await import('./yaml.ts'); // slow to load and rarely used
       return [toYaml(valueOf(report))];
@@ -100,6 +103,21 @@ function valueOf({ kind, value }: Report): unknown {
 
 function asJson(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
+}
+
+/**
+ * Returns the value, or the only item of a list.
+ *
+ * @throws UserError if a list has no item, or more than one
+ */
+function onlyItemOf(report: Report): object {
+  const items = itemsOf(asJson(report.value));
+  const [item] = items;
+  if (items.length === 1 && typeof item === 'object' && item !== null) return item;
+  throw new UserError(
+    `-o terraform prints one address, but there are ${String(items.length)}.`,
+    'Name an address instead of a device; -o json prints several.',
+  );
 }
 
 /** Returns the items of a list, or the value itself. */

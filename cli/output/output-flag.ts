@@ -3,7 +3,7 @@ import { type CustomColumn, parseCustomColumns } from './json-path/custom-column
 import { parseTemplate } from './json-path/parse.ts';
 import { JsonPathError, type Template } from './json-path/template.ts';
 
-const FORMATS = ['table', 'wide', 'json', 'yaml', 'name', 'csv'] as const;
+const FORMATS = ['table', 'wide', 'json', 'yaml', 'name', 'csv', 'terraform'] as const;
 
 /** The formats that need a value, as completion offers them. */
 const WITH_VALUE = ['jsonpath=', 'custom-columns='] as const;
@@ -14,9 +14,9 @@ export type Output =
   | { readonly format: 'jsonpath'; readonly template: Template }
   | { readonly format: 'custom-columns'; readonly columns: readonly CustomColumn[] };
 
-/** Returns the flag `-o`, which every command with output has. Only lists can be printed as CSV. */
-export function outputOption({ csv = false } = {}): Option {
-  const formats = FORMATS.filter((format) => csv || format !== 'csv');
+/** Returns the flag `-o`, which every command with output has. Only lists can be printed as CSV, only one address for Terraform. */
+export function outputOption({ csv = false, terraform = false } = {}): Option {
+  const formats = FORMATS.filter((format) => (csv || format !== 'csv') && (terraform || format !== 'terraform'));
   return (
     new Option('-o, --output <format>', 'output format; templates and columns as in kubectl')
       // For the help and for completion.
