@@ -29,6 +29,7 @@ const strings = z.record(z.string(), z.string());
 const anyObject = z.record(z.string(), z.unknown());
 const objects = z.array(anyObject);
 const replicas = z.int().min(1);
+const pullSecrets = z.array(z.strictObject({ name: nonEmpty }));
 
 /** Makes every key optional: the chart's own values are the defaults. */
 function group<T extends z.core.$ZodLooseShape>(shape: T) {
@@ -52,7 +53,8 @@ const component = {
 };
 
 export const chartValues = group({
-  global: anyObject,
+  // Loose, because a parent chart gives all its charts the same keys.
+  global: z.looseObject({ imageRegistry: text, imagePullSecrets: pullSecrets }).partial(),
   image: group({
     registry: text,
     repository: nonEmpty,
@@ -60,7 +62,7 @@ export const chartValues = group({
     digest: z.string().regex(/^(sha256:[0-9a-f]{64})?$/),
     pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
   }),
-  imagePullSecrets: z.array(z.strictObject({ name: nonEmpty })),
+  imagePullSecrets: pullSecrets,
   commonLabels: strings,
   podSecurityContext: anyObject,
   containerSecurityContext: anyObject,
@@ -139,13 +141,12 @@ export const chartValues = group({
   }),
   readApi: group({ enabled: z.boolean(), port: port.min(1_024) }),
   dashboard: group({
+    ...component,
     enabled: z.boolean(),
-    replicas,
     proxySecret: group({ existingSecret: name, key: nonEmpty }),
     userHeader: header,
     groupsHeader: header,
     port: port.min(1_024),
-    resources: anyObject,
     proxyPodLabels: strings,
   }),
   uninstall: group({ hook: z.boolean() }),

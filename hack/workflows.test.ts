@@ -33,10 +33,3 @@ describe.each(readdirSync(folder))('the workflow %s', (file) => {
     for (const version of versions) expect(version).toBe(packageJson.devDependencies.node);
   });
 });
-
-test('the chart has the version of the package', () => {
-  const chart = z
-    .looseObject({ version: z.string(), appVersion: z.string() })
-    .parse(parse(readFileSync(path.join(repository, 'charts/rock-mac/Chart.yaml'), 'utf8')));
-  expect([chart.version, chart.appVersion]).toEqual([packageJson.version, packageJson.version]);
-});

@@ -171,6 +171,25 @@ describe('the chart', () => {
         '--set-json extraObjects[0]={"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"more-{{.Release.Name}}"}}',
       ],
     ],
+    [
+      'a dashboard with all its settings',
+      [
+        'dashboard.enabled=true',
+        'dashboard.replicas=2',
+        'dashboard.podLabels.tier=a',
+        'dashboard.podAnnotations.note=b',
+        'dashboard.serviceAccountAnnotations.note=c',
+        'dashboard.nodeSelector.kind=infra',
+        'dashboard.tolerations[0].operator=Exists',
+        'dashboard.extraEnv[0].name=HTTPS_PROXY',
+        'dashboard.extraEnv[0].value=http://proxy:3128',
+        'dashboard.nodeArgs={--max-old-space-size=128}',
+        'dashboard.extraVolumes[0].name=extra',
+        '--set-json dashboard.extraVolumes[0].emptyDir={}',
+        'dashboard.extraVolumeMounts[0].name=extra',
+        'dashboard.extraVolumeMounts[0].mountPath=/extra',
+      ],
+    ],
     ['no hook and no disruption budgets', ['uninstall.hook=false', 'podDisruptionBudget.enabled=false']],
     ['monitoring where no Prometheus operator is', PROMETHEUS],
   ])('with %s is accepted by the API server', async (_, values) => {
@@ -235,6 +254,20 @@ describe('the chart', () => {
 
   test('never renders a CA bundle, which each upgrade would restore', async () => {
     expect(await template()).not.toMatch(/caBundle['"]?:/);
+  });
+
+  test('takes all its images from the registry that a parent chart names', async () => {
+    const registry = ['global.imageRegistry=mirror.example.com/a', 'image.registry=registry.example.com'];
+    const text = await template([...registry, 'postgres.mode=bundled', 'dashboard.enabled=true']);
+    const images = [...text.matchAll(/^ *image: (.*)$/gm)].map(([, image]) => image?.split(':')[0]);
+    expect(new Set(images)).toEqual(new Set(['mirror.example.com/a/rock-mac', 'mirror.example.com/a/postgres']));
+  });
+
+  test('uses the pull secrets of a parent chart and its own in every pod', async () => {
+    const secrets = ['global.imagePullSecrets[0].name=theirs', 'imagePullSecrets[0].name=ours', 'global.theirKey=1'];
+    const text = await template([...secrets, 'postgres.mode=bundled', 'dashboard.enabled=true']);
+    const lists = [...text.matchAll(/imagePullSecrets:\n *- name: (.*)\n *- name: (.*)$/gm)];
+    expect(lists.map(([, one, two]) => [one, two])).toEqual(Array.from({ length: 5 }, () => ['ours', 'theirs']));
   });
 
   test('uses the namespace and the port of the release everywhere', async () => {

@@ -52,8 +52,8 @@ spec:
       hostNetwork: true
       dnsPolicy: ClusterFirstWithHostNet
       {{- end }}
-      {{- with $root.Values.imagePullSecrets }}
-      imagePullSecrets: {{- toYaml . | nindent 8 }}
+      {{- with include "rock-mac.pullSecrets" $root }}
+      {{- . | nindent 6 }}
       {{- end }}
       {{- with $root.Values.priorityClassName }}
       priorityClassName: {{ . }}
@@ -62,21 +62,7 @@ spec:
       terminationGracePeriodSeconds: {{ . }}
       {{- end }}
       securityContext: {{- toYaml $root.Values.podSecurityContext | nindent 8 }}
-      topologySpreadConstraints:
-        {{- if $values.topologySpreadConstraints }}
-        {{- toYaml $values.topologySpreadConstraints | nindent 8 }}
-        {{- else }}
-        {{- include "rock-mac.spread" .name | nindent 8 }}
-        {{- end }}
-      {{- with $values.nodeSelector }}
-      nodeSelector: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $values.tolerations }}
-      tolerations: {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $values.affinity }}
-      affinity: {{- toYaml . | nindent 8 }}
-      {{- end }}
+      {{- include "rock-mac.placement" (dict "name" .name "values" $values) | nindent 6 }}
       initContainers:
         # Migrates before the program starts: a program works with a newer schema, but not with an older one. It has the
         # variables and files of the program, and the login of the owner, which the program does not get.

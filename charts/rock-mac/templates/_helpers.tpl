@@ -24,8 +24,14 @@
 {{- end }}
 
 {{- define "rock-mac.image" -}}
-{{- with .Values.image.registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}
+{{- with .Values.global.imageRegistry | default .Values.image.registry }}{{ . }}/{{ end }}{{ .Values.image.repository }}
 {{- if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{- define "rock-mac.pullSecrets" -}}
+{{- with concat .Values.imagePullSecrets .Values.global.imagePullSecrets -}}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- /* A ServiceAccount with its roles and bindings. Takes {root, name, rules, annotations, hook}: rules is a generated file
@@ -169,6 +175,25 @@ items: [{ key: {{ $external.urlKey }}, path: url }]
 {{- $seconds = add $seconds (mul (atoi (regexFind "[0-9]+" .)) (get $units (regexFind "[dhms]" .))) -}}
 {{- end -}}
 {{- $seconds -}}
+{{- end }}
+
+{{- /* The nodes of a Deployment's pods. Takes {name, values}: values are the component's. */}}
+{{- define "rock-mac.placement" -}}
+topologySpreadConstraints:
+  {{- if .values.topologySpreadConstraints }}
+  {{- toYaml .values.topologySpreadConstraints | nindent 2 }}
+  {{- else }}
+  {{- include "rock-mac.spread" .name | nindent 2 }}
+  {{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "rock-mac.spread" -}}
