@@ -54,8 +54,10 @@ async function initdb(program: string, data: string, user: ServerUser): Promise<
     '--auth-local=peer',
     '--auth-host=reject',
     '--encoding=UTF8',
+    // Postgres' own C.UTF-8, because the C library of a small image or of macOS may lack that locale. Every one has C.
     '--locale-provider=builtin',
-    '--locale=C.UTF-8',
+    '--builtin-locale=C.UTF-8',
+    '--locale=C',
   ];
   const options = { env: SERVER_ENVIRONMENT, cwd: path.dirname(data), ...user };
   try {
