@@ -101,6 +101,10 @@ install: build ## install rock-mac and the kubectl plugin with their Node and Po
 	  ln -sf ../lib/rock-mac/$$name "$(DESTDIR)$(PREFIX)/bin/$$name"; done
 	@echo 'Installed $(DESTDIR)$(PREFIX)/bin/rock-mac'
 
+.PHONY: release
+release: build ## make all files of a release into dist/, and publish nothing (VERSION=x.y.z)
+	@node hack/release/main.ts '$(VERSION)'
+
 .PHONY: env-binaries
 env-binaries: $(INSTALLED) ## find or build the Kubernetes programs of the test environment (cached afterwards)
 	@node test/env/main.ts binaries
@@ -123,7 +127,7 @@ dev: build ## start the test environment with the operator and the webhook, in t
 
 .PHONY: clean
 clean: ## remove build results and installed packages of this checkout (user caches remain)
-	@rm -rf build node_modules
+	@rm -rf build dist node_modules
 
 # npm runs on the host's Node, which may be too old for the packages. The `node` in devDependencies solves that, so npm's
 # warning about it is hidden.

@@ -18,9 +18,13 @@ export async function licenceTexts(folders: readonly string[]): Promise<string> 
   );
 }
 
+/** Returns the name, the version and the licence of the package in a folder. */
+export async function packageIn(folder: string): Promise<z.infer<typeof manifestSchema>> {
+  return manifestSchema.parse(JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8')));
+}
+
 async function licenceText(folder: string): Promise<string> {
-  const manifest: unknown = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
-  const { name, version, license } = manifestSchema.parse(manifest);
+  const { name, version, license } = await packageIn(folder);
   const files = (await readdir(folder)).filter((file) => /^(licen[cs]e|notice|copying)\b/i.test(file)).sort();
   const texts = await Promise.all(files.map((file) => readFile(path.join(folder, file), 'utf8')));
   const head = `${'-'.repeat(80)}\n${name} ${version} (${license})`;

@@ -41,6 +41,7 @@ describe('the files that users apply', () => {
       'pod-with-claim',
       'deployment-with-claims',
       'claim',
+      'pool',
       'stateful-set',
       'sticky-stateful-set',
       'network',
