@@ -5,12 +5,6 @@ export interface AddressUser {
   readonly name: string;
 }
 
-/** Other users of an address, of which a message only says how many there are. */
-export interface Unnamed {
-  /** Users outside of the cluster. */
-  readonly elsewhere: number;
-}
-
 /** How many objects use an address: of the namespace, of others, and how many users there are outside of the cluster. */
 export interface UserCounts {
   readonly own: number;
@@ -25,21 +19,10 @@ export const MAX_NAMED = 3;
 const MAX_CHARACTERS = 1_024;
 
 /**
- * Returns who else uses an address, for a condition or an Event in `namespace`. It names only objects of that namespace.
- * Users who may view the namespace can read the text, and may not be allowed to view other namespaces.
+ * Returns who else uses an address, for a condition or an Event in a namespace. `first` are at least the first three of that
+ * namespace, each once. Users who may view the namespace can read the text, and may not be allowed to view other namespaces.
  */
-export function conflictMessage(
-  users: readonly AddressUser[],
-  namespace: string | undefined,
-  { elsewhere: outside }: Unnamed = { elsewhere: 0 },
-): string {
-  const distinct = [...new Map(users.map((user) => [describeUser(user), user])).values()];
-  const own = distinct.filter((user) => user.namespace === namespace);
-  return countedMessage(own, { own: own.length, elsewhere: distinct.length - own.length, outside });
-}
-
-/** Returns the same where the users are counted already: `first` are at least the first three of the namespace, each once. */
-export function countedMessage(first: readonly AddressUser[], { own, elsewhere, outside }: UserCounts): string {
+export function conflictMessage(first: readonly AddressUser[], { own, elsewhere, outside }: UserCounts): string {
   const named = first.slice(0, MAX_NAMED).map(describeUser);
   const unnamed = own - named.length;
   const parts = [
@@ -53,10 +36,14 @@ export function countedMessage(first: readonly AddressUser[], { own, elsewhere, 
   return text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS - 1)}…` : text;
 }
 
-function describeUser({ kind, namespace, name }: AddressUser): string {
+export function describeUser({ kind, namespace, name }: AddressUser): string {
   return `${kind} ${namespace}/${name}`;
 }
 
+/** Counts as far as people care. A text that changes with each of thousands of objects would be written thousands of times. */
+const MOST_COUNTED = 100;
+
 function formatCount(count: number, noun: string): string {
+  if (count > MOST_COUNTED) return `more than ${MOST_COUNTED} ${noun}s`;
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

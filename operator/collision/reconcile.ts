@@ -8,7 +8,7 @@ import type { Elsewhere } from '../link/elsewhere.ts';
 import type { LinkUser, OnLink } from '../link/on-link.ts';
 import { instances, machines } from '../live/kubevirt-kinds.ts';
 import { eventSubjectOf } from '../live/workload.ts';
-import { type AddressUser, conflictMessage, countedMessage, MAX_NAMED } from './conflict-message.ts';
+import { type AddressUser, conflictMessage, describeUser, MAX_NAMED } from './conflict-message.ts';
 import type { Contested, ContestedAddresses } from './contested.ts';
 import { type Collision, COLLISION_SCOPES, findCollision, type LocalUser } from './find-collision.ts';
 import { publishCondition, type PublishConditionDeps, saysConflict } from './publish-condition.ts';
@@ -114,7 +114,7 @@ function report(
     const note =
       sharing.length - 1 + elsewhere.length === 0
         ? `${mac} is on several interfaces of this object. Give each its own address`
-        : `${mac} on interface ${shared.nic}: ${countedMessage(first, counts)}`;
+        : `${mac} on interface ${shared.nic}: ${conflictMessage(first, counts)}`;
     events.record(eventSubjectOf(user), { type: 'Warning', reason: 'AddressCollision', action: 'Compare', note });
   }
   return left;
@@ -132,19 +132,31 @@ async function publishConditions(
   contested: readonly Contested[],
   deps: CollisionDeps,
 ): Promise<boolean> {
+  const { sharing, byNamespace } = sharersOf(collision, contested);
+  const outside = collision?.elsewhere.length ?? 0;
   let isDone = true;
   for (const allocation of deps.allocations.by('mac', mac)) {
-    const others: readonly AddressUser[] = [
-      ...(collision?.users ?? []).filter((user) => !isOwnUser(user, allocation)),
-      ...contested.map(({ user }) => user),
-    ];
-    const elsewhere = collision?.elsewhere.length ?? 0;
-    const { namespace } = allocation.metadata;
-    const message = others.length + elsewhere > 0 ? conflictMessage(others, namespace, { elsewhere }) : undefined;
+    const inNamespace = byNamespace.get(allocation.metadata.namespace ?? '') ?? [];
+    const others = inNamespace.filter((user) => !('uid' in user && isOwnUser(user, allocation)));
+    const counts = { own: others.length, elsewhere: sharing - inNamespace.length, outside };
+    const isShared = counts.own + counts.elsewhere + outside > 0;
+    const message = isShared ? conflictMessage(others, counts) : undefined;
     if (message === undefined && (!saysConflict(allocation) || !deps.contested.isKnown)) continue;
     isDone = (await publishCondition(allocation, message, deps)) && isDone;
   }
   return isDone;
+}
+
+/** Returns the objects of this cluster that use the address, each once, whether they run or not. */
+function sharersOf(collision: Collision | undefined, contested: readonly Contested[]) {
+  const sharing = onePerObject(collision?.users ?? []);
+  const known = new Set(contested.length === 0 ? [] : sharing.map(describeUser));
+  const others = new Map(contested.map(({ user }) => [describeUser(user), user]));
+  const all: readonly (AddressUser | LocalUser)[] = [
+    ...sharing,
+    ...[...others].flatMap(([text, user]) => (known.has(text) ? [] : [user])),
+  ];
+  return { sharing: all.length, byNamespace: Map.groupBy(all, ({ namespace }) => namespace) };
 }
 
 /** Returns whether the running object is the one that has the address of this mirror or claim. */
