@@ -1,17 +1,11 @@
-import type { Logger } from 'pino';
-import { macSupport } from '../../api/cni-plugins.ts';
 import type { Nic, ReportedNic } from '../../api/nic.ts';
-import type { KubeClient } from '../../kube/client/client.ts';
-import { networkDefinitions } from '../../kube/client/network-definitions.ts';
-import { formatKey, parseKey } from '../../kube/client/objects.ts';
+import { formatKey } from '../../kube/client/objects.ts';
 import type { Sources } from '../controller/operator-sources.ts';
 import { instances, machines } from '../live/kubevirt-kinds.ts';
 import type { Scope } from '../live/scope.ts';
 import { isMigrating, type UsedAddress } from '../live/workload.ts';
 
-export type ReportedNicDeps = Pick<Sources, 'workloads'> & {
-  readonly client: KubeClient;
-  readonly logger: Logger;
+export type ReportedNicDeps = Pick<Sources, 'workloads' | 'networks'> & {
   readonly scope: Pick<Scope, 'isOurs'>;
 };
 
@@ -25,10 +19,12 @@ export interface AddressOfKind extends UsedAddress {
  * network that takes no addresses is not to blame for another one: its author was warned at admission, and ipvlan shows the address
  * of its parent.
  */
-export async function reportedNic(address: AddressOfKind, deps: ReportedNicDeps): Promise<ReportedNic> {
+export function reportedNic(address: AddressOfKind, deps: ReportedNicDeps): ReportedNic {
   const { actualMac, isSeen, network } = cachedNic(address, deps) ?? {};
   if (actualMac === undefined) return isSeen === true ? { isSeen } : {};
-  return network !== undefined && (await ignoresAddresses(network, deps)) ? {} : { actualMac };
+  // From the cache: every address is looked at before it is bound, so a read of its network would hold that up.
+  const isIgnored = network !== undefined && deps.networks.get(network)?.ignoresAddresses === true;
+  return isIgnored ? {} : { actualMac };
 }
 
 function cachedNic(
@@ -60,18 +56,4 @@ function nicsOfInstance(
   return instance.nicsOfOwner?.map(({ actualMac, ...nic }) =>
     actualMac === undefined || scope.isOurs(actualMac) ? nic : { ...nic, actualMac },
   );
-}
-
-/** How long a read of a network may take. It happens before an address is bound, so a slow API server must not hold that up. */
-const READ_MS = 1_000;
-
-/** One that cannot be read may take addresses, as at admission. Without the CRD there is no network at all. */
-async function ignoresAddresses(network: string, { client, logger }: ReportedNicDeps): Promise<boolean> {
-  try {
-    const found = await client.find(networkDefinitions, parseKey(network), { timeoutMs: READ_MS, attempts: 1 });
-    return found !== undefined && macSupport(found.spec?.config) === 'ignored';
-  } catch (error) {
-    logger.warn({ err: error, network }, 'could not read a network');
-    return false;
-  }
 }

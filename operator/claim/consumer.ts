@@ -53,7 +53,7 @@ export async function currentConsumer(
     const { runsOn, ...rest } = found;
     const place = runsOn && { node: runsOn.node, terminationGracePeriodSeconds: runsOn.graceSeconds };
     const ref: ClaimConsumer = { apiVersion: apiVersionOf(kind.resource), kind: kindName, name, uid, nic, ...place };
-    const reported = await reportedNic({ kind: kindName, namespace, name, uid, mac }, deps);
+    const reported = reportedNic({ kind: kindName, namespace, name, uid, mac }, deps);
     return { inUse: true, name: label, ref, reported, ...rest };
   }
   await dropConsumer(ledger, [{ mac, consumerKey: consumer.key }], { actor, reason: 'consumer is gone' });

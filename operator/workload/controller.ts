@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Nic } from '../../api/nic.ts';
 import { formatKey, keyOf } from '../../kube/client/objects.ts';
 import type { Change } from '../../kube/controller/object-cache.ts';
 import { type ControllerSpec, GROUPED_CONCURRENCY, watch } from '../controller/controller-spec.ts';
@@ -20,10 +21,10 @@ export function workloadController(
 ): ControllerSpec {
   const { allocations, networks, scope, workloads, workloadChanged, workloadOutOfSync } = deps;
   const { kind: kindName } = kind.resource;
-  const onNetwork = (network: string) =>
+  const withInterface = (holds: (nic: Nic) => boolean) =>
     cache
       .list()
-      .filter(({ nics }) => nics.some((nic) => nic.network === network && !scope.isOurs(nic.mac)))
+      .filter(({ nics }) => nics.some(holds))
       .map(({ metadata }) => identityKey(metadata));
   return {
     name: kindName.toLowerCase(),
@@ -40,7 +41,15 @@ export function workloadController(
       }),
       // Observations record the segments of their networks.
       watch(networks, ({ type, object, before }) =>
-        type === 'resync' || object.segment === before?.segment ? [] : onNetwork(keyOf(object)),
+        type === 'resync' || object.segment === before?.segment
+          ? []
+          : withInterface(({ network, mac }) => network === keyOf(object) && !scope.isOurs(mac)),
+      ),
+      // An interface with another address than it was given may be right now, or wrong now.
+      watch(networks, ({ type, object, before }) =>
+        type === 'resync' || object.ignoresAddresses === before?.ignoresAddresses
+          ? []
+          : withInterface(({ network, actualMac }) => network === keyOf(object) && actualMac !== undefined),
       ),
       watch(workloadOutOfSync, (live) =>
         live.kind.resource.kind === kindName ? [identityKey(live.workload.metadata)] : [],

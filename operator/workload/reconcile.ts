@@ -58,7 +58,7 @@ export async function reconcileWorkload(
   let contested = false;
   let later = false;
   for (const live of all.filter(({ mac }) => scope.isOurs(mac))) {
-    const reported = await reportedNic({ ...live.owner, mac: live.mac }, deps);
+    const reported = reportedNic({ ...live.owner, mac: live.mac }, deps);
     const address = { ...live, reported };
     const row = await deps.groupedCalls.findByMac(address.mac);
     const result = await reconcileAddress(address, row, deps);

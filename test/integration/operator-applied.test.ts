@@ -109,6 +109,20 @@ describe('a pod on several networks', () => {
   });
 });
 
+test('a network that takes no addresses any more ends the report about its interfaces', async () => {
+  await kubectl(['apply', '-f', '-'], network('changing', 'no-such-plugin'));
+  const [address = ''] = await createPod('changed', 'changing');
+  await report('changed', { changing: OTHER });
+  await eventually(async () => {
+    expect(await appliedOf(address)).toMatchObject(WRONG);
+  }, within);
+  await kubectl(['apply', '-f', '-'], network('changing', 'ipvlan'));
+  await eventually(async () => {
+    expect(await appliedOf(address)).toMatchObject({ status: 'Unknown', reason: 'NotReported' });
+    expect(await notApplied()).toBe(0);
+  }, within);
+});
+
 test('a claim says that its address is on the interface only when the network reports that', async () => {
   const { plane } = installed();
   await plane.kubectl(['create', '-f', '-'], { input: aClaim('gate', { pool: 'kubernetes' }) });
