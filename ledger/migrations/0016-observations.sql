@@ -13,7 +13,7 @@ create table rock_mac.observations (
   namespace      text collate "C" not null check (octet_length(namespace) <= 253),
   name           text collate "C" not null check (octet_length(name) between 1 and 253),
   limited        boolean not null,              -- nobody in its namespace may use the pool, so it counts toward the limits
-  outside        boolean not null,              -- under no prefix when it was recorded, so it counts toward a limit of its own
+  outside        boolean not null,              -- in no pool when it was recorded, so it counts toward a limit of its own
   migrates       boolean not null,              -- an instance that names a migration: it may be the guest of another machine
   running        boolean not null,              -- the object runs, as of the last report
   segment        text collate "C" not null check (octet_length(segment) <= 253),   -- only addresses of one segment can meet
@@ -38,12 +38,16 @@ begin atomic
   on conflict (addr) do update set blocked = true where not a.blocked;
 end;
 
+-- How many addresses of pools the objects of one namespace may keep from others, and how many of a pool those of all namespaces.
+create function rock_mac.observed_per_namespace() returns int language sql immutable return 64;
+create function rock_mac.observed_share(p rock_mac.pools) returns bigint language sql immutable return greatest(1, (p.last - p.first + 1) / 8);
+
 -- Records observations. Repeating one changes nothing. An item that does not say whether its object runs is of a recovery, which knows
 -- less than the last resync: it leaves the rest of an observation as it is. Otherwise it would end the limits of all that it reports.
 --
 -- The limits keep a user without rights from blocking a pool: 64 addresses per object and per namespace, and an eighth of
 -- a pool over all namespaces. They hold for items that are `limited`. An address beyond a limit is not protected. An address
--- under no prefix needs no protection, so a namespace may have 8,192 of them: the number bounds what one tenant makes others store.
+-- in no pool needs no protection, so a namespace may have 8,192 of them: the number bounds what one tenant makes others store.
 --
 -- The pool locks keep a group of allocations from choosing the same address between its own choice and its write.
 create function rock_mac.observe(p_items jsonb, p_actor text) returns table (ord int, outcome text)
@@ -51,9 +55,7 @@ language plpgsql volatile security definer set search_path = rock_mac, pg_temp s
 #variable_conflict use_column
 declare
   per_object constant int := 64;
-  per_namespace constant int := 64;
   per_namespace_outside constant int := 8192;
-  pool_share constant int := 8;
   items item[]; i record; p pools; used jsonb; me reach := reach();
   in_namespaces jsonb;                                    -- how many limited ones a namespace has: in pools ('{cluster,namespace,f}'), and outside
 begin
@@ -69,10 +71,9 @@ begin
                       where o.limited and o.cluster_id = n.cluster and o.namespace = n.namespace and o.outside = n.outside)), '{}')
                     from (select distinct r.cluster, r.namespace, x.outside, array[r.cluster, r.namespace, x.outside::text]::text as place
                           from unnest(items) r cross join (values (true), (false)) x (outside)) n);
-  for i in select r.*, q.pool_id, greatest(1, (q.last - q.first + 1) / pool_share) as share,
-                  x.outside, array[r.cluster, r.namespace, x.outside::text]::text as place
+  for i in select r.*, q.pool_id, observed_share(q) as share,
+                  q.pool_id is null as outside, array[r.cluster, r.namespace, (q.pool_id is null)::text]::text as place
            from unnest(items) r left join pools q on r.addr between q.first and q.last
-           cross join lateral (select not exists (select from prefixes f where r.addr between f.first and f.last) as outside) x
            order by r.ord
   loop
     ord := i.ord;
@@ -87,7 +88,7 @@ begin
       outcome := 'known';
     elsif i.limited and (
          per_object <= (select count(*) from observations o where o.cluster_id = i.cluster and o.uid = i.uid)
-      or case when i.outside then per_namespace_outside else per_namespace end <= (in_namespaces->>i.place)::bigint
+      or case when i.outside then per_namespace_outside else observed_per_namespace() end <= (in_namespaces->>i.place)::bigint
       or coalesce((used->>i.pool_id::text)::bigint >= i.share, false)) then
       outcome := 'over_limit';
     else
@@ -104,6 +105,50 @@ begin
   for p in select * from pools q where exists (select 1 from unnest(items) r where r.addr between q.first and q.last) order by q.pool_id loop
     perform block_observed(p, array(select r.addr from unnest(items) r), p_actor);
   end loop;
+end $$;
+
+-- Applies the limits to addresses that were recorded in no pool and are in one by now. A pool that is defined or grows blocks all of
+-- them, because only their cluster knows who may use the pool. Its next resync says so, and then calls this with the ranges (first and
+-- last in turn) that it knew. The oldest stay, within the limits; the others end. Returns how many of a slice it looked at.
+create function rock_mac.limit_observations(p_cluster text, p_ranges bigint[], p_slice int) returns table (looked_at int, ended int)
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
+#variable_conflict use_column
+declare o record; addrs bigint[]; over bigint[] := '{}'; used jsonb := '{}';   -- how many limited ones a pool has, by its id
+begin
+  perform be_durable();
+  perform require_reach(p_cluster);
+  looked_at := 0;
+  -- In the order of observe(), which counts the same rows and blocks the same addresses.
+  perform 1 from pools q
+  where exists (select 1 from observations x where x.limited and x.outside and x.cluster_id = p_cluster and x.addr between q.first and q.last)
+  order by q.pool_id for no key update;
+  addrs := array(select x.addr from observations x
+                 where x.limited and x.outside and x.cluster_id = p_cluster
+                   and exists (select from pools q where x.addr between q.first and q.last)
+                   and exists (select from generate_series(1, cardinality(p_ranges), 2) at where x.addr between p_ranges[at] and p_ranges[at + 1])
+                 order by x.observed_since, x.addr limit p_slice);
+  perform 1 from addresses a where a.addr = any (addrs) order by a.addr for update;   -- in the order of lock_addresses()
+  for o in select x.addr, x.uid, x.nic, x.namespace, q.pool_id, observed_share(q) as share, q.first, q.last
+           from observations x join pools q on x.addr between q.first and q.last
+           where x.addr = any (addrs) and x.limited and x.outside and x.cluster_id = p_cluster
+           order by x.observed_since, x.addr, x.uid, x.nic
+  loop
+    looked_at := looked_at + 1;
+    if used->o.pool_id::text is null then
+      used := used || jsonb_build_object(o.pool_id, (select count(*) from observations x where x.limited and not x.outside and x.addr between o.first and o.last));
+    end if;
+    if (used->>o.pool_id::text)::bigint < o.share
+       and (select count(*) from observations x where x.limited and not x.outside and x.cluster_id = p_cluster and x.namespace = o.namespace) < observed_per_namespace() then
+      update observations x set outside = false where x.addr = o.addr and x.cluster_id = p_cluster and x.uid = o.uid and x.nic = o.nic;
+      used := used || jsonb_build_object(o.pool_id, (used->>o.pool_id::text)::bigint + 1);
+    else
+      delete from observations x where x.addr = o.addr and x.cluster_id = p_cluster and x.uid = o.uid and x.nic = o.nic;
+      over := over || o.addr;
+    end if;
+  end loop;
+  perform unblock(over);
+  ended := cardinality(over);
+  return next;
 end $$;
 
 -- Unblocks addresses that nothing observes any more. Their reuse delay starts now, as after a release.

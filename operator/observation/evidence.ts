@@ -14,6 +14,8 @@ export type EvidenceDeps = Pick<OperatorDeps, 'ledger' | 'client' | 'clusterId' 
 
 /** Collects what `findGrant` needs. Reads each namespace once, and the pools and the cluster once. */
 export interface EvidenceCollector {
+  /** The pools that this evidence is about. */
+  readonly pools: readonly Pool[];
   evidenceFor(address: WorkloadAddress): Promise<Evidence>;
 }
 
@@ -41,6 +43,7 @@ export async function collectEvidence(
     return namespace === undefined ? undefined : namespaceEvidence(namespace, { workloadPool, mode });
   };
   return {
+    pools,
     evidenceFor: async (address) => {
       const { namespace, creationTimestamp } = address.workload.metadata;
       return {

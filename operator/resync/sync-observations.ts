@@ -1,3 +1,4 @@
+import { limitObservations } from '../../ledger/observation/limit-observations.ts';
 import { endObservations, observationsOfCluster } from '../../ledger/observation/observations.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Sources } from '../controller/operator-sources.ts';
@@ -24,20 +25,25 @@ export async function syncObservations(
   startedAt: Date,
   deps: SyncObservationsDeps,
 ): Promise<{ readonly observed: number; readonly ended: number }> {
-  const { ledger, clusterId, allocations, workloadOutOfSync } = deps;
+  const { ledger, clusterId, allocations, workloadOutOfSync, logger } = deps;
   const known = byKey(await observationsOfCluster(ledger, clusterId));
   if (foreign.length === 0 && known.size === 0) return { observed: 0, ended: 0 };
   const evidence = await collectEvidence({ occasion: 'usual', isMirrored: hasMirrorIn(allocations) }, deps);
   const seen: SeenAddress[] = [];
   const used = new Set<string>();
   for (const { address, row, isHeld } of foreign) {
-    used.add(keyOfObservation({ mac: address.mac, object: address.owner }));
+    const key = keyOfObservation({ mac: address.mac, object: address.owner });
+    used.add(key);
     const facts = await evidence.evidenceFor(address);
     const item = { address, limited: isLimited(facts) };
-    if (!isHeld && findGrant(address, row, facts) !== undefined) workloadOutOfSync.fire(address);
-    else if (isNew(item, known, deps)) seen.push(item);
+    const isGranted = !isHeld && findGrant(address, row, facts) !== undefined;
+    if (isGranted) workloadOutOfSync.fire(address);
+    // Until it is adopted, a known observation protects it. The limits below need to know whether they hold for it.
+    if (isNew(item, known, deps) && (!isGranted || known.has(key))) seen.push(item);
   }
   for (const batch of inBatches(seen)) await observeAddresses(batch, deps);
+  const unprotected = await limitObservations(ledger, { clusterId, pools: evidence.pools });
+  if (unprotected > 0) logger.warn({ count: unprotected }, 'a pool has more observed addresses than it protects');
   const unused = [...known].flatMap(([key, each]) => (used.has(key) || each.since >= startedAt ? [] : [each]));
   let ended = 0;
   for (const batch of inBatches(unused)) ended += await endObservations(ledger, batch);

@@ -4,6 +4,7 @@ import { adopt } from '../../ledger/address/adopt.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { boundKey } from '../../ledger/address/holder-key.ts';
 import { release } from '../../ledger/address/release.ts';
+import { limitObservations } from '../../ledger/observation/limit-observations.ts';
 import { listObservations, observationMark } from '../../ledger/observation/list-observations.ts';
 import {
   endObservations,
@@ -237,6 +238,74 @@ test('a pool defined or grown over observed addresses does not hand them out, an
   expect(await findByMac(db, addressAt(first, 5))).toMatchObject({ observed: true });
   expect(await removePool(db, 'later', 'test')).toBe('removed');
   expect(await observationsOfMac(db, first)).toHaveLength(1);
+});
+
+describe('addresses that were observed before their pool existed', () => {
+  const first = mac('a4:58:0f:23:00:00');
+  const small = { first, last: addressAt('a4:58:0f:23:00:00', 1_023) };
+  const large = { first, last: addressAt('a4:58:0f:23:00:00', 4_095) };
+  const of = (namespace: string, offset: number, options: Stray = {}) =>
+    Array.from({ length: 100 }, (_, index) =>
+      stray(addressAt(first, offset + index), { namespace, name: `${namespace}-${String(index)}`, ...options }),
+    );
+
+  test('are all kept from others, until their cluster says who may use the pool; then as many as the limits allow', async () => {
+    const own = await freshLedger();
+    const { db } = own;
+    await joinCluster(db, 'c1');
+    for (const [index, namespace] of ['oldest', 'old', 'new'].entries()) {
+      const outcomes = await observe(db, of(namespace, index * 100), 'operator');
+      expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['observed']));
+      await own.advance(1);
+    }
+    const trusted = of('trusted', 300, { limited: false });
+    await observe(db, trusted, 'operator');
+    const pool = { name: 'later', ...small, autoReleaseSeconds: null, reuseDelaySeconds: 60, description: '' };
+    await definePool(db, pool, 'test');
+    const blocked = async () => {
+      const [row] = await own.sql('select count(*)::int as count from rock_mac.addresses where blocked');
+      return Number(row?.['count']);
+    };
+    expect(await blocked()).toBe(400);
+
+    expect(await limitObservations(db, { clusterId: 'c1', pools: [] })).toBe(0);
+    expect(await limitObservations(db, { clusterId: 'c1', pools: [small] })).toBe(172);
+    expect(await blocked()).toBe(228);
+    const kept = Map.groupBy(await observationsOfCluster(db, 'c1'), ({ object }) => object.namespace);
+    expect([...kept].map(([namespace, each]) => [namespace, each.length]).toSorted()).toEqual([
+      ['old', 64],
+      ['oldest', 64],
+      ['trusted', 100],
+    ]);
+    expect(await findByMac(db, addressAt(first, 250))).toMatchObject({ observed: false });
+    expect((await observe(db, of('new', 200), 'operator'))[0]?.outcome).toBe('over_limit');
+    expect(await limitObservations(db, { clusterId: 'c1', pools: [small] })).toBe(0);
+    expect(await findingsExceptClock(db)).toEqual([]);
+
+    await observe(db, of('beyond', 2_000), 'operator');
+    await growPool(db, 'later', large.last, 'test');
+    expect(await blocked()).toBe(328);
+    expect(await limitObservations(db, { clusterId: 'c1', pools: [small] })).toBe(0);
+    expect(await limitObservations(db, { clusterId: 'c1', pools: [large] })).toBe(36);
+    expect(await blocked()).toBe(292);
+    expect(await findingsExceptClock(db)).toEqual([]);
+    await own.close();
+  });
+
+  test('are compared with the limits in slices, and those of another cluster stay as they are', async () => {
+    const own = await freshLedger();
+    const { db } = own;
+    await joinCluster(db, 'c1');
+    await joinCluster(db, 'c2');
+    const pool = { name: 'later', ...large, autoReleaseSeconds: null, reuseDelaySeconds: 60, description: '' };
+    for (let index = 0; index < 12; index++) await observe(db, of('flood', index * 100), 'operator');
+    await observe(db, of('flood', 2_000, { clusterId: 'c2' }), 'operator');
+    await definePool(db, pool, 'test');
+    expect(await limitObservations(db, { clusterId: 'c1', pools: [large] })).toBe(1_136);
+    expect(await observationsOfCluster(db, 'c1')).toHaveLength(64);
+    expect(await observationsOfCluster(db, 'c2')).toHaveLength(100);
+    await own.close();
+  });
 });
 
 test('a failover sets aside the addresses that could have been handed out, not the observed ones', async () => {

@@ -19,6 +19,7 @@ import { transfer } from '../../ledger/address/transfer.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
+import { limitObservations } from '../../ledger/observation/limit-observations.ts';
 import { endObservations } from '../../ledger/observation/observations.ts';
 import { observe } from '../../ledger/observation/observe.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
@@ -332,6 +333,10 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
         victims.map(({ mac }) => ({ mac, object: ownerOf('b', 'Pod', 'stray'), limited: false })),
         'test',
       ),
+  },
+  limit_observations: {
+    wanted: ['LEDGER_NOT_ALLOWED'],
+    call: (db) => limitObservations(db, { clusterId: 'b', pools: [] }),
   },
   end_observations: {
     wanted: [0],

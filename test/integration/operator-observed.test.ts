@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { adoptAddresses } from '../../cli/ledger-mode/adopt.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { observationsOfMac } from '../../ledger/observation/observations.ts';
+import { definePool } from '../../ledger/pool/pools.ts';
 import { mac, type MacAddress, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { aClaim, auditOf, installedEnvOfThisFile, shownAllocations, untilReason } from './installed-env.ts';
@@ -150,6 +151,35 @@ describe('an address of a pool on a pod that nobody opted in', () => {
     expect(await installation.operators[0]?.metric('rockmac_addresses_unprotected_total')).toBeGreaterThan(0);
     await removePod('drain', 'bob');
   });
+});
+
+test('addresses that were in use before their pool are protected up to the limits, and all of them where the pool may be used', async () => {
+  const { plane, ledger } = installed();
+  const first = macToNumber(mac('a4:58:0f:30:00:00'));
+  const macsFrom = (offset: number) => Array.from({ length: 40 }, (_, index) => numberToMac(first + offset + index));
+  const observed = async (macs: readonly MacAddress[]) =>
+    (await Promise.all(macs.map(isObserved))).filter(Boolean).length;
+  const strays = [...macsFrom(0), ...macsFrom(40)];
+  const trusted = [...macsFrom(80), ...macsFrom(120)];
+  await plane.kubectl(['create', 'namespace', 'early']);
+  await createPod('early-1', { namespace: 'early', macs: macsFrom(0) });
+  await createPod('early-2', { namespace: 'early', macs: macsFrom(40) });
+  await plane.kubectl(['create', 'namespace', 'trusted']);
+  await plane.kubectl(['annotate', 'namespace', 'trusted', 'mac.rock-os.io/adopt=late']);
+  await createPod('vm-1', { namespace: 'trusted', macs: macsFrom(80) });
+  await createPod('vm-2', { namespace: 'trusted', macs: macsFrom(120) });
+  await until('all are observed', async () => (await observed([...strays, ...trusted])) === 160);
+
+  const range = { first: mac('a4:58:0f:30:00:00'), last: mac('a4:58:0f:30:03:ff'), description: '' };
+  await definePool(ledger, { name: 'late', ...range, autoReleaseSeconds: null, reuseDelaySeconds: 60 }, 'test');
+  const rowsOf = (macs: readonly MacAddress[]) => Promise.all(macs.map((each) => findByMac(ledger, each)));
+  expect((await rowsOf(strays)).every((row) => row?.observed === true)).toBe(true);
+  await until('as many are protected as the limits allow', async () => (await observed(strays)) === 64);
+  await until('the limit is reported', async () => {
+    const reasons = [...(await eventReasonsOf('early-1', 'early')), ...(await eventReasonsOf('early-2', 'early'))];
+    return reasons.includes('AddressNotProtected');
+  });
+  await until('all are adopted', async () => (await rowsOf(trusted)).every((row) => row?.state === 'active'));
 });
 
 test('an address that was just released goes back to its last owner, not to a stray', async () => {
