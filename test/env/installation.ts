@@ -84,7 +84,8 @@ export interface Installation {
   readonly webhooks: readonly Program[];
   /** The Service of the webhooks. */
   readonly webhookService: ServiceForwarder;
-  startOperator(): Promise<Program>;
+  /** Starts an operator, with more environment variables for this one only. */
+  startOperator(env?: NodeJS.ProcessEnv): Promise<Program>;
   /**
    * Starts a webhook, with more environment variables for this one only. With a stock it gets a new pod, or is the next process of
    * an earlier one.
@@ -120,10 +121,11 @@ export async function install(options: InstallationOptions): Promise<Installatio
     operators,
     webhooks,
     webhookService,
-    startOperator: async () => {
+    startOperator: async (env = {}) => {
       const { program, port } = await starter.start('operator', {
         KUBECONFIG: operatorConfig,
         ROCK_MAC_READ_API_HOST: '127.0.0.1',
+        ...env,
       });
       readApiService.add({ host: '127.0.0.1', port });
       operators.push(program);
