@@ -35,14 +35,17 @@ export interface ObjectCache<T extends KubeObject> {
 export function createObjectCache<T extends KubeObject>(options: {
   readonly indexes: Readonly<Record<string, IndexFunction<T>>>;
   readonly keep: (object: T) => boolean;
+  /** Returns whether two copies of one version of an object are the same: a parser may leave out other parts than before. */
+  readonly isSameCopy?: ((cached: T, object: T) => boolean) | undefined;
   readonly report: (change: Change<T>) => void;
 }): ObjectCache<T> {
-  const { indexes, keep, report } = options;
+  const { indexes, keep, isSameCopy = () => true, report } = options;
   const store = createStore<T>(indexes);
 
   function sameVersion(object: T): T | undefined {
     const cached = store.get(keyOf(object));
-    return cached?.metadata.resourceVersion === object.metadata.resourceVersion ? cached : undefined;
+    if (cached?.metadata.resourceVersion !== object.metadata.resourceVersion) return undefined;
+    return isSameCopy(cached, object) ? cached : undefined;
   }
 
   function drop(object: T, before: T, gone: Pick<Change<T>, 'isGone'> = {}): void {
@@ -56,7 +59,7 @@ export function createObjectCache<T extends KubeObject>(options: {
       if (before !== undefined) drop(object, before);
       return;
     }
-    if (before?.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    if (sameVersion(object) !== undefined) return;
     // The object was deleted and recreated while the watch was interrupted: report both.
     const recreated = before !== undefined && before.metadata.uid !== object.metadata.uid;
     if (recreated) drop(before, before);

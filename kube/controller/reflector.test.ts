@@ -83,6 +83,50 @@ function reflect(scripts: Scripts, { timing, ...options }: Partial<ReflectorOpti
   return { clock, calls, changes, restarts, reflector };
 }
 
+describe('a reflector that is to list again', () => {
+  const spelled = (name: string, version: string, label: string) => {
+    const { metadata } = object(name, version);
+    return { metadata: { ...metadata, labels: { is: label } } };
+  };
+
+  test('does so at the next event, and reports an object that is parsed otherwise in the same version', async () => {
+    const gate = Promise.withResolvers<undefined>();
+    const client = {
+      list: () => {
+        const items = [spelled('a', '3', listed++ === 0 ? 'old' : 'new'), spelled('b', '3', 'same')];
+        return Promise.resolve({ items, resourceVersion: '3' });
+      },
+      async *watch(_: unknown, __: WatchOptions, signal: AbortSignal) {
+        await Promise.race([
+          gate.promise,
+          new Promise((resolve) => {
+            signal.addEventListener('abort', resolve);
+          }),
+        ]);
+        yield { type: 'BOOKMARK', resourceVersion: '4' };
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve);
+        });
+      },
+    } as unknown as Pick<KubeClient, 'list' | 'watch'>;
+    let listed = 0;
+    const { clock, changes, reflector } = reflect(
+      { lists: [], watches: [] },
+      { client, isSameCopy: (one, other) => one.metadata.labels?.['is'] === other.metadata.labels?.['is'] },
+    );
+    reflector.start();
+    await reflector.hasSynced();
+    reflector.listAgain();
+    await clock.advance(0);
+    expect(listed).toBe(1);
+    gate.resolve(undefined);
+    await clock.advance(0);
+    expect(changes).toEqual(['added a a@3', 'added b b@3', 'updated a a@3 from 3']);
+    expect(reflector.get('a')?.metadata.labels).toEqual({ is: 'new' });
+    await reflector.stop();
+  });
+});
+
 describe('a reflector', () => {
   test('lists, then watches from the version of the list', async () => {
     const { clock, calls, changes, reflector } = reflect({

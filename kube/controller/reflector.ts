@@ -23,6 +23,8 @@ export interface Reflector<T extends KubeObject> {
   get(key: string): T | undefined;
   list(): T[];
   by(index: string, value: string): T[];
+  /** Lists everything again, at the next sign of life of the watch: within a minute. For a parser that leaves out other parts than before. */
+  listAgain(): void;
 }
 
 export interface ReflectorOptions<T extends KubeObject> extends Selection {
@@ -31,6 +33,8 @@ export interface ReflectorOptions<T extends KubeObject> extends Selection {
   /** Objects that do not pass are not stored. An object that no longer passes is reported as deleted. */
   readonly keep?: ((object: T) => boolean) | undefined;
   readonly indexes?: Readonly<Record<string, IndexFunction<T>>> | undefined;
+  /** Returns whether two copies of one version of an object are the same. The default is that they are. */
+  readonly isSameCopy?: ((cached: T, object: T) => boolean) | undefined;
   /** Called in order, one change at a time. It should only enqueue keys. Its errors are logged. */
   readonly onChange: (change: Change<T>) => void;
   /** The kind may be absent and appear later, so its absence is not an error. */
@@ -82,6 +86,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   const cache = createObjectCache<T>({
     indexes: options.indexes ?? {},
     keep,
+    isSameCopy: options.isSameCopy,
     report: (change) => {
       try {
         onChange(change);
@@ -106,6 +111,9 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
     get: (key) => cache.get(key),
     list: () => cache.list(),
     by: (index, value) => cache.by(index, value),
+    listAgain: () => {
+      loop.listAgain();
+    },
   };
 }
 
@@ -130,6 +138,7 @@ class ListWatchLoop<T extends KubeObject> {
   /** Where the next watch resumes; undefined requires a list first. */
   #resourceVersion: string | undefined;
   #nextResync = Infinity;
+  #mustList = false;
   /** Failures since the last success. */
   #failures = 0;
 
@@ -152,10 +161,15 @@ class ListWatchLoop<T extends KubeObject> {
     this.#sync.reject(new Error(`the reflector of ${this.#name} was stopped before it had synced`));
   }
 
+  listAgain(): void {
+    this.#mustList = true;
+  }
+
   async run(): Promise<void> {
     while (!this.#isStopped()) {
       try {
-        if (this.#resourceVersion === undefined || this.#clock.now() >= this.#nextResync) await this.#list();
+        const isDue = this.#mustList || this.#clock.now() >= this.#nextResync;
+        if (isDue || this.#resourceVersion === undefined) await this.#list();
         await this.#watch();
       } catch (error) {
         if (!this.#isStopped()) await this.#recover(error);
@@ -167,6 +181,7 @@ class ListWatchLoop<T extends KubeObject> {
     const { client, resource, keep } = this.#options;
     const { signal } = this.#controller;
     const resync = this.#clock.now() >= this.#nextResync;
+    this.#mustList = false;
     const known = (object: T) => this.#cache.sameVersion(object);
     const list = await client.list(resource, { ...this.#selection, keep, known, signal });
     signal.throwIfAborted();
@@ -192,6 +207,7 @@ class ListWatchLoop<T extends KubeObject> {
       events++;
       this.#failures = 0;
       this.#apply(event);
+      if (this.#mustList) return;
     }
     if (events === 0 && this.#clock.now() - started < MIN_WATCH_MS) {
       throw new KubeConnectionError('the watch ended at once', { code: 'SHORT_WATCH', sent: true });

@@ -9,7 +9,7 @@ import { instances } from '../live/kubevirt-kinds.ts';
 import { type ManagedNamespace, managedNamespaces } from '../live/managed-namespace.ts';
 import { type NetworkSegment, networkSegments } from '../live/network-segment.ts';
 import { type NodeHealth, nodeHealth } from '../live/node.ts';
-import type { LiveWorkload, Workload, WorkloadKind } from '../live/workload.ts';
+import { isSameCopy, type LiveWorkload, type Workload, type WorkloadKind } from '../live/workload.ts';
 import type { OperatorDeps } from './dependencies.ts';
 import { type Cache, createCache, createTrigger, type Trigger } from './sources.ts';
 import { trimmedAllocations } from './trimmed-allocation.ts';
@@ -54,11 +54,13 @@ export function createSources(deps: SourceDeps): Sources {
   const { client, kinds, logger, metrics } = deps;
   const read = { client, logger, metrics: metrics.reflector };
   const ended = createEndedWorkloads(ENDED_WORKLOADS);
+  const prefixesChanged = createTrigger<Prefixes>();
   const cacheWorkloads = (kind: WorkloadKind): CachedWorkloads => {
     const cache = createCache({
       ...read,
       resource: kind.resource,
       optional: kind.optional,
+      isSameCopy,
       keep: (workload) =>
         workload.nics.length > 0 ||
         workload.onWire !== undefined ||
@@ -75,6 +77,9 @@ export function createSources(deps: SourceDeps): Sources {
     // The first subscriber: the controllers must find the end when they reconcile.
     cache.subscribe((change) => {
       ended.record(kind, change);
+    });
+    prefixesChanged.subscribe(() => {
+      cache.listAgain();
     });
     return { kind, cache };
   };
@@ -100,7 +105,7 @@ export function createSources(deps: SourceDeps): Sources {
     workloadChanged: createTrigger(),
     stickyChanged: createTrigger(),
     markChanged: createTrigger(),
-    prefixesChanged: createTrigger(),
+    prefixesChanged,
     workloadOutOfSync: createTrigger(),
   };
 }

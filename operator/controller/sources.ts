@@ -26,7 +26,7 @@ export function createTrigger<E>(): Trigger<E> {
 
 /** A local copy of all objects of one kind, which reports every change to its subscribers. */
 export interface Cache<T extends KubeObject>
-  extends Source<Change<T>>, Pick<Reflector<T>, 'start' | 'stop' | 'hasSynced' | 'get' | 'list' | 'by'> {}
+  extends Source<Change<T>>, Pick<Reflector<T>, 'start' | 'stop' | 'hasSynced' | 'get' | 'list' | 'by' | 'listAgain'> {}
 
 /** Creates a cache, not started. Subscribers must be added before it starts, because they see only later changes. */
 export function createCache<T extends KubeObject>(options: Omit<ReflectorOptions<T>, 'onChange'>): Cache<T> {

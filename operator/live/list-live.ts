@@ -1,7 +1,7 @@
 import type { KubeClient } from '../../kube/client/client.ts';
 import { listOrEmpty } from '../../kube/client/uncached-read.ts';
 import { believeOwners } from './believe-owners.ts';
-import type { LiveWorkload, Workload, WorkloadKind } from './workload.ts';
+import { isSameCopy, type LiveWorkload, type Workload, type WorkloadKind } from './workload.ts';
 
 /**
  * Lists every object of the cluster that uses an address or has a lease id. Reads each kind page by page from the API
@@ -18,7 +18,8 @@ export async function listLiveWorkloads(
   for (const kind of kinds) {
     const known = (workload: Workload) => {
       const copy = cachedCopy({ kind, workload });
-      return copy?.metadata.resourceVersion === workload.metadata.resourceVersion ? copy : undefined;
+      if (copy?.metadata.resourceVersion !== workload.metadata.resourceVersion) return undefined;
+      return isSameCopy(copy, workload) ? copy : undefined;
     };
     for (const workload of await listOrEmpty(kind.resource, client, { keep, known })) found.push({ kind, workload });
   }

@@ -89,6 +89,11 @@ export interface UsedAddress {
   readonly mac: MacAddress;
 }
 
+/** Returns whether two copies of one version of an object have the same addresses. A new prefix makes those of more interfaces count. */
+export function isSameCopy(one: Workload, other: Workload): boolean {
+  return one.uses.length === other.uses.length && one.onWire?.length === other.onWire?.length;
+}
+
 /** A kind of workload. Each kind has its own file and is listed in `workloadKinds`. */
 export interface WorkloadKind {
   readonly resource: Resource<Workload>;

@@ -47,6 +47,15 @@ test('a prefix that is added later counts within 30 seconds, without a restart',
     return kubectl(['apply', '-f', '-'], { input });
   };
   await written('before', '02-00-00-00-00-07');
+  // The CNI of the cluster gave it an address under the later prefix, and it is cached for its other interface.
+  const own = mac('02:00:00:00:00:08');
+  const status = JSON.stringify([{ name: 'cbr0', interface: 'eth0', mac: own, default: true }]);
+  const annotations = { 'k8s.v1.cni.cncf.io/network-status': status };
+  await kubectl(['apply', '-f', '-'], { input: aPod('cached', { networks: '[{"name":"blue"}]', annotations }) });
+  await addressesOf(plane, 'cached');
+  const run = (name: string) =>
+    kubectl(['patch', 'pod', name, '--subresource=status', '-p', '{"status":{"phase":"Running"}}']);
+  await run('cached');
   expect(await findByMac(ledger, mac('02:00:00:00:00:07'))).toBeUndefined();
 
   expect(await addPrefix(ledger, { prefix: macPrefix('02') }, 'test')).toEqual({ outcome: 'added' });
@@ -70,6 +79,17 @@ test('a prefix that is added later counts within 30 seconds, without a restart',
     },
     { within: 30_000, every: 3_000 },
   );
+  expect(await findByMac(ledger, own)).toMatchObject({ generation: 0, observed: true });
+  // Its cached copy has the address too, so that a collision is found.
+  const twin = aPod('twin', { networks: '[{"name":"green"}]', annotations });
+  await kubectl(['apply', '-f', '-'], { input: twin });
+  await run('twin');
+  await eventually(async () => {
+    const path = '{.items[?(@.reason=="AddressCollision")].note}';
+    const selector = '--field-selector=regarding.name=cached';
+    const notes = await kubectl(['get', 'events.events.k8s.io', selector, '-o', `jsonpath=${path}`]);
+    expect(notes).toContain(`${own} on interface primary: Pod default/twin also uses this address`);
+  });
   // The policies read it.
   const ranges = await kubectl(['get', 'configmap', 'rock-mac-address-ranges', '-n', 'rock-mac-system', '-o', 'json']);
   expect(ranges).toContain('"prefixes": "02 a6:58:0f"');
