@@ -29,14 +29,14 @@ export const operatorClusterRules: readonly PolicyRule[] = [
   // addresses of other prefixes are observed.
   { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch'] },
   // A network that takes no addresses is not to blame for an interface that has another one. Equal addresses in two segments, or on
-  // interfaces of one parent, are no collision.
+  // interfaces of one parent, are no collision. The pool of a network proves after a failover what admission gave.
   { apiGroups: ['k8s.cni.cncf.io'], resources: ['network-attachment-definitions'], verbs: ['get', 'list', 'watch'] },
   // A pod that was deleted by force may run on until its node responds, is gone or is declared off.
   { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'watch'] },
   // A sticky address stays while its controller counts the ordinal of its pod or machine.
   { apiGroups: ['apps'], resources: ['statefulsets'], verbs: ['get'] },
   { apiGroups: ['pool.kubevirt.io'], resources: ['virtualmachinepools'], verbs: ['get'] },
-  // Shows whether KubeVirt is installed. Only then does a 404 mean that a virtual machine was deleted.
+  // Shows whether KubeVirt and Multus are installed. Only then does a 404 mean that a virtual machine or a network was deleted.
   {
     apiGroups: ['apiextensions.k8s.io'],
     resources: ['customresourcedefinitions'],
@@ -44,6 +44,7 @@ export const operatorClusterRules: readonly PolicyRule[] = [
       'virtualmachineinstances.kubevirt.io',
       'virtualmachines.kubevirt.io',
       'virtualmachinepools.pool.kubevirt.io',
+      'network-attachment-definitions.k8s.cni.cncf.io',
     ],
     verbs: ['get'],
   },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ANNOTATIONS } from '../../api/names.ts';
 import { receiverTarget } from '../../api/transfer-target.ts';
 import { vmNics } from '../../api/vm-nics.ts';
 import { objectMeta } from '../../kube/client/objects.ts';
@@ -24,12 +25,14 @@ export function virtualMachineWorkload(): WorkloadKind {
   const schema = z.object({ metadata: objectMeta, spec: z.unknown().optional() }).transform((machine): Workload => {
     const nics = internNetworks(vmNics(machine), intern);
     const { metadata } = machine;
+    const namedPool = metadata.annotations?.[ANNOTATIONS.pool];
     const offersTo = receiverTarget(metadata.annotations);
     return {
       metadata: trimWorkloadMetadata(metadata),
       nics,
       uses: nics.map(({ mac }) => mac),
       ...(skipsAdmission(metadata) && { skippedAdmission: true }),
+      ...(namedPool !== undefined && { namedPool: intern(namedPool) }),
       ...(offersTo !== undefined && { offersTo }),
       ...leaseOf(metadata),
       ...replicaOf(metadata, intern),

@@ -36,6 +36,8 @@ export interface Workload extends KubeObject {
   readonly gate?: WorkloadGate | undefined;
   /** The webhook was not asked about it, whatever its namespace says. */
   readonly skippedAdmission?: boolean;
+  /** The pool that its annotation names. Only of a virtual machine: a policy asks whoever writes it there for the right to use that pool. */
+  readonly namedPool?: string;
   /** The machine that may receive its addresses when it ends. Only of a virtual machine. */
   readonly offersTo?: ReceiverTarget;
   /** Whether the guest of an instance runs, as KubeVirt says. An instance that waits for a guest has its addresses already. */

@@ -1,18 +1,25 @@
 import { type InjectionMode, isSelectedNamespace } from '../../api/injection-mode.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { namespaces } from '../../kube/client/core-resources.ts';
+import { networkDefinitions } from '../../kube/client/network-definitions.ts';
 import type { KubeObject } from '../../kube/client/objects.ts';
+import { parseKey } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { listPools, type Pool } from '../../ledger/pool/pools.ts';
 import { listClusters } from '../../ledger/state/clusters.ts';
 import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
+import { machines } from '../live/kubevirt-kinds.ts';
 import type { WorkloadAddress } from '../live/live-address.ts';
+import { hasTokenOfCreation } from '../stock/requester.ts';
 import type { Evidence, NamespaceEvidence, Occasion } from './grant.ts';
 
-export type EvidenceDeps = Pick<OperatorDeps, 'ledger' | 'client' | 'clusterId' | 'workloadPool' | 'modes' | 'now'>;
+export type EvidenceDeps = Pick<
+  OperatorDeps,
+  'ledger' | 'client' | 'clusterId' | 'workloadPool' | 'modes' | 'stockTokens' | 'now'
+>;
 
-/** Collects what `findGrant` needs. Reads each namespace once, and the pools and the cluster once. */
+/** Collects what `findGrant` needs. Reads each namespace and each network once, and the pools and the cluster once. */
 export interface EvidenceCollector {
   /** The pools that this evidence is about. */
   readonly pools: readonly Pool[];
@@ -42,18 +49,32 @@ export async function collectEvidence(
     const mode = kind === 'Pod' ? modes.pods : modes.virtualMachines;
     return namespace === undefined ? undefined : namespaceEvidence(namespace, { workloadPool, mode });
   };
+  const poolsOfNetworks = new Map<string, Promise<string | undefined>>();
+  const namedPoolOf = async ({ network = '', owner, workload }: WorkloadAddress) => {
+    if (owner.kind === machines.kind && workload.namedPool !== undefined) return workload.namedPool;
+    // The author of a network elsewhere was asked for the right to use the pool there.
+    if (!network.startsWith(`${owner.namespace}/`)) return undefined;
+    const read = poolsOfNetworks.get(network) ?? poolOfNetwork(network, client);
+    poolsOfNetworks.set(network, read);
+    return await read;
+  };
   return {
     pools,
     evidenceFor: async (address) => {
-      const { namespace, creationTimestamp } = address.workload.metadata;
+      const { namespace: namespaceName = '', creationTimestamp } = address.workload.metadata;
+      const pool = poolOf(address.mac, pools);
+      const namespace = await namespaceOf(namespaceName, address.owner.kind);
+      const mayBeNamed = pool !== undefined && namespace?.isOptedIn === true && namespace.pool !== pool;
       return {
         occasion,
         registeredAt: registered.registeredAt,
         createdAt: dateOf(creationTimestamp),
         skippedAdmission: address.workload.skippedAdmission === true,
         isMirrored: isMirrored(address),
-        pool: poolOf(address.mac, pools),
-        namespace: await namespaceOf(namespace ?? '', address.owner.kind),
+        hasToken: pool !== undefined && (await hasTokenOfCreation(address, deps)),
+        namedPool: mayBeNamed ? await namedPoolOf(address) : undefined,
+        pool,
+        namespace,
         now: now(),
       };
     },
@@ -74,6 +95,11 @@ export function namespaceEvidence(
     pool: named !== '' ? named : isOptedIn ? workloadPool : undefined,
     adopts: annotations[ANNOTATIONS.adopt],
   };
+}
+
+async function poolOfNetwork(network: string, client: EvidenceDeps['client']): Promise<string | undefined> {
+  const found = await getOrUndefined(networkDefinitions, parseKey(network), client);
+  return found?.metadata.annotations?.[ANNOTATIONS.pool];
 }
 
 function poolOf(mac: MacAddress, pools: readonly Pool[]): string | undefined {

@@ -33,6 +33,10 @@ export interface Evidence {
   readonly skippedAdmission: boolean;
   /** Whether the object has a mirror of the address on this interface. */
   readonly isMirrored: boolean;
+  /** Whether a webhook signed that it answered with the address when the object was created. */
+  readonly hasToken: boolean;
+  /** The pool that the machine or the network of the interface names, where a policy of the API server has asked whoever named it for the right to use it in this namespace. */
+  readonly namedPool: string | undefined;
   /** The pool whose range contains the address. */
   readonly pool: string | undefined;
   /** The namespace of the object; `undefined` if it does not exist any more. */
@@ -92,9 +96,13 @@ function wasLost({ row, evidence: { occasion } }: Candidate): boolean {
   return row.origin === 'replication-gap' && !isInStock;
 }
 
-/** Returns whether admission saw the object and gives the objects of its namespace addresses of this pool. */
-function wasAdmitted({ evidence: { namespace, pool, skippedAdmission } }: Candidate): boolean {
-  return !skippedAdmission && namespace?.isOptedIn === true && namespace.pool === pool;
+/**
+ * Returns whether admission saw the object and gives such an object addresses of this pool. The pool that a pod names is no proof:
+ * whoever may update a stored pod may change that annotation, and nobody asks for their rights.
+ */
+function wasAdmitted({ evidence: { namespace, pool, namedPool, skippedAdmission, hasToken } }: Candidate): boolean {
+  if (skippedAdmission) return false;
+  return hasToken || (namespace?.isOptedIn === true && (namespace.pool === pool || namedPool === pool));
 }
 
 /**

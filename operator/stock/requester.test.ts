@@ -5,7 +5,8 @@ import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { mac } from '../../mac/mac-address.ts';
 import type { WorkloadAddress } from '../live/live-address.ts';
 import { podWorkload } from '../live/pod.ts';
-import { findRequester, isOfStock } from './requester.ts';
+import type { Workload } from '../live/workload.ts';
+import { findRequester, hasTokenOfCreation, isOfStock } from './requester.ts';
 
 const MAC = mac('a4:58:0f:05:00:01');
 const OTHER = mac('a4:58:0f:05:00:02');
@@ -43,8 +44,9 @@ function aPodWith(text: string | undefined, generateName = ''): WorkloadAddress 
   return { mac: MAC, owner, stockToken, workload, kind: podWorkload() };
 }
 
+const stockTokens = { read: (token: string, of: TokenSubject) => Promise.resolve(readStockToken(token, of, [KEY])) };
+
 function find(address: WorkloadAddress, changes: Partial<AddressRow> = {}) {
-  const stockTokens = { read: (token: string, of: TokenSubject) => Promise.resolve(readStockToken(token, of, [KEY])) };
   return findRequester(address, { ...row, ...changes }, { stockTokens });
 }
 
@@ -86,6 +88,34 @@ describe('an address of a stock', () => {
 
   test('is of its pod although the clock of the webhook is behind that of the ledger', async () => {
     expect(await find(aPodWith(tokenWith({ at: '2026-11-30T08:56:00Z' })))).toBe('bob');
+  });
+});
+
+describe('an address of which the ledger has lost that it was given', () => {
+  const has = (text: string | undefined, created: string | undefined, changes: Partial<Workload> = {}) => {
+    const address = aPodWith(text);
+    const metadata = { ...address.workload.metadata, ...(created !== undefined && { creationTimestamp: created }) };
+    return hasTokenOfCreation({ ...address, workload: { ...address.workload, metadata, ...changes } }, { stockTokens });
+  };
+
+  test('is proven by the token that its pod was created with', async () => {
+    expect(await has(valid, '2026-11-30T10:00:01Z')).toBe(true);
+    expect(await has(valid, '2026-11-30T09:56:00Z')).toBe(true);
+  });
+
+  test.each<[string, string | undefined, string | undefined]>([
+    ['no token', undefined, '2026-11-30T10:00:00Z'],
+    ['a token of another address', tokenWith({ addresses: { 'web/blue#0': OTHER } }), '2026-11-30T10:00:00Z'],
+    ['a token of another name', signStockToken({ ...subject, name: 'x' }, claims, KEY), '2026-11-30T10:00:00Z'],
+    ['a token of an earlier pod of its name', valid, '2026-11-30T10:06:00Z'],
+    ['a token without a time', tokenWith({ at: '' }), '2026-11-30T10:00:00Z'],
+    ['a token, and without the time of its creation', valid, undefined],
+  ])('is not proven on a pod with %s', async (_, token, created) => {
+    expect(await has(token, created)).toBe(false);
+  });
+
+  test('is not proven on a pod with a token that the webhook was not asked about', async () => {
+    expect(await has(valid, '2026-11-30T10:00:00Z', { skippedAdmission: true })).toBe(false);
   });
 });
 

@@ -29,8 +29,23 @@ export async function findRequester(
   return claims !== undefined && isAbout(address, row, claims) ? claims.requester : undefined;
 }
 
-/** The clocks of a webhook and of the ledger may differ by this much. */
+/** The clocks of a webhook, of the API server and of the ledger may differ by this much. */
 const MAX_SKEW_MS = 300_000;
+
+/**
+ * Returns whether a webhook signed that it answered with this address for this interface when the object was created. The ledger may
+ * have lost that. Whoever kept a token of an earlier object of the name must not get the address. Throws if the keys cannot be read.
+ */
+export async function hasTokenOfCreation(
+  { mac, owner, stockToken, workload }: WorkloadAddress,
+  { stockTokens }: { readonly stockTokens: StockTokens },
+): Promise<boolean> {
+  if (stockToken === undefined || workload.skippedAdmission === true) return false;
+  const claims = await stockTokens.read(stockToken.text, { ...owner, generateName: stockToken.generateName });
+  if (claims?.addresses[owner.nic] !== mac) return false;
+  const createdAt = Date.parse(workload.metadata.creationTimestamp ?? '');
+  return Math.abs(Date.parse(claims.at) - createdAt) <= MAX_SKEW_MS;
+}
 
 const requesterSchema = storableText(1024);
 

@@ -10,6 +10,7 @@ import { ledgerState } from '../../ledger/state/state.ts';
 import { returnStock } from '../../ledger/stock/leave-stock.ts';
 import { checkStock } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
+import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { eventually } from '../env/run/eventually.ts';
 import {
   aClaim,
@@ -31,8 +32,13 @@ async function create(manifest: string): Promise<void> {
   await installed().plane.kubectl(['create', '-f', '-'], { input: manifest });
 }
 
-async function createPodWithAddress(name: string, address: string, namespace = 'default'): Promise<void> {
-  const annotations = { 'k8s.v1.cni.cncf.io/networks': JSON.stringify([{ name: 'blue', mac: address }]) };
+async function createPodWithAddress(
+  name: string,
+  address: string,
+  { namespace = 'default', ...options }: { readonly namespace?: string; readonly annotations?: object } = {},
+): Promise<void> {
+  const networks = JSON.stringify([{ name: 'blue', mac: address }]);
+  const annotations = { 'k8s.v1.cni.cncf.io/networks': networks, ...options.annotations };
   const spec = { containers: [{ name: 'main', image: 'example.invalid/none' }] };
   await create(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, annotations }, spec }));
 }
@@ -83,6 +89,52 @@ describe('a ledger', () => {
     expect((await untilReason(plane, 'next', 'Allocated')).status?.mac).toMatch(/^a4:58:0f:05:04:/);
     await plane.kubectl(['delete', 'pod', 'bearer', '--grace-period=0', '--force']);
     await plane.kubectl(['delete', 'macallocation', 'kept', 'next']);
+    await untilNoAllocations(plane);
+  });
+
+  test('that failed over gets an address again of the pool that its network or its machine names, and not of one that a pod names', async () => {
+    const { plane, ledger, installation } = installed();
+    await installForeignCrds(plane.kubectl);
+    await plane.kubectl(['delete', 'validatingadmissionpolicybinding', '-l', 'app.kubernetes.io/name=rock-mac-stray']);
+    for (const namespace of ['named', 'elsewhere']) {
+      await plane.kubectl(['create', 'namespace', namespace]);
+      await plane.kubectl(['label', 'namespace', namespace, 'mac.rock-os.io/inject=enabled']);
+    }
+    const pool = { 'mac.rock-os.io/pool': 'docker' };
+    const metadata = { name: 'blue', namespace: 'named', annotations: pool };
+    await create(JSON.stringify({ apiVersion: 'k8s.cni.cncf.io/v1', kind: 'NetworkAttachmentDefinition', metadata }));
+    await Promise.all(installation.operators.map((operator) => operator.kill()));
+
+    const [byNetwork, byPod, byMachine] = [
+      mac('a4:58:0f:04:10:01'),
+      mac('a4:58:0f:04:10:02'),
+      mac('a4:58:0f:04:10:03'),
+    ];
+    await createPodWithAddress('by-network', byNetwork, { namespace: 'named' });
+    await createPodWithAddress('by-pod', byPod, { namespace: 'elsewhere', annotations: pool });
+    const interfaces = [{ name: 'blue', bridge: {}, macAddress: byMachine }];
+    const networks = [{ name: 'blue', multus: { networkName: 'blue' } }];
+    const spec = { runStrategy: 'Halted', template: { spec: { domain: { devices: { interfaces } }, networks } } };
+    const machine = { name: 'by-machine', namespace: 'elsewhere', annotations: pool };
+    await create(JSON.stringify({ apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', metadata: machine, spec }));
+    await sql(`update rock_mac.ledger_state set timeline = 'FFFFFFFF'`);
+    await installation.startOperator();
+    await eventually(
+      async () => {
+        expect(await findByMac(ledger, byNetwork)).toMatchObject({ state: 'active', owner: { name: 'by-network' } });
+        expect(await findByMac(ledger, byMachine)).toMatchObject({ state: 'active', owner: { name: 'by-machine' } });
+        expect(await findByMac(ledger, byPod)).toMatchObject({ state: 'released', generation: 0, observed: true });
+        expect((await ledgerState(ledger)).mode).toBe('open');
+      },
+      { within: 30_000, every: 100 },
+    );
+    await plane.kubectl(['delete', 'namespace', 'named', 'elsewhere', '--wait=false']);
+    for (const [namespace, name] of [
+      ['named', 'by-network'],
+      ['elsewhere', 'by-pod'],
+    ] as const) {
+      await plane.kubectl(['delete', 'pod', name, '-n', namespace, '--grace-period=0', '--force']);
+    }
     await untilNoAllocations(plane);
   });
 
@@ -211,7 +263,7 @@ describe('a ledger', () => {
     await plane.kubectl(['create', 'namespace', 'doomed']);
     await plane.kubectl(['annotate', 'namespace', 'doomed', 'mac.rock-os.io/adopt=kubernetes']);
     await createPodWithAddress('patient', patient);
-    await createPodWithAddress('doomed', doomed, 'doomed');
+    await createPodWithAddress('doomed', doomed, { namespace: 'doomed' });
     const mirrors = () => plane.kubectl(['get', 'macallocations', '-A', '-o', 'jsonpath={.items[*].spec.mac}']);
     await eventually(
       async () => {
