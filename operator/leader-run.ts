@@ -20,6 +20,7 @@ import { isConfirmed, isTicketRefused, publishIdentity } from './ledger-state/pu
 import { sealAndAnchor } from './ledger-state/seal-audit.ts';
 import { createElsewhere } from './link/elsewhere.ts';
 import { createOnLink } from './link/on-link.ts';
+import { createElsewhereWatch } from './link/watch-elsewhere.ts';
 import { createScope } from './live/scope.ts';
 import { forgetLeading } from './metrics/forget-leading.ts';
 import { createObservationBudget } from './observation/observation-budget.ts';
@@ -58,6 +59,9 @@ const REFUSED_EVERY_MS = 5_000;
 
 /** How often the audit is sealed: what was changed before its seal is not noticed. */
 const SEAL_EVERY_MS = 10_000;
+
+/** How often the ledger is asked who else uses the addresses of running objects: about how late a collision with another cluster is noticed. */
+const ELSEWHERE_EVERY_MS = 5_000;
 
 /** How many addresses of migrated guests are looked at in each resync. */
 const HELD_FOR_GUESTS = 10_000;
@@ -116,13 +120,15 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
   ];
   const scope = createScope(deps, (name) => namespaces.get(name));
   const expiryGuard = createExpiryGuard({ ...deps, pools });
+  const onLink = createOnLink({ ...sources, scope });
+  const elsewhere = createElsewhere(deps);
   const controllers = createControllers({
     ...deps,
     ...sources,
     expiryGuard,
     scope,
-    onLink: createOnLink({ ...sources, scope }),
-    elsewhere: createElsewhere(deps),
+    onLink,
+    elsewhere,
     contested: createContestedAddresses(),
     reported: createReportedCollisions(),
     heldForGuests: createHeldForGuests(HELD_FOR_GUESTS),
@@ -136,7 +142,17 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
   if (!signal.aborted) for (const controller of controllers) controller.start();
   logger.info('leading');
   deps.metrics.auditSealed(deps.now());
-  const tasks = periodicTasks({ ...deps, ...sources, expiryGuard, ledgerHeads, identity, onRefused, signal });
+  const watchElsewhere = createElsewhereWatch({ ...deps, onLink, elsewhere });
+  const tasks = periodicTasks({
+    ...deps,
+    ...sources,
+    expiryGuard,
+    watchElsewhere,
+    ledgerHeads,
+    identity,
+    onRefused,
+    signal,
+  });
   await Promise.all(tasks.map((task) => runPeriodically(task, { logger, signal })));
   await Promise.all(controllers.map((controller) => controller.stop()));
   await Promise.all(caches.map((cache) => cache.stop()));
@@ -189,6 +205,7 @@ function periodicTasks(
     Sources &
     Pick<WorkOptions, 'ledgerHeads' | 'identity' | 'signal'> & {
       readonly expiryGuard: ExpiryGuard;
+      readonly watchElsewhere: () => Promise<void>;
       readonly onRefused: () => void;
     },
 ): readonly PeriodicTask[] {
@@ -231,6 +248,7 @@ function periodicTasks(
         if (isTicketRefused(await confirmIdentity(deps))) deps.onRefused();
       },
     },
+    { name: 'look for users of addresses elsewhere', everyMs: ELSEWHERE_EVERY_MS, run: deps.watchElsewhere },
     { name: 'seal the audit', everyMs: SEAL_EVERY_MS, run: () => sealAndAnchor(deps) },
   ];
 }

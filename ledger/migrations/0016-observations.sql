@@ -18,10 +18,12 @@ create table rock_mac.observations (
   running        boolean not null,              -- the object runs, as of the last report
   segment        text collate "C" not null check (octet_length(segment) <= 253),   -- only addresses of one segment can meet
   observed_since timestamptz not null,
+  changed_at     timestamptz not null,          -- when its object was last reported with another state
   primary key (addr, cluster_id, uid, nic)
 );
 create index observations_object  on rock_mac.observations (cluster_id, uid);
 create index observations_limited on rock_mac.observations (cluster_id, namespace, outside) where limited;
+create index observations_changed on rock_mac.observations (changed_at);   -- clusters ask what is new elsewhere
 create index observations_in_pool on rock_mac.observations (addr) where limited;
 
 -- Keeps the observed addresses of a pool from being handed out: `blocked` takes them out of the queue of released ones. An
@@ -81,7 +83,7 @@ begin
       outcome := 'not_registered';
     elsif exists (select 1 from observations o where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic) then
       update observations o set limited = case when i.running is null then o.limited else i.limited end, migrates = coalesce(i.migrates, false),
-        running = coalesce(i.running, o.running), segment = coalesce(i.segment, o.segment)
+        running = coalesce(i.running, o.running), segment = coalesce(i.segment, o.segment), changed_at = clock()
       where o.addr = i.addr and o.cluster_id = i.cluster and o.uid = i.uid and o.nic = i.nic
         and (o.limited, o.migrates, o.running, o.segment) <>
           (case when i.running is null then o.limited else i.limited end, coalesce(i.migrates, false), coalesce(i.running, o.running), coalesce(i.segment, o.segment));
@@ -92,8 +94,8 @@ begin
       or coalesce((used->>i.pool_id::text)::bigint >= i.share, false)) then
       outcome := 'over_limit';
     else
-      insert into observations (addr, cluster_id, uid, nic, kind, namespace, name, limited, outside, migrates, running, segment, observed_since)
-      values (i.addr, i.cluster, i.uid, i.nic, i.kind, i.namespace, i.name, i.limited, i.outside, coalesce(i.migrates, false), coalesce(i.running, false), coalesce(i.segment, ''), clock());
+      insert into observations (addr, cluster_id, uid, nic, kind, namespace, name, limited, outside, migrates, running, segment, observed_since, changed_at)
+      values (i.addr, i.cluster, i.uid, i.nic, i.kind, i.namespace, i.name, i.limited, i.outside, coalesce(i.migrates, false), coalesce(i.running, false), coalesce(i.segment, ''), clock(), clock());
       if i.limited then
         in_namespaces := in_namespaces || jsonb_build_object(i.place, (in_namespaces->>i.place)::bigint + 1);
         if i.pool_id is not null then used := used || jsonb_build_object(i.pool_id, (used->>i.pool_id::text)::bigint + 1); end if;

@@ -8,6 +8,8 @@ export interface Elsewhere {
   /** Emits an address whose users elsewhere have changed. */
   readonly changed: Source<MacAddress>;
   of(mac: MacAddress): readonly UserElsewhere[];
+  /** Returns the addresses that have users elsewhere. */
+  known(): readonly MacAddress[];
   /** Reads the users of these addresses from the ledger. */
   refresh(macs: Iterable<MacAddress>): Promise<void>;
   /** Reads the users of these addresses, and forgets those of all others. */
@@ -40,6 +42,7 @@ export function createElsewhere({ ledger, clusterId }: Pick<OperatorDeps, 'ledge
   return {
     changed,
     of: (mac) => known.get(mac) ?? [],
+    known: () => [...known.keys()],
     refresh,
     replace: async (macs) => {
       await refresh(macs);

@@ -6,6 +6,7 @@ import { boundKey } from '../../ledger/address/holder-key.ts';
 import { release } from '../../ledger/address/release.ts';
 import { limitObservations } from '../../ledger/observation/limit-observations.ts';
 import { listObservations, observationMark } from '../../ledger/observation/list-observations.ts';
+import { newlyShared } from '../../ledger/observation/newly-shared.ts';
 import {
   endObservations,
   observationsOfCluster,
@@ -431,6 +432,43 @@ describe('who uses an address outside of a cluster', () => {
       { mac: foreign, kind: 'Pod', namespace: 'bob', name: 'there', segment: 'lab', migrates: false },
     ]);
     expect(await usersElsewhere(db, { clusterId: 'c2', macs: [foreign] })).toEqual([]);
+    await own.close();
+  });
+});
+
+describe('addresses that are newly shared between clusters', () => {
+  test('are those with a user here and another one elsewhere, of which one has changed since then', async () => {
+    const own = await freshLedger();
+    const { db } = own;
+    await joinCluster(db, 'c1');
+    await joinCluster(db, 'c2');
+    const shared = async (clusterId: string, since: Date | undefined) =>
+      (await newlyShared(db, { clusterId, since })).macs.toSorted();
+    const at = async () => (await newlyShared(db, { clusterId: 'c1', since: undefined })).now;
+    const foreign = mac('02:00:00:00:00:31');
+    const ours = mac('a4:58:0f:05:00:31');
+    const began = await at();
+    const here = { ...stray(foreign, { name: 'here' }), running: true };
+    await observe(db, [here, { ...stray(ours, { name: 'here' }), running: true }], 'operator');
+    await observe(db, [{ ...stray(mac('02:00:00:00:00:32'), { clusterId: 'c2' }), running: true }], 'operator');
+    expect(await shared('c1', began)).toEqual([]);
+
+    await own.advance(60);
+    const first = await at();
+    const there = { ...stray(foreign, { clusterId: 'c2', name: 'there' }), running: false };
+    await observe(db, [there], 'operator');
+    expect(await shared('c1', first)).toEqual([]);
+    expect(await shared('c2', first)).toEqual([foreign]);
+    await observe(db, [{ ...there, running: true }], 'operator');
+    expect(await shared('c1', first)).toEqual([foreign]);
+    expect(await shared('c1', undefined)).toEqual([]);
+
+    await own.advance(60);
+    const second = await at();
+    const owner = { clusterId: 'c2', kind: 'Pod', namespace: 'web', name: 'owner', uid: 'u-owner', nic: 'net#0' };
+    await adopt(db, [{ mac: ours, key: boundKey({ ...owner, mac: ours }), owner, requester: 'ada' }], 'ada');
+    expect(await shared('c1', second)).toEqual([ours]);
+    expect(await shared('c2', second)).toEqual([ours]);
     await own.close();
   });
 });
