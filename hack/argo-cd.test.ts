@@ -1,5 +1,5 @@
-import { LuaFactory, LuaLibraries } from 'wasmoon';
 import { describe, expect, test } from 'vitest';
+import { LuaFactory, LuaLibraries } from 'wasmoon';
 import { z } from 'zod';
 import { macAllocationStatus, READY_REASONS, type ReadyReason } from '../api/mac-allocation.ts';
 import { macPoolStatus } from '../api/mac-pool.ts';

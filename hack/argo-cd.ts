@@ -9,7 +9,10 @@ const KINDS = ['MacAllocation', 'MacPool'] as const;
  * https://argo-cd.readthedocs.io/en/release-3.5/operator-manual/health/
  */
 export function argoCdPatch(): GeneratedFile {
-  const scripts = KINDS.map((kind) => [`resource.customizations.health.${GROUP}_${kind}`, healthCheck(kind)]);
+  const scripts = KINDS.map((kind): [string, string] => [
+    `resource.customizations.health.${GROUP}_${kind}`,
+    healthCheck(kind),
+  ]);
   return yamlFile('deploy/argo-cd/argocd-cm-patch.yaml', { data: Object.fromEntries(scripts) });
 }
 
