@@ -81,6 +81,7 @@ function macPoolDefinition() {
       { name: 'Free', type: 'integer', jsonPath: '.status.free' },
       { name: 'Used', type: 'string', jsonPath: '.status.utilisation' },
       { name: 'Ready', type: 'string', jsonPath: `${READY}.status` },
+      { name: 'Reason', type: 'string', jsonPath: `${READY}.reason` },
       AGE,
       { name: 'Stocked', type: 'integer', jsonPath: '.status.stocked', priority: 1 },
       { name: 'Reserved', type: 'integer', jsonPath: '.status.reserved', priority: 1 },

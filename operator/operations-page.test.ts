@@ -12,7 +12,9 @@ const page = readFileSync(new URL('../docs/operations.md', import.meta.url), 'ut
 const literals = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
   .flatMap((name) => [
-    ...readFileSync(new URL(name, import.meta.url), 'utf8').matchAll(/reason: '(?<reason>[A-Z][A-Za-z]+)'/g),
+    ...readFileSync(new URL(name, import.meta.url), 'utf8').matchAll(
+      /(?:reason: |refused\(\s*)'(?<reason>[A-Z][A-Za-z]+)'/g,
+    ),
   ])
   .map(({ groups }) => groups?.['reason']);
 

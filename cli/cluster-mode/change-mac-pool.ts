@@ -33,7 +33,7 @@ async function make(change: PoolChange, scope: Scope): Promise<string> {
       await patch(change.pool, { paused: true }, scope);
       return `Paused: pool ${change.pool} hands out nothing. Its addresses stay valid`;
     case 'resume':
-      await patch(change.pool, { paused: false }, scope);
+      requireResumed(await patch(change.pool, { paused: false }, scope), change.pool);
       return `Resumed: pool ${change.pool} hands out addresses`;
     case 'delete':
       return await remove(change.pool, scope);
@@ -65,11 +65,18 @@ async function add(definition: PoolDefinition, scope: Scope): Promise<string> {
   return `Added: pool ${name}, ${first} to ${last}`;
 }
 
-async function patch(name: string, spec: Partial<MacPoolSpec>, scope: Scope): Promise<void> {
+async function patch(name: string, spec: Partial<MacPoolSpec>, scope: Scope): Promise<MacPool | undefined> {
   const { client, dryRun } = scope;
   await getMacPool(name, scope);
   const patched = await client.patch(macPools, { name }, { type: 'merge', body: { spec } }, { dryRun });
-  if (!dryRun) await untilInLedger(patched, 'changed', scope);
+  return dryRun ? undefined : await untilInLedger(patched, 'changed', scope);
+}
+
+/** Throws a UserError if the ledger keeps a pool paused. */
+function requireResumed(pool: MacPool | undefined, name: string): void {
+  const ready = pool && readyOf(pool);
+  if (ready?.reason !== 'Paused') return;
+  throw new UserError(`Pool ${name} is still paused.`, `${ready.message}.`, 'conflict');
 }
 
 async function remove(name: string, scope: Scope): Promise<string> {
@@ -91,8 +98,12 @@ async function remove(name: string, scope: Scope): Promise<string> {
   return `Deleted: pool ${name}. The ledger keeps it paused if it handed out addresses before`;
 }
 
-/** Waits until the operator has written a MacPool into the ledger. Throws a UserError if the ledger refuses it. */
-async function untilInLedger({ metadata }: MacPool, verb: 'created' | 'changed', scope: Scope): Promise<void> {
+/** Waits until the operator has written a MacPool into the ledger, and returns it. Throws a UserError if the ledger refuses it. */
+async function untilInLedger(
+  { metadata }: MacPool,
+  verb: 'created' | 'changed',
+  scope: Scope,
+): Promise<MacPool | undefined> {
   const { name, generation = 0 } = metadata;
   const pool = await wait(name, `was ${verb}`, scope, (current) => {
     if (current === undefined) return true;
@@ -100,7 +111,7 @@ async function untilInLedger({ metadata }: MacPool, verb: 'created' | 'changed',
     return seen >= generation;
   });
   const ready = pool && readyOf(pool);
-  if (ready === undefined || ready.status === 'True' || ready.reason === 'Paused') return;
+  if (ready === undefined || ready.status === 'True' || ready.reason === 'Paused') return pool;
   throw new UserError(
     `MacPool ${name} was ${verb}, but the ledger refuses it (${ready.reason}). ${ready.message}.`,
     verb === 'created' ? `Delete it with \`kubectl rock-mac pool delete ${name}\`, or change its spec.` : '',

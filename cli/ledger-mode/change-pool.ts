@@ -84,6 +84,7 @@ async function pause(db: Queryable, { name }: Pool, paused: boolean, actor: stri
       return `Unchanged: pool ${name} is ${paused ? 'paused already' : 'not paused'}`;
     case 'pool_not_found':
       throw notFound(name, []);
+    case 'paused_elsewhere':
     case 'not_allowed':
       throw notAllowed();
   }
@@ -109,13 +110,18 @@ async function remove(db: Queryable, { name }: Pool, actor: string): Promise<str
   }
 }
 
-/** Refuses a change of a pool that a living cluster defined: its operator would undo it, or report a conflict. */
-async function requireNoMacPool(db: Queryable, { name, clusterId }: Pool, verb: string): Promise<void> {
+/**
+ * Refuses a change of a pool that a living cluster defined, and to resume one that its MacPool paused: its operator would undo it, or
+ * report a conflict.
+ */
+async function requireNoMacPool(db: Queryable, pool: Pool, verb: string): Promise<void> {
+  const { name } = pool;
+  const clusterId = verb === 'resume' ? (pool.pausedBy ?? pool.clusterId) : pool.clusterId;
   if (clusterId === undefined) return;
   const cluster = (await listClusters(db)).find((each) => each.clusterId === clusterId);
   if (cluster === undefined || cluster.retiredAt !== undefined) return;
   throw new UserError(
-    `Pool ${name} is defined by a MacPool of cluster ${cluster.name}, whose operator would undo the change.`,
+    `Pool ${name} is ${clusterId === pool.pausedBy ? 'paused' : 'defined'} by a MacPool of cluster ${cluster.name}, whose operator would undo the change.`,
     `Change the MacPool: \`kubectl rock-mac pool ${verb} ${name}\` in that cluster. If it no longer exists, retire it first: ` +
       `\`rock-mac cluster retire ${clusterId}\`.`,
     'conflict',

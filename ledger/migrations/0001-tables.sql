@@ -147,6 +147,7 @@ create table rock_mac.pools (
   auto_release interval check (auto_release >= '1 hour'),            -- null: never
   reuse_delay  interval not null check (reuse_delay >= '1 minute'),
   paused       boolean not null default false,
+  paused_by    text   collate "C" constraint only_paused_by_somebody check (paused or paused_by is null),   -- the cluster whose MacPool paused it; null: a person
   description  text   not null default '' check (octet_length(description) <= 1024),
   cluster_id   text   collate "C",                        -- whose login defined it and may change it; null: the owner and admins only
   changed_by   text   not null,

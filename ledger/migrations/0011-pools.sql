@@ -133,32 +133,39 @@ exception when exclusion_violation then
   return 'overlaps';
 end $$;
 
-create function rock_mac.pause_pool(p_name text, p_paused boolean, p_actor text) returns text
+-- A cluster resumes only a pool that its own MacPool paused: its operator must not undo what a person, or another cluster, has
+-- decided. A person (without p_cluster) pauses and resumes any pool. What a person paused, no cluster resumes.
+create function rock_mac.pause_pool(p_name text, p_paused boolean, p_actor text, p_cluster text default null) returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare p pools;
 begin
   perform be_durable();
+  if p_cluster is not null then perform require_reach(p_cluster); end if;
   select * into p from pools where name = p_name for update;
   if not found then return 'pool_not_found'; end if;
-  if p.paused = p_paused then return 'unchanged'; end if;
+  if p.paused = p_paused and (p_cluster is not null or p.paused_by is null) then return 'unchanged'; end if;
+  if p_cluster is not null and not p_paused and p.paused_by is distinct from p_cluster then return 'paused_elsewhere'; end if;
   if may_change(p) is not true then return 'not_allowed'; end if;
-  update pools set paused = p_paused, changed_by = p_actor where pool_id = p.pool_id;
+  update pools set paused = p_paused, paused_by = case when p_paused then p_cluster end, changed_by = p_actor where pool_id = p.pool_id;
   return case when p_paused then 'paused' else 'resumed' end;
 end $$;
 
--- Removes a pool that never handed out an address. Pauses any other pool, to keep its rows and their history.
-create function rock_mac.remove_pool(p_name text, p_actor text) returns text
+-- Removes a pool that never handed out an address. Pauses any other pool, to keep its rows and their history. A pool that a cluster
+-- paused in this way, it resumes when its MacPool is created again.
+create function rock_mac.remove_pool(p_name text, p_actor text, p_cluster text default null) returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare p pools;
 begin
   perform be_durable();
+  if p_cluster is not null then perform require_reach(p_cluster); end if;
   select * into p from pools where name = p_name for update;
   if not found then return 'pool_not_found'; end if;
   if may_change(p) is not true then return 'not_allowed'; end if;
   if exists (select 1 from addresses a where a.addr between p.first and p.last and a.state <> 'released') then return 'in_use'; end if;
   delete from addresses a where a.addr between p.first and p.last and a.generation = 0;   -- observed, never handed out
   if exists (select 1 from addresses a where a.addr between p.first and p.last) then
-    update pools set paused = true, changed_by = p_actor where pool_id = p.pool_id;
+    update pools set paused = true, paused_by = case when p.paused then p.paused_by else p_cluster end, changed_by = p_actor
+    where pool_id = p.pool_id;
     return 'paused';
   end if;
   delete from pools where pool_id = p.pool_id;

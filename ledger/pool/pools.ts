@@ -13,6 +13,8 @@ export interface Pool extends PoolDefinition {
   readonly used: boolean;
   /** The cluster whose login defined it. Absent: the pool belongs to the owner of the ledger. */
   readonly clusterId?: string | undefined;
+  /** The cluster whose MacPool paused it. Absent: a person did, or it is not paused. */
+  readonly pausedBy?: string | undefined;
 }
 
 const poolRow: z.ZodType<Pool> = z
@@ -26,12 +28,14 @@ const poolRow: z.ZodType<Pool> = z
     paused: z.boolean(),
     used: z.boolean(),
     cluster_id: optionalColumn(z.string()),
+    paused_by: optionalColumn(z.string()),
   })
-  .transform(({ auto_release_seconds, reuse_delay_seconds, cluster_id, ...pool }) => ({
+  .transform(({ auto_release_seconds, reuse_delay_seconds, cluster_id, paused_by, ...pool }) => ({
     ...pool,
     autoReleaseSeconds: auto_release_seconds,
     reuseDelaySeconds: reuse_delay_seconds,
     clusterId: cluster_id,
+    pausedBy: paused_by,
   }));
 
 /** Returns all pools, in the order of their ranges. */
@@ -39,7 +43,7 @@ export function listPools(db: Queryable): Promise<Pool[]> {
   return db.query({
     text: `select name, first, last, description, paused, extract(epoch from auto_release)::bigint as auto_release_seconds,
              extract(epoch from reuse_delay)::bigint as reuse_delay_seconds,
-             exists (select 1 from rock_mac.addresses a where a.addr between p.first and p.last) as used, nullif(cluster_id, '') as cluster_id
+             exists (select 1 from rock_mac.addresses a where a.addr between p.first and p.last) as used, nullif(cluster_id, '') as cluster_id, paused_by
            from rock_mac.pools p order by first`,
     values: [],
     row: poolRow,
@@ -113,27 +117,48 @@ export async function growPool(db: Queryable, name: string, last: MacAddress, ac
   return outcome;
 }
 
-export type PauseOutcome = 'paused' | 'resumed' | 'unchanged' | 'pool_not_found' | 'not_allowed';
+const PAUSE_OUTCOMES = ['paused', 'resumed', 'unchanged', 'paused_elsewhere', 'pool_not_found', 'not_allowed'] as const;
+/** `paused_elsewhere`: a person or another cluster paused it, so this cluster does not resume it. */
+export type PauseOutcome = (typeof PAUSE_OUTCOMES)[number];
 
-/** Pauses or resumes a pool. A paused pool hands out nothing; its addresses stay valid and can be released. */
-export async function pausePool(db: Queryable, name: string, paused: boolean, actor: string): Promise<PauseOutcome> {
+/**
+ * Pauses or resumes a pool. A paused pool hands out nothing; its addresses stay valid and can be released.
+ *
+ * @param clusterId is the cluster whose MacPool says so. Without it, a person does.
+ */
+export async function pausePool(
+  db: Queryable,
+  name: string,
+  paused: boolean,
+  actor: string,
+  clusterId?: string,
+): Promise<PauseOutcome> {
   requireValid(storableText(63), name, 'The name of the pool');
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.pause_pool($1, $2, $3) as outcome`,
-    values: [name, paused, actor],
-    row: z.object({ outcome: z.enum(['paused', 'resumed', 'unchanged', 'pool_not_found', 'not_allowed']) }),
+    text: `select rock_mac.pause_pool($1, $2, $3, $4) as outcome`,
+    values: [name, paused, actor, clusterId],
+    row: z.object({ outcome: z.enum(PAUSE_OUTCOMES) }),
   });
   return outcome;
 }
 
 export type RemoveOutcome = 'removed' | 'paused' | 'in_use' | 'pool_not_found' | 'not_allowed';
 
-/** Removes a pool that never handed out an address. Pauses one that did, unless some of its addresses are held. */
-export async function removePool(db: Queryable, name: string, actor: string): Promise<RemoveOutcome> {
+/**
+ * Removes a pool that never handed out an address. Pauses one that did, unless some of its addresses are held.
+ *
+ * @param clusterId is the cluster whose MacPool is deleted. Without it, a person removes the pool.
+ */
+export async function removePool(
+  db: Queryable,
+  name: string,
+  actor: string,
+  clusterId?: string,
+): Promise<RemoveOutcome> {
   requireValid(storableText(63), name, 'The name of the pool');
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.remove_pool($1, $2) as outcome`,
-    values: [name, actor],
+    text: `select rock_mac.remove_pool($1, $2, $3) as outcome`,
+    values: [name, actor, clusterId],
     row: z.object({ outcome: z.enum(['removed', 'paused', 'in_use', 'pool_not_found', 'not_allowed']) }),
   });
   return outcome;

@@ -1,8 +1,10 @@
 import type { MacPoolStatus } from '../../api/mac-pool.ts';
+import { GROUP, VERSION } from '../../api/names.ts';
 import { isConflict } from '../../kube/client/errors.ts';
 import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import { findCondition, type NewCondition, setCondition } from '../../kube/controller/conditions.ts';
+import type { EventTarget } from '../../kube/controller/events.ts';
 import { writeStatus } from '../../kube/controller/write-status.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 
@@ -50,11 +52,14 @@ export async function publishException(
   if (wasPublished || condition.status !== 'False') await publishCondition(pool, condition, deps);
 }
 
-/** Sets the Ready condition of the MacPool that was reconciled, with its generation. Throws if the pool has changed. */
+/**
+ * Sets the Ready condition of the MacPool that was reconciled, with its generation. Throws if the pool has changed. Records an Event
+ * if the ledger refuses the pool for a new reason, and when it accepts the pool after all.
+ */
 export async function publishReady(
   pool: MacPool,
   condition: NewCondition,
-  { client, now }: Pick<OperatorDeps, 'client' | 'now'>,
+  { client, events, now }: Pick<OperatorDeps, 'client' | 'events' | 'now'>,
 ): Promise<void> {
   const { generation } = pool.metadata;
   const before: MacPoolStatus = pool.status ?? {};
@@ -65,4 +70,14 @@ export async function publishReady(
     ...(generation !== undefined && { observedGeneration: generation }),
   };
   await writeStatus(macPools, pool, after, client);
+  const { status, reason, message } = condition;
+  const reported = findCondition(before.conditions ?? [], 'Ready');
+  // A new pool that the ledger accepts needs no Event.
+  if (reported?.reason === reason || (reported === undefined && status === 'True')) return;
+  const type = status === 'True' || reason === 'Paused' ? 'Normal' : 'Warning';
+  events.record(targetOf(pool), { type, reason, action: 'Define', note: message });
+}
+
+function targetOf({ metadata }: MacPool): EventTarget {
+  return { apiVersion: `${GROUP}/${VERSION}`, kind: 'MacPool', metadata };
 }

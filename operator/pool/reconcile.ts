@@ -3,23 +3,28 @@ import { POOL_FINALIZER } from '../../api/names.ts';
 import { readPoolDefinition } from '../../api/pool-definition.ts';
 import { addFinalizer } from '../../kube/client/json-patch.ts';
 import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
-import type { NewCondition } from '../../kube/controller/conditions.ts';
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { type DefineOutcome, definePool, growPool, limitPool, listPools, pausePool } from '../../ledger/pool/pools.ts';
 import type { MacRefusal } from '../../mac/mac-address.ts';
+import { rangesOverlap } from '../../mac/mac-range.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
+import { compareDefinition } from './compare-definition.ts';
 import { publishReady } from './conditions.ts';
 import { deletePool, type DeletePoolDeps } from './delete.ts';
+import { type PoolOutcome, readyCondition } from './ready-condition.ts';
 
-export type PoolDeps = DeletePoolDeps & Pick<OperatorDeps, 'clusterId'>;
+export type PoolDeps = DeletePoolDeps;
+
+/** How soon a pool is compared again. No event reports what people and other clusters change in the ledger. */
+const COMPARE_AGAIN_MS = 30_000;
 
 /**
  * Reconciles one MacPool: writes its definition into the ledger, which owns it, and sets its Ready condition. A new pool is
  * defined, a longer one grows, and a paused one is paused. Any other difference is a conflict, which people resolve.
  */
 export async function reconcilePool(pool: MacPool, deps: PoolDeps): Promise<ReconcileResult> {
-  const { ledger, actor, client, clusterId } = deps;
+  const { client } = deps;
   const { deletionTimestamp, name } = pool.metadata;
   if (deletionTimestamp !== undefined) return await deletePool(pool, deps);
   const body = addFinalizer(pool, POOL_FINALIZER);
@@ -28,97 +33,63 @@ export async function reconcilePool(pool: MacPool, deps: PoolDeps): Promise<Reco
     await client.patch(macPools, { name }, { type: 'json', body });
     return undefined;
   }
-  const read = readPoolDefinition(name, pool.spec);
-  if (!read.ok) {
-    await publishReady(pool, invalidDefinition(unusableAddress(read.field, pool.spec[read.field], read.why)), deps);
-    return undefined;
-  }
-  const wanted = read.definition;
-  let outcome: DefineOutcome;
+  await publishReady(pool, readyCondition(await writeDefinition(pool, deps), name), deps);
+  return { requeueAfterMs: COMPARE_AGAIN_MS };
+}
+
+async function writeDefinition({ metadata, spec }: MacPool, deps: PoolDeps): Promise<PoolOutcome> {
+  const read = readPoolDefinition(metadata.name, spec);
+  if (!read.ok) return { outcome: 'invalid', message: unusableAddress(read.field, spec[read.field], read.why) };
   try {
-    outcome = await definePool(ledger, wanted, actor);
-    if (outcome === 'conflict') outcome = await growIfLonger(wanted, deps);
+    const outcome = await define(read.definition, deps);
+    if (outcome === 'overlaps') return { outcome, ...(await overlapped(read.definition, deps)) };
+    if (outcome !== 'defined' && outcome !== 'unchanged') return { outcome };
+    return await pauseAndLimit(read.definition.name, spec, deps);
   } catch (error) {
     if (!isLedgerError(error) || error.code !== 'BAD_REQUEST') throw error;
-    await publishReady(pool, invalidDefinition(error.message), deps);
-    return undefined;
+    return { outcome: 'invalid', message: error.message };
   }
-  if (outcome === 'defined' || outcome === 'unchanged') {
-    const paused = await pausePool(ledger, wanted.name, pool.spec.paused === true, actor);
-    if (paused === 'not_allowed') outcome = paused;
-    await limitPool(ledger, { clusterId, pool: wanted.name }, pool.spec.maxPerNamespace);
-  }
-  await publishReady(pool, readyConditionOf(outcome, pool), deps);
-  return undefined;
 }
 
-function unusableAddress(field: 'first' | 'last', text: string, why: MacRefusal): string {
-  return `spec.${field} ${text} is a ${why} address, which no device may own. Choose another range in a new MacPool`;
-}
-
-/** Grows a pool whose definition differs from the ledger's only by a later end. Returns `conflict` for any other. */
-async function growIfLonger(
-  wanted: PoolDefinition,
-  { ledger, actor }: Pick<OperatorDeps, 'ledger' | 'actor'>,
-): Promise<DefineOutcome> {
+/** Defines a pool, or grows one whose definition differs from the ledger's only by a later end. */
+async function define(wanted: PoolDefinition, { ledger, actor }: PoolDeps): Promise<DefineOutcome> {
+  const outcome = await definePool(ledger, wanted, actor);
+  if (outcome !== 'conflict') return outcome;
   const held = (await listPools(ledger)).find(({ name }) => name === wanted.name);
-  const isLonger =
-    held !== undefined &&
-    held.first === wanted.first &&
-    held.last < wanted.last &&
-    held.autoReleaseSeconds === wanted.autoReleaseSeconds &&
-    held.reuseDelaySeconds === wanted.reuseDelaySeconds;
-  if (!isLonger) return 'conflict';
-  const outcome = await growPool(ledger, wanted.name, wanted.last, actor);
-  switch (outcome) {
+  if (held === undefined || compareDefinition(wanted, held) !== 'longer') return 'conflict';
+  const grown = await growPool(ledger, wanted.name, wanted.last, actor);
+  switch (grown) {
     case 'grown':
     case 'unchanged':
       return 'unchanged';
     case 'overlaps':
     case 'outside_prefix':
     case 'not_allowed':
-      return outcome;
+      return grown;
     case 'would_shrink':
     case 'pool_not_found':
       return 'conflict';
   }
 }
 
-const REFUSALS = {
-  conflict: {
-    reason: 'DefinitionConflict',
-    message:
-      'The ledger has another definition of this pool, which other clusters use. Change spec to the definition that rock-mac stats shows',
-  },
-  overlaps: {
-    reason: 'RangeOverlaps',
-    message: 'The range from spec.first to spec.last overlaps another pool of the ledger. Choose another range',
-  },
-  not_allowed: {
-    reason: 'NotAllowed',
-    message:
-      'The database login of this cluster may not change this pool, which other clusters use. Undo the change, or ask the administrator of the ledger to make it',
-  },
-  outside_prefix: {
-    reason: 'OutsidePrefix',
-    message:
-      'The range from spec.first to spec.last is under no prefix of the ledger. Choose another range, or let an admin of the ledger add the prefix with `rock-mac prefix add`',
-  },
-} as const;
-
-function readyConditionOf(outcome: DefineOutcome, { spec }: MacPool): NewCondition {
-  if (outcome !== 'defined' && outcome !== 'unchanged') return { type: 'Ready', status: 'False', ...REFUSALS[outcome] };
-  return spec.paused === true
-    ? {
-        type: 'Ready',
-        status: 'False',
-        reason: 'Paused',
-        message: 'The pool is paused. Set spec.paused to false to allocate from it',
-      }
-    : { type: 'Ready', status: 'True', reason: 'Defined', message: 'The ledger has this pool' };
+async function overlapped(wanted: PoolDefinition, { ledger }: Pick<OperatorDeps, 'ledger'>) {
+  const pools = await listPools(ledger);
+  const other = pools.find((pool) => pool.name !== wanted.name && rangesOverlap(pool, wanted));
+  return other === undefined ? {} : { other };
 }
 
-/** No retry makes such a definition valid. Only a change of the spec does, and that enqueues the pool. */
-function invalidDefinition(message: string): NewCondition {
-  return { type: 'Ready', status: 'False', reason: 'InvalidDefinition', message };
+async function pauseAndLimit(
+  name: string,
+  { paused = false, maxPerNamespace }: MacPool['spec'],
+  { ledger, actor, clusterId }: PoolDeps,
+): Promise<PoolOutcome> {
+  const outcome = await pausePool(ledger, name, paused, actor, clusterId);
+  await limitPool(ledger, { clusterId, pool: name }, maxPerNamespace);
+  if (outcome === 'not_allowed') return { outcome };
+  if (outcome === 'paused_elsewhere') return { outcome: 'paused', by: 'others' };
+  return paused ? { outcome: 'paused', by: 'spec' } : { outcome: 'defined' };
+}
+
+function unusableAddress(field: 'first' | 'last', text: string, why: MacRefusal): string {
+  return `spec.${field} ${text} is a ${why} address, which no device may own. Choose another range in a new MacPool`;
 }

@@ -28,14 +28,14 @@ export async function registerPools({
   }
 }
 
+/** Leaves out whether the pool is paused: who paused it in the ledger resumes it there. */
 function specOf(pool: Pool): MacPoolSpec {
-  const { first, last, description, autoReleaseSeconds, reuseDelaySeconds, paused } = pool;
+  const { first, last, description, autoReleaseSeconds, reuseDelaySeconds } = pool;
   return {
     first,
     last,
     ...(description !== '' && { description }),
     ...(autoReleaseSeconds !== null && { autoReleaseAfter: formatDuration(autoReleaseSeconds) }),
     reuseDelay: formatDuration(reuseDelaySeconds),
-    paused,
   };
 }
