@@ -1,4 +1,5 @@
 import type { PoolDefinition } from '../api/default-pools.ts';
+import type { MetadataTerm } from '../ledger/address/metadata-term.ts';
 import type { AddressState, Device } from '../ledger/address/owner.ts';
 import type { Observation } from '../ledger/observation/observations.ts';
 import type { PoolHour } from '../ledger/pool/history.ts';
@@ -179,6 +180,9 @@ export interface ListQuery {
   /** Default: all states. */
   readonly states?: readonly AddressState[] | undefined;
   readonly device?: string | undefined;
+  readonly deviceType?: string | undefined;
+  /** All of these conditions. */
+  readonly metadata?: readonly MetadataTerm[] | undefined;
   /** `kind/namespace/name`, `namespace/name` or `name` of an object in a cluster. */
   readonly owner?: string | undefined;
   readonly namespace?: string | undefined;
@@ -186,6 +190,8 @@ export interface ListQuery {
   readonly labels?: string | undefined;
   /** Only addresses allocated at or after this moment. */
   readonly since?: Date | undefined;
+  /** Only addresses allocated before this moment. */
+  readonly before?: Date | undefined;
   readonly sortBy: SortKey;
   readonly limit: number;
   /** `next` of the previous page. */

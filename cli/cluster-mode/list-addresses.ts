@@ -1,5 +1,6 @@
 import { macAllocations } from '../../kube/client/mac-resources.ts';
 import type { Selection } from '../../kube/client/query.ts';
+import { formatMetadataTerm } from '../../ledger/address/metadata-term.ts';
 import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
 import { decodeAddress } from '../../ledger/view/address-view.ts';
 import type { Address, ListQuery, Page, SortKey } from '../backend.ts';
@@ -7,7 +8,7 @@ import { UserError } from '../errors.ts';
 import { matchesQuery } from '../matches-query.ts';
 import { parseOwner } from '../parse-owner.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
-import { ADDRESSES, type LedgerReader, POOLS } from './ledger-reader.ts';
+import { ADDRESSES, fieldTerm, type LedgerReader, POOLS } from './ledger-reader.ts';
 import type { Scope } from './scope.ts';
 
 /** The largest page that the read API returns. */
@@ -15,7 +16,7 @@ const MAX_PAGE_SIZE = 5_000;
 
 /** Lists the addresses that objects of the namespace hold, or those of the whole ledger for all namespaces. */
 export async function listFromLedger(query: ListQuery, reader: LedgerReader, scope: Scope): Promise<Page<Address>> {
-  const { pools, device, since, states, sortBy, limit } = query;
+  const { pools, device, deviceType, metadata = [], since, before, states, sortBy, limit } = query;
   const owner = parseOwner(query.owner);
   const otherPools = await namesOfOtherPools(pools, reader);
   const items: Address[] = [];
@@ -26,12 +27,18 @@ export async function listFromLedger(query: ListQuery, reader: LedgerReader, sco
       fields: {
         pool: pools?.length === 1 ? pools[0] : undefined,
         'device.id': device,
+        'device.type': deviceType,
         'owner.namespace': namespaceOf(query, scope),
         'owner.kind': owner.kind,
         'owner.name': owner.name,
         allocatedSince: since?.toISOString(),
+        allocatedBefore: before?.toISOString(),
       },
-      terms: [...excludeOtherStates(states), ...otherPools.map((name) => `pool!=${name}`)],
+      terms: [
+        ...excludeOtherStates(states),
+        ...otherPools.map((name) => `pool!=${name}`),
+        ...metadata.map((term) => fieldTerm('attribute', formatMetadataTerm(term))),
+      ],
       order: sortBy === 'mac' ? 'address' : sortBy,
       limit: Math.min(limit - items.length, MAX_PAGE_SIZE),
       after,

@@ -6,22 +6,16 @@ import { addressReport } from '../output/address-list.ts';
 import { printItem, printReport } from '../output/format.ts';
 import { type Output, outputOption } from '../output/output-flag.ts';
 import { requirePools } from '../require-known.ts';
-import { parseDeviceText, parseMoment, parsePools, parseRowCount, parseSelector, parseStates } from './parse-values.ts';
+import { addFilters, type FilterOptions, FILTERS, filtersOf } from './address-filters.ts';
+import { parseRowCount, parseStates } from './parse-values.ts';
 import { addExamples, limitFlag } from './shared-flags.ts';
 
-interface FilterOptions {
-  readonly pool?: readonly string[];
-  readonly status: string;
+interface ListOptions extends FilterOptions {
   readonly limit: number;
-  readonly device?: string;
-  readonly owner?: string;
-  readonly ownerNamespace?: string;
-  readonly since?: Date;
   readonly sortBy: SortKey;
-  readonly selector?: string;
 }
 
-interface Options extends FilterOptions {
+interface Options extends ListOptions {
   readonly after?: string;
   readonly watch: boolean;
   readonly search?: string;
@@ -34,7 +28,7 @@ export function addList(program: Command, cli: Cli): void {
     .command('list')
     .summary('list addresses, newest first')
     .description('Lists addresses with their holders, newest first.');
-  addFilters(command, cli);
+  addListFlags(command, cli);
   command
     .addOption(
       new Option(
@@ -74,6 +68,7 @@ export function addList(program: Command, cli: Cli): void {
     `${name} list -p development,docker -s active,reserved --limit 20`,
     `${name} list --status all --since 2h -o wide`,
     `${name} list --search 05:1f`,
+    `${name} list --metadata rack=a7`,
     ...(cli.mode.kind === 'cluster' ? [`${name} list -A -l app=web -o csv`] : []),
     `${name} list -o jsonpath='{range .items[*]}{.mac} {.pool}{"\\n"}{end}'`,
     `${name} list -o custom-columns=MAC:.mac,DEVICE:.device.id`,
@@ -82,10 +77,9 @@ export function addList(program: Command, cli: Cli): void {
   );
 }
 
-function queryOf(options: FilterOptions): ListQuery {
-  const { pool: pools, device, owner, ownerNamespace: namespace, since, sortBy, limit, selector: labels } = options;
-  const states = options.status === OBSERVED ? undefined : parseStates(options.status);
-  return { pools, states, device, owner, namespace, since, labels, sortBy, limit };
+function queryOf({ status, sortBy, limit, ...filters }: ListOptions): ListQuery {
+  const states = status === OBSERVED ? undefined : parseStates(status);
+  return { ...filtersOf({ status, ...filters }), states, sortBy, limit };
 }
 
 const STATUS_TEXTS = {
@@ -93,20 +87,12 @@ const STATUS_TEXTS = {
   watch: 'only these states, separated by commas, or all',
 } as const;
 
-/** Adds the flags that select addresses. */
-function addFilters(command: Command, cli: Cli): void {
+/** Adds the flags that select and sort addresses. */
+function addListFlags(command: Command, cli: Cli): void {
+  addFilters(command, cli.mode, STATUS_TEXTS[command.name() === 'watch' ? 'watch' : 'list']);
   command
-    .option('-p, --pool <name>', 'only addresses of these pools, separated by commas', parsePools)
-    .option('-s, --status <states>', STATUS_TEXTS[command.name() === 'watch' ? 'watch' : 'list'], 'active')
     .option(`${limitFlag(cli.mode)} <count>`, 'maximum number of rows', parseRowCount, 100)
-    .option('-d, --device <id>', 'only addresses of this device', parseDeviceText)
-    .option('--owner <object>', 'only addresses of this object: name, namespace/name or kind/namespace/name')
-    .option('--owner-namespace <name>', 'only addresses of objects in this namespace')
-    .option('--since <moment>', 'only addresses allocated since an age (2h, 7d) or a date', (text) => parseMoment(text))
     .addOption(new Option('--sort-by <key>', 'sort order').choices([...SORT_KEYS]).default('newest'));
-  if (cli.mode.kind === 'cluster') {
-    command.option('-l, --selector <labels>', 'only addresses whose MacAllocation has these labels', parseSelector);
-  }
 }
 
 /** `watch`: `list --watch` under a name of its own. */
@@ -115,10 +101,10 @@ export function addWatch(program: Command, cli: Cli): void {
     .command('watch')
     .summary('list addresses, then print every change')
     .description('Lists addresses, then prints every change until Ctrl-C. The same as `list --watch`.');
-  addFilters(command, cli);
+  addListFlags(command, cli);
   command
     .addOption(outputOption({ csv: true }))
-    .action(async (options: FilterOptions & Pick<Options, 'output'>, command: Command) => {
+    .action(async (options: ListOptions & Pick<Options, 'output'>, command: Command) => {
       await watchList({ ...queryOf(options), states: parseStates(options.status) }, options.output, command, cli);
     });
   const { program: name } = cli.mode;
@@ -126,20 +112,7 @@ export function addWatch(program: Command, cli: Cli): void {
 }
 
 /** A search has its own order, and finds held addresses of all pools. */
-const NOT_WITH_SEARCH = [
-  ...([
-    'pool',
-    'status',
-    'device',
-    'owner',
-    'ownerNamespace',
-    'since',
-    'sortBy',
-    'after',
-    'watch',
-    'selector',
-  ] as const),
-];
+const NOT_WITH_SEARCH = [...FILTERS, ...(['status', 'sortBy', 'after', 'watch'] as const)];
 
 /** More results of a search are read by nobody. */
 const MAX_FOUND = 1_000;
@@ -158,16 +131,22 @@ async function listFound(text: string, limit: number, command: Command, cli: Cli
 /** The status of addresses that are in use and were given to nobody. They have a list of their own. */
 const OBSERVED = 'observed';
 
-function refuseWithObserved({ watch, device, selector }: Options): void {
-  const flag = watch
-    ? '--watch'
-    : device !== undefined
-      ? '--device'
-      : selector !== undefined
-        ? '--selector'
-        : undefined;
-  if (flag === undefined) return;
-  throw new UserError(`Observed addresses cannot be listed with ${flag}.`, `Leave out ${flag}.`);
+/** What the list of observed addresses cannot be asked, with the flag of each. */
+const NOT_WITH_OBSERVED = {
+  watch: '--watch',
+  device: '--device',
+  deviceType: '--device-type',
+  metadata: '--metadata',
+  olderThan: '--older-than',
+  selector: '--selector',
+} as const satisfies { readonly [K in keyof Options]?: string };
+
+function refuseWithObserved(options: Options): void {
+  for (const [name, flag] of Object.entries(NOT_WITH_OBSERVED)) {
+    const value = new Map<string, unknown>(Object.entries(options)).get(name);
+    if (value === undefined || value === false) continue;
+    throw new UserError(`Observed addresses cannot be listed with ${flag}.`, `Leave out ${flag}.`);
+  }
 }
 
 /** Prints the table header once, then one line per reported address, in the format of `-o`. */

@@ -4,6 +4,7 @@ import { parseDuration } from '../../api/duration.ts';
 import { inexactNumber, parseJson } from '../../api/parse-json.ts';
 import { MAX_MAP_COUNT } from '../../api/state-map.ts';
 import { isVisible, isVisibleJson } from '../../api/visible-text.ts';
+import { MAX_METADATA_TERMS, type MetadataTerm, parseMetadataTerm } from '../../ledger/address/metadata-term.ts';
 import { ADDRESS_STATES, type AddressState } from '../../ledger/address/owner.ts';
 import { parseMac } from '../../mac/mac-address.ts';
 import { type MacPrefix, parsePrefix, type Prefixes, prefixRange } from '../../mac/mac-range.ts';
@@ -117,6 +118,21 @@ export function parseMetadata(text: string): Readonly<Record<string, unknown>> {
     `The metadata ${JSON.stringify(text)} is not a JSON object.`,
     `Write it like '{"rack": "a7"}', in single quotes.`,
   );
+}
+
+/** Adds a condition on metadata, `key=value` or `key`, to those of earlier flags. */
+export function parseMetadataFilter(text: string, before: readonly MetadataTerm[] = []): readonly MetadataTerm[] {
+  const term = parseMetadataTerm(text);
+  if (term.key === '') throw new InvalidArgumentError('Give a key, or a key with its value, such as rack=a7.');
+  if (before.length < MAX_METADATA_TERMS) return [...before, term];
+  throw new InvalidArgumentError(`Give at most ${String(MAX_METADATA_TERMS)} of them.`);
+}
+
+/** Parses an age such as `30d` into the moment at which something of that age began. */
+export function parseAge(text: string, now = new Date()): Date {
+  const seconds = parseDuration(text);
+  if (seconds !== undefined) return new Date(now.getTime() - seconds * 1_000);
+  throw new InvalidArgumentError('Give an age, such as 90m, 48h or 30d.');
 }
 
 /**

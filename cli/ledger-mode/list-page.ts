@@ -11,17 +11,20 @@ const MAX_ROWS = 10_000;
 
 /** Returns a page of addresses. It reads one row more than the limit to know whether another page follows. */
 export async function listPage(ledger: Queryable, query: ListQuery): Promise<Page<Address>> {
-  const { pools, states, device: deviceId, owner, since: allocatedSince, sortBy, limit } = query;
+  const { pools, states, device: deviceId, deviceType, metadata, owner, sortBy, limit } = query;
   const order = sortBy === 'mac' ? 'address' : sortBy;
   const { kind, name, namespace } = parseOwner(owner);
   const filter: AddressFilter = {
     pool: pools?.length === 1 ? pools[0] : pools,
     states,
     deviceId,
+    deviceType,
+    metadata,
     kind,
     name,
     namespace: query.namespace ?? namespace,
-    allocatedSince,
+    allocatedSince: query.since,
+    allocatedBefore: query.before,
     order,
   };
   const rows: AddressRow[] = [];

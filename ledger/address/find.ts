@@ -3,6 +3,7 @@ import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { storableText } from '../column-schemas.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { ADDRESS_COLUMNS, type AddressRow, addressRowSchema } from './address-row.ts';
+import { MAX_METADATA_TERMS, metadataPath, type MetadataTerm, metadataTermSchema } from './metadata-term.ts';
 import { ADDRESS_STATES, type AddressState } from './owner.ts';
 import { ADDRESS_ORDERS, type AddressOrder, orderSql, readPageMark } from './page-mark.ts';
 import { requireValid } from './validate.ts';
@@ -83,8 +84,13 @@ export interface AddressFilter {
   readonly kind?: string | undefined;
   readonly name?: string | undefined;
   readonly deviceId?: string | undefined;
+  readonly deviceType?: string | undefined;
+  /** All of these conditions. Default: any metadata. */
+  readonly metadata?: readonly MetadataTerm[] | undefined;
   /** The owner got it at or after this time. */
   readonly allocatedSince?: Date | undefined;
+  /** The owner got it before this time. */
+  readonly allocatedBefore?: Date | undefined;
   /** State, generation, owner or consumer changed at or after this time. */
   readonly changedSince?: Date | undefined;
   /** Default: `address`. */
@@ -103,7 +109,10 @@ const filterSchema = z.object({
   kind: storableText(64).optional(),
   name: storableText(253).optional(),
   deviceId: storableText(512).optional(),
+  deviceType: storableText(512).optional(),
+  metadata: z.array(metadataTermSchema).max(MAX_METADATA_TERMS).optional(),
   allocatedSince: z.date().optional(),
+  allocatedBefore: z.date().optional(),
   changedSince: z.date().optional(),
   order: z.enum(ADDRESS_ORDERS).optional(),
   after: storableText(1024).optional(),
@@ -114,20 +123,29 @@ const filterSchema = z.object({
  * Returns the subquery for the addresses of a page. It reads only the address of rows outside the page: sorting whole
  * rows takes twice the time.
  */
-function pageSql(order: AddressOrder, { states, pool }: Pick<AddressFilter, 'states' | 'pool'>): string {
+function pageSql(
+  order: AddressOrder,
+  { states, pool, metadata = [] }: Pick<AddressFilter, 'states' | 'pool' | 'metadata'>,
+): string {
   const { by, behind } = orderSql(order);
-  // A literal condition lets the planner use the partial indexes, which omit released rows.
+  // Literal conditions let the planner use the partial indexes, which omit released rows and those without metadata.
   const held = states?.includes('released') === false ? `and a.state <> 'released'` : '';
+  const described =
+    metadata.length > 0
+      ? `and a.metadata <> '{}' and a.metadata ?& $13::text[] and ($16::text is null or a.metadata @@ $16::jsonpath)`
+      : 'and $13::text[] is null and $16::text is null';
   const where = `
         ($1::text is null or a.cluster_id = $1)
-    and ($3::text[] is null or a.state = any ($3)) ${held}
+    and ($3::text[] is null or a.state = any ($3)) ${held} ${described}
     and ($4::text is null or a.owner_namespace = $4)
     and ($5::text is null or a.owner_kind = $5)
     and ($6::text is null or a.device_id = $6)
     and ($7::timestamptz is null or a.changed_at >= $7)
     and ($8::bigint is null or (${behind}))
     and ($10::text is null or a.owner_name = $10)
-    and ($11::timestamptz is null or a.allocated_at >= $11)`;
+    and ($11::timestamptz is null or a.allocated_at >= $11)
+    and ($14::text is null or a.device_type = $14)
+    and ($15::timestamptz is null or a.allocated_at < $15)`;
   if (order === 'pool') {
     // Pool by pool, each in primary-key order and no further than one page.
     return `select a.addr from rock_mac.pools p,
@@ -164,6 +182,10 @@ export async function listAddresses(db: Queryable, filter: AddressFilter = {}): 
       filter.name,
       filter.allocatedSince,
       limit,
+      filter.metadata?.length === 0 ? undefined : filter.metadata?.map(({ key }) => key),
+      filter.deviceType,
+      filter.allocatedBefore,
+      metadataPath(filter.metadata ?? []),
     ],
     row: addressRowSchema,
   });

@@ -222,6 +222,8 @@ create unique index addresses_consumer on rock_mac.addresses (consumer_key) wher
 create index addresses_name           on rock_mac.addresses (owner_name) where owner_name is not null and state <> 'released';
 create index addresses_consumer_name  on rock_mac.addresses (consumer_name) where consumer_name is not null;
 create index addresses_metadata       on rock_mac.addresses using gin (rock_mac.metadata_terms(metadata)) where metadata <> '{}' and state <> 'released';
+-- Lists by a key of metadata or its value.
+create index addresses_metadata_keys  on rock_mac.addresses using gin (metadata) where metadata <> '{}' and state <> 'released';
 -- The last address of an interface that a machine lost. Pods have none: they would write it at every end.
 create index addresses_last           on rock_mac.addresses (cluster_id, owner_namespace, owner_name, owner_nic) where state = 'released' and owner_kind = 'VirtualMachine';
 create unique index addresses_mac     on rock_mac.addresses (rock_mac.to_mac(addr));   -- lets people query by MAC

@@ -1,6 +1,7 @@
 import type { AddressObject } from '../../api/ledger-view.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { findByMac, listAddresses } from '../../ledger/address/find.ts';
+import { parseMetadataTerm } from '../../ledger/address/metadata-term.ts';
 import { ADDRESS_STATES } from '../../ledger/address/owner.ts';
 import { ADDRESS_ORDERS, pageMark } from '../../ledger/address/page-mark.ts';
 import { searchAddresses } from '../../ledger/address/search.ts';
@@ -11,7 +12,7 @@ import { type MacAddress, macToNumber, numberToMac, parseAnyMac } from '../../ma
 import type { FieldTerm } from './field-selector.ts';
 import type { ListParameters } from './list-parameters.ts';
 import { type ReadApiResource, toPage } from './read-api-resource.ts';
-import { allowedValues, exactValue, macValue, timeValue } from './selector-values.ts';
+import { allowedValues, allValues, exactValue, macValue, timeValue } from './selector-values.ts';
 import { badRequest } from './status-error.ts';
 import { formatAge, type TableColumn } from './table.ts';
 
@@ -22,11 +23,14 @@ export const addresses: ReadApiResource<AddressObject> = {
     'pool',
     'state',
     'device.id',
+    'device.type',
+    'attribute',
     'owner.clusterId',
     'owner.kind',
     'owner.namespace',
     'owner.name',
     'allocatedSince',
+    'allocatedBefore',
     'changedSince',
     'search',
   ],
@@ -42,11 +46,14 @@ export const addresses: ReadApiResource<AddressObject> = {
       pool,
       states: allowedValues(terms, 'state', ADDRESS_STATES),
       deviceId: exactValue(terms, 'device.id'),
+      deviceType: exactValue(terms, 'device.type'),
+      metadata: allValues(terms, 'attribute').map(parseMetadataTerm),
       clusterId: exactValue(terms, 'owner.clusterId'),
       kind: exactValue(terms, 'owner.kind'),
       namespace: exactValue(terms, 'owner.namespace'),
       name: exactValue(terms, 'owner.name'),
       allocatedSince: timeValue(terms, 'allocatedSince'),
+      allocatedBefore: timeValue(terms, 'allocatedBefore'),
       changedSince: timeValue(terms, 'changedSince'),
     };
     const mapping = { encode: encodeRow, endAt: (row: AddressRow) => pageMark(order, row) };

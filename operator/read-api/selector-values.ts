@@ -12,6 +12,13 @@ export function exactValue(terms: readonly FieldTerm[], field: string): string |
   return first?.value;
 }
 
+/** Returns the values that a field must all have, for a field with several. */
+export function allValues(terms: readonly FieldTerm[], field: string): readonly string[] {
+  const ofField = terms.filter((term) => term.field === field);
+  if (ofField.some(({ equal }) => !equal)) throw badRequest(`${field} can be selected by = only`);
+  return ofField.map(({ value }) => value);
+}
+
 /** Returns the values of `all` that a field may have, or `undefined` if the selector does not name the field. */
 export function allowedValues<T extends string>(
   terms: readonly FieldTerm[],

@@ -1,7 +1,9 @@
+import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { allocate } from '../../ledger/address/allocate.ts';
 import { type AddressFilter, listAddresses } from '../../ledger/address/find.ts';
+import { hasMetadata, metadataPath, parseMetadataTerm } from '../../ledger/address/metadata-term.ts';
 import { ADDRESS_ORDERS, pageMark } from '../../ledger/address/page-mark.ts';
 import { release } from '../../ledger/address/release.ts';
 import { suggestTargets } from '../../ledger/address/suggest.ts';
@@ -91,6 +93,64 @@ describe('a list of addresses', () => {
     expect(await keys({ changedSince: new Date('2999-01-01') })).toEqual([]);
   });
 
+  test('can be filtered by metadata, by the type of a device, and by age', async () => {
+    const { db } = ledger.current;
+    const described = (key: string, metadata: Record<string, unknown>) =>
+      takeAddress(ledger.current, aRequest({ key, pool: 'experiment', device: { id: key, type: 'switch' }, metadata }));
+    await described('leaf-1', { rack: 'a7', vlan: 12 });
+    await described('leaf-2', { rack: 'a7', ports: ['x', 'y'] });
+    await described('leaf-3', { rack: 'a8' });
+    const keys = async (...texts: readonly string[]) =>
+      (await listAddresses(db, { pool: 'experiment', metadata: texts.map(parseMetadataTerm) })).map(({ key }) => key);
+    expect(await keys('rack=a7')).toEqual(['leaf-1', 'leaf-2']);
+    expect(await keys('rack')).toEqual(['leaf-1', 'leaf-2', 'leaf-3']);
+    expect(await keys('rack=a7', 'vlan=12')).toEqual(['leaf-1']);
+    expect(await keys('ports=y')).toEqual(['leaf-2']);
+    expect(await keys(`rack=a7' or 1=1`)).toEqual([]);
+    const [second] = (await listAddresses(db, { deviceType: 'switch', order: 'newest' })).slice(1);
+    const older = await listAddresses(db, { deviceType: 'switch', allocatedBefore: second?.allocatedAt });
+    expect(older.map(({ key }) => key)).toEqual(['leaf-1']);
+    await expect(listAddresses(db, { metadata: [{ key: '' }] })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+  });
+
+  test('compares metadata as the command line does without the ledger', async () => {
+    const { sql } = ledger.current;
+    const scalar = fc.oneof(
+      fc.constantFrom('', 'a7', '12', 'true', 'null', '1.5', '"', '\\', 'ä'),
+      fc.constantFrom(12, 1.5, 0, true, false, null),
+    );
+    const value = fc.oneof(scalar, fc.array(scalar, { maxLength: 2 }), fc.record({ rack: scalar }));
+    const key = fc.constantFrom('rack', 'a"b', 'x y', 'ä', '$');
+    const metadata = fc.dictionary(key, value, { maxKeys: 3 });
+    const typed = fc.constantFrom(
+      '',
+      'a7',
+      '12',
+      '12.0',
+      '1.5',
+      'true',
+      'null',
+      '"',
+      '\\',
+      'ä',
+      '99999999999999999999',
+    );
+    const terms = fc.array(fc.record({ key, value: fc.option(typed, { nil: undefined }) }), {
+      minLength: 1,
+      maxLength: 2,
+    });
+    await fc.assert(
+      fc.asyncProperty(metadata, terms, async (held, wanted) => {
+        const [row] = await sql(
+          'select $1::jsonb ?& $2::text[] and ($3::text is null or coalesce($1::jsonb @@ $3::jsonpath, false)) as meets',
+          [JSON.stringify(held), wanted.map(({ key }) => key), metadataPath(wanted)],
+        );
+        expect(row?.['meets']).toBe(hasMetadata(held, wanted));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test.each([
     ['address', 'nonsense'],
     ['address', 'a4:58:0f:01:00:00@a4:58:0f:01:00:00'],
@@ -115,7 +175,7 @@ describe('a completion', () => {
       devices: [],
     });
     expect((await suggestTargets(db, 'a4:58:0f:04:', 100)).macs).toHaveLength(9);
-    expect((await suggestTargets(db, '', 100)).macs).toHaveLength(30);
+    expect((await suggestTargets(db, '', 100)).macs).toHaveLength(33);
     expect(await suggestTargets(db, 'a4:58:0f:01:00:09', 5)).toEqual({ macs: [], devices: [] }); // released
     expect(await suggestTargets(db, "%' or 1=1", 5)).toEqual({ macs: [], devices: [] });
   });

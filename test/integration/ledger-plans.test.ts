@@ -66,8 +66,8 @@ async function rowsRead({ sql }: TestLedger, counter = READ): Promise<number> {
 function fill({ sql }: TestLedger) {
   return sql(`
     insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, cluster_id, owner_kind, owner_uid, consumer_key,
-                                    allocated_at, changed_at, expires_at, requester, actor)
-    select p.first + i, p.pool_id, 'active', 'allocate', 'fill/' || i, 'c1', 'Pod', i, 'consumer/' || i, now(), now(), now() + interval '1 day', 'ada', 'test'
+                                    metadata, allocated_at, changed_at, expires_at, requester, actor)
+    select p.first + i, p.pool_id, 'active', 'allocate', 'fill/' || i, 'c1', 'Pod', i, 'consumer/' || i, '{"shelf": "b1"}', now(), now(), now() + interval '1 day', 'ada', 'test'
     from rock_mac.pools p, generate_series(0, ${String(FILL - 1)}) i where p.name = 'vultr'`);
 }
 
@@ -221,6 +221,8 @@ test('a connection that planned its statements on a small ledger reads no more r
     'of a pool, by address': { pool: 'docker' },
     'of a pool, newest first': { pool: 'docker', order: 'newest' },
     'of a device': { deviceId: 'vm-1', states: ['active'] },
+    'by metadata': { metadata: [{ key: 'rack', value: 'a7' }], states: ['active'], order: 'newest' },
+    'by a key of metadata': { metadata: [{ key: 'row' }], states: ['active'], order: 'newest' },
   };
   for (const [name, filter] of Object.entries(lists)) {
     const start = await rowsRead(ledger.current, READ_AT_ALL);

@@ -119,6 +119,28 @@ describe('an auditor with kubectl', () => {
     expect(auditEntryObject.parse(JSON.parse(entry)).metadata.name).toBe(String(ids[0]));
   });
 
+  test('selects addresses by attributes, by the type of the device and by age', async () => {
+    const { plane } = installed();
+    const spec = { pool: 'production', device: { type: 'switch' }, attributes: { rack: 'a7', note: 'x=1,y' } };
+    await plane.kubectl(['create', '-f', '-'], { input: aClaim('leaf', spec) });
+    await untilReason(plane, 'leaf', 'Allocated');
+    const namesOf = async (selector: string) => {
+      const { items } = await raw(auditor, `addresses?fieldSelector=${encodeURIComponent(selector)}`);
+      return items.map(({ owner }) => z.object({ name: z.string() }).parse(owner).name);
+    };
+    for (const selector of [
+      'attribute=rack=a7',
+      'attribute=rack',
+      String.raw`attribute=rack=a7,attribute=note\=x\=1\,y`,
+    ]) {
+      expect(await namesOf(selector), selector).toEqual(['leaf']);
+    }
+    expect(await namesOf('attribute=rack=a8')).toEqual([]);
+    expect(await namesOf('device.type=switch')).toEqual(['leaf']);
+    expect(await namesOf('device.type=switch,allocatedBefore=2026-01-01T00:00:00Z')).toEqual([]);
+    await plane.kubectl(['delete', 'macallocation', 'leaf']);
+  });
+
   test('pages through the audit without gaps', async () => {
     const names = namesIn(
       await auditor([
