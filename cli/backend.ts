@@ -25,6 +25,8 @@ export interface Backend {
   reserve(request: ReserveRequest): Promise<CommandResult<Address>>;
   /** Gives a held address to another owner, in one change. */
   transfer(request: TransferRequest): Promise<CommandResult<Address>>;
+  /** Changes the metadata and the type of the device of an address, or of all addresses of a device. The list is empty if nothing was held. */
+  set(target: Target, change: SetRequest): Promise<CommandResult<readonly Address[]>>;
   /** Releases an address, or all addresses of a device. All lists are empty if nothing was held. */
   release(target: Target, options: ReleaseOptions): Promise<Releases>;
   /** Moves the expiry of an address, or of all addresses of a device. The list is empty if nothing was held. */
@@ -146,6 +148,16 @@ export interface TransferRequest extends WithReason {
   readonly to: string;
   /** The type of the device. Default: that of the device that has the address. */
   readonly type?: string | undefined;
+}
+
+/** What to change in the description of a device. */
+export interface SetRequest extends WithReason {
+  /** New values of keys of the metadata. */
+  readonly values: Readonly<Record<string, string>>;
+  /** Keys to remove from the metadata. */
+  readonly without: readonly string[];
+  /** Null removes the type. Default: unchanged. */
+  readonly type?: string | null | undefined;
 }
 
 export interface Releases {

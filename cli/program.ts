@@ -25,6 +25,7 @@ import { addRelease } from './commands/release.ts';
 import { addRenew } from './commands/renew.ts';
 import { addReserve } from './commands/reserve.ts';
 import { addRestore } from './commands/restore.ts';
+import { addSet } from './commands/set.ts';
 import { addShow } from './commands/show.ts';
 import { addSql } from './commands/sql.ts';
 import { addStats } from './commands/stats.ts';
@@ -42,7 +43,7 @@ const HELP = 'Help yourself:';
 
 /** The commands of both modes. */
 const GROUPS: readonly Group[] = [
-  ['Change addresses:', [addAllocate, addReserve, addTransfer, addRelease, addRenew]],
+  ['Change addresses:', [addAllocate, addReserve, addSet, addTransfer, addRelease, addRenew]],
   ['Find addresses:', [addList, addWatch, addShow, addAudit]],
   ['Pools:', [addPool, addPrefixCommands, addStats, addTop, addMap]],
   [HELP, [addDoctor, addDashboard, addCompletion]],

@@ -31,6 +31,16 @@ const TASKS: readonly { readonly task: string; readonly ledger: string; readonly
     cluster: 'kubectl rock-mac renew my-vm',
   },
   {
+    task: 'Change what is known about a device',
+    ledger: 'rock-mac set my-vm rack=a7 owner-',
+    cluster: '',
+  },
+  {
+    task: 'List the addresses with some metadata',
+    ledger: 'rock-mac list -m rack=a7',
+    cluster: 'kubectl rock-mac list -m rack=a7',
+  },
+  {
     task: 'Release all addresses of a device',
     ledger: 'rock-mac release my-vm',
     cluster: 'kubectl rock-mac release my-vm',
@@ -94,7 +104,7 @@ checkout, which includes Node.js too. On a machine without a ledger, run \`rock-
 
 ${table(
   ['task', 'on a ledger', 'in a cluster'],
-  TASKS.map(({ task, ledger, cluster }) => [task, `\`${ledger}\``, `\`${cluster}\``]),
+  TASKS.map(({ task, ledger, cluster }) => [task, codeOf(ledger), codeOf(cluster)]),
 )}
 
 In a script, read the address from the one line of output, and release it when the script ends:
@@ -141,6 +151,10 @@ ${exitCodeTable()}
 
 [errors.md](errors.md) explains every refusal and error.
 `;
+}
+
+function codeOf(command: string): string {
+  return command === '' ? '–' : `\`${command}\``;
 }
 
 const LEDGER_DETAILS = `## Ledgers

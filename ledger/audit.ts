@@ -8,7 +8,7 @@ import type { Queryable } from './connection/statement.ts';
 /** The kinds of change. An imported history can have others. */
 export const AUDIT_ACTIONS = [
   ...(['stock', 'allocate', 'reserve', 'adopt', 'import', 'observe', 'bind', 'transfer', 'release'] as const),
-  ...(['restore', 'orphan', 'keep', 'consume', 'unreachable', 'reachable', 'change'] as const),
+  ...(['restore', 'orphan', 'keep', 'consume', 'unreachable', 'reachable', 'set', 'change'] as const),
 ];
 
 /** One recorded change of one address. */

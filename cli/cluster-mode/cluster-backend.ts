@@ -51,6 +51,7 @@ export function createClusterBackend(scope: Scope): Backend {
       return await makeClaim({ ...request, pool, requestedMac, reserved: true }, requestKey, scope);
     }),
     transfer: explained((request) => transferClaim(request, scope)),
+    set: explained(() => Promise.resolve({ kind: 'refused', refusal: CLAIMS_KEEP_THEIR_METADATA } as const)),
     release: explained(async (target, options) => {
       const claims = await findAllocations(target, scope);
       if (claims.length > 0) return await releaseClaims(claims, options, scope);
@@ -163,6 +164,11 @@ async function fromLedgerOnly<T>(what: string, read: () => Promise<T>): Promise<
     throw error instanceof ReadApiUnavailable ? UserError.from(withoutReadApi(what, error)) : error;
   }
 }
+
+const CLAIMS_KEEP_THEIR_METADATA = commandRefusal(
+  'The attributes of a MacAllocation cannot be changed, so nothing was set.',
+  'Create a new claim with the right ones: `kubectl rock-mac allocate --metadata`. For devices outside of clusters, use `rock-mac set`.',
+);
 
 /** Refuses to release addresses that no MacAllocation of the namespace holds. */
 function refuseElsewhere(addresses: readonly Address[]): Releases {

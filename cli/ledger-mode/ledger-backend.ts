@@ -26,6 +26,7 @@ import { listPage } from './list-page.ts';
 import { releaseRows } from './release.ts';
 import { renewRows } from './renew.ts';
 import { sealOnTheSide } from './seal.ts';
+import { setOnRows } from './set.ts';
 import { transferToDevice } from './transfer.ts';
 import { withObservers } from './with-observers.ts';
 
@@ -86,6 +87,10 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
       await beforeAllocation();
       const result = await change((db) => transferToDevice(db, request, user));
       return dryRun ? describeDryRun('hand over', result, (address) => [address]) : result;
+    },
+    set: async (target, request) => {
+      const result = await change(async (db) => setOnRows(db, () => heldRows(db, target), request, user));
+      return dryRun ? describeDryRun('change', result, (addresses) => addresses) : result;
     },
     release: (target, options) =>
       change(async (db) => releaseRows(db, await heldRows(db, target), { ...options, actor: user })),

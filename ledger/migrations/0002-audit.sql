@@ -39,6 +39,11 @@ create function rock_mac.audit_details(n rock_mac.addresses) returns jsonb langu
     'nic': n.owner_nic, 'deviceType': n.device_type, 'metadata': nullif(n.metadata, '{}'), 'kept': n.kept_since is not null or null,
     'consumer': n.consumer_key, 'consumerUid': n.consumer_uid, 'unreachableNode': n.unreachable_node absent on null returning jsonb);
 
+-- Whether somebody described the device of an owner anew. Then the row also has what it was before.
+create function rock_mac.is_set(o rock_mac.addresses, n rock_mac.addresses) returns boolean language sql stable
+  return n.generation = o.generation and n.state = o.state and n.holder_key = o.holder_key
+     and (n.device_type, n.metadata) is distinct from (o.device_type, o.metadata);
+
 -- Writes one row per address whose state, generation, owner or consumer changed. A renewed lease or a missing mark is
 -- not audited.
 create function rock_mac.audit_insert() returns trigger language plpgsql set search_path = rock_mac, pg_temp as $$
@@ -70,9 +75,12 @@ begin
               when n.consumer_key is distinct from o.consumer_key then 'consume'
               when n.unreachable_node is distinct from o.unreachable_node and n.holder_key = o.holder_key then
                 case when n.unreachable_node is null then 'reachable' else 'unreachable' end
+              when is_set(o, n) then 'set'
               else 'change' end,
          to_mac(n.addr), p.name, n.device_id, case when n.generation > o.generation or (o.owner_kind = 'Webhook' and n.owner_kind <> 'Webhook') then n.requester else n.actor end,
-         audit_details(n), n.generation, case when o.generation > 0 then o.state end, n.state, n.holder_key, n.cluster_id, owner_text(n), n.actor, n.reason
+         case when is_set(o, n) then audit_details(n) || json_object('before': json_object('deviceType': o.device_type, 'metadata': o.metadata absent on null) returning jsonb)
+              else audit_details(n) end,
+         n.generation, case when o.generation > 0 then o.state end, n.state, n.holder_key, n.cluster_id, owner_text(n), n.actor, n.reason
   from (select clock() as t offset 0) m, new_rows n join old_rows o using (addr) join pools p on p.pool_id = n.pool_id
   where (n.state, n.generation, n.holder_key, n.cluster_id, n.owner_kind, n.owner_namespace, n.owner_name, n.owner_uid, n.owner_nic,
          n.device_id, n.device_type, n.metadata, n.kept_since, n.consumer_key, n.unreachable_node)

@@ -20,3 +20,30 @@ begin
   from unnest(items) r left join addresses a on a.addr = r.addr and a.addr = any (addrs);
 end $$;
 
+
+-- Changes the metadata and the type of devices and claims, all of the items or none. `metadata` and `type` are the new ones; the
+-- caller also says what it read, so of two changes at once none overwrites the other. The audit has both.
+create function rock_mac.set_metadata(p_items jsonb, p_actor text, p_reason text) returns table (ord int, outcome text)
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+declare
+  addrs bigint[] := array(select (i->>'addr')::bigint from jsonb_array_elements(p_items) i);
+  ords int[]; outcomes text[];
+begin
+  addrs := lock_addresses(addrs);
+  select array_agg(r.ord order by r.ord), array_agg(
+           case when a.addr is null then 'unknown'
+                when a.generation <> r.generation or a.holder_key <> r.key then 'not_owner'
+                when a.state not in ('active', 'reserved', 'orphaned') then 'not_held'
+                when (a.metadata, a.device_type) is distinct from (r.metadata_before, r.type_before) then 'changed'
+                else 'set' end order by r.ord)
+  into ords, outcomes
+  from jsonb_to_recordset(p_items) r(ord int, addr bigint, generation bigint, key text, metadata_before jsonb, type_before text)
+  left join addresses a on a.addr = r.addr and a.addr = any (addrs);
+  if 'set' = all (outcomes) then
+    update addresses a set metadata = r.metadata, device_type = r.type, changed_at = clock(), actor = p_actor, reason = p_reason
+    from jsonb_to_recordset(p_items) r(addr bigint, metadata jsonb, type text)
+    where a.addr = r.addr and a.addr = any (addrs) and (a.metadata, a.device_type) is distinct from (r.metadata, r.type);
+  end if;
+  return query select o.ord, o.outcome from unnest(ords, outcomes) o(ord, outcome);
+end $$;

@@ -15,6 +15,7 @@ import { release, rollBack } from '../../ledger/address/release.ts';
 import { releaseExpired } from '../../ledger/address/release-expired.ts';
 import { requestRelease } from '../../ledger/address/release-request.ts';
 import { renew } from '../../ledger/address/renew.ts';
+import { setMetadata } from '../../ledger/address/set-metadata.ts';
 import { transfer } from '../../ledger/address/transfer.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
@@ -285,6 +286,18 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
         db,
         victims.map((item) => ({ ...item, ttlSeconds: 86_400 })),
       ),
+  },
+  set_metadata: {
+    wanted: ['unknown'],
+    call: async (db) => {
+      const descriptions = { before: { metadata: {} }, after: { metadata: { rack: 'a7' } } };
+      const result = await setMetadata(
+        db,
+        victims.map((item) => ({ ...item, ...descriptions })),
+        by,
+      );
+      return result.outcome === 'refused' ? result.items : [result];
+    },
   },
   mark_unused: { wanted: ['not_held'], call: (db) => markUnused(db, victims) },
   release_unused: {
@@ -614,13 +627,15 @@ describe('a login of a cluster', () => {
 });
 
 describe('a login of devices', () => {
-  test('allocates, renews, hands over and releases for devices only', async () => {
+  test('allocates, renews, describes, hands over and releases for devices only', async () => {
     const { db } = device;
     const request = aRequest({ key: 'box', pool: 'docker', device: { id: 'box' } });
     const [made] = await allocate(db, 'docker', [request], { leaseSeconds: 60 });
     if (made?.outcome !== 'allocated') throw new Error(JSON.stringify(made));
     const item = { mac: made.mac, generation: made.generation, key: 'box' };
     expect(await renew(db, [item])).toMatchObject([{ outcome: 'renewed' }]);
+    const descriptions = { before: { metadata: {} }, after: { metadata: { rack: 'a7' } } };
+    expect(await setMetadata(db, [{ ...item, ...descriptions }], by)).toEqual({ outcome: 'set' });
     const to = { newKey: 'box 2', state: 'active', requester: 'ada', reason: 'test' } as const;
     expect(await transfer(db, [{ ...item, ...to }], 'test')).toMatchObject([{ outcome: 'transferred' }]);
     const stolen = victims.slice(0, 5).map((victim) => ({ ...victim, ...to, newKey: `mine ${victim.key}` }));
