@@ -1,11 +1,8 @@
 import { execFile } from 'node:child_process';
-import { constants } from 'node:fs';
-import { access, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { withFileLock } from '../run/file-lock.ts';
 import type { Log } from '../run/run.ts';
-import { cacheHome } from './binaries.ts';
+import { resolveGoTool } from './go-tool.ts';
 
 const run = promisify(execFile);
 
@@ -27,56 +24,7 @@ export type HelmMajor = (typeof helmMajors)[number];
  * or hack/helm4 into the cache. The build takes about 2 minutes on two cores. The Helm on the PATH is not used, because the
  * tests need the pinned versions.
  */
-export async function resolveHelm(major: HelmMajor, log: Log, env: NodeJS.ProcessEnv = process.env): Promise<string> {
-  const named = env[`HELM${major}`];
-  if (named !== undefined && named !== '') return named;
-  const cached = path.join(cacheHome(env), 'rock-mac', 'helm', await pinnedVersion(major), 'helm');
-  if (await isExecutable(cached)) return cached;
-  await withFileLock(`${path.dirname(cached)}.lock`, async () => {
-    if (!(await isExecutable(cached))) await build(major, cached, log, env);
-  });
-  return cached;
-}
-
-async function build(major: HelmMajor, target: string, log: Log, env: NodeJS.ProcessEnv): Promise<void> {
-  log(`building Helm ${major} with Go; this takes some minutes and is cached`);
-  const folder = await mkdtemp(`${path.dirname(target)}-unfinished-`);
-  try {
-    const flags = ['-trimpath', '-ldflags', '-s -w', '-o', `${folder}/`, 'tool'];
-    await run('go', ['build', ...flags], {
-      cwd: moduleFolder(major),
-      env: { ...env, CGO_ENABLED: '0' },
-      maxBuffer: 16e6,
-    });
-    await rm(path.dirname(target), { recursive: true, force: true });
-    // Atomic: nobody sees an incomplete folder.
-    await rename(folder, path.dirname(target));
-  } catch (error) {
-    throw new Error(
-      `Helm ${major} cannot be built. Install Go 1.26 or newer, or set HELM${major} to the path of a Helm ${major}.`,
-      { cause: error },
-    );
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function pinnedVersion(major: HelmMajor): Promise<string> {
-  const file = path.join(moduleFolder(major), 'go.mod');
-  const version = new RegExp(`helm\\.sh/helm/v${major} (v\\S+)`).exec(await readFile(file, 'utf8'))?.[1];
-  if (version === undefined) throw new Error(`${file} has no version of Helm ${major}.`);
-  return version;
-}
-
-function moduleFolder(major: HelmMajor): string {
-  return path.join(import.meta.dirname, '../../../hack', `helm${major}`);
-}
-
-async function isExecutable(file: string): Promise<boolean> {
-  try {
-    await access(file, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+export function resolveHelm(major: HelmMajor, log: Log, env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const places = { folder: `helm${major}`, module: `helm.sh/helm/v${major}`, cache: 'helm', variable: `HELM${major}` };
+  return resolveGoTool({ name: `Helm ${major}`, program: 'helm', ...places }, log, env);
 }
