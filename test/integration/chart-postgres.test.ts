@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,6 +16,7 @@ import { noNodes, skippedBecause } from '../node/node-env.ts';
 import { type ChartEnv, raiseChartEnv, repository, urlForPods } from './chart-env.ts';
 import { type ChartRelease, chartRelease, patience, type Values } from './chart-release.ts';
 import { shownAllocations } from './installed-env.ts';
+import { makeLocalVolume } from './local-volume.ts';
 
 /*
  * The connections to Postgres that chart-life.ts does not test: to the bundled Postgres, and to an external one with TLS. The
@@ -50,33 +51,11 @@ beforeAll(async () => {
   release = await chartRelease(chartEnv, namespace);
   await kubectl('create', 'namespace', namespace);
   await kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
-  await makeVolume();
+  await makeLocalVolume(chartEnv);
 }, 900_000);
 afterAll(async () => {
   if (noNodes === undefined) await chartEnv.close();
 });
-
-/** Makes a volume on the node, because there is no provisioner of volumes. */
-async function makeVolume(): Promise<void> {
-  const { controlPlane } = chartEnv.testEnv;
-  const { name, varLib } = chartEnv.nodes.first;
-  const folder = path.join(varLib, 'volumes/postgres');
-  await mkdir(folder, { recursive: true });
-  await chmod(folder, 0o770);
-  const values = { key: 'kubernetes.io/hostname', operator: 'In', values: [name] };
-  const volume = {
-    apiVersion: 'v1',
-    kind: 'PersistentVolume',
-    metadata: { name: 'postgres' },
-    spec: {
-      capacity: { storage: '100Gi' },
-      accessModes: ['ReadWriteOnce'],
-      local: { path: '/var/lib/volumes/postgres' },
-      nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [values] }] } },
-    },
-  };
-  await controlPlane.kubectl(['create', '-f', '-'], { input: JSON.stringify(volume) });
-}
 
 const kubectl = (...args: string[]) => chartEnv.testEnv.controlPlane.kubectl(args);
 
