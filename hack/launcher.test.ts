@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import packageJson from '../package.json' with { type: 'json' };
+import { COMMAND_LINES } from './bundle.ts';
 import { launcher } from './launcher.ts';
 
 let folder = '';
@@ -46,4 +47,13 @@ test("the checkout's Node replaces one that is too old, and the installation's o
   expect(run().stdout).toContain('v24.1.0 runs');
   putNode('build/node', 'v24.2.0');
   expect(run().stdout).toContain('v24.2.0 runs');
+});
+
+const noShellcheck = spawnSync('shellcheck', ['--version']).status !== 0;
+
+test.skipIf(noShellcheck)('shellcheck finds nothing in the launchers, which also run where no test does', () => {
+  for (const program of COMMAND_LINES) {
+    const { status, stdout } = spawnSync('shellcheck', ['-'], { encoding: 'utf8', input: launcher(program) });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+  }
 });

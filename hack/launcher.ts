@@ -4,7 +4,7 @@
  */
 export function launcher(program: string): string {
   return `#!/bin/sh
-here=$(CDPATH= cd -- "$(dirname -- "$(readlink -f -- "$0")")" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "$0")")" && pwd)
 if [ -x "$here/node" ]; then
   exec "$here/node" "$here/${program}.js" "$@"
 fi
