@@ -114,7 +114,7 @@ node-binaries: $(INSTALLED) ## build the programs of a real node: kubelet, Multu
 	@node test/env/main.ts node
 
 .PHONY: helm-binaries
-helm-binaries: $(INSTALLED) ## find or build Helm 3 and Helm 4 for the tests of the chart (cached afterwards)
+helm-binaries: $(INSTALLED) ## find or build Helm 3, Helm 4, crane and krew for the tests of the chart and of releases (cached afterwards)
 	@node test/env/main.ts helm
 
 .PHONY: env

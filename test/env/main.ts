@@ -5,6 +5,7 @@ import { optionsFromEnvironment } from './options.ts';
 import { resolveBinaries } from './programs/binaries.ts';
 import { helmMajors, resolveHelm } from './programs/helm.ts';
 import { resolveNodePrograms } from './programs/node-programs.ts';
+import { resolveCrane, resolveKrew } from './programs/release-programs.ts';
 import { untilInterrupted } from './run/interruption.ts';
 import { logToStderr, openRun } from './run/run.ts';
 import { exportLine, pathLine, readyLine } from './run/shell-lines.ts';
@@ -12,7 +13,7 @@ import { exportLine, pathLine, readyLine } from './run/shell-lines.ts';
 const usage = `Usage: node test/env/main.ts COMMAND
   binaries   find, download or build the Kubernetes programs, and print their folder
   node       find or build the programs of a real node, and print the path of its kubelet
-  helm       find or build both Helm versions, and print their paths
+  helm       find or build both Helm versions, crane and krew, and print their paths
   up         start everything and stay in the foreground; print how to connect, then READY`;
 
 /** The database that `up` creates for the ledger. */
@@ -28,6 +29,7 @@ async function main(command: string | undefined): Promise<void> {
       return;
     case 'helm':
       for (const major of helmMajors) print(await resolveHelm(major, logToStderr));
+      for (const resolve of [resolveCrane, resolveKrew]) print(await resolve(logToStderr));
       return;
     case 'up':
       await up();
