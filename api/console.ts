@@ -39,7 +39,7 @@ export interface PoolView extends Optional<PoolCounts> {
   readonly paused: boolean;
   /** Released addresses whose reuse delay has not passed. */
   readonly waiting?: number | undefined;
-  /** The address that was never used and is handed out next. Absent if there is none. */
+  /** The address that was never used and is handed out next. Absent if there is none, and in a random pool. */
   readonly cursor?: string | undefined;
   readonly reuseDelaySeconds?: number | undefined;
   /** Absent: never. */

@@ -1,5 +1,6 @@
 import { mac, type MacAddress } from '../mac/mac-address.ts';
 import { prefixBits, type Prefixes, prefixRange } from '../mac/mac-range.ts';
+import { DEFAULT_STRATEGY, type PoolStrategy } from './pool-strategy.ts';
 
 /** The prefix of a new ledger unless another one is configured. */
 export const DEFAULT_PREFIX = 'a4:58:0f';
@@ -17,6 +18,8 @@ export interface PoolDefinition {
   readonly autoReleaseSeconds: number | null;
   /** How long a released address is not given to another owner. */
   readonly reuseDelaySeconds: number;
+  /** Absent: sequential. */
+  readonly strategy?: PoolStrategy | undefined;
 }
 
 const HOUR = 3_600;
@@ -28,7 +31,7 @@ function pool(
   [autoReleaseSeconds, reuseDelaySeconds]: readonly [number | null, number],
   description: string,
 ) {
-  return { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds };
+  return { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds, strategy: DEFAULT_STRATEGY };
 }
 
 /** The default pools with the three octets after the prefix. */

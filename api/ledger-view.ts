@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { POOL_STRATEGIES } from './pool-strategy.ts';
 
 /*
  * The objects of the read API, for kubectl, the plugin and other clients. Fields are only added: clients ignore fields that
@@ -142,7 +143,11 @@ export const poolObject = z
     totalAllocated: number('Number of allocations in total.'),
     totalReleased: number('Number of releases in total.'),
     waiting: number('Released addresses that cannot be allocated yet, because of the reuse delay.').optional(),
-    cursor: text('The next address that was never used.').optional(),
+    cursor: text('The next address that was never used. Absent in a random pool.').optional(),
+    strategy: z
+      .enum(POOL_STRATEGIES)
+      .optional()
+      .meta({ description: 'The order of addresses that were never used: sequential or random.' }),
     paused: z.boolean().meta({ description: 'Whether the pool is paused. A paused pool allocates no addresses.' }),
   })
   .meta({ description: 'A pool of the ledger, with counts over all clusters and devices.' });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { anyMac, conditions, count, duration, text } from './fields.ts';
+import { DEFAULT_STRATEGY, POOL_STRATEGIES } from './pool-strategy.ts';
 import { visibleText } from './visible-text.ts';
 
 /** The reuse delay of a pool that sets none. */
@@ -32,6 +33,9 @@ export const macPoolSpec = z
     reuseDelay: duration('How long a released address is not given to another owner: at least 1m.').default(
       DEFAULT_REUSE_DELAY,
     ),
+    strategy: z.enum(POOL_STRATEGIES).default(DEFAULT_STRATEGY).meta({
+      description: 'The order of addresses that were never used: from first to last, or random. It may change.',
+    }),
     maxPerNamespace: z.int().min(1).max(16_777_216).optional().meta({
       description:
         'How many addresses of this pool a namespace of this cluster may hold. If it is not set, there is no limit.',

@@ -3,10 +3,13 @@ import { readPoolDefinition } from './pool-definition.ts';
 
 const range = { first: 'a4:58:0f:00:00:00', last: 'a4:58:0f:00:ff:ff' };
 
-test('a MacPool without periods never releases automatically, and has a reuse delay of one hour', () => {
+test('a MacPool without periods never releases automatically, has a reuse delay of one hour, and is sequential', () => {
   expect(readPoolDefinition('lab', range)).toEqual({
     ok: true,
-    definition: { name: 'lab', ...range, description: '', autoReleaseSeconds: null, reuseDelaySeconds: 3_600 },
+    definition: {
+      ...{ name: 'lab', ...range, description: '', autoReleaseSeconds: null, reuseDelaySeconds: 3_600 },
+      strategy: 'sequential',
+    },
   });
 });
 
@@ -14,6 +17,12 @@ test('the periods of a MacPool are read in seconds', () => {
   const spec = { ...range, description: 'the lab', autoReleaseAfter: '24h', reuseDelay: '5m' };
   expect(readPoolDefinition('lab', spec)).toMatchObject({
     definition: { description: 'the lab', autoReleaseSeconds: 86_400, reuseDelaySeconds: 300 },
+  });
+});
+
+test('the strategy of a MacPool is read', () => {
+  expect(readPoolDefinition('lab', { ...range, strategy: 'random' })).toMatchObject({
+    definition: { strategy: 'random' },
   });
 });
 

@@ -2,9 +2,10 @@ import { type MacRefusal, parseMac } from '../mac/mac-address.ts';
 import type { PoolDefinition } from './default-pools.ts';
 import { parseDuration } from './duration.ts';
 import { DEFAULT_REUSE_DELAY, type MacPoolSpec } from './mac-pool.ts';
+import { DEFAULT_STRATEGY, type PoolStrategy } from './pool-strategy.ts';
 
 export type ReadDefinition =
-  | { readonly ok: true; readonly definition: PoolDefinition }
+  | { readonly ok: true; readonly definition: PoolDefinition & { readonly strategy: PoolStrategy } }
   /** No device may own the first or the last address. */
   | { readonly ok: false; readonly field: 'first' | 'last'; readonly why: MacRefusal };
 
@@ -22,6 +23,7 @@ export function readPoolDefinition(name: string, spec: MacPoolSpec): ReadDefinit
       description: spec.description ?? '',
       autoReleaseSeconds: spec.autoReleaseAfter === undefined ? null : (parseDuration(spec.autoReleaseAfter) ?? null),
       reuseDelaySeconds: parseDuration(spec.reuseDelay ?? DEFAULT_REUSE_DELAY) ?? 0,
+      strategy: spec.strategy ?? DEFAULT_STRATEGY,
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { PoolDefinition } from '../api/default-pools.ts';
+import type { PoolStrategy } from '../api/pool-strategy.ts';
 import type { MetadataTerm } from '../ledger/address/metadata-term.ts';
 import type { AddressState, Device } from '../ledger/address/owner.ts';
 import type { Observation } from '../ledger/observation/observations.ts';
@@ -181,6 +182,7 @@ export type PoolChange =
   | { readonly kind: 'add'; readonly definition: PoolDefinition }
   /** Pools only grow at their end. */
   | { readonly kind: 'grow'; readonly pool: string; readonly last: MacAddress }
+  | { readonly kind: 'strategy'; readonly pool: string; readonly strategy: PoolStrategy }
   | { readonly kind: 'pause' | 'resume' | 'delete'; readonly pool: string };
 
 export const SORT_KEYS = ['newest', 'mac', 'pool', 'device'] as const;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { anyMac } from '../api/fields.ts';
 import { INJECTION_MODES } from '../api/injection-mode.ts';
 import { OBSERVE_MODES } from '../api/observe-mode.ts';
+import { POOL_STRATEGIES } from '../api/pool-strategy.ts';
 import { DUPLICATES_MODES } from '../webhook/admit/check-duplicates.ts';
 import { PRIMARY_CNIS } from '../webhook/plan/primary-target.ts';
 
@@ -79,6 +80,7 @@ export const chartValues = group({
       description: text.max(256).optional(),
       autoReleaseAfter: duration.optional(),
       reuseDelay: duration.optional(),
+      strategy: z.enum(POOL_STRATEGIES).optional(),
       paused: z.boolean().optional(),
     }),
   ),

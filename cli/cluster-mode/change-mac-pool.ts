@@ -29,6 +29,11 @@ async function make(change: PoolChange, scope: Scope): Promise<string> {
       await patch(change.pool, { last }, scope);
       return `Grown: pool ${change.pool} ends at ${last}`;
     }
+    case 'strategy': {
+      const { strategy } = change;
+      requireStrategy(await patch(change.pool, { strategy }, scope), change.pool);
+      return `Changed: pool ${change.pool} is ${strategy}`;
+    }
     case 'pause':
       await patch(change.pool, { paused: true }, scope);
       return `Paused: pool ${change.pool} hands out nothing. Its addresses stay valid`;
@@ -42,11 +47,12 @@ async function make(change: PoolChange, scope: Scope): Promise<string> {
 
 async function add(definition: PoolDefinition, scope: Scope): Promise<string> {
   const { client, dryRun } = scope;
-  const { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds } = definition;
+  const { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds, strategy } = definition;
   const spec: MacPoolSpec = {
     first,
     last,
     reuseDelay: formatDuration(reuseDelaySeconds),
+    ...(strategy !== undefined && { strategy }),
     ...(description !== '' && { description }),
     ...(autoReleaseSeconds !== null && { autoReleaseAfter: formatDuration(autoReleaseSeconds) }),
   };
@@ -77,6 +83,13 @@ function requireResumed(pool: MacPool | undefined, name: string): void {
   const ready = pool && readyOf(pool);
   if (ready?.reason !== 'Paused') return;
   throw new UserError(`Pool ${name} is still paused.`, `${ready.message}.`, 'conflict');
+}
+
+/** Throws a UserError if the ledger keeps a pool random. */
+function requireStrategy(pool: MacPool | undefined, name: string): void {
+  const ready = pool && readyOf(pool);
+  if (ready?.reason !== 'RandomElsewhere') return;
+  throw new UserError(`Pool ${name} is still random.`, `${ready.message}.`, 'conflict');
 }
 
 async function remove(name: string, scope: Scope): Promise<string> {

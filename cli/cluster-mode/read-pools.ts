@@ -20,9 +20,9 @@ export async function statsOfCluster(scope: Scope): Promise<PoolCounts[]> {
 export function toCounts(macPool: MacPool): PoolCounts | undefined {
   const pool = toPool(macPool);
   if (pool === undefined) return undefined;
-  const { name, first, last, description, paused } = pool;
+  const { name, first, last, description, strategy, paused } = pool;
   const counts = poolCountsOf(macPool.status ?? {});
-  return { pool: name, description, first, last, paused, ...counts, utilisation: percentHeld(counts) };
+  return { pool: name, description, first, last, strategy, paused, ...counts, utilisation: percentHeld(counts) };
 }
 
 /** Computes the percentage from the counts, because status.utilisation may be a text such as `<0.01%`. */

@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
+import { DEFAULT_STRATEGY, POOL_STRATEGIES, type PoolStrategy } from '../../api/pool-strategy.ts';
 import { type MacAddress, parseMac } from '../../mac/mac-address.ts';
 import { rangeOfSize } from '../../mac/mac-range.ts';
 import type { PoolChange } from '../backend.ts';
@@ -15,12 +16,14 @@ interface AddOptions {
   readonly description: string;
   readonly autoRelease: number | null;
   readonly reuseDelay: number;
+  readonly strategy: PoolStrategy;
 }
 
-/** `pool add|grow|pause|resume|delete`. */
+/** `pool add|grow|strategy|pause|resume|delete`. */
 export function addPoolChanges(group: Command, cli: Cli): void {
   addAdd(group, cli);
   addGrow(group, cli);
+  addStrategy(group, cli);
   addSimple(
     'pause',
     'Pauses a pool: it hands out nothing until it is resumed. Its addresses stay valid and can be released.',
@@ -48,10 +51,15 @@ function addAdd(group: Command, cli: Cli): void {
     .option('--description <text>', 'what the pool is for', '')
     .option('--auto-release <time>', 'release unused addresses after this time, or "never"', parseAutoRelease, null)
     .option('--reuse-delay <time>', 'how long a released address is given to nobody else', parseDurationSeconds, 3_600)
+    .addOption(
+      new Option('--strategy <strategy>', 'order of addresses that were never used')
+        .choices(POOL_STRATEGIES)
+        .default(DEFAULT_STRATEGY),
+    )
     .action(async (name: string, options: AddOptions, command: Command) => {
-      const { first, description, autoRelease: autoReleaseSeconds, reuseDelay: reuseDelaySeconds } = options;
+      const { first, description, autoRelease: autoReleaseSeconds, reuseDelay: reuseDelaySeconds, strategy } = options;
       const last = lastOf(options);
-      const definition = { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds };
+      const definition = { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds, strategy };
       await change(command, cli, { kind: 'add', definition });
     });
   addDryRun(command, cli.mode);
@@ -60,6 +68,7 @@ function addAdd(group: Command, cli: Cli): void {
     command,
     `${name} pool add lab --first a4:58:0f:10:00:00 --size 256`,
     `${name} pool add ci --first a4:58:0f:11:00:00 --last a4:58:0f:11:ff:ff --auto-release 1d --reuse-delay 1h`,
+    `${name} pool add site --first a4:58:0f:12:00:00 --last a4:58:0f:12:ff:ff --strategy random`,
   );
 }
 
@@ -74,6 +83,22 @@ function addGrow(group: Command, cli: Cli): void {
     });
   addDryRun(command, cli.mode);
   addExamples(command, `${cli.mode.program} pool grow lab --last a4:58:0f:10:03:ff`);
+}
+
+function addStrategy(group: Command, cli: Cli): void {
+  const command = group
+    .command('strategy')
+    .description(
+      'Changes the order in which a pool hands out addresses that were never used: sequential, from the first to the last, or random. ' +
+        'Held addresses stay as they are.',
+    )
+    .argument('<pool>', 'name of the pool')
+    .addArgument(new Argument('<strategy>', 'the new strategy').choices(POOL_STRATEGIES))
+    .action(async (pool: string, strategy: PoolStrategy, _options: unknown, command: Command) => {
+      await change(command, cli, { kind: 'strategy', pool, strategy });
+    });
+  addDryRun(command, cli.mode);
+  addExamples(command, `${cli.mode.program} pool strategy lab random`);
 }
 
 function addSimple(kind: 'pause' | 'resume' | 'delete', description: string, group: Command, cli: Cli): void {

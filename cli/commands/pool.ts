@@ -9,7 +9,7 @@ import { formatPlain } from '../output/table.ts';
 import { addPoolChanges } from './pool-changes.ts';
 import { addExamples } from './shared-flags.ts';
 
-/** `pool list|describe|add|grow|pause|resume|delete`: shows the pools and changes their definitions. */
+/** `pool list|describe|add|grow|strategy|pause|resume|delete`: shows the pools and changes their definitions. */
 export function addPool(program: Command, cli: Cli): void {
   const group = program
     .command('pool')
@@ -36,7 +36,16 @@ function addList(group: Command, cli: Cli): void {
         kind: 'PoolList',
         value: { items: pools },
         csv: () =>
-          csvOf(pools, ['name', 'first', 'last', 'autoReleaseSeconds', 'reuseDelaySeconds', 'paused', 'description']),
+          csvOf(pools, [
+            'name',
+            'first',
+            'last',
+            'autoReleaseSeconds',
+            'reuseDelaySeconds',
+            'strategy',
+            'paused',
+            'description',
+          ]),
         names: () => pools.map(({ name }) => name),
       });
     });
@@ -68,7 +77,7 @@ function addDescribe(group: Command, cli: Cli): void {
       await printReport(cli.terminal, command, {
         lines: () => poolDetails(pool, counts),
         kind: 'Pool',
-        value: { ...counts, ...pool, pool: undefined },
+        value: { ...counts, ...pool, strategy: counts?.strategy ?? pool.strategy, pool: undefined },
         names: () => [name],
       });
     });

@@ -1,5 +1,14 @@
+import { DEFAULT_STRATEGY, type PoolStrategy } from '../../api/pool-strategy.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
-import { definePool, growPool, listPools, pausePool, type Pool, removePool } from '../../ledger/pool/pools.ts';
+import {
+  definePool,
+  growPool,
+  listPools,
+  pausePool,
+  type Pool,
+  removePool,
+  setPoolStrategy,
+} from '../../ledger/pool/pools.ts';
 import { listPrefixes } from '../../ledger/pool/prefixes.ts';
 import { listClusters } from '../../ledger/state/clusters.ts';
 import { type MacRange, rangesOverlap } from '../../mac/mac-range.ts';
@@ -12,10 +21,12 @@ export async function changePool(db: Queryable, change: PoolChange, actor: strin
   const pools = await listPools(db);
   const pool = pools.find(({ name }) => name === change.pool);
   if (pool === undefined) throw notFound(change.pool, pools);
-  await requireNoMacPool(db, pool, change.kind);
+  await requireNoMacPool(db, pool, change);
   switch (change.kind) {
     case 'grow':
       return await grow(db, pool, change.last, actor);
+    case 'strategy':
+      return await setStrategy(db, pool, change.strategy, actor);
     case 'pause':
     case 'resume':
       return await pause(db, pool, change.kind === 'pause', actor);
@@ -33,6 +44,7 @@ async function addPool(db: Queryable, definition: Definition, actor: string): Pr
     case 'defined':
       return `Added: pool ${name}, ${first} to ${last}`;
     case 'unchanged':
+      await requireStrategy(db, definition);
       return `Unchanged: the ledger has pool ${name}, ${first} to ${last}`;
     case 'conflict':
       throw new UserError(
@@ -47,6 +59,17 @@ async function addPool(db: Queryable, definition: Definition, actor: string): Pr
     case 'not_allowed':
       throw notAllowed();
   }
+}
+
+/** Refuses to add a pool that exists and has another strategy. */
+async function requireStrategy(db: Queryable, { name, strategy = DEFAULT_STRATEGY }: Definition): Promise<void> {
+  const held = (await listPools(db)).find((pool) => pool.name === name);
+  if (held === undefined || held.strategy === strategy) return;
+  throw new UserError(
+    `The ledger has a pool ${name} that is ${held.strategy}.`,
+    `\`rock-mac pool strategy ${name} ${strategy}\` changes it.`,
+    'conflict',
+  );
 }
 
 async function grow(db: Queryable, pool: Pool, last: Pool['last'], actor: string): Promise<string> {
@@ -68,6 +91,21 @@ async function grow(db: Queryable, pool: Pool, last: Pool['last'], actor: string
       throw await outsidePrefix(db, { first, last });
     case 'pool_not_found':
       throw notFound(name, []);
+    case 'not_allowed':
+      throw notAllowed();
+  }
+}
+
+async function setStrategy(db: Queryable, { name }: Pool, strategy: PoolStrategy, actor: string): Promise<string> {
+  const outcome = await setPoolStrategy(db, name, strategy, actor);
+  switch (outcome) {
+    case 'changed':
+      return `Changed: pool ${name} is ${strategy}`;
+    case 'unchanged':
+      return `Unchanged: pool ${name} is ${strategy} already`;
+    case 'pool_not_found':
+      throw notFound(name, []);
+    case 'random_elsewhere':
     case 'not_allowed':
       throw notAllowed();
   }
@@ -111,21 +149,33 @@ async function remove(db: Queryable, { name }: Pool, actor: string): Promise<str
 }
 
 /**
- * Refuses a change of a pool that a living cluster defined, and to resume one that its MacPool paused: its operator would undo it, or
- * report a conflict.
+ * Refuses a change of a pool that a living cluster defined, and to resume one that its MacPool paused or to change the strategy of one
+ * that it made random: its operator would undo it, or report a conflict.
  */
-async function requireNoMacPool(db: Queryable, pool: Pool, verb: string): Promise<void> {
+async function requireNoMacPool(
+  db: Queryable,
+  pool: Pool,
+  change: Exclude<PoolChange, { kind: 'add' }>,
+): Promise<void> {
   const { name } = pool;
-  const clusterId = verb === 'resume' ? (pool.pausedBy ?? pool.clusterId) : pool.clusterId;
+  const { clusterId, verb } = decided(pool, change);
   if (clusterId === undefined) return;
   const cluster = (await listClusters(db)).find((each) => each.clusterId === clusterId);
   if (cluster === undefined || cluster.retiredAt !== undefined) return;
+  const command = change.kind === 'strategy' ? `strategy ${name} ${change.strategy}` : `${change.kind} ${name}`;
   throw new UserError(
-    `Pool ${name} is ${clusterId === pool.pausedBy ? 'paused' : 'defined'} by a MacPool of cluster ${cluster.name}, whose operator would undo the change.`,
-    `Change the MacPool: \`kubectl rock-mac pool ${verb} ${name}\` in that cluster. If it no longer exists, retire it first: ` +
+    `Pool ${name} is ${verb} by a MacPool of cluster ${cluster.name}, whose operator would undo the change.`,
+    `Change the MacPool: \`kubectl rock-mac pool ${command}\` in that cluster. If it no longer exists, retire it first: ` +
       `\`rock-mac cluster retire ${clusterId}\`.`,
     'conflict',
   );
+}
+
+/** Returns the cluster that decides about what a change is to undo, and how it did. */
+function decided({ pausedBy, randomBy, clusterId }: Pool, { kind }: PoolChange) {
+  if (kind === 'resume' && pausedBy !== undefined) return { clusterId: pausedBy, verb: 'paused' };
+  if (kind === 'strategy' && randomBy !== undefined) return { clusterId: randomBy, verb: 'made random' };
+  return { clusterId, verb: 'defined' };
 }
 
 async function overlap(db: Queryable, range: Pick<Pool, 'name' | 'first' | 'last'>): Promise<UserError> {

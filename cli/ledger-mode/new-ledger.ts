@@ -1,4 +1,5 @@
 import { DEFAULT_POOLS, defaultPoolsUnder, type PoolDefinition } from '../../api/default-pools.ts';
+import { DEFAULT_STRATEGY } from '../../api/pool-strategy.ts';
 import { allocate } from '../../ledger/address/allocate.ts';
 import { deviceKey } from '../../ledger/address/holder-key.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
@@ -111,7 +112,8 @@ function sameDefinition(a: PoolDefinition, b: PoolDefinition): boolean {
     a.first === b.first &&
     a.last === b.last &&
     a.autoReleaseSeconds === b.autoReleaseSeconds &&
-    a.reuseDelaySeconds === b.reuseDelaySeconds
+    a.reuseDelaySeconds === b.reuseDelaySeconds &&
+    (a.strategy ?? DEFAULT_STRATEGY) === (b.strategy ?? DEFAULT_STRATEGY)
   );
 }
 

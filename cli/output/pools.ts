@@ -5,17 +5,27 @@ import type { PoolCounts } from '../backend.ts';
 import { countText } from './pool-usage.ts';
 import { printable } from './table.ts';
 
-export const POOL_HEADERS = ['Pool', 'First', 'Last', 'Auto-Release', 'Reuse Delay', 'Paused', 'Description'];
+export const POOL_HEADERS = [
+  'Pool',
+  'First',
+  'Last',
+  'Auto-Release',
+  'Reuse Delay',
+  'Strategy',
+  'Paused',
+  'Description',
+];
 
 /** Returns the cells of a pool in the table of `pool list`. */
 export function poolCells(pool: Pool): string[] {
-  const { name, first, last, autoReleaseSeconds, reuseDelaySeconds, paused, description } = pool;
+  const { name, first, last, autoReleaseSeconds, reuseDelaySeconds, strategy, paused, description } = pool;
   return [
     name,
     first,
     last,
     autoReleaseText(autoReleaseSeconds),
     formatDuration(reuseDelaySeconds),
+    strategy,
     paused ? 'yes' : 'no',
     description,
   ];
@@ -23,7 +33,9 @@ export function poolCells(pool: Pool): string[] {
 
 /** Returns the lines of `pool describe`. */
 export function poolDetails(pool: Pool, counts: Partial<PoolCounts> = {}): string[] {
-  const facts = [...definitionFacts(pool), ...countFacts(counts)];
+  // The ledger may be ahead of a MacPool.
+  const held = { ...pool, strategy: counts.strategy ?? pool.strategy };
+  const facts = [...definitionFacts(held), ...countFacts(counts)];
   return facts.flatMap(([name, value]) =>
     value === undefined ? [] : [`${`${name}:`.padEnd(LABEL_WIDTH)} ${printable(value)}`],
   );
@@ -38,6 +50,7 @@ function definitionFacts(pool: Pool): Fact[] {
     ['Range', `${pool.first} to ${pool.last} (${String(rangeSize(pool))} addresses)`],
     ['Auto-Release', autoReleaseText(pool.autoReleaseSeconds)],
     ['Reuse Delay', formatDuration(pool.reuseDelaySeconds)],
+    ['Strategy', pool.strategy],
     ['Paused', pool.paused ? 'yes: it hands out nothing' : 'no'],
     ['Defined By', pool.clusterId && `cluster ${pool.clusterId}`],
   ];

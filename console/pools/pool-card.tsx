@@ -42,6 +42,7 @@ export function PoolCard({ pool, onChange }: { readonly pool: PoolView; readonly
         <span class="mac muted">
           {pool.first} – {pool.last}
         </span>
+        {pool.strategy === 'random' ? <span class="muted">random order</span> : null}
       </p>
       <PoolBar pool={pool} />
       {history.value === undefined ? (

@@ -81,8 +81,9 @@ export const RULES: readonly Rule[] = [
   {
     rule: 'cursor-in-its-pool',
     explanation:
-      'The cursor of a pool is at one of its addresses or just after the last. Elsewhere it would leave the range.',
-    broken: `select name, rock_mac.to_mac(next_addr) as cursor from rock_mac.pools where next_addr not between first and last + 1`,
+      'The cursors of a pool, one for each strategy, are at one of its addresses or just after the last. Elsewhere they would leave the range.',
+    broken: `select name, rock_mac.to_mac(next_addr) as cursor, draws from rock_mac.pools
+             where next_addr not between first and last + 1 or draws not between 0 and last - first + 1`,
   },
   {
     rule: 'no-hole-below-cursor',
@@ -94,6 +95,15 @@ export const RULES: readonly Rule[] = [
            lateral (select g as addr from generate_series(p.first, least(p.next_addr, p.last + 1) - 1) g
                     where not exists (select from rock_mac.addresses a where a.addr = g)) h
       where p.known < least(p.next_addr, p.last + 1) - p.first`,
+  },
+  {
+    rule: 'no-hole-in-draws',
+    explanation:
+      'Every address that a random pool has drawn has a row. An address without a row is never drawn again, and the audit may lack an owner.',
+    broken: `
+      select p.name as pool, rock_mac.to_mac(d.addr) as mac
+      from rock_mac.pools p, lateral (select rock_mac.address_at(p, p.first + n) as addr from generate_series(0, least(p.draws, p.last - p.first + 1) - 1) n offset 0) d
+      where not exists (select from rock_mac.addresses a where a.addr = d.addr)`,
   },
   {
     rule: 'queue-above-floor',

@@ -31,6 +31,7 @@ test("the predecessor's configuration file is read, and keys without effect are 
         description: '',
         autoReleaseSeconds: null,
         reuseDelaySeconds: 86_400,
+        strategy: 'sequential',
       },
     ],
   });
@@ -52,8 +53,14 @@ test("the predecessor's configuration file is read, and keys without effect are 
   ]);
 });
 
+test('pools of the mode random are random', () => {
+  const { warnings, pools } = readLegacyConfig(FILE.replace('mode: sequential', 'mode: random'));
+  expect(pools.map(({ strategy }) => strategy)).toEqual(['random', 'random', 'random']);
+  expect(warnings).not.toContain('allocation.mode has no effect');
+});
+
 test('a value that the ledger does not support is reported', () => {
-  const { warnings } = readLegacyConfig('mac_dispenser: {allocation: {mode: random, allow_reuse: false}}');
+  const { warnings } = readLegacyConfig('mac_dispenser: {allocation: {mode: nearest, allow_reuse: false}}');
   expect(warnings).toEqual(['allocation.mode has no effect', 'allocation.allow_reuse has no effect']);
 });
 

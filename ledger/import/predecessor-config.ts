@@ -1,6 +1,7 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { DEFAULT_POOLS, DEFAULT_PREFIX, type PoolDefinition } from '../../api/default-pools.ts';
+import { DEFAULT_STRATEGY, POOL_STRATEGIES } from '../../api/pool-strategy.ts';
 import { type MacAddress, macToNumber, numberToMac, parseAnyMac } from '../../mac/mac-address.ts';
 import { type MacPrefix, parsePrefix, prefixRange } from '../../mac/mac-range.ts';
 import { LedgerError, messageOf } from '../errors.ts';
@@ -27,11 +28,11 @@ const KEYS_READ: readonly string[] = [
   'pools.*.auto_release_days',
 ];
 
-/** Values that match what the ledger always does. Other values have no effect and are reported. */
-const FIXED_VALUES: Readonly<Record<string, unknown>> = {
-  'allocation.mode': 'sequential',
-  'allocation.allow_reuse': true,
-  'allocation.max_address': 'ff:ff:ff',
+/** Values that match what the ledger does. Other values have no effect and are reported. */
+const KNOWN_VALUES: Readonly<Record<string, readonly unknown[]>> = {
+  'allocation.mode': POOL_STRATEGIES,
+  'allocation.allow_reuse': [true],
+  'allocation.max_address': ['ff:ff:ff'],
 };
 
 const poolSchema = z.object({
@@ -44,7 +45,7 @@ const fileSchema = z.object({
   mac_dispenser: z.object({
     prefix: z.string().default(DEFAULT_PREFIX),
     database: z.object({ path: z.string().optional() }).optional(),
-    allocation: z.object({ reserve_first: z.int().min(0).max(65_536).default(0) }).optional(),
+    allocation: z.object({ mode: z.unknown(), reserve_first: z.int().min(0).max(65_536).default(0) }).optional(),
     pools: z.record(z.string(), poolSchema).default({}),
   }),
 });
@@ -65,7 +66,8 @@ export function readLegacyConfig(text: string): LegacyConfig {
   const prefix = parsePrefix(prefixText);
   if (prefix === undefined)
     throw invalidFile(`prefix ${JSON.stringify(prefixText)} is not the beginning of a MAC address`);
-  const pools = Object.entries(ranges).map(([name, pool]) => readPool(prefix, name, pool));
+  const strategy = POOL_STRATEGIES.find((each) => each === allocation?.mode) ?? DEFAULT_STRATEGY;
+  const pools = Object.entries(ranges).map(([name, pool]) => ({ ...readPool(prefix, name, pool), strategy }));
   const reserveFirst = allocation?.reserve_first ?? 0;
   return {
     prefix,
@@ -110,8 +112,10 @@ function firstOf(first: MacAddress, last: MacAddress, count: number): MacAddress
 }
 
 function hasEffect(key: string, value: unknown): boolean {
-  if (key in FIXED_VALUES) return FIXED_VALUES[key] === value;
-  return KEYS_READ.includes(key) || KEYS_READ.includes(key.replace(/^(pools)\.[^.]+\./, '$1.*.'));
+  return (
+    KNOWN_VALUES[key]?.includes(value) ??
+    (KEYS_READ.includes(key) || KEYS_READ.includes(key.replace(/^(pools)\.[^.]+\./, '$1.*.')))
+  );
 }
 
 /** Returns every value of the file with its dotted key. */

@@ -141,7 +141,11 @@ create table rock_mac.pools (
   name         text   collate "C" not null unique check (name ~ '^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$'),
   first        bigint not null check (first between 0 and 281474976710655),
   last         bigint not null check (last  between 0 and 281474976710655),
-  next_addr    bigint not null,                          -- the cursor: every address below it has a row
+  strategy     text   not null default 'sequential' check (strategy in ('sequential', 'random')),   -- the order of addresses that were never used
+  random_by    text   collate "C" constraint only_random_by_somebody check (strategy = 'random' or random_by is null),   -- the cluster whose MacPool made it random; null: a person
+  next_addr    bigint not null,                          -- the cursor of the sequential order: every address below it has a row
+  draws        bigint not null default 0,                -- the cursor of the random order: so many of its addresses, from its first on, have a row
+  seed         bigint not null default hashtextextended(gen_random_uuid()::text, 0),   -- decides the random order (address_at)
   floor_at     timestamptz not null default '-infinity', -- no released address waits at or before this position
   floor_addr   bigint not null default 0,
   auto_release interval check (auto_release >= '1 hour'),            -- null: never
@@ -152,7 +156,7 @@ create table rock_mac.pools (
   cluster_id   text   collate "C",                        -- whose login defined it and may change it; null: the owner and admins only
   changed_by   text   not null,
   check (first <= last),
-  check (next_addr between first and last + 1),
+  check (next_addr between first and last + 1 and draws between 0 and last - first + 1),
   constraint pools_never_overlap exclude using gist (int8range(first, last, '[]') with &&)
 ) with (fillfactor = 50);   -- the cursor moves with every group; leaves room for updates in the same page
 

@@ -1,5 +1,53 @@
 -- Allocation of addresses.
 
+-- Where the cursor of a pool is: the turn of the next address that was never used. Turns have the numbers of the addresses, and the
+-- strategy decides which address has which turn. When one order has come to its end, every address has a row: so has the other one.
+create function rock_mac.cursor_of(p rock_mac.pools) returns bigint language sql immutable parallel safe
+  return case when p.next_addr > p.last or p.first + p.draws > p.last then p.last + 1
+              when p.strategy = 'random' then p.first + p.draws
+              else p.next_addr end;
+
+-- Returns the address of a turn in the random order. The order is a permutation of the pool: no address comes twice, and none is left
+-- out. It follows from the seed alone, so a recovery repeats what a lost transaction has drawn.
+--
+-- A Feistel network on a grid of the size of the pool: a hash of one coordinate moves the other one, in turns. The grid has less than a
+-- row more than the pool, and a place there leads on to the next. After three rounds no test of ours finds a pattern; after two, one did.
+-- Postgres cannot change this hash, because tables that are partitioned by it depend on it.
+create function rock_mac.address_at(p rock_mac.pools, turn bigint) returns bigint language plpgsql immutable parallel safe as $$
+declare
+  size constant bigint := p.last - p.first + 1;
+  width constant bigint := ceil(sqrt(size));
+  height constant bigint := (size + width - 1) / width;
+  n bigint := turn - p.first; x bigint; y bigint;
+begin
+  if (turn between p.first and p.last and p.seed is not null) is not true then return null; end if;   -- it would lead nowhere
+  loop
+    x := n % width; y := n / width;
+    for round in 1..3 loop
+      x := (x + abs(hashint8extended(8 * y + 2 * round, p.seed) % width)) % width;
+      y := (y + abs(hashint8extended(8 * x + 2 * round + 1, p.seed) % height)) % height;
+    end loop;
+    n := y * width + x;
+    exit when n < size;
+  end loop;
+  return p.first + n;
+end $$;
+
+-- Draws addresses that were never used, and returns them with the number of draws afterwards. A turn whose address has a row is over:
+-- it was requested by name, is observed, or was used before the pool was random.
+create function rock_mac.draw(p rock_mac.pools, want int, turns bigint, out picks bigint[], out draws bigint)
+language plpgsql stable set search_path = rock_mac, pg_temp set enable_seqscan = off as $$
+declare next bigint;
+begin
+  picks := '{}'; draws := p.draws;
+  if cursor_of(p) > p.last then return; end if;
+  while cardinality(picks) < want and draws < least(p.draws + turns, p.last - p.first + 1) loop
+    next := address_at(p, p.first + draws);
+    draws := draws + 1;
+    if not exists (select from addresses a where a.addr = next) then picks := picks || next; end if;
+  end loop;
+end $$;
+
 -- Writes requests to addresses: picks[i] goes to reqs[i]. An existing row must be free for this owner. It is free if it
 -- was released and its pool's delay has passed, or if this owner or another one of its namespace had it last and was seen to
 -- end, or if the request overrides the delay. It is also free if it is reserved, its claim was deleted, and a claim of the same namespace
@@ -89,7 +137,7 @@ declare
   reqs item[]; keys text[]; denied text[] := '{}'; from_copy text[] := '{}'; taken text[]; not_adopted text[]; replay text[]; capped text[]; over_pool text[] := '{}'; over_namespace text[] := '{}'; skip text[];
   sticky boolean; prefers boolean; again text[] := '{}'; unreachable text[] := '{}'; other_namespace text[] := '{}'; over_unused text[] := '{}';
   todo item[]; picks bigint[] := '{}'; more bigint[];
-  want int; cur bigint; stop bigint; win bigint;
+  want int; start bigint; cur bigint; stop bigint; win bigint;
 begin
   select array_agg(r), array_agg(r.key), bool_or(is_sticky(r.key)), bool_or(r.prefer_last) into reqs, keys, sticky, prefers from jsonb_populate_recordset(null::item, p_requests) r;
   -- 1. The pool lock keeps two groups from taking the same next address. NO KEY: it must not block reports.
@@ -246,12 +294,17 @@ begin
   todo := array(select row(d.*)::item from (
             select distinct on (key) * from unnest(reqs) r where addr is null and key <> all (skip) order by key, ord) d
             order by case when is_sticky(key) then key else '' end, ord);
-  want := cardinality(todo); cur := p.next_addr;
+  want := cardinality(todo); start := cursor_of(p); cur := start;
 
-  -- 8. The cursor. One range probe checks whether any address ahead is used. Only then it walks, in growing windows and
+  -- 8a. A random pool draws. A pool in which almost every address was used before it was random needs more than one call.
+  if want > 0 and p.strategy = 'random' then
+    select d.picks, d.draws into picks, p.draws from draw(p, want, want + 4096) d;
+    cur := cursor_of(p);
+
+  -- 8b. The cursor. One range probe checks whether any address ahead is used. Only then it walks, in growing windows and
   -- at most about 22,000 addresses per call. The walk is committed, so each address is walked once. `order by` is
   -- required: the planner may read addresses from a hash, and the cursor would then skip some for good.
-  if want > 0 and cur <= p.last then
+  elsif want > 0 and cur <= p.last then
     stop := least(p.last, cur + want - 1);
     if not exists (select 1 from addresses a where a.addr between cur and stop) then
       picks := array(select g from generate_series(cur, stop) g order by g); cur := stop + 1;
@@ -267,6 +320,7 @@ begin
         win := win * 4;
       end loop;
     end if;
+    p.next_addr := cur;
   end if;
 
   -- 9. After the end of the range: the addresses released longest ago whose delay has passed. The floor keeps the scan
@@ -286,9 +340,9 @@ begin
   -- 10. Write.
   if cardinality(picks) > 0 then
     perform place(p, todo, picks, t, p_lease, ready);
-    update pools set next_addr = cur, floor_at = p.floor_at, floor_addr = p.floor_addr where pool_id = p.pool_id;
-  elsif cur <> p.next_addr then
-    update pools set next_addr = cur where pool_id = p.pool_id;
+    update pools set next_addr = p.next_addr, draws = p.draws, floor_at = p.floor_at, floor_addr = p.floor_addr where pool_id = p.pool_id;
+  elsif cur <> start then
+    update pools set next_addr = p.next_addr, draws = p.draws where pool_id = p.pool_id;
   end if;
   if cardinality(picks) < want and cur > p.last then
     select a.released_at + p.reuse_delay into next_reuse from addresses a

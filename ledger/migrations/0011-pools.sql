@@ -57,9 +57,9 @@ begin
   return me.everything or p.cluster_id = me.cluster;
 end $$;
 
--- 'conflict': a pool of this name has another range or other periods. The description is not compared.
+-- 'conflict': a pool of this name has another range or other periods. The description and the strategy are not compared.
 create function rock_mac.define_pool(p_name text, p_first bigint, p_last bigint, p_auto_release interval, p_reuse_delay interval,
-  p_description text, p_actor text) returns text
+  p_strategy text, p_description text, p_actor text) returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare
   p pools;
@@ -71,8 +71,8 @@ begin
     if not is_under_prefix(p_first, p_last) then return 'outside_prefix'; end if;
     if not me.everything and coalesce(me.cluster, '') = '' then return 'not_allowed'; end if;
     begin
-      insert into pools (name, first, last, next_addr, auto_release, reuse_delay, description, cluster_id, changed_by)
-      values (p_name, p_first, p_last, p_first, p_auto_release, p_reuse_delay, p_description, me.cluster, p_actor)
+      insert into pools (name, first, last, next_addr, auto_release, reuse_delay, strategy, description, cluster_id, changed_by)
+      values (p_name, p_first, p_last, p_first, p_auto_release, p_reuse_delay, p_strategy, p_description, me.cluster, p_actor)
       on conflict (name) do nothing;
       if found then
         select * into p from pools where name = p_name;
@@ -114,7 +114,8 @@ begin
   return case when p_max is null then 'unlimited' else 'limited' end;
 end $$;
 
--- A pool grows only at its end, beyond which it never handed out anything.
+-- A pool grows only at its end, beyond which it never handed out anything. The random order of the longer pool is another one, which
+-- begins anew and steps over what has a row.
 create function rock_mac.grow_pool(p_name text, p_last bigint, p_actor text) returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare p pools;
@@ -126,7 +127,7 @@ begin
   if p_last < p.last then return 'would_shrink'; end if;
   if not is_under_prefix(p.first, p_last) then return 'outside_prefix'; end if;
   if may_change(p) is not true then return 'not_allowed'; end if;
-  update pools set last = p_last, changed_by = p_actor where pool_id = p.pool_id returning * into p;
+  update pools set last = p_last, draws = 0, changed_by = p_actor where pool_id = p.pool_id returning * into p;
   perform block_observed(p, array(select o.addr from observations o where o.addr between p.first and p.last), p_actor);
   return 'grown';
 exception when exclusion_violation then
@@ -148,6 +149,25 @@ begin
   if may_change(p) is not true then return 'not_allowed'; end if;
   update pools set paused = p_paused, paused_by = case when p_paused then p_cluster end, changed_by = p_actor where pool_id = p.pool_id;
   return case when p_paused then 'paused' else 'resumed' end;
+end $$;
+
+-- Changes the order in which a pool hands out addresses that were never used. Each order keeps its cursor meanwhile.
+--
+-- A cluster makes a pool sequential again only if its own MacPool made it random, for the reason of pause_pool(): otherwise two
+-- clusters whose MacPools differ would change it in turn.
+create function rock_mac.set_pool_strategy(p_name text, p_strategy text, p_actor text, p_cluster text default null) returns text
+language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
+declare p pools;
+begin
+  perform be_durable();
+  if p_cluster is not null then perform require_reach(p_cluster); end if;
+  select * into p from pools where name = p_name for update;
+  if not found then return 'pool_not_found'; end if;
+  if p.strategy = p_strategy and (p_cluster is not null or p.random_by is null) then return 'unchanged'; end if;
+  if p_cluster is not null and p_strategy = 'sequential' and p.random_by is distinct from p_cluster then return 'random_elsewhere'; end if;
+  if may_change(p) is not true then return 'not_allowed'; end if;
+  update pools set strategy = p_strategy, random_by = case when p_strategy = 'random' then p_cluster end, changed_by = p_actor where pool_id = p.pool_id;
+  return 'changed';
 end $$;
 
 -- Removes a pool that never handed out an address. Pauses any other pool, to keep its rows and their history. A pool that a cluster

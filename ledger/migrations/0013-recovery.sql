@@ -20,7 +20,7 @@ begin
   return (select s.mode from ledger_state s);
 end $$;
 
--- Allocation has a fixed order, so lost allocations can only be the next addresses in that order: first from the
+-- Allocation has a fixed order, also in a random pool. So lost allocations can only be the next addresses in that order: first from the
 -- cursor, then from the head of the queue. Those are set aside until a cluster reports them in use, or a person
 -- releases them by force.
 create function rock_mac.set_gap_aside(p_epoch bigint, p_actor text) returns void
@@ -29,18 +29,23 @@ declare p pools; got bigint[]; cur bigint; n int; key text := 'replication-gap/'
         gap int := (select replication_gap from ledger_state);
 begin
   for p in select * from pools order by pool_id loop
-    got := '{}'; cur := p.next_addr;
-    while cardinality(got) < gap and cur <= p.last loop     -- skips any number of used addresses
-      got := got || array(select g.g from (select generate_series(cur, least(p.last, cur + 16383)) g offset 0) g
-                          where not exists (select 1 from addresses a where a.addr = g.g and a.addr between cur and cur + 16383)
-                          order by g.g limit gap - cardinality(got));
-      cur := cur + 16384;
-    end loop;
+    got := '{}'; cur := cursor_of(p);
+    if p.strategy = 'random' then
+      select d.picks, d.draws into got, p.draws from draw(p, gap, p.last - p.first + 1) d;
+    else
+      while cardinality(got) < gap and cur <= p.last loop   -- skips any number of used addresses
+        got := got || array(select g.g from (select generate_series(cur, least(p.last, cur + 16383)) g offset 0) g
+                            where not exists (select 1 from addresses a where a.addr = g.g and a.addr between cur and cur + 16383)
+                            order by g.g limit gap - cardinality(got));
+        cur := cur + 16384;
+      end loop;
+      if got <> '{}' then p.next_addr := got[cardinality(got)] + 1; end if;
+    end if;
     n := cardinality(got);
     insert into addresses (addr, pool_id, state, origin, holder_key, allocated_at, changed_at, requester, actor, reason)
     select g, p.pool_id, 'orphaned', 'replication-gap', key || g, clock(), clock(), p_actor, p_actor, 'may have been handed out before the failover'
     from unnest(got) g order by g;
-    if n > 0 then update pools set next_addr = got[n] + 1 where pool_id = p.pool_id; end if;
+    if n > 0 then update pools set next_addr = p.next_addr, draws = p.draws where pool_id = p.pool_id; end if;
     if n < gap then
       -- Only those that were reusable by then. The margin covers a clock behind the old primary's.
       update addresses a set state = 'orphaned', origin = 'replication-gap', released_at = null, end_unseen = false, generation = a.generation + 1, holder_key = key || a.addr,

@@ -25,7 +25,8 @@ select p.name as pool, p.description,
        round(100.0 * coalesce(c.rows - c.reusable, 0) / (p.last - p.first + 1), 2) as utilisation_percent,
        p.auto_release, p.reuse_delay, p.paused,
        coalesce(c.released - c.reusable, 0) as waiting_count,                                   -- released, and not to be handed out yet
-       case when p.next_addr <= p.last then rock_mac.to_mac(p.next_addr) end as cursor          -- the next one that was never used
+       case when p.strategy = 'sequential' and rock_mac.cursor_of(p) <= p.last then rock_mac.to_mac(p.next_addr) end as cursor,   -- the next one that was never used
+       p.strategy
 from rock_mac.pools p left join (
   select a.pool_id, count(*) as rows, sum(a.generation) as owners,
          count(*) filter (where a.state = 'active') as active, count(*) filter (where a.state = 'pending') as pending,

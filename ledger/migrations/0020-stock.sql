@@ -25,7 +25,7 @@ begin
      or exists (select from addresses a where a.cluster_id = p_cluster and a.state = 'pending'
                 group by a.owner_namespace having count(*) >= (select s.pending_cap from ledger_state s)) then return; end if;
   held := stocked_in(p_cluster, p.pool_id);
-  ahead := p.last - p.next_addr + 1;
+  ahead := p.last - cursor_of(p) + 1;
   if ahead < (p_count + held) * 16 and expiry_held() is null then
     reusable := (select count(*) from (
       select from addresses a where a.pool_id = p.pool_id and a.state = 'released' and not a.blocked

@@ -7,10 +7,10 @@ create function rock_mac.grant_roles() returns void language plpgsql volatile se
 declare
   role text;
   -- What programs read: the read API and `rock-mac show` report every address and its history, in any cluster.
-  reads constant text := 'clock, to_mac, to_addr, is_sticky, metadata_terms, not_open, expiry_held, is_set_aside, audit_row_hash, seal_hash';
+  reads constant text := 'clock, to_mac, to_addr, is_sticky, metadata_terms, not_open, expiry_held, cursor_of, address_at, is_set_aside, audit_row_hash, seal_hash';
   -- Of the operator and the webhook of a cluster.
   app constant text := 'allocate, bind, transfer, offer_address, leave_address, receive_address, release, roll_back, release_expired, keep_reserved, take_consumer, take_unused_claims, drop_consumer, renew, set_metadata, mark_missing, '
-    'adopt, define_pool, limit_pool, grow_pool, pause_pool, remove_pool, register_cluster, mark_adopted, mark_reported, recover, renew_in_recovery, set_stock_aside, free_gap, request_release, observe, limit_observations, end_observations, fill_stock, check_stock, drop_stock, assign_stock, return_stock, mark_unused, release_unused, mark_unreachable, clear_unreachable, seal, report_clock, show_ticket';
+    'adopt, define_pool, limit_pool, grow_pool, pause_pool, set_pool_strategy, remove_pool, register_cluster, mark_adopted, mark_reported, recover, renew_in_recovery, set_stock_aside, free_gap, request_release, observe, limit_observations, end_observations, fill_stock, check_stock, drop_stock, assign_stock, return_stock, mark_unused, release_unused, mark_unreachable, clear_unreachable, seal, report_clock, show_ticket';
   -- Of people and scripts that request addresses for devices outside clusters.
   device constant text := 'allocate, transfer, release, release_expired_devices, renew, set_metadata, report_clock';
   admin constant text := 'add_prefix, remove_prefix, release_expired_devices, retire_cluster, bind_login, recover_without, approve_recovery, trust_clock, continue_cluster';

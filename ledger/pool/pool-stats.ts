@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { POOL_STRATEGIES, type PoolStrategy } from '../../api/pool-strategy.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import { addrSchema } from '../address/owner.ts';
 import { optionalColumn } from '../column-schemas.ts';
@@ -29,8 +30,9 @@ export interface PoolStats {
   readonly totalReleased: number;
   /** Released addresses that cannot be handed out yet: their reuse delay has not passed, or the clock is not believed. */
   readonly waiting: number;
-  /** The next address that was never used. Absent if there is none. */
+  /** The next address that was never used. Absent if there is none, and in a random pool. */
   readonly cursor?: MacAddress | undefined;
+  readonly strategy: PoolStrategy;
   readonly paused: boolean;
 }
 
@@ -54,6 +56,7 @@ const statsRow: z.ZodType<PoolStats> = z
     total_released: z.int(),
     waiting_count: z.int(),
     cursor: optionalColumn(addrSchema),
+    strategy: z.enum(POOL_STRATEGIES),
     paused: z.boolean(),
   })
   .transform((row) => ({
@@ -75,6 +78,7 @@ const statsRow: z.ZodType<PoolStats> = z
     totalReleased: row.total_released,
     waiting: row.waiting_count,
     cursor: row.cursor,
+    strategy: row.strategy,
     paused: row.paused,
   }));
 
@@ -86,7 +90,7 @@ export function poolStats(db: Queryable): Promise<PoolStats[]> {
   return db.query({
     text: `select pool, description, rock_mac.to_addr(first) as first, rock_mac.to_addr(last) as last, capacity, active_count,
              pending_count, stocked_count, reserved_count, released_count, orphaned_count, observed_count, free_count,
-             utilisation_percent::float8 as utilisation, total_allocated, total_released, waiting_count, rock_mac.to_addr(cursor) as cursor, paused
+             utilisation_percent::float8 as utilisation, total_allocated, total_released, waiting_count, rock_mac.to_addr(cursor) as cursor, strategy, paused
            from rock_mac.pool_stats`,
     values: [],
     row: statsRow,

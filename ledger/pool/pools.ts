@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { PoolDefinition } from '../../api/default-pools.ts';
+import { DEFAULT_STRATEGY, POOL_STRATEGIES, type PoolStrategy } from '../../api/pool-strategy.ts';
 import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { addrSchema } from '../address/owner.ts';
 import { requireValid } from '../address/validate.ts';
@@ -8,6 +9,7 @@ import { type Queryable, queryOne } from '../connection/statement.ts';
 
 /** A pool as stored in the ledger. */
 export interface Pool extends PoolDefinition {
+  readonly strategy: PoolStrategy;
   readonly paused: boolean;
   /** Whether it ever handed out an address. Then only its end may move, and it is never removed. */
   readonly used: boolean;
@@ -15,6 +17,8 @@ export interface Pool extends PoolDefinition {
   readonly clusterId?: string | undefined;
   /** The cluster whose MacPool paused it. Absent: a person did, or it is not paused. */
   readonly pausedBy?: string | undefined;
+  /** The cluster whose MacPool made it random. Absent: a person did, or it is sequential. */
+  readonly randomBy?: string | undefined;
 }
 
 const poolRow: z.ZodType<Pool> = z
@@ -25,24 +29,27 @@ const poolRow: z.ZodType<Pool> = z
     description: z.string(),
     auto_release_seconds: z.int().nullable(),
     reuse_delay_seconds: z.int(),
+    strategy: z.enum(POOL_STRATEGIES),
     paused: z.boolean(),
     used: z.boolean(),
     cluster_id: optionalColumn(z.string()),
     paused_by: optionalColumn(z.string()),
+    random_by: optionalColumn(z.string()),
   })
-  .transform(({ auto_release_seconds, reuse_delay_seconds, cluster_id, paused_by, ...pool }) => ({
+  .transform(({ auto_release_seconds, reuse_delay_seconds, cluster_id, paused_by, random_by, ...pool }) => ({
     ...pool,
     autoReleaseSeconds: auto_release_seconds,
     reuseDelaySeconds: reuse_delay_seconds,
     clusterId: cluster_id,
     pausedBy: paused_by,
+    randomBy: random_by,
   }));
 
 /** Returns all pools, in the order of their ranges. */
 export function listPools(db: Queryable): Promise<Pool[]> {
   return db.query({
     text: `select name, first, last, description, paused, extract(epoch from auto_release)::bigint as auto_release_seconds,
-             extract(epoch from reuse_delay)::bigint as reuse_delay_seconds,
+             extract(epoch from reuse_delay)::bigint as reuse_delay_seconds, strategy, random_by,
              exists (select 1 from rock_mac.addresses a where a.addr between p.first and p.last) as used, nullif(cluster_id, '') as cluster_id, paused_by
            from rock_mac.pools p order by first`,
     values: [],
@@ -74,17 +81,18 @@ function requireValidPool(pool: PoolDefinition): void {
  */
 export type DefineOutcome = 'defined' | 'unchanged' | 'conflict' | 'overlaps' | 'outside_prefix' | 'not_allowed';
 
-/** Defines a pool unless it exists. Compares everything but the description with the existing one. */
+/** Defines a pool unless it exists. Compares everything but the description and the strategy with the existing one. */
 export async function definePool(db: Queryable, pool: PoolDefinition, actor: string): Promise<DefineOutcome> {
   requireValidPool(pool);
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.define_pool($1, $2, $3, make_interval(secs => $4), make_interval(secs => $5), $6, $7) as outcome`,
+    text: `select rock_mac.define_pool($1, $2, $3, make_interval(secs => $4), make_interval(secs => $5), $6, $7, $8) as outcome`,
     values: [
       pool.name,
       macToNumber(pool.first),
       macToNumber(pool.last),
       pool.autoReleaseSeconds,
       pool.reuseDelaySeconds,
+      pool.strategy ?? DEFAULT_STRATEGY,
       pool.description,
       actor,
     ],
@@ -138,6 +146,31 @@ export async function pausePool(
     text: `select rock_mac.pause_pool($1, $2, $3, $4) as outcome`,
     values: [name, paused, actor, clusterId],
     row: z.object({ outcome: z.enum(PAUSE_OUTCOMES) }),
+  });
+  return outcome;
+}
+
+const STRATEGY_OUTCOMES = ['changed', 'unchanged', 'random_elsewhere', 'pool_not_found', 'not_allowed'] as const;
+/** `random_elsewhere`: a person or another cluster made it random, so this cluster does not make it sequential. */
+export type StrategyOutcome = (typeof STRATEGY_OUTCOMES)[number];
+
+/**
+ * Changes the order in which a pool hands out addresses that were never used.
+ *
+ * @param clusterId is the cluster whose MacPool says so. Without it, a person does.
+ */
+export async function setPoolStrategy(
+  db: Queryable,
+  name: string,
+  strategy: PoolStrategy,
+  actor: string,
+  clusterId?: string,
+): Promise<StrategyOutcome> {
+  requireValid(storableText(63), name, 'The name of the pool');
+  const { outcome } = await queryOne(db, {
+    text: `select rock_mac.set_pool_strategy($1, $2, $3, $4) as outcome`,
+    values: [name, strategy, actor, clusterId],
+    row: z.object({ outcome: z.enum(STRATEGY_OUTCOMES) }),
   });
   return outcome;
 }

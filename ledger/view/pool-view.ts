@@ -1,5 +1,6 @@
 import type { PoolObject } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
+import { DEFAULT_STRATEGY } from '../../api/pool-strategy.ts';
 import { mac } from '../../mac/mac-address.ts';
 import type { PoolStats } from '../pool/pool-stats.ts';
 
@@ -29,6 +30,7 @@ export function decodePool(object: PoolObject): PoolStats {
     totalReleased: object.totalReleased,
     waiting: object.waiting ?? 0,
     cursor: object.cursor === undefined ? undefined : mac(object.cursor),
+    strategy: object.strategy ?? DEFAULT_STRATEGY,
     paused: object.paused,
   };
 }

@@ -17,3 +17,9 @@ test('a pool that others paused is not to be resumed by its spec', () => {
   expect(message).toContain('`rock-mac pool resume lab`');
   expect(message).not.toContain('Set spec.paused');
 });
+
+test('a pool that others made random works, and its condition says who decides', () => {
+  const { status, message } = readyCondition({ outcome: 'random_elsewhere' }, 'lab');
+  expect(status).toBe('True');
+  expect(message).toContain('`rock-mac pool strategy lab sequential`');
+});

@@ -4,6 +4,8 @@ import type { MacRange } from '../../mac/mac-range.ts';
 /** What became of the definition in a MacPool. */
 export type PoolOutcome =
   | { readonly outcome: 'defined' }
+  /** A person or another cluster made the pool random, and its MacPool does not ask for that. */
+  | { readonly outcome: 'random_elsewhere' }
   | { readonly outcome: 'paused'; readonly by: 'spec' | 'others' }
   | { readonly outcome: 'invalid'; readonly message: string }
   /** Another pool of the ledger has some of its addresses. Absent: it was removed meanwhile. */
@@ -21,6 +23,13 @@ export function readyCondition(found: PoolOutcome, name: string): NewCondition {
   switch (found.outcome) {
     case 'defined':
       return { type: 'Ready', status: 'True', reason: 'Defined', message: 'The ledger has this pool' };
+    case 'random_elsewhere':
+      return {
+        type: 'Ready',
+        status: 'True',
+        reason: 'RandomElsewhere',
+        message: `The ledger has this pool. A person or another cluster made it random there, so spec.strategy does not make it sequential. \`rock-mac pool strategy ${name} sequential\` does`,
+      };
     case 'paused':
       return refused(
         'Paused',

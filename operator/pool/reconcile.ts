@@ -1,11 +1,20 @@
 import type { PoolDefinition } from '../../api/default-pools.ts';
 import { POOL_FINALIZER } from '../../api/names.ts';
 import { readPoolDefinition } from '../../api/pool-definition.ts';
+import { DEFAULT_STRATEGY } from '../../api/pool-strategy.ts';
 import { addFinalizer } from '../../kube/client/json-patch.ts';
 import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
-import { type DefineOutcome, definePool, growPool, limitPool, listPools, pausePool } from '../../ledger/pool/pools.ts';
+import {
+  type DefineOutcome,
+  definePool,
+  growPool,
+  limitPool,
+  listPools,
+  pausePool,
+  setPoolStrategy,
+} from '../../ledger/pool/pools.ts';
 import type { MacRefusal } from '../../mac/mac-address.ts';
 import { rangesOverlap } from '../../mac/mac-range.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
@@ -21,7 +30,7 @@ const COMPARE_AGAIN_MS = 30_000;
 
 /**
  * Reconciles one MacPool: writes its definition into the ledger, which owns it, and sets its Ready condition. A new pool is
- * defined, a longer one grows, and a paused one is paused. Any other difference is a conflict, which people resolve.
+ * defined, a longer one grows, a random one becomes random, and a paused one is paused. Any other difference is a conflict, which people resolve.
  */
 export async function reconcilePool(pool: MacPool, deps: PoolDeps): Promise<ReconcileResult> {
   const { client } = deps;
@@ -44,16 +53,16 @@ async function writeDefinition({ metadata, spec }: MacPool, deps: PoolDeps): Pro
     const outcome = await define(read.definition, deps);
     if (outcome === 'overlaps') return { outcome, ...(await overlapped(read.definition, deps)) };
     if (outcome !== 'defined' && outcome !== 'unchanged') return { outcome };
-    return await pauseAndLimit(read.definition.name, spec, deps);
+    return await applyRest(read.definition.name, spec, deps);
   } catch (error) {
     if (!isLedgerError(error) || error.code !== 'BAD_REQUEST') throw error;
     return { outcome: 'invalid', message: error.message };
   }
 }
 
-/** Defines a pool, or grows one whose definition differs from the ledger's only by a later end. */
+/** Defines a sequential pool, or grows one whose definition differs from the ledger's only by a later end. */
 async function define(wanted: PoolDefinition, { ledger, actor }: PoolDeps): Promise<DefineOutcome> {
-  const outcome = await definePool(ledger, wanted, actor);
+  const outcome = await definePool(ledger, { ...wanted, strategy: 'sequential' }, actor);
   if (outcome !== 'conflict') return outcome;
   const held = (await listPools(ledger)).find(({ name }) => name === wanted.name);
   if (held === undefined || compareDefinition(wanted, held) !== 'longer') return 'conflict';
@@ -78,16 +87,19 @@ async function overlapped(wanted: PoolDefinition, { ledger }: Pick<OperatorDeps,
   return other === undefined ? {} : { other };
 }
 
-async function pauseAndLimit(
+/** Applies what the ledger does not compare: the strategy, the pause and the limit. It records whose MacPool asked for them. */
+async function applyRest(
   name: string,
-  { paused = false, maxPerNamespace }: MacPool['spec'],
+  { paused = false, strategy = DEFAULT_STRATEGY, maxPerNamespace }: MacPool['spec'],
   { ledger, actor, clusterId }: PoolDeps,
 ): Promise<PoolOutcome> {
+  const ordered = await setPoolStrategy(ledger, name, strategy, actor, clusterId);
   const outcome = await pausePool(ledger, name, paused, actor, clusterId);
   await limitPool(ledger, { clusterId, pool: name }, maxPerNamespace);
-  if (outcome === 'not_allowed') return { outcome };
+  if (outcome === 'not_allowed' || ordered === 'not_allowed') return { outcome: 'not_allowed' };
   if (outcome === 'paused_elsewhere') return { outcome: 'paused', by: 'others' };
-  return paused ? { outcome: 'paused', by: 'spec' } : { outcome: 'defined' };
+  if (paused) return { outcome: 'paused', by: 'spec' };
+  return { outcome: ordered === 'random_elsewhere' ? ordered : 'defined' };
 }
 
 function unusableAddress(field: 'first' | 'last', text: string, why: MacRefusal): string {

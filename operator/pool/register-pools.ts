@@ -28,7 +28,7 @@ export async function registerPools({
   }
 }
 
-/** Leaves out whether the pool is paused: who paused it in the ledger resumes it there. */
+/** Leaves out whether the pool is paused or random: who made it so in the ledger decides there when that ends. */
 function specOf(pool: Pool): MacPoolSpec {
   const { first, last, description, autoReleaseSeconds, reuseDelaySeconds } = pool;
   return {

@@ -2,6 +2,7 @@
  * Measures the ledger in ratios that hold on any machine. Everything runs on one Postgres in alternating rounds,
  * because other load changes absolute numbers. `--quick` measures less and stores nothing.
  */
+import { POOL_STRATEGIES, type PoolStrategy } from '../../api/pool-strategy.ts';
 import { table } from '../../hack/markdown.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { listAudit } from '../../ledger/audit.ts';
@@ -154,6 +155,38 @@ async function states(postgres: Postgres): Promise<Section> {
   };
 }
 
+/** Measures pools of both strategies in turn. They are large, so that the rows of the random one lie far apart in the indexes. */
+async function strategies(postgres: Postgres): Promise<Section> {
+  const db = await ledger(postgres, 'strategies');
+  let next = macToNumber(mac('a4:58:0f:40:00:00'));
+  for (const strategy of POOL_STRATEGIES) {
+    const ends = { first: numberToMac(next), last: numberToMac(next + 4_194_303) };
+    next += 4_194_304;
+    const periods = { autoReleaseSeconds: 86_400, reuseDelaySeconds: 3_600 };
+    await definePool(db, { name: strategy, ...ends, ...periods, description: '', strategy }, 'bench');
+  }
+  const lines: string[][] = [];
+  for (const callers of [1, 32, 128]) {
+    const found: Record<PoolStrategy, Measured[]> = { sequential: [], random: [] };
+    for (let round = 0; round <= ROUNDS; round++) {
+      for (const strategy of POOL_STRATEGIES) {
+        const measured = await measureAllocations(db, { callers, ms: ROUND_MS }, () => podRequest(strategy));
+        if (round > 0) found[strategy].push(measured); // the first round fills caches and makes plans
+      }
+    }
+    const rate = (strategy: PoolStrategy) => byRound(found[strategy], (one) => one.perSecond);
+    const slower = median(
+      found.random.map((one, round) => one.perSecond / (found.sequential[round]?.perSecond ?? Number.NaN)),
+    );
+    const rates = POOL_STRATEGIES.map((strategy) => perSecond(rate(strategy)));
+    const middles = POOL_STRATEGIES.map((strategy) => milliseconds(byRound(found[strategy], p50)));
+    lines.push([`pods, ${String(callers)} caller${callers === 1 ? '' : 's'}`, ...rates, times(slower), ...middles]);
+  }
+  await db.close();
+  const head = ['', 'sequential, per second', 'random', 'to sequential', 'sequential, p50 ms', 'random, p50 ms'];
+  return { text: `### Random pools\n\n${table(head, lines)}`, goals: [] };
+}
+
 /** Measures the same ledger with one audit row per address, and with many. */
 async function auditSizes(postgres: Postgres): Promise<Section> {
   const held = 65_000;
@@ -222,7 +255,7 @@ const where = `${new Date().toISOString().slice(0, 10)}, ${machine()}; PostgreSQ
 const postgres = await startPostgres({ name: 'bench', fsync: true });
 try {
   const sections: Section[] = [];
-  for (const run of [rates, states, auditSizes]) {
+  for (const run of [rates, states, strategies, auditSizes]) {
     sections.push(await run(postgres));
     process.stdout.write(`${sections.at(-1)?.text ?? ''}\n\n`);
   }

@@ -212,6 +212,7 @@ describe('the chart', () => {
     ['a log level that does not exist', ['logLevel=loud'], /logLevel/],
     ['a mode of Postgres that does not exist', ['postgres.mode=magic'], /mode/],
     ['a pool without an end', ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00'], /last/],
+    ['a pool of an unknown strategy', [...A_POOL, 'pools[0].strategy=none'], /strategy/],
     ['two pools of one name', [...A_POOL, ...A_POOL.map((value) => value.replace('[0]', '[1]'))], /contains lab twice/],
     [
       'a bundled Postgres with a host',

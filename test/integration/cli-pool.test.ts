@@ -31,7 +31,7 @@ test('a pool is added, grown, paused, resumed and deleted', async () => {
     'pool add lab --first a4-58-0f-10-00-00 --size 2 --auto-release 1d --reuse-delay 2h --description Racks';
   expect(await out(added)).toBe('Added: pool lab, a4:58:0f:10:00:00 to a4:58:0f:10:00:01\n');
   expect(await out(added)).toMatch(/^Unchanged: /);
-  expect(await out('pool list')).toMatch(/^lab +a4:58:0f:10:00:00 +a4:58:0f:10:00:01 +1d +2h +no +Racks$/m);
+  expect(await out('pool list')).toMatch(/^lab +a4:58:0f:10:00:00 +a4:58:0f:10:00:01 +1d +2h +sequential +no +Racks$/m);
   expect(await out('pool grow lab --last a4:58:0f:10:00:03')).toMatch(/^Grown: pool lab, .* to a4:58:0f:10:00:03\n/);
   expect(await out('pool pause lab')).toMatch(/^Paused: /);
   expect(await run('allocate -p lab')).toMatchObject({ code: 7, stderr: expect.stringContaining('paused') as string });
@@ -52,6 +52,24 @@ test('a pool that handed out addresses is not deleted while one is held, and els
   await out('release one');
   expect(await out('pool delete used')).toMatch(/^Paused: pool used handed out addresses/);
   expect(await out('pool describe used')).toMatch(/^Paused: +yes/m);
+});
+
+test('a pool is random from the start, or later, and may become sequential again', async () => {
+  const add = 'pool add site --first a4:58:0f:15:00:00 --size 1024';
+  await out(`${add} --strategy random`);
+  expect(await out('pool list')).toMatch(/^site .* random +no +$/m);
+  expect(JSON.parse(await out('pool describe site -o json'))).toMatchObject({ strategy: 'random', free: 1_024 });
+  expect(JSON.parse(await out('pool describe site -o json'))).not.toHaveProperty('cursor');
+  const macs = [];
+  for (const device of ['a', 'b', 'c']) macs.push((await out(`allocate -p site -d ${device} -o name`)).trim());
+  expect(macs).not.toEqual(['a4:58:0f:15:00:00', 'a4:58:0f:15:00:01', 'a4:58:0f:15:00:02']);
+  expect(await run(add)).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(/pool site that is random/) as string,
+  });
+  expect(await out('pool strategy site sequential')).toBe('Changed: pool site is sequential\n');
+  expect(await out('pool strategy site sequential')).toBe('Unchanged: pool site is sequential already\n');
+  expect(await out('allocate -p site -d d -o name')).toMatch(/^a4:58:0f:15:00:0/);
 });
 
 test('a dry run changes nothing', async () => {
@@ -76,6 +94,8 @@ test.each([
   ['add new --first ff:ff:ff:ff:ff:ff --size 2', 2, /address of a device/],
   ['add new --first a4:58:0f:13:00:05 --last a4:58:0f:13:00:00', 1, /is after last/],
   ['add new --first a4:58:0f:13:00:00 --size 2 --auto-release 5m', 1, /shorter than an hour/],
+  ['add new --first a4:58:0f:13:00:00 --size 2 --strategy none', 2, /Allowed choices are sequential, random/],
+  ['strategy docker none', 2, /Allowed choices are sequential, random/],
   ['grow docker --last a4:58:0f:04:00:0f', 1, /never shrinks/],
   ['grow docker --last a4:58:0f:05:00:0f', 4, /overlaps pool kubernetes/],
   ['pause dokcer', 1, /no pool "dokcer"\. Did you mean docker\?/],
@@ -102,6 +122,14 @@ test('the pool of a MacPool is changed in its cluster, until that is retired', a
     code: 4,
     stderr: expect.stringMatching(/MacPool of cluster shop.*kubectl rock-mac pool pause shop/) as string,
   });
+  await sql(`update rock_mac.pools set strategy = 'random', random_by = 'uid-of-shop' where name = 'vultr'`, []);
+  expect(await run('pool strategy vultr sequential')).toMatchObject({
+    code: 4,
+    stderr: expect.stringMatching(
+      /made random .*cluster shop.*kubectl rock-mac pool strategy vultr sequential/,
+    ) as string,
+  });
   await retireCluster(db, 'uid-of-shop', 'test');
+  expect(await out('pool strategy vultr sequential')).toMatch(/^Changed: /);
   expect(await out('pool pause shop')).toMatch(/^Paused: /);
 });

@@ -109,6 +109,7 @@ const BREAKS: Readonly<Record<string, string>> = {
   'address-in-its-pool': `update ${a} set pool_id = (select pool_id from ${p} where name = 'docker') where holder_key = 'stays'`,
   'cursor-in-its-pool': `alter table ${p} drop constraint pools_check1; update ${p} set next_addr = last + 7 where name = 'docker'`,
   'no-hole-below-cursor': `delete from ${a} where holder_key = 'stays'`,
+  'no-hole-in-draws': `update ${p} set draws = 1 where name = 'docker'`,
   'queue-above-floor': `update ${p} set floor_at = 'infinity' where name = 'development'`,
   'state-and-times-agree': `update ${a} set expires_at = null where state = 'pending'`,
   'observed-is-blocked': `update ${a} set blocked = true where holder_key = 'gone'`,

@@ -1,10 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { POOL_STRATEGIES } from '../../api/pool-strategy.ts';
+import { expiredLeases } from '../../ledger/address/expired-leases.ts';
+import { findByMacs } from '../../ledger/address/find.ts';
 import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
+import { release } from '../../ledger/address/release.ts';
 import { observe } from '../../ledger/observation/observe.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
+import { setPoolStrategy } from '../../ledger/pool/pools.ts';
 import { retireCluster } from '../../ledger/state/clusters.ts';
 import { freeGap, markReported, recover } from '../../ledger/state/recovery.ts';
-import { mac } from '../../mac/mac-address.ts';
+import { mac, type MacAddress } from '../../mac/mac-address.ts';
 import {
   aPodRequest,
   aRequest,
@@ -17,6 +22,7 @@ import {
 
 let ledger: TestLedger;
 let epoch = 1;
+const by = { actor: 'test', reason: 'test' };
 
 beforeEach(async () => {
   ledger = await freshLedger();
@@ -45,6 +51,72 @@ async function orphaned(pool = 'kubernetes'): Promise<number | undefined> {
 }
 
 const free = () => freeGap(ledger.db, { actor: 'operator' });
+
+/** Undoes in the database what `transaction` changed, as if a standby that never received it had become the primary. */
+async function lose<T>(transaction: () => Promise<T>): Promise<T> {
+  await ledger.sql('create table kept_pools as table rock_mac.pools');
+  await ledger.sql('create table kept as table rock_mac.addresses');
+  const [{ id } = { id: 0 }] = await ledger.sql('select coalesce(max(id), 0) as id from rock_mac.audit_log');
+  const result = await transaction();
+  await ledger.sql(`
+    begin;
+    set local session_replication_role = replica;
+    delete from rock_mac.addresses;
+    insert into rock_mac.addresses table kept;
+    delete from rock_mac.audit_log where id > ${String(id)};
+    update rock_mac.pools p set next_addr = k.next_addr, draws = k.draws, floor_at = k.floor_at, floor_addr = k.floor_addr
+    from kept_pools k where k.pool_id = p.pool_id;
+    drop table kept, kept_pools;
+    commit`);
+  return result;
+}
+
+describe.each(POOL_STRATEGIES)('what a %s pool handed out and a failover lost', (strategy) => {
+  const names = (count: number, of: string) => Array.from({ length: count }, (_, n) => `${of}-${String(n)}`);
+  const takeAll = async (pods: readonly string[]) => {
+    const macs = [];
+    for (const name of pods) macs.push((await takeAddress(ledger, aPodRequest(name))).mac);
+    return macs;
+  };
+  const stateOf = async (macs: readonly MacAddress[]) => (await findByMacs(ledger.db, macs)).map(({ state }) => state);
+
+  test('is set aside, and nobody gets it again', async () => {
+    await setPoolStrategy(ledger.db, 'kubernetes', strategy, 'test');
+    await takeAll(names(20, 'before'));
+    const lost = await lose(() => takeAll(names(5, 'lost')));
+    expect(await stateOf(lost)).toEqual([]);
+    await failOver('c1');
+    expect(await stateOf(lost)).toEqual(lost.map(() => 'orphaned'));
+    expect(await orphaned()).toBe(5);
+    const after = await takeAll(names(20, 'after'));
+    expect(after.filter((each) => lost.includes(each))).toEqual([]);
+    expect(await findingsExceptClock(ledger.db)).toEqual([]);
+  });
+
+  test('is set aside too where the pool steps over addresses that were requested by name', async () => {
+    await setPoolStrategy(ledger.db, 'kubernetes', strategy, 'test');
+    const [next, second] = await lose(() => takeAll(names(2, 'tried')));
+    await takeAddress(ledger, aPodRequest('by-name', { requested: second }));
+    const lost = await lose(() => takeAll(names(4, 'lost')));
+    expect(lost[0]).toBe(next);
+    await failOver('c1');
+    expect(await stateOf(lost)).toEqual(lost.map(() => 'orphaned'));
+  });
+
+  test('is set aside with the head of the queue where the pool has few new addresses left', async () => {
+    await ledger.sql(`update rock_mac.pools set last = first + 9 where name = 'kubernetes'`);
+    await setPoolStrategy(ledger.db, 'kubernetes', strategy, 'test');
+    const before = await takeAll(names(8, 'before'));
+    await ledger.advance(90_000);
+    for (const expired of await expiredLeases(ledger.db, 'c1', 20)) await release(ledger.db, [expired], by);
+    await ledger.advance(3_601);
+    const lost = await lose(() => takeAll(names(5, 'lost')));
+    expect(lost.filter((each) => before.includes(each))).toHaveLength(3);
+    await failOver('c1');
+    expect(await stateOf(lost)).toEqual(lost.map(() => 'orphaned'));
+    expect(await orphaned()).toBe(5);
+  });
+});
 
 describe('addresses that a failover set aside', () => {
   test('are free when every cluster has compared its objects after the reuse delay', async () => {

@@ -1,3 +1,4 @@
+import type { PoolStrategy } from '../../api/pool-strategy.ts';
 import type { AddressState } from '../../ledger/address/owner.ts';
 
 /**
@@ -23,7 +24,12 @@ export interface ModelPool {
   readonly name: string;
   readonly first: number;
   last: number;
+  strategy: PoolStrategy;
+  /** The cursor of the sequential order. */
   next: number;
+  /** The addresses in the random order, as the ledger has them, and how many of them are below its cursor. */
+  draws: number;
+  order: readonly number[];
   paused: boolean;
   readonly reuseDelay: number;
   readonly autoRelease: number | undefined;
@@ -217,13 +223,29 @@ function mayTake(model: Model, pool: ModelPool, row: ModelRow, who: ModelOwner):
   return who.cluster === undefined && row.who.cluster === undefined && same('device');
 }
 
-/** Serves the others: never-used addresses in order, then those released longest ago. */
+/** How many turns a pool has left. Where one order has come to its end, no address is left for the other one. */
+function turnsLeft({ first, last, strategy, next, draws }: ModelPool): number {
+  const [inOrder, atRandom] = [last - next + 1, last - first + 1 - draws];
+  if (inOrder === 0 || atRandom === 0) return 0;
+  return strategy === 'random' ? atRandom : inOrder;
+}
+
+/** Moves the cursor of a pool over the next addresses that were never used, at most so many, and returns them. */
+function takeNeverUsed(model: Model, pool: ModelPool, count: number): number[] {
+  const found: number[] = [];
+  while (found.length < count && turnsLeft(pool) > 0) {
+    const addr = pool.strategy === 'random' ? pool.order[pool.draws++] : pool.next++;
+    if (addr !== undefined && !model.rows.has(addr)) found.push(addr);
+  }
+  return found;
+}
+
+/** Serves the others: never-used addresses in the order of the pool, then those released longest ago. */
 function placeNext(model: Model, pool: ModelPool, requests: readonly ModelRequest[]): void {
   const waiting = [...requests];
-  while (waiting.length > 0 && pool.next <= pool.last) {
-    const request = model.rows.has(pool.next) ? undefined : waiting.shift();
-    if (request !== undefined) place(model, pool, pool.next, request);
-    pool.next += 1;
+  for (const addr of takeNeverUsed(model, pool, waiting.length)) {
+    const request = waiting.shift();
+    if (request !== undefined) place(model, pool, addr, request);
   }
   const reusable = queue(model, pool).filter(([, releasedAt]) => releasedAt <= model.now - pool.reuseDelay);
   for (const [addr, releasedAt] of reusable) {
@@ -266,7 +288,7 @@ function resultOf(model: Model, pool: ModelPool, request: ModelRequest, replayed
 
 function refusal(model: Model, pool: ModelPool, requested: number | undefined): ModelResult {
   if (requested === undefined) {
-    return pool.next <= pool.last ? { outcome: 'retry' } : { outcome: 'exhausted', until: nextReuse(model, pool) };
+    return turnsLeft(pool) > 0 ? { outcome: 'retry' } : { outcome: 'exhausted', until: nextReuse(model, pool) };
   }
   if (requested < pool.first || requested > pool.last) return { outcome: 'out_of_range' };
   const holder = model.rows.get(requested);
@@ -413,7 +435,7 @@ export function fillInModel(
 /** Counts what can be handed out now, with what lies ahead of the cursor and may be in use. */
 function freeIn(model: Model, pool: ModelPool): number {
   const reusable = queue(model, pool).filter(([, releasedAt]) => releasedAt <= model.now - pool.reuseDelay);
-  return pool.last - pool.next + 1 + reusable.length;
+  return turnsLeft(pool) + reusable.length;
 }
 
 function stockedIn(model: Model, pool: ModelPool): number {
@@ -649,11 +671,18 @@ export function pauseInModel(pool: ModelPool, paused: boolean): string {
   return paused ? 'paused' : 'resumed';
 }
 
-export function growInModel(pool: ModelPool, last: number): string {
+/** `order`: the random order of the longer pool. */
+export function growInModel(pool: ModelPool, last: number, order: readonly number[]): string {
   if (last === pool.last) return 'unchanged';
   if (last < pool.last) return 'would_shrink';
-  pool.last = last;
+  Object.assign(pool, { last, order, draws: 0 });
   return 'grown';
+}
+
+export function setStrategyInModel(pool: ModelPool, strategy: PoolStrategy): string {
+  if (pool.strategy === strategy) return 'unchanged';
+  pool.strategy = strategy;
+  return 'changed';
 }
 
 /** The last allocations may be lost: the next addresses in allocation order are set aside, and all stock. */
@@ -672,15 +701,14 @@ export function recoverInModel(model: Model): void {
 }
 
 function loseTail(model: Model, pool: ModelPool): void {
-  const neverUsed = [];
-  for (let addr = pool.next; addr <= pool.last && neverUsed.length < model.replicationGap; addr++) {
-    if (!model.rows.has(addr)) neverUsed.push(addr);
-  }
+  const { next, draws } = pool;
+  const neverUsed = takeNeverUsed(model, pool, model.replicationGap);
+  // The ledger leaves the cursor behind the last one that it set aside.
+  if (neverUsed.length === 0) Object.assign(pool, { next, draws });
   const reusableSoon = queue(model, pool)
     .filter(([, releasedAt]) => releasedAt <= model.now - pool.reuseDelay + 5 * MINUTE)
     .slice(0, model.replicationGap - neverUsed.length)
     .map(([addr]) => addr);
-  pool.next = Math.max(pool.next, (neverUsed.at(-1) ?? 0) + 1);
   for (const addr of [...neverUsed, ...reusableSoon]) {
     model.rows.set(addr, {
       state: 'orphaned',

@@ -17,6 +17,7 @@ import { renew } from '../../ledger/address/renew.ts';
 import { searchAddresses } from '../../ledger/address/search.ts';
 import { transfer } from '../../ledger/address/transfer.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
+import { setPoolStrategy } from '../../ledger/pool/pools.ts';
 import { stateMap } from '../../ledger/pool/state-map.ts';
 import { registerCluster } from '../../ledger/state/clusters.ts';
 import {
@@ -138,6 +139,12 @@ const CALLS: Readonly<
   listUnreachable: ({ db }) => listUnreachable(db, WORKER),
   listUnreachableNodes: ({ db }) => listUnreachableNodes(db, 'c1'),
   'allocate again': ({ db }, { key }) => allocate(db, 'development', [aRequest({ key, owner })], { leaseSeconds: 60 }),
+  'allocate from a random pool': async ({ db }, _, n) => {
+    if (n === 0) await setPoolStrategy(db, 'experiment', 'random', 'test');
+    return allocate(db, 'experiment', [aRequest({ key: `drawn-${String(n)}`, pool: 'experiment' })], {
+      leaseSeconds: 60,
+    });
+  },
   'allocate sticky addresses': ({ db }, _, n) => {
     const request = aStickyRequest(`web-${String(n)}`, { unusedLimit: 256 });
     const requests = [request, aPodRequest(`wants-${String(n)}`, { requested: numberToMac(0xa4_58_0f_05_00_00) })];

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { POOL_STRATEGIES } from '../../api/pool-strategy.ts';
 import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { adopt } from '../../ledger/address/adopt.ts';
 import { allocate, type AllocationOutcome, type AllocationRequest } from '../../ledger/address/allocate.ts';
@@ -15,7 +16,7 @@ import { release } from '../../ledger/address/release.ts';
 import { releaseExpired } from '../../ledger/address/release-expired.ts';
 import { renew } from '../../ledger/address/renew.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
-import { growPool, pausePool } from '../../ledger/pool/pools.ts';
+import { growPool, pausePool, setPoolStrategy } from '../../ledger/pool/pools.ts';
 import { retireCluster } from '../../ledger/state/clusters.ts';
 import { markReported, recover } from '../../ledger/state/recovery.ts';
 import { clearUnreachable, markUnreachable } from '../../ledger/sticky/unreachable.ts';
@@ -54,14 +55,34 @@ const SIZE = { tiny: 16, other: 16, wide: 80 };
 /** The processes of a webhook that have reported before a history begins. */
 const HOLDERS = ['h0', 'h1'];
 
-function newModel(): Model {
-  const pool = (name: keyof typeof FIRST, reuseDelay: number, autoRelease: number | undefined): ModelPool => {
+/** Returns the addresses of a pool in the random order that it has with this end. */
+async function randomOrder({ db }: TestLedger, pool: string, last: number): Promise<number[]> {
+  const rows = await db.query({
+    text: `select rock_mac.address_at(p, n) as addr
+           from (select (r).* from (select jsonb_populate_record(q, jsonb_build_object('last', $2::bigint)) as r from rock_mac.pools q where q.name = $1) x) p,
+                generate_series(p.first, p.last) n order by n`,
+    values: [pool, last],
+    row: z.object({ addr: z.int() }),
+  });
+  return rows.map(({ addr }) => addr);
+}
+
+async function newModel(real: TestLedger): Promise<Model> {
+  const pool = async (
+    name: keyof typeof FIRST,
+    reuseDelay: number,
+    autoRelease: number | undefined,
+  ): Promise<ModelPool> => {
     const first = FIRST[name];
+    const last = first + SIZE[name] - 1;
     return {
       name,
       first,
-      last: first + SIZE[name] - 1,
+      last,
+      strategy: name === 'other' ? 'random' : 'sequential',
       next: first,
+      draws: 0,
+      order: await randomOrder(real, name, last),
       paused: false,
       reuseDelay,
       autoRelease,
@@ -75,9 +96,9 @@ function newModel(): Model {
     failedOver: false,
     replicationGap: 2,
     pools: [
-      pool('tiny', 60 * SECOND, 3_600 * SECOND),
-      pool('other', 600 * SECOND, undefined),
-      pool('wide', 60 * SECOND, undefined),
+      await pool('tiny', 60 * SECOND, 3_600 * SECOND),
+      await pool('other', 600 * SECOND, undefined),
+      await pool('wide', 60 * SECOND, undefined),
     ],
     rows: new Map(),
     clusters: new Map([['c1', 1]]),
@@ -92,10 +113,10 @@ async function emptyLedger({ sql }: TestLedger): Promise<void> {
     set local session_replication_role = replica;
     truncate rock_mac.addresses, rock_mac.audit_log, rock_mac.clusters, rock_mac.stock_holders;
     delete from rock_mac.pools;
-    insert into rock_mac.pools (name, first, last, next_addr, auto_release, reuse_delay, changed_by)
-    values ('tiny', ${String(FIRST.tiny)}, ${String(FIRST.tiny + 15)}, ${String(FIRST.tiny)}, '1 hour', '1 minute', 'test'),
-           ('other', ${String(FIRST.other)}, ${String(FIRST.other + 15)}, ${String(FIRST.other)}, null, '10 minutes', 'test'),
-           ('wide', ${String(FIRST.wide)}, ${String(FIRST.wide + SIZE.wide - 1)}, ${String(FIRST.wide)}, null, '1 minute', 'test');
+    insert into rock_mac.pools (name, first, last, next_addr, strategy, seed, auto_release, reuse_delay, changed_by)
+    values ('tiny', ${String(FIRST.tiny)}, ${String(FIRST.tiny + 15)}, ${String(FIRST.tiny)}, 'sequential', 1, '1 hour', '1 minute', 'test'),
+           ('other', ${String(FIRST.other)}, ${String(FIRST.other + 15)}, ${String(FIRST.other)}, 'random', 2, null, '10 minutes', 'test'),
+           ('wide', ${String(FIRST.wide)}, ${String(FIRST.wide + SIZE.wide - 1)}, ${String(FIRST.wide)}, 'sequential', 3, null, '1 minute', 'test');
     insert into rock_mac.clusters (cluster_id, name, adopted_at, reported_epoch, changed_by) values ('c1', 'one', now(), 1, 'test');
     insert into rock_mac.stock_holders (holder, cluster_id, pod_name, pod_uid, seen_at)
     select h, 'c1', 'webhook-' || h, 'uid of ' || h, timestamptz '${new Date(START).toISOString()}' + interval '1 day'
@@ -477,10 +498,18 @@ const pauseStep = fc.tuple(poolIndex, fc.boolean()).map(([index, paused]) =>
 );
 
 const growStep = fc.tuple(poolIndex, fc.nat(20)).map(([index, size]) =>
-  step(`grow pool ${String(index)} to ${String(size + 1)}`, async (model, { db }) => {
+  step(`grow pool ${String(index)} to ${String(size + 1)}`, async (model, real) => {
     const pool = poolAt(model, index);
     const last = pool.first + size;
-    return [inModel.growInModel(pool, last), await growPool(db, pool.name, numberToMac(last), 'test')];
+    const order = await randomOrder(real, pool.name, last);
+    return [inModel.growInModel(pool, last, order), await growPool(real.db, pool.name, numberToMac(last), 'test')];
+  }),
+);
+
+const strategyStep = fc.tuple(poolIndex, fc.constantFrom(...POOL_STRATEGIES)).map(([index, strategy]) =>
+  step(`pool ${String(index)} becomes ${strategy}`, async (model, { db }) => {
+    const pool = poolAt(model, index);
+    return [inModel.setStrategyInModel(pool, strategy), await setPoolStrategy(db, pool.name, strategy, 'test')];
   }),
 );
 
@@ -705,6 +734,7 @@ const HISTORIES = {
     often(dropStep, 2),
     often(pauseStep, 1),
     often(growStep, 1),
+    often(strategyStep, 2),
     often(timeStep, 6),
     ...failureSteps,
     ...stockSteps(1),
@@ -725,6 +755,7 @@ const HISTORIES = {
   'of stocks': historyOf(
     ...stockSteps(6),
     often(allocateStep, 10),
+    often(strategyStep, 1),
     often(releaseStep, 5),
     often(leaseStep, 8),
     often(adoptStep, 5),
@@ -747,8 +778,8 @@ test.each(Object.entries(HISTORIES))(
   async (_, history) => {
     const real = ledger.current;
     const check = async (steps: readonly Step[]) => {
-      const model = newModel();
       await emptyLedger(real);
+      const model = await newModel(real);
       await setClock(real, model.now);
       for (const [number, { text, run }] of steps.entries()) {
         const [wanted, got] = await run(model, real);

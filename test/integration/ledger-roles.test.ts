@@ -24,7 +24,7 @@ import { limitObservations } from '../../ledger/observation/limit-observations.t
 import { endObservations } from '../../ledger/observation/observations.ts';
 import { observe } from '../../ledger/observation/observe.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
-import { definePool, growPool, limitPool, pausePool, removePool } from '../../ledger/pool/pools.ts';
+import { definePool, growPool, limitPool, pausePool, removePool, setPoolStrategy } from '../../ledger/pool/pools.ts';
 import { addPrefix, removePrefix } from '../../ledger/pool/prefixes.ts';
 import { sealAudit } from '../../ledger/seal/seal.ts';
 import { reportClock } from '../../ledger/state/clock.ts';
@@ -378,6 +378,7 @@ const ATTACKS: Readonly<Record<string, Attack>> = {
   },
   grow_pool: { wanted: ['not_allowed'], call: (db) => growPool(db, 'docker', mac('a4:58:0f:05:00:ff'), 'test') },
   pause_pool: { wanted: ['not_allowed'], call: (db) => pausePool(db, 'docker', true, 'test') },
+  set_pool_strategy: { wanted: ['not_allowed'], call: (db) => setPoolStrategy(db, 'docker', 'random', 'test') },
   limit_pool: {
     wanted: ['LEDGER_NOT_ALLOWED'],
     call: (db) => limitPool(db, { clusterId: 'b', pool: 'docker' }, 1),
@@ -468,11 +469,13 @@ describe('a login of a cluster', () => {
     },
   );
 
-  test('may run these functions and ten that only read', async () => {
+  test('may run these functions and twelve that only read', async () => {
     const rows = await ledger.current.sql(`${FUNCTIONS} and has_function_privilege('rock_mac_app', p.oid, 'execute')`);
     const reads = [
+      'address_at',
       'audit_row_hash',
       'clock',
+      'cursor_of',
       'expiry_held',
       'is_set_aside',
       'is_sticky',

@@ -327,14 +327,20 @@ describe('a MacAllocation', () => {
 describe('a MacPool', () => {
   const range = { first: 'a4:58:0f:a0:00:00', last: 'a4:58:0f:a0:00:0f' };
 
-  test('has a reuse delay, is not paused, and has no automatic release by default', async () => {
-    expect(await specOf('mp', await createPool(range))).toEqual({ ...range, reuseDelay: '1h', paused: false });
+  test('has a reuse delay, is sequential, is not paused, and has no automatic release by default', async () => {
+    expect(await specOf('mp', await createPool(range))).toEqual({
+      ...range,
+      reuseDelay: '1h',
+      strategy: 'sequential',
+      paused: false,
+    });
   });
 
-  test('may grow at its end, be paused, and change its description', async () => {
+  test('may grow at its end, be paused, and change its description and its strategy', async () => {
     const name = await createPool(range);
     await patch('mp', name, { spec: { last: 'a4:58:0f:a0:00:ff', paused: true, description: 'larger' } });
-    await patch('mp', name, { spec: { paused: false } });
+    await patch('mp', name, { spec: { paused: false, strategy: 'random' } });
+    await patch('mp', name, { spec: { strategy: 'sequential' } });
   });
 
   test('has its addresses in any notation, which may change', async () => {
@@ -359,6 +365,7 @@ describe('a MacPool', () => {
     ['no end', { first: range.first }, /spec.last: Required value/],
     ['an invalid period', { ...range, autoReleaseAfter: 'never' }, /spec.autoReleaseAfter/],
     ['an empty delay', { ...range, reuseDelay: '' }, /spec.reuseDelay/],
+    ['a strategy that nobody knows', { ...range, strategy: 'chaotic' }, /spec.strategy: Unsupported value/],
     ['a description that is too long', { ...range, description: 'x'.repeat(257) }, /spec.description/],
   ])('with %s is refused', async (_, spec, message) => {
     await expect(createPool(spec)).rejects.toThrow(message);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { MacPoolSpec } from '../../api/mac-pool.ts';
-import { definePool, listPools, pausePool } from '../../ledger/pool/pools.ts';
+import { definePool, listPools, pausePool, setPoolStrategy } from '../../ledger/pool/pools.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile } from './installed-env.ts';
@@ -92,4 +92,25 @@ test('a pool that a MacPool paused is resumed by it alone, or by a person', asyn
   await patch(false);
   await untilReason('docker', 'Defined');
   expect(await poolInLedger('docker')).toMatchObject({ paused: false, pausedBy: undefined });
+});
+
+test('a pool follows its MacPool, and stays random for others until who made it so, or a person, ends it', async () => {
+  const { ledger } = installed();
+  const patch = (strategy: string) =>
+    kubectl('patch', 'macpool', 'vultr', '--type=merge', '-p', JSON.stringify({ spec: { strategy } }));
+  const untilStrategy = (strategy: string) =>
+    eventually(async () => {
+      expect(await poolInLedger('vultr')).toMatchObject({ strategy });
+    }, patience);
+  await patch('random');
+  await untilStrategy('random');
+  expect(await setPoolStrategy(ledger, 'vultr', 'sequential', 'operator', 'another-cluster')).toBe('random_elsewhere');
+  await patch('sequential');
+  await untilStrategy('sequential');
+  expect(await setPoolStrategy(ledger, 'vultr', 'random', 'ada')).toBe('changed');
+  await touch('vultr');
+  await untilReason('vultr', 'RandomElsewhere');
+  expect(await poolInLedger('vultr')).toMatchObject({ strategy: 'random' });
+  expect(await setPoolStrategy(ledger, 'vultr', 'sequential', 'ada')).toBe('changed');
+  await untilReason('vultr', 'Defined');
 });

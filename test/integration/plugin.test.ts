@@ -430,6 +430,10 @@ describe('pool', () => {
     expect(await inLedger()).toMatchObject({ last: 'a4:58:0f:20:00:03', autoReleaseSeconds: 86_400 });
     await patient('grow', 'lab', '--last', 'a4:58:0f:20:00:0f');
     expect(await inLedger()).toMatchObject({ last: 'a4:58:0f:20:00:0f' });
+    expect(await inLedger()).toMatchObject({ strategy: 'sequential' });
+    await patient('strategy', 'lab', 'random');
+    expect(await inLedger()).toMatchObject({ strategy: 'random' });
+    expect(await out(admin, 'pool', 'describe', 'lab')).toMatch(/^Strategy: +random$/m);
     await patient('pause', 'lab');
     expect(await inLedger()).toMatchObject({ paused: true });
     expect(await out(admin, 'pool', 'describe', 'lab')).toMatch(/^Paused: +yes/m);

@@ -296,6 +296,27 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: connecting('migrating runs each file once'),
   },
   {
+    name: 'a recovery sets the cursor of a random pool aside, not its draws',
+    file: recovery,
+    find: "if p.strategy = 'random' then",
+    replace: 'if false then',
+    caughtBy: ['ledger-gap', 'what a '],
+  },
+  {
+    name: 'a random pool that is used up goes on drawing',
+    file: allocate,
+    find: 'p.next_addr > p.last or p.first + p.draws > p.last',
+    replace: 'p.first + p.draws > p.last',
+    caughtBy: ['ledger-random', 'a pool whose strategy changes from '],
+  },
+  {
+    name: 'a random pool that grows goes on in an order that it does not have any more',
+    file: 'ledger/migrations/0011-pools.sql',
+    find: 'set last = p_last, draws = 0,',
+    replace: 'set last = p_last,',
+    caughtBy: ['ledger-random', 'a random pool that grows begins a new order'],
+  },
+  {
     name: 'two fills of a stock share no lock',
     file: stock,
     find: 'perform 1 from pools q where q.pool_id = p.pool_id for no key update;',
