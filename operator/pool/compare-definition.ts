@@ -5,7 +5,10 @@ import type { Pool } from '../../ledger/pool/pools.ts';
 export type DefinitionRelation = 'same' | 'longer' | 'different';
 
 /** Compares a definition with the ledger's. Only the end of a pool may differ, and then it may grow. Descriptions are not compared. */
-export function compareDefinition(wanted: PoolDefinition, held: Omit<Pool, 'used' | 'paused' | 'strategy'>): DefinitionRelation {
+export function compareDefinition(
+  wanted: PoolDefinition,
+  held: Omit<Pool, 'used' | 'paused' | 'strategy'>,
+): DefinitionRelation {
   const isAlike =
     held.first === wanted.first &&
     held.autoReleaseSeconds === wanted.autoReleaseSeconds &&

@@ -47,7 +47,7 @@ beforeAll(async () => {
   await bindLogin(db, { login: 'rock_mac_one', clusterId: 'c1' });
   const range = { first: mac('a4:58:0f:30:00:00'), last: mac('a4:58:0f:30:00:0f') };
   const periods = { description: 'ä "quoted" \\ pool', autoReleaseSeconds: null, reuseDelaySeconds: 60 };
-  await definePool(db, { name: 'own', ...range, ...periods }, 'test');
+  await definePool(db, { name: 'own', ...range, ...periods, strategy: 'random' }, 'test');
   for (let n = 0; n < 1_200; n++)
     await takeAddress(ledger, aRequest({ key: `vm-${String(n)}`, metadata: { n, text: 'line\nbreak', none: null } }));
   await takeAddress(ledger, aPodRequest('web'));
