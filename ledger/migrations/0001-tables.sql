@@ -145,7 +145,8 @@ create table rock_mac.pools (
   random_by    text   collate "C" constraint only_random_by_somebody check (strategy = 'random' or random_by is null),   -- the cluster whose MacPool made it random; null: a person
   next_addr    bigint not null,                          -- the cursor of the sequential order: every address below it has a row
   draws        bigint not null default 0,                -- the cursor of the random order: so many of its addresses, from its first on, have a row
-  seed         bigint not null default hashtextextended(gen_random_uuid()::text, 0),   -- decides the random order (address_at)
+  -- Decides the random order (address_at). A backup is JSON, in which programs keep 53 bits of a number.
+  seed         bigint not null default hashtextextended(gen_random_uuid()::text, 0) >> 11 check (seed between -9007199254740991 and 9007199254740991),
   floor_at     timestamptz not null default '-infinity', -- no released address waits at or before this position
   floor_addr   bigint not null default 0,
   auto_release interval check (auto_release >= '1 hour'),            -- null: never
