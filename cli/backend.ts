@@ -30,6 +30,10 @@ export interface Backend {
   set(target: Target, change: SetRequest): Promise<CommandResult<readonly Address[]>>;
   /** Releases an address, or all addresses of a device. All lists are empty if nothing was held. */
   release(target: Target, options: ReleaseOptions): Promise<Releases>;
+  /** Returns the held addresses that fit a query and that a release may end. The order, the limit and the page are ignored. */
+  releasable(query: ListQuery): Promise<Releasable>;
+  /** Releases addresses, each only while it has the owner that was seen. */
+  releaseEach(addresses: readonly Address[], options: Omit<ReleaseOptions, 'generation'>): Promise<Releases>;
   /** Moves the expiry of an address, or of all addresses of a device. The list is empty if nothing was held. */
   renew(target: Target, options: RenewOptions): Promise<CommandResult<readonly Address[]>>;
   /** Returns an address, also a released one, or all addresses that a device holds. */
@@ -170,6 +174,12 @@ export interface Releases {
   readonly left: readonly Address[];
   /** The addresses that are still held, each with the reason. */
   readonly kept: readonly { readonly address: Address; readonly refusal: CommandRefusal }[];
+}
+
+export interface Releasable {
+  readonly addresses: readonly Address[];
+  /** How many others fit that only the end of their objects releases. */
+  readonly left: number;
 }
 
 export interface FoundAddresses {

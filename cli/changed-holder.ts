@@ -11,8 +11,8 @@ export function refuseChangedHolder(
 ): CommandRefusal | undefined {
   if (expected === undefined || generation === expected) return undefined;
   return commandRefusal(
-    `The holder of ${mac} has changed since the page showed it, so nothing was done.`,
-    'Close this, look who holds it now, and decide again.',
+    `The holder of ${mac} has changed since you saw it, so nothing was done.`,
+    'Look who holds it now, and decide again.',
     'conflict',
   );
 }

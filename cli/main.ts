@@ -22,7 +22,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const { run } = await import('./run.ts');
 const name = path.basename(process.argv[1] ?? '').replace(/\.[jt]s$/, '');
-const exitCode = await run(name, process.argv.slice(2), createTerminal(process.stdout, process.stderr, process.env));
+const terminal = createTerminal(process.stdout, process.stderr, process.env, process.stdin);
+const exitCode = await run(name, process.argv.slice(2), terminal);
 // Exits once the output is flushed, without waiting for open connections: a server may keep one open for a minute
 // after it has rejected a password.
 process.stdout.write('', (error) => {

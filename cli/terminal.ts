@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+import { confirm } from './confirm.ts';
 import { INVISIBLE } from './output/invisible.ts';
 
 /** Where a command writes, and what the reader's terminal supports. */
@@ -10,6 +12,8 @@ export interface Terminal {
   readonly notify: (line: string) => void;
   /** Shows a line of progress on stderr until the next line replaces it. Does nothing unless stderr is a terminal. */
   readonly progress: (line: string) => void;
+  /** Asks a question on stderr. Returns whether the user says yes, or `undefined` if there is no terminal to ask at. */
+  readonly confirm: (question: string) => Promise<boolean | undefined>;
   /** Whether stdout is a terminal: then bars are shown, and colours unless NO_COLOR is set. */
   readonly interactive: boolean;
   readonly colours: boolean;
@@ -22,7 +26,13 @@ type Output = Pick<NodeJS.WriteStream, 'write'> & {
   readonly columns?: number;
 };
 
-export function createTerminal(stdout: Output, stderr: Output, env: NodeJS.ProcessEnv): Terminal {
+/** Without an `input`, nobody can be asked. */
+export function createTerminal(
+  stdout: Output,
+  stderr: Output,
+  env: NodeJS.ProcessEnv,
+  input?: Readable & { readonly isTTY?: boolean },
+): Terminal {
   let progressShown = false;
   const clearProgress = () => {
     if (progressShown) stderr.write('\r\x1b[K');
@@ -49,6 +59,12 @@ export function createTerminal(stdout: Output, stderr: Output, env: NodeJS.Proce
       // Error messages quote untrusted names, so control characters and invisible ones are removed. Newlines and tabs are
       // our own.
       stderr.write(`${line.replaceAll(/[^\P{Cc}\n\t]/gu, '').replaceAll(INVISIBLE, '')}\n`);
+    },
+    confirm: async (question) => {
+      clearProgress();
+      return input === undefined || stderr.isTTY !== true
+        ? undefined
+        : await confirm(question, { input, write: (text) => stderr.write(text) });
     },
     progress: (line) => {
       if (stderr.isTTY !== true || env['TERM'] === 'dumb') return;

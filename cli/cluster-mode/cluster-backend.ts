@@ -23,6 +23,7 @@ import {
 } from './read-ledger.ts';
 import { mapOfObjects, searchObjects } from './read-objects.ts';
 import { poolsOfCluster, statsOfCluster } from './read-pools.ts';
+import { findReleasable, releaseSeen } from './release-all-claims.ts';
 import { releaseClaims } from './release-claims.ts';
 import { renewClaims } from './renew-claims.ts';
 import type { Scope } from './scope.ts';
@@ -58,6 +59,8 @@ export function createClusterBackend(scope: Scope): Backend {
       const { addresses } = await find(target);
       return refuseElsewhere(addresses);
     }),
+    releasable: explained((query) => findReleasable(query, scope)),
+    releaseEach: explained((addresses, options) => releaseSeen(addresses, options, scope)),
     renew: explained(async (target, options) => renewClaims(await findAllocations(target, scope), options, scope)),
     find: explained(find),
     // Only MacAllocations have labels.

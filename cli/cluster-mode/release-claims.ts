@@ -38,9 +38,14 @@ export async function releaseClaims(
     interruption.stop();
     scope.progress('');
   });
-  const failure = failures.find((each) => each !== undefined);
-  if (failure !== undefined) throw UserError.from(failure);
-  return { ...splitUp(deletable, await findLeft(deletable, scope)), kept };
+  const failed = deletable.flatMap(({ address }, index) => {
+    const refusal = failures[index];
+    // A claim without an address has no place in the result.
+    if (refusal !== undefined && address === undefined) throw UserError.from(refusal);
+    return refusal === undefined || address === undefined ? [] : [{ address, refusal }];
+  });
+  const done = deletable.filter((_, index) => failures[index] === undefined);
+  return { ...splitUp(done, await findLeft(done, scope)), kept: [...kept, ...failed] };
 }
 
 interface DeletedClaim {

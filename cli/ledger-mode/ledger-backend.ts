@@ -23,7 +23,7 @@ import { changePool } from './change-pool.ts';
 import { currentUser } from './current-user.ts';
 import { listObserved } from './list-observed.ts';
 import { listPage } from './list-page.ts';
-import { releaseRows } from './release.ts';
+import { findReleasable, releaseRows, releaseSeen } from './release.ts';
 import { renewRows } from './renew.ts';
 import { sealOnTheSide } from './seal.ts';
 import { setOnRows } from './set.ts';
@@ -94,6 +94,8 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
     },
     release: (target, options) =>
       change(async (db) => releaseRows(db, await heldRows(db, target), { ...options, actor: user })),
+    releasable: (query) => findReleasable(ledger, query),
+    releaseEach: (addresses, options) => change((db) => releaseSeen(db, addresses, { ...options, actor: user })),
     renew: async (target, options) => {
       const result = await change(async (db) => renewRows(db, await heldRows(db, target), options));
       return dryRun ? describeDryRun('renew', result, (addresses) => addresses) : result;

@@ -7,9 +7,10 @@ import type { Queryable } from '../../ledger/connection/statement.ts';
 import { listClusters } from '../../ledger/state/clusters.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
-import type { ReleaseOptions, Releases } from '../backend.ts';
+import type { Address, ListQuery, Releasable, ReleaseOptions, Releases } from '../backend.ts';
 import { refuseChangedHolder } from '../changed-holder.ts';
 import { type CommandRefusal, commandRefusal } from '../errors.ts';
+import { listPage } from './list-page.ts';
 
 /** Releases addresses. Those that objects of active clusters hold are always kept, even with `force`. */
 export async function releaseRows(
@@ -17,10 +18,7 @@ export async function releaseRows(
   rows: readonly AddressRow[],
   { force, actor, reason = 'released with rock-mac', generation }: ReleaseOptions & { readonly actor: string },
 ): Promise<Releases> {
-  const retired = await retiredClusters(ledger, rows);
-  // The claim of a kept address is deleted, so nothing in its cluster could release it.
-  const isInCluster = ({ owner, keptSince }: AddressRow) =>
-    owner !== undefined && keptSince === undefined && !retired.has(owner.clusterId);
+  const isInCluster = await inLivingCluster(ledger, rows);
   const changedHolder = rows.flatMap((row) => {
     const refusal = refuseChangedHolder(row, generation);
     return refusal === undefined ? [] : [{ address: addressView(row), refusal }];
@@ -49,7 +47,53 @@ export async function releaseRows(
   return { released, left: [], kept: [...refused, ...inCluster] };
 }
 
-async function retiredClusters(ledger: Queryable, rows: readonly AddressRow[]): Promise<ReadonlySet<string>> {
+/** Releases the addresses that still have the owner that was seen. */
+export async function releaseSeen(
+  ledger: Queryable,
+  seen: readonly Address[],
+  options: Omit<ReleaseOptions, 'generation'> & { readonly actor: string },
+): Promise<Releases> {
+  const rows = await findByMacs(
+    ledger,
+    seen.map(({ mac }) => mac),
+  );
+  const generations = new Map(seen.map(({ mac, generation }) => [mac, generation]));
+  const changed = rows.flatMap((row) => {
+    const refusal = refuseChangedHolder(row, generations.get(row.mac));
+    return refusal === undefined ? [] : [{ address: addressView(row), refusal }];
+  });
+  const unchanged = rows.filter(({ mac, generation }) => generations.get(mac) === generation);
+  const { released, left, kept } = await releaseRows(ledger, unchanged, options);
+  return { released, left, kept: [...changed, ...kept] };
+}
+
+/** Returns the held addresses that fit a query, without those that objects of living clusters hold. */
+export async function findReleasable(ledger: Queryable, query: ListQuery): Promise<Releasable> {
+  const addresses: Address[] = [];
+  for (let after: string | undefined; ;) {
+    const page = await listPage(ledger, { ...query, sortBy: 'mac', limit: PAGE, after });
+    addresses.push(...page.items.filter(({ state }) => state !== 'released'));
+    after = page.next;
+    if (after === undefined) break;
+  }
+  const isInCluster = await inLivingCluster(ledger, addresses);
+  const releasable = addresses.filter((address) => !isInCluster(address));
+  return { addresses: releasable, left: addresses.length - releasable.length };
+}
+
+/** Largest number of rows that the ledger returns at once, less the one that shows whether another page follows. */
+const PAGE = 9_999;
+
+type Held = Pick<Address, 'owner' | 'keptSince'>;
+
+/** Returns a test whether an object of a living cluster holds an address. */
+async function inLivingCluster(ledger: Queryable, held: readonly Held[]): Promise<(address: Held) => boolean> {
+  const retired = await retiredClusters(ledger, held);
+  // The claim of a kept address is deleted, so nothing in its cluster could release it.
+  return ({ owner, keptSince }) => owner !== undefined && keptSince === undefined && !retired.has(owner.clusterId);
+}
+
+async function retiredClusters(ledger: Queryable, rows: readonly Held[]): Promise<ReadonlySet<string>> {
   if (rows.every(({ owner }) => owner === undefined)) return new Set();
   const clusters = await listClusters(ledger);
   return new Set(clusters.filter(({ retiredAt }) => retiredAt !== undefined).map(({ clusterId }) => clusterId));
