@@ -238,6 +238,7 @@ export const ledgerObject = z
       .optional(),
     schemaVersion: number('The version of its schema.'),
     postgresVersion: text('The version of its Postgres.'),
+    operatorVersion: text('The version of the operator that answers.').optional(),
   })
   .meta({ description: 'The ledger. There is one, and its name is its id.' });
 

@@ -3,6 +3,7 @@ import type { Backend, CommandResult } from './backend.ts';
 import type { ConsoleSource } from './console/source.ts';
 import type { Finding } from './doctor/finding.ts';
 import { UserError } from './errors.ts';
+import type { ServerVersions } from './server-versions.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What every command needs: the mode of the program and the terminal. */
@@ -23,6 +24,8 @@ export interface Mode {
   open(options: GlobalOptions, notify: (line: string) => void): Promise<Backend>;
   /** Examines everything that must work. Failures are findings. */
   diagnose(options: GlobalOptions, notify: (line: string) => void): Promise<readonly Finding[]>;
+  /** Reads the versions of what the program talks to, within seconds. What does not answer is a note. */
+  versions(options: GlobalOptions): Promise<ServerVersions>;
   /** Opens what the console shows and changes. */
   openConsole(options: GlobalOptions, notify: (line: string) => void): Promise<ConsoleSource>;
 }

@@ -32,6 +32,7 @@ import { addStats } from './commands/stats.ts';
 import { addStock } from './commands/stock.ts';
 import { addTop } from './commands/top.ts';
 import { addTransfer } from './commands/transfer.ts';
+import { addVersion } from './commands/version.ts';
 import { EXIT_CODES, EXIT_MEANINGS, EXITS } from './errors.ts';
 
 type AddCommand = (program: Command, cli: Cli) => void;
@@ -46,7 +47,7 @@ const GROUPS: readonly Group[] = [
   ['Change addresses:', [addAllocate, addReserve, addSet, addTransfer, addRelease, addRenew]],
   ['Find addresses:', [addList, addWatch, addShow, addAudit]],
   ['Pools:', [addPool, addPrefixCommands, addStats, addTop, addMap]],
-  [HELP, [addDoctor, addDashboard, addCompletion]],
+  [HELP, [addDoctor, addVersion, addDashboard, addCompletion]],
 ];
 
 /** The commands that need a ledger. The plugin refuses them with an explanation. */

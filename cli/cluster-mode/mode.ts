@@ -31,6 +31,10 @@ export const clusterMode: Mode = {
     const { diagnose } = await import('./open.ts');
     return await diagnose(options, notify);
   },
+  versions: async (options) => {
+    const { versions } = await import('./open.ts');
+    return await versions(options);
+  },
   openConsole: async (options, notify) => {
     const { openConsole } = await import('./open.ts');
     return await openConsole(options, notify);

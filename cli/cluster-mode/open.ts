@@ -8,6 +8,7 @@ import type { GlobalOptions } from '../cli.ts';
 import type { ConsoleSource } from '../console/source.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { UserError } from '../errors.ts';
+import type { ServerVersions } from '../server-versions.ts';
 import { createTerminal } from '../terminal.ts';
 import { createClusterBackend } from './cluster-backend.ts';
 import { createClusterActions } from './console-actions.ts';
@@ -16,6 +17,7 @@ import { diagnoseCluster } from './doctor.ts';
 import { explainKubeError } from './explain-kube-error.ts';
 import { createLedgerReader } from './ledger-reader.ts';
 import type { Scope } from './scope.ts';
+import { clusterVersions } from './versions.ts';
 
 const flags = z.object({
   kubeconfig: z.string().optional(),
@@ -64,6 +66,25 @@ export async function diagnose(options: GlobalOptions, notify: (line: string) =>
     return await diagnoseCluster(scope, createLedgerReader(scope));
   } finally {
     await scope.client.close();
+  }
+}
+
+/** Somebody who asks for a version does not wait for a cluster that is down. */
+const VERSION_LIMIT = '3s';
+
+/** Reads the versions of the cluster that the flags name. Its requests end within seconds, whatever --request-timeout is. */
+export async function versions(options: GlobalOptions): Promise<ServerVersions> {
+  const ignore = () => undefined;
+  try {
+    const scope = await openScope({ ...options, requestTimeout: VERSION_LIMIT }, ignore);
+    try {
+      return await clusterVersions(scope, createLedgerReader(scope));
+    } finally {
+      await scope.client.close();
+    }
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    return { notes: [error.message] };
   }
 }
 

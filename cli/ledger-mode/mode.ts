@@ -18,6 +18,10 @@ export const ledgerMode: Mode = {
     const { diagnoseLedger } = await import('./doctor.ts');
     return await diagnoseLedger(options);
   },
+  versions: async (options) => {
+    const { ledgerVersions } = await import('./versions.ts');
+    return await ledgerVersions(options);
+  },
   openConsole: async (options) => {
     const { openConsole } = await import('./open.ts');
     return await openConsole(options);

@@ -1,5 +1,6 @@
 import type { LedgerObject } from '../../api/ledger-view.ts';
-import { encodeLedger, readLedgerView } from '../../ledger/view/ledger-view.ts';
+import { encodeLedger, type LedgerView, readLedgerView } from '../../ledger/view/ledger-view.ts';
+import packageJson from '../../package.json' with { type: 'json' };
 import { type ReadApiResource, toPage } from './read-api-resource.ts';
 import { exactValue } from './selector-values.ts';
 import { formatAge, type TableColumn } from './table.ts';
@@ -14,13 +15,18 @@ export const ledgers: ReadApiResource<LedgerObject> = {
     const view = await readLedgerView(db);
     const { ledgerId } = view.state;
     const isOnPage = ledgerId === (name ?? ledgerId) && after === undefined;
-    return toPage(isOnPage ? [view] : [], limit, { encode: encodeLedger, endAt: () => ledgerId });
+    return toPage(isOnPage ? [view] : [], limit, { encode, endAt: () => ledgerId });
   },
   get: async (db, name) => {
     const view = await readLedgerView(db);
-    return view.state.ledgerId === name ? encodeLedger(view) : undefined;
+    return view.state.ledgerId === name ? encode(view) : undefined;
   },
 };
+
+/** Returns the object of the ledger, with the version of this program: who may not see pods reads it here. */
+function encode(view: LedgerView): LedgerObject {
+  return { ...encodeLedger(view), operatorVersion: packageJson.version };
+}
 
 function columns(now: Date): readonly TableColumn<LedgerObject>[] {
   return [
