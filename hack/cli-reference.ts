@@ -5,8 +5,18 @@ import { createProgram } from '../cli/program.ts';
 import { createTerminal } from '../cli/terminal.ts';
 import { table } from './markdown.ts';
 
-/** Returns the help of a program and of each of its commands. */
-export function programReference(mode: Mode): string {
+/** A program or one of its commands, with its help. */
+export interface CommandHelp {
+  /** The words after the name of the program. Empty for the program itself. */
+  readonly path: string;
+  readonly command: Command;
+  readonly help: string;
+  /** The lines below "Examples". */
+  readonly examples: readonly string[];
+}
+
+/** Returns a program and its visible commands. */
+export function commandsOf(mode: Mode): CommandHelp[] {
   let written = '';
   const sink = {
     columns: 100,
@@ -16,16 +26,23 @@ export function programReference(mode: Mode): string {
     },
   };
   const program = createProgram({ mode, terminal: createTerminal(sink, sink, {}) });
-  const helpOf = (command: Command): string => {
+  return [{ path: '', command: program }, ...visibleCommands(program)].map(({ path, command }) => {
     written = '';
     command.outputHelp();
-    return `\`\`\`text\n${written.trimEnd()}\n\`\`\`\n`;
-  };
-  const name = mode.program;
-  const sections = visibleCommands(program).map(
-    ({ path, command }) => `#### \`${name} ${path}\`\n\n${helpOf(command)}`,
-  );
-  return [helpOf(program), ...sections].join('\n');
+    const help = written.trimEnd();
+    const [, examples = ''] = help.split('\nExamples:\n');
+    const lines = examples.split('\n').map((line) => line.trim());
+    return { path, command, help, examples: lines.filter((line) => line !== '') };
+  });
+}
+
+/** Returns the help of a program and of each of its commands. */
+export function programReference(mode: Mode): string {
+  const [program, ...commands] = commandsOf(mode).map(({ path, help }) => {
+    const block = `\`\`\`text\n${help}\n\`\`\`\n`;
+    return path === '' ? block : `#### \`${mode.program} ${path}\`\n\n${block}`;
+  });
+  return [program, ...commands].join('\n');
 }
 
 /** Returns the visible commands and subcommands, without `help`. */
