@@ -1,5 +1,6 @@
 import { allocationWrites, notTheOperator } from './allocation-writes.ts';
-import { ALLOCATION_METADATA_POLICY } from './names.ts';
+import { ALLOCATION_METADATA_POLICY, ANNOTATIONS } from './names.ts';
+import { isReasonInCel, MAX_REASON_OCTETS } from './reason.ts';
 
 /**
  * Characters of all labels and annotations of one MacAllocation. The operator keeps every MacAllocation in memory, and the
@@ -41,6 +42,11 @@ export function allocationMetadataPolicy(systemNamespace: string): Record<string
           expression: `object.metadata.?${field}.orValue([]).size() <= ${MAX_METADATA_ENTRIES}`,
           reason: 'Invalid',
           message: `A MacAllocation may have ${MAX_METADATA_ENTRIES} ${field}. Remove those that nobody needs.`,
+        })),
+        ...[ANNOTATIONS.reason, ANNOTATIONS.releaseReason, ANNOTATIONS.renewReason].map((annotation) => ({
+          expression: `!object.metadata.?annotations[?'${annotation}'].hasValue() || (${isReasonInCel(`object.metadata.annotations['${annotation}']`)})`,
+          reason: 'Invalid',
+          message: `The annotation ${annotation} is one line of at most ${MAX_REASON_OCTETS} bytes, because the audit keeps it.`,
         })),
       ],
     },

@@ -61,6 +61,12 @@ export const ANNOTATIONS = {
   transferTo: `${GROUP}/transfer-to`,
   /** `"true"` on a new claim with `requestedMac`: takes a released address also before its reuse delay is over. */
   overrideReuseDelay: `${GROUP}/override-reuse-delay`,
+  /** Why a claim was requested, or why the definition of a MacPool changed last: for the audit (reason.ts). */
+  reason: `${GROUP}/reason`,
+  /** On a MacAllocation that is deleted next: why, for the audit. */
+  releaseReason: `${GROUP}/release-reason`,
+  /** On a claim: why `spec.renewedAt` was set last, for the audit. */
+  renewReason: `${GROUP}/renew-reason`,
   /** On a MacPool whose automatic release is held: the number of releases that a person approves. */
   approveRelease: `${GROUP}/approve-release`,
 } as const;

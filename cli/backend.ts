@@ -93,7 +93,7 @@ export interface AuditPage {
   readonly isCut: boolean;
 }
 
-/** Why a person makes a change, for the audit. In a cluster, the operator writes the reasons. */
+/** Why a person makes a change, for the audit. In a cluster, the operator reads it in an annotation. */
 interface WithReason {
   readonly reason?: string | undefined;
 }
@@ -107,7 +107,7 @@ export interface ReleaseOptions extends WithReason, OfGeneration {
   readonly force: boolean;
 }
 
-export interface RenewOptions extends OfGeneration {
+export interface RenewOptions extends WithReason, OfGeneration {
   readonly seconds?: number | undefined;
 }
 
@@ -188,12 +188,14 @@ export interface FoundAddresses {
   readonly fromLedger: boolean;
 }
 
-export type PoolChange =
-  | { readonly kind: 'add'; readonly definition: PoolDefinition }
-  /** Pools only grow at their end. */
-  | { readonly kind: 'grow'; readonly pool: string; readonly last: MacAddress }
-  | { readonly kind: 'strategy'; readonly pool: string; readonly strategy: PoolStrategy }
-  | { readonly kind: 'pause' | 'resume' | 'delete'; readonly pool: string };
+export type PoolChange = WithReason &
+  (
+    | { readonly kind: 'add'; readonly definition: PoolDefinition }
+    /** Pools only grow at their end. */
+    | { readonly kind: 'grow'; readonly pool: string; readonly last: MacAddress }
+    | { readonly kind: 'strategy'; readonly pool: string; readonly strategy: PoolStrategy }
+    | { readonly kind: 'pause' | 'resume' | 'delete'; readonly pool: string }
+  );
 
 export const SORT_KEYS = ['newest', 'mac', 'pool', 'device'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];

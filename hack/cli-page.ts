@@ -46,6 +46,11 @@ const TASKS: readonly { readonly task: string; readonly ledger: string; readonly
     cluster: 'kubectl rock-mac release my-vm',
   },
   {
+    task: 'Release what is older than a month',
+    ledger: 'rock-mac release --older-than 30d -p docker',
+    cluster: 'kubectl rock-mac release --older-than 30d -p docker',
+  },
+  {
     task: 'See who holds an address, with its history',
     ledger: 'rock-mac show a4:58:0f:00:12:34',
     cluster: 'kubectl rock-mac show a4:58:0f:00:12:34',
@@ -115,7 +120,27 @@ trap "rock-mac release $MAC" EXIT
 \`\`\`
 
 You can write an address in any usual notation: \`a4:58:0f:00:12:34\`, \`A4-58-0F-00-12-34\`, \`a458.0f00.1234\` or \`a4580f001234\`. In
-\`release\`, \`renew\` and \`show\`, an argument with a colon is an address, and anything else is a device.
+\`release\`, \`renew\`, \`set\` and \`show\`, an argument with a colon is an address, and anything else is a device.
+
+### Many addresses at once
+
+\`list\` and \`release\` choose addresses with the same flags. \`-m rack=a7\` compares a key of the metadata, and \`-m rack\` only asks for the key. A
+list fits if it has the value. Repeat the flag to ask for several. \`--older-than 30d\` compares when the owner got the address.
+
+\`\`\`bash
+rock-mac list -m rack=a7 --device-type switch      # look first
+rock-mac release --all -m rack=a7 --dry-run        # what would be released, and what not
+rock-mac release --older-than 30d -p development --yes --reason "spring cleaning"
+\`\`\`
+
+\`release --all\` shows how many addresses fit, by pool and by holder, and asks. Without a terminal it needs \`--yes\`. Addresses that pods and
+virtual machines hold are left out. It works in groups of some hundred; Ctrl-C ends it after a group, and a repeated call goes on. An
+address that got another owner meanwhile stays. If some were refused, the others are released all the same, and the exit code is that of the
+first refusal.
+
+### Reasons
+
+Every command that changes something takes \`--reason "…"\`, which stays in the audit ([audit.md](audit.md#why-somebody-changed-it)).
 
 ### Output
 
@@ -142,6 +167,9 @@ only added. Templates are those of [kubectl](https://kubernetes.io/docs/referenc
 rock-mac list -o jsonpath='{range .items[?(@.device.id)]}{.mac} {.device.id}{"\\n"}{end}'
 rock-mac list -o custom-columns=MAC:.mac,RACK:.metadata.rack
 \`\`\`
+
+\`rock-mac version\` prints the versions of the program and of what it talks to, for a bug report. \`make install\` and the archives install a page of
+the manual for each command: \`man rock-mac-release\`, \`man kubectl-rock_mac-release\`.
 
 Bars and colours appear only on a terminal. Set \`NO_COLOR\` to turn the colours off.
 
@@ -207,13 +235,13 @@ the MacPools, with a note on stderr. \`list -l\` always reads MacAllocations, an
 \`list --watch\` polls once a second and prints the state of an address at that time. It misses changes that are undone within
 the second.
 
-The plugin changes only MacAllocations of the namespace. A claim expires after the auto-release period of its pool, unless you
+The plugin changes only MacAllocations of the namespace. The attributes of a claim cannot change, so \`set\` works only on a ledger. A claim expires after the auto-release period of its pool, unless you
 renew it. The period of a claim cannot change, so \`renew --for\` works only on a ledger.
 `;
 
 const DRY_RUNS = `## Dry runs
 
-\`allocate\`, \`reserve\`, \`release\` and \`renew\` accept \`--dry-run\`, which changes nothing.
+\`allocate\`, \`reserve\`, \`set\`, \`release\` and \`renew\` accept \`--dry-run\`, which changes nothing.
 
 On a ledger, the command makes the change and rolls it back. It therefore has the result that the command would have now, and
 names the address. Another caller may get that address first, so the message goes to stderr.

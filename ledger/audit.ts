@@ -8,17 +8,21 @@ import type { Queryable } from './connection/statement.ts';
 /** The kinds of change. An imported history can have others. */
 export const AUDIT_ACTIONS = [
   ...(['stock', 'allocate', 'reserve', 'adopt', 'import', 'observe', 'bind', 'transfer', 'release'] as const),
-  ...(['restore', 'orphan', 'keep', 'consume', 'unreachable', 'reachable', 'set', 'change'] as const),
+  ...(['restore', 'orphan', 'keep', 'consume', 'unreachable', 'reachable', 'renew', 'set', 'change'] as const),
+  // Of no address: a pool, a prefix, a cluster or the ledger.
+  ...(['pool-add', 'pool-grow', 'pool-strategy', 'pool-pause', 'pool-resume', 'pool-limit', 'pool-remove'] as const),
+  ...(['prefix-add', 'prefix-change', 'prefix-remove', 'cluster-bind', 'cluster-retire', 'cluster-identity'] as const),
+  ...(['recover-without', 'recover-approve', 'trust-clock'] as const),
 ];
 
-/** One recorded change of one address. */
+/** One recorded change of an address, or of what addresses depend on: a pool, a prefix, a cluster, or the ledger itself. */
 export interface AuditEntry {
   /** Increases with time. */
   readonly id: number;
   readonly timestamp: Date;
   /** One of AUDIT_ACTIONS, or one that was imported. */
   readonly action: string;
-  /** Absent in imported rows of the predecessor that name a device instead. */
+  /** Absent if the change is of no address, and in imported rows of the predecessor that name a device instead. */
   readonly mac?: MacAddress | undefined;
   readonly pool: string;
   readonly deviceId?: string | undefined;
@@ -33,7 +37,7 @@ export interface AuditEntry {
   readonly state?: AddressState | undefined;
   readonly key?: string | undefined;
   readonly clusterId?: string | undefined;
-  /** kind/namespace/name/nic, for people. `details` has the parts. */
+  /** kind/namespace/name/nic, for people; without an address, what was changed. `details` has the parts. */
   readonly owner?: string | undefined;
   readonly details: Readonly<Record<string, unknown>>;
 }

@@ -1,6 +1,7 @@
 import type { PoolDefinition } from '../../api/default-pools.ts';
 import { formatDuration } from '../../api/duration.ts';
 import type { MacPoolSpec } from '../../api/mac-pool.ts';
+import { ANNOTATIONS } from '../../api/names.ts';
 import { isAlreadyExists } from '../../kube/client/errors.ts';
 import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import { findCondition } from '../../kube/controller/conditions.ts';
@@ -10,6 +11,7 @@ import { watchInterruption } from '../interruption.ts';
 import { NOT_SEEN_YET } from './evaluate-claim.ts';
 import { poll } from './poll.ts';
 import { getMacPool } from './read-pools.ts';
+import { reasonAnnotation } from './reason-annotation.ts';
 import type { Scope } from './scope.ts';
 
 /** Changes a MacPool and waits until the operator has written it into the ledger. Returns a line that says what changed. */
@@ -23,29 +25,29 @@ export async function changeMacPool(change: PoolChange, scope: Scope): Promise<C
 async function make(change: PoolChange, scope: Scope): Promise<string> {
   switch (change.kind) {
     case 'add':
-      return await add(change.definition, scope);
+      return await add(change.definition, change.reason, scope);
     case 'grow': {
       const { last } = change;
-      await patch(change.pool, { last }, scope);
+      await patch(change.pool, { last }, change.reason, scope);
       return `Grown: pool ${change.pool} ends at ${last}`;
     }
     case 'strategy': {
       const { strategy } = change;
-      requireStrategy(await patch(change.pool, { strategy }, scope), change.pool);
+      requireStrategy(await patch(change.pool, { strategy }, change.reason, scope), change.pool);
       return `Changed: pool ${change.pool} is ${strategy}`;
     }
     case 'pause':
-      await patch(change.pool, { paused: true }, scope);
+      await patch(change.pool, { paused: true }, change.reason, scope);
       return `Paused: pool ${change.pool} hands out nothing. Its addresses stay valid`;
     case 'resume':
-      requireResumed(await patch(change.pool, { paused: false }, scope), change.pool);
+      requireResumed(await patch(change.pool, { paused: false }, change.reason, scope), change.pool);
       return `Resumed: pool ${change.pool} hands out addresses`;
     case 'delete':
-      return await remove(change.pool, scope);
+      return await remove(change.pool, change.reason, scope);
   }
 }
 
-async function add(definition: PoolDefinition, scope: Scope): Promise<string> {
+async function add(definition: PoolDefinition, reason: string | undefined, scope: Scope): Promise<string> {
   const { client, dryRun } = scope;
   const { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds, strategy } = definition;
   const spec: MacPoolSpec = {
@@ -58,7 +60,7 @@ async function add(definition: PoolDefinition, scope: Scope): Promise<string> {
   };
   let created: MacPool;
   try {
-    created = await client.create(macPools, { metadata: { name }, spec }, { dryRun });
+    created = await client.create(macPools, { metadata: { name, ...reasonAnnotation(reason) }, spec }, { dryRun });
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
     throw new UserError(
@@ -71,10 +73,17 @@ async function add(definition: PoolDefinition, scope: Scope): Promise<string> {
   return `Added: pool ${name}, ${first} to ${last}`;
 }
 
-async function patch(name: string, spec: Partial<MacPoolSpec>, scope: Scope): Promise<MacPool | undefined> {
+async function patch(
+  name: string,
+  spec: Partial<MacPoolSpec>,
+  reason: string | undefined,
+  scope: Scope,
+): Promise<MacPool | undefined> {
   const { client, dryRun } = scope;
   await getMacPool(name, scope);
-  const patched = await client.patch(macPools, { name }, { type: 'merge', body: { spec } }, { dryRun });
+  // The reason of the last change is none of this one.
+  const body = { metadata: { annotations: { [ANNOTATIONS.reason]: reason ?? null } }, spec };
+  const patched = await client.patch(macPools, { name }, { type: 'merge', body }, { dryRun });
   return dryRun ? undefined : await untilInLedger(patched, 'changed', scope);
 }
 
@@ -92,7 +101,7 @@ function requireStrategy(pool: MacPool | undefined, name: string): void {
   throw new UserError(`Pool ${name} is still random.`, `${ready.message}.`, 'conflict');
 }
 
-async function remove(name: string, scope: Scope): Promise<string> {
+async function remove(name: string, reason: string | undefined, scope: Scope): Promise<string> {
   const { client, dryRun } = scope;
   const { metadata, status = {} } = await getMacPool(name, scope);
   const { active = 0, pending = 0, reserved = 0, orphaned = 0 } = status;
@@ -103,6 +112,10 @@ async function remove(name: string, scope: Scope): Promise<string> {
       `\`kubectl rock-mac list -A --pool ${name}\` shows them. Release them, or pause the pool: \`kubectl rock-mac pool pause ${name}\`.`,
       'conflict',
     );
+  }
+  if ((reason ?? metadata.annotations?.[ANNOTATIONS.reason]) !== undefined) {
+    const body = { metadata: { uid: metadata.uid, annotations: { [ANNOTATIONS.reason]: reason ?? null } } };
+    await client.patch(macPools, { name }, { type: 'merge', body }, { dryRun });
   }
   await client.delete(macPools, { name }, { uid: metadata.uid, dryRun });
   if (!dryRun) {

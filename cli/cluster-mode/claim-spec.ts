@@ -16,6 +16,7 @@ export interface ClaimRequest {
   readonly reserved?: boolean | undefined;
   readonly expiresAfterSeconds?: number | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly reason?: string | undefined;
 }
 
 /* The limits of `spec.attributes` in the CRD. */
@@ -39,8 +40,15 @@ export function claimSpec(request: ClaimRequest): MacAllocationSpec {
 }
 
 /** Returns the annotations of the MacAllocation of a request. */
-export function claimAnnotations({ overridesDelay }: ClaimRequest): Readonly<Record<string, string>> | undefined {
-  return overridesDelay === true ? { [ANNOTATIONS.overrideReuseDelay]: 'true' } : undefined;
+export function claimAnnotations({
+  overridesDelay,
+  reason,
+}: ClaimRequest): Readonly<Record<string, string>> | undefined {
+  const annotations = {
+    ...(overridesDelay === true && { [ANNOTATIONS.overrideReuseDelay]: 'true' }),
+    ...(reason !== undefined && { [ANNOTATIONS.reason]: reason }),
+  };
+  return Object.keys(annotations).length === 0 ? undefined : annotations;
 }
 
 /** Attributes are strings, so other JSON values are stored as JSON text. Throws a UserError if they exceed the limits. */

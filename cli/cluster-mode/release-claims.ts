@@ -15,7 +15,7 @@ import type { Scope } from './scope.ts';
 /** Deletes claims and waits until the ledger has released their addresses. */
 export async function releaseClaims(
   claims: readonly MacAllocation[],
-  { force, generation }: ReleaseOptions,
+  { force, generation, reason }: ReleaseOptions,
   scope: Scope,
 ): Promise<Releases> {
   const evaluated = claims.map((claim) => {
@@ -33,7 +33,7 @@ export async function releaseClaims(
   }
   const interruption = watchInterruption(process);
   const failures = await Promise.all(
-    deletable.map(({ claim }) => releaseClaim(claim, { force, signal: interruption.signal }, scope)),
+    deletable.map(({ claim }) => releaseClaim(claim, { force, reason, signal: interruption.signal }, scope)),
   ).finally(() => {
     interruption.stop();
     scope.progress('');
@@ -120,7 +120,7 @@ function refuseHeld(what: string, { metadata: { namespace = '' }, status }: MacA
 /** Deletes one claim. Returns what went wrong, or `undefined`. Ctrl-C ends the wait but not the deletion. */
 async function releaseClaim(
   claim: MacAllocation,
-  { force, signal }: { readonly force: boolean; readonly signal: AbortSignal },
+  { force, reason, signal }: Pick<ReleaseOptions, 'force' | 'reason'> & { readonly signal: AbortSignal },
   scope: Scope,
 ): Promise<CommandRefusal | undefined> {
   const { client, waitMs, progress } = scope;
@@ -131,10 +131,11 @@ async function releaseClaim(
   } = claim;
   const key = { namespace, name };
   const annotations = {
-    ...(spec.reserved === true && { [ANNOTATIONS.forceRelease]: 'true' }),
-    ...(isHeldForPod(status) && { [ANNOTATIONS.consumerEnded]: status?.consumer?.uid }),
+    ...(force && spec.reserved === true && { [ANNOTATIONS.forceRelease]: 'true' }),
+    ...(force && isHeldForPod(status) && { [ANNOTATIONS.consumerEnded]: status?.consumer?.uid }),
+    ...(reason !== undefined && { [ANNOTATIONS.releaseReason]: reason }),
   };
-  if (force && Object.keys(annotations).length > 0) {
+  if (Object.keys(annotations).length > 0) {
     const body = { metadata: { uid, annotations } };
     await client.patch(macAllocations, key, { type: 'merge', body }, { repeatable: true });
   }

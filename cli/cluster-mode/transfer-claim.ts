@@ -11,6 +11,7 @@ import { addressOfAllocation } from './address-of-allocation.ts';
 import { evaluateClaim, NOT_SEEN_YET } from './evaluate-claim.ts';
 import { findAllocations } from './find-claims.ts';
 import { poll } from './poll.ts';
+import { reasonAnnotation } from './reason-annotation.ts';
 import type { Scope } from './scope.ts';
 
 interface Target {
@@ -31,7 +32,10 @@ interface Begun {
  *
  * The API server is asked first whether the user may do both, so a missing right leaves nothing behind.
  */
-export async function transferClaim({ mac, to }: TransferRequest, scope: Scope): Promise<CommandResult<Address>> {
+export async function transferClaim(
+  { mac, to, reason }: TransferRequest,
+  scope: Scope,
+): Promise<CommandResult<Address>> {
   const target = parseTarget(to);
   const existing = await scope.client.find(macAllocations, target);
   const done = existing && addressIfMoved(existing, mac);
@@ -42,7 +46,7 @@ export async function transferClaim({ mac, to }: TransferRequest, scope: Scope):
   if (source === undefined || refusal !== undefined)
     return { kind: 'refused', refusal: refusal ?? notFound(mac, scope) };
   await consent(source, to, { dryRun: true }, scope);
-  const object = { metadata: { ...target }, spec: targetSpec(source, mac) };
+  const object = { metadata: { ...target, ...reasonAnnotation(reason) }, spec: targetSpec(source, mac) };
   if (existing === undefined) await scope.client.create(macAllocations, object, { dryRun: true });
   if (scope.dryRun) {
     const from = `${source.metadata.namespace ?? ''}/${source.metadata.name}`;

@@ -4,11 +4,12 @@ import { refusalText, UserError } from '../errors.ts';
 import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
 import { requireMac } from '../target.ts';
-import { addExamples } from './shared-flags.ts';
+import { addExamples, addReason } from './shared-flags.ts';
 
 interface Options {
   readonly object?: string;
   readonly dryRun: boolean;
+  readonly reason?: string;
 }
 
 /** `adopt`: gives observed addresses to the objects that use them. */
@@ -25,12 +26,12 @@ export function addAdopt(program: Command, { terminal }: Cli): void {
     .option('--object <namespace/name>', 'the object that gets the address, if several use it')
     .option('--dry-run', 'show what would be adopted without changing it', false)
     .addOption(outputOption())
-    .action(async (texts: readonly string[], { object, dryRun }: Options, command: Command) => {
+    .action(async (texts: readonly string[], { object, dryRun, reason }: Options, command: Command) => {
       const { adoptAddresses } = await import('../ledger-mode/adopt.ts');
       const { withLedger } = await import('../ledger-mode/open.ts');
       const macs = texts.map(requireMac);
       const { adopted, refused } = await withLedger(command.optsWithGlobals(), (ledger) =>
-        adoptAddresses(ledger, macs, { object, dryRun }),
+        adoptAddresses(ledger, macs, { object, dryRun, reason }),
       );
       await printReport(terminal, command, {
         lines: () => [`${dryRun ? 'Would adopt' : 'Adopted'} ${String(adopted.length)} MAC address(es)`],
@@ -42,6 +43,7 @@ export function addAdopt(program: Command, { terminal }: Cli): void {
       for (const each of others) terminal.notify(`Error: ${refusalText(each)}`);
       if (first !== undefined) throw UserError.from(first);
     });
+  addReason(command);
   addExamples(
     command,
     'rock-mac adopt a4:58:0f:05:00:07',

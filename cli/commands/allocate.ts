@@ -76,7 +76,7 @@ export function addAllocate(program: Command, cli: Cli): void {
         : allocateSet({ ...request, count, namePrefix: options.namePrefix }, backend, command, cli));
     });
   });
-  addReason(command, cli.mode);
+  addReason(command);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(

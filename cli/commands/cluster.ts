@@ -4,7 +4,7 @@ import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
 import { formatPlain } from '../output/table.ts';
 import { formatMinutes } from '../output/time.ts';
-import { addExamples } from './shared-flags.ts';
+import { addExamples, addReason } from './shared-flags.ts';
 
 const HEADERS = [
   'Name',
@@ -17,6 +17,10 @@ const HEADERS = [
   'Addresses',
   'Orphaned',
 ];
+
+interface Options {
+  readonly reason?: string;
+}
 
 /**
  * `cluster list|retire|bind|continue`: shows the clusters of the ledger, retires one, gives one a database login, and decides
@@ -64,11 +68,12 @@ export function addCluster(program: Command, { terminal }: Cli): void {
         'only `release --force` releases them.',
     )
     .argument('<cluster>', 'id or name of the cluster')
-    .action(async (text: string, _options: unknown, command: Command) => {
+    .action(async (text: string, { reason }: Options, command: Command) => {
       const { withLedger } = await import('../ledger-mode/open.ts');
       const { retireByName } = await import('../ledger-mode/clusters.ts');
-      terminal.print(await withLedger(command.optsWithGlobals(), (ledger) => retireByName(ledger, text)));
+      terminal.print(await withLedger(command.optsWithGlobals(), (ledger) => retireByName(ledger, text, reason)));
     });
+  addReason(retire);
   addExamples(retire, 'rock-mac cluster retire staging');
   const bind = group
     .command('bind')
@@ -78,11 +83,12 @@ export function addCluster(program: Command, { terminal }: Cli): void {
     )
     .argument('<login>', 'name of the database login, a member of rock_mac_app')
     .argument('<cluster>', 'id or name of the cluster')
-    .action(async (login: string, text: string, _options: unknown, command: Command) => {
+    .action(async (login: string, text: string, { reason }: Options, command: Command) => {
       const { withLedger } = await import('../ledger-mode/open.ts');
       const { bindByName } = await import('../ledger-mode/clusters.ts');
-      terminal.print(await withLedger(command.optsWithGlobals(), (ledger) => bindByName(ledger, login, text)));
+      terminal.print(await withLedger(command.optsWithGlobals(), (ledger) => bindByName(ledger, login, text, reason)));
     });
+  addReason(bind);
   addExamples(bind, 'rock-mac cluster bind rock_mac_staging staging');
   const decide = group
     .command('continue')
@@ -93,10 +99,13 @@ export function addCluster(program: Command, { terminal }: Cli): void {
     )
     .argument('<cluster>', 'id or name of the cluster')
     .addArgument(new Argument('<which>', 'the control plane that goes on').choices(['known', 'newcomer']))
-    .action(async (text: string, which: 'known' | 'newcomer', _options: unknown, command: Command) => {
+    .action(async (text: string, which: 'known' | 'newcomer', { reason }: Options, command: Command) => {
       const { withLedger } = await import('../ledger-mode/open.ts');
       const { continueByName } = await import('../ledger-mode/clusters.ts');
-      terminal.print(await withLedger(command.optsWithGlobals(), (ledger) => continueByName(ledger, text, which)));
+      terminal.print(
+        await withLedger(command.optsWithGlobals(), (ledger) => continueByName(ledger, text, which, reason)),
+      );
     });
+  addReason(decide);
   addExamples(decide, 'rock-mac cluster continue staging known', 'rock-mac cluster continue staging newcomer');
 }

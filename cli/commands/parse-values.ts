@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { isCalendarDay } from '../../api/calendar.ts';
 import { parseDuration } from '../../api/duration.ts';
 import { inexactNumber, parseJson } from '../../api/parse-json.ts';
+import { MAX_REASON_OCTETS, readReason } from '../../api/reason.ts';
 import { MAX_MAP_COUNT } from '../../api/state-map.ts';
 import { isVisible, isVisibleJson } from '../../api/visible-text.ts';
 import { MAX_METADATA_TERMS, type MetadataTerm, parseMetadataTerm } from '../../ledger/address/metadata-term.ts';
@@ -148,14 +149,13 @@ export function parseDeviceText(text: string): string {
   );
 }
 
-/** The limit of the ledger for the reason of a change, in bytes. */
-const MAX_REASON = 1_024;
-
 /** Parses the reason of a change. */
 export function parseReason(text: string): string {
-  const trimmed = text.trim();
-  if (trimmed !== '' && isVisible(trimmed) && Buffer.byteLength(trimmed) <= MAX_REASON) return trimmed;
-  throw new InvalidArgumentError(`Give one line of at most ${String(MAX_REASON)} bytes, such as "rack 7 was retired".`);
+  const reason = readReason(text);
+  if (reason !== undefined) return reason;
+  throw new InvalidArgumentError(
+    `Give one line of at most ${String(MAX_REASON_OCTETS)} bytes, such as "rack 7 was retired".`,
+  );
 }
 
 /** Parses names of pools separated by commas. */

@@ -7,7 +7,7 @@ import { type Cli, valueOf, withBackend } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { requireMac } from '../target.ts';
 import { parseDurationSeconds, parseRowCount } from './parse-values.ts';
-import { addDryRun, addExamples } from './shared-flags.ts';
+import { addDryRun, addExamples, addReason } from './shared-flags.ts';
 
 interface AddOptions {
   readonly first: MacAddress;
@@ -17,6 +17,12 @@ interface AddOptions {
   readonly autoRelease: number | null;
   readonly reuseDelay: number;
   readonly strategy: PoolStrategy;
+  readonly reason?: string;
+}
+
+interface GrowOptions {
+  readonly last: MacAddress;
+  readonly reason?: string;
 }
 
 /** `pool add|grow|strategy|pause|resume|delete`. */
@@ -57,11 +63,12 @@ function addAdd(group: Command, cli: Cli): void {
         .default(DEFAULT_STRATEGY),
     )
     .action(async (name: string, options: AddOptions, command: Command) => {
-      const { first, description, autoRelease: autoReleaseSeconds, reuseDelay: reuseDelaySeconds, strategy } = options;
+      const { first, description, autoRelease: autoReleaseSeconds, reuseDelay: reuseDelaySeconds, strategy, reason } = options;
       const last = lastOf(options);
       const definition = { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds, strategy };
-      await change(command, cli, { kind: 'add', definition });
+      await change(command, cli, { kind: 'add', definition, reason });
     });
+  addReason(command);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(
@@ -78,9 +85,10 @@ function addGrow(group: Command, cli: Cli): void {
     .description('Moves the end of a pool to a later address. A pool never shrinks, and its beginning never moves.')
     .argument('<pool>', 'name of the pool')
     .requiredOption('--last <mac>', 'new last address, in any notation', parseAddress)
-    .action(async (pool: string, { last }: { readonly last: MacAddress }, command: Command) => {
-      await change(command, cli, { kind: 'grow', pool, last });
+    .action(async (pool: string, { last, reason }: GrowOptions, command: Command) => {
+      await change(command, cli, { kind: 'grow', pool, last, reason });
     });
+  addReason(command);
   addDryRun(command, cli.mode);
   addExamples(command, `${cli.mode.program} pool grow lab --last a4:58:0f:10:03:ff`);
 }
@@ -94,9 +102,10 @@ function addStrategy(group: Command, cli: Cli): void {
     )
     .argument('<pool>', 'name of the pool')
     .addArgument(new Argument('<strategy>', 'the new strategy').choices(POOL_STRATEGIES))
-    .action(async (pool: string, strategy: PoolStrategy, _options: unknown, command: Command) => {
-      await change(command, cli, { kind: 'strategy', pool, strategy });
+    .action(async (pool: string, strategy: PoolStrategy, { reason }: { readonly reason?: string }, command: Command) => {
+      await change(command, cli, { kind: 'strategy', pool, strategy, reason });
     });
+  addReason(command);
   addDryRun(command, cli.mode);
   addExamples(command, `${cli.mode.program} pool strategy lab random`);
 }
@@ -106,9 +115,10 @@ function addSimple(kind: 'pause' | 'resume' | 'delete', description: string, gro
     .command(kind)
     .description(description)
     .argument('<pool>', 'name of the pool')
-    .action(async (pool: string, _options: unknown, command: Command) => {
-      await change(command, cli, { kind, pool });
+    .action(async (pool: string, { reason }: { readonly reason?: string }, command: Command) => {
+      await change(command, cli, { kind, pool, reason });
     });
+  addReason(command);
   addDryRun(command, cli.mode);
   addExamples(command, `${cli.mode.program} pool ${kind} lab`);
 }

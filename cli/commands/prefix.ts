@@ -9,7 +9,7 @@ import { formatPlain } from '../output/table.ts';
 import { formatMinutes } from '../output/time.ts';
 import { addLedgerOnly } from './ledger-only.ts';
 import { parseUnicastPrefix } from './parse-values.ts';
-import { addExamples } from './shared-flags.ts';
+import { addExamples, addReason } from './shared-flags.ts';
 
 const HEADERS = ['Prefix', 'Kind', 'Note'];
 const WIDE_HEADERS = [...HEADERS, 'Added', 'Added By'];
@@ -17,6 +17,7 @@ const WIDE_HEADERS = [...HEADERS, 'Added', 'Added By'];
 interface AddOptions {
   readonly kind?: PrefixKind;
   readonly note?: string;
+  readonly reason?: string;
 }
 
 /** `prefix list|add|remove`: what the addresses of the ledger begin with. */
@@ -72,11 +73,14 @@ function addChanges(group: Command, { terminal }: Cli): void {
       ).choices(PREFIX_KINDS),
     )
     .option('--note <text>', 'what it is for')
-    .action(async (prefix: MacPrefix, options: AddOptions, command: Command) => {
+    .action(async (prefix: MacPrefix, { reason, ...options }: AddOptions, command: Command) => {
       const { withLedger } = await import('../ledger-mode/open.ts');
       const { addNamed } = await import('../ledger-mode/prefixes.ts');
-      terminal.print(await withLedger(command.optsWithGlobals(), (ledger) => addNamed(ledger, { prefix, ...options })));
+      terminal.print(
+        await withLedger(command.optsWithGlobals(), (ledger) => addNamed(ledger, { prefix, ...options }, reason)),
+      );
     });
+  addReason(adding);
   addExamples(
     adding,
     'rock-mac prefix add 02 --note "the range of kubemacpool"',
@@ -86,10 +90,11 @@ function addChanges(group: Command, { terminal }: Cli): void {
     .command('remove')
     .description('Removes a prefix under which no pool lies. Needs the owner of the ledger or an admin.')
     .argument('<prefix>', 'a prefix of the ledger', parseUnicastPrefix)
-    .action(async (prefix: MacPrefix, _options: unknown, command: Command) => {
+    .action(async (prefix: MacPrefix, { reason }: { readonly reason?: string }, command: Command) => {
       const { withLedger } = await import('../ledger-mode/open.ts');
       const { removeNamed } = await import('../ledger-mode/prefixes.ts');
-      terminal.print(await withLedger(command.optsWithGlobals(), (ledger) => removeNamed(ledger, prefix)));
+      terminal.print(await withLedger(command.optsWithGlobals(), (ledger) => removeNamed(ledger, prefix, reason)));
     });
+  addReason(removing);
   addExamples(removing, 'rock-mac prefix remove 02');
 }

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { addExamples } from './shared-flags.ts';
+import { addExamples, addReason } from './shared-flags.ts';
 
 interface Options {
   readonly approve: boolean;
   readonly without?: string;
   readonly freeGap?: string;
   readonly trustClock: boolean;
+  readonly reason?: string;
 }
 
 /** `recover`: reopens the ledger after a failover or a restore. */
@@ -29,6 +30,7 @@ export function addRecover(program: Command, { terminal }: Cli): void {
       const { recoverLedger } = await import('../ledger-mode/recover.ts');
       for (const line of await recoverLedger(command.optsWithGlobals(), options)) terminal.print(line);
     });
+  addReason(command);
   addExamples(
     command,
     'rock-mac recover',

@@ -55,7 +55,7 @@ export function addRelease(program: Command, cli: Cli): void {
       await releaseAll(query, options, command, cli);
     } else await releaseNamed(parseTarget(text), options, command, cli);
   });
-  addReason(command, cli.mode);
+  addReason(command);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(

@@ -6,7 +6,7 @@ import { outputOption } from '../output/output-flag.ts';
 import { formatMinutes } from '../output/time.ts';
 import { parseTarget } from '../target.ts';
 import { parseDurationSeconds } from './parse-values.ts';
-import { addDryRun, addExamples, OBJECT_NAMES } from './shared-flags.ts';
+import { addDryRun, addExamples, addReason, OBJECT_NAMES } from './shared-flags.ts';
 
 /** `renew`: moves the expiry, so that a device keeps its address. */
 export function addRenew(program: Command, cli: Cli): void {
@@ -25,9 +25,11 @@ export function addRenew(program: Command, cli: Cli): void {
         .hideHelp(cli.mode.kind === 'cluster'), // the period of a claim cannot change; the error message says so
     )
     .addOption(outputOption())
-    .action(async (text: string, options: { readonly for?: number }, command: Command) => {
+    .action(async (text: string, options: { readonly for?: number; readonly reason?: string }, command: Command) => {
       const target = parseTarget(text);
-      const result = await withBackend(command, cli, (backend) => backend.renew(target, { seconds: options.for }));
+      const result = await withBackend(command, cli, (backend) =>
+        backend.renew(target, { seconds: options.for, reason: options.reason }),
+      );
       const renewed = valueOf(result, cli.terminal);
       if (renewed === undefined) return;
       if (renewed.length === 0) {
@@ -47,6 +49,7 @@ export function addRenew(program: Command, cli: Cli): void {
         names: () => renewed.map(({ mac }) => mac),
       });
     });
+  addReason(command);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   const withPeriod = cli.mode.kind === 'cluster' ? [] : [`${name} renew a4:58:0f:01:00:00 --for 48h`];

@@ -48,7 +48,7 @@ export function addReserve(program: Command, cli: Cli): void {
       await printAddress(result, (address) => [`Reserved MAC: ${address.mac}`], command, cli);
     });
   addMetadataFlags(command);
-  addReason(command, cli.mode);
+  addReason(command);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(

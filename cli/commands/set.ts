@@ -41,7 +41,7 @@ export function addSet(program: Command, cli: Cli): void {
         });
       },
     );
-  addReason(command, cli.mode);
+  addReason(command);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(

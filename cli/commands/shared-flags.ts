@@ -28,9 +28,9 @@ export function limitFlag({ kind }: Mode): string {
   return kind === 'ledger' ? '-l, --limit' : '--limit';
 }
 
-/** Adds `--reason` to a command whose changes the audit records. In a cluster, the operator makes and explains them. */
-export function addReason(command: Command, { kind }: Mode): void {
-  if (kind === 'ledger') command.option('--reason <text>', 'why, for the audit (`audit -o wide`)', parseReason);
+/** Adds `--reason` to a command whose changes the audit records. */
+export function addReason(command: Command): void {
+  command.option('--reason <text>', 'why, for the audit (`audit -o wide`)', parseReason);
 }
 
 /** Adds examples below the help of a command. */

@@ -4,7 +4,7 @@ import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
 import { formatPlain } from '../output/table.ts';
 import { formatMinutes } from '../output/time.ts';
-import { addExamples } from './shared-flags.ts';
+import { addExamples, addReason } from './shared-flags.ts';
 
 const HEADERS = ['Cluster', 'Pod', 'Holder', 'Pool', 'Addresses', 'Since', 'Last Seen'];
 const WIDE_HEADERS = [...HEADERS, 'Cluster ID', 'Pod UID'];
@@ -12,6 +12,7 @@ const WIDE_HEADERS = [...HEADERS, 'Cluster ID', 'Pod UID'];
 interface ReturnOptions {
   readonly force: boolean;
   readonly dryRun: boolean;
+  readonly reason?: string;
 }
 
 /** `stock list|return`: shows the stocks of webhooks, and returns the one of a process that is gone. */
@@ -71,6 +72,7 @@ export function addStock(program: Command, { terminal }: Cli): void {
       const { returnByName } = await import('../ledger-mode/stock.ts');
       terminal.print(await withLedger(command.optsWithGlobals(), (ledger) => returnByName(ledger, text, options)));
     });
+  addReason(returning);
   addExamples(
     returning,
     'rock-mac stock return 6f1c1bd6-9b52-4c0e-8a53-0f3f6f2f1f64 --dry-run',

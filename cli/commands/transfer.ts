@@ -38,7 +38,7 @@ export function addTransfer(program: Command, cli: Cli): void {
     const result = await withBackend(command, cli, (backend) => backend.transfer({ mac, to, type, reason }));
     await printAddress(result, (address) => [`Transferred MAC: ${address.mac} to ${to}`], command, cli);
   });
-  addReason(command, cli.mode);
+  addReason(command);
   addDryRun(command, cli.mode);
   const { program: name } = cli.mode;
   addExamples(

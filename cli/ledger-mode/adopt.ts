@@ -15,6 +15,13 @@ export interface Adopted {
   readonly nic: string;
 }
 
+interface AdoptOptions {
+  /** `namespace/name` of the object that gets the address. */
+  readonly object: string | undefined;
+  readonly dryRun: boolean;
+  readonly reason?: string | undefined;
+}
+
 /**
  * Gives observed addresses to the objects that use them. Each address is decided on its own: a refused one does not keep
  * the others from being adopted.
@@ -22,13 +29,13 @@ export interface Adopted {
 export async function adoptAddresses(
   ledger: Queryable,
   macs: readonly MacAddress[],
-  { object, dryRun }: { readonly object: string | undefined; readonly dryRun: boolean },
+  { object, dryRun, reason }: AdoptOptions,
 ): Promise<{ readonly adopted: readonly Adopted[]; readonly refused: readonly CommandRefusal[] }> {
   const adopted: Adopted[] = [];
   const refused: CommandRefusal[] = [];
   for (const mac of macs) {
     const found = chooseObject(mac, await observationsOfMac(ledger, mac), object);
-    const refusedBecause = 'cause' in found ? found : dryRun ? undefined : await adoptOne(ledger, found);
+    const refusedBecause = 'cause' in found ? found : dryRun ? undefined : await adoptOne(ledger, found, reason);
     if (refusedBecause !== undefined) refused.push(refusedBecause);
     else if (!('cause' in found)) {
       const { kind, namespace, name, nic } = found.object;
@@ -62,14 +69,18 @@ export function chooseObject(
   );
 }
 
-async function adoptOne(ledger: Queryable, { mac, object }: Observation): Promise<CommandRefusal | undefined> {
+async function adoptOne(
+  ledger: Queryable,
+  { mac, object }: Observation,
+  reason = 'adopted by an admin',
+): Promise<CommandRefusal | undefined> {
   const user = currentUser();
   const item = {
     mac,
     key: boundKey({ ...object, mac }),
     owner: object,
     requester: user,
-    reason: 'adopted by an admin',
+    reason,
   };
   const [result] = await adopt(ledger, [item], user);
   switch (result?.outcome) {

@@ -17,29 +17,36 @@ import { unknownPool, UserError } from '../errors.ts';
 
 /** Changes a pool of the ledger. Returns a line that says what changed. Throws a UserError if the ledger refuses it. */
 export async function changePool(db: Queryable, change: PoolChange, actor: string): Promise<string> {
-  if (change.kind === 'add') return await addPool(db, change.definition, actor);
+  const by = { actor, reason: change.reason };
+  if (change.kind === 'add') return await addPool(db, change.definition, by);
   const pools = await listPools(db);
   const pool = pools.find(({ name }) => name === change.pool);
   if (pool === undefined) throw notFound(change.pool, pools);
   await requireNoMacPool(db, pool, change);
   switch (change.kind) {
     case 'grow':
-      return await grow(db, pool, change.last, actor);
+      return await grow(db, pool, change.last, by);
     case 'strategy':
-      return await setStrategy(db, pool, change.strategy, actor);
+      return await setStrategy(db, pool, change.strategy, by);
     case 'pause':
     case 'resume':
-      return await pause(db, pool, change.kind === 'pause', actor);
+      return await pause(db, pool, change.kind === 'pause', by);
     case 'delete':
-      return await remove(db, pool, actor);
+      return await remove(db, pool, by);
   }
 }
 
 type Definition = Extract<PoolChange, { readonly kind: 'add' }>['definition'];
 
-async function addPool(db: Queryable, definition: Definition, actor: string): Promise<string> {
+/** Who makes the change, and why. */
+interface By {
+  readonly actor: string;
+  readonly reason: string | undefined;
+}
+
+async function addPool(db: Queryable, definition: Definition, { actor, reason }: By): Promise<string> {
   const { name, first, last } = definition;
-  const outcome = await definePool(db, definition, actor);
+  const outcome = await definePool(db, definition, actor, reason);
   switch (outcome) {
     case 'defined':
       return `Added: pool ${name}, ${first} to ${last}`;
@@ -72,9 +79,9 @@ async function requireStrategy(db: Queryable, { name, strategy = DEFAULT_STRATEG
   );
 }
 
-async function grow(db: Queryable, pool: Pool, last: Pool['last'], actor: string): Promise<string> {
+async function grow(db: Queryable, pool: Pool, last: Pool['last'], { actor, reason }: By): Promise<string> {
   const { name, first } = pool;
-  const outcome = await growPool(db, name, last, actor);
+  const outcome = await growPool(db, name, last, actor, reason);
   switch (outcome) {
     case 'grown':
       return `Grown: pool ${name}, ${first} to ${last}`;
@@ -96,8 +103,8 @@ async function grow(db: Queryable, pool: Pool, last: Pool['last'], actor: string
   }
 }
 
-async function setStrategy(db: Queryable, { name }: Pool, strategy: PoolStrategy, actor: string): Promise<string> {
-  const outcome = await setPoolStrategy(db, name, strategy, actor);
+async function setStrategy(db: Queryable, { name }: Pool, strategy: PoolStrategy, { actor, reason }: By): Promise<string> {
+  const outcome = await setPoolStrategy(db, name, strategy, actor, undefined, reason);
   switch (outcome) {
     case 'changed':
       return `Changed: pool ${name} is ${strategy}`;
@@ -111,8 +118,8 @@ async function setStrategy(db: Queryable, { name }: Pool, strategy: PoolStrategy
   }
 }
 
-async function pause(db: Queryable, { name }: Pool, paused: boolean, actor: string): Promise<string> {
-  const outcome = await pausePool(db, name, paused, actor);
+async function pause(db: Queryable, { name }: Pool, paused: boolean, { actor, reason }: By): Promise<string> {
+  const outcome = await pausePool(db, name, paused, actor, undefined, reason);
   switch (outcome) {
     case 'paused':
       return `Paused: pool ${name} hands out nothing. Its addresses stay valid`;
@@ -128,8 +135,8 @@ async function pause(db: Queryable, { name }: Pool, paused: boolean, actor: stri
   }
 }
 
-async function remove(db: Queryable, { name }: Pool, actor: string): Promise<string> {
-  const outcome = await removePool(db, name, actor);
+async function remove(db: Queryable, { name }: Pool, { actor, reason }: By): Promise<string> {
+  const outcome = await removePool(db, name, actor, undefined, reason);
   switch (outcome) {
     case 'removed':
       return `Deleted: pool ${name}`;

@@ -24,24 +24,29 @@ export async function findCluster(ledger: Queryable, text: string): Promise<Clus
 }
 
 /** Retires a cluster. Returns a line that says what happened to its addresses. */
-export async function retireByName(ledger: Queryable, text: string): Promise<string> {
+export async function retireByName(ledger: Queryable, text: string, reason?: string): Promise<string> {
   const { clusterId, name } = await findCluster(ledger, text);
-  const { outcome, orphaned } = await retireCluster(ledger, clusterId, currentUser());
+  const { outcome, orphaned } = await retireCluster(ledger, clusterId, currentUser(), reason);
   const held = `${String(orphaned)} address(es) are orphaned now: check whether they are in use, then release them with --force`;
   return `${outcome === 'unchanged' ? 'Already retired' : 'Retired'}: cluster ${name} (${clusterId}); ${held}`;
 }
 
 /** Gives a database login a cluster. Returns a line that says so. */
-export async function bindByName(ledger: Queryable, login: string, text: string): Promise<string> {
+export async function bindByName(ledger: Queryable, login: string, text: string, reason?: string): Promise<string> {
   const { clusterId, name } = await findCluster(ledger, text);
-  await bindLogin(ledger, { login, clusterId });
+  await bindLogin(ledger, { login, clusterId }, { actor: currentUser(), reason });
   return `Bound: login ${login} may change the addresses of cluster ${name} (${clusterId})`;
 }
 
 /** Decides which of two control planes with one identity continues a cluster. Returns a line that says so. */
-export async function continueByName(ledger: Queryable, text: string, as: 'known' | 'newcomer'): Promise<string> {
+export async function continueByName(
+  ledger: Queryable,
+  text: string,
+  as: 'known' | 'newcomer',
+  reason?: string,
+): Promise<string> {
   const { clusterId, name } = await findCluster(ledger, text);
-  const outcome = await continueCluster(ledger, { clusterId, as }, currentUser());
+  const outcome = await continueCluster(ledger, { clusterId, as }, currentUser(), reason);
   if (outcome === 'known') return `Decided: the known control plane of cluster ${name} (${clusterId}) goes on`;
   if (outcome === 'newcomer') {
     return `Decided: the newcomer goes on as cluster ${name} (${clusterId}) after its initial sync. The other may not allocate or release`;

@@ -97,7 +97,7 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
     releasable: (query) => findReleasable(ledger, query),
     releaseEach: (addresses, options) => change((db) => releaseSeen(db, addresses, { ...options, actor: user })),
     renew: async (target, options) => {
-      const result = await change(async (db) => renewRows(db, await heldRows(db, target), options));
+      const result = await change(async (db) => renewRows(db, await heldRows(db, target), { ...options, actor: user }));
       return dryRun ? describeDryRun('renew', result, (addresses) => addresses) : result;
     },
     find: async (target) => ({ addresses: await find(target), fromLedger: true }),

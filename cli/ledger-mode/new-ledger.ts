@@ -57,7 +57,7 @@ export async function startUnder(
   // The first statement locks the pools, so no address is handed out before the end of the transaction.
   const used = await removePools(transaction, actor);
   if (used !== undefined || (await isUsed(transaction))) throw prefixesKept(known, 'allocations or clusters');
-  for (const prefix of known) await removePrefix(transaction, prefix);
+  for (const prefix of known) await removePrefix(transaction, prefix, actor);
   for (const prefix of prefixes) await addOrRefuse(transaction, { prefix }, actor);
   for (const pool of pools) await defineOrRefuse(transaction, pool, actor);
 }

@@ -9,8 +9,9 @@ export async function addOrRefuse(
   db: Queryable,
   prefix: NewPrefix,
   actor: string,
+  reason?: string,
 ): Promise<'added' | 'changed' | 'unchanged'> {
-  const result = await addPrefix(db, prefix, actor);
+  const result = await addPrefix(db, prefix, actor, reason);
   if (result.outcome === 'overlaps') {
     throw new UserError(
       `The prefix ${prefix.prefix} overlaps ${result.other}, which the ledger has already.`,
@@ -24,15 +25,15 @@ export async function addOrRefuse(
 }
 
 /** Adds a prefix, or changes its kind and note. Returns a line that says so. */
-export async function addNamed(ledger: Queryable, prefix: NewPrefix): Promise<string> {
-  const outcome = await addOrRefuse(ledger, prefix, currentUser());
+export async function addNamed(ledger: Queryable, prefix: NewPrefix, reason?: string): Promise<string> {
+  const outcome = await addOrRefuse(ledger, prefix, currentUser(), reason);
   if (outcome === 'unchanged') return `Unchanged: the ledger has the prefix ${prefix.prefix}`;
   return `${outcome === 'added' ? 'Added' : 'Changed'}: prefix ${prefix.prefix}`;
 }
 
 /** Removes a prefix. Returns a line that says so. Throws a UserError if the ledger does not have it, or a pool lies under it. */
-export async function removeNamed(ledger: Queryable, prefix: MacPrefix): Promise<string> {
-  const result = await removePrefix(ledger, prefix);
+export async function removeNamed(ledger: Queryable, prefix: MacPrefix, reason?: string): Promise<string> {
+  const result = await removePrefix(ledger, prefix, currentUser(), reason);
   switch (result.outcome) {
     case 'removed':
       return `Removed: prefix ${prefix}`;

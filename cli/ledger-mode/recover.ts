@@ -17,19 +17,20 @@ export interface RecoverFlags {
   readonly freeGap?: string | undefined;
   /** The clock of the database is right again. */
   readonly trustClock: boolean;
+  readonly reason?: string | undefined;
 }
 
 /** Continues a recovery as far as possible. Returns lines that describe the state of the ledger. */
 export async function recoverLedger(
   options: GlobalOptions,
-  { approve, without, freeGap: pool, trustClock: trusts }: RecoverFlags,
+  { approve, without, freeGap: pool, trustClock: trusts, reason }: RecoverFlags,
 ): Promise<string[]> {
   return withLedger(options, async (ledger) => {
     const actor = currentUser();
     await recoverIfNeeded(ledger, actor);
     if (without !== undefined) {
       const { clusterId, name } = await findCluster(ledger, without);
-      const outcome = await recoverWithout(ledger, clusterId, actor);
+      const outcome = await recoverWithout(ledger, clusterId, actor, reason);
       if (outcome === 'not_registered') {
         throw new UserError(
           `Cluster ${name} is retired, so the recovery does not wait for it.`,
@@ -38,17 +39,20 @@ export async function recoverLedger(
         );
       }
     }
-    if (approve) await approveRecovery(ledger);
-    if (trusts) await trustClockAgain(ledger, actor);
-    const lines = pool === undefined ? [] : await freeGapOf(ledger, pool, actor);
+    if (approve) await approveRecovery(ledger, { actor, reason });
+    if (trusts) await trustClockAgain(ledger, actor, reason);
+    const lines = pool === undefined ? [] : await freeGapOf(ledger, { pool, actor, reason });
     return [...lines, stateLine(await ledgerState(ledger))];
   });
 }
 
-async function freeGapOf(ledger: Queryable, pool: string, actor: string): Promise<string[]> {
+async function freeGapOf(
+  ledger: Queryable,
+  { pool, actor, reason }: { readonly pool: string; readonly actor: string; readonly reason: string | undefined },
+): Promise<string[]> {
   const pools = (await listPools(ledger)).map(({ name }) => name);
   if (!pools.includes(pool)) throw UserError.from(unknownPool(pool, pools));
-  const freed = await freeGap(ledger, { pool, actor });
+  const freed = await freeGap(ledger, { pool, actor, reason });
   const line = `Freed ${String(freed)} address(es) of pool ${pool} that a failover had set aside.`;
   const undropped = await undroppedStock(ledger, pool);
   if (undropped === 0) return [line];
@@ -59,8 +63,8 @@ async function freeGapOf(ledger: Queryable, pool: string, actor: string): Promis
   ];
 }
 
-async function trustClockAgain(ledger: Queryable, actor: string): Promise<void> {
-  if ((await trustClock(ledger, actor)) !== 'disagrees') return;
+async function trustClockAgain(ledger: Queryable, actor: string, reason: string | undefined): Promise<void> {
+  if ((await trustClock(ledger, actor, reason)) !== 'disagrees') return;
   throw new UserError(
     'Most operators and webhooks do not agree with the clock of the database, or have not reported for five minutes.',
     'Correct the clock that is wrong, wait a minute, then try again.',

@@ -14,7 +14,7 @@ import { qualifiedName } from '../output/address-list.ts';
 export async function renewRows(
   ledger: Queryable,
   rows: readonly AddressRow[],
-  { seconds, generation }: RenewOptions,
+  { seconds, generation, reason, actor }: RenewOptions & { readonly actor: string },
 ): Promise<CommandResult<readonly AddressView[]>> {
   const changed = rows.map((row) => refuseChangedHolder(row, generation)).find((refusal) => refusal !== undefined);
   if (changed !== undefined) return { kind: 'refused', refusal: changed };
@@ -26,7 +26,7 @@ export async function renewRows(
     return { kind: 'refused', refusal: commandRefusal(cause, next, 'conflict') };
   }
   const items = rows.map(({ mac, generation, key }) => ({ mac, generation, key, ttlSeconds: seconds }));
-  const outcomes = await renew(ledger, items);
+  const outcomes = await renew(ledger, items, reason === undefined ? undefined : { actor, reason });
   const renewed: AddressView[] = [];
   for (const [index, row] of rows.entries()) {
     const outcome = outcomes[index];

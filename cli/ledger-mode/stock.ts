@@ -61,7 +61,11 @@ async function readStocks(ledger: Queryable): Promise<Stock[]> {
 export async function returnByName(
   ledger: LedgerClient,
   text: string,
-  { force, dryRun }: { readonly force: boolean; readonly dryRun: boolean },
+  {
+    force,
+    dryRun,
+    reason,
+  }: { readonly force: boolean; readonly dryRun: boolean; readonly reason?: string | undefined },
 ): Promise<string> {
   const stock = findHolder(await readStocks(ledger), text);
   const { holder, pod, cluster, clusterId } = stock;
@@ -74,7 +78,7 @@ export async function returnByName(
       'conflict',
     );
   }
-  const run = (db: Queryable) => returnAll(db, { clusterId, id: holder });
+  const run = (db: Queryable) => returnAll(db, { clusterId, id: holder }, reason);
   const count = await (dryRun ? rollingBack(ledger).transaction(run) : run(ledger));
   const returned = `${dryRun ? 'Would return' : 'Returned'} ${String(count)} address(es)`;
   return `${returned} of ${pod} in cluster ${cluster}. Others get them after the reuse delay`;
@@ -99,8 +103,12 @@ function findHolder(stocks: readonly Stock[], text: string): Stock {
 }
 
 /** Returns all addresses. Returns their number. */
-async function returnAll(ledger: Queryable, holder: { readonly clusterId: string; readonly id: string }) {
-  const options = { unused: false, actor: currentUser(), reason: 'stock returned with rock-mac' };
+async function returnAll(
+  ledger: Queryable,
+  holder: { readonly clusterId: string; readonly id: string },
+  reason = 'stock returned with rock-mac',
+) {
+  const options = { unused: false, actor: currentUser(), reason };
   const outcomes = await returnStock(ledger, await stockOf(ledger, holder), options);
   return outcomes.filter(({ outcome }) => outcome === 'returned').length;
 }

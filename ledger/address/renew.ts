@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Queryable } from '../connection/statement.ts';
 import { type AddressRef, addressRefSchema, itemsJson } from './address-ref.ts';
+import { requireReason } from './reason.ts';
 import { type Invalid, runEach } from './validate.ts';
 
 export interface RenewItem extends AddressRef {
@@ -21,12 +22,23 @@ const rowSchema = z.object({
   expires_at: z.date().nullable(),
 });
 
-/** Extends the expiry of devices and claims. Nothing else changes, so there is no audit row. */
-export async function renew(db: Queryable, items: readonly RenewItem[]): Promise<RenewOutcome[]> {
+/** Says why somebody renews, for the audit. */
+export interface RenewReason {
+  readonly actor: string;
+  readonly reason: string;
+}
+
+/** Extends the expiry of devices and claims. Nothing else changes, so there is an audit row only if somebody says why. */
+export async function renew(db: Queryable, items: readonly RenewItem[], why?: RenewReason): Promise<RenewOutcome[]> {
+  if (why !== undefined) requireReason(why.reason);
   return runEach(items, itemSchema, async (group): Promise<RenewOutcome[]> => {
     const rows = await db.query({
-      text: `select outcome, expires_at from rock_mac.renew($1::jsonb) order by ord`,
-      values: [itemsJson(group, ({ generation, key, ttlSeconds: ttl }) => ({ generation, key, ttl }))],
+      text: `select outcome, expires_at from rock_mac.renew($1::jsonb, $2, $3) order by ord`,
+      values: [
+        itemsJson(group, ({ generation, key, ttlSeconds: ttl }) => ({ generation, key, ttl })),
+        why?.actor,
+        why?.reason,
+      ],
       row: rowSchema,
     });
     return rows.map(({ outcome, expires_at: expiresAt }) => {

@@ -89,7 +89,11 @@ async function clearNewLedger(db: Queryable): Promise<void> {
   await requireUnused(db);
   await run(db, 'delete from rock_mac.pools');
   await run(db, 'delete from rock_mac.prefixes');
-  // Without rows of the audit, they are only the forks of earlier recoveries.
+  // The definitions that were just removed are all that the audit has, and its seals are of these and of earlier recoveries.
+  await run(db, 'alter table rock_mac.audit_log disable trigger audit_append_only');
+  await run(db, 'delete from rock_mac.audit_log');
+  await run(db, 'alter table rock_mac.audit_log enable trigger audit_append_only');
+  await run(db, 'delete from rock_mac.audit_hours');
   await run(db, 'alter table rock_mac.audit_seals disable trigger seals_append_only');
   await run(db, 'delete from rock_mac.audit_seals');
   await run(db, 'alter table rock_mac.audit_seals enable trigger seals_append_only');

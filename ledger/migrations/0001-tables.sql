@@ -196,7 +196,7 @@ create table rock_mac.addresses (
   consumer_expires_at timestamptz,
   requester       text   not null,                       -- the user who requested it; unchanged while it is held
   actor           text   not null check (octet_length(actor) <= 256),   -- the program or person that made the last change
-  reason          text   not null default '' check (octet_length(reason) <= 1024),
+  reason          text   not null default '' check (octet_length(reason) <= 2304),   -- what a caller says has 1024; a release adds who asked
   blocked         boolean not null default false,        -- a live object uses it without owning it (observations)
   check ((state = 'released') = (released_at is not null)),
   check (state <> 'pending' or expires_at is not null),

@@ -91,6 +91,14 @@ begin
   return null;
 end $$;
 
+-- Writes a row about something that is no address: a pool, a prefix, a cluster or the ledger. `p_subject` names it for people.
+create function rock_mac.audit_note(p_action text, p_pool text, p_subject text, p_details jsonb, p_actor text, p_reason text) returns void
+language sql volatile set search_path = rock_mac, pg_temp
+begin atomic
+  insert into audit_log (action, pool, owner, "user", details, actor, reason)
+  values (p_action, coalesce(p_pool, ''), p_subject, p_actor, jsonb_strip_nulls(coalesce(p_details, '{}')), p_actor, coalesce(p_reason, ''));
+end;
+
 create trigger addresses_audit_insert after insert on rock_mac.addresses referencing new table as new_rows
   for each statement execute function rock_mac.audit_insert();
 create trigger addresses_audit_update after update on rock_mac.addresses referencing old table as old_rows new table as new_rows

@@ -1,6 +1,6 @@
--- Extends the expiry of devices and claims. Only the expiry changes, so there is no audit row. Null ttl: the pool's
--- period.
-create function rock_mac.renew(p_items jsonb) returns table (ord int, outcome text, expires_at timestamptz)
+-- Extends the expiry of devices and claims. Null ttl: the pool's period. Only the expiry changes, so there is an audit row only if
+-- somebody says why: scripts renew every few minutes.
+create function rock_mac.renew(p_items jsonb, p_actor text default null, p_reason text default null) returns table (ord int, outcome text, expires_at timestamptz)
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '500ms' set enable_seqscan = off set enable_nestloop = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
@@ -8,10 +8,17 @@ declare
 begin
   select array_agg(i), array_agg(i.addr) into items, addrs from jsonb_populate_recordset(null::item, p_items) i;
   addrs := lock_addresses(addrs);
-  update addresses a set expires_at = clock() + coalesce(make_interval(secs => r.ttl), p.auto_release)
-  from unnest(items) r, pools p
-  where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and a.state = 'active'
-    and a.expires_at is not null and p.pool_id = a.pool_id and (r.ttl is not null or p.auto_release is not null);
+  with u as (
+    update addresses a set expires_at = clock() + coalesce(make_interval(secs => r.ttl), p.auto_release),
+           actor = coalesce(case when p_reason is not null then p_actor end, a.actor), reason = coalesce(p_reason, a.reason)
+    from unnest(items) r, pools p
+    where a.addr = r.addr and a.addr = any (addrs) and a.generation = r.generation and a.holder_key = r.key and a.state = 'active'
+      and a.expires_at is not null and p.pool_id = a.pool_id and (r.ttl is not null or p.auto_release is not null)
+    returning a as held, p.name as pool)
+  insert into audit_log (action, mac_address, pool, device_id, "user", details, generation, state_before, state, holder_key, cluster_id, owner, actor, reason)
+  select 'renew', to_mac((u.held).addr), u.pool, (u.held).device_id, p_actor, audit_details(u.held) || jsonb_build_object('expiresAt', (u.held).expires_at),
+         (u.held).generation, (u.held).state, (u.held).state, (u.held).holder_key, (u.held).cluster_id, owner_text(u.held), p_actor, p_reason
+  from u where p_reason is not null order by (u.held).addr;
   return query
   select r.ord, case when a.addr is null then 'unknown'
                      when a.generation <> r.generation or a.holder_key <> r.key or a.state <> 'active' then 'not_owner'

@@ -20,14 +20,22 @@ begin
   return 'known';
 end $$;
 
+create function rock_mac.audit_cluster(p_action text, p_cluster text, p_actor text, p_reason text, p_details jsonb default '{}') returns void
+language sql volatile set search_path = rock_mac, pg_temp
+begin atomic
+  select audit_note(p_action, null, 'Cluster/' || c.name, p_details || jsonb_build_object('clusterId', c.cluster_id), p_actor, p_reason) from clusters c where c.cluster_id = p_cluster;
+end;
+
 -- Gives a login a cluster: for a second login of a cluster, or one that registered before logins were bound.
-create function rock_mac.bind_login(p_login text, p_cluster text) returns text
+create function rock_mac.bind_login(p_login text, p_cluster text, p_actor text default session_user, p_reason text default '') returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 begin
   perform be_durable();
   if not exists (select from clusters c where c.cluster_id = p_cluster) then return 'not_registered'; end if;
   insert into cluster_logins as l (login, cluster_id) values (p_login, p_cluster)
-  on conflict (login) do update set cluster_id = excluded.cluster_id, bound_at = clock(), bound_by = session_user;
+  on conflict (login) do update set cluster_id = excluded.cluster_id, bound_at = clock(), bound_by = session_user
+    where l.cluster_id <> excluded.cluster_id;
+  if found then perform audit_cluster('cluster-bind', p_cluster, p_actor, p_reason, jsonb_build_object('login', p_login)); end if;
   return 'bound';
 end $$;
 
@@ -52,7 +60,7 @@ end $$;
 -- Retires a cluster. The addresses that it holds become orphaned: visible, and released only by force, because nobody
 -- can check their objects any more. So does what a recovery has set aside of its stocks: no more part of a replication gap. What it
 -- has observed ends: it will never report the end of an object. Works in slices; `left_over` is the number of rows for the next calls.
-create function rock_mac.retire_cluster(p_cluster text, p_slice int, p_actor text) returns table (outcome text, orphaned bigint, left_over bigint)
+create function rock_mac.retire_cluster(p_cluster text, p_slice int, p_actor text, p_reason text default 'cluster retired') returns table (outcome text, orphaned bigint, left_over bigint)
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' set enable_seqscan = off as $$
 #variable_conflict use_column
 declare held bigint[]; seen bigint[];
@@ -69,6 +77,7 @@ begin
   if not found then return query select 'not_registered', 0::bigint, 0::bigint; return; end if;
   update clusters set retired_at = clock(), changed_by = p_actor where cluster_id = p_cluster and retired_at is null;
   outcome := case when found then 'retired' else 'unchanged' end;
+  if outcome = 'retired' then perform audit_cluster('cluster-retire', p_cluster, p_actor, p_reason); end if;
   held := array(
     select a.addr from addresses a where a.cluster_id = p_cluster and (a.state in ('stocked', 'pending', 'active') or is_set_aside(a))
     order by a.addr limit p_slice);
@@ -76,7 +85,7 @@ begin
   perform 1 from addresses a where a.addr = any (held || seen) order by a.addr for update;   -- in the order of lock_addresses()
   with u as (
     update addresses a set state = 'orphaned', origin = case a.origin when 'replication-gap' then 'allocate' else a.origin end,
-           expires_at = null, missing_since = null, unreachable_node = null, changed_at = clock(), actor = p_actor, reason = 'cluster retired'
+           expires_at = null, missing_since = null, unreachable_node = null, changed_at = clock(), actor = p_actor, reason = p_reason
     where a.addr = any (held) and a.cluster_id = p_cluster and (a.state in ('stocked', 'pending', 'active') or is_set_aside(a)) returning 1)
   select count(*) into orphaned from u;
   delete from observations o where o.cluster_id = p_cluster and o.addr = any (seen);

@@ -164,18 +164,19 @@ begin
 end $$;
 
 -- An admin lets the ledger open without a silent cluster. That cluster needs a new initial sync before it may allocate.
-create function rock_mac.recover_without(p_cluster text, p_actor text) returns text
+create function rock_mac.recover_without(p_cluster text, p_actor text, p_reason text default '') returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 begin
   perform be_durable();
   perform 1 from ledger_state for update;
   update clusters set adopted_at = null, changed_by = p_actor where cluster_id = p_cluster;
   if not found then return 'not_registered'; end if;
+  perform audit_cluster('recover-without', p_cluster, p_actor, p_reason);
   return open_if_ready();
 end $$;
 
 -- An admin approves a restored ledger: allocations after the backup are known by now, or lost.
-create function rock_mac.approve_recovery() returns text
+create function rock_mac.approve_recovery(p_actor text default session_user, p_reason text default '') returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare s ledger_state;
 begin
@@ -184,6 +185,7 @@ begin
   select * into s from ledger_state for update;
   if s.gap_due then perform set_gap_aside(s.epoch, session_user::text); end if;
   update ledger_state set needs_approval = false, gap_due = false, changed_at = clock();
+  if s.needs_approval then perform audit_note('recover-approve', null, 'Ledger', jsonb_build_object('epoch', s.epoch), p_actor, p_reason); end if;
   return open_if_ready();
 end $$;
 
@@ -209,7 +211,7 @@ end $$;
 -- Frees addresses that were set aside at a failover and that nobody uses: of pools where that is certain, or of one pool
 -- if an admin decided so. Returns their number. What the holder of a stock has not dropped stays in any case, because it may
 -- go on answering with it: return_stock() takes it from a holder that is gone.
-create function rock_mac.free_gap(p_pool text, p_actor text) returns bigint
+create function rock_mac.free_gap(p_pool text, p_actor text, p_reason text default 'nobody used it after the failover') returns bigint
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare p pools; me reach := reach(); freed bigint := 0; n bigint;
 begin
@@ -223,7 +225,7 @@ begin
     if not_open() is not null or (p_pool is null and not is_gap_over(p)) then continue; end if;
     perform 1 from addresses a where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap' and a.owner_uid is null order by a.addr for update;
     update addresses a set state = 'released', released_at = unseen_release_time(p, interval '0'), changed_at = clock(), actor = p_actor,
-           reason = 'nobody used it after the failover'
+           reason = p_reason
     where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap' and a.owner_uid is null and not a.blocked;
     get diagnostics n = row_count;
     freed := freed + n;

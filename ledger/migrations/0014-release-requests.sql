@@ -27,8 +27,8 @@ create function rock_mac.name_release() returns trigger language plpgsql set sea
 declare requester text;
 begin
   delete from release_requests r where r.holder_key = old.holder_key returning r.username into requester;
-  -- A reason is limited to 1,024 octets, and a release must not fail for a name.
-  if octet_length(new.reason) + octet_length(requester) < 1000 then new.reason := new.reason || ', requested by ' || requester; end if;
+  -- The column is limited, and a release must not fail for a name.
+  if octet_length(new.reason) + octet_length(requester) < 2280 then new.reason := new.reason || ', requested by ' || requester; end if;
   return new;
 end $$;
 create trigger addresses_name_release before update on rock_mac.addresses for each row

@@ -67,7 +67,7 @@ begin
 end $$;
 
 -- A person has corrected the clock: expiry goes on. Only while most callers agree with it, or it would be held again.
-create function rock_mac.trust_clock(p_actor text) returns text
+create function rock_mac.trust_clock(p_actor text, p_reason text default 'the clock of the database is right again') returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare t clock_trust;
 begin
@@ -78,8 +78,6 @@ begin
     return 'disagrees';
   end if;
   update clock_trust set held_since = null, held_skew = null;
-  insert into audit_log (action, pool, "user", details, actor, reason)
-  values ('trust-clock', '', p_actor, jsonb_build_object('since', t.held_since, 'seconds', extract(epoch from t.held_skew)), p_actor,
-          'the clock of the database is right again');
+  perform audit_note('trust-clock', null, 'Ledger', jsonb_build_object('since', t.held_since, 'seconds', extract(epoch from t.held_skew)), p_actor, p_reason);
   return 'trusted';
 end $$;

@@ -68,7 +68,7 @@ end;
 
 -- A person decides which of two control planes continues a cluster: the one that the ledger knows, or the newcomer. The other
 -- one is gone, or gets an identity of its own. If it shows an old pair again, it is a newcomer again.
-create function rock_mac.continue_cluster(p_cluster text, p_newcomer boolean, p_actor text) returns text
+create function rock_mac.continue_cluster(p_cluster text, p_newcomer boolean, p_actor text, p_reason text default 'an admin decided') returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare c clusters;
 begin
@@ -77,11 +77,11 @@ begin
   if not found then return 'not_registered'; end if;
   if c.newcomer_ticket is null then return 'not_shared'; end if;
   if p_newcomer then
-    perform continue_with_newcomer(c, p_actor, 'an admin decided');
+    perform continue_with_newcomer(c, p_actor, p_reason);
     return 'newcomer';
   end if;
   update clusters set newcomer_ticket = null, newcomer_prev = null, newcomer_since = null, shared_since = null, changed_by = p_actor
   where cluster_id = p_cluster;
-  perform audit_identity(c, 'known', p_actor, 'an admin decided');
+  perform audit_identity(c, 'known', p_actor, p_reason);
   return 'known';
 end $$;

@@ -3,6 +3,7 @@ import type { PoolDefinition } from '../../api/default-pools.ts';
 import { DEFAULT_STRATEGY, POOL_STRATEGIES, type PoolStrategy } from '../../api/pool-strategy.ts';
 import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import { addrSchema } from '../address/owner.ts';
+import { requireReason } from '../address/reason.ts';
 import { requireValid } from '../address/validate.ts';
 import { optionalColumn, storableText } from '../column-schemas.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
@@ -82,10 +83,16 @@ function requireValidPool(pool: PoolDefinition): void {
 export type DefineOutcome = 'defined' | 'unchanged' | 'conflict' | 'overlaps' | 'outside_prefix' | 'not_allowed';
 
 /** Defines a pool unless it exists. Compares everything but the description and the strategy with the existing one. */
-export async function definePool(db: Queryable, pool: PoolDefinition, actor: string): Promise<DefineOutcome> {
+export async function definePool(
+  db: Queryable,
+  pool: PoolDefinition,
+  actor: string,
+  reason = '',
+): Promise<DefineOutcome> {
   requireValidPool(pool);
+  requireReason(reason);
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.define_pool($1, $2, $3, make_interval(secs => $4), make_interval(secs => $5), $6, $7, $8) as outcome`,
+    text: `select rock_mac.define_pool($1, $2, $3, make_interval(secs => $4), make_interval(secs => $5), $6, $7, $8, $9) as outcome`,
     values: [
       pool.name,
       macToNumber(pool.first),
@@ -95,6 +102,7 @@ export async function definePool(db: Queryable, pool: PoolDefinition, actor: str
       pool.strategy ?? DEFAULT_STRATEGY,
       pool.description,
       actor,
+      reason,
     ],
     row: z.object({
       outcome: z.enum(['defined', 'unchanged', 'conflict', 'overlaps', 'outside_prefix', 'not_allowed']),
@@ -115,11 +123,18 @@ const GROW_OUTCOMES = [
 export type GrowOutcome = (typeof GROW_OUTCOMES)[number];
 
 /** Extends a pool by moving its last address. */
-export async function growPool(db: Queryable, name: string, last: MacAddress, actor: string): Promise<GrowOutcome> {
+export async function growPool(
+  db: Queryable,
+  name: string,
+  last: MacAddress,
+  actor: string,
+  reason = '',
+): Promise<GrowOutcome> {
+  requireReason(reason);
   requireValid(storableText(63), name, 'The name of the pool');
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.grow_pool($1, $2, $3) as outcome`,
-    values: [name, macToNumber(last), actor],
+    text: `select rock_mac.grow_pool($1, $2, $3, $4) as outcome`,
+    values: [name, macToNumber(last), actor, reason],
     row: z.object({ outcome: z.enum(GROW_OUTCOMES) }),
   });
   return outcome;
@@ -140,11 +155,13 @@ export async function pausePool(
   paused: boolean,
   actor: string,
   clusterId?: string,
+  reason = '',
 ): Promise<PauseOutcome> {
+  requireReason(reason);
   requireValid(storableText(63), name, 'The name of the pool');
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.pause_pool($1, $2, $3, $4) as outcome`,
-    values: [name, paused, actor, clusterId],
+    text: `select rock_mac.pause_pool($1, $2, $3, $4, $5) as outcome`,
+    values: [name, paused, actor, clusterId, reason],
     row: z.object({ outcome: z.enum(PAUSE_OUTCOMES) }),
   });
   return outcome;
@@ -165,11 +182,13 @@ export async function setPoolStrategy(
   strategy: PoolStrategy,
   actor: string,
   clusterId?: string,
+  reason = '',
 ): Promise<StrategyOutcome> {
+  requireReason(reason);
   requireValid(storableText(63), name, 'The name of the pool');
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.set_pool_strategy($1, $2, $3, $4) as outcome`,
-    values: [name, strategy, actor, clusterId],
+    text: `select rock_mac.set_pool_strategy($1, $2, $3, $4, $5) as outcome`,
+    values: [name, strategy, actor, clusterId, reason],
     row: z.object({ outcome: z.enum(STRATEGY_OUTCOMES) }),
   });
   return outcome;
@@ -187,11 +206,13 @@ export async function removePool(
   name: string,
   actor: string,
   clusterId?: string,
+  reason = '',
 ): Promise<RemoveOutcome> {
+  requireReason(reason);
   requireValid(storableText(63), name, 'The name of the pool');
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.remove_pool($1, $2, $3) as outcome`,
-    values: [name, actor, clusterId],
+    text: `select rock_mac.remove_pool($1, $2, $3, $4) as outcome`,
+    values: [name, actor, clusterId, reason],
     row: z.object({ outcome: z.enum(['removed', 'paused', 'in_use', 'pool_not_found', 'not_allowed']) }),
   });
   return outcome;
@@ -205,11 +226,12 @@ export async function limitPool(
   db: Queryable,
   { clusterId, pool }: { readonly clusterId: string; readonly pool: string },
   maxPerNamespace: number | undefined,
+  { actor, reason = '' }: { readonly actor?: string | undefined; readonly reason?: string | undefined } = {},
 ): Promise<'limited' | 'unlimited' | 'pool_not_found'> {
   requireValid(z.int().min(1).max(16_777_216).optional(), maxPerNamespace, `The limit of pool ${pool}`);
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.limit_pool($1, $2, $3) as outcome`,
-    values: [clusterId, pool, maxPerNamespace],
+    text: `select rock_mac.limit_pool($1, $2, $3, coalesce($4, session_user), $5) as outcome`,
+    values: [clusterId, pool, maxPerNamespace, actor, reason],
     row: z.object({ outcome: z.enum(['limited', 'unlimited', 'pool_not_found']) }),
   });
   return outcome;

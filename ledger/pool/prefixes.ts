@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type MacPrefix, parsePrefix } from '../../mac/mac-range.ts';
+import { requireReason } from '../address/reason.ts';
 import { requireValid } from '../address/validate.ts';
 import { storableText } from '../column-schemas.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
@@ -61,12 +62,14 @@ export async function addPrefix(
   db: Queryable,
   { prefix, kind, note }: NewPrefix,
   actor: string,
+  reason = '',
 ): Promise<AddPrefixOutcome> {
+  requireReason(reason);
   requireValid(unicast, prefix, `The prefix ${prefix}`);
   requireValid(storableText(1024).optional(), note, `The note of the prefix ${prefix}`);
   return queryOne(db, {
-    text: `select outcome, other from rock_mac.add_prefix($1, $2, $3, $4)`,
-    values: [prefix, kind, note, actor],
+    text: `select outcome, other from rock_mac.add_prefix($1, $2, $3, $4, $5)`,
+    values: [prefix, kind, note, actor, reason],
     row: z.union([
       z.object({ outcome: z.enum(['added', 'changed', 'unchanged', 'not_allowed']) }),
       z.object({ outcome: z.literal('overlaps'), other: prefixColumn }),
@@ -88,10 +91,16 @@ export type RemovePrefixOutcome =
   | { readonly outcome: 'in_use'; readonly pool: string };
 
 /** Removes a prefix under which no pool lies. */
-export async function removePrefix(db: Queryable, prefix: MacPrefix): Promise<RemovePrefixOutcome> {
+export async function removePrefix(
+  db: Queryable,
+  prefix: MacPrefix,
+  actor: string,
+  reason = '',
+): Promise<RemovePrefixOutcome> {
+  requireReason(reason);
   return queryOne(db, {
-    text: `select outcome, pool from rock_mac.remove_prefix($1)`,
-    values: [prefix],
+    text: `select outcome, pool from rock_mac.remove_prefix($1, $2, $3)`,
+    values: [prefix, actor, reason],
     row: z.union([
       z.object({ outcome: z.enum(['removed', 'prefix_not_found', 'not_allowed']) }),
       z.object({ outcome: z.literal('in_use'), pool: z.string() }),

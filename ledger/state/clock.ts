@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { systemClock } from '../../time/clock.ts';
 import { sleep } from '../../time/sleep.ts';
+import { requireReason } from '../address/reason.ts';
 import { requireValid } from '../address/validate.ts';
 import { storableText } from '../column-schemas.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
@@ -67,10 +68,15 @@ export async function keepReportingClock(
  * Lets time pass again, by decision of an admin who has corrected the clock. `disagrees`: most callers still do not agree
  * with the clock of the database.
  */
-export async function trustClock(db: Queryable, actor: string): Promise<'trusted' | 'not_held' | 'disagrees'> {
+export async function trustClock(
+  db: Queryable,
+  actor: string,
+  reason = 'the clock of the database is right again',
+): Promise<'trusted' | 'not_held' | 'disagrees'> {
+  requireReason(reason);
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.trust_clock($1) as outcome`,
-    values: [actor],
+    text: `select rock_mac.trust_clock($1, $2) as outcome`,
+    values: [actor, reason],
     row: z.object({ outcome: z.enum(['trusted', 'not_held', 'disagrees']) }),
   });
   return outcome;

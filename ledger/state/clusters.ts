@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { requireReason } from '../address/reason.ts';
 import { requireValid } from '../address/validate.ts';
 import { optionalColumn, storableText } from '../column-schemas.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
@@ -52,12 +53,14 @@ export async function registerCluster(
 export async function bindLogin(
   db: Queryable,
   { login, clusterId }: { readonly login: string; readonly clusterId: string },
+  { actor, reason = '' }: { readonly actor?: string | undefined; readonly reason?: string | undefined } = {},
 ): Promise<'bound' | 'not_registered'> {
+  requireReason(reason);
   requireValidCluster(clusterId);
   requireValid(storableText(63), login, 'The login');
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.bind_login($1, $2) as outcome`,
-    values: [login, clusterId],
+    text: `select rock_mac.bind_login($1, $2, coalesce($3, session_user), $4) as outcome`,
+    values: [login, clusterId, actor, reason],
     row: z.object({ outcome: z.enum(['bound', 'not_registered']) }),
   });
   return outcome;
@@ -128,12 +131,18 @@ export interface Retired {
 const SLICE = 5_000;
 
 /** Retires a cluster: it may not allocate any more, the addresses that it still holds become orphaned, and what it has observed ends. */
-export async function retireCluster(db: Queryable, clusterId: string, actor: string): Promise<Retired> {
+export async function retireCluster(
+  db: Queryable,
+  clusterId: string,
+  actor: string,
+  reason = 'cluster retired',
+): Promise<Retired> {
+  requireReason(reason);
   requireValidCluster(clusterId);
   const retireSlice = () =>
     queryOne(db, {
-      text: `select outcome, orphaned, left_over from rock_mac.retire_cluster($1, $2, $3)`,
-      values: [clusterId, SLICE, actor],
+      text: `select outcome, orphaned, left_over from rock_mac.retire_cluster($1, $2, $3, $4)`,
+      values: [clusterId, SLICE, actor, reason],
       row: z.object({
         outcome: z.enum(['retired', 'unchanged', 'not_registered']),
         orphaned: z.int(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { requireReason } from '../address/reason.ts';
 import { requireValid } from '../address/validate.ts';
 import { storableText } from '../column-schemas.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
@@ -39,10 +40,12 @@ export async function continueCluster(
   db: Queryable,
   { clusterId, as }: { readonly clusterId: string; readonly as: 'known' | 'newcomer' },
   actor: string,
+  reason = 'an admin decided',
 ): Promise<'known' | 'newcomer' | 'not_shared' | 'not_registered'> {
+  requireReason(reason);
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.continue_cluster($1, $2, $3) as outcome`,
-    values: [clusterId, as === 'newcomer', actor],
+    text: `select rock_mac.continue_cluster($1, $2, $3, $4) as outcome`,
+    values: [clusterId, as === 'newcomer', actor, reason],
     row: z.object({ outcome: z.enum(['known', 'newcomer', 'not_shared', 'not_registered']) }),
   });
   return outcome;

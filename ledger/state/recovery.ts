@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { requireReason } from '../address/reason.ts';
 import { requireValid } from '../address/validate.ts';
 import { inSteps } from '../connection/in-steps.ts';
 import { type Queryable, queryOne } from '../connection/statement.ts';
@@ -106,26 +107,38 @@ export async function recoverWithout(
   db: Queryable,
   clusterId: string,
   actor: string,
+  reason = '',
 ): Promise<(typeof MODES)[number] | 'not_registered'> {
+  requireReason(reason);
   const { outcome } = await queryOne(db, {
-    text: `select rock_mac.recover_without($1, $2) as outcome`,
-    values: [clusterId, actor],
+    text: `select rock_mac.recover_without($1, $2, $3) as outcome`,
+    values: [clusterId, actor, reason],
     row: z.object({ outcome: z.enum([...MODES, 'not_registered']) }),
   });
   return outcome;
 }
 
 /** Lets a restored ledger open, by decision of an admin: allocations after the backup are known by now, or lost. */
-export async function approveRecovery(db: Queryable): Promise<(typeof MODES)[number]> {
+export async function approveRecovery(
+  db: Queryable,
+  { actor, reason = '' }: { readonly actor?: string | undefined; readonly reason?: string | undefined } = {},
+): Promise<(typeof MODES)[number]> {
+  requireReason(reason);
   const { mode, login } = await queryOne(db, {
-    text: `select rock_mac.approve_recovery() as mode, session_user::text as login`,
-    values: [],
+    text: `select rock_mac.approve_recovery(coalesce($1, session_user), $2) as mode, session_user::text as login`,
+    values: [actor, reason],
     row: z.object({ mode: z.enum(MODES), login: z.string() }),
   });
   if (mode !== 'recovering') return mode;
   await finishRecovery(db, login);
   const row = z.object({ mode: z.enum(MODES) });
   return (await queryOne(db, { text: `select mode from rock_mac.ledger_state`, values: [], row })).mode;
+}
+
+interface FreeGapOptions {
+  readonly pool?: string | undefined;
+  readonly actor: string;
+  readonly reason?: string | undefined;
 }
 
 /**
@@ -135,11 +148,12 @@ export async function approveRecovery(db: Queryable): Promise<(typeof MODES)[num
  */
 export async function freeGap(
   db: Queryable,
-  { pool, actor }: { readonly pool?: string | undefined; readonly actor: string },
+  { pool, actor, reason = 'nobody used it after the failover' }: FreeGapOptions,
 ): Promise<number> {
+  requireReason(reason);
   const { freed } = await queryOne(db, {
-    text: `select rock_mac.free_gap($1, $2) as freed`,
-    values: [pool, actor],
+    text: `select rock_mac.free_gap($1, $2, $3) as freed`,
+    values: [pool, actor, reason],
     row: z.object({ freed: z.int() }),
   });
   return freed;

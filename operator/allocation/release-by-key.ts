@@ -11,6 +11,14 @@ import type { GuestDeps } from './migrated-guest.ts';
 export type ReleaseByKeyDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'metrics'> &
   GuestDeps & { readonly heldForGuests: HeldForGuests };
 
+export interface ReleaseByKeyOptions {
+  readonly force: boolean;
+  /** Why it is released, for the metrics. They count few reasons. */
+  readonly reason: string;
+  /** Why somebody wants it, for the audit. Default: `reason`. */
+  readonly said?: string | undefined;
+}
+
 /**
  * Releases the address of a holder key, and returns the outcome for the log. The release compares the generation that was
  * read: between the two statements the address may get another owner, who then keeps it (promise I3). Without `force`, a
@@ -19,7 +27,7 @@ export type ReleaseByKeyDeps = Pick<OperatorDeps, 'ledger' | 'actor' | 'metrics'
  */
 export async function releaseByKey(
   key: string,
-  { force, reason }: { readonly force: boolean; readonly reason: string },
+  { force, reason, said = reason }: ReleaseByKeyOptions,
   deps: ReleaseByKeyDeps,
 ): Promise<string> {
   const { ledger, actor } = deps;
@@ -27,8 +35,8 @@ export async function releaseByKey(
   if (row === undefined) return 'nothing_held';
   const needed = force ? undefined : await findNeed(row, deps);
   if (needed !== undefined) return keep(key, needed, deps);
-  const [result] = await release(ledger, [row], { force, actor, reason });
-  return await keepIfReserved(row, result, reason, deps);
+  const [result] = await release(ledger, [row], { force, actor, reason: said });
+  return await keepIfReserved(row, result, { reason, said }, deps);
 }
 
 /** As `releaseByKey`, for an object that is gone: in one statement with others, since many objects end at once. */
@@ -41,7 +49,12 @@ export async function releaseGone(
   if (row === undefined) return 'nothing_held';
   const needed = await findNeed(row, deps);
   if (needed !== undefined) return keep(key, needed, deps);
-  return await keepIfReserved(row, await groupedCalls.releaseGone({ ...row, endUnseen }), OBJECT_IS_GONE, deps);
+  return await keepIfReserved(
+    row,
+    await groupedCalls.releaseGone({ ...row, endUnseen }),
+    { reason: OBJECT_IS_GONE },
+    deps,
+  );
 }
 
 /**
@@ -72,11 +85,11 @@ function keep(key: string, outcome: string, { heldForGuests }: Pick<ReleaseByKey
 async function keepIfReserved(
   row: AddressRow,
   result: ReleaseOutcome | undefined,
-  reason: string,
+  { reason, said = reason }: Omit<ReleaseByKeyOptions, 'force'>,
   { ledger, actor, metrics }: ReleaseByKeyDeps,
 ): Promise<string> {
   if (result?.outcome === 'released') metrics.released(reason);
   if (result?.outcome !== 'needs_force') return result?.outcome ?? 'unknown';
-  const [kept] = await keepReserved(ledger, [row], { actor, reason });
+  const [kept] = await keepReserved(ledger, [row], { actor, reason: said });
   return kept?.outcome ?? 'unknown';
 }

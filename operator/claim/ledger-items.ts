@@ -1,5 +1,6 @@
 import { parseDuration } from '../../api/duration.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
+import { readReason } from '../../api/reason.ts';
 import { canonicalMetadata, type Metadata } from '../../api/well-known-metadata.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
@@ -12,6 +13,9 @@ import { type MacAddress, parseMac } from '../../mac/mac-address.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 
 type LedgerItemDeps = Pick<OperatorDeps, 'clusterId' | 'actor'>;
+
+/** Why a claim gets an address, if its author does not say it. */
+const CLAIMED = 'claim';
 
 /** Returns the request for a claim's address; `undefined` where no device may own the requested address. */
 export function allocationRequestOf(
@@ -34,8 +38,13 @@ export function allocationRequestOf(
     ttlSeconds: ttlSecondsOf(claim),
     requester: requester?.username ?? `MacAllocation ${namespace}/${name}`,
     actor,
-    reason: 'claim',
+    reason: reasonOf(claim) ?? CLAIMED,
   };
+}
+
+/** Returns why the author of a claim wants an address, if it says so. */
+function reasonOf({ metadata: { annotations = {} } }: MacAllocation): string | undefined {
+  return readReason(annotations[ANNOTATIONS.reason]);
 }
 
 /** Returns the item that records the address in a claim's status; `undefined` for a claim without an address. */
@@ -88,7 +97,10 @@ export function transferItemOf(
     ...{ mac: from.mac, generation: from.generation, key: from.key, newKey, state, owner: { ...owner, uid } },
     ...{ device: request.device, metadata: request.metadata, ttlSeconds: request.ttlSeconds },
     ...{ maxAddresses: request.maxAddresses, requester: request.requester },
-    reason: `handed over by MacAllocation ${namespace}/${name}`,
+    reason:
+      request.reason === undefined || request.reason === CLAIMED
+        ? `handed over by MacAllocation ${namespace}/${name}`
+        : request.reason,
   };
 }
 

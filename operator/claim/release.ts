@@ -1,4 +1,5 @@
 import { ANNOTATIONS } from '../../api/names.ts';
+import { readReason } from '../../api/reason.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import { keyOf } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
@@ -7,7 +8,7 @@ import { findByHolderKey } from '../../ledger/address/find.ts';
 import { claimKey } from '../../ledger/address/holder-key.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { dropFinalizer } from '../allocation/drop-finalizer.ts';
-import { releaseByKey, type ReleaseByKeyDeps } from '../allocation/release-by-key.ts';
+import { releaseByKey, type ReleaseByKeyDeps, type ReleaseByKeyOptions } from '../allocation/release-by-key.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import type { Identity } from '../controller/identity-key.ts';
 import { BLOCKED_RETRY_MS, type ConsumerDeps, type ConsumerState, currentConsumer } from './consumer.ts';
@@ -19,7 +20,8 @@ export type ReleaseClaimDeps = ConsumerDeps & PublishStatusDeps & ReleaseByKeyDe
 export async function releaseTerminatingClaim(claim: MacAllocation, deps: ReleaseClaimDeps): Promise<ReconcileResult> {
   try {
     const force = claim.metadata.annotations?.[ANNOTATIONS.forceRelease] === 'true';
-    const options = { force, reason: 'claim deleted', claim };
+    const said = readReason(claim.metadata.annotations?.[ANNOTATIONS.releaseReason]);
+    const options = { force, reason: 'claim deleted', said, claim };
     const { outcome, consumer } = await releaseUnusedClaim(claim.metadata.uid, options, deps);
     if (consumer?.inUse === true) {
       await publishBlocked(claim, 'deleted', consumer, deps);
@@ -65,7 +67,7 @@ export async function releaseDeletedClaim(
  */
 async function releaseUnusedClaim(
   uid: string,
-  options: { readonly force: boolean; readonly reason: string; readonly claim?: MacAllocation },
+  options: ReleaseByKeyOptions & { readonly claim?: MacAllocation },
   deps: ConsumerDeps & ReleaseByKeyDeps & Pick<OperatorDeps, 'clusterId'>,
 ): Promise<{ readonly outcome: string; readonly consumer?: ConsumerState }> {
   const key = claimKey({ clusterId: deps.clusterId, uid });

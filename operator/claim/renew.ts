@@ -1,3 +1,5 @@
+import { ANNOTATIONS } from '../../api/names.ts';
+import { readReason } from '../../api/reason.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { keyOf } from '../../kube/client/objects.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
@@ -12,10 +14,12 @@ import { ttlSecondsOf } from './ledger-items.ts';
 export async function renewClaim(
   claim: MacAllocation,
   row: AddressRow,
-  { ledger, logger }: Pick<OperatorDeps, 'ledger' | 'logger'>,
+  { ledger, logger, actor }: Pick<OperatorDeps, 'ledger' | 'logger' | 'actor'>,
 ): Promise<Date | undefined> {
   if (row.expiresAt === undefined || !isRenewed(claim)) return row.expiresAt;
-  const [result] = await renew(ledger, [{ ...row, ttlSeconds: ttlSecondsOf(claim) }]);
+  const reason = readReason(claim.metadata.annotations?.[ANNOTATIONS.renewReason]);
+  const item = { ...row, ttlSeconds: ttlSecondsOf(claim) };
+  const [result] = await renew(ledger, [item], reason === undefined ? undefined : { actor, reason });
   if (result?.outcome !== 'renewed') return row.expiresAt;
   logger.info({ claim: keyOf(claim), mac: row.mac, expiresAt: result.expiresAt }, 'claim renewed');
   return result.expiresAt;

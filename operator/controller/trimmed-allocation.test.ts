@@ -112,3 +112,27 @@ test('a sticky claim keeps for whom it is, what ends a mark of it, and not its l
     spec: { pool, mac, stickyFor, ledger },
   });
 });
+
+test('a claim keeps only the reason of what the operator does next', () => {
+  const annotations = {
+    'mac.rock-os.io/reason': 'ticket 1',
+    'mac.rock-os.io/renew-reason': 'x'.repeat(1_024),
+    'mac.rock-os.io/release-reason': 'rack 7 is gone',
+  };
+  const keptOf = (
+    changes: { readonly deletionTimestamp?: string; readonly generation?: number },
+    withStatus: boolean,
+  ) => {
+    const metadata = { ...mirror.metadata, annotations, ...changes };
+    const claim = {
+      metadata,
+      spec: { pool: 'development' },
+      ...(withStatus && { status: { ...status, observedGeneration: 1 } }),
+    };
+    return Object.keys(trimAllocation(claim, createStringInterner()).metadata.annotations ?? {});
+  };
+  expect(keptOf({}, false)).toEqual(['mac.rock-os.io/reason']);
+  expect(keptOf({ generation: 2 }, true)).toEqual(['mac.rock-os.io/renew-reason']);
+  expect(keptOf({ generation: 1 }, true)).toEqual([]);
+  expect(keptOf({ deletionTimestamp: '2026-01-02T03:05:00Z' }, true)).toEqual(['mac.rock-os.io/release-reason']);
+});

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { StickyFor } from '../../api/mac-allocation.ts';
 import { ANNOTATIONS, RELEASE_FINALIZER } from '../../api/names.ts';
+import { MAX_REASON_OCTETS } from '../../api/reason.ts';
 import { type MacAllocation, macAllocations } from '../../kube/client/mac-resources.ts';
 import type { ObjectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
@@ -45,13 +46,20 @@ const READ_ON_CLAIMS: ReadonlySet<string> = new Set([
   ANNOTATIONS.overrideReuseDelay,
 ]);
 
+/** Returns the annotation with the reason of what the operator does next, if any. The others may be long, and are not read. */
+function nextReason({ metadata, status }: Pick<MacAllocation, 'metadata' | 'status'>): string | undefined {
+  if (metadata.deletionTimestamp !== undefined) return ANNOTATIONS.releaseReason;
+  if (status?.mac === undefined) return ANNOTATIONS.reason;
+  return (status.observedGeneration ?? 0) < (metadata.generation ?? 0) ? ANNOTATIONS.renewReason : undefined;
+}
+
 /** Reduces a sticky claim. There may be as many as mirrors, and most of a set differ only in their names. */
 function trimSticky(
   { metadata, spec, status }: MacAllocation,
   { apiVersion, kind, nic, controller, ...stickyFor }: StickyFor,
   intern: InternString,
 ): MacAllocation {
-  const kept = keptAnnotations(metadata);
+  const kept = keptAnnotations({ metadata, status });
   return {
     metadata: { ...trimOperatorMetadata(metadata, intern), ...kept },
     spec: {
@@ -103,14 +111,15 @@ function trimClaim({ metadata, ...claim }: MacAllocation): MacAllocation {
       ...trimMetadata(metadata),
       ...(generation !== undefined && { generation }),
       ...(finalizers !== undefined && { finalizers }),
-      ...keptAnnotations(metadata),
+      ...keptAnnotations({ metadata, status: claim.status }),
     },
   };
 }
 
-function keptAnnotations({ annotations = {} }: ObjectMeta): Pick<ObjectMeta, 'annotations'> {
-  const kept = Object.entries(annotations).filter(
-    ([name, value]) => READ_ON_CLAIMS.has(name) && value.length <= MAX_VALUE_LENGTH,
+function keptAnnotations(allocation: Pick<MacAllocation, 'metadata' | 'status'>): Pick<ObjectMeta, 'annotations'> {
+  const read = nextReason(allocation);
+  const kept = Object.entries(allocation.metadata.annotations ?? {}).filter(([name, value]) =>
+    name === read ? value.length <= MAX_REASON_OCTETS : READ_ON_CLAIMS.has(name) && value.length <= MAX_VALUE_LENGTH,
   );
   return kept.length > 0 ? { annotations: Object.fromEntries(kept) } : {};
 }

@@ -9,6 +9,7 @@ import { listPools, pausePool, removePool } from '../../ledger/pool/pools.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 import { compareDefinition } from './compare-definition.ts';
 import { publishReady } from './conditions.ts';
+import { reasonOf } from './reason.ts';
 
 export type DeletePoolDeps = Pick<
   OperatorDeps,
@@ -30,10 +31,10 @@ export async function deletePool(pool: MacPool, deps: DeletePoolDeps): Promise<R
   if (body.length === 0) return undefined;
   const stats = (await poolStats(ledger)).find((each) => each.pool === name);
   if (stats !== undefined && (await isDefinedInLedger(pool, deps))) {
-    const outcome = await removePool(ledger, name, actor, clusterId);
+    const outcome = await removePool(ledger, name, actor, clusterId, reasonOf(pool));
     if (outcome === 'in_use') {
       const isOnlyStock = stats.active + stats.pending + stats.reserved + stats.orphaned === 0;
-      if (isOnlyStock) await pausePool(ledger, name, true, actor, clusterId);
+      if (isOnlyStock) await pausePool(ledger, name, true, actor, clusterId, reasonOf(pool));
       await publishReady(pool, deletionBlocked(stats), deps);
       return { requeueAfterMs: BLOCKED_RETRY_MS };
     }

@@ -22,6 +22,7 @@ import { compareDefinition } from './compare-definition.ts';
 import { publishReady } from './conditions.ts';
 import { deletePool, type DeletePoolDeps } from './delete.ts';
 import { type PoolOutcome, readyCondition } from './ready-condition.ts';
+import { reasonOf } from './reason.ts';
 
 export type PoolDeps = DeletePoolDeps;
 
@@ -46,14 +47,16 @@ export async function reconcilePool(pool: MacPool, deps: PoolDeps): Promise<Reco
   return { requeueAfterMs: COMPARE_AGAIN_MS };
 }
 
-async function writeDefinition({ metadata, spec }: MacPool, deps: PoolDeps): Promise<PoolOutcome> {
+async function writeDefinition(pool: MacPool, deps: PoolDeps): Promise<PoolOutcome> {
+  const { metadata, spec } = pool;
+  const reason = reasonOf(pool);
   const read = readPoolDefinition(metadata.name, spec);
   if (!read.ok) return { outcome: 'invalid', message: unusableAddress(read.field, spec[read.field], read.why) };
   try {
-    const outcome = await define(read.definition, deps);
+    const outcome = await define(read.definition, reason, deps);
     if (outcome === 'overlaps') return { outcome, ...(await overlapped(read.definition, deps)) };
     if (outcome !== 'defined' && outcome !== 'unchanged') return { outcome };
-    return await applyRest(read.definition.name, spec, deps);
+    return await applyRest(pool, reason, deps);
   } catch (error) {
     if (!isLedgerError(error) || error.code !== 'BAD_REQUEST') throw error;
     return { outcome: 'invalid', message: error.message };
@@ -61,12 +64,12 @@ async function writeDefinition({ metadata, spec }: MacPool, deps: PoolDeps): Pro
 }
 
 /** Defines a sequential pool, or grows one whose definition differs from the ledger's only by a later end. */
-async function define(wanted: PoolDefinition, { ledger, actor }: PoolDeps): Promise<DefineOutcome> {
-  const outcome = await definePool(ledger, { ...wanted, strategy: 'sequential' }, actor);
+async function define(wanted: PoolDefinition, reason: string, { ledger, actor }: PoolDeps): Promise<DefineOutcome> {
+  const outcome = await definePool(ledger, { ...wanted, strategy: 'sequential' }, actor, reason);
   if (outcome !== 'conflict') return outcome;
   const held = (await listPools(ledger)).find(({ name }) => name === wanted.name);
   if (held === undefined || compareDefinition(wanted, held) !== 'longer') return 'conflict';
-  const grown = await growPool(ledger, wanted.name, wanted.last, actor);
+  const grown = await growPool(ledger, wanted.name, wanted.last, actor, reason);
   switch (grown) {
     case 'grown':
     case 'unchanged':
@@ -89,13 +92,13 @@ async function overlapped(wanted: PoolDefinition, { ledger }: Pick<OperatorDeps,
 
 /** Applies what the ledger does not compare: the strategy, the pause and the limit. It records whose MacPool asked for them. */
 async function applyRest(
-  name: string,
-  { paused = false, strategy = DEFAULT_STRATEGY, maxPerNamespace }: MacPool['spec'],
+  { metadata: { name }, spec: { paused = false, strategy = DEFAULT_STRATEGY, maxPerNamespace } }: MacPool,
+  reason: string,
   { ledger, actor, clusterId }: PoolDeps,
 ): Promise<PoolOutcome> {
-  const ordered = await setPoolStrategy(ledger, name, strategy, actor, clusterId);
-  const outcome = await pausePool(ledger, name, paused, actor, clusterId);
-  await limitPool(ledger, { clusterId, pool: name }, maxPerNamespace);
+  const ordered = await setPoolStrategy(ledger, name, strategy, actor, clusterId, reason);
+  const outcome = await pausePool(ledger, name, paused, actor, clusterId, reason);
+  await limitPool(ledger, { clusterId, pool: name }, maxPerNamespace, { actor, reason });
   if (outcome === 'not_allowed' || ordered === 'not_allowed') return { outcome: 'not_allowed' };
   if (outcome === 'paused_elsewhere') return { outcome: 'paused', by: 'others' };
   if (paused) return { outcome: 'paused', by: 'spec' };

@@ -1,4 +1,5 @@
-import { RELEASE_FINALIZER } from '../../api/names.ts';
+import { ANNOTATIONS, RELEASE_FINALIZER } from '../../api/names.ts';
+import { readReason } from '../../api/reason.ts';
 import type { MacAllocation } from '../../kube/client/mac-resources.ts';
 import { keyOf } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
@@ -106,7 +107,8 @@ async function releaseSinceMark(claim: MacAllocation, row: EndingRow, deps: EndS
   }
   // The clocks may differ. Then nothing is waited for.
   if (Math.abs(deps.now().getTime() - row.missingSince.getTime()) < ADMITTED_MS) return false;
-  const outcome = await releaseIfUnneeded({ ...row, missingSince: row.missingSince }, deps);
+  const said = readReason(claim.metadata.annotations?.[ANNOTATIONS.releaseReason]);
+  const outcome = await releaseIfUnneeded({ ...row, missingSince: row.missingSince }, said, deps);
   deps.logger.info({ claim: keyOf(claim), mac: row.mac, outcome }, 'address of a sticky claim ended');
   if (!STAYS_HELD.has(outcome)) return true;
   if (!(await isNamespaceTerminating(row.owner?.namespace ?? '', deps))) return false;
@@ -118,11 +120,15 @@ async function releaseSinceMark(claim: MacAllocation, row: EndingRow, deps: EndS
 /** Outcomes after which the address still belongs to the name. */
 const STAYS_HELD: ReadonlySet<string> = new Set(['used', 'unreachable', 'held', 'used_by_guest', 'waits']);
 
-async function releaseIfUnneeded(row: AddressRow & UnusedItem, deps: EndStickyDeps): Promise<string> {
+async function releaseIfUnneeded(
+  row: AddressRow & UnusedItem,
+  said: string | undefined,
+  deps: EndStickyDeps,
+): Promise<string> {
   const { ledger, actor, metrics } = deps;
   const need = await findNeed(row, deps);
   if (need !== undefined) return need;
-  const [result] = await releaseUnused(ledger, [row], { actor, reason: REASON });
+  const [result] = await releaseUnused(ledger, [row], { actor, reason: said ?? REASON });
   if (result?.outcome === 'released') metrics.released(REASON);
   return result?.outcome ?? 'unknown';
 }

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { ledgerOfThisFile } from './ledger-fixture.ts';
+import {
+  aPodRequest,
+  findingsExceptClock,
+  freshLedger,
+  joinCluster,
+  ledgerOfThisFile,
+  takeAddress,
+} from './ledger-fixture.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
 /* `--reason`: why a person made a change stays in the audit. */
@@ -16,7 +23,26 @@ afterAll(async () => {
   await shell.close();
 });
 
-const entries = z.object({ items: z.array(z.object({ action: z.string(), reason: z.string() })) });
+const entries = z.object({
+  items: z.array(
+    z.object({
+      action: z.string(),
+      reason: z.string(),
+      actor: z.string(),
+      pool: z.string(),
+      owner: z.string().optional(),
+      details: z.record(z.string(), z.unknown()),
+    }),
+  ),
+});
+
+/** Runs a command, and returns what the newest entry of the audit says about it. */
+async function audited(...args: readonly string[]) {
+  const { code, stderr } = await shell.rockMac(...args);
+  expect({ args, code, stderr }).toMatchObject({ code: 0 });
+  const { stdout } = await shell.rockMac('audit', '--limit', '1', '-o', 'json');
+  return entries.parse(JSON.parse(stdout)).items[0];
+}
 
 /** Returns the newest reason in the audit of an address. */
 async function reasonOf(mac: string): Promise<string | undefined> {
@@ -35,6 +61,80 @@ test('the audit keeps the reason of each change', async () => {
   await shell.rockMac('reserve', '--mac', 'a4:58:0f:00:12:34', '--reason', 'für die Firewall');
   expect(await reasonOf('a4:58:0f:00:12:34')).toBe('für die Firewall');
   expect((await shell.rockMac('audit', mac, '-o', 'wide')).stdout).toContain('rack 7 is gone');
+});
+
+test('a renewal is in the audit if somebody says why', async () => {
+  const { stdout } = await shell.rockMac('allocate', '-d', 'renewed', '-o', 'name');
+  const mac = stdout.trim();
+  expect(await audited('renew', 'renewed', '--reason', 'the test takes longer')).toMatchObject({
+    action: 'renew',
+    reason: 'the test takes longer',
+    details: { expiresAt: expect.any(String) as string },
+  });
+  expect((await shell.rockMac('show', mac)).stdout).toMatch(/^Reason: +the test takes longer$/m);
+  expect(await audited('renew', 'renewed')).toMatchObject({ reason: 'the test takes longer' });
+  const { stdout: all } = await shell.rockMac('audit', mac, '--action', 'renew', '-o', 'name');
+  expect(all.trim().split('\n')).toHaveLength(1);
+});
+
+test('every change of a pool is in the audit, with what it was before', async () => {
+  const why = ['--reason', 'more racks'];
+  const range = { first: 'a4:58:0f:10:00:00', last: 'a4:58:0f:10:00:01' };
+  expect(await audited('pool', 'add', 'lab', '--first', range.first, '--size', '2', ...why)).toMatchObject({
+    action: 'pool-add',
+    pool: 'lab',
+    owner: 'Pool/lab',
+    reason: 'more racks',
+    details: { ...range, paused: false, reuseDelaySeconds: 3_600 },
+  });
+  expect(await audited('pool', 'grow', 'lab', '--last', 'a4:58:0f:10:00:0f', ...why)).toMatchObject({
+    action: 'pool-grow',
+    details: { last: 'a4:58:0f:10:00:0f', before: { last: range.last } },
+  });
+  expect(await audited('pool', 'pause', 'lab')).toMatchObject({ action: 'pool-pause', reason: '' });
+  expect(await audited('pool', 'resume', 'lab', ...why)).toMatchObject({ action: 'pool-resume', reason: 'more racks' });
+  expect(await audited('pool', 'resume', 'lab', '--reason', 'again')).toMatchObject({ reason: 'more racks' });
+  expect(await audited('pool', 'delete', 'lab', ...why)).toMatchObject({ action: 'pool-remove', pool: 'lab' });
+  const { stdout } = await shell.rockMac('audit', '-p', 'lab', '-o', 'wide');
+  expect(stdout).toMatch(/pool-grow .*more racks +Pool\/lab$/m);
+});
+
+test('changes of prefixes and of clusters are in the audit', async () => {
+  const why = ['--reason', 'from the old site'];
+  expect(await audited('prefix', 'add', '02', '--note', 'old', ...why)).toMatchObject({
+    action: 'prefix-add',
+    owner: 'Prefix/02',
+    reason: 'from the old site',
+    details: { prefix: '02', kind: 'local', note: 'old' },
+  });
+  expect(await audited('prefix', 'add', '02', '--note', 'new', ...why)).toMatchObject({ action: 'prefix-change' });
+  expect(await audited('prefix', 'remove', '02', ...why)).toMatchObject({ action: 'prefix-remove' });
+  await joinCluster(ledger.current.db, 'c1');
+  await takeAddress(ledger.current, aPodRequest('lost'));
+  expect(await audited('cluster', 'retire', 'c1', '--reason', 'it burned down')).toMatchObject({
+    action: 'orphan',
+    reason: 'it burned down',
+  });
+  const { stdout } = await shell.rockMac('audit', '--action', 'cluster-retire', '-o', 'json');
+  expect(entries.parse(JSON.parse(stdout)).items).toMatchObject([{ owner: 'Cluster/c1', reason: 'it burned down' }]);
+});
+
+test('the audit of a ledger with such changes is sound, and a backup of it can be restored', async () => {
+  expect(await findingsExceptClock(ledger.current.db)).toEqual([]);
+  const other = await freshLedger();
+  const target = await openShell({ ROCK_MAC_LEDGER_URL: other.url });
+  try {
+    await target.rockMac('pool', 'add', 'early', '--first', 'a4:58:0f:30:00:00', '--size', '2');
+    await target.rockMac('pool', 'delete', 'early');
+    expect(await shell.rockMac('backup', `${shell.home}/all.backup`)).toMatchObject({ code: 0 });
+    expect(await target.rockMac('restore', `${shell.home}/all.backup`)).toMatchObject({ code: 0 });
+    expect(await findingsExceptClock(other.db)).toEqual([]);
+    const { stdout } = await target.rockMac('audit', '--action', 'pool-grow', '-o', 'json');
+    expect(entries.parse(JSON.parse(stdout)).items).toMatchObject([{ pool: 'lab' }]);
+  } finally {
+    await target.close();
+    await other.close();
+  }
 });
 
 test('without a reason the audit says how the change was made', async () => {

@@ -106,7 +106,7 @@ describe('a restored backup', () => {
       addresses: 1_204,
       observations: 600,
       handovers: 0,
-      audit_log: 1_206,
+      audit_log: 1_208,
       audit_seals: 0,
     });
     expect(await listClusters(ledger.db)).toEqual(await listClusters(original.current.db));

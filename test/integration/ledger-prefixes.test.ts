@@ -22,7 +22,7 @@ const periods = { description: '', autoReleaseSeconds: null, reuseDelaySeconds: 
 const prefixes = async () => (await listPrefixes(ledger.current.db)).map(({ prefix }) => prefix);
 const add = (text: string, more: { readonly kind?: 'ieee' | 'local' | 'vendor'; readonly note?: string } = {}) =>
   addPrefix(ledger.current.db, { prefix: macPrefix(text), ...more }, 'ada');
-const remove = (text: string) => removePrefix(ledger.current.db, macPrefix(text));
+const remove = (text: string) => removePrefix(ledger.current.db, macPrefix(text), 'test');
 const aPool = (name: string, first: string, last: string) => ({ name, first: mac(first), last: mac(last), ...periods });
 
 describe('the prefixes of a ledger', () => {
@@ -114,14 +114,14 @@ describe('a prefix that is removed while a pool is defined under it', () => {
     try {
       const removed = await db.transaction(async (transaction) => {
         expect(await definePool(transaction, pool, 'test')).toBe('defined');
-        const removing = removePrefix(second, macPrefix('0a'));
+        const removing = removePrefix(second, macPrefix('0a'), 'test');
         await untilLockWait(ledger.current);
         return { removing };
       });
       expect(await removed.removing).toEqual({ outcome: 'in_use', pool: 'raced' });
       expect(await removePool(db, 'raced', 'test')).toBe('removed');
       const defined = await db.transaction(async (transaction) => {
-        expect(await removePrefix(transaction, macPrefix('0a'))).toEqual({ outcome: 'removed' });
+        expect(await removePrefix(transaction, macPrefix('0a'), 'test')).toEqual({ outcome: 'removed' });
         const defining = definePool(second, pool, 'test');
         await untilLockWait(ledger.current);
         return { defining };

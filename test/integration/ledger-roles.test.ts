@@ -672,10 +672,10 @@ test('only owner and admins run what concerns all clusters', async () => {
   expect(await resultOf(bindLogin(ours.db, { login: ours.name, clusterId: 'b' }))).toBe('LEDGER_NOT_ALLOWED');
   for (const login of [ours, device]) {
     expect(await resultOf(addPrefix(login.db, { prefix: macPrefix('02') }, 'test'))).toBe('LEDGER_NOT_ALLOWED');
-    expect(await resultOf(removePrefix(login.db, macPrefix('a4:58:0f')))).toBe('LEDGER_NOT_ALLOWED');
+    expect(await resultOf(removePrefix(login.db, macPrefix('a4:58:0f'), 'test'))).toBe('LEDGER_NOT_ALLOWED');
   }
   expect(await addPrefix(admin.db, { prefix: macPrefix('02') }, 'test')).toEqual({ outcome: 'added' });
-  expect(await removePrefix(admin.db, macPrefix('02'))).toEqual({ outcome: 'removed' });
+  expect(await removePrefix(admin.db, macPrefix('02'), 'test')).toEqual({ outcome: 'removed' });
   expect(await pausePool(admin.db, 'experiment', true, 'test')).toBe('paused');
   expect(await release(admin.db, victims.slice(-1), { ...by, force: true })).toEqual([{ outcome: 'released' }]);
 });
