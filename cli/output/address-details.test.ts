@@ -64,3 +64,24 @@ test('IP addresses and the host name have lines of their own, and metadata shows
   expect(shown).toContain('Metadata:     {"rack":"a7"}');
   expect(lines({ metadata: { ip: 'none' } })).toContain('Metadata:     {"ip":"none"}');
 });
+
+test('the history says why each change was made, if somebody said it', () => {
+  const entry = {
+    id: 1,
+    action: 'set',
+    mac: STICKY.mac,
+    pool: 'kubernetes',
+    user: 'ada',
+    actor: 'ada',
+    login: 'ada',
+    details: {},
+  };
+  const timestamp = new Date('2026-01-31T09:05:00Z');
+  const history = [
+    { ...entry, timestamp, deviceId: 'vm', reason: 'moved to rack 9' },
+    { ...entry, timestamp, deviceId: 'vm', reason: '' },
+  ];
+  const lines = addressDetails(STICKY, { assignment, history, now: NOW });
+  expect(lines.at(-2)).toMatch(/^2026-01-31 09:05:00 set .* ada +vm \(moved to rack 9\)$/);
+  expect(lines.at(-1)).toMatch(/ vm$/);
+});

@@ -24,8 +24,14 @@ export function addressDetails(address: Address, { assignment, history, now }: A
     `Vendor:       ${printable(assignmentText(assignment))}`,
     ...facts(address).map(([name, value]) => `${`${name}:`.padEnd(13)} ${printable(value)}`),
     `Next:         ${nextEvent(address, now)}`,
-    ...(history.length === 0 ? [] : ['', 'History, newest first:', ...auditTable(history).slice(2)]),
+    ...(history.length === 0 ? [] : ['', 'History, newest first:', ...historyLines(history)]),
   ];
+}
+
+/** Returns a line for each change, with its reason behind it. */
+function historyLines(history: readonly AuditLine[]): string[] {
+  const rows = auditTable(history).slice(2);
+  return history.map(({ reason }, index) => `${rows[index] ?? ''}${reason === '' ? '' : ` (${printable(reason)})`}`);
 }
 
 function facts(address: Address): [string, string][] {
