@@ -71,6 +71,9 @@ export const ANNOTATIONS = {
   approveRelease: `${GROUP}/approve-release`,
 } as const;
 
+/** The warning of the webhook about a pod or a machine that is not to be stored. `doctor` recognises the webhook by it. */
+export const DRY_RUN_WARNING = 'rock-mac: a dry run allocates no addresses';
+
 /** The scheduling gate of a pod that waits for its addresses, because the ledger was away when it was created. */
 export const SCHEDULING_GATE = `${GROUP}/address`;
 

@@ -34,6 +34,7 @@ import {
   operatorNamespaceRules,
   operatorNodeLeaseRules,
   schedulingGateRules,
+  testNamespaceRules,
   uninstallClusterRules,
   uninstallNamespaceRules,
 } from '../operator/rbac.ts';
@@ -101,6 +102,7 @@ export function chartFiles(): readonly GeneratedFile[] {
       clusterRules: uninstallClusterRules,
       namespaceRules: uninstallNamespaceRules,
     }),
+    yamlFile(`${folder}/test-rules.yaml`, { namespaceRules: testNamespaceRules }),
     ...['charts/rock-mac/files/grafana.json', 'deploy/grafana/rock-mac.json'].map((path) => ({
       path,
       text: `${JSON.stringify(grafanaDashboard(), null, 2)}\n`,

@@ -152,6 +152,7 @@ export const chartValues = group({
     proxyPodLabels: strings,
   }),
   uninstall: group({ hook: z.boolean() }),
+  test: group({ namespace: name.max(63) }),
   podDisruptionBudget: group({ enabled: z.boolean() }),
   networkPolicy: group({
     enabled: z.boolean(),

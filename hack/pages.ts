@@ -6,6 +6,7 @@ import {
   operatorNamespaceRules,
   operatorNodeLeaseRules,
   schedulingGateRules,
+  testNamespaceRules,
   uninstallClusterRules,
   uninstallNamespaceRules,
 } from '../operator/rbac.ts';
@@ -94,6 +95,13 @@ ${rbacTable(uninstallClusterRules)}
 ## The Job before an uninstallation, in the namespace of rock-mac
 
 ${rbacTable(uninstallNamespaceRules)}
+
+## The pod of \`helm test\`, in the namespace of the test
+
+It exists while \`helm test\` runs. It may also use the pool \`webhook.pool\`. It creates with a server dry run only, but RBAC cannot limit it to
+that.
+
+${rbacTable(testNamespaceRules)}
 `;
 }
 

@@ -120,6 +120,12 @@ export const uninstallClusterRules: readonly PolicyRule[] = [
   { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['get', 'list', 'patch', 'delete'] },
 ];
 
+/** The rules of the program that `helm test` runs, in the namespace of the test. It only creates what is never stored (server dry run). */
+export const testNamespaceRules: readonly PolicyRule[] = [
+  { apiGroups: [GROUP], resources: ['macallocations'], verbs: ['create'] },
+  { apiGroups: [''], resources: ['pods'], verbs: ['create'] },
+];
+
 export const uninstallNamespaceRules: readonly PolicyRule[] = [
   {
     apiGroups: ['apps'],

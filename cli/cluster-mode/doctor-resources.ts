@@ -22,7 +22,16 @@ export const componentPods: Resource<z.infer<typeof pod>> = {
 
 const webhookConfiguration = z.object({
   metadata: objectMeta,
-  webhooks: z.array(z.object({ clientConfig: z.object({ caBundle: z.string().optional() }) })).default([]),
+  webhooks: z
+    .array(
+      z.object({
+        clientConfig: z.object({
+          caBundle: z.string().optional(),
+          service: z.object({ namespace: z.string(), name: z.string() }).optional(),
+        }),
+      }),
+    )
+    .default([]),
 });
 
 export const webhookConfigurations: Resource<z.infer<typeof webhookConfiguration>> = {

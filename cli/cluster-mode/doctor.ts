@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto';
 import {
   ALLOCATION_METADATA_POLICY,
   HANDOVER_POLICY,
@@ -7,27 +6,32 @@ import {
   OPERATOR_PODS_POLICY,
   POOL_USE_POLICY,
   WEBHOOK_CA_POLICY,
-  WEBHOOK_CONFIGURATION,
 } from '../../api/names.ts';
 import { KubeError } from '../../kube/client/errors.ts';
-import { macAllocations, type MacPool, macPools } from '../../kube/client/mac-resources.ts';
+import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import { reviewSelf } from '../../kube/client/reviews.ts';
 import { findCondition } from '../../kube/controller/conditions.ts';
+import { decodeObservation } from '../../ledger/view/observation-view.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { clusterFindings } from '../doctor/cluster-findings.ts';
 import { examine, failure, type Finding, fine, warning } from '../doctor/finding.ts';
 import { ledgerFindings } from '../doctor/ledger-findings.ts';
 import { poolFindings } from '../doctor/pool-findings.ts';
-import { formatMinutes } from '../output/time.ts';
-import { componentPods, policyBindings, webhookConfigurations } from './doctor-resources.ts';
+import { sharedFindings } from '../doctor/shared-findings.ts';
+import { testClaim, testPod } from './doctor-admission.ts';
+import { readApiCertificate, webhookCertificate } from './doctor-certificates.ts';
+import { componentPods, policyBindings } from './doctor-resources.ts';
 import { explainKubeError } from './explain-kube-error.ts';
-import { CLUSTERS, type LedgerReader, LEDGERS, ReadApiUnavailable } from './ledger-reader.ts';
+import { CLUSTERS, type LedgerReader, LEDGERS, OBSERVATIONS, ReadApiUnavailable } from './ledger-reader.ts';
 import { statsOfLedger } from './read-ledger.ts';
 import { statsOfCluster } from './read-pools.ts';
 import type { Scope } from './scope.ts';
 import { withoutReadApi } from './without-read-api.ts';
 
 const PROGRAM = 'kubectl rock-mac';
+
+/** How many observed addresses are compared: one page. */
+const MOST_OBSERVATIONS = 5_000;
 
 /** The policies of every installation. The others depend on its values. */
 const POLICIES = [
@@ -40,23 +44,30 @@ const POLICIES = [
   WEBHOOK_CA_POLICY,
 ];
 
-/** The webhook replaces its certificates long before this. */
-const CERTIFICATE_ENDS_SOON_MS = 3 * 86_400_000;
-
-/** Examines the installation in a cluster, as far as the user may see it. */
-export async function diagnoseCluster(scope: Scope, reader: LedgerReader): Promise<readonly Finding[]> {
+/** Examines the installation in a cluster, as far as the user may see it. `admission`: only whether new objects reach the webhook. */
+export async function diagnoseCluster(
+  scope: Scope,
+  reader: LedgerReader,
+  { admission = false }: { readonly admission?: boolean } = {},
+): Promise<readonly Finding[]> {
   const check = (subject: string, work: () => Promise<readonly Finding[]>) =>
     examine(subject, work, (error) => explainKubeError(error, scope.namespace));
+  const webhook = async () => [
+    ...(await check('webhook', async () => [await testClaim(scope)])),
+    ...(await check('webhook', async () => [await testPod(scope)])),
+  ];
   const reached = await check('cluster', async () => {
     const { username } = await reviewSelf(scope.client);
     return [fine('cluster', `reached as ${username}, namespace ${scope.namespace}`)];
   });
   if (reached.some(({ level }) => level === 'error')) return reached;
+  if (admission) return [...reached, ...(await webhook())];
   const parts: readonly (readonly Finding[])[] = [
     await check('components', () => components(scope)),
     await check('pools', () => definitions(scope)),
-    await check('webhook', async () => [await webhook(scope)]),
-    await check('certificate', async () => [await certificate(scope)]),
+    await webhook(),
+    await check('certificate', () => visibleAll('certificate', () => webhookCertificate(scope))),
+    await check('certificate', () => visibleAll('certificate', () => readApiCertificate(scope))),
     await check('policies', async () => [await policies(scope)]),
     await check('ledger', () => ledger(scope, reader)),
   ];
@@ -115,46 +126,6 @@ function definitionOf({ metadata, status }: MacPool): Finding | undefined {
   return failure('pools', `MacPool ${metadata.name} is not ready (${ready.reason})`, `${ready.message}.`);
 }
 
-/** Creates a claim that is never stored. The API server sends it to the webhook before any policy sees it. */
-async function webhook({ client, namespace }: Scope): Promise<Finding> {
-  const pool = (await client.list(macPools)).items[0]?.metadata.name ?? 'kubernetes';
-  const metadata = { generateName: 'doctor-', namespace };
-  try {
-    await client.create(macAllocations, { metadata, spec: { pool } }, { dryRun: true });
-  } catch (error) {
-    if (!(error instanceof KubeError) || error.status !== 403) throw error;
-    if (error.message.includes('may not use MacPool')) return fine('webhook', 'the API server reaches it');
-    return warning(
-      'webhook',
-      `not tested: ${error.message}`,
-      `Run it with a role that may create MacAllocations in namespace ${namespace}, or name another one with -n.`,
-    );
-  }
-  return fine('webhook', 'the API server reaches it');
-}
-
-/** Evaluates the CAs that the API server trusts. */
-async function certificate({ client }: Scope): Promise<Finding> {
-  const found = await visible('certificate', () => client.get(webhookConfigurations, { name: WEBHOOK_CONFIGURATION }));
-  if ('level' in found) return found;
-  const bundles = found.webhooks.map(({ clientConfig }) => clientConfig.caBundle ?? '');
-  if (bundles.length === 0 || bundles.includes('')) {
-    return failure('certificate', 'the webhook has not published its CA', 'See the log of the webhook.');
-  }
-  const ends = Math.min(...bundles.map(lastEnd));
-  const text = `the CA of the webhook ends on ${formatMinutes(new Date(ends))}`;
-  if (ends - Date.now() > CERTIFICATE_ENDS_SOON_MS) return fine('certificate', text);
-  return failure('certificate', text, 'The webhook has not replaced it in time: see its log.');
-}
-
-/** Returns when the newest certificate of a bundle ends. A bundle also has the CA before. */
-function lastEnd(bundle: string): number {
-  const pems = Buffer.from(bundle, 'base64')
-    .toString()
-    .match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
-  return Math.max(0, ...(pems ?? []).map((pem) => new X509Certificate(pem).validToDate.getTime()));
-}
-
 async function policies({ client }: Scope): Promise<Finding> {
   const listed = await visible('policies', () => client.list(policyBindings));
   if ('level' in listed) return listed;
@@ -169,9 +140,11 @@ async function ledger(scope: Scope, reader: LedgerReader): Promise<Finding[]> {
   try {
     const [state] = (await reader.list(LEDGERS, { fields: {} })).items;
     const clusters = (await reader.list(CLUSTERS, { fields: {} })).items;
+    const seen = await reader.list(OBSERVATIONS, { fields: {}, limit: MOST_OBSERVATIONS });
     return [
       ...(state === undefined ? [] : ledgerFindings(state, now)),
       ...poolFindings(await statsOfLedger(reader), PROGRAM),
+      ...sharedFindings(seen.items.map(decodeObservation), PROGRAM),
       ...clusterFindings(clusters.map(toCluster), now),
     ];
   } catch (error) {
@@ -199,6 +172,12 @@ function toCluster(item: {
     retiredAt: date(item.retiredAt),
     sharedSince: date(item.sharedSince),
   };
+}
+
+/** As `visible`, for findings. */
+async function visibleAll(subject: string, read: () => Promise<Finding[]>): Promise<Finding[]> {
+  const found = await visible(subject, read);
+  return 'level' in found ? [found] : found;
 }
 
 /** Reads something that few users may read. Returns a warning if this one may not. */

@@ -59,11 +59,13 @@ export async function openConsole(options: GlobalOptions, notify: (line: string)
   }
 }
 
+const doctorFlags = z.object({ admission: z.boolean().default(false) });
+
 /** Examines the installation in the cluster that the flags name. */
 export async function diagnose(options: GlobalOptions, notify: (line: string) => void): Promise<readonly Finding[]> {
   const scope = await openScope(options, notify);
   try {
-    return await diagnoseCluster(scope, createLedgerReader(scope));
+    return await diagnoseCluster(scope, createLedgerReader(scope), doctorFlags.parse(options));
   } finally {
     await scope.client.close();
   }

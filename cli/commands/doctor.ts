@@ -14,16 +14,16 @@ export function addDoctor(program: Command, { mode, terminal }: Cli): void {
     .summary('find out what does not work, and what to do about it')
     .description(
       mode.kind === 'ledger'
-        ? 'Examines the configuration of this machine, the ledger, its clock, its durability, its pools and its clusters.'
-        : 'Examines the installation in the cluster: the operator, the webhook and its certificate, the policies, the read API, ' +
-            'the ledger and its pools. The webhook is tested by a claim that is never stored (server dry run).',
+        ? 'Examines the configuration of this machine, the ledger, its clock, its durability, its pools, shared addresses and its clusters.'
+        : 'Examines the installation in the cluster: the operator, the webhook, the certificates, the policies, the read API, ' +
+            'the ledger, its pools and shared addresses. The webhook is tested by a claim and a pod that are never stored (server dry run).',
     )
     .addHelpText(
       'after',
       '\nEach line is ok, a warning or an error, with the next step. The exit code is 1 if there is an error.',
     )
     .addOption(outputOption())
-    .action(async (_options: unknown, command: Command) => {
+    .action(async (options: { readonly admission?: boolean }, command: Command) => {
       const findings = await mode.diagnose(command.optsWithGlobals(), terminal.notify);
       await printReport(terminal, command, {
         lines: () => findings.flatMap(linesOf),
@@ -34,7 +34,12 @@ export function addDoctor(program: Command, { mode, terminal }: Cli): void {
       const errors = findings.filter(({ level }) => level === 'error').length;
       if (errors > 0)
         throw new UserError(`${String(errors)} check(s) found an error.`, 'See the lines that begin with it.');
+      // A test that was not made is no success.
+      if (options.admission === true && findings.some(({ level }) => level !== 'ok'))
+        throw new UserError('Not everything was tested.', 'See the lines that begin with warning.');
     });
+  if (mode.kind === 'cluster')
+    command.option('--admission', 'only let the API server send a claim and a pod to the webhook, as `helm test` does');
   addExamples(command, `${mode.program} doctor`, `${mode.program} doctor -o json`);
 }
 

@@ -1,6 +1,7 @@
 import { mayCall } from '../../ledger/connection/may-call.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { PROGRAM_VERSION } from '../../ledger/migrate.ts';
+import { listObservations } from '../../ledger/observation/list-observations.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { listClusters } from '../../ledger/state/clusters.ts';
 import { readClock } from '../../ledger/state/read-clock.ts';
@@ -11,8 +12,12 @@ import { clusterFindings } from '../doctor/cluster-findings.ts';
 import { examine, failure, type Finding, fine, warning } from '../doctor/finding.ts';
 import { ledgerFindings } from '../doctor/ledger-findings.ts';
 import { poolFindings } from '../doctor/pool-findings.ts';
+import { sharedFindings } from '../doctor/shared-findings.ts';
 import { configuredLedger, describeLocation } from './find-ledger.ts';
 import { withLedger } from './open.ts';
+
+/** How many observed addresses are compared. */
+const MOST_OBSERVATIONS = 10_000;
 
 /** More is noticed when people compare times. The ledger itself uses only the clock of the database. */
 const CLOCK_TOLERANCE_MS = 5_000;
@@ -48,6 +53,9 @@ async function examineLedger(ledger: Queryable, options: GlobalOptions): Promise
     await examine('clock', async () => [await clock(ledger)]),
     await examine('predecessor', () => predecessor(ledger, options)),
     await examine('pools', async () => poolFindings(await poolStats(ledger), 'rock-mac')),
+    await examine('shared', async () =>
+      sharedFindings(await listObservations(ledger, { limit: MOST_OBSERVATIONS }), 'rock-mac'),
+    ),
     await examine('clusters', async () => clusterFindings(await listClusters(ledger), await readClock(ledger))),
   ];
   return parts.flat();

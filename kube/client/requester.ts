@@ -7,7 +7,7 @@ import type { KubeObject } from './objects.ts';
 import { formatQuery, type Query } from './query.ts';
 import type { Resource } from './resource.ts';
 import { retryDelayMs, type RetryPolicy } from './retry.ts';
-import type { HttpMethod, Transport } from './transport.ts';
+import type { HttpMethod, HttpResponse, Transport } from './transport.ts';
 
 /** Limits of one call: how long it may take and how often it is attempted. */
 export interface CallOptions {
@@ -18,6 +18,8 @@ export interface CallOptions {
   readonly attempts?: number | undefined;
   /** The caller knows that the write is idempotent, so it is retried like a read. */
   readonly repeatable?: boolean | undefined;
+  /** Called with each warning of the API server or of a webhook in a successful response. */
+  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
 /** A request to the API server with its limits. */
@@ -68,6 +70,7 @@ export function createRequester(options: RequesterOptions): Requester {
       });
       status = String(response.status);
       if (response.status >= 400) throw kubeErrorFromResponse(response.status, response.text, response.retryAfter);
+      passWarnings(response, call);
       return response.text;
     } catch (error) {
       if (status === '') status = statusOf(error);
@@ -106,6 +109,10 @@ export function requestHeaders(
 ): Record<string, string> {
   const headers = { 'User-Agent': userAgent, Accept: accept ?? 'application/json' };
   return body === undefined ? headers : { ...headers, 'Content-Type': contentType ?? 'application/json' };
+}
+
+function passWarnings({ warnings }: HttpResponse, { options }: ApiCall): void {
+  for (const warning of warnings) options?.onWarning?.(warning);
 }
 
 function statusOf(error: unknown): string {

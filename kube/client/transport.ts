@@ -6,6 +6,7 @@ import type { ClientMetrics } from '../metrics.ts';
 import { createConnections } from './connections.ts';
 import type { Credentials, CredentialSource } from './credentials.ts';
 import { KubeConnectionError } from './errors.ts';
+import { parseWarnings } from './warnings.ts';
 
 export type HttpMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -23,6 +24,7 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly retryAfter: string | undefined;
+  readonly warnings: readonly string[];
   readonly text: string;
 }
 
@@ -127,6 +129,7 @@ async function readResponse({ statusCode, headers, body }: Dispatcher.ResponseDa
   return {
     status: statusCode,
     retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined,
+    warnings: parseWarnings(headers['warning']),
     text: await body.text(),
   };
 }

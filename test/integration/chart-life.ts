@@ -123,6 +123,18 @@ export function chartLife(major: HelmMajor): void {
         }, patience);
       });
 
+      test('helm test proves that claims and pods reach the webhook, stores nothing, and says if a namespace is not served', async () => {
+        const tested = () => helm(['test', 'try', '--namespace', namespace, '--timeout', '120s', '--logs']);
+        const log = await tested();
+        expect(log.match(/^ok +webhook/gm)).toHaveLength(2);
+        expect(await kubectl('get', 'macallocations', '-o', 'name')).not.toContain('doctor-');
+        const left = ['role,rolebinding', '-A', '-l', 'app.kubernetes.io/part-of=rock-mac', '-o', 'name'];
+        expect(await kubectl('get', ...left)).not.toContain('rock-mac-test');
+        await upgrade('webhook.replicas=1', 'operator.replicas=1', 'test.namespace=kube-system');
+        await expect(tested()).rejects.toThrow();
+        expect(await kubectl('-n', namespace, 'logs', 'rock-mac-test')).toMatch(/^error +webhook .*did not see$/m);
+      });
+
       test('only users with the right can read the whole ledger through the read API', async () => {
         const { controlPlane } = testEnv;
         await kubectl('create', 'clusterrolebinding', 'ada', '--clusterrole=rock-mac-auditor', '--user=ada');

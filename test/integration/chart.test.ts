@@ -190,6 +190,7 @@ describe('the chart', () => {
         'dashboard.extraVolumeMounts[0].mountPath=/extra',
       ],
     ],
+    ['a test in another namespace', ['test.namespace=apps']],
     ['no hook and no disruption budgets', ['uninstall.hook=false', 'podDisruptionBudget.enabled=false']],
     ['monitoring where no Prometheus operator is', PROMETHEUS],
   ])('with %s is accepted by the API server', async (_, values) => {

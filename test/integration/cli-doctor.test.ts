@@ -48,7 +48,7 @@ test('a healthy ledger is ok in every line', async () => {
     'roles',
     'clock',
   ];
-  expect(subjects).toEqual([...all, 'pools']);
+  expect(subjects).toEqual([...all, 'pools', 'shared']);
 });
 
 test('a ledger that cannot be reached is an error with exit code 1', async () => {

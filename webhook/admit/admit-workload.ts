@@ -1,4 +1,4 @@
-import { ANNOTATIONS } from '../../api/names.ts';
+import { ANNOTATIONS, DRY_RUN_WARNING } from '../../api/names.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { Prefixes } from '../../mac/mac-range.ts';
 import { allocateForObject, type AllocationDeps } from '../allocate/allocate-for-object.ts';
@@ -214,7 +214,7 @@ async function allocateFor(
   const refusal = await refusePools(addressRequests, users, deps.mayUsePool);
   if (refusal !== undefined) return { allowed: false, refusal };
   if (request.dryRun === true) {
-    const withNote = [...warnings, 'rock-mac: a dry run allocates no addresses'];
+    const withNote = [...warnings, DRY_RUN_WARNING];
     return { allowed: true, patch: patch([], undefined), warnings: withNote };
   }
   const review = { ...asking, pools: allowedPools(addressRequests) };
