@@ -13,7 +13,7 @@ const literals = readdirSync(import.meta.dirname, { recursive: true, encoding: '
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
   .flatMap((name) => [
     ...readFileSync(new URL(name, import.meta.url), 'utf8').matchAll(
-      /(?:reason: |refused\(\s*)'(?<reason>[A-Z][A-Za-z]+)'/g,
+      /(?:reason: |refused\(\s*|record\(first, )'(?<reason>[A-Z][A-Za-z]+)'/g,
     ),
   ])
   .map(({ groups }) => groups?.['reason']);
