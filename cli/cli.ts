@@ -3,6 +3,7 @@ import type { Backend, CommandResult } from './backend.ts';
 import type { ConsoleSource } from './console/source.ts';
 import type { Finding } from './doctor/finding.ts';
 import { UserError } from './errors.ts';
+import type { Collected, CollectOptions } from './report/collect.ts';
 import type { ServerVersions } from './server-versions.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -26,6 +27,8 @@ export interface Mode {
   diagnose(options: GlobalOptions, notify: (line: string) => void): Promise<readonly Finding[]>;
   /** Reads the versions of what the program talks to, within seconds. What does not answer is a note. */
   versions(options: GlobalOptions): Promise<ServerVersions>;
+  /** Collects what a report says. What cannot be read is an error in its file. */
+  collectReport(options: GlobalOptions, what: CollectOptions, notify: (line: string) => void): Promise<Collected>;
   /** Opens what the console shows and changes. */
   openConsole(options: GlobalOptions, notify: (line: string) => void): Promise<ConsoleSource>;
 }

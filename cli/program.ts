@@ -23,6 +23,7 @@ import { addPrefixCommands } from './commands/prefix.ts';
 import { addRecover } from './commands/recover.ts';
 import { addRelease } from './commands/release.ts';
 import { addRenew } from './commands/renew.ts';
+import { addReport } from './commands/report.ts';
 import { addReserve } from './commands/reserve.ts';
 import { addRestore } from './commands/restore.ts';
 import { addSet } from './commands/set.ts';
@@ -47,7 +48,7 @@ const GROUPS: readonly Group[] = [
   ['Change addresses:', [addAllocate, addReserve, addSet, addTransfer, addRelease, addRenew]],
   ['Find addresses:', [addList, addWatch, addShow, addAudit]],
   ['Pools:', [addPool, addPrefixCommands, addStats, addTop, addMap]],
-  [HELP, [addDoctor, addVersion, addDashboard, addCompletion]],
+  [HELP, [addDoctor, addReport, addVersion, addDashboard, addCompletion]],
 ];
 
 /** The commands that need a ledger. The plugin refuses them with an explanation. */

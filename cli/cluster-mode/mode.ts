@@ -35,6 +35,10 @@ export const clusterMode: Mode = {
     const { versions } = await import('./open.ts');
     return await versions(options);
   },
+  collectReport: async (options, what, notify) => {
+    const { collectReport } = await import('./open.ts');
+    return await collectReport(options, what, notify);
+  },
   openConsole: async (options, notify) => {
     const { openConsole } = await import('./open.ts');
     return await openConsole(options, notify);

@@ -8,6 +8,7 @@ import type { GlobalOptions } from '../cli.ts';
 import type { ConsoleSource } from '../console/source.ts';
 import type { Finding } from '../doctor/finding.ts';
 import { UserError } from '../errors.ts';
+import type { Collected, CollectOptions } from '../report/collect.ts';
 import type { ServerVersions } from '../server-versions.ts';
 import { createTerminal } from '../terminal.ts';
 import { createClusterBackend } from './cluster-backend.ts';
@@ -16,6 +17,7 @@ import { createClusterConsoleData } from './console-data.ts';
 import { diagnoseCluster } from './doctor.ts';
 import { explainKubeError } from './explain-kube-error.ts';
 import { createLedgerReader } from './ledger-reader.ts';
+import { collectFromCluster } from './report.ts';
 import type { Scope } from './scope.ts';
 import { clusterVersions } from './versions.ts';
 
@@ -87,6 +89,20 @@ export async function versions(options: GlobalOptions): Promise<ServerVersions> 
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     return { notes: [error.message] };
+  }
+}
+
+/** Collects what a report says about the installation in the cluster that the flags name. */
+export async function collectReport(
+  options: GlobalOptions,
+  what: CollectOptions,
+  notify: (line: string) => void,
+): Promise<Collected> {
+  const scope = await openScope(options, notify);
+  try {
+    return await collectFromCluster(scope, createLedgerReader(scope), what);
+  } finally {
+    await scope.client.close();
   }
 }
 

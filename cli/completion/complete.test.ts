@@ -15,7 +15,7 @@ function at(line: string) {
 
 test.each([
   ['all', 'allocate'],
-  ['re', 'release', 'renew', 'reserve', 'restore', 'recover'],
+  ['re', 'release', 'renew', 'report', 'reserve', 'restore', 'recover'],
   ['cluster ', 'list', 'retire', 'bind', 'continue'],
   ['stock ', 'list', 'return'],
   ['allocate --po', '--pool'],

@@ -22,6 +22,10 @@ export const ledgerMode: Mode = {
     const { ledgerVersions } = await import('./versions.ts');
     return await ledgerVersions(options);
   },
+  collectReport: async (options, what) => {
+    const { collectFromLedger } = await import('./report.ts');
+    return await collectFromLedger(options, what);
+  },
   openConsole: async (options) => {
     const { openConsole } = await import('./open.ts');
     return await openConsole(options);

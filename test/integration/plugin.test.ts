@@ -1,4 +1,8 @@
+import { readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { strFromU8, unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allocate } from '../../ledger/address/allocate.ts';
 import { findByMac } from '../../ledger/address/find.ts';
@@ -749,4 +753,38 @@ describe('while no operator runs', () => {
     expect(audit.stderr).toMatch(/cannot be used .*kubectl get apiservice/s);
     expect(audit.code).toBe(7);
   });
+});
+
+test('report has the pods and the Events of rock-mac, and neither secrets nor the names of tenants', async () => {
+  const { plane } = installed();
+  const SECRET = 'S3cr3t-planted';
+  const labels = { 'app.kubernetes.io/part-of': 'rock-mac' };
+  const env = [
+    { name: 'PGPASSWORD', value: SECRET },
+    { name: 'ROCK_MAC_LEDGER_URL', value: `postgresql://x:${SECRET}@db/x` },
+    { name: 'ROCK_MAC_LOG_LEVEL', value: 'warn' },
+  ];
+  const spec = { containers: [{ name: 'operator', image: 'rock-mac.invalid/none', env }] };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'rock-mac-planted', labels }, spec };
+  await plane.kubectl(['create', 'namespace', 'planted-tenant']);
+  await plane.kubectl(['create', '-f', '-'], { input: JSON.stringify(pod) });
+  const claim = aClaim('planted-claim', { pool: 'development', device: { id: 'planted-device' } });
+  await plane.kubectl(['-n', 'planted-tenant', 'create', '-f', '-'], { input: claim });
+  await eventually(async () => {
+    expect(await plane.kubectl(['-n', 'planted-tenant', 'get', 'events', '-o', 'name'])).not.toBe('');
+  });
+  const file = path.join(tmpdir(), `rock-mac-report-test-${String(process.pid)}.zip`);
+  const printed = await out(admin, 'report', '--to', file, '--tail', '50');
+  const entries = Object.entries(unzipSync(await readFile(file)));
+  await rm(file);
+  for (const [name] of entries) expect(printed).toContain(name.replace('rock-mac-report/', ''));
+  const text = entries.map(([, bytes]) => strFromU8(bytes)).join('\n');
+  for (const hidden of [SECRET, 'planted-tenant', 'planted-claim', 'planted-device'])
+    expect(text).not.toContain(hidden);
+  expect(text).toContain('"ROCK_MAC_LOG_LEVEL"');
+  expect(text).toContain('"reason": "Allocated"');
+  expect(text).toContain('"subject": "policies"');
+  expect(text).toContain('not readable'); // no kubelet has the log
+  await plane.kubectl(['delete', 'pod', 'rock-mac-planted', '--grace-period=0', '--force']);
+  await plane.kubectl(['delete', 'namespace', 'planted-tenant', '--wait=false']);
 });
