@@ -180,7 +180,7 @@ async function logsOf(pods: readonly ReportedPod[], tail: number, { client }: Sc
           .then(linesOf, (error: unknown) =>
             previous ? undefined : [`not readable: ${error instanceof Error ? error.message : String(error)}`],
           );
-        if (lines === undefined) continue; // it was never restarted
+        if (lines === undefined || lines.length === 0) continue; // it was never restarted, or has not started
         const file = `logs/${metadata.name}-${name}${previous ? '-before' : ''}.log`;
         logs.push({ name: file, about: 'the end of a log', content: { lines } });
       }

@@ -12,17 +12,8 @@ const SHORTEST = 2;
 
 /** Names that every cluster has, and words beside names in the fields above. */
 const COMMON: ReadonlySet<string> = new Set([
-  ...[
-    'default',
-    'kube-system',
-    'kube-public',
-    'kube-node-lease',
-    'system',
-    'serviceaccount',
-    'postgres',
-    'device',
-    'localhost',
-  ],
+  ...['default', 'kube-system', 'kube-public', 'kube-node-lease', 'system', 'serviceaccount'],
+  ...['postgres', 'device', 'localhost', '127.0.0.1', '::1'],
   ...['Pod', 'VirtualMachine', 'VirtualMachineInstance', 'MacAllocation', 'MacPool', 'Node', 'Namespace', 'Webhook'],
 ]);
 

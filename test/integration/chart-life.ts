@@ -1,6 +1,9 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { strFromU8, unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { LEDGER_API_SERVICE } from '../../api/names.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
 import { listAudit } from '../../ledger/audit.ts';
@@ -15,6 +18,7 @@ import { logToStderr } from '../env/run/run.ts';
 import { noNodes, skippedBecause } from '../node/node-env.ts';
 import { type ChartEnv, raiseChartEnv, repository, urlForPods } from './chart-env.ts';
 import { aClaim, addressesOf, aPod, shownAllocations, untilReason } from './installed-env.ts';
+import { openPluginShell } from './plugin-shell.ts';
 
 /*
  * The unchanged chart, installed by a real Helm on a real node, from an image that the lines of the Dockerfile make.
@@ -133,6 +137,24 @@ export function chartLife(major: HelmMajor): void {
         await upgrade('webhook.replicas=1', 'operator.replicas=1', 'test.namespace=kube-system');
         await expect(tested()).rejects.toThrow();
         expect(await kubectl('-n', namespace, 'logs', 'rock-mac-test')).toMatch(/^error +webhook .*did not see$/m);
+      });
+
+      test('a report has the logs of the pods, and not the password of the ledger', async () => {
+        const shell = await openPluginShell(testEnv.controlPlane.binaries.kubectl);
+        const folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-report-'));
+        const file = path.join(folder, 'report.zip');
+        const { code, stderr } = await shell.rockMac(testEnv.controlPlane.kubeconfig, 'report', '--to', file);
+        expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+        const entries = Object.entries(unzipSync(await readFile(file)));
+        await Promise.all([shell.close(), rm(folder, { recursive: true })]);
+        const log = entries.find(([name]) => /\/logs\/rock-mac-operator-[\w-]+-operator\.log$/.test(name));
+        expect(strFromU8(log?.[1] ?? new Uint8Array())).toContain('"msg":"leading"');
+        const text = entries.map(([, bytes]) => strFromU8(bytes)).join('\n');
+        const secret = await kubectl('-n', namespace, 'get', 'secret', 'rock-mac-ledger', '-o', 'jsonpath={.data}');
+        const values = Object.values(z.record(z.string(), z.string()).parse(JSON.parse(secret)));
+        const decoded = values.map((value) => Buffer.from(value, 'base64').toString());
+        // A user and a password of the tests are words that are in any text.
+        for (const url of decoded.filter((value) => value.includes('://'))) expect(text).not.toContain(url);
       });
 
       test('only users with the right can read the whole ledger through the read API', async () => {

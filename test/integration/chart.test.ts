@@ -190,12 +190,12 @@ describe('the chart', () => {
         'dashboard.extraVolumeMounts[0].mountPath=/extra',
       ],
     ],
-    ['a test in another namespace', ['test.namespace=apps']],
     ['no hook and no disruption budgets', ['uninstall.hook=false', 'podDisruptionBudget.enabled=false']],
     ['monitoring where no Prometheus operator is', PROMETHEUS],
   ])('with %s is accepted by the API server', async (_, values) => {
     const namespace = await freshNamespace();
-    const manifest = await template(values, namespace.name);
+    // A pod needs its ServiceAccount, which a dry run does not store. chart-install.test.ts runs the test of the chart.
+    const manifest = await template([...values, '--skip-tests'], namespace.name);
     const args = ['apply', '--server-side', '--dry-run=server', '--force-conflicts', '-o', 'name', '-f', '-'];
     const taken = await sharedKubectl()(args, { input: manifest });
     expect(taken).toContain('deployment.apps/rock-mac-webhook');
@@ -416,6 +416,19 @@ describe('the chart', () => {
       expect(matchConditions[1]?.expression).toContain(isExempt);
       expect(variables.find((each) => each.name === 'isSeen')?.expression).toContain(isExempt);
     }
+  });
+
+  test('tests the namespace of the values, with a pod that exists only for the test', async () => {
+    const all = (await objects('test.namespace=apps')).filter(({ metadata }) => metadata.name === 'rock-mac-test');
+    const place = ({ kind, metadata }: (typeof all)[number]) => `${kind} in ${String(metadata['namespace'])}`;
+    expect(all.map(place)).toEqual([
+      'ServiceAccount in rock-mac-system',
+      'Role in apps',
+      'RoleBinding in apps',
+      'Pod in rock-mac-system',
+    ]);
+    for (const { metadata } of all) expect(metadata.annotations).toMatchObject({ 'helm.sh/hook': 'test' });
+    expect(JSON.stringify(all.at(-1)?.['spec'])).toContain('"doctor","--admission","--namespace","apps"');
   });
 
   test('keeps its CRDs when it is uninstalled, and has no disruption budget for a single replica', async () => {

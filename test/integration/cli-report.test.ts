@@ -32,7 +32,7 @@ beforeAll(async () => {
     '--metadata',
     JSON.stringify({ password: SECRET }),
   ];
-  expect((await shell.rockMac(...reserved, '--reason', `for ${SECRET} of ${DEVICE}`)).code).toBe(0);
+  expect((await shell.rockMac(...reserved, '--reason', `password=${SECRET} of ${DEVICE}`)).code).toBe(0);
 });
 
 afterAll(async () => {
@@ -80,7 +80,7 @@ test('a report about a ledger that cannot be reached says why, and a file is nev
   ];
   expect((await shell.rockMac(...args)).code).toBe(0);
   const { text } = await reportOf('away.zip');
-  expect(text).toContain('cannot be reached');
+  expect(text).toContain('could not be reached');
   expect(text).not.toContain(SECRET);
   const again = await shell.rockMac(...args);
   expect(again).toMatchObject({ code: 1 });
