@@ -7,6 +7,7 @@ import type { PoolHour } from '../ledger/pool/history.ts';
 import type { PoolStats } from '../ledger/pool/pool-stats.ts';
 import type { Pool } from '../ledger/pool/pools.ts';
 import type { LedgerPrefix } from '../ledger/pool/prefixes.ts';
+import type { ReservationSource } from '../ledger/reservations/reservation-watch.ts';
 import type { AddressView } from '../ledger/view/address-view.ts';
 import type { AuditEntryView } from '../ledger/view/audit-entry-view.ts';
 import type { MacAddress } from '../mac/mac-address.ts';
@@ -43,6 +44,8 @@ export interface Backend {
   listObserved(query: ListQuery): Promise<Page<Address>>;
   /** Reports the addresses of `list`, then every change, until the process ends. */
   watch(query: ListQuery, listener: WatchListener): Promise<never>;
+  /** Returns where `export` reads the addresses of a query. */
+  reservations(filters: ListFilters): ReservationSource;
   /** Returns the addresses in which a text is found, the best first. */
   search(text: string, limit: number): Promise<Address[]>;
   stats(): Promise<PoolCounts[]>;
@@ -223,6 +226,9 @@ export interface ListQuery {
   /** `next` of the previous page. */
   readonly after?: string | undefined;
 }
+
+/** What a query selects, without the order and the place of a page. */
+export type ListFilters = Omit<ListQuery, 'sortBy' | 'limit' | 'after'>;
 
 export interface WatchListener {
   readonly onAddress: (address: Address) => void;

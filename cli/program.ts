@@ -11,6 +11,7 @@ import { addCluster } from './commands/cluster.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addDashboard } from './commands/dashboard.ts';
 import { addDoctor } from './commands/doctor.ts';
+import { addExport } from './commands/export.ts';
 import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addLedger } from './commands/ledger.ts';
@@ -46,7 +47,7 @@ const HELP = 'Help yourself:';
 /** The commands of both modes. */
 const GROUPS: readonly Group[] = [
   ['Change addresses:', [addAllocate, addReserve, addSet, addTransfer, addRelease, addRenew]],
-  ['Find addresses:', [addList, addWatch, addShow, addAudit]],
+  ['Find addresses:', [addList, addWatch, addShow, addAudit, addExport]],
   ['Pools:', [addPool, addPrefixCommands, addStats, addTop, addMap]],
   [HELP, [addDoctor, addReport, addVersion, addDashboard, addCompletion]],
 ];

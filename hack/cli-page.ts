@@ -61,6 +61,11 @@ const TASKS: readonly { readonly task: string; readonly ledger: string; readonly
     cluster: 'kubectl rock-mac list -p docker -s all',
   },
   {
+    task: 'Give reserved IP addresses to a DHCP server',
+    ledger: 'rock-mac export -f dnsmasq --to FILE --follow --reload CMD',
+    cluster: 'kubectl rock-mac export -A -f dnsmasq --to FILE --follow --reload CMD',
+  },
+  {
     task: 'See how full the pools are',
     ledger: 'rock-mac stats -o wide',
     cluster: 'kubectl rock-mac stats -o wide',

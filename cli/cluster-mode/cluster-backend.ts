@@ -26,6 +26,7 @@ import { poolsOfCluster, statsOfCluster } from './read-pools.ts';
 import { findReleasable, releaseSeen } from './release-all-claims.ts';
 import { releaseClaims } from './release-claims.ts';
 import { renewClaims } from './renew-claims.ts';
+import { reservationsOfCluster } from './reservations.ts';
 import type { Scope } from './scope.ts';
 import { suggest } from './suggest.ts';
 import { transferClaim } from './transfer-claim.ts';
@@ -85,6 +86,7 @@ export function createClusterBackend(scope: Scope): Backend {
         scope,
       );
     }),
+    reservations: (query) => reservationsOfCluster(query, reader, scope),
     stats: explained(() =>
       readOrFallBack(
         () => statsOfLedger(reader),

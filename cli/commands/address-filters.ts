@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { MetadataTerm } from '../../ledger/address/metadata-term.ts';
-import type { ListQuery } from '../backend.ts';
+import type { ListFilters } from '../backend.ts';
 import type { Mode } from '../cli.ts';
 import {
   parseAge,
@@ -41,10 +41,10 @@ export const FILTERS = [
 ];
 
 /** Adds the flags that select addresses. */
-export function addFilters(command: Command, mode: Mode, statusText: string): void {
+export function addFilters(command: Command, mode: Mode, statusText: string, status = 'active'): void {
   command
     .option('-p, --pool <name>', 'only addresses of these pools, separated by commas', parsePools)
-    .option('-s, --status <states>', statusText, 'active')
+    .option('-s, --status <states>', statusText, status)
     .option('-d, --device <id>', 'only addresses of this device', parseDeviceText)
     .option('--device-type <type>', 'only addresses of devices of this type', parseDeviceText)
     .option(
@@ -62,7 +62,7 @@ export function addFilters(command: Command, mode: Mode, statusText: string): vo
 }
 
 /** Returns the filters of a query. The status is apart: not every command has the same. */
-export function filtersOf(options: FilterOptions): Omit<ListQuery, 'states' | 'sortBy' | 'limit' | 'after'> {
+export function filtersOf(options: FilterOptions): Omit<ListFilters, 'states'> {
   const { pool: pools, device, deviceType, metadata, owner, ownerNamespace: namespace } = options;
   const { since, olderThan: before, selector: labels } = options;
   return { pools, device, deviceType, metadata, owner, namespace, since, before, labels };

@@ -11,6 +11,7 @@ import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import { listPrefixes } from '../../ledger/pool/prefixes.ts';
 import { stateMap } from '../../ledger/pool/state-map.ts';
+import { ledgerReservations } from '../../ledger/reservations/ledger-source.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
 import { allocateEach } from '../allocate-each.ts';
 import type { Address, AuditQuery, Backend, CommandResult, ListQuery } from '../backend.ts';
@@ -22,7 +23,7 @@ import { auditPage } from './audit-page.ts';
 import { changePool } from './change-pool.ts';
 import { currentUser } from './current-user.ts';
 import { listObserved } from './list-observed.ts';
-import { listPage } from './list-page.ts';
+import { filterOf, listPage } from './list-page.ts';
 import { findReleasable, releaseRows, releaseSeen } from './release.ts';
 import { renewRows } from './renew.ts';
 import { sealOnTheSide } from './seal.ts';
@@ -107,6 +108,7 @@ export function createLedgerBackend(ledger: LedgerClient, { dryRun, beforeAlloca
       const findOne = (mac: Address['mac']) => find({ kind: 'mac', text: mac, mac });
       return followAddresses({ list, audit, findByMac: findOne }, query, listener);
     },
+    reservations: (filters) => ledgerReservations(ledger, filterOf(filters)),
     search: async (text, limit) => (await searchAddresses(ledger, text, limit)).map(addressView),
     stats: () => poolStats(ledger),
     history: async (since) => {

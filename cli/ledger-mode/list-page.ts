@@ -3,18 +3,17 @@ import { type AddressFilter, listAddresses } from '../../ledger/address/find.ts'
 import { pageMark } from '../../ledger/address/page-mark.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { addressView } from '../../ledger/view/address-view.ts';
-import type { Address, ListQuery, Page } from '../backend.ts';
+import type { Address, ListFilters, ListQuery, Page } from '../backend.ts';
 import { parseOwner } from '../parse-owner.ts';
 
 /** Largest number of rows that the ledger returns at once. */
 const MAX_ROWS = 10_000;
 
-/** Returns a page of addresses. It reads one row more than the limit to know whether another page follows. */
-export async function listPage(ledger: Queryable, query: ListQuery): Promise<Page<Address>> {
-  const { pools, states, device: deviceId, deviceType, metadata, owner, sortBy, limit } = query;
-  const order = sortBy === 'mac' ? 'address' : sortBy;
-  const { kind, name, namespace } = parseOwner(owner);
-  const filter: AddressFilter = {
+/** Returns the filter of a query for the ledger. */
+export function filterOf(query: ListFilters): AddressFilter {
+  const { pools, states, device: deviceId, deviceType, metadata } = query;
+  const { kind, name, namespace } = parseOwner(query.owner);
+  return {
     pool: pools?.length === 1 ? pools[0] : pools,
     states,
     deviceId,
@@ -25,8 +24,14 @@ export async function listPage(ledger: Queryable, query: ListQuery): Promise<Pag
     namespace: query.namespace ?? namespace,
     allocatedSince: query.since,
     allocatedBefore: query.before,
-    order,
   };
+}
+
+/** Returns a page of addresses. It reads one row more than the limit to know whether another page follows. */
+export async function listPage(ledger: Queryable, query: ListQuery): Promise<Page<Address>> {
+  const { sortBy, limit } = query;
+  const order = sortBy === 'mac' ? 'address' : sortBy;
+  const filter: AddressFilter = { ...filterOf(query), order };
   const rows: AddressRow[] = [];
   let { after } = query;
   for (;;) {

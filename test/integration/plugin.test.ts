@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -25,6 +25,7 @@ const NOTE =
   /^Note: without the ledger's read API \(.*\) only MacAllocations of namespace default and MacPools are shown\.\n$/;
 
 let packed: Packed;
+let folder: string;
 let shell: PluginShell;
 let dev = '';
 let ada = '';
@@ -34,6 +35,7 @@ let admin = '';
 beforeAll(async () => {
   const { plane } = installed();
   packed = await installPacked();
+  folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-exported-'));
   shell = await openPluginShell(plane.binaries.kubectl, packed.path);
   dev = await plane.userKubeconfig('dev');
   ada = await plane.userKubeconfig('ada');
@@ -62,6 +64,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await shell.close();
   await packed.remove();
+  await rm(folder, { recursive: true });
 });
 
 /** Runs a command that must succeed without messages on stderr. Returns stdout. */
@@ -418,6 +421,54 @@ describe('reading commands', () => {
     await out(dev, 'release', 'second');
   });
 
+  test('export has devices and claims for an auditor, the MacAllocations for others, and follows both', async () => {
+    const { ledger } = installed();
+    const flags = ['-d', 'exported', '--ip', '192.0.2.7', '--hostname', 'Exported', '-o', 'name'];
+    const claim = (await out(dev, 'allocate', ...flags, '-l', 'app=exported')).trim();
+    const outside = { key: 'device/exported', pool: 'vultr', state: 'active', metadata: { ip: '192.0.2.8' } } as const;
+    const [taken] = await allocate(ledger, 'vultr', [{ ...outside, requester: 't', actor: 't' }], { leaseSeconds: 60 });
+    const device = taken?.outcome === 'allocated' ? taken.mac : '';
+    const lines = (text: string) => text.trimEnd().split('\n').slice(1);
+    expect(lines(await out(ada, 'export', '-A', '-f', 'dnsmasq'))).toEqual([
+      `${claim},192.0.2.7,exported`,
+      `${device},192.0.2.8`,
+    ]);
+    expect(lines(await out(ada, 'export', '-f', 'ethers'))).toEqual([`${claim} exported`]);
+    expect(lines(await out(ada, 'export', '-l', 'app=other', '-f', 'ethers'))).toEqual([]);
+    const limited = await shell.rockMac(dev, 'export', '-f', 'ethers');
+    expect(lines(limited.stdout)).toEqual([`${claim} exported`]);
+    expect(limited.stderr).toMatch(/^Note: without the ledger's read API \(.*\) only MacAllocations are exported\.\n$/);
+
+    const following = ([ada, dev] as const).map((user) => {
+      const file = path.join(folder, user === ada ? 'ada' : 'dev');
+      return { file, ...shell.start(user, 'export', '-f', 'ethers', '--to', file, '--follow') };
+    });
+    const until = (count: number) =>
+      eventually(
+        async () => {
+          for (const { file } of following) expect(lines(await readFile(file, 'utf8'))).toHaveLength(count);
+        },
+        { within: 30_000 },
+      );
+    await until(1);
+    await out(dev, 'allocate', '-d', 'exported', '--hostname', 'second');
+    await until(2);
+    await out(dev, 'release', 'exported');
+    await until(0);
+    for (const { child, ended } of following) {
+      child.kill('SIGTERM');
+      expect((await ended).code).toBe(0);
+    }
+  });
+
+  test('a wrong IP address or host name is refused before and by the API server', async () => {
+    const before = await refused(dev, 'allocate', '-d', 'wrong', '--ip', '192.0.2.700');
+    expect(before.stderr).toMatch(/The ip "192\.0\.2\.700" is not valid/);
+    const input = aClaim('wrong', { pool: 'development', attributes: { hostname: 'a b' } });
+    const created = installed().plane.kubectl(['create', '-f', '-'], { input });
+    await expect(created).rejects.toThrow(/attribute hostname has letters, digits and dashes/);
+  });
+
   test('pool list needs no permissions', async () => {
     expect(await out(eve, 'pool', 'list', '-o', 'name')).toContain('development\n');
     expect(await out(eve, 'pool', 'list')).toMatch(/development +a4:58:0f:01:00:00 +a4:58:0f:01:ff:ff +7d +1d +sequential +no/);
@@ -743,6 +794,13 @@ describe('while no operator runs', () => {
     child.kill('SIGTERM');
     expect(stdout()).toBe('');
     await ended;
+  });
+
+  test('export fails for an auditor, because a file without the devices of the ledger would be wrong', async () => {
+    const { code, stdout, stderr } = await shell.rockMac(ada, 'export', '-A', '-f', 'hosts');
+    expect(stderr).toMatch(/^Error: The export needs the ledger's read API/);
+    expect({ code, stdout }).toEqual({ code: 7, stdout: '' });
+    expect(stderr).toMatch(/The export needs the ledger's read API, which cannot be used .*kubectl get apiservice/s);
   });
 
   test('list falls back to the objects for an auditor too, and audit explains what to check', async () => {
