@@ -38,6 +38,7 @@ const folders: Record<string, readonly string[]> = {
     'allocation',
     'pool',
     'address-ranges',
+    'export',
     'mirror',
     'claim',
     'observation',

@@ -30,6 +30,7 @@ import { type PeopleRole, peopleRoles, POOL_READER } from '../api/roles.ts';
 import { webhookCaPolicy } from '../api/webhook-ca-policy.ts';
 import { workloadPoolsPolicy } from '../api/workload-pools-policy.ts';
 import {
+  exportRules,
   operatorClusterRules,
   operatorNamespaceRules,
   operatorNodeLeaseRules,
@@ -92,6 +93,7 @@ export function chartFiles(): readonly GeneratedFile[] {
       clusterRules: operatorClusterRules,
       namespaceRules: operatorNamespaceRules,
       nodeLeaseRules: operatorNodeLeaseRules,
+      exportRules,
     }),
     yamlFile(`${folder}/scheduling-gate-rules.yaml`, { clusterRules: schedulingGateRules }),
     yamlFile(`${folder}/webhook-rules.yaml`, {

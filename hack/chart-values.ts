@@ -5,6 +5,7 @@ import { anyMac } from '../api/fields.ts';
 import { INJECTION_MODES } from '../api/injection-mode.ts';
 import { OBSERVE_MODES } from '../api/observe-mode.ts';
 import { POOL_STRATEGIES } from '../api/pool-strategy.ts';
+import { EXPORT_FORMATS } from '../ledger/reservations/formats.ts';
 import { DUPLICATES_MODES } from '../webhook/admit/check-duplicates.ts';
 import { PRIMARY_CNIS } from '../webhook/plan/primary-target.ts';
 
@@ -113,6 +114,18 @@ export const chartValues = group({
     resyncSeconds: z.int().min(1).max(3_000),
     leaderLeaseSeconds: z.int().min(3).max(300),
     observe: z.enum(OBSERVE_MODES),
+    exports: z.array(
+      z.strictObject({
+        configMap: name,
+        format: z.enum(EXPORT_FORMATS),
+        key: z
+          .string()
+          .regex(/^[-._a-zA-Z0-9]{1,253}$/)
+          .optional(),
+        pools: z.array(name.max(63)).min(1).optional(),
+        type: nonEmpty.max(128).optional(),
+      }),
+    ),
   }),
   webhook: group({
     ...component,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { customResourceDefinitions } from '../api/crds.ts';
 import { createOperatorMetrics } from '../operator/metrics/operator-metrics.ts';
 import {
+  exportRules,
   operatorClusterRules,
   operatorNamespaceRules,
   operatorNodeLeaseRules,
@@ -71,6 +72,12 @@ ${rbacTable(schedulingGateRules)}
 ## Operator, in its own namespace
 
 ${rbacTable(operatorNamespaceRules)}
+
+## Operator, in its own namespace, with \`operator.exports\`
+
+Only for the ConfigMaps that it names.
+
+${rbacTable(exportRules)}
 
 ## Operator, in the namespace kube-node-lease
 

@@ -36,6 +36,8 @@ export const operatorEnvironment = z.object({
   ROCK_MAC_PRIMARY_CNI: z.string().default('none'),
   /** Path of a file with a JSON list of the installation's pools; see installed-pools.ts. */
   ROCK_MAC_POOLS_FILE: z.string().min(1).optional(),
+  /** Path of a file with a JSON list of ConfigMaps that show reservations; see export/exports.ts. */
+  ROCK_MAC_EXPORTS_FILE: z.string().min(1).optional(),
 });
 
 export type OperatorConfig = z.infer<typeof operatorEnvironment>;

@@ -12,6 +12,8 @@ import { createReportedCollisions } from './collision/reported-collisions.ts';
 import type { OperatorDeps } from './controller/dependencies.ts';
 import { createSources, type Sources } from './controller/operator-sources.ts';
 import { createControllers } from './controllers.ts';
+import type { ReservationsExport } from './export/exports.ts';
+import { createExporter } from './export/publish.ts';
 import { createIdentityKeeper, type IdentityKeeper } from './ledger-state/confirm-identity.ts';
 import { keepLedgerOpen, recoverAndRead } from './ledger-state/keep-ledger-open.ts';
 import type { LedgerHeadStore } from './ledger-state/ledger-head-store.ts';
@@ -63,6 +65,9 @@ const SEAL_EVERY_MS = 10_000;
 /** How often the ledger is asked who else uses the addresses of running objects: about how late a collision with another cluster is noticed. */
 const ELSEWHERE_EVERY_MS = 5_000;
 
+/** How often the ledger is compared with the ConfigMaps for other servers: about how late they show a change. */
+const EXPORT_EVERY_MS = 1_000;
+
 /** How many addresses of migrated guests are looked at in each resync. */
 const HELD_FOR_GUESTS = 10_000;
 
@@ -72,6 +77,7 @@ export interface LeaderRunOptions {
   readonly ledgerHeads: LedgerHeadStore;
   readonly clusterName: string;
   readonly installedPools: readonly InstalledPool[];
+  readonly exports: readonly ReservationsExport[];
   /** Fires when this replica no longer leads. */
   readonly signal: AbortSignal;
 }
@@ -99,7 +105,7 @@ type WorkOptions = LeaderRunOptions & { readonly identity: IdentityKeeper };
  * `onRefused` when the ledger no longer accepts the identity of the cluster.
  */
 async function work(options: WorkOptions, onRefused: () => void): Promise<void> {
-  const { deps, ledgerHeads, identity, signal } = options;
+  const { deps, ledgerHeads, exports, identity, signal } = options;
   const { logger } = deps;
   try {
     await prepareLedger(options);
@@ -149,6 +155,7 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
     expiryGuard,
     watchElsewhere,
     ledgerHeads,
+    exports,
     identity,
     onRefused,
     signal,
@@ -203,7 +210,7 @@ interface PeriodicTask {
 function periodicTasks(
   deps: OperatorDeps &
     Sources &
-    Pick<WorkOptions, 'ledgerHeads' | 'identity' | 'signal'> & {
+    Pick<WorkOptions, 'ledgerHeads' | 'exports' | 'identity' | 'signal'> & {
       readonly expiryGuard: ExpiryGuard;
       readonly watchElsewhere: () => Promise<void>;
       readonly onRefused: () => void;
@@ -250,6 +257,11 @@ function periodicTasks(
     },
     { name: 'look for users of addresses elsewhere', everyMs: ELSEWHERE_EVERY_MS, run: deps.watchElsewhere },
     { name: 'seal the audit', everyMs: SEAL_EVERY_MS, run: () => sealAndAnchor(deps) },
+    ...deps.exports.map((each) => ({
+      name: `publish the reservations in ${each.configMap}`,
+      everyMs: EXPORT_EVERY_MS,
+      run: createExporter(each, deps, () => systemClock.now()),
+    })),
   ];
 }
 

@@ -95,6 +95,11 @@ export const operatorNamespaceRules: readonly PolicyRule[] = [
   { apiGroups: [''], resources: ['secrets'], resourceNames: [ADMISSION_KEYS_SECRET], verbs: ['get'] },
 ];
 
+/** The operator's rules for the ConfigMaps of `operator.exports`, which the chart limits to their names. */
+export const exportRules: readonly PolicyRule[] = [
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'patch'] },
+];
+
 /**
  * The operator's rules in the namespace kube-node-lease, which every cluster has. The Lease of a node shows whether its kubelet
  * is in contact, which decides when a claim is free whose pod was deleted by force.

@@ -18,6 +18,7 @@ import { retryForever } from '../time/retry-forever.ts';
 import type { OperatorConfig } from './config.ts';
 import type { OperatorDeps } from './controller/dependencies.ts';
 import { createKnownPrefixes } from './controller/known-prefixes.ts';
+import { readExports } from './export/exports.ts';
 import { runLeader } from './leader-run.ts';
 import { createLedgerHeadStore } from './ledger-state/ledger-head-store.ts';
 import { waitForInitialSync } from './ledger-state/wait-for-initial-sync.ts';
@@ -47,6 +48,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
   const stopping = new AbortController();
   const retry = { logger, clock: systemClock, signal: stopping.signal };
   const installedPools = await readInstalledPools(config.ROCK_MAC_POOLS_FILE);
+  const exports = await readExports(config.ROCK_MAC_EXPORTS_FILE);
   const metrics = createOperatorMetrics();
   const readApiMetrics = createReadApiMetrics(metrics.registry);
   const connections = openOperatorLedger(config, logger);
@@ -87,7 +89,7 @@ export async function runOperator(config: OperatorConfig, logger: Logger): Promi
   const clockReported = keepReportingClock(ledger, caller, { logger, signal: stopping.signal });
   const clusterName = config.ROCK_MAC_CLUSTER_NAME;
   const election = startElection(config, deps, (signal) =>
-    runLeader({ deps, ledgerHeads, clusterName, installedPools, signal }),
+    runLeader({ deps, ledgerHeads, clusterName, installedPools, exports, signal }),
   );
   const { healthPort } = management;
   logger.info({ healthPort, clusterId, identity }, 'the operator takes part in the leader election');

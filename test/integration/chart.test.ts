@@ -82,6 +82,14 @@ async function environment(name: 'rock-mac-operator' | 'rock-mac-webhook', ...va
 const PROMETHEUS = ['monitoring.serviceMonitor.enabled=true', 'monitoring.rules.enabled=true'];
 const PROMETHEUS_KINDS =
   '--api-versions monitoring.coreos.com/v1/ServiceMonitor --api-versions monitoring.coreos.com/v1/PrometheusRule';
+const EXPORTS = [
+  ...[
+    'operator.exports[0].configMap=dhcp',
+    'operator.exports[0].format=dnsmasq',
+    'operator.exports[0].pools={development}',
+  ],
+  ...['operator.exports[1].configMap=names', 'operator.exports[1].format=hosts'],
+];
 const A_POOL = ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00', 'pools[0].last=a4:58:0f:10:00:ff'];
 
 describe('the chart', () => {
@@ -215,6 +223,17 @@ describe('the chart', () => {
     ['a pool without an end', ['pools[0].name=lab', 'pools[0].first=a4:58:0f:10:00:00'], /last/],
     ['a pool of an unknown strategy', [...A_POOL, 'pools[0].strategy=none'], /strategy/],
     ['two pools of one name', [...A_POOL, ...A_POOL.map((value) => value.replace('[0]', '[1]'))], /contains lab twice/],
+    ['an export in an unknown format', [EXPORTS[0] ?? '', 'operator.exports[0].format=xml'], /format/],
+    [
+      'two exports in one ConfigMap',
+      [...EXPORTS, 'operator.exports[1].configMap=dhcp'],
+      /contains the ConfigMap dhcp twice/,
+    ],
+    [
+      'an export into its own ConfigMap',
+      [...EXPORTS, 'operator.exports[0].configMap=rock-mac-pools'],
+      /begin with rock-mac-/,
+    ],
     [
       'a bundled Postgres with a host',
       ['postgres.mode=bundled', 'postgres.external.host=db'],
@@ -609,6 +628,40 @@ describe('a value of the chart', () => {
     const map = all.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'rock-mac-pools');
     const { 'pools.json': pools } = z.object({ 'pools.json': z.string() }).parse(map?.['data']);
     expect(JSON.parse(pools)).toEqual([{ name: 'lab', first: 'a4:58:0f:10:00:00', last: 'a4:58:0f:10:00:ff' }]);
+  });
+
+  test('passes exports to the operator, which may read and patch their ConfigMaps only', async () => {
+    const none = await objects();
+    expect(none.filter(({ metadata }) => metadata.name === 'rock-mac-exports')).toEqual([]);
+    const all = await objects(...EXPORTS);
+    const find = (kind: string) => all.find((each) => each.kind === kind && each.metadata.name === 'rock-mac-exports');
+    const { 'exports.json': written } = z.object({ 'exports.json': z.string() }).parse(find('ConfigMap')?.['data']);
+    expect(JSON.parse(written)).toEqual([
+      { configMap: 'dhcp', format: 'dnsmasq', pools: ['development'] },
+      { configMap: 'names', format: 'hosts' },
+    ]);
+    const rule = {
+      apiGroups: [''],
+      resources: ['configmaps'],
+      resourceNames: ['dhcp', 'names'],
+      verbs: ['get', 'patch'],
+    };
+    expect(find('Role')?.['rules']).toEqual([rule]);
+    expect(find('RoleBinding')).toMatchObject({ subjects: [{ kind: 'ServiceAccount', name: 'rock-mac-operator' }] });
+    const { spec, metadata } = await pods('rock-mac-operator', ...EXPORTS, ...A_POOL);
+    expect(spec.containers[0].env).toContainEqual({
+      name: 'ROCK_MAC_EXPORTS_FILE',
+      value: '/etc/rock-mac/exports/exports.json',
+    });
+    expect(spec.containers[0].volumeMounts).toEqual(
+      expect.arrayContaining([
+        { name: 'exports', mountPath: '/etc/rock-mac/exports', readOnly: true },
+        { name: 'pools', mountPath: '/etc/rock-mac/pools', readOnly: true },
+      ]),
+    );
+    expect(Object.keys(metadata.annotations ?? {})).toEqual(
+      expect.arrayContaining(['mac.rock-os.io/exports-checksum', 'mac.rock-os.io/pools-checksum']),
+    );
   });
 
   test('migrates before either program starts', async () => {
