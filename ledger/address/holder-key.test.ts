@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mac } from '../../mac/mac-address.ts';
-import { admissionKey, boundKey, claimKey, deviceKey, isStickyKey, leaseKey, stickyKey } from './holder-key.ts';
+import { admissionKey, boundKey, claimKey, deviceKey, importKey, isStickyKey, leaseKey, stickyKey } from './holder-key.ts';
 
 const address = mac('a4:58:0f:05:00:00');
 const anyText = fc.string({ unit: fc.constantFrom('a', 'b', '/', '%', '2', 'F', '5', '#', 'é'), maxLength: 8 });
@@ -33,6 +33,7 @@ describe('a holder key', () => {
       claimKey({ clusterId: 'a', uid: 'b' }),
       deviceKey('a'),
       stickyKey({ clusterId: 'a', kind: 'b', namespace: '', name: '', nic: '' }),
+      importKey(address),
     ];
     expect(new Set(keys.map((key) => key.split('/')[0])).size).toBe(keys.length);
   });

@@ -103,3 +103,8 @@ export function isStockKey(key: string): boolean {
 export function deviceKey(requestKey: string, place?: number): string {
   return join('device', requestKey, ...(place === undefined ? [] : [String(place)]));
 }
+
+/** Returns the key of an address that a device has by an import, which is the same at every import. */
+export function importKey(mac: MacAddress): string {
+  return join('import', mac);
+}

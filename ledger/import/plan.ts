@@ -2,6 +2,7 @@ import { isCalendarDay } from '../../api/calendar.ts';
 import { inexactNumber, parseJson } from '../../api/parse-json.ts';
 import { isVisible } from '../../api/visible-text.ts';
 import { type MacAddress, macToNumber, parseMac } from '../../mac/mac-address.ts';
+import { importKey } from '../address/holder-key.ts';
 import type { AddressState } from '../address/owner.ts';
 import { storableMetadata, storableText } from '../column-schemas.ts';
 import type { LegacyAllocation, LegacyAuditRow } from './predecessor-sqlite.ts';
@@ -51,11 +52,6 @@ export interface PlanInput {
   readonly pools: readonly PlanPool[];
   readonly known: ReadonlyMap<MacAddress, PlanRow>;
   readonly now: Date;
-}
-
-/** Returns the holder key of an imported address, which is the same at every import. */
-export function importKey(mac: MacAddress): string {
-  return `import/${mac}`;
 }
 
 /** Plans the import of each row. Pure: the same file and ledger give the same plan. */

@@ -57,7 +57,8 @@ create type rock_mac.item as (
   missing_since timestamptz,                                        -- release_unused: since when the caller saw it unused
   in_use boolean,                                                   -- leave_address: the caller saw the receiver with the address
   migrates boolean,                                                 -- observe: it is an instance that names a migration
-  running boolean, segment text collate "C");                       -- observe: the object runs; where its network lies
+  running boolean, segment text collate "C",                        -- observe: the object runs; where its network lies
+  default_type text);                                               -- import: the type of a device that the ledger does not know yet
 
 -- What a caller may change: everything, or the addresses of one cluster, or those of devices (null).
 create type rock_mac.reach as (everything boolean, cluster text collate "C");

@@ -12,8 +12,8 @@ declare
   app constant text := 'allocate, bind, transfer, offer_address, leave_address, receive_address, release, roll_back, release_expired, keep_reserved, take_consumer, take_unused_claims, drop_consumer, renew, set_metadata, mark_missing, '
     'adopt, define_pool, limit_pool, grow_pool, pause_pool, set_pool_strategy, remove_pool, register_cluster, mark_adopted, mark_reported, recover, renew_in_recovery, set_stock_aside, free_gap, request_release, observe, limit_observations, end_observations, fill_stock, check_stock, drop_stock, assign_stock, return_stock, mark_unused, release_unused, mark_unreachable, clear_unreachable, seal, report_clock, show_ticket';
   -- Of people and scripts that request addresses for devices outside clusters.
-  device constant text := 'allocate, transfer, release, release_expired_devices, renew, set_metadata, report_clock';
-  admin constant text := 'add_prefix, remove_prefix, release_expired_devices, retire_cluster, bind_login, recover_without, approve_recovery, trust_clock, continue_cluster';
+  device constant text := 'allocate, transfer, import_addresses, release, release_expired_devices, renew, set_metadata, report_clock';
+  admin constant text := 'import_addresses, add_prefix, remove_prefix, release_expired_devices, retire_cluster, bind_login, recover_without, approve_recovery, trust_clock, continue_cluster';
 begin
   foreach role in array array['rock_mac_app', 'rock_mac_device', 'rock_mac_admin', 'rock_mac_auditor'] loop
     if to_regrole(role) is null then
