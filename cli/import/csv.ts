@@ -1,0 +1,118 @@
+import { CsvError, parse } from 'csv-parse/sync';
+import { z } from 'zod';
+import { parseJson } from '../../api/parse-json.ts';
+import { type FoundAddress, type ParsedFile, presentValues, unreadable } from './parsed-file.ts';
+
+/*
+ * A table with a header. The columns of NetBox's exports have the names that its tables show: "MAC Address", or "Primary MAC" from
+ * version 4.2 on, "Device", "Virtual Machine", and "Parent" in the list of MAC addresses (netbox/dcim/tables/devices.py and
+ * netbox/virtualization/tables/virtualmachines.py, https://github.com/netbox-community/netbox).
+ */
+
+/** The names of a column, the best first. Case, spaces and dashes do not matter. */
+const COLUMNS = {
+  mac: ['mac', 'mac_address', 'primary_mac', 'primary_mac_address', 'hwaddr', 'hw_address'],
+  device: ['device', 'device_id', 'virtual_machine', 'vm', 'parent'],
+  type: ['type', 'device_type'],
+  pool: ['pool'],
+  metadata: ['metadata'],
+  ip: ['ip', 'ip_address', 'ip_addresses'],
+  hostname: ['hostname', 'dns_name'],
+} as const;
+
+type Meaning = keyof typeof COLUMNS;
+
+const rowsSchema = z.array(z.object({ record: z.array(z.string()), info: z.object({ lines: z.int() }) }));
+type Row = z.infer<typeof rowsSchema>[number];
+
+export function parseCsv(text: string): ParsedFile {
+  const rows = rowsOf(text);
+  if ('ok' in rows) return rows;
+  const [header, ...others] = rows;
+  if (header === undefined)
+    return unreadable('the file is empty: its first line names the columns, such as mac,device');
+  const heads = header.record.map((head) => head.trim());
+  const columns = meaningsOf(heads);
+  if (!columns.includes('mac')) {
+    return unreadable(
+      `there is no column mac: the first line has ${heads.map((head) => JSON.stringify(head)).join(', ')}`,
+      1,
+    );
+  }
+  const twice = heads.find((head, index) => head !== '' && heads.indexOf(head) !== index);
+  if (twice !== undefined) return unreadable(`there are two columns ${JSON.stringify(twice)}`, 1);
+  return { ok: true, found: others.flatMap((row) => foundIn(row, heads, columns)), notes: [] };
+}
+
+/** Returns the rows with their lines. A file of a spreadsheet may have semicolons or tabs instead of commas. */
+function rowsOf(text: string): readonly Row[] | ParsedFile {
+  // The parser counts the line ends of Windows twice where they are in a cell.
+  const plain = text.replaceAll(/\r\n?/g, '\n');
+  const [first = ''] = plain.split('\n', 1);
+  const counts = [',', ';', '\t'].map((delimiter) => ({ delimiter, count: first.split(delimiter).length }));
+  const [{ delimiter } = { delimiter: ',' }] = counts.toSorted((a, b) => b.count - a.count);
+  try {
+    const options = {
+      bom: true,
+      delimiter,
+      info: true,
+      skip_empty_lines: true,
+      relax_column_count_less: true,
+      trim: true,
+    };
+    return rowsSchema.parse(parse(plain, options));
+  } catch (error) {
+    if (!(error instanceof CsvError)) throw error;
+    const line = z.object({ lines: z.int() }).safeParse(error);
+    return unreadable(`it is no CSV (${error.message})`, line.data?.lines);
+  }
+}
+
+function meaningsOf(heads: readonly string[]): readonly (Meaning | undefined)[] {
+  const names = heads.map((head) => head.toLowerCase().replaceAll(/[\s-]+/g, '_'));
+  // In NetBox's tables of interfaces, the type is that of the interface, such as 1000BASE-T.
+  const isNetBox = !names.includes('mac') && names.includes('name');
+  return names.map((name) => {
+    const meaning = (Object.keys(COLUMNS) as Meaning[]).find((each) => COLUMNS[each].some((known) => known === name));
+    return isNetBox && meaning === 'type' ? undefined : meaning;
+  });
+}
+
+function foundIn(
+  { record, info }: Row,
+  heads: readonly string[],
+  columns: readonly (Meaning | undefined)[],
+): FoundAddress[] {
+  const cell = (meaning: Meaning) => {
+    const values = COLUMNS[meaning].flatMap(() =>
+      record.filter((value, index) => columns[index] === meaning && value !== ''),
+    );
+    return values[0];
+  };
+  if (record.every((value) => value === '')) return [];
+  const others = record.map((value, index) => [heads[index] ?? '', columns[index] === undefined ? value : ''] as const);
+  const json = cell('metadata');
+  const ip = cell('ip');
+  return [
+    {
+      line: info.lines,
+      mac: cell('mac') ?? '',
+      device: cell('device'),
+      type: cell('type'),
+      defaultType: 'device',
+      pool: cell('pool'),
+      metadata: presentValues({
+        ...Object.fromEntries(others.filter(([head]) => head !== '')),
+        ...(json === undefined ? {} : metadataOf(json)),
+        ip: ip?.split(/[\s,;]+/).filter((each) => each !== ''),
+        hostname: cell('hostname'),
+      }),
+    },
+  ];
+}
+
+/** Returns the object in a cell, as `rock-mac list -o csv` writes it. Any other text is kept under the name of its column. */
+function metadataOf(text: string): Readonly<Record<string, unknown>> {
+  const value = z.record(z.string(), z.unknown()).safeParse(parseJson(text));
+  return value.data ?? { metadata: text };
+}
