@@ -53,9 +53,12 @@ test('typed flags are passed on, so that the same ledger is read', () => {
   });
 });
 
-test.each(['restore ', 'import ', 'backup /tmp/', '--config '])('%j is completed to file names', (line) => {
-  expect(at(line).files).toBe(true);
-});
+test.each(['restore ', 'import ', 'import -f csv a.csv ', 'import --conflicts ', 'backup /tmp/', '--config '])(
+  '%j is completed to file names',
+  (line) => {
+    expect(at(line).files).toBe(true);
+  },
+);
 
 test('boolean flags are passed on too', () => {
   expect(at('release --force --ledger=x vm').options).toEqual({ force: true, ledger: 'x' });

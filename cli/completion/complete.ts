@@ -1,4 +1,4 @@
-import type { Command, Option } from 'commander';
+import type { Argument, Command, Option } from 'commander';
 
 /** A word that may be completed at the cursor. */
 export interface Candidate {
@@ -35,7 +35,7 @@ export function complete(program: Command, words: readonly string[]): Completion
     return { ...shared, candidates: withPrefix(typed, flags) };
   }
   const children = command.createHelp().visibleCommands(command);
-  const argument = command.registeredArguments[positions];
+  const argument = argumentAt(command, positions);
   const choices = (argument?.argChoices ?? []).map((text) => ({ text, description: '' }));
   if (children.length > 0 && positions === 0) {
     const names = children.map((child) => ({
@@ -51,6 +51,12 @@ export function complete(program: Command, words: readonly string[]): Completion
     candidates: withPrefix(typed, choices),
     live: liveArgument(command, argument.name()),
   };
+}
+
+/** Returns the argument at a position. The last one may have any number of values. */
+function argumentAt({ registeredArguments: known }: Command, position: number): Argument | undefined {
+  const last = known.at(-1);
+  return known[position] ?? (last?.variadic === true ? last : undefined);
 }
 
 /** Returns where the values of an argument are read. The name of a new pool is nowhere. */
@@ -99,7 +105,7 @@ function completeFlagValue(flag: Option, typed: string): Pick<Completion, 'candi
   return {
     candidates: withPrefix(typed, choices),
     live: LIVE_FLAGS[name],
-    files: name === 'config' || name === 'kubeconfig',
+    files: ['config', 'kubeconfig', 'conflicts'].includes(name),
   };
 }
 
