@@ -6,6 +6,11 @@ import type { MapState } from './state-map.ts';
  * types. Moments are texts of ISO 8601 in UTC.
  */
 
+/** What the token of a link becomes: a secret that the page sends with each call, beside the cookie. */
+export interface SessionView {
+  readonly secret: string;
+}
+
 /** Who is looking, at what, and which parts cannot be shown. */
 export interface About {
   readonly mode: 'ledger' | 'cluster';

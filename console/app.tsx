@@ -16,11 +16,6 @@ import { useData } from './shared/use-data.ts';
 
 const TICK_MS = 10_000;
 
-/** The token of the address was used by the first request. It must not stay in the history of the browser. */
-function forgetToken(): void {
-  if (location.search !== '') history.replaceState(null, '', `${location.pathname}${location.hash}`);
-}
-
 export function App() {
   const [route, setRoute] = useState(() => parseRoute(location.hash));
   const [failure, setFailure] = useState<CallError>();
@@ -30,7 +25,6 @@ export function App() {
   const about = useData<About>('about', (signal) => client.get('/api/about', {}, signal));
 
   useEffect(() => {
-    forgetToken();
     const onRoute = () => {
       setRoute(parseRoute(location.hash));
       window.scrollTo(0, 0);

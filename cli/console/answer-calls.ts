@@ -1,17 +1,19 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { SessionView } from '../../api/console.ts';
 import type { Call, Reply } from './calls.ts';
 import { CALLS } from './calls.ts';
 import { failureOf } from './failure.ts';
 import type { Gate } from './gate.ts';
 import { LIMITS } from './limits.ts';
+import { parseWith, sessionBody } from './parameters.ts';
 import { readJsonBody } from './read-body.ts';
 import { sendBytes, sendJson } from './responses.ts';
 
 /** Answers one call of the API. It rejects for a fault of the program, which the caller reports. */
 export type AnswerCall = (request: IncomingMessage, response: ServerResponse, target: URL, gate: Gate) => Promise<void>;
 
-/** A page of another site can send a form as a POST, but no header of its own. */
-const OWN_HEADER = 'x-rock-mac';
+/** Exchanges the token of a link. It is the only call that needs no session. */
+const SESSION_PATH = '/api/session';
 
 /** Returns what answers calls, as many at once as the limits allow. */
 export function createAnswerCall(): AnswerCall {
@@ -26,7 +28,13 @@ export function createAnswerCall(): AnswerCall {
     running++;
     if (waits) waiting++;
     try {
-      await answer(request, response, target, gate);
+      if (target.pathname === SESSION_PATH) await beginSession(request, response, gate);
+      else await answer(request, response, target, gate);
+    } catch (error) {
+      if (response.destroyed) return; // the page does not wait any more
+      const failure = failureOf(error);
+      if (failure === undefined) throw error;
+      fail(response, failure.status, failure.message);
     } finally {
       running--;
       if (waits) waiting--;
@@ -44,10 +52,6 @@ async function answer(request: IncomingMessage, response: ServerResponse, target
     fail(response.setHeader('Allow', call.method), 405, `Only ${call.method} is possible.`);
     return;
   }
-  if (call.method === 'POST' && request.headers[OWN_HEADER] === undefined) {
-    fail(response, 403, `A change needs the header ${OWN_HEADER}.`);
-    return;
-  }
   const admission = await gate.admit(request, target.pathname);
   if (!admission.ok) {
     fail(response, admission.status, admission.message);
@@ -57,15 +61,23 @@ async function answer(request: IncomingMessage, response: ServerResponse, target
   response.once('close', () => {
     controller.abort();
   });
-  try {
-    const input = await inputOf(call, request, target);
-    send(response, await call.run(admission.source, input, controller.signal));
-  } catch (error) {
-    if (controller.signal.aborted) return;
-    const failure = failureOf(error);
-    if (failure === undefined) throw error;
-    fail(response, failure.status, failure.message);
+  const input = await inputOf(call, request, target);
+  send(response, await call.run(admission.source, input, controller.signal));
+}
+
+async function beginSession(request: IncomingMessage, response: ServerResponse, gate: Gate): Promise<void> {
+  if (request.method !== 'POST') {
+    fail(response.setHeader('Allow', 'POST'), 405, 'Only POST is possible.');
+    return;
   }
+  const { token } = parseWith(sessionBody, await readJsonBody(request));
+  const session = gate.begin(token);
+  if (session === undefined) {
+    fail(response, 401, 'This link was used before. Run the command again, and open its link.');
+    return;
+  }
+  const view: SessionView = { secret: session.secret };
+  sendJson(response.setHeader('Set-Cookie', session.cookie), 200, view);
 }
 
 async function inputOf({ method }: Call, request: IncomingMessage, target: URL): Promise<unknown> {

@@ -6,10 +6,17 @@ export type Admission =
   | { readonly ok: true; readonly source: ConsoleSource }
   | { readonly ok: false; readonly status: 401 | 403; readonly message: string };
 
+/** What the browser must send with each call: one part that only the page can read, and one that no page can. */
+export interface Session {
+  readonly secret: string;
+  /** The value of the header `Set-Cookie`. */
+  readonly cookie: string;
+}
+
 /** Decides who may call. There is one for a person on the same machine, and one for a proxy that knows its users. */
 export interface Gate {
-  /** Returns the headers to add to the page. `target` may have a token, which becomes a cookie. */
-  enter(target: URL): Readonly<Record<string, string>>;
+  /** Begins the session of the person who has the token of the link. `undefined`: it is no token, or it was used before. */
+  begin(token: string): Session | undefined;
   /** Returns whether a call of the API may proceed. Static files need no admission: they are the same for everybody. */
   admit(request: IncomingMessage, path: string): Promise<Admission>;
   /** Returns why the request did not come from the page, such as a foreign Host. It holds for static files too. */

@@ -22,6 +22,9 @@ const poolName = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'is no
 const integer = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 const name = z.string().min(1).max(512);
 
+/** The token of a link. */
+export const sessionBody = z.strictObject({ token: z.string().max(64) });
+
 /** No parameters. */
 export const nothing = z.strictObject({});
 

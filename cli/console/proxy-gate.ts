@@ -49,7 +49,7 @@ const RESOURCES: Readonly<Partial<Record<string, readonly string[]>>> = {
  */
 export function createProxyGate({ secret, data, mayRead, group, ...headers }: ProxyGateOptions): Gate {
   return {
-    enter: () => ({}),
+    begin: () => undefined,
     refuseOrigin: ({ headers: { 'sec-fetch-site': site, 'sec-fetch-mode': mode } }) =>
       site === undefined || site === 'same-origin' || site === 'none' || mode === 'navigate'
         ? undefined

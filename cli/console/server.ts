@@ -27,7 +27,7 @@ const HEADERS = {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'X-Content-Type-Options': 'nosniff',
   'X-Frame-Options': 'DENY',
-  'Referrer-Policy': 'no-referrer', // the first address of the page has the token
+  'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Permissions-Policy': 'camera=(), microphone=(), geolocation=()',
@@ -60,7 +60,7 @@ export async function startConsoleServer(options: ConsoleServerOptions): Promise
     const asset = assets.get(target.pathname);
     if (asset === undefined) sendText(response, 404, 'There is no such page.');
     else if (request.method !== 'GET' && request.method !== 'HEAD') sendText(response, 405, 'Only GET is possible.');
-    else sendAsset(request, response, asset, target.pathname === '/' ? gate.enter(target) : {});
+    else sendAsset(request, response, asset);
   }
 
   const server = createServer(
@@ -77,16 +77,10 @@ export async function startConsoleServer(options: ConsoleServerOptions): Promise
   return listening;
 }
 
-function sendAsset(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { type, body, compressed }: Asset,
-  headers: Readonly<Record<string, string>>,
-): void {
+function sendAsset(request: IncomingMessage, response: ServerResponse, { type, body, compressed }: Asset): void {
   const accepts = /\bgzip\b/.test(request.headers['accept-encoding']?.toString() ?? '');
   const sent = accepts ? compressed : body;
   response.writeHead(200, {
-    ...headers,
     'Content-Type': type,
     'Content-Length': sent.length,
     Vary: 'Accept-Encoding',

@@ -1,7 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { AuditEntries, PoolView, SealView } from '../../api/console.ts';
 import type { AuditEntryObject } from '../../api/ledger-view.ts';
-import { urlOf } from '../shared/client.ts';
 import { useConsole } from '../shared/context.ts';
 import { formatCount, formatDateTime } from '../shared/format.ts';
 import { MacLink } from '../shared/link.tsx';
@@ -13,6 +12,7 @@ import { StateChange } from '../shared/state-change.tsx';
 import { useData } from '../shared/use-data.ts';
 import { AuditFilterForm } from './audit-filter-form.tsx';
 import { auditQueryOf } from './audit-query.ts';
+import { DownloadButtons } from './download-buttons.tsx';
 import { useTail } from './use-tail.ts';
 
 const PAGE = 100;
@@ -62,12 +62,7 @@ export function AuditPage({ filter }: { readonly filter: Readonly<Record<string,
               />
               Follow new changes
             </label>
-            <a class="button" href={urlOf('/api/audit.csv', query)} download>
-              Download CSV
-            </a>
-            <a class="button" href={urlOf('/api/audit.json', query)} download>
-              Download JSON
-            </a>
+            <DownloadButtons query={query} />
           </div>
           <Failure failure={page.failure} />
           {page.value === undefined && page.failure === undefined ? <Loading what="the audit" /> : null}

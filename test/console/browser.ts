@@ -57,7 +57,9 @@ export async function openPage(
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== console.origin) errors.push(`a request to ${request.url()}`);
   });
-  await page.goto(`${console.url()}${hash}`);
+  await page.goto(console.url());
+  await page.locator('header').waitFor(); // by then the link has become a session
+  if (hash !== '') await page.goto(`${console.origin}/${hash}`);
   return { page, errors, close: () => context.close() };
 }
 

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { allocate } from '../../ledger/address/allocate.ts';
@@ -36,7 +38,7 @@ describe.skipIf(CHROMIUM === undefined)(`the console in a browser (${CHROMIUM ??
     served = await startConsole(through.href);
     readOnly = await startConsole(await readingUrl(ledger));
     browser = await startBrowser();
-  });
+  }, 600_000);
 
   afterAll(async () => {
     await browser.close();
@@ -187,7 +189,7 @@ describe.skipIf(CHROMIUM === undefined)(`the console in a browser (${CHROMIUM ??
       open(`#/audit?target=${device}`).then(async (filtered) => {
         await filtered.page.locator('tbody tr', { hasText: device }).waitFor();
         await page.goto(`${served.origin}/#/audit?target=${device}`);
-        await page.getByRole('link', { name: 'Download CSV' }).click();
+        await page.getByRole('button', { name: 'Download CSV' }).click();
       }),
     ]);
     expect(download.suggestedFilename()).toBe('rock-mac-audit.csv');
@@ -262,6 +264,39 @@ describe.skipIf(CHROMIUM === undefined)(`the console in a browser (${CHROMIUM ??
     expect(await page.locator('.pool').count()).toBeGreaterThan(0);
     await proxy.heal();
     await page.locator('.banner-text').waitFor({ state: 'detached', timeout: 20_000 });
+  });
+
+  test('another port of the machine gets the cookie, which opens nothing', async () => {
+    const { page } = await open('#/pools');
+    await page.locator('.pool').first().waitFor();
+    const cookies: string[] = [];
+    const thief = createServer((request, response) => {
+      cookies.push(request.headers.cookie ?? '');
+      response
+        .setHeader('Content-Type', 'text/html')
+        .end('<script>document.title = JSON.stringify(localStorage)</script>');
+    });
+    await new Promise<void>((resolve) => thief.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void thief.close());
+    const { port } = thief.address() as AddressInfo;
+    const other = await page.context().newPage();
+    await other.goto(`http://127.0.0.1:${String(port)}/`);
+    expect(await other.title()).toBe('{}');
+    expect(cookies[0]).toMatch(/rock-mac-\d+=/);
+    const stolen = await fetch(`${served.origin}/api/about`, { headers: { Cookie: cookies[0] ?? '' } });
+    expect(stolen.status).toBe(401);
+  });
+
+  test('a page that is loaded again, and a second tab, go on with the session', async () => {
+    const { page } = await open('#/pools');
+    await page.locator('.pool').first().waitFor();
+    await page.reload();
+    await page.locator('.pool').first().waitFor();
+    const [tab] = await Promise.all([
+      page.context().waitForEvent('page'),
+      page.getByRole('link', { name: 'Clusters' }).click({ modifiers: ['ControlOrMeta'] }),
+    ]);
+    await tab.getByRole('heading', { level: 2, name: 'Ledger' }).waitFor();
   });
 
   test('a link works once, and another browser sees nothing', async () => {

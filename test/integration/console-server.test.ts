@@ -3,17 +3,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ActionResult } from '../../api/console.ts';
 import { release } from '../../ledger/address/release.ts';
 import { type RunningConsole, startConsole } from '../console/console-server.ts';
+import { openSession, type SessionHeaders } from '../console/open-session.ts';
 import { aRequest, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
 import { sendRaw } from './odd-requests.ts';
 
 const ledger = ledgerOfThisFile();
 let served: RunningConsole;
-let cookie: string;
+let session: SessionHeaders;
 
 beforeAll(async () => {
   served = await startConsole(ledger.current.url);
-  const opened = await call('/', { path: served.url().slice(served.origin.length) });
-  cookie = opened.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+  session = await openSession(served.url());
 });
 
 afterAll(() => served.close());
@@ -56,13 +56,19 @@ function call(path: string, sent: Sent = {}): Promise<Answer> {
   });
 }
 
-const asUser = (headers: Readonly<Record<string, string>> = {}): Sent => ({ headers: { Cookie: cookie, ...headers } });
+function exchange(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
+  const body = JSON.stringify({ token: new URL(url).hash.replace('#token=', '') });
+  return call('/api/session', { method: 'POST', headers, body });
+}
+
+const asUser = (headers: Readonly<Record<string, string>> = {}): Sent => ({ headers: { ...session, ...headers } });
 
 describe('the session', () => {
-  test('is a cookie that no script and no other site gets', async () => {
-    const { headers, body } = await call('/', { path: served.url().slice(served.origin.length) });
+  test('is a cookie that no script and no other site gets, and a secret that no other port gets', async () => {
+    const { headers, body } = await exchange(served.url());
     expect(headers['set-cookie']?.[0]).toMatch(/^rock-mac-\d+=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict$/);
-    expect(body).toContain('<div id="app">');
+    expect(body).toMatch(/^\{"secret":"[\w-]{43}"\}$/);
+    expect(body).not.toContain(session.Cookie.split('=')[1]);
   });
 
   test('is needed for every call', async () => {
@@ -72,22 +78,39 @@ describe('the session', () => {
     expect((await call('/api/about', asUser())).status).toBe(200);
   });
 
+  test('is neither its cookie alone, which other ports get, nor its secret alone', async () => {
+    const { Cookie, 'X-Rock-Mac': secret } = session;
+    expect((await call('/api/about', { headers: { Cookie } })).status).toBe(401);
+    expect((await call('/api/about', { headers: { 'X-Rock-Mac': secret } })).status).toBe(401);
+    expect((await call('/api/about', asUser({ 'X-Rock-Mac': '1' }))).status).toBe(401);
+  });
+
   test('begins with a token that works once, and with no other', async () => {
-    const path = served.url().slice(served.origin.length);
-    expect((await call(path)).headers['set-cookie']).toBeDefined();
-    expect((await call(path)).headers['set-cookie']).toBeUndefined();
-    expect((await call('/?token=x')).headers['set-cookie']).toBeUndefined();
+    const url = served.url();
+    expect((await exchange(url)).status).toBe(200);
+    const again = await exchange(url);
+    expect(again).toMatchObject({ status: 401, body: expect.stringContaining('used before') as string });
+    expect(again.headers['set-cookie']).toBeUndefined();
+    expect((await exchange(`${served.origin}/#token=x`)).status).toBe(401);
+    expect((await call('/api/session', { method: 'POST', body: '{"token":1}' })).status).toBe(400);
+    expect((await call('/api/session')).status).toBe(405);
+  });
+
+  test('does not begin for another site', async () => {
+    const headers = { Origin: 'https://evil.example' };
+    expect((await exchange(served.url(), headers)).status).toBe(403);
   });
 });
 
 describe('another site', () => {
   test.each([
     ['a name that leads here', { Host: 'evil.example' }],
+    ['a name that leads to another account on ::1 too', { Host: 'localhost' }],
     ['another Origin', { Origin: 'https://evil.example' }],
     ['the origin null', { Origin: 'null' }],
     ['a cross-site request', { 'Sec-Fetch-Site': 'cross-site', 'Sec-Fetch-Mode': 'cors' }],
     ['another port', { 'Sec-Fetch-Site': 'same-site', 'Sec-Fetch-Mode': 'no-cors' }],
-  ])('gets nothing with %s, even with the cookie', async (_way, headers) => {
+  ])('gets nothing with %s, even with the session', async (_way, headers) => {
     const { status, body } = await call('/api/about', asUser(headers));
     expect(status).toBe(403);
     expect(body).not.toContain('programVersion');
@@ -95,8 +118,8 @@ describe('another site', () => {
 
   test('cannot make a change with a form', async () => {
     const body = JSON.stringify({ kind: 'reserve', pool: 'docker', device: 'x' });
-    const form = { method: 'POST', body, headers: { Cookie: cookie, 'Content-Type': 'text/plain' } };
-    expect((await call('/api/act', form)).status).toBe(403);
+    const form = { method: 'POST', body, headers: { Cookie: session.Cookie, 'Content-Type': 'text/plain' } };
+    expect((await call('/api/act', form)).status).toBe(401);
     expect((await call('/api/act?kind=reserve&pool=docker&device=x', asUser())).status).toBe(405);
     expect(await ledger.current.sql(`select from rock_mac.addresses where state = 'reserved'`)).toEqual([]);
   });
@@ -129,7 +152,7 @@ describe('a value beyond its limit is refused with the field', () => {
   });
 
   test('a body', async () => {
-    const headers = { Cookie: cookie, 'X-Rock-Mac': '1' };
+    const headers = { ...session };
     const long = await call('/api/act', {
       method: 'POST',
       headers,
@@ -142,7 +165,7 @@ describe('a value beyond its limit is refused with the field', () => {
 });
 
 test('an action is done only as it was shown', async () => {
-  const headers = { Cookie: cookie, 'X-Rock-Mac': '1', Origin: served.origin };
+  const headers = { ...session, Origin: served.origin };
   const action = { kind: 'reserve', pool: 'docker', mac: 'A458.0F04.0007', device: "it's; rm -rf /" };
   const send = (path: string) => call(path, { method: 'POST', headers, body: JSON.stringify(action) });
   const plan = JSON.parse((await send('/api/plan')).body) as { command: string };
@@ -161,7 +184,7 @@ test('an action is refused if somebody else holds the address by then', async ()
   const second = await takeAddress(ledger.current, next);
   const act = async (kind: string, generation: number) => {
     const body = JSON.stringify({ kind, mac: first.mac, generation, ...(kind === 'release' && { force: false }) });
-    const headers = { Cookie: cookie, 'X-Rock-Mac': '1' };
+    const headers = { ...session };
     return JSON.parse((await call('/api/act', { method: 'POST', headers, body })).body) as ActionResult;
   };
   for (const kind of ['renew', 'release']) {

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { openSession } from '../console/open-session.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile } from './installed-env.ts';
 import { openPluginShell, type PluginShell, type Running } from './plugin-shell.ts';
@@ -36,15 +37,14 @@ async function start(pattern: RegExp, ...args: readonly string[]): Promise<{ run
 }
 
 test('the command prints an address that opens a session, and ends with Ctrl-C', async () => {
-  const { running, match: url } = await start(/http:\/\/127\.0\.0\.1:\d+\/\?token=[\w-]{43}\n/, '--no-browser');
+  const { running, match: url } = await start(/http:\/\/127\.0\.0\.1:\d+\/#token=[\w-]{43}\n/, '--no-browser');
   const { origin } = new URL(url);
-  const page = await fetch(url.trim());
-  expect(await page.text()).toContain('main.js');
-  const cookie = page.headers.get('set-cookie')?.split(';')[0] ?? '';
+  expect(await (await fetch(url.trim())).text()).toContain('main.js');
+  const headers = { ...(await openSession(url)) };
   expect((await fetch(`${origin}/main.js`)).headers.get('content-type')).toContain('javascript');
-  const about = (await (await fetch(`${origin}/api/about`, { headers: { cookie } })).json()) as { program: string };
+  const about = (await (await fetch(`${origin}/api/about`, { headers })).json()) as { program: string };
   expect(about).toMatchObject({ mode: 'cluster', program: 'kubectl rock-mac', missing: [] });
-  const pools = (await (await fetch(`${origin}/api/pools`, { headers: { cookie } })).json()) as { pool: string }[];
+  const pools = (await (await fetch(`${origin}/api/pools`, { headers })).json()) as { pool: string }[];
   expect(pools.map(({ pool }) => pool)).toContain('kubernetes');
   running.child.kill('SIGINT');
   expect((await running.ended).code).toBe(0);
