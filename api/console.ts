@@ -137,6 +137,8 @@ export interface AuditEntries {
   readonly entries: readonly AuditEntryObject[];
   /** Whether the limit left out older ones. */
   readonly isCut: boolean;
+  /** With `afterId`: the id up to which every entry was read. Follow from here. */
+  readonly reached?: number | undefined;
 }
 
 export interface ClusterView {

@@ -13,7 +13,12 @@ export async function auditOfTarget(backend: Pick<Backend, 'audit' | 'find'>, qu
     pages.push(await backend.audit({ ...query, target: { kind: 'mac', text: mac, mac } }));
   }
   const oldestFirst = query.afterId === undefined ? -1 : 1;
-  const lines = pages.flatMap((each) => each.lines).sort((a, b) => oldestFirst * (a.id - b.id));
+  // A page that is cut was not read as far as the others.
+  const upTo = Math.min(...[page, ...pages].map((each) => each.reached ?? Infinity));
+  const found = pages.flatMap((each) => each.lines).filter(({ id }) => id <= upTo);
+  const lines = found.sort((a, b) => oldestFirst * (a.id - b.id));
   const isCut = lines.length > query.limit || pages.some((each) => each.isCut);
-  return { lines: lines.slice(0, query.limit), isCut };
+  const onPage = lines.slice(0, query.limit);
+  const reached = lines.length > query.limit ? onPage.at(-1)?.id : Number.isFinite(upTo) ? upTo : undefined;
+  return { lines: onPage, isCut, reached };
 }

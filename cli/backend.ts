@@ -94,6 +94,8 @@ export type AuditLine = AuditEntryView;
 export interface AuditPage {
   readonly lines: readonly AuditLine[];
   readonly isCut: boolean;
+  /** With `afterId`: every entry up to this id was read, also those that the query leaves out. */
+  readonly reached?: number | undefined;
 }
 
 /** Why a person makes a change, for the audit. In a cluster, the operator reads it in an annotation. */
@@ -248,7 +250,7 @@ export interface AuditQuery {
   readonly actor?: string | undefined;
   readonly action?: string | undefined;
   readonly since?: Date | undefined;
-  /** Returns only entries with a higher id, oldest first. Without it, the newest entries come first. */
+  /** Returns only entries with a higher id, oldest first. Without it, the newest entries come first. To follow, pass `reached`. */
   readonly afterId?: number | undefined;
   readonly limit: number;
 }

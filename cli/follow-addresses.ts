@@ -39,10 +39,10 @@ export async function followAddresses(
   for (;;) {
     await sleep(POLL_MS);
     const pool = query.pools?.length === 1 ? query.pools[0] : undefined;
-    const { lines: changes } = await source.audit({ pool, afterId, limit: CHANGES_PER_POLL });
+    const { lines: changes, reached } = await source.audit({ pool, afterId, limit: CHANGES_PER_POLL });
     for (const mac of new Set(changes.flatMap(({ mac }) => mac ?? []))) {
       for (const address of await source.findByMac(mac)) reportIfChanged(address);
     }
-    afterId = changes.at(-1)?.id ?? afterId;
+    afterId = reached ?? afterId;
   }
 }

@@ -65,9 +65,14 @@ export const LEDGERS: ReadApiKind<LedgerObject> = { plural: 'ledgers', schema: l
 export const POOL_HOURS: ReadApiKind<PoolHourObject> = { plural: 'poolhours', schema: poolHourObject };
 export const STATE_MAPS: ReadApiKind<StateMapObject> = { plural: 'statemaps', schema: stateMapObject };
 
+/** `reached`: with the field `afterId`, the id up to which every entry was read. */
+export interface ReadPage<T> extends Page<T> {
+  readonly reached?: number | undefined;
+}
+
 /** Reads the operator's read API through the API server. Throws ReadApiUnavailable if it cannot be used. */
 export interface LedgerReader {
-  list<T>(kind: ReadApiKind<T>, request: ListRequest): Promise<Page<T>>;
+  list<T>(kind: ReadApiKind<T>, request: ListRequest): Promise<ReadPage<T>>;
   /** Returns `undefined` if there is no object with this name. */
   get<T>(kind: ReadApiKind<T>, name: string, parameters?: Readonly<Record<string, string>>): Promise<T | undefined>;
 }
@@ -75,7 +80,7 @@ export interface LedgerReader {
 type WaitOptions = Pick<ListRequest, 'waitSeconds' | 'signal'>;
 
 const listObject = z.object({
-  metadata: z.object({ continue: z.string().optional() }),
+  metadata: z.object({ continue: z.string().optional(), resourceVersion: z.coerce.number().int().optional() }),
   items: z.array(z.unknown()),
 });
 
@@ -120,7 +125,7 @@ export function createLedgerReader({ client, requestTimeoutMs }: ReaderOptions):
         listObject,
         await request(`${base}/${plural}?${query.toString()}`, { waitSeconds, signal }),
       );
-      return { items: parse(z.array(schema), items), next: metadata.continue };
+      return { items: parse(z.array(schema), items), next: metadata.continue, reached: metadata.resourceVersion };
     },
     get: async ({ plural, schema }, name, parameters = {}) => {
       const query = new URLSearchParams(parameters).toString();

@@ -53,8 +53,8 @@ export async function prefixesOfLedger(reader: LedgerReader): Promise<LedgerPref
 }
 
 export async function auditOfLedger(query: AuditQuery, reader: LedgerReader): Promise<AuditPage> {
-  const { entries, isCut } = await auditEntriesOfLedger(query, reader);
-  return { lines: entries.map(decodeAuditEntry), isCut };
+  const { entries, isCut, reached } = await auditEntriesOfLedger(query, reader);
+  return { lines: entries.map(decodeAuditEntry), isCut, reached };
 }
 
 /** Returns entries of the audit. A limit above the largest page of the read API needs several requests. */
@@ -66,12 +66,14 @@ export async function auditEntriesOfLedger(
   const fields = auditFields(query);
   const entries: AuditEntryObject[] = [];
   let after: string | undefined;
+  let reached: number | undefined;
   do {
     const page = await reader.list(AUDIT_ENTRIES, { ...options, fields, limit: limit - entries.length, after });
     entries.push(...page.items);
     after = page.next;
+    reached = page.reached;
   } while (after !== undefined && entries.length < limit);
-  return { entries, isCut: after !== undefined };
+  return { entries, isCut: after !== undefined, reached };
 }
 
 /** Returns the fields of audit entries that a query selects. */

@@ -87,10 +87,9 @@ async function follow(
   for (const line of existing.toReversed()) print(line);
   for (;;) {
     await sleep(POLL_MS);
-    for (const line of (await auditOfTarget(backend, { ...query, afterId })).lines) {
-      print(line);
-      afterId = line.id;
-    }
+    const { lines, reached } = await auditOfTarget(backend, { ...query, afterId });
+    for (const line of lines) print(line);
+    afterId = reached ?? afterId;
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AuditFilter, Neighbour } from '../../api/console.ts';
+import type { AuditEntries, AuditFilter, Neighbour } from '../../api/console.ts';
 import { findByMac, findByMacs } from '../../ledger/address/find.ts';
 import { searchAddresses } from '../../ledger/address/search.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
@@ -76,7 +76,7 @@ export function createLedgerConsoleData(ledger: LedgerClient, { place, now }: Co
       return addressDetails(await withObservers(ledger, row), await assignmentOf(mac), now());
     },
     neighbours: (mac) => neighboursOf(ledger, mac),
-    audit: (filter, signal) => followAudit(ledger, filter, signal),
+    audit: (filter, signal) => readAudit(ledger, filter, signal),
     clusters: async () => (await clusterViews(ledger)).map((view) => clusterView(encodeCluster(view))),
     ledgerState: async () => ledgerView(encodeLedger(await readLedgerView(ledger))),
     seals: async () => sealView(encodeLedger(await readLedgerView(ledger))),
@@ -95,12 +95,14 @@ async function neighboursOf(ledger: LedgerClient, mac: MacAddress): Promise<Neig
   return around.map((each) => ({ ...each, holder: holders.get(each.mac) ?? '' }));
 }
 
-async function followAudit(ledger: LedgerClient, filter: AuditFilter, signal?: AbortSignal) {
+async function readAudit(ledger: LedgerClient, filter: AuditFilter, signal?: AbortSignal): Promise<AuditEntries> {
   const endAt = performance.now() + WAIT_MS;
+  let { afterId } = filter;
   for (;;) {
-    const { lines, isCut } = await auditPage(ledger, auditQuery(filter));
-    const waits = filter.afterId !== undefined && lines.length === 0 && performance.now() < endAt;
-    if (!waits || signal?.aborted === true) return { entries: lines.map(encodeAuditEntry), isCut };
+    const { lines, isCut, reached } = await auditPage(ledger, auditQuery({ ...filter, afterId }));
+    const waits = afterId !== undefined && lines.length === 0 && performance.now() < endAt;
+    if (!waits || signal?.aborted === true) return { entries: lines.map(encodeAuditEntry), isCut, reached };
+    afterId = reached ?? afterId;
     await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal }).catch(() => undefined);
   }
 }

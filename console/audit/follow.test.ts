@@ -5,7 +5,12 @@ import { CallError } from '../shared/client.ts';
 import { followAudit } from './follow.ts';
 
 const entry = (id: number) => ({ metadata: { name: String(id) } }) as AuditEntryObject;
-const page = (...ids: readonly number[]): AuditEntries => ({ entries: ids.map(entry), isCut: false });
+const page = (...ids: readonly number[]): AuditEntries => upTo(ids.at(-1) ?? 5, ...ids);
+const upTo = (reached: number, ...ids: readonly number[]): AuditEntries => ({
+  entries: ids.map(entry),
+  isCut: false,
+  reached,
+});
 
 /** Follows a server that answers each call after some time, until it has no answer left. Returns what was done, in order. */
 async function followed(answers: readonly (readonly [afterMs: number, AuditEntries | Error])[]): Promise<string[]> {
@@ -41,6 +46,16 @@ test('each request continues after the newest entry of the one before', async ()
       [0, page(11)],
     ]),
   ).toEqual(['read after 5', 'got 6 9', 'read after 9', 'got 10', 'read after 10', 'got 11']);
+});
+
+test('a row that the filter left out is not read again', async () => {
+  expect(
+    await followed([
+      [20_000, upTo(70)],
+      [300, upTo(90, 80)],
+      [0, upTo(90)],
+    ]),
+  ).toEqual(['read after 5', 'read after 70', 'got 80', 'read after 90', 'pause']);
 });
 
 test('an empty page after a wait is no reason to pause', async () => {

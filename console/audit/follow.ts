@@ -25,11 +25,10 @@ export async function followAudit({ read, onEntries, pause, now, signal, ...from
   while (!signal.aborted) {
     const startedAt = now();
     try {
-      const { entries } = await read(afterId, signal);
-      if (entries.length > 0) {
-        afterId = entryId(entries.at(-1));
-        onEntries(entries);
-      } else if (now() - startedAt < WAITED_MS) await pause();
+      const { entries, reached } = await read(afterId, signal);
+      afterId = reached ?? afterId;
+      if (entries.length > 0) onEntries(entries);
+      else if (now() - startedAt < WAITED_MS) await pause();
     } catch (error) {
       if (!(error instanceof CallError)) return;
       await pause();

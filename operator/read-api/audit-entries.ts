@@ -1,5 +1,6 @@
 import type { AuditEntryObject } from '../../api/ledger-view.ts';
 import { type AuditEntry, listAudit } from '../../ledger/audit.ts';
+import { followAudit } from '../../ledger/follow-audit.ts';
 import { auditEntryView, encodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
 import { invalidContinueToken } from './continue-token.ts';
 import { parseId, type ReadApiResource, toPage } from './read-api-resource.ts';
@@ -15,10 +16,10 @@ export const auditEntries: ReadApiResource<AuditEntryObject> = {
   orders: ['newest'],
   canWait: true,
   columns,
-  list: async (db, { terms, limit, after }) => {
+  list: async (db, { terms, limit, after }, reachedBefore) => {
     const position = after === undefined ? undefined : requireId(after);
     const afterId = countValue(terms, 'afterId');
-    const entries = await listAudit(db, {
+    const filter = {
       mac: macValue(terms, 'mac'),
       pool: exactValue(terms, 'pool'),
       action: exactValue(terms, 'action'),
@@ -26,10 +27,15 @@ export const auditEntries: ReadApiResource<AuditEntryObject> = {
       clusterId: exactValue(terms, 'clusterId'),
       since: timeValue(terms, 'since'),
       actor: exactValue(terms, 'actor'),
-      ...(afterId === undefined ? { before: position } : { after: position ?? afterId }),
       limit: limit + 1,
-    });
-    return toPage(entries, limit, { encode: encodeEntry, endAt: ({ id }) => String(id) });
+    };
+    const pageOf = (entries: readonly AuditEntry[]) =>
+      toPage(entries, limit, { encode: encodeEntry, endAt: ({ id }) => String(id) });
+    if (afterId === undefined) return pageOf(await listAudit(db, { ...filter, before: position }));
+    const { entries, reached } = await followAudit(db, reachedBefore ?? position ?? afterId, filter);
+    const page = pageOf(entries);
+    // A page that is cut ends before the last row that was read.
+    return { ...page, reached: page.end === undefined ? reached : Number(page.end) };
   },
   get: async (db, name) => {
     const id = parseId(name);

@@ -110,12 +110,20 @@ async function listObjects<T extends NamedObject>(
   { ledger, now, longPoll }: RouteDeps,
 ): Promise<unknown> {
   const parameters = parseListParameters(query, resource);
+  let reached: number | undefined;
   const { items, end } = await longPoll.until(
-    () => resource.list(ledger, parameters),
+    async () => {
+      const page = await resource.list(ledger, parameters, reached);
+      ({ reached } = page);
+      return page;
+    },
     (page) => page.items.length > 0,
     { seconds: parameters.waitSeconds, signal },
   );
-  const metadata = end === undefined ? {} : { continue: encodeContinueToken(end) };
+  const metadata = {
+    ...(end !== undefined && { continue: encodeContinueToken(end) }),
+    ...(reached !== undefined && { resourceVersion: String(reached) }),
+  };
   if (wantsTable(accept)) {
     return toTable(items, resource.columns(now()), metadata, query.get('includeObject') ?? '');
   }

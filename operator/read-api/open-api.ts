@@ -34,6 +34,10 @@ function listSchema(kind: string) {
         type: 'object',
         properties: {
           continue: { type: 'string', description: 'The token of the next page. Absent on the last page.' },
+          resourceVersion: {
+            type: 'string',
+            description: 'With the field afterId: every change up to this id was read. Continue from here.',
+          },
         },
       },
       items: { type: 'array', items: reference(kind) },

@@ -6,12 +6,15 @@ export interface ResourcePage<T> {
   readonly items: readonly T[];
   /** Where the page ends; absent on the last page. */
   readonly end?: string | undefined;
+  /** Up to which id a list that is followed was read, also if nothing fitted. */
+  readonly reached?: number | undefined;
 }
 
 /** One kind of the read API: how its objects are read and shown. */
 export interface ReadApiResource<T> extends ListSupport {
   readonly columns: (now: Date) => readonly TableColumn<T>[];
-  readonly list: (db: Queryable, parameters: ListParameters) => Promise<ResourcePage<T>>;
+  /** `reached`: how far an earlier attempt of the same request read. */
+  readonly list: (db: Queryable, parameters: ListParameters, reached?: number) => Promise<ResourcePage<T>>;
   /** Returns `undefined` if there is no object with this name. */
   readonly get: (db: Queryable, name: string, query: URLSearchParams) => Promise<T | undefined>;
 }

@@ -16,6 +16,7 @@ import { suggestTargets } from '../../ledger/address/suggest.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
+import { followAudit } from '../../ledger/follow-audit.ts';
 import { definePool, growPool, pausePool, removePool } from '../../ledger/pool/pools.ts';
 import { markAdopted, registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { recoverIfBehind } from '../../ledger/state/recovery.ts';
@@ -205,7 +206,7 @@ const CALLS: Readonly<Record<string, (db: LedgerClient) => Promise<unknown>>> = 
   'a list of an owner whose name is too long': (db) => listAddresses(db, { name: BAD_TEXTS['ten megabytes'] }),
   'a list since no time': (db) => listAddresses(db, { allocatedSince: new Date(Number.NaN) }),
   'the audit of half a surrogate pair': (db) => listAudit(db, { actor: BAD_TEXTS['half a surrogate pair'] }),
-  'the audit after less than nothing': (db) => listAudit(db, { after: -1 }),
+  'the audit after less than nothing': (db) => followAudit(db, -1),
   'a completion of NUL': (db) => suggestTargets(db, BAD_TEXTS.NUL, 10),
   'a completion of less than nothing': (db) => suggestTargets(db, 'vm-', -1),
   'a memory of no ledger': (db) => recoverIfBehind(db, { ledgerId: 'x', epoch: 1, auditHead: 1 }, 'test'),

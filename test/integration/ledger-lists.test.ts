@@ -8,6 +8,7 @@ import { ADDRESS_ORDERS, pageMark } from '../../ledger/address/page-mark.ts';
 import { release } from '../../ledger/address/release.ts';
 import { suggestTargets } from '../../ledger/address/suggest.ts';
 import { type AuditFilter, listAudit } from '../../ledger/audit.ts';
+import { followAudit } from '../../ledger/follow-audit.ts';
 import { eventually } from '../env/testing.ts';
 import { aPodRequest, aRequest, joinCluster, LEASE_SECONDS, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
 
@@ -182,6 +183,8 @@ describe('a completion', () => {
 });
 
 describe('the audit', () => {
+  const idsAfter = async (after: number | undefined, filter: AuditFilter = {}) =>
+    (await followAudit(ledger.current.db, after ?? 0, filter)).entries.map(({ id }) => id);
   const idsOf = async (filter: AuditFilter) => (await listAudit(ledger.current.db, filter)).map(({ id }) => id);
 
   test('can be filtered by user or program, action, address, device and time', async () => {
@@ -201,21 +204,37 @@ describe('the audit', () => {
     expect(newest).toEqual([...newest].sort((a, b) => b - a));
     expect(await idsOf({ before: newest[2], limit: 2 })).toEqual(newest.slice(3, 5));
     await eventually(async () => {
-      expect(await idsOf({ after: 0, limit: 1_000 })).toEqual(newest.toReversed());
+      expect(await idsAfter(0, { limit: 1_000 })).toEqual(newest.toReversed());
     });
-    expect(await idsOf({ after: newest[3], limit: 2 })).toEqual([newest[2], newest[1]]);
-    expect(await idsOf({ after: newest[0] })).toEqual([]);
+    expect(await idsAfter(newest[3], { limit: 2 })).toEqual([newest[2], newest[1]]);
+    expect(await idsAfter(newest[0])).toEqual([]);
+  });
+
+  test('says how far a follower has read it, also if nothing fitted the filter', async () => {
+    const { db } = ledger.current;
+    const [newest = 0] = await idsOf({ limit: 1 });
+    await eventually(async () => {
+      expect(await followAudit(db, 0, { actor: 'nobody' })).toEqual({ entries: [], reached: newest });
+    });
+    const { entries, reached } = await followAudit(db, 0, { limit: 2 });
+    expect(reached).toBe(entries.at(-1)?.id);
+    await takeAddress(ledger.current, aRequest({ key: 'fits', pool: 'docker' }));
+    await eventually(async () => {
+      const followed = await followAudit(db, newest, { pool: 'docker', limit: 10 });
+      expect(followed).toMatchObject({ entries: [{ key: 'fits' }], reached: newest + 1 });
+    });
+    expect(await followAudit(db, newest + 1)).toEqual({ entries: [], reached: newest + 1 });
   });
 
   test('leaves out no entry for a follower, even if a later one is committed first', async () => {
     const { db } = ledger.current;
     const [last] = await idsOf({ limit: 1 });
-    const keysSince = async () => (await listAudit(db, { after: last })).map(({ key }) => key);
+    const keysSince = async () => (await followAudit(db, last ?? 0)).entries.map(({ key }) => key);
     await db.transaction(async (slow) => {
       await allocate(slow, 'development', [aRequest({ key: 'slow' })], { leaseSeconds: LEASE_SECONDS });
       await takeAddress(ledger.current, aRequest({ key: 'quick', pool: 'docker' }));
       expect((await listAudit(db, { limit: 1 })).map(({ key }) => key)).toEqual(['quick']);
-      expect(await keysSince()).toEqual([]);
+      expect(await followAudit(db, last ?? 0)).toEqual({ entries: [], reached: last });
     });
     await eventually(async () => {
       expect(await keysSince()).toEqual(['slow', 'quick']);
@@ -225,7 +244,7 @@ describe('the audit', () => {
   test('holds a follower back for a minute at most, and never for an unused id', async () => {
     const { db } = ledger.current;
     const [last] = await idsOf({ limit: 1 });
-    const keysSince = async () => (await listAudit(db, { after: last })).map(({ key }) => key);
+    const keysSince = async () => (await followAudit(db, last ?? 0)).entries.map(({ key }) => key);
     const broken = db.transaction(async (failing) => {
       await allocate(failing, 'development', [aRequest({ key: 'failed' })], { leaseSeconds: LEASE_SECONDS });
       throw new Error('it failed');

@@ -10,9 +10,9 @@ import { boundKey } from '../../ledger/address/holder-key.ts';
 import type { Owner } from '../../ledger/address/owner.ts';
 import { release } from '../../ledger/address/release.ts';
 import { releaseExpired } from '../../ledger/address/release-expired.ts';
-import { listAudit } from '../../ledger/audit.ts';
 import { checkLedger } from '../../ledger/check/check.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
+import { followAudit } from '../../ledger/follow-audit.ts';
 import { endObservations } from '../../ledger/observation/observations.ts';
 import { observe } from '../../ledger/observation/observe.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
@@ -164,7 +164,7 @@ async function resynced(clusterId = 'c1'): Promise<void> {
 }
 
 async function actionsOf(mac: MacAddress) {
-  const entries = await listAudit(ledger.db, { mac, after: 0 });
+  const { entries } = await followAudit(ledger.db, 0, { mac });
   return entries.map(({ action, user, owner }) => [action, user, owner]);
 }
 

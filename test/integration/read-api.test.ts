@@ -54,7 +54,7 @@ beforeAll(async () => {
 }, 60_000);
 
 const list = z.object({
-  metadata: z.object({ continue: z.string().optional() }),
+  metadata: z.object({ continue: z.string().optional(), resourceVersion: z.string().optional() }),
   items: z.array(z.looseObject({ metadata: z.object({ name: z.string() }) })),
 });
 
@@ -301,7 +301,12 @@ describe('what a console shows', () => {
       `auditentries?fieldSelector=afterId%3D${newest?.metadata.name ?? ''}&waitSeconds=20`,
     );
     await plane.kubectl(['create', '-f', '-'], { input: aClaim('followed', { pool: 'production' }) });
-    expect((await following).items.length).toBeGreaterThan(0);
+    const { items, metadata } = await following;
+    expect(items.length).toBeGreaterThan(0);
+    expect(metadata.resourceVersion).toBe(items.at(-1)?.metadata.name);
+    const nothing = await raw(auditor, 'auditentries?fieldSelector=afterId%3D0%2Cactor%3Dnobody');
+    expect(nothing.items).toEqual([]);
+    expect(Number(nothing.metadata.resourceVersion)).toBeGreaterThanOrEqual(Number(metadata.resourceVersion));
     await plane.kubectl(['delete', 'macallocation', 'followed']);
   });
 
