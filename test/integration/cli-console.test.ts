@@ -166,5 +166,5 @@ test('the console waits for the next entry of the audit', async () => {
   const ended = new AbortController();
   const nothing = data.audit({ afterId: afterId + 1, limit: 10 }, ended.signal);
   ended.abort();
-  expect(await nothing).toEqual({ entries: [], isCut: false });
+  expect(await nothing).toEqual({ entries: [], isCut: false, reached: afterId + 1 });
 });
