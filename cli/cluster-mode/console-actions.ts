@@ -3,14 +3,14 @@ import { ANNOTATIONS, GROUP } from '../../api/names.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
 import { type Access, reviewOwnAccess } from '../../kube/client/reviews.ts';
 import type { Backend } from '../backend.ts';
-import { resultOf, resultOfRelease } from '../console/action-result.ts';
+import { poolChange, resultOf, resultOfRelease } from '../console/action-result.ts';
 import type { ParsedAction } from '../console/parameters.ts';
 import { planAction } from '../console/plan-action.ts';
 import type { ConsoleActions, ConsoleData } from '../console/source.ts';
 import { explainKubeError } from './explain-kube-error.ts';
 import type { Scope } from './scope.ts';
 
-type BackendIn = (scope: Scope) => Pick<Backend, 'release' | 'renew' | 'reserve'>;
+type BackendIn = (scope: Scope) => Pick<Backend, 'release' | 'renew' | 'reserve' | 'changePool'>;
 
 /** Changes claims and MacPools through the API of the cluster, if the user may (SelfSubjectAccessReview). */
 export function createClusterActions(
@@ -120,21 +120,15 @@ async function act(
       );
     }
     case 'approve':
-      await patchPool(
-        action.pool,
-        { metadata: { annotations: { [ANNOTATIONS.approveRelease]: String(action.count) } } },
-        scope,
-      );
+      await approveRelease(action.pool, action.count, scope);
       return { kind: 'done', message: 'The release is approved. The next resync makes it.' };
     case 'pause':
-      await patchPool(action.pool, { spec: { paused: action.paused } }, scope);
-      return { kind: 'done', message: `Pool ${action.pool} is ${action.paused ? 'paused' : 'resumed'}.` };
     case 'grow':
-      await patchPool(action.pool, { spec: { last: action.last } }, scope);
-      return { kind: 'done', message: `Pool ${action.pool} ends at ${action.last} now.` };
+      return resultOf(await backendIn(scope).changePool(poolChange(action)), (line) => `${line}.`);
   }
 }
 
-async function patchPool(name: string, body: object, { client }: Scope): Promise<void> {
+async function approveRelease(name: string, count: number, { client }: Scope): Promise<void> {
+  const body = { metadata: { annotations: { [ANNOTATIONS.approveRelease]: String(count) } } };
   await client.patch(macPools, { name }, { type: 'merge', body }, { repeatable: true });
 }

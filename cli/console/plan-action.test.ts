@@ -8,6 +8,7 @@ const POOL = {
   ...{ pool: 'docker', description: '', first: 'a4:58:0f:04:00:00', last: 'a4:58:0f:04:ff:ff' },
   ...{ paused: false, reuseDelaySeconds: 3_600 },
 };
+const GROWN = mac('a4:58:0f:05:00:ff');
 const DEVICE: AddressDetails = { mac: MAC, pool: 'docker', state: 'reserved', next: '', device: { id: 'gateway' } };
 const CLAIM: AddressDetails = {
   ...{ mac: MAC, pool: 'docker', state: 'active', next: '', expiresAt: '2026-01-31T12:00:00Z' },
@@ -64,14 +65,23 @@ describe('the plan of an action in a cluster', () => {
   });
 
   test.each([
-    [{ kind: 'pause', pool: 'docker', paused: true }, '{"spec":{"paused":true}}'],
-    [{ kind: 'grow', pool: 'docker', last: mac('a4:58:0f:05:00:ff') }, '{"spec":{"last":"a4:58:0f:05:00:ff"}}'],
-    [
-      { kind: 'approve', pool: 'docker', count: 12 },
-      '{"metadata":{"annotations":{"mac.rock-os.io/approve-release":"12"}}}',
-    ],
-  ] as const)('patches the pool: %j', (action, patch) => {
-    expect(planAction(action, context).command).toBe(`kubectl patch macpool docker --type=merge -p '${patch}'`);
+    [{ kind: 'pause', pool: 'docker', paused: true }, 'pool pause docker', 'spec:\n  paused: true'],
+    [{ kind: 'pause', pool: 'docker', paused: false }, 'pool resume docker', 'spec:\n  paused: false'],
+    [{ kind: 'grow', pool: 'docker', last: GROWN }, `pool grow docker --last ${GROWN}`, `spec:\n  last: "?${GROWN}`],
+  ] as const)('changes the pool: %j', (action, words, manifest) => {
+    const { command, yaml } = planAction(action, context);
+    expect(command).toBe(`kubectl rock-mac ${words}`);
+    expect(yaml).toMatch(new RegExp(`kind: MacPool\nmetadata:\n  name: docker\n${manifest}`));
+    expect(planAction(action, { ...context, mode: 'ledger' })).toMatchObject({ command: `rock-mac ${words}` });
+    expect(planAction(action, { ...context, mode: 'ledger' })).not.toHaveProperty('yaml');
+  });
+
+  test('approves a held release with an annotation of the pool', () => {
+    const { command, yaml } = planAction({ kind: 'approve', pool: 'docker', count: 12 }, context);
+    expect(command).toBe(
+      `kubectl patch macpool docker --type=merge -p '{"metadata":{"annotations":{"mac.rock-os.io/approve-release":"12"}}}'`,
+    );
+    expect(yaml).toContain('approve-release: "12"');
   });
 
   test('says by how much a pool grows, and that it cannot shrink', () => {

@@ -25,21 +25,9 @@ export function planAction(action: ParsedAction, context: PlanContext): ActionPl
     case 'reserve':
       return planReservation(action, context);
     case 'approve':
-      return patchOfPool(
-        action.pool,
-        { metadata: { annotations: { [ANNOTATIONS.approveRelease]: String(action.count) } } },
-        [
-          `The next resync releases up to ${count(action.count)} of pool ${action.pool} that have lost their owners.`,
-          'Check before that these owners are really gone: another owner may get the addresses when the reuse delay has passed.',
-        ],
-      );
+      return planApproval(action);
     case 'pause':
-      return patchOfPool(action.pool, { spec: { paused: action.paused } }, [
-        action.paused
-          ? `Pool ${action.pool} hands out no address until it is resumed: new pods that need one wait or are refused.`
-          : `Pool ${action.pool} hands out addresses again.`,
-        'Addresses that are held stay held, and can be released.',
-      ]);
+      return planPause(action, context);
     case 'grow':
       return planGrowth(action, context);
   }
@@ -144,7 +132,33 @@ function planReservation(
   };
 }
 
-function planGrowth({ pool: name, last }: Of<'grow'>, { pool }: PlanContext): ActionPlan {
+/** There is nothing to approve in a ledger: people release expired addresses with `cleanup`. */
+function planApproval({ pool, count: most }: Of<'approve'>): ActionPlan {
+  const metadata = { annotations: { [ANNOTATIONS.approveRelease]: String(most) } };
+  return {
+    command: `kubectl patch macpool ${pool} --type=merge -p '${JSON.stringify({ metadata })}'`,
+    ...manifestOfPool('cluster', pool, { metadata }),
+    effects: [
+      `The next resync releases up to ${count(most)} of pool ${pool} that have lost their owners.`,
+      'Check before that these owners are really gone: another owner may get the addresses when the reuse delay has passed.',
+    ],
+  };
+}
+
+function planPause({ pool, paused }: Of<'pause'>, { mode }: PlanContext): ActionPlan {
+  return {
+    command: commandLine(mode, ['pool', paused ? 'pause' : 'resume', pool]),
+    ...manifestOfPool(mode, pool, { spec: { paused } }),
+    effects: [
+      paused
+        ? `Pool ${pool} hands out no address until it is resumed: new pods that need one wait or are refused.`
+        : `Pool ${pool} hands out addresses again.`,
+      'Addresses that are held stay held, and can be released.',
+    ],
+  };
+}
+
+function planGrowth({ pool: name, last }: Of<'grow'>, { mode, pool }: PlanContext): ActionPlan {
   const before = pool === undefined ? undefined : parseAnyMac(pool.last);
   const more = before === undefined ? undefined : macToNumber(last) - macToNumber(before);
   const effects =
@@ -154,17 +168,21 @@ function planGrowth({ pool: name, last }: Of<'grow'>, { pool }: PlanContext): Ac
           'A pool cannot shrink again.',
         ]
       : [`Pool ${name} ends at ${pool?.last ?? ''} already. A pool cannot shrink.`];
-  return patchOfPool(name, { spec: { last } }, effects);
-}
-
-/** Returns the plan of a merge patch of a MacPool. */
-function patchOfPool(name: string, patch: Record<string, object>, effects: readonly string[]): ActionPlan {
-  const { metadata = {}, ...rest } = patch;
   return {
-    command: `kubectl patch macpool ${name} --type=merge -p '${JSON.stringify(patch)}'`,
-    yaml: toYaml({ apiVersion: apiVersion(), kind: 'MacPool', metadata: { name, ...metadata }, ...rest }),
+    command: commandLine(mode, ['pool', 'grow', name, '--last', last]),
+    ...manifestOfPool(mode, name, { spec: { last } }),
     effects,
   };
+}
+
+/** Returns the manifest of a merge patch of a MacPool. A ledger has none. */
+function manifestOfPool(
+  mode: PlanContext['mode'],
+  name: string,
+  { metadata = {}, ...rest }: { readonly metadata?: object; readonly spec?: object },
+): Pick<ActionPlan, 'yaml'> {
+  if (mode === 'ledger') return {};
+  return { yaml: toYaml({ apiVersion: apiVersion(), kind: 'MacPool', metadata: { name, ...metadata }, ...rest }) };
 }
 
 function apiVersion(): string {

@@ -10,7 +10,7 @@ import {
   setPoolStrategy,
 } from '../../ledger/pool/pools.ts';
 import { listPrefixes } from '../../ledger/pool/prefixes.ts';
-import { listClusters } from '../../ledger/state/clusters.ts';
+import { type Cluster, listClusters } from '../../ledger/state/clusters.ts';
 import { type MacRange, rangesOverlap } from '../../mac/mac-range.ts';
 import type { PoolChange } from '../backend.ts';
 import { unknownPool, UserError } from '../errors.ts';
@@ -166,14 +166,13 @@ async function requireNoMacPool(
 ): Promise<void> {
   const { name } = pool;
   const { clusterId, verb } = decided(pool, change);
-  if (clusterId === undefined) return;
-  const cluster = (await listClusters(db)).find((each) => each.clusterId === clusterId);
-  if (cluster === undefined || cluster.retiredAt !== undefined) return;
+  const cluster = await definingCluster(db, { clusterId });
+  if (cluster === undefined) return;
   const command = change.kind === 'strategy' ? `strategy ${name} ${change.strategy}` : `${change.kind} ${name}`;
   throw new UserError(
     `Pool ${name} is ${verb} by a MacPool of cluster ${cluster.name}, whose operator would undo the change.`,
     `Change the MacPool: \`kubectl rock-mac pool ${command}\` in that cluster. If it no longer exists, retire it first: ` +
-      `\`rock-mac cluster retire ${clusterId}\`.`,
+      `\`rock-mac cluster retire ${cluster.clusterId}\`.`,
     'conflict',
   );
 }
@@ -183,6 +182,16 @@ function decided({ pausedBy, randomBy, clusterId }: Pool, { kind }: PoolChange) 
   if (kind === 'resume' && pausedBy !== undefined) return { clusterId: pausedBy, verb: 'paused' };
   if (kind === 'strategy' && randomBy !== undefined) return { clusterId: randomBy, verb: 'made random' };
   return { clusterId, verb: 'defined' };
+}
+
+/** Returns the living cluster with the MacPool that defines a pool. */
+export async function definingCluster(
+  db: Queryable,
+  { clusterId }: Pick<Pool, 'clusterId'>,
+): Promise<Cluster | undefined> {
+  if (clusterId === undefined) return undefined;
+  const cluster = (await listClusters(db)).find((each) => each.clusterId === clusterId);
+  return cluster?.retiredAt === undefined ? cluster : undefined;
 }
 
 async function overlap(db: Queryable, range: Pick<Pool, 'name' | 'first' | 'last'>): Promise<UserError> {

@@ -1,18 +1,23 @@
-import type { ActionKind, ActionResult } from '../../api/console.ts';
+import type { ActionKind, ActionResult, AddressDetails } from '../../api/console.ts';
 import { mayCall } from '../../ledger/connection/may-call.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
+import { listPools } from '../../ledger/pool/pools.ts';
 import type { Backend } from '../backend.ts';
-import { resultOf, resultOfRelease } from '../console/action-result.ts';
+import { poolChange, resultOf, resultOfRelease } from '../console/action-result.ts';
 import type { ParsedAction } from '../console/parameters.ts';
 import { planAction } from '../console/plan-action.ts';
 import type { ConsoleActions, ConsoleData } from '../console/source.ts';
+import { definingCluster } from './change-pool.ts';
 
-type Actor = Pick<Backend, 'release' | 'renew' | 'reserve'>;
+type Actor = Pick<Backend, 'release' | 'renew' | 'reserve' | 'changePool'>;
 
-/** The function of the ledger that each action calls. Pools are changed where they are defined: in their MacPools. */
-const FUNCTIONS = { release: 'release', renew: 'renew', reserve: 'allocate' } as const satisfies Partial<
-  Record<ActionKind, string>
->;
+/** The function of the ledger that each action calls. */
+const FUNCTIONS = {
+  ...{ release: 'release', renew: 'renew', reserve: 'allocate' },
+  ...{ pause: 'pause_pool', grow: 'grow_pool' },
+} as const satisfies Partial<Record<ActionKind, string>>;
+
+type Fitting = keyof typeof FUNCTIONS;
 
 /** Changes addresses of a ledger with the functions of the commands, if the login may call them. */
 export function createLedgerActions(
@@ -21,14 +26,8 @@ export function createLedgerActions(
   data: Pick<ConsoleData, 'address' | 'pools'>,
 ): ConsoleActions {
   return {
-    allowed: async ({ mac }) => {
-      const address = mac && (await data.address(mac));
-      const isFree = address === undefined || address.state === 'released';
-      // Objects of clusters release their addresses themselves, and time does not end what is reserved.
-      const fitting: (keyof typeof FUNCTIONS)[] = [];
-      if (isFree) fitting.push('reserve');
-      else if (address.owner === undefined || address.keptSince !== undefined) fitting.push('release');
-      if (address?.state === 'active' && address.owner === undefined) fitting.push('renew');
+    allowed: async ({ pool, mac }) => {
+      const fitting = mac === undefined ? await actionsOfPool(ledger, pool) : actionsOfAddress(await data.address(mac));
       const allowed = await Promise.all(fitting.map((kind) => mayCall(ledger, FUNCTIONS[kind])));
       return fitting.filter((_, index) => allowed[index]);
     },
@@ -42,6 +41,21 @@ export function createLedgerActions(
     },
     act: (action) => act(action, backend),
   };
+}
+
+/** Pools that clusters define or pause are changed there, in their MacPools. */
+async function actionsOfPool(ledger: Queryable, name: string): Promise<readonly Fitting[]> {
+  const pool = (await listPools(ledger)).find((each) => each.name === name);
+  if (pool === undefined || (await definingCluster(ledger, pool)) !== undefined) return ['reserve'];
+  const pausedBy = await definingCluster(ledger, { clusterId: pool.pausedBy });
+  return pausedBy === undefined ? ['reserve', 'pause', 'grow'] : ['reserve', 'grow'];
+}
+
+/** Objects of clusters release their addresses themselves, and time does not end what is reserved. */
+function actionsOfAddress(address: AddressDetails | undefined): readonly Fitting[] {
+  if (address === undefined || address.state === 'released') return ['reserve'];
+  if (address.owner !== undefined) return address.keptSince === undefined ? [] : ['release'];
+  return address.state === 'active' ? ['release', 'renew'] : ['release'];
 }
 
 async function act(action: ParsedAction, backend: Actor): Promise<ActionResult> {
@@ -64,7 +78,10 @@ async function act(action: ParsedAction, backend: Actor): Promise<ActionResult> 
       const result = await backend.reserve({ pool, mac, device: { id: device, type: 'reserved' }, metadata: {} });
       return resultOf(result, (address) => `${address.mac} is reserved for ${device}.`);
     }
-    default:
-      return { kind: 'refused', message: 'A ledger has no such action. Change the MacPool in its cluster.' };
+    case 'pause':
+    case 'grow':
+      return resultOf(await backend.changePool(poolChange(action)), (line) => `${line}.`);
+    case 'approve':
+      return { kind: 'refused', message: 'Releases are approved in a cluster. Open the dashboard there.' };
   }
 }

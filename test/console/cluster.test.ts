@@ -47,20 +47,18 @@ describe.skipIf(CHROMIUM === undefined)(`the console of a cluster (${CHROMIUM ??
     const pool = page.locator('.pool').filter({ has: page.getByRole('heading', { name: 'experiment' }) });
     await pool.getByRole('button', { name: 'Pause…' }).click();
     const dialog = page.getByRole('dialog');
-    await expect
-      .poll(() => dialog.textContent())
-      .toContain(`kubectl patch macpool experiment --type=merge -p '{"spec":{"paused":true}}'`);
+    await expect.poll(() => dialog.textContent()).toContain('kubectl rock-mac pool pause experiment');
     await expect.poll(() => dialog.locator('pre').textContent()).toContain('kind: MacPool');
     expect(await accessibilityViolations(page)).toEqual([]);
     const paused = () => plane.kubectl(['get', 'macpool', 'experiment', '-o', 'jsonpath={.spec.paused}']);
     expect(await paused()).toBe('false');
     await dialog.getByRole('button', { name: 'Pause' }).click();
-    await expect.poll(() => dialog.textContent()).toContain('Pool experiment is paused.');
+    await expect.poll(() => dialog.textContent()).toContain('Paused: pool experiment hands out nothing.');
     expect(await paused()).toBe('true');
     await dialog.getByRole('button', { name: 'Close' }).click();
     await pool.getByRole('button', { name: 'Resume…' }).click({ timeout: 20_000 });
     await dialog.getByRole('button', { name: 'Resume' }).click();
-    await expect.poll(() => dialog.textContent()).toContain('Pool experiment is resumed.');
+    await expect.poll(() => dialog.textContent()).toContain('Resumed: pool experiment hands out addresses.');
     expect(errors).toEqual([]);
   });
 
