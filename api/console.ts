@@ -72,7 +72,7 @@ export interface HistoryPoint {
   readonly released: number;
 }
 
-/** The states of consecutive addresses, one byte each (MAP_STATES). */
+/** The states of consecutive addresses, one byte each (MAP_STATES), with the bit FOUND where a text was found. */
 export type StateBytes = Uint8Array;
 
 export interface SearchHit {

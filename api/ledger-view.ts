@@ -168,7 +168,7 @@ export const stateMapObject = z
     ...envelope,
     count: number('Number of addresses, from the one that the map is named after.'),
     states: text(
-      'One byte for each address, in base64. 0 never used, 1 free again, 2 waiting for reuse, 3 pending, 4 active, 5 reserved, 6 stocked, 7 orphaned, 8 observed, 9 sticky and unused.',
+      'One byte for each address, in base64. 0 never used, 1 free again, 2 waiting for reuse, 3 pending, 4 active, 5 reserved, 6 stocked, 7 orphaned, 8 observed, 9 sticky and unused. With the parameter search, 128 is added where the text is found.',
     ),
   })
   .meta({ description: 'The states of consecutive addresses.' });

@@ -20,6 +20,9 @@ export const MAP_STATES = {
   stickyUnused: 9,
 } as const;
 
+/** This is added to the byte of an address in which the text of a search is found. */
+export const FOUND = 0x80;
+
 export type MapState = keyof typeof MAP_STATES;
 
 /** The most addresses of one map: 64 KiB. */

@@ -86,10 +86,10 @@ export function createClusterConsoleData(deps: ConsoleDataDeps): ConsoleData {
         () => Promise.resolve([]),
       ),
     ),
-    map: explained((first, count) =>
+    map: explained((first, count, search) =>
       optional(
-        () => mapOfLedger(reader, first, count),
-        () => mapOfObjects(scope, first, count),
+        () => mapOfLedger(reader, first, count, search),
+        () => mapOfObjects(scope, first, count, search),
       ),
     ),
     search: explained(async (text, limit) => {

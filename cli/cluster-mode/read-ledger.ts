@@ -122,7 +122,12 @@ export async function hoursOfLedger(reader: LedgerReader, since: Date, pool?: st
   return hours;
 }
 
-export async function mapOfLedger(reader: LedgerReader, first: MacAddress, count: number): Promise<Uint8Array> {
-  const map = await reader.get(STATE_MAPS, first, { count: String(count) });
+export async function mapOfLedger(
+  reader: LedgerReader,
+  first: MacAddress,
+  count: number,
+  search?: string,
+): Promise<Uint8Array> {
+  const map = await reader.get(STATE_MAPS, first, { count: String(count), ...(search !== undefined && { search }) });
   return map === undefined ? new Uint8Array(count) : Buffer.from(map.states, 'base64');
 }

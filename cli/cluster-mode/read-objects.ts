@@ -1,6 +1,7 @@
-import { MAP_STATES } from '../../api/state-map.ts';
+import { FOUND, MAP_STATES } from '../../api/state-map.ts';
 import { macAllocations } from '../../kube/client/mac-resources.ts';
 import { matchText } from '../../ledger/address/search.ts';
+import { markDigits } from '../../ledger/pool/mark-digits.ts';
 import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
 import type { Address } from '../backend.ts';
 import { addressOfAllocation } from './address-of-allocation.ts';
@@ -17,13 +18,20 @@ export async function objectAddresses({ client, namespace, allNamespaces }: Scop
 }
 
 /** Draws the addresses of MacAllocations. All others look as if they had never been used. */
-export async function mapOfObjects(scope: Scope, first: MacAddress, count: number): Promise<Uint8Array> {
+export async function mapOfObjects(
+  scope: Scope,
+  first: MacAddress,
+  count: number,
+  search?: string,
+): Promise<Uint8Array> {
   const states = new Uint8Array(count);
-  for (const { mac, state } of await objectAddresses(scope)) {
-    const index = macToNumber(mac) - macToNumber(first);
-    if (index >= 0 && index < count) states[index] = state === 'reserved' ? MAP_STATES.reserved : MAP_STATES.active;
+  for (const address of await objectAddresses(scope)) {
+    const index = macToNumber(address.mac) - macToNumber(first);
+    if (index < 0 || index >= count) continue;
+    const state = address.state === 'reserved' ? MAP_STATES.reserved : MAP_STATES.active;
+    states[index] = search !== undefined && matchText(address, search) !== undefined ? state | FOUND : state;
   }
-  return states;
+  return search === undefined ? states : markDigits(states, first, search);
 }
 
 /** Returns the addresses of MacAllocations in which a text is found. */

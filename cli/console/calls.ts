@@ -74,8 +74,8 @@ function write(run: Run<z.infer<typeof actionBody>>): Call {
 }
 
 async function readMap(source: ConsoleSource, input: unknown): Promise<Reply> {
-  const { first, count } = parseWith(mapQuery, input);
-  return { kind: 'bytes', bytes: await source.map(first, count) };
+  const { first, count, q } = parseWith(mapQuery, input);
+  return { kind: 'bytes', bytes: await source.map(first, count, q) };
 }
 
 const TYPES = { csv: 'text/csv; charset=utf-8', json: 'application/json; charset=utf-8' } as const;

@@ -30,10 +30,16 @@ export const nothing = z.strictObject({});
 
 export const historyQuery = z.strictObject({ pool: poolName, days: integer(1, LIMITS.historyDays).default(30) });
 
-export const mapQuery = z.strictObject({ first: macAddress, count: integer(1, MAX_MAP_COUNT) });
+const searchText = z.string().trim().min(1).max(LIMITS.searchCharacters);
+
+export const mapQuery = z.strictObject({
+  first: macAddress,
+  count: integer(1, MAX_MAP_COUNT),
+  q: searchText.optional(),
+});
 
 export const searchQuery = z.strictObject({
-  q: z.string().trim().min(1).max(LIMITS.searchCharacters),
+  q: searchText,
   limit: integer(1, LIMITS.hits).default(20),
 });
 

@@ -29,8 +29,8 @@ export interface ConsoleData {
   pools(): Promise<PoolView[]>;
   /** Returns the hours of the last `sinceDays` days, the oldest first. */
   history(pool: string, sinceDays: number): Promise<HistoryPoint[]>;
-  /** Returns one byte for each of `count` addresses from `first` on: at most MAX_MAP_COUNT. */
-  map(first: MacAddress, count: number): Promise<StateBytes>;
+  /** Returns one byte for each of `count` addresses from `first` on: at most MAX_MAP_COUNT. Those in which the text is found have the bit FOUND. */
+  map(first: MacAddress, count: number, search?: string): Promise<StateBytes>;
   /** Finds a MAC in any notation or a part of one, or a part of a name or of a value of metadata. */
   search(text: string, limit: number): Promise<SearchHit[]>;
   /** Returns `undefined` for an address that never had a row in the ledger. */

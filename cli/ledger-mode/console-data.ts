@@ -67,7 +67,7 @@ export function createLedgerConsoleData(ledger: LedgerClient, { place, now }: Co
       await sealOnTheSide(ledger, AbortSignal.timeout(SEAL_MS));
       return (await poolHistory(ledger, { pool, since: daysBefore(now(), sinceDays) })).map(historyPoint);
     },
-    map: (first, count) => stateMap(ledger, first, count),
+    map: (first, count, search) => stateMap(ledger, first, count, search),
     search: async (text, limit) =>
       (await searchAddresses(ledger, text, limit)).map((row) => searchHit(addressView(row), text.trim())),
     address: async (mac) => {

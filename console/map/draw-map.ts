@@ -1,4 +1,4 @@
-import type { MapState } from '../../api/state-map.ts';
+import { FOUND, type MapState } from '../../api/state-map.ts';
 import { stateOfByte, STATES } from '../shared/state.tsx';
 import { addressAt, type Cell, COLUMNS, type Grid, type Selection, type Zoom } from './map-view.ts';
 import type { Tiles } from './tiles.ts';
@@ -15,6 +15,14 @@ export interface Palette {
 
 type Colour = readonly [number, number, number];
 
+/** What is not dimmed. */
+export interface MapFilter {
+  /** Empty: all states. */
+  readonly states: ReadonlySet<MapState>;
+  /** Only addresses in which the map has found this text. Empty: all of them. */
+  readonly text: string;
+}
+
 export interface Scene {
   readonly grid: Grid;
   readonly zoom: Zoom;
@@ -23,8 +31,7 @@ export interface Scene {
   readonly width: number;
   readonly height: number;
   readonly pixelRatio: number;
-  /** The states that are not dimmed. Empty: all of them. */
-  readonly filter: ReadonlySet<MapState>;
+  readonly filter: MapFilter;
   readonly palette: Palette;
   /** The address that is handed out next. */
   readonly cursor: number | undefined;
@@ -101,7 +108,9 @@ function colourAt({ grid, tiles, palette, filter }: Scene, cell: Cell): Colour {
   if (byte === undefined) return palette.loading;
   const state = stateOfByte(byte);
   const colour = palette.states[state];
-  return filter.size === 0 || filter.has(state) ? colour : mix(palette.outside, colour, DIMMED);
+  const isShown =
+    (filter.states.size === 0 || filter.states.has(state)) && (filter.text === '' || (byte & FOUND) !== 0);
+  return isShown ? colour : mix(palette.outside, colour, DIMMED);
 }
 
 function mix(a: Colour, b: Colour, share: number): Colour {

@@ -1,9 +1,8 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
-import type { MapState } from '../../api/state-map.ts';
 import { useConsole } from '../shared/context.ts';
 import { hashOf } from '../shared/route.ts';
 import { STATE_TEXTS, stateOfByte } from '../shared/state.tsx';
-import { drawMap, type Palette, readPalette } from './draw-map.ts';
+import { drawMap, type MapFilter, type Palette, readPalette } from './draw-map.ts';
 import {
   addressAt,
   type Cell,
@@ -31,7 +30,7 @@ interface Props {
   readonly pool: string;
   readonly grid: Grid;
   readonly cursor: number | undefined;
-  readonly filter: ReadonlySet<MapState>;
+  readonly filter: MapFilter;
   readonly chosen: number | undefined;
   readonly onChoose: (address: number | undefined) => void;
   readonly onPoint: (address: number | undefined) => void;
@@ -48,8 +47,8 @@ export function MapCanvas({ pool, grid, cursor, filter, chosen, onChoose, onPoin
   const [version, setVersion] = useState(0);
   const palette = useRef<Palette | undefined>(undefined);
   const tiles = useMemo(
-    () => createTiles(grid, (first, count) => client.bytes('/api/map', { first, count })),
-    [client, grid],
+    () => createTiles(grid, (first, count) => client.bytes('/api/map', { first, count, q: filter.text })),
+    [client, grid, filter.text],
   );
   const zoom = zoomOf(columns.column, columns.columns, size.width, size.pixelRatio);
   const height = Math.min(size.height, grid.rows * zoom.cell);

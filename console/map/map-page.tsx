@@ -8,11 +8,15 @@ import { Failure, Loading, Missing, Notice } from '../shared/notice.tsx';
 import { hashOf } from '../shared/route.ts';
 import { STATE_TEXTS, STATES } from '../shared/state.tsx';
 import { useData } from '../shared/use-data.ts';
+import { useRested } from '../shared/use-rested.ts';
 import { MapCanvas } from './map-canvas.tsx';
 import { gridOf } from './map-view.ts';
 import { PointedAddress } from './pointed-address.tsx';
 
 const REFRESH_MS = 10_000;
+
+/** The map is read again when the text of the filter has not changed for so long. */
+const TYPING_MS = 200;
 
 interface Props {
   readonly pool: string | undefined;
@@ -73,11 +77,14 @@ interface PoolMapProps {
 }
 
 function PoolMap({ pool, at, onChange }: PoolMapProps) {
-  const [filter, setFilter] = useState<ReadonlySet<MapState>>(new Set());
+  const [states, setStates] = useState<ReadonlySet<MapState>>(new Set());
+  const [wanted, setWanted] = useState('');
   const [chosen, setChosen] = useState(() => numberOf(at));
   const [pointed, setPointed] = useState<number>();
   const [text, setText] = useState('');
   const grid = useMemo(() => gridOf(pool), [pool.first, pool.last]);
+  const filterText = useRested(wanted.trim(), TYPING_MS);
+  const filter = useMemo(() => ({ states, text: filterText }), [states, filterText]);
   useEffect(() => {
     setChosen(numberOf(at));
   }, [at]);
@@ -93,10 +100,10 @@ function PoolMap({ pool, at, onChange }: PoolMapProps) {
             <li key={state}>
               <button
                 type="button"
-                aria-pressed={filter.has(state)}
+                aria-pressed={states.has(state)}
                 title={STATE_TEXTS[state].meaning}
                 onClick={() => {
-                  setFilter(toggled(filter, state));
+                  setStates(toggled(states, state));
                 }}
               >
                 <span class={`dot state-${state}`} aria-hidden="true" />
@@ -104,6 +111,20 @@ function PoolMap({ pool, at, onChange }: PoolMapProps) {
               </button>
             </li>
           ))}
+          <li>
+            <input
+              aria-label="Show only addresses with this text"
+              placeholder="a name or digits"
+              title="Dims all addresses in which this text is not found: digits, or the beginning of a name, as in the search"
+              autoComplete="off"
+              spellcheck={false}
+              maxLength={200}
+              value={wanted}
+              onInput={({ currentTarget }) => {
+                setWanted(currentTarget.value);
+              }}
+            />
+          </li>
         </ul>
         <form
           onSubmit={(event) => {

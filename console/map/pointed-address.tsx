@@ -1,4 +1,3 @@
-import { useEffect, useState } from 'preact/hooks';
 import type { AddressDetails, PoolView } from '../../api/console.ts';
 import { ActionButtons } from '../actions/action-buttons.tsx';
 import { useConsole } from '../shared/context.ts';
@@ -6,6 +5,7 @@ import { MacLink } from '../shared/link.tsx';
 import { Name } from '../shared/name.tsx';
 import { StateBadge, stateOfAddress } from '../shared/state.tsx';
 import { useData } from '../shared/use-data.ts';
+import { useRested } from '../shared/use-rested.ts';
 import { macOf } from './map-view.ts';
 
 /** The pointer rests this long before the holder is loaded. */
@@ -21,7 +21,7 @@ interface Props {
 /** Says what the cell is that the pointer or the keyboard is at. It has a place of its own, so it never hides the map. */
 export function PointedAddress({ address, pool, cursor, onChange }: Props) {
   const { client } = useConsole();
-  const rested = useRested(address);
+  const rested = useRested(address, REST_MS);
   const mac = rested === undefined ? undefined : macOf(rested);
   const found = useData<AddressDetails | null>(mac, (signal) => client.get('/api/address', { mac }, signal));
   if (address === undefined || mac === undefined) {
@@ -71,18 +71,4 @@ export function PointedAddress({ address, pool, cursor, onChange }: Props) {
 function holderOf({ device, owner, state }: AddressDetails): string {
   const holder = device?.id ?? (owner === undefined ? '' : `${owner.kind} ${owner.namespace}/${owner.name}`);
   return holder !== '' && state === 'released' ? `last: ${holder}` : holder;
-}
-
-/** Returns a value once it has not changed for a moment. */
-function useRested(value: number | undefined): number | undefined {
-  const [rested, setRested] = useState(value);
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      setRested(value);
-    }, REST_MS);
-    return () => {
-      clearTimeout(timer);
-    };
-  }, [value]);
-  return rested;
 }

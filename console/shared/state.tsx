@@ -1,4 +1,4 @@
-import { MAP_STATES, type MapState } from '../../api/state-map.ts';
+import { FOUND, MAP_STATES, type MapState } from '../../api/state-map.ts';
 
 /** A state with the words for people. */
 interface StateText {
@@ -26,7 +26,7 @@ const BY_BYTE: ReadonlyMap<number, MapState> = new Map(STATES.map((state) => [MA
 
 /** Returns the state of a byte of a map. One that this page does not know counts as orphaned: in doubt it is in use. */
 export function stateOfByte(byte: number): MapState {
-  return BY_BYTE.get(byte) ?? 'orphaned';
+  return BY_BYTE.get(byte & ~FOUND) ?? 'orphaned';
 }
 
 /** Returns the state that the ledger's own word for an address belongs to. */

@@ -66,8 +66,10 @@ function valuesOf(value: unknown): string[] {
  */
 const MOST_RANGES = 5_000;
 
+export const searchText = storableText(200).refine((text) => text.trim() !== '', 'is empty');
+
 const searchSchema = z.object({
-  text: storableText(200).refine((text) => text.trim() !== '', 'is empty'),
+  text: searchText,
   limit: z.int().min(1).max(1_000),
 });
 
@@ -115,6 +117,11 @@ function digitsInRows(places: number): string {
   where (p.last - p.first) >> ($7::int + $4::int) >= ${String(MOST_RANGES)}`;
 }
 
+/** Returns the tsquery for words that begin with a text, however it is written. */
+export function prefixQuery(text: string): string {
+  return `'${text.replaceAll(/['\\]/g, '$&$&')}':*`;
+}
+
 /**
  * Returns at most `limit` addresses (1 to 1,000) in which `matchText` finds a text, in the order of FOUND_IN. Every place is
  * searched through an index, but for digits in a pool that has too many places for them. Throws BAD_REQUEST for an empty text, and for one of more than 200 octets.
@@ -133,7 +140,7 @@ export async function searchAddresses(db: Queryable, text: string, limit: number
     values: [
       wanted,
       limit,
-      `'${wanted.replaceAll(/['\\]/g, '$&$&')}':*`,
+      prefixQuery(wanted),
       ...(partial === undefined
         ? []
         : [4 * partial.digits, partial.value, [...partial.shifts], Math.min(...partial.shifts)]),

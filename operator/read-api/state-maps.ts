@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { StateMapObject } from '../../api/ledger-view.ts';
 import { LEDGER_GROUP, LEDGER_VERSION } from '../../api/names.ts';
-import { MAP_STATES, type MapState, MAX_MAP_COUNT } from '../../api/state-map.ts';
+import { FOUND, MAP_STATES, type MapState, MAX_MAP_COUNT } from '../../api/state-map.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import { stateMap } from '../../ledger/pool/state-map.ts';
@@ -17,7 +17,7 @@ const MAPS_PER_PAGE = 4;
 
 /**
  * The states of the addresses of pools, one byte each, in maps of at most 65,536 addresses. A map is named after its first
- * address. Any address names a map; its `count` is a parameter of the request.
+ * address. Any address names a map; its `count` and a text to `search` are parameters of the request.
  */
 export const stateMaps: ReadApiResource<StateMapObject> = {
   fields: ['pool'],
@@ -32,7 +32,9 @@ export const stateMaps: ReadApiResource<StateMapObject> = {
   },
   get: async (db, name, query) => {
     const first = parseAnyMac(name);
-    return first === undefined ? undefined : await readMap(db, first, parseCount(query.get('count')));
+    return first === undefined
+      ? undefined
+      : await readMap(db, first, parseCount(query.get('count')), query.get('search') ?? '');
   },
 };
 
@@ -74,8 +76,8 @@ function parseCount(text: string | null): number {
   throw badRequest(`count must be a whole number from 1 to ${String(MAX_MAP_COUNT)}, not ${JSON.stringify(text)}`);
 }
 
-async function readMap(db: Queryable, first: MacAddress, count: number): Promise<StateMapObject> {
-  const states = await stateMap(db, first, count);
+async function readMap(db: Queryable, first: MacAddress, count: number, search = ''): Promise<StateMapObject> {
+  const states = await stateMap(db, first, count, search === '' ? undefined : search);
   return {
     apiVersion: `${LEDGER_GROUP}/${LEDGER_VERSION}`,
     kind: 'StateMap',
@@ -88,7 +90,7 @@ async function readMap(db: Queryable, first: MacAddress, count: number): Promise
 function columns(): readonly TableColumn<StateMapObject>[] {
   const countOf = (map: StateMapObject, states: readonly MapState[]) => {
     const bytes = states.map((state): number => MAP_STATES[state]);
-    return Buffer.from(map.states, 'base64').filter((byte) => bytes.includes(byte)).length;
+    return Buffer.from(map.states, 'base64').filter((byte) => bytes.includes(byte & ~FOUND)).length;
   };
   const column = (name: string, description: string, ...states: readonly MapState[]) => {
     return { name, type: 'integer' as const, description, cell: (map: StateMapObject) => countOf(map, states) };

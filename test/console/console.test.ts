@@ -161,6 +161,34 @@ describe.skipIf(CHROMIUM === undefined)(`the console in a browser (${CHROMIUM ??
       await expect.poll(() => page.locator('.pointed').textContent()).toMatch(/a4:58:0f:1f:f[ef]:01.*never used/);
     });
 
+    test('dims all addresses in which a text is not found', async () => {
+      const { page } = await open('#/map/kubernetes');
+      await settled(page);
+      const before = await colours(page);
+      const filter = page.getByLabel('Show only addresses with this text');
+      await filter.fill('web-');
+      await expect.poll(() => colours(page)).not.toBe(before);
+      const names = await colours(page);
+      await filter.fill(':2a');
+      await expect.poll(() => colours(page)).not.toBe(names);
+      await filter.fill('05:00:2a');
+      // Only one cell of the first rows keeps its colour.
+      const alpha = await page.evaluate<number>(`(() => {
+        const map = document.querySelector('canvas');
+        const { width, height } = map;
+        const colours = new Map();
+        const pixels = map.getContext('2d').getImageData(0, 0, width, height).data;
+        for (let at = 0; at < pixels.length; at += 4) {
+          const colour = pixels.slice(at, at + 3).join();
+          colours.set(colour, (colours.get(colour) ?? 0) + 1);
+        }
+        return colours.size;
+      })()`);
+      expect(alpha).toBeGreaterThan(1);
+      await filter.fill('');
+      await expect.poll(() => colours(page)).toBe(before);
+    });
+
     test('dims other states, and is used with the keyboard', async () => {
       const { page } = await open('#/map/kubernetes');
       await settled(page);
@@ -221,6 +249,40 @@ describe.skipIf(CHROMIUM === undefined)(`the console in a browser (${CHROMIUM ??
       await dialog.getByRole('button', { name: 'Close' }).click();
       await page.locator('.timeline li').nth(1).waitFor();
       expect(errors).toEqual([]);
+    });
+
+    test('a pool is paused, resumed and grown, unless a cluster defines it', async () => {
+      const { page, errors } = await open('#/pools');
+      const pool = page.locator('.pool').filter({ has: page.getByRole('heading', { name: 'large' }) });
+      await pool.scrollIntoViewIfNeeded();
+      const dialog = page.getByRole('dialog');
+      const act = async (button: string, command: string, result: string) => {
+        await pool.getByRole('button', { name: `${button}…` }).click();
+        await expect.poll(() => dialog.textContent()).toContain(command);
+        await dialog.getByRole('button', { name: button, exact: true }).click();
+        await expect.poll(() => dialog.textContent()).toContain(result);
+        await dialog.getByRole('button', { name: 'Close' }).click();
+      };
+      const stored = () =>
+        ledger.sql(`select paused, rock_mac.to_mac(last) as last from rock_mac.pools where name = 'large'`);
+      await act('Pause', 'rock-mac pool pause large', 'Paused: pool large hands out nothing.');
+      expect(await stored()).toMatchObject([{ paused: true }]);
+      await pool.getByText('paused', { exact: true }).waitFor();
+      await act('Resume', 'rock-mac pool resume large', 'Resumed: pool large hands out addresses.');
+      await act('Grow', 'rock-mac pool grow large --last a4:58:0f:20:00:ff', 'a4:58:0f:20:00:ff');
+      expect(await stored()).toEqual([{ paused: false, last: 'a4:58:0f:20:00:ff' }]);
+      expect(errors).toEqual([]);
+
+      await ledger.sql(
+        `update rock_mac.pools set cluster_id = (select min(cluster_id) from rock_mac.clusters) where name = 'large'`,
+      );
+      onTestFinished(() =>
+        ledger.sql(`update rock_mac.pools set cluster_id = null where name = 'large'`).then(() => undefined),
+      );
+      await page.reload();
+      await pool.scrollIntoViewIfNeeded();
+      await pool.getByRole('button', { name: 'Reserve…' }).waitFor();
+      expect(await pool.getByRole('button', { name: /Pause|Grow/ }).count()).toBe(0);
     });
 
     test('a login that only reads sees everything and no button', async () => {

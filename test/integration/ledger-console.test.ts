@@ -1,7 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { MAP_STATES, type MapState } from '../../api/state-map.ts';
+import { FOUND, MAP_STATES, type MapState } from '../../api/state-map.ts';
 import { adopt } from '../../ledger/address/adopt.ts';
 import { bind } from '../../ledger/address/bind.ts';
 import { takeConsumer } from '../../ledger/address/consumer.ts';
@@ -173,7 +173,7 @@ test('a search finds three digits in a pool of 2^40 addresses, without visiting 
   expect(await found('a4:58:0f')).toContain('02:a4:58:0f:01:00');
 });
 
-test('a search finds exactly the addresses in which the text is', async () => {
+test('a search finds exactly the addresses in which the text is, and a map marks them', async () => {
   const ledger = await searchableLedger();
   await addLargePool(ledger);
   const { db } = ledger;
@@ -200,6 +200,16 @@ test('a search finds exactly the addresses in which the text is', async () => {
       const wanted = rows.filter((row) => matchText(row, searched.trim()) !== undefined).map((row) => row.mac);
       const found = (await searchAddresses(db, searched, 100)).map((row) => row.mac);
       expect(found.toSorted()).toEqual(wanted.toSorted());
+      for (const first of ['a4:58:0f:01:00:00', 'a4:58:0f:05:00:00']) {
+        const states = await stateMap(db, mac(first), 16, searched);
+        const marked = rows.filter((row) => {
+          const at = macToNumber(row.mac) - macToNumber(mac(first));
+          return at >= 0 && at < 16 && ((states[at] ?? 0) & FOUND) !== 0;
+        });
+        expect(marked.map((row) => row.mac)).toEqual(
+          wanted.filter((each) => each.startsWith(first.slice(0, 16))).toSorted(),
+        );
+      }
     }),
     { numRuns: 300 },
   );
