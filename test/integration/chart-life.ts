@@ -17,6 +17,7 @@ import { eventually } from '../env/run/eventually.ts';
 import { logToStderr } from '../env/run/run.ts';
 import { noNodes, skippedBecause } from '../node/node-env.ts';
 import { type ChartEnv, raiseChartEnv, repository, urlForPods } from './chart-env.ts';
+import { forwardedPort } from './forwarded-port.ts';
 import { aClaim, addressesOf, aPod, shownAllocations, untilReason } from './installed-env.ts';
 import { openPluginShell } from './plugin-shell.ts';
 
@@ -167,6 +168,45 @@ export function chartLife(major: HelmMajor): void {
         const listed = await eventually(() => auditor(list), patience);
         for (const mac of await macOf('first')) expect(listed).toContain(mac);
         await expect(stranger(list)).rejects.toThrow('forbidden');
+      });
+
+      test('the dashboard shows the users of a proxy what each may see, and nothing to others', async () => {
+        const proxySecret = 'only the proxy knows this text, which is long enough';
+        const secret = [
+          'create',
+          'secret',
+          'generic',
+          'rock-mac-dashboard-proxy',
+          `--from-literal=secret=${proxySecret}`,
+        ];
+        await kubectl('-n', namespace, ...secret);
+        await upgrade('webhook.replicas=1', 'operator.replicas=1', 'dashboard.enabled=true');
+        const port = await forwardedPort(testEnv, { namespace, target: 'service/rock-mac-dashboard', port: 8088 });
+        const get = async (path: string, headers: Readonly<Record<string, string>> = {}) => {
+          const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers });
+          return { status: response.status, text: await response.text() };
+        };
+        const throughProxy = (user: string) => ({ 'x-rock-mac-proxy-secret': proxySecret, 'x-forwarded-user': user });
+
+        const [mac = ''] = await macOf('first');
+        expect(await get('/')).toMatchObject({ status: 200, text: expect.stringContaining('main.js') as string });
+        const found = await get('/api/search?q=first', throughProxy('ada'));
+        expect(found).toMatchObject({ status: 200, text: expect.stringContaining(mac) as string });
+        expect((await get('/api/pools', throughProxy('ada'))).text).toContain('a4:58:0f:10:00:ff');
+        const refused = await get('/api/search?q=first', throughProxy('eve'));
+        expect(refused).toMatchObject({ status: 403, text: expect.stringContaining('eve may not list') as string });
+        const nobody = [{}, { 'x-forwarded-user': 'ada' }, { 'x-rock-mac-proxy-secret': proxySecret }];
+        for (const headers of nobody) {
+          const { status, text } = await get('/api/search?q=first', headers);
+          expect(status).toBe(401);
+          expect(text).not.toContain(mac);
+        }
+        const change = {
+          method: 'POST',
+          headers: throughProxy('ada'),
+          body: JSON.stringify({ kind: 'pause', pool: 'lab' }),
+        };
+        expect((await fetch(`http://127.0.0.1:${port}/api/act`, change)).status).toBe(403);
       });
 
       test('an upgrade with other values rolls out', async () => {

@@ -5,16 +5,15 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { type Ca, createCa } from '../env/kubernetes/certificates.ts';
-import { connect } from '../env/network/sockets.ts';
 import { MACHINE_ADDRESS } from '../env/node/addresses.ts';
 import { withClient } from '../env/postgres/databases.ts';
 import { buildPostgresImage } from '../env/postgres/postgres-image.ts';
 import { serveTls } from '../env/postgres/postgres-tls.ts';
 import { eventually } from '../env/run/eventually.ts';
-import { reservePort } from '../env/run/port-reservation.ts';
 import { noNodes, skippedBecause } from '../node/node-env.ts';
 import { type ChartEnv, raiseChartEnv, repository, urlForPods } from './chart-env.ts';
 import { type ChartRelease, chartRelease, patience, type Values } from './chart-release.ts';
+import { forwardedPort } from './forwarded-port.ts';
 import { shownAllocations } from './installed-env.ts';
 import { makeLocalVolume } from './local-volume.ts';
 
@@ -131,7 +130,7 @@ withNode(`the bundled Postgres${skippedBecause}`, { timeout: 300_000 }, () => {
     const own = await postgres.createDatabase('own');
     const secret = `--from-literal=url=${urlForPods(own)}`;
     await kubectl('-n', namespace, 'create', 'secret', 'generic', 'own', secret);
-    const port = await forwardedPort('service/rock-mac-postgres', 5432);
+    const port = await forwardedPort(chartEnv.testEnv, { namespace, target: 'service/rock-mac-postgres', port: 5432 });
     const old = `postgresql://rock_mac:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/rock_mac?sslmode=disable`;
     const backup = path.join(run.folder, 'ledger.backup');
 
@@ -148,27 +147,6 @@ withNode(`the bundled Postgres${skippedBecause}`, { timeout: 300_000 }, () => {
     expect(await kubectl('-n', namespace, 'get', 'statefulsets', '-o', 'name')).toBe('');
   });
 });
-
-/** Runs `kubectl port-forward` for the rest of the file. Returns the port on the machine. */
-async function forwardedPort(target: string, port: number): Promise<number> {
-  const { run, controlPlane } = chartEnv.testEnv;
-  const local = await reservePort();
-  await run.spawn({
-    name: 'port-forward',
-    env: { HOME: run.folder }, // for its discovery cache
-    command: controlPlane.binaries.kubectl,
-    args: [
-      `--kubeconfig=${controlPlane.kubeconfig}`,
-      '-n',
-      namespace,
-      'port-forward',
-      target,
-      `${local.value}:${port}`,
-    ],
-  });
-  await eventually(async () => (await connect({ host: '127.0.0.1', port: local.value })).destroy(), patience);
-  return local.value;
-}
 
 /** The command line of the image. */
 async function rockMac(...args: string[]): Promise<void> {
