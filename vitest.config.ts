@@ -30,6 +30,7 @@ export default defineConfig({
           name: 'console',
           include: ['test/console/**/*.test.ts'],
           globalSetup: ['test/env/vitest-setup.ts'],
+          expect: { poll: { timeout: 10_000 } }, // a browser on a busy machine
           testTimeout: 60_000,
           hookTimeout: 180_000,
           maxWorkers: 1,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { macToNumber } from '../../mac/mac-address.ts';
-import { hasPartialMac, parsePartialMac } from '../../mac/partial-mac.ts';
+import { hasPartialMac, parsePartialMac, type PartialMac } from '../../mac/partial-mac.ts';
 import { storableText } from '../column-schemas.ts';
 import type { Queryable } from '../connection/statement.ts';
 import { ADDRESS_COLUMNS, type AddressRow, addressRowSchema } from './address-row.ts';
@@ -60,12 +60,6 @@ function valuesOf(value: unknown): string[] {
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(valuesOf) : [];
 }
 
-/**
- * A pool that has more places of digits than these has its rows compared instead. A pool of 16 million addresses has 4,096 for three
- * digits that end anywhere.
- */
-const MOST_RANGES = 5_000;
-
 export const searchText = storableText(200).refine((text) => text.trim() !== '', 'is empty');
 
 const searchSchema = z.object({
@@ -91,30 +85,51 @@ const PLACES: readonly string[] = [
    where rock_mac.metadata_terms(a.metadata) @@ lower($3)::tsquery and a.metadata <> '{}' and a.state <> 'released' limit $2`,
 ];
 
+/** More ranges than these are not visited for one place of digits. Rows are compared instead. */
+const MOST_RANGES = 5_000;
+
 /**
- * Digits of $4 bits, with the value $5, at each of the places $6. A place in a pool is a few ranges of addresses, which an index
- * finds. The series is bounded by its arguments: Postgres makes the whole of it before the first row is read.
+ * The used and the unused part of each pool, as ranges. Pools are handed out from their beginning, so the used part of a large pool
+ * is small, and the rest of it has few rows: those of addresses that somebody asked for.
+ */
+const PARTS = `(
+  select q.first, q.next_addr - 1 as last from rock_mac.pools q where q.next_addr > q.first
+  union all select q.next_addr, q.last from rock_mac.pools q where q.next_addr <= q.last)`;
+
+/**
+ * Digits of $4 bits, with the value $5, at each of the places $6. A place in a part of a pool is some ranges of addresses, which an
+ * index finds. The series is bounded by its arguments: Postgres makes the whole of it before the first row is read.
  */
 const DIGITS_IN_RANGES = `
-  select a.addr from rock_mac.pools p, unnest($6::int[]) as shift,
+  select a.addr from ${PARTS} p, unnest($6::int[]) as shift,
     generate_series(p.first >> (shift + $4::int), least(p.last >> (shift + $4::int), (p.first >> (shift + $4::int)) + ${String(MOST_RANGES)})) as upper,
     lateral (select ((upper << $4::int) | $5::bigint) << shift as low) r,
     lateral (
-      select s.addr from rock_mac.addresses s where s.addr between r.low and r.low + (1::bigint << shift) - 1 order by s.addr limit $2) a
-  where (p.last - p.first) >> ($7::int + $4::int) < ${String(MOST_RANGES)} and r.low <= p.last and r.low + (1::bigint << shift) > p.first`;
+      select s.addr from rock_mac.addresses s
+      where s.addr between greatest(r.low, p.first) and least(r.low + (1::bigint << shift) - 1, p.last) order by s.addr limit $2) a
+  where (p.last - p.first) >> (shift + $4::int) < ${String(MOST_RANGES)} and r.low <= p.last and r.low + (1::bigint << shift) > p.first`;
 
-/** The same in pools with more ranges. Only addresses that were used once have rows, so there are far fewer of them. */
-function digitsInRows(places: number): string {
-  const mask = '((1::bigint << $4::int) - 1)';
-  const matches = Array.from(
-    { length: places },
-    (_, place) => `(s.addr >> ($6::int[])[${String(place + 1)}]) & ${mask} = $5::bigint`,
+/** The bits of an address behind its shortest prefix: no pool is larger. */
+const LARGEST_POOL_BITS = 40;
+
+/** The same at the places that have more ranges in the largest pools. Only addresses that were used once have rows, so there are far fewer of them. */
+function digitsInRows({ digits, shifts }: PartialMac): string | undefined {
+  const place = (number: number) => `($6::int[])[${String(number)}]`;
+  const manyRanges = (shift: number) => 2 ** (LARGEST_POOL_BITS - shift - 4 * digits) >= MOST_RANGES;
+  const matches = shifts.flatMap((shift, index) =>
+    manyRanges(shift) ? [`(s.addr >> ${place(index + 1)}) & ((1::bigint << $4::int) - 1) = $5::bigint`] : [],
   );
+  if (matches.length === 0) return undefined;
   return `
-  select a.addr from rock_mac.pools p, lateral (
+  select a.addr from ${PARTS} p, lateral (
     select s.addr from rock_mac.addresses s
     where s.addr between p.first and p.last and (${matches.join(' or ')}) order by s.addr limit $2) a
-  where (p.last - p.first) >> ($7::int + $4::int) >= ${String(MOST_RANGES)}`;
+  where (p.last - p.first) >> (${place(shifts.length)} + $4::int) >= ${String(MOST_RANGES)}`;
+}
+
+function digitsIn(partial: PartialMac): string {
+  const inRows = digitsInRows(partial);
+  return inRows === undefined ? DIGITS_IN_RANGES : `${DIGITS_IN_RANGES} union all ${inRows}`;
 }
 
 /** Returns the tsquery for words that begin with a text, however it is written. */
@@ -130,8 +145,7 @@ export async function searchAddresses(db: Queryable, text: string, limit: number
   requireValid(searchSchema, { text, limit }, 'The search');
   const wanted = text.trim();
   const partial = parsePartialMac(wanted);
-  const digits = partial === undefined ? [] : [`${DIGITS_IN_RANGES} union all ${digitsInRows(partial.shifts.length)}`];
-  const places = [...digits, ...PLACES];
+  const places = [...(partial === undefined ? [] : [digitsIn(partial)]), ...PLACES];
   const found = places.map((place, rank) => `(select ${String(rank)} as rank, f.addr from (${place}) f limit $2)`);
   return await db.query({
     text: `with found as (select f.addr, min(f.rank) as rank from (${found.join(' union all ')}) f group by f.addr order by 2, 1 limit $2)
@@ -141,9 +155,7 @@ export async function searchAddresses(db: Queryable, text: string, limit: number
       wanted,
       limit,
       prefixQuery(wanted),
-      ...(partial === undefined
-        ? []
-        : [4 * partial.digits, partial.value, [...partial.shifts], Math.min(...partial.shifts)]),
+      ...(partial === undefined ? [] : [4 * partial.digits, partial.value, [...partial.shifts]]),
     ],
     row: addressRowSchema,
   });
