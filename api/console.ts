@@ -27,7 +27,7 @@ export interface About {
 
 /** A part that this user cannot see, with the reason and the next step as one text each. */
 export interface MissingPart {
-  readonly part: 'addresses' | 'audit' | 'history' | 'clusters' | 'ledger' | 'seals';
+  readonly part: 'addresses' | 'audit' | 'history' | 'clusters' | 'ledger';
   readonly why: string;
   readonly nextStep: string;
 }
@@ -177,6 +177,7 @@ export interface LedgerView {
   readonly auditHead: number;
   readonly schemaVersion?: number | undefined;
   readonly postgresVersion?: string | undefined;
+  readonly seals: SealView;
 }
 
 export interface SealView {

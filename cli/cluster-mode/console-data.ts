@@ -7,7 +7,7 @@ import type {
   Neighbour,
   PoolView,
 } from '../../api/console.ts';
-import type { AddressObject, LedgerObject } from '../../api/ledger-view.ts';
+import type { AddressObject } from '../../api/ledger-view.ts';
 import type { MacPoolStatus } from '../../api/mac-pool.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
 import { decodeAddress } from '../../ledger/view/address-view.ts';
@@ -17,17 +17,15 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { assignmentOf } from '../assignment.ts';
 import type { Address } from '../backend.ts';
 import { auditQuery } from '../console/audit-query.ts';
-import { neighbourRange, statesOfMap } from '../console/neighbours.ts';
+import { neighbourRange, statesOfMap, withHolders } from '../console/neighbours.ts';
 import type { ConsoleData } from '../console/source.ts';
 import {
   addressDetails,
   clusterView,
   daysBefore,
   historyPoint,
-  holderText,
   ledgerView,
   poolView,
-  sealView,
   searchHit,
 } from '../console/views.ts';
 import { UserError } from '../errors.ts';
@@ -72,11 +70,6 @@ const REQUESTS_AT_ONCE = 4;
 export function createClusterConsoleData(deps: ConsoleDataDeps): ConsoleData {
   const { reader, scope, now } = deps;
   const explained = explainErrors(scope);
-  const ledger = () =>
-    optional(
-      () => onlyLedger(reader),
-      () => Promise.resolve(undefined),
-    );
   return {
     about: explained(() => about(deps)),
     pools: explained(() => poolViews(reader, scope)),
@@ -115,8 +108,12 @@ export function createClusterConsoleData(deps: ConsoleDataDeps): ConsoleData {
         () => Promise.resolve([]),
       ),
     ),
-    ledgerState: explained(async () => mapped(await ledger(), ledgerView)),
-    seals: explained(async () => mapped(await ledger(), sealView)),
+    ledgerState: explained(() =>
+      optional(
+        async () => (await reader.list(LEDGERS, { fields: {} })).items.map(ledgerView)[0],
+        () => Promise.resolve(undefined),
+      ),
+    ),
   };
 }
 
@@ -150,17 +147,12 @@ async function addressOfLedger(reader: LedgerReader, mac: MacAddress): Promise<A
   return observedOn.length === 0 ? address : { ...address, observedOn };
 }
 
-async function onlyLedger(reader: LedgerReader): Promise<LedgerObject | undefined> {
-  return (await reader.list(LEDGERS, { fields: {} })).items[0];
-}
-
 const PARTS: readonly (readonly [MissingPart['part'], ReadApiKind<unknown>])[] = [
   ['addresses', ADDRESSES],
   ['audit', AUDIT_ENTRIES],
   ['history', POOL_HOURS],
   ['clusters', CLUSTERS],
   ['ledger', LEDGERS],
-  ['seals', LEDGERS],
 ];
 
 async function about({ reader, scope, user, place }: ConsoleDataDeps): Promise<About> {
@@ -223,8 +215,10 @@ async function neighboursOf(reader: LedgerReader, scope: Scope, mac: MacAddress)
     () => inParallel(used, REQUESTS_AT_ONCE, async (each) => decoded(await reader.get(ADDRESSES, each.mac))),
     () => objectAddresses(scope),
   );
-  const holders = new Map(addresses.map((each) => [each?.mac, each === undefined ? '' : holderText(each)]));
-  return around.map((each) => ({ ...each, holder: holders.get(each.mac) ?? '' }));
+  return withHolders(
+    around,
+    addresses.filter((each) => each !== undefined),
+  );
 }
 
 async function readAudit(reader: LedgerReader, filter: AuditFilter, signal?: AbortSignal): Promise<AuditEntries> {

@@ -42,7 +42,6 @@ export const CALLS: ReadonlyMap<string, Call> = new Map<string, Call>([
   ['/api/audit', read(auditQuery, (source, filter, signal) => source.audit(filter, signal))],
   ['/api/clusters', read(nothing, (source) => source.clusters())],
   ['/api/ledger', read(nothing, async (source) => (await source.ledgerState()) ?? null)],
-  ['/api/seals', read(nothing, async (source) => (await source.seals()) ?? null)],
   ['/api/allowed', read(allowedQuery, (source, subject) => source.actions.allowed(subject))],
   ['/api/map', { method: 'GET', run: readMap }],
   ['/api/audit.csv', download('csv', (page) => csvLines(auditCsv(page.entries.map(decodeAuditEntry))).join('\n'))],

@@ -39,7 +39,6 @@ const RESOURCES: Readonly<Partial<Record<string, readonly string[]>>> = {
   '/api/audit.json': ['auditentries'],
   '/api/clusters': ['clusters'],
   '/api/ledger': ['ledgers'],
-  '/api/seals': ['ledgers'],
   '/api/allowed': ['pools'],
 };
 

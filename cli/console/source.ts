@@ -11,7 +11,6 @@ import type {
   LedgerView,
   Neighbour,
   PoolView,
-  SealView,
   SearchHit,
   StateBytes,
 } from '../../api/console.ts';
@@ -41,7 +40,6 @@ export interface ConsoleData {
   audit(filter: AuditFilter, signal?: AbortSignal): Promise<AuditEntries>;
   clusters(): Promise<ClusterView[]>;
   ledgerState(): Promise<LedgerView | undefined>;
-  seals(): Promise<SealView | undefined>;
 }
 
 /** The changes that a user of the console can make. */

@@ -1,12 +1,4 @@
-import type {
-  AddressDetails,
-  ClusterView,
-  HistoryPoint,
-  LedgerView,
-  PoolView,
-  SealView,
-  SearchHit,
-} from '../../api/console.ts';
+import type { AddressDetails, ClusterView, HistoryPoint, LedgerView, PoolView, SearchHit } from '../../api/console.ts';
 import type { ClusterObject, LedgerObject } from '../../api/ledger-view.ts';
 import { matchText } from '../../ledger/address/search.ts';
 import type { PoolHour } from '../../ledger/pool/history.ts';
@@ -104,7 +96,7 @@ export function clusterView({ metadata, clusterName, apiVersion: _, kind: __, ..
 /** Returns the state of the ledger from its object in the read API. */
 export function ledgerView(object: LedgerObject): LedgerView {
   const { metadata, prefixes, epoch, mode, durability, closed, expiryHeld, waitsFor, needsApproval, ...rest } = object;
-  const { auditHead, schemaVersion, postgresVersion } = rest;
+  const { auditHead, schemaVersion, postgresVersion, lastSeal, unsealed, forks } = rest;
   const state = { epoch, mode, durability, closed, expiryHeld, waitsFor, needsApproval };
   return {
     ledgerId: metadata.name,
@@ -113,10 +105,6 @@ export function ledgerView(object: LedgerObject): LedgerView {
     auditHead,
     schemaVersion,
     postgresVersion,
+    seals: { ...lastSeal, unsealed, forks },
   };
-}
-
-/** Returns the state of the seals from the object of the ledger in the read API. */
-export function sealView({ lastSeal, unsealed, forks }: LedgerObject): SealView {
-  return { ...lastSeal, unsealed, forks };
 }

@@ -15,17 +15,15 @@ import type { MacAddress } from '../../mac/mac-address.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { assignmentOf } from '../assignment.ts';
 import { auditQuery } from '../console/audit-query.ts';
-import { neighbourRange, statesOfMap } from '../console/neighbours.ts';
+import { neighbourRange, statesOfMap, withHolders } from '../console/neighbours.ts';
 import type { ConsoleData } from '../console/source.ts';
 import {
   addressDetails,
   clusterView,
   daysBefore,
   historyPoint,
-  holderText,
   ledgerView,
   poolView,
-  sealView,
   searchHit,
 } from '../console/views.ts';
 import { auditPage } from './audit-page.ts';
@@ -79,7 +77,6 @@ export function createLedgerConsoleData(ledger: LedgerClient, { place, now }: Co
     audit: (filter, signal) => readAudit(ledger, filter, signal),
     clusters: async () => (await clusterViews(ledger)).map((view) => clusterView(encodeCluster(view))),
     ledgerState: async () => ledgerView(encodeLedger(await readLedgerView(ledger))),
-    seals: async () => sealView(encodeLedger(await readLedgerView(ledger))),
   };
 }
 
@@ -91,8 +88,7 @@ async function neighboursOf(ledger: LedgerClient, mac: MacAddress): Promise<Neig
     ledger,
     around.map((each) => each.mac),
   );
-  const holders = new Map(rows.map((row) => [row.mac, holderText(row)]));
-  return around.map((each) => ({ ...each, holder: holders.get(each.mac) ?? '' }));
+  return withHolders(around, rows);
 }
 
 async function readAudit(ledger: LedgerClient, filter: AuditFilter, signal?: AbortSignal): Promise<AuditEntries> {

@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { AuditEntries, PoolView, SealView } from '../../api/console.ts';
+import type { AuditEntries, LedgerView, PoolView } from '../../api/console.ts';
 import type { AuditEntryObject } from '../../api/ledger-view.ts';
 import { useConsole } from '../shared/context.ts';
 import { formatCount, formatDateTime } from '../shared/format.ts';
@@ -158,10 +158,10 @@ function Row({ entry, isNew }: { readonly entry: AuditEntryObject; readonly isNe
 /** Says whether the history is sealed against changes, and until when. */
 function Seals() {
   const { client } = useConsole();
-  const seals = useData<SealView | null>('seals', (signal) => client.get('/api/seals', {}, signal), {
+  const ledger = useData<LedgerView | null>('ledger', (signal) => client.get('/api/ledger', {}, signal), {
     refreshMs: SEALS_REFRESH_MS,
   });
-  const view = seals.value ?? undefined;
+  const view = ledger.value?.seals;
   if (view === undefined) return null;
   return (
     <p class="summary">

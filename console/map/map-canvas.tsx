@@ -158,6 +158,9 @@ export function MapCanvas({ pool, grid, cursor, filter, chosen, onChoose, onPoin
     const next = zoomOf(Math.round(centre.column - wanted / 2), wanted, size.width, size.pixelRatio);
     zoomTo(next, centre.row - size.height / next.cell / 2);
   };
+  const open = (address: number | undefined) => {
+    if (address !== undefined) location.hash = hashOf({ page: 'address', mac: macOf(address) });
+  };
   const press = useRef<{ readonly x: number; readonly y: number; readonly cell: Cell } | undefined>(undefined);
   const onPointerDown = (event: PointerEvent) => {
     if (event.button !== 0 || event.pointerType === 'touch') return; // a finger scrolls
@@ -183,8 +186,7 @@ export function MapCanvas({ pool, grid, cursor, filter, chosen, onChoose, onPoin
     press.current = undefined;
     setSelection(undefined);
     if (wasDragged) return;
-    const address = addressAt(grid, cellUnder(event as PointerEvent));
-    if (address !== undefined) location.hash = hashOf({ page: 'address', mac: macOf(address) });
+    open(addressAt(grid, cellUnder(event as PointerEvent)));
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const step = STEPS[event.key];
@@ -193,8 +195,7 @@ export function MapCanvas({ pool, grid, cursor, filter, chosen, onChoose, onPoin
       const next = Math.min(grid.last, Math.max(grid.first, chosen === undefined ? from : from + step));
       onPoint(undefined);
       onChoose(next);
-    } else if (event.key === 'Enter' && chosen !== undefined)
-      location.hash = hashOf({ page: 'address', mac: macOf(chosen) });
+    } else if (event.key === 'Enter') open(chosen);
     else if (event.key === '+') zoomBy(0.5);
     else if (event.key === '-') zoomBy(2);
     else if (event.key === 'Escape') zoomBy(COLUMNS);

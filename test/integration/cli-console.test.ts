@@ -152,8 +152,8 @@ test('the console reads an address with its next event, its neighbours and what 
   });
   expect(await data.history('docker', 1)).toMatchObject([{ held: 1, handedOut: 2, released: 1 }]);
   expect(await data.clusters()).toMatchObject([{ clusterId: 'c1', addresses: 2, observed: 1 }]);
-  expect(await data.ledgerState()).toMatchObject({ epoch: 1, mode: 'open', waitsFor: [] });
-  expect(await data.seals()).toMatchObject({ seq: 1, unsealed: 0, forks: 0 });
+  const seals = { seq: 1, unsealed: 0, forks: 0 };
+  expect(await data.ledgerState()).toMatchObject({ epoch: 1, mode: 'open', waitsFor: [], seals });
 });
 
 test('the console waits for the next entry of the audit', async () => {
