@@ -12,6 +12,7 @@ import { type CallError, createClient } from './shared/client.ts';
 import { ConsoleContext } from './shared/context.ts';
 import { Name } from './shared/name.tsx';
 import { parseRoute, type Route } from './shared/route.ts';
+import { beginSession, tokenOf } from './shared/session.ts';
 import { useData } from './shared/use-data.ts';
 
 const TICK_MS = 10_000;
@@ -26,6 +27,13 @@ export function App() {
 
   useEffect(() => {
     const onRoute = () => {
+      // A new link in the tab of an older one: the browser does not load the page again by itself.
+      if (tokenOf(location.hash) !== undefined) {
+        void beginSession().then(() => {
+          location.reload();
+        });
+        return;
+      }
       setRoute(parseRoute(location.hash));
       window.scrollTo(0, 0);
       // Readers of screens go on with the new page.

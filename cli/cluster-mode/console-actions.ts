@@ -37,7 +37,7 @@ export function createClusterActions(
       ]);
       const name = 'pool' in action ? action.pool : address?.pool;
       const pool = pools.find((each) => each.pool === name);
-      return planAction(action, { mode: 'cluster', namespace: scope.namespace, address, pool });
+      return planAction(action, { mode: 'cluster', namespace: scope.namespace, address, pool, pools });
     },
     act: async (action) => {
       try {

@@ -90,5 +90,10 @@ describe('the plan of an action in a cluster', () => {
       'Pool docker ends at a4:58:0f:05:00:ff instead of a4:58:0f:04:ff:ff: 256 addresses more.',
     );
     expect(grow('a4:58:0f:04:00:ff')[0]).toContain('cannot shrink');
+    const next = { ...POOL, pool: 'next', first: 'a4:58:0f:05:00:80', last: 'a4:58:0f:05:ff:ff' };
+    const action = { kind: 'grow', pool: 'docker', last: GROWN } as const;
+    expect(planAction(action, { ...context, pools: [POOL, next] }).effects).toEqual([
+      expect.stringMatching(/^Nothing: pool next begins at a4:58:0f:05:00:80/),
+    ]);
   });
 });

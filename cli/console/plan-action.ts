@@ -13,6 +13,7 @@ export interface PlanContext {
   readonly namespace?: string | undefined;
   readonly address?: AddressDetails | undefined;
   readonly pool?: PoolView | undefined;
+  readonly pools?: readonly PoolView[] | undefined;
 }
 
 /** Returns the command, the manifest and the effects of an action. Pure. */
@@ -158,21 +159,26 @@ function planPause({ pool, paused }: Of<'pause'>, { mode }: PlanContext): Action
   };
 }
 
-function planGrowth({ pool: name, last }: Of<'grow'>, { mode, pool }: PlanContext): ActionPlan {
-  const before = pool === undefined ? undefined : parseAnyMac(pool.last);
-  const more = before === undefined ? undefined : macToNumber(last) - macToNumber(before);
-  const effects =
-    more === undefined || more > 0
-      ? [
-          `Pool ${name} ends at ${last}${pool === undefined ? '' : ` instead of ${pool.last}`}${more === undefined ? '' : `: ${count(more)} more`}.`,
-          'A pool cannot shrink again.',
-        ]
-      : [`Pool ${name} ends at ${pool?.last ?? ''} already. A pool cannot shrink.`];
+function planGrowth(action: Of<'grow'>, context: PlanContext): ActionPlan {
+  const { pool, last } = action;
   return {
-    command: commandLine(mode, ['pool', 'grow', name, '--last', last]),
-    ...manifestOfPool(mode, name, { spec: { last } }),
-    effects,
+    command: commandLine(context.mode, ['pool', 'grow', pool, '--last', last]),
+    ...manifestOfPool(context.mode, pool, { spec: { last } }),
+    effects: effectsOfGrowth(action, context),
   };
+}
+
+function effectsOfGrowth({ pool: name, last }: Of<'grow'>, { pool, pools = [] }: PlanContext): string[] {
+  if (pool === undefined) return [`Pool ${name} ends at ${last}.`, 'A pool cannot shrink again.'];
+  const before = parseAnyMac(pool.last);
+  const more = before === undefined ? 0 : macToNumber(last) - macToNumber(before);
+  if (more <= 0) return [`Pool ${name} ends at ${pool.last} already. A pool cannot shrink.`];
+  const inTheWay = pools.find(({ first }) => first > pool.last && first <= last);
+  if (inTheWay !== undefined)
+    return [
+      `Nothing: pool ${inTheWay.pool} begins at ${inTheWay.first}, and pools never share an address. Name an address before it.`,
+    ];
+  return [`Pool ${name} ends at ${last} instead of ${pool.last}: ${count(more)} more.`, 'A pool cannot shrink again.'];
 }
 
 /** Returns the manifest of a merge patch of a MacPool. A ledger has none. */

@@ -37,7 +37,7 @@ export function createLedgerActions(
         data.pools(),
       ]);
       const name = 'pool' in action ? action.pool : address?.pool;
-      return planAction(action, { mode: 'ledger', address, pool: pools.find(({ pool }) => pool === name) });
+      return planAction(action, { mode: 'ledger', address, pool: pools.find(({ pool }) => pool === name), pools });
     },
     act: (action) => act(action, backend),
   };

@@ -14,8 +14,10 @@ interface Props extends Subject {
 }
 
 /** Asks for what an action needs, shows the command, the manifest and the effects, and does it when the user agrees. */
-export function ActionDialog({ onClose, ...subject }: Props) {
+export function ActionDialog({ onClose, ...current }: Props) {
   const { client } = useConsole();
+  // What the person saw when the dialog opened. The page goes on and may know a newer state.
+  const [subject] = useState<Subject>(current);
   const { kind, pool, mac } = subject;
   const dialog = useRef<HTMLDialogElement>(null);
   const [draft, setDraft] = useState<Draft>(() => emptyDraft(subject));

@@ -1,7 +1,6 @@
 import { FOUND, type MapState } from '../../api/state-map.ts';
 import { stateOfByte, STATES } from '../shared/state.tsx';
 import { addressAt, type Cell, COLUMNS, type Grid, type Selection, type Zoom } from './map-view.ts';
-import type { Tiles } from './tiles.ts';
 
 /** The colours of a theme, as red, green and blue. */
 export interface Palette {
@@ -26,7 +25,8 @@ export interface MapFilter {
 export interface Scene {
   readonly grid: Grid;
   readonly zoom: Zoom;
-  readonly tiles: Tiles;
+  /** Returns the byte of an address, or `undefined` while it is not loaded. */
+  readonly stateAt: (address: number) => number | undefined;
   readonly topRow: number;
   readonly width: number;
   readonly height: number;
@@ -101,10 +101,10 @@ function imageOf(scene: Scene, firstRow: number, rows: number): ImageData {
   return image;
 }
 
-function colourAt({ grid, tiles, palette, filter }: Scene, cell: Cell): Colour {
+function colourAt({ grid, stateAt, palette, filter }: Scene, cell: Cell): Colour {
   const address = addressAt(grid, cell);
   if (address === undefined) return palette.outside;
-  const byte = tiles.stateAt(address);
+  const byte = stateAt(address);
   if (byte === undefined) return palette.loading;
   const state = stateOfByte(byte);
   const colour = palette.states[state];

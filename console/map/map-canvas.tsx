@@ -19,7 +19,7 @@ import {
   zoomInto,
   zoomOf,
 } from './map-view.ts';
-import { createTiles } from './tiles.ts';
+import { createTiles, type Tiles } from './tiles.ts';
 
 const REFRESH_MS = 5_000;
 
@@ -50,6 +50,9 @@ export function MapCanvas({ pool, grid, cursor, filter, chosen, onChoose, onPoin
     () => createTiles(grid, (first, count) => client.bytes('/api/map', { first, count, q: filter.text })),
     [client, grid, filter.text],
   );
+  // While a new filter is loaded, the map shows the one before.
+  const loaded = useRef<Tiles>(tiles);
+  const stateAt = (address: number) => tiles.stateAt(address) ?? loaded.current.stateAt(address);
   const zoom = zoomOf(columns.column, columns.columns, size.width, size.pixelRatio);
   const height = Math.min(size.height, grid.rows * zoom.cell);
   const redraw = () => {
@@ -90,7 +93,13 @@ export function MapCanvas({ pool, grid, cursor, filter, chosen, onChoose, onPoin
     const load = (again: boolean) => {
       if (document.hidden) return;
       const top = topRow();
-      tiles.load(top, top + height / zoom.cell, { again }).then(redraw, () => undefined); // the banner says why
+      tiles.load(top, top + height / zoom.cell, { again }).then(
+        () => {
+          loaded.current = tiles;
+          redraw();
+        },
+        () => undefined, // the banner says why
+      );
     };
     load(false);
     const timer = setInterval(() => {
@@ -128,7 +137,7 @@ export function MapCanvas({ pool, grid, cursor, filter, chosen, onChoose, onPoin
     drawMap(context, {
       grid,
       zoom,
-      tiles,
+      stateAt,
       topRow: topRow(),
       width: zoom.columns * zoom.cell,
       height,
@@ -202,7 +211,7 @@ export function MapCanvas({ pool, grid, cursor, filter, chosen, onChoose, onPoin
     else return;
     event.preventDefault();
   };
-  const byte = chosen === undefined ? undefined : tiles.stateAt(chosen);
+  const byte = chosen === undefined ? undefined : stateAt(chosen);
   const label =
     chosen === undefined
       ? `Map of pool ${pool}. Arrow keys choose an address.`

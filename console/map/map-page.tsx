@@ -114,7 +114,7 @@ function PoolMap({ pool, at, onChange }: PoolMapProps) {
           <li>
             <input
               aria-label="Show only addresses with this text"
-              placeholder="a name or digits"
+              placeholder="Filter: name or digits"
               title="Dims all addresses in which this text is not found: digits, or the beginning of a name, as in the search"
               autoComplete="off"
               spellcheck={false}

@@ -35,14 +35,16 @@ export function SearchBox({ shown }: { readonly shown: string | undefined }) {
       window.removeEventListener('keydown', onKey);
     };
   }, []);
-  useEffect(() => {
-    if (shown !== undefined) setText(shown);
-  }, [shown]);
-
   const close = () => {
     setOpen(false);
     setSelected(-1);
   };
+  useEffect(() => {
+    if (shown === undefined) return;
+    setText(shown);
+    close(); // the page has all results
+  }, [shown]);
+
   const go = (hash: string) => {
     close();
     location.hash = hash;

@@ -104,14 +104,12 @@ try {
   const nextText = () => SEARCHES[turn++ % SEARCHES.length] ?? '';
   const nextRare = () => RARE[turn++ % RARE.length] ?? '';
   const firsts = ['01', '02', '03', '04', '05'].map((octet) => mac(`a4:58:0f:${octet}:00:00`));
+  const nextFirst = () => firsts[turn++ % firsts.length] ?? mac('a4:58:0f:01:00:00');
   const ways: readonly (readonly [title: string, turns: number, read: () => Promise<unknown>])[] = [
     ['search', TURNS * 5, () => searchAddresses(db, nextText(), 20)],
     ['search of rare digits', TURNS, () => searchAddresses(db, nextRare(), 20)],
-    [
-      'map of 65,536 addresses',
-      TURNS,
-      () => stateMap(db, firsts[turn++ % firsts.length] ?? mac('a4:58:0f:01:00:00'), 65_536),
-    ],
+    ['map of 65,536 addresses', TURNS, () => stateMap(db, nextFirst(), 65_536)],
+    ['the same, where a text is', TURNS, () => stateMap(db, nextFirst(), 65_536, nextText())],
     ['30 days of one pool', TURNS, () => poolHistory(db, { pool: 'docker', since })],
     ['newest page of the audit', TURNS, () => listAudit(db, { limit: 100 })],
     ['state of the seals', TURNS, () => sealState(db)],

@@ -22,6 +22,11 @@ describe.skipIf(CHROMIUM === undefined)(`the console of a cluster (${CHROMIUM ??
     await plane.kubectl(['create', 'rolebinding', 'dev', '--clusterrole=edit', '--user=dev']);
     await plane.kubectl(['create', 'clusterrolebinding', 'ada', '--clusterrole=rock-mac-auditor', '--user=ada']);
     await eventually(() => plane.kubectl(['get', 'pools.ledger.mac.rock-os.io']), { within: 60_000 });
+    // A cluster changes only pools that it defines.
+    const spec = { first: 'a4:58:0f:10:00:00', last: 'a4:58:0f:10:00:ff', reuseDelay: '1h' };
+    const lab = { apiVersion: 'mac.rock-os.io/v1alpha1', kind: 'MacPool', metadata: { name: 'lab' }, spec };
+    await plane.kubectl(['create', '-f', '-'], { input: JSON.stringify(lab) });
+    await plane.kubectl(['wait', '--for=condition=Ready', 'macpool/lab', '--timeout=60s']);
   });
 
   afterAll(async () => {
@@ -44,21 +49,21 @@ describe.skipIf(CHROMIUM === undefined)(`the console of a cluster (${CHROMIUM ??
   test('an administrator pauses and resumes a pool, and sees the manifest before', async () => {
     const { plane } = installed();
     const { page, errors } = await open('root', '#/pools');
-    const pool = page.locator('.pool').filter({ has: page.getByRole('heading', { name: 'experiment' }) });
+    const pool = page.locator('.pool').filter({ has: page.getByRole('heading', { name: 'lab' }) });
     await pool.getByRole('button', { name: 'Pause…' }).click();
     const dialog = page.getByRole('dialog');
-    await expect.poll(() => dialog.textContent()).toContain('kubectl rock-mac pool pause experiment');
+    await expect.poll(() => dialog.textContent()).toContain('kubectl rock-mac pool pause lab');
     await expect.poll(() => dialog.locator('pre').textContent()).toContain('kind: MacPool');
     expect(await accessibilityViolations(page)).toEqual([]);
-    const paused = () => plane.kubectl(['get', 'macpool', 'experiment', '-o', 'jsonpath={.spec.paused}']);
-    expect(await paused()).toBe('false');
+    const paused = () => plane.kubectl(['get', 'macpool', 'lab', '-o', 'jsonpath={.spec.paused}']);
+    expect(await paused()).not.toBe('true');
     await dialog.getByRole('button', { name: 'Pause' }).click();
-    await expect.poll(() => dialog.textContent()).toContain('Paused: pool experiment hands out nothing.');
+    await expect.poll(() => dialog.textContent()).toContain('Paused: pool lab hands out nothing.');
     expect(await paused()).toBe('true');
     await dialog.getByRole('button', { name: 'Close' }).click();
     await pool.getByRole('button', { name: 'Resume…' }).click({ timeout: 20_000 });
     await dialog.getByRole('button', { name: 'Resume' }).click();
-    await expect.poll(() => dialog.textContent()).toContain('Resumed: pool experiment hands out addresses.');
+    await expect.poll(() => dialog.textContent()).toContain('Resumed: pool lab hands out addresses.');
     expect(errors).toEqual([]);
   });
 

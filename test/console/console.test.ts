@@ -361,6 +361,17 @@ describe.skipIf(CHROMIUM === undefined)(`the console in a browser (${CHROMIUM ??
     await tab.getByRole('heading', { level: 2, name: 'Ledger' }).waitFor();
   });
 
+  test('a new link begins a session in the tab of an older one', async () => {
+    const { page } = await open('#/pools');
+    await page.locator('.pool').first().waitFor();
+    await page.evaluate('localStorage.clear()'); // as if the program had been started again on this port
+    await page.goto(served.url());
+    await expect.poll(() => page.evaluate('localStorage.length')).toBe(1);
+    await expect.poll(() => page.url()).not.toContain('token');
+    await page.locator('.pool').first().waitFor();
+    await expect.poll(() => page.locator('.banner-text').count()).toBe(0);
+  });
+
   test('a link works once, and another browser sees nothing', async () => {
     const link = served.url();
     const first = await openPage(browser, { ...served, url: () => link }, '#/pools');
