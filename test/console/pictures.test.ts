@@ -76,5 +76,5 @@ test.runIf(process.env['ROCK_MAC_PICTURES'] !== undefined)(
     await served.close();
     await ledger.close();
   },
-  300_000,
+  900_000,
 );
