@@ -46,7 +46,7 @@ export function addImport(program: Command, { mode, terminal }: Cli): void {
     .option('--skip-conflicts', 'leave out addresses with a conflict instead of refusing all', false)
     .option('--conflicts <file>', 'write all conflicts into a CSV file')
     .option('--override-delay', 'take released addresses also before their reuse delay is over', false);
-  addReason(command, mode);
+  addReason(command);
   command.action(async (files: readonly string[], options: Options, command: Command) => {
     const { format } = options;
     if (format === undefined) {

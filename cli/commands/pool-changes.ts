@@ -63,7 +63,14 @@ function addAdd(group: Command, cli: Cli): void {
         .default(DEFAULT_STRATEGY),
     )
     .action(async (name: string, options: AddOptions, command: Command) => {
-      const { first, description, autoRelease: autoReleaseSeconds, reuseDelay: reuseDelaySeconds, strategy, reason } = options;
+      const {
+        first,
+        description,
+        autoRelease: autoReleaseSeconds,
+        reuseDelay: reuseDelaySeconds,
+        strategy,
+        reason,
+      } = options;
       const last = lastOf(options);
       const definition = { name, first, last, description, autoReleaseSeconds, reuseDelaySeconds, strategy };
       await change(command, cli, { kind: 'add', definition, reason });
@@ -102,9 +109,11 @@ function addStrategy(group: Command, cli: Cli): void {
     )
     .argument('<pool>', 'name of the pool')
     .addArgument(new Argument('<strategy>', 'the new strategy').choices(POOL_STRATEGIES))
-    .action(async (pool: string, strategy: PoolStrategy, { reason }: { readonly reason?: string }, command: Command) => {
-      await change(command, cli, { kind: 'strategy', pool, strategy, reason });
-    });
+    .action(
+      async (pool: string, strategy: PoolStrategy, { reason }: { readonly reason?: string }, command: Command) => {
+        await change(command, cli, { kind: 'strategy', pool, strategy, reason });
+      },
+    );
   addReason(command);
   addDryRun(command, cli.mode);
   addExamples(command, `${cli.mode.program} pool strategy lab random`);

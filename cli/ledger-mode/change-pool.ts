@@ -103,7 +103,12 @@ async function grow(db: Queryable, pool: Pool, last: Pool['last'], { actor, reas
   }
 }
 
-async function setStrategy(db: Queryable, { name }: Pool, strategy: PoolStrategy, { actor, reason }: By): Promise<string> {
+async function setStrategy(
+  db: Queryable,
+  { name }: Pool,
+  strategy: PoolStrategy,
+  { actor, reason }: By,
+): Promise<string> {
   const outcome = await setPoolStrategy(db, name, strategy, actor, undefined, reason);
   switch (outcome) {
     case 'changed':

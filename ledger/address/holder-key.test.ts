@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { mac } from '../../mac/mac-address.ts';
-import { admissionKey, boundKey, claimKey, deviceKey, importKey, isStickyKey, leaseKey, stickyKey } from './holder-key.ts';
+import {
+  admissionKey,
+  boundKey,
+  claimKey,
+  deviceKey,
+  importKey,
+  isStickyKey,
+  leaseKey,
+  stickyKey,
+} from './holder-key.ts';
 
 const address = mac('a4:58:0f:05:00:00');
 const anyText = fc.string({ unit: fc.constantFrom('a', 'b', '/', '%', '2', 'F', '5', '#', 'é'), maxLength: 8 });

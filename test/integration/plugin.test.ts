@@ -471,7 +471,9 @@ describe('reading commands', () => {
 
   test('pool list needs no permissions', async () => {
     expect(await out(eve, 'pool', 'list', '-o', 'name')).toContain('development\n');
-    expect(await out(eve, 'pool', 'list')).toMatch(/development +a4:58:0f:01:00:00 +a4:58:0f:01:ff:ff +7d +1d +sequential +no/);
+    expect(await out(eve, 'pool', 'list')).toMatch(
+      /development +a4:58:0f:01:00:00 +a4:58:0f:01:ff:ff +7d +1d +sequential +no/,
+    );
   });
 });
 
