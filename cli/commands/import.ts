@@ -20,7 +20,7 @@ interface Options {
 }
 
 /** `import`: imports what other programs have recorded, or the SQLite file of the predecessor. */
-export function addImport(program: Command, { mode, terminal }: Cli): void {
+export function addImport(program: Command, { terminal }: Cli): void {
   const command = program
     .command('import')
     .summary('import addresses from files of other programs, or the file of the predecessor')
