@@ -246,7 +246,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'a follower of the audit skips an uncommitted entry',
-    file: 'ledger/audit.ts',
+    file: 'ledger/follow-audit.ts',
     find: 'recent.id > recent.previous + 1',
     replace: 'false',
     caughtBy: ['ledger-lists', 'the audit leaves out no entry for a follower'],
