@@ -1,3 +1,4 @@
+import { isObjectName } from '../../kube/client/object-name.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { leave } from '../../ledger/address/handover.ts';
@@ -26,6 +27,8 @@ async function hasAddress(
   { mac }: Pick<AddressRow, 'mac'>,
   { client, workloads }: Pick<LeaveDeps, 'client' | 'workloads'>,
 ): Promise<boolean> {
+  // The author of a machine writes the receiver as any text.
+  if (!isObjectName(namespace) || !isObjectName(name)) return false;
   const known = workloads.get(machines.kind);
   const live = known && (await getOrUndefined(known.kind.resource, { namespace, name }, client));
   return live?.uses.includes(mac) === true;

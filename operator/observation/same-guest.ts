@@ -1,4 +1,5 @@
 import type { KubeClient } from '../../kube/client/client.ts';
+import { isObjectName } from '../../kube/client/object-name.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { instances, machines } from '../live/kubevirt-kinds.ts';
@@ -19,6 +20,8 @@ export async function isSameGuest(
     return false;
   // An instance has the name of its machine.
   const { namespace, name } = holder;
+  // A machine that is being created may have no name yet, and so no instance.
+  if (!isObjectName(name)) return false;
   const own = await getOrUndefined(kind.resource, owner, client);
   const other = await getOrUndefined(kind.resource, { namespace, name }, client);
   if (nameOneMigration(own, other)) return true;

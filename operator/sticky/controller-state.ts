@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { StickyFor } from '../../api/mac-allocation.ts';
 import type { KubeClient } from '../../kube/client/client.ts';
 import { customResourceDefinitions } from '../../kube/client/core-resources.ts';
+import { isObjectName } from '../../kube/client/object-name.ts';
 import { type KubeObject, objectMeta } from '../../kube/client/objects.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
@@ -66,13 +67,11 @@ async function servedVersion(
   return definition?.spec.versions.find(({ served }) => served)?.name;
 }
 
-/** Everybody may write an owner, with a name that no object can have: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/ */
-const POSSIBLE_NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
-
 /** Returns the kind of a controller that is read. */
 function kindOf(controller: Controller): (typeof KINDS)[number] | undefined {
   const { kind, name } = controller;
-  if (!POSSIBLE_NAME.test(name)) return undefined;
+  // Everybody may write an owner, with a name that no object can have.
+  if (!isObjectName(name)) return undefined;
   return KINDS.find((each) => each.kind === kind && each.group === groupOf(controller));
 }
 
