@@ -14,7 +14,7 @@ import type { Resource } from './resource.ts';
 export async function getOrUndefined<T extends KubeObject>(
   resource: Resource<T>,
   key: ObjectKey,
-  client: KubeClient,
+  client: Pick<KubeClient, 'find'>,
 ): Promise<T | undefined> {
   try {
     return await client.find(resource, key);
@@ -27,7 +27,7 @@ export async function getOrUndefined<T extends KubeObject>(
 /** Lists a kind by a quorum read. Returns an empty list only if the server confirms that the kind does not exist. */
 export async function listOrEmpty<T extends KubeObject>(
   resource: Resource<T>,
-  client: KubeClient,
+  client: Pick<KubeClient, 'find' | 'list'>,
   options: ListOptions<T> = {},
 ): Promise<T[]> {
   try {
@@ -39,7 +39,10 @@ export async function listOrEmpty<T extends KubeObject>(
 }
 
 /** Returns whether the CustomResourceDefinition does not exist. The server deletes the objects before their CRD. */
-async function isKindAbsent({ group, plural }: Resource<KubeObject>, client: KubeClient): Promise<boolean> {
+async function isKindAbsent(
+  { group, plural }: Resource<KubeObject>,
+  client: Pick<KubeClient, 'find'>,
+): Promise<boolean> {
   if (!group.includes('.')) return false;
   return (await client.find(customResourceDefinitions, { name: `${plural}.${group}` })) === undefined;
 }

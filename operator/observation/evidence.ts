@@ -1,10 +1,9 @@
 import { type InjectionMode, isSelectedNamespace } from '../../api/injection-mode.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import { namespaces } from '../../kube/client/core-resources.ts';
-import { networkDefinitions } from '../../kube/client/network-definitions.ts';
 import type { KubeObject } from '../../kube/client/objects.ts';
-import { parseKey } from '../../kube/client/objects.ts';
 import { getOrUndefined } from '../../kube/client/uncached-read.ts';
+import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { listPools, type Pool } from '../../ledger/pool/pools.ts';
 import { listClusters } from '../../ledger/state/clusters.ts';
 import { type MacAddress, macToNumber } from '../../mac/mac-address.ts';
@@ -12,18 +11,20 @@ import type { OperatorDeps } from '../controller/dependencies.ts';
 import { machines } from '../live/kubevirt-kinds.ts';
 import type { WorkloadAddress } from '../live/live-address.ts';
 import { hasTokenOfCreation } from '../stock/requester.ts';
-import type { Evidence, NamespaceEvidence, Occasion } from './grant.ts';
+import { type Evidence, type NamespaceEvidence, type Occasion, wasLost } from './grant.ts';
+import { createPoolsOfNetworks } from './pools-of-networks.ts';
 
 export type EvidenceDeps = Pick<
   OperatorDeps,
   'ledger' | 'client' | 'clusterId' | 'workloadPool' | 'modes' | 'stockTokens' | 'now'
 >;
 
-/** Collects what `findGrant` needs. Reads each namespace and each network once, and the pools and the cluster once. */
+/** Collects what `findGrant` needs. Reads each namespace and its networks once, and the pools and the cluster once. */
 export interface EvidenceCollector {
   /** The pools that this evidence is about. */
   readonly pools: readonly Pool[];
-  evidenceFor(address: WorkloadAddress): Promise<Evidence>;
+  /** Collects it for an address that has this row in the ledger. */
+  evidenceFor(address: WorkloadAddress, row: AddressRow | undefined): Promise<Evidence>;
 }
 
 export interface EvidenceOptions {
@@ -33,14 +34,25 @@ export interface EvidenceOptions {
 }
 
 /** Creates a collector for one comparison of the cluster with the ledger. Later comparisons need current facts. */
-export async function collectEvidence(
-  { occasion, isMirrored }: EvidenceOptions,
-  deps: EvidenceDeps,
-): Promise<EvidenceCollector> {
-  const { ledger, client, clusterId, workloadPool, modes, now } = deps;
+export async function collectEvidence(options: EvidenceOptions, deps: EvidenceDeps): Promise<EvidenceCollector> {
+  const { ledger, clusterId } = deps;
   const pools = await listPools(ledger);
   const registered = (await listClusters(ledger)).find((cluster) => cluster.clusterId === clusterId);
   if (registered === undefined) throw new Error(`The ledger does not have cluster ${clusterId}`);
+  return createCollector({ ...options, pools, registeredAt: registered.registeredAt }, deps);
+}
+
+/** What the ledger knows of its pools and of this cluster. */
+interface LedgerFacts {
+  readonly pools: readonly Pool[];
+  readonly registeredAt: Date;
+}
+
+/** Creates a collector that reads the rest from the API server. */
+export function createCollector(
+  { occasion, isMirrored, pools, registeredAt }: EvidenceOptions & LedgerFacts,
+  { client, workloadPool, modes, stockTokens, now }: Omit<EvidenceDeps, 'ledger' | 'clusterId'>,
+): EvidenceCollector {
   const known = new Map<string, Promise<KubeObject | undefined>>();
   const namespaceOf = async (name: string, kind: string) => {
     const read = known.get(name) ?? getOrUndefined(namespaces, { name }, client);
@@ -49,29 +61,30 @@ export async function collectEvidence(
     const mode = kind === 'Pod' ? modes.pods : modes.virtualMachines;
     return namespace === undefined ? undefined : namespaceEvidence(namespace, { workloadPool, mode });
   };
-  const poolsOfNetworks = new Map<string, Promise<string | undefined>>();
+  const poolsOfNetworks = createPoolsOfNetworks(client);
   const namedPoolOf = async ({ network = '', owner, workload }: WorkloadAddress) => {
     if (owner.kind === machines.kind && workload.namedPool !== undefined) return workload.namedPool;
     // The author of a network elsewhere was asked for the right to use the pool there.
     if (!network.startsWith(`${owner.namespace}/`)) return undefined;
-    const read = poolsOfNetworks.get(network) ?? poolOfNetwork(network, client);
-    poolsOfNetworks.set(network, read);
-    return await read;
+    return await poolsOfNetworks(owner.namespace, network);
   };
   return {
     pools,
-    evidenceFor: async (address) => {
+    evidenceFor: async (address, row) => {
       const { namespace: namespaceName = '', creationTimestamp } = address.workload.metadata;
       const pool = poolOf(address.mac, pools);
       const namespace = await namespaceOf(namespaceName, address.owner.kind);
-      const mayBeNamed = pool !== undefined && namespace?.isOptedIn === true && namespace.pool !== pool;
+      const skippedAdmission = address.workload.skippedAdmission === true;
+      // Everybody can write tokens and names of networks. They are read only where they can prove something.
+      const mayBeAdmitted = pool !== undefined && !skippedAdmission && wasLost(row, occasion);
+      const mayBeNamed = mayBeAdmitted && namespace?.isOptedIn === true && namespace.pool !== pool;
       return {
         occasion,
-        registeredAt: registered.registeredAt,
+        registeredAt,
         createdAt: dateOf(creationTimestamp),
-        skippedAdmission: address.workload.skippedAdmission === true,
+        skippedAdmission,
         isMirrored: isMirrored(address),
-        hasToken: pool !== undefined && (await hasTokenOfCreation(address, deps)),
+        hasToken: mayBeAdmitted && (await hasTokenOfCreation(address, { stockTokens })),
         namedPool: mayBeNamed ? await namedPoolOf(address) : undefined,
         pool,
         namespace,
@@ -95,11 +108,6 @@ export function namespaceEvidence(
     pool: named !== '' ? named : isOptedIn ? workloadPool : undefined,
     adopts: annotations[ANNOTATIONS.adopt],
   };
-}
-
-async function poolOfNetwork(network: string, client: EvidenceDeps['client']): Promise<string | undefined> {
-  const found = await getOrUndefined(networkDefinitions, parseKey(network), client);
-  return found?.metadata.annotations?.[ANNOTATIONS.pool];
 }
 
 function poolOf(mac: MacAddress, pools: readonly Pool[]): string | undefined {

@@ -33,7 +33,7 @@ export interface Evidence {
   readonly skippedAdmission: boolean;
   /** Whether the object has a mirror of the address on this interface. */
   readonly isMirrored: boolean;
-  /** Whether a webhook signed that it answered with the address when the object was created. */
+  /** Whether a webhook signed that it answered with the address when the object was created. False where that proves nothing. */
   readonly hasToken: boolean;
   /** The pool that the machine or the network of the interface names, where a policy of the API server has asked whoever named it for the right to use it in this namespace. */
   readonly namedPool: string | undefined;
@@ -64,7 +64,10 @@ interface Candidate {
 const PROOFS: readonly (readonly [GrantReason, (candidate: Candidate) => boolean])[] = [
   ['in use before the installation', isOlderThanInstallation],
   ['its mirror is still there', ({ evidence }) => evidence.isMirrored],
-  ['handed out before a failover', (candidate) => wasLost(candidate) && wasAdmitted(candidate)],
+  [
+    'handed out before a failover',
+    (candidate) => wasLost(candidate.row, candidate.evidence.occasion) && wasAdmitted(candidate),
+  ],
   ['its last owner is back', isLastOwner],
   ['its namespace adopts addresses of the pool', ({ evidence: { namespace, pool } }) => namespace?.adopts === pool],
 ];
@@ -87,7 +90,7 @@ function isOlderThanInstallation({ evidence: { occasion, createdAt, registeredAt
 }
 
 /** Returns whether the ledger may have lost the row: it covers the address, or it failed over and knows no owner of it. */
-function wasLost({ row, evidence: { occasion } }: Candidate): boolean {
+export function wasLost(row: AddressRow | undefined, occasion: Occasion): boolean {
   // Before this cluster reports its addresses, another controller may observe one of them. That row has generation 0.
   const hadNoOwner = row === undefined || row.generation === 0;
   if (hadNoOwner) return occasion !== 'usual';

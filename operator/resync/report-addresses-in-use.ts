@@ -162,7 +162,8 @@ async function reportBatch(
       continue;
     }
     if (!UNOWNED.has(relation)) continue;
-    const grant = relation === 'ungranted' ? findGrant(address, row, await evidence.evidenceFor(address)) : undefined;
+    const grant =
+      relation === 'ungranted' ? findGrant(address, row, await evidence.evidenceFor(address, row)) : undefined;
     if (grant !== undefined) granted.push({ mac, key: liveKey(address), owner, requester: actor, reason: grant });
     else {
       observed.push({ mac, object: owner, limited: false, migrates: isMigrating(address.workload) });

@@ -34,7 +34,7 @@ export async function syncObservations(
   for (const { address, row, isHeld } of foreign) {
     const key = keyOfObservation({ mac: address.mac, object: address.owner });
     used.add(key);
-    const facts = await evidence.evidenceFor(address);
+    const facts = await evidence.evidenceFor(address, row);
     const item = { address, limited: isLimited(facts) };
     const isGranted = !isHeld && findGrant(address, row, facts) !== undefined;
     if (isGranted) workloadOutOfSync.fire(address);

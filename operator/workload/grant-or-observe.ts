@@ -34,7 +34,7 @@ export async function grantOrObserve(
   const seen: SeenAddress[] = [];
   let contested = false;
   for (const { address, row, isHeld } of found) {
-    const facts = await evidence.evidenceFor(address);
+    const facts = await evidence.evidenceFor(address, row);
     const grant = isHeld ? undefined : findGrant(address, row, facts);
     if (grant !== undefined) contested = (await adoptAddress(address, grant, deps)) === 'contested' || contested;
     const item = { address, limited: isLimited(facts) };
