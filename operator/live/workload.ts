@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ConsumerRef } from '../../api/mac-allocation.ts';
 import { ANNOTATIONS } from '../../api/names.ts';
 import type { ReportedInterface } from '../../api/network-status.ts';
@@ -93,7 +94,11 @@ export interface UsedAddress {
 
 /** Returns whether two copies of one version of an object have the same addresses. A new prefix makes those of more interfaces count. */
 export function isSameCopy(one: Workload, other: Workload): boolean {
-  return one.uses.length === other.uses.length && one.onWire?.length === other.onWire?.length;
+  return isDeepStrictEqual([one.uses, macsOnWire(one)], [other.uses, macsOnWire(other)]);
+}
+
+function macsOnWire({ onWire }: Workload): readonly MacAddress[] | undefined {
+  return onWire?.map(({ mac }) => mac);
 }
 
 /** A kind of workload. Each kind has its own file and is listed in `workloadKinds`. */
