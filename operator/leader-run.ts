@@ -20,6 +20,7 @@ import type { LedgerHeadStore } from './ledger-state/ledger-head-store.ts';
 import { publishLedgerState } from './ledger-state/publish.ts';
 import { isConfirmed, isTicketRefused, publishIdentity } from './ledger-state/publish-identity.ts';
 import { sealAndAnchor } from './ledger-state/seal-audit.ts';
+import { createAppeared } from './link/appeared.ts';
 import { createElsewhere } from './link/elsewhere.ts';
 import { createOnLink } from './link/on-link.ts';
 import { createElsewhereWatch } from './link/watch-elsewhere.ts';
@@ -148,7 +149,8 @@ async function work(options: WorkOptions, onRefused: () => void): Promise<void> 
   if (!signal.aborted) for (const controller of controllers) controller.start();
   logger.info('leading');
   deps.metrics.auditSealed(deps.now());
-  const watchElsewhere = createElsewhereWatch({ ...deps, onLink, elsewhere });
+  const appeared = createAppeared([...workloads.values()].map(({ cache }) => cache));
+  const watchElsewhere = createElsewhereWatch({ ...deps, onLink, elsewhere, appeared });
   const tasks = periodicTasks({
     ...deps,
     ...sources,

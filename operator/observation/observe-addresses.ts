@@ -45,7 +45,7 @@ export async function observeAddresses(seen: readonly SeenAddress[], deps: Obser
     else unprotected.push(address);
     logger.info({ ...describeAddress(address), outcome }, 'address of a live object observed');
   }
-  // An object that starts may meet one of another cluster. That one is noticed there by the next resync.
+  // An object that starts may meet one of another cluster.
   await deps.elsewhere.refresh(affordable.flatMap(({ address }) => (onLink.isRunning(address) ? [address.mac] : [])));
   const ours = ({ mac }: WorkloadAddress) => scope.isOurs(mac);
   reportUnprotected(unprotected.filter(ours), deps);

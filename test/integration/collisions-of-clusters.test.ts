@@ -1,4 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, test } from 'vitest';
+import { findByMac } from '../../ledger/address/find.ts';
 import { type LedgerClient, openLedger } from '../../ledger/connection/connect.ts';
 import { observationsOfMac } from '../../ledger/observation/observations.ts';
 import { mac as parsed } from '../../mac/mac-address.ts';
@@ -17,6 +19,9 @@ let installations: readonly Installation[] = [];
 
 /** A poll of the ledger is five seconds away at most. On a busy machine the rest takes some seconds too. */
 const SECONDS = 20_000;
+
+/** A change is asked for during one poll, and ten seconds longer. */
+const VISIBLE_MS = 20_000;
 
 beforeAll(async () => {
   testEnv = await startTestEnv({
@@ -93,5 +98,28 @@ test(
     await north.removePod('stray');
     await untilEqual(() => Promise.all([north.conflicts(), south.conflicts()]), [0, 0], SECONDS);
     await south.removePod('owner');
+  },
+);
+
+test(
+  'an owner that starts long after it got its address meets the object elsewhere within seconds',
+  { timeout: 180_000 },
+  async () => {
+    const [north, south] = [cluster(0), cluster(1)];
+    const mac = 'a4:58:0f:05:20:02';
+    const networks = { 'k8s.v1.cni.cncf.io/networks': JSON.stringify([{ name: 'net', mac }]) };
+    await north.pod('early', [{ mac }], networks);
+    await untilEqual(async () => (await observationsOfMac(ledger, parsed(mac))).length, 1, SECONDS);
+    await south.plane.kubectl(['annotate', '--overwrite', 'namespace', 'team', 'mac.rock-os.io/adopt=kubernetes']);
+    await south.pendingPod('late', networks);
+    await untilEqual(async () => (await findByMac(ledger, parsed(mac)))?.owner?.name, 'late', SECONDS);
+    await setTimeout(VISIBLE_MS);
+    await south.startPod('late', [{ mac }]);
+    const isReported = async (each: typeof north, name: string) =>
+      (await each.collisionsOf(name)).some((text) => text.includes('1 user outside of this cluster'));
+    await untilEqual(() => isReported(south, 'late'), true, SECONDS);
+    await untilEqual(() => isReported(north, 'early'), true, SECONDS);
+    await south.removePod('late');
+    await north.removePod('early');
   },
 );

@@ -11,30 +11,46 @@ export interface Reported {
   readonly network?: string;
 }
 
+const NETWORK_STATUS = 'k8s.v1.cni.cncf.io/network-status';
+
+function aPod(name: string, annotations: Record<string, string>): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, annotations },
+    spec: { containers: [{ name: 'main', image: 'example.invalid/none' }] },
+  };
+}
+
 /** Returns what a test does with objects in one namespace. */
 export function objectsIn({ kubectl }: ControlPlane, namespace: string) {
   const inNamespace = ['-n', namespace];
   const create = (object: object) => kubectl(['create', ...inNamespace, '-f', '-'], { input: JSON.stringify(object) });
+  const statusOf = (reported: readonly Reported[]) =>
+    JSON.stringify(
+      reported.map(({ mac, network = 'net' }, index) => ({
+        name: `${namespace}/${network}`,
+        interface: `net${String(index + 1)}`,
+        mac,
+      })),
+    );
+  const run = (name: string) => {
+    const patch = JSON.stringify({ status: { phase: 'Running' } });
+    return kubectl(['patch', 'pod', name, ...inNamespace, '--subresource=status', '-p', patch]);
+  };
   return {
     namespace,
     /** Creates a pod, on which Multus reports these addresses, and lets it run. */
     pod: async (name: string, reported: readonly Reported[], annotations: Record<string, string> = {}) => {
-      const status = reported.map(({ mac, network = 'net' }, index) => ({
-        name: `${namespace}/${network}`,
-        interface: `net${String(index + 1)}`,
-        mac,
-      }));
-      await create({
-        apiVersion: 'v1',
-        kind: 'Pod',
-        metadata: {
-          name,
-          annotations: { 'k8s.v1.cni.cncf.io/network-status': JSON.stringify(status), ...annotations },
-        },
-        spec: { containers: [{ name: 'main', image: 'example.invalid/none' }] },
-      });
-      const patch = JSON.stringify({ status: { phase: 'Running' } });
-      await kubectl(['patch', 'pod', name, ...inNamespace, '--subresource=status', '-p', patch]);
+      await create(aPod(name, { [NETWORK_STATUS]: statusOf(reported), ...annotations }));
+      await run(name);
+    },
+    /** Creates a pod that does not run yet. */
+    pendingPod: (name: string, annotations: Record<string, string>) => create(aPod(name, annotations)),
+    /** Lets such a pod run. Multus reports these addresses on it. */
+    startPod: async (name: string, reported: readonly Reported[]) => {
+      await kubectl(['annotate', 'pod', name, ...inNamespace, `${NETWORK_STATUS}=${statusOf(reported)}`]);
+      await run(name);
     },
     /** Creates a running instance that reports these addresses, and is a side of a migration or has migrated from node to node. */
     instance: (name: string, reported: readonly Reported[], migration?: string, isAcross = true) =>
