@@ -201,7 +201,7 @@ begin
 end $$;
 
 -- Removes a pool that never handed out an address. Pauses any other pool, to keep its rows and their history. A pool that a cluster
--- paused in this way, it resumes when its MacPool is created again.
+-- paused in this way, it resumes when its MacPool is created again. Nothing blocks the observed addresses again then, so they stay.
 create function rock_mac.remove_pool(p_name text, p_actor text, p_cluster text default null, p_reason text default '') returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare p pools;
@@ -212,13 +212,13 @@ begin
   if not found then return 'pool_not_found'; end if;
   if may_change(p) is not true then return 'not_allowed'; end if;
   if exists (select 1 from addresses a where a.addr between p.first and p.last and a.state <> 'released') then return 'in_use'; end if;
-  delete from addresses a where a.addr between p.first and p.last and a.generation = 0;   -- observed, never handed out
-  if exists (select 1 from addresses a where a.addr between p.first and p.last) then
+  if exists (select 1 from addresses a where a.addr between p.first and p.last and a.generation > 0) then
     if p.paused then return 'paused'; end if;
     update pools set paused = true, paused_by = p_cluster, changed_by = p_actor where pool_id = p.pool_id returning * into p;
     perform audit_pool('pool-pause', p, p_actor, p_reason);
     return 'paused';
   end if;
+  delete from addresses a where a.addr between p.first and p.last;   -- observed, never handed out
   delete from pools where pool_id = p.pool_id;
   perform audit_pool('pool-remove', p, p_actor, p_reason);
   return 'removed';

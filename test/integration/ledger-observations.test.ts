@@ -17,7 +17,7 @@ import {
 import { observe, type ObserveItem } from '../../ledger/observation/observe.ts';
 import { usersElsewhere } from '../../ledger/observation/users-elsewhere.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
-import { definePool, growPool, removePool } from '../../ledger/pool/pools.ts';
+import { definePool, growPool, pausePool, removePool } from '../../ledger/pool/pools.ts';
 import { retireCluster } from '../../ledger/state/clusters.ts';
 import { recover } from '../../ledger/state/recovery.ts';
 import { mac, type MacAddress, macToNumber, numberToMac } from '../../mac/mac-address.ts';
@@ -239,6 +239,30 @@ test('a pool defined or grown over observed addresses does not hand them out, an
   expect(await findByMac(db, addressAt(first, 5))).toMatchObject({ observed: true });
   expect(await removePool(db, 'later', 'test')).toBe('removed');
   expect(await observationsOfMac(db, first)).toHaveLength(1);
+});
+
+test('a used pool that is removed is only paused, and still hands out no observed address when it is defined again', async () => {
+  const own = await freshLedger();
+  const { db } = own;
+  await joinCluster(db, 'c1');
+  const first = mac('a4:58:0f:25:00:00');
+  const pool = { name: 'again', first, last: addressAt(first, 2), description: '' };
+  const define = () => definePool(db, { ...pool, autoReleaseSeconds: null, reuseDelaySeconds: 60 }, 'test');
+  expect(await define()).toBe('defined');
+  const used = await takeAddress(own, aRequest({ key: 'again-1', pool: 'again' }));
+  await release(db, [used], { actor: 'test', reason: 'test' });
+  await observe(db, [stray(addressAt(first, 1), { namespace: 'again' })], 'operator');
+  expect(await removePool(db, 'again', 'test')).toBe('paused');
+  expect(await findByMac(db, addressAt(first, 1))).toMatchObject({ observed: true });
+  expect(await define()).toBe('unchanged');
+  await pausePool(db, 'again', false, 'test');
+  await own.advance(61);
+  const given = [
+    (await takeAddress(own, aRequest({ key: 'again-2', pool: 'again' }))).mac,
+    (await takeAddress(own, aRequest({ key: 'again-3', pool: 'again' }))).mac,
+  ];
+  expect(given.sort()).toEqual([first, addressAt(first, 2)]);
+  await own.close();
 });
 
 describe('addresses that were observed before their pool existed', () => {
