@@ -6,7 +6,7 @@ import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { machines } from '../live/kubevirt-kinds.ts';
 import { virtualMachineWorkload } from '../live/virtual-machine.ts';
-import { type LeaveDeps,leaveToReceiver } from './leave-to-receiver.ts';
+import { type LeaveDeps, leaveToReceiver } from './leave-to-receiver.ts';
 
 const MAC = mac('a4:58:0f:05:00:01');
 const row: AddressRow = {
