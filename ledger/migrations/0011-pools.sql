@@ -140,7 +140,8 @@ begin
 end $$;
 
 -- A pool grows only at its end, beyond which it never handed out anything. The random order of the longer pool is another one, which
--- begins anew and steps over what has a row.
+-- begins anew and steps over what has a row. It has a new seed: if a failover loses the growth, its repetition must not draw what the
+-- lost one drew.
 create function rock_mac.grow_pool(p_name text, p_last bigint, p_actor text, p_reason text default '') returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
 declare p pools; ended bigint;
@@ -153,7 +154,7 @@ begin
   if not is_under_prefix(p.first, p_last) then return 'outside_prefix'; end if;
   if may_change(p) is not true then return 'not_allowed'; end if;
   ended := p.last;
-  update pools set last = p_last, draws = 0, changed_by = p_actor where pool_id = p.pool_id returning * into p;
+  update pools set last = p_last, draws = 0, seed = default, changed_by = p_actor where pool_id = p.pool_id returning * into p;
   perform audit_pool('pool-grow', p, p_actor, p_reason, jsonb_build_object('before', jsonb_build_object('last', to_mac(ended))));
   perform block_observed(p, array(select o.addr from observations o where o.addr between p.first and p.last), p_actor);
   return 'grown';

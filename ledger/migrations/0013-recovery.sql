@@ -31,7 +31,8 @@ begin
   for p in select * from pools order by pool_id loop
     got := '{}'; cur := cursor_of(p);
     if p.strategy = 'random' then
-      select d.picks, d.draws into got, p.draws from draw(p, gap, p.last - p.first + 1) d;
+      -- A recovery has ten seconds. So many turns take two or three, and more than any caller can have taken within a failover's lag.
+      select d.picks, d.draws into got, p.draws from draw(p, gap, 262144) d;
     else
       while cardinality(got) < gap and cur <= p.last loop   -- skips any number of used addresses
         got := got || array(select g.g from (select generate_series(cur, least(p.last, cur + 16383)) g offset 0) g
