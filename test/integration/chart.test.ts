@@ -288,7 +288,7 @@ describe('the chart', () => {
     const secrets = ['global.imagePullSecrets[0].name=theirs', 'imagePullSecrets[0].name=ours', 'global.theirKey=1'];
     const text = await template([...secrets, 'postgres.mode=bundled', 'dashboard.enabled=true']);
     const lists = [...text.matchAll(/imagePullSecrets:\n *- name: (.*)\n *- name: (.*)$/gm)];
-    expect(lists.map(([, one, two]) => [one, two])).toEqual(Array.from({ length: 5 }, () => ['ours', 'theirs']));
+    expect(lists.map(([, one, two]) => [one, two])).toEqual(Array.from({ length: 6 }, () => ['ours', 'theirs']));
   });
 
   test('uses the namespace and the port of the release everywhere', async () => {
