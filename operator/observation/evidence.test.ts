@@ -71,7 +71,7 @@ function aCollector(occasion: Occasion) {
     {
       occasion,
       isMirrored: () => false,
-      pools: [{ ...production, paused: false, used: true }],
+      pools: [{ ...production, strategy: 'sequential', paused: false, used: true }],
       registeredAt: new Date(0),
     },
     {
