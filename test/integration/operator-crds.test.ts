@@ -386,7 +386,7 @@ describe('a MacPool', () => {
     await patch('mp', name, { status: counts }, '--subresource=status');
     const lines = (await kubectl(['get', 'mp', name, '-o', 'wide'])).trim().split('\n');
     expect(lines[0]?.split(/\s{2,}/)).toEqual([
-      ...['NAME', 'FIRST', 'LAST', 'ACTIVE', 'PENDING', 'FREE', 'USED', 'READY', 'AGE'],
+      ...['NAME', 'FIRST', 'LAST', 'ACTIVE', 'PENDING', 'FREE', 'USED', 'READY', 'REASON', 'AGE'],
       ...['STOCKED', 'RESERVED', 'RELEASED', 'ORPHANED', 'AUTORELEASE'],
     ]);
     expect(lines[1]).toMatch(/ 1 +2 +6 +12.5% +\d+s +7 +3 +4 +5 +1d$/);
