@@ -136,7 +136,7 @@ const TABLE: Readonly<Record<string, Bad>> = {
   'a missing argument': {
     line: 'release',
     code: 2,
-    stderr: /missing required argument 'mac\|device'\. See `rock-mac release --help`/,
+    stderr: /Nothing says what to release\. Name an address or a device, or use --all/,
   },
   'an extra argument': { line: 'release a b', code: 2, stderr: /too many arguments.*See `rock-mac release --help`/ },
   'an unknown command of a group': { line: 'cluster retier', code: 2, stderr: /See `rock-mac cluster --help`/ },
