@@ -1,10 +1,8 @@
-import { z } from 'zod';
 import { NETWORKS_ANNOTATION } from '../../api/multus-networks.ts';
 import { ANNOTATIONS, DRY_RUN_WARNING } from '../../api/names.ts';
+import { pods } from '../../kube/client/core-resources.ts';
 import { KubeError } from '../../kube/client/errors.ts';
 import { macAllocations, macPools } from '../../kube/client/mac-resources.ts';
-import { objectMeta } from '../../kube/client/objects.ts';
-import type { Resource } from '../../kube/client/resource.ts';
 import { failure, type Finding, fine, warning } from '../doctor/finding.ts';
 import type { Scope } from './scope.ts';
 
@@ -25,17 +23,6 @@ export async function testClaim({ client, namespace }: Scope): Promise<Finding> 
     return notTested(error, `Run it with a role that may create MacAllocations in namespace ${namespace}`);
   }
 }
-
-const podSchema = z.object({ metadata: objectMeta });
-
-const pods: Resource<z.infer<typeof podSchema>> = {
-  group: '',
-  version: 'v1',
-  plural: 'pods',
-  kind: 'Pod',
-  namespaced: true,
-  schema: podSchema,
-};
 
 /** Creates a pod that is never stored and asks for an address. The webhook answers with a warning, because a dry run gives none. */
 export async function testPod({ client, namespace }: Scope): Promise<Finding> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pods } from '../../kube/client/core-resources.ts';
 import { type KubeObject, objectMeta } from '../../kube/client/objects.ts';
 import { metadataOnly, type Resource } from '../../kube/client/resource.ts';
 
@@ -11,14 +12,7 @@ const pod = z.object({
   }),
 });
 
-export const componentPods: Resource<z.infer<typeof pod>> = {
-  group: '',
-  version: 'v1',
-  plural: 'pods',
-  kind: 'Pod',
-  namespaced: true,
-  schema: pod,
-};
+export const componentPods: Resource<z.infer<typeof pod>> = { ...pods, schema: pod };
 
 const webhookConfiguration = z.object({
   metadata: objectMeta,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { GROUP, WEBHOOK_CONFIGURATION } from '../../api/names.ts';
+import { pods } from '../../kube/client/core-resources.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
 import type { Resource } from '../../kube/client/resource.ts';
 import { reviewSelf } from '../../kube/client/reviews.ts';
@@ -20,7 +21,9 @@ export async function collectFromCluster(
 ): Promise<Collected> {
   const json = (name: string, about: string, read: () => Promise<unknown>, ours?: boolean) =>
     collectJson(name, about, () => explained(read, scope), ours);
-  const pods = await listPods(scope).catch(() => []);
+  const podsRead = listPods(scope);
+  const poolsRead = scope.client.list(macPools).then(({ items }) => items);
+  const [ourPods, ourPools] = await Promise.all([podsRead.catch(() => []), poolsRead.catch(() => [])]);
   const files = [
     await json(
       'version.json',
@@ -38,15 +41,10 @@ export async function collectFromCluster(
     await json(
       'pods.json',
       'the pods of rock-mac, their images, restarts and settings',
-      async () => (await listPods(scope)).map(podForReport),
+      async () => (await podsRead).map(podForReport),
       true,
     ),
-    await json(
-      'macpools.json',
-      'the MacPools with their conditions',
-      async () => (await scope.client.list(macPools)).items,
-      true,
-    ),
+    await json('macpools.json', 'the MacPools with their conditions', () => poolsRead, true),
     await json('pools.json', 'the counts of the pools in the ledger', () => statsOfLedger(reader)),
     await json('ledger.json', 'the state of the ledger and of its seals', () =>
       itemsOf(reader.list(LEDGERS, { fields: {} })),
@@ -65,13 +63,12 @@ export async function collectFromCluster(
         ),
       true,
     ),
-    await json('events.json', 'the Events of rock-mac', () => eventsOf(pods, scope)),
-    ...(await logsOf(pods, tail, scope)),
+    await json('events.json', 'the Events of rock-mac', () => eventsOf(ourPods, scope)),
+    ...(await logsOf(ourPods, tail, scope)),
   ];
-  const kept = await scope.client.list(macPools).catch(() => ({ items: [] }));
   const { username, groups } = await reviewSelf(scope.client).catch(() => ({ username: '', groups: [] }));
   const hidden = [scope.namespace, username, ...groups].filter((name) => !name.startsWith('system:'));
-  return { files, kept: kept.items.map(({ metadata }) => metadata.name), hidden };
+  return { files, kept: ourPools.map(({ metadata }) => metadata.name), hidden };
 }
 
 async function explained<T>(read: () => Promise<T>, { namespace }: Scope): Promise<T> {
@@ -114,14 +111,7 @@ const podSchema = z.object({
 });
 type ReportedPod = z.infer<typeof podSchema>;
 
-const reportedPods: Resource<ReportedPod> = {
-  group: '',
-  version: 'v1',
-  plural: 'pods',
-  kind: 'Pod',
-  namespaced: true,
-  schema: podSchema,
-};
+const reportedPods: Resource<ReportedPod> = { ...pods, schema: podSchema };
 
 async function listPods({ client }: Scope): Promise<readonly ReportedPod[]> {
   return (await client.list(reportedPods, { labelSelector: 'app.kubernetes.io/part-of=rock-mac' })).items;

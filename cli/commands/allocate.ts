@@ -2,7 +2,8 @@ import { type Command, Option } from 'commander';
 import type { Device } from '../../ledger/address/owner.ts';
 import type { Address, AllocatedSet, AllocateRequest, AllocateSetRequest, Backend } from '../backend.ts';
 import { type Cli, isVerbose, valueOf, withBackend } from '../cli.ts';
-import { refusalText, UserError } from '../errors.ts';
+import { UserError } from '../errors.ts';
+import { notifyRefusals } from '../notify-refusals.ts';
 import { addressReport } from '../output/address-list.ts';
 import { printReport } from '../output/format.ts';
 import { outputOption } from '../output/output-flag.ts';
@@ -136,13 +137,10 @@ async function allocateSet(request: AllocateSetRequest, backend: Backend, comman
   if (addresses.length > 0) await printReport(terminal, command, addressReport({ items: addresses }));
   const [first, ...others] = refusals;
   if (first === undefined) return;
-  for (const refusal of others.slice(0, SHOWN_REFUSALS)) terminal.notify(`Error: ${refusalText(refusal)}`);
+  notifyRefusals(others, terminal);
   terminal.notify(summary(set, request.count));
   throw UserError.from(first);
 }
-
-/** How many refusals are printed before the last one: they are often alike. */
-const SHOWN_REFUSALS = 5;
 
 function summary({ addresses, refusals, untried }: AllocatedSet, count: number): string {
   const left = untried === 0 ? '' : `, and ${String(untried)} were not tried`;

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { Address, Backend, ListQuery, ReleaseOptions, Releases } from '../backend.ts';
 import { type Cli, withBackend } from '../cli.ts';
-import { refusalText, UserError } from '../errors.ts';
+import { UserError } from '../errors.ts';
 import { watchInterruption } from '../interruption.ts';
+import { notifyRefusals } from '../notify-refusals.ts';
 import { addressReport } from '../output/address-list.ts';
 import { printReport } from '../output/format.ts';
 import { grouped, progressLine } from '../output/progress.ts';
@@ -14,9 +15,6 @@ type Options = Pick<ReleaseOptions, 'force' | 'reason'> & { readonly yes: boolea
 
 /** Addresses released per call: few enough for a transaction that locks them, and for claims that are waited for. */
 const BATCH = { ledger: 500, cluster: 20 } as const;
-
-/** How many refusals are printed before the last one: they are often alike. */
-const SHOWN_REFUSALS = 5;
 
 /** Releases all addresses that fit a query, after the user has seen how many they are and has agreed. */
 export async function releaseAll(query: ListQuery, options: Options, command: Command, cli: Cli): Promise<void> {
@@ -88,7 +86,10 @@ async function report({ released, kept, interrupted }: Done, wanted: number, com
     ],
   });
   const [first, ...others] = kept;
-  for (const { refusal } of others.slice(0, SHOWN_REFUSALS)) terminal.notify(`Error: ${refusalText(refusal)}`);
+  notifyRefusals(
+    others.map(({ refusal }) => refusal),
+    terminal,
+  );
   if (kept.length > 1) terminal.notify(`${grouped(kept.length)} of ${grouped(wanted)} were not released.`);
   if (interrupted) throw new UserError('Interrupted, so the rest is still held.', 'Repeat the command to go on.');
   if (first !== undefined) throw UserError.from(first.refusal);

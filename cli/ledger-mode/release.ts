@@ -19,10 +19,7 @@ export async function releaseRows(
   { force, actor, reason = 'released with rock-mac', generation }: ReleaseOptions & { readonly actor: string },
 ): Promise<Releases> {
   const isInCluster = await inLivingCluster(ledger, rows);
-  const changedHolder = rows.flatMap((row) => {
-    const refusal = refuseChangedHolder(row, generation);
-    return refusal === undefined ? [] : [{ address: addressView(row), refusal }];
-  });
+  const changedHolder = withChangedHolder(rows, () => generation);
   if (changedHolder.length > 0) return { released: [], left: [], kept: changedHolder };
   const releasable = rows.filter((row) => !isInCluster(row));
   const outcomes = await release(ledger, releasable, { force, actor, reason });
@@ -58,13 +55,21 @@ export async function releaseSeen(
     seen.map(({ mac }) => mac),
   );
   const generations = new Map(seen.map(({ mac, generation }) => [mac, generation]));
-  const changed = rows.flatMap((row) => {
-    const refusal = refuseChangedHolder(row, generations.get(row.mac));
-    return refusal === undefined ? [] : [{ address: addressView(row), refusal }];
-  });
+  const changed = withChangedHolder(rows, ({ mac }) => generations.get(mac));
   const unchanged = rows.filter(({ mac, generation }) => generations.get(mac) === generation);
   const { released, left, kept } = await releaseRows(ledger, unchanged, options);
   return { released, left, kept: [...changed, ...kept] };
+}
+
+/** Returns the rows that have another owner than the user saw, each with its refusal. */
+function withChangedHolder(
+  rows: readonly AddressRow[],
+  seenGeneration: (row: AddressRow) => number | undefined,
+): Releases['kept'] {
+  return rows.flatMap((row) => {
+    const refusal = refuseChangedHolder(row, seenGeneration(row));
+    return refusal === undefined ? [] : [{ address: addressView(row), refusal }];
+  });
 }
 
 /** Returns the held addresses that fit a query, without those that objects of living clusters hold. */

@@ -1,3 +1,4 @@
+import { csvQuote } from '../../api/csv-quote.ts';
 import { printable } from './table.ts';
 
 /** The content of `-o csv`: a header, and one row for each item. Columns are only added, at the end. */
@@ -17,8 +18,7 @@ export function csvLines({ heads, rows }: Csv): string[] {
 }
 
 function csvCell(value: unknown): string {
-  const text = printable(cellText(value));
-  return /[",]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvQuote(printable(cellText(value)));
 }
 
 /** Returns a cell as text: nothing for a missing value, ISO 8601 for a time, and JSON for a list or an object. */

@@ -1,3 +1,4 @@
+import { csvQuote } from '../../api/csv-quote.ts';
 import { visibleParts } from '../../api/visible-text.ts';
 import { isIpv4 } from '../../api/well-known-metadata.ts';
 import type { Reservation } from './reservation.ts';
@@ -17,9 +18,9 @@ export interface Rendered {
  * are only in CSV and JSON, which quote them. Pure.
  */
 export function renderReservations(format: ExportFormat, reservations: readonly Reservation[]): Rendered {
-  const said = reservations.flatMap((reservation) => SAY[format](reservation) ?? []);
-  const leftOut = reservations.filter((reservation) => SAY[format](reservation) === undefined).length;
-  return { text: file(format, said), leftOut };
+  const answers = reservations.map((reservation) => SAY[format](reservation));
+  const said = answers.flatMap((answer) => answer ?? []);
+  return { text: file(format, said), leftOut: answers.filter((answer) => answer === undefined).length };
 }
 
 /** Returns what a format says about a reservation: a line, several, or a value of JSON. Returns `undefined` if it cannot say it. */
@@ -131,10 +132,11 @@ function csvLine({ mac, ips, hostname = '', device: { id = '', type = '' } = {},
 
 /** Quotes a cell (RFC 4180). A row is always one line, because characters that nobody sees are shown by their code points. */
 function csvCell(value: string): string {
-  const text = visibleParts(value)
-    .map((part) => part.text)
-    .join('');
-  return /[",]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvQuote(
+    visibleParts(value)
+      .map((part) => part.text)
+      .join(''),
+  );
 }
 
 /** DHCP gives a device one IPv4 address. The user has named the most important one first. */
