@@ -145,6 +145,7 @@ create table rock_mac.pools (
   random_by    text   collate "C" constraint only_random_by_somebody check (strategy = 'random' or random_by is null),   -- the cluster whose MacPool made it random; null: a person
   next_addr    bigint not null,                          -- the cursor of the sequential order: every address below it has a row
   draws        bigint not null default 0,                -- the cursor of the random order: so many of its addresses, from its first on, have a row
+  drawn_before bigint not null default 0,                -- about how many addresses random orders handed out that ended as the pool grew
   -- Decides the random order (address_at). A backup is JSON, in which programs keep 53 bits of a number.
   seed         bigint not null default hashtextextended(gen_random_uuid()::text, 0) >> 11 check (seed between -9007199254740991 and 9007199254740991),
   floor_at     timestamptz not null default '-infinity', -- no released address waits at or before this position
@@ -157,7 +158,7 @@ create table rock_mac.pools (
   cluster_id   text   collate "C",                        -- whose login defined it and may change it; null: the owner and admins only
   changed_by   text   not null,
   check (first <= last),
-  check (next_addr between first and last + 1 and draws between 0 and last - first + 1),
+  check (next_addr between first and last + 1 and draws between 0 and last - first + 1 and drawn_before between 0 and last - first + 1),
   constraint pools_never_overlap exclude using gist (int8range(first, last, '[]') with &&)
 ) with (fillfactor = 50);   -- the cursor moves with every group; leaves room for updates in the same page
 

@@ -25,8 +25,7 @@ begin
      or exists (select from addresses a where a.cluster_id = p_cluster and a.state = 'pending'
                 group by a.owner_namespace having count(*) >= (select s.pending_cap from ledger_state s)) then return; end if;
   held := stocked_in(p_cluster, p.pool_id);
-  -- Each order knows only what it handed out itself, so the smaller number is nearer to what is free after a change of the strategy.
-  ahead := least(p.last - cursor_of(p), p.last - p.next_addr, p.last - p.first - p.draws) + 1;
+  ahead := never_used(p);
   if ahead < (p_count + held) * 16 and expiry_held() is null then
     reusable := (select count(*) from (
       select from addresses a where a.pool_id = p.pool_id and a.state = 'released' and not a.blocked

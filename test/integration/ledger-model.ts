@@ -30,6 +30,8 @@ export interface ModelPool {
   /** The addresses in the random order, as the ledger has them, and how many of them are below its cursor. */
   draws: number;
   order: readonly number[];
+  /** About how many addresses earlier random orders handed out. */
+  drawnBefore: number;
   paused: boolean;
   readonly reuseDelay: number;
   readonly autoRelease: number | undefined;
@@ -435,7 +437,13 @@ export function fillInModel(
 /** Counts what can be handed out now, with what lies ahead of the cursor and may be in use. */
 function freeIn(model: Model, pool: ModelPool): number {
   const reusable = queue(model, pool).filter(([, releasedAt]) => releasedAt <= model.now - pool.reuseDelay);
-  return turnsLeft(pool) + reusable.length;
+  return neverUsed(pool) + reusable.length;
+}
+
+/** About how many addresses were never used, in the arithmetic of the ledger. */
+function neverUsed({ first, last, next, draws, drawnBefore }: ModelPool): number {
+  const size = last - first + 1;
+  return Math.floor(((((last - next + 1) * (size - draws)) / size) * (size - drawnBefore)) / size);
 }
 
 function stockedIn(model: Model, pool: ModelPool): number {
@@ -675,7 +683,9 @@ export function pauseInModel(pool: ModelPool, paused: boolean): string {
 export function growInModel(pool: ModelPool, last: number, order: readonly number[]): string {
   if (last === pool.last) return 'unchanged';
   if (last < pool.last) return 'would_shrink';
-  Object.assign(pool, { last, order, draws: 0 });
+  const size = pool.last - pool.first + 1;
+  const drawnBefore = size - Math.floor(((size - pool.draws) * (size - pool.drawnBefore)) / size);
+  Object.assign(pool, { last, order, draws: 0, drawnBefore });
   return 'grown';
 }
 

@@ -9,9 +9,11 @@ import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { observe } from '../../ledger/observation/observe.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
 import { definePool, growPool, removePool, setPoolStrategy } from '../../ledger/pool/pools.ts';
+import { checkStock, fillStock } from '../../ledger/stock/stock.ts';
 import { type MacAddress, macToNumber, numberToMac } from '../../mac/mac-address.ts';
 import {
   aRequest,
+  aStockHolder,
   fillAStock,
   findingsExceptClock,
   joinCluster,
@@ -277,6 +279,48 @@ describe('a pool whose strategy changes', () => {
       expect((await drawsOf(pool)) - before).toBeLessThanOrEqual(4_097);
     }
     expect(outcomes).toEqual(['retry', 'retry', 'allocated']);
+  });
+});
+
+describe('the stock that one cluster gets of a random pool', () => {
+  /** Fills the stock of a webhook with as much as it gets. */
+  async function stock(pool: TestPool): Promise<number> {
+    await joinCluster(db, 'c1');
+    const holder = aStockHolder();
+    await checkStock(db, holder, undefined);
+    const fill = { pool: pool.name, count: 1_000, fillId: pool.name, ticket: undefined, actor: 'test' };
+    return (await fillStock(db, holder, fill)).length;
+  }
+
+  test('is a sixteenth of what was never used', async () => {
+    const pool = await aPool(2_000);
+    await fillUp(pool, 1_200);
+    expect(await stock(pool)).toBe(50);
+  });
+
+  test('is about a sixteenth of what was never used after the pool has grown, also twice', async () => {
+    const pool = await aPool(6_000);
+    await fillUp(pool, 5_400);
+    await growPool(db, pool.name, pool.at(6_999), 'test');
+    await take(pool, 200);
+    await growPool(db, pool.name, pool.at(7_999), 'test');
+    const share = (8_000 - 5_600) / 16;
+    const got = await stock(pool);
+    expect(got).toBeGreaterThan(0.8 * share);
+    expect(got).toBeLessThan(1.2 * share);
+  });
+
+  test.each([
+    ['sequential', 'random'],
+    ['random', 'sequential'],
+  ] as const)('is about a sixteenth of what was never used when it changed from %s to %s', async (from, to) => {
+    const pool = await aPool(8_000, from);
+    await fillUp(pool, 6_000);
+    await setPoolStrategy(db, pool.name, to, 'test');
+    for (let groups = 0; groups < 5; groups++) await take(pool, 200);
+    const got = await stock(pool);
+    expect(got).toBeGreaterThan((0.8 * 1_000) / 16);
+    expect(got).toBeLessThan((1.2 * 1_000) / 16);
   });
 });
 
