@@ -6,10 +6,13 @@ WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --no-audit --no-fund --loglevel=error
 COPY . .
-RUN node hack/build.ts && rm build/*.map
-# glibc finds libraries in their Debian folders without a cache file. It has the lookups of names and users built in.
+RUN node hack/build.ts && rm build/*.map \
+  && cp LICENSE build/ && cp node_modules/node/node_modules/node-*/LICENSE build/NODE-LICENSE.txt
+# glibc finds libraries in their Debian folders without a cache file. It has the lookups of names and users built in. The licences of
+# these libraries come along.
 RUN mkdir -p runtime/usr/local/bin && cp -L "$(command -v node)" runtime/usr/local/bin/node \
-  && ldd "$(command -v node)" | grep -o '/[^ ]*' | xargs cp -L --parents -t runtime
+  && ldd "$(command -v node)" | grep -o '/[^ ]*' | xargs cp -L --parents -t runtime \
+  && cp -L --parents /usr/share/doc/libc6/copyright /usr/share/doc/libgcc-s1/copyright /usr/share/doc/libstdc++6/copyright runtime
 
 FROM scratch
 COPY --from=build /src/runtime/ /

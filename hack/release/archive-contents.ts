@@ -4,6 +4,8 @@ import { COMPLETION_SCRIPTS, type Shell, SHELLS } from '../../cli/completion/scr
 import { COMMAND_LINES } from '../bundle.ts';
 import { unpackPackage } from './npm-package.ts';
 import type { Platform } from './platforms.ts';
+import { unknownLibraries } from './postgres-libraries.ts';
+import { postgresLicences } from './postgres-licences.ts';
 import { HEADER_OCTETS, type Machine, machinesOf } from './program-format.ts';
 import { type Runtime, runtimesOf, runtimesText } from './runtimes.ts';
 
@@ -13,14 +15,20 @@ interface Parts {
   readonly postgres: string;
 }
 
-/** Downloads Node and Postgres for a platform, and checks that their programs run on its processor. */
-export async function unpackParts({ node, postgres, machine }: Platform, folder: string): Promise<Parts> {
+/**
+ * Downloads Node and Postgres for a platform. Checks that their programs run on its processor, and that the licence of every
+ * library is known.
+ */
+export async function unpackParts({ os, node, postgres, machine }: Platform, folder: string): Promise<Parts> {
   const parts = {
     node: await unpackPackage(node, path.join(folder, 'node')),
     postgres: await unpackPackage(postgres, path.join(folder, 'postgres')),
   };
   await requireMachine(path.join(parts.node, 'bin', 'node'), machine);
   await requireMachine(path.join(parts.postgres, 'native', 'bin', 'postgres'), machine);
+  const unknown = unknownLibraries(os, await readdir(path.join(parts.postgres, 'native', 'lib')));
+  if (unknown.length > 0)
+    throw new Error(`${postgres.name} has libraries without a known licence: ${unknown.join(', ')}.`);
   return parts;
 }
 
@@ -61,6 +69,7 @@ export async function layOutFull(sources: Sources, folder: string): Promise<void
   const lib = path.join(folder, 'lib', 'rock-mac');
   await layOutPrograms(sources, lib, runtimesOf(sources.platform));
   await layOutPostgres(sources, path.join(lib, 'node_modules', sources.platform.postgres.name));
+  await writeFile(path.join(lib, 'POSTGRES-LICENSES.txt'), await postgresLicences(sources.platform));
   await mkdir(path.join(folder, 'bin'));
   for (const name of COMMAND_LINES) await symlink(`../lib/rock-mac/${name}`, path.join(folder, 'bin', name));
   if ((await readdir(lib)).includes('man')) {

@@ -43,5 +43,5 @@ export function runtimesText(contained: readonly Runtime[]): string {
     ({ name, version, licence, licenceUrl, origin }) =>
       `${name} ${version} (${licence}), from the npm package ${origin.name} ${origin.version}\n  ${licenceUrl}`,
   );
-  return `This archive contains programs of others, with the libraries that they load:\n\n${lines.join('\n')}\n\nTHIRD-PARTY-LICENSES.txt has the licences of the code in rock-mac itself.\n`;
+  return `This archive contains programs of others, with the libraries that they load:\n\n${lines.join('\n')}\n\nNODE-LICENSE.txt and, with Postgres, POSTGRES-LICENSES.txt have their licences. THIRD-PARTY-LICENSES.txt has those of the code in rock-mac itself.\n`;
 }

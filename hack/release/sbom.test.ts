@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { PLATFORMS } from './platforms.ts';
+import { librariesOf } from './postgres-libraries.ts';
 import { releaseSbom } from './sbom.ts';
 
 const NPM = {
@@ -30,15 +31,17 @@ const schema = z.looseObject({
 const sbom = (...bundled: string[]) =>
   schema.parse(releaseSbom(NPM, { bundled: new Set(bundled), time: '2026-12-01T00:00:00Z' }));
 
-test('the SBOM has the bundled packages, and Node and Postgres of every platform', () => {
+test('the SBOM has the bundled packages, and Node, Postgres and its libraries of every platform', () => {
   const names = sbom('pg@8.0.0', 'pg-types@2.0.0').components.map(({ name }) => name);
-  expect(names).toEqual(['pg', 'pg-types', ...PLATFORMS.flatMap(() => ['Node.js', 'PostgreSQL'])]);
+  const programs = PLATFORMS.flatMap((each) => ['Node.js', 'PostgreSQL', ...librariesOf(each).map(({ name }) => name)]);
+  expect(names).toEqual(['pg', 'pg-types', ...programs]);
 });
 
-test('Node and Postgres have the names by which scanners look for vulnerabilities', () => {
-  const [node, postgres] = sbom().components;
+test('Node, Postgres and its libraries have the names by which scanners look for vulnerabilities', () => {
+  const [node, postgres, openssl] = sbom().components;
   expect(node?.cpe).toMatch(/^cpe:2\.3:a:nodejs:node\.js:\d+\.\d+\.\d+:/);
   expect(postgres?.cpe).toMatch(/^cpe:2\.3:a:postgresql:postgresql:\d+\.\d+:/);
+  expect(openssl?.cpe).toMatch(/^cpe:2\.3:a:openssl:openssl:\d+\.\d+\.\d+:/);
 });
 
 test('every dependency of the SBOM is one of its components', () => {
@@ -46,6 +49,11 @@ test('every dependency of the SBOM is one of its components', () => {
   const refs = components.map((component) => component['bom-ref']);
   expect(dependencies[0]).toEqual({ ref: 'rock-mac@0.2.0', dependsOn: refs });
   expect(dependencies.slice(1)).toEqual([{ ref: 'pg@8.0.0', dependsOn: ['pg-types@2.0.0'] }]);
+});
+
+test('no two components have the same reference', () => {
+  const refs = sbom('pg@8.0.0').components.map((component) => component['bom-ref']);
+  expect(new Set(refs).size).toBe(refs.length);
 });
 
 test('the same commit gives the same text, on every machine', () => {

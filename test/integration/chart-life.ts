@@ -101,11 +101,14 @@ export function chartLife(major: HelmMajor): void {
         });
       }, 900_000);
 
-      test('the image contains the programs and the licences of bundled code, and no source maps', async () => {
+      test('the image contains the programs and the licences of all that is in it, and no source maps', async () => {
         const { rootfs, config } = chartEnv.image;
         const files = await readdir(path.join(rootfs, config.workingDir));
-        const wanted = ['operator.js', 'webhook.js', 'uninstall.js', 'rock-mac.js', 'THIRD-PARTY-LICENSES.txt'];
-        expect(files).toEqual(expect.arrayContaining(wanted));
+        const programs = ['operator.js', 'webhook.js', 'uninstall.js', 'rock-mac.js'];
+        const licences = ['LICENSE', 'NODE-LICENSE.txt', 'THIRD-PARTY-LICENSES.txt'];
+        expect(files).toEqual(expect.arrayContaining([...programs, ...licences]));
+        const libraries = await readdir(path.join(rootfs, 'usr/share/doc'));
+        expect(libraries.sort()).toEqual(['libc6', 'libgcc-s1', 'libstdc++6']);
         expect(files.filter((file) => file.endsWith('.map'))).toEqual([]);
       });
 

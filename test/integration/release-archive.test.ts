@@ -45,7 +45,7 @@ test('the archive has one folder, with licences, completions and the programs of
   expect(files.map((file) => file.slice(name.length + 1))).toEqual(
     expect.arrayContaining([
       ...['rock-mac', 'kubectl-rock_mac', 'kubectl_complete-rock_mac'].map((program) => `bin/${program}`),
-      ...['LICENSE', 'NODE-LICENSE.txt', 'RUNTIMES.txt', 'THIRD-PARTY-LICENSES.txt'].map(
+      ...['LICENSE', 'NODE-LICENSE.txt', 'POSTGRES-LICENSES.txt', 'RUNTIMES.txt', 'THIRD-PARTY-LICENSES.txt'].map(
         (file) => `lib/rock-mac/${file}`,
       ),
       'share/bash-completion/completions/rock-mac',
