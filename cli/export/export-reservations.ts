@@ -37,20 +37,26 @@ export async function exportReservations(
   if (!follow) {
     const isNew = await writeIfChanged(to, render(await source.list()));
     notify(isNew ? `${to} was written.` : `${to} is up to date already.`);
-    if (isNew && reload !== undefined) await reloadOrFail(reload);
+    if (isNew && reload !== undefined) await untilInterruption((signal) => reloadOrFail(reload, signal));
     return;
   }
   const watch = createReservationWatch(source, () => systemClock.now());
+  await untilInterruption((signal) =>
+    keepFile({ file: to, reload, watch, render, notify, clock: systemClock, signal }),
+  );
+}
+
+async function untilInterruption(run: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const interruption = watchInterruption(process);
   try {
-    await keepFile({ file: to, reload, watch, render, notify, clock: systemClock, signal: interruption.signal });
+    await run(interruption.signal);
   } finally {
     interruption.stop();
   }
 }
 
-async function reloadOrFail(reload: string): Promise<void> {
-  const failure = await runReload(reload);
+async function reloadOrFail(reload: string, signal: AbortSignal): Promise<void> {
+  const failure = await runReload(reload, { signal });
   if (failure === undefined) return;
   throw new UserError(`The file was written, but the reload failed (${failure}).`, `Run it again: ${reload}`);
 }

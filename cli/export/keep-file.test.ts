@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -18,8 +18,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-/** One poll: a new content, nothing new, or an error. */
-type Poll = string | undefined | Error;
+/** One poll: a new content, nothing new, or an error. A function first changes what is around it. */
+type Poll = string | undefined | Error | (() => Promise<string | undefined>);
 
 /** Runs `keepFile` through these polls. Each wait ends at once, and its length is added to the clock. */
 async function run(polls: readonly Poll[], reload?: string) {
@@ -40,11 +40,12 @@ async function run(polls: readonly Poll[], reload?: string) {
       return () => undefined;
     },
   };
-  const next = (): Promise<readonly HeldAddress[] | undefined> => {
+  const next = async (): Promise<readonly HeldAddress[] | undefined> => {
     const poll = rest.shift();
-    if (poll instanceof Error) return Promise.reject(poll);
-    content = poll ?? content;
-    return Promise.resolve(poll === undefined ? undefined : []);
+    if (poll instanceof Error) throw poll;
+    const found = typeof poll === 'function' ? await poll() : poll;
+    content = found ?? content;
+    return found === undefined ? undefined : [];
   };
   const notify = (line: string) => notices.push(line);
   await keepFile({ file, reload, watch: { next }, render: () => content, notify, clock, signal: ending.signal });
@@ -81,6 +82,29 @@ test('a failure at the start ends it, and changes nothing', async () => {
   await writeFile(file, 'before');
   await expect(run([new UserError('The ledger is away.', 'Start it.')])).rejects.toThrow('The ledger is away.');
   expect(await readFile(file, 'utf8')).toBe('before');
+});
+
+test('a change whose write fails is written when that works, and is not reported as up to date before', async () => {
+  const mounted = path.join(folder, 'mounted');
+  file = path.join(mounted, 'hosts');
+  await mkdir(mounted);
+  const unmount = async () => {
+    await rm(mounted, { recursive: true });
+    return 'b';
+  };
+  const mount = async () => {
+    await mkdir(mounted);
+    return undefined;
+  };
+  const { notices } = await run(['a', unmount, undefined, mount, undefined]);
+  expect(await readFile(file, 'utf8')).toBe('b');
+  const fault = `${file} cannot be written (there is no such file). Check that its folder exists, that you may write to it, and that it has space. `;
+  expect(notices).toEqual([
+    `${file} was written.`,
+    `${fault}${file} stays as it is, and is updated when this works.`,
+    `${file} was written.`,
+    `${file} is up to date again.`,
+  ]);
 });
 
 test('a failed reload is said, and tried again after some seconds', async () => {

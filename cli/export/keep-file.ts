@@ -34,12 +34,17 @@ const RETRY_RELOAD_MS = 5_000;
 export async function keepFile({ file, reload, watch, render, notify, clock, signal }: KeptFile): Promise<void> {
   let pollMs = POLL_MS;
   let problem: string | undefined;
+  /** What the file must have. It stays until that is written: a full disk must not lose a change. */
+  let due: string | undefined;
   // An earlier process may have ended between its write and its reload.
   let reloadAtMs: number | undefined = clock.now();
 
   const update = async (): Promise<void> => {
     const addresses = await watch.next();
-    if (addresses === undefined || !(await writeIfChanged(file, render(addresses)))) {
+    if (addresses !== undefined) due = render(addresses);
+    const isNew = due !== undefined && (await writeIfChanged(file, due));
+    due = undefined;
+    if (!isNew) {
       pollMs = POLL_MS;
       return;
     }
@@ -65,7 +70,8 @@ export async function keepFile({ file, reload, watch, render, notify, clock, sig
   pollMs = POLL_MS;
   for (;;) {
     if (reload !== undefined && reloadAtMs !== undefined && clock.now() >= reloadAtMs) {
-      const failure = await runReload(reload);
+      const failure = await runReload(reload, { signal });
+      if (signal.aborted) return;
       reloadAtMs = failure === undefined ? undefined : clock.now() + RETRY_RELOAD_MS;
       if (failure !== undefined) notify(`The reload failed (${failure}): ${reload}. It is tried again.`);
     }

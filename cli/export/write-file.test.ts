@@ -44,6 +44,23 @@ test('a symbolic link stays one, and what it leads to is replaced', async () => 
 test('what is no file is not replaced, and a failed write leaves nothing behind', async () => {
   await expect(writeIfChanged('/dev/null', 'a\n')).rejects.toThrow('/dev/null is not a file');
   await mkdir(path.join(folder, 'sub'));
-  await expect(writeIfChanged(path.join(folder, 'absent', 'hosts'), 'a\n')).rejects.toThrow('ENOENT');
+  await expect(writeIfChanged(path.join(folder, 'absent', 'hosts'), 'a\n')).rejects.toThrow(
+    'hosts cannot be written (there is no such file). Check that its folder exists',
+  );
   expect(await readdir(folder)).toEqual(['sub']);
+});
+
+test('two writers of one file at once leave the whole text of one of them, and nothing else', async () => {
+  const texts = Array.from({ length: 20 }, (_, index) => `${String(index)}\n`.repeat(100_000));
+  await Promise.all(texts.map((text) => writeIfChanged(file, text)));
+  expect(texts).toContain(await readFile(file, 'utf8'));
+  expect(await readdir(folder)).toEqual(['hosts']);
+});
+
+test('a link that somebody put in place of the unfinished file is not followed', async () => {
+  const other = path.join(folder, 'other');
+  await writeFile(other, 'precious\n');
+  await symlink(other, path.join(folder, `.hosts.${String(process.pid)}.unfinished`));
+  await writeIfChanged(file, 'a\n');
+  expect(await readFile(other, 'utf8')).toBe('precious\n');
 });
