@@ -81,7 +81,9 @@ export const ALERT_CASES: readonly AlertCase[] = [
     alert: 'RockMacLedgerClosed',
     series: {
       [`rockmac_ledger_open{${OPERATOR}}`]: badThenGood(0, 1),
+      [`rockmac_leading{${OPERATOR}}`]: '1x60',
       'rockmac_ledger_open{pod="operator-1"}': '0x60',
+      'rockmac_leading{pod="operator-1"}': '0x60',
     },
     silentAt: '1m',
     ...HALF_HOUR,
@@ -159,6 +161,15 @@ export const ALERT_CASES: readonly AlertCase[] = [
     ...HALF_HOUR,
     labels: { severity: 'critical' },
     summary: 'No operator is the leader: nothing is bound or released, and deleted MacAllocations remain.',
+  },
+  {
+    // Its pods cannot be scraped for half an hour.
+    alert: 'RockMacNoWebhook',
+    series: { 'rockmac_admission_reviews_total{reason="ServiceUnavailable",pod="webhook-0"}': '_x29 0x30' },
+    silentAt: '4m',
+    ...HALF_HOUR,
+    labels: { severity: 'critical' },
+    summary: 'No webhook is running: pods and virtual machines that request addresses are rejected.',
   },
   {
     alert: 'RockMacResyncOverdue',

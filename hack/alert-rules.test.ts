@@ -84,6 +84,51 @@ describe.skipIf(!isInstalled)(title, () => {
     },
   );
 
+  test.each([
+    ['a single refusal, in a night without any other', 'RockMacWebhookRefuses', '7m'],
+    ['refusals of a webhook that was restarted', 'RockMacWebhookRefuses', '32m'],
+  ])('notice %s', (_, alertname, eval_time) => {
+    const refusals = 'rockmac_admission_reviews_total{entry="inject-pods",allowed="false",reason="ServiceUnavailable"}';
+    const { labels, summary } = ALERT_CASES.find(({ alert }) => alert === alertname) ?? {};
+    write('tests.yaml', {
+      rule_files: ['rules.yaml'],
+      evaluation_interval: '1m',
+      tests: [
+        {
+          interval: '1m',
+          input_series: [{ series: refusals, values: '0 1x24 0 2x30' }],
+          alert_rule_test: [
+            { alertname, eval_time, exp_alerts: [{ exp_labels: labels, exp_annotations: { summary } }] },
+            { alertname, eval_time: '20m', exp_alerts: [] },
+          ],
+        },
+      ],
+    });
+    const { status, output } = promtool('test', 'rules', 'tests.yaml');
+    expect(status, output).toBe(0);
+  });
+
+  test('say nothing about the ledger while there is no leader, who alone knows', () => {
+    const pods = ['operator-0', 'operator-1'];
+    const alertname = 'RockMacLedgerClosed';
+    write('tests.yaml', {
+      rule_files: ['rules.yaml'],
+      evaluation_interval: '1m',
+      tests: [
+        {
+          interval: '1m',
+          input_series: pods.flatMap((pod) => [
+            { series: `rockmac_ledger_open{pod="${pod}"}`, values: '0x30' },
+            { series: `rockmac_leading{pod="${pod}"}`, values: '0x30' },
+          ]),
+          alert_rule_test: [{ alertname, eval_time: '20m', exp_alerts: [] }],
+        },
+      ],
+    });
+    const { status, output } = promtool('test', 'rules', 'tests.yaml');
+    expect(status, output).toBe(0);
+  });
+
   test('50: the one of shared addresses fires for two of them, stays for one, and clears at none', () => {
     const [one, two] = ['02:00:00:00:00:01', '02:00:00:00:00:02'];
     const at = (eval_time: string, ...macs: readonly string[]) => ({

@@ -10,3 +10,10 @@ test('a pool that is not used any more is in no gauge of the stock', async () =>
   levels = [];
   expect(await metrics.registry.metrics()).not.toContain('kubernetes');
 });
+
+test('an entry has its counter of refusals before the first one, so that an alert sees the first one too', async () => {
+  const metrics = createWebhookMetrics();
+  metrics.accepting('/inject-pods');
+  const counter = 'rockmac_admission_reviews_total{entry="/inject-pods",allowed="false",reason="ServiceUnavailable"}';
+  expect(await metrics.registry.metrics()).toContain(`${counter} 0`);
+});

@@ -51,6 +51,9 @@ export function createWebhookMetrics(): WebhookMetrics {
     measureStock: (levels) => {
       measureStock(registry, levels);
     },
+    accepting: (entry) => {
+      reviews.inc({ entry, allowed: 'false', reason: 'ServiceUnavailable' }, 0);
+    },
     reviewed: ({ entry, response, durationMs }) => {
       const reason = response.allowed ? '' : response.refusal.reason;
       reviews.inc({ entry, allowed: String(response.allowed), reason });

@@ -108,6 +108,11 @@ describe.skipIf(noNodes !== undefined)(`a release in an existing cluster${skippe
     expect(await shell('kubectl rock-mac --version')).toContain(version);
   });
 
+  test('a person on call runs rock-mac in a pod of the operator, which knows the ledger', async () => {
+    const list = 'kubectl -n rock-mac-system exec deploy/rock-mac-operator -c operator -- node rock-mac.js list';
+    expect(await shell(list)).toMatch(/^a4:58:0f:01:00:00 +development +my-vm /m);
+  });
+
   test('krew refuses an archive that was changed', async () => {
     const text = await readFile(path.join(release.folder, 'rock-mac.yaml'), 'utf8');
     const wrong = path.join(release.folder, 'wrong.yaml');

@@ -22,6 +22,8 @@ export type Admit = (request: AdmissionRequest, receivedAt: number) => Promise<A
 
 /** Metrics of the admission reviews. */
 export interface ReviewMetrics {
+  /** Shows the counter of an entry from the start: an alert sees only how a counter grows, not that it appears. */
+  accepting(entry: string): void;
   reviewed(review: { readonly entry: string; readonly response: AdmissionResponse; readonly durationMs: number }): void;
 }
 
@@ -104,6 +106,7 @@ function createApp(
   if (callers !== undefined) app.use(onlyFrom(callers, logger));
   const bodies = createBodyReader();
   for (const [path, admit] of Object.entries(entries)) {
+    metrics.accepting(path);
     app.post(path, async (request, response: Response<unknown, Locals>) => {
       const body = await bodies.read(request);
       try {
