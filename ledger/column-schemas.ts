@@ -64,6 +64,8 @@ function jsonProblem(value: unknown, depth: number): string | undefined {
 
 function objectProblem(value: object, depth: number): string | undefined {
   if (depth === 0) return `is nested deeper than ${String(MAX_METADATA_DEPTH)} levels`;
+  // Objects of JavaScript lose such a member when they are copied, so nobody would ever see it again.
+  if (Object.hasOwn(value, '__proto__')) return 'contains the key __proto__';
   for (const [key, inner] of Object.entries(value)) {
     const problem = isStorable(key) ? jsonProblem(inner, depth - 1) : UNSTORABLE;
     if (problem !== undefined) return problem;

@@ -12,15 +12,15 @@ export function isDryRun(command: Command): boolean {
 }
 
 /** The forms of the flag that kubectl accepts. Only the server can validate a change, so there is one kind of dry run. */
-const DRY_RUN_FORMS: Readonly<Record<string, readonly string[]>> = {
-  '--dry-run=server': ['--dry-run'],
-  '--dry-run=client': ['--dry-run'],
-  '--dry-run=none': [],
-};
+const DRY_RUN_FORMS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['--dry-run=server', ['--dry-run']],
+  ['--dry-run=client', ['--dry-run']],
+  ['--dry-run=none', []],
+]);
 
 /** Replaces kubectl's forms of `--dry-run` by the plain flag. */
 export function normalizeDryRun(args: readonly string[]): string[] {
-  return args.flatMap((arg) => DRY_RUN_FORMS[arg] ?? [arg]);
+  return args.flatMap((arg) => DRY_RUN_FORMS.get(arg) ?? [arg]);
 }
 
 /** Returns the flag for the number of rows. Its letter is free for labels in the plugin, as in kubectl. */

@@ -56,6 +56,11 @@ test.each([
   expect(config.enableChannelBinding ?? false).toBe(ssl !== undefined);
 });
 
+test.each(['prefer', 'constructor', '__proto__'])('the unknown sslmode %s is refused', (mode) => {
+  const url = `postgresql://ada@db/x?sslmode=${mode}`;
+  expect(() => connectionConfig({ ...options, url })).toThrow(/which is unknown/);
+});
+
 test('a URL without a host means the one of PGHOST', () => {
   const before = process.env['PGHOST'];
   try {

@@ -27,13 +27,13 @@ LOOPBACK.addAddress('::1', 'ipv6');
 /** How the server's certificate is checked. Modes of libpq that look safe but are weak are made strict. */
 type TlsMode = 'off' | 'unchecked' | 'verified';
 
-const TLS_MODES: Readonly<Record<string, TlsMode>> = {
-  disable: 'off',
-  'no-verify': 'unchecked',
-  require: 'verified',
-  'verify-ca': 'verified',
-  'verify-full': 'verified',
-};
+const TLS_MODES: ReadonlyMap<string, TlsMode> = new Map([
+  ['disable', 'off'],
+  ['no-verify', 'unchecked'],
+  ['require', 'verified'],
+  ['verify-ca', 'verified'],
+  ['verify-full', 'verified'],
+]);
 
 /**
  * Returns the node-postgres settings for one connection. Sends no startup parameter that pgbouncer refuses. Server time
@@ -96,9 +96,9 @@ function splitTlsMode({ url: text, passwordFile, urlFile }: ConnectionOptions): 
 /** Without a mode, only a server on this machine is reached without TLS. */
 function tlsMode(wanted: string | null, ca: string | undefined, host: string | undefined): TlsMode {
   if (wanted === null) return ca === undefined && isThisMachine(host) ? 'off' : 'verified';
-  const mode = TLS_MODES[wanted];
+  const mode = TLS_MODES.get(wanted);
   if (mode === undefined) {
-    const next = `Use one of ${Object.keys(TLS_MODES).join(', ')}.`;
+    const next = `Use one of ${[...TLS_MODES.keys()].join(', ')}.`;
     throw new LedgerError('BAD_REQUEST', `The ledger URL has sslmode=${wanted}, which is unknown`, { next });
   }
   return mode;

@@ -118,11 +118,7 @@ function named(deviceId: string | undefined): string {
   return deviceId === undefined || deviceId === '' ? 'a device without a name' : `device ${JSON.stringify(deviceId)}`;
 }
 
-const STATES: Readonly<Record<string, PlannedAddress['state']>> = {
-  active: 'active',
-  released: 'released',
-  reserved: 'reserved',
-};
+const STATES = ['active', 'released', 'reserved'] as const;
 
 function plannedAddress(
   mac: MacAddress,
@@ -132,7 +128,7 @@ function plannedAddress(
   notes: string[],
 ): PlannedAddress {
   if (row.pool !== pool.name) notes.push(`${mac} had pool ${row.pool}; it is in the range of ${pool.name}`);
-  const state = STATES[row.status];
+  const state = STATES.find((each) => each === row.status);
   if (state === undefined)
     notes.push(`${mac} has the unknown status ${JSON.stringify(row.status)}: imported as orphaned`);
   const allocatedAt = legacyTime(row.allocated_at);

@@ -64,6 +64,11 @@ test('a value that the ledger does not support is reported', () => {
   expect(warnings).toEqual(['allocation.mode has no effect', 'allocation.allow_reuse has no effect']);
 });
 
+test.each(['constructor', 'toString', '__proto__'])('a key %s is one like any other', (key) => {
+  const { warnings } = readLegacyConfig(`mac_dispenser: {allocation: {mode: sequential}, ${key}: 1}`);
+  expect(warnings).toEqual([`${key} has no effect`]);
+});
+
 test.each([
   ['not yaml: [', /not YAML/],
   ['hello', /not a configuration file/],

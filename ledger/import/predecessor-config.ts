@@ -29,11 +29,11 @@ const KEYS_READ: readonly string[] = [
 ];
 
 /** Values that match what the ledger does. Other values have no effect and are reported. */
-const KNOWN_VALUES: Readonly<Record<string, readonly unknown[]>> = {
-  'allocation.mode': POOL_STRATEGIES,
-  'allocation.allow_reuse': [true],
-  'allocation.max_address': ['ff:ff:ff'],
-};
+const KNOWN_VALUES: ReadonlyMap<string, readonly unknown[]> = new Map<string, readonly unknown[]>([
+  ['allocation.mode', POOL_STRATEGIES],
+  ['allocation.allow_reuse', [true]],
+  ['allocation.max_address', ['ff:ff:ff']],
+]);
 
 const poolSchema = z.object({
   range: z.string(),
@@ -113,7 +113,7 @@ function firstOf(first: MacAddress, last: MacAddress, count: number): MacAddress
 
 function hasEffect(key: string, value: unknown): boolean {
   return (
-    KNOWN_VALUES[key]?.includes(value) ??
+    KNOWN_VALUES.get(key)?.includes(value) ??
     (KEYS_READ.includes(key) || KEYS_READ.includes(key.replace(/^(pools)\.[^.]+\./, '$1.*.')))
   );
 }

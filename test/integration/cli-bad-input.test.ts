@@ -67,6 +67,16 @@ const TABLE: Readonly<Record<string, Bad>> = {
     code: 1,
     stderr: /longer than 16384 octets/,
   },
+  'metadata with a key that programs would lose': {
+    line: `allocate -m '{"rack": {"__proto__": "a7"}}'`,
+    code: 1,
+    stderr: /contains the key __proto__/,
+  },
+  'a device with the name of a member of every JavaScript object': {
+    line: 'renew constructor',
+    code: 3,
+    stderr: /Nobody holds constructor/,
+  },
   'an unknown state': { line: 'list -s relesed', code: 1, stderr: /not a state.*Did you mean released\?/ },
   'an invalid number of rows': { line: 'list -l many', code: 2, stderr: /whole number from 1/ },
   'an unknown pool to list': {

@@ -85,6 +85,14 @@ describe("importing the predecessor's file", () => {
     expect((await listPools(db)).map(({ name }) => name)).not.toContain('lab');
   });
 
+  test('takes a status that is the name of a member of every JavaScript object for an unknown one', async () => {
+    const { db } = await aLedger();
+    const file = aFile(SCHEMA, ROWS.replace("'lost'", "'constructor'"));
+    const { notes, imported } = await importSqlite(db, file, { ...now, dryRun: true });
+    expect(imported.orphaned).toBe(1);
+    expect(notes).toContain('a4:58:0f:20:00:01 has the unknown status "constructor": imported as orphaned');
+  });
+
   test('keeps owners, times, metadata and history, and allocation continues around them', async () => {
     const ledger = await aLedger();
     const { db, sql } = ledger;
