@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Help } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Cli } from './cli.ts';
 import { addAdopt } from './commands/adopt.ts';
@@ -35,7 +35,10 @@ import { addStock } from './commands/stock.ts';
 import { addTop } from './commands/top.ts';
 import { addTransfer } from './commands/transfer.ts';
 import { addVersion } from './commands/version.ts';
-import { EXIT_CODES, EXIT_MEANINGS, EXITS } from './errors.ts';
+import { EXIT_CODES, EXIT_MEANINGS, EXITS, UserError } from './errors.ts';
+
+/** Everybody expects that a flag is off and that a text is empty. */
+const OBVIOUS_DEFAULT = / \(default: (?:false|"")\)$/;
 
 type AddCommand = (program: Command, cli: Cli) => void;
 
@@ -70,7 +73,11 @@ export function createProgram(cli: Cli): Command {
     .version(packageJson.version, '--version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .option('-v, --verbose', 'print more details')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      minWidthToWrap: 30, // the list of commands leaves less than the default of 40 on a terminal of 80 columns
+      optionDescription: (option) => new Help().optionDescription(option).replace(OBVIOUS_DEFAULT, ''),
+    })
     .configureOutput({
       getOutHelpWidth: () => terminal.columns,
       getErrHelpWidth: () => terminal.columns,
@@ -81,14 +88,15 @@ export function createProgram(cli: Cli): Command {
         terminal.notify(text.trimEnd());
       },
     })
-    .addHelpText('after', `\nExit codes:\n${exitCodeLines().join('\n')}`)
     .exitOverride();
+  program.addHelpText('after', () => exitCodes(program, terminal.columns));
   for (const option of mode.globalOptions()) program.addOption(option);
   addGroups(GROUPS, program, cli);
   if (mode.kind === 'ledger') addGroups(LEDGER_GROUPS, program, cli);
   else addLedgerOnly(program, ledgerOnlyNames(cli));
   program.commandsGroup(HELP).helpCommand('help [command]', 'print the help of a command');
-  pointToOwnHelp(program, mode.program);
+  if (mode.kind === 'ledger') refuseEmptyUrl(program);
+  pointToOwnHelp(program);
   return program;
 }
 
@@ -99,8 +107,25 @@ function addGroups(groups: readonly Group[], program: Command, cli: Cli): void {
   }
 }
 
+/**
+ * Refuses `--ledger ""`. Without it, an unset shell variable would choose another ledger. An empty environment variable means none, as
+ * usual.
+ */
+function refuseEmptyUrl(program: Command): void {
+  program.on('option:ledger', (url: string) => {
+    if (url === '') throw new UserError('The URL of --ledger is empty.', 'Name a ledger, or leave it out.', 'usage');
+  });
+}
+
+/** Returns where the help of a command is, for usage errors. */
+export function seeHelpOf(command: Command): string {
+  const names: string[] = [];
+  for (let each: Command | null = command; each !== null; each = each.parent) names.unshift(each.name());
+  return `See \`${names.join(' ')} --help\`.`;
+}
+
 /** Lets usage errors end with the help of the command in which they were made. */
-function pointToOwnHelp(command: Command, path: string): void {
+function pointToOwnHelp(command: Command): void {
   command.configureOutput({
     ...command.configureOutput(),
     outputError: (text, write) => {
@@ -108,10 +133,10 @@ function pointToOwnHelp(command: Command, path: string): void {
         .trimEnd()
         .replace(/^error: /, 'Error: ')
         .replace(/[^.?)]$/, '$&.');
-      write(`${cause} See \`${path} --help\`.`);
+      write(`${cause} ${seeHelpOf(command)}`);
     },
   });
-  for (const child of command.commands) pointToOwnHelp(child, `${path} ${child.name()}`);
+  for (const child of command.commands) pointToOwnHelp(child);
 }
 
 /** Returns the names of the commands that need a ledger. */
@@ -121,6 +146,9 @@ function ledgerOnlyNames(cli: Cli): string[] {
   return scratch.commands.map((command) => command.name());
 }
 
-function exitCodeLines(): string[] {
-  return EXITS.map((exit) => `  ${String(EXIT_CODES[exit])}  ${EXIT_MEANINGS[exit]}`);
+function exitCodes(program: Command, helpWidth: number): string {
+  const help = program.createHelp();
+  help.prepareContext({ helpWidth });
+  const lines = EXITS.map((exit) => help.formatItem(String(EXIT_CODES[exit]), 1, EXIT_MEANINGS[exit], help));
+  return ['\nExit codes:', ...lines].join('\n');
 }

@@ -4,7 +4,7 @@ import { clusterMode } from './cluster-mode/mode.ts';
 import { normalizeDryRun } from './commands/shared-flags.ts';
 import { EXIT_CODES, explainError } from './errors.ts';
 import { ledgerMode } from './ledger-mode/mode.ts';
-import { createProgram } from './program.ts';
+import { createProgram, seeHelpOf } from './program.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The names under which the program is installed, with the mode of each. */
@@ -34,6 +34,10 @@ export async function run(programName: string, args: readonly string[], terminal
     program.outputHelp();
     return EXIT_CODES.ok;
   }
+  let command = program;
+  program.hook('preAction', (_, started) => {
+    command = started;
+  });
   try {
     await program.parseAsync(normalizeDryRun(args), { from: 'user' });
     return EXIT_CODES.ok;
@@ -41,7 +45,7 @@ export async function run(programName: string, args: readonly string[], terminal
     // Commander has already printed its message. It reports --help and --version as errors with exit code 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage;
     const { text, exitCode } = explainError(error, program.opts<{ verbose?: boolean }>().verbose === true);
-    terminal.notify(`Error: ${text}`);
+    terminal.notify(`Error: ${text}${exitCode === EXIT_CODES.usage ? ` ${seeHelpOf(command)}` : ''}`);
     return exitCode;
   }
 }

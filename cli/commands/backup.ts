@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
+import { parseFileName } from './parse-values.ts';
 import { addExamples } from './shared-flags.ts';
 
 /** `backup`: writes a snapshot of the whole ledger into a file. */
@@ -11,7 +12,7 @@ export function addBackup(program: Command, { terminal }: Cli): void {
       'Writes a consistent snapshot of the whole ledger into a file that only you can read. The ledger stays in use. The ' +
         'file appears once it is complete; an existing file is never overwritten.',
     )
-    .argument('[file]', 'file to write (default: ~/.rock/backups/ledger-DATE-TIME.backup)')
+    .argument('[file]', 'file to write (default: ~/.rock/backups/ledger-DATE-TIME.backup)', parseFileName)
     .option('--dry-run', 'show what would be written without writing it', false)
     .action(async (file: string | undefined, { dryRun }: { readonly dryRun: boolean }, command: Command) => {
       const { backupLedger } = await import('../ledger-mode/backup.ts');

@@ -20,7 +20,7 @@ export function addDoctor(program: Command, { mode, terminal }: Cli): void {
     )
     .addHelpText(
       'after',
-      '\nEach line is ok, a warning or an error, with the next step. The exit code is 1 if there is an error.',
+      '\nEach line is ok, a warning or an error, with the next step.\nThe exit code is 1 if there is an error.',
     )
     .addOption(outputOption())
     .action(async (options: { readonly admission?: boolean }, command: Command) => {

@@ -6,7 +6,7 @@ import { type Cli, withBackend } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { requirePools } from '../require-known.ts';
 import { addFilters, type FilterOptions, filtersOf } from './address-filters.ts';
-import { parseStates } from './parse-values.ts';
+import { parseFileName, parseStates } from './parse-values.ts';
 import { addExamples } from './shared-flags.ts';
 
 interface Options extends FilterOptions {
@@ -26,7 +26,7 @@ export function addExport(program: Command, cli: Cli): void {
         'With --follow it keeps a file current until Ctrl-C.',
     )
     .addOption(new Option('-f, --format <format>', 'what reads it').choices([...EXPORT_FORMATS]).makeOptionMandatory())
-    .option('--to <file>', 'replace this file in one step, if its content would change')
+    .option('--to <file>', 'replace this file in one step, if its content would change', parseFileName)
     .option('--follow', 'keep the file of --to current until Ctrl-C', false)
     .option('--reload <command>', 'run this in a shell after each change of the file of --to');
   addFilters(command, cli.mode, 'only these states, separated by commas, or all that are held', 'all');

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { Cli } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { IMPORT_FORMATS, type ImportFormat } from '../import/formats.ts';
-import { parseDeviceText } from './parse-values.ts';
+import { parseDeviceText, parseFileName, parseFileNames } from './parse-values.ts';
 import { addExamples, addReason } from './shared-flags.ts';
 
 interface Options {
@@ -35,6 +35,7 @@ export function addImport(program: Command, { terminal }: Cli): void {
     .argument(
       '[file...]',
       'files, folders, or - for standard input (default without --format: the file that the old configuration file names, else ~/.rock/mac-dispenser.db)',
+      parseFileNames,
     )
     .addOption(new Option('-f, --format <format>', 'format of the files').choices(IMPORT_FORMATS))
     .option('--dry-run', 'show what would be imported without importing it', false)
@@ -44,7 +45,7 @@ export function addImport(program: Command, { terminal }: Cli): void {
     .option('--reserved', 'hold the addresses until they are released with --force', false)
     .option('--update', 'also change the metadata of devices that have their address already', false)
     .option('--skip-conflicts', 'leave out addresses with a conflict instead of refusing all', false)
-    .option('--conflicts <file>', 'write all conflicts into a CSV file')
+    .option('--conflicts <file>', 'write all conflicts into a CSV file', parseFileName)
     .option('--override-delay', 'take released addresses also before their reuse delay is over', false);
   addReason(command);
   command.action(async (files: readonly string[], options: Options, command: Command) => {

@@ -40,7 +40,7 @@ export function addInit(program: Command, { terminal }: Cli): void {
     .option('--no-import', 'leave that file out for good')
     .action(async ({ prefix: prefixes, pool, range: part, import: imports }: Options, command: Command) => {
       if ((pool === undefined) !== (part === undefined)) {
-        throw new UserError('A part of a range needs both --pool and --range.', 'Give both or neither.');
+        throw new UserError('A part of a range needs both --pool and --range.', 'Give both or neither.', 'usage');
       }
       const slice = pool === undefined || part === undefined ? undefined : { pool, ...parseRange(part, prefixes) };
       const { initLedger } = await import('../ledger-mode/init.ts');

@@ -80,6 +80,17 @@ export function parseRequestKey(text: string): string {
   throw new InvalidArgumentError('Give a key that is not empty.');
 }
 
+/** Parses the name of a file. An empty one, as of an unset shell variable, would mean the current folder. */
+export function parseFileName(text: string): string {
+  if (text !== '') return text;
+  throw new InvalidArgumentError('Give the name of a file.');
+}
+
+/** Adds the name of a file to those before. */
+export function parseFileNames(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, parseFileName(text)];
+}
+
 /** Parses a duration of at least a minute into seconds. */
 export function parseDurationSeconds(text: string): number {
   const seconds = parseDuration(text);

@@ -55,8 +55,16 @@ function addAdd(group: Command, cli: Cli): void {
     .option('--last <mac>', 'last address, in any notation', parseAddress)
     .option('--size <number>', 'number of addresses, instead of --last', parseRowCount)
     .option('--description <text>', 'what the pool is for', '')
-    .option('--auto-release <time>', 'release unused addresses after this time, or "never"', parseAutoRelease, null)
-    .option('--reuse-delay <time>', 'how long a released address is given to nobody else', parseDurationSeconds, 3_600)
+    .addOption(
+      new Option('--auto-release <time>', 'release unused addresses after this time')
+        .argParser(parseAutoRelease)
+        .default(null, 'never'),
+    )
+    .addOption(
+      new Option('--reuse-delay <time>', 'how long a released address is given to nobody else')
+        .argParser(parseDurationSeconds)
+        .default(3_600, '1h'),
+    )
     .addOption(
       new Option('--strategy <strategy>', 'order of addresses that were never used')
         .choices(POOL_STRATEGIES)

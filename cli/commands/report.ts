@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
-import { parseRowCount } from './parse-values.ts';
+import { parseFileName, parseRowCount } from './parse-values.ts';
 import { addExamples } from './shared-flags.ts';
 
 interface ReportOptions {
@@ -21,7 +21,7 @@ export function addReport(program: Command, { mode, terminal }: Cli): void {
         'It never contains passwords, tokens or keys. Names of namespaces, objects, devices, machines and people are replaced ' +
         'by substitutes, which are different in each report. Addresses and the names of pools stay.',
     )
-    .option('--to <file>', 'file to write (default: rock-mac-report-DATE-TIME.zip in this folder)')
+    .option('--to <file>', 'file to write (default: rock-mac-report-DATE-TIME.zip in this folder)', parseFileName)
     .option('--with-names', 'leave the names, and the reasons that people wrote, in the report', false)
     .option('--tail <lines>', 'how many lines of each log, and entries of the audit', parseRowCount, 1_000)
     .action(async ({ to, withNames, tail }: ReportOptions, command: Command) => {

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { Mode } from '../cli.ts';
+import { parseFileName } from '../commands/parse-values.ts';
 
 /** `rock-mac`: works directly on a ledger. */
 export const ledgerMode: Mode = {
@@ -8,7 +9,7 @@ export const ledgerMode: Mode = {
   description: 'Allocates MAC addresses from one ledger. No two devices ever get the same address.',
   globalOptions: () => [
     new Option('--ledger <url>', 'Postgres URL of the ledger').env('ROCK_MAC_LEDGER_URL'),
-    new Option('--config <file>', 'configuration file (default: ~/.rock/mac-dispenser.yaml)'),
+    new Option('--config <file>', 'configuration file (default: ~/.rock/mac-dispenser.yaml)').argParser(parseFileName),
   ],
   open: async (options) => {
     const { openBackend } = await import('./open.ts');

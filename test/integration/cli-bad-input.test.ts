@@ -137,6 +137,14 @@ const TABLE: Readonly<Record<string, Bad>> = {
     code: 2,
     stderr: /not empty/,
   },
+  'a ledger from an unset variable': { line: 'list --ledger "$UNSET"', code: 2, stderr: /--ledger is empty/ },
+  'a file to write from an unset variable': { line: 'backup "$UNSET"', code: 2, stderr: /name of a file/ },
+  'a file to replace from an unset variable': {
+    line: 'export -f hosts --to "$UNSET"',
+    code: 2,
+    stderr: /name of a file\. See `rock-mac export --help`/,
+  },
+  'a file to import from an unset variable': { line: 'import "$UNSET"', code: 2, stderr: /name of a file/ },
   'an unknown command': { line: 'alocate', code: 2, stderr: /unknown command.*\s*\(Did you mean allocate/ },
   'an unknown flag': {
     line: 'allocate --pol x',
@@ -146,7 +154,7 @@ const TABLE: Readonly<Record<string, Bad>> = {
   'a missing argument': {
     line: 'release',
     code: 2,
-    stderr: /Nothing says what to release\. Name an address or a device, or use --all/,
+    stderr: /Nothing says what to release\. Name an address or a device, or use --all.*See `rock-mac release --help`/,
   },
   'an extra argument': { line: 'release a b', code: 2, stderr: /too many arguments.*See `rock-mac release --help`/ },
   'an unknown command of a group': { line: 'cluster retier', code: 2, stderr: /See `rock-mac cluster --help`/ },
@@ -214,7 +222,7 @@ const TABLE: Readonly<Record<string, Bad>> = {
   },
   'a file of the server': { line: `sql "select pg_read_file('PG_VERSION')"`, code: 6, stderr: /only reads/ },
   'a statement that is not SQL': { line: `sql 'select from where'`, code: 1, stderr: /syntax error/ },
-  'a range without a pool': { line: 'init --range 01:00:00-01:00:ff', code: 1, stderr: /needs both/ },
+  'a range without a pool': { line: 'init --range 01:00:00-01:00:ff', code: 2, stderr: /needs both/ },
   'an invalid prefix': { line: 'init --prefix a4:58-0f', code: 2, stderr: /2 to 10 hex digits/ },
   'a multicast prefix': { line: 'init --prefix 01:00:5e', code: 2, stderr: /multicast/ },
   'another prefix for a ledger in use': {
