@@ -145,7 +145,7 @@ first refusal.
 
 ### Reasons
 
-Every command that changes something takes \`--reason "…"\`, which stays in the audit ([audit.md](audit.md#why-somebody-changed-it)).
+Every command that changes something in the audit takes \`--reason "…"\`, which stays in the audit ([audit.md](audit.md#why-somebody-changed-it)).
 
 ### Output
 

@@ -53,7 +53,11 @@ export function addImport(program: Command, { terminal }: Cli): void {
     if (format === undefined) {
       const { importFile } = await import('../ledger-mode/import.ts');
       requireOnlyPredecessor(files, command);
-      await importFile(command.optsWithGlobals(), { file: files[0], dryRun: options.dryRun }, terminal);
+      await importFile(
+        command.optsWithGlobals(),
+        { file: files[0], dryRun: options.dryRun, reason: options.reason },
+        terminal,
+      );
       return;
     }
     if (files.length === 0)
@@ -74,7 +78,7 @@ export function addImport(program: Command, { terminal }: Cli): void {
 /** The flags about files of other programs, which the import of the predecessor's file must not ignore. */
 const WITH_FORMAT = [
   ...(['pool', 'type', 'devicePrefix', 'reserved', 'update'] as const),
-  ...(['skipConflicts', 'conflicts', 'overrideDelay', 'reason'] as const),
+  ...(['skipConflicts', 'conflicts', 'overrideDelay'] as const),
 ];
 
 function requireOnlyPredecessor(files: readonly string[], command: Command): void {

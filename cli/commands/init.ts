@@ -5,13 +5,14 @@ import type { MacPrefix, MacRange } from '../../mac/mac-range.ts';
 import type { Cli } from '../cli.ts';
 import { UserError } from '../errors.ts';
 import { parsePrefixes } from './parse-values.ts';
-import { addExamples } from './shared-flags.ts';
+import { addExamples, addReason } from './shared-flags.ts';
 
 interface Options {
   readonly prefix?: readonly MacPrefix[];
   readonly pool?: string;
   readonly range?: string;
   readonly import?: boolean;
+  readonly reason?: string;
 }
 
 /** `init`: creates a ledger. */
@@ -38,15 +39,16 @@ export function addInit(program: Command, { terminal }: Cli): void {
     .option('--range <first-last>', 'part of its range, such as 01:00:00-01:3f:ff, or two whole addresses')
     .option('--import', 'import the SQLite file of the predecessor, if this machine has one')
     .option('--no-import', 'leave that file out for good')
-    .action(async ({ prefix: prefixes, pool, range: part, import: imports }: Options, command: Command) => {
+    .action(async ({ prefix: prefixes, pool, range: part, import: imports, reason }: Options, command: Command) => {
       if ((pool === undefined) !== (part === undefined)) {
         throw new UserError('A part of a range needs both --pool and --range.', 'Give both or neither.', 'usage');
       }
       const slice = pool === undefined || part === undefined ? undefined : { pool, ...parseRange(part, prefixes) };
       const { initLedger } = await import('../ledger-mode/init.ts');
-      await initLedger(command.optsWithGlobals(), { prefixes, slice, imports }, terminal);
+      await initLedger(command.optsWithGlobals(), { prefixes, slice, imports, reason }, terminal);
       terminal.print('Database initialized successfully!');
     });
+  addReason(command);
   addExamples(
     command,
     'rock-mac init',

@@ -12,13 +12,21 @@ import { LONG_STATEMENT_MS, withLedger } from './open.ts';
 import { predecessorPath } from './predecessor-file.ts';
 import { rowsProgress, saveBackup } from './write-backup.ts';
 
+interface ImportOptions {
+  /** Default: the file of this machine. */
+  readonly file?: string | undefined;
+  readonly dryRun: boolean;
+  /** Why, for the audit. */
+  readonly reason?: string | undefined;
+}
+
 /**
  * Imports a file of the predecessor, and passes the lines to print to `print`. A dry run only reads, and fails where the
  * import would fail.
  */
 export async function importFile(
   options: GlobalOptions,
-  { file: given, dryRun }: { readonly file?: string | undefined; readonly dryRun: boolean },
+  { file: given, dryRun, reason }: ImportOptions,
   terminal: Pick<Terminal, 'print' | 'notify' | 'progress'>,
 ): Promise<void> {
   const { config } = await configuredLedger(options, process.env);
@@ -27,7 +35,7 @@ export async function importFile(
     options,
     async (ledger) => {
       if (!dryRun) {
-        for (const line of await importInto(ledger, file, terminal)) terminal.print(line);
+        for (const line of await importInto(ledger, file, reason, terminal)) terminal.print(line);
         return;
       }
       const report = await importSqlite(ledger, file, { dryRun, actor: currentUser() });
@@ -42,12 +50,14 @@ export async function importFile(
 export async function importInto(
   ledger: LedgerClient,
   file: string,
+  reason: string | undefined,
   terminal: Pick<Terminal, 'notify' | 'progress'>,
 ): Promise<string[]> {
   terminal.progress(`Reading ${file} …`);
   const report = await importSqlite(ledger, file, {
     dryRun: false,
     actor: currentUser(),
+    reason,
     // After the plan, because a file that is refused needs no backup.
     beforeChange: () => saveBackup(ledger, 'import', terminal),
     onRows: rowsProgress(terminal, 'Imported'),

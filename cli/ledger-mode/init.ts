@@ -11,7 +11,7 @@ import { UserError } from '../errors.ts';
 import { watchInterruption } from '../interruption.ts';
 import type { Terminal } from '../terminal.ts';
 import type { ConfigFile } from './config-file.ts';
-import { currentUser } from './current-user.ts';
+import { type Author, currentUser } from './current-user.ts';
 import { createDataFolder, createFolder } from './embedded/create.ts';
 import { type EmbeddedFolder, embeddedUrl, findEmbedded, type Marker } from './embedded/folder.ts';
 import { withLock } from './embedded/lock.ts';
@@ -34,6 +34,8 @@ interface InitOptions {
   readonly slice?: Slice | undefined;
   /** Whether the predecessor's file is imported (true) or declined (false). Without it, the file is only mentioned. */
   readonly imports?: boolean | undefined;
+  /** Why, for the audit of pools, prefixes and addresses. */
+  readonly reason?: string | undefined;
 }
 
 /** Creates a ledger in the configured database, else the embedded one in the user's home. Can be repeated. */
@@ -44,6 +46,7 @@ export async function initLedger(
 ): Promise<void> {
   const { slice } = init;
   const { location: configured, config } = await configuredLedger(options, process.env);
+  refuseLostReason(init, config);
   const work = async (location: LedgerLocation) => {
     await fillLedger(location, config, init, terminal);
   };
@@ -56,6 +59,17 @@ export async function initLedger(
   const folder = await createFolder();
   const marker: Marker = { version: 1, ...(slice === undefined ? {} : { slice }) };
   await orLeaveNothingRunning(folder, async () => work(await startEmbedded(folder, marker, terminal)));
+}
+
+/** Refuses a reason that would be in no entry of the audit: nobody changed the pools and the prefix of a new ledger. */
+function refuseLostReason({ reason, prefixes, slice, imports }: InitOptions, config: ConfigFile | undefined): void {
+  const isKept = prefixes !== undefined || slice !== undefined || imports === true || config?.legacy !== undefined;
+  if (reason === undefined || isKept) return;
+  throw new UserError(
+    'A new ledger with its default pools is no entry of the audit, so nothing would have this reason.',
+    'Leave --reason out. It is for --prefix, --pool, --import and a configuration file.',
+    'usage',
+  );
 }
 
 /** Stops the server if the first init fails or is interrupted. Nobody would look for one without a ledger. */
@@ -86,15 +100,15 @@ async function fillLedger(
   await migrateLocation(location, terminal);
   const ledger = await openLocation(location, { statementTimeoutMs: LONG_STATEMENT_MS }); // an import may be large
   try {
-    const actor = currentUser();
-    const lines = await ledger.transaction((transaction) => defineAll(transaction, config, init, actor));
+    const author = { actor: currentUser(), reason: init.reason };
+    const lines = await ledger.transaction((transaction) => defineAll(transaction, config, init, author));
     for (const line of lines) terminal.notify(line);
     if (location.embedded !== undefined) {
       await ensureReader(ledger);
       await writeMarker(location.embedded.folder, location.embedded.marker);
     }
     terminal.notify(await describeRanges(ledger, location));
-    await decideImport(ledger, config, init.imports, terminal);
+    await decideImport(ledger, config, init, terminal);
   } finally {
     await ledger.close();
   }
@@ -105,18 +119,18 @@ async function defineAll(
   transaction: Queryable,
   config: ConfigFile | undefined,
   { prefixes, slice }: InitOptions,
-  actor: string,
+  author: Author,
 ): Promise<string[]> {
   const legacy = config?.legacy;
-  if (prefixes !== undefined) await startUnder(transaction, prefixes, defaultPoolsUnder(prefixes), actor);
+  if (prefixes !== undefined) await startUnder(transaction, prefixes, defaultPoolsUnder(prefixes), author);
   else if (legacy !== undefined) {
     // A file with a prefix of another length defines its own pools.
     const pools = prefixBits(legacy.prefix) === 24 ? defaultPoolsUnder([legacy.prefix]) : [];
-    if (!(await hasPrefix(transaction, legacy.prefix))) await startUnder(transaction, [legacy.prefix], pools, actor);
+    if (!(await hasPrefix(transaction, legacy.prefix))) await startUnder(transaction, [legacy.prefix], pools, author);
   }
-  if (slice !== undefined) await sliceOnce(transaction, slice, actor);
+  if (slice !== undefined) await sliceOnce(transaction, slice, author);
   if (config === undefined || legacy === undefined || slice !== undefined) return [];
-  const lines = await configureLedger(transaction, legacy, actor);
+  const lines = await configureLedger(transaction, legacy, author);
   return [`Configuration file ${config.file}:`, ...lines.map((line) => `  ${line}`)];
 }
 
@@ -128,7 +142,7 @@ async function hasPrefix(db: Queryable, prefix: MacPrefix): Promise<boolean> {
 async function decideImport(
   ledger: LedgerClient,
   config: ConfigFile | undefined,
-  imports: boolean | undefined,
+  { imports, reason }: InitOptions,
   terminal: Pick<Terminal, 'notify' | 'progress'>,
 ): Promise<void> {
   if (imports === undefined) {
@@ -144,16 +158,16 @@ async function decideImport(
     );
   }
   if (file === undefined) return;
-  if (imports) for (const line of await importInto(ledger, file, terminal)) terminal.notify(line);
+  if (imports) for (const line of await importInto(ledger, file, reason, terminal)) terminal.notify(line);
   else await recordDecision({ file, ledgerId: (await ledgerState(ledger)).ledgerId, decision: 'declined' });
 }
 
 /** Restricts the ledger to a slice unless a previous run has done so. */
-async function sliceOnce(transaction: Queryable, slice: Slice, actor: string): Promise<void> {
+async function sliceOnce(transaction: Queryable, slice: Slice, author: Author): Promise<void> {
   const pools = await listPools(transaction);
   const [pool] = pools;
   const same = pool?.name === slice.pool && pool.first === slice.first && pool.last === slice.last;
-  if (pools.length !== 1 || !same) await sliceLedger(transaction, slice, actor);
+  if (pools.length !== 1 || !same) await sliceLedger(transaction, slice, author);
 }
 
 /** Creates the data directory unless it exists, and starts the server. */

@@ -19,6 +19,9 @@ import { CONNECT_MS, LONG_STATEMENT_MS, openLocation } from './open.ts';
 import { addNamed } from './prefixes.ts';
 import { saveBackup } from './write-backup.ts';
 
+/** The reason of the prefixes that the installation names, for the audit. */
+const WHY_PREFIX = 'named by ROCK_MAC_PREFIXES';
+
 type Notifier = Pick<Terminal, 'notify' | 'progress'>;
 
 /** Upgrades the schema of the ledger that the options name. */
@@ -45,7 +48,7 @@ async function addInstalledPrefixes(location: LedgerLocation, terminal: Notifier
     await startIfNew(ledger, wanted);
     const known = await prefixesOf(ledger);
     for (const prefix of wanted.filter((each) => !known.includes(each))) {
-      terminal.notify(await addNamed(ledger, { prefix }).catch(orSayWhy(prefix)));
+      terminal.notify(await addNamed(ledger, { prefix }, WHY_PREFIX).catch(orSayWhy(prefix)));
     }
   } finally {
     await ledger.close();
@@ -61,7 +64,9 @@ async function startIfNew(ledger: LedgerClient, wanted: Prefixes): Promise<void>
   if (known.some((prefix) => prefix !== DEFAULT_PREFIX) || (await isUsed(ledger))) return;
   try {
     const pools = defaultPoolsUnder(wanted);
-    await ledger.transaction((transaction) => startUnder(transaction, wanted, pools, currentUser()));
+    await ledger.transaction((transaction) =>
+      startUnder(transaction, wanted, pools, { actor: currentUser(), reason: WHY_PREFIX }),
+    );
   } catch (error) {
     // Another program has just done it, or somebody has used the ledger or defined a pool.
     if (!isRefused(error)) throw error;

@@ -9,6 +9,7 @@ import { listPrefixes, removePrefix } from '../../ledger/pool/prefixes.ts';
 import { isUsed } from '../../ledger/state/is-used.ts';
 import { type Prefixes, rangeContains } from '../../mac/mac-range.ts';
 import { UserError } from '../errors.ts';
+import type { Author } from './current-user.ts';
 import { addOrRefuse } from './prefixes.ts';
 
 const DAY_SECONDS = 86_400;
@@ -24,7 +25,7 @@ export interface Slice {
 }
 
 /** Replaces all pools of a ledger by the slice. Throws a UserError if a pool has allocations. */
-export async function sliceLedger(transaction: Queryable, slice: Slice, actor: string): Promise<void> {
+export async function sliceLedger(transaction: Queryable, slice: Slice, author: Author): Promise<void> {
   const defaults = DEFAULT_POOLS.find(({ name }) => name === slice.pool);
   const definition = {
     name: slice.pool,
@@ -34,9 +35,9 @@ export async function sliceLedger(transaction: Queryable, slice: Slice, actor: s
     autoReleaseSeconds: defaults === undefined ? DAY_SECONDS : defaults.autoReleaseSeconds,
     reuseDelaySeconds: defaults?.reuseDelaySeconds ?? DAY_SECONDS,
   };
-  const used = await removePools(transaction, actor);
+  const used = await removePools(transaction, author);
   if (used !== undefined) throw poolInUse(used);
-  await defineOrRefuse(transaction, definition, actor);
+  await defineOrRefuse(transaction, definition, author);
 }
 
 /**
@@ -47,7 +48,7 @@ export async function startUnder(
   transaction: Queryable,
   prefixes: Prefixes,
   pools: readonly PoolDefinition[],
-  actor: string,
+  author: Author,
 ): Promise<void> {
   const known = (await listPrefixes(transaction)).map(({ prefix }) => prefix);
   if (sameSet(known, prefixes)) return;
@@ -55,11 +56,11 @@ export async function startUnder(
   const own = (await listPools(transaction)).filter((pool) => !defaults.some((each) => sameDefinition(each, pool)));
   if (own.length > 0) throw prefixesKept(known, `pools of its own: ${own.map(({ name }) => name).join(', ')}`);
   // The first statement locks the pools, so no address is handed out before the end of the transaction.
-  const used = await removePools(transaction, actor);
+  const used = await removePools(transaction, author);
   if (used !== undefined || (await isUsed(transaction))) throw prefixesKept(known, 'allocations or clusters');
-  for (const prefix of known) await removePrefix(transaction, prefix, actor);
-  for (const prefix of prefixes) await addOrRefuse(transaction, { prefix }, actor);
-  for (const pool of pools) await defineOrRefuse(transaction, pool, actor);
+  for (const prefix of known) await removePrefix(transaction, prefix, author.actor, author.reason);
+  for (const prefix of prefixes) await addOrRefuse(transaction, { prefix }, author.actor, author.reason);
+  for (const pool of pools) await defineOrRefuse(transaction, pool, author);
 }
 
 function sameSet(known: Prefixes, wanted: Prefixes): boolean {
@@ -67,15 +68,15 @@ function sameSet(known: Prefixes, wanted: Prefixes): boolean {
 }
 
 /** Removes all pools. Stops at the first pool with allocations and returns its name. */
-async function removePools(transaction: Queryable, actor: string): Promise<string | undefined> {
+async function removePools(transaction: Queryable, { actor, reason }: Author): Promise<string | undefined> {
   for (const { name } of await listPools(transaction)) {
-    if ((await removePool(transaction, name, actor)) !== 'removed') return name;
+    if ((await removePool(transaction, name, actor, undefined, reason)) !== 'removed') return name;
   }
   return undefined;
 }
 
 /** Applies a configuration file of the predecessor: its pools and its manually assigned addresses. Returns lines to print. */
-export async function configureLedger(transaction: Queryable, config: LegacyConfig, actor: string): Promise<string[]> {
+export async function configureLedger(transaction: Queryable, config: LegacyConfig, author: Author): Promise<string[]> {
   const prefixes = (await listPrefixes(transaction)).map(({ prefix }) => prefix);
   if (!prefixes.includes(config.prefix)) {
     throw new UserError(
@@ -85,9 +86,9 @@ export async function configureLedger(transaction: Queryable, config: LegacyConf
   }
   const defined: string[] = [];
   for (const pool of config.pools) {
-    if (await redefineUnused(transaction, pool, actor)) defined.push(pool.name);
+    if (await redefineUnused(transaction, pool, author)) defined.push(pool.name);
   }
-  const reserved = await reserveFirst(transaction, config, actor);
+  const reserved = await reserveFirst(transaction, config, author);
   return [
     ...(defined.length === 0 ? [] : [`Pools as in the configuration file: ${defined.join(', ')}`]),
     ...(reserved === 0
@@ -98,11 +99,11 @@ export async function configureLedger(transaction: Queryable, config: LegacyConf
 }
 
 /** Defines a pool as in the file. Returns false for an unchanged pool and for one that has allocations. */
-async function redefineUnused(transaction: Queryable, pool: PoolDefinition, actor: string): Promise<boolean> {
+async function redefineUnused(transaction: Queryable, pool: PoolDefinition, author: Author): Promise<boolean> {
   const known = (await listPools(transaction)).find(({ name }) => name === pool.name);
   if (known?.used === true || (known !== undefined && sameDefinition(known, pool))) return false;
-  if (known !== undefined) await removePool(transaction, pool.name, actor);
-  await defineOrRefuse(transaction, pool, actor);
+  if (known !== undefined) await removePool(transaction, pool.name, author.actor, undefined, author.reason);
+  await defineOrRefuse(transaction, pool, author);
   return true;
 }
 
@@ -117,15 +118,19 @@ function sameDefinition(a: PoolDefinition, b: PoolDefinition): boolean {
   );
 }
 
-async function defineOrRefuse(db: Queryable, pool: PoolDefinition, actor: string): Promise<void> {
-  const outcome = await definePool(db, pool, actor);
+async function defineOrRefuse(db: Queryable, pool: PoolDefinition, { actor, reason }: Author): Promise<void> {
+  const outcome = await definePool(db, pool, actor, reason);
   if (outcome === 'defined' || outcome === 'unchanged') return;
   const why = outcome === 'outside_prefix' ? 'is under no prefix of the ledger' : 'overlaps another pool';
   throw new UserError(`Pool ${pool.name} (${pool.first} to ${pool.last}) ${why}.`, 'Choose another range.');
 }
 
 /** Reserves the first addresses of each pool (`reserve_first`). Each has its own key, so a second run changes nothing. */
-async function reserveFirst(transaction: Queryable, { pools, keptBack }: LegacyConfig, actor: string): Promise<number> {
+async function reserveFirst(
+  transaction: Queryable,
+  { pools, keptBack }: LegacyConfig,
+  { actor, reason }: Author,
+): Promise<number> {
   let count = 0;
   for (const pool of pools) {
     const requests = keptBack
@@ -138,7 +143,7 @@ async function reserveFirst(transaction: Queryable, { pools, keptBack }: LegacyC
         device: { type: 'reserved' },
         requester: actor,
         actor,
-        reason: 'reserved by the configuration file',
+        reason: reason ?? 'reserved by the configuration file',
       }));
     const outcomes =
       requests.length === 0 ? [] : await allocate(transaction, pool.name, requests, { leaseSeconds: LEASE_SECONDS });

@@ -36,6 +36,8 @@ export interface ImportReport extends Omit<ImportPlan, 'addresses'> {
 export interface ImportOptions {
   readonly dryRun: boolean;
   readonly actor: string;
+  /** Why, for the audit of the addresses and of new pools. */
+  readonly reason?: string | undefined;
   /** Called before the first change, if there will be one. */
   readonly beforeChange?: (() => Promise<void>) | undefined;
   readonly onRows?: OnRows | undefined;
@@ -65,9 +67,9 @@ const IDLE_LIMIT = '10min';
  * changed meanwhile.
  */
 export async function importSqlite(db: LedgerClient, file: string, options: ImportOptions): Promise<ImportReport> {
-  const { dryRun, actor } = options;
+  const { dryRun } = options;
   const legacy = await readLegacyFile(file);
-  const whole = await planAll(db, legacy, actor);
+  const whole = await planAll(db, legacy, options);
   const { addresses, ...plan } = whole.plan;
   const { poolsDefined, audit } = whole;
   const report = { ...plan, poolsDefined, dryRun, imported: countStates(addresses), auditRows: audit.length };
@@ -86,6 +88,9 @@ export function importRefused(problems: readonly string[]): LedgerError {
   });
 }
 
+/** Who imports, and why. */
+type Author = Pick<ImportOptions, 'actor' | 'reason'>;
+
 interface WholePlan {
   readonly plan: ImportPlan;
   readonly poolsDefined: readonly string[];
@@ -93,11 +98,11 @@ interface WholePlan {
   readonly audit: readonly PlannedAudit[];
 }
 
-async function planAll(db: LedgerClient, legacy: LegacyFile, actor: string): Promise<WholePlan> {
+async function planAll(db: LedgerClient, legacy: LegacyFile, author: Author): Promise<WholePlan> {
   // Defines the pools of the file and rolls back, to learn which of them the ledger accepts.
   const { poolsDefined, poolNotes, pools, now } = await rollingBack(db).transaction(async (transaction) => {
     await requireSchema(transaction);
-    const defined = await definePools(transaction, legacy, actor);
+    const defined = await definePools(transaction, legacy, author);
     return { ...defined, pools: await readPools(transaction), now: await ledgerTime(transaction) };
   });
   const known = await knownAddresses(db, legacy.allocations);
@@ -111,17 +116,17 @@ async function writeAll(
   db: Queryable,
   legacy: LegacyFile,
   { plan: { addresses }, audit, pools }: WholePlan,
-  { actor, onRows }: ImportOptions,
+  { onRows, ...author }: ImportOptions,
 ): Promise<void> {
   await db.query({ text: `set local idle_in_transaction_session_timeout = '${IDLE_LIMIT}'`, values: [], row: nothing });
   const total = audit.length + addresses.length;
   let done = 0;
   const onBatch = (rows: number) => onRows?.((done += rows), total);
   // Before the pools are locked: history needs no lock.
-  await writeAudit(db, audit, actor, onBatch);
-  await definePools(db, legacy, actor);
+  await writeAudit(db, audit, author.actor, onBatch);
+  await definePools(db, legacy, author);
   const ids = await lockPools(db, pools);
-  await writeAddresses(db, addresses, ids, actor, onBatch);
+  await writeAddresses(db, addresses, ids, author, onBatch);
 }
 
 /** Explains an address that somebody took, or a pool that changed, after the plan was made. */
@@ -147,7 +152,7 @@ function countStates(addresses: readonly PlannedAddress[]): ImportReport['import
  * Defines the pools that users had added to the file. If one overlaps a pool of the ledger, the ledger's pool stays. A
  * pool that cannot be defined is reported, and its addresses are left out.
  */
-async function definePools(db: Queryable, { pools: legacy, allocations }: LegacyFile, actor: string) {
+async function definePools(db: Queryable, { pools: legacy, allocations }: LegacyFile, author: Author) {
   const poolsDefined: string[] = [];
   const poolNotes: string[] = [];
   const names = (await listPools(db)).map(({ name }) => name);
@@ -155,7 +160,7 @@ async function definePools(db: Queryable, { pools: legacy, allocations }: Legacy
   const sample = parseAnyMac(allocations[0]?.mac_address ?? '');
   for (const pool of legacy.filter(({ name }) => !names.includes(name.toLowerCase()))) {
     const name = pool.name.toLowerCase();
-    const outcome = await defineLegacyPool(db, name, { pool, prefix: prefixOf(pool, prefixes, sample) }, actor);
+    const outcome = await defineLegacyPool(db, name, { pool, prefix: prefixOf(pool, prefixes, sample) }, author);
     if (outcome === 'defined') poolsDefined.push(name);
     else poolNotes.push(`pool ${name} (${pool.range_start}-${pool.range_end}) was not defined: ${outcome}`);
   }
@@ -178,7 +183,7 @@ async function defineLegacyPool(
   db: Queryable,
   name: string,
   { pool, prefix }: { readonly pool: LegacyPool; readonly prefix: MacPrefix | undefined },
-  actor: string,
+  { actor, reason }: Author,
 ): Promise<string> {
   if (prefix === undefined) return 'no prefix of the ledger fits its range';
   const first = parseAnyMac(`${prefix}:${pool.range_start}`);
@@ -187,7 +192,7 @@ async function defineLegacyPool(
   const days = Number(pool.auto_release_days);
   const periods = { autoReleaseSeconds: days > 0 ? days * 86_400 : null, reuseDelaySeconds: 86_400 };
   const definition = { name, first, last, description: pool.description, ...periods };
-  return definePool(db, definition, actor).catch((error: unknown) => {
+  return definePool(db, definition, actor, reason).catch((error: unknown) => {
     if (isLedgerError(error) && error.code === 'BAD_REQUEST') return error.message;
     throw error;
   });
@@ -257,7 +262,7 @@ async function writeAddresses(
   db: Queryable,
   addresses: readonly PlannedAddress[],
   poolIds: ReadonlyMap<string, number>,
-  actor: string,
+  { actor, reason = 'import' }: Author,
   onBatch: (rows: number) => void,
 ): Promise<void> {
   for (const group of groupsOf(addresses, ROWS_AT_ONCE)) {
@@ -277,10 +282,10 @@ async function writeAddresses(
       text: `insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, device_id, device_type, metadata, allocated_at, changed_at,
                released_at, expires_at, requester, actor, reason)
              select addr, pool, state, 'import', key, device, type, metadata, allocated, rock_mac.clock(), released,
-                    rock_mac.clock() + make_interval(secs => period), $2, $2, 'import'
+                    rock_mac.clock() + make_interval(secs => period), $2, $2, $3
              from jsonb_to_recordset($1::jsonb) as r(addr bigint, pool int, state text, key text, device text, type text, metadata jsonb,
                     allocated timestamptz, released timestamptz, period bigint) order by addr`,
-      values: [JSON.stringify(rows), actor],
+      values: [JSON.stringify(rows), actor, reason],
       row: nothing,
     });
     onBatch(rows.length);

@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import {
@@ -8,6 +10,7 @@ import {
   ledgerOfThisFile,
   takeAddress,
 } from './ledger-fixture.ts';
+import { writePredecessorFile } from './predecessor-file.ts';
 import { openShell, type RockMacShell } from './rock-mac-shell.ts';
 
 /* `--reason`: why a person made a change stays in the audit. */
@@ -117,6 +120,43 @@ test('changes of prefixes and of clusters are in the audit', async () => {
   });
   const { stdout } = await shell.rockMac('audit', '--action', 'cluster-retire', '-o', 'json');
   expect(entries.parse(JSON.parse(stdout)).items).toMatchObject([{ owner: 'Cluster/c1', reason: 'it burned down' }]);
+});
+
+test.each([
+  ['the file of the predecessor', []],
+  ['a file of another program', ['-f', 'csv']],
+])('the import of %s is in the audit with its reason', async (what, flags) => {
+  const isCsv = flags.length > 0;
+  const mac = isCsv ? 'a4:58:0f:02:12:00' : 'a4:58:0f:02:12:01';
+  const file = path.join(shell.home, isCsv ? 'hosts.csv' : 'mac-dispenser.db');
+  if (isCsv) await writeFile(file, `mac,device\n${mac},old-1\n`);
+  else await writePredecessorFile(file, [{ mac, pool: 'experiment', device: 'old-2' }]);
+  expect(await audited('import', ...flags, file, '--reason', `moved from ${what}`)).toMatchObject({
+    action: 'import',
+    reason: `moved from ${what}`,
+  });
+});
+
+test('what init defines is in the audit with its reason, and a reason that no entry would have is refused', async () => {
+  const other = await freshLedger();
+  const machine = await openShell({ ROCK_MAC_LEDGER_URL: other.url });
+  try {
+    const refused = await machine.rockMac('init', '--reason', 'a new site');
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining('Leave --reason out') as string });
+    const file = path.join(machine.home, '.rock', 'mac-dispenser.db');
+    await writePredecessorFile(file, [{ mac: '02:00:00:02:12:01', pool: 'experiment' }]);
+    const { code, stderr } = await machine.rockMac('init', '--prefix', '02', '--import', '--reason', 'a new site');
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const { stdout } = await machine.rockMac('audit', '--limit', '1000', '-o', 'json');
+    const { items } = entries.parse(JSON.parse(stdout));
+    expect(new Set(items.map(({ action }) => action))).toEqual(
+      new Set(['import', 'pool-add', 'pool-remove', 'prefix-add', 'prefix-remove']),
+    );
+    expect(new Set(items.map(({ reason }) => reason))).toEqual(new Set(['a new site']));
+  } finally {
+    await machine.close();
+    await other.close();
+  }
 });
 
 test('the audit of a ledger with such changes is sound, and a backup of it can be restored', async () => {
