@@ -2,27 +2,22 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { migrate, PROGRAM_VERSION } from '../../ledger/migrate.ts';
 import { freshDatabase } from '../env/testing.ts';
 import { ledgerOfThisFile, readingUrl } from './ledger-fixture.ts';
-import { type Ended, openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { type Ended, shellOfThisFile } from './rock-mac-shell.ts';
 
 /* Every mistake of a user has its exit code, its cause and its next step, and changes nothing. */
 
 const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
+const shell = shellOfThisFile(ledger);
 /** The ledger for `rock-mac sql`, which needs a login that can only read. */
 let reading: string;
 
 beforeAll(async () => {
   reading = await readingUrl(ledger.current);
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
   await shell.rockMac('reserve', '-m', 'a4:58:0f:00:00:01', '-d', 'gateway');
-});
-
-afterAll(async () => {
-  await shell.close();
 });
 
 interface Bad {

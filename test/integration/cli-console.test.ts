@@ -1,15 +1,15 @@
 import { stripVTControlCharacters } from 'node:util';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { createLedgerConsoleData } from '../../cli/ledger-mode/console-data.ts';
 import { release } from '../../ledger/address/release.ts';
 import { observe } from '../../ledger/observation/observe.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { aPodRequest, aRequest, joinCluster, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
-import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { shellOfThisFile } from './rock-mac-shell.ts';
 
 const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
+const shell = shellOfThisFile(ledger);
 
 beforeAll(async () => {
   const { current } = ledger;
@@ -23,11 +23,6 @@ beforeAll(async () => {
   for (const name of ['web-0', 'web-1']) await takeAddress(current, aPodRequest(name));
   const pod = { clusterId: 'c1', kind: 'Pod', namespace: 'team', name: 'stray', uid: 'u', nic: 'eth0' };
   await observe(current.db, [{ mac: mac('a4:58:0f:04:00:00'), object: pod, limited: false }], 'test');
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: current.url });
-});
-
-afterAll(async () => {
-  await shell.close();
 });
 
 async function out(...args: readonly string[]): Promise<string> {

@@ -1,21 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { registerCluster } from '../../ledger/state/clusters.ts';
 import { ledgerOfThisFile, readingUrl, schemaOfNextProgram } from './ledger-fixture.ts';
-import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { shellOfThisFile } from './rock-mac-shell.ts';
 
 /* `rock-mac doctor` on real ledgers, healthy and not. */
 
 const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
-
-beforeAll(async () => {
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
-});
-
-afterAll(async () => {
-  await shell.close();
-});
+const shell = shellOfThisFile(ledger);
 
 const diagnosis = z.object({
   items: z.array(

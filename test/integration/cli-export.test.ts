@@ -3,21 +3,16 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { allocate as allocateInLedger, requireValidRequest } from '../../ledger/address/allocate.ts';
 import { eventually, sharedTestEnv } from '../env/testing.ts';
 import { ledgerOfThisFile } from './ledger-fixture.ts';
-import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { shellOfThisFile } from './rock-mac-shell.ts';
 
 /* Reservations of a ledger as files, once and kept current. test/e2e/dhcp-servers.test.ts gives such files to real servers. */
 
 const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
-
-beforeAll(async () => {
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
-});
-afterAll(() => shell.close());
+const shell = shellOfThisFile(ledger);
 
 async function out(...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await shell.rockMac(...args);

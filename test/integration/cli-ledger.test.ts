@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { definePool } from '../../ledger/pool/pools.ts';
 import { registerCluster } from '../../ledger/state/clusters.ts';
@@ -13,21 +13,13 @@ import { eventually } from '../env/run/eventually.ts';
 import { freshDatabase } from '../env/testing.ts';
 import { aRequest, freshLedger, joinCluster, ledgerOfThisFile, readingUrl, takeAddress } from './ledger-fixture.ts';
 import { loginsOfThisFile } from './ledger-logins.ts';
-import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { openShell, shellOfThisFile } from './rock-mac-shell.ts';
 
 /* What the predecessor did not have: filters, pages, renewals, the audit, and the life cycle of a ledger. */
 
 const createLogin = loginsOfThisFile();
 const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
-
-beforeAll(async () => {
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
-});
-
-afterAll(async () => {
-  await shell.close();
-});
+const shell = shellOfThisFile(ledger);
 
 async function out(...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await shell.rockMac(...args);

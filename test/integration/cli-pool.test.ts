@@ -1,22 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { definePool } from '../../ledger/pool/pools.ts';
 import { registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { ledgerOfThisFile } from './ledger-fixture.ts';
-import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { shellOfThisFile } from './rock-mac-shell.ts';
 
 /* `rock-mac pool`: what a person does with the definitions of pools. */
 
 const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
-
-beforeAll(async () => {
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
-});
-
-afterAll(async () => {
-  await shell.close();
-});
+const shell = shellOfThisFile(ledger);
 
 const run = (line: string) => shell.bash(`rock-mac ${line}`);
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
 import {
   aPodRequest,
@@ -11,20 +11,12 @@ import {
   takeAddress,
 } from './ledger-fixture.ts';
 import { writePredecessorFile } from './predecessor-file.ts';
-import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { openShell, shellOfThisFile } from './rock-mac-shell.ts';
 
 /* `--reason`: why a person made a change stays in the audit. */
 
 const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
-
-beforeAll(async () => {
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
-});
-
-afterAll(async () => {
-  await shell.close();
-});
+const shell = shellOfThisFile(ledger);
 
 const entries = z.object({
   items: z.array(

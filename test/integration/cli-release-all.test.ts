@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { findReleasable, releaseSeen } from '../../cli/ledger-mode/release.ts';
 import { transfer } from '../../ledger/address/transfer.ts';
 import { aRequest, joinCluster, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
-import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { shellOfThisFile } from './rock-mac-shell.ts';
 
 /* `rock-mac release --all` and `--older-than`: many addresses at once, after a look at them. */
 
 const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
+const shell = shellOfThisFile(ledger);
 
 beforeAll(async () => {
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
   await joinCluster(ledger.current.db, 'c1');
-});
-
-afterAll(async () => {
-  await shell.close();
 });
 
 const run = (line: string) => shell.bash(`rock-mac ${line}`);

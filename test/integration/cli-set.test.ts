@@ -1,24 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { findByMac } from '../../ledger/address/find.ts';
 import { setMetadata } from '../../ledger/address/set-metadata.ts';
 import { listAudit } from '../../ledger/audit.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { aRequest, findingsExceptClock, joinCluster, ledgerOfThisFile, takeAddress } from './ledger-fixture.ts';
-import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { shellOfThisFile } from './rock-mac-shell.ts';
 
 /* `rock-mac set`: what a person says about a device. */
 
 const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
-
-beforeAll(async () => {
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
-});
-
-afterAll(async () => {
-  await shell.close();
-});
+const shell = shellOfThisFile(ledger);
 
 const run = (line: string) => shell.bash(`rock-mac ${line}`);
 

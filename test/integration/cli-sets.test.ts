@@ -1,24 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { definePool } from '../../ledger/pool/pools.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { ledgerOfThisFile } from './ledger-fixture.ts';
-import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { shellOfThisFile } from './rock-mac-shell.ts';
 
 /* Several addresses for devices outside clusters, by one command. */
 
 const ledger = ledgerOfThisFile();
-let shell: RockMacShell;
+const shell = shellOfThisFile(ledger);
 
 beforeAll(async () => {
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
   const range = { first: mac('a4:58:0f:20:00:00'), last: mac('a4:58:0f:20:00:02') };
   const periods = { autoReleaseSeconds: 86_400, reuseDelaySeconds: 3_600 };
   await definePool(ledger.current.db, { name: 'small', description: '', ...range, ...periods }, 'test');
-});
-
-afterAll(async () => {
-  await shell.close();
 });
 
 async function out(...args: readonly string[]): Promise<string> {

@@ -1,24 +1,23 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import { findByMac } from '../../ledger/address/find.ts';
 import { checkStock } from '../../ledger/stock/stock.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
 import { aStockHolder, fillAStock, findingsExceptClock, joinCluster, ledgerOfThisFile } from './ledger-fixture.ts';
-import { openShell, type RockMacShell } from './rock-mac-shell.ts';
+import { shellOfThisFile } from './rock-mac-shell.ts';
 
 /* Addresses that are set aside for webhooks, as people see them. */
 
 const ledger = ledgerOfThisFile();
 const old = aStockHolder({ id: 'holder-old', podName: 'rock-mac-webhook-old' });
 const living = aStockHolder({ id: 'holder-living', podName: 'rock-mac-webhook-living', podUid: 'pod-2' });
-let shell: RockMacShell;
+const shell = shellOfThisFile(ledger);
 let ofOld: readonly AddressRef[];
 let ofLiving: readonly AddressRef[];
 
 beforeAll(async () => {
   const { current } = ledger;
-  shell = await openShell({ ROCK_MAC_LEDGER_URL: current.url });
   expect(await out('stock', 'list')).toBe('No webhook has a stock\n');
   await joinCluster(current.db, 'c1');
   await current.sql(`update rock_mac.clusters set name = 'staging'`);
@@ -26,9 +25,6 @@ beforeAll(async () => {
   await fillAStock(current, { holder: old, count: 2, pool: 'docker' });
   await current.advance(90);
   ofLiving = await fillAStock(current, { holder: living, count: 4 });
-});
-afterAll(async () => {
-  await shell.close();
 });
 
 async function out(...args: readonly string[]): Promise<string> {

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { ControlPlane } from '../env/kubernetes/control-plane.ts';
+import { eventually } from '../env/run/eventually.ts';
 import { writeBin } from './rock-mac-shell.ts';
 
 /** The result of a command. */
@@ -57,6 +59,39 @@ export async function openPluginShell(kubectl: string, programs?: string): Promi
     bash: (kubeconfig, lines) => start(kubeconfig, 'bash', ['-c', lines]).ended,
     close: () => rm(folder, { recursive: true, force: true }),
   };
+}
+
+/** The kubeconfigs of the users of an installation. */
+interface Users {
+  /** May use the pool development in the namespace default. */
+  readonly dev: string;
+  /** May read the whole ledger. */
+  readonly ada: string;
+  readonly admin: string;
+}
+
+/** Creates the users in an installation, and waits until they have their permissions. */
+export async function usersOf(plane: ControlPlane, shell: PluginShell): Promise<Users> {
+  const [dev, ada] = [await plane.userKubeconfig('dev'), await plane.userKubeconfig('ada')];
+  const rules = [
+    { apiGroups: ['mac.rock-os.io'], resources: ['macallocations'], verbs: ['*'] },
+    { apiGroups: ['mac.rock-os.io'], resources: ['macpools'], resourceNames: ['development'], verbs: ['use'] },
+  ];
+  const metadata = { name: 'dev' };
+  const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata, rules };
+  await plane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(role) });
+  await plane.kubectl(['create', 'rolebinding', 'dev', '--clusterrole=dev', '--user=dev']);
+  await plane.kubectl(['create', 'clusterrolebinding', 'ada', '--clusterrole=rock-mac-auditor', '--user=ada']);
+  await eventually(() => plane.kubectl(['get', 'pools.ledger.mac.rock-os.io']), { within: 60_000 });
+  // The API server watches RBAC and the policy, so they take effect a moment later.
+  await eventually(
+    async () => {
+      const tried = await shell.rockMac(dev, 'allocate', '--dry-run');
+      if (tried.code !== 0) throw new Error(tried.stderr);
+    },
+    { within: 60_000, every: 500 },
+  );
+  return { dev, ada, admin: plane.kubeconfig };
 }
 
 /** Collects a stream. The returned function returns the text so far. */

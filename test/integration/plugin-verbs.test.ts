@@ -5,7 +5,7 @@ import { mac } from '../../mac/mac-address.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { eventually } from '../env/run/eventually.ts';
 import { aClaim, aPod, installedEnvOfThisFile, untilReason } from './installed-env.ts';
-import { openPluginShell, type PluginShell } from './plugin-shell.ts';
+import { openPluginShell, type PluginShell, usersOf } from './plugin-shell.ts';
 
 /* `kubectl rock-mac`: many claims at once, reasons, metadata and versions. dev is a user of the pool development, ada reads the ledger. */
 
@@ -19,25 +19,7 @@ let admin = '';
 beforeAll(async () => {
   const { plane } = installed();
   shell = await openPluginShell(plane.binaries.kubectl);
-  dev = await plane.userKubeconfig('dev');
-  ada = await plane.userKubeconfig('ada');
-  admin = plane.kubeconfig;
-  const rules = [
-    { apiGroups: ['mac.rock-os.io'], resources: ['macallocations'], verbs: ['*'] },
-    { apiGroups: ['mac.rock-os.io'], resources: ['macpools'], resourceNames: ['development'], verbs: ['use'] },
-  ];
-  const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'dev' }, rules };
-  await plane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(role) });
-  await plane.kubectl(['create', 'rolebinding', 'dev', '--clusterrole=dev', '--user=dev']);
-  await plane.kubectl(['create', 'clusterrolebinding', 'ada', '--clusterrole=rock-mac-auditor', '--user=ada']);
-  await eventually(() => plane.kubectl(['get', 'pools.ledger.mac.rock-os.io']), { within: 60_000 });
-  await eventually(
-    async () => {
-      const tried = await shell.rockMac(dev, 'allocate', '--dry-run');
-      if (tried.code !== 0) throw new Error(tried.stderr);
-    },
-    { within: 60_000, every: 500 },
-  );
+  ({ dev, ada, admin } = await usersOf(plane, shell));
 }, 180_000);
 
 afterAll(async () => {

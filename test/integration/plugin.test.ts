@@ -12,7 +12,7 @@ import { eventually } from '../env/run/eventually.ts';
 import { createNode } from './hand-made-node.ts';
 import { aClaim, addressesOf, aPod, installedEnvOfThisFile, untilNoAllocations, untilReason } from './installed-env.ts';
 import { installPacked, type Packed } from './packed.ts';
-import { type Ended, openPluginShell, type PluginShell } from './plugin-shell.ts';
+import { type Ended, openPluginShell, type PluginShell, usersOf } from './plugin-shell.ts';
 
 /*
  * `kubectl rock-mac` from the packed tarball, called by kubectl in a real installation. dev may use only the pool
@@ -37,28 +37,8 @@ beforeAll(async () => {
   packed = await installPacked();
   folder = await mkdtemp(path.join(tmpdir(), 'rock-mac-exported-'));
   shell = await openPluginShell(plane.binaries.kubectl, packed.path);
-  dev = await plane.userKubeconfig('dev');
-  ada = await plane.userKubeconfig('ada');
+  ({ dev, ada, admin } = await usersOf(plane, shell));
   eve = await plane.userKubeconfig('eve');
-  admin = plane.kubeconfig;
-  const rules = [
-    { apiGroups: ['mac.rock-os.io'], resources: ['macallocations'], verbs: ['*'] },
-    { apiGroups: ['mac.rock-os.io'], resources: ['macpools'], resourceNames: ['development'], verbs: ['use'] },
-  ];
-  const metadata = { name: 'dev' };
-  const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata, rules };
-  await plane.kubectl(['apply', '-f', '-'], { input: JSON.stringify(role) });
-  await plane.kubectl(['create', 'rolebinding', 'dev', '--clusterrole=dev', '--user=dev']);
-  await plane.kubectl(['create', 'clusterrolebinding', 'ada', '--clusterrole=rock-mac-auditor', '--user=ada']);
-  await eventually(() => plane.kubectl(['get', 'pools.ledger.mac.rock-os.io']), { within: 60_000 });
-  // The API server watches RBAC and the policy, so they take effect a moment later.
-  await eventually(
-    async () => {
-      const tried = await shell.rockMac(dev, 'allocate', '--dry-run');
-      if (tried.code !== 0) throw new Error(tried.stderr);
-    },
-    { within: 60_000, every: 500 },
-  );
 }, 180_000);
 
 afterAll(async () => {

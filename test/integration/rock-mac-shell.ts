@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { afterAll, beforeAll } from 'vitest';
 import { bundleCommandLine, COMMAND_LINES } from '../../hack/bundle.ts';
 
 /** Inside the repository, so that the program finds the Postgres package in node_modules. */
@@ -73,6 +74,30 @@ export async function openShell(
     rockMac: (...args) => run(path.join(bin, 'rock-mac'), args),
     bash: (script) => run('bash', ['-c', script]),
     close: () => rm(home, { recursive: true, force: true, maxRetries: 5 }),
+  };
+}
+
+/** Opens a shell for all tests of a file. Its commands use a ledger, which is there by then. */
+export function shellOfThisFile(ledger: {
+  readonly current: { readonly url: string };
+}): Pick<RockMacShell, 'home' | 'rockMac' | 'bash'> {
+  let opened: RockMacShell | undefined;
+  beforeAll(async () => {
+    opened = await openShell({ ROCK_MAC_LEDGER_URL: ledger.current.url });
+  });
+  afterAll(async () => {
+    await opened?.close();
+  });
+  const shell = () => {
+    if (opened === undefined) throw new Error('there is no shell outside tests');
+    return opened;
+  };
+  return {
+    get home() {
+      return shell().home;
+    },
+    rockMac: (...args) => shell().rockMac(...args),
+    bash: (script) => shell().bash(script),
   };
 }
 
