@@ -16,15 +16,27 @@ test.each([
   `the token ${JWT} of ${SECRET.slice(0, 0)}a pod`,
   `-----BEGIN PRIVATE KEY-----\n${SECRET}\n-----END PRIVATE KEY-----`,
   `-----BEGIN EC PRIVATE KEY-----\n${SECRET} and cut`,
+  `LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t${SECRET.replace('-', '+')}`,
+  `host=db password='with a space ${SECRET}' dbname=x`,
+  `{"password": "with a space ${SECRET}"}`,
+  `body: "{\\"token\\":\\"${SECRET}\\"}"`,
+  `rock-mac --password ${SECRET}`,
+  `AWS_SECRET_ACCESS_KEY=${SECRET}`,
+  `api_key: ${SECRET}`,
+  `passphrase=${SECRET}`,
+  `Set-Cookie: session=${SECRET}`,
+  `Proxy-Authorization: Digest ${SECRET}`,
 ])('no secret is left in %j', (text) => {
   const hidden = hideSecretsInText(text);
-  expect(hidden).not.toContain(SECRET);
-  expect(hidden).not.toContain(JWT);
+  for (const secret of [SECRET, SECRET.replace('-', '+'), JWT]) expect(hidden).not.toContain(secret);
   expect(hidden).not.toBe(text);
 });
 
-test('a text without a secret stays as it is', () => {
-  const text = 'postgresql://db.example.com:5432/rock_mac: password authentication failed for a4:58:0f:00:00:01';
+test.each([
+  'postgresql://db.example.com:5432/rock_mac: password authentication failed for a4:58:0f:00:00:01',
+  'rock-mac dashboard --proxy-secret-file /etc/rock-mac/proxy',
+  'the secret of the proxy is missing',
+])('a text without a secret stays as it is: %s', (text) => {
   expect(hideSecretsInText(text)).toBe(text);
 });
 
@@ -44,4 +56,14 @@ test('fields that are secret are removed at every depth, and those that only nam
     count: 3,
     at: '1970-01-01T00:00:00.000Z',
   });
+});
+
+test.each([
+  [{ env: [{ name: 'ROCK_MAC_SOME_TOKEN', value: SECRET }] }],
+  [{ args: ['dashboard', '--token', SECRET] }],
+  [{ credentials: { user: { first: SECRET } } }],
+  [{ tokens: [SECRET] }],
+  [{ apiKey: SECRET, pwd: SECRET, auth: SECRET }],
+])('no secret is left in %j, whose name is elsewhere', (value) => {
+  expect(JSON.stringify(hideSecrets(value))).not.toContain(SECRET);
 });
