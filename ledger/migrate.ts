@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, escapeIdentifier } from 'pg';
+import { type Client, escapeIdentifier, escapeLiteral } from 'pg';
 import { z } from 'zod';
 import { connectionConfig, type ConnectionOptions } from './connection/connection-config.ts';
 import { SafeClient } from './connection/safe-client.ts';
@@ -155,9 +155,14 @@ const VERSIONS = `select coalesce(max(version), 0) as version, coalesce(max(min_
 /**
  * Server limits for sessions in this database. An abandoned statement or transaction holds its locks no longer than
  * this. A pooler does not forward such settings at session start, so they belong to the database. (Lock waits are
- * shorter: functions set their own lock_timeout.)
+ * shorter: functions set their own lock_timeout.) A client that gave up closes its connection, and tries again: without the check
+ * of the connection, its earlier attempts would go on for a minute, each in a session of its own.
  */
-const SESSION_LIMITS = { statement_timeout: '1min', idle_in_transaction_session_timeout: '1min' } as const;
+const SESSION_LIMITS = {
+  statement_timeout: '1min',
+  idle_in_transaction_session_timeout: '1min',
+  client_connection_check_interval: '5s',
+} as const;
 
 /**
  * Sets the search path for the predecessor's queries, which name tables without a schema, and the limits above. A
@@ -171,13 +176,18 @@ async function setDefaults(client: Client): Promise<void> {
     await client.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]); // two concurrent calls would update one catalogue row
     await client.query(`alter database ${name} set search_path = "$user", public, rock_mac`);
     for (const [limit, value] of Object.entries(SESSION_LIMITS)) {
-      await client.query(`alter database ${name} set ${limit} = '${value}'`);
+      await client.query(unlessUnsupported(`alter database ${name} set ${limit} = '${value}'`));
     }
     await client.query('commit');
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
     if (sqlState(error) !== '42501') throw error;
   }
+}
+
+/** Servers on some systems, such as Windows, cannot check a connection and refuse the setting. */
+function unlessUnsupported(command: string): string {
+  return `do ${escapeLiteral(`begin ${command}; exception when invalid_parameter_value then null; end`)}`;
 }
 
 /** Whether the roles of 0024-roles.sql have their rights. An administrator may create a role after the migration. */

@@ -2,7 +2,7 @@ import { LEDGER_ERRORS } from '../../ledger/error-codes.ts';
 import { isLedgerError } from '../../ledger/errors.ts';
 import { type Exit, explainError, UserError } from '../errors.ts';
 
-/** A failed call, for the page. The text is that of the command line. */
+/** A failed call, for the page. The text is that of the command line, with the code of docs/errors.md. */
 export interface CallFailure {
   readonly status: number;
   readonly message: string;
@@ -23,5 +23,8 @@ const STATUS_OF_EXIT: Readonly<Record<Exit, number>> = {
 export function failureOf(error: unknown): CallFailure | undefined {
   if (error instanceof UserError) return { status: STATUS_OF_EXIT[error.exit], message: error.message };
   if (!isLedgerError(error)) return undefined;
-  return { status: STATUS_OF_EXIT[LEDGER_ERRORS[error.code].exit], message: explainError(error, false).text };
+  return {
+    status: STATUS_OF_EXIT[LEDGER_ERRORS[error.code].exit],
+    message: `${explainError(error, false).text} [${error.code}]`,
+  };
 }

@@ -60,7 +60,18 @@ export function openLedger(options: LedgerOptions): LedgerClient {
   connections.on('error', (error) => options.onError?.(toLedgerError(error, 'keep a connection')));
   connections.on('connect', (client) => client.on('error', () => undefined));
 
-  const run = <R>(use: (client: PoolClient) => Promise<R>) => withClient(connections, use);
+  let inUse = 0;
+  const run = async <R>(use: (client: PoolClient) => Promise<R>) => {
+    const client = await connections.connect().catch((error: unknown) => {
+      throw connectError(error, { areAllInUse: inUse === options.max });
+    });
+    inUse++;
+    try {
+      return await withClient(client, use);
+    } finally {
+      inUse--;
+    }
+  };
   let closing: Promise<void> | undefined;
   return {
     connections,
@@ -82,10 +93,7 @@ async function requireLogin(client: PoolClient, user: string | undefined, timeou
   throw new LedgerError('LEDGER_SHARED_LOGIN', what);
 }
 
-async function withClient<R>(connections: Pool, use: (client: PoolClient) => Promise<R>): Promise<R> {
-  const client = await connections.connect().catch((error: unknown) => {
-    throw connectError(error);
-  });
+async function withClient<R>(client: PoolClient, use: (client: PoolClient) => Promise<R>): Promise<R> {
   let healthy = false;
   try {
     const result = await use(client);
@@ -97,10 +105,16 @@ async function withClient<R>(connections: Pool, use: (client: PoolClient) => Pro
   }
 }
 
-function connectError(error: unknown): LedgerError {
+function connectError(error: unknown, { areAllInUse }: { readonly areAllInUse: boolean }): LedgerError {
   const message = error instanceof Error ? error.message : '';
   if (message.includes('after calling end')) {
     return new LedgerError('LEDGER_CLOSED', 'This client of the ledger is closed', { cause: error });
+  }
+  if (areAllInUse) {
+    // Nothing is wrong with the connections: other statements took longer than the wait for one.
+    const what =
+      'The statement did not begin in time, because all connections of this program to the ledger are in use';
+    return new LedgerError('LEDGER_TIMEOUT', what, { cause: error });
   }
   return toLedgerError(error, 'be reached');
 }

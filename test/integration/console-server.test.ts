@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import type { ActionResult } from '../../api/console.ts';
 import { release } from '../../ledger/address/release.ts';
 import { type RunningConsole, startConsole } from '../console/console-server.ts';
@@ -211,6 +212,25 @@ test('no request ends the server', async () => {
   expect((await call('/api/about', asUser())).status).toBe(200);
   expect(served.logged).toEqual([]);
 });
+
+test('a ledger that answers too late is named with its code and what to do, and is read again when it answers', async () => {
+  const paths = ['search?q=web', 'search?q=fedcb', 'map?first=a4:58:0f:05:00:00&count=256', 'pools', 'clusters'];
+  const callAll = () => Promise.all(paths.map((path) => call(`/api/${path}`, asUser())));
+  await ledger.current.db.transaction(async (locker) => {
+    const command = (text: string) => locker.query({ text, values: [], row: z.object({}) });
+    await command('lock table rock_mac.addresses in access exclusive mode');
+    for (const { status, body } of await callAll()) {
+      expect({ status, body }).toEqual({
+        status: 503,
+        body: expect.stringMatching(
+          /"The statement did not .+ check the ledger for load and locks\. \[LEDGER_TIMEOUT\]"/,
+        ) as string,
+      });
+    }
+  });
+  expect((await callAll()).map(({ status }) => status)).toEqual(paths.map(() => 200));
+  expect(served.logged).toEqual([]);
+}, 60_000);
 
 test('calls that wait for changes leave room for others', async () => {
   const waiting = Array.from({ length: 40 }, () => call('/api/audit?afterId=999999999', asUser()));

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 import { Client } from 'pg';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { createAllocator } from '../../ledger/address/allocator.ts';
 import { listAddresses } from '../../ledger/address/find.ts';
@@ -8,7 +8,7 @@ import { type LedgerClient, openLedger } from '../../ledger/connection/connect.t
 import type { Statement } from '../../ledger/connection/statement.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import { migrate, PROGRAM_VERSION, requireSchema, schemaVersion } from '../../ledger/migrate.ts';
-import { freshDatabase, sharedTestEnv } from '../env/testing.ts';
+import { eventually, freshDatabase, sharedTestEnv } from '../env/testing.ts';
 import { aRequest, ledgerOfThisFile, takeAddress, withinTime } from './ledger-fixture.ts';
 
 const ledger = ledgerOfThisFile();
@@ -118,6 +118,33 @@ describe('a connection', () => {
       retryable: true,
     });
     expect(await db.query(selectOne)).toEqual([{ one: 1 }]);
+  });
+
+  test('that does not become free in time is reported as a timeout, not as a server that cannot be reached', async () => {
+    const db = open(ledger.current.url, { max: 1, connectTimeoutMs: 200 });
+    const slow = db.query({ text: 'select pg_sleep(2)::text', values: [], row: z.object({}) });
+    const { code, message } = await errorOf(db.query(selectOne));
+    expect({ code, message }).toEqual({
+      code: 'LEDGER_TIMEOUT',
+      message: expect.stringContaining('all connections of this program to the ledger are in use') as string,
+    });
+    await slow;
+  });
+
+  test('whose client gave up ends its statement on the server, so that attempts do not add up', async () => {
+    const own = await freshDatabase(); // a template does not pass its settings on
+    onTestFinished(() => own.remove());
+    await migrate(own.url);
+    const db = open(own.url, { max: 1, applicationName: 'gave up', statementTimeoutMs: 500 });
+    const slow = { text: 'select pg_sleep(50)::text', values: [], row: z.object({}) };
+    expect(await errorOf(db.query(slow))).toMatchObject({ code: 'LEDGER_TIMEOUT' });
+    const left = `select count(*)::int as sessions from pg_stat_activity where application_name = 'gave up' and query like '%pg_sleep%'`;
+    await eventually(
+      async () => {
+        expect(await ledger.current.sql(left)).toEqual([{ sessions: 0 }]);
+      },
+      { within: 30_000 },
+    );
   });
 
   test('that the server ended fails one statement and no more', async () => {

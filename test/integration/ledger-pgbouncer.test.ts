@@ -103,10 +103,12 @@ describe.skipIf(missing !== '')(`behind pgbouncer in transaction mode${missing &
 
   test('no session state reaches the next user of a session, and the limits of the role apply', async () => {
     const settings = z.object({ name: z.string(), setting: z.string() });
-    const names = ['statement_timeout', 'idle_in_transaction_session_timeout', 'lock_timeout', 'synchronous_commit'];
+    const limits = ['client_connection_check_interval', 'statement_timeout', 'idle_in_transaction_session_timeout'];
+    const names = [...limits, 'lock_timeout', 'synchronous_commit'];
     const text = `select name, setting from pg_settings where name = any ($1) order by name`;
     const rows = await Promise.all([one, two].map((db) => db.query({ text, values: [names], row: settings })));
     const wanted = [
+      { name: 'client_connection_check_interval', setting: '5000' },
       { name: 'idle_in_transaction_session_timeout', setting: '60000' },
       { name: 'lock_timeout', setting: '0' },
       { name: 'statement_timeout', setting: '60000' },
