@@ -137,7 +137,7 @@ export interface AuditEntries {
   readonly entries: readonly AuditEntryObject[];
   /** Whether the limit left out older ones. */
   readonly isCut: boolean;
-  /** With `afterId`: the id up to which every entry was read. Follow from here. */
+  /** The id up to which every entry was read. Follow from here; entries of a first page with a higher id come again. */
   readonly reached?: number | undefined;
 }
 

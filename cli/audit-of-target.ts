@@ -12,13 +12,14 @@ export async function auditOfTarget(backend: Pick<Backend, 'audit' | 'find'>, qu
   for (const { mac } of addresses) {
     pages.push(await backend.audit({ ...query, target: { kind: 'mac', text: mac, mac } }));
   }
-  const oldestFirst = query.afterId === undefined ? -1 : 1;
+  const isFollowed = query.afterId !== undefined;
   // A page that is cut was not read as far as the others.
   const upTo = Math.min(...[page, ...pages].map((each) => each.reached ?? Infinity));
-  const found = pages.flatMap((each) => each.lines).filter(({ id }) => id <= upTo);
-  const lines = found.sort((a, b) => oldestFirst * (a.id - b.id));
+  const found = pages.flatMap((each) => each.lines).filter(({ id }) => !isFollowed || id <= upTo);
+  const lines = found.sort((a, b) => (isFollowed ? a.id - b.id : b.id - a.id));
   const isCut = lines.length > query.limit || pages.some((each) => each.isCut);
   const onPage = lines.slice(0, query.limit);
-  const reached = lines.length > query.limit ? onPage.at(-1)?.id : Number.isFinite(upTo) ? upTo : undefined;
+  const readTo = Number.isFinite(upTo) ? upTo : undefined;
+  const reached = isFollowed && lines.length > query.limit ? onPage.at(-1)?.id : readTo;
   return { lines: onPage, isCut, reached };
 }

@@ -94,7 +94,7 @@ export type AuditLine = AuditEntryView;
 export interface AuditPage {
   readonly lines: readonly AuditLine[];
   readonly isCut: boolean;
-  /** With `afterId`: every entry up to this id was read, also those that the query leaves out. */
+  /** Every entry up to this id was read, also those that the query leaves out. Newer ones may come before others are visible. */
   readonly reached?: number | undefined;
 }
 
@@ -250,7 +250,7 @@ export interface AuditQuery {
   readonly actor?: string | undefined;
   readonly action?: string | undefined;
   readonly since?: Date | undefined;
-  /** Returns only entries with a higher id, oldest first. Without it, the newest entries come first. To follow, pass `reached`. */
+  /** Returns only entries with a higher id, oldest first. Without it, the newest entries come first. To follow either, pass `reached`. */
   readonly afterId?: number | undefined;
   readonly limit: number;
 }

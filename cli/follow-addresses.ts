@@ -32,7 +32,8 @@ export async function followAddresses(
     else reported.delete(address.mac);
   };
   // Read before the list, so that no change between the two is missed.
-  let afterId = (await source.audit({ limit: 1 })).lines[0]?.id ?? 0;
+  const { lines, reached: start } = await source.audit({ limit: 1 });
+  let afterId = start ?? lines[0]?.id ?? 0;
   const first = await source.list(query);
   for (const address of first.items) reportIfChanged(address);
   if (first.next !== undefined) onCut();

@@ -65,7 +65,7 @@ export const LEDGERS: ReadApiKind<LedgerObject> = { plural: 'ledgers', schema: l
 export const POOL_HOURS: ReadApiKind<PoolHourObject> = { plural: 'poolhours', schema: poolHourObject };
 export const STATE_MAPS: ReadApiKind<StateMapObject> = { plural: 'statemaps', schema: stateMapObject };
 
-/** `reached`: with the field `afterId`, the id up to which every entry was read. */
+/** `reached`: of the audit, the id up to which every entry was read. */
 export interface ReadPage<T> extends Page<T> {
   readonly reached?: number | undefined;
 }

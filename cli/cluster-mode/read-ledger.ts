@@ -71,7 +71,7 @@ export async function auditEntriesOfLedger(
     const page = await reader.list(AUDIT_ENTRIES, { ...options, fields, limit: limit - entries.length, after });
     entries.push(...page.items);
     after = page.next;
-    reached = page.reached;
+    reached = page.reached ?? reached; // later pages of the newest entries have none
   } while (after !== undefined && entries.length < limit);
   return { entries, isCut: after !== undefined, reached };
 }

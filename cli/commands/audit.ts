@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { AUDIT_ACTIONS } from '../../ledger/audit.ts';
 import { auditOfTarget } from '../audit-of-target.ts';
-import type { AuditLine, AuditQuery, Backend } from '../backend.ts';
+import type { AuditLine, AuditPage, AuditQuery, Backend } from '../backend.ts';
 import { type Cli, withBackend } from '../cli.ts';
 import { auditCsv, auditTable } from '../output/audit.ts';
 import { printItem, printReport } from '../output/format.ts';
@@ -44,13 +44,14 @@ export function addAudit(program: Command, cli: Cli): void {
       const { pool, actor, action, since, limit } = options;
       const query = { target: text === undefined ? undefined : parseTarget(text), pool, actor, action, since, limit };
       await withBackend(command, cli, async (backend) => {
-        const { lines, isCut } = await auditOfTarget(backend, query);
+        const existing = await auditOfTarget(backend, query);
+        const { lines, isCut } = existing;
         if (lines.length === 0) {
           // Removed pools and imported history stay in the audit, so their names are not refused.
           requireAction(action);
           await requirePools(backend, pool === undefined ? [] : [pool]);
         }
-        if (options.follow) await follow(cli, options.output, backend, { query, existing: lines });
+        if (options.follow) await follow(cli, options.output, backend, { query, existing });
         await printReport(cli.terminal, command, {
           lines: (format) => auditTable(lines, format === 'wide'),
           kind: 'AuditEntryList',
@@ -76,19 +77,20 @@ async function follow(
   cli: Cli,
   output: Output,
   backend: Backend,
-  { query, existing }: { readonly query: AuditQuery; readonly existing: readonly AuditLine[] },
+  { query, existing }: { readonly query: AuditQuery; readonly existing: AuditPage },
 ): Promise<never> {
-  let afterId = existing[0]?.id ?? 0;
+  let afterId = existing.reached ?? existing.lines[0]?.id ?? 0;
+  const existingIds = new Set(existing.lines.map(({ id }) => id));
   let isFirst = true;
   const print = (line: AuditLine) => {
     printLine(cli, output, line, isFirst);
     isFirst = false;
   };
-  for (const line of existing.toReversed()) print(line);
+  for (const line of existing.lines.toReversed()) print(line);
   for (;;) {
     await sleep(POLL_MS);
     const { lines, reached } = await auditOfTarget(backend, { ...query, afterId });
-    for (const line of lines) print(line);
+    for (const line of lines) if (!existingIds.has(line.id)) print(line);
     afterId = reached ?? afterId;
   }
 }

@@ -1,6 +1,6 @@
 import { type AuditFilter, listAudit } from '../../ledger/audit.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
-import { followAudit } from '../../ledger/follow-audit.ts';
+import { followAudit, startOfFollowing } from '../../ledger/follow-audit.ts';
 import { auditEntryView } from '../../ledger/view/audit-entry-view.ts';
 import type { AuditLine, AuditPage, AuditQuery } from '../backend.ts';
 import type { Target } from '../target.ts';
@@ -19,13 +19,14 @@ export async function auditPage(ledger: Queryable, query: AuditQuery): Promise<A
 
 /** It reads one row more than the limit to know whether the limit cuts the list. */
 async function newestPage(ledger: Queryable, filter: AuditFilter, limit: number): Promise<AuditPage> {
+  const reached = await startOfFollowing(ledger);
   const lines: AuditLine[] = [];
   for (;;) {
     const wanted = Math.min(limit + 1 - lines.length, MAX_ROWS);
     const entries = await listAudit(ledger, { ...filter, before: lines.at(-1)?.id, limit: wanted });
     lines.push(...entries.map(auditEntryView));
     if (entries.length < wanted || lines.length > limit)
-      return { lines: lines.slice(0, limit), isCut: lines.length > limit };
+      return { lines: lines.slice(0, limit), isCut: lines.length > limit, reached };
   }
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { AuditEntries } from '../../api/console.ts';
 import type { AuditEntryObject } from '../../api/ledger-view.ts';
 import { CallError } from '../shared/client.ts';
-import { followAudit } from './follow.ts';
+import { followAudit, mergeEntries, startOf } from './follow.ts';
 
 const entry = (id: number) => ({ metadata: { name: String(id) } }) as AuditEntryObject;
 const page = (...ids: readonly number[]): AuditEntries => upTo(ids.at(-1) ?? 5, ...ids);
@@ -75,4 +75,16 @@ test('a server that does not wait, or fails, is given a pause', async () => {
       [20_000, page()],
     ]),
   ).toEqual(['read after 5', 'pause', 'read after 5', 'pause', 'read after 5']);
+});
+
+test('a page is followed from where it is complete, although newer entries are on it', () => {
+  expect(startOf(upTo(6, 8, 6, 5))).toBe(6);
+  expect(startOf({ entries: [8, 6].map(entry), isCut: false })).toBe(8); // an older operator
+  expect(startOf({ entries: [], isCut: false })).toBe(0);
+});
+
+test('entries that come again are shown once, and late ones in their place', () => {
+  const { entries, newIds } = mergeEntries([8, 6, 5].map(entry), [9, 9, 8, 7].map(entry));
+  expect(entries).toEqual([9, 8, 7, 6, 5].map(entry));
+  expect(newIds).toEqual(new Set([9, 7]));
 });

@@ -36,7 +36,21 @@ export async function followAudit({ read, onEntries, pause, now, signal, ...from
   }
 }
 
-/** Returns the id of an entry, or 0, which is before the first one. */
-export function entryId(entry: AuditEntryObject | undefined): number {
-  return Number(entry?.metadata.name ?? 0);
+/** Returns from where to follow a page, so that no entry is left out. An older operator does not say it. */
+export function startOf({ reached, entries: [newest] }: AuditEntries): number {
+  return reached ?? (newest === undefined ? 0 : entryId(newest));
+}
+
+/** Returns the entries of a page and later ones, each once and the newest first, and which of them are not on the page. */
+export function mergeEntries(page: readonly AuditEntryObject[], later: readonly AuditEntryObject[]) {
+  const byId = new Map([...later, ...page].map((entry) => [entryId(entry), entry]));
+  const onPage = new Set(page.map(entryId));
+  return {
+    entries: [...byId.values()].sort((a, b) => entryId(b) - entryId(a)),
+    newIds: new Set([...byId.keys()].filter((id) => !onPage.has(id))),
+  };
+}
+
+export function entryId(entry: AuditEntryObject): number {
+  return Number(entry.metadata.name);
 }

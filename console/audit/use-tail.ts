@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { AuditEntries } from '../../api/console.ts';
 import type { AuditEntryObject } from '../../api/ledger-view.ts';
 import type { Client, Query } from '../shared/client.ts';
-import { entryId, followAudit } from './follow.ts';
+import { entryId, followAudit, mergeEntries, startOf } from './follow.ts';
 
 /** More entries are not kept, so that a page that is open for days stays small. */
 const MAX_ENTRIES = 1_000;
@@ -24,7 +24,6 @@ export function useTail(
   isLive: boolean,
 ): Tail {
   const [later, setLater] = useState<readonly AuditEntryObject[]>([]);
-  const newest = entryId(page?.entries[0]);
 
   useEffect(() => {
     setLater([]);
@@ -34,7 +33,7 @@ export function useTail(
     if (page === undefined || !isLive) return;
     const controller = new AbortController();
     void followAudit({
-      afterId: newest,
+      afterId: startOf(page),
       read: (afterId, signal) => client.get('/api/audit', { ...query, afterId, limit: 100 }, signal),
       onEntries: (entries) => {
         setLater((before) => [...entries.toReversed(), ...before].slice(0, MAX_ENTRIES));
@@ -48,9 +47,6 @@ export function useTail(
     };
   }, [key, page, isLive]);
 
-  const ids = new Set(later.map(entryId));
-  return {
-    entries: [...later, ...(page?.entries ?? []).filter((entry) => !ids.has(entryId(entry)))].slice(0, MAX_ENTRIES),
-    isNew: (entry) => ids.has(entryId(entry)),
-  };
+  const { entries, newIds } = mergeEntries(page?.entries ?? [], later);
+  return { entries: entries.slice(0, MAX_ENTRIES), isNew: (entry) => newIds.has(entryId(entry)) };
 }

@@ -1,6 +1,6 @@
 import type { AuditEntryObject } from '../../api/ledger-view.ts';
 import { type AuditEntry, listAudit } from '../../ledger/audit.ts';
-import { followAudit } from '../../ledger/follow-audit.ts';
+import { followAudit, startOfFollowing } from '../../ledger/follow-audit.ts';
 import { auditEntryView, encodeAuditEntry } from '../../ledger/view/audit-entry-view.ts';
 import { invalidContinueToken } from './continue-token.ts';
 import { parseId, type ReadApiResource, toPage } from './read-api-resource.ts';
@@ -31,7 +31,10 @@ export const auditEntries: ReadApiResource<AuditEntryObject> = {
     };
     const pageOf = (entries: readonly AuditEntry[]) =>
       toPage(entries, limit, { encode: encodeEntry, endAt: ({ id }) => String(id) });
-    if (afterId === undefined) return pageOf(await listAudit(db, { ...filter, before: position }));
+    if (afterId === undefined) {
+      const start = position === undefined ? await startOfFollowing(db) : undefined;
+      return { ...pageOf(await listAudit(db, { ...filter, before: position })), reached: start };
+    }
     const { entries, reached } = await followAudit(db, reachedBefore ?? position ?? afterId, filter);
     const page = pageOf(entries);
     // A page that is cut ends before the last row that was read.

@@ -36,7 +36,8 @@ function listSchema(kind: string) {
           continue: { type: 'string', description: 'The token of the next page. Absent on the last page.' },
           resourceVersion: {
             type: 'string',
-            description: 'With the field afterId: every change up to this id was read. Continue from here.',
+            description:
+              'Of auditentries: every change up to this id was read. Continue from here with the field afterId.',
           },
         },
       },

@@ -6,7 +6,7 @@ export interface ResourcePage<T> {
   readonly items: readonly T[];
   /** Where the page ends; absent on the last page. */
   readonly end?: string | undefined;
-  /** Up to which id a list that is followed was read, also if nothing fitted. */
+  /** Up to which id the audit was read, also if nothing fitted. A follower continues from here. */
   readonly reached?: number | undefined;
 }
 

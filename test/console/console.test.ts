@@ -226,6 +226,25 @@ describe.skipIf(CHROMIUM === undefined)(`the console in a browser (${CHROMIUM ??
     expect(text.split('\n').filter((line) => line.includes(device))).toHaveLength(1);
   });
 
+  test('a change that was not committed when the audit was opened appears in it, and none appears twice', async () => {
+    const device = (name: string) => `${name}-${String(Date.now())}`;
+    const [late, early] = [device('late'), device('early')];
+    let page: Page | undefined;
+    const row = (text: string) => (page ?? expect.fail()).locator('tbody tr', { hasText: text });
+    await ledger.db.transaction(async (slow) => {
+      await allocate(slow, 'experiment', [aRequest({ key: late, pool: 'experiment', device: { id: late } })], {
+        leaseSeconds: LEASE_SECONDS,
+      });
+      await allocate(ledger.db, 'large', [aRequest({ key: early, pool: 'large', device: { id: early } })], {
+        leaseSeconds: LEASE_SECONDS,
+      });
+      ({ page } = await open('#/audit'));
+      await row(early).waitFor();
+    });
+    await row(late).waitFor({ timeout: 5_000 });
+    expect(await row(early).count()).toBe(1);
+  });
+
   describe('actions', () => {
     test('a device is reserved and released, and each dialog shows the command before', async () => {
       const { page, errors } = await open('#/pools');

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { allocate } from '../../ledger/address/allocate.ts';
 import { definePool } from '../../ledger/pool/pools.ts';
 import { registerCluster } from '../../ledger/state/clusters.ts';
 import { markReported, recover } from '../../ledger/state/recovery.ts';
@@ -11,7 +12,15 @@ import { checkStock, fillStock } from '../../ledger/stock/stock.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { freshDatabase } from '../env/testing.ts';
-import { aRequest, freshLedger, joinCluster, ledgerOfThisFile, readingUrl, takeAddress } from './ledger-fixture.ts';
+import {
+  aRequest,
+  freshLedger,
+  joinCluster,
+  LEASE_SECONDS,
+  ledgerOfThisFile,
+  readingUrl,
+  takeAddress,
+} from './ledger-fixture.ts';
 import { loginsOfThisFile } from './ledger-logins.ts';
 import { openShell, shellOfThisFile } from './rock-mac-shell.ts';
 
@@ -231,6 +240,37 @@ describe('list', () => {
     }
   });
 });
+
+test.each(['list --watch', 'audit --follow'])(
+  '%s prints a change whose transaction was open when it began, and each change once',
+  async (line) => {
+    const { db } = ledger.current;
+    const request = (name: string, pool: string) => {
+      const id = `${name} of ${line}`;
+      return aRequest({ key: id, pool, device: { id } });
+    };
+    let child: ReturnType<typeof start> | undefined;
+    onTestFinished(() => void child?.kill());
+    const linesOf = (name: string) => child?.stdout().filter((each) => each.includes(`"${name} of ${line}"`)) ?? [];
+    const isPrinted = (name: string) =>
+      eventually(
+        () => {
+          expect(linesOf(name)).toHaveLength(1);
+        },
+        { within: 30_000 },
+      );
+    await db.transaction(async (slow) => {
+      await allocate(slow, 'development', [request('late', 'development')], { leaseSeconds: LEASE_SECONDS });
+      await takeAddress(ledger.current, request('quick', 'vultr'));
+      child = start(...line.split(' '), '-o', 'json');
+      await isPrinted('quick');
+    });
+    await isPrinted('late');
+    await takeAddress(ledger.current, request('last', 'vultr'));
+    await isPrinted('last');
+    expect(linesOf('quick')).toHaveLength(1);
+  },
+);
 
 test('a device name with newlines and escapes does not look like a second row', async () => {
   const name = 'x\na4:58:0f:00:00:99    production   gateway\x1b[2J';

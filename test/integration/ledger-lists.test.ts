@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import type { AddressRow } from '../../ledger/address/address-row.ts';
 import { allocate } from '../../ledger/address/allocate.ts';
 import { type AddressFilter, listAddresses } from '../../ledger/address/find.ts';
@@ -240,6 +242,67 @@ describe('the audit', () => {
       expect(await keysSince()).toEqual(['slow', 'quick']);
     });
   });
+
+  test('does not hold a follower back at an unused id because something else is at work', async () => {
+    const { db } = ledger.current;
+    const last = await startBehindAnUnusedId('not held back');
+    await db.transaction(async (unrelated) => {
+      await unrelated.query({ text: 'select pg_current_xact_id()::text', values: [], row: z.object({}) });
+      expect((await followAudit(db, last)).entries).toMatchObject([{ key: 'not held back' }]);
+    });
+  });
+
+  test('does not hold a follower back at an unused id because others write all the time', async () => {
+    const { db } = ledger.current;
+    const last = await startBehindAnUnusedId('in a busy ledger');
+    const ended = new AbortController();
+    // Each writes before the one before it ends, so the audit always has a transaction at work.
+    const writeAlways = async (turn: number, onWritten: () => void): Promise<void> => {
+      let next: Promise<void> | undefined;
+      await db.transaction(async (writer) => {
+        const pool = turn % 2 === 0 ? 'development' : 'vultr';
+        await allocate(writer, pool, [aRequest({ key: `busy/${String(turn)}`, pool })], {
+          leaseSeconds: LEASE_SECONDS,
+        });
+        onWritten();
+        if (ended.signal.aborted) return;
+        const written = Promise.withResolvers<undefined>();
+        next = writeAlways(turn + 1, () => {
+          written.resolve(undefined);
+        });
+        await Promise.race([written.promise, next]);
+        await sleep(50);
+      });
+      await next;
+    };
+    const begun = Promise.withResolvers<undefined>();
+    const writing = writeAlways(0, () => {
+      begun.resolve(undefined);
+    });
+    await Promise.race([begun.promise, writing]);
+    try {
+      await eventually(async () => {
+        expect((await followAudit(db, last)).entries[0]).toMatchObject({ key: 'in a busy ledger' });
+      });
+    } finally {
+      ended.abort();
+      await writing;
+    }
+  });
+
+  /** Returns an id. The next one is unused, and an entry with this key comes after it. */
+  async function startBehindAnUnusedId(key: string): Promise<number> {
+    const { db } = ledger.current;
+    const [last = 0] = await idsOf({ limit: 1 });
+    const broken = db.transaction(async (failing) => {
+      await allocate(failing, 'development', [aRequest({ key: `before ${key}` })], { leaseSeconds: LEASE_SECONDS });
+      throw new Error('it failed');
+    });
+    await expect(broken).rejects.toThrow('it failed');
+    await takeAddress(ledger.current, aRequest({ key, pool: 'docker' }));
+    expect(await idsOf({ limit: 1 })).toEqual([last + 2]);
+    return last;
+  }
 
   test('holds a follower back for a minute at most, and never for an unused id', async () => {
     const { db } = ledger.current;
