@@ -108,6 +108,26 @@ describe.skipIf(!isInstalled)(title, () => {
     expect(status, output).toBe(0);
   });
 
+  test('do not take an import of half a pool for a trend', () => {
+    const [alertname, pool] = ['RockMacPoolFullSoon', 'pool="kubernetes"'];
+    // A day of nothing, then the import, then a day of nothing.
+    const free = { series: `rockmac_pool_addresses{${pool},state="free"}`, values: '65000x300 31000x300' };
+    const hours = Array.from({ length: 24 }, (_, hour) => `${String(25 + hour)}h`);
+    write('tests.yaml', {
+      rule_files: ['rules.yaml'],
+      evaluation_interval: '5m',
+      tests: [
+        {
+          interval: '5m',
+          input_series: [free, { series: `rockmac_pool_capacity{${pool}}`, values: '65536x600' }],
+          alert_rule_test: hours.map((eval_time) => ({ eval_time, alertname, exp_alerts: [] })),
+        },
+      ],
+    });
+    const { status, output } = promtool('test', 'rules', 'tests.yaml');
+    expect(status, output).toBe(0);
+  });
+
   test('say nothing about the ledger while there is no leader, who alone knows', () => {
     const pods = ['operator-0', 'operator-1'];
     const alertname = 'RockMacLedgerClosed';
