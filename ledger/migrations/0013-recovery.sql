@@ -193,8 +193,9 @@ end $$;
 -- Whether nobody can have got the addresses that were set aside in a pool. Every cluster has compared its live objects with
 -- the ledger after the reuse delay of the pool, and after the ten minutes in which an admission of before the failover must
 -- have ended. Those that it found in use are adopted or observed. Devices report nothing, so a pool that any device has
--- used keeps them until an admin decides. A holder that cannot reach the ledger goes on answering from its stock. So a part of a
--- stock waits until its holder has dropped it (check_stock), or the operator has proved that the holder is gone (return_stock).
+-- used keeps them until an admin decides. A holder that cannot reach the ledger goes on answering from its stock, a part of which
+-- the failover may have lost. So all of them wait until each holder has dropped what is known of its stock (drop_stock), or the
+-- operator has proved that the holder is gone (return_stock).
 create function rock_mac.is_gap_over(p rock_mac.pools) returns boolean
 language plpgsql stable set search_path = rock_mac, pg_temp as $$
 declare since timestamptz := (select max(a.changed_at) from addresses a where a.pool_id = p.pool_id and a.state = 'orphaned' and a.origin = 'replication-gap');

@@ -627,17 +627,20 @@ test('what a recovery has set aside stays so while its holder cannot reach the l
   const resyncAndFree = async () => {
     await resynced();
     await freeGap(ledger.db, { actor: 'operator' });
-    return (await rowOf(address.mac)).state;
+    return { state: (await rowOf(address.mac)).state, setAside: (await statsOf('kubernetes')).orphaned };
   };
+  // The holder may also have addresses of a fill that the failover lost, which are among the others.
+  const all = { state: 'orphaned', setAside: (await statsOf('kubernetes')).orphaned };
+  expect(all.setAside).toBeGreaterThan(1);
   await ledger.advance(DAY);
-  expect(await resyncAndFree()).toBe('orphaned');
+  expect(await resyncAndFree()).toEqual(all);
   await checkStock(ledger.db, h1, undefined);
   await ledger.advance(DAY);
-  expect(await resyncAndFree()).toBe('orphaned'); // the holder may not have got the response
+  expect(await resyncAndFree()).toEqual(all); // the holder may not have got the response
   await dropStock(ledger.db, h1, await stockEpoch(ledger.db));
-  expect(await resyncAndFree()).toBe('orphaned'); // its last answer may be on its way
+  expect(await resyncAndFree()).toEqual(all); // its last answer may be on its way
   await ledger.advance(DAY);
-  expect(await resyncAndFree()).toBe('released');
+  expect(await resyncAndFree()).toEqual({ state: 'released', setAside: 0 });
 });
 
 test('an administrator frees what a recovery has set aside, except for what a holder has not dropped', async () => {

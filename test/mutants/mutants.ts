@@ -92,6 +92,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no check that a cluster was adopted',
     file: allocate,
+    after: 'Before its initial sync',
     find: 'c.adopted_at is not null and c.retired_at is null',
     replace: 'true',
     caughtBy: allocating('a request is refused, and its neighbours are not, when its cluster'),
