@@ -74,6 +74,19 @@ describeWith('qemu-system-x86_64', 'qemu-system-x86', 'QEMU', () => {
   });
 });
 
+test.each([
+  ['qemu/run.sh', 'PATH="$PWD/machine:$PATH" "$RECIPES"/qemu/run.sh signalled-vm'],
+  ['docker/run.sh', 'DOCKER="$PWD"/machine/qemu-system-x86_64 "$RECIPES"/docker/run.sh signalled-vm lan image:1'],
+])('a signal for %s alone does not release the address of what still runs', async (_, run) => {
+  // Stands in for the machine: it ends its caller, and then looks whether it still has its address.
+  await mkdir(path.join(shell.home, 'machine'), { recursive: true });
+  const machine = '#!/bin/sh\nkill -TERM $PPID\nsleep 1\nrock-mac show signalled-vm -o name >while-running\n';
+  await writeFile(path.join(shell.home, 'machine', 'qemu-system-x86_64'), machine, { mode: 0o755 });
+  await out(run);
+  expect(await out('cat while-running')).toMatch(MAC);
+  expect(await addressesOf('signalled-vm')).toBe('');
+});
+
 describeWith('virt-install', 'virtinst', 'libvirt', () => {
   const CREATE =
     '"$RECIPES"/libvirt/create.sh dom-1 --connect test:///default --memory 64 --disk none --import --osinfo generic --print-xml';
@@ -94,6 +107,25 @@ describeWith('virt-install', 'virtinst', 'libvirt', () => {
     expect(clone).toMatchObject({ code: 1, stderr: expect.stringContaining('dom-2 does not hold a4:58:0f') as string });
     // The machine runs already, so a failure would change nothing.
     await out('"$RECIPES"/libvirt/hook.sh dom-2 started begin - <domain.xml');
+  });
+
+  test('the hook knows its prefix in any case, and takes no object of another kind for the domain', async () => {
+    const hook = (domain: string) =>
+      shell.bash(`PREFIX=A4:58:0F "$RECIPES"/libvirt/hook.sh '${domain}' prepare begin - <domain.xml`);
+    expect(await hook('dom-2')).toMatchObject({ code: 1 });
+    expect(await hook(await addressesOf('dom-1'))).toMatchObject({ code: 1 });
+    expect(await hook('--help')).toMatchObject({ code: 1 });
+  });
+
+  test('a domain that cannot be stopped keeps its address, and one that is deleted does not', async () => {
+    const mac = await addressesOf('dom-1');
+    // The driver for tests forgets everything between two calls, so this stands in for a libvirt that knows the domain.
+    const virsh = (destroy: string) =>
+      `virsh() { case $1 in list) echo dom-1 ;; destroy) ${destroy} ;; esac; }; export -f virsh; "$RECIPES"/libvirt/delete.sh dom-1`;
+    expect(await shell.bash(virsh('return 1'))).toMatchObject({ code: 1 });
+    expect(await addressesOf('dom-1')).toBe(mac);
+    await out(virsh('return 0'));
+    expect(await addressesOf('dom-1')).toBe('');
   });
 
   test('the hook lets domains start while the ledger is away, and says so', async () => {

@@ -5,6 +5,7 @@
 set -euo pipefail
 name=${1:?'usage: delete.sh NAME'}
 
-virsh destroy "$name" 2>/dev/null || true # it may not run
+# A domain that cannot be stopped keeps its address: `undefine` alone would let it run on.
+if virsh list --name | grep -qxF -- "$name"; then virsh destroy "$name"; fi
 virsh undefine "$name"
 rock-mac release --force "$name" # it is reserved

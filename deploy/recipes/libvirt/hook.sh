@@ -13,15 +13,14 @@ prefix=${PREFIX:-a4:58:0f}
 [ "$operation" = prepare ] || exit 0
 
 # Without the ledger nobody can know whose address it is. A machine that ran yesterday should start all the same.
-if ! rock-mac stats -o name >/dev/null; then
-  echo "rock-mac: the ledger cannot be reached, so the addresses of $domain were not checked" >&2
+if ! held=$(rock-mac list --device="$domain" --status active,reserved -o name); then
+  echo "rock-mac: the ledger cannot be read, so the addresses of $domain were not checked" >&2
   exit 0
 fi
 
-held=$(rock-mac show "$domain" -o name)
 used=$(grep -oiE "<mac address=['\"][0-9a-f:]{17}" | grep -oiE '[0-9a-f:]{17}$' | tr '[:upper:]' '[:lower:]' || true)
 for mac in $used; do
-  case $mac in "$prefix":*) ;; *) continue ;; esac
+  case $mac in "${prefix,,}":*) ;; *) continue ;; esac
   if ! grep -qx "$mac" <<<"$held"; then
     echo "rock-mac: $domain does not hold $mac: see \`rock-mac show $mac\`" >&2
     exit 1

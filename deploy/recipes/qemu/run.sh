@@ -10,6 +10,8 @@ shift
 
 mac=$(rock-mac allocate --pool development --device "$name" --type qemu-vm -o name)
 trap 'rock-mac release "$mac" >/dev/null' EXIT
+# A signal for this script alone waits for the machine, which still uses the address. Ctrl-C reaches both.
+trap : HUP INT TERM
 # The pool releases what nobody renews for a week, and a machine may run for longer. The loop reads nothing until the machine and this
 # script have ended: then the pipe ends, and the loop with it. A time limit is a status above 128.
 exec 9> >(while read -rt 86400; [ $? -gt 128 ]; do rock-mac renew "$mac"; done >/dev/null)
