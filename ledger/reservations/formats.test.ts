@@ -61,6 +61,8 @@ test.each(['ignore', 'infinite', '12h', '30M', '1w', '5s'])(
   (hostname) => {
     expect(linesOf('dnsmasq', { ip: '192.0.2.7', hostname })).toEqual([`${A},192.0.2.7`]);
     expect(linesOf('dnsmasq', { hostname })).toEqual([]);
+    // libvirt writes it into a line for dnsmasq.
+    expect(linesOf('libvirt', { ip: '192.0.2.7', hostname })).toEqual([`<host mac='${A}' ip='192.0.2.7'/>`]);
   },
 );
 

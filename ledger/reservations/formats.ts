@@ -75,9 +75,13 @@ function lines(all: readonly unknown[]): string {
  */
 const NOT_A_NAME_FOR_DNSMASQ = /^(?:infinite|ignore|\d+[wdhms]?)$/;
 
+function nameForDnsmasq(hostname: string | undefined): string | undefined {
+  return hostname !== undefined && NOT_A_NAME_FOR_DNSMASQ.test(hostname) ? undefined : hostname;
+}
+
 /** A line of a --dhcp-hostsfile of dnsmasq(8). A host has one IPv4 address, and any number of IPv6 addresses in brackets. */
 function dnsmasqHost({ mac, ips, hostname }: Reservation): string | undefined {
-  const name = hostname !== undefined && NOT_A_NAME_FOR_DNSMASQ.test(hostname) ? undefined : hostname;
+  const name = nameForDnsmasq(hostname);
   const parts = [
     ...firstIpv4(ips),
     ...ips.filter((ip) => !isIpv4(ip)).map((ip) => `[${ip}]`),
@@ -117,11 +121,15 @@ function hostsLines({ ips, hostname }: Reservation): readonly string[] | undefin
   return ips.length === 0 || hostname === undefined ? undefined : ips.map((ip) => `${ip} ${hostname}`);
 }
 
-/** An element of `<dhcp>` in a network of libvirt (formatnetwork.html), as `virsh net-update … ip-dhcp-host` takes it. */
+/**
+ * An element of `<dhcp>` in a network of libvirt (formatnetwork.html), as `virsh net-update … ip-dhcp-host` takes it. libvirt writes its
+ * name into a line for dnsmasq.
+ */
 function libvirtHost({ mac, ips, hostname }: Reservation): string | undefined {
   const [ip] = firstIpv4(ips);
   if (ip === undefined) return undefined;
-  return `<host mac='${mac}'${hostname === undefined ? '' : ` name='${hostname}'`} ip='${ip}'/>`;
+  const name = nameForDnsmasq(hostname);
+  return `<host mac='${mac}'${name === undefined ? '' : ` name='${name}'`} ip='${ip}'/>`;
 }
 
 const CSV_FIELDS = ['mac', 'ip', 'hostname', 'device', 'type', 'pool', 'state'] as const;
