@@ -42,6 +42,17 @@ describe('a CSV file', () => {
     expect(parseCsv(text)).toMatchObject({ found: [{ mac: 'a4:58:0f:01:00:00', device: 'web' }] });
   });
 
+  test('may have several columns of one meaning: the best one counts, and the others become metadata', () => {
+    const text =
+      'vm,device,mac,ip_address,ip\nweb,host-1,a4:58:0f:01:00:00,192.0.2.2,192.0.2.1\nweb,,a4:58:0f:01:00:01,192.0.2.3,\n';
+    expect(parseCsv(text)).toMatchObject({
+      found: [
+        { device: 'host-1', metadata: { vm: 'web', ip: ['192.0.2.1'], ip_address: '192.0.2.2' } },
+        { device: 'web', metadata: { ip: ['192.0.2.3'] } },
+      ],
+    });
+  });
+
   test('has IP addresses, a host name and JSON in the columns of these names', () => {
     const text = `mac,ip,hostname,metadata\na4:58:0f:01:00:00,"10.0.0.1, 2001:db8::1",web-1,"{""rack"":{""row"":3}}"\na4:58:0f:01:00:01,,,free text`;
     expect(parseCsv(text)).toMatchObject({

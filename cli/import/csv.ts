@@ -21,6 +21,13 @@ const COLUMNS = {
 } as const;
 
 type Meaning = keyof typeof COLUMNS;
+const MEANINGS = Object.keys(COLUMNS) as readonly Meaning[];
+
+/** What a column means. A lower rank is better. */
+interface Column {
+  readonly meaning: Meaning;
+  readonly rank: number;
+}
 
 const rowsSchema = z.array(z.object({ record: z.array(z.string()), info: z.object({ lines: z.int() }) }));
 type Row = z.infer<typeof rowsSchema>[number];
@@ -32,8 +39,8 @@ export function parseCsv(text: string): ParsedFile {
   if (header === undefined)
     return unreadable('the file is empty: its first line names the columns, such as mac,device');
   const heads = header.record.map((head) => head.trim());
-  const columns = meaningsOf(heads);
-  if (!columns.includes('mac')) {
+  const columns = columnsOf(heads);
+  if (!columns.some((column) => column?.meaning === 'mac')) {
     return unreadable(
       `there is no column mac: the first line has ${heads.map((head) => JSON.stringify(head)).join(', ')}`,
       1,
@@ -68,29 +75,35 @@ function rowsOf(text: string): readonly Row[] | ParsedFile {
   }
 }
 
-function meaningsOf(heads: readonly string[]): readonly (Meaning | undefined)[] {
+function columnsOf(heads: readonly string[]): readonly (Column | undefined)[] {
   const names = heads.map((head) => head.toLowerCase().replaceAll(/[\s-]+/g, '_'));
   // In NetBox's tables of interfaces, the type is that of the interface, such as 1000BASE-T.
   const isNetBox = !names.includes('mac') && names.includes('name');
   return names.map((name) => {
-    const meaning = (Object.keys(COLUMNS) as Meaning[]).find((each) => COLUMNS[each].some((known) => known === name));
-    return isNetBox && meaning === 'type' ? undefined : meaning;
+    const ranks = MEANINGS.map((meaning) => ({ meaning, rank: COLUMNS[meaning].findIndex((known) => known === name) }));
+    const column = ranks.find(({ rank }) => rank !== -1);
+    return isNetBox && column?.meaning === 'type' ? undefined : column;
   });
 }
 
 function foundIn(
   { record, info }: Row,
   heads: readonly string[],
-  columns: readonly (Meaning | undefined)[],
+  columns: readonly (Column | undefined)[],
 ): FoundAddress[] {
-  const cell = (meaning: Meaning) => {
-    const values = COLUMNS[meaning].flatMap(() =>
-      record.filter((value, index) => columns[index] === meaning && value !== ''),
-    );
-    return values[0];
-  };
   if (record.every((value) => value === '')) return [];
-  const others = record.map((value, index) => [heads[index] ?? '', columns[index] === undefined ? value : ''] as const);
+  /** Where the values with a meaning are: of several columns, the best one that is not empty. */
+  const places = new Map(
+    MEANINGS.map((meaning) => {
+      const candidates = [...columns.entries()].filter(
+        ([index, column]) => column?.meaning === meaning && record[index],
+      );
+      return [meaning, candidates.sort(([, a], [, b]) => (a?.rank ?? 0) - (b?.rank ?? 0))[0]?.[0]];
+    }),
+  );
+  const cell = (meaning: Meaning) => record[places.get(meaning) ?? -1];
+  const used = new Set(places.values());
+  const others = record.map((value, index) => [heads[index] ?? '', used.has(index) ? '' : value] as const);
   const json = cell('metadata');
   const ip = cell('ip');
   return [

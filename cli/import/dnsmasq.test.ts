@@ -58,6 +58,23 @@ describe('a file of dnsmasq', () => {
     });
   });
 
+  test('has names that look like something else', () => {
+    expect(
+      parseDnsmasq('a4:58:0f:01:00:00,aa-bb-cc-dd-ee-ff,192.0.2.7\na4:58:0f:01:00:01,deprecated # x\u2028y\n'),
+    ).toMatchObject({
+      found: [
+        { mac: 'a4:58:0f:01:00:00', device: 'aa-bb-cc-dd-ee-ff', metadata: { ip: ['192.0.2.7'] } },
+        { mac: 'a4:58:0f:01:00:01', device: 'deprecated' },
+      ],
+    });
+    expect(parseDnsmasq('a4:58:0f:01:00:00 12h\na4:58:0f:01:00:01 ignore\n')).toMatchObject({
+      found: [
+        { device: '12h', metadata: { hostname: '12h' } },
+        { device: 'ignore', metadata: { hostname: 'ignore' } },
+      ],
+    });
+  });
+
   test.each(['', '# nothing\n', 'domain-needed\nserver=192.0.2.1\n'])('%j has no hosts', (text) => {
     expect(parseDnsmasq(text)).toMatchObject({
       ok: false,

@@ -14,9 +14,12 @@ import {
  * https://man7.org/linux/man-pages/man5/ethers.5.html). The parts of a dhcp-host may have any order: what a part is, shows in its form.
  */
 
-/** A hardware address, with bytes of one digit as dnsmasq reads them, or with wildcards. `06-` before it is the type of the network. */
-const HARDWARE = /^(?:[0-9a-f]{1,2}-(?=.*:))?((?:[0-9a-f]{1,2}|\*)(?:[:-](?:[0-9a-f]{1,2}|\*)){5})$/i;
-const LEASE_TIME = /^(?:\d+ *[smhdw]?|infinite|deprecated)$/i;
+/**
+ * A hardware address, with bytes of one digit as dnsmasq reads them, or with wildcards. `06-` before it is the type of the network. Without
+ * any colon it is a name for dnsmasq.
+ */
+const HARDWARE = /^(?=.*:)(?:[0-9a-f]{1,2}-(?=.*:))?((?:[0-9a-f]{1,2}|\*)(?:[:-](?:[0-9a-f]{1,2}|\*)){5})$/i;
+const LEASE_TIME = /^(?:\d+ *[smhdw]?|infinite)$/i;
 const ETHERS = /^([0-9a-f]{1,2}(?::[0-9a-f]{1,2}){5})\s+([^\s,]+)$/i;
 
 export function parseDnsmasq(text: string): ParsedFile {
@@ -40,8 +43,8 @@ export function parseDnsmasq(text: string): ParsedFile {
 /** Returns what a line says about a host, or `undefined` for comments and for other options. */
 function hostOf(raw: string): string | undefined {
   // As dnsmasq does: a comment begins at the start of a line or after a space.
-  const line = raw.replace(/(?:^|\s)#.*$/, '').trim();
-  const option = /^(?:--)?([a-z][a-z0-9-]*)\s*(?:=\s*(.*))?$/.exec(line);
+  const line = raw.replace(/(?:^|\s)#.*$/s, '').trim();
+  const option = /^(?:--)?([a-z][a-z0-9-]*)\s*(?:=\s*(.*))?$/s.exec(line);
   if (option?.[1] === 'dhcp-host') return option[2]?.replaceAll('"', '');
   if (line === '' || option?.[2] !== undefined) return undefined;
   return line.includes(',') || ETHERS.test(line) ? line.replaceAll('"', '') : undefined;
@@ -50,8 +53,10 @@ function hostOf(raw: string): string | undefined {
 /** Returns the addresses of a host, or why it has none. */
 function readHost(host: string): Omit<FoundAddress, 'line'>[] | string {
   const ethers = ETHERS.exec(host);
-  const parts = ethers === null ? host.split(',').map((part) => part.trim()) : ethers.slice(1);
-  const kinds = parts.map(kindOf);
+  const kinds =
+    ethers === null
+      ? host.split(',').map((part) => kindOf(part.trim()))
+      : ethers.slice(1).map((part) => kindInEthers(part));
   const of = (wanted: PartKind) => kinds.filter(({ kind }) => kind === wanted).map(({ value }) => value);
   const macs = of('mac');
   if (macs.length === 0) return `there is no hardware address in ${JSON.stringify(host)}`;
@@ -76,6 +81,12 @@ function kindOf(part: string): { readonly kind: PartKind; readonly value: string
   const ip = /^\[(.*?)(?:\/\d+)?\]$/.exec(part)?.[1] ?? part;
   if (isIP(ip) !== 0) return { kind: 'ip', value: ip };
   return { kind: /^ignore$/i.test(part) ? 'ignore' : 'name', value: part };
+}
+
+/** Returns what a part of a line of /etc/ethers is. `ignore` and `12h` are names there. */
+function kindInEthers(part: string): { readonly kind: PartKind; readonly value: string } {
+  const { kind, value } = kindOf(part);
+  return { kind: kind === 'mac' || kind === 'ip' ? kind : 'name', value };
 }
 
 /** Returns an address whose bytes have two digits and colons between them. */

@@ -6,8 +6,11 @@ import { lineFinder } from './parsed-file.ts';
  * other files (https://kea.readthedocs.io/en/stable/arm/config.html#json-configuration). JSON.parse does not.
  */
 
-/** A text in quotation marks, which may contain what looks like a comment. */
-const TEXT = String.raw`"(?:[^"\\\n]|\\.)*"`;
+/**
+ * A text in quotation marks, which may contain what looks like a comment. One that does not end matches too: otherwise each of its escaped
+ * quotation marks would begin another search to the end of the file.
+ */
+const TEXT = String.raw`"[^"\\\n]*(?:\\.[^"\\\n]*)*"?`;
 const COMMENTS = new RegExp(
   String.raw`${TEXT}|#[^\n]*|//[^\n]*|/\*[\s\S]*?(?:\*/|$)|<\?include\s*"[^"\n]*"\s*\?>`,
   'g',
@@ -21,19 +24,31 @@ export type JsonText =
 /** Parses JSON with comments. A list without its brackets, as in a file that another one includes, is a list too. */
 export function parseJsonText(text: string): JsonText {
   const includes: string[] = [];
-  const plain = text
-    .replace(/^\uFEFF/, ' ')
-    .replaceAll(COMMENTS, (found) => {
-      if (found.startsWith('"')) return found;
-      if (found.startsWith('<?')) includes.push(found);
-      return found.replaceAll(/[^\n]/g, ' ');
-    })
-    .replaceAll(LAST_COMMAS, (found) => (found.startsWith('"') ? found : ' '));
+  const plain = plainJson(text, includes);
+  if (plain === undefined) return { ok: false, why: 'it has a text that is too long', line: 1 };
   const value = parseJson(plain) ?? parseJson(`[${plain}]`);
   if (value !== undefined && plain.trim() !== '') return { ok: true, value, includes };
   const [include] = includes;
   const hint = include === undefined ? '' : `; it includes another file with ${include}, which must be pasted in`;
   return { ok: false, why: `it is no JSON${hint}`, line: problemLine(plain) };
+}
+
+/** Returns JSON as JSON.parse reads it, with spaces instead of the rest. Adds included files to `includes`. */
+function plainJson(text: string, includes: string[]): string | undefined {
+  try {
+    return text
+      .replace(/^\uFEFF/, ' ')
+      .replaceAll(COMMENTS, (found) => {
+        if (found.startsWith('"')) return found;
+        if (found.startsWith('<?')) includes.push(found);
+        return found.replaceAll(/[^\n]/g, ' ');
+      })
+      .replaceAll(LAST_COMMAS, (found) => (found.startsWith('"') ? found : ' '));
+  } catch (error) {
+    // The engine remembers each escape in a text, and has room for ten million.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -46,7 +46,7 @@ export function parseLibvirt(text: string): ParsedFile {
 function wrapped(text: string): string {
   const plain = text
     .replace(/^\uFEFF/, ' ')
-    .replaceAll(/<\?xml\s[^>]*\?>/g, (declaration) => ' '.repeat(declaration.length));
+    .replaceAll(/<\?xml\s[^>?]*\?>/g, (declaration) => ' '.repeat(declaration.length));
   return `${ROOT}${plain}</files>`;
 }
 

@@ -98,12 +98,35 @@ describe.each(Object.entries(PARSERS))('%s', (_, parse) => {
   });
 
   test('reads a deep or a long text in a moment', () => {
-    for (const piece of ['[', '{"a":', '<a>', '"', '#', 'a,', '/*', '\n', '<?', 'net0: ', ' ', '&a;']) {
+    for (const piece of [
+      '[',
+      '{"a":',
+      '<a>',
+      '"',
+      '#',
+      'a,',
+      '/*',
+      '\n',
+      '<?',
+      'net0: ',
+      ' ',
+      '&a;',
+      '\\"',
+      '<?xml ',
+    ]) {
       const started = performance.now();
       parse(piece.repeat(100_000), '101.conf');
+      parse(`"${piece.repeat(100_000)}"`, '101.conf');
       expect({ piece, isFast: performance.now() - started < 5_000 }).toEqual({ piece, isFast: true });
     }
   });
+});
+
+test('a text of many megabytes in a file of JSON is read', () => {
+  expect(parseKea(`[{ "hw-address": "a4:58:0f:01:00:00", "comment": "${'x'.repeat(20_000_000)}" }]`)).toMatchObject({
+    ok: true,
+  });
+  expect(parseKea(`["${'\\n'.repeat(20_000_000)}"]`)).toMatchObject({ ok: false });
 });
 
 test('a line is found by its position', () => {
