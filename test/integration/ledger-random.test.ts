@@ -299,12 +299,12 @@ describe('the stock that one cluster gets of a random pool', () => {
   });
 
   test('is about a sixteenth of what was never used after the pool has grown, also twice', async () => {
-    const pool = await aPool(6_000);
-    await fillUp(pool, 5_400);
-    await growPool(db, pool.name, pool.at(6_999), 'test');
-    await take(pool, 200);
-    await growPool(db, pool.name, pool.at(7_999), 'test');
-    const share = (8_000 - 5_600) / 16;
+    const pool = await aPool(1_500);
+    await fillUp(pool, 1_350);
+    await growPool(db, pool.name, pool.at(1_749), 'test');
+    await take(pool, 50);
+    await growPool(db, pool.name, pool.at(1_999), 'test');
+    const share = (2_000 - 1_400) / 16;
     const got = await stock(pool);
     expect(got).toBeGreaterThan(0.8 * share);
     expect(got).toBeLessThan(1.2 * share);

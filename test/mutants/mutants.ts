@@ -318,6 +318,26 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: ['ledger-random', 'a random pool that grows begins a new order'],
   },
   {
+    name: 'a fill of stock counts by one order of a pool that had two',
+    file: allocate,
+    find: '* (size - p.draws) / size',
+    replace: '',
+    caughtBy: [
+      'ledger-random',
+      'the stock that one cluster gets of a random pool is about a sixteenth of what was never used when',
+    ],
+  },
+  {
+    name: 'a fill of stock forgets what a random pool handed out before it grew',
+    file: allocate,
+    find: '* (size - p.drawn_before) / size',
+    replace: '',
+    caughtBy: [
+      'ledger-random',
+      'the stock that one cluster gets of a random pool is about a sixteenth of what was never used after',
+    ],
+  },
+  {
     name: 'two fills of a stock share no lock',
     file: stock,
     find: 'perform 1 from pools q where q.pool_id = p.pool_id for no key update;',
