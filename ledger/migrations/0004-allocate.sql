@@ -311,7 +311,8 @@ begin
 
   -- 8b. The cursor. One range probe checks whether any address ahead is used. Only then it walks, in growing windows and
   -- at most about 22,000 addresses per call. The walk is committed, so each address is walked once. `order by` is
-  -- required: the planner may read addresses from a hash, and the cursor would then skip some for good.
+  -- required: the planner may read addresses from a hash, and the cursor would then skip some for good. `between` is too: a
+  -- merge join would read the index from the first address of the ledger on, 100 ms at 460,000 rows.
   elsif want > 0 and cur <= p.last then
     stop := least(p.last, cur + want - 1);
     if not exists (select 1 from addresses a where a.addr between cur and stop) then
@@ -321,7 +322,8 @@ begin
       loop
         stop := least(p.last, cur + win - 1);
         more := array(select s.g from (select generate_series(cur, stop) g offset 0) s
-                      where not exists (select 1 from addresses a where a.addr = s.g) order by s.g limit want - cardinality(picks));
+                      where not exists (select 1 from addresses a where a.addr = s.g and a.addr between cur and stop)
+                      order by s.g limit want - cardinality(picks));
         picks := picks || more;
         cur := case when cardinality(picks) = want then picks[want] + 1 else stop + 1 end;
         exit when cardinality(picks) = want or cur > p.last or win > 16384;

@@ -276,3 +276,22 @@ test('an initial sync that began on an empty ledger reads no more rows when the 
     await fresh.close();
   }
 });
+
+test('a walk over used addresses reads those of its window, and none of the pools before it', async () => {
+  const fresh = await freshLedger({ max: 1 });
+  try {
+    await fill(fresh);
+    await fresh.sql(`
+      insert into rock_mac.addresses (addr, pool_id, state, origin, holder_key, device_id, allocated_at, changed_at, requester, actor)
+      select p.first + 2 * i + 1, p.pool_id, 'reserved', 'allocate', 'second/' || i, 'vm-' || i, now(), now(), 'ada', 'test'
+      from rock_mac.pools p, generate_series(0, 99) i where p.name = 'docker'`);
+    await fresh.sql('vacuum analyze rock_mac.addresses');
+    const group = Array.from({ length: 32 }, (_, i) => aRequest({ key: `walk-${String(i)}`, pool: 'docker' }));
+    const before = await rowsRead(fresh);
+    const results = await allocate(fresh.db, 'docker', group, { leaseSeconds: 60 });
+    expect(new Set(results.map(({ outcome }) => outcome))).toEqual(new Set(['allocated']));
+    expect((await rowsRead(fresh)) - before).toBeLessThan(1_000);
+  } finally {
+    await fresh.close();
+  }
+});
