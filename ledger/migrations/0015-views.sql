@@ -25,7 +25,12 @@ select p.name as pool, p.description,
        round(100.0 * coalesce(c.rows - c.reusable, 0) / (p.last - p.first + 1), 2) as utilisation_percent,
        p.auto_release, p.reuse_delay, p.paused,
        coalesce(c.released - c.reusable, 0) as waiting_count,                                   -- released, and not to be handed out yet
-       case when p.strategy = 'sequential' and rock_mac.cursor_of(p) <= p.last then rock_mac.to_mac(p.next_addr) end as cursor,   -- the next one that was never used
+       -- The next one that was never used. Those at the cursor of the pool may be: requested by name, observed, or drawn while it was random.
+       case when p.strategy = 'sequential' and rock_mac.cursor_of(p) <= p.last then rock_mac.to_mac(
+         case when not exists (select from rock_mac.addresses a where a.addr = p.next_addr) then p.next_addr
+              else (select u.addr + 1 from (select a.addr, lead(a.addr) over (order by a.addr) as next from rock_mac.addresses a
+                                            where a.addr between p.next_addr and p.last) u
+                    where u.addr < p.last and u.next is distinct from u.addr + 1 order by u.addr limit 1) end) end as cursor,
        p.strategy
 from rock_mac.pools p left join (
   select a.pool_id, count(*) as rows, sum(a.generation) as owners,

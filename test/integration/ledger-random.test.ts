@@ -87,6 +87,12 @@ async function orderOf(pool: TestPool, count: number, seed: number): Promise<num
   return rows.map(({ place }) => place);
 }
 
+/** Returns the place in the pool of the next address that was never used, as `stats` and the console show it. */
+async function cursorOf({ name, placeOf }: TestPool): Promise<number | undefined> {
+  const cursor = (await poolStats(db)).find(({ pool }) => pool === name)?.cursor;
+  return cursor === undefined ? undefined : placeOf(cursor);
+}
+
 async function drawsOf({ name }: TestPool): Promise<number> {
   return Number((await ledger.current.sql('select draws from rock_mac.pools where name = $1', [name]))[0]?.['draws']);
 }
@@ -227,7 +233,9 @@ describe('a pool whose strategy changes', () => {
     const drawn = await take(pool, 60);
     expect(drawn).not.toEqual(sorted(drawn));
     expect(await setPoolStrategy(db, pool.name, 'sequential', 'test')).toBe('changed');
+    const cursor = await cursorOf(pool);
     const inOrder = await take(pool, 60);
+    expect(inOrder[0]).toBe(cursor);
     expect(inOrder).toEqual(sorted(inOrder));
     expect(inOrder[0]).toBe(
       allOf(200)
@@ -238,6 +246,23 @@ describe('a pool whose strategy changes', () => {
     const rest = await take(pool, 75);
     expect(sorted([0, 1, 2, 3, 4, ...drawn, ...inOrder, ...rest])).toEqual(allOf(200));
     expect(await ask(pool, 1)).toMatchObject([{ outcome: 'exhausted' }]);
+  });
+
+  test('to sequential shows the next address that was never used, whatever was drawn or requested by name before it', async () => {
+    const pool = await aPool(4);
+    expect(await cursorOf(pool)).toBeUndefined();
+    await setPoolStrategy(db, pool.name, 'sequential', 'test');
+    expect(await cursorOf(pool)).toBe(0);
+    for (const [name, next] of [
+      [1, 0],
+      [0, 2],
+      [3, 2],
+      [2, undefined],
+    ] as const) {
+      const key = `${pool.name}-${String(name)}`;
+      await takeAddress(ledger.current, aRequest({ key, pool: pool.name, requested: pool.at(name) }));
+      expect(await cursorOf(pool)).toBe(next);
+    }
   });
 
   test.each([
