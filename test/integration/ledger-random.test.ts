@@ -377,6 +377,20 @@ test('groups from many connections get each address of a random pool once, up to
   expect((await poolStats(db)).find((each) => each.pool === pool.name)).toMatchObject({ active: 500, free: 0 });
 });
 
+test('the check of a large pool takes a sample of its draws', async () => {
+  const pool = await aPool(60_000);
+  const draws = 4_000_000;
+  await ledger.current.sql(`update rock_mac.pools set last = first + $2::bigint, draws = $2::bigint where name = $1`, [
+    pool.name,
+    draws,
+  ]);
+  const findings = await checkLedger(db);
+  const holes = findings.find(({ rule }) => rule === 'no-hole-in-draws')?.count ?? 0;
+  expect(holes).toBeGreaterThan(1_000);
+  expect(holes).toBeLessThan(draws / 10);
+  expect(await removePool(db, pool.name, 'test')).toBe('removed');
+});
+
 test('after all that the ledger keeps its rules', async () => {
   expect(await findingsExceptClock(db)).toEqual([]);
   await ledger.current.sql(`update rock_mac.pools set draws = draws + 1 where name = (
