@@ -88,6 +88,7 @@ function macPoolDefinition() {
       { name: 'Released', type: 'integer', jsonPath: '.status.released', priority: 1 },
       { name: 'Orphaned', type: 'integer', jsonPath: '.status.orphaned', priority: 1 },
       { name: 'AutoRelease', type: 'string', jsonPath: '.spec.autoReleaseAfter', priority: 1 },
+      { name: 'Strategy', type: 'string', jsonPath: '.status.strategy', priority: 1 },
     ],
     selectable: [],
   });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { anyMac, conditions, count, duration, text } from './fields.ts';
-import { DEFAULT_STRATEGY, POOL_STRATEGIES } from './pool-strategy.ts';
+import { POOL_STRATEGIES } from './pool-strategy.ts';
 import { visibleText } from './visible-text.ts';
 
 /** The reuse delay of a pool that sets none. */
@@ -33,8 +33,9 @@ export const macPoolSpec = z
     reuseDelay: duration('How long a released address is not given to another owner: at least 1m.').default(
       DEFAULT_REUSE_DELAY,
     ),
-    strategy: z.enum(POOL_STRATEGIES).default(DEFAULT_STRATEGY).meta({
-      description: 'The order of addresses that were never used: from first to last, or random. It may change.',
+    strategy: z.enum(POOL_STRATEGIES).optional().meta({
+      description:
+        'The order of addresses that were never used: from first to last, or random. It may change. Without it, the pool follows the ledger, where a new pool is sequential.',
     }),
     maxPerNamespace: z.int().min(1).max(16_777_216).optional().meta({
       description:
@@ -73,6 +74,9 @@ export const macPoolStatus = z
     orphaned: count('Addresses whose owner cannot be confirmed as deleted.').optional(),
     observed: count('Addresses that live objects use without owning them. They are not handed out.').optional(),
     free: count('Addresses that can be allocated now: never used, or released and past the reuse delay.').optional(),
+    strategy: z.enum(POOL_STRATEGIES).optional().meta({
+      description: 'The order of addresses in the ledger, which a person or another cluster may have changed.',
+    }),
     utilisation: text('Percentage of the range that is not free, such as 12.5%.', 16).optional(),
     observedGeneration: z
       .int()

@@ -16,6 +16,14 @@ test('the utilisation has two decimals', () => {
   expect(toCounts({ ...pool, status: { capacity: 3, free: 2 } })).toMatchObject({ utilisation: 33.33 });
 });
 
+test('a pool has the strategy of the ledger, whatever its MacPool says', () => {
+  const spec = { ...pool.spec, strategy: 'sequential' as const };
+  expect(toCounts({ ...pool, spec, status: { strategy: 'random' } })).toMatchObject({ strategy: 'random' });
+  expect(toCounts({ ...pool, status: { strategy: 'random' } })).toMatchObject({ strategy: 'random' });
+  expect(toCounts({ ...pool, spec: { ...pool.spec, strategy: 'random' } })).toMatchObject({ strategy: 'random' });
+  expect(toCounts(pool)).toMatchObject({ strategy: 'sequential' });
+});
+
 test('a pool whose counts the operator has not published has no utilisation', () => {
   expect(toCounts(pool)).toMatchObject({ pool: 'kubernetes', utilisation: undefined });
 });

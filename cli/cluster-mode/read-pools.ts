@@ -6,7 +6,7 @@ import type { PoolCounts } from '../backend.ts';
 import { unknownPool, UserError } from '../errors.ts';
 import type { Scope } from './scope.ts';
 
-/** Returns the pools as the MacPools define them, in the order of their ranges. */
+/** Returns the pools as the MacPools define them, with the strategies of the ledger, in the order of their ranges. */
 export async function poolsOfCluster(scope: Scope): Promise<Pool[]> {
   return (await listMacPools(scope)).flatMap((macPool) => toPool(macPool) ?? []).sort(byRange);
 }
@@ -48,7 +48,8 @@ function toPool({ metadata, spec, status }: MacPool): Pool | undefined {
   const read = readPoolDefinition(metadata.name, spec);
   if (!read.ok) return undefined;
   const used = status !== undefined && status.free !== status.capacity;
-  return { ...read.definition, paused: spec.paused === true, used };
+  const strategy = status?.strategy ?? read.definition.strategy;
+  return { ...read.definition, strategy, paused: spec.paused === true, used };
 }
 
 function byRange(a: Pick<Pool, 'first'>, b: Pick<Pool, 'first'>): number {

@@ -10,7 +10,7 @@ import {
   setPoolStrategy,
 } from '../../ledger/pool/pools.ts';
 import { listPrefixes } from '../../ledger/pool/prefixes.ts';
-import { type Cluster, listClusters } from '../../ledger/state/clusters.ts';
+import { livingCluster } from '../../ledger/state/clusters.ts';
 import { type MacRange, rangesOverlap } from '../../mac/mac-range.ts';
 import type { PoolChange } from '../backend.ts';
 import { unknownPool, UserError } from '../errors.ts';
@@ -161,8 +161,8 @@ async function remove(db: Queryable, { name }: Pool, { actor, reason }: By): Pro
 }
 
 /**
- * Refuses a change of a pool that a living cluster defined, and to resume one that its MacPool paused or to change the strategy of one
- * that it made random: its operator would undo it, or report a conflict.
+ * Refuses a change of a pool that a living cluster defined, and to undo what its MacPool did: its operator would do it again, or report
+ * a conflict.
  */
 async function requireNoMacPool(
   db: Queryable,
@@ -171,7 +171,7 @@ async function requireNoMacPool(
 ): Promise<void> {
   const { name } = pool;
   const { clusterId, verb } = decided(pool, change);
-  const cluster = await definingCluster(db, { clusterId });
+  const cluster = await livingCluster(db, clusterId);
   if (cluster === undefined) return;
   const command = change.kind === 'strategy' ? `strategy ${name} ${change.strategy}` : `${change.kind} ${name}`;
   throw new UserError(
@@ -182,21 +182,15 @@ async function requireNoMacPool(
   );
 }
 
-/** Returns the cluster that decides about what a change is to undo, and how it did. */
-function decided({ pausedBy, randomBy, clusterId }: Pool, { kind }: PoolChange) {
-  if (kind === 'resume' && pausedBy !== undefined) return { clusterId: pausedBy, verb: 'paused' };
-  if (kind === 'strategy' && randomBy !== undefined) return { clusterId: randomBy, verb: 'made random' };
+/**
+ * Returns the cluster that decides about a change, and how it did. Only who paused a pool or made it random may undo that, not who
+ * defined it. A person may undo what a person did.
+ */
+function decided({ pausedBy, randomBy, clusterId }: Pool, change: PoolChange) {
+  if (change.kind === 'resume') return { clusterId: pausedBy, verb: 'paused' };
+  if (change.kind === 'strategy' && change.strategy === 'sequential')
+    return { clusterId: randomBy, verb: 'made random' };
   return { clusterId, verb: 'defined' };
-}
-
-/** Returns the living cluster with the MacPool that defines a pool. */
-export async function definingCluster(
-  db: Queryable,
-  { clusterId }: Pick<Pool, 'clusterId'>,
-): Promise<Cluster | undefined> {
-  if (clusterId === undefined) return undefined;
-  const cluster = (await listClusters(db)).find((each) => each.clusterId === clusterId);
-  return cluster?.retiredAt === undefined ? cluster : undefined;
 }
 
 async function overlap(db: Queryable, range: Pick<Pool, 'name' | 'first' | 'last'>): Promise<UserError> {

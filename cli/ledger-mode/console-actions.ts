@@ -2,12 +2,12 @@ import type { ActionKind, ActionResult, AddressDetails } from '../../api/console
 import { mayCall } from '../../ledger/connection/may-call.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
+import { livingCluster } from '../../ledger/state/clusters.ts';
 import type { Backend } from '../backend.ts';
 import { poolChange, resultOf, resultOfRelease } from '../console/action-result.ts';
 import type { ParsedAction } from '../console/parameters.ts';
 import { planAction } from '../console/plan-action.ts';
 import type { ConsoleActions, ConsoleData } from '../console/source.ts';
-import { definingCluster } from './change-pool.ts';
 
 type Actor = Pick<Backend, 'release' | 'renew' | 'reserve' | 'changePool'>;
 
@@ -46,8 +46,8 @@ export function createLedgerActions(
 /** Pools that clusters define or pause are changed there, in their MacPools. */
 async function actionsOfPool(ledger: Queryable, name: string): Promise<readonly Fitting[]> {
   const pool = (await listPools(ledger)).find((each) => each.name === name);
-  if (pool === undefined || (await definingCluster(ledger, pool)) !== undefined) return ['reserve'];
-  const pausedBy = await definingCluster(ledger, { clusterId: pool.pausedBy });
+  if (pool === undefined || (await livingCluster(ledger, pool.clusterId)) !== undefined) return ['reserve'];
+  const pausedBy = await livingCluster(ledger, pool.pausedBy);
   return pausedBy === undefined ? ['reserve', 'pause', 'grow'] : ['reserve', 'grow'];
 }
 

@@ -120,6 +120,12 @@ export function listClusters(db: Queryable): Promise<Cluster[]> {
   });
 }
 
+/** Returns a cluster unless it is retired. Without an id there is none. */
+export async function livingCluster(db: Queryable, clusterId: string | undefined): Promise<Cluster | undefined> {
+  if (clusterId === undefined) return undefined;
+  return (await listClusters(db)).find((each) => each.clusterId === clusterId && each.retiredAt === undefined);
+}
+
 export interface Retired {
   /** `unchanged`: it was already retired. */
   readonly outcome: 'retired' | 'unchanged' | 'not_registered';

@@ -4,7 +4,7 @@ import type { Pool } from '../../ledger/pool/pools.ts';
 /** How a MacPool relates to the pool of its name in the ledger. */
 export type DefinitionRelation = 'same' | 'longer' | 'different';
 
-/** Compares a definition with the ledger's. Only the end of a pool may differ, and then it may grow. Descriptions are not compared. */
+/** Compares a definition with the ledger's. Only the end of a pool may differ, and then it may grow. Descriptions and strategies are not compared. */
 export function compareDefinition(
   wanted: PoolDefinition,
   held: Omit<Pool, 'used' | 'paused' | 'strategy'>,

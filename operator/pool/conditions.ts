@@ -53,19 +53,21 @@ export async function publishException(
 }
 
 /**
- * Sets the Ready condition of the MacPool that was reconciled, with its generation. Throws if the pool has changed. Records an Event
+ * Sets the Ready condition of the MacPool that was reconciled, with its generation, and what was seen of the ledger. Throws if the pool has changed. Records an Event
  * if the ledger refuses the pool for a new reason, and when it accepts the pool after all.
  */
 export async function publishReady(
   pool: MacPool,
   condition: NewCondition,
   { client, events, now }: Pick<OperatorDeps, 'client' | 'events' | 'now'>,
+  seen: Pick<MacPoolStatus, 'strategy'> = {},
 ): Promise<void> {
   const { generation } = pool.metadata;
   const before: MacPoolStatus = pool.status ?? {};
   const withGeneration = { ...condition, observedGeneration: generation };
   const after: MacPoolStatus = {
     ...before,
+    ...seen,
     conditions: [...setCondition(before.conditions ?? [], withGeneration, now())],
     ...(generation !== undefined && { observedGeneration: generation }),
   };

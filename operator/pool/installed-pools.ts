@@ -6,12 +6,11 @@ import { isInvalid } from '../../kube/client/errors.ts';
 import { macPools } from '../../kube/client/mac-resources.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 
-const { reuseDelay, strategy, paused } = macPoolSpec.shape;
+const { reuseDelay, paused } = macPoolSpec.shape;
 const installedPool = macPoolSpec.extend({
   name: z.string().min(1),
   // Without defaults: a field that the list leaves out stays unchanged in an existing MacPool.
   reuseDelay: reuseDelay.unwrap().optional(),
-  strategy: strategy.unwrap().optional(),
   paused: paused.unwrap().optional(),
 });
 export type InstalledPool = z.infer<typeof installedPool>;

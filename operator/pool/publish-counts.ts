@@ -6,7 +6,7 @@ import { type PoolStats, poolStats } from '../../ledger/pool/pool-stats.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
 
 /**
- * Writes the ledger's changed counts into the status of every MacPool, and returns all counts. Counting reads every row of
+ * Writes the ledger's changed counts and strategies into the status of every MacPool, and returns all counts. Counting reads every row of
  * the ledger, so it runs at an interval for all pools together.
  */
 export async function publishCounts(
@@ -18,8 +18,8 @@ export async function publishCounts(
     const counted = stats.find((each) => each.pool === pool.metadata.name);
     if (counted === undefined) continue;
     try {
-      const { capacity, free } = counted;
-      const counts = { ...poolCountsOf(counted), utilisation: formatShare(capacity - free, capacity) };
+      const { capacity, free, strategy } = counted;
+      const counts = { ...poolCountsOf(counted), strategy, utilisation: formatShare(capacity - free, capacity) };
       await writeStatus(macPools, pool, { ...pool.status, ...counts }, client);
     } catch (error) {
       // Deleted or changed meanwhile: the next round writes the counts.

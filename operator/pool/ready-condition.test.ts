@@ -18,8 +18,21 @@ test('a pool that others paused is not to be resumed by its spec', () => {
   expect(message).not.toContain('Set spec.paused');
 });
 
+test('a pool that another cluster paused is resumed there', () => {
+  const { message } = readyCondition({ outcome: 'paused', by: 'others', cluster: 'shop' }, 'lab');
+  expect(message).toContain('The MacPool of cluster shop');
+  expect(message).toContain('`kubectl rock-mac pool resume lab` in that cluster');
+});
+
 test('a pool that others made random works, and its condition says who decides', () => {
   const { status, message } = readyCondition({ outcome: 'random_elsewhere' }, 'lab');
   expect(status).toBe('True');
+  expect(message).toContain('A person');
   expect(message).toContain('`rock-mac pool strategy lab sequential`');
+});
+
+test('a pool that another cluster made random is made sequential there', () => {
+  const { message } = readyCondition({ outcome: 'random_elsewhere', cluster: 'shop' }, 'lab');
+  expect(message).toContain('The MacPool of cluster shop');
+  expect(message).toContain('`kubectl rock-mac pool strategy lab sequential` in that cluster');
 });

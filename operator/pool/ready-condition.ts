@@ -4,9 +4,11 @@ import type { MacRange } from '../../mac/mac-range.ts';
 /** What became of the definition in a MacPool. */
 export type PoolOutcome =
   | { readonly outcome: 'defined' }
-  /** A person or another cluster made the pool random, and its MacPool does not ask for that. */
-  | { readonly outcome: 'random_elsewhere' }
-  | { readonly outcome: 'paused'; readonly by: 'spec' | 'others' }
+  /** The MacPool asks for a sequential pool, but the one of another cluster made it random. Absent: a person or a retired cluster did. */
+  | { readonly outcome: 'random_elsewhere'; readonly cluster?: string | undefined }
+  | { readonly outcome: 'paused'; readonly by: 'spec' }
+  /** The MacPool of another cluster paused it. Absent: a person or a retired cluster did. */
+  | { readonly outcome: 'paused'; readonly by: 'others'; readonly cluster?: string | undefined }
   | { readonly outcome: 'invalid'; readonly message: string }
   /** Another pool of the ledger has some of its addresses. Absent: it was removed meanwhile. */
   | { readonly outcome: 'overlaps'; readonly other?: { readonly name: string } & MacRange }
@@ -28,14 +30,14 @@ export function readyCondition(found: PoolOutcome, name: string): NewCondition {
         type: 'Ready',
         status: 'True',
         reason: 'RandomElsewhere',
-        message: `The ledger has this pool. A person or another cluster made it random there, so spec.strategy does not make it sequential. \`rock-mac pool strategy ${name} sequential\` does`,
+        message: `The ledger has this pool. ${elsewhere(found.cluster, 'made it random')}, so spec.strategy does not make it sequential. ${commandThere(found.cluster, `pool strategy ${name} sequential`)} does. Without spec.strategy, the MacPool follows the ledger`,
       };
     case 'paused':
       return refused(
         'Paused',
         found.by === 'spec'
           ? 'The pool is paused. Set spec.paused to false to allocate from it'
-          : `A person or another cluster paused the pool in the ledger, so spec.paused does not resume it. \`rock-mac pool resume ${name}\` does`,
+          : `${elsewhere(found.cluster, 'paused the pool')}, so spec.paused does not resume it. ${commandThere(found.cluster, `pool resume ${name}`)} does`,
       );
     // No retry makes such a definition valid. Only a change of the spec does, and that enqueues the pool.
     case 'invalid':
@@ -61,6 +63,17 @@ export function readyCondition(found: PoolOutcome, name: string): NewCondition {
         'The range from spec.first to spec.last is under no prefix of the ledger. Choose another range, or let an admin of the ledger add the prefix with `rock-mac prefix add`',
       );
   }
+}
+
+function elsewhere(cluster: string | undefined, did: string): string {
+  return cluster === undefined
+    ? `A person, or a cluster that is retired, ${did} in the ledger`
+    : `The MacPool of cluster ${cluster} ${did} in the ledger`;
+}
+
+/** A command on the ledger does not undo what a MacPool did, which its operator would do again. */
+function commandThere(cluster: string | undefined, command: string): string {
+  return cluster === undefined ? `\`rock-mac ${command}\`` : `\`kubectl rock-mac ${command}\` in that cluster`;
 }
 
 function describe(other: Extract<PoolOutcome, { readonly outcome: 'overlaps' }>['other']): string {

@@ -1,7 +1,7 @@
 import type { PoolDefinition } from '../../api/default-pools.ts';
 import { POOL_FINALIZER } from '../../api/names.ts';
 import { readPoolDefinition } from '../../api/pool-definition.ts';
-import { DEFAULT_STRATEGY } from '../../api/pool-strategy.ts';
+import { DEFAULT_STRATEGY, type PoolStrategy } from '../../api/pool-strategy.ts';
 import { addFinalizer } from '../../kube/client/json-patch.ts';
 import { type MacPool, macPools } from '../../kube/client/mac-resources.ts';
 import type { ReconcileResult } from '../../kube/controller/controller.ts';
@@ -14,7 +14,9 @@ import {
   listPools,
   pausePool,
   setPoolStrategy,
+  type StrategyOutcome,
 } from '../../ledger/pool/pools.ts';
+import { livingCluster } from '../../ledger/state/clusters.ts';
 import type { MacRefusal } from '../../mac/mac-address.ts';
 import { rangesOverlap } from '../../mac/mac-range.ts';
 import type { OperatorDeps } from '../controller/dependencies.ts';
@@ -31,7 +33,7 @@ const COMPARE_AGAIN_MS = 30_000;
 
 /**
  * Reconciles one MacPool: writes its definition into the ledger, which owns it, and sets its Ready condition. A new pool is
- * defined, a longer one grows, a random one becomes random, and a paused one is paused. Any other difference is a conflict, which people resolve.
+ * defined, a longer one grows, one with a strategy gets it, and a paused one is paused. Any other difference is a conflict, which people resolve.
  */
 export async function reconcilePool(pool: MacPool, deps: PoolDeps): Promise<ReconcileResult> {
   const { client } = deps;
@@ -43,11 +45,15 @@ export async function reconcilePool(pool: MacPool, deps: PoolDeps): Promise<Reco
     await client.patch(macPools, { name }, { type: 'json', body });
     return undefined;
   }
-  await publishReady(pool, readyCondition(await writeDefinition(pool, deps), name), deps);
+  const { strategy, ...found } = await writeDefinition(pool, deps);
+  await publishReady(pool, readyCondition(found, name), deps, strategy && { strategy });
   return { requeueAfterMs: COMPARE_AGAIN_MS };
 }
 
-async function writeDefinition(pool: MacPool, deps: PoolDeps): Promise<PoolOutcome> {
+/** With the strategy of the pool in the ledger, if that is known. */
+type Written = PoolOutcome & { readonly strategy?: PoolStrategy | undefined };
+
+async function writeDefinition(pool: MacPool, deps: PoolDeps): Promise<Written> {
   const { metadata, spec } = pool;
   const reason = reasonOf(pool);
   const read = readPoolDefinition(metadata.name, spec);
@@ -91,18 +97,38 @@ async function overlapped(wanted: PoolDefinition, { ledger }: Pick<OperatorDeps,
 }
 
 /** Applies what the ledger does not compare: the strategy, the pause and the limit. It records whose MacPool asked for them. */
-async function applyRest(
-  { metadata: { name }, spec: { paused = false, strategy = DEFAULT_STRATEGY, maxPerNamespace } }: MacPool,
-  reason: string,
-  { ledger, actor, clusterId }: PoolDeps,
-): Promise<PoolOutcome> {
-  const ordered = await setPoolStrategy(ledger, name, strategy, actor, clusterId, reason);
+async function applyRest(pool: MacPool, reason: string, deps: PoolDeps): Promise<Written> {
+  const { ledger, actor, clusterId } = deps;
+  const { name } = pool.metadata;
+  const { paused = false, strategy: asked, maxPerNamespace } = pool.spec;
+  // Without a strategy, only what this cluster changed ends, as if its MacPool had never said so.
+  const wanted = asked ?? DEFAULT_STRATEGY;
+  const ordered = await setPoolStrategy(ledger, name, wanted, actor, clusterId, reason);
   const outcome = await pausePool(ledger, name, paused, actor, clusterId, reason);
   await limitPool(ledger, { clusterId, pool: name }, maxPerNamespace, { actor, reason });
-  if (outcome === 'not_allowed' || ordered === 'not_allowed') return { outcome: 'not_allowed' };
-  if (outcome === 'paused_elsewhere') return { outcome: 'paused', by: 'others' };
-  if (paused) return { outcome: 'paused', by: 'spec' };
-  return { outcome: ordered === 'random_elsewhere' ? ordered : 'defined' };
+  const strategy = strategyAfter(wanted, ordered);
+  if (outcome === 'not_allowed' || ordered === 'not_allowed') return { outcome: 'not_allowed', strategy };
+  if (outcome === 'paused_elsewhere') {
+    return { outcome: 'paused', by: 'others', cluster: await clusterOf('pausedBy', name, deps), strategy };
+  }
+  if (paused) return { outcome: 'paused', by: 'spec', strategy };
+  if (ordered !== 'random_elsewhere' || asked === undefined) return { outcome: 'defined', strategy };
+  return { outcome: 'random_elsewhere', cluster: await clusterOf('randomBy', name, deps), strategy };
+}
+
+function strategyAfter(wanted: PoolStrategy, outcome: StrategyOutcome): PoolStrategy | undefined {
+  if (outcome === 'random_elsewhere') return 'random';
+  return outcome === 'changed' || outcome === 'unchanged' ? wanted : undefined;
+}
+
+/** Returns the name of the cluster whose MacPool changed a pool. Nobody can change a MacPool of a retired one, so a person decides. */
+async function clusterOf(
+  change: 'pausedBy' | 'randomBy',
+  name: string,
+  { ledger }: Pick<OperatorDeps, 'ledger'>,
+): Promise<string | undefined> {
+  const pool = (await listPools(ledger)).find((each) => each.name === name);
+  return (await livingCluster(ledger, pool?.[change]))?.name;
 }
 
 function unusableAddress(field: 'first' | 'last', text: string, why: MacRefusal): string {

@@ -28,7 +28,7 @@ export async function registerPools({
   }
 }
 
-/** Leaves out whether the pool is paused or random: who made it so in the ledger decides there when that ends. */
+/** Leaves out whether the pool is paused or random: who made it so in the ledger decides there when that ends, and the MacPool follows. */
 function specOf(pool: Pool): MacPoolSpec {
   const { first, last, description, autoReleaseSeconds, reuseDelaySeconds } = pool;
   return {

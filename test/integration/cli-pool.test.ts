@@ -114,6 +114,11 @@ test('the pool of a MacPool is changed in its cluster, until that is retired', a
     code: 4,
     stderr: expect.stringMatching(/MacPool of cluster shop.*kubectl rock-mac pool pause shop/) as string,
   });
+  // What a person did, a person may undo.
+  expect(await run('pool strategy shop random')).toMatchObject({ code: 4 });
+  await sql(`update rock_mac.pools set strategy = 'random', paused = true where name = 'shop'`, []);
+  expect(await out('pool strategy shop sequential')).toMatch(/^Changed: /);
+  expect(await out('pool resume shop')).toMatch(/^Resumed: /);
   await sql(`update rock_mac.pools set strategy = 'random', random_by = 'uid-of-shop' where name = 'vultr'`, []);
   expect(await run('pool strategy vultr sequential')).toMatchObject({
     code: 4,

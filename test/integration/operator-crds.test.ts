@@ -331,7 +331,6 @@ describe('a MacPool', () => {
     expect(await specOf('mp', await createPool(range))).toEqual({
       ...range,
       reuseDelay: '1h',
-      strategy: 'sequential',
       paused: false,
     });
   });
@@ -382,14 +381,15 @@ describe('a MacPool', () => {
       orphaned: 5,
       free: 6,
       utilisation: '12.5%',
+      strategy: 'random',
     };
     await patch('mp', name, { status: counts }, '--subresource=status');
     const lines = (await kubectl(['get', 'mp', name, '-o', 'wide'])).trim().split('\n');
     expect(lines[0]?.split(/\s{2,}/)).toEqual([
       ...['NAME', 'FIRST', 'LAST', 'ACTIVE', 'PENDING', 'FREE', 'USED', 'READY', 'REASON', 'AGE'],
-      ...['STOCKED', 'RESERVED', 'RELEASED', 'ORPHANED', 'AUTORELEASE'],
+      ...['STOCKED', 'RESERVED', 'RELEASED', 'ORPHANED', 'AUTORELEASE', 'STRATEGY'],
     ]);
-    expect(lines[1]).toMatch(/ 1 +2 +6 +12.5% +\d+s +7 +3 +4 +5 +1d$/);
+    expect(lines[1]).toMatch(/ 1 +2 +6 +12.5% +\d+s +7 +3 +4 +5 +1d +random$/);
     const narrow = (await kubectl(['get', 'mp', name])).split('\n')[0];
     expect(narrow).not.toContain('RESERVED');
     await expect(patch('mp', name, { status: { free: -1 } }, '--subresource=status')).rejects.toThrow(/status.free/);

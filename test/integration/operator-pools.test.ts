@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import type { MacPoolSpec } from '../../api/mac-pool.ts';
 import { definePool, listPools, pausePool, setPoolStrategy } from '../../ledger/pool/pools.ts';
+import { registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
 import { installedEnvOfThisFile } from './installed-env.ts';
@@ -96,7 +97,7 @@ test('a pool that a MacPool paused is resumed by it alone, or by a person', asyn
 
 test('a pool follows its MacPool, and stays random for others until who made it so, or a person, ends it', async () => {
   const { ledger } = installed();
-  const patch = (strategy: string) =>
+  const patch = (strategy: string | null) =>
     kubectl('patch', 'macpool', 'vultr', '--type=merge', '-p', JSON.stringify({ spec: { strategy } }));
   const untilStrategy = (strategy: string) =>
     eventually(async () => {
@@ -105,12 +106,33 @@ test('a pool follows its MacPool, and stays random for others until who made it 
   await patch('random');
   await untilStrategy('random');
   expect(await setPoolStrategy(ledger, 'vultr', 'sequential', 'operator', 'another-cluster')).toBe('random_elsewhere');
-  await patch('sequential');
+  await patch(null);
   await untilStrategy('sequential');
+  await patch('sequential');
   expect(await setPoolStrategy(ledger, 'vultr', 'random', 'ada')).toBe('changed');
   await touch('vultr');
   await untilReason('vultr', 'RandomElsewhere');
+  expect(await messageOf('vultr')).toContain('`rock-mac pool strategy vultr sequential`');
   expect(await poolInLedger('vultr')).toMatchObject({ strategy: 'random' });
   expect(await setPoolStrategy(ledger, 'vultr', 'sequential', 'ada')).toBe('changed');
   await untilReason('vultr', 'Defined');
+});
+
+test('a MacPool without a strategy follows the ledger, and one that asks for another one names who decides', async () => {
+  const { ledger } = installed();
+  await registerCluster(ledger, { clusterId: 'uid-of-shop', name: 'shop' }, 'test');
+  expect(await setPoolStrategy(ledger, 'docker', 'random', 'operator', 'uid-of-shop')).toBe('changed');
+  await touch('docker');
+  await kubectl('wait', '--for=jsonpath={.status.strategy}=random', 'macpool/docker', '--timeout=45s');
+  await untilReason('docker', 'Defined');
+  await kubectl('patch', 'macpool', 'docker', '--type=merge', '-p', '{"spec":{"strategy":"sequential"}}');
+  await untilReason('docker', 'RandomElsewhere');
+  expect(await messageOf('docker')).toMatch(/cluster shop .*`kubectl rock-mac pool strategy docker sequential`/);
+  await retireCluster(ledger, 'uid-of-shop', 'test');
+  await touch('docker');
+  await eventually(async () => {
+    expect(await messageOf('docker')).toMatch(
+      /A person, or a cluster that is retired, .*`rock-mac pool strategy docker sequential`/,
+    );
+  }, patience);
 });
