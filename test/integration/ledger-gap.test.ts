@@ -6,7 +6,7 @@ import { ledgerTime, markMissing } from '../../ledger/address/mark-missing.ts';
 import { release } from '../../ledger/address/release.ts';
 import { observe } from '../../ledger/observation/observe.ts';
 import { poolStats } from '../../ledger/pool/pool-stats.ts';
-import { setPoolStrategy } from '../../ledger/pool/pools.ts';
+import { growPool, setPoolStrategy } from '../../ledger/pool/pools.ts';
 import { retireCluster } from '../../ledger/state/clusters.ts';
 import { freeGap, markReported, recover } from '../../ledger/state/recovery.ts';
 import { mac, type MacAddress } from '../../mac/mac-address.ts';
@@ -90,6 +90,32 @@ describe.each(POOL_STRATEGIES)('what a %s pool handed out and a failover lost', 
     expect(await orphaned()).toBe(5);
     const after = await takeAll(names(20, 'after'));
     expect(after.filter((each) => lost.includes(each))).toEqual([]);
+    expect(await findingsExceptClock(ledger.db)).toEqual([]);
+  });
+
+  test('is set aside too in a pool that came back to its strategy, and grew', async () => {
+    await ledger.sql(`update rock_mac.pools set last = first + 99 where name = 'kubernetes'`);
+    const other = strategy === 'random' ? 'sequential' : 'random';
+    for (const [turn, each] of ([strategy, other, strategy] as const).entries()) {
+      await setPoolStrategy(ledger.db, 'kubernetes', each, 'test');
+      await takeAll(names(20, `turn-${String(turn)}`));
+    }
+    await growPool(ledger.db, 'kubernetes', mac('a4:58:0f:05:00:7f'), 'test');
+    await takeAll(names(3, 'grown'));
+    const lost = await lose(() => takeAll(names(5, 'lost')));
+    await failOver('c1');
+    expect(await stateOf(lost)).toEqual(lost.map(() => 'orphaned'));
+    expect(await findingsExceptClock(ledger.db)).toEqual([]);
+  });
+
+  test.each([1, 2, 3])('is set aside too in a pool of %i addresses', async (size) => {
+    await ledger.sql(`update rock_mac.pools set last = first + ${String(size - 1)} where name = 'kubernetes'`);
+    await setPoolStrategy(ledger.db, 'kubernetes', strategy, 'test');
+    await takeAll(names(1, 'before'));
+    const lost = await lose(() => takeAll(names(size - 1, 'lost')));
+    await failOver('c1');
+    expect(await stateOf(lost)).toEqual(lost.map(() => 'orphaned'));
+    expect(await orphaned()).toBe(size - 1);
     expect(await findingsExceptClock(ledger.db)).toEqual([]);
   });
 

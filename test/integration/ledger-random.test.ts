@@ -54,6 +54,8 @@ async function aPool(size: number, strategy: PoolStrategy = 'random', seed = 7) 
 
 type TestPool = Awaited<ReturnType<typeof aPool>>;
 
+const A_CLAIM = { kind: 'MacAllocation', namespace: 'team', name: 'claim', nic: '' };
+
 let requests = 0;
 
 /** Requests so many addresses in one group. */
@@ -366,6 +368,22 @@ async function fillUp({ name }: TestPool, count: number): Promise<void> {
   );
 }
 
+test.each([1, 2, 3])('a pool of %i addresses hands out each, reuses them, and grows', async (size) => {
+  const pool = await aPool(size);
+  const taken = [];
+  for (let n = 0; n < size; n++) taken.push(...(await take(pool, 1)));
+  expect(sorted(taken)).toEqual(allOf(size));
+  expect(await ask(pool, 2)).toMatchObject([{ outcome: 'exhausted' }, { outcome: 'exhausted' }]);
+  const [{ mac, generation, key } = {}] = await listAddresses(db, { pool: pool.name, limit: 1 });
+  if (mac === undefined || generation === undefined || key === undefined) throw new Error('it is full');
+  await release(db, [{ mac, generation, key }], by);
+  await ledger.current.advance(HOUR + 1);
+  expect(await take(pool, 1)).toEqual([0]);
+  expect(await growPool(db, pool.name, pool.at(size), 'test')).toBe('grown');
+  expect(await take(pool, 1)).toEqual([size]);
+  expect(await ask(pool, 1)).toMatchObject([{ outcome: 'exhausted' }]);
+});
+
 test('groups from many connections get each address of a random pool once, up to the last one', async () => {
   const pool = await aPool(500);
   const groups = allOf(200).map((n) => 1 + (n % 4));
@@ -375,6 +393,36 @@ test('groups from many connections get each address of a random pool once, up to
   // A group whose answer was lost to a lock time-out comes again with other keys, so only its addresses may be missing.
   expect(new Set(places).size).toBe(places.length);
   expect((await poolStats(db)).find((each) => each.pool === pool.name)).toMatchObject({ active: 500, free: 0 });
+});
+
+test('two clusters get each address of a pool once while it grows and changes its strategy', async () => {
+  const pool = await aPool(3);
+  const clusters = ['east', 'west'];
+  for (const clusterId of clusters) await joinCluster(db, clusterId);
+  const last = 3 + 20 * 20 - 1;
+  const change = async () => {
+    for (let step = 1; step <= 20; step++) {
+      await retryTransient(() => growPool(db, pool.name, pool.at(2 + 20 * step), 'test'), 50);
+      const strategy = step % 2 === 0 ? 'random' : 'sequential';
+      await retryTransient(() => setPoolStrategy(db, pool.name, strategy, 'test'), 50);
+    }
+  };
+  const places: number[] = [];
+  const takeAll = async (clusterId: string) => {
+    for (let n = 0; ; n++) {
+      const names = allOf(5).map((i) => `${pool.name}-${clusterId}-${String(n)}-${String(i)}`);
+      const group = names.map((key) => aRequest({ key, pool: pool.name, owner: { ...A_CLAIM, clusterId, uid: key } }));
+      const results = await retryTransient(() => allocate(db, pool.name, group, { leaseSeconds: LEASE_SECONDS }), 50);
+      places.push(
+        ...results.flatMap((one) =>
+          one.outcome === 'allocated' || one.outcome === 'replayed' ? [pool.placeOf(one.mac)] : [],
+        ),
+      );
+      if (places.length > last) return;
+    }
+  };
+  await Promise.all([change(), ...clusters.map(takeAll)]);
+  expect(sorted(places)).toEqual(allOf(last + 1));
 });
 
 test('the check of a large pool takes a sample of its draws', async () => {
