@@ -53,6 +53,32 @@ describe('a CSV file', () => {
     });
   });
 
+  test('may be a table of rock-mac, whose columns about the ledger are no metadata', () => {
+    const exported =
+      'mac,ip,hostname,device,type,pool,state,rack\na4:58:0f:01:00:00,192.0.2.1,web,web,kvm,development,active,a7\na4:58:0f:01:00:01,,db,db,,,reserved,\n';
+    expect(parseCsv(exported)).toMatchObject({
+      notes: [],
+      found: [
+        { metadata: { ip: ['192.0.2.1'], hostname: 'web', rack: 'a7' }, reserved: undefined },
+        { metadata: { hostname: 'db' }, reserved: true },
+      ],
+    });
+    const head =
+      'mac,pool,state,device,type,cluster,namespace,kind,name,nic,allocatedAt,expiresAt,requester,metadata,ip,hostname';
+    const rows = [
+      'a4:58:0f:01:00:00,development,active,web,kvm,,,,,,2026-01-01T00:00:00Z,,me,"{""rack"":""a7""}",,',
+      'a4:58:0f:01:00:01,development,released,db,kvm,,,,,,2026-01-01T00:00:00Z,,me,,,',
+      'a4:58:0f:05:00:00,kubernetes,active,,,prod,default,Pod,web-0,net1,2026-01-01T00:00:00Z,,me,,,',
+    ];
+    expect(parseCsv([head, ...rows].join('\n'))).toMatchObject({
+      notes: [
+        { line: 3, text: 'a4:58:0f:01:00:01 is released, so no device has it' },
+        { line: 4, text: 'a4:58:0f:05:00:00 belongs to Pod default/web-0, which is no device' },
+      ],
+      found: [{ mac: 'a4:58:0f:01:00:00', device: 'web', metadata: { rack: 'a7' } }],
+    });
+  });
+
   test('has IP addresses, a host name and JSON in the columns of these names', () => {
     const text = `mac,ip,hostname,metadata\na4:58:0f:01:00:00,"10.0.0.1, 2001:db8::1",web-1,"{""rack"":{""row"":3}}"\na4:58:0f:01:00:01,,,free text`;
     expect(parseCsv(text)).toMatchObject({

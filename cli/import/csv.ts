@@ -1,7 +1,8 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import { z } from 'zod';
 import { parseJson } from '../../api/parse-json.ts';
-import { type FoundAddress, type ParsedFile, presentValues, unreadable } from './parsed-file.ts';
+import { RESERVING_STATES } from '../../ledger/reservations/reservation.ts';
+import { type FileNote, type FoundAddress, type ParsedFile, presentValues, unreadable } from './parsed-file.ts';
 
 /*
  * A table with a header. The columns of NetBox's exports have the names that its tables show: "MAC Address", or "Primary MAC" from
@@ -19,6 +20,15 @@ const COLUMNS = {
   ip: ['ip', 'ip_address', 'ip_addresses'],
   hostname: ['hostname', 'dns_name'],
 } as const;
+
+/**
+ * The tables that rock-mac itself writes: `export -f csv` and `list -o csv`. Columns are only added at their ends. Those without a meaning
+ * say what a ledger knows, and are no metadata of a device.
+ */
+const OWN_TABLES = [
+  'mac,ip,hostname,device,type,pool,state',
+  'mac,pool,state,device,type,cluster,namespace,kind,name,nic,allocatedAt,expiresAt,requester',
+].map((heads) => heads.split(','));
 
 type Meaning = keyof typeof COLUMNS;
 const MEANINGS = Object.keys(COLUMNS) as readonly Meaning[];
@@ -48,7 +58,29 @@ export function parseCsv(text: string): ParsedFile {
   }
   const twice = heads.find((head, index) => head !== '' && heads.indexOf(head) !== index);
   if (twice !== undefined) return unreadable(`there are two columns ${JSON.stringify(twice)}`, 1);
-  return { ok: true, found: others.flatMap((row) => foundIn(row, heads, columns)), notes: [] };
+  const own = OWN_TABLES.find((table) => table.every((head, index) => heads[index] === head)) ?? [];
+  const found: FoundAddress[] = [];
+  const notes: FileNote[] = [];
+  for (const row of others) {
+    const { record, info } = row;
+    if (record.every((value) => value === '')) continue;
+    const ownCell = (head: string) => record[own.indexOf(head)] ?? '';
+    const leftOut = own.length === 0 ? undefined : whyLeftOut(ownCell);
+    if (leftOut === undefined) {
+      const reserved = ownCell('state') === 'reserved' ? true : undefined;
+      found.push({ ...foundIn(row, heads, columns, own.length), reserved });
+    } else notes.push({ line: info.lines, text: `${ownCell('mac')} ${leftOut}` });
+  }
+  return { ok: true, found, notes };
+}
+
+/** Returns why a row of our own table names no address of a device, or `undefined` if it does. */
+function whyLeftOut(cell: (head: string) => string): string | undefined {
+  const state = cell('state');
+  if (!RESERVING_STATES.some((each) => each === state)) return `is ${state}, so no device has it`;
+  if (cell('device') === '' && cell('kind') !== '')
+    return `belongs to ${cell('kind')} ${cell('namespace')}/${cell('name')}, which is no device`;
+  return undefined;
 }
 
 /** Returns the rows with their lines. A file of a spreadsheet may have semicolons or tabs instead of commas. */
@@ -90,8 +122,8 @@ function foundIn(
   { record, info }: Row,
   heads: readonly string[],
   columns: readonly (Column | undefined)[],
-): FoundAddress[] {
-  if (record.every((value) => value === '')) return [];
+  ownColumns: number,
+): FoundAddress {
   /** Where the values with a meaning are: of several columns, the best one that is not empty. */
   const places = new Map(
     MEANINGS.map((meaning) => {
@@ -103,25 +135,25 @@ function foundIn(
   );
   const cell = (meaning: Meaning) => record[places.get(meaning) ?? -1];
   const used = new Set(places.values());
-  const others = record.map((value, index) => [heads[index] ?? '', used.has(index) ? '' : value] as const);
+  const others = record.map((value, index) => {
+    return [heads[index] ?? '', index < ownColumns || used.has(index) ? '' : value] as const;
+  });
   const json = cell('metadata');
   const ip = cell('ip');
-  return [
-    {
-      line: info.lines,
-      mac: cell('mac') ?? '',
-      device: cell('device'),
-      type: cell('type'),
-      defaultType: 'device',
-      pool: cell('pool'),
-      metadata: presentValues({
-        ...Object.fromEntries(others.filter(([head]) => head !== '')),
-        ...(json === undefined ? {} : metadataOf(json)),
-        ip: ip?.split(/[\s,;]+/).filter((each) => each !== ''),
-        hostname: cell('hostname'),
-      }),
-    },
-  ];
+  return {
+    line: info.lines,
+    mac: cell('mac') ?? '',
+    device: cell('device'),
+    type: cell('type'),
+    defaultType: 'device',
+    pool: cell('pool'),
+    metadata: presentValues({
+      ...Object.fromEntries(others.filter(([head]) => head !== '')),
+      ...(json === undefined ? {} : metadataOf(json)),
+      ip: ip?.split(/[\s,;]+/).filter((each) => each !== ''),
+      hostname: cell('hostname'),
+    }),
+  };
 }
 
 /** Returns the object in a cell, as `rock-mac list -o csv` writes it. Any other text is kept under the name of its column. */

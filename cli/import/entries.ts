@@ -14,6 +14,8 @@ export interface ImportEntry {
   readonly defaultType: string;
   /** The pool that the file or the command names. */
   readonly pool: string | undefined;
+  /** Held until somebody releases it, also without `--reserved`. */
+  readonly reserved?: boolean | undefined;
   readonly metadata: Readonly<Record<string, unknown>>;
 }
 
@@ -95,6 +97,7 @@ function candidateOf(address: PlacedAddress, settings: EntrySettings): Candidate
     deviceType,
     defaultType: settings.type ?? address.defaultType,
     pool: trimmed(address.pool) ?? settings.pool,
+    reserved: address.reserved,
     metadata: canonical.metadata,
   };
 }
@@ -137,6 +140,7 @@ function mergeAll(candidates: readonly Candidate[], settings: EntrySettings): Im
     deviceType: candidates.map(({ deviceType }) => deviceType).find((type) => type !== undefined),
     defaultType: first.defaultType,
     pool: pools.find((pool) => pool !== settings.pool) ?? pools[0],
+    reserved: candidates.map(({ reserved }) => reserved).find((reserved) => reserved === true),
     metadata,
   };
 }

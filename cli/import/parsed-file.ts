@@ -15,6 +15,8 @@ export interface FoundAddress {
   /** What every device of such a file is. `--type` replaces it. */
   readonly defaultType: string;
   readonly pool?: string | undefined;
+  /** The file says that the address is held until somebody releases it. */
+  readonly reserved?: boolean | undefined;
   /** `ip` and `hostname` have their usual meaning (api/well-known-metadata.ts). An `ip` may have the length of its network. */
   readonly metadata: Readonly<Record<string, unknown>>;
 }

@@ -36,17 +36,16 @@ export function summaryLines(summary: ImportSummary): string[] {
 }
 
 function poolLines({ decided, periods, reserved }: ImportSummary): string[] {
-  const pools = new Map<string, number>();
-  for (const each of decided) if (each.kind === 'imported') pools.set(each.pool, (pools.get(each.pool) ?? 0) + 1);
-  return [...pools]
+  const imported = decided.filter(({ kind }) => kind === 'imported');
+  return [...Map.groupBy(imported, ({ pool }) => pool)]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([pool, number]) => {
+    .map(([pool, all]) => {
       const seconds = periods.get(pool) ?? null;
-      const end =
-        reserved || seconds === null
-          ? ''
-          : `, released after ${formatDuration(seconds)} unless they are renewed; --reserved keeps them`;
-      return `  ${pool}: ${grouped(number)}${end}`;
+      const areKept = reserved || seconds === null || all.every(({ entry }) => entry.reserved === true);
+      const end = areKept
+        ? ''
+        : `, released after ${formatDuration(seconds)} unless they are renewed; --reserved keeps them`;
+      return `  ${pool}: ${grouped(all.length)}${end}`;
     });
 }
 
@@ -61,7 +60,7 @@ function conflictLines(conflicts: readonly Conflict[]): string[] {
   });
   // All of it is text from outside, which a terminal must not obey.
   const shown = conflicts.slice(0, SHOWN).map(({ place, mac, device, detail }) => {
-    return printable(`  ${placeText(place)}: ${mac}${device === '' ? '' : ` (${device})`}: ${detail}`);
+    return shortened(`  ${placeText(place)}: ${mac}${device === '' ? '' : ` (${device})`}: ${detail}`);
   });
   const left = conflicts.length - shown.length;
   return [
@@ -70,6 +69,14 @@ function conflictLines(conflicts: readonly Conflict[]): string[] {
     left === 0 ? 'They are:' : `The first ${String(SHOWN)} are (--conflicts FILE writes all):`,
     ...shown,
   ];
+}
+
+/** A file may have a name of megabytes. `--conflicts` writes all of it. */
+const MAX_LINE = 500;
+
+/** Returns a text from outside as a line that a terminal shows. */
+export function shortened(text: string): string {
+  return printable(text.length > MAX_LINE ? `${text.slice(0, MAX_LINE)}…` : text);
 }
 
 function counted(number: number, noun: 'address' | 'file'): string {

@@ -10,7 +10,7 @@ import { FORMAT_READERS, type ImportFormat } from '../import/formats.ts';
 import type { FileNote } from '../import/parsed-file.ts';
 import type { Decided } from '../import/plan.ts';
 import { readTexts } from '../import/read-files.ts';
-import { summaryLines } from '../import/report.ts';
+import { shortened, summaryLines } from '../import/report.ts';
 import { watchInterruption } from '../interruption.ts';
 import { csvLines } from '../output/csv.ts';
 import type { Terminal } from '../terminal.ts';
@@ -95,7 +95,7 @@ async function readFound(wanted: ImportFilesOptions, terminal: Output) {
     } else if (isRefused || !each.isOther) throw unreadableError(file, each.unreadable);
     else notes.push(`${file}: ${each.unreadable.text}`);
   }
-  for (const note of notes.slice(0, SHOWN_NOTES)) terminal.notify(`Left out: ${note}.`);
+  for (const note of notes.slice(0, SHOWN_NOTES)) terminal.notify(shortened(`Left out: ${note}.`));
   if (notes.length > SHOWN_NOTES) terminal.notify(`Left out: ${String(notes.length - SHOWN_NOTES)} more.`);
   return { found, files: texts.length };
 }
@@ -104,7 +104,7 @@ const SHOWN_NOTES = 10;
 
 function unreadableError(file: string, { line, text }: FileNote): UserError {
   const next = 'Correct the file, or name another format.';
-  return new UserError(`Nothing was imported: ${placeText({ file, line })}: ${text}.`, next);
+  return new UserError(`Nothing was imported: ${placeText({ file, line })}: ${shortened(text)}.`, next);
 }
 
 /** Writes what the plan found to be new or changed. An interruption ends it after a batch, and says how to go on. */

@@ -61,7 +61,7 @@ export async function runSteps(
 
 function itemOf(entry: ImportEntry, { reserved, overrideDelay, reason }: StepSettings): ImportItem {
   const { mac, deviceId, deviceType, defaultType, metadata, place } = entry;
-  const state = reserved ? 'reserved' : 'active';
+  const state = reserved || entry.reserved === true ? 'reserved' : 'active';
   const why = reason ?? `imported from ${path.basename(place.file)}`;
   return { mac, deviceId, deviceType, defaultType, metadata, state, overridesDelay: overrideDelay, reason: why };
 }

@@ -374,6 +374,20 @@ test('standard input is a file too, and names get the prefix of the command', as
   expect(await held()).toEqual({ 'a4:58:0f:01:00:00': { id: 'host-1/web', type: 'kvm', metadata: {} } });
 });
 
+test('a table that rock-mac exported brings back the same addresses, and what was reserved is reserved again', async () => {
+  await shell.rockMac('reserve', '-d', 'gw', '--ip', '192.0.2.1,2001:db8::1', '-p', 'development');
+  await shell.rockMac('allocate', '-d', '=1+1, "web" #2', '--hostname', 'web');
+  const { stdout: exported } = await shell.rockMac('export', '-f', 'csv');
+  const before = await held();
+  expect(Object.keys(before)).toHaveLength(2);
+  for (const device of ['gw', '=1+1, "web" #2']) await shell.rockMac('release', device, '--force');
+  const file = await write('exported.csv', exported);
+  const { code, stdout } = await shell.rockMac('import', '-f', 'csv', file, '--override-delay');
+  expect({ code, first: stdout.split('\n', 1)[0] }).toEqual({ code: 0, first: 'Imported 2 addresses of 1 file' });
+  expect(await held()).toEqual(before);
+  expect((await shell.rockMac('export', '-f', 'csv')).stdout).toBe(exported);
+});
+
 test('flags about other files are refused without their format', async () => {
   for (const args of [['--update'], ['--skip-conflicts', 'a.db'], ['a.db', 'b.db']]) {
     const { code, stderr } = await shell.rockMac('import', ...args);
