@@ -134,7 +134,8 @@ export function chartLife(major: HelmMajor): void {
       test('helm test proves that claims and pods reach the webhook, stores nothing, and says if a namespace is not served', async () => {
         const tested = () => helm(['test', 'try', '--namespace', namespace, '--timeout', '120s', '--logs']);
         const log = await tested();
-        expect(log.match(/^ok +webhook/gm)).toHaveLength(2);
+        // Helm 3 prints the log once for each object of the test.
+        expect([...new Set(log.match(/^ok +webhook .*$/gm))]).toHaveLength(2);
         expect(await kubectl('get', 'macallocations', '-o', 'name')).not.toContain('doctor-');
         const left = ['role,rolebinding', '-A', '-l', 'app.kubernetes.io/part-of=rock-mac', '-o', 'name'];
         expect(await kubectl('get', ...left)).not.toContain('rock-mac-test');
