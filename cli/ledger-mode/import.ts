@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { formatDuration } from '../../api/duration.ts';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { importRefused, type ImportReport, importSqlite } from '../../ledger/import/import-sqlite.ts';
 import { ledgerState } from '../../ledger/state/state.ts';
@@ -68,12 +69,17 @@ export async function importInto(
 }
 
 export function reportLines(report: ImportReport): string[] {
-  const { dryRun, imported, alreadyThere, auditRows, poolsDefined, leftOut, notes, problems } = report;
+  const { dryRun, imported, expiring, alreadyThere, auditRows, poolsDefined, leftOut, notes, problems } = report;
   const { active, reserved, released, orphaned } = imported;
   const total = active + reserved + released + orphaned;
   const states = `${String(active)} active, ${String(reserved)} reserved, ${String(released)} released, ${String(orphaned)} orphaned`;
   return [
     `${dryRun ? 'Would import' : 'Imported'} ${String(total)} address(es): ${states}`,
+    // The predecessor had no `renew`, so its users do not know yet that a device has to call it.
+    ...expiring.map(
+      ({ pool, addresses, seconds }) =>
+        `  ${pool}: ${String(addresses)} active, released after ${formatDuration(seconds)} unless they are renewed`,
+    ),
     `Audit rows: ${String(auditRows)}`,
     ...(alreadyThere === 0 ? [] : [`Already in the ledger: ${String(alreadyThere)}`]),
     ...(poolsDefined.length === 0 ? [] : [`Pools defined: ${poolsDefined.join(', ')}`]),

@@ -28,6 +28,8 @@ export interface ImportReport extends Omit<ImportPlan, 'addresses'> {
   readonly dryRun: boolean;
   /** Number of addresses by their state in the ledger. */
   readonly imported: Readonly<Record<PlannedAddress['state'], number>>;
+  /** Active addresses by pool, where the pool releases them after a while. */
+  readonly expiring: readonly { readonly pool: string; readonly addresses: number; readonly seconds: number }[];
   readonly auditRows: number;
   /** Pools that the ledger did not have. */
   readonly poolsDefined: readonly string[];
@@ -72,7 +74,10 @@ export async function importSqlite(db: LedgerClient, file: string, options: Impo
   const whole = await planAll(db, legacy, options);
   const { addresses, ...plan } = whole.plan;
   const { poolsDefined, audit } = whole;
-  const report = { ...plan, poolsDefined, dryRun, imported: countStates(addresses), auditRows: audit.length };
+  const report = {
+    ...{ ...plan, poolsDefined, dryRun, auditRows: audit.length },
+    ...{ imported: countStates(addresses), expiring: countExpiring(addresses) },
+  };
   if (dryRun) return report;
   if (plan.problems.length > 0) throw importRefused(plan.problems);
   await options.beforeChange?.();
@@ -146,6 +151,13 @@ function countStates(addresses: readonly PlannedAddress[]): ImportReport['import
     released: count('released'),
     orphaned: count('orphaned'),
   };
+}
+
+function countExpiring(addresses: readonly PlannedAddress[]): ImportReport['expiring'] {
+  const active = addresses.filter(({ state }) => state === 'active');
+  return [...Map.groupBy(active, ({ pool }) => pool)].flatMap(([{ name: pool, autoReleaseSeconds: seconds }, group]) =>
+    seconds === null ? [] : [{ pool, addresses: group.length, seconds }],
+  );
 }
 
 /**

@@ -517,6 +517,7 @@ test('import imports the file of the predecessor once, after a dry run and a bac
   const second = await shell.rockMac('import', file);
   expect(second.code).toBe(0);
   expect(second.stdout).toMatch(/^Imported 2 address\(es\): 1 active/);
+  expect(second.stdout).toMatch(/^ {2}experiment: 1 active, released after 1d unless they are renewed$/m);
   expect(second.stderr).toContain('A backup from before the import is in');
   expect(await out('show', 'old-1')).toContain('MAC Address:  a4:58:0f:02:12:00\n');
   expect((await shell.rockMac('import', file)).stdout).toMatch(/^Imported 0 address\(es\)/);

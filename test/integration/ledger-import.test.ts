@@ -65,6 +65,10 @@ describe("importing the predecessor's file", () => {
     expect(report).toEqual({
       dryRun: true,
       imported: { active: 3, reserved: 1, released: 1, orphaned: 1 },
+      expiring: [
+        { pool: 'development', addresses: 2, seconds: 604_800 },
+        { pool: 'experiment', addresses: 1, seconds: 86_400 },
+      ],
       alreadyThere: 0,
       auditRows: 2,
       poolsDefined: ['lab'],
