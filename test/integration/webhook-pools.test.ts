@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { findByMac } from '../../ledger/address/find.ts';
+import { listAudit } from '../../ledger/audit.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { installForeignCrds } from '../env/kubernetes/manifests.ts';
 import { eventually } from '../env/run/eventually.ts';
@@ -132,6 +133,10 @@ describe('the pool of an interface', () => {
     expect(macs).toEqual(from('development', 'kubernetes'));
     const row = await findByMac(installed().ledger, mac(macs[0] ?? ''));
     expect(row).toMatchObject({ pool: 'development', owner: { name: 'several' } });
+    const history = await listAudit(installed().ledger, { mac: mac(macs[0] ?? ''), limit: 10 });
+    expect(history.map(({ reason }) => reason)).toContainEqual(
+      expect.stringMatching(/^admission.*; pool named by annotation mac.rock-os.io\/pool of network default\/fast$/),
+    );
     await eventually(async () => {
       const shown = await kubectl([
         'get',

@@ -2,7 +2,7 @@ import type { AllocationRequest } from '../../ledger/address/allocate.ts';
 import type { Allocator } from '../../ledger/address/allocator.ts';
 import { LedgerError } from '../../ledger/errors.ts';
 import type { AddressRequest } from '../plan/plan.ts';
-import { poolOf } from '../pools/choose-pools.ts';
+import { poolOf, withNamer } from '../pools/choose-pools.ts';
 import type { LedgerResult } from '../refuse/refuse-allocation.ts';
 import { type AdmittedObject, holderKeyOf, stickyKeyOf } from '../review/admitted-object.ts';
 import { timeLeft } from '../review/deadline.ts';
@@ -58,6 +58,7 @@ function allocationFor(
   const { since: namespaceSince, maxAddresses } = terms;
   const pool = poolOf(request, terms);
   const { kind, namespace, name, requester, waitedSince } = object;
+  const admission = waitedSince === undefined ? 'admission' : `admission at ${waitedSince}, while the ledger was away`;
   return {
     key:
       sticky === undefined
@@ -75,6 +76,6 @@ function allocationFor(
     ticket: ticket(),
     requester: requester.username,
     actor: 'rock-mac-webhook',
-    reason: waitedSince === undefined ? 'admission' : `admission at ${waitedSince}, while the ledger was away`,
+    reason: withNamer(admission, request, namespace, terms),
   };
 }

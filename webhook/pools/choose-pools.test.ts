@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { choosePools, namerOfPool, type PoolSources } from './choose-pools.ts';
+import { choosePools, namerOfPool, type PoolSources, withNamer } from './choose-pools.ts';
 
 const sources: PoolSources = {
   kind: 'Pod',
@@ -60,4 +60,12 @@ test('the annotation of the namespace is named if nothing closer named the pool'
   expect(namerOfPool({}, 'web', {})).toBeUndefined();
   const pool = { name: 'own', namedBy: 'annotation mac.rock-os.io/pool of this Pod', isGranted: true };
   expect(namerOfPool({ pool }, 'web', named)).toBe(pool.namedBy);
+});
+
+test('the reason of an allocation says what named the pool, and nothing about that of the installation', () => {
+  const pool = { name: 'own', namedBy: 'annotation mac.rock-os.io/pool of network web/lan', isGranted: true };
+  expect(withNamer('admission', { pool }, 'web', {})).toBe(
+    'admission; pool named by annotation mac.rock-os.io/pool of network web/lan',
+  );
+  expect(withNamer('admission', {}, 'web', {})).toBe('admission');
 });

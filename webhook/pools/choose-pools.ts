@@ -67,3 +67,14 @@ export function namerOfPool(
   const isNamed = (annotations?.[ANNOTATIONS.pool] ?? '') !== '';
   return isNamed ? `annotation ${ANNOTATIONS.pool} of namespace ${namespace}` : undefined;
 }
+
+/** Completes the reason of an allocation with what named the pool. So the history of the address shows which annotation it was. */
+export function withNamer(
+  reason: string,
+  request: Pick<AddressRequest, 'pool'>,
+  namespace: string,
+  terms: Pick<NamespaceTerms, 'annotations'>,
+): string {
+  const namedBy = namerOfPool(request, namespace, terms);
+  return namedBy === undefined ? reason : `${reason}; pool named by ${namedBy}`;
+}

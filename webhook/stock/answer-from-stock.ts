@@ -3,7 +3,7 @@ import type { AddressRef } from '../../ledger/address/address-ref.ts';
 import type { MacAddress } from '../../mac/mac-address.ts';
 import type { AdmissionKeys } from '../admission-keys/admission-keys.ts';
 import type { AddressRequest } from '../plan/plan.ts';
-import { poolOf } from '../pools/choose-pools.ts';
+import { poolOf, withNamer } from '../pools/choose-pools.ts';
 import type { AdmissionRequest } from '../review/admission-review.ts';
 import { type AdmittedObject, holderKeyOf } from '../review/admitted-object.ts';
 import { tokenSubjectOf } from '../review/token-subject.ts';
@@ -69,7 +69,7 @@ function isRepeated({ object: { leaseId, broughtLease }, requests }: StockCandid
 }
 
 function stockRequestOf(
-  { object, requests, pool }: StockCandidate & { readonly pool: string },
+  { object, requests, terms, pool }: StockCandidate & { readonly pool: string },
   at: string,
   { clusterId }: Pick<AnswerFromStockDeps, 'clusterId'>,
 ): StockRequest {
@@ -77,14 +77,14 @@ function stockRequestOf(
   return {
     pool,
     namespace,
-    interfaces: requests.map(({ nic, copied }) => ({
-      copied,
+    interfaces: requests.map((request) => ({
+      copied: request.copied,
       isOfThisRequest: leaseId !== undefined,
       answer: {
-        boundKey: holderKeyOf(object, { nic, pool }, clusterId),
-        owner: { clusterId, kind, namespace, name, nic },
+        boundKey: holderKeyOf(object, { nic: request.nic, pool }, clusterId),
+        owner: { clusterId, kind, namespace, name, nic: request.nic },
         requester: requester.username,
-        reason: `admission at ${at}, from stock`,
+        reason: withNamer(`admission at ${at}, from stock`, request, namespace, terms),
       },
     })),
   };
