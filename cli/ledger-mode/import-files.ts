@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import type { GlobalOptions } from '../cli.ts';
-import { UserError } from '../errors.ts';
+import { unknownPool, UserError } from '../errors.ts';
 import { type Conflict, conflictsCsv, placeText } from '../import/conflicts.ts';
 import { decideEntries, type EntrySettings, type PlacedAddress } from '../import/entries.ts';
 import { FORMAT_READERS, type ImportFormat } from '../import/formats.ts';
@@ -53,6 +53,8 @@ export async function importFiles(options: GlobalOptions, wanted: ImportFilesOpt
     options,
     async (ledger) => {
       await requireDecision(ledger, (await configuredLedger(options, process.env)).config);
+      const pools = await listPools(ledger);
+      requirePool(wanted.pool, pools);
       // Also in a dry run, which would otherwise see a reuse delay where the import sees none.
       await reportOwnClock(ledger);
       const plan = { ...settings, write: false };
@@ -61,7 +63,7 @@ export async function importFiles(options: GlobalOptions, wanted: ImportFilesOpt
       const refused = expected.length > 0 && !wanted.skipConflicts;
       const written = refused || wanted.dryRun ? undefined : await writeAll(ledger, planned, settings, terminal);
       const conflicts = [...expected, ...(written?.conflicts ?? [])];
-      const periods = new Map((await listPools(ledger)).map((pool) => [pool.name, pool.autoReleaseSeconds]));
+      const periods = new Map(pools.map((pool) => [pool.name, pool.autoReleaseSeconds]));
       const { decided } = written ?? planned;
       const { reserved } = wanted;
       const lines = summaryLines({ done: written !== undefined, files, decided, conflicts, reserved, periods });
@@ -76,6 +78,12 @@ export async function importFiles(options: GlobalOptions, wanted: ImportFilesOpt
 
 function stepSettings({ reserved, update, overrideDelay, reason }: ImportFilesOptions): StepSettings {
   return { write: true, update, reserved, overrideDelay, actor: currentUser(), reason };
+}
+
+/** Throws a UserError for a pool that does not exist. Otherwise every address would be in another one. */
+function requirePool(wanted: string | undefined, pools: readonly { readonly name: string }[]): void {
+  const names = pools.map(({ name }) => name);
+  if (wanted !== undefined && !names.includes(wanted)) throw UserError.from(unknownPool(wanted, names));
 }
 
 /** Reads and parses all files. Throws a UserError for the first that cannot be read, before anything is changed. */

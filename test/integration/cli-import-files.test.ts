@@ -353,6 +353,15 @@ test('a file that cannot be read imports nothing, and is named with its line', a
   expect(await held()).toEqual({});
 });
 
+test('a pool that does not exist is refused, also where conflicts are left out', async () => {
+  const file = await write('a.csv', 'mac,device\na4:58:0f:01:00:00,web\n');
+  for (const flags of [['--dry-run'], ['--skip-conflicts'], []]) {
+    const { code, stdout, stderr } = await shell.rockMac('import', '-f', 'csv', file, '-p', 'developement', ...flags);
+    expect({ flags, code, stdout }).toEqual({ flags, code: 1, stdout: '' });
+    expect(stderr).toContain('There is no pool "developement". Did you mean development?');
+  }
+});
+
 test('a folder may have files without anything of the format, which are named', async () => {
   await write('dnsmasq.d/README', 'Put files here.\n');
   await write('dnsmasq.d/hosts', 'dhcp-host=a4:58:0f:01:00:00,web\n');
