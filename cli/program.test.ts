@@ -31,12 +31,24 @@ test.each([
   }
 });
 
+test.each([['help', 'pool', 'add'], ['help', 'whois'], ['help']])(
+  '%s %s %s prints the help of that command',
+  async (...args) => {
+    const [typed, asked] = [collecting(), collecting()];
+    const path = args.slice(1);
+    expect(await run('rock-mac', args, typed.terminal)).toBe(0);
+    expect(await run('rock-mac', [...path, '--help'], asked.terminal)).toBe(0);
+    expect(typed.text()).toBe(asked.text());
+  },
+);
+
 test.each([
   [['release'], 'rock-mac release'],
   [['pool', 'add', 'lab', '--first', 'a4:58:0f:10:00:00'], 'rock-mac pool add'],
   [['pool', 'add'], 'rock-mac pool add'],
   [['--ledger', '', 'list'], 'rock-mac'],
   [['alocate'], 'rock-mac'],
+  [['help', 'alocate'], 'rock-mac'],
 ])('a usage error of %j names the help of its command', async (args, command) => {
   const output = collecting();
   expect(await run('rock-mac', args, output.terminal)).toBe(2);

@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import type { Cli, Mode } from './cli.ts';
 import { clusterMode } from './cluster-mode/mode.ts';
 import { normalizeDryRun } from './commands/shared-flags.ts';
@@ -20,6 +20,18 @@ const COMPLETION_PROGRAM = 'kubectl_complete-rock_mac';
 /** The shell scripts run `rock-mac __complete` for completions, with the words typed so far. */
 const COMPLETION_COMMAND = '__complete';
 
+/**
+ * Reads `help pool add` like `pool add --help`: the command `help` knows only the first level. An unknown command stays, for its own
+ * error.
+ */
+function helpAsFlag(args: readonly string[], program: Command): readonly string[] {
+  const [first, ...path] = args;
+  const [name] = path;
+  if (first !== 'help' || name === undefined) return args;
+  const isKnown = program.commands.some((each) => each.name() === name || each.aliases().includes(name));
+  return isKnown ? [...path, '--help'] : path;
+}
+
 /** Runs one command line and returns the exit code. */
 export async function run(programName: string, args: readonly string[], terminal: Terminal): Promise<number> {
   const mode = MODES[programName] ?? ledgerMode;
@@ -39,7 +51,7 @@ export async function run(programName: string, args: readonly string[], terminal
     command = started;
   });
   try {
-    await program.parseAsync(normalizeDryRun(args), { from: 'user' });
+    await program.parseAsync(normalizeDryRun(helpAsFlag(args, program)), { from: 'user' });
     return EXIT_CODES.ok;
   } catch (error) {
     // Commander has already printed its message. It reports --help and --version as errors with exit code 0.

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import type { Mode } from '../cli.ts';
+import { parseFileName } from '../commands/parse-values.ts';
 
 /** `kubectl rock-mac`: works through the Kubernetes API, with the permissions of the user's kubeconfig. */
 export const clusterMode: Mode = {
@@ -9,7 +10,7 @@ export const clusterMode: Mode = {
     'Allocates MAC addresses through the Kubernetes API. No two devices ever get the same address. ' +
     'Write flags after the name of the plugin.',
   globalOptions: () => [
-    new Option('--kubeconfig <file>', 'kubeconfig file'),
+    new Option('--kubeconfig <file>', 'kubeconfig file').argParser(parseFileName),
     new Option('--context <name>', 'context of the kubeconfig'),
     new Option('-n, --namespace <name>', 'namespace (default: that of the context)'),
     new Option('-A, --all-namespaces', 'all namespaces; list then shows the whole ledger'),
