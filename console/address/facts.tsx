@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import type { AddressDetails } from '../../api/console.ts';
+import { LongText } from '../shared/long-text.tsx';
 import { Moment } from '../shared/moment.tsx';
 import { Name } from '../shared/name.tsx';
 import { hashOf } from '../shared/route.ts';
@@ -85,7 +86,7 @@ function userFacts({
 }
 
 function text(name: string, value: string | undefined): Fact | undefined {
-  return value === undefined || value === '' ? undefined : { name, value: <Name text={value} /> };
+  return value === undefined || value === '' ? undefined : { name, value: <LongText text={value} /> };
 }
 
 function moment(name: string, at: string | undefined): Fact | undefined {

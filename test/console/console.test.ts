@@ -336,6 +336,38 @@ describe.skipIf(CHROMIUM === undefined)(`the console in a browser (${CHROMIUM ??
     expect(errors).toEqual([]);
   });
 
+  describe.each([1_280, 390])('a name or metadata of any size, %d pixels wide,', (width) => {
+    const LONG = 'M'.repeat(253);
+
+    test('stays in its place, also in a dialog', async () => {
+      const key = `long-${String(width)}`;
+      const [result] = await allocate(
+        ledger.db,
+        'large',
+        [aRequest({ key, pool: 'large', device: { id: key }, metadata: { [LONG]: LONG, blob: 'x'.repeat(20_000) } })],
+        { leaseSeconds: LEASE_SECONDS },
+      );
+      if (result?.outcome !== 'allocated') throw new Error('not allocated');
+      const marks = `Z${'\u0301'.repeat(200)}`;
+      await ledger.sql('update rock_mac.addresses set device_id = $1, requester = $3 where holder_key = $2', [
+        LONG,
+        key,
+        marks,
+      ]);
+      const { page, errors } = await open(`#/address/${result.mac}`, { width });
+      const tooWide = (element: string) => page.evaluate(`${element}.scrollWidth - ${element}.clientWidth`);
+      const facts = page.locator('.facts');
+      await facts.waitFor();
+      expect(await facts.textContent()).toContain('+196 marks');
+      expect(await facts.locator('details summary').textContent()).toMatch(/^x{100}… 20,000 characters$/);
+      expect(await tooWide('document.documentElement')).toBe(0);
+      await page.getByRole('button', { name: 'Release…' }).click();
+      await page.locator('dialog .effects').waitFor();
+      expect(await tooWide('document.querySelector("dialog")')).toBe(0);
+      expect(errors).toEqual([]);
+    });
+  });
+
   test('a ledger that is away is reported, and the page recovers by itself', async () => {
     const { page } = await open('#/pools');
     await page.locator('.pool').first().waitFor();
