@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Client } from 'pg';
@@ -52,6 +53,28 @@ describe('export', () => {
     expect(await chosen('--device-type', 'qemu-vm')).toEqual([vm]);
     expect(await chosen('--device-type', 'router')).toEqual([]);
   });
+
+  test.skipIf(!existsSync('/usr/bin/virsh'))(
+    'libvirt takes its elements into a network, at once and one by one (skipped without libvirt-clients)',
+    async () => {
+      const elements = await shell.bash('rock-mac export -f libvirt | grep "^<host"');
+      const network = (hosts: string) =>
+        `<network><name>lab</name><bridge name='virbr9'/><ip address='192.0.2.254' netmask='255.255.255.0'><dhcp>${hosts}</dhcp></ip></network>`;
+      await writeFile(fileOf('full.xml'), network(elements.stdout));
+      await writeFile(fileOf('empty.xml'), network("<range start='192.0.2.100' end='192.0.2.199'/>"));
+      // The driver for tests forgets everything at the end of a call, so all commands are in one.
+      const virsh = (...commands: readonly string[]) =>
+        execFileSync('/usr/bin/virsh', ['-c', 'test:///default', commands.join('; ')], { encoding: 'utf8' });
+      expect(virsh(`net-define --validate ${fileOf('full.xml')}`, 'net-dumpxml lab')).toContain(`mac='${gateway}'`);
+      const updates = elements.stdout
+        .trimEnd()
+        .split('\n')
+        .map((host) => `net-update lab add ip-dhcp-host "${host}"`);
+      const updated = virsh(`net-define ${fileOf('empty.xml')}`, ...updates, 'net-dumpxml lab');
+      expect(updated).toContain(`<host mac='${vm}' name='vm' ip='192.0.2.7'/>`);
+      expect(updated).toContain(`<host mac='${gateway}' ip='192.0.2.1'/>`);
+    },
+  );
 
   test('shows both in `show` and `list`', async () => {
     expect(await out('show', vm)).toMatch(/IP Address: {3}192\.0\.2\.7, 2001:db8::7\nHostname: {5}vm\n/);
