@@ -16,7 +16,7 @@ interface AddOptions {
   readonly description: string;
   readonly autoRelease: number | null;
   readonly reuseDelay: number;
-  readonly strategy: PoolStrategy;
+  readonly strategy?: PoolStrategy | undefined;
   readonly reason?: string;
 }
 
@@ -66,9 +66,10 @@ function addAdd(group: Command, cli: Cli): void {
         .default(3_600, '1h'),
     )
     .addOption(
-      new Option('--strategy <strategy>', 'order of addresses that were never used')
-        .choices(POOL_STRATEGIES)
-        .default(DEFAULT_STRATEGY),
+      new Option(
+        '--strategy <strategy>',
+        `order of addresses that were never used; a new pool is ${DEFAULT_STRATEGY}`,
+      ).choices(POOL_STRATEGIES),
     )
     .action(async (name: string, options: AddOptions, command: Command) => {
       const {

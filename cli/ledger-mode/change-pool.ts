@@ -1,4 +1,4 @@
-import { DEFAULT_STRATEGY, type PoolStrategy } from '../../api/pool-strategy.ts';
+import type { PoolStrategy } from '../../api/pool-strategy.ts';
 import type { Queryable } from '../../ledger/connection/statement.ts';
 import {
   definePool,
@@ -69,9 +69,9 @@ async function addPool(db: Queryable, definition: Definition, { actor, reason }:
 }
 
 /** Refuses to add a pool that exists and has another strategy. */
-async function requireStrategy(db: Queryable, { name, strategy = DEFAULT_STRATEGY }: Definition): Promise<void> {
+async function requireStrategy(db: Queryable, { name, strategy }: Definition): Promise<void> {
   const held = (await listPools(db)).find((pool) => pool.name === name);
-  if (held === undefined || held.strategy === strategy) return;
+  if (held === undefined || strategy === undefined || held.strategy === strategy) return;
   throw new UserError(
     `The ledger has a pool ${name} that is ${held.strategy}.`,
     `\`rock-mac pool strategy ${name} ${strategy}\` changes it.`,
