@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { findByMac } from '../../ledger/address/find.ts';
 import { offer } from '../../ledger/address/handover.ts';
 import { observationsOfMac } from '../../ledger/observation/observations.ts';
-import { limitPool } from '../../ledger/pool/pools.ts';
 import { registerCluster, retireCluster } from '../../ledger/state/clusters.ts';
 import { mac } from '../../mac/mac-address.ts';
 import { eventually } from '../env/run/eventually.ts';
@@ -62,6 +61,24 @@ async function untilObserved(address: string, count: number): Promise<void> {
 
 async function actionsOn(address: string): Promise<readonly string[]> {
   return (await auditOf(installed().ledger, address)).map(({ action }) => action);
+}
+
+/** Limits the addresses of a namespace in its MacPool: the operator would undo a limit that is in the ledger only. */
+async function limitPerNamespace(count: number | null): Promise<void> {
+  const { plane, ledger } = installed();
+  const spec = JSON.stringify({ spec: { maxPerNamespace: count } });
+  await plane.kubectl(['patch', 'macpool', 'kubernetes', '--type=merge', '-p', spec]);
+  const limits = {
+    text: 'select max_per_namespace as limit from rock_mac.pool_limits',
+    values: [],
+    row: z.object({ limit: z.int() }),
+  };
+  await eventually(
+    async () => {
+      expect(await ledger.query(limits)).toEqual(count === null ? [] : [{ limit: count }]);
+    },
+    { within: 30_000, every: 100 },
+  );
 }
 
 async function replaceOperator(): Promise<void> {
@@ -132,11 +149,10 @@ describe('the receiver of a guest', () => {
   });
 
   test('gets the address when the quota of its namespace has room, and until then nobody does', async () => {
-    const { ledger } = installed();
     const { address } = await anOffer('quota');
-    const clusterId = (await rowOf(address))?.owner?.clusterId ?? '';
     await target().create(machine('fills'));
-    await limitPool(ledger, { clusterId, pool: 'kubernetes' }, 1);
+    await until(await target().addressOf('fills'), { state: 'active', owner: { namespace: 'new' } });
+    await limitPerNamespace(1);
     await source().remove('vm/quota');
     await eventually(
       async () => {
@@ -145,7 +161,7 @@ describe('the receiver of a guest', () => {
       { within: 30_000, every: 200 },
     );
     expect(await rowOf(address)).toMatchObject({ state: 'active', owner: { namespace: 'old' } });
-    await limitPool(ledger, { clusterId, pool: 'kubernetes' }, undefined);
+    await limitPerNamespace(null);
     await until(address, { state: 'active', owner: { namespace: 'new' } });
   });
 
