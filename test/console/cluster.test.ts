@@ -50,6 +50,7 @@ describe.skipIf(CHROMIUM === undefined)(`the console of a cluster (${CHROMIUM ??
     const { plane } = installed();
     const { page, errors } = await open('root', '#/pools');
     const pool = page.locator('.pool').filter({ has: page.getByRole('heading', { name: 'lab' }) });
+    await pool.scrollIntoViewIfNeeded(); // a card has its buttons once somebody has come near it
     await pool.getByRole('button', { name: 'Pause…' }).click();
     const dialog = page.getByRole('dialog');
     await expect.poll(() => dialog.textContent()).toContain('kubectl rock-mac pool pause lab');
