@@ -7,13 +7,16 @@ create function rock_mac.cursor_of(p rock_mac.pools) returns bigint language sql
               when p.strategy = 'random' then p.first + p.draws
               else p.next_addr end;
 
+-- About how many addresses of a pool no random order has handed out: neither this one nor those before the pool grew.
+create function rock_mac.never_drawn(p rock_mac.pools) returns float8 language sql immutable parallel safe
+begin atomic
+  select (size - p.draws)::float8 * (size - p.drawn_before) / size from (select p.last - p.first + 1 as size) s;
+end;
+
 -- About how many addresses of a pool were never used. Each order knows only what it handed out itself, and two orders have as many
 -- addresses in common as chance has it. Exact for a pool that has always had the same order and range.
 create function rock_mac.never_used(p rock_mac.pools) returns bigint language sql immutable parallel safe
-begin atomic
-  select floor((p.last - p.next_addr + 1)::float8 * (size - p.draws) / size * (size - p.drawn_before) / size)::bigint
-  from (select p.last - p.first + 1 as size) s;
-end;
+  return floor(rock_mac.never_drawn(p) * (p.last - p.next_addr + 1) / (p.last - p.first + 1))::bigint;
 
 -- Returns the address of a turn in the random order. The order is a permutation of the pool: no address comes twice, and none is left
 -- out. It follows from the seed alone, so a recovery repeats what a lost transaction has drawn.

@@ -144,7 +144,7 @@ end $$;
 -- lost one drew.
 create function rock_mac.grow_pool(p_name text, p_last bigint, p_actor text, p_reason text default '') returns text
 language plpgsql volatile security definer set search_path = rock_mac, pg_temp set lock_timeout = '2s' as $$
-declare p pools; ended bigint; size float8;
+declare p pools; ended bigint;
 begin
   perform be_durable();
   select * into p from pools where name = p_name for update;
@@ -153,8 +153,8 @@ begin
   if p_last < p.last then return 'would_shrink'; end if;
   if not is_under_prefix(p.first, p_last) then return 'outside_prefix'; end if;
   if may_change(p) is not true then return 'not_allowed'; end if;
-  ended := p.last; size := p.last - p.first + 1;
-  update pools set last = p_last, draws = 0, seed = default, drawn_before = size - floor((size - p.draws) * (size - p.drawn_before) / size), changed_by = p_actor where pool_id = p.pool_id returning * into p;
+  ended := p.last;
+  update pools set last = p_last, draws = 0, seed = default, drawn_before = p.last - p.first + 1 - floor(never_drawn(p)), changed_by = p_actor where pool_id = p.pool_id returning * into p;
   perform audit_pool('pool-grow', p, p_actor, p_reason, jsonb_build_object('before', jsonb_build_object('last', to_mac(ended))));
   perform block_observed(p, array(select o.addr from observations o where o.addr between p.first and p.last), p_actor);
   return 'grown';

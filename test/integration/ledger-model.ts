@@ -441,9 +441,13 @@ function freeIn(model: Model, pool: ModelPool): number {
 }
 
 /** About how many addresses were never used, in the arithmetic of the ledger. */
-function neverUsed({ first, last, next, draws, drawnBefore }: ModelPool): number {
+function neverUsed(pool: ModelPool): number {
+  return Math.floor((neverDrawn(pool) * (pool.last - pool.next + 1)) / (pool.last - pool.first + 1));
+}
+
+function neverDrawn({ first, last, draws, drawnBefore }: ModelPool): number {
   const size = last - first + 1;
-  return Math.floor(((((last - next + 1) * (size - draws)) / size) * (size - drawnBefore)) / size);
+  return ((size - draws) * (size - drawnBefore)) / size;
 }
 
 function stockedIn(model: Model, pool: ModelPool): number {
@@ -683,8 +687,7 @@ export function pauseInModel(pool: ModelPool, paused: boolean): string {
 export function growInModel(pool: ModelPool, last: number, order: readonly number[]): string {
   if (last === pool.last) return 'unchanged';
   if (last < pool.last) return 'would_shrink';
-  const size = pool.last - pool.first + 1;
-  const drawnBefore = size - Math.floor(((size - pool.draws) * (size - pool.drawnBefore)) / size);
+  const drawnBefore = pool.last - pool.first + 1 - Math.floor(neverDrawn(pool));
   Object.assign(pool, { last, order, draws: 0, drawnBefore });
   return 'grown';
 }

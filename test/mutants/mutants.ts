@@ -320,8 +320,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'a fill of stock counts by one order of a pool that had two',
     file: allocate,
-    find: '* (size - p.draws) / size',
-    replace: '',
+    find: '(size - p.draws)::float8',
+    replace: 'size::float8',
     caughtBy: [
       'ledger-random',
       'the stock that one cluster gets of a random pool is about a sixteenth of what was never used when',
