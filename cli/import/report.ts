@@ -1,4 +1,5 @@
 import { formatDuration } from '../../api/duration.ts';
+import { shortened } from '../output/shortened.ts';
 import { printable } from '../output/table.ts';
 import { type Conflict, CONFLICT_KINDS, type ConflictKind, placeText } from './conflicts.ts';
 import type { Decided } from './plan.ts';
@@ -60,7 +61,7 @@ function conflictLines(conflicts: readonly Conflict[]): string[] {
   });
   // All of it is text from outside, which a terminal must not obey.
   const shown = conflicts.slice(0, SHOWN).map(({ place, mac, device, detail }) => {
-    return shortened(`  ${placeText(place)}: ${mac}${device === '' ? '' : ` (${device})`}: ${detail}`);
+    return outsideLine(`  ${placeText(place)}: ${mac}${device === '' ? '' : ` (${device})`}: ${detail}`);
   });
   const left = conflicts.length - shown.length;
   return [
@@ -75,8 +76,8 @@ function conflictLines(conflicts: readonly Conflict[]): string[] {
 const MAX_LINE = 500;
 
 /** Returns a text from outside as a line that a terminal shows. */
-export function shortened(text: string): string {
-  return printable(text.length > MAX_LINE ? `${text.slice(0, MAX_LINE)}…` : text);
+export function outsideLine(text: string): string {
+  return printable(shortened(text, MAX_LINE));
 }
 
 function counted(number: number, noun: 'address' | 'file'): string {

@@ -14,6 +14,7 @@ import { livingCluster } from '../../ledger/state/clusters.ts';
 import { type MacRange, rangesOverlap } from '../../mac/mac-range.ts';
 import type { PoolChange } from '../backend.ts';
 import { unknownPool, UserError } from '../errors.ts';
+import type { Author } from './current-user.ts';
 
 /** Changes a pool of the ledger. Returns a line that says what changed. Throws a UserError if the ledger refuses it. */
 export async function changePool(db: Queryable, change: PoolChange, actor: string): Promise<string> {
@@ -38,13 +39,7 @@ export async function changePool(db: Queryable, change: PoolChange, actor: strin
 
 type Definition = Extract<PoolChange, { readonly kind: 'add' }>['definition'];
 
-/** Who makes the change, and why. */
-interface By {
-  readonly actor: string;
-  readonly reason: string | undefined;
-}
-
-async function addPool(db: Queryable, definition: Definition, { actor, reason }: By): Promise<string> {
+async function addPool(db: Queryable, definition: Definition, { actor, reason }: Author): Promise<string> {
   const { name, first, last } = definition;
   const outcome = await definePool(db, definition, actor, reason);
   switch (outcome) {
@@ -79,7 +74,7 @@ async function requireStrategy(db: Queryable, { name, strategy }: Definition): P
   );
 }
 
-async function grow(db: Queryable, pool: Pool, last: Pool['last'], { actor, reason }: By): Promise<string> {
+async function grow(db: Queryable, pool: Pool, last: Pool['last'], { actor, reason }: Author): Promise<string> {
   const { name, first } = pool;
   const outcome = await growPool(db, name, last, actor, reason);
   switch (outcome) {
@@ -107,7 +102,7 @@ async function setStrategy(
   db: Queryable,
   { name }: Pool,
   strategy: PoolStrategy,
-  { actor, reason }: By,
+  { actor, reason }: Author,
 ): Promise<string> {
   const outcome = await setPoolStrategy(db, name, strategy, actor, undefined, reason);
   switch (outcome) {
@@ -123,7 +118,7 @@ async function setStrategy(
   }
 }
 
-async function pause(db: Queryable, { name }: Pool, paused: boolean, { actor, reason }: By): Promise<string> {
+async function pause(db: Queryable, { name }: Pool, paused: boolean, { actor, reason }: Author): Promise<string> {
   const outcome = await pausePool(db, name, paused, actor, undefined, reason);
   switch (outcome) {
     case 'paused':
@@ -140,7 +135,7 @@ async function pause(db: Queryable, { name }: Pool, paused: boolean, { actor, re
   }
 }
 
-async function remove(db: Queryable, { name }: Pool, { actor, reason }: By): Promise<string> {
+async function remove(db: Queryable, { name }: Pool, { actor, reason }: Author): Promise<string> {
   const outcome = await removePool(db, name, actor, undefined, reason);
   switch (outcome) {
     case 'removed':

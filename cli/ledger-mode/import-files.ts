@@ -3,16 +3,17 @@ import path from 'node:path';
 import type { LedgerClient } from '../../ledger/connection/connect.ts';
 import { listPools } from '../../ledger/pool/pools.ts';
 import type { GlobalOptions } from '../cli.ts';
-import { unknownPool, UserError } from '../errors.ts';
+import { UserError } from '../errors.ts';
 import { type Conflict, conflictsCsv, placeText } from '../import/conflicts.ts';
 import { decideEntries, type EntrySettings, type PlacedAddress } from '../import/entries.ts';
 import { FORMAT_READERS, type ImportFormat } from '../import/formats.ts';
 import type { FileNote } from '../import/parsed-file.ts';
 import type { Decided } from '../import/plan.ts';
 import { readTexts } from '../import/read-files.ts';
-import { shortened, summaryLines } from '../import/report.ts';
+import { outsideLine, summaryLines } from '../import/report.ts';
 import { watchInterruption } from '../interruption.ts';
 import { csvLines } from '../output/csv.ts';
+import { requirePools } from '../require-known.ts';
 import type { Terminal } from '../terminal.ts';
 import { currentUser } from './current-user.ts';
 import { configuredLedger } from './find-ledger.ts';
@@ -47,6 +48,7 @@ export async function importFiles(options: GlobalOptions, wanted: ImportFilesOpt
   const { found, files } = await readFound(wanted, terminal);
   const { entries, conflicts: inFiles } = decideEntries(found, wanted);
   const settings = stepSettings(wanted);
+  const namedPools = wanted.pool === undefined ? [] : [wanted.pool];
   // At once, because a file that cannot be written must not fail an import that is done.
   if (wanted.conflicts !== undefined) await writeConflicts(wanted.conflicts, inFiles);
   await withLedger(
@@ -54,7 +56,8 @@ export async function importFiles(options: GlobalOptions, wanted: ImportFilesOpt
     async (ledger) => {
       await requireDecision(ledger, (await configuredLedger(options, process.env)).config);
       const pools = await listPools(ledger);
-      requirePool(wanted.pool, pools);
+      // In one that does not exist, every address would be in another one.
+      await requirePools({ pools: () => Promise.resolve(pools) }, namedPools);
       // Also in a dry run, which would otherwise see a reuse delay where the import sees none.
       await reportOwnClock(ledger);
       const plan = { ...settings, write: false };
@@ -80,12 +83,6 @@ function stepSettings({ reserved, update, overrideDelay, reason }: ImportFilesOp
   return { write: true, update, reserved, overrideDelay, actor: currentUser(), reason };
 }
 
-/** Throws a UserError for a pool that does not exist. Otherwise every address would be in another one. */
-function requirePool(wanted: string | undefined, pools: readonly { readonly name: string }[]): void {
-  const names = pools.map(({ name }) => name);
-  if (wanted !== undefined && !names.includes(wanted)) throw UserError.from(unknownPool(wanted, names));
-}
-
 /** Reads and parses all files. Throws a UserError for the first that cannot be read, before anything is changed. */
 async function readFound(wanted: ImportFilesOptions, terminal: Output) {
   const { files: accepts, load } = FORMAT_READERS[wanted.format];
@@ -103,7 +100,7 @@ async function readFound(wanted: ImportFilesOptions, terminal: Output) {
     } else if (isRefused || !each.isOther) throw unreadableError(file, each.unreadable);
     else notes.push(`${file}: ${each.unreadable.text}`);
   }
-  for (const note of notes.slice(0, SHOWN_NOTES)) terminal.notify(shortened(`Left out: ${note}.`));
+  for (const note of notes.slice(0, SHOWN_NOTES)) terminal.notify(outsideLine(`Left out: ${note}.`));
   if (notes.length > SHOWN_NOTES) terminal.notify(`Left out: ${String(notes.length - SHOWN_NOTES)} more.`);
   return { found, files: texts.length };
 }
@@ -112,7 +109,7 @@ const SHOWN_NOTES = 10;
 
 function unreadableError(file: string, { line, text }: FileNote): UserError {
   const next = 'Correct the file, or name another format.';
-  return new UserError(`Nothing was imported: ${placeText({ file, line })}: ${shortened(text)}.`, next);
+  return new UserError(`Nothing was imported: ${placeText({ file, line })}: ${outsideLine(text)}.`, next);
 }
 
 /** Writes what the plan found to be new or changed. An interruption ends it after a batch, and says how to go on. */

@@ -1,5 +1,6 @@
 import type { PoolCounts } from '../backend.ts';
 import type { Terminal } from '../terminal.ts';
+import { shortened } from './shortened.ts';
 import { bar } from './style.ts';
 import { type Column, formatTable } from './table.ts';
 
@@ -8,11 +9,6 @@ const UNKNOWN = '-';
 
 export function countText(count: number | undefined): string {
   return count === undefined ? UNKNOWN : String(count);
-}
-
-/** Returns a text of at most `width` characters. */
-export function shortened(text: string, width: number): string {
-  return text.length > width ? `${text.slice(0, width - 1)}…` : text;
 }
 
 const MOST_DESCRIPTION = 30;

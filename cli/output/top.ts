@@ -1,6 +1,7 @@
 import type { PoolCounts } from '../backend.ts';
 import type { Terminal } from '../terminal.ts';
-import { countText, shortened } from './pool-usage.ts';
+import { countText } from './pool-usage.ts';
+import { shortened } from './shortened.ts';
 import { bar } from './style.ts';
 import { type Column, formatTable } from './table.ts';
 

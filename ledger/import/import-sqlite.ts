@@ -74,10 +74,8 @@ export async function importSqlite(db: LedgerClient, file: string, options: Impo
   const whole = await planAll(db, legacy, options);
   const { addresses, ...plan } = whole.plan;
   const { poolsDefined, audit } = whole;
-  const report = {
-    ...{ ...plan, poolsDefined, dryRun, auditRows: audit.length },
-    ...{ imported: countStates(addresses), expiring: countExpiring(addresses) },
-  };
+  const counts = { imported: countStates(addresses), expiring: countExpiring(addresses), auditRows: audit.length };
+  const report = { ...plan, ...counts, poolsDefined, dryRun };
   if (dryRun) return report;
   if (plan.problems.length > 0) throw importRefused(plan.problems);
   await options.beforeChange?.();

@@ -53,8 +53,8 @@ export async function publishException(
 }
 
 /**
- * Sets the Ready condition of the MacPool that was reconciled, with its generation, and what was seen of the ledger. Throws if the pool has changed. Records an Event
- * if the ledger refuses the pool for a new reason, and when it accepts the pool after all.
+ * Sets the Ready condition of the MacPool that was reconciled, with its generation, and what was seen of the ledger. Throws if the pool
+ * has changed. Records an Event if the ledger refuses the pool for a new reason, and when it accepts the pool after all.
  */
 export async function publishReady(
   pool: MacPool,
